@@ -1,0 +1,31 @@
+"""The renderer: a portrait and a driving clip become an idle video.
+
+Knows tensors and files, knows no cloud. This module is the vocabulary, free of torch:
+`from liveportrait_core import RenderOptions`. The front door is `liveportrait_core.renderer`.
+"""
+
+from liveportrait_core.errors import RenderError
+from liveportrait_core.options import (
+    AnimationRegion,
+    Box,
+    Engine,
+    Frame,
+    Progress,
+    RenderOptions,
+    RenderReport,
+    RenderWarning,
+    Stage,
+)
+
+__all__ = [
+    "AnimationRegion",
+    "Box",
+    "Engine",
+    "Frame",
+    "Progress",
+    "RenderError",
+    "RenderOptions",
+    "RenderReport",
+    "RenderWarning",
+    "Stage",
+]

@@ -1,0 +1,111 @@
+"""Everything that can go wrong in the renderer, as one tree.
+
+    RenderError
+    ├── BadInput                 the caller's file or option is at fault: final
+    │   ├── InvalidOption        INVALID_PARAMS
+    │   ├── ImageUnsupported     IMAGE_UNSUPPORTED
+    │   ├── ImageTooLarge        IMAGE_TOO_LARGE
+    │   ├── ImageNoFace          IMAGE_NO_FACE
+    │   ├── VideoUnsupported     VIDEO_UNSUPPORTED
+    │   ├── VideoTooLarge        VIDEO_TOO_LARGE
+    │   ├── VideoTooShort        VIDEO_TOO_SHORT
+    │   ├── VideoNoFace          VIDEO_NO_FACE
+    │   └── VideoFaceLost        VIDEO_FACE_LOST
+    ├── EngineUnavailable        the wanted engine cannot run here (weights, device)
+    ├── OutOfMemory              RENDER_OOM
+    └── EncodeFailed             ENCODE_FAILED
+
+The codes are those of docs/contract.md, section 5. The class's docstring is the default message; a
+raised message names the thing, the value, and what would be accepted. `retryable` answers whether
+the same call may succeed later.
+"""
+
+from typing import ClassVar
+
+
+class RenderError(Exception):
+    """The render failed."""
+
+    code: ClassVar[str] = "RENDER_FAILED"
+    retryable: ClassVar[bool] = True
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(message or type(self).__doc__ or self.code)
+
+
+class BadInput(RenderError):
+    """The input cannot be rendered."""
+
+    retryable = False
+
+
+class InvalidOption(BadInput):
+    """An option has a value that is not accepted."""
+
+    code = "INVALID_PARAMS"
+
+
+class ImageUnsupported(BadInput):
+    """The portrait cannot be decoded as a still picture."""
+
+    code = "IMAGE_UNSUPPORTED"
+
+
+class ImageTooLarge(BadInput):
+    """The portrait exceeds the limits on bytes or pixels."""
+
+    code = "IMAGE_TOO_LARGE"
+
+
+class ImageNoFace(BadInput):
+    """No face was found in the portrait."""
+
+    code = "IMAGE_NO_FACE"
+
+
+class VideoUnsupported(BadInput):
+    """The driving clip cannot be decoded as a video."""
+
+    code = "VIDEO_UNSUPPORTED"
+
+
+class VideoTooLarge(BadInput):
+    """The driving clip exceeds the limits on bytes, pixels or frame rate."""
+
+    code = "VIDEO_TOO_LARGE"
+
+
+class VideoTooShort(BadInput):
+    """The driving clip is shorter than 0.5 s or 10 frames."""
+
+    code = "VIDEO_TOO_SHORT"
+
+
+class VideoNoFace(BadInput):
+    """No face was found in the driving clip."""
+
+    code = "VIDEO_NO_FACE"
+
+
+class VideoFaceLost(BadInput):
+    """The face is missing from more than half of the driving clip."""
+
+    code = "VIDEO_FACE_LOST"
+
+
+class EngineUnavailable(RenderError):
+    """The wanted engine cannot run on this machine."""
+
+    retryable = False
+
+
+class OutOfMemory(RenderError):
+    """The device ran out of memory."""
+
+    code = "RENDER_OOM"
+
+
+class EncodeFailed(RenderError):
+    """The encoder failed."""
+
+    code = "ENCODE_FAILED"

@@ -1,0 +1,136 @@
+"""What a render may be asked for, and the plain values that travel between the rooms.
+
+Knows no file, no clock and no tensor. Ranges and defaults are those of docs/contract.md, section 2.
+"""
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from liveportrait_core.errors import InvalidOption
+
+Frame = NDArray[np.uint8]
+"""A picture outside the networks: H×W×3, RGB, uint8."""
+
+
+class Engine(StrEnum):
+    """A way to render."""
+
+    LIVEPORTRAIT = "liveportrait"  # the networks; needs downloaded weights
+    MESH = "mesh"  # face-mesh warp; needs nothing that pip does not bring; a preview
+
+
+class AnimationRegion(StrEnum):
+    """What of the portrait may move."""
+
+    ALL = "all"
+    EXP = "exp"  # the whole expression, no head pose
+    POSE = "pose"  # head pose only
+    LIP = "lip"
+    EYES = "eyes"
+
+
+class RenderWarning(StrEnum):
+    """Something the user should know about a render that succeeded."""
+
+    PARAM_CLAMPED = "PARAM_CLAMPED"
+    VIDEO_TRIMMED = "VIDEO_TRIMMED"
+    VIDEO_LEADING_FRAMES_SKIPPED = "VIDEO_LEADING_FRAMES_SKIPPED"
+    MULTIPLE_FACES_IMAGE = "MULTIPLE_FACES_IMAGE"
+    MULTIPLE_FACES_VIDEO = "MULTIPLE_FACES_VIDEO"
+    IMAGE_DOWNSCALED = "IMAGE_DOWNSCALED"
+    ALPHA_FLATTENED = "ALPHA_FLATTENED"
+    VFR_NORMALIZED = "VFR_NORMALIZED"
+    MIME_MISMATCH = "MIME_MISMATCH"
+    LANDMARKS_INTERPOLATED = "LANDMARKS_INTERPOLATED"
+
+
+class Stage(StrEnum):
+    """The part of a render that is under way, in order."""
+
+    PREPARE = "prepare"  # decode the portrait, find the face, everything computed once per portrait
+    MOTION = "motion"  # decode and analyse the driving clip
+    RENDER = "render"  # warp, blend and encode, overlapped
+    ENCODE = "encode"  # wait for the encoder to finish the file
+
+
+@dataclass(frozen=True, kw_only=True)
+class RenderOptions:
+    """How to animate: every field changes pixels."""
+
+    driving_multiplier: float = 0.40  # 0..1: strength of the applied motion; 1 = as filmed
+    normalize_lip: bool = True  # close the portrait's lips before animating
+    animation_region: AnimationRegion = AnimationRegion.ALL
+    paste_back: bool = True  # False: the animated crop alone
+    source_crop_scale: float = 2.3  # 1.0..3.2: side of the crop, relative to the face
+    source_max_dim_px: int = 1600  # 512..2048: longest side of the result; never enlarged
+    loop: bool = True  # ease the motion back to that of frame 0
+    max_seconds: float = 10.0  # of the driving clip; the rest is left out with VIDEO_TRIMMED
+
+    def __post_init__(self) -> None:
+        _require_range("driving multiplier", self.driving_multiplier, 0.0, 1.0)
+        _require_range("source crop scale", self.source_crop_scale, 1.0, 3.2)
+        _require_range("source max dim", self.source_max_dim_px, 512, 2048)
+        _require_range("max seconds", self.max_seconds, 0.5, 600.0)
+
+
+def _require_range(name: str, value: float, low: float, high: float) -> None:
+    if not (math.isfinite(value) and low <= value <= high):
+        raise InvalidOption(f"{name} is {value}; accepted: {low} to {high}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Box:
+    """A rectangle of pixels: columns x0..x1, rows y0..y1, the ends excluded."""
+
+    x0: int
+    y0: int
+    x1: int
+    y1: int
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """(rows, columns), for indexing an H×W×C array."""
+        return slice(self.y0, self.y1), slice(self.x0, self.x1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """How far a render is."""
+
+    stage: Stage
+    fraction: float  # 0..1 of the whole render
+    eta_s: float | None  # seconds to the end, once it can be told
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageSeconds:
+    """Wall-clock seconds one stage took."""
+
+    stage: Stage
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class RenderReport:
+    """What a finished render is."""
+
+    engine: Engine
+    engine_version: str
+    width_px: int
+    height_px: int
+    frame_count: int
+    fps: Fraction
+    size_bytes: int
+    box: Box  # outside it every pixel is the portrait's, before encoding
+    warnings: tuple[RenderWarning, ...]
+    seconds: tuple[StageSeconds, ...]
+
+    @property
+    def duration_ms(self) -> int:
+        """Length of the video in milliseconds."""
+        return round(1000 * self.frame_count / self.fps)
