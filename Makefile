@@ -26,3 +26,50 @@ $(STAMP): requirements.txt requirements-nodeps.txt pyproject.toml
 	@touch $@
 
 install: $(STAMP) ## make the environment (.venv)
+
+format: $(STAMP) ## put the code into the house's form
+	@$(VENV)/bin/ruff check --quiet --fix . ; $(VENV)/bin/ruff format .
+
+lint: $(STAMP) ## ruff: rules and form
+	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check --quiet .
+
+types: $(STAMP) ## mypy, strict
+	@$(VENV)/bin/mypy
+
+layers: $(STAMP) ## the import contract
+	@$(VENV)/bin/lint-imports
+
+check: lint types layers ## all three
+
+test: $(STAMP) ## every test but those marked gpu, weights or soak
+	@$(PY) -m pytest -q -m "not gpu and not weights and not soak" $(PYTEST_ARGS)
+
+scenarios: $(STAMP) ## only the acceptance scenarios of docs/contract.md, over real wires
+	@$(PY) -m pytest -v tests/end_to_end $(PYTEST_ARGS)
+
+FIRESTORE_PORT ?= 8080
+STORAGE_PORT ?= 9199
+CONTROL_PORT ?= 4400
+FUNCTION_PORT ?= 8088
+PROJECT ?= demo-avatar
+BUCKET ?= $(PROJECT).appspot.com
+# auto | mesh | liveportrait. auto takes LivePortrait when its weights are complete, else the mesh preview.
+ENGINE ?= auto
+
+emulator: $(STAMP) ## the stand-in cloud alone, on the usual ports (FIRESTORE_PORT=, STORAGE_PORT=, …)
+	@$(PY) -m emulator --firestore-port $(FIRESTORE_PORT) --storage-port $(STORAGE_PORT) --control-port $(CONTROL_PORT) \
+	  --project $(PROJECT) --bucket $(BUCKET) --function http://127.0.0.1:$(FUNCTION_PORT)
+
+serve: $(STAMP) ## the function, against a running `make emulator`
+	@GOOGLE_CLOUD_PROJECT=$(PROJECT) FIRESTORE_EMULATOR_HOST=127.0.0.1:$(FIRESTORE_PORT) STORAGE_EMULATOR_HOST=http://127.0.0.1:$(STORAGE_PORT) \
+	  FIREBASE_STORAGE_EMULATOR_HOST=127.0.0.1:$(STORAGE_PORT) LIVEPORTRAIT_BUCKET=$(BUCKET) LIVEPORTRAIT_ENGINE=$(ENGINE) THREADS=32 \
+	  $(PY) -m functions_framework --source functions/main.py --target on_avatar_written --signature-type cloudevent --host 127.0.0.1 --port $(FUNCTION_PORT)
+
+demo: $(STAMP) ## the main job end to end; PORTRAIT=file DRIVING=file for your own, ENGINE=auto|mesh|liveportrait
+	@$(PY) -m emulator.demo $(if $(PORTRAIT),--portrait '$(PORTRAIT)') $(if $(DRIVING),--driving '$(DRIVING)') --engine $(ENGINE)
+
+render: $(STAMP) ## one render without any cloud: PORTRAIT=file DRIVING=file [OUT=idle.mp4]
+	@$(PY) -m liveportrait_core render '$(PORTRAIT)' '$(DRIVING)' -o '$(or $(OUT),out/idle.mp4)' --engine $(ENGINE)
+
+clean: ## remove what the commands made, the environment too
+	@rm -rf out .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info build
