@@ -1,0 +1,306 @@
+"""The newcomer's run: a slider save becomes an idle video, and another save renders again.
+
+Plays the app's part with the ordinary Google clients. The stand-in cloud runs in this process; the
+function and the renderer's command line are processes of their own, as they would be elsewhere:
+this module imports neither.
+"""
+
+import argparse
+import json
+import logging
+import os
+import subprocess
+import sys
+import threading
+import time
+import urllib.parse
+import urllib.request
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from google.cloud import firestore
+from google.cloud.storage import Client as StorageClient
+
+from emulator.function_process import FunctionNotReady, FunctionProcess
+from emulator.suite import Suite, SuiteOptions
+
+SEED = Path(__file__).parent / "seed"
+AVATAR = "demo"
+RENDER_TIMEOUT_S = 420.0
+FINAL_STATES = ("ready", "failed", "blocked", "disabled")
+
+
+class DemoFailed(Exception):
+    """The demo did not reach its end; the message says where and what to look at."""
+
+
+class ProgressLine:
+    """One line that a person can read: redrawn on a terminal, printed on change elsewhere."""
+
+    def __init__(self) -> None:
+        self._tty = sys.stdout.isatty()
+        self._last = ""
+        self._started = time.monotonic()
+
+    def show(self, live_portrait: Mapping[str, Any]) -> None:
+        """Draw the state as the document tells it."""
+        state = live_portrait.get("state", "waiting for the function")
+        elapsed = time.monotonic() - self._started
+        stage = live_portrait.get("stage") if state == "rendering" else None
+        words = f"{state}, {stage}" if stage else str(state)
+        if self._tty:
+            eta = live_portrait.get("etaSeconds")
+            hint = f" of about {eta + 1:.0f} s" if state == "rendering" and eta else ""
+            print(f"\r\033[K    {elapsed:5.1f} s{hint}  {words}", end="", flush=True)
+        elif words != self._last:
+            print(f"    {elapsed:5.1f} s  {words}", flush=True)
+        self._last = words
+
+    def end(self) -> None:
+        """Leave the line standing."""
+        if self._tty:
+            print()
+
+
+class App:
+    """What the Flutter app does: uploads, saves, listens, plays."""
+
+    def __init__(self, suite: Suite, bucket: str) -> None:
+        self._suite = suite
+        self._database = firestore.Client()
+        self._bucket = StorageClient().bucket(bucket)
+        self.document = self._database.collection("avatars").document(AVATAR)
+        self._changed = threading.Condition()
+        self._live_portrait: dict[str, Any] = {}
+        self._watch = self.document.on_snapshot(self._on_snapshot)
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._watch.unsubscribe()
+        self._database.close()
+
+    def _on_snapshot(self, snapshots: list[Any], changes: list[Any], read_time: Any) -> None:
+        with self._changed:
+            for snapshot in snapshots:
+                self._live_portrait = (snapshot.to_dict() or {}).get("livePortrait") or {}
+            self._changed.notify_all()
+
+    def upload(self, name: str, source: Path, content_type: str) -> str:
+        """Put a file where the app puts it; give its download URL."""
+        blob = self._bucket.blob(f"avatars/{AVATAR}/{name}")
+        token = str(uuid.uuid4())
+        blob.metadata = {"firebaseStorageDownloadTokens": token}
+        blob.upload_from_filename(str(source), content_type=content_type)
+        path = urllib.parse.quote(blob.name, safe="")
+        return f"{self._suite.storage_url}/v0/b/{blob.bucket.name}/o/{path}?alt=media&token={token}"
+
+    def follow(self, *, not_url: str | None = None) -> dict[str, Any]:
+        """Wait for the outcome of the save just made, as the listener hears it.
+
+        Args:
+            not_url: the video that was ready before the save: its `ready` is not the answer.
+        """
+        line = ProgressLine()
+        give_up_at = time.monotonic() + RENDER_TIMEOUT_S
+        while time.monotonic() < give_up_at:
+            with self._changed:
+                self._changed.wait(timeout=0.25)
+                seen = dict(self._live_portrait)
+            line.show(seen)
+            stale = seen.get("state") == "ready" and seen.get("idleVideoUrl") == not_url
+            if seen.get("state") in FINAL_STATES and not stale:
+                line.end()
+                return seen
+        line.end()
+        raise DemoFailed(f"no outcome within {RENDER_TIMEOUT_S:.0f} s; see the function's log")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemoOptions:
+    """What the newcomer may choose."""
+
+    portrait: Path
+    driving: Path | None  # None: a synthetic idle of the astronaut
+    engine: str
+    out: Path
+
+
+def renderer_command(*arguments: str | Path) -> list[str]:
+    """The renderer's command line, as a process."""
+    return [sys.executable, "-m", "liveportrait_core", *map(str, arguments)]
+
+
+def run_renderer(*arguments: str | Path) -> str:
+    """Run the renderer's command line; give what it printed."""
+    command = renderer_command(*arguments)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    if done.returncode != 0:
+        said = (done.stderr.strip() or done.stdout.strip()).splitlines()[-12:]
+        raise DemoFailed(f"`{' '.join(command[1:])}` failed:\n" + "\n".join(said))
+    return done.stdout
+
+
+def download(url: str, target: Path) -> None:
+    """Fetch a token URL as a player does: without credentials."""
+    with urllib.request.urlopen(url, timeout=30) as answer:  # noqa: S310 — the emulator's URL
+        target.write_bytes(answer.read())
+
+
+def require_ready(outcome: Mapping[str, Any], log: Path) -> None:
+    """Stop unless the render succeeded."""
+    if outcome.get("state") != "ready":
+        error = outcome.get("error") or {}
+        field = f" ({error['field']})" if error.get("field") else ""
+        raise DemoFailed(
+            f"the render ended as {outcome.get('state')}: {error.get('code')}{field}; see {log}"
+        )
+
+
+def stage_seconds(log: Path, request_id: str) -> dict[str, float]:
+    """Seconds of each stage of a render, from the function's own log line about it."""
+    for line in log.read_text(errors="replace").splitlines():
+        if line.startswith("{") and request_id in line and '"seconds"' in line:
+            seconds: dict[str, float] = json.loads(line)["seconds"]
+            return seconds
+    raise DemoFailed(f"{log} has no line with the seconds of render {request_id}")
+
+
+def run(options: DemoOptions) -> dict[str, Any]:
+    """The whole demo; gives the closing JSON object."""
+    options.out.mkdir(parents=True, exist_ok=True)
+    for name in ("emulator.log", "function.log", "idle.mp4", "poster.jpg", "contact.png"):
+        (options.out / name).unlink(missing_ok=True)
+    log_to(options.out / "emulator.log")
+    driving = options.driving or synthetic_hero(options.out / "hero.mp4")
+    suite_options = SuiteOptions()
+    function_log = options.out / "function.log"
+    with Suite(suite_options) as suite:
+        os.environ.update(suite.environment)
+        settings = {"LIVEPORTRAIT_ENGINE": options.engine}
+        settings["LIVEPORTRAIT_BUCKET"] = suite_options.bucket
+        print("  starting the function", flush=True)
+        with FunctionProcess({**suite.environment, **settings}, function_log) as function:
+            suite.connect("idle", "avatars/{avatarId}", [function.url])
+            app = App(suite, suite_options.bucket)
+            try:
+                return play(app, options, driving, function_log)
+            finally:
+                app.close()
+
+
+def log_to(log: Path) -> None:
+    """Send everything that is logged in this process to a file, nothing to the terminal."""
+    handler = logging.FileHandler(log)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.getLogger().addHandler(handler)
+    logging.getLogger().setLevel(logging.INFO)
+
+
+def synthetic_hero(clip: Path) -> Path:
+    """Make the hero clip: a synthetic idle of the astronaut, another person than the portrait."""
+    print("  making a hero clip from a public-domain photograph (a synthetic idle)", flush=True)
+    run_renderer("idle", SEED / "astronaut.png", "-o", clip, "--seed", "7", "--seconds", "4")
+    return clip
+
+
+def play(app: App, options: DemoOptions, driving: Path, function_log: Path) -> dict[str, Any]:
+    """Act as the app: create the avatar, save the slider, watch, save again."""
+    print("  uploading the portrait and the hero video to Storage", flush=True)
+    portrait_url = app.upload("hero.jpg", options.portrait, "image/jpeg")
+    video_url = app.upload("heroVideo.mp4", driving, "video/mp4")
+    now_ms = int(time.time() * 1000)
+    app.document.set(
+        {
+            "nickname": "Grace",
+            "avatarImageUrl": portrait_url,
+            "updatedAt": now_ms,
+            "training": {"heroVideoUrl": video_url, "dynamicsEnabled": True},
+        }
+    )
+    print("  saving intensity 0.40, neutral mouth, region all", flush=True)
+    save = {"drivingMultiplier": 0.40, "normalizeLip": True, "animationRegion": "all"}
+    app.document.update({"training.livePortrait": save, "updatedAt": now_ms + 1})
+    first = app.follow()
+    require_ready(first, function_log)
+    video, poster = options.out / "idle.mp4", options.out / "poster.jpg"
+    download(first["idleVideoUrl"], video)
+    download(first["posterUrl"], poster)
+    print("  measuring the video against the contract", flush=True)
+    contact = options.out / "contact.png"
+    arguments = ["--portrait", options.portrait, "--driving", driving, "--contact", contact]
+    (options.out / "inspection.json").write_text(run_renderer("inspect", video, *arguments))
+
+    print("  moving the slider to 0.60", flush=True)
+    started = time.monotonic()
+    app.document.update({"training.livePortrait.drivingMultiplier": 0.60, "updatedAt": now_ms + 2})
+    second = app.follow(not_url=first["idleVideoUrl"])
+    rerender_s = round(time.monotonic() - started, 2)
+    require_ready(second, function_log)
+    download(second["idleVideoUrl"], options.out / "idle-060.mp4")
+    return {
+        "state": first["state"],
+        "engine": first["engine"],
+        "idleVideoUrl": first["idleVideoUrl"],
+        "video": str(video),
+        "frames": first["frameCount"],
+        "fps": first["fps"],
+        "width": first["width"],
+        "height": first["height"],
+        "seconds": stage_seconds(function_log, first["requestId"]),
+        "rerender": {
+            "state": second["state"],
+            "idleVideoUrl": second["idleVideoUrl"],
+            "seconds": rerender_s,
+        },
+    }
+
+
+def closing_words(result: Mapping[str, Any], options: DemoOptions) -> str:
+    """Which engine rendered, why, and the one command that changes it."""
+    if result["engine"] == "mesh" and options.engine == "auto":
+        why = (
+            "Engine: mesh, the preview that needs no downloads, because LivePortrait's weights are "
+            "not here.\nTo render with LivePortrait: see `LivePortrait's own engine` in README.md."
+        )
+    else:
+        why = f"Engine: {result['engine']}, because ENGINE={options.engine} asked for it."
+    return (
+        f"Look at {options.out}/idle.mp4 (0.40), idle-060.mp4 (0.60) and contact.png "
+        f"(portrait, driving frames, result frames).\n{why}"
+    )
+
+
+def parse_arguments() -> DemoOptions:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="make demo", description=__doc__.splitlines()[0])
+    parser.add_argument("--portrait", type=Path, default=SEED / "grace_hopper.jpg")
+    parser.add_argument("--driving", type=Path, help="default: a synthetic idle of the astronaut")
+    parser.add_argument("--engine", default="auto", choices=("auto", "mesh", "liveportrait"))
+    parser.add_argument("--out", type=Path, default=Path("out/demo"))
+    arguments = parser.parse_args()
+    for file in (arguments.portrait, arguments.driving):
+        if file is not None and not file.is_file():
+            parser.error(f"no such file: {file}")
+    return DemoOptions(**vars(arguments))
+
+
+def main() -> int:
+    """Run the demo; the last line of output is one JSON object."""
+    options = parse_arguments()
+    print("A Firestore write becomes idle.mp4:", flush=True)
+    try:
+        result = run(options)
+    except (DemoFailed, FunctionNotReady) as failure:
+        print(f"\nThe demo failed: {failure}", file=sys.stderr, flush=True)
+        print(json.dumps({"state": "failed", "error": str(failure)}))
+        return 1
+    print(closing_words(result, options), flush=True)
+    print(json.dumps(result))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,100 @@
+"""A function under functions-framework, as the stand-in cloud's users run it: its own process.
+
+Knows functions-framework's command line and a `/health` route, nothing of what the function does.
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+
+class FunctionNotReady(Exception):
+    """The function's process ended or did not answer in time."""
+
+
+class FunctionProcess:
+    """The function under functions-framework, as its own process, logging to a file."""
+
+    def __init__(self, environment: Mapping[str, str], log: Path) -> None:
+        self._environment = {**os.environ, **environment, "THREADS": "32"}
+        self._log = log
+        self._process: subprocess.Popen[bytes] | None = None
+        self.url = ""
+
+    def start(self, ready_timeout_s: float = 90.0) -> Self:
+        """Start on a free port and wait until its health route answers."""
+        port = free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        command = [sys.executable, "-m", "functions_framework", "--source", "functions/main.py"]
+        command += ["--target", "on_avatar_written", "--signature-type", "cloudevent"]
+        command += ["--host", "127.0.0.1", "--port", str(port)]
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(  # noqa: S603 — our own interpreter and module
+                command,
+                env=self._environment,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self._await_health(time.monotonic() + ready_timeout_s)
+        return self
+
+    def _await_health(self, give_up_at: float) -> None:
+        while time.monotonic() < give_up_at:
+            if self._process is None or self._process.poll() is not None:
+                break
+            try:
+                with urllib.request.urlopen(f"{self.url}/health", timeout=5):  # noqa: S310
+                    return
+            except (urllib.error.URLError, TimeoutError, ConnectionError):
+                time.sleep(0.1)
+        self.stop()
+        tail = "\n".join(self._log.read_text(errors="replace").splitlines()[-12:])
+        raise FunctionNotReady(f"the function did not start; the end of {self._log}:\n{tail}")
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to the function and to its workers."""
+        if self._process is not None:
+            os.killpg(self._process.pid, number)
+
+    def stop(self) -> None:
+        """End it, by force if it does not end by itself."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            try:
+                os.killpg(process.pid, number)
+                process.wait(timeout=5)
+            except ProcessLookupError:
+                break
+            except subprocess.TimeoutExpired:
+                continue
+        process.wait()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
