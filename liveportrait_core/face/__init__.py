@@ -1,0 +1,1 @@
+"""Finding a face: detectors behind one port, landmarks, and the crop cut along them."""
