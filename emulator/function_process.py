@@ -30,6 +30,11 @@ class FunctionProcess:
         self._process: subprocess.Popen[bytes] | None = None
         self.url = ""
 
+    @property
+    def log(self) -> Path:
+        """Where the function's output goes."""
+        return self._log
+
     def start(self, ready_timeout_s: float = 90.0) -> Self:
         """Start on a free port and wait until its health route answers."""
         port = free_port()

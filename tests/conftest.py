@@ -1,0 +1,36 @@
+"""What the whole suite shares: the line that names what a run left out."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import pytest
+
+LEFT_OUT = pytest.StashKey[Counter[str]]()
+TARGETS = {"gpu": "make test-gpu", "weights": "make test-weights", "soak": "make test-soak"}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Begin to count."""
+    config.stash[LEFT_OUT] = Counter()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> object:
+    """Count, by marker, what the selection removes."""
+    before = list(items)
+    outcome = yield
+    kept = set(items)
+    for item in before:
+        if item not in kept:
+            config.stash[LEFT_OUT].update(mark for mark in TARGETS if item.get_closest_marker(mark))
+    return outcome
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Name what was left out, just before the closing line."""
+    left_out: Counter[str] = terminalreporter.config.stash[LEFT_OUT]
+    named: Sequence[str] = [
+        f"{count} marked {mark} ({TARGETS[mark]})" for mark, count in sorted(left_out.items())
+    ]
+    if named:
+        terminalreporter.write_line(f"left out: {', '.join(named)}")

@@ -1,0 +1,84 @@
+"""One stand-in cloud and one function process for all scenarios; every avatar has its own id."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import pytest
+from google.cloud import firestore
+from google.cloud.storage import Client as StorageClient
+
+from emulator.function_process import FunctionProcess
+from emulator.suite import Suite, SuiteOptions
+from tests.end_to_end.app import Cloud, Media, command_line
+
+SEED = Path("emulator/seed")
+SETTINGS = {"LIVEPORTRAIT_ENGINE": "mesh", "LIVEPORTRAIT_DEBOUNCE_S": "1"}
+
+
+@pytest.fixture(scope="session")
+def media(tmp_path_factory: pytest.TempPathFactory) -> Media:
+    """Small pictures of the two people, and one second of the second one moving."""
+    folder = tmp_path_factory.mktemp("media")
+    small = {"grace_hopper.jpg": (256, 300), "astronaut.png": (256, 256)}
+    for name, size in small.items():
+        picture = cv2.imread(str(SEED / name))
+        shrunk = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+        cv2.imwrite(str(folder / Path(name).with_suffix(".jpg")), shrunk)
+    clip = folder / "clip.mp4"
+    done = command_line(
+        "idle", folder / "astronaut.jpg", "-o", clip, "--seed", "3", "--seconds", "1"
+    )
+    assert done.returncode == 0, done.stderr
+    return Media(
+        portrait=folder / "grace_hopper.jpg", other_portrait=folder / "astronaut.jpg", clip=clip
+    )
+
+
+@pytest.fixture(scope="session")
+def suite() -> Iterator[Suite]:
+    """The stand-in cloud; retries come ten times as fast as in production."""
+    with Suite(SuiteOptions(time_factor=0.1)) as running:
+        before = dict(os.environ)
+        os.environ.update(running.environment)
+        yield running
+        os.environ.clear()
+        os.environ.update(before)
+
+
+@pytest.fixture(scope="session")
+def function(suite: Suite, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FunctionProcess]:
+    """The function under functions-framework, as its own process."""
+    log = tmp_path_factory.mktemp("function") / "function.log"
+    settings = {**suite.environment, **SETTINGS, "LIVEPORTRAIT_BUCKET": SuiteOptions().bucket}
+    with FunctionProcess(settings, log) as process:
+        suite.connect("idle", "avatars/{avatarId}", [process.url])
+        yield process
+
+
+@pytest.fixture(scope="session")
+def _clients(suite: Suite) -> Iterator[tuple[firestore.Client, StorageClient]]:
+    database, storage = firestore.Client(), StorageClient()
+    yield database, storage
+    storage.close()
+    database.close()
+
+
+@pytest.fixture
+def cloud(
+    suite: Suite,
+    function: FunctionProcess,
+    _clients: tuple[firestore.Client, StorageClient],
+    media: Media,
+) -> Iterator[Cloud]:
+    """The cloud, quiet before and after each scenario."""
+    database, storage = _clients
+    bucket = storage.bucket(SuiteOptions().bucket)
+    made = Cloud(
+        suite=suite, database=database, bucket=bucket, function_log=function.log, media=media
+    )
+    made.settle()
+    suite.control.clear_calls()
+    yield made
+    made.settle()

@@ -1,0 +1,142 @@
+"""Inputs that are missing, not ours, or not what they claim: scenarios 14, 15, 38 and bad files."""
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+from google.cloud.firestore import DELETE_FIELD
+
+from tests.end_to_end.app import Cloud
+
+
+@pytest.mark.parametrize(
+    ("field", "removed", "code"),
+    [
+        ("avatarImageUrl", None, "MISSING_HERO_IMAGE"),
+        ("training.heroVideoUrl", DELETE_FIELD, "MISSING_HERO_VIDEO"),
+    ],
+    ids=["14", "15"],
+)
+def test_14_15_a_missing_input_blocks(cloud: Cloud, field: str, removed: object, code: str) -> None:
+    avatar = cloud.avatar("missing")
+    avatar.create()
+    there = avatar.document.get().get(field)
+    avatar.save(0.40)
+    ready = avatar.wait_ready(0.40)
+    avatar.update({field: removed})
+    blocked = avatar.wait_state("blocked")
+    assert (blocked["error"]["code"], blocked["error"]["field"]) == (code, field)
+    assert blocked["idleVideoUrl"] == ready["idleVideoUrl"]
+    assert avatar.renders() == 1
+    avatar.update({field: there, "training.livePortrait.drivingMultiplier": 0.55})
+    avatar.wait_ready(0.55)
+    assert avatar.renders() == 2
+
+
+@pytest.fixture
+def canary() -> Iterator[tuple[str, list[str]]]:
+    """A server that must never be asked, and the list of what it was asked."""
+    asked: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_error(404)
+
+        do_HEAD = do_GET  # noqa: N815
+
+        def log_message(self, *arguments: object) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}", asked
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_38_urls_that_are_not_ours_are_refused_unasked(
+    cloud: Cloud, canary: tuple[str, list[str]]
+) -> None:
+    origin, asked = canary
+    avatar = cloud.avatar("foreign-url")
+    avatar.create()
+    good = avatar.read()["training"]["heroVideoUrl"]
+    avatar.save(0.40)
+    avatar.wait_ready(0.40)
+    bucket, own = cloud.bucket.name, f"avatars/{avatar.id}"
+    base = cloud.suite.storage_url
+    for url in (
+        f"{origin}/v0/b/{bucket}/o/{own}%2FheroVideo.mp4?alt=media",
+        "https://example.com/clip.mp4",
+        "http://169.254.169.254/computeMetadata/v1/",
+        "file:///etc/passwd",
+        f"gs://{bucket}/avatars/somebody-else/heroVideo.mp4",
+        f"gs://another-bucket/{own}/heroVideo.mp4",
+        f"gs://{bucket}/{own}/livePortrait/0123456789abcdef/idle.mp4",
+        f"gs://{bucket}/users/victim/uploads/clip.mp4",
+        f"{base}/v0/b/{bucket}/o/{own}%2F..%2Fsomebody-else%2FheroVideo.mp4?alt=media",
+        f"{base}/v0/b/{bucket}/o/{own}%252F..%252Fx.mp4?alt=media",
+        f"https://storage.googleapis.com/{bucket}/{own}/../x/heroVideo.mp4",
+    ):
+        cloud.suite.control.clear_calls()
+        avatar.update({"training.heroVideoUrl": url})
+        refused = avatar.wait(
+            lambda live: (live.get("error") or {}).get("code") == "URL_NOT_ALLOWED", url
+        )
+        cloud.settle()
+        assert refused["state"] == "failed"
+        assert refused["error"]["field"] == "training.heroVideoUrl"
+        assert not [name for name in cloud.calls() if name.startswith("storage.")], url
+        avatar.update({"training.heroVideoUrl": good})
+        avatar.wait_ready(0.40)
+    assert asked == []
+    assert avatar.renders() == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "code"),
+    [
+        ("hero.jpg", b"this is no picture", "IMAGE_UNSUPPORTED"),
+        ("hero.jpg", b"", "IMAGE_UNSUPPORTED"),
+        ("heroVideo.mp4", b"this is no video", "VIDEO_UNSUPPORTED"),
+        ("heroVideo.mp4", b"ffconcat version 1.0\nfile clip.mp4\n", "VIDEO_UNSUPPORTED"),
+    ],
+    ids=["no-picture", "empty", "no-video", "playlist"],
+)
+def test_a_file_that_is_not_what_it_claims_fails_once(
+    cloud: Cloud, tmp_path: Path, name: str, body: bytes, code: str
+) -> None:
+    avatar = cloud.avatar("claims")
+    avatar.create()
+    (tmp_path / name).write_bytes(body)
+    kind = "image/jpeg" if name.endswith("jpg") else "video/mp4"
+    field = "avatarImageUrl" if name.endswith("jpg") else "training.heroVideoUrl"
+    good = avatar.document.get().get(field)
+    avatar.update({field: avatar.upload(f"bad-{name}", tmp_path / name, kind)})
+    avatar.save(0.40)
+    failed = avatar.wait_state("failed")
+    cloud.settle()
+    assert failed["error"] == {"code": code, "retryable": False, "field": field}
+    assert avatar.output_names() == []
+    assert avatar.renders() == 1
+    avatar.update({field: good})
+    assert avatar.wait_ready(0.40)["error"] is None
+
+
+def test_36_a_portrait_without_a_face(cloud: Cloud, tmp_path: Path) -> None:
+    import cv2
+    import numpy as np
+
+    avatar = cloud.avatar("faceless")
+    avatar.create()
+    plain = tmp_path / "plain.png"
+    cv2.imwrite(str(plain), np.full((200, 200, 3), 128, np.uint8))
+    avatar.update({"avatarImageUrl": avatar.upload("plain.png", plain, "image/png")})
+    avatar.save(0.40)
+    failed = avatar.wait_state("failed")
+    assert failed["error"]["code"] == "IMAGE_NO_FACE"
