@@ -1,0 +1,176 @@
+"""The portrait: from a file of any common kind to upright RGB at the size of the result.
+
+Pillow decodes because it refuses damaged files (OpenCV fills the missing part with grey), decodes
+JPEG at a reduced size, and tells the type by content. Colours are brought to sRGB, as the app
+shows them. Knows nothing of faces.
+"""
+
+import io
+import mimetypes
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from PIL import Image, ImageCms, ImageFile, ImageOps, UnidentifiedImageError
+
+from liveportrait_core.errors import ImageTooLarge, ImageUnsupported
+from liveportrait_core.options import Frame, RenderWarning
+
+MAX_BYTES = 50_000_000
+MAX_PIXELS = 120_000_000
+# What is no still picture for a portrait (vector graphics, printers' languages) is not even tried.
+_FORMATS: Final = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
+_ACCEPTED = "accepted: JPEG, PNG, WebP, AVIF, GIF, BMP or TIFF"
+_ORIENTATION_TAG = 0x0112
+_POSTER_QUALITY = 92
+_SIXTEEN_BIT_GREY = ("I;16", "I;16B", "I;16L", "I")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Portrait:
+    """A decoded portrait."""
+
+    pixels: Frame  # upright, even sides
+    media_type: str  # by content, not by name
+    warnings: tuple[RenderWarning, ...]
+
+
+def fitted_size(width_px: int, height_px: int, max_dim_px: int) -> tuple[int, int]:
+    """Give the size of the result for a portrait of this size: (width, height), both even.
+
+    Never enlarged; a side that would be odd loses one pixel, at the right or below.
+    """
+    width, height = _scaled_size(width_px, height_px, max_dim_px)
+    return width - width % 2, height - height % 2
+
+
+def _scaled_size(width_px: int, height_px: int, max_dim_px: int) -> tuple[int, int]:
+    longest = max(width_px, height_px)
+    if longest <= max_dim_px:
+        return width_px, height_px
+    # First the quotient, then the product, then truncation: the order decides rare sizes.
+    ratio = max_dim_px / longest
+    if height_px > width_px:
+        return max(2, int(width_px * ratio)), max_dim_px
+    return max_dim_px, max(2, int(height_px * ratio))
+
+
+def read_portrait(path: Path, *, max_dim_px: int) -> Portrait:
+    """Decode a portrait.
+
+    Args:
+        path: a local file of at most 50 MB and 120 megapixels.
+        max_dim_px: longest side of the result.
+
+    Raises:
+        ImageUnsupported: no picture, a damaged one, or one of an unknown kind.
+        ImageTooLarge: over the limits; found before decoding.
+    """
+    data = _read_bytes(path)
+    try:
+        with _opened(path.name, data) as image:
+            return _decode(path.name, image, max_dim_px)
+    except (OSError, SyntaxError, ValueError, EOFError, TypeError, IndexError) as damage:
+        # Pillow's decoders raise any of these on damaged files.
+        raise ImageUnsupported(f"{path.name} is damaged ({damage}); {_ACCEPTED}") from damage
+
+
+def jpeg_of(frame: Frame) -> bytes:
+    """Encode a frame, H×W×3 RGB uint8, as the poster's JPEG."""
+    buffer = io.BytesIO()
+    Image.fromarray(frame).save(buffer, "JPEG", quality=_POSTER_QUALITY, optimize=True)
+    return buffer.getvalue()
+
+
+def _read_bytes(path: Path) -> bytes:
+    if not path.is_file():
+        raise ImageUnsupported(f"{path} is no file; {_ACCEPTED}")
+    size = path.stat().st_size
+    if size > MAX_BYTES:
+        raise ImageTooLarge(
+            f"{path.name} has {size / 1e6:.1f} MB; accepted: up to {MAX_BYTES // 1_000_000} MB"
+        )
+    if size == 0:
+        raise ImageUnsupported(f"{path.name} is empty; {_ACCEPTED}")
+    return path.read_bytes()
+
+
+def _opened(name: str, data: bytes) -> Image.Image:
+    """Read the header only and check the limits."""
+    try:
+        with warnings.catch_warnings():
+            # Pillow warns of large pictures; ours is the limit that counts.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            image = Image.open(io.BytesIO(data), formats=_FORMATS)
+    except UnidentifiedImageError as unknown:
+        raise ImageUnsupported(f"{name} is no picture of a known kind; {_ACCEPTED}") from unknown
+    except Image.DecompressionBombError as bomb:
+        raise ImageTooLarge(f"{name}: {bomb}; accepted: up to {MAX_PIXELS} pixels") from bomb
+    width, height = image.size
+    if width * height > MAX_PIXELS:
+        raise ImageTooLarge(
+            f"{name} has {width}x{height} pixels; accepted: up to {MAX_PIXELS // 1_000_000} million"
+        )
+    return image
+
+
+def _decode(name: str, image: Image.Image, max_dim_px: int) -> Portrait:
+    media_type = Image.MIME.get(image.format or "", "application/octet-stream")
+    named, _ = mimetypes.guess_type(name)
+    is_turned = image.getexif().get(_ORIENTATION_TAG, 1) >= 5
+    width, height = (image.height, image.width) if is_turned else image.size
+    scaled = _scaled_size(width, height, max_dim_px)
+    if isinstance(image, ImageFile.ImageFile):
+        # JPEG alone decodes at a half, a quarter or an eighth; twice the wanted size stays sharp.
+        stored = scaled[::-1] if is_turned else scaled
+        image.draft(None, (2 * stored[0], 2 * stored[1]))
+    upright, is_flattened = _on_black(ImageOps.exif_transpose(image))
+    if upright.size != scaled:
+        upright = upright.resize(scaled, Image.Resampling.LANCZOS, reducing_gap=3.0)
+    even_width, even_height = fitted_size(width, height, max_dim_px)
+    found = {
+        RenderWarning.IMAGE_DOWNSCALED: scaled != (width, height),
+        RenderWarning.ALPHA_FLATTENED: is_flattened,
+        RenderWarning.MIME_MISMATCH: named is not None and named != media_type,
+    }
+    return Portrait(
+        pixels=np.ascontiguousarray(np.asarray(upright)[:even_height, :even_width]),
+        media_type=media_type,
+        warnings=tuple(warning for warning, is_so in found.items() if is_so),
+    )
+
+
+def _on_black(image: Image.Image) -> tuple[Image.Image, bool]:
+    """Bring a picture of any mode to sRGB; what shows through shows black."""
+    if image.mode in _SIXTEEN_BIT_GREY:
+        # Pillow would clip to 255 instead of scaling.
+        image = Image.fromarray(
+            (np.asarray(image).astype(np.uint32) >> 8).clip(0, 255).astype(np.uint8)
+        )
+    if not image.has_transparency_data:
+        return _to_srgb(image), False
+    layered = image.convert("RGBA")
+    opacity = layered.getchannel("A")
+    if opacity.getextrema()[0] == 255:
+        return _to_srgb(layered.convert("RGB")), False
+    black = Image.new("RGBA", layered.size, (0, 0, 0, 255))
+    return Image.alpha_composite(black, layered).convert("RGB"), True
+
+
+def _to_srgb(image: Image.Image) -> Image.Image:
+    profile = image.info.get("icc_profile")
+    if profile and image.mode in ("RGB", "CMYK", "L"):
+        try:
+            converted = ImageCms.profileToProfile(
+                image,
+                ImageCms.ImageCmsProfile(io.BytesIO(profile)),
+                ImageCms.createProfile("sRGB"),
+                outputMode="RGB",
+            )
+        except ImageCms.PyCMSError:
+            return image.convert("RGB")  # a broken profile says nothing: viewers show it as sRGB
+        if converted is not None:
+            return converted
+    return image.convert("RGB")

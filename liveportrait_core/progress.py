@@ -1,0 +1,146 @@
+"""A render under way: how far it is, and how it is abandoned.
+
+The render works in a thread of its own, so that whoever asked for it hears of its progress several
+times a second whatever native code is running, and can end it at once. Knows stages and counts;
+knows nothing of pictures.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from typing import Protocol, TypeVar
+
+from liveportrait_core.options import Progress, Stage, StageSeconds
+
+_TICK_S = 0.2
+# Where each stage begins in the whole, from renders measured with both engines.
+_BEGINS_AT = {Stage.PREPARE: 0.0, Stage.MOTION: 0.05, Stage.RENDER: 0.25, Stage.ENCODE: 0.25}
+_ENDS_AT = {Stage.PREPARE: 0.05, Stage.MOTION: 0.25, Stage.RENDER: 1.0, Stage.ENCODE: 1.0}
+# Before this much of it is done, the speed of a stage says little about the rest.
+_TELLING_SHARE = 0.05
+
+Result = TypeVar("Result")
+
+
+class Killable(Protocol):
+    """Something that blocks its thread until another thread kills it."""
+
+    def kill(self) -> None:
+        """End it at once; more than once does no harm."""
+
+
+class Abandoned(Exception):
+    """The caller gave this render up; nobody waits for its result."""
+
+
+class RenderProgress:
+    """Written by the worker's thread, read by the caller's."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._is_abandoned = False
+        self._killables: list[Killable] = []
+        self._entered: list[tuple[Stage, float]] = []
+        self._done: Callable[[], float] = _nothing_done
+        self._work_began_at = 0.0
+        self._highest = 0.0
+
+    def enter(self, stage: Stage, done: Callable[[], float] | None = None) -> None:
+        """Begin a stage.
+
+        Args:
+            stage: the next one, in the order of `Stage`.
+            done: gives the share of it that is done, 0..1; None: the stage before goes on counting
+                (ENCODE is the end of the work that RENDER began).
+
+        Raises:
+            Abandoned: the caller has given up.
+        """
+        self.check()
+        with self._lock:
+            self._entered.append((stage, time.monotonic()))
+            if done is not None:
+                self._done = done
+                self._work_began_at = time.monotonic()
+
+    def check(self) -> None:
+        """Go on only while somebody waits for the result.
+
+        Raises:
+            Abandoned: the caller has given up.
+        """
+        if self._is_abandoned:
+            raise Abandoned
+
+    @contextmanager
+    def killing(self, child: Killable) -> Iterator[None]:
+        """Kill this child when the render is abandoned inside the context."""
+        with self._lock:
+            self._killables.append(child)
+        try:
+            self.check()
+            yield
+        finally:
+            with self._lock:
+                self._killables.remove(child)
+
+    def abandon(self) -> None:
+        """Kill the children; the worker ends at its next check."""
+        with self._lock:
+            self._is_abandoned = True
+            killables = tuple(self._killables)
+        for child in killables:
+            child.kill()
+
+    def now(self) -> Progress:
+        """How far it is; the fraction never falls."""
+        with self._lock:
+            if not self._entered:
+                return Progress(stage=Stage.PREPARE, fraction=0.0, eta_s=None)
+            stage, _ = self._entered[-1]
+            done = min(max(self._done(), 0.0), 1.0)
+            begin, end = _BEGINS_AT[stage], _ENDS_AT[stage]
+            self._highest = max(self._highest, begin + (end - begin) * done)
+            return Progress(stage=stage, fraction=self._highest, eta_s=self._eta_s(stage, done))
+
+    def stage_seconds(self) -> tuple[StageSeconds, ...]:
+        """How long each stage took, the last one until now."""
+        ends = [began for _, began in self._entered[1:]] + [time.monotonic()]
+        return tuple(
+            StageSeconds(stage=stage, seconds=round(end - began, 3))
+            for (stage, began), end in zip(self._entered, ends, strict=True)
+        )
+
+    def _eta_s(self, stage: Stage, done: float) -> float | None:
+        """Only the last stretch can be told: nobody knows how long rendering takes before it runs."""
+        if stage not in (Stage.RENDER, Stage.ENCODE) or done < _TELLING_SHARE:
+            return None
+        return (time.monotonic() - self._work_began_at) * (1 - done) / done
+
+
+def _nothing_done() -> float:
+    return 0.0
+
+
+def run_watched(
+    work: Callable[[], Result],
+    progress: RenderProgress,
+    watch: Callable[[Progress], None] | None,
+) -> Result:
+    """Run `work` in a thread and tell `watch`, on the caller's thread, how far it is.
+
+    What `watch` raises (or Ctrl-C) abandons the work and propagates once its thread has ended; what
+    `work` raises propagates too.
+    """
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="render") as pool:
+        future = pool.submit(work)
+        try:
+            while not wait([future], timeout=_TICK_S).done:
+                if watch is not None:
+                    watch(progress.now())
+        except BaseException:
+            progress.abandon()
+            raise
+        return future.result()
