@@ -1,0 +1,213 @@
+"""MediaPipe's face mesh and person mask behind plain values: where a face is, and what is person.
+
+478 points with irises, in pixels. Knows nothing of motion or of portraits against clips.
+MediaPipe's graphs are not thread-safe: every object here belongs to one thread and is closed by
+its `with`.
+"""
+
+import os
+import re
+import sys
+import tempfile
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from liveportrait_core.options import Frame
+
+POINT_COUNT = 478
+FACES_LOOKED_FOR = 4
+STILL_CONFIDENCE = 0.5
+RETRY_TILES = (0.6, 0.4, 0.25)  # side of the tiles, relative to the picture's longest side
+RETRY_MIN_SIDE_PX = 96
+
+Points = NDArray[np.float32]
+"""One face: 478×3 pixels, x and y in the picture, z away from the camera."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoundFace:
+    """The face that was chosen, and whether it was the only one."""
+
+    points: Points
+    alone: bool
+
+
+class FaceMesh:
+    """MediaPipe's face mesh: `find` for a still picture, `follow` for the frames of a clip."""
+
+    def __init__(self, *, still: bool) -> None:
+        self._still = still
+        self._stack = ExitStack()
+        self._last: Points | None = None
+        self._graph: Any = None
+
+    def __enter__(self) -> Self:
+        with _quiet():
+            from mediapipe.python.solutions.face_mesh import FaceMesh as Graph
+
+            self._graph = self._stack.enter_context(
+                Graph(
+                    static_image_mode=self._still,
+                    max_num_faces=FACES_LOOKED_FOR,
+                    refine_landmarks=True,
+                    min_detection_confidence=STILL_CONFIDENCE,
+                )
+            )
+            if self._still:
+                self._graph.process(np.zeros((64, 64, 3), np.uint8))
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+
+    def find(self, picture: Frame) -> FoundFace | None:
+        """The largest central face of a still picture; small ones are looked for in tiles too."""
+        faces = self._faces(picture)
+        for tile in () if faces else _tiles(picture):
+            faces = [face + tile.offset for face in self._faces(picture[tile.slices])]
+            if faces:
+                break
+        if not faces:
+            return None
+        return FoundFace(points=_most_prominent(faces, picture), alone=len(faces) == 1)
+
+    def follow(self, frame: Frame) -> FoundFace | None:
+        """The face followed so far (at first the largest central one); None where it is unseen."""
+        faces = self._faces(frame)
+        if not faces:
+            return None
+        if self._last is None:
+            chosen = _most_prominent(faces, frame)
+        else:
+            chosen = min(faces, key=lambda face: _distance(face, self._last))
+        self._last = chosen
+        return FoundFace(points=chosen, alone=len(faces) == 1)
+
+    def _faces(self, picture: Frame) -> list[Points]:
+        """All faces. The graph projects its points right only in square pictures: pad to one."""
+        height, width = picture.shape[:2]
+        side = max(height, width)
+        square = cv2.copyMakeBorder(
+            picture, 0, side - height, 0, side - width, cv2.BORDER_CONSTANT, value=(0, 0, 0)
+        )
+        found = self._graph.process(square).multi_face_landmarks or []
+        return [
+            np.array([(p.x, p.y, p.z) for p in face.landmark], np.float32) * np.float32(side)
+            for face in found
+        ]
+
+
+def person_mask(picture: Frame) -> NDArray[np.float32]:
+    """How surely each pixel belongs to a person: H×W, 0..1, soft at the outline."""
+    with _quiet(), ExitStack() as stack:
+        from mediapipe.python.solutions.selfie_segmentation import SelfieSegmentation
+
+        graph: Any = stack.enter_context(SelfieSegmentation(model_selection=0))
+        mask = graph.process(np.ascontiguousarray(picture)).segmentation_mask
+        return np.asarray(mask, np.float32).reshape(picture.shape[:2]).copy()
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Tile:
+    x: int
+    y: int
+    side: int
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        return slice(self.y, self.y + self.side), slice(self.x, self.x + self.side)
+
+    @property
+    def offset(self) -> Points:
+        return np.array([self.x, self.y, 0], np.float32)
+
+
+def _tiles(picture: Frame) -> Iterator[_Tile]:
+    """Half-overlapping squares, the large ones first, the central ones before the outer."""
+    height, width = picture.shape[:2]
+    for share in RETRY_TILES:
+        side = int(share * max(height, width))
+        if side < RETRY_MIN_SIDE_PX:
+            return
+        tiles = [
+            _Tile(x=x, y=y, side=side) for y in _starts(height, side) for x in _starts(width, side)
+        ]
+        yield from sorted(
+            tiles,
+            key=lambda tile: (
+                abs(tile.x + side / 2 - width / 2) + abs(tile.y + side / 2 - height / 2)
+            ),
+        )
+
+
+def _starts(length: int, side: int) -> list[int]:
+    if length <= side:
+        return [0]
+    count = int(np.ceil((length - side) / (side / 2))) + 1
+    return [round(i * (length - side) / (count - 1)) for i in range(count)]
+
+
+def _most_prominent(faces: list[Points], picture: Frame) -> Points:
+    """The largest face, those near the border counting for less."""
+    height, width = picture.shape[:2]
+    centre = np.array([width / 2, height / 2])
+
+    def prominence(face: Points) -> float:
+        size = float(np.ptp(face[:, :2], axis=0).max())
+        off_centre = float(np.linalg.norm(face[:, :2].mean(0) - centre)) / max(height, width)
+        return size * (1.0 - off_centre)
+
+    return max(faces, key=prominence)
+
+
+def _distance(face: Points, other: Points | None) -> float:
+    return (
+        0.0 if other is None else float(np.linalg.norm(face[:, :2].mean(0) - other[:, :2].mean(0)))
+    )
+
+
+_NOISE = re.compile(
+    r"^([WI]0000 |WARNING: All log messages before absl|INFO: Created TensorFlow Lite XNNPACK"
+    r"|AttributeError: 'MessageFactory' object has no attribute 'GetPrototype')"
+)
+_quiet_lock = threading.Lock()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep MediaPipe's start-up chatter off stderr; everything else written meanwhile is passed on.
+
+    Its C++ logger cannot be configured from Python, so the descriptor itself is redirected for the
+    moment a graph starts. Its Python side calls a deprecated method of protobuf.
+    """
+    with _quiet_lock, tempfile.TemporaryFile() as chatter, warnings.catch_warnings():
+        warnings.filterwarnings(
+            "ignore", category=DeprecationWarning, message="label\\(\\) is deprecated"
+        )
+        sys.stderr.flush()
+        kept = os.dup(2)
+        os.dup2(chatter.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(kept, 2)
+            os.close(kept)
+            chatter.seek(0)
+            for line in chatter.read().decode(errors="replace").splitlines():
+                if not _NOISE.match(line):
+                    os.write(2, f"{line}\n".encode())

@@ -1,0 +1,88 @@
+"""The mesh engine behind the renderer's door: prepare once, analyse a clip, animate often.
+
+A preview that says so in every result. Knows the order of the steps, none of their mathematics.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
+
+import numpy as np
+
+from liveportrait_core.mesh.motion import MeshMotion, applied, motion_of
+from liveportrait_core.mesh.points import LOWER_LIP, UPPER_LIP
+from liveportrait_core.mesh.portrait import MeshPortrait, prepare_portrait
+from liveportrait_core.mesh.tracker import track_face
+from liveportrait_core.mesh.warp import FrameMotion, draw_frame
+from liveportrait_core.options import Engine, Frame, RenderOptions
+
+REVISION = 1
+DRIVING_MAX_SIDE_PX = 640
+
+
+class MeshEngine:
+    """Satisfies `AnimationEngine[MeshPortrait, MeshMotion]`."""
+
+    @property
+    def engine(self) -> Engine:
+        """Engine.MESH."""
+        return Engine.MESH
+
+    @property
+    def version(self) -> str:
+        """mesh-<revision>-<8 hex digits over everything that changes pixels>."""
+        return f"mesh-{REVISION}-{hashlib.sha256(b'mesh').hexdigest()[:8]}"
+
+    @property
+    def driving_max_side_px(self) -> int | None:
+        """The tracker sees 192 pixels of a face: larger frames only cost time."""
+        return DRIVING_MAX_SIDE_PX
+
+    def prepare(self, portrait: Frame, options: RenderOptions) -> MeshPortrait:
+        """Find the face and build the fields by which this head can move.
+
+        Raises:
+            ImageNoFace: no face was found.
+        """
+        del options  # nothing of the portrait depends on them
+        return prepare_portrait(portrait)
+
+    def analyse(self, frames: Iterable[Frame], fps: Fraction) -> MeshMotion:
+        """Read the motion of the largest central face.
+
+        Raises:
+            VideoNoFace: no face was found at all.
+            VideoFaceLost: the face is missing from more than half of the frames.
+            VideoTooShort: too few frames are left after those before the face appears.
+        """
+        return motion_of(track_face(frames, fps))
+
+    def animate(
+        self, prepared: MeshPortrait, template: MeshMotion, options: RenderOptions
+    ) -> Iterator[Frame]:
+        """Give `template.frame_count` frames; without `paste_back` their even-sized box alone."""
+        motion = applied(template, options)
+        for index in range(motion.frame_count):
+            frame = draw_frame(prepared, _frame_motion(prepared, motion, index, options))
+            if options.paste_back:
+                yield frame
+            else:
+                box = frame[prepared.box.slices]
+                yield box[: box.shape[0] // 2 * 2, : box.shape[1] // 2 * 2].copy()
+
+
+def _frame_motion(
+    prepared: MeshPortrait, motion: MeshMotion, index: int, options: RenderOptions
+) -> FrameMotion:
+    """Lips that the portrait holds open are let open again before the skin is stretched."""
+    handles = motion.handles[index]
+    opening = float(np.mean(handles[list(LOWER_LIP), 1]) - np.mean(handles[list(UPPER_LIP), 1]))
+    own = prepared.mouth.opening * prepared.mouth.half_width / prepared.eye_distance_px
+    closed = 1.0 if options.normalize_lip else 0.0
+    return FrameMotion(
+        rotation_deg=motion.rotation_deg[index],
+        shift=motion.shift[index],
+        handles=handles,
+        closure=motion.closure[index],
+        lips_closed=closed * float(np.clip(1.0 - max(opening, 0.0) / max(own, 1e-3), 0.0, 1.0)),
+    )

@@ -1,0 +1,227 @@
+"""What a face does in a clip, free of whose face it is, and how much of that is applied.
+
+Pure mathematics. Knows points and options, no picture. Movements are relative to the clip's first
+frame, lengths in distances between the eyes.
+"""
+
+import hashlib
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
+from scipy.spatial.transform import Rotation
+
+from liveportrait_core.loop import close_loop, ease_frames
+from liveportrait_core.mesh.points import (
+    BROWS,
+    HANDLES,
+    LEFT_EYE_LOWER,
+    LEFT_EYE_UPPER,
+    LOWER_LIP,
+    MOUTH,
+    RIGHT_EYE_LOWER,
+    RIGHT_EYE_UPPER,
+    STABLE,
+    UPPER_LIP,
+    HeadAxes,
+    handle_positions,
+)
+from liveportrait_core.mesh.tracker import Track
+from liveportrait_core.options import AnimationRegion, RenderOptions, RenderWarning
+
+Array = NDArray[np.float64]
+
+POSE_SMOOTHING_S = 0.040  # Gaussian sigma: 1.2 frames at 30 fps
+EXPRESSION_SMOOTHING_S = 0.030
+MAX_ROTATION_DEG = 7.0
+MAX_SHIFT = 0.15  # of the head, in eye distances
+MAX_LOG_SCALE = 0.03
+MAX_HANDLE = 0.12
+MAX_LIP_OPENING = 0.05
+FULL_BLINK_MULTIPLIER = 0.40  # from here on lids close as filmed: half a blink looks drugged
+EASE_S = 1.2
+LID_EASE_S = 0.25
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeshMotion:
+    """The motion of one clip, N frames. Frame 0 is the zero of every channel.
+
+    rotation_deg: N×3, rotation vector about the axes right (pitch), down (yaw) and away (roll).
+    shift: N×3, of the head's pivot: right and down in eye distances, then the log of its size.
+    handles: N×H×2, right and down in the head's own directions, eye distances.
+    closure: N×2, lids of the left and right eye in the picture: 0 as in frame 0, 1 closed.
+    periodic: the frame after the last is frame 0 by itself.
+    """
+
+    fps: Fraction
+    rotation_deg: Array
+    shift: Array
+    handles: Array
+    closure: Array
+    periodic: bool = False
+    warnings: tuple[RenderWarning, ...] = ()
+
+    @property
+    def frame_count(self) -> int:
+        """Number of frames."""
+        return len(self.rotation_deg)
+
+    @property
+    def digest(self) -> str:
+        """Hexadecimal digest over everything that changes pixels."""
+        sha = hashlib.sha256(str((self.fps, self.periodic)).encode())
+        for channel in (self.rotation_deg, self.shift, self.handles, self.closure):
+            sha.update(np.ascontiguousarray(channel, np.float64).tobytes())
+        return sha.hexdigest()
+
+
+def motion_of(track: Track) -> MeshMotion:
+    """Read head pose, expression and lids from the tracked points."""
+    fps = float(track.fps)
+    rotations, scales, shape = _align(track.points)
+    head = HeadAxes.of(shape)
+    stable = list(STABLE)
+    centre = shape[stable].mean(0)
+    unit = head.eye_distance
+    pivot = centre + head.axes @ np.array([0.0, 0.8, 0.9]) * unit
+    centres = track.points[:, stable].mean(1)
+    moved = centres + scales[:, None] * np.einsum("nij,j->ni", rotations, pivot - centre)
+    relative = Rotation.from_matrix(rotations @ rotations[0].T).as_rotvec(degrees=True)
+    shift = np.concatenate([moved[:, :2] / (unit * scales[0]), np.log(scales)[:, None]], axis=1)
+    local = (
+        np.einsum("nkj,nji->nki", track.points - centres[:, None], rotations)
+        / scales[:, None, None]
+    )
+    handles = handle_positions(local @ head.axes)[..., :2] / unit
+    closure = np.stack(
+        [
+            _closure(local, LEFT_EYE_UPPER, LEFT_EYE_LOWER),
+            _closure(local, RIGHT_EYE_UPPER, RIGHT_EYE_LOWER),
+        ],
+        axis=1,
+    )
+    return MeshMotion(
+        fps=track.fps,
+        rotation_deg=_since_first(relative, POSE_SMOOTHING_S * fps),
+        shift=_since_first(shift, POSE_SMOOTHING_S * fps),
+        handles=_since_first(handles, EXPRESSION_SMOOTHING_S * fps),
+        closure=_closure_since_first(closure, fps),
+        warnings=track.warnings,
+    )
+
+
+def _since_first(samples: Array, sigma: float) -> Array:
+    smooth = gaussian_filter1d(samples, sigma, axis=0, mode="nearest")
+    return smooth - smooth[:1]
+
+
+def _align(points: Array) -> tuple[Array, Array, Array]:
+    """Rotation and size of every frame against the mean shape, by Procrustes on stable points.
+
+    Returns N×3×3, N and the mean shape 478×3, turned as in frame 0.
+    """
+    stable = list(STABLE)
+    centred = points - points[:, stable].mean(1, keepdims=True)
+    shape = centred[0]
+    for _ in range(3):
+        covariance = np.einsum("nki,kj->nij", centred[:, stable], shape[stable])
+        left, _singular, right = np.linalg.svd(covariance)
+        mirror = np.ones((len(points), 3))
+        mirror[:, 2] = np.linalg.det(left @ right)
+        rotations = (left * mirror[:, None, :]) @ right
+        turned = np.einsum("nki,nij->nkj", centred, rotations)
+        scales = np.einsum("nki,ki->n", turned[:, stable], shape[stable]) / float(
+            (shape[stable] ** 2).sum()
+        )
+        shape = (turned / scales[:, None, None]).mean(0)
+        shape = shape @ rotations[0].T * scales[0]
+    rotations = rotations @ rotations[0].T
+    return rotations, scales / scales[0], shape
+
+
+def _closure(points: Array, upper: tuple[int, ...], lower: tuple[int, ...]) -> Array:
+    """How far the lids are closed, 0..1, against the clip's own open eye."""
+    width = np.linalg.norm(points[:, upper[-1], :2] - points[:, upper[0], :2], axis=1)
+    gap = (points[:, lower[2:-2], 1] - points[:, upper[2:-2], 1]).mean(1) / width
+    opened = float(np.percentile(gap, 80))
+    closed = 0.30 * opened
+    return np.clip((opened - gap) / max(opened - closed, 1e-6), 0.0, 1.0)
+
+
+def _closure_since_first(closure: Array, fps: float) -> Array:
+    """Lids relative to frame 0; should that lie in a blink, it is forgotten within 1/3 s."""
+    firm = np.clip((closure - 0.12) / 0.80, 0.0, 1.0)
+    fade = np.clip(1.0 - np.arange(len(firm)) / (fps / 3), 0.0, 1.0)[:, None]
+    return np.maximum(firm - firm[0] * fade, 0.0)
+
+
+def soft_limit(values: Array, limit: float) -> Array:
+    """Bend lengths along the last axis smoothly below `limit`; small ones pass unchanged."""
+    length = np.linalg.norm(values, axis=-1, keepdims=True)
+    return values / (1.0 + (length / limit) ** 4) ** 0.25
+
+
+def applied(motion: MeshMotion, options: RenderOptions) -> MeshMotion:
+    """The motion as it is drawn: closed to a loop, scaled, confined to the region and damped."""
+    fps = float(motion.fps)
+    looped = motion
+    if options.loop and not motion.periodic:
+        ease = ease_frames(motion.frame_count, fps, seconds=EASE_S)
+        looped = replace(
+            motion,
+            rotation_deg=close_loop(motion.rotation_deg, ease),
+            shift=close_loop(motion.shift, ease),
+            handles=close_loop(motion.handles, ease),
+            closure=close_loop(
+                motion.closure, ease_frames(motion.frame_count, fps, seconds=LID_EASE_S)
+            ),
+        )
+    strength = options.driving_multiplier
+    moves = _movers(options.animation_region)
+    handles = looped.handles * strength * moves.handles[:, None]
+    return replace(
+        looped,
+        rotation_deg=soft_limit(looped.rotation_deg * strength * moves.pose, MAX_ROTATION_DEG),
+        shift=_limited_shift(looped.shift * strength * moves.pose),
+        handles=soft_limit(_limited_lips(handles), MAX_HANDLE),
+        closure=looped.closure * min(1.0, strength / FULL_BLINK_MULTIPLIER) * moves.lids,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Movers:
+    pose: float
+    lids: float
+    handles: Array
+
+
+def _movers(region: AnimationRegion) -> _Movers:
+    everything = region is AnimationRegion.ALL
+    expression = everything or region is AnimationRegion.EXP
+    handles = np.zeros(len(HANDLES))
+    handles[BROWS] = expression or region is AnimationRegion.EYES
+    handles[MOUTH] = expression or region is AnimationRegion.LIP
+    return _Movers(
+        pose=float(everything or region is AnimationRegion.POSE),
+        lids=float(expression or region is AnimationRegion.EYES),
+        handles=handles,
+    )
+
+
+def _limited_shift(shift: Array) -> Array:
+    return np.concatenate(
+        [soft_limit(shift[:, :2], MAX_SHIFT), soft_limit(shift[:, 2:], MAX_LOG_SCALE)], axis=1
+    )
+
+
+def _limited_lips(handles: Array) -> Array:
+    """Damp how far the lips part: a closed mouth has nothing behind it that could be shown."""
+    opening = handles[:, LOWER_LIP, 1].mean(1) - handles[:, UPPER_LIP, 1].mean(1)
+    excess = (opening - soft_limit(opening[:, None], MAX_LIP_OPENING)[:, 0])[:, None]
+    limited = handles.copy()
+    limited[:, UPPER_LIP, 1] += excess / 2
+    limited[:, LOWER_LIP, 1] -= excess / 2
+    return limited

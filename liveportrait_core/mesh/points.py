@@ -1,0 +1,100 @@
+"""Which of the face mesh's 478 points make up what; left is left in the picture.
+
+Index lists of MediaPipe's mesh, from its published map. Knows no geometry beyond head axes.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+# Corners first and last; points run from left to right in the picture.
+LEFT_EYE_UPPER = (33, 246, 161, 160, 159, 158, 157, 173, 133)
+LEFT_EYE_LOWER = (33, 7, 163, 144, 145, 153, 154, 155, 133)
+RIGHT_EYE_UPPER = (362, 398, 384, 385, 386, 387, 388, 466, 263)
+RIGHT_EYE_LOWER = (362, 382, 381, 380, 374, 373, 390, 249, 263)
+LEFT_BROW_LOWER = (46, 53, 52, 65, 55)
+RIGHT_BROW_LOWER = (285, 295, 282, 283, 276)
+INNER_LIP_UPPER = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308)
+INNER_LIP_LOWER = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308)
+OUTER_LIP_UPPER = (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291)
+OUTER_LIP_LOWER = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291)
+FACE_OVAL = (
+    *(10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377),
+    *(152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109),
+)
+EYES = tuple({*LEFT_EYE_UPPER, *LEFT_EYE_LOWER, *RIGHT_EYE_UPPER, *RIGHT_EYE_LOWER})
+
+# Skin over bone, which no expression moves much: the head's pose is read from these.
+STABLE = (
+    *(168, 6, 197, 195, 5, 4, 1, 33, 133, 362, 263, 127, 356, 234, 454, 10, 109, 338, 67, 297),
+    *(54, 284, 162, 389, 98, 327, 122, 351, 193, 417),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Handle:
+    """A spot of the face that the expression moves: the mean of a few mesh points."""
+
+    name: str
+    points: tuple[int, ...]
+
+
+BROW_HANDLES = (
+    Handle(name="left brow, outer", points=(70, 46, 63, 53)),
+    Handle(name="left brow, middle", points=(105, 52, 63, 53, 66, 65)),
+    Handle(name="left brow, inner", points=(107, 55, 66, 65)),
+    Handle(name="right brow, inner", points=(336, 285, 296, 295)),
+    Handle(name="right brow, middle", points=(334, 282, 296, 295, 293, 283)),
+    Handle(name="right brow, outer", points=(300, 276, 293, 283)),
+)
+MOUTH_HANDLES = (
+    Handle(name="left mouth corner", points=(61, 76, 62, 78, 57)),
+    Handle(name="right mouth corner", points=(291, 306, 292, 308, 287)),
+    Handle(name="upper lip, left", points=(39, 40, 73, 74)),
+    Handle(name="upper lip", points=(0, 37, 267, 11, 12)),
+    Handle(name="upper lip, right", points=(269, 270, 303, 304)),
+    Handle(name="lower lip, left", points=(181, 91, 180, 90)),
+    Handle(name="lower lip", points=(17, 84, 314, 16, 15)),
+    Handle(name="lower lip, right", points=(405, 321, 404, 320)),
+    Handle(name="chin", points=(152, 175, 199, 148, 377)),
+    Handle(name="left cheek", points=(205, 50, 187, 207)),
+    Handle(name="right cheek", points=(425, 280, 411, 427)),
+)
+HANDLES = BROW_HANDLES + MOUTH_HANDLES
+BROWS = slice(0, len(BROW_HANDLES))
+MOUTH = slice(len(BROW_HANDLES), len(HANDLES))
+UPPER_LIP = tuple(i for i, handle in enumerate(HANDLES) if handle.name.startswith("upper lip"))
+LOWER_LIP = tuple(i for i, handle in enumerate(HANDLES) if handle.name.startswith("lower lip"))
+HANDLE_NAMES = tuple(handle.name for handle in HANDLES)
+
+
+def handle_positions(points: Array) -> Array:
+    """Mean position of every handle: …×478×D → …×H×D."""
+    return np.stack([points[..., list(handle.points), :].mean(-2) for handle in HANDLES], axis=-2)
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeadAxes:
+    """A head's own directions and yardstick, in the units of its points.
+
+    axes: 3×3, columns to the right, down and away as the head itself sees the picture; orthonormal.
+    eye_distance: from the middle of one eye to the middle of the other, in space.
+    """
+
+    axes: Array
+    eye_distance: float
+
+    @staticmethod
+    def of(points: Array) -> "HeadAxes":
+        """Axes of one face, 478×3."""
+        left, right = points[[33, 133]].mean(0), points[[362, 263]].mean(0)
+        across = points[[263, 356, 454]].mean(0) - points[[33, 127, 234]].mean(0)
+        across /= np.linalg.norm(across)
+        down = points[152] - points[10]
+        down -= across * float(across @ down)
+        down /= np.linalg.norm(down)
+        axes = np.stack([across, down, np.cross(across, down)], axis=1)
+        return HeadAxes(axes=axes, eye_distance=float(np.linalg.norm(right - left)))

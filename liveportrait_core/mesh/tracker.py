@@ -1,0 +1,97 @@
+"""A driving clip → the points of one face in every frame, without gaps and without tremble.
+
+Knows frames and points; what a movement means is read in `motion`.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from liveportrait_core.errors import VideoFaceLost, VideoNoFace, VideoTooShort
+from liveportrait_core.face.detector import POINT_COUNT, FaceMesh
+from liveportrait_core.options import Frame, RenderWarning
+
+MIN_FRAMES = 10
+MIN_SECONDS = 0.5
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Track:
+    """One face through a clip: N×478×3 pixels, from the first frame in which it was seen."""
+
+    points: Array
+    fps: Fraction
+    warnings: tuple[RenderWarning, ...]
+
+
+def track_face(frames: Iterable[Frame], fps: Fraction) -> Track:
+    """Follow the largest central face.
+
+    Frames before it appears are left out; later gaps are bridged by interpolation.
+
+    Raises:
+        VideoNoFace: no face was found at all.
+        VideoFaceLost: the face is missing from more than half of the frames.
+        VideoTooShort: too few frames are left.
+    """
+    seen: list[NDArray[np.float32] | None] = []
+    alone = True
+    with FaceMesh(still=False) as mesh:
+        for frame in frames:
+            found = mesh.follow(frame)
+            seen.append(None if found is None else found.points)
+            alone = alone and (found is None or found.alone)
+    _require_face(seen)
+    first = next(i for i, points in enumerate(seen) if points is not None)
+    kept = seen[first:]
+    _require_length(len(kept), first, fps)
+    warnings = []
+    if first:
+        warnings.append(RenderWarning.VIDEO_LEADING_FRAMES_SKIPPED)
+    if any(points is None for points in kept):
+        warnings.append(RenderWarning.LANDMARKS_INTERPOLATED)
+    if not alone:
+        warnings.append(RenderWarning.MULTIPLE_FACES_VIDEO)
+    return Track(points=_bridge(kept), fps=fps, warnings=tuple(warnings))
+
+
+def _require_face(seen: list[NDArray[np.float32] | None]) -> None:
+    missing = sum(points is None for points in seen)
+    if missing == len(seen):
+        raise VideoNoFace(
+            f"no face was found in any of the {len(seen)} driving frames; "
+            "accepted: a clip with one clearly visible face"
+        )
+    if missing > len(seen) / 2:
+        raise VideoFaceLost(
+            f"the face is missing from {missing} of {len(seen)} driving frames; "
+            "accepted: at most half"
+        )
+
+
+def _require_length(frame_count: int, skipped: int, fps: Fraction) -> None:
+    least = max(MIN_FRAMES, int(np.ceil(MIN_SECONDS * fps)))
+    if frame_count < least:
+        raise VideoTooShort(
+            f"{frame_count} driving frames are left after {skipped} without a face at the start; "
+            f"accepted: at least {least}"
+        )
+
+
+def _bridge(points: list[NDArray[np.float32] | None]) -> Array:
+    """Fill gaps: linear between the neighbours, the last seen position after the end."""
+    known = [i for i, face in enumerate(points) if face is not None]
+    values = np.stack([face for face in points if face is not None]).astype(np.float64)
+    flat = values.reshape(len(known), -1)
+    index = np.arange(len(points))
+    upper = np.clip(np.searchsorted(known, index), 0, len(known) - 1)
+    lower = np.clip(np.searchsorted(known, index, side="right") - 1, 0, len(known) - 1)
+    at = np.asarray(known, np.float64)
+    span = np.maximum(at[upper] - at[lower], 1.0)
+    share = np.clip((index - at[lower]) / span, 0.0, 1.0)[:, None]
+    return (flat[lower] * (1 - share) + flat[upper] * share).reshape(len(points), POINT_COUNT, 3)
