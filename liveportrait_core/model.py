@@ -1,0 +1,237 @@
+"""LivePortrait's networks as one typed object that owns device and precision.
+
+Pictures and key points come in and go out as numpy arrays; only the appearance feature stays on the
+device. Here, and only here, uint8 pictures become float batches and back. Knows no crop, no clip
+and no option of a render.
+"""
+
+import logging
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from liveportrait_core.device import DeviceChoice, Precision
+from liveportrait_core.errors import OutOfMemory, RenderError
+from liveportrait_core.motion import Floats, Motion, head_pose_degrees, rotation_matrix
+from liveportrait_core.networks.appearance_feature_extractor import AppearanceFeatureExtractor
+from liveportrait_core.networks.motion_extractor import MotionExtractor, MotionHeads
+from liveportrait_core.networks.official import CheckpointMismatch, StateDict, load_official
+from liveportrait_core.networks.spade_generator import SpadeGenerator
+from liveportrait_core.networks.stitching_retargeting import (
+    EYE_WIDTHS,
+    LIP_WIDTHS,
+    STITCHING_WIDTHS,
+    KeypointPerceptron,
+)
+from liveportrait_core.networks.warping import WarpingModule
+from liveportrait_core.retargeting import apply_stitching, retargeting_input, stitching_input
+from liveportrait_core.weights.checkpoints import foreign_file, read_perceptrons, read_state
+from liveportrait_core.weights.manifest import Checkpoint
+
+log = logging.getLogger(__name__)
+
+AppearanceFeature = Tensor
+"""1×32×16×64×64 float32, on the model's device: the portrait as the warping module wants it."""
+
+Frames = NDArray[np.uint8]
+"""B×H×W×3, RGB."""
+
+Output = TypeVar("Output", Tensor, MotionHeads)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Networks:
+    """The seven networks, in `eval()` mode."""
+
+    appearance_feature_extractor: AppearanceFeatureExtractor
+    motion_extractor: MotionExtractor
+    warping_module: WarpingModule
+    spade_generator: SpadeGenerator
+    stitching: KeypointPerceptron
+    lip_retargeting: KeypointPerceptron
+    eye_retargeting: KeypointPerceptron
+
+
+def empty_networks() -> Networks:
+    """The networks of the human models without weights, on torch's meta device."""
+    with torch.device("meta"):
+        return Networks(
+            appearance_feature_extractor=AppearanceFeatureExtractor(),
+            motion_extractor=MotionExtractor(),
+            warping_module=WarpingModule(),
+            spade_generator=SpadeGenerator(),
+            stitching=KeypointPerceptron(STITCHING_WIDTHS),
+            lip_retargeting=KeypointPerceptron(LIP_WIDTHS),
+            eye_retargeting=KeypointPerceptron(EYE_WIDTHS),
+        )
+
+
+def load_networks(folder: Path) -> Networks:
+    """The networks with the weights of a folder, on the CPU, mapped from the files.
+
+    Raises:
+        EngineUnavailable: a file is missing, damaged or another network's; it names the file.
+    """
+    networks = empty_networks()
+    for checkpoint, network in (
+        (Checkpoint.APPEARANCE_FEATURE_EXTRACTOR, networks.appearance_feature_extractor),
+        (Checkpoint.MOTION_EXTRACTOR, networks.motion_extractor),
+        (Checkpoint.WARPING_MODULE, networks.warping_module),
+        (Checkpoint.SPADE_GENERATOR, networks.spade_generator),
+    ):
+        path, state = read_state(folder, checkpoint)
+        _load(network, state, path)
+    path, states = read_perceptrons(folder)
+    _load(networks.stitching, states["retarget_shoulder"], path)
+    _load(networks.lip_retargeting, states["retarget_mouth"], path)
+    _load(networks.eye_retargeting, states["retarget_eye"], path)
+    return networks
+
+
+def _load(network: nn.Module, state: StateDict, path: Path) -> None:
+    try:
+        load_official(network, state)
+    except CheckpointMismatch as error:
+        expected = f"the official weights of {type(network).__name__}"
+        raise foreign_file(path, expected, str(error)) from error
+
+
+class Model:
+    """What the networks can do, on one device.
+
+    S and R stay on the CPU in float32: a whole clip is one batch of microseconds for them.
+    """
+
+    def __init__(self, networks: Networks, choice: DeviceChoice) -> None:
+        self.choice = choice
+        self.networks = networks
+        self.fp32_repeats = 0  # batches that had to be computed again in fp32
+        for field in fields(networks):
+            if field.name not in ("stitching", "lip_retargeting", "eye_retargeting"):
+                getattr(networks, field.name).to(choice.device)
+        log.info("networks on %s", choice, extra={"device": str(choice.device)})
+
+    def extract_appearance(self, portrait: Frames) -> AppearanceFeature:
+        """F: 1×256×256×3 → the appearance feature."""
+        image = self.images_from_frames(portrait)
+        network = self.networks.appearance_feature_extractor
+        return self._compute("the appearance feature", lambda: network(image).float())
+
+    def extract_motion(self, frames: Frames) -> Motion:
+        """M: B×256×256×3 → the motion of B frames."""
+        images = self.images_from_frames(frames)
+        return motion_from_heads(
+            self._compute("the motion", lambda: self.networks.motion_extractor(images))
+        )
+
+    def animate(
+        self, feature: AppearanceFeature, source_keypoints: Floats, driving_keypoints: Floats
+    ) -> Frames:
+        """W and G: 1×21×3 source and B×21×3 driving key points → B×512×512×3."""
+        source, driving = self._tensor(source_keypoints), self._tensor(driving_keypoints)
+        images = self._compute("the frames", lambda: self._warp_decode(feature, source, driving))
+        return frames_from_images(images)
+
+    def stitch(self, source_keypoints: Floats, driving_keypoints: Floats) -> Floats:
+        """S: B×21×3 twice → B×21×3 driving key points that meet the photograph's shoulders."""
+        offsets = _ask(
+            self.networks.stitching, stitching_input(source_keypoints, driving_keypoints)
+        )
+        return apply_stitching(driving_keypoints, offsets)
+
+    def retarget_eyes(self, source_keypoints: Floats, ratios: Floats) -> Floats:
+        """R: B×21×3 and B×3 (left, right, wanted) → B×21×3 offsets."""
+        return _retarget(self.networks.eye_retargeting, source_keypoints, ratios)
+
+    def retarget_lip(self, source_keypoints: Floats, ratios: Floats) -> Floats:
+        """R: B×21×3 and B×2 (lip, wanted) → B×21×3 offsets."""
+        return _retarget(self.networks.lip_retargeting, source_keypoints, ratios)
+
+    def images_from_frames(self, frames: Frames) -> Tensor:
+        """B×H×W×3 uint8 → B×3×H×W float32 in [0, 1] on the device."""
+        pixels = torch.from_numpy(np.ascontiguousarray(frames)).to(self.choice.device)
+        return pixels.permute(0, 3, 1, 2).float() / 255
+
+    def _warp_decode(self, feature: Tensor, source: Tensor, driving: Tensor) -> Tensor:
+        count = len(driving)
+        warped = self.networks.warping_module(
+            feature.expand(count, -1, -1, -1, -1), driving, source.expand(count, -1, -1)
+        )
+        return self.networks.spade_generator(warped.feature)
+
+    def _tensor(self, array: Floats) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(array, np.float32)).to(self.choice.device)
+
+    def _compute(self, what: str, compute: Callable[[], Output]) -> Output:
+        """Compute a batch; if it is not finite in half precision, once more in fp32."""
+        try:
+            with torch.inference_mode(), self._autocast():
+                result = compute()
+            if _is_finite(result):
+                return result
+            if self.choice.precision is not Precision.FP32:
+                self.fp32_repeats += 1
+                log.warning(
+                    "%s came out not finite in %s on %s: computed again in fp32 (time no. %d)."
+                    " If this goes on, choose precision fp32",
+                    what, self.choice.precision, self.choice.device, self.fp32_repeats,
+                )  # fmt: skip
+                with torch.inference_mode():
+                    result = compute()
+                if _is_finite(result):
+                    return result
+        except torch.OutOfMemoryError as error:
+            raise OutOfMemory(f"{self.choice.device} ran out of memory computing {what}") from error
+        raise RenderError(f"{what} came out not finite even in fp32 on {self.choice.device}")
+
+    def _autocast(self) -> AbstractContextManager[None]:
+        # The weights stay in float32, so that a batch can be repeated in it.
+        if self.choice.precision is Precision.FP32:
+            return nullcontext()
+        return torch.autocast(self.choice.device.type, dtype=self.choice.precision.dtype)
+
+
+def motion_from_heads(heads: MotionHeads) -> Motion:
+    """M's raw output in the terms of `liveportrait_core.motion`."""
+    pitch, yaw, roll = (
+        head_pose_degrees(_array(logits)) for logits in (heads.pitch, heads.yaw, heads.roll)
+    )
+    return Motion(
+        canonical_keypoints=_array(heads.canonical_keypoints),
+        rotation=rotation_matrix(pitch, yaw, roll),
+        expression=_array(heads.expression),
+        scale=_array(heads.scale),
+        translation=_array(heads.translation),
+    )
+
+
+def frames_from_images(images: Tensor) -> Frames:
+    """B×3×H×W in [0, 1] → B×H×W×3 uint8; what lies between two levels takes the lower."""
+    pixels = (images.float().clamp(0, 1) * 255).to(torch.uint8)
+    return pixels.permute(0, 2, 3, 1).contiguous().cpu().numpy()
+
+
+def _array(tensor: Tensor) -> Floats:
+    return tensor.float().cpu().numpy()
+
+
+def _ask(network: KeypointPerceptron, question: Floats) -> Floats:
+    with torch.inference_mode():
+        return _array(network(torch.from_numpy(np.ascontiguousarray(question, np.float32))))
+
+
+def _retarget(network: KeypointPerceptron, source_keypoints: Floats, ratios: Floats) -> Floats:
+    offsets = _ask(network, retargeting_input(source_keypoints, ratios))
+    return offsets.reshape(source_keypoints.shape)
+
+
+def _is_finite(result: Tensor | MotionHeads) -> bool:
+    tensors = (result,) if isinstance(result, Tensor) else result
+    return all(bool(torch.isfinite(tensor).all()) for tensor in tensors)

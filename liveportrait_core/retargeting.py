@@ -1,0 +1,68 @@
+"""How far eyes and lips are open, and what the small correcting networks are asked and answer.
+
+Openings are measured on 203 landmarks. Pure mathematics on numpy arrays; the networks themselves
+are in `liveportrait_core.networks.stitching_retargeting`.
+"""
+
+import numpy as np
+
+from liveportrait_core.motion import Floats
+
+# Landmarks of 203: (upper, lower, one corner, the other corner)
+LEFT_EYE = (6, 18, 0, 12)
+RIGHT_EYE = (30, 42, 24, 36)
+LIPS = (90, 102, 48, 66)
+
+
+def eye_close_ratios(landmarks: Floats) -> Floats:
+    """Opening of the left and the right eye relative to their widths: B×203×2 → B×2."""
+    return np.stack([_opening(landmarks, LEFT_EYE), _opening(landmarks, RIGHT_EYE)], axis=1)
+
+
+def lip_close_ratio(landmarks: Floats) -> Floats:
+    """Opening of the lips relative to their width: B×203×2 → B×1."""
+    return _opening(landmarks, LIPS)[:, None]
+
+
+def eye_ratios_with_driving(source_ratios: Floats, driving_ratios: Floats) -> Floats:
+    """What eye retargeting is told when a driving face sets the target: B×2 twice → B×3.
+
+    Both eyes follow the driving face's left eye.
+    """
+    return with_target(source_ratios, driving_ratios[:, :1])
+
+
+def with_target(source_ratios: Floats, target: Floats) -> Floats:
+    """The source's ratios followed by the wanted one: B×(2 eyes or 1 lip), B×1 → B×(3 or 2)."""
+    return np.concatenate([source_ratios, target], axis=1)
+
+
+def retargeting_input(source_keypoints: Floats, ratios: Floats) -> Floats:
+    """What an R network takes: B×21×3 and the ratios with their target → B×(63 + ratios)."""
+    return np.concatenate([source_keypoints.reshape(len(source_keypoints), -1), ratios], axis=1)
+
+
+def stitching_input(source_keypoints: Floats, driving_keypoints: Floats) -> Floats:
+    """What S takes: two sets of key points, B×21×3 → B×126."""
+    count = len(driving_keypoints)
+    both = np.concatenate([source_keypoints, driving_keypoints], axis=1)
+    return both.reshape(count, -1)
+
+
+def apply_stitching(driving_keypoints: Floats, offsets: Floats) -> Floats:
+    """Move each key point by its own offset, and all by a common one in x and y.
+
+    Args:
+        driving_keypoints: B×K×3.
+        offsets: B×(3K + 2), what S answers.
+    """
+    own, common = offsets[:, :-2], offsets[:, None, -2:]
+    stitched = driving_keypoints + own.reshape(driving_keypoints.shape)
+    stitched[:, :, :2] += common
+    return stitched
+
+
+def _opening(landmarks: Floats, points: tuple[int, int, int, int]) -> Floats:
+    upper, lower, corner, other = (landmarks[:, point] for point in points)
+    width = np.linalg.norm(corner - other, axis=1)
+    return np.linalg.norm(upper - lower, axis=1) / (width + 1e-6)

@@ -1,0 +1,136 @@
+"""Reading a weight file into a state dict with official keys.
+
+Only tensors are ever unpickled. Every refusal names the file, what was expected, what was found and
+the command that mends it. Knows no network.
+"""
+
+import pickle
+import re
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from liveportrait_core.errors import EngineUnavailable
+from liveportrait_core.weights.digests import Condition, FileState, inspect_file, present_form
+from liveportrait_core.weights.manifest import Checkpoint, read_manifest
+
+StateDict = Mapping[str, Tensor]
+
+FETCH = "python -m liveportrait_core weights fetch"
+
+PERCEPTRONS = ("retarget_shoulder", "retarget_mouth", "retarget_eye")
+"""The entries of the stitching file: stitching, lip retargeting, eye retargeting."""
+
+
+def read_state(folder: Path, checkpoint: Checkpoint) -> tuple[Path, StateDict]:
+    """The file and the flat state dict of one network, tensors on the CPU, mapped from the file.
+
+    Raises:
+        EngineUnavailable: the file is missing, not the manifest's, or holds something else.
+    """
+    path = checked_path(folder, checkpoint)
+    content = _read(path)
+    if not all(isinstance(value, Tensor) for value in content.values()):
+        raise foreign_file(path, "a flat state dict of tensors", _describe(content))
+    return path, content
+
+
+def read_perceptrons(folder: Path) -> tuple[Path, dict[str, StateDict]]:
+    """The stitching file and its three state dicts, by the names of `PERCEPTRONS`.
+
+    Raises:
+        EngineUnavailable: as `read_state`.
+    """
+    path = checked_path(folder, Checkpoint.STITCHING_RETARGETING)
+    content = _read(path)
+    states = {name: _perceptron(content, name) for name in PERCEPTRONS}
+    if empty := [name for name, state in states.items() if not state]:
+        raise foreign_file(
+            path,
+            f"entries {', '.join(PERCEPTRONS)}",
+            f"no {', '.join(empty)} in {_describe(content)}",
+        )
+    return path, states
+
+
+def checked_path(folder: Path, checkpoint: Checkpoint) -> Path:
+    """The path of a checkpoint's file, after comparing size and digest with the manifest.
+
+    Raises:
+        EngineUnavailable: it is missing, or not the file the manifest means.
+    """
+    manifest = read_manifest(folder)
+    file = present_form(folder, manifest, checkpoint)
+    if file is None:
+        accepted = " or ".join(str(folder / form.path) for form in manifest.files_for(checkpoint))
+        raise EngineUnavailable(
+            f"{checkpoint}: no weights; expected {accepted or 'an entry in ' + str(manifest.path)}."
+            f" Run: {_fetch_command(folder)}"
+        )
+    state = inspect_file(folder, file)
+    if state.condition is not Condition.WHOLE:
+        raise EngineUnavailable(_refusal(state, folder))
+    return state.path
+
+
+def foreign_file(path: Path, expected: str, found: str) -> EngineUnavailable:
+    """The error for a file whose content is not what its name says."""
+    return EngineUnavailable(
+        f"{path} holds something else: expected {expected}; found {found}."
+        f" Move it away and run: {FETCH}"
+    )
+
+
+def _refusal(state: FileState, folder: Path) -> str:
+    if state.condition is Condition.WRONG_SIZE:
+        expected, found = f"{state.file.size_bytes} bytes", f"{state.found} bytes"
+    else:
+        expected, found = f"SHA-256 {state.file.sha256}", f"SHA-256 {state.found}"
+    return (
+        f"{state.path} is truncated, altered or another file: expected {expected}; found {found}."
+        f" Run: {_fetch_command(folder)}"
+    )
+
+
+def _fetch_command(folder: Path) -> str:
+    return f"{FETCH} --to {folder}"
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = load_file(path) if path.suffix == ".safetensors" else _read_pickle(path)
+    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise foreign_file(path, f"a {path.suffix} file of tensors", reason) from error
+    if not isinstance(content, dict):
+        raise foreign_file(path, "a dictionary", type(content).__name__)
+    return content
+
+
+def _read_pickle(path: Path) -> Any:
+    # Mapping needs torch's zip container; files saved before torch 1.6 are plain pickles.
+    mapped = zipfile.is_zipfile(path)
+    return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
+
+
+def _perceptron(content: Mapping[str, Any], name: str) -> StateDict:
+    entry = content.get(name)
+    if not isinstance(entry, dict):  # safetensors: one flat dict, the entry's name in front
+        entry = {
+            key[len(name) :].lstrip("._"): value
+            for key, value in content.items()
+            if re.match(rf"{name}[._]", key)
+        }
+    # Saved from DistributedDataParallel, whose wrapper shows in the keys.
+    return {key.replace("module.", ""): value for key, value in entry.items()}
+
+
+def _describe(content: Mapping[str, Any]) -> str:
+    shown = ", ".join(f"{key}: {type(value).__name__}" for key, value in list(content.items())[:3])
+    return f"{len(content)} entries ({shown}{', …' if len(content) > 3 else ''})"

@@ -1,0 +1,117 @@
+"""Which weight files there are: the content of `weights/manifest.json`.
+
+A weights folder may carry a manifest of its own (the synthetic weights of the tests do); otherwise
+the project's holds. Knows names, sizes and digests; opens no weight file.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from liveportrait_core.errors import EngineUnavailable
+
+PROJECT_MANIFEST = Path(__file__).resolve().parents[2] / "weights" / "manifest.json"
+
+
+class Checkpoint(StrEnum):
+    """A weight file by what it is for."""
+
+    APPEARANCE_FEATURE_EXTRACTOR = "appearance_feature_extractor"
+    MOTION_EXTRACTOR = "motion_extractor"
+    WARPING_MODULE = "warping_module"
+    SPADE_GENERATOR = "spade_generator"
+    STITCHING_RETARGETING = "stitching_retargeting"  # three networks in one file
+    LANDMARKS_203 = "landmarks_203"
+    DETECTOR = "detector"  # optional: MediaPipe finds faces without it
+    LANDMARKS_106 = "landmarks_106"  # optional, belongs to the detector
+
+
+@dataclass(frozen=True, kw_only=True)
+class WeightFile:
+    """One file of a set."""
+
+    checkpoint: Checkpoint
+    hub_path: str  # in the hub's repository
+    path: PurePosixPath  # in the weights folder
+    size_bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class WeightSet:
+    """Files that come from one place under one licence."""
+
+    name: str
+    hub: str
+    revision: str
+    licence: str
+    description: str
+    non_commercial: bool
+    files: tuple[WeightFile, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """All sets, in the order of preference."""
+
+    path: Path
+    sets: tuple[WeightSet, ...]
+
+    def weight_set(self, name: str) -> WeightSet:
+        """The set of that name.
+
+        Raises:
+            KeyError: there is none.
+        """
+        return {weight_set.name: weight_set for weight_set in self.sets}[name]
+
+    def files_for(self, checkpoint: Checkpoint) -> Iterator[WeightFile]:
+        """Every form of a checkpoint (`.pth`, `.safetensors`), the preferred one first."""
+        for weight_set in self.sets:
+            yield from (file for file in weight_set.files if file.checkpoint is checkpoint)
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest that holds for a weights folder: its own, or the project's.
+
+    Raises:
+        EngineUnavailable: the manifest is not what this version understands.
+    """
+    own = folder / "manifest.json"
+    path = own if own.is_file() else PROJECT_MANIFEST
+    try:
+        sets = tuple(_weight_set(entry) for entry in json.loads(path.read_bytes())["sets"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise EngineUnavailable(
+            f"{path} is not a weights manifest of this version ({error!r}); accepted: the format of"
+            f" {PROJECT_MANIFEST.name} in the project's weights folder"
+        ) from error
+    return Manifest(path=path, sets=sets)
+
+
+def _weight_set(entry: dict[str, Any]) -> WeightSet:
+    return WeightSet(
+        name=entry["name"],
+        hub=entry["hub"],
+        revision=entry["revision"],
+        licence=entry["licence"],
+        description=entry["description"],
+        non_commercial=entry["non_commercial"],
+        files=tuple(_weight_file(file) for file in entry["files"]),
+    )
+
+
+def _weight_file(entry: dict[str, Any]) -> WeightFile:
+    path = PurePosixPath(entry["path"])
+    if path.is_absolute() or ".." in path.parts:
+        raise ValueError(f"path {entry['path']!r} leaves the weights folder")
+    return WeightFile(
+        checkpoint=Checkpoint(entry["checkpoint"]),
+        hub_path=entry["hub_path"],
+        path=path,
+        size_bytes=int(entry["bytes"]),
+        sha256=entry["sha256"],
+    )
