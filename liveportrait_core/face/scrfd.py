@@ -1,0 +1,141 @@
+"""The original's detector: SCRFD boxes and 106 points, through insightface's model zoo.
+
+Opt-in, because both model files are for non-commercial research only; read from local files and
+never fetched (insightface would download what it misses, so the files are checked first). Knows
+nothing of the 203-point landmarks. Pictures are RGB here as everywhere; insightface's BGR stays
+inside.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from liveportrait_core.errors import EngineUnavailable
+from liveportrait_core.face.crop import Points
+from liveportrait_core.face.detector import FoundFace
+from liveportrait_core.face.session import (
+    ProviderReport,
+    provider_list,
+    report_provider,
+    require_file,
+    stdout_to_log,
+)
+from liveportrait_core.options import Frame
+
+DETECTOR_FILE = "det_10g.onnx"
+LANDMARK_FILE = "2d106det.onnx"
+INPUT_PX = 512
+THRESHOLD = 0.15
+_OVERLAP = 0.4
+
+
+class FaceOrder(StrEnum):
+    """Which of several faces comes first."""
+
+    LARGEST_CENTRAL = "largest-central"  # area, less twice the squared distance from the middle
+    LARGE_SMALL = "large-small"
+    SMALL_LARGE = "small-large"
+    LEFT_RIGHT = "left-right"
+    RIGHT_LEFT = "right-left"
+    TOP_BOTTOM = "top-bottom"
+    BOTTOM_TOP = "bottom-top"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class DetectedFace:
+    """One face as the detector sees it."""
+
+    box: NDArray[np.float32]  # left, top, right, bottom in pixels
+    score: float
+    points: Points  # 5×2: eyes, nose, corners of the mouth
+
+    @property
+    def area(self) -> float:
+        """Of the box, in square pixels."""
+        return float((self.box[2] - self.box[0]) * (self.box[3] - self.box[1]))
+
+
+class InsightFaceDetector:
+    """SCRFD and the 106-point network on local files; satisfies the same port as the face mesh."""
+
+    def __init__(
+        self, folder: Path, *, provider: str, order: FaceOrder = FaceOrder.LARGEST_CENTRAL
+    ) -> None:
+        self._order = order
+        self.boxes = _open(folder / DETECTOR_FILE, "SCRFD", provider)
+        self.boxes.prepare(
+            0, input_size=(INPUT_PX, INPUT_PX), det_thresh=THRESHOLD, nms_thresh=_OVERLAP
+        )
+        self.landmarks = _open(folder / LANDMARK_FILE, "Landmark", provider)
+        self.providers: tuple[ProviderReport, ...] = (
+            report_provider(self.boxes.session, folder / DETECTOR_FILE, asked=provider),
+            report_provider(self.landmarks.session, folder / LANDMARK_FILE, asked=provider),
+        )
+
+    def find(self, picture: Frame) -> FoundFace | None:
+        """The first face in the order chosen, with its 106×2 points; None where there is none."""
+        faces = in_order(self.detect(picture), self._order, picture)
+        if not faces:
+            return None
+        points = self.locate(picture, faces[0].box)
+        return FoundFace(points=points, alone=len(faces) == 1)
+
+    def detect(self, picture: Frame) -> list[DetectedFace]:
+        """All faces of an H×W×3 picture, the surest first."""
+        boxes, points = self.boxes.detect(_bgr(picture), max_num=0)
+        return [
+            DetectedFace(box=box[:4], score=float(box[4]), points=five)
+            for box, five in zip(boxes, points, strict=True)
+        ]
+
+    def locate(self, picture: Frame, box: NDArray[np.float32]) -> Points:
+        """106×2 points in pixels of the face in a box (left, top, right, bottom)."""
+        from insightface.app.common import Face
+
+        return np.asarray(self.landmarks.get(_bgr(picture), Face(bbox=box)), dtype=np.float32)
+
+
+def in_order(faces: Sequence[DetectedFace], order: FaceOrder, picture: Frame) -> list[DetectedFace]:
+    """Faces of a picture sorted; equal ones keep their order."""
+    middle = np.array([picture.shape[1] // 2, picture.shape[0] // 2])
+
+    def largest_central(face: DetectedFace) -> float:
+        off_centre = (face.box[:2] + face.box[2:]) / 2 - middle
+        return 2 * float(off_centre @ off_centre) - face.area
+
+    keys = {
+        FaceOrder.LARGEST_CENTRAL: largest_central,
+        FaceOrder.LARGE_SMALL: lambda face: -face.area,
+        FaceOrder.SMALL_LARGE: lambda face: face.area,
+        FaceOrder.LEFT_RIGHT: lambda face: face.box[0],
+        FaceOrder.RIGHT_LEFT: lambda face: -face.box[0],
+        FaceOrder.TOP_BOTTOM: lambda face: face.box[1],
+        FaceOrder.BOTTOM_TOP: lambda face: -face.box[1],
+    }
+    return sorted(faces, key=keys[order])
+
+
+def _bgr(picture: Frame) -> NDArray[np.uint8]:
+    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), dtype=np.uint8)
+
+
+def _open(path: Path, kind: str, provider: str) -> Any:
+    from insightface import model_zoo
+
+    require_file(path)
+    try:
+        with stdout_to_log():
+            model = model_zoo.get_model(str(path), providers=provider_list(provider))
+    except Exception as error:  # onnx and onnxruntime raise trees of their own
+        raise EngineUnavailable(f"insightface cannot load {path}: {error}") from error
+    if type(model).__name__ != kind:
+        raise EngineUnavailable(
+            f"{path} is read by insightface as {type(model).__name__}; expected {kind}"
+        )
+    return model
