@@ -141,10 +141,13 @@ class Model:
 
     def stitch(self, source_keypoints: Floats, driving_keypoints: Floats) -> Floats:
         """S: B×21×3 twice → B×21×3 driving key points that meet the photograph's shoulders."""
-        offsets = _ask(
-            self.networks.stitching, stitching_input(source_keypoints, driving_keypoints)
-        )
+        offsets = self.stitching_offsets(source_keypoints, driving_keypoints)
         return apply_stitching(driving_keypoints, offsets)
+
+    def stitching_offsets(self, source_keypoints: Floats, driving_keypoints: Floats) -> Floats:
+        """S: B×21×3 twice → B×65, as `retargeting.apply_stitching` takes it."""
+        question = stitching_input(source_keypoints, driving_keypoints)
+        return ask(self.networks.stitching, question)
 
     def retarget_eyes(self, source_keypoints: Floats, ratios: Floats) -> Floats:
         """R: B×21×3 and B×3 (left, right, wanted) → B×21×3 offsets."""
@@ -222,13 +225,14 @@ def _array(tensor: Tensor) -> Floats:
     return tensor.float().cpu().numpy()
 
 
-def _ask(network: KeypointPerceptron, question: Floats) -> Floats:
+def ask(network: KeypointPerceptron, question: Floats) -> Floats:
+    """Put B×n numbers to a small network, on the CPU in float32."""
     with torch.inference_mode():
         return _array(network(torch.from_numpy(np.ascontiguousarray(question, np.float32))))
 
 
 def _retarget(network: KeypointPerceptron, source_keypoints: Floats, ratios: Floats) -> Floats:
-    offsets = _ask(network, retargeting_input(source_keypoints, ratios))
+    offsets = ask(network, retargeting_input(source_keypoints, ratios))
     return offsets.reshape(source_keypoints.shape)
 
 

@@ -1,0 +1,158 @@
+"""A folder of golden vectors, and the bookkeeping that leaves no array unlooked-at.
+
+Every array of a file is either compared or given to the product as an input; what is neither counts
+as a failure. Knows no network.
+"""
+
+import hashlib
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from tests.golden.recipe import Seeds
+
+SUMMARY_PARTS = ("__shape", "__idx", "__val", "__stats", "__proj")
+PICTURE_PARTS = ("__sha256", "__corner", "__shape")
+
+TOLERANCES: tuple[tuple[str, float], ...] = (
+    # file/array (full match), largest accepted absolute difference; the first that matches counts
+    (r"modules/(F|M)_image\d*", 0.0),
+    (r"modules/.*_head", 0.0),
+    (r"modules/F_.*", 1e-4),
+    (r"modules/M_raw_(pitch|yaw|roll)", 1e-4),
+    (r"modules/M_raw_.*", 2e-5),
+    (r"modules/M_ref_(pitch|yaw|roll)", 1e-3),
+    (r"modules/M_.*", 2e-5),
+    (r"modules/W\d_out", 2e-4),
+    (r"modules/W\d_.*", 2e-5),
+    (r"modules/G2_uint8_small", 1.0),  # and in less than 0.1 % of the values
+    (r"modules/G\d_(out|small)", 2e-4),
+    (r"modules/G\d_.*", 5e-4),
+    (r"modules/G_sigma", 1e-6),
+    (r"functions/bins_degrees", 1e-3),
+    (r"functions/.*", 1e-6),
+)
+
+
+def tolerance(name: str) -> float:
+    """The tolerance of a check, by its name.
+
+    Raises:
+        LookupError: none is written down.
+    """
+    for pattern, value in TOLERANCES:
+        if re.fullmatch(pattern, name):
+            return value
+    raise LookupError(f"no tolerance for {name}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """One comparison."""
+
+    name: str  # <file>/<array>
+    difference: float
+    tolerance: float
+    remark: str = ""  # why it failed, where the difference does not tell
+
+    @property
+    def ok(self) -> bool:
+        # A difference that is not a number compares false, and so fails.
+        return not self.remark and self.difference <= self.tolerance
+
+    def __str__(self) -> str:
+        verdict = "ok" if self.ok else "FAIL"
+        line = f"{self.name} {self.difference:.3g} {self.tolerance:.3g} {verdict}"
+        return f"{line} ({self.remark})" if self.remark else line
+
+
+@dataclass(kw_only=True)
+class GoldenFile:
+    """One `.npz` of a golden set, with what has been done with each of its arrays."""
+
+    name: str
+    arrays: dict[str, NDArray[Any]]
+    seeds: Seeds
+    checks: list[Check] = field(default_factory=list)
+    compared: set[str] = field(default_factory=set)
+    inputs: set[str] = field(default_factory=set)
+
+    def given(self, array: str) -> NDArray[Any]:
+        """An array that the product gets as an input."""
+        self.inputs.add(array)
+        return self.arrays[array]
+
+    def compare(self, array: str, actual: ArrayLike) -> None:
+        """Compare a whole array."""
+        expected = self.arrays[array]
+        self.compared.add(array)
+        self._record(array, _difference(np.asarray(actual), expected))
+
+    def compare_levels(self, array: str, actual: NDArray[np.uint8], *, share: float) -> None:
+        """Compare whole levels of a picture, of which only a share may differ at all."""
+        expected = self.arrays[array]
+        self.compared.add(array)
+        differing = float(np.mean(actual != expected)) if actual.shape == expected.shape else 1.0
+        remark = f"{differing:.2%} of the values differ" if differing >= share else ""
+        self._record(array, _difference(actual, expected), remark)
+
+    def compare_summary(self, array: str, actual: ArrayLike) -> None:
+        """Compare with samples, statistics and random projections of a large array."""
+        shape, idx, val, stats, proj = (self.arrays[array + part] for part in SUMMARY_PARTS)
+        self.compared.update(array + part for part in SUMMARY_PARTS)
+        values = np.asarray(actual).astype(np.float64)
+        if values.shape != tuple(shape):
+            self._record(array, np.inf, f"shape {values.shape} instead of {tuple(shape)}")
+            return
+        flat = values.reshape(-1)
+        own = [flat.mean(), flat.std(), np.abs(flat).max(), flat.min(), flat.max()]
+        differences = [
+            _difference(flat[idx], val),
+            _difference(np.array(own), stats),
+            _difference(self.seeds.projections(array, flat), proj),
+        ]
+        self._record(array, max(differences, key=lambda d: np.inf if np.isnan(d) else d))
+
+    def compare_picture(self, array: str, actual: NDArray[np.uint8]) -> None:
+        """Compare a picture drawn from its seed with the digest of the one that was used."""
+        digest, corner, shape = (self.arrays[array + part] for part in PICTURE_PARTS)
+        self.compared.update(array + part for part in PICTURE_PARTS)
+        same = hashlib.sha256(actual.tobytes()).hexdigest() == str(digest)
+        same = same and actual.shape == tuple(shape)
+        remark = "" if same else "another picture: is PREFIX the seed prefix of this set?"
+        self._record(array, _difference(actual[:8, :8], corner), remark)
+
+    def compare_names(self, array: str, actual: list[str]) -> None:
+        """Compare a list of names."""
+        self.compared.add(array)
+        same = actual == [str(name) for name in self.arrays[array]]
+        name = f"{self.name}/{array}"
+        remark = "" if same else f"{actual[:3]}… instead of {self.arrays[array][:3]}…"
+        self.checks.append(Check(name=name, difference=0.0, tolerance=0.0, remark=remark))
+
+    def unchecked(self) -> list[str]:
+        """The arrays nobody looked at."""
+        return sorted(set(self.arrays) - self.compared - self.inputs)
+
+    def _record(self, array: str, difference: float, remark: str = "") -> None:
+        name = f"{self.name}/{array}"
+        limit = tolerance(name)
+        self.checks.append(Check(name=name, difference=difference, tolerance=limit, remark=remark))
+
+
+def read_golden_file(folder: Path, name: str, seeds: Seeds) -> GoldenFile:
+    """Read `<folder>/<name>.npz`."""
+    with np.load(folder / f"{name}.npz", allow_pickle=False) as arrays:
+        return GoldenFile(name=name, arrays=dict(arrays), seeds=seeds)
+
+
+def _difference(actual: NDArray[Any], expected: NDArray[Any]) -> float:
+    if actual.shape != expected.shape:
+        return float("inf")
+    if actual.size == 0:
+        return 0.0
+    return float(np.abs(actual.astype(np.float64) - expected.astype(np.float64)).max())
