@@ -4,7 +4,8 @@ B counts frames: one for a portrait, many for a clip. Arrays are float32. Knows 
 and no landmark.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,19 @@ class Motion:
     expression: Floats  # B×21×3 offsets
     scale: Floats  # B×1
     translation: Floats  # B×3; only x and y count
+
+    @property
+    def frame_count(self) -> int:
+        """B."""
+        return len(self.expression)
+
+    def first(self, count: int) -> "Motion":
+        """Its first frames."""
+        return self.each(lambda values: values[:count])
+
+    def each(self, change: Callable[[Floats], Floats]) -> "Motion":
+        """The same change made to every array."""
+        return Motion(**{field.name: change(getattr(self, field.name)) for field in fields(self)})
 
 
 def head_pose_degrees(values: Floats) -> Floats:

@@ -1,0 +1,183 @@
+"""From the motion of two faces to the key points the warping network is given.
+
+Composition, lip normalisation or retargeting, stitching, multiplier: in this order, a whole clip at
+a time. Pure but for the small networks, which are asked through a port; knows no picture.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from liveportrait_core.composition import MotionMode, drive_clip, drive_portrait
+from liveportrait_core.motion import Floats, Motion, transform_keypoints
+from liveportrait_core.options import AnimationRegion
+from liveportrait_core.retargeting import eye_ratios_with_driving, with_target
+
+LIPS_OPEN_FROM = 0.03
+"""Lips less open than this are closed already: nothing to normalise."""
+_EYES_SHUT_BELOW = 0.18
+_EYES_OPEN = 0.39
+
+
+class KeypointNetworks(Protocol):
+    """The three small networks."""
+
+    def stitch(self, source_keypoints: Floats, driving_keypoints: Floats) -> Floats:
+        """B×21×3 twice → B×21×3 that meet the photograph's shoulders and border."""
+
+    def retarget_eyes(self, source_keypoints: Floats, ratios: Floats) -> Floats:
+        """B×21×3 and B×3 (left, right, wanted) → B×21×3 offsets."""
+
+    def retarget_lip(self, source_keypoints: Floats, ratios: Floats) -> Floats:
+        """B×21×3 and B×2 (lip, wanted) → B×21×3 offsets."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeasuredMotion:
+    """The motion of B frames of a face, and how far its eyes and lips are open."""
+
+    motion: Motion
+    eye_ratios: Floats  # B×2, left and right
+    lip_ratios: Floats  # B×1
+
+    @property
+    def frame_count(self) -> int:
+        """B."""
+        return self.motion.frame_count
+
+    def first(self, count: int) -> "MeasuredMotion":
+        """Its first frames."""
+        return MeasuredMotion(
+            motion=self.motion.first(count),
+            eye_ratios=self.eye_ratios[:count],
+            lip_ratios=self.lip_ratios[:count],
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnimationSettings:
+    """How motion is applied. The defaults are the original's, with lips normalised."""
+
+    region: AnimationRegion = AnimationRegion.ALL
+    mode: MotionMode = MotionMode.RELATIVE
+    multiplier: float = 1.0  # of everything that changed, stitching and lips included
+    normalize_lip: bool = True  # only in relative mode
+    stitch: bool = True
+    retarget_eyes: bool = False  # in relative mode this discards the driving motion
+    retarget_lip: bool = False  # likewise
+    keep_source_eyes: bool = False  # source clips: every frame's eyes as open as the first frame's
+    observation_variance: float = 3e-7  # source clips: strength of the smoothing
+
+
+@dataclass(frozen=True, kw_only=True)
+class DrivenKeypoints:
+    """Key points of T frames, by stage: T×21×3 each."""
+
+    source: Floats  # 1×21×3 for a portrait
+    composed: Floats  # before stitching
+    stitched: Floats
+    final: Floats  # what the warping network is given
+
+
+def drive_portrait_keypoints(
+    source: MeasuredMotion,
+    driving: MeasuredMotion,
+    networks: KeypointNetworks,
+    settings: AnimationSettings,
+) -> DrivenKeypoints:
+    """Animate a still picture, whose motion has one frame: as many frames as the driving has."""
+    driven = drive_portrait(
+        source.motion, driving.motion, region=settings.region, mode=settings.mode
+    )
+    adjustment = _lip_offset(source, networks, settings)
+    return _finish(source, driving, driven, adjustment, networks, settings)
+
+
+def drive_clip_keypoints(
+    source: MeasuredMotion,
+    driving: MeasuredMotion,
+    networks: KeypointNetworks,
+    settings: AnimationSettings,
+) -> DrivenKeypoints:
+    """Animate a clip: as many frames as the shorter of the two, all for a driving picture."""
+    driven = drive_clip(
+        source.motion,
+        driving.motion,
+        region=settings.region,
+        mode=settings.mode,
+        observation_variance=settings.observation_variance,
+    )
+    source = source.first(driven.frame_count)
+    adjustment = _lip_offset(source, networks, settings)
+    if settings.keep_source_eyes:
+        adjustment = adjustment + _eye_offset(source, networks)
+    return _finish(source, driving, driven, adjustment, networks, settings)
+
+
+def _finish(
+    source: MeasuredMotion,
+    driving: MeasuredMotion,
+    driven: Motion,
+    adjustment: Floats,
+    networks: KeypointNetworks,
+    settings: AnimationSettings,
+) -> DrivenKeypoints:
+    """Retarget or adjust, stitch, multiply."""
+    neutral = transform_keypoints(source.motion)
+    composed = transform_keypoints(driven)
+    resting = np.broadcast_to(neutral, composed.shape)
+    if settings.retarget_eyes or settings.retarget_lip:
+        start = resting if settings.mode is MotionMode.RELATIVE else composed
+        composed = start + _retargeting_offset(source, driving, resting, networks, settings)
+        adjustment = np.zeros_like(neutral)
+    stitched = networks.stitch(resting, composed) if settings.stitch else composed
+    # The adjustment comes after stitching, which would take part of it back.
+    final = resting + (stitched + adjustment - resting) * np.float32(settings.multiplier)
+    return DrivenKeypoints(source=neutral, composed=composed, stitched=stitched, final=final)
+
+
+def _lip_offset(
+    source: MeasuredMotion, networks: KeypointNetworks, settings: AnimationSettings
+) -> Floats:
+    """What closes the source's lips: B×21×3, zero where they are closed or stay as they are."""
+    keypoints = transform_keypoints(source.motion)
+    if not settings.normalize_lip or settings.mode is not MotionMode.RELATIVE:
+        return np.zeros_like(keypoints)
+    closed = np.zeros_like(source.lip_ratios)
+    offset = networks.retarget_lip(keypoints, with_target(source.lip_ratios, closed))
+    is_open = source.lip_ratios[:, :, None] >= LIPS_OPEN_FROM
+    return np.where(is_open, offset, np.float32(0))
+
+
+def _eye_offset(source: MeasuredMotion, networks: KeypointNetworks) -> Floats:
+    """What keeps a source clip's eyes as open as in its first frame: B×21×3."""
+    first = np.mean(source.eye_ratios[0])
+    target = np.full_like(source.lip_ratios, _EYES_OPEN if first < _EYES_SHUT_BELOW else first)
+    keypoints = transform_keypoints(source.motion)
+    return networks.retarget_eyes(keypoints, with_target(source.eye_ratios, target))
+
+
+def _retargeting_offset(
+    source: MeasuredMotion,
+    driving: MeasuredMotion,
+    resting: Floats,
+    networks: KeypointNetworks,
+    settings: AnimationSettings,
+) -> Floats:
+    """What brings eyes and lips to the driving face's opening: T×21×3."""
+    count = len(resting)
+    eyes, wanted_eyes = (_held(each.eye_ratios, count) for each in (source, driving))
+    lips, wanted_lips = (_held(each.lip_ratios, count) for each in (source, driving))
+    offset = np.zeros_like(resting)
+    if settings.retarget_eyes:
+        ratios = eye_ratios_with_driving(eyes, wanted_eyes)
+        offset = offset + networks.retarget_eyes(resting, ratios)
+    if settings.retarget_lip:
+        offset = offset + networks.retarget_lip(resting, with_target(lips, wanted_lips))
+    return offset
+
+
+def _held(ratios: Floats, count: int) -> Floats:
+    """The first `count` rows; a single row is held."""
+    return np.broadcast_to(ratios, (count, ratios.shape[1])) if len(ratios) == 1 else ratios[:count]
