@@ -21,7 +21,7 @@ from liveportrait_core.options import Frame, RenderWarning
 MAX_BYTES = 50_000_000
 MAX_PIXELS = 120_000_000
 # What is no still picture for a portrait (vector graphics, printers' languages) is not even tried.
-_FORMATS: Final = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
+_FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 _ACCEPTED = "accepted: JPEG, PNG, WebP, AVIF, GIF, BMP or TIFF"
 _ORIENTATION_TAG = 0x0112
 _POSTER_QUALITY = 92
@@ -103,6 +103,7 @@ def _opened(name: str, data: bytes) -> Image.Image:
         with warnings.catch_warnings():
             # Pillow warns of large pictures; ours is the limit that counts.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            Image.init()  # else only the plug-ins of a few formats are known
             image = Image.open(io.BytesIO(data), formats=_FORMATS)
     except UnidentifiedImageError as unknown:
         raise ImageUnsupported(f"{name} is no picture of a known kind; {_ACCEPTED}") from unknown

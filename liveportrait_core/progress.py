@@ -114,7 +114,7 @@ class RenderProgress:
         )
 
     def _eta_s(self, stage: Stage, done: float) -> float | None:
-        """Only the last stretch can be told: nobody knows how long rendering takes before it runs."""
+        """Only the last stretch can be told: rendering is not known before it runs."""
         if stage not in (Stage.RENDER, Stage.ENCODE) or done < _TELLING_SHARE:
             return None
         return (time.monotonic() - self._work_began_at) * (1 - done) / done

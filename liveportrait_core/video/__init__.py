@@ -9,9 +9,10 @@ Knows nothing of faces, motion or engines.
 from liveportrait_core.video.decode import FrameReader
 from liveportrait_core.video.encode import FrameEncoder
 from liveportrait_core.video.probe import DrivingClip, probe
-from liveportrait_core.video.rate import Cadence, cadence_of, output_rate
+from liveportrait_core.video.rate import HIGHEST_RATE, Cadence, cadence_of, output_rate
 
 __all__ = [
+    "HIGHEST_RATE",
     "Cadence",
     "DrivingClip",
     "FrameEncoder",

@@ -136,7 +136,9 @@ def _filters(clip: DrivingClip, max_side_px: int) -> str:
     shrink = f"min(1,{max_side_px}/max(iw*sar,ih))"
     steps = [
         f"fps={clip.rate_fps}",
-        f"scale=w='max(1,round(iw*sar*{shrink}))':h='max(1,round(ih*{shrink}))'",
+        f"scale=w='max(1,round(iw*sar*{shrink}))':h='max(1,round(ih*{shrink}))'"
+        # Without these flags every colour comes out about one level too dark.
+        ":flags=bicubic+accurate_rnd+full_chroma_int",
         "setsar=1",
     ]
     if clip.transfer in _HDR_TRANSFERS:

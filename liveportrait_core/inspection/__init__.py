@@ -1,0 +1,12 @@
+"""Is a finished video what docs/contract.md, section 6, promises? Measured on the file itself.
+
+`inspect` reads the file's boxes with a reader of its own and its frames through the decoder, and
+compares them with the portrait; `contact_sheet` shows the same to people. Knows nothing of how the
+video was made, so that it can judge any renderer.
+"""
+
+from liveportrait_core.inspection.checks import Check, Inspection, inspect
+from liveportrait_core.inspection.contact_sheet import contact_sheet
+from liveportrait_core.inspection.mp4 import Mp4Facts, read_mp4
+
+__all__ = ["Check", "Inspection", "Mp4Facts", "contact_sheet", "inspect", "read_mp4"]

@@ -1,0 +1,239 @@
+"""The promises of docs/contract.md, section 6, one check each: measured, accepted, kept or not."""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from liveportrait_core.image import read_portrait
+from liveportrait_core.inspection.mp4 import Mp4Facts, read_mp4
+from liveportrait_core.inspection.pixels import PixelFacts, measure_pixels
+from liveportrait_core.options import Box, RenderOptions
+from liveportrait_core.video import probe
+
+_HIGHEST_RATE = Fraction(30)
+_LONGEST_GOP_S = 2
+_BT709_LIMITED = (1, 1, 1, 0)
+_YUV420_8_BIT = (1, 8, 8)
+# What x264 writes into the stream when it is asked for CRF 18 and the preset slow.
+_ENCODER_SETTINGS = {
+    "crf": "18.0", "rc": "crf", "ref": "5", "subme": "8", "me": "hex", "trellis": "2",
+    "rc_lookahead": "50", "direct": "3", "open_gop": "0",
+}  # fmt: skip
+# Measured through CRF 18; a shift of the face by one pixel falls below the first.
+_LEAST_PSNR_DB = 34.0
+_MOST_OUTSIDE = 1.5
+_STEP_FLOOR = 0.5
+# The last frame and the key frame that follows it at the loop are quantised differently.
+_CODEC_STEP = 0.35
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """One promise."""
+
+    name: str
+    measured: str
+    accepted: str
+    ok: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inspection:
+    """What was measured on a video."""
+
+    checks: tuple[Check, ...]
+    width_px: int
+    height_px: int
+    frame_count: int
+    fps: Fraction
+    duration_s: float
+    moving_box: Box | None  # None: nothing moves; right for a multiplier of 0, else suspicious
+
+    @property
+    def ok(self) -> bool:
+        """Whether every promise is kept."""
+        return all(check.ok for check in self.checks)
+
+    def as_json(self) -> dict[str, Any]:
+        """For printing: plain types only."""
+        return {
+            "ok": self.ok,
+            "width": self.width_px,
+            "height": self.height_px,
+            "frames": self.frame_count,
+            "fps": float(self.fps),
+            "fpsExact": str(self.fps),
+            "seconds": round(self.duration_s, 3),
+            "moves": self.moving_box is not None,
+            "movingBox": asdict(self.moving_box) if self.moving_box else None,
+            "checks": [asdict(check) for check in self.checks],
+        }
+
+
+def inspect(
+    video: Path,
+    portrait: Path,
+    driving: Path | None = None,
+    *,
+    max_dim_px: int = RenderOptions.source_max_dim_px,
+    max_seconds: float = RenderOptions.max_seconds,
+) -> Inspection:
+    """Measure a finished video.
+
+    Args:
+        video: the MP4.
+        portrait: the picture it was made from.
+        driving: the clip it was made from; its rate and length are then checked too.
+        max_dim_px: longest side that was asked for.
+        max_seconds: longest duration that was asked for.
+
+    Raises:
+        BadInput: a file cannot be read at all.
+    """
+    still = read_portrait(portrait, max_dim_px=max_dim_px).pixels
+    facts = read_mp4(video)
+    height, width = still.shape[:2]
+    checks = [*_container_checks(facts), *_stream_checks(facts, max_seconds)]
+    checks.append(
+        _check(
+            "size",
+            f"{facts.width_px}x{facts.height_px}",
+            f"{width}x{height}, the portrait's",
+            (facts.width_px, facts.height_px) == (width, height),
+        )
+    )
+    if driving is not None:
+        checks.extend(_driving_checks(facts, driving, max_seconds))
+    pixels = None
+    if (facts.width_px, facts.height_px) == (width, height):
+        pixels = measure_pixels(video, still)
+        checks.extend(_pixel_checks(pixels, len(facts.times)))
+    return Inspection(
+        checks=tuple(checks),
+        width_px=facts.width_px,
+        height_px=facts.height_px,
+        frame_count=len(facts.times),
+        fps=facts.rate_fps,
+        duration_s=float(len(facts.times) / facts.rate_fps),
+        moving_box=pixels.moving_box if pixels else None,
+    )
+
+
+def _check(name: str, measured: object, accepted: str, ok: bool) -> Check:
+    return Check(name=name, measured=str(measured), accepted=accepted, ok=ok)
+
+
+def _container_checks(facts: Mp4Facts) -> Iterator[Check]:
+    order = " ".join(facts.top_level)
+    boxes = [kind for kind in facts.top_level if kind in ("ftyp", "moov", "mdat")]
+    yield _check(
+        "box order", order, "ftyp, then moov before mdat", boxes == ["ftyp", "moov", "mdat"]
+    )
+    yield _check(
+        "tracks", " ".join(facts.track_kinds), "one, video, silent", facts.track_kinds == ("vide",)
+    )
+    yield _check(
+        "edit list", "present" if facts.has_edit_list else "none", "none", not facts.has_edit_list
+    )
+    start = Fraction(min(facts.times), facts.timescale)
+    yield _check(
+        "start", f"{float(start):.3f} s", "0.000 s, with the first frame",
+        start == 0 and facts.times[0] == 0,
+    )  # fmt: skip
+    delta = facts.deltas[0]
+    is_constant = set(facts.deltas) == {delta} and sorted(facts.times) == list(
+        range(0, delta * len(facts.times), delta)
+    )
+    yield _check(
+        "constant rate", "constant" if is_constant else "varies", "every frame on the grid",
+        is_constant,
+    )  # fmt: skip
+    yield _check("rate", facts.rate_fps, "at most 30", facts.rate_fps <= _HIGHEST_RATE)
+
+
+def _stream_checks(facts: Mp4Facts, max_seconds: float) -> Iterator[Check]:
+    codec = f"{facts.codec} profile {facts.profile}"
+    yield _check(
+        "codec", codec, "avc1 profile 100 (High)", (facts.codec, facts.profile) == ("avc1", 100)
+    )
+    yield _check(
+        "pixel format", facts.chroma_and_depths, "(1, 8, 8): 4:2:0, 8 bit",
+        facts.chroma_and_depths == _YUV420_8_BIT,
+    )  # fmt: skip
+    yield _check(
+        "colour", facts.colour, "(1, 1, 1, 0): BT.709, limited range",
+        facts.colour == _BT709_LIMITED,
+    )  # fmt: skip
+    settings = {key: facts.x264_settings.get(key, "?") for key in _ENCODER_SETTINGS}
+    yield _check(
+        "encoder", _spelt(settings), _spelt(_ENCODER_SETTINGS), settings == _ENCODER_SETTINGS
+    )
+    ends = (*facts.key_frames, len(facts.times))
+    longest = max((later - earlier for earlier, later in pairwise(ends)), default=len(facts.times))
+    seconds = float(longest / facts.rate_fps)
+    yield _check(
+        "key frames", f"first at {ends[0]}, at most {seconds:.3f} s apart",
+        f"first at 0, at most {_LONGEST_GOP_S} s apart",
+        ends[0] == 0 and seconds <= _LONGEST_GOP_S,
+    )  # fmt: skip
+    leading = _leading_frames(facts)
+    yield _check("closed GOP", f"{leading} frames shown before their key frame", "0", leading == 0)
+    duration = float(len(facts.times) / facts.rate_fps)
+    yield _check(
+        "duration", f"{duration:.3f} s", f"at most {max_seconds:.3f} s", duration <= max_seconds
+    )
+    even = facts.width_px % 2 == 0 and facts.height_px % 2 == 0
+    yield _check("even sides", f"{facts.width_px}x{facts.height_px}", "even", even)
+
+
+def _leading_frames(facts: Mp4Facts) -> int:
+    """Frames that come after a key frame in the file and before it on the screen."""
+    count, key_time = 0, facts.times[0]
+    keys = set(facts.key_frames)
+    for place, time in enumerate(facts.times):
+        if place in keys:
+            key_time = time
+        count += time < key_time
+    return count
+
+
+def _driving_checks(facts: Mp4Facts, driving: Path, max_seconds: float) -> Iterator[Check]:
+    clip = probe(driving, max_seconds)
+    yield _check(
+        "rate of the driving clip", facts.rate_fps, str(clip.rate_fps),
+        facts.rate_fps == clip.rate_fps,
+    )  # fmt: skip
+    frames = len(facts.times)
+    yield _check(
+        "frames of the driving clip", frames, f"at most {clip.expected_frames + 1}",
+        frames <= clip.expected_frames + 1,
+    )  # fmt: skip
+
+
+def _pixel_checks(pixels: PixelFacts, frame_count: int) -> Iterator[Check]:
+    yield _check(
+        "decodable", f"{pixels.frame_count} frames", f"{frame_count}, as the file says",
+        pixels.frame_count == frame_count,
+    )  # fmt: skip
+    yield _check(
+        "frame 0 is the portrait", f"{pixels.first_frame_psnr_db:.1f} dB",
+        f"at least {_LEAST_PSNR_DB} dB (the lips may differ)",
+        pixels.first_frame_psnr_db >= _LEAST_PSNR_DB,
+    )  # fmt: skip
+    accepted = max(pixels.median_step, _STEP_FLOOR) + _CODEC_STEP
+    yield _check(
+        "loop", f"{pixels.loop_step:.2f} grey levels from the last frame to the first",
+        f"at most {accepted:.2f} (median step {pixels.median_step:.2f})",
+        pixels.loop_step <= accepted,
+    )  # fmt: skip
+    yield _check(
+        "still part", f"{pixels.outside_worst:.2f} grey levels from the portrait outside the box",
+        f"at most {_MOST_OUTSIDE}", pixels.outside_worst <= _MOST_OUTSIDE,
+    )  # fmt: skip
+
+
+def _spelt(settings: dict[str, str]) -> str:
+    return " ".join(f"{key}={value}" for key, value in settings.items())
