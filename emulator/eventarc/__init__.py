@@ -1,0 +1,1 @@
+"""Eventarc: document changes become CloudEvents, delivered at least once."""

@@ -1,0 +1,130 @@
+"""Which document changes concern a trigger, and the CloudEvent that one becomes. Pure.
+
+The event is CloudEvents 1.0 in binary mode: everything about it in headers, the change itself in
+the body as `google.events.cloud.firestore.v1.DocumentEventData`.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote
+
+from google.events.cloud.firestore import DocumentEventData
+
+from emulator.firestore.document import DocumentChange
+from emulator.firestore.paths import format_field_path
+from emulator.firestore.values import changed_paths
+
+WRITTEN = "google.cloud.firestore.document.v1.written"
+_SCHEMA = (
+    "https://github.com/googleapis/google-cloudevents/blob/main/proto/google/events/cloud/"
+    "firestore/v1/data.proto"
+)
+_LOCATION = "nam5"
+_WILDCARD = re.compile(r"\{[^{}/=]+\}")
+_DEEP_WILDCARD = re.compile(r"\{[^{}/=]+=\*\*\}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trigger:
+    """Sends changes of documents that fit a pattern to a function.
+
+    `document_pattern` is a path relative to the database; `{name}` stands for one segment,
+    `{name=**}` for any number. `targets` are the URLs of the function's instances, used in turn.
+    """
+
+    name: str
+    document_pattern: str
+    targets: tuple[str, ...]
+    database: str  # projects/P/databases/D
+
+    def __post_init__(self) -> None:
+        if not self.targets:
+            raise ValueError(f"Trigger {self.name} has no target; accepted: one URL or more")
+        for target in self.targets:
+            if not target.startswith("http://"):
+                raise ValueError(
+                    f'Trigger {self.name} has the target "{target}"; accepted: an http:// URL'
+                )
+        if not self.document_pattern.strip("/"):
+            raise ValueError(
+                f'Trigger {self.name} has the document pattern "{self.document_pattern}"; '
+                'accepted: a path such as "avatars/{avatarId}"'
+            )
+
+    def matches(self, change: DocumentChange) -> bool:
+        """Says whether a change concerns this trigger."""
+        if change.path.database != self.database:
+            return False
+        return _pattern(self.document_pattern).fullmatch(change.path.relative) is not None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CloudEvent:
+    """One event as it goes over the wire, the same in every attempt."""
+
+    identifier: str
+    document: str  # relative to the database
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+
+def cloud_event(change: DocumentChange, identifier: str) -> CloudEvent:
+    """Makes the event of a change."""
+    _, project, _, database = change.path.database.split("/")
+    moment = datetime.fromtimestamp(change.commit_time // 1_000_000, UTC)
+    time = f"{moment:%Y-%m-%dT%H:%M:%S}.{change.commit_time % 1_000_000:06d}Z"
+    attributes = {
+        "specversion": "1.0",
+        "id": identifier,
+        "source": f"//firestore.googleapis.com/{change.path.database}",
+        "type": WRITTEN,
+        "subject": f"documents/{change.path.relative}",
+        "time": time,
+        "dataschema": _SCHEMA,
+        "location": _LOCATION,
+        "project": project,
+        "database": database,
+        "namespace": "(default)",
+        "document": change.path.relative,
+    }
+    headers = [(f"ce-{name}", _header_text(value)) for name, value in attributes.items()]
+    return CloudEvent(
+        identifier=identifier,
+        document=change.path.relative,
+        headers=(*headers, ("content-type", "application/protobuf")),
+        body=_event_data(change).SerializeToString(),
+    )
+
+
+def _pattern(text: str) -> re.Pattern[str]:
+    segments: Sequence[str] = text.strip("/").split("/")
+    parts = []
+    for segment in segments:
+        if _DEEP_WILDCARD.fullmatch(segment) or segment == "**":
+            parts.append(".+")
+        elif _WILDCARD.fullmatch(segment) or segment == "*":
+            parts.append("[^/]+")
+        else:
+            parts.append(re.escape(segment))
+    return re.compile("/".join(parts))
+
+
+def _event_data(change: DocumentChange) -> Any:
+    """Both document messages share their field numbers, so bytes carry over one to one."""
+    data = DocumentEventData.pb()()
+    if change.after is not None:
+        data.value.MergeFromString(change.after.message.SerializeToString())
+    if change.before is not None:
+        data.old_value.MergeFromString(change.before.message.SerializeToString())
+    if change.after is not None and change.before is not None:
+        paths = changed_paths(change.before.message.fields, change.after.message.fields)
+        data.update_mask.field_paths.extend(map(format_field_path, paths))
+    return data
+
+
+def _header_text(value: str) -> str:
+    """Percent-encodes what a header cannot carry, as CloudEvents' HTTP binding asks."""
+    return quote(value, safe="!#$&'()*+,-./:;<=>?@[\\]^_`{|}~")

@@ -1,0 +1,1 @@
+"""Firestore: one store of documents, and the protocols that speak to it."""

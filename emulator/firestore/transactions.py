@@ -1,0 +1,139 @@
+"""Transactions: what each has read, and whether that still stands when it commits.
+
+Optimistic: nothing is locked; a transaction whose reads were overtaken is answered ABORTED, and the
+client begins it again. Knows the store, no protocol.
+"""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from emulator.faults import FaultKind, FaultPlan
+from emulator.firestore.document import StoredDocument
+from emulator.firestore.errors import Aborted, InvalidArgument, Unavailable
+from emulator.firestore.paths import document_path
+from emulator.firestore.query import CompiledQuery
+from emulator.firestore.store import CommitOutcome, DocumentStore
+from emulator.firestore.wire import MICROSECONDS, Write
+from emulator.firestore.writes import target_name
+
+LIFETIME_US = 270 * MICROSECONDS
+"""The longest life of a transaction, as in production."""
+
+_GONE = "The referenced transaction has expired or is no longer valid."
+_CONTENTION = (
+    "Aborted due to cross-transaction contention. This occurs when multiple transactions attempt "
+    "to access the same data, requiring Firestore to abort at least one in order to enforce "
+    "serializability."
+)
+
+
+@dataclass(kw_only=True)
+class Transaction:
+    """One transaction in progress. `read_time` is that of its first read; all others follow it."""
+
+    began: int
+    read_only: bool
+    read_time: int | None = None
+    documents: set[str] = field(default_factory=set)
+    queries: list[tuple[CompiledQuery, tuple[str, ...]]] = field(default_factory=list)
+
+
+class Transactions:
+    """Begins, reads within, commits and rolls back transactions on a store."""
+
+    def __init__(self, store: DocumentStore, faults: FaultPlan) -> None:
+        self._store = store
+        self._faults = faults
+        self._open: dict[bytes, Transaction] = {}
+
+    def begin(self, *, read_only: bool = False, read_time: int | None = None) -> bytes:
+        """Begins a transaction and returns its id; `read_time` pins a read-only one to the past."""
+        now = self._store.read_time()
+        for old in [key for key, open_ in self._open.items() if now - open_.began > LIFETIME_US]:
+            del self._open[old]
+        identifier = os.urandom(16)
+        self._open[identifier] = Transaction(began=now, read_only=read_only, read_time=read_time)
+        return identifier
+
+    def read_time(self, transaction: bytes) -> int:
+        """Returns the time at which a transaction sees the documents.
+
+        Raises:
+            InvalidArgument: there is no such transaction.
+        """
+        found = self._find(transaction)
+        if found.read_time is None:
+            found.read_time = self._store.read_time()
+        return found.read_time
+
+    def get(self, transaction: bytes, name: str) -> StoredDocument | None:
+        """Reads a document within a transaction."""
+        at = self.read_time(transaction)
+        self._find(transaction).documents.add(name)
+        return self._store.get(name, at)
+
+    def query(self, transaction: bytes, query: CompiledQuery) -> list[StoredDocument]:
+        """Runs a query within a transaction."""
+        at = self.read_time(transaction)
+        results = self._store.query(query, at)
+        names = tuple(document.name for document in results)
+        self._find(transaction).queries.append((query, names))
+        return results
+
+    def commit(self, writes: Sequence[Write], transaction: bytes = b"") -> CommitOutcome:
+        """Commits writes, within a transaction or on their own.
+
+        Raises:
+            Aborted: what the transaction has read was changed since.
+            FirestoreError: a write is refused, or a fault was planned.
+        """
+        if self._strikes(FaultKind.ABORT_COMMIT, writes):
+            self._open.pop(transaction, None)
+            raise Aborted(_CONTENTION)
+        if transaction:
+            self._settle(transaction, writes)
+        outcome = self._store.commit(writes)
+        if self._strikes(FaultKind.LOSE_COMMIT_ANSWER, writes):
+            raise Unavailable("The answer to this commit was lost (a planned fault)")
+        return outcome
+
+    def rollback(self, transaction: bytes) -> None:
+        """Ends a transaction without writing; one that is over already is no error."""
+        self._open.pop(transaction, None)
+
+    def clear(self) -> None:
+        """Ends all transactions."""
+        self._open.clear()
+
+    def _find(self, transaction: bytes) -> Transaction:
+        found = self._open.get(transaction)
+        if found is None or self._store.read_time() - found.began > LIFETIME_US:
+            raise InvalidArgument(_GONE)
+        return found
+
+    def _settle(self, transaction: bytes, writes: Sequence[Write]) -> None:
+        found = self._find(transaction)
+        if found.read_only and writes:
+            raise InvalidArgument("Cannot modify entities in a read-only transaction.")
+        del self._open[transaction]
+        if not found.read_only and not self._still_stands(found):
+            raise Aborted(_CONTENTION)
+
+    def _still_stands(self, found: Transaction) -> bool:
+        at = found.read_time
+        if at is None:
+            return True
+        if any(self._store.version_time(name) > at for name in found.documents):
+            return False
+        return all(self._same_results(query, names, at) for query, names in found.queries)
+
+    def _same_results(self, query: CompiledQuery, names: tuple[str, ...], at: int) -> bool:
+        results = self._store.query(query)
+        unchanged = all(document.update_time <= at for document in results)
+        return unchanged and tuple(document.name for document in results) == names
+
+    def _strikes(self, kind: FaultKind, writes: Sequence[Write]) -> bool:
+        return any(
+            self._faults.take(kind, document_path(target_name(write)).relative) for write in writes
+        )

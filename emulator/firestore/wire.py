@@ -1,0 +1,87 @@
+"""The Firestore messages in their raw form.
+
+The client package wraps its messages in proto-plus classes, which cost several times the work; the
+store and the dialects use the generated classes underneath. They carry no types, so this module is
+the one place that says how they look to the type checker. It knows no rule of Firestore.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from google.cloud.firestore_v1 import types
+from google.protobuf.timestamp_pb2 import Timestamp
+
+if TYPE_CHECKING:
+
+    class Message:
+        """Any raw message; its fields are what the protocol says."""
+
+        def __init__(self, *args: Any, **fields: Any) -> None: ...
+        def __getattr__(self, name: str) -> Any: ...
+        def __setattr__(self, name: str, value: Any) -> None: ...
+
+    class Document(Message):
+        """google.firestore.v1.Document."""
+
+    class Value(Message):
+        """google.firestore.v1.Value."""
+
+    class Write(Message):
+        """google.firestore.v1.Write."""
+
+    class WriteResult(Message):
+        """google.firestore.v1.WriteResult."""
+
+    class Precondition(Message):
+        """google.firestore.v1.Precondition."""
+
+    class FieldTransform(Message):
+        """google.firestore.v1.DocumentTransform.FieldTransform."""
+
+    class StructuredQuery(Message):
+        """google.firestore.v1.StructuredQuery."""
+
+    class Filter(Message):
+        """google.firestore.v1.StructuredQuery.Filter."""
+
+    class Target(Message):
+        """google.firestore.v1.Target."""
+
+    class ListenResponse(Message):
+        """google.firestore.v1.ListenResponse."""
+else:
+    Message = object
+    Document = types.Document.pb()
+    Value = types.Value.pb()
+    Write = types.Write.pb()
+    WriteResult = types.WriteResult.pb()
+    Precondition = types.Precondition.pb()
+    FieldTransform = types.DocumentTransform.FieldTransform.pb()
+    StructuredQuery = types.StructuredQuery.pb()
+    Filter = types.StructuredQuery.Filter.pb()
+    Target = types.Target.pb()
+    ListenResponse = types.ListenResponse.pb()
+
+
+def raw(wrapper: type) -> type[Message]:
+    """Returns the generated class underneath a proto-plus class."""
+    return wrapper.pb()  # type: ignore[attr-defined]
+
+
+MICROSECONDS = 1_000_000
+
+
+def timestamp(time_us: int) -> Timestamp:
+    """Returns the protobuf form of a time in microseconds since the epoch."""
+    return Timestamp(seconds=time_us // MICROSECONDS, nanos=time_us % MICROSECONDS * 1000)
+
+
+def microseconds(stamp: Timestamp) -> int:
+    """Returns a protobuf time in microseconds since the epoch; finer digits are cut off."""
+    return int(stamp.seconds) * MICROSECONDS + int(stamp.nanos) // 1000
+
+
+def same_wire(one: Message, other: Message) -> bool:
+    """Says whether two messages are the same on the wire; NaN equals NaN, 1 differs from 1.0."""
+    return bool(
+        one.SerializeToString(deterministic=True) == other.SerializeToString(deterministic=True)
+    )

@@ -1,0 +1,86 @@
+"""Ports, and HTTP servers on them. Knows no service."""
+
+import socket
+from pathlib import Path
+
+import uvicorn
+from starlette.types import ASGIApp
+
+
+class PortBusy(Exception):
+    """A port is taken; the message names it and who holds it, as far as that can be found."""
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Binds a listening socket; port 0 means a free one.
+
+    Raises:
+        PortBusy: somebody holds the port.
+    """
+    # The protocol is named because asyncio turns off Nagle only where it is.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(1024)
+    except OSError as error:
+        listener.close()
+        raise PortBusy(f"port {port} on {host} is busy: {_holder(port)} ({error})") from error
+    listener.setblocking(False)
+    return listener
+
+
+class HttpServer:
+    """Serves an ASGI application on a bound socket, within the running event loop."""
+
+    def __init__(self, application: ASGIApp, listener: socket.socket) -> None:
+        config = uvicorn.Config(
+            application,
+            lifespan="off",
+            ws="none",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=1,
+        )
+        self._server = uvicorn.Server(config)
+        self._listener = listener
+
+    async def serve(self) -> None:
+        """Serves until it is told to stop."""
+        await self._server.serve(sockets=[self._listener])
+
+    def stop(self) -> None:
+        """Has `serve` come to its end."""
+        self._server.should_exit = True
+
+
+def _holder(port: int) -> str:
+    inodes = _listening_inodes(port)
+    if not inodes:
+        return "who holds it cannot be seen from here"
+    wanted = {f"socket:[{inode}]" for inode in inodes}
+    for process in Path("/proc").iterdir():
+        if process.name.isdecimal() and _holds(process, wanted):
+            command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode().strip()
+            return f"held by process {process.name}, {command}"
+    return "held by a process of somebody else"
+
+
+def _listening_inodes(port: int) -> set[str]:
+    inodes = set()
+    for table in (Path("/proc/net/tcp"), Path("/proc/net/tcp6")):
+        if not table.exists():
+            continue
+        for line in table.read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == "0A" and int(fields[1].rpartition(":")[2], 16) == port:
+                inodes.add(fields[9])
+    return inodes
+
+
+def _holds(process: Path, sockets: set[str]) -> bool:
+    try:
+        return any(str(entry.readlink()) in sockets for entry in (process / "fd").iterdir())
+    except OSError:  # ended meanwhile, or not ours to look into
+        return False

@@ -1,0 +1,54 @@
+"""Contents of objects as files: received piece by piece, with measured on the way."""
+
+import base64
+import hashlib
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import google_crc32c
+
+
+@dataclass(frozen=True, kw_only=True)
+class Content:
+    """The bytes of one object; both digests in base64, as the APIs give them."""
+
+    file: Path
+    size_bytes: int
+    md5: str
+    crc32c: str
+
+
+class Receiver:
+    """Takes the bytes of an upload into a new file in `folder`."""
+
+    def __init__(self, folder: Path) -> None:
+        with tempfile.NamedTemporaryFile(dir=folder, delete=False) as created:
+            self._file = Path(created.name)
+        self._stream = self._file.open("wb")
+        self._md5 = hashlib.md5(usedforsecurity=False)
+        self._crc32c: Any = google_crc32c.Checksum()  # type: ignore[no-untyped-call]
+        self.size_bytes = 0
+
+    def write(self, piece: bytes) -> None:
+        """Appends a piece."""
+        self._stream.write(piece)
+        self._md5.update(piece)
+        self._crc32c.update(piece)
+        self.size_bytes += len(piece)
+
+    def finish(self) -> Content:
+        """Closes the file and returns what was received."""
+        self._stream.close()
+        return Content(
+            file=self._file,
+            size_bytes=self.size_bytes,
+            md5=base64.b64encode(self._md5.digest()).decode(),
+            crc32c=base64.b64encode(self._crc32c.digest()).decode(),
+        )
+
+    def discard(self) -> None:
+        """Closes the file and deletes it."""
+        self._stream.close()
+        self._file.unlink(missing_ok=True)

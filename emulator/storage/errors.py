@@ -1,0 +1,85 @@
+"""What the object store refuses, as one tree; each class is an HTTP status with Google's reason.
+
+StorageError
+├── BadRequest           400 invalid
+├── Forbidden            403 forbidden
+├── NotFound             404 notFound
+├── Conflict             409 conflict
+├── PreconditionFailed   412 conditionNotMet
+├── NotModified          304 (an answer without a body)
+├── RangeNotSatisfiable  416 requestedRangeNotSatisfiable
+└── Planned              the status of a planned fault
+"""
+
+from typing import ClassVar
+
+
+class StorageError(Exception):
+    """The request was refused."""
+
+    status: int = 500
+    reason: ClassVar[str] = "backendError"
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(message or type(self).__doc__ or self.reason)
+
+
+class BadRequest(StorageError):
+    """The request is malformed."""
+
+    status = 400
+    reason = "invalid"
+
+
+class Forbidden(StorageError):
+    """Permission denied."""
+
+    status = 403
+    reason = "forbidden"
+
+
+class NotFound(StorageError):
+    """Not Found."""
+
+    status = 404
+    reason = "notFound"
+
+
+class Conflict(StorageError):
+    """It exists already."""
+
+    status = 409
+    reason = "conflict"
+
+
+class PreconditionFailed(StorageError):
+    """At least one of the pre-conditions you specified did not hold."""
+
+    status = 412
+    reason = "conditionNotMet"
+
+
+class NotModified(StorageError):
+    """The object is at the generation that the client has."""
+
+    status = 304
+    reason = "notModified"
+
+
+class RangeNotSatisfiable(StorageError):
+    """The requested range lies outside of the object."""
+
+    status = 416
+    reason = "requestedRangeNotSatisfiable"
+
+    def __init__(self, message: str, size: int) -> None:
+        super().__init__(message)
+        self.size = size
+
+
+class Planned(StorageError):
+    """A planned fault."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"A planned fault: {status}")
+        self.status = status

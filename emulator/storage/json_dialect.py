@@ -1,0 +1,288 @@
+"""The JSON API of Cloud Storage, as the Google client libraries speak it."""
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from emulator.storage.backend import Backend, json_answer, read_json
+from emulator.storage.errors import BadRequest
+from emulator.storage.multipart import boundary_of, read_multipart
+from emulator.storage.objects import Conditions, ObjectMetadata, StoredObject
+from emulator.storage.ranges import Chunk, Span, parse_content_range
+from emulator.storage.resources import bucket_resource, object_resource, patched
+from emulator.storage.resumable import UploadSession
+from emulator.storage.server import PathParameters, Route, route
+
+_DIGESTS = ("md5Hash", "crc32c")
+_MAX_PAGE = 1000
+_RESUME_INCOMPLETE = 308
+_CLIENT_CLOSED = 499
+
+
+class JsonDialect:
+    """The calls of the JSON API on a store."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self._store = backend.store
+
+    def routes(self) -> list[Route]:
+        """Returns the routes of this dialect."""
+        buckets, bucket = "/storage/v1/b", "/storage/v1/b/{bucket}"
+        objects, one = f"{bucket}/o", f"{bucket}/o/{{name}}"
+        upload, target = f"/upload{objects}", "b/{to_bucket}/o/{to_name}"
+        return [
+            route("GET", buckets, self._list_buckets, "storage.buckets.list"),
+            route("POST", buckets, self._create_bucket, "storage.buckets.insert"),
+            route("GET", bucket, self._get_bucket, "storage.buckets.get"),
+            route("DELETE", bucket, self._delete_bucket, "storage.buckets.delete"),
+            route("GET", objects, self._list, "storage.objects.list"),
+            route("GET", one, self._get, "storage.objects.get"),
+            route("PATCH", one, self._patch, "storage.objects.patch"),
+            route("PUT", one, self._update, "storage.objects.update"),
+            route("DELETE", one, self._delete, "storage.objects.delete"),
+            route("POST", f"{one}/rewriteTo/{target}", self._rewrite, "storage.objects.rewrite"),
+            route("POST", f"{one}/copyTo/{target}", self._copy, "storage.objects.copy"),
+            route("GET", f"/download{one}", self._download, "storage.objects.download"),
+            route("POST", upload, self._insert, "storage.objects.insert"),
+            route("PUT", upload, self._continue, "storage.objects.insert.continue"),
+            route("DELETE", upload, self._cancel, "storage.objects.insert.cancel"),
+        ]
+
+    async def _list_buckets(self, request: Request, path: PathParameters) -> Response:
+        items = [bucket_resource(bucket) for bucket in self._store.buckets()]
+        return json_answer({"kind": "storage#buckets", "items": items})
+
+    async def _create_bucket(self, request: Request, path: PathParameters) -> Response:
+        body = await read_json(request)
+        if not body.get("name"):
+            raise BadRequest("A bucket needs a name")
+        return json_answer(bucket_resource(self._store.create_bucket(str(body["name"]))))
+
+    async def _get_bucket(self, request: Request, path: PathParameters) -> Response:
+        return json_answer(bucket_resource(self._store.bucket(path["bucket"])))
+
+    async def _delete_bucket(self, request: Request, path: PathParameters) -> Response:
+        self._store.delete_bucket(path["bucket"])
+        return Response(status_code=204)
+
+    async def _list(self, request: Request, path: PathParameters) -> Response:
+        query = request.query_params
+        page = self._store.list_page(
+            path["bucket"],
+            prefix=query.get("prefix", ""),
+            delimiter=query.get("delimiter", ""),
+            token=query.get("pageToken"),
+            limit=min(_integer(request, "maxResults") or _MAX_PAGE, _MAX_PAGE),
+        )
+        body: dict[str, Any] = {"kind": "storage#objects"}
+        if page.objects:
+            body["items"] = [object_resource(_base(request), stored) for stored in page.objects]
+        if page.prefixes:
+            body["prefixes"] = list(page.prefixes)
+        if page.next_token is not None:
+            body["nextPageToken"] = page.next_token
+        return json_answer(body)
+
+    def _find(self, request: Request, path: PathParameters) -> StoredObject:
+        return self._store.get(
+            path["bucket"], path["name"], _conditions(request), _integer(request, "generation")
+        )
+
+    async def _get(self, request: Request, path: PathParameters) -> Response:
+        stored = self._find(request, path)
+        if request.query_params.get("alt") == "media":
+            return await self._backend.download(request, stored)
+        return json_answer(object_resource(_base(request), stored))
+
+    async def _download(self, request: Request, path: PathParameters) -> Response:
+        return await self._backend.download(request, self._find(request, path))
+
+    async def _patch(self, request: Request, path: PathParameters) -> Response:
+        stored = self._store.get(path["bucket"], path["name"])
+        metadata = patched(stored.metadata, await read_json(request))
+        return self._describe(request, path, metadata)
+
+    async def _update(self, request: Request, path: PathParameters) -> Response:
+        metadata = patched(ObjectMetadata(), await read_json(request))
+        return self._describe(request, path, metadata)
+
+    def _describe(
+        self, request: Request, path: PathParameters, metadata: ObjectMetadata
+    ) -> Response:
+        stored = self._store.describe(
+            path["bucket"],
+            path["name"],
+            metadata,
+            _conditions(request),
+            _integer(request, "generation"),
+        )
+        return json_answer(object_resource(_base(request), stored))
+
+    async def _delete(self, request: Request, path: PathParameters) -> Response:
+        self._store.delete(
+            path["bucket"], path["name"], _conditions(request), _integer(request, "generation")
+        )
+        return Response(status_code=204)
+
+    async def _copied(self, request: Request, path: PathParameters) -> StoredObject:
+        source = self._store.get(
+            path["bucket"],
+            path["name"],
+            _conditions(request, source=True),
+            _integer(request, "sourceGeneration"),
+        )
+        body = await read_json(request)
+        metadata = patched(ObjectMetadata(), body) if body else None
+        return self._store.copy(
+            source, path["to_bucket"], path["to_name"], metadata, _conditions(request)
+        )
+
+    async def _copy(self, request: Request, path: PathParameters) -> Response:
+        return json_answer(object_resource(_base(request), await self._copied(request, path)))
+
+    async def _rewrite(self, request: Request, path: PathParameters) -> Response:
+        stored = await self._copied(request, path)
+        size = str(stored.content.size_bytes)
+        return json_answer(
+            {
+                "kind": "storage#rewriteResponse",
+                "done": True,
+                "objectSize": size,
+                "totalBytesRewritten": size,
+                "resource": object_resource(_base(request), stored),
+            }
+        )
+
+    async def _insert(self, request: Request, path: PathParameters) -> Response:
+        match request.query_params.get("uploadType"):
+            case "media":
+                return await self._insert_media(request, path)
+            case "multipart":
+                return await self._insert_multipart(request, path)
+            case "resumable":
+                return await self._begin_resumable(request, path)
+            case other:
+                raise BadRequest(
+                    f'uploadType is "{other}"; accepted: "media", "multipart", "resumable"'
+                )
+
+    async def _insert_media(self, request: Request, path: PathParameters) -> Response:
+        name, conditions = request.query_params.get("name", ""), _conditions(request)
+        self._backend.begin_upload(path["bucket"], name, conditions)
+        receiver = self._store.receiver()
+        async for piece in request.stream():
+            receiver.write(piece)
+        metadata = ObjectMetadata(content_type=request.headers.get("content-type"))
+        stored = self._backend.finish_upload(
+            path["bucket"], name, receiver, metadata, conditions, {}
+        )
+        return json_answer(object_resource(_base(request), stored))
+
+    async def _insert_multipart(self, request: Request, path: PathParameters) -> Response:
+        boundary = boundary_of(request.headers.get("content-type", ""))
+        receiver = self._store.receiver()
+        try:
+            head = await read_multipart(request.stream(), boundary, receiver)
+            body = head.description
+            name = request.query_params.get("name") or str(body.get("name", ""))
+            conditions = _conditions(request)
+            self._backend.begin_upload(path["bucket"], name, conditions)
+        except BaseException:
+            receiver.discard()
+            raise
+        metadata = patched(ObjectMetadata(content_type=head.content_type), body)
+        stored = self._backend.finish_upload(
+            path["bucket"], name, receiver, metadata, conditions, _digests(body)
+        )
+        return json_answer(object_resource(_base(request), stored))
+
+    async def _begin_resumable(self, request: Request, path: PathParameters) -> Response:
+        body = await read_json(request)
+        name = request.query_params.get("name") or str(body.get("name", ""))
+        conditions = _conditions(request)
+        self._backend.begin_upload(path["bucket"], name, conditions)
+        announced = ObjectMetadata(content_type=request.headers.get("x-upload-content-type"))
+        session = self._backend.uploads.begin(
+            bucket=path["bucket"],
+            name=name,
+            metadata=patched(announced, body),
+            conditions=conditions,
+            digests=_digests(body),
+            receiver=self._store.receiver(),
+        )
+        location = request.url.include_query_params(upload_id=session.identifier)
+        return Response(
+            headers={"Location": str(location), "X-GUploader-UploadID": session.identifier}
+        )
+
+    async def _continue(self, request: Request, path: PathParameters) -> Response:
+        session = self._backend.uploads.find(request.query_params.get("upload_id", ""))
+        chunk = _chunk(request)
+        if session.stored is not None:
+            return json_answer(object_resource(_base(request), session.stored))
+        position = chunk.span.start if chunk.span else session.received_bytes
+        async for piece in request.stream():
+            session.accept(piece, position)
+            position += len(piece)
+        session.digests |= _hash_header(request)
+        if chunk.total is not None and session.received_bytes == chunk.total:
+            return json_answer(
+                object_resource(_base(request), self._backend.finish_session(session))
+            )
+        return _incomplete(session)
+
+    async def _cancel(self, request: Request, path: PathParameters) -> Response:
+        self._backend.uploads.cancel(request.query_params.get("upload_id", ""))
+        return Response(status_code=_CLIENT_CLOSED)
+
+
+def _base(request: Request) -> str:
+    return f"{request.url.scheme}://{request.url.netloc}"
+
+
+def _digests(body: dict[str, Any]) -> dict[str, str]:
+    return {kind: str(body[kind]) for kind in _DIGESTS if body.get(kind)}
+
+
+def _hash_header(request: Request) -> dict[str, str]:
+    names = {"md5": "md5Hash", "crc32c": "crc32c"}
+    entries = [
+        entry.strip().partition("=") for entry in request.headers.get("x-goog-hash", "").split(",")
+    ]
+    return {names[kind]: digest for kind, _, digest in entries if kind in names}
+
+
+def _chunk(request: Request) -> Chunk:
+    header = request.headers.get("content-range")
+    if header is not None:
+        return parse_content_range(header)
+    length = int(request.headers.get("content-length", "0"))  # the whole upload at once
+    return Chunk(span=Span(start=0, end=length), total=length)
+
+
+def _incomplete(session: UploadSession) -> Response:
+    headers = {"X-GUploader-UploadID": session.identifier}
+    if session.received_bytes:
+        headers["Range"] = f"bytes=0-{session.received_bytes - 1}"
+    return Response(status_code=_RESUME_INCOMPLETE, headers=headers)
+
+
+def _integer(request: Request, name: str) -> int | None:
+    text = request.query_params.get(name)
+    if text is None:
+        return None
+    if not text.isdecimal():
+        raise BadRequest(f'{name} is "{text}"; accepted: a whole number')
+    return int(text)
+
+
+def _conditions(request: Request, *, source: bool = False) -> Conditions:
+    prefix = "ifSource" if source else "if"
+    return Conditions(
+        generation_match=_integer(request, f"{prefix}GenerationMatch"),
+        generation_not_match=_integer(request, f"{prefix}GenerationNotMatch"),
+        metageneration_match=_integer(request, f"{prefix}MetagenerationMatch"),
+        metageneration_not_match=_integer(request, f"{prefix}MetagenerationNotMatch"),
+    )

@@ -1,0 +1,274 @@
+"""The truth about buckets and objects. Contents are files in one folder; knows no protocol."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from emulator.storage.content import Content, Receiver
+from emulator.storage.errors import BadRequest, Conflict, NotFound, PreconditionFailed
+from emulator.storage.objects import Conditions, ObjectMetadata, StoredObject
+
+_MAX_NAME_BYTES = 1024
+_ANY = Conditions()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bucket:
+    """A bucket; `created` is in microseconds since the epoch."""
+
+    name: str
+    created: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObjectPage:
+    """A part of a listing: objects, common prefixes up to the delimiter, token of what follows."""
+
+    objects: tuple[StoredObject, ...]
+    prefixes: tuple[str, ...]
+    next_token: str | None
+
+
+class ObjectStore:
+    """All buckets and their objects.
+
+    Args:
+        folder: an existing folder for the contents; the caller deletes it in the end.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._last_time = 0
+        self._buckets: dict[str, Bucket] = {}
+        self._objects: dict[str, dict[str, StoredObject]] = {}
+
+    def create_bucket(self, name: str) -> Bucket:
+        """Creates a bucket.
+
+        Raises:
+            Conflict: there is one of this name.
+        """
+        if name in self._buckets:
+            raise Conflict(f"Your previous request to create the named bucket {name} succeeded.")
+        self._buckets[name] = Bucket(name=name, created=self._now())
+        self._objects[name] = {}
+        return self._buckets[name]
+
+    def bucket(self, name: str) -> Bucket:
+        """Returns a bucket.
+
+        Raises:
+            NotFound: there is none of this name.
+        """
+        if name not in self._buckets:
+            raise NotFound(f"The specified bucket does not exist: {name}")
+        return self._buckets[name]
+
+    def buckets(self) -> tuple[Bucket, ...]:
+        """Returns all buckets, by name."""
+        return tuple(self._buckets[name] for name in sorted(self._buckets))
+
+    def delete_bucket(self, name: str) -> None:
+        """Deletes an empty bucket.
+
+        Raises:
+            NotFound: there is none of this name.
+            Conflict: it has objects.
+        """
+        self.bucket(name)
+        if self._objects[name]:
+            raise Conflict(f"The bucket you tried to delete is not empty: {name}")
+        del self._buckets[name], self._objects[name]
+
+    def receiver(self) -> Receiver:
+        """Returns a place for the bytes of an upload."""
+        return Receiver(self._folder)
+
+    def find(self, bucket: str, name: str) -> StoredObject | None:
+        """Returns an object, or None where there is none.
+
+        Raises:
+            NotFound: there is no such bucket.
+        """
+        self.bucket(bucket)
+        return self._objects[bucket].get(name)
+
+    def get(
+        self, bucket: str, name: str, conditions: Conditions = _ANY, generation: int | None = None
+    ) -> StoredObject:
+        """Returns an object, at a certain generation if one is given.
+
+        Raises:
+            NotFound, PreconditionFailed, NotModified.
+        """
+        found = self._existing(bucket, name, generation)
+        conditions.check(found, reading=True)
+        return found
+
+    def check_put(self, bucket: str, name: str, conditions: Conditions) -> None:
+        """Checks whether an upload could be stored now.
+
+        Raises:
+            BadRequest: the name is none; NotFound: no such bucket; PreconditionFailed.
+        """
+        if not name or len(name.encode()) > _MAX_NAME_BYTES or "\n" in name or "\r" in name:
+            raise BadRequest(
+                f"Object name {name!r} is not accepted; accepted: 1 to {_MAX_NAME_BYTES} bytes "
+                "of UTF-8 without line breaks"
+            )
+        conditions.check(self.find(bucket, name))
+
+    def put(
+        self,
+        bucket: str,
+        name: str,
+        content: Content,
+        metadata: ObjectMetadata,
+        conditions: Conditions = _ANY,
+    ) -> StoredObject:
+        """Stores a new generation of an object; deletes the content if it is refused.
+
+        Raises:
+            BadRequest, NotFound, PreconditionFailed.
+        """
+        try:
+            self.check_put(bucket, name, conditions)
+        except (BadRequest, NotFound, PreconditionFailed):
+            content.file.unlink(missing_ok=True)
+            raise
+        replaced = self.find(bucket, name)
+        now = self._now()
+        stored = StoredObject(
+            bucket=bucket,
+            name=name,
+            generation=now,
+            metageneration=1,
+            content=content,
+            metadata=metadata,
+            created=now,
+            updated=now,
+        )
+        self._objects[bucket][name] = stored
+        if replaced is not None:
+            replaced.content.file.unlink(missing_ok=True)
+        return stored
+
+    def describe(
+        self,
+        bucket: str,
+        name: str,
+        metadata: ObjectMetadata,
+        conditions: Conditions = _ANY,
+        generation: int | None = None,
+    ) -> StoredObject:
+        """Replaces what clients may set; the metageneration rises by one.
+
+        Raises:
+            NotFound, PreconditionFailed.
+        """
+        found = self._existing(bucket, name, generation)
+        conditions.check(found)
+        described = replace(
+            found,
+            metadata=metadata,
+            metageneration=found.metageneration + 1,
+            updated=self._now(),
+        )
+        self._objects[bucket][name] = described
+        return described
+
+    def delete(
+        self, bucket: str, name: str, conditions: Conditions = _ANY, generation: int | None = None
+    ) -> None:
+        """Deletes an object.
+
+        Raises:
+            NotFound, PreconditionFailed.
+        """
+        found = self._existing(bucket, name, generation)
+        conditions.check(found)
+        del self._objects[bucket][name]
+        found.content.file.unlink(missing_ok=True)
+
+    def copy(
+        self,
+        source: StoredObject,
+        bucket: str,
+        name: str,
+        metadata: ObjectMetadata | None,
+        conditions: Conditions = _ANY,
+    ) -> StoredObject:
+        """Copies an object, with its own description or with a new one.
+
+        Raises:
+            BadRequest, NotFound, PreconditionFailed.
+        """
+        self.check_put(bucket, name, conditions)
+        receiver = self.receiver()
+        with source.content.file.open("rb") as stream:
+            while piece := stream.read(1 << 20):
+                receiver.write(piece)
+        return self.put(bucket, name, receiver.finish(), metadata or source.metadata, conditions)
+
+    def list_page(
+        self,
+        bucket: str,
+        *,
+        prefix: str = "",
+        delimiter: str = "",
+        token: str | None = None,
+        limit: int = 1000,
+    ) -> ObjectPage:
+        """Lists objects by name; what lies behind a delimiter appears as one common prefix.
+
+        `token` is the last name or prefix of the page before.
+
+        Raises:
+            NotFound: there is no such bucket.
+        """
+        self.bucket(bucket)
+        objects: list[StoredObject] = []
+        prefixes: list[str] = []
+        last = token
+        for entry in self._entries(bucket, prefix, delimiter, token):
+            if len(objects) + len(prefixes) == limit:
+                return ObjectPage(objects=tuple(objects), prefixes=tuple(prefixes), next_token=last)
+            if isinstance(entry, str):
+                prefixes.append(entry)
+                last = entry
+            else:
+                objects.append(entry)
+                last = entry.name
+        return ObjectPage(objects=tuple(objects), prefixes=tuple(prefixes), next_token=None)
+
+    def clear(self) -> None:
+        """Deletes all objects; the buckets stay."""
+        for objects in self._objects.values():
+            for stored in objects.values():
+                stored.content.file.unlink(missing_ok=True)
+            objects.clear()
+
+    def _entries(
+        self, bucket: str, prefix: str, delimiter: str, token: str | None
+    ) -> Iterator[StoredObject | str]:
+        seen = set()
+        for name in sorted(self._objects[bucket], key=str.encode):
+            if not name.startswith(prefix):
+                continue
+            position = name.find(delimiter, len(prefix)) if delimiter else -1
+            entry = name if position < 0 else name[: position + len(delimiter)]
+            if entry in seen or (token is not None and entry.encode() <= token.encode()):
+                continue
+            seen.add(entry)
+            yield self._objects[bucket][name] if position < 0 else entry
+
+    def _existing(self, bucket: str, name: str, generation: int | None) -> StoredObject:
+        found = self.find(bucket, name)
+        if found is None or generation not in (None, found.generation):
+            raise NotFound(f"No such object: {bucket}/{name}")
+        return found
+
+    def _now(self) -> int:
+        self._last_time = max(time.time_ns() // 1000, self._last_time + 1)
+        return self._last_time

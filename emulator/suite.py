@@ -1,0 +1,228 @@
+"""The whole cloud as one object: starts and stops its servers in a thread of its own.
+
+What the command line, the demo and the tests use. Knows no wire format.
+"""
+
+import asyncio
+import socket
+import tempfile
+import threading
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from emulator.control.cloud import Cloud
+from emulator.control.handle import Control
+from emulator.control.server import control_application
+from emulator.eventarc.dispatcher import Dispatcher
+from emulator.faults import FaultPlan
+from emulator.firestore.calls import Calls
+from emulator.firestore.service import FirestoreService
+from emulator.firestore.store import DocumentStore
+from emulator.firestore.transactions import Transactions
+from emulator.serving import HttpServer, PortBusy, bind
+from emulator.storage.backend import Backend
+from emulator.storage.firebase_dialect import FirebaseDialect
+from emulator.storage.json_dialect import JsonDialect
+from emulator.storage.resumable import UploadSessions
+from emulator.storage.server import StorageServer
+from emulator.storage.store import ObjectStore
+
+_START_TIMEOUT_S = 20.0
+_GRPC_GRACE_S = 0.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class SuiteOptions:
+    """What a cloud is made of. Port 0 means a free one; `time_factor` hurries Eventarc."""
+
+    project: str = "demo-avatar"
+    bucket: str = "demo-avatar.appspot.com"
+    host: str = "127.0.0.1"
+    firestore_port: int = 0
+    storage_port: int = 0
+    control_port: int = 0
+    time_factor: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Running:
+    """What exists between start and stop."""
+
+    thread: threading.Thread
+    loop: asyncio.AbstractEventLoop
+    stopping: asyncio.Event
+    control: Control
+    firestore_port: int
+    storage_port: int
+    control_port: int
+
+
+class Suite:
+    """The cloud; a context manager."""
+
+    def __init__(self, options: SuiteOptions | None = None) -> None:
+        self.options = options or SuiteOptions()
+        self._running: _Running | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Starts the servers, and returns when they answer.
+
+        Raises:
+            PortBusy: one of the ports is taken.
+            RuntimeError: the suite runs already.
+        """
+        if self._running is not None:
+            raise RuntimeError("the suite runs already")
+        ready: Future[_Running] = Future()
+        thread = threading.Thread(target=self._run, args=(ready,), name="emulator", daemon=True)
+        thread.start()
+        self._running = ready.result(_START_TIMEOUT_S)
+
+    def stop(self) -> None:
+        """Stops the servers and deletes the objects' files; a stopped suite stays stopped."""
+        running, self._running = self._running, None
+        if running is None:
+            return
+        running.loop.call_soon_threadsafe(running.stopping.set)
+        running.thread.join()
+
+    @property
+    def firestore_address(self) -> str:
+        """Host and port of the Firestore service, as clients want it."""
+        return f"{self.options.host}:{self._started.firestore_port}"
+
+    @property
+    def storage_url(self) -> str:
+        """Base URL of the Storage service."""
+        return f"http://{self.options.host}:{self._started.storage_port}"
+
+    @property
+    def control_url(self) -> str:
+        """Base URL of the control endpoint."""
+        return f"http://{self.options.host}:{self._started.control_port}"
+
+    @property
+    def control(self) -> Control:
+        """The handle on what happens inside."""
+        return self._started.control
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables by which Google's clients find the emulator."""
+        return {
+            "GOOGLE_CLOUD_PROJECT": self.options.project,
+            "FIRESTORE_EMULATOR_HOST": self.firestore_address,
+            "STORAGE_EMULATOR_HOST": self.storage_url,
+            "FIREBASE_STORAGE_EMULATOR_HOST": self.storage_url.removeprefix("http://"),
+        }
+
+    def connect(self, name: str, document_pattern: str, targets: Sequence[str]) -> None:
+        """Sends every write to a fitting document to a function, instance by instance in turn.
+
+        Raises:
+            ValueError: the pattern or a target has another form than accepted.
+        """
+        self.control.connect(name, document_pattern, targets)
+
+    def reset(self) -> None:
+        """Forgets data, events, counts and planned faults; triggers and the bucket stay."""
+        self.control.reset()
+
+    @property
+    def _started(self) -> _Running:
+        if self._running is None:
+            raise RuntimeError("the suite does not run; call start() first")
+        return self._running
+
+    def _run(self, ready: "Future[_Running]") -> None:
+        try:
+            with tempfile.TemporaryDirectory(prefix="emulator-") as folder:
+                asyncio.run(self._serve(Path(folder), ready))
+        except BaseException as error:
+            if ready.done():
+                raise
+            ready.set_exception(error)
+
+    async def _serve(self, folder: Path, ready: "Future[_Running]") -> None:
+        options = self.options
+        listeners = [
+            bind(options.host, port) for port in (options.storage_port, options.control_port)
+        ]
+        cloud = _assemble(options, folder)
+        firestore = FirestoreService(
+            cloud.documents, Calls(cloud.documents, cloud.transactions), cloud.faults
+        )
+        routes = [*JsonDialect(cloud.objects).routes(), *FirebaseDialect(cloud.objects).routes()]
+        servers = [
+            HttpServer(StorageServer(routes, cloud.faults), listeners[0]),
+            HttpServer(control_application(cloud), listeners[1]),
+        ]
+        grpc_server = firestore.server()
+        firestore_port = _bind_grpc(grpc_server, options)
+        await grpc_server.start()
+        tasks = [asyncio.create_task(server.serve()) for server in servers]
+        stopping = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        ready.set_result(
+            _Running(
+                thread=threading.current_thread(),
+                loop=loop,
+                stopping=stopping,
+                control=Control(cloud, loop),
+                firestore_port=firestore_port,
+                storage_port=listeners[0].getsockname()[1],
+                control_port=listeners[1].getsockname()[1],
+            )
+        )
+        await stopping.wait()
+        await cloud.dispatcher.close()
+        firestore.end_streams()
+        for server in servers:
+            server.stop()
+        await grpc_server.stop(_GRPC_GRACE_S)
+        await asyncio.gather(*tasks)
+
+
+def _assemble(options: SuiteOptions, folder: Path) -> Cloud:
+    faults = FaultPlan()
+    documents = DocumentStore()
+    objects = ObjectStore(folder)
+    objects.create_bucket(options.bucket)
+    dispatcher = Dispatcher(faults, options.time_factor)
+    documents.subscribe(dispatcher.on_commit)
+    return Cloud(
+        project=options.project,
+        bucket=options.bucket,
+        documents=documents,
+        transactions=Transactions(documents, faults),
+        objects=Backend(store=objects, uploads=UploadSessions(), faults=faults),
+        dispatcher=dispatcher,
+        faults=faults,
+    )
+
+
+def _bind_grpc(server: object, options: SuiteOptions) -> int:
+    # grpc binds on its own: try the port first, for a message that says who holds it.
+    probe: socket.socket = bind(options.host, options.firestore_port)
+    port = int(probe.getsockname()[1])
+    probe.close()
+    try:
+        return int(server.add_insecure_port(f"{options.host}:{port}"))  # type: ignore[attr-defined]
+    except RuntimeError as error:
+        raise PortBusy(f"port {port} on {options.host} is busy") from error
