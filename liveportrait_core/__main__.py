@@ -21,6 +21,7 @@ from liveportrait_core.mesh.idle import synthetic_idle
 from liveportrait_core.options import AnimationRegion, Engine, Progress, RenderOptions, RenderReport
 from liveportrait_core.renderer import open_renderer
 from liveportrait_core.video import HIGHEST_RATE
+from liveportrait_core.weights.command import add_weights_command
 
 DEFAULT_WEIGHTS = Path("weights")
 _LONGEST_IDLE_S = 60
@@ -145,6 +146,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_render(commands)
     _add_idle(commands)
     _add_inspect(commands)
+    add_weights_command(commands, say=print)
     return parser
 
 

@@ -12,6 +12,7 @@
     │   ├── VideoNoFace          VIDEO_NO_FACE
     │   └── VideoFaceLost        VIDEO_FACE_LOST
     ├── EngineUnavailable        the wanted engine cannot run here (weights, device)
+    ├── FetchFailed              a weight file did not come whole
     ├── OutOfMemory              RENDER_OOM
     └── EncodeFailed             ENCODE_FAILED
 
@@ -97,6 +98,10 @@ class EngineUnavailable(RenderError):
     """The wanted engine cannot run on this machine."""
 
     retryable = False
+
+
+class FetchFailed(RenderError):
+    """A weight file could not be fetched."""
 
 
 class OutOfMemory(RenderError):

@@ -83,16 +83,35 @@ def missing_checkpoints(folder: Path, wanted: tuple[Checkpoint, ...]) -> tuple[C
 
 def file_digest(folder: Path, path: Path, *, remembered: bool = True) -> str:
     """SHA-256 of a file below the folder, remembered for its size and modification time."""
-    stat = path.stat()
-    name = path.relative_to(folder).as_posix()
-    state = f"{stat.st_size}:{stat.st_mtime_ns}"
+    key = _key(folder, path)
     known = {**_read_memory(folder), **_in_this_process.get(str(folder.resolve()), {})}
-    if remembered and (digest := known.get(f"{name}:{state}")):
+    if remembered and (digest := known.get(key)):
         return digest
-    with path.open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    _remember(folder, f"{name}:{state}", digest)
+    digest = sha256_of(path)
+    remember_digest(folder, path, digest)
     return digest
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file, computed now: 64 hex digits."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def remember_digest(folder: Path, path: Path, digest: str) -> None:
+    """Note the digest that was just computed for a file below the folder."""
+    key = _key(folder, path)
+    _in_this_process.setdefault(str(folder.resolve()), {})[key] = digest
+    memory = {**_read_memory(folder), key: digest}
+    unfinished = folder / f"{MEMORY}.{os.getpid()}"
+    with contextlib.suppress(OSError):  # a read-only folder: remembered in this process only
+        unfinished.write_text(json.dumps(memory, indent=1))
+        unfinished.replace(folder / MEMORY)
+
+
+def _key(folder: Path, path: Path) -> str:
+    stat = path.stat()
+    return f"{path.relative_to(folder).as_posix()}:{stat.st_size}:{stat.st_mtime_ns}"
 
 
 def _read_memory(folder: Path) -> dict[str, str]:
@@ -102,12 +121,3 @@ def _read_memory(folder: Path) -> dict[str, str]:
         if isinstance(memory, dict):
             return {str(key): str(value) for key, value in memory.items()}
     return {}
-
-
-def _remember(folder: Path, key: str, digest: str) -> None:
-    _in_this_process.setdefault(str(folder.resolve()), {})[key] = digest
-    memory = {**_read_memory(folder), key: digest}
-    unfinished = folder / f"{MEMORY}.{os.getpid()}"
-    with contextlib.suppress(OSError):  # a read-only folder: remembered in this process only
-        unfinished.write_text(json.dumps(memory, indent=1))
-        unfinished.replace(folder / MEMORY)

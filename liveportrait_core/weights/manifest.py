@@ -60,18 +60,42 @@ class Manifest:
     path: Path
     sets: tuple[WeightSet, ...]
 
-    def weight_set(self, name: str) -> WeightSet:
-        """The set of that name.
-
-        Raises:
-            KeyError: there is none.
-        """
-        return {weight_set.name: weight_set for weight_set in self.sets}[name]
-
     def files_for(self, checkpoint: Checkpoint) -> Iterator[WeightFile]:
         """Every form of a checkpoint (`.pth`, `.safetensors`), the preferred one first."""
         for weight_set in self.sets:
             yield from (file for file in weight_set.files if file.checkpoint is checkpoint)
+
+
+@dataclass(frozen=True, kw_only=True)
+class WantedFile:
+    """One file and where it comes from."""
+
+    file: WeightFile
+    hub: str
+    revision: str
+
+
+def choose_files(
+    manifest: Manifest, *, safetensors: bool = False, non_commercial: bool = False
+) -> tuple[WantedFile, ...]:
+    """One form of every checkpoint of the manifest.
+
+    Args:
+        manifest: what there is.
+        safetensors: prefer that form of the networks to `.pth`.
+        non_commercial: take the sets too whose licence forbids commercial use.
+    """
+    chosen: list[WantedFile] = []
+    for checkpoint in Checkpoint:
+        forms = [
+            WantedFile(file=file, hub=weight_set.hub, revision=weight_set.revision)
+            for weight_set in manifest.sets
+            for file in weight_set.files
+            if file.checkpoint is checkpoint and (non_commercial or not weight_set.non_commercial)
+        ]
+        forms.sort(key=lambda form: (form.file.path.suffix == ".safetensors") is not safetensors)
+        chosen += forms[:1]
+    return tuple(chosen)
 
 
 def read_manifest(folder: Path) -> Manifest:
