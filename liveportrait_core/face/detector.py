@@ -12,7 +12,7 @@ import tempfile
 import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -49,6 +49,7 @@ class FaceMesh:
         self._stack = ExitStack()
         self._last: Points | None = None
         self._graph: Any = None
+        self._warm = False  # the graph has found a face and has nothing more to complain of
 
     def __enter__(self) -> Self:
         with _quiet():
@@ -62,8 +63,6 @@ class FaceMesh:
                     min_detection_confidence=STILL_CONFIDENCE,
                 )
             )
-            if self._still:
-                self._graph.process(np.zeros((64, 64, 3), np.uint8))
         return self
 
     def __exit__(
@@ -104,7 +103,9 @@ class FaceMesh:
         square = cv2.copyMakeBorder(
             picture, 0, side - height, 0, side - width, cv2.BORDER_CONSTANT, value=(0, 0, 0)
         )
-        found = self._graph.process(square).multi_face_landmarks or []
+        with nullcontext() if self._warm else _quiet():
+            found = self._graph.process(square).multi_face_landmarks or []
+        self._warm = self._warm or bool(found)
         return [
             np.array([(p.x, p.y, p.z) for p in face.landmark], np.float32) * np.float32(side)
             for face in found

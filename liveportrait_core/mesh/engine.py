@@ -6,6 +6,9 @@ A preview that says so in every result. Knows the order of the steps, none of th
 import hashlib
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
 
 import numpy as np
 
@@ -17,6 +20,7 @@ from liveportrait_core.mesh.warp import FrameMotion, draw_frame
 from liveportrait_core.options import Engine, Frame, RenderOptions
 
 REVISION = 1
+PIXEL_LIBRARIES = ("mediapipe", "opencv-python-headless", "numpy", "scipy")
 DRIVING_MAX_SIDE_PX = 640
 
 
@@ -31,7 +35,7 @@ class MeshEngine:
     @property
     def version(self) -> str:
         """mesh-<revision>-<8 hex digits over everything that changes pixels>."""
-        return f"mesh-{REVISION}-{hashlib.sha256(b'mesh').hexdigest()[:8]}"
+        return f"{Engine.MESH}-{REVISION}-{_pixel_digest()[:8]}"
 
     @property
     def driving_max_side_px(self) -> int | None:
@@ -71,14 +75,28 @@ class MeshEngine:
                 yield box[: box.shape[0] // 2 * 2, : box.shape[1] // 2 * 2].copy()
 
 
+@cache
+def _pixel_digest() -> str:
+    """Digest over this engine's own sources and the libraries that it draws and tracks with."""
+    package = Path(__file__).parent
+    core = package.parent
+    sources = [*sorted(package.glob("*.py")), core / "face" / "detector.py", core / "loop.py"]
+    sha = hashlib.sha256()
+    for source in sources:
+        sha.update(source.read_bytes())
+    for library in PIXEL_LIBRARIES:
+        sha.update(f"{library}=={version(library)}\n".encode())
+    return sha.hexdigest()
+
+
 def _frame_motion(
     prepared: MeshPortrait, motion: MeshMotion, index: int, options: RenderOptions
 ) -> FrameMotion:
-    """Lips that the portrait holds open are let open again before the skin is stretched."""
+    """One frame's figures; lips that were closed are let open again before skin is stretched."""
     handles = motion.handles[index]
     opening = float(np.mean(handles[list(LOWER_LIP), 1]) - np.mean(handles[list(UPPER_LIP), 1]))
-    own = prepared.mouth.opening * prepared.mouth.half_width / prepared.eye_distance_px
-    closed = 1.0 if options.normalize_lip else 0.0
+    own = prepared.mouth.opening_px / prepared.eye_distance_px
+    closed = 1.0 if options.normalize_lip and prepared.mouth_is_open else 0.0
     return FrameMotion(
         rotation_deg=motion.rotation_deg[index],
         shift=motion.shift[index],

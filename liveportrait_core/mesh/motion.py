@@ -23,16 +23,19 @@ from liveportrait_core.mesh.points import (
     MOUTH,
     RIGHT_EYE_LOWER,
     RIGHT_EYE_UPPER,
-    STABLE,
     UPPER_LIP,
     HeadAxes,
     handle_positions,
 )
+from liveportrait_core.mesh.pose import fit_poses
 from liveportrait_core.mesh.tracker import Track
 from liveportrait_core.options import AnimationRegion, RenderOptions, RenderWarning
 
 Array = NDArray[np.float64]
 
+# How much of a turn the face mesh shows (pitch, yaw, roll), measured on clips of known motion: it
+# follows a face's place exactly, but flattens the parallax within it.
+TURN_SEEN = np.array([0.62, 0.86, 1.0])
 POSE_SMOOTHING_S = 0.040  # Gaussian sigma: 1.2 frames at 30 fps
 EXPRESSION_SMOOTHING_S = 0.030
 MAX_ROTATION_DEG = 7.0
@@ -81,31 +84,20 @@ class MeshMotion:
 def motion_of(track: Track) -> MeshMotion:
     """Read head pose, expression and lids from the tracked points."""
     fps = float(track.fps)
-    rotations, scales, shape = _align(track.points)
-    head = HeadAxes.of(shape)
-    stable = list(STABLE)
-    centre = shape[stable].mean(0)
-    unit = head.eye_distance
-    pivot = centre + head.axes @ np.array([0.0, 0.8, 0.9]) * unit
-    centres = track.points[:, stable].mean(1)
-    moved = centres + scales[:, None] * np.einsum("nij,j->ni", rotations, pivot - centre)
-    relative = Rotation.from_matrix(rotations @ rotations[0].T).as_rotvec(degrees=True)
-    shift = np.concatenate([moved[:, :2] / (unit * scales[0]), np.log(scales)[:, None]], axis=1)
-    local = (
-        np.einsum("nkj,nji->nki", track.points - centres[:, None], rotations)
-        / scales[:, None, None]
-    )
-    handles = handle_positions(local @ head.axes)[..., :2] / unit
-    closure = np.stack(
-        [
-            _closure(local, LEFT_EYE_UPPER, LEFT_EYE_LOWER),
-            _closure(local, RIGHT_EYE_UPPER, RIGHT_EYE_LOWER),
-        ],
-        axis=1,
-    )
+    poses = fit_poses(track.points)
+    head = HeadAxes.of(poses.shape)
+    turns = Rotation.from_matrix(poses.turns).as_rotvec() / TURN_SEEN
+    scale = np.exp(poses.log_scale)[:, None]
+    lever = Rotation.from_rotvec(turns).apply(head.pivot - poses.centre)
+    pivot = poses.places + scale * lever[:, :2]
+    shift = np.concatenate([pivot / head.eye_distance, poses.log_scale[:, None]], axis=1)
+    still = poses.stilled(track.points)
+    handles = handle_positions((still - poses.centre) @ head.axes)[..., :2] / head.eye_distance
+    eyes = ((LEFT_EYE_UPPER, LEFT_EYE_LOWER), (RIGHT_EYE_UPPER, RIGHT_EYE_LOWER))
+    closure = np.stack([_closure(still, upper, lower) for upper, lower in eyes], axis=1)
     return MeshMotion(
         fps=track.fps,
-        rotation_deg=_since_first(relative, POSE_SMOOTHING_S * fps),
+        rotation_deg=_since_first(np.degrees(turns), POSE_SMOOTHING_S * fps),
         shift=_since_first(shift, POSE_SMOOTHING_S * fps),
         handles=_since_first(handles, EXPRESSION_SMOOTHING_S * fps),
         closure=_closure_since_first(closure, fps),
@@ -116,30 +108,6 @@ def motion_of(track: Track) -> MeshMotion:
 def _since_first(samples: Array, sigma: float) -> Array:
     smooth = gaussian_filter1d(samples, sigma, axis=0, mode="nearest")
     return smooth - smooth[:1]
-
-
-def _align(points: Array) -> tuple[Array, Array, Array]:
-    """Rotation and size of every frame against the mean shape, by Procrustes on stable points.
-
-    Returns N×3×3, N and the mean shape 478×3, turned as in frame 0.
-    """
-    stable = list(STABLE)
-    centred = points - points[:, stable].mean(1, keepdims=True)
-    shape = centred[0]
-    for _ in range(3):
-        covariance = np.einsum("nki,kj->nij", centred[:, stable], shape[stable])
-        left, _singular, right = np.linalg.svd(covariance)
-        mirror = np.ones((len(points), 3))
-        mirror[:, 2] = np.linalg.det(left @ right)
-        rotations = (left * mirror[:, None, :]) @ right
-        turned = np.einsum("nki,nij->nkj", centred, rotations)
-        scales = np.einsum("nki,ki->n", turned[:, stable], shape[stable]) / float(
-            (shape[stable] ** 2).sum()
-        )
-        shape = (turned / scales[:, None, None]).mean(0)
-        shape = shape @ rotations[0].T * scales[0]
-    rotations = rotations @ rotations[0].T
-    return rotations, scales / scales[0], shape
 
 
 def _closure(points: Array, upper: tuple[int, ...], lower: tuple[int, ...]) -> Array:

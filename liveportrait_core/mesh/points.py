@@ -76,25 +76,36 @@ def handle_positions(points: Array) -> Array:
     return np.stack([points[..., list(handle.points), :].mean(-2) for handle in HANDLES], axis=-2)
 
 
+PIVOT = np.array([0.0, 1.3, 1.5])  # right, down and away from between the eyes, eye distances
+
+
 @dataclass(frozen=True, kw_only=True)
 class HeadAxes:
     """A head's own directions and yardstick, in the units of its points.
 
     axes: 3×3, columns to the right, down and away as the head itself sees the picture; orthonormal.
     eye_distance: from the middle of one eye to the middle of the other, in space.
+    middle: between the eyes.
     """
 
     axes: Array
     eye_distance: float
+    middle: Array
+
+    @property
+    def pivot(self) -> Array:
+        """Where the head turns on the spine: behind the ears, as low as the mouth."""
+        return self.middle + self.axes @ PIVOT * self.eye_distance
 
     @staticmethod
     def of(points: Array) -> "HeadAxes":
         """Axes of one face, 478×3."""
         left, right = points[[33, 133]].mean(0), points[[362, 263]].mean(0)
+        middle = (left + right) / 2
         across = points[[263, 356, 454]].mean(0) - points[[33, 127, 234]].mean(0)
         across /= np.linalg.norm(across)
         down = points[152] - points[10]
         down -= across * float(across @ down)
         down /= np.linalg.norm(down)
         axes = np.stack([across, down, np.cross(across, down)], axis=1)
-        return HeadAxes(axes=axes, eye_distance=float(np.linalg.norm(right - left)))
+        return HeadAxes(axes=axes, eye_distance=float(np.linalg.norm(right - left)), middle=middle)

@@ -28,7 +28,7 @@ from liveportrait_core.mesh.points import (
     HeadAxes,
     handle_positions,
 )
-from liveportrait_core.mesh.slit import Slit, make_slit
+from liveportrait_core.mesh.slit import Margins, Slide, Slit, lid_skin, make_slit
 from liveportrait_core.options import Box, Frame, RenderWarning
 
 Array = NDArray[np.float64]
@@ -36,6 +36,7 @@ Field = NDArray[np.float32]
 
 NODES_PER_EYE_DISTANCE = 16
 HALF_EXTENT = (3.6, 4.6)  # of the grid around the eyes, eye distances
+OPEN_MOUTH = 0.03  # gap between the lips, relative to the mouth's width
 LEAST_HOLD = 0.002  # below it nothing moves: this bounds the box
 BACKGROUND_BAND = 1.1  # over which the background beside the head gives way
 
@@ -95,6 +96,13 @@ class MeshPortrait:
     left_eye: Slit
     right_eye: Slit
     mouth: Slit
+    left_lid_skin: Frame
+    right_lid_skin: Frame
+
+    @property
+    def mouth_is_open(self) -> bool:
+        """Whether lip normalisation has anything to close."""
+        return self.mouth.opening_px > OPEN_MOUTH * 2 * self.mouth.half_width
 
 
 def prepare_portrait(picture: Frame) -> MeshPortrait:
@@ -124,6 +132,8 @@ def prepare_portrait(picture: Frame) -> MeshPortrait:
     lever = np.concatenate(
         [place.nodes - place.pivot[:2], depth[..., None] - place.pivot[2]], axis=-1
     )
+    left_eye = _eye(points, LEFT_EYE_UPPER, LEFT_EYE_LOWER, LEFT_BROW_LOWER)
+    right_eye = _eye(points, RIGHT_EYE_UPPER, RIGHT_EYE_LOWER, RIGHT_BROW_LOWER)
     return MeshPortrait(
         picture=picture,
         warnings=() if found.alone else (RenderWarning.MULTIPLE_FACES_IMAGE,),
@@ -134,9 +144,11 @@ def prepare_portrait(picture: Frame) -> MeshPortrait:
         hold=hold,
         expression=_expression(points, place, unit),
         handle_axes=head.axes[:2, :2] * unit,
-        left_eye=_eye(points, LEFT_EYE_UPPER, LEFT_EYE_LOWER, LEFT_BROW_LOWER),
-        right_eye=_eye(points, RIGHT_EYE_UPPER, RIGHT_EYE_LOWER, RIGHT_BROW_LOWER),
+        left_eye=left_eye,
+        right_eye=right_eye,
         mouth=_mouth(points),
+        left_lid_skin=lid_skin(picture, left_eye),
+        right_lid_skin=lid_skin(picture, right_eye),
     )
 
 
@@ -156,7 +168,7 @@ class _HeadPlace:
 
     @staticmethod
     def of(points: Array, head: HeadAxes, nodes: Field) -> "_HeadPlace":
-        middle = points[[33, 133, 362, 263]].mean(0)
+        middle = head.middle
         down = head.axes[:2, 1] / np.linalg.norm(head.axes[:2, 1])
         turn = np.stack([[down[1], -down[0]], down], axis=1)
         local = (nodes - middle[:2]) @ turn / head.eye_distance
@@ -164,7 +176,7 @@ class _HeadPlace:
             nodes=nodes.astype(np.float64),
             right=local[..., 0],
             down=local[..., 1],
-            pivot=middle + head.axes @ np.array([0.0, 1.3, 1.5]) * head.eye_distance,
+            pivot=head.pivot,
             middle=middle,
             turn=turn,
         )
@@ -285,28 +297,36 @@ def _follow(nodes: Array, handles: Array, anchors: Array) -> Array:
 def _eye(
     points: Array, upper: tuple[int, ...], lower: tuple[int, ...], brow: tuple[int, ...]
 ) -> Slit:
+    """The lids. In pictures the eye's opening reaches a little beyond the mesh's."""
     edge, brow_edge = points[list(upper), :2], points[list(brow), :2]
     width = float(np.linalg.norm(edge[-1] - edge[0]))
     to_brow = float(np.linalg.norm(edge[2:-2].mean(0) - brow_edge.mean(0)))
+    rim = 0.10 * width
     return make_slit(
         edge,
         points[list(lower), :2],
-        upper_room=max(0.85 * to_brow, 0.25 * width),
-        lower_room=0.25 * width,
-        meeting=0.92,
+        above=Slide(rim=rim, room=max(0.85 * to_brow, 2.5 * rim)),
+        below=Slide(rim=0.05 * width, room=0.3 * width),
+        meeting=0.94,
         feather=max(1.0, 0.03 * width),
+        margins=Margins(corners=0.08, lower=0.16),
     )
 
 
 def _mouth(points: Array) -> Slit:
+    """The lips, which move as a whole."""
     upper, lower = points[list(INNER_LIP_UPPER), :2], points[list(INNER_LIP_LOWER), :2]
-    to_nose = float(np.linalg.norm(points[13, :2] - points[2, :2]))
-    to_chin = float(np.linalg.norm(points[14, :2] - points[152, :2]))
+    width = float(np.linalg.norm(upper[-1] - upper[0]))
+    to_nose, to_chin, upper_lip, lower_lip = (
+        float(np.linalg.norm(points[a, :2] - points[b, :2]))
+        for a, b in ((13, 2), (14, 152), (13, 0), (14, 17))
+    )
     return make_slit(
         upper,
         lower,
-        upper_room=0.85 * to_nose,
-        lower_room=0.6 * to_chin,
+        above=Slide(rim=min(upper_lip, 0.5 * to_nose), room=0.9 * to_nose),
+        below=Slide(rim=min(lower_lip, 0.4 * to_chin), room=0.7 * to_chin),
         meeting=0.55,
-        feather=max(1.0, 0.01 * float(np.linalg.norm(upper[-1] - upper[0]))),
+        feather=max(1.0, 0.01 * width),
+        margins=Margins(),
     )

@@ -16,7 +16,22 @@ from liveportrait_core.options import Box, Frame
 Array = NDArray[np.float64]
 Map = NDArray[np.float32]
 
-LEAST_CLOSURE = 0.004
+LEAST_CLOSURE = 0.004  # below it nothing is drawn
+SKIN_REACH = 0.75  # share of the room above an eye that is surely skin, not brow
+DARK_GREY_LEVELS = 18.0  # so much darker than the skin around an eye is brow, lash or spectacles
+SKIN_OPACITY = 0.85  # the rest keeps the picture's grain
+
+
+@dataclass(frozen=True, kw_only=True)
+class Slide:
+    """How the skin on one side of a slit follows its edge; lengths in pixels.
+
+    rim: strip along the edge that moves as a whole: lashes stay lashes, lips stay lips.
+    room: from the edge to where the skin rests.
+    """
+
+    rim: float
+    room: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +39,6 @@ class Slit:
     """One slit of the portrait, in axes along and across it, lengths in pixels.
 
     upper, lower: coefficients of the two edges, quartic and zero at both corners.
-    upper_room, lower_room: how far from its edge each curtain's skin begins to slide.
     meeting: where the edges meet, 0 at the upper one, 1 at the lower one.
     feather: width of the soft border of the curtains.
     """
@@ -34,24 +48,21 @@ class Slit:
     half_width: float
     upper: tuple[float, float, float]
     lower: tuple[float, float, float]
-    upper_room: float
-    lower_room: float
+    above: Slide
+    below: Slide
     meeting: float
     feather: float
 
     @property
-    def opening(self) -> float:
-        """Gap between the edges in the middle, in half widths."""
-        return (self.lower[0] - self.upper[0]) / self.half_width
+    def opening_px(self) -> float:
+        """Gap between the edges in the middle."""
+        return self.lower[0] - self.upper[0]
 
     @property
     def support(self) -> Box:
         """Outside it no closure changes anything."""
-        reach_x = self.half_width
-        low = max(self.upper_room, self.lower_room) + max(
-            abs(v) for v in (*self.upper, *self.lower)
-        )
-        radius = float(np.hypot(reach_x, low)) + 2.0
+        height = max(self.above.room, self.below.room) + max(map(abs, (*self.upper, *self.lower)))
+        radius = float(np.hypot(self.half_width, height)) + 2.0
         x, y = self.centre
         return Box(
             x0=int(np.floor(x - radius)),
@@ -60,8 +71,142 @@ class Slit:
             y1=int(np.ceil(y + radius)),
         )
 
+    def coordinates(self, x: Map, y: Map) -> tuple[Map, Map]:
+        """Place along the slit, -1..1 between its corners, and px downwards across it."""
+        ax, ay = self.along
+        dx, dy = x - np.float32(self.centre[0]), y - np.float32(self.centre[1])
+        s = np.clip(
+            (dx * np.float32(ax) + dy * np.float32(ay)) / np.float32(self.half_width), -1, 1
+        )
+        return _map(s), _map(dy * np.float32(ax) - dx * np.float32(ay))
 
-def fit_edge(points: Array, half_width: float) -> tuple[float, float, float]:
+    def edges(self, s: Map) -> tuple[Map, Map]:
+        """Distance across of the upper and the lower edge at `s`."""
+        return _edge(self.upper, s), _edge(self.lower, s)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Margins:
+    """How far a slit reaches beyond its mesh points, in its own width (corners) and opening."""
+
+    corners: float = 0.0
+    lower: float = 0.0
+
+
+def make_slit(
+    upper: Array,
+    lower: Array,
+    *,
+    above: Slide,
+    below: Slide,
+    meeting: float,
+    feather: float,
+    margins: Margins,
+) -> Slit:
+    """A slit from the points of its edges, K×2 pixels, both from left corner to right."""
+    left, right = (upper[0] + lower[0]) / 2, (upper[-1] + lower[-1]) / 2
+    centre = (left + right) / 2
+    half = float(np.linalg.norm(right - left) / 2)
+    along = (right - left) / (2 * half)
+    frame = np.stack([along, [-along[1], along[0]]], axis=1)
+    half *= 1 + margins.corners
+    upper_edge = _fit_edge((upper - centre) @ frame, half)
+    lower_edge = _fit_edge((lower - centre) @ frame, half)
+    extra = margins.lower * max(lower_edge[0] - upper_edge[0], 0.0)
+    return Slit(
+        centre=(float(centre[0]), float(centre[1])),
+        along=(float(along[0]), float(along[1])),
+        half_width=half,
+        upper=upper_edge,
+        lower=(lower_edge[0] + extra, lower_edge[1], lower_edge[2]),
+        above=above,
+        below=below,
+        meeting=meeting,
+        feather=feather,
+    )
+
+
+def draw_closed(
+    out: Frame,
+    portrait: Frame,
+    skin: Frame | None,
+    x: Map,
+    y: Map,
+    slit: Slit,
+    closure: float,
+    interpolation: int,
+) -> None:
+    """Draw the closed part of the slit over `out`, in place."""
+    if closure < LEAST_CLOSURE:
+        return
+    s, across = slit.coordinates(x, y)
+    upper, lower = slit.edges(s)
+    gap = np.maximum(lower - upper, 0)
+    upper_move = _map(gap * np.float32(closure * slit.meeting))
+    lower_move = _map(gap * np.float32(closure * (1 - slit.meeting)))
+    behind_upper = upper + upper_move - across
+    behind_lower = across - (lower - lower_move)
+    shift = _slide(behind_lower, lower_move, slit.below) - _slide(
+        behind_upper, upper_move, slit.above
+    )
+    ax, ay = slit.along
+    from_x, from_y = _map(x - np.float32(ay) * shift), _map(y + np.float32(ax) * shift)
+    curtain = cv2.remap(
+        portrait, from_x, from_y, interpolation, borderMode=cv2.BORDER_REFLECT_101
+    ).astype(np.float32)
+    if skin is not None:
+        box = slit.support
+        smooth = cv2.remap(
+            skin,
+            from_x - np.float32(box.x0),
+            from_y - np.float32(box.y0),
+            cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_REPLICATE,
+        )
+        curtain += (smooth - curtain) * _stretch(behind_upper, upper_move, slit.above)[..., None]
+    inside = np.minimum(-behind_upper, -behind_lower)
+    shown = np.where(gap > 0, np.clip(inside / np.float32(slit.feather) + 0.5, 0, 1), 0)
+    blended = curtain + (out - curtain) * _map(shown)[..., None]
+    changed = (shift != 0) | (shown > 0)
+    np.copyto(out, np.rint(np.clip(blended, 0, 255)).astype(np.uint8), where=changed[..., None])
+
+
+def lid_skin(portrait: Frame, slit: Slit) -> Frame:
+    """What a closed lid looks like: the skin around the eye, without eye, lashes, brow or grain.
+
+    A picture of `slit.support`.
+    """
+    box = slit.support
+    columns, rows = np.arange(box.x0, box.x1), np.arange(box.y0, box.y1)
+    x, y = np.meshgrid(columns.astype(np.float32), rows.astype(np.float32))
+    patch = cv2.remap(portrait, x, y, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REFLECT_101)
+    s, across = slit.coordinates(x, y)
+    upper, lower = slit.edges(s)
+    rim, room = np.float32(slit.above.rim), np.float32(slit.above.room)
+    lid = (across < upper - rim) & (across > upper - SKIN_REACH * room)
+    bag = (across > lower + rim) & (across < lower + 4 * rim)
+    light = cv2.cvtColor(patch, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    usual = float(np.median(light[lid | bag]))
+    darker = np.clip((usual - light) / np.float32(DARK_GREY_LEVELS), 0, None)
+    weight = _map((lid + np.float32(0.3) * bag) * np.exp(-(darker**2)))
+    filled = np.zeros(patch.shape, np.float32)
+    certainty = np.full((*light.shape, 1), 1e-6, np.float32)
+    for sigma in (
+        0.15,
+        0.4,
+        1.2,
+    ):  # half widths: fine where there is skin, coarse where there is none
+        near = cv2.GaussianBlur(weight, (0, 0), sigma * slit.half_width)[..., None]
+        colour = cv2.GaussianBlur(
+            patch.astype(np.float32) * weight[..., None], (0, 0), sigma * slit.half_width
+        )
+        faith = np.float32(sigma**-3)
+        filled += (faith * near) * colour
+        certainty += (faith * near) * near
+    return np.rint(np.clip(filled / certainty, 0, 255)).astype(np.uint8)
+
+
+def _fit_edge(points: Array, half_width: float) -> tuple[float, float, float]:
     """Fit (1 - s²)(a + b s + c s²) to points in slit axes, s from -1 to 1 between the corners."""
     s = points[:, 0] / half_width
     basis = (1 - s**2)[:, None] * np.stack([np.ones_like(s), s, s**2], axis=1)
@@ -69,94 +214,29 @@ def fit_edge(points: Array, half_width: float) -> tuple[float, float, float]:
     return float(a), float(b), float(c)
 
 
-def make_slit(
-    upper: Array,
-    lower: Array,
-    *,
-    upper_room: float,
-    lower_room: float,
-    meeting: float,
-    feather: float,
-) -> Slit:
-    """A slit from the points of its edges, K×2 pixels, both from left corner to right."""
-    corners = (upper[0] + lower[0]) / 2, (upper[-1] + lower[-1]) / 2
-    centre = (corners[0] + corners[1]) / 2
-    half = float(np.linalg.norm(corners[1] - corners[0]) / 2)
-    along = (corners[1] - corners[0]) / (2 * half)
-    across = np.array([-along[1], along[0]])
-    frame = np.stack([along, across], axis=1)
-    return Slit(
-        centre=(float(centre[0]), float(centre[1])),
-        along=(float(along[0]), float(along[1])),
-        half_width=half,
-        upper=fit_edge((upper - centre) @ frame, half),
-        lower=fit_edge((lower - centre) @ frame, half),
-        upper_room=upper_room,
-        lower_room=lower_room,
-        meeting=meeting,
-        feather=feather,
-    )
-
-
-def draw_closed(
-    out: Frame, portrait: Frame, x: Map, y: Map, slit: Slit, closure: float, interpolation: int
-) -> None:
-    """Draw the closed part of the slit over `out`, in place.
-
-    Args:
-        out: h×w×3 picture of the slit's surroundings, drawn with the slit as in the portrait.
-        portrait: whole portrait at rest.
-        x: for each pixel of `out` the portrait's column, h×w.
-        y: likewise the row.
-        slit: where, at rest.
-        closure: 0 as in the portrait, 1 closed.
-        interpolation: OpenCV's, for sampling the portrait.
-    """
-    if closure < LEAST_CLOSURE:
-        return
-    ax, ay = (np.float32(v) for v in slit.along)
-    dx, dy = x - np.float32(slit.centre[0]), y - np.float32(slit.centre[1])
-    s = np.clip((dx * ax + dy * ay) / slit.half_width, -1, 1).astype(np.float32)
-    across = (dy * ax - dx * ay).astype(np.float32)
-    upper, lower = _edge(slit.upper, s), _edge(slit.lower, s)
-    gap = np.maximum(lower - upper, 0)
-    upper_move = (closure * slit.meeting) * gap
-    lower_move = (closure * (1 - slit.meeting)) * gap
-    from_above = _slide(across - (upper + upper_move), upper_move, slit.upper_room)
-    from_below = _slide((lower - lower_move) - across, lower_move, slit.lower_room)
-    shift = from_below - from_above
-    opacity = _opacity(across, upper + upper_move, lower - lower_move, slit.feather, gap)
-    curtain = cv2.remap(
-        portrait,
-        x - np.float32(ay) * shift,
-        y + np.float32(ax) * shift,
-        interpolation,
-        borderMode=cv2.BORDER_REFLECT_101,
-    )
-    blended = out + (curtain.astype(np.float32) - out) * opacity[..., None]
-    changed = (shift != 0) | (opacity < 1)
-    np.copyto(out, np.rint(np.clip(blended, 0, 255)).astype(np.uint8), where=changed[..., None])
-
-
 def _edge(coefficients: tuple[float, float, float], s: Map) -> Map:
     a, b, c = (np.float32(v) for v in coefficients)
-    one = np.float32(1)
-    return np.asarray((one - s * s) * (a + s * (b + s * c)), np.float32)
+    return _map((1 - s * s) * (a + s * (b + s * c)))
 
 
-def _slide(beyond: Map, move: Map, room: float) -> Map:
-    """How far the skin at this place has come, by its distance behind the edge (negative: behind).
-
-    At the edge the skin moves as a whole, so that lashes stay lashes; it comes to rest at the far
-    end of its room.
-    """
-    share = np.clip(1 + beyond / (room + move), 0, 1)
-    eased = share * share * (3 - 2 * share)
-    return np.where(beyond <= 0, move * eased, 0).astype(np.float32)
+def _slide(behind: Map, move: Map, slide: Slide) -> Map:
+    """How far the skin has come that is now `behind` pixels behind the moved edge."""
+    share = np.clip(1 - (behind - slide.rim) / (slide.room + move - slide.rim), 0, 1)
+    return _map(np.where(behind >= 0, move * _eased(_map(share)), 0))
 
 
-def _opacity(across: Map, upper: Map, lower: Map, feather: float, gap: Map) -> Map:
-    """1 on the curtains, 0 in what is left of the slit, soft between."""
-    inside = np.minimum(across - upper, lower - across)
-    shown = np.clip(inside / np.float32(feather) + 0.5, 0, 1)
-    return (1 - np.where(gap > 0, shown, 0)).astype(np.float32)
+def _stretch(behind: Map, move: Map, slide: Slide) -> Map:
+    """0 where skin moved as a whole or not at all, towards 1 where it was stretched thin."""
+    reach = slide.room + move
+    onset = _eased(_map(np.clip((behind - 0.6 * slide.rim) / (0.8 * slide.rim), 0, 1)))
+    end = _eased(_map(np.clip((reach - behind) / (0.6 * reach), 0, 1)))
+    thin = np.clip(move / np.float32(0.35 * slide.room), 0, 1)
+    return _map(np.float32(SKIN_OPACITY) * onset * end * thin)
+
+
+def _eased(share: Map) -> Map:
+    return share * share * (np.float32(3) - np.float32(2) * share)
+
+
+def _map(values: NDArray[np.generic]) -> Map:
+    return np.asarray(values, np.float32)

@@ -42,10 +42,10 @@ def draw_frame(portrait: MeshPortrait, motion: FrameMotion) -> Frame:
     out[box.slices] = cv2.remap(
         portrait.picture, x, y, INTERPOLATION, borderMode=cv2.BORDER_REFLECT_101
     )
-    for slit, closure in (
-        (portrait.left_eye, float(motion.closure[0])),
-        (portrait.right_eye, float(motion.closure[1])),
-        (portrait.mouth, motion.lips_closed),
+    for slit, skin, closure in (
+        (portrait.left_eye, portrait.left_lid_skin, float(motion.closure[0])),
+        (portrait.right_eye, portrait.right_lid_skin, float(motion.closure[1])),
+        (portrait.mouth, None, motion.lips_closed),
     ):
         near = _near(slit, portrait, x, y)
         inner = (
@@ -53,7 +53,14 @@ def draw_frame(portrait: MeshPortrait, motion: FrameMotion) -> Frame:
             slice(near.x0 - box.x0, near.x1 - box.x0),
         )
         draw_closed(
-            out[near.slices], portrait.picture, x[inner], y[inner], slit, closure, INTERPOLATION
+            out[near.slices],
+            portrait.picture,
+            skin,
+            x[inner],
+            y[inner],
+            slit,
+            closure,
+            INTERPOLATION,
         )
     return out
 
