@@ -82,14 +82,14 @@ class Calls:
         answer.read_time.CopyFrom(timestamp(self._read_time(view)))
         yield answer
 
-    def commit(self, request: Message) -> Message:
+    async def commit(self, request: Message) -> Message:
         """Commit."""
         outcome = self._transactions.commit(list(request.writes), request.transaction)
         answer = raw(types.CommitResponse)(commit_time=timestamp(outcome.commit_time))
         answer.write_results.extend(map(_write_result, outcome.writes))
         return answer
 
-    def batch_write(self, request: Message) -> Message:
+    async def batch_write(self, request: Message) -> Message:
         """BatchWrite: each write succeeds or fails on its own."""
         names = [target_name(write) for write in request.writes]
         if len(set(names)) < len(names):
@@ -106,17 +106,21 @@ class Calls:
                 result.CopyFrom(_write_result(outcome.writes[0]))
         return answer
 
-    def begin_transaction(self, request: Message) -> Message:
-        """BeginTransaction."""
-        identifier = self._begin(request.options)
+    async def begin_transaction(self, request: Message) -> Message:
+        """BeginTransaction; one that was aborted before waits for its turn."""
+        lost = request.options.read_write.retry_transaction
+        if lost:
+            identifier = await self._transactions.begin_again(lost)
+        else:
+            identifier = self._begin(request.options)
         return raw(types.BeginTransactionResponse)(transaction=identifier)
 
-    def rollback(self, request: Message) -> Message:
+    async def rollback(self, request: Message) -> Message:
         """Rollback."""
         self._transactions.rollback(request.transaction)
         return Empty()
 
-    def list_documents(self, request: Message) -> Message:
+    async def list_documents(self, request: Message) -> Message:
         """ListDocuments."""
         view = self._view(request)
         page = listing.documents_page(self._store, request, view.at)
@@ -124,7 +128,7 @@ class Calls:
         answer.documents.extend(page.documents)
         return answer
 
-    def list_collection_ids(self, request: Message) -> Message:
+    async def list_collection_ids(self, request: Message) -> Message:
         """ListCollectionIds."""
         page = listing.collection_ids_page(self._store, request, self._view(request).at)
         answer = raw(types.ListCollectionIdsResponse)(next_page_token=page.next_token)

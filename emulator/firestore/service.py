@@ -26,7 +26,7 @@ _OPTIONS = (
     ("grpc.max_send_message_length", 64 * 1024 * 1024),
 )
 
-Unary = Callable[[Message], Message]
+Unary = Callable[[Message], Awaitable[Message]]
 Streaming = Callable[[Message], Iterator[Message]]
 
 
@@ -91,15 +91,15 @@ class FirestoreService:
         return handlers
 
     def _unary(self, method: str, call: Unary) -> Callable[[Message, Any], Awaitable[Message]]:
-        async def answer(request: Message, context: Any) -> Message:
+        async def handle(request: Message, context: Any) -> Message:
             self._faults.count(f"firestore.{method}")
             try:
-                return call(request)
+                return await call(request)
             except FirestoreError as error:
                 await _refuse(context, error)
                 raise
 
-        return answer
+        return handle
 
     def _streaming(
         self, method: str, call: Streaming

@@ -1,12 +1,14 @@
 """Transactions: what each has read, and whether that still stands when it commits.
 
 Optimistic: nothing is locked; a transaction whose reads were overtaken is answered ABORTED, and the
-client begins it again. Knows the store, no protocol.
+client begins it again. From then on it waits in line, and others yield to it, so that clients which
+meet on one document all come through. Knows the store, no protocol.
 """
 
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NoReturn
 
 from emulator.faults import FaultKind, FaultPlan
 from emulator.firestore.document import StoredDocument
@@ -14,6 +16,7 @@ from emulator.firestore.errors import Aborted, InvalidArgument, Unavailable
 from emulator.firestore.paths import document_path
 from emulator.firestore.query import CompiledQuery
 from emulator.firestore.store import CommitOutcome, DocumentStore
+from emulator.firestore.waiting_line import WaitingLine
 from emulator.firestore.wire import MICROSECONDS, Write
 from emulator.firestore.writes import target_name
 
@@ -46,12 +49,22 @@ class Transactions:
         self._store = store
         self._faults = faults
         self._open: dict[bytes, Transaction] = {}
+        self._lost: dict[bytes, frozenset[str]] = {}
+        self._line = WaitingLine()
+
+    async def begin_again(self, lost: bytes) -> bytes:
+        """Begins a transaction again that was aborted; returns when its turn has come."""
+        identifier = self.begin()
+        names = self._lost.pop(lost, frozenset())
+        if names:
+            await self._line.wait(identifier, names)
+        return identifier
 
     def begin(self, *, read_only: bool = False, read_time: int | None = None) -> bytes:
         """Begins a transaction and returns its id; `read_time` pins a read-only one to the past."""
         now = self._store.read_time()
         for old in [key for key, open_ in self._open.items() if now - open_.began > LIFETIME_US]:
-            del self._open[old]
+            self._close(old)
         identifier = os.urandom(16)
         self._open[identifier] = Transaction(began=now, read_only=read_only, read_time=read_time)
         return identifier
@@ -89,8 +102,7 @@ class Transactions:
             FirestoreError: a write is refused, or a fault was planned.
         """
         if self._strikes(FaultKind.ABORT_COMMIT, writes):
-            self._open.pop(transaction, None)
-            raise Aborted(_CONTENTION)
+            self._lose(transaction, writes)
         if transaction:
             self._settle(transaction, writes)
         outcome = self._store.commit(writes)
@@ -100,11 +112,14 @@ class Transactions:
 
     def rollback(self, transaction: bytes) -> None:
         """Ends a transaction without writing; one that is over already is no error."""
-        self._open.pop(transaction, None)
+        self._lost.pop(transaction, None)
+        self._close(transaction)
 
     def clear(self) -> None:
         """Ends all transactions."""
         self._open.clear()
+        self._lost.clear()
+        self._line.clear()
 
     def _find(self, transaction: bytes) -> Transaction:
         found = self._open.get(transaction)
@@ -116,9 +131,23 @@ class Transactions:
         found = self._find(transaction)
         if found.read_only and writes:
             raise InvalidArgument("Cannot modify entities in a read-only transaction.")
-        del self._open[transaction]
-        if not found.read_only and not self._still_stands(found):
-            raise Aborted(_CONTENTION)
+        if not found.read_only:
+            wanted = found.documents | set(map(target_name, writes))
+            if self._line.is_taken(frozenset(wanted), transaction) or not self._still_stands(found):
+                self._lose(transaction, writes)
+        self._close(transaction)
+
+    def _lose(self, transaction: bytes, writes: Sequence[Write]) -> NoReturn:
+        found = self._open.get(transaction)
+        if found is not None:
+            wanted = found.documents | set(map(target_name, writes))
+            self._lost[transaction] = frozenset(wanted)
+            self._close(transaction)
+        raise Aborted(_CONTENTION)
+
+    def _close(self, transaction: bytes) -> None:
+        self._open.pop(transaction, None)
+        self._line.leave(transaction)
 
     def _still_stands(self, found: Transaction) -> bool:
         at = found.read_time
