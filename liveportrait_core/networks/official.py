@@ -6,6 +6,7 @@ state dict with a network. Works on state dicts; opens no file.
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -71,26 +72,42 @@ def official_key(network: nn.Module, key: str) -> str:
     return key
 
 
-def official_shapes(network: nn.Module) -> dict[str, tuple[int, ...]]:
-    """Every key an official checkpoint of this network has, with its shape."""
-    shapes: dict[str, tuple[int, ...]] = {}
+@dataclass(frozen=True, kw_only=True)
+class TensorForm:
+    """What a tensor of a checkpoint has to look like."""
+
+    shape: tuple[int, ...]
+    dtype: torch.dtype
+
+    def __str__(self) -> str:
+        return f"{str(self.dtype).removeprefix('torch.')} {'×'.join(map(str, self.shape)) or '()'}"
+
+
+def form_of(tensor: Tensor) -> TensorForm:
+    """The form of a tensor."""
+    return TensorForm(shape=tuple(tensor.shape), dtype=tensor.dtype)
+
+
+def official_forms(network: nn.Module) -> dict[str, TensorForm]:
+    """Every key an official checkpoint of this network has, with its form."""
+    forms: dict[str, TensorForm] = {}
     for key, value in network.state_dict().items():
         official = official_key(network, key)
-        shapes[official] = tuple(value.shape)
+        forms[official] = form_of(value)
         if official.endswith(_SPECTRAL):
             stem = official.removesuffix(_SPECTRAL)
-            shapes[stem + "weight_u"] = (value.shape[0],)
-            shapes[stem + "weight_v"] = (value[0].numel(),)
-    return shapes
+            forms[stem + "weight_u"] = TensorForm(shape=(value.shape[0],), dtype=value.dtype)
+            forms[stem + "weight_v"] = TensorForm(shape=(value[0].numel(),), dtype=value.dtype)
+    return forms
 
 
 def load_official(network: nn.Module, checkpoint: StateDict) -> None:
     """Put an official state dict into the network; the network takes the tensors themselves.
 
     Raises:
-        CheckpointMismatch: a key is missing or left over, or a shape differs.
+        CheckpointMismatch: a key is missing or left over, or a shape or type differs.
     """
-    _require_same(official_shapes(network), checkpoint)
+    _require_same(official_forms(network), checkpoint)
     own = {}
     for key in network.state_dict():
         official = official_key(network, key)
@@ -118,18 +135,18 @@ def fold_spectral_norm(checkpoint: StateDict, convolution: str) -> Tensor:
     return (weight.double() / sigma).to(weight.dtype)
 
 
-def _require_same(expected: Mapping[str, tuple[int, ...]], checkpoint: StateDict) -> None:
+def _require_same(expected: Mapping[str, TensorForm], checkpoint: StateDict) -> None:
+    missing = [key for key in expected if key not in checkpoint]
+    left_over = [key for key in checkpoint if key not in expected]
+    different = [
+        f"{key} {form_of(value)} instead of {expected[key]}"
+        for key, value in checkpoint.items()
+        if key in expected and form_of(value) != expected[key]
+    ]
     complaints = [
-        _listed("missing", [key for key in expected if key not in checkpoint]),
-        _listed("left over", [key for key in checkpoint if key not in expected]),
-        _listed(
-            "of another shape",
-            [
-                f"{key} {tuple(value.shape)} instead of {expected[key]}"
-                for key, value in checkpoint.items()
-                if key in expected and tuple(value.shape) != expected[key]
-            ],
-        ),
+        _listed("missing", missing),
+        _listed("left over", left_over),
+        _listed("of another form", different),
     ]
     found = "; ".join(complaint for complaint in complaints if complaint)
     if found:
