@@ -10,10 +10,7 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
-import numpy as np
-
 from liveportrait_core.mesh.motion import MeshMotion, applied, motion_of
-from liveportrait_core.mesh.points import LOWER_LIP, UPPER_LIP
 from liveportrait_core.mesh.portrait import MeshPortrait, prepare_portrait
 from liveportrait_core.mesh.tracker import track_face
 from liveportrait_core.mesh.warp import FrameMotion, draw_frame
@@ -92,15 +89,14 @@ def _pixel_digest() -> str:
 def _frame_motion(
     prepared: MeshPortrait, motion: MeshMotion, index: int, options: RenderOptions
 ) -> FrameMotion:
-    """One frame's figures; lips that were closed are let open again before skin is stretched."""
-    handles = motion.handles[index]
-    opening = float(np.mean(handles[list(LOWER_LIP), 1]) - np.mean(handles[list(UPPER_LIP), 1]))
-    own = prepared.mouth.opening_px / prepared.eye_distance_px
-    closed = 1.0 if options.normalize_lip and prepared.mouth_is_open else 0.0
+    handles, lips_closed = prepared.mouth.posed(
+        motion.handles[index], normalize=options.normalize_lip
+    )
+    left, right = motion.closure[index]
     return FrameMotion(
         rotation_deg=motion.rotation_deg[index],
         shift=motion.shift[index],
         handles=handles,
-        closure=motion.closure[index],
-        lips_closed=closed * float(np.clip(1.0 - max(opening, 0.0) / max(own, 1e-3), 0.0, 1.0)),
+        lids_closed=(float(left), float(right)),
+        lips_closed=lips_closed,
     )

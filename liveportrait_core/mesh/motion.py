@@ -19,11 +19,9 @@ from liveportrait_core.mesh.points import (
     HANDLES,
     LEFT_EYE_LOWER,
     LEFT_EYE_UPPER,
-    LOWER_LIP,
     MOUTH,
     RIGHT_EYE_LOWER,
     RIGHT_EYE_UPPER,
-    UPPER_LIP,
     HeadAxes,
     handle_positions,
 )
@@ -42,7 +40,6 @@ MAX_ROTATION_DEG = 7.0
 MAX_SHIFT = 0.15  # of the head, in eye distances
 MAX_LOG_SCALE = 0.03
 MAX_HANDLE = 0.12
-MAX_LIP_OPENING = 0.05
 FULL_BLINK_MULTIPLIER = 0.40  # from here on lids close as filmed: half a blink looks drugged
 EASE_S = 1.2
 LID_EASE_S = 0.25
@@ -154,7 +151,7 @@ def applied(motion: MeshMotion, options: RenderOptions) -> MeshMotion:
         looped,
         rotation_deg=soft_limit(looped.rotation_deg * strength * moves.pose, MAX_ROTATION_DEG),
         shift=_limited_shift(looped.shift * strength * moves.pose),
-        handles=soft_limit(_limited_lips(handles), MAX_HANDLE),
+        handles=soft_limit(handles, MAX_HANDLE),
         closure=looped.closure * min(1.0, strength / FULL_BLINK_MULTIPLIER) * moves.lids,
     )
 
@@ -183,13 +180,3 @@ def _limited_shift(shift: Array) -> Array:
     return np.concatenate(
         [soft_limit(shift[:, :2], MAX_SHIFT), soft_limit(shift[:, 2:], MAX_LOG_SCALE)], axis=1
     )
-
-
-def _limited_lips(handles: Array) -> Array:
-    """Damp how far the lips part: a closed mouth has nothing behind it that could be shown."""
-    opening = handles[:, LOWER_LIP, 1].mean(1) - handles[:, UPPER_LIP, 1].mean(1)
-    excess = (opening - soft_limit(opening[:, None], MAX_LIP_OPENING)[:, 0])[:, None]
-    limited = handles.copy()
-    limited[:, UPPER_LIP, 1] += excess / 2
-    limited[:, LOWER_LIP, 1] -= excess / 2
-    return limited

@@ -97,6 +97,12 @@ class HeadAxes:
         """Where the head turns on the spine: behind the ears, as low as the mouth."""
         return self.middle + self.axes @ PIVOT * self.eye_distance
 
+    def seen_from(self, places: NDArray[np.floating]) -> Array:
+        """Places of the picture, …×2, to the right and down of the eyes' middle, eye distances."""
+        down = self.axes[:2, 1] / np.linalg.norm(self.axes[:2, 1])
+        turn = np.stack([[down[1], -down[0]], down], axis=1)
+        return (places - self.middle[:2]) @ turn / self.eye_distance
+
     @staticmethod
     def of(points: Array) -> "HeadAxes":
         """Axes of one face, 478×3."""

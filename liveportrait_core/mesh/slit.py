@@ -17,8 +17,6 @@ Array = NDArray[np.float64]
 Map = NDArray[np.float32]
 
 LEAST_CLOSURE = 0.004  # below it nothing is drawn
-SKIN_REACH = 0.75  # share of the room above an eye that is surely skin, not brow
-DARK_GREY_LEVELS = 18.0  # so much darker than the skin around an eye is brow, lash or spectacles
 SKIN_OPACITY = 0.85  # the rest keeps the picture's grain
 
 
@@ -134,9 +132,18 @@ def draw_closed(
     y: Map,
     slit: Slit,
     closure: float,
-    interpolation: int,
 ) -> None:
-    """Draw the closed part of the slit over `out`, in place."""
+    """Draw the closed part of the slit over `out`, in place.
+
+    Args:
+        out: h×w×3 picture of the slit's surroundings, drawn with the slit as in the portrait.
+        portrait: the whole portrait at rest.
+        skin: what stretched skin looks like, a picture of `slit.support`; None: as stretched.
+        x: for each pixel of `out` the portrait's column, h×w.
+        y: likewise the row.
+        slit: where, at rest.
+        closure: 0 as in the portrait, 1 closed.
+    """
     if closure < LEAST_CLOSURE:
         return
     s, across = slit.coordinates(x, y)
@@ -152,7 +159,7 @@ def draw_closed(
     ax, ay = slit.along
     from_x, from_y = _map(x - np.float32(ay) * shift), _map(y + np.float32(ax) * shift)
     curtain = cv2.remap(
-        portrait, from_x, from_y, interpolation, borderMode=cv2.BORDER_REFLECT_101
+        portrait, from_x, from_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101
     ).astype(np.float32)
     if skin is not None:
         box = slit.support
@@ -169,41 +176,6 @@ def draw_closed(
     blended = curtain + (out - curtain) * _map(shown)[..., None]
     changed = (shift != 0) | (shown > 0)
     np.copyto(out, np.rint(np.clip(blended, 0, 255)).astype(np.uint8), where=changed[..., None])
-
-
-def lid_skin(portrait: Frame, slit: Slit) -> Frame:
-    """What a closed lid looks like: the skin around the eye, without eye, lashes, brow or grain.
-
-    A picture of `slit.support`.
-    """
-    box = slit.support
-    columns, rows = np.arange(box.x0, box.x1), np.arange(box.y0, box.y1)
-    x, y = np.meshgrid(columns.astype(np.float32), rows.astype(np.float32))
-    patch = cv2.remap(portrait, x, y, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REFLECT_101)
-    s, across = slit.coordinates(x, y)
-    upper, lower = slit.edges(s)
-    rim, room = np.float32(slit.above.rim), np.float32(slit.above.room)
-    lid = (across < upper - rim) & (across > upper - SKIN_REACH * room)
-    bag = (across > lower + rim) & (across < lower + 4 * rim)
-    light = cv2.cvtColor(patch, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    usual = float(np.median(light[lid | bag]))
-    darker = np.clip((usual - light) / np.float32(DARK_GREY_LEVELS), 0, None)
-    weight = _map((lid + np.float32(0.3) * bag) * np.exp(-(darker**2)))
-    filled = np.zeros(patch.shape, np.float32)
-    certainty = np.full((*light.shape, 1), 1e-6, np.float32)
-    for sigma in (
-        0.15,
-        0.4,
-        1.2,
-    ):  # half widths: fine where there is skin, coarse where there is none
-        near = cv2.GaussianBlur(weight, (0, 0), sigma * slit.half_width)[..., None]
-        colour = cv2.GaussianBlur(
-            patch.astype(np.float32) * weight[..., None], (0, 0), sigma * slit.half_width
-        )
-        faith = np.float32(sigma**-3)
-        filled += (faith * near) * colour
-        certainty += (faith * near) * near
-    return np.rint(np.clip(filled / certainty, 0, 255)).astype(np.uint8)
 
 
 def _fit_edge(points: Array, half_width: float) -> tuple[float, float, float]:

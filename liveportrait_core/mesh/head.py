@@ -1,0 +1,129 @@
+"""How a portrait's head turns: a rigid motion that dies away down the neck and beside the outline.
+
+Knows the head's depth and silhouette. The background gives way only as far beside the head as the
+turn of the moment needs: it neither folds nor swims.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from scipy.interpolate import RBFInterpolator
+from scipy.spatial.transform import Rotation
+
+from liveportrait_core.mesh.grid import Array, Field, Grid, eased
+from liveportrait_core.mesh.points import HeadAxes
+
+# Lengths are in eye distances, from between the eyes, along the head's own axes.
+FACE_RADIUS = (1.35, 1.9)
+FACE_MIDDLE = 0.25
+OUTLINE_MARGIN = 0.08
+NECK = (1.3, 3.6)  # the turn dies away between these heights, downwards
+HEAD_RADIUS = (2.0, 2.9)
+HEAD_MIDDLE = -0.2
+HEAD_END = (0.9, 1.6)  # the turn dies away between these multiples of the head's radius
+LEAST_BODY = 0.002  # below it nothing moves: this bounds the box
+NARROWEST_BAND, WIDEST_BAND = 0.15, 1.1  # beside the outline, in which the background gives way
+BAND_PER_MOVE = 2.2  # the steepest slope of the eased edge is 1.5: 1.5 / 2.2 < 1, so nothing folds
+FINE = 4  # the outline is measured this much finer than the grid
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeadField:
+    """What a turn of the head does to every node.
+
+    lever: rows×columns×3, distance from the head's pivot: right, down, away; pixels.
+    body: rows×columns, share of the turn, 1 on the head, 0 on the shoulders.
+    beside: rows×columns, distance outside the silhouette, pixels.
+    """
+
+    grid: Grid
+    eye_distance_px: float
+    lever: Field
+    body: Field
+    beside: Field
+
+    def displacement(self, rotation_deg: Array, shift: Array) -> Field:
+        """Where the turn takes every node, rows×columns×2 pixels, forwards.
+
+        Args:
+            rotation_deg: rotation vector about right, down and away, degrees.
+            shift: of the pivot, right and down in eye distances, and the log of the head's size.
+        """
+        turn = Rotation.from_rotvec(rotation_deg, degrees=True).as_matrix()
+        matrix = (turn * np.exp(shift[2]) - np.eye(3))[:2]
+        rigid = self.lever @ matrix.T.astype(np.float32)
+        rigid += (shift[:2] * self.eye_distance_px).astype(np.float32)
+        move = self.body[..., None] * rigid
+        at_outline = move[self.beside < NARROWEST_BAND * self.eye_distance_px]
+        farthest = float(np.sqrt((at_outline**2).sum(-1).max(initial=0.0)))
+        band = np.clip(
+            BAND_PER_MOVE * farthest,
+            NARROWEST_BAND * self.eye_distance_px,
+            WIDEST_BAND * self.eye_distance_px,
+        )
+        return np.asarray(move * (1 - eased(self.beside / band, 0, 1))[..., None], np.float32)
+
+
+def head_field(points: Array, head: HeadAxes, person: Field) -> HeadField:
+    """The field of a portrait from its 478×3 points and its person mask, H×W in 0..1."""
+    widest = Grid.around(head)
+    body, beside = _body(widest, head), _beside(widest, head, person)
+    reached = np.where(beside < WIDEST_BAND * head.eye_distance, body, 0)
+    grid = widest.around_nonzero(reached.astype(np.float32))
+    nodes = grid.nodes().astype(np.float64)
+    depth = _depth(points, head, nodes)
+    lever = np.concatenate([nodes - head.pivot[:2], depth[..., None] - head.pivot[2]], axis=-1)
+    kept = (
+        slice(
+            (grid.box.y0 - widest.box.y0) // grid.step, (grid.box.y1 - widest.box.y0) // grid.step
+        ),
+        slice(
+            (grid.box.x0 - widest.box.x0) // grid.step, (grid.box.x1 - widest.box.x0) // grid.step
+        ),
+    )
+    return HeadField(
+        grid=grid,
+        eye_distance_px=head.eye_distance,
+        lever=lever.astype(np.float32),
+        body=body[kept].astype(np.float32),
+        beside=beside[kept].astype(np.float32),
+    )
+
+
+def _body(grid: Grid, head: HeadAxes) -> Array:
+    place = head.seen_from(grid.nodes())
+    right, down = place[..., 0], place[..., 1]
+    reach = np.hypot(right / HEAD_RADIUS[0], (down - HEAD_MIDDLE) / HEAD_RADIUS[1])
+    body = (1 - eased(down, *NECK)) * (1 - eased(reach, *HEAD_END))
+    return np.where(body > LEAST_BODY, body, 0)
+
+
+def _beside(grid: Grid, head: HeadAxes, person: Field) -> Array:
+    """Distance outside the person's outline; the face itself is inside, whatever the mask says."""
+    place = head.seen_from(grid.nodes())
+    face = np.hypot(place[..., 0] / FACE_RADIUS[0], (place[..., 1] - FACE_MIDDLE) / FACE_RADIUS[1])
+    nodes = grid.nodes()
+    mask = cv2.remap(
+        person, nodes[..., 0], nodes[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+    inside = np.maximum(mask - 0.5, (1 - face) * 0.5).astype(np.float32)
+    rows, columns = grid.shape
+    fine = cv2.resize(inside, (columns * FINE, rows * FINE), interpolation=cv2.INTER_LINEAR)
+    distance = cv2.distanceTransform((fine <= 0).astype(np.uint8), cv2.DIST_L2, 5)
+    coarse = cv2.resize(distance, (columns, rows), interpolation=cv2.INTER_AREA)
+    beside = coarse * grid.step / FINE - OUTLINE_MARGIN * head.eye_distance
+    return np.maximum(beside, 0).astype(np.float64)
+
+
+def _depth(points: Array, head: HeadAxes, nodes: Array) -> Array:
+    """Depth of every node in pixels: the mesh's on the face, falling to the pivot's around it."""
+    face = points[:468:3]
+    angles = np.linspace(0, 2 * np.pi, 28, endpoint=False)
+    circle = np.stack([2.1 * np.sin(angles), 0.2 - 2.6 * np.cos(angles)], axis=1)
+    ring = np.concatenate([circle, 1.5 * circle])
+    centres = np.concatenate([head.seen_from(face[:, :2]), ring])
+    values = np.concatenate([face[:, 2], np.full(len(ring), head.pivot[2])])
+    surface = RBFInterpolator(centres, values, smoothing=0.01, kernel="thin_plate_spline")
+    depth = surface(head.seen_from(nodes).reshape(-1, 2)).reshape(nodes.shape[:2])
+    return np.clip(depth, face[:, 2].min(), max(face[:, 2].max(), head.pivot[2]))
