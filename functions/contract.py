@@ -1,0 +1,189 @@
+"""The avatar document of docs/contract.md: which fields are read, and what an event is about.
+
+Pure: no cloud, no clock, no file. The values are the plain ones that `event` and `ledger` decode
+from the wire (null, bool, int, float, str, bytes, list, mapping, and `Opaque` for the rest).
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+from typing import Final
+
+CONTRACT_VERSION = 1
+FieldPath = tuple[str, ...]
+
+IMAGE_URL: Final = ("avatarImageUrl",)
+VIDEO_URL: Final = ("training", "heroVideoUrl")
+DYNAMICS_ENABLED: Final = ("training", "dynamicsEnabled")
+INPUTS: Final = ("training", "livePortrait")
+MIRROR: Final = (*INPUTS, "idleVideoUrl")
+OUTPUT: Final = ("livePortrait",)
+OWNER: Final = ("userId",)
+DYNAMICS: Final = ("dynamics", "basic")
+
+EVENT_PATHS: tuple[FieldPath, ...] = (
+    IMAGE_URL,
+    VIDEO_URL,
+    DYNAMICS_ENABLED,
+    INPUTS,
+    (*OUTPUT, "state"),
+    (*OUTPUT, "idleVideoUrl"),
+)
+"""What an event's snapshots are read for."""
+DOCUMENT_PATHS: tuple[FieldPath, ...] = (
+    IMAGE_URL,
+    VIDEO_URL,
+    DYNAMICS_ENABLED,
+    INPUTS,
+    OUTPUT,
+    OWNER,
+    DYNAMICS,
+)
+"""What the current document is read for; nothing else of it leaves the database."""
+
+ALIASES: Mapping[str, tuple[str, ...]] = {  # the first name wins
+    "drivingMultiplier": ("drivingMultiplier", "driving_multiplier"),
+    "normalizeLip": ("normalizeLip", "normalize_lip", "flagNormalizeLip"),
+    "animationRegion": ("animationRegion", "animation_region"),
+    "pasteback": ("pasteback", "flagPasteback"),
+    "scale": ("scale",),
+    "sourceMaxDim": ("sourceMaxDim", "source_max_dim"),
+    "renderNonce": ("renderNonce", "render_nonce"),
+}
+"""The input keys under `training.livePortrait`, each with the names it goes by."""
+_RECOGNISED = frozenset(name for names in ALIASES.values() for name in names)
+
+
+class State(StrEnum):
+    """`livePortrait.state`."""
+
+    QUEUED = "queued"
+    RENDERING = "rendering"
+    READY = "ready"
+    FAILED = "failed"
+    BLOCKED = "blocked"
+    DISABLED = "disabled"
+
+
+class Absent:
+    """The value of a field that is not there: not the same as null."""
+
+    def __repr__(self) -> str:
+        return "absent"
+
+
+ABSENT: Final = Absent()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opaque:
+    """A value of a kind that the contract gives no meaning: only its equality matters."""
+
+    kind: str
+    text: str
+
+
+def canonical(value: object) -> object:
+    """The wire value as something comparable: 1, 1.0 and true differ, NaN equals NaN."""
+    if isinstance(value, float):
+        return ("float", "nan" if math.isnan(value) else value.hex())
+    if isinstance(value, Mapping):
+        return ("map", tuple((key, canonical(value[key])) for key in sorted(value)))
+    if isinstance(value, list | tuple):
+        return ("array", tuple(canonical(item) for item in value))
+    return ("str" if isinstance(value, str) else type(value).__name__, value)
+
+
+def dig(fields: Mapping[str, object], path: FieldPath) -> object:
+    """The value at a field path, or ABSENT."""
+    value: object = fields
+    for name in path:
+        if not isinstance(value, Mapping) or name not in value:
+            return ABSENT
+        value = value[name]
+    return value
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snapshot:
+    """An avatar document at one moment, as far as it was read."""
+
+    fields: Mapping[str, object]
+
+    @cached_property
+    def relevant(self) -> object:
+        """The relevant set, comparable: two snapshots with equal ones ask for the same."""
+        inputs = dig(self.fields, INPUTS)
+        if isinstance(inputs, Mapping):
+            inputs = {key: value for key, value in inputs.items() if key != MIRROR[-1]}
+        others = (dig(self.fields, path) for path in (IMAGE_URL, VIDEO_URL, DYNAMICS_ENABLED))
+        return tuple(canonical(value) for value in (inputs, *others))
+
+    @property
+    def inputs(self) -> Mapping[str, object] | None:
+        """`training.livePortrait` while it is a map."""
+        value = dig(self.fields, INPUTS)
+        return value if isinstance(value, Mapping) else None
+
+    @property
+    def opted_in(self) -> bool:
+        """Whether the document asks for anything at all."""
+        return self.inputs is not None and not _RECOGNISED.isdisjoint(self.inputs)
+
+    @property
+    def mirror(self) -> object:
+        """`training.livePortrait.idleVideoUrl`."""
+        return dig(self.fields, MIRROR)
+
+    @property
+    def output(self) -> object:
+        """`livePortrait`, which a client can forge."""
+        return dig(self.fields, OUTPUT)
+
+    @property
+    def shows_queued(self) -> bool:
+        """Whether `livePortrait.state` says so."""
+        return dig(self.fields, (*OUTPUT, "state")) == State.QUEUED
+
+    @property
+    def owner(self) -> str | None:
+        """`userId`, where it is a string. Written by clients: good for a quota, not for trust."""
+        value = dig(self.fields, OWNER)
+        return value if isinstance(value, str) and value else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DocumentWrite:
+    """One event: what was written to which avatar document, and when."""
+
+    avatar_id: str
+    before: Snapshot | None
+    after: Snapshot | None  # None: the document was deleted
+    committed_s: float  # Unix time of the commit
+
+
+class Gate(StrEnum):
+    """What an event is about, told from its own snapshots alone."""
+
+    DELETED = "deleted"
+    UNRELATED = "unrelated"  # the hot path: no read, no write
+    MIRROR_TOUCHED = "mirror touched"
+    LEFT_QUEUED = "left queued"
+    ASKED = "asked"
+
+
+def gate(write: DocumentWrite) -> Gate:
+    """Sort an event into the cases 1 to 4 of docs/contract.md, section 1."""
+    before, after = write.before, write.after
+    if after is None:
+        return Gate.DELETED
+    if before is not None and before.relevant == after.relevant:
+        unchanged = canonical(before.mirror) == canonical(after.mirror)
+        shown = dig(after.fields, (*OUTPUT, "idleVideoUrl"))
+        own_commit = isinstance(shown, str) and shown == after.mirror
+        return Gate.UNRELATED if unchanged or own_commit else Gate.MIRROR_TOUCHED
+    if not after.opted_in:
+        return Gate.LEFT_QUEUED if after.shows_queued else Gate.UNRELATED
+    return Gate.ASKED

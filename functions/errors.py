@@ -1,0 +1,116 @@
+"""Everything that can end an event otherwise than well, as one tree.
+
+    DoorwayError
+    ├── SettingInvalid      the environment is wrong: the start stops
+    ├── EventUnreadable     the event cannot be parsed or is not ours: logged and acknowledged
+    ├── RetryLater          a redelivery can cure it: the event answers 503
+    ├── Stopped             a render must end without publishing
+    │   ├── LeaseLost       the lease is another's, or could not be renewed
+    │   ├── Superseded      the document asks for something else, or is gone
+    │   └── ObjectChanged   portrait or clip is no longer the generation that was fingerprinted
+    ├── ObjectStands        an object is already at the path that was to be created
+    └── Failure             an outcome for the document: a code of docs/contract.md, section 5
+
+The class's docstring is the default message. Foreign exceptions are translated in the adapters,
+with their cause kept.
+"""
+
+from enum import StrEnum
+
+
+class Code(StrEnum):
+    """What the app is told; it has the words for it in its own languages."""
+
+    MISSING_HERO_IMAGE = "MISSING_HERO_IMAGE"
+    MISSING_HERO_VIDEO = "MISSING_HERO_VIDEO"
+    URL_NOT_ALLOWED = "URL_NOT_ALLOWED"
+    HERO_IMAGE_NOT_FOUND = "HERO_IMAGE_NOT_FOUND"
+    HERO_VIDEO_NOT_FOUND = "HERO_VIDEO_NOT_FOUND"
+    IMAGE_UNSUPPORTED = "IMAGE_UNSUPPORTED"
+    IMAGE_TOO_LARGE = "IMAGE_TOO_LARGE"
+    IMAGE_NO_FACE = "IMAGE_NO_FACE"
+    VIDEO_UNSUPPORTED = "VIDEO_UNSUPPORTED"
+    VIDEO_TOO_LARGE = "VIDEO_TOO_LARGE"
+    VIDEO_TOO_SHORT = "VIDEO_TOO_SHORT"
+    VIDEO_NO_FACE = "VIDEO_NO_FACE"
+    VIDEO_FACE_LOST = "VIDEO_FACE_LOST"
+    INVALID_PARAMS = "INVALID_PARAMS"
+    RENDER_OOM = "RENDER_OOM"
+    RENDER_TIMEOUT = "RENDER_TIMEOUT"
+    RENDER_FAILED = "RENDER_FAILED"
+    ENCODE_FAILED = "ENCODE_FAILED"
+    UPLOAD_FAILED = "UPLOAD_FAILED"
+    QUOTA_EXCEEDED = "QUOTA_EXCEEDED"
+    INTERNAL = "INTERNAL"
+
+    @property
+    def retryable(self) -> bool:
+        """Whether the same request may succeed later."""
+        return self in _RETRYABLE
+
+
+_RETRYABLE = frozenset(
+    {
+        Code.HERO_IMAGE_NOT_FOUND,
+        Code.HERO_VIDEO_NOT_FOUND,
+        Code.RENDER_OOM,
+        Code.RENDER_TIMEOUT,
+        Code.RENDER_FAILED,
+        Code.ENCODE_FAILED,
+        Code.UPLOAD_FAILED,
+        Code.INTERNAL,
+    }
+)
+
+
+class DoorwayError(Exception):
+    """The event could not be served."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(message or type(self).__doc__ or "")
+
+
+class SettingInvalid(DoorwayError):
+    """A setting has a value that is not accepted."""
+
+
+class EventUnreadable(DoorwayError):
+    """The event cannot be parsed."""
+
+
+class RetryLater(DoorwayError):
+    """A redelivery of the event can cure this."""
+
+
+class Stopped(DoorwayError):
+    """The render must end without publishing."""
+
+
+class LeaseLost(Stopped):
+    """The lease is no longer this job's."""
+
+
+class Superseded(Stopped):
+    """The document no longer asks for what is being rendered."""
+
+
+class ObjectChanged(Stopped):
+    """An input is gone or has another generation than the one fingerprinted."""
+
+
+class ObjectStands(DoorwayError):
+    """An object that is not this job's stands where one was to be created."""
+
+    def __init__(self, path: str, generation: int) -> None:
+        super().__init__(f"{path} exists already, at generation {generation}")
+        self.path = path
+        self.generation = generation
+
+
+class Failure(DoorwayError):
+    """The request ends with an error code in the document."""
+
+    def __init__(self, code: Code, message: str, *, field: str | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.field = field

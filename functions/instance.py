@@ -1,0 +1,85 @@
+"""What lives as long as the warm instance: settings, renderer, and the doorway with its clients.
+
+The settings are read and the engine is chosen at the start, so that a wrong one stops it; the
+clients are made with the first event that needs them, for gRPC must not be opened before gunicorn
+forks.
+"""
+
+import os
+import threading
+from typing import Any
+
+import firebase_admin
+from firebase_admin import credentials, firestore, storage
+from google.auth.credentials import AnonymousCredentials
+
+from functions.ledger import FirestoreLedger
+from functions.media_store import CloudMediaStore
+from functions.ports import Means, SystemClock
+from functions.reference import MediaPolicy
+from functions.render_job import Doorway
+from functions.request import Reader
+from functions.settings import Settings, from_environment
+from functions.transitions import Transitions
+from liveportrait_core.renderer import Renderer, open_renderer
+
+
+class Instance:
+    """One process's worth of doorway."""
+
+    def __init__(self, settings: Settings, renderer: Renderer) -> None:
+        self.settings = settings
+        self.renderer = renderer
+        self._doorway: Doorway | None = None
+        self._making = threading.Lock()
+
+    @property
+    def doorway(self) -> Doorway:
+        """The doorway, its clients made on first use."""
+        with self._making:
+            if self._doorway is None:
+                self._doorway = Doorway(self._means())
+            return self._doorway
+
+    def _means(self) -> Means:
+        settings = self.settings
+        app = _firebase_app(settings)
+        policy = MediaPolicy(
+            bucket=settings.bucket,
+            emulator=settings.storage_emulator,
+            accept_uploads=settings.accept_uploads,
+        )
+        return Means(
+            settings=settings,
+            transitions=Transitions(reader=Reader(policy=policy), settings=settings),
+            ledger=FirestoreLedger(firestore.client(app), collection=settings.collection),
+            media=CloudMediaStore(storage.bucket(settings.bucket, app)),
+            renderer=self.renderer,
+            clock=SystemClock(),
+        )
+
+
+def start() -> Instance:
+    """Read the environment and choose the engine.
+
+    Raises:
+        SettingInvalid: a setting is wrong.
+        EngineUnavailable: the engine asked for cannot run here.
+    """
+    settings = from_environment(os.environ)
+    return Instance(settings, open_renderer(settings.engine, settings.weights))
+
+
+class _Anonymous(credentials.Base):  # type: ignore[misc]  # firebase_admin is untyped
+    """Credentials for emulators, which ask for none."""
+
+    def get_credential(self) -> AnonymousCredentials:
+        return AnonymousCredentials()  # type: ignore[no-untyped-call]
+
+
+def _firebase_app(settings: Settings) -> Any:
+    options = {"storageBucket": settings.bucket}
+    if settings.project is not None:
+        options["projectId"] = settings.project
+    credential = _Anonymous() if settings.emulated else credentials.ApplicationDefault()
+    return firebase_admin.initialize_app(credential, options)

@@ -1,0 +1,198 @@
+"""The Firestore adapter: reads document and ledger together, commits what a transition decided.
+
+Decides nothing itself. Every write to an avatar document passes through here, as one transaction
+that read the ledger and the document; times are the database's (`read_time`), never this
+machine's.
+"""
+
+import hashlib
+import random
+import re
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from google.api_core import exceptions
+from google.cloud import firestore
+from google.cloud.firestore_v1.transaction import Transaction
+
+from functions.contract import DOCUMENT_PATHS, FieldPath, Opaque, Snapshot
+from functions.output import Deleted
+from functions.record import Record, from_fields, to_fields
+from functions.standing import Change, Standing, Starts
+
+JOBS = "livePortraitJobs"
+QUOTA = "livePortraitQuota"
+_LEDGER_FIELDS = tuple(to_fields(Record()))
+_MASK = [*(".".join(path) for path in DOCUMENT_PATHS), *_LEDGER_FIELDS]
+_PLAIN_ID = re.compile(r"[A-Za-z0-9_\-]{1,128}")
+_TRIES = 8
+
+
+class FirestoreLedger:
+    """The ledger of one project's avatars."""
+
+    def __init__(self, client: firestore.Client, *, collection: str) -> None:
+        self._client = client
+        self._collection = collection
+
+    def read(self, avatar_id: str) -> Standing:
+        """Document and ledger as they are, outside any transaction."""
+        return self._standing(avatar_id, None)
+
+    def transact(
+        self, avatar_id: str, decide: Callable[[Standing], Change], *, counting: bool = False
+    ) -> Change:
+        """Read, let `decide` say what changes, write it: all or nothing, again on contention.
+
+        Args:
+            avatar_id: whose document and ledger.
+            decide: may be called several times; must be pure.
+            counting: also read today's render starts, for a claim.
+        """
+        for attempt in range(_TRIES):
+            transaction = self._client.transaction(max_attempts=1)
+            try:
+                return self._attempt(transaction, avatar_id, decide, counting)
+            except (exceptions.Aborted, ValueError) as fault:
+                if attempt == _TRIES - 1 or not _contended(fault):
+                    raise
+                time.sleep(random.uniform(0, 0.05 * 2**attempt))  # noqa: S311 - spreads rivals
+        raise AssertionError("unreachable")
+
+    def _attempt(
+        self,
+        transaction: Transaction,
+        avatar_id: str,
+        decide: Callable[[Standing], Change],
+        counting: bool,
+    ) -> Change:
+        @firestore.transactional
+        def run(transaction: Transaction) -> Change:
+            standing = self._standing(avatar_id, transaction, counting=counting)
+            change = decide(standing)
+            self._write(transaction, standing, change)
+            return change
+
+        return run(transaction)
+
+    def _standing(
+        self, avatar_id: str, transaction: Transaction | None, *, counting: bool = False
+    ) -> Standing:
+        document_ref = self._document(avatar_id)
+        found = {
+            snapshot.reference: snapshot
+            for snapshot in self._client.get_all(
+                [document_ref, self._job(avatar_id)], field_paths=_MASK, transaction=transaction
+            )
+        }
+        document, job = found[document_ref], found[self._job(avatar_id)]
+        snapshot = _snapshot(document)
+        now = document.read_time
+        return Standing(
+            avatar_id=avatar_id,
+            document=snapshot,
+            record=from_fields(job.to_dict() or {}) if job.exists else Record(),
+            now=round(now.timestamp() * 1000),
+            starts=self._starts(avatar_id, snapshot, now, transaction) if counting else Starts(),
+        )
+
+    def _starts(
+        self,
+        avatar_id: str,
+        document: Snapshot | None,
+        now: datetime,
+        transaction: Transaction | None,
+    ) -> Starts:
+        owner = None if document is None else document.owner
+        names = _quota_names(avatar_id, owner)
+        counts = dict.fromkeys(names, 0)
+        refs = [self._client.collection(QUOTA).document(name) for name in names]
+        for snapshot in self._client.get_all(refs, transaction=transaction):
+            fields = snapshot.to_dict() or {}
+            if fields.get("day") == _day(now):
+                counts[snapshot.id] = fields.get("starts", 0)
+        return Starts(avatar=counts[names[0]], owner=counts[names[-1]] if owner else 0)
+
+    def _write(self, transaction: Transaction, standing: Standing, change: Change) -> None:
+        job = self._job(standing.avatar_id)
+        if change.erases:
+            transaction.delete(job)
+        elif change.record is not None:
+            transaction.set(job, to_fields(change.record))
+        if change.fields:
+            transaction.update(self._document(standing.avatar_id), _to_wire(change.fields))
+        if change.counts:
+            owner = None if standing.document is None else standing.document.owner
+            names = _quota_names(standing.avatar_id, owner)
+            starts = (standing.starts.avatar, standing.starts.owner)
+            day = _day(datetime.fromtimestamp(standing.now / 1000, UTC))
+            for name, count in zip(names, starts, strict=False):
+                fields = {"day": day, "starts": count + 1}
+                transaction.set(self._client.collection(QUOTA).document(name), fields)
+
+    def _document(self, avatar_id: str) -> Any:
+        return self._client.collection(self._collection).document(avatar_id)
+
+    def _job(self, avatar_id: str) -> Any:
+        return self._client.collection(JOBS).document(avatar_id)
+
+
+def _contended(fault: BaseException | None) -> bool:
+    """Whether a transaction failed because of another one, under whatever the client wrapped it."""
+    while fault is not None:
+        if isinstance(fault, exceptions.Aborted):
+            return True
+        fault = fault.__cause__ or fault.__context__
+    return False
+
+
+def _snapshot(document: Any) -> Snapshot | None:
+    if not document.exists:
+        return None
+    fields: dict[str, Any] = {}
+    for path in DOCUMENT_PATHS:
+        _copy(document.to_dict() or {}, path, fields)
+    return Snapshot(fields=fields)
+
+
+def _copy(source: Mapping[str, Any], path: FieldPath, target: dict[str, Any]) -> None:
+    name, *rest = path
+    if name not in source:
+        return
+    if not rest:
+        target[name] = _plain(source[name])
+    elif isinstance(source[name], Mapping):
+        _copy(source[name], tuple(rest), target.setdefault(name, {}))
+
+
+def _plain(value: Any) -> object:
+    """The client's value as the plain one that `contract` knows; `event.decode` gives the same."""
+    if value is None or isinstance(value, bool | int | float | str | bytes):
+        return value
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return Opaque(kind=type(value).__name__, text=str(value))
+
+
+def _to_wire(fields: Mapping[str, object]) -> dict[str, object]:
+    return {
+        path: firestore.DELETE_FIELD if isinstance(value, Deleted) else value
+        for path, value in fields.items()
+    }
+
+
+def _quota_names(avatar_id: str, owner: str | None) -> list[str]:
+    names = [f"avatar:{avatar_id}"]
+    if owner is not None:
+        # Clients write `userId`: what is no plain id must not become part of a path.
+        plain = _PLAIN_ID.fullmatch(owner) is not None
+        names.append(f"owner:{owner if plain else hashlib.sha256(owner.encode()).hexdigest()}")
+    return names
+
+
+def _day(now: datetime) -> str:
+    return now.astimezone(UTC).date().isoformat()

@@ -1,0 +1,87 @@
+"""The Storage adapter: finds, fetches, publishes and discards objects of the one configured bucket.
+
+Objects are named by path and guarded by generation; no URL is ever requested. Decides nothing.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from google.api_core import exceptions
+from google.cloud.storage import Bucket
+
+from functions.errors import ObjectChanged, ObjectStands
+from functions.reference import Publication, StoredObject
+
+_TOKEN = "firebaseStorageDownloadTokens"  # noqa: S105 - the name of a metadata key
+
+
+class CloudMediaStore:
+    """One bucket."""
+
+    def __init__(self, bucket: Bucket) -> None:
+        self._bucket = bucket
+
+    def find(self, path: str) -> StoredObject | None:
+        """What stands at a path; None: nothing."""
+        blob = self._bucket.get_blob(path)
+        return None if blob is None else _stored(blob)
+
+    def fetch(self, wanted: StoredObject, to: Path) -> None:
+        """Copy exactly this generation to a local file.
+
+        Raises:
+            ObjectChanged: it is gone, or another generation stands there.
+        """
+        blob = self._bucket.blob(wanted.path)
+        try:
+            blob.download_to_filename(str(to), if_generation_match=wanted.generation)
+        except (exceptions.NotFound, exceptions.PreconditionFailed) as fault:
+            raise ObjectChanged(
+                f"{wanted.path} is no longer at generation {wanted.generation}"
+            ) from fault
+
+    def publish(self, publication: Publication, *, replacing: int = 0) -> StoredObject:
+        """Create an object, or replace exactly the generation `replacing`.
+
+        Raises:
+            ObjectStands: another's object stands there, at the generation named.
+        """
+        blob = self._bucket.blob(publication.path)
+        blob.cache_control = "private, max-age=31536000, immutable"
+        blob.content_disposition = f'inline; filename="{publication.file.name}"'
+        blob.metadata = {**publication.facts, _TOKEN: publication.token}
+        try:
+            blob.upload_from_filename(
+                str(publication.file),
+                content_type=publication.content_type,
+                if_generation_match=replacing,
+            )
+            return _stored(blob)
+        except exceptions.PreconditionFailed as fault:
+            standing = self.find(publication.path)
+            if standing is None:  # gone in between: the caller may create it after all
+                raise ObjectStands(publication.path, 0) from fault
+            if standing.token == publication.token:
+                return standing  # our own upload, whose answer was lost
+            raise ObjectStands(publication.path, standing.generation) from fault
+
+    def discard(self, path: str, generation: int) -> None:
+        """Delete exactly this generation, if it is still there."""
+        try:
+            self._bucket.blob(path).delete(if_generation_match=generation)
+        except (exceptions.NotFound, exceptions.PreconditionFailed):
+            return
+
+    def clear(self, folder: str) -> None:
+        """Delete everything below a folder."""
+        for blob in self._bucket.list_blobs(prefix=folder):
+            self.discard(blob.name, blob.generation)
+
+
+def _stored(blob: Any) -> StoredObject:
+    return StoredObject(
+        path=blob.name,
+        generation=int(blob.generation),
+        size_bytes=int(blob.size or 0),
+        token=(blob.metadata or {}).get(_TOKEN, ""),
+    )

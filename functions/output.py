@@ -1,0 +1,161 @@
+"""The exact fields written back to the avatar document, each under its field path.
+
+The ledger is the truth and the document shows it: `live_portrait` follows from a `Record` alone,
+so a forged or stale map is mended by writing the same thing again, and what stands already is not
+written. Pure. Rules: docs/contract.md, section 3.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, Final
+
+from functions.contract import (
+    ABSENT,
+    CONTRACT_VERSION,
+    DYNAMICS,
+    MIRROR,
+    OUTPUT,
+    Snapshot,
+    canonical,
+    dig,
+)
+from functions.record import Record, Result
+from functions.request import Parameters, Reader
+
+
+class Deleted:
+    """The value of a field that is to be removed."""
+
+
+DELETED: Final = Deleted()
+_RETIRED_DYNAMICS = (
+    "idleChunk1Url",
+    "idleChunk2Url",
+    "idleChunk3Url",
+    "framesZipUrl",
+    "latentsUrl",
+)
+
+
+def live_portrait(record: Record) -> Mapping[str, object] | None:
+    """The whole `livePortrait` map that shows a record; None: there is nothing to show."""
+    shown = record.shown
+    if shown is None:
+        return None
+    last = record.results[0] if record.results else None
+    optional: dict[str, object] = {
+        "stage": shown.stage or None,
+        "requestId": shown.request_id or None,
+        "fingerprint": shown.fingerprint or None,
+        "params": None if shown.parameters is None else _parameters(shown.parameters),
+        "engine": shown.engine or (last.engine if last else None),
+        "engineVersion": shown.engine_version or (last.engine_version if last else None),
+        "requestedAt": shown.requested,
+        "startedAt": shown.started,
+        "finishedAt": shown.finished,
+        "deadlineAt": shown.deadline,
+        "etaSeconds": shown.eta_s,
+        **(_result(last) if last else {}),
+    }
+    return {
+        "contract": CONTRACT_VERSION,
+        "state": shown.state.value,
+        "progress": shown.percent,
+        "warnings": list(shown.warnings),
+        "error": None if shown.error is None else _without_none(asdict(shown.error)),
+        **_without_none(optional),
+    }
+
+
+def shown_fields(document: Snapshot, record: Record) -> dict[str, object]:
+    """`livePortrait`, where the document does not show the record already."""
+    shown = live_portrait(record)
+    if shown is None:
+        return {} if document.output is ABSENT else {_dotted(OUTPUT): DELETED}
+    if canonical(shown) == canonical(document.output):
+        return {}
+    return {_dotted(OUTPUT): shown}
+
+
+def mirror_fields(
+    document: Snapshot, record: Record, *, reader: Reader, avatar_id: str, publishing: bool = False
+) -> dict[str, object]:
+    """`training.livePortrait.idleVideoUrl`, where a stale save dropped it or brought an old one.
+
+    A foreign value is left alone unless a result is being published, and a removed
+    `training.livePortrait` is not resurrected.
+    """
+    if not record.results or document.inputs is None:
+        return {}
+    url, present = record.results[0].video.url, document.mirror
+    dropped = present is ABSENT or present is None
+    if present == url or not (publishing or dropped or reader.is_own_output(avatar_id, present)):
+        return {}
+    return {_dotted(MIRROR): url}
+
+
+def dynamics_fields(document: Snapshot, record: Record, *, now: int) -> dict[str, object]:
+    """The optional mirror in `dynamics.basic`, for app versions that read that."""
+    result = record.results[0]
+    if dig(document.fields, (*DYNAMICS, "idleVideoUrl")) == result.video.url:
+        return {}
+    wanted = _parameters(result.parameters)
+    values: dict[str, object] = {
+        "idleVideoUrl": result.video.url,
+        "heroImageChunkUrl": result.poster.url,
+        "status": "ready",
+        "generatedAt": datetime.fromtimestamp(now / 1000, UTC),
+        "parameters": {
+            "driving_multiplier": wanted["drivingMultiplier"],
+            "normalize_lip": wanted["normalizeLip"],
+            "animation_region": wanted["animationRegion"],
+            "pasteback": wanted["pasteback"],
+            "scale": wanted["scale"],
+            "source_max_dim": wanted["sourceMaxDim"],
+        },
+    }
+    for name in _RETIRED_DYNAMICS:
+        if dig(document.fields, (*DYNAMICS, name)) is not ABSENT:
+            values[name] = DELETED
+    return {_dotted((*DYNAMICS, name)): value for name, value in values.items()}
+
+
+def _parameters(parameters: Parameters) -> dict[str, object]:
+    """The parameters as a client would write them, after clamping and quantising."""
+    return {
+        "drivingMultiplier": parameters.driving_multiplier / 100,
+        "normalizeLip": parameters.normalize_lip,
+        "animationRegion": parameters.animation_region.value,
+        "pasteback": parameters.pasteback,
+        "scale": parameters.scale / 100,
+        "sourceMaxDim": parameters.source_max_dim,
+    }
+
+
+def _result(result: Result) -> dict[str, object]:
+    return {
+        "idleVideoUrl": result.video.url,
+        "posterUrl": result.poster.url,
+        "idleVideoPath": result.video.path,
+        "resultFingerprint": result.fingerprint,
+        "width": result.width,
+        "height": result.height,
+        "frameCount": result.frame_count,
+        "durationMs": result.duration_ms,
+        "sizeBytes": result.size_bytes,
+        "fps": result.fps,
+    }
+
+
+def _without_none(fields: Mapping[str, Any]) -> dict[str, object]:
+    return {
+        key: value.value if isinstance(value, StrEnum) else value
+        for key, value in fields.items()
+        if value is not None
+    }
+
+
+def _dotted(path: tuple[str, ...]) -> str:
+    return ".".join(path)

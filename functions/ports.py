@@ -1,0 +1,116 @@
+"""What the story needs of the world: four ports, each with an adapter and a double.
+
+`Means` is what one deployment hands to everybody who works: the ports, its settings and its rules.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from functions.reference import Publication, StoredObject
+from functions.settings import Settings
+from functions.standing import Change, Standing
+from functions.transitions import Transitions
+from liveportrait_core import Engine, Progress, RenderOptions, RenderReport
+
+
+class RenderLedger(Protocol):
+    """Documents and ledgers of all avatars, read together and changed together."""
+
+    def read(self, avatar_id: str) -> Standing:
+        """Document and ledger as they are."""
+
+    def transact(
+        self, avatar_id: str, decide: Callable[[Standing], Change], *, counting: bool = False
+    ) -> Change:
+        """Read both, let `decide` say what changes, write it: all or nothing.
+
+        `decide` must be pure, for it is called again under contention. `counting` makes today's
+        render starts part of what it sees.
+        """
+
+
+class MediaStore(Protocol):
+    """Where portraits, clips and results are kept: objects named by path, guarded by generation."""
+
+    def find(self, path: str) -> StoredObject | None:
+        """What stands at a path."""
+
+    def fetch(self, wanted: StoredObject, to: Path) -> None:
+        """Copy exactly this generation to a local file, or raise `ObjectChanged`."""
+
+    def publish(self, publication: Publication, *, replacing: int = 0) -> StoredObject:
+        """Create an object (or replace exactly a generation), or raise `ObjectStands`."""
+
+    def discard(self, path: str, generation: int) -> None:
+        """Delete exactly this generation, if it is still there."""
+
+    def clear(self, folder: str) -> None:
+        """Delete everything below a folder."""
+
+
+class Renderer(Protocol):
+    """Portrait and driving clip in, idle video out: `liveportrait_core.renderer.Renderer`."""
+
+    @property
+    def engine(self) -> Engine:
+        """Which engine renders."""
+
+    @property
+    def engine_version(self) -> str:
+        """<engine>-<pipeline revision>-<8 hex digits>."""
+
+    def render(
+        self,
+        portrait: Path,
+        driving: Path,
+        output: Path,
+        *,
+        poster: Path | None = None,
+        options: RenderOptions,
+        watch: Callable[[Progress], None] | None = None,
+    ) -> RenderReport:
+        """Render. What `watch` raises abandons it and propagates; no output file is left then."""
+
+
+class Clock(Protocol):
+    """This machine's time: for waiting and for deadlines, never for a lease."""
+
+    def now(self) -> float:
+        """Unix time in seconds."""
+
+    def monotonic(self) -> float:
+        """Seconds since some moment; never goes back."""
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+
+
+class SystemClock:
+    """The machine's own clock."""
+
+    def now(self) -> float:
+        """Unix time in seconds."""
+        return time.time()
+
+    def monotonic(self) -> float:
+        """Seconds since some moment; never goes back."""
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        time.sleep(seconds)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Means:
+    """Everything a job works with."""
+
+    settings: Settings
+    transitions: Transitions
+    ledger: RenderLedger
+    media: MediaStore
+    renderer: Renderer
+    clock: Clock

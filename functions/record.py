@@ -1,0 +1,228 @@
+"""What the ledger keeps of one avatar: `livePortraitJobs/{avatarId}`.
+
+Pure: moments are epoch milliseconds of the database's clock, handed in. How a record may change is
+the matter of `transitions`; how the document shows it, of `output`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any
+
+from functions.contract import State
+from functions.errors import Code
+from functions.request import Parameters
+from liveportrait_core import AnimationRegion
+
+
+class Purpose(StrEnum):
+    """What a lease is held for."""
+
+    RENDER = "render"
+    CLEAN_UP = "clean-up"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lease:
+    """The right to work on an avatar."""
+
+    owner: str  # one uuid4 per claim
+    purpose: Purpose
+    fingerprint: str  # "" for a clean-up
+    expires: int  # epoch ms
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """`livePortrait.error`."""
+
+    code: Code
+    field: str | None
+    retryable: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Missing:
+    """An input that was not there when it was looked for."""
+
+    path: str
+    since: int  # epoch ms
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeptObject:
+    """An object of ours, and the generation that is the published one."""
+
+    path: str
+    generation: int
+    url: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """A published render whose objects are kept."""
+
+    fingerprint: str
+    request_id: str  # the claim that made it
+    parameters: Parameters
+    engine: str
+    engine_version: str
+    video: KeptObject
+    poster: KeptObject
+    width: int
+    height: int
+    frame_count: int
+    duration_ms: int
+    size_bytes: int
+    fps: float
+    warnings: tuple[str, ...]  # the renderer's; those of a request are added when it is shown
+    started: int = 0  # these three are set when it is listed
+    finished: int = 0
+    deadline: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shown:
+    """What the document says of the request last asked for."""
+
+    state: State
+    fingerprint: str = ""
+    parameters: Parameters | None = None
+    engine: str = ""
+    engine_version: str = ""
+    warnings: tuple[str, ...] = ()
+    error: Problem | None = None
+    request_id: str = ""
+    stage: str = ""
+    percent: int = 0
+    eta_s: int | None = None
+    requested: int | None = None
+    started: int | None = None
+    finished: int | None = None
+    deadline: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """`livePortraitJobs/{avatarId}`."""
+
+    fingerprint: str = ""  # last asked for; "" when that is not rendered
+    attempts: int = 0  # claims for it
+    not_before: int = 0  # epoch ms of the next attempt
+    missing: Missing | None = None
+    lease: Lease | None = None
+    percent: int = 0  # fine progress of the render in flight
+    shown: Shown | None = None
+    results: tuple[Result, ...] = ()  # the last good one first
+
+    def lease_lives(self, now: int) -> bool:
+        """Whether somebody has the right to work, by the database's clock."""
+        return self.lease is not None and self.lease.expires > now
+
+    def cleaning(self, now: int) -> bool:
+        """Whether a clean-up is under way, which nobody takes over."""
+        return self.lease_lives(now) and self.held_for(Purpose.CLEAN_UP)
+
+    def held_for(self, purpose: Purpose) -> bool:
+        """Whether the lease, living or not, is of this kind."""
+        return self.lease is not None and self.lease.purpose is purpose
+
+    def held_by(self, owner: str) -> bool:
+        """Whether the lease is this claim's."""
+        return self.lease is not None and self.lease.owner == owner
+
+    def in_work(self, fingerprint: str, now: int) -> bool:
+        """Whether a living lease is for this very fingerprint."""
+        lease = self.lease
+        return lease is not None and lease.expires > now and lease.fingerprint == fingerprint
+
+    def result(self, fingerprint: str) -> Result | None:
+        """The listed result of a fingerprint."""
+        return next((each for each in self.results if each.fingerprint == fingerprint), None)
+
+    def failed_for_good(self, fingerprint: str) -> bool:
+        """Whether this very request has its final failure."""
+        return (
+            self.shown is not None
+            and self.shown.state is State.FAILED
+            and self.shown.fingerprint == fingerprint == self.fingerprint
+        )
+
+    def lists(self, path: str, generation: int) -> bool:
+        """Whether an object is one of a listed result."""
+        kept = (item for result in self.results for item in (result.video, result.poster))
+        return any((item.path, item.generation) == (path, generation) for item in kept)
+
+
+def to_fields(record: Record) -> dict[str, object]:
+    """The record as the fields of its ledger document."""
+    return _plain(asdict(record))
+
+
+def from_fields(fields: Mapping[str, Any]) -> Record:
+    """The record of a ledger document; what is not there has its default."""
+    values = {_snake(key): value for key, value in fields.items()}
+    missing, lease, shown = (values.get(key) for key in ("missing", "lease", "shown"))
+    return Record(
+        fingerprint=values.get("fingerprint", ""),
+        attempts=values.get("attempts", 0),
+        not_before=values.get("not_before", 0),
+        missing=Missing(**missing) if missing else None,
+        lease=_lease(lease) if lease else None,
+        percent=values.get("percent", 0),
+        shown=_shown(shown) if shown else None,
+        results=tuple(_result(each) for each in values.get("results", ())),
+    )
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {_camel(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value.value if isinstance(value, StrEnum) else value
+
+
+def _lease(fields: Mapping[str, Any]) -> Lease:
+    return Lease(**{**fields, "purpose": Purpose(fields["purpose"])})
+
+
+def _parameters(fields: Mapping[str, Any]) -> Parameters:
+    values = {_snake(key): value for key, value in fields.items()}
+    return Parameters(**{**values, "animation_region": AnimationRegion(values["animation_region"])})
+
+
+def _shown(fields: Mapping[str, Any]) -> Shown:
+    values = {_snake(key): value for key, value in fields.items()}
+    parameters, error = values["parameters"], values["error"]
+    return Shown(
+        **{
+            **values,
+            "state": State(values["state"]),
+            "parameters": _parameters(parameters) if parameters else None,
+            "warnings": tuple(values["warnings"]),
+            "error": Problem(**{**error, "code": Code(error["code"])}) if error else None,
+        }
+    )
+
+
+def _result(fields: Mapping[str, Any]) -> Result:
+    values = {_snake(key): value for key, value in fields.items()}
+    return Result(
+        **{
+            **values,
+            "parameters": _parameters(values["parameters"]),
+            "video": KeptObject(**values["video"]),
+            "poster": KeptObject(**values["poster"]),
+            "warnings": tuple(values["warnings"]),
+        }
+    )
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)
+
+
+def _snake(name: str) -> str:
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)

@@ -1,0 +1,209 @@
+"""One claimed render: fetch, animate, publish, complete; or withdraw without a trace.
+
+Knows the order and the promises of docs/contract.md, sections 3 and 4: poster before video,
+objects that two jobs never share, one commit that makes the result visible. Knows no wire.
+"""
+
+import re
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from uuid import uuid4
+
+from functions import log
+from functions.contract import IMAGE_URL, VIDEO_URL
+from functions.errors import Code, Failure, ObjectStands, Stopped
+from functions.ports import Means
+from functions.record import KeptObject, Problem, Result
+from functions.reference import Publication, StoredObject, download_url, output_folder
+from functions.standing import Change, Claim, Standing
+from functions.vigil import Vigil, require
+from liveportrait_core import RenderError, RenderReport
+
+IMAGE_FIELD = ".".join(IMAGE_URL)
+VIDEO_FIELD = ".".join(VIDEO_URL)
+_MAX_IMAGE_BYTES = 50_000_000
+_MAX_VIDEO_BYTES = 200_000_000
+_PLAIN_SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,5}")
+_TRIES = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assignment:
+    """What is to be rendered, from which two objects, until when."""
+
+    avatar_id: str
+    claim: Claim
+    image: StoredObject
+    video: StoredObject
+    deadline: float  # on the clock's monotonic scale
+
+
+class Rendering:
+    """One attempt."""
+
+    def __init__(self, means: Means, assignment: Assignment) -> None:
+        self._means = means
+        self._assignment = assignment
+        self._token = str(uuid4())  # of every object this attempt makes: how it knows its own
+        self._tried: list[str] = []  # paths at which it may have made one
+
+    @property
+    def claim(self) -> Claim:
+        """The claim under which it works."""
+        return self._assignment.claim
+
+    def run(self) -> None:
+        """Render and publish.
+
+        Raises:
+            Stopped: the lease is lost, the document moved on, or an input changed.
+            Failure, RenderError: the request failed.
+        """
+        job = self._assignment
+        vigil = Vigil(self._means, avatar_id=job.avatar_id, claim=job.claim, deadline=job.deadline)
+        with tempfile.TemporaryDirectory(prefix="idle-") as name, vigil:
+            folder = Path(name)
+            portrait = self._fetch(job.image, folder / "portrait", IMAGE_FIELD)
+            vigil.check()
+            driving = self._fetch(job.video, folder / "driving", VIDEO_FIELD)
+            vigil.check()
+            report = self._means.renderer.render(
+                portrait,
+                driving,
+                folder / "idle.mp4",
+                poster=folder / "poster.jpg",
+                options=job.claim.asked.request.parameters.options(
+                    self._means.settings.max_seconds
+                ),
+                watch=vigil.watch,
+            )
+            vigil.renew("upload")
+            poster = self._publish(folder / "poster.jpg", "image/jpeg", vigil)
+            video = self._publish(folder / "idle.mp4", "video/mp4", vigil)
+            vigil.renew("upload")
+            self._complete(report, poster, video)
+
+    def withdraw(self) -> None:
+        """Let go of the lease if it is still one's own, and delete what this attempt made."""
+        transitions, owner = self._means.transitions, self._assignment.claim.owner
+        self._transact(lambda standing: transitions.release(standing, owner))
+        self.discard()
+
+    def discard(self) -> None:
+        """Delete what this attempt made, unless the ledger lists it after all."""
+        for path in self._tried:
+            found = self._means.media.find(path)
+            if found is None or found.token != self._token:
+                continue
+            record = self._means.ledger.read(self._assignment.avatar_id).record
+            if not record.lists(path, found.generation):
+                self._means.media.discard(path, found.generation)
+
+    def _fetch(self, wanted: StoredObject, to: Path, field: str) -> Path:
+        limit, code = _MAX_VIDEO_BYTES, Code.VIDEO_TOO_LARGE
+        if field == IMAGE_FIELD:
+            limit, code = _MAX_IMAGE_BYTES, Code.IMAGE_TOO_LARGE
+        if wanted.size_bytes > limit:
+            raise Failure(
+                code,
+                f"{wanted.path} has {wanted.size_bytes} bytes; accepted: at most {limit}",
+                field=field,
+            )
+        suffix = PurePosixPath(wanted.path).suffix
+        target = to.with_suffix(suffix if _PLAIN_SUFFIX.fullmatch(suffix) else "")
+        self._means.media.fetch(wanted, target)
+        return target
+
+    def _publish(self, file: Path, content_type: str, vigil: Vigil) -> KeptObject:
+        job = self._assignment
+        path = f"{output_folder(job.avatar_id)}{job.claim.asked.fingerprint}/{file.name}"
+        publication = Publication(
+            path=path,
+            file=file,
+            content_type=content_type,
+            token=self._token,
+            facts={
+                "avatarId": job.avatar_id,
+                "fingerprint": job.claim.asked.fingerprint,
+                "engineVersion": job.claim.asked.engine_version,
+            },
+        )
+        self._tried.append(path)
+        stored = self._create(publication, vigil)
+        policy = self._means.transitions.reader.policy
+        return KeptObject(
+            path=path,
+            generation=stored.generation,
+            url=download_url(path, self._token, policy),
+        )
+
+    def _create(self, publication: Publication, vigil: Vigil) -> StoredObject:
+        """Create the object; replace what an earlier job left there, never what a later one made.
+
+        What stands there was seen before the lease was found to be still ours: whoever publishes
+        after us has another lease, hence another generation, and the replacement misses it.
+        """
+        replacing = 0
+        try:
+            for _ in range(_TRIES):
+                try:
+                    return self._means.media.publish(publication, replacing=replacing)
+                except ObjectStands as stands:
+                    vigil.renew("upload")
+                    replacing = stands.generation
+        except (Stopped, Failure):
+            raise
+        except Exception as fault:
+            raise Failure(Code.UPLOAD_FAILED, f"{publication.path}: {fault}") from fault
+        raise Failure(Code.UPLOAD_FAILED, f"{publication.path} is written by others all the time")
+
+    def _complete(self, report: RenderReport, poster: KeptObject, video: KeptObject) -> None:
+        asked, owner = self._assignment.claim.asked, self._assignment.claim.owner
+        result = Result(
+            fingerprint=asked.fingerprint,
+            request_id=owner,
+            parameters=asked.request.parameters,
+            engine=asked.engine,
+            engine_version=asked.engine_version,
+            video=video,
+            poster=poster,
+            width=report.width_px,
+            height=report.height_px,
+            frame_count=report.frame_count,
+            duration_ms=report.duration_ms,
+            size_bytes=report.size_bytes,
+            fps=float(report.fps),
+            warnings=tuple(warning.value for warning in report.warnings),
+        )
+        transitions, claim = self._means.transitions, self._assignment.claim
+        change = self._transact(lambda standing: transitions.complete(standing, claim, result))
+        require(change.verdict)
+        seconds = {each.stage.value: round(each.seconds, 2) for each in report.seconds}
+        log.info("published", path=video.path, frames=report.frame_count, seconds=seconds)
+        self._delete_retired(change.retired)
+
+    def _delete_retired(self, retired: tuple[Result, ...]) -> None:
+        """They have left the ledger with the commit; what cannot be deleted now is only litter."""
+        for kept in (item for result in retired for item in (result.video, result.poster)):
+            try:
+                self._means.media.discard(kept.path, kept.generation)
+            except Exception as fault:
+                log.warning("retired object not deleted", path=kept.path, reason=str(fault))
+
+    def _transact(self, decide: Callable[[Standing], Change]) -> Change:
+        return self._means.ledger.transact(self._assignment.avatar_id, decide)
+
+
+def problem_of(fault: Exception) -> Problem:
+    """What the document says of a fault that ended a render."""
+    if isinstance(fault, Failure):
+        return Problem(code=fault.code, field=fault.field, retryable=fault.code.retryable)
+    if isinstance(fault, RenderError):
+        code = Code(fault.code)
+        field = {"IMAGE": IMAGE_FIELD, "VIDEO": VIDEO_FIELD}.get(code.partition("_")[0])
+        return Problem(code=code, field=field, retryable=fault.retryable)
+    if isinstance(fault, MemoryError):
+        return Problem(code=Code.RENDER_OOM, field=None, retryable=True)
+    return Problem(code=Code.INTERNAL, field=None, retryable=True)

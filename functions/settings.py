@@ -1,0 +1,177 @@
+"""The environment, read once into frozen `Settings`; nothing else reads it.
+
+Names, defaults and ranges are those of docs/contract.md, section 8. A wrong value stops the start
+with a message that names the variable, the value and what is accepted.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from functions.errors import SettingInvalid
+
+ENGINES = ("liveportrait", "mesh", "auto")
+_ON = ("on", "true", "1", "yes")
+_OFF = ("off", "false", "0", "no", "")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Everything that a deployment may choose."""
+
+    bucket: str
+    engine: str = "liveportrait"
+    collection: str = "avatars"
+    weights: Path = Path("weights")
+    debounce_s: float = 3.0  # an event waits until its own commit is this old
+    lease_s: float = 60.0
+    deadline_s: float = 480.0  # from the function's entry; Eventarc redelivers after 600
+    max_seconds: float = 10.0  # of the driving clip
+    renders_per_day: int = 30
+    renders_per_owner_day: int = 100
+    keep: int = 3  # results
+    keep_hours: float = 24.0
+    mirror_dynamics: bool = False
+    accept_uploads: bool = False  # inputs under users/{userId}/uploads/
+    project: str | None = None
+    storage_emulator: str | None = None  # host:port, as download URLs name it; None: the real cloud
+
+    @property
+    def emulated(self) -> bool:
+        """Whether Google's emulator variables point the clients at a stand-in cloud."""
+        return self.storage_emulator is not None
+
+    # What has no variable of its own follows the lease, so that a test which shortens the lease
+    # shortens everything; the figures named are those of the default lease of 60 s.
+
+    @property
+    def heartbeat_s(self) -> float:
+        """How often a lease is renewed: 15 s."""
+        return self.lease_s / 4
+
+    @property
+    def poll_s(self) -> float:
+        """How often an event that waits for another's lease looks again: 5 s."""
+        return self.lease_s / 12
+
+    @property
+    def midway_s(self) -> float:
+        """A render older than this shows its progress in the document, once: 30 s."""
+        return self.lease_s / 2
+
+    @property
+    def grace_s(self) -> float:
+        """How long a missing input may stay missing before that is final: 60 s."""
+        return self.lease_s
+
+    def back_off_s(self, attempts: int) -> float:
+        """Seconds before the next attempt, after so many: 10, 20."""
+        return self.lease_s / 6 * 2.0 ** (attempts - 1)
+
+
+def from_environment(environment: Mapping[str, str]) -> Settings:
+    """Read the settings.
+
+    Raises:
+        SettingInvalid: a value is missing, out of range, or makes no sense beside another.
+    """
+    read = _Reader(environment)
+    settings = Settings(
+        bucket=read.text("BUCKET", pattern_hint="a bucket's name, such as my-app.appspot.com"),
+        engine=read.choice("ENGINE", Settings.engine, ENGINES),
+        collection=read.text("COLLECTION", Settings.collection, pattern_hint="a collection's name"),
+        weights=Path(read.text("WEIGHTS", "weights", slashes=True, pattern_hint="a folder")),
+        debounce_s=read.number("DEBOUNCE_S", Settings.debounce_s, 0.0, 60.0),
+        lease_s=read.number("LEASE_S", Settings.lease_s, 0.5, 600.0),
+        deadline_s=read.number("DEADLINE_S", Settings.deadline_s, 1.0, 590.0),
+        max_seconds=read.number("MAX_SECONDS", Settings.max_seconds, 0.5, 60.0),
+        renders_per_day=read.count("RENDERS_PER_DAY", Settings.renders_per_day),
+        renders_per_owner_day=read.count("RENDERS_PER_OWNER_DAY", Settings.renders_per_owner_day),
+        keep=read.count("KEEP", Settings.keep),
+        keep_hours=read.number("KEEP_HOURS", Settings.keep_hours, 0.0, 8760.0),
+        mirror_dynamics=read.switch("MIRROR_DYNAMICS"),
+        accept_uploads=read.switch("UPLOADS_PREFIX"),
+        project=environment.get("GOOGLE_CLOUD_PROJECT") or None,
+        storage_emulator=_storage_emulator(environment),
+    )
+    if settings.engine == "auto" and not settings.emulated:
+        raise SettingInvalid(
+            "LIVEPORTRAIT_ENGINE is 'auto' without an emulator; a deployment says which engine it "
+            "means: 'liveportrait' or 'mesh'"
+        )
+    return settings
+
+
+def _storage_emulator(environment: Mapping[str, str]) -> str | None:
+    """The emulator's host:port; half an emulator is refused, for the other half would be real."""
+    firestore = environment.get("FIRESTORE_EMULATOR_HOST", "")
+    storage = environment.get("STORAGE_EMULATOR_HOST", "")
+    if not firestore and not storage:
+        return None
+    for name, value in (("FIRESTORE_EMULATOR_HOST", firestore), ("STORAGE_EMULATOR_HOST", storage)):
+        if not value:
+            raise SettingInvalid(
+                f"{name} is not set although the other emulator is; accepted: both or neither"
+            )
+    if "://" in firestore:
+        raise SettingInvalid(
+            f"FIRESTORE_EMULATOR_HOST is {firestore!r}; accepted: host:port, without a scheme"
+        )
+    scheme, separator, host = storage.partition("://")
+    if not separator or scheme not in ("http", "https") or not host.strip("/"):
+        raise SettingInvalid(
+            f"STORAGE_EMULATOR_HOST is {storage!r}; accepted: http://host:port, with the scheme"
+        )
+    return environment.get("FIREBASE_STORAGE_EMULATOR_HOST") or host.strip("/")
+
+
+class _Reader:
+    """Reads LIVEPORTRAIT_* variables; an unset one is its default, an empty one is wrong."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+
+    def text(
+        self, name: str, default: str | None = None, *, pattern_hint: str, slashes: bool = False
+    ) -> str:
+        value = self._environment.get(f"LIVEPORTRAIT_{name}", default)
+        if value is None:
+            raise SettingInvalid(f"LIVEPORTRAIT_{name} is not set; accepted: {pattern_hint}")
+        if not value.strip() or value != value.strip() or (not slashes and "/" in value):
+            raise SettingInvalid(f"LIVEPORTRAIT_{name} is {value!r}; accepted: {pattern_hint}")
+        return value
+
+    def choice(self, name: str, default: str, accepted: tuple[str, ...]) -> str:
+        value = self._environment.get(f"LIVEPORTRAIT_{name}", default)
+        if value not in accepted:
+            raise SettingInvalid(
+                f"LIVEPORTRAIT_{name} is {value!r}; accepted: {', '.join(accepted)}"
+            )
+        return value
+
+    def number(self, name: str, default: float, low: float, high: float) -> float:
+        text = self._environment.get(f"LIVEPORTRAIT_{name}", str(default))
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not low <= value <= high:
+            raise SettingInvalid(
+                f"LIVEPORTRAIT_{name} is {text!r}; accepted: a number from {low:g} to {high:g}"
+            )
+        return value
+
+    def count(self, name: str, default: int) -> int:
+        text = self._environment.get(f"LIVEPORTRAIT_{name}", str(default))
+        if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 1_000_000):
+            raise SettingInvalid(
+                f"LIVEPORTRAIT_{name} is {text!r}; accepted: a whole number from 1 to 1000000"
+            )
+        return int(text)
+
+    def switch(self, name: str) -> bool:
+        text = self._environment.get(f"LIVEPORTRAIT_{name}", "off")
+        if text.lower() not in _ON + _OFF:
+            raise SettingInvalid(f"LIVEPORTRAIT_{name} is {text!r}; accepted: on or off")
+        return text.lower() in _ON

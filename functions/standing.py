@@ -1,0 +1,85 @@
+"""What passes between the story, the transitions and the ledger: a standing in, a change out.
+
+Plain frozen values, nothing else.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from functions.contract import Snapshot
+from functions.record import Record, Result
+from functions.request import RenderRequest
+
+
+@dataclass(frozen=True, kw_only=True)
+class Starts:
+    """Renders started today (UTC), abandoned and failed ones too."""
+
+    avatar: int = 0
+    owner: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """Document and ledger of one avatar, read together."""
+
+    avatar_id: str
+    document: Snapshot | None  # None: there is no such document
+    record: Record
+    now: int  # epoch ms, by the database's clock
+    starts: Starts = field(default_factory=Starts)  # read only where a claim is decided
+
+
+class Verdict(StrEnum):
+    """What a transition decided."""
+
+    DONE = "done"  # what was to stand stands
+    MOVED = "moved"  # the document or the ledger is no longer what this was worked out from
+    BUSY = "busy"  # somebody works on it who is to be waited for
+    NOT_YET = "not yet"  # the next attempt is not due
+    CLAIMED = "claimed"  # the lease is the caller's
+    LOST = "lost"  # the lease is not the caller's
+    AGAIN = "again"  # a failure that the next attempt may cure
+    FINAL = "final"  # a failure that stands
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """What one transaction writes: nothing by default."""
+
+    verdict: Verdict
+    record: Record | None = None  # None: the ledger stays as it is
+    fields: Mapping[str, object] = field(default_factory=dict)  # of the document, by field path
+    counts: bool = False  # a render start, for the quotas
+    erases: bool = False  # the ledger's document goes
+    retired: tuple[Result, ...] = ()  # have left the ledger: their objects may go
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """A request for one certain video, and the document it was worked out from."""
+
+    relevant: object  # `Snapshot.relevant`
+    request: RenderRequest
+    fingerprint: str
+    engine: str
+    engine_version: str
+    unfit: Result | None = None  # listed for this fingerprint, but its objects are gone
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """The right to render what was asked, under a lease."""
+
+    owner: str  # uuid4
+    asked: Asked
+
+
+@dataclass(frozen=True, kw_only=True)
+class Advance:
+    """How far a render in flight is, as the document may show it."""
+
+    stage: str
+    percent: int
+    eta_s: int | None

@@ -1,0 +1,401 @@
+"""How a record may change, and what of it the document shows: every decision inside a transaction.
+
+Pure. Each method looks at a `Standing` and answers with a `Change`, which the ledger's adapter
+commits. Deciding the same twice changes nothing the second time, so a commit whose answer was lost
+may simply be repeated. Rules: docs/contract.md, sections 3, 4 and 7.
+"""
+
+from dataclasses import dataclass, replace
+
+from functions.contract import State
+from functions.errors import Code
+from functions.output import dynamics_fields, mirror_fields, shown_fields
+from functions.record import Lease, Missing, Problem, Purpose, Record, Result, Shown
+from functions.request import NotOptedIn, Reader, Refusal
+from functions.settings import Settings
+from functions.standing import Advance, Asked, Change, Claim, Standing, Verdict
+
+ATTEMPTS = 3
+_HOUR_MS = 3_600_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Transitions:
+    """The rules of one deployment."""
+
+    reader: Reader
+    settings: Settings
+
+    # --- without a lease: only while the document is still the one this was worked out from
+
+    def reuse(self, standing: Standing, asked: Asked, result: Result) -> Change:
+        """Publish a listed result again; heal the mirror where it stands already."""
+        if (hindrance := _hindrance(standing, asked.relevant)) is not None:
+            return Change(verdict=hindrance)
+        if standing.record.result(asked.fingerprint) != result:
+            return Change(verdict=Verdict.MOVED)
+        record = _asking(standing.record, asked.fingerprint)
+        others = (each for each in record.results if each != result)
+        shown = _ready(record.shown, asked, result, standing.now)
+        record = replace(record, lease=None, results=(result, *others), shown=shown)
+        return self._write(standing, record, publishing=record != standing.record)
+
+    def restate(self, standing: Standing, asked: Asked) -> Change:
+        """Show a final failure again, where somebody has forged another state."""
+        if (hindrance := _hindrance(standing, asked.relevant)) is not None:
+            return Change(verdict=hindrance)
+        if not standing.record.failed_for_good(asked.fingerprint):
+            return Change(verdict=Verdict.MOVED)
+        return self._write(standing, standing.record, verdict=Verdict.FINAL)
+
+    def queue(self, standing: Standing, asked: Asked) -> Change:
+        """Tell the app that its request was heard, where nothing answers it already."""
+        if (hindrance := _hindrance(standing, asked.relevant)) is not None:
+            return Change(verdict=hindrance)
+        record, wanted = standing.record, asked.fingerprint
+        in_work = record.in_work(wanted, standing.now)
+        if in_work or record.failed_for_good(wanted) or record.result(wanted) != asked.unfit:
+            return Change(verdict=Verdict.DONE)
+        if not _queued(record, wanted):
+            record = _asking(record, wanted)
+            record = replace(record, shown=_shown(record.shown, asked, State.QUEUED, standing.now))
+        return self._write(standing, record)
+
+    def refuse(self, standing: Standing, relevant: object, refusal: Refusal) -> Change:
+        """Show that what the document asks for is not rendered, and why."""
+        if (hindrance := _hindrance(standing, relevant)) is not None:
+            return Change(verdict=hindrance)
+        problem = None
+        if refusal.code is not None:
+            problem = Problem(
+                code=refusal.code, field=refusal.field, retryable=refusal.code.retryable
+            )
+        before, now = standing.record.shown, standing.now
+        shown = Shown(state=refusal.state, error=problem, requested=now, finished=now)
+        if before is not None and shown == replace(before, requested=now, finished=now):
+            shown = before  # it stands since then
+        record = replace(_asking(standing.record, ""), shown=shown)
+        return self._write(standing, record)
+
+    def miss(self, standing: Standing, asked: Asked, path: str, problem: Problem) -> Change:
+        """An input is not there: try again for a while, without costing an attempt, then fail."""
+        if (hindrance := _hindrance(standing, asked.relevant)) is not None:
+            return Change(verdict=hindrance)
+        record, now = _asking(standing.record, asked.fingerprint), standing.now
+        if record.failed_for_good(asked.fingerprint):
+            return Change(verdict=Verdict.FINAL)
+        known = record.missing is not None and record.missing.path == path
+        since = record.missing.since if record.missing is not None and known else now
+        over = now - since >= self.settings.grace_s * 1000
+        state = State.FAILED if over else State.QUEUED
+        record = replace(
+            record,
+            missing=Missing(path=path, since=since),
+            shown=_shown(record.shown, asked, state, now, problem),
+        )
+        return self._write(standing, record, verdict=Verdict.FINAL if over else Verdict.AGAIN)
+
+    def settle(self, standing: Standing, relevant: object) -> Change:
+        """Take back a `queued` that nobody asks for any more."""
+        document, record = standing.document, standing.record
+        if document is None or document.relevant != relevant:
+            return Change(verdict=Verdict.MOVED)
+        if not document.shows_queued or record.lease_lives(standing.now):
+            return Change(verdict=Verdict.DONE)
+        last = record.results[0] if record.results else None
+        record = _asking(record, last.fingerprint if last else "")
+        shown = None if last is None else _published(last, requested=last.started, warnings=())
+        record = replace(record, shown=shown)
+        return Change(
+            verdict=Verdict.DONE,
+            record=_if_changed(standing, record),
+            fields=shown_fields(document, record),
+        )
+
+    def heal(self, standing: Standing) -> Change:
+        """Mend the mirror after a stale save; never anything else."""
+        if standing.document is None:
+            return Change(verdict=Verdict.DONE)
+        fields = mirror_fields(
+            standing.document, standing.record, reader=self.reader, avatar_id=standing.avatar_id
+        )
+        return Change(verdict=Verdict.DONE, fields=fields)
+
+    # --- the claim
+
+    def claim(self, standing: Standing, asked: Asked, owner: str, time_left_s: float) -> Change:
+        """Take the lease, count the attempt, show `rendering`; or say why not."""
+        record, wanted, now = standing.record, asked.fingerprint, standing.now
+        if record.held_by(owner):
+            return Change(verdict=Verdict.CLAIMED)
+        if (hindrance := _hindrance(standing, asked.relevant)) is not None:
+            return Change(verdict=hindrance)
+        if record.result(wanted) != asked.unfit:
+            return Change(verdict=Verdict.MOVED)
+        if record.in_work(wanted, now):
+            return Change(verdict=Verdict.BUSY)
+        if record.failed_for_good(wanted):
+            return Change(verdict=Verdict.FINAL)
+        record = _asking(record, wanted)
+        if (code := self._refused_claim(standing, record)) is not None:
+            problem = Problem(code=code, field=None, retryable=code.retryable)
+            shown = _shown(record.shown, asked, State.FAILED, now, problem)
+            record = replace(record, lease=None, shown=shown)
+            return self._write(standing, record, verdict=Verdict.FINAL)
+        if now < record.not_before:
+            return Change(verdict=Verdict.NOT_YET)
+        shown = replace(
+            _shown(record.shown, asked, State.RENDERING, now),
+            request_id=owner,
+            stage="download",
+            started=now,
+            deadline=now + round(time_left_s * 1000),
+        )
+        record = replace(
+            record,
+            attempts=record.attempts + 1,
+            missing=None,
+            percent=0,
+            lease=self._lease(owner, Purpose.RENDER, wanted, now),
+            shown=shown,
+        )
+        return replace(self._write(standing, record, verdict=Verdict.CLAIMED), counts=True)
+
+    def _refused_claim(self, standing: Standing, record: Record) -> Code | None:
+        if record.attempts >= ATTEMPTS:
+            return Code.RENDER_FAILED
+        starts, settings = standing.starts, self.settings
+        if (
+            starts.avatar >= settings.renders_per_day
+            or starts.owner >= settings.renders_per_owner_day
+        ):
+            return Code.QUOTA_EXCEEDED
+        return None
+
+    # --- under the lease
+
+    def hold(self, standing: Standing, claim: Claim) -> Verdict:
+        """Whether a job may go on: DONE, or LOST, or MOVED where the document wants it no more."""
+        if not standing.record.held_by(claim.owner):
+            return Verdict.LOST
+        if standing.document is None:
+            return Verdict.MOVED
+        ask = self.reader.read(standing.avatar_id, standing.document)
+        if isinstance(ask, NotOptedIn) or claim.asked.request.same_render(ask):
+            return Verdict.DONE
+        return Verdict.MOVED
+
+    def renew(self, standing: Standing, claim: Claim, advance: Advance, *, show: bool) -> Change:
+        """Extend the lease and keep the progress; on `show`, in the document as well."""
+        if (verdict := self.hold(standing, claim)) is not Verdict.DONE:
+            return Change(verdict=verdict)
+        record = replace(
+            standing.record,
+            lease=self._lease(claim.owner, Purpose.RENDER, claim.asked.fingerprint, standing.now),
+            percent=advance.percent,
+        )
+        if not show or record.shown is None:
+            return Change(verdict=Verdict.DONE, record=record)
+        shown = replace(
+            record.shown, stage=advance.stage, percent=advance.percent, eta_s=advance.eta_s
+        )
+        return self._write(standing, replace(record, shown=shown))
+
+    def complete(self, standing: Standing, claim: Claim, result: Result) -> Change:
+        """Publish: list the result, show `ready`, set the mirror, let go of the lease."""
+        record = standing.record
+        if any(each.request_id == claim.owner for each in record.results):
+            return Change(verdict=Verdict.DONE)
+        if (verdict := self.hold(standing, claim)) is not Verdict.DONE:
+            return Change(verdict=verdict)
+        before = record.shown or Shown(state=State.RENDERING)
+        result = replace(
+            result,
+            started=before.started or standing.now,
+            finished=standing.now,
+            deadline=before.deadline or standing.now,
+        )
+        others = [each for each in record.results if each.fingerprint != result.fingerprint]
+        kept, retired = self._retire((result, *others), standing.now)
+        record = replace(
+            record,
+            attempts=0,
+            lease=None,
+            percent=100,
+            results=kept,
+            shown=_ready(record.shown, claim.asked, result, standing.now),
+        )
+        return replace(self._write(standing, record, publishing=True), retired=retired)
+
+    def fail(self, standing: Standing, claim: Claim, problem: Problem) -> Change:
+        """Note a failed attempt: `queued` until the next one, or `failed` for good."""
+        if (verdict := self.hold(standing, claim)) is not Verdict.DONE:
+            return Change(verdict=verdict)
+        record, now = standing.record, standing.now
+        asks = standing.document is not None and standing.document.opted_in
+        again = problem.retryable and record.attempts < ATTEMPTS and asks
+        state = State.QUEUED if again else State.FAILED
+        record = replace(
+            record,
+            lease=None,
+            not_before=now + round(self.settings.back_off_s(record.attempts) * 1000)
+            if again
+            else 0,
+            shown=_shown(record.shown, claim.asked, state, now, problem),
+        )
+        return self._write(standing, record, verdict=Verdict.AGAIN if again else Verdict.FINAL)
+
+    def release(self, standing: Standing, owner: str) -> Change:
+        """Let go of the lease, if it is still one's own."""
+        if not standing.record.held_by(owner):
+            return Change(verdict=Verdict.LOST)
+        return Change(verdict=Verdict.DONE, record=replace(standing.record, lease=None))
+
+    # --- the clean-up after a deletion
+
+    def begin_clean_up(self, standing: Standing, owner: str) -> Change:
+        """Take the lease from any render, and forget every result, while there is no document."""
+        if standing.record.held_by(owner):
+            return Change(verdict=Verdict.CLAIMED)
+        if standing.document is not None:
+            return Change(verdict=Verdict.MOVED)
+        if standing.record.cleaning(standing.now):
+            return Change(verdict=Verdict.BUSY)
+        return Change(
+            verdict=Verdict.CLAIMED,
+            record=Record(lease=self._lease(owner, Purpose.CLEAN_UP, "", standing.now)),
+        )
+
+    def renew_clean_up(self, standing: Standing, owner: str) -> Change:
+        """Extend the lease of a clean-up."""
+        if not standing.record.held_by(owner):
+            return Change(verdict=Verdict.LOST)
+        lease = self._lease(owner, Purpose.CLEAN_UP, "", standing.now)
+        return Change(verdict=Verdict.DONE, record=replace(standing.record, lease=lease))
+
+    def end_clean_up(self, standing: Standing, owner: str) -> Change:
+        """Erase the ledger, last of all."""
+        if not standing.record.held_by(owner):
+            return Change(verdict=Verdict.LOST)
+        return Change(verdict=Verdict.DONE, erases=True)
+
+    # --- parts
+
+    def _lease(self, owner: str, purpose: Purpose, fingerprint: str, now: int) -> Lease:
+        return Lease(
+            owner=owner,
+            purpose=purpose,
+            fingerprint=fingerprint,
+            expires=now + round(self.settings.lease_s * 1000),
+        )
+
+    def _retire(
+        self, results: tuple[Result, ...], now: int
+    ) -> tuple[tuple[Result, ...], tuple[Result, ...]]:
+        oldest = now - self.settings.keep_hours * _HOUR_MS
+        kept = tuple(
+            result
+            for place, result in enumerate(results)
+            if place < self.settings.keep or result.finished > oldest
+        )
+        return kept, tuple(result for result in results if result not in kept)
+
+    def _write(
+        self,
+        standing: Standing,
+        record: Record,
+        *,
+        verdict: Verdict = Verdict.DONE,
+        publishing: bool = False,
+    ) -> Change:
+        """The ledger's record, and whatever of it the document does not show yet."""
+        document = standing.document
+        fields: dict[str, object] = {}
+        if document is not None:
+            fields = shown_fields(document, record)
+            if document.opted_in:
+                fields |= mirror_fields(
+                    document,
+                    record,
+                    reader=self.reader,
+                    avatar_id=standing.avatar_id,
+                    publishing=publishing,
+                )
+                if publishing and self.settings.mirror_dynamics:
+                    fields |= dynamics_fields(document, record, now=standing.now)
+        return Change(verdict=verdict, record=_if_changed(standing, record), fields=fields)
+
+
+def _hindrance(standing: Standing, relevant: object) -> Verdict | None:
+    """Why nothing may be written without a lease, if so."""
+    if standing.document is None or standing.document.relevant != relevant:
+        return Verdict.MOVED
+    return Verdict.BUSY if standing.record.cleaning(standing.now) else None
+
+
+def _queued(record: Record, fingerprint: str) -> bool:
+    shown = record.shown
+    return (
+        shown is not None
+        and shown.state is State.QUEUED
+        and shown.fingerprint == fingerprint == record.fingerprint
+    )
+
+
+def _asking(record: Record, fingerprint: str) -> Record:
+    """The record once this is what is asked for: another request's count and lease are dropped."""
+    if record.fingerprint != fingerprint:
+        record = replace(record, fingerprint=fingerprint, attempts=0, not_before=0, missing=None)
+    if record.lease is not None and record.lease.fingerprint != fingerprint:
+        record = replace(record, lease=None)
+    return record
+
+
+def _shown(
+    before: Shown | None, asked: Asked, state: State, now: int, problem: Problem | None = None
+) -> Shown:
+    """What the document says of a request that has no result."""
+    same = before is not None and before.fingerprint == asked.fingerprint
+    finished = now if state is State.FAILED else None
+    return Shown(
+        state=state,
+        fingerprint=asked.fingerprint,
+        parameters=asked.request.parameters,
+        engine=asked.engine,
+        engine_version=asked.engine_version,
+        warnings=asked.request.warnings,
+        error=problem,
+        requested=before.requested if before is not None and same else now,
+        finished=finished,
+    )
+
+
+def _ready(before: Shown | None, asked: Asked, result: Result, now: int) -> Shown:
+    """What the document says of a request that has a result."""
+    requested: int | None = now
+    if before is not None and before.fingerprint == asked.fingerprint:
+        requested = before.requested
+    warnings = tuple(dict.fromkeys((*asked.request.warnings, *result.warnings)))
+    return _published(result, requested=requested, warnings=warnings)
+
+
+def _published(result: Result, *, requested: int | None, warnings: tuple[str, ...]) -> Shown:
+    return Shown(
+        state=State.READY,
+        fingerprint=result.fingerprint,
+        parameters=result.parameters,
+        engine=result.engine,
+        engine_version=result.engine_version,
+        warnings=warnings or result.warnings,
+        request_id=result.request_id,
+        percent=100,
+        eta_s=0,
+        requested=requested,
+        started=result.started,
+        finished=result.finished,
+        deadline=result.deadline,
+    )
+
+
+def _if_changed(standing: Standing, record: Record) -> Record | None:
+    return None if record == standing.record else record
