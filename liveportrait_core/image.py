@@ -8,6 +8,8 @@ shows them. Knows nothing of faces.
 import io
 import mimetypes
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -37,16 +39,21 @@ class Portrait:
     warnings: tuple[RenderWarning, ...]
 
 
-def fitted_size(width_px: int, height_px: int, max_dim_px: int) -> tuple[int, int]:
-    """Give the size of the result for a portrait of this size: (width, height), both even.
+def fitted_size(
+    width_px: int, height_px: int, max_dim_px: int, *, multiple_px: int = 2
+) -> tuple[int, int]:
+    """Give the size of the result for a portrait of this size: (width, height).
 
-    Never enlarged; a side that would be odd loses one pixel, at the right or below.
+    Never enlarged. Sides that are no multiples of `multiple_px` lose pixels, at the right or below;
+    a picture smaller than that keeps its size.
     """
-    width, height = _scaled_size(width_px, height_px, max_dim_px)
-    return width - width % 2, height - height % 2
+    width, height = scaled_size(width_px, height_px, max_dim_px)
+    cut_width, cut_height = width - width % multiple_px, height - height % multiple_px
+    return (cut_width, cut_height) if cut_width and cut_height else (width, height)
 
 
-def _scaled_size(width_px: int, height_px: int, max_dim_px: int) -> tuple[int, int]:
+def scaled_size(width_px: int, height_px: int, max_dim_px: int) -> tuple[int, int]:
+    """Give the size before sides are cut: (width, height)."""
     longest = max(width_px, height_px)
     if longest <= max_dim_px:
         return width_px, height_px
@@ -68,13 +75,27 @@ def read_portrait(path: Path, *, max_dim_px: int) -> Portrait:
         ImageUnsupported: no picture, a damaged one, or one of an unknown kind.
         ImageTooLarge: over the limits; found before decoding.
     """
-    data = _read_bytes(path)
-    try:
-        with _opened(path.name, data) as image:
-            return _decode(path.name, image, max_dim_px)
-    except (OSError, SyntaxError, ValueError, EOFError, TypeError, IndexError) as damage:
-        # Pillow's decoders raise any of these on damaged files.
-        raise ImageUnsupported(f"{path.name} is damaged ({damage}); {_ACCEPTED}") from damage
+    with _opened(path.name, _read_bytes(path)) as image, _damage_reported(path.name):
+        # Telephones write a JPEG with a second picture behind it, which Pillow calls MPO.
+        media_type = "image/jpeg" if image.format == "MPO" else Image.MIME[image.format or ""]
+        size = _upright_size(image)
+        scaled = scaled_size(*size, max_dim_px)
+        upright = _decoded(image, max(scaled))
+    flat, is_flattened = _on_black(upright)
+    if flat.size != scaled:
+        flat = flat.resize(scaled, Image.Resampling.LANCZOS, reducing_gap=3.0)
+    width, height = fitted_size(*size, max_dim_px)
+    named, _ = mimetypes.guess_type(path.name)
+    found = {
+        RenderWarning.IMAGE_DOWNSCALED: scaled != size,
+        RenderWarning.ALPHA_FLATTENED: is_flattened,
+        RenderWarning.MIME_MISMATCH: named is not None and named != media_type,
+    }
+    return Portrait(
+        pixels=np.ascontiguousarray(np.asarray(flat)[:height, :width]),
+        media_type=media_type,
+        warnings=tuple(warning for warning, is_so in found.items() if is_so),
+    )
 
 
 def jpeg_of(frame: Frame) -> bytes:
@@ -99,16 +120,11 @@ def _read_bytes(path: Path) -> bytes:
 
 def _opened(name: str, data: bytes) -> Image.Image:
     """Read the header only and check the limits."""
-    try:
-        with warnings.catch_warnings():
-            # Pillow warns of large pictures; ours is the limit that counts.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            Image.init()  # else only the plug-ins of a few formats are known
-            image = Image.open(io.BytesIO(data), formats=_FORMATS)
-    except UnidentifiedImageError as unknown:
-        raise ImageUnsupported(f"{name} is no picture of a known kind; {_ACCEPTED}") from unknown
-    except Image.DecompressionBombError as bomb:
-        raise ImageTooLarge(f"{name}: {bomb}; accepted: up to {MAX_PIXELS} pixels") from bomb
+    with warnings.catch_warnings(), _damage_reported(name):
+        # Pillow warns of large pictures; ours is the limit that counts.
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        Image.init()  # else only the plug-ins of a few formats are known
+        image = Image.open(io.BytesIO(data), formats=_FORMATS)
     width, height = image.size
     if width * height > MAX_PIXELS:
         raise ImageTooLarge(
@@ -117,30 +133,33 @@ def _opened(name: str, data: bytes) -> Image.Image:
     return image
 
 
-def _decode(name: str, image: Image.Image, max_dim_px: int) -> Portrait:
-    media_type = Image.MIME.get(image.format or "", "application/octet-stream")
-    named, _ = mimetypes.guess_type(name)
-    is_turned = image.getexif().get(_ORIENTATION_TAG, 1) >= 5
-    width, height = (image.height, image.width) if is_turned else image.size
-    scaled = _scaled_size(width, height, max_dim_px)
+def _upright_size(image: Image.Image) -> tuple[int, int]:
+    """(width, height) once it is turned; Pillow turns TIFF by itself."""
+    is_turned = image.format != "TIFF" and image.getexif().get(_ORIENTATION_TAG, 1) >= 5
+    return (image.height, image.width) if is_turned else image.size
+
+
+def _decoded(image: Image.Image, longest_px: int) -> Image.Image:
     if isinstance(image, ImageFile.ImageFile):
         # JPEG alone decodes at a half, a quarter or an eighth; twice the wanted size stays sharp.
-        stored = scaled[::-1] if is_turned else scaled
-        image.draft(None, (2 * stored[0], 2 * stored[1]))
-    upright, is_flattened = _on_black(ImageOps.exif_transpose(image))
-    if upright.size != scaled:
-        upright = upright.resize(scaled, Image.Resampling.LANCZOS, reducing_gap=3.0)
-    even_width, even_height = fitted_size(width, height, max_dim_px)
-    found = {
-        RenderWarning.IMAGE_DOWNSCALED: scaled != (width, height),
-        RenderWarning.ALPHA_FLATTENED: is_flattened,
-        RenderWarning.MIME_MISMATCH: named is not None and named != media_type,
-    }
-    return Portrait(
-        pixels=np.ascontiguousarray(np.asarray(upright)[:even_height, :even_width]),
-        media_type=media_type,
-        warnings=tuple(warning for warning, is_so in found.items() if is_so),
-    )
+        shrink = min(1.0, 2 * longest_px / max(image.size))
+        image.draft(None, (round(image.width * shrink), round(image.height * shrink)))
+    return ImageOps.exif_transpose(image)
+
+
+@contextmanager
+def _damage_reported(name: str) -> Iterator[None]:
+    try:
+        yield
+    except UnidentifiedImageError as unknown:
+        raise ImageUnsupported(f"{name} is no picture of a known kind; {_ACCEPTED}") from unknown
+    except Image.DecompressionBombError as bomb:
+        raise ImageTooLarge(f"{name}: {bomb}; accepted: up to {MAX_PIXELS} pixels") from bomb
+    except MemoryError:
+        raise
+    except Exception as damage:
+        # Pillow's decoders raise whatever they stumble over: OSError, SyntaxError, RuntimeError, …
+        raise ImageUnsupported(f"{name} is damaged ({damage}); {_ACCEPTED}") from damage
 
 
 def _on_black(image: Image.Image) -> tuple[Image.Image, bool]:
@@ -170,7 +189,7 @@ def _to_srgb(image: Image.Image) -> Image.Image:
                 ImageCms.createProfile("sRGB"),
                 outputMode="RGB",
             )
-        except ImageCms.PyCMSError:
+        except (ImageCms.PyCMSError, OSError):
             return image.convert("RGB")  # a broken profile says nothing: viewers show it as sRGB
         if converted is not None:
             return converted

@@ -65,7 +65,7 @@ class AnimationSettings:
     normalize_lip: bool = True  # only in relative mode
     stitch: bool = True
     retarget_eyes: bool = False  # in relative mode this discards the driving motion
-    retarget_lip: bool = False  # likewise
+    retarget_lips: bool = False  # likewise
     keep_source_eyes: bool = False  # source clips: every frame's eyes as open as the first frame's
     observation_variance: float = 3e-7  # source clips: strength of the smoothing
 
@@ -127,7 +127,7 @@ def _finish(
     neutral = transform_keypoints(source.motion)
     composed = transform_keypoints(driven)
     resting = np.broadcast_to(neutral, composed.shape)
-    if settings.retarget_eyes or settings.retarget_lip:
+    if settings.retarget_eyes or settings.retarget_lips:
         start = resting if settings.mode is MotionMode.RELATIVE else composed
         composed = start + _retargeting_offset(source, driving, resting, networks, settings)
         adjustment = np.zeros_like(neutral)
@@ -173,7 +173,7 @@ def _retargeting_offset(
     if settings.retarget_eyes:
         ratios = eye_ratios_with_driving(eyes, wanted_eyes)
         offset = offset + networks.retarget_eyes(resting, ratios)
-    if settings.retarget_lip:
+    if settings.retarget_lips:
         offset = offset + networks.retarget_lip(resting, with_target(lips, wanted_lips))
     return offset
 

@@ -4,7 +4,7 @@ B counts frames: one for a portrait, many for a clip. Arrays are float32. Knows 
 and no landmark.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -39,6 +39,16 @@ class Motion:
     def first(self, count: int) -> "Motion":
         """Its first frames."""
         return self.each(lambda values: values[:count])
+
+    @classmethod
+    def joined(cls, parts: Sequence["Motion"]) -> "Motion":
+        """One motion after the other."""
+        return cls(
+            **{
+                field.name: np.concatenate([getattr(part, field.name) for part in parts])
+                for field in fields(cls)
+            }
+        )
 
     def each(self, change: Callable[[Floats], Floats]) -> "Motion":
         """The same change made to every array."""

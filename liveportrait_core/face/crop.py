@@ -1,6 +1,6 @@
 """The aligned square around a face: where it lies, and the affine maps to it and back.
 
-Pure arithmetic on landmarks (docs/liveportrait.md, "Crop geometry") and one `cv2.warpAffine`; does
+Pure arithmetic on landmarks (docs/liveportrait.md, P4) and one `cv2.warpAffine`; does
 not know who found the landmarks nor what the crop is for. Coordinates are pixels (x, y), pixel
 centres at integers.
 
@@ -24,11 +24,6 @@ Points = NDArray[np.float32]
 Matrix = NDArray[np.float32]
 """3×3 homogeneous affine map of column vectors (x, y, 1), float32."""
 
-SOURCE_CROP_PX = 512
-SOURCE_CROP_OFFSET = -0.125  # of the side, along the face's own axis: up, to take in the hair
-DRIVING_CROP_SCALE = 2.2
-DRIVING_CROP_OFFSET = -0.1
-
 
 @dataclass(frozen=True, kw_only=True)
 class _ReferenceRows:
@@ -47,6 +42,18 @@ _REFERENCE_ROWS = {
     9: _ReferenceRows(left_eye=(2, 3), right_eye=(0, 1), lip=(5, 6)),  # animals
     5: _ReferenceRows(left_eye=(0,), right_eye=(1,), lip=(3, 4)),
 }
+
+_MESH_POINTS = 478
+# Of the face mesh those that make up the 68-point layout: no forehead, which no other layout has
+# and which would make every crop larger.
+_MESH_AS_68 = (
+    *(162, 234, 93, 58, 172, 136, 149, 148, 152, 377, 378, 365, 397, 288, 323, 454, 389),  # jaw
+    *(70, 63, 105, 66, 107, 336, 296, 334, 293, 300),  # brows
+    *(168, 197, 5, 4, 75, 97, 2, 326, 305),  # nose
+    *(33, 160, 158, 133, 153, 144, 362, 385, 387, 263, 373, 380),  # eyes
+    *(61, 39, 37, 0, 267, 269, 291, 405, 314, 17, 84, 181),  # outer lips
+    *(78, 82, 13, 312, 308, 317, 14, 87),  # inner lips
+)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -95,14 +102,15 @@ def reference_points(points: Points, *, with_lip: bool = True) -> Points:
     """Two points that carry the face's place and direction.
 
     Args:
-        points: N×2 landmarks of a known layout: 203, 106, 101, 68, 9 (animals) or 5 points; of any
-            other count above 101 the first 101 are read as the 101-point layout.
+        points: N×2 landmarks of a known layout: 478 (face mesh), 203, 106, 101, 68, 9 (animals) or
+            5 points; of any other count above 101 the first 101 are read as the 101-point layout.
         with_lip: True: the middle of the eyes and the middle of the lips. False: the first point is
             the left eye, the second the right eye turned a quarter clockwise about it.
 
     Raises:
         ValueError: no layout with so many points is known.
     """
+    points = _comparable(points)
     count = len(points)
     rows = _REFERENCE_ROWS.get(101 if count > 101 and count not in _REFERENCE_ROWS else count)
     if rows is None:
@@ -118,16 +126,18 @@ def reference_points(points: Points, *, with_lip: bool = True) -> Points:
 
 
 def oriented_box(
-    points: Points, *, scale: float, vx_ratio: float = 0.0, vy_ratio: float = SOURCE_CROP_OFFSET
+    points: Points, *, scale: float, vy_ratio: float, vx_ratio: float = 0.0
 ) -> OrientedBox:
     """The square that holds all landmarks along the face's axes, enlarged and shifted.
 
     Args:
         points: N×2 landmarks of a layout that `reference_points` knows.
         scale: side relative to the tight square.
-        vx_ratio: shift along the face's horizontal axis, in sides of the enlarged square.
-        vy_ratio: shift along its vertical axis; negative is towards the forehead.
+        vy_ratio: shift along the face's vertical axis, in sides of the enlarged square; negative is
+            towards the forehead.
+        vx_ratio: shift along its horizontal axis.
     """
+    points = _comparable(points)
     eyes, lip = reference_points(points)
     down = lip - eyes
     length = np.linalg.norm(down)
@@ -179,24 +189,37 @@ def crop_face(
         box.angle_rad if upright else 0.0,
         size_px,
     )
-    return _cut(picture, matrix, size_px)
+    return cut_crop(picture, matrix, size_px)
 
 
-def crop_square(
-    picture: Frame, box: Sequence[float], *, size_px: int, angle_rad: float = 0.0
-) -> FaceCrop:
-    """Cut a given square out of a picture: the same one for every frame of a clip.
+def square_matrix(box: Sequence[float], *, size_px: int, angle_rad: float = 0.0) -> Matrix:
+    """The map from a picture to the crop of a given square: the same for every frame of a clip.
 
     Args:
-        picture: H×W×3.
         box: left, top, right, bottom in pixels; the width sets the scale.
         size_px: side of the crop.
         angle_rad: turn of the square about its centre.
     """
     left, top, right, bottom = box
     centre = np.array([(left + right) / 2, (top + bottom) / 2], dtype=np.float32)
-    matrix = _square_to_crop(centre, size_px / (right - left), angle_rad, size_px)
-    return _cut(picture, matrix, size_px)
+    return _square_to_crop(centre, size_px / (right - left), angle_rad, size_px)
+
+
+def cut_crop(picture: Frame, original_to_crop: Matrix, size_px: int) -> FaceCrop:
+    """Cut a square out of a picture by its map; black where it reaches beyond the picture."""
+    cut = cv2.warpAffine(
+        picture,
+        original_to_crop[:2],
+        (size_px, size_px),
+        flags=cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=0,
+    )
+    return FaceCrop(
+        picture=np.asarray(cut, dtype=np.uint8),
+        original_to_crop=original_to_crop,
+        crop_to_original=np.linalg.inv(original_to_crop),
+    )
 
 
 def mean_upright_box(boxes: Sequence[OrientedBox]) -> tuple[float, float, float, float]:
@@ -214,6 +237,11 @@ def map_points(points: Points, matrix: Matrix) -> Points:
     return points @ matrix[:2, :2].T + matrix[:2, 2]
 
 
+def _comparable(points: Points) -> Points:
+    """The points whose extent is that of the other layouts."""
+    return points[list(_MESH_AS_68)] if len(points) == _MESH_POINTS else points
+
+
 def _square_to_crop(
     centre: NDArray[np.float32], scale: np.float32 | float, angle_rad: float, size_px: int
 ) -> Matrix:
@@ -227,20 +255,4 @@ def _square_to_crop(
             [0, 0, 1],
         ],
         dtype=np.float32,
-    )
-
-
-def _cut(picture: Frame, matrix: Matrix, size_px: int) -> FaceCrop:
-    cut = cv2.warpAffine(
-        picture,
-        matrix[:2],
-        (size_px, size_px),
-        flags=cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_CONSTANT,
-        borderValue=0,
-    )
-    return FaceCrop(
-        picture=np.asarray(cut, dtype=np.uint8),
-        original_to_crop=matrix,
-        crop_to_original=np.linalg.inv(matrix),
     )

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.parity.golden_set import GoldenFile
@@ -10,18 +11,17 @@ from tests.parity.run import run_checks
 OUR_SET = Path(__file__).parents[1] / "golden"
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.parity", description=__doc__)
     parser.add_argument("--golden", type=Path, default=OUR_SET, help="folder of the set")
     parser.add_argument("--prefix", default="", help="seed prefix of the set")
-    arguments = parser.parse_args()
-    files = run_checks(arguments.golden, arguments.prefix)
-    for file in files:
+    parsed = parser.parse_args(arguments)
+    holds = True
+    for file in run_checks(parsed.golden, parsed.prefix):
         report(file)
-    sound = all(check.ok for file in files for check in file.checks)
-    complete = not any(file.unchecked() for file in files)
-    print("parity holds" if sound and complete else "parity does NOT hold")
-    return 0 if sound and complete else 1
+        holds = holds and all(check.ok for check in file.checks) and not file.unchecked()
+    print("parity holds" if holds else "parity does NOT hold")
+    return 0 if holds else 1
 
 
 def report(file: GoldenFile) -> None:

@@ -18,6 +18,9 @@ from tests.golden.recipe import Seeds
 SUMMARY_PARTS = ("__shape", "__idx", "__val", "__stats", "__proj")
 PICTURE_PARTS = ("__sha256", "__corner", "__shape")
 
+FEW_SAMPLES = 8 / 4096
+"""Share of a crop's samples that may differ at all, where the crop's matrix is our own."""
+
 TOLERANCES: tuple[tuple[str, float], ...] = (
     # file/array (full match), largest accepted absolute difference; the first that matches counts
     (r"modules/(F|M)_image\d*", 0.0),
@@ -35,6 +38,19 @@ TOLERANCES: tuple[tuple[str, float], ...] = (
     (r"modules/G_sigma", 1e-6),
     (r"functions/bins_degrees", 1e-3),
     (r"functions/.*", 1e-6),
+    (r"motion/.*", 5e-6),
+    (r"geometry/.*_M_(o2c|c2o)", 1e-4),  # relative
+    (r"geometry/(crop_.|bbox_crop)_img", 2.0),  # and in few of the samples
+    (r"geometry/(crop_.|bbox_crop|cr_srcvid|cr_drv)_small", 0.05),
+    (r"geometry/cr_(srcimg_img_crop_256x256|drv_256_frame1)", 2.0),  # and in 0.1 % of the values
+    (r"geometry/(crop_.|bbox_crop|cr_[a-z]+)_(pt|lmk|pt2|pt2_nolip|rect_vx01|bbox|bbox_rot)", 2e-3),
+    (r"geometry/cr_srcimg_(pt_crop|lmk_crop)", 2e-3),
+    (r"geometry/(det_boxes|det_kps|det_boxes_max3|lm106_pts|lm203_pts)", 1e-3),
+    (r"geometry/lm106_blob", 2.0),  # levels; and in few of the samples
+    (r"geometry/lm203_blob", 2 / 255),  # likewise
+    (r"geometry/(prepare_source_nonsquare|det_blob|paste_._(img|mask))", 1e-9),  # but for sums
+    (r"geometry/paste_._(mask_)?small", 1e-5),
+    (r"geometry/.*", 0.0),
 )
 
 
@@ -100,8 +116,18 @@ class GoldenFile:
         remark = f"{differing:.2%} of the values differ" if differing >= share else ""
         self._record(array, _difference(actual, expected), remark)
 
-    def compare_summary(self, array: str, actual: ArrayLike) -> None:
-        """Compare with samples, statistics and random projections of a large array."""
+    def compare_relative(self, array: str, actual: NDArray[np.float32]) -> None:
+        """Compare a matrix, large values by their relative difference."""
+        expected = self.arrays[array]
+        self.compared.add(array)
+        scale = np.maximum(np.abs(expected), 1)
+        self._record(array, _difference(actual / scale, expected / scale))
+
+    def compare_summary(self, array: str, actual: ArrayLike, *, few: float | None = None) -> None:
+        """Compare with samples, statistics and random projections of a large array.
+
+        With `few`, no larger share of the samples may differ at all.
+        """
         shape, idx, val, stats, proj = (self.arrays[array + part] for part in SUMMARY_PARTS)
         self.compared.update(array + part for part in SUMMARY_PARTS)
         values = np.asarray(actual).astype(np.float64)
@@ -115,7 +141,9 @@ class GoldenFile:
             _difference(np.array(own), stats),
             _difference(self.seeds.projections(array, flat), proj),
         ]
-        self._record(array, max(differences, key=lambda d: np.inf if np.isnan(d) else d))
+        differing = float(np.mean(flat[idx] != val))
+        remark = "" if few is None or differing <= few else f"{differing:.2%} of the samples differ"
+        self._record(array, max(differences, key=lambda d: np.inf if np.isnan(d) else d), remark)
 
     def compare_picture(self, array: str, actual: NDArray[np.uint8]) -> None:
         """Compare a picture drawn from its seed with the digest of the one that was used."""
@@ -124,7 +152,7 @@ class GoldenFile:
         same = hashlib.sha256(actual.tobytes()).hexdigest() == str(digest)
         same = same and actual.shape == tuple(shape)
         remark = "" if same else "another picture: is PREFIX the seed prefix of this set?"
-        self._record(array, _difference(actual[:8, :8], corner), remark)
+        self._record(array, _difference(actual[..., :8, :8, :], corner), remark)
 
     def compare_names(self, array: str, actual: list[str]) -> None:
         """Compare a list of names."""

@@ -1,5 +1,6 @@
 """Runs all checks of a golden set."""
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
@@ -12,22 +13,27 @@ from tests.parity.functions import check_functions
 from tests.parity.golden_set import GoldenFile, read_golden_file
 from tests.parity.modules import check_modules
 
+CHECKS: dict[str, Callable[[GoldenFile, Model], None]] = {
+    "functions": check_functions,
+    "modules": check_modules,
+}
 
-def run_checks(folder: Path, prefix: str) -> list[GoldenFile]:
-    """Compare the product with a golden set, on the CPU in fp32.
+
+def run_checks(folder: Path, prefix: str) -> Iterator[GoldenFile]:
+    """Compare the product with a golden set, file by file, on the CPU in fp32.
 
     Args:
         folder: where the set's `.npz` files lie.
         prefix: the seed prefix of the set.
+
+    Raises:
+        OSError: one of the files is not there.
     """
-    weights = synthetic_tree(prefix)
     choice = DeviceChoice(
         device=torch.device("cpu"), precision=Precision.FP32, reason="as the vectors were made"
     )
-    model = Model(load_networks(weights), choice)
-    modules, functions = (
-        read_golden_file(folder, name, Seeds(prefix=prefix)) for name in ("modules", "functions")
-    )
-    check_modules(modules, model, weights)
-    check_functions(functions, model)
-    return [modules, functions]
+    model = Model(load_networks(synthetic_tree(prefix)), choice)
+    for name, check in CHECKS.items():
+        golden = read_golden_file(folder, name, Seeds(prefix=prefix))
+        check(golden, model)
+        yield golden
