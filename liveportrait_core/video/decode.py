@@ -7,6 +7,7 @@ process. Knows nothing of limits (`probe` has checked them) nor of what the fram
 import select
 import time
 from collections.abc import Iterator
+from fractions import Fraction
 from types import TracebackType
 from typing import Self
 
@@ -19,9 +20,11 @@ from liveportrait_core.video.probe import MAX_SIDE_PX, OPEN_SAFELY, DrivingClip
 
 _STALL_LIMIT_S = 60.0
 _HDR_TRANSFERS = ("smpte2084", "arib-std-b67")  # PQ and HLG
+# With white at 203 cd/m² (ITU-R BT.2408) what an SDR camera would have seen comes back within a
+# grey level or two; only highlights above it are compressed.
 _TONE_MAP = (
-    "zscale=transfer=linear:npl=100,format=gbrpf32le,zscale=primaries=bt709,"
-    "tonemap=tonemap=hable:desat=0,zscale=transfer=bt709:matrix=bt709:range=tv"
+    "zscale=transfer=linear:npl=203,format=gbrpf32le,zscale=primaries=bt709,"
+    "tonemap=tonemap=mobius:param=0.6:desat=0:peak=5,zscale=transfer=bt709:range=pc,format=gbrp"
 )
 
 
@@ -65,19 +68,14 @@ class FrameReader:
         Raises:
             VideoUnsupported: nothing could be decoded, the decoder failed or stood still.
         """
-        first_shape: tuple[int, ...] | None = None
+        count = 0
         while (frame := self._read_frame()) is not None:
-            first_shape = first_shape or frame.shape
-            if frame.shape != first_shape:
-                raise VideoUnsupported(
-                    f"{self._clip.path.name} changes its size on the way, from {first_shape[1]}x"
-                    f"{first_shape[0]} to {frame.shape[1]}x{frame.shape[0]}; accepted: one size"
-                )
             yield frame
+            count += 1
         if self._is_killed:
             return
         status = self._child.wait(_STALL_LIMIT_S)
-        if status != 0 or first_shape is None:
+        if status != 0 or count == 0:
             raise VideoUnsupported(
                 f"{self._clip.path.name} cannot be decoded: {self._child.last_words}"
             )
@@ -134,7 +132,13 @@ def _arguments(clip: DrivingClip, max_side_px: int | None) -> list[str]:
 
 def _filters(clip: DrivingClip, max_side_px: int) -> str:
     shrink = f"min(1,{max_side_px}/max(iw*sar,ih))"
+    # `fps` shows the last frame that rounds to an instant. Where several do, as of a clip filmed at
+    # a multiple of the rate, this shift makes it the one filmed at that instant.
+    shift_s = (
+        Fraction(1, 2) - min(Fraction(1, 2), clip.rate_fps / clip.filmed_fps / 2)
+    ) / clip.rate_fps
     steps = [
+        f"settb=AVTB,setpts=PTS+{round(shift_s * 1_000_000)}",
         f"fps={clip.rate_fps}",
         f"scale=w='max(1,round(iw*sar*{shrink}))':h='max(1,round(ih*{shrink}))'"
         # Without these flags every colour comes out about one level too dark.

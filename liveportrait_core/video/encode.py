@@ -59,6 +59,7 @@ class FrameEncoder:
         self._part = output.with_name(f".{output.name}.{secrets.token_hex(4)}.part")
         self._frames: queue.Queue[bytes | None] = queue.Queue(_QUEUE_FRAMES)
         self._encoded = 0
+        self._taken = 0
         self._is_finished = False
         self._child = FfmpegProcess(
             _arguments(self._part, width_px, height_px, rate_fps), feed=True, on_line=self._note
@@ -99,6 +100,7 @@ class FrameEncoder:
                 f"a frame of {frame.shape} {frame.dtype}; accepted: {self._shape} uint8"
             )
         self._put(frame.tobytes())
+        self._taken += 1
 
     def kill(self) -> None:
         """End the child at once; nothing is left behind when the context is left."""
@@ -116,6 +118,8 @@ class FrameEncoder:
         """
         if self._is_finished:
             return
+        if not self._taken:
+            raise EncodeFailed("a video without frames; accepted: at least one")
         self._put(None)
         try:
             self._writer.join(_STALL_LIMIT_S)

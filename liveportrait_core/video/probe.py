@@ -28,6 +28,7 @@ _PROBE_LIMIT_S = 30.0
 # Cameras that say 240 run at 239.9 or 240.1.
 _RATE_TOLERANCE = Fraction(101, 100)
 _DISCARDED = 4  # packet flag: decoded for others' sake, never shown (edit lists)
+_NO_TIME = str(-(2**63))
 _CUT_OFF = ("partial file", "File ended prematurely")
 _MEDIA_TYPES = {
     "mov,mp4,m4a,3gp,3g2,mj2": ("video/mp4", "video/quicktime", "video/x-m4v", "video/3gpp"),
@@ -44,6 +45,7 @@ class DrivingClip:
     codec: str
     width_px: int  # as stored, before rotation
     height_px: int
+    filmed_fps: Fraction  # by the median interval
     rate_fps: Fraction  # constant rate of the frames that will be read
     max_seconds: Fraction  # the part that will be read
     expected_frames: int  # about as many as will be read
@@ -100,6 +102,7 @@ def probe(path: Path, max_seconds: float) -> DrivingClip:
         codec=packets.codec,
         width_px=packets.width_px,
         height_px=packets.height_px,
+        filmed_fps=cadence.rate_fps,
         rate_fps=rate,
         max_seconds=limit,
         expected_frames=max(1, int(min(duration, limit) * rate)),
@@ -159,12 +162,7 @@ def _parse_packets(path: Path, listing: str, said: str) -> _Packets:
             f"{path.name} is cut off: it announces more than it holds; {_ACCEPTED}"
         )
     head = dict(re.findall(r"^#(\w+) 0: +(\S+)$", listing, re.MULTILINE))
-    times = []
-    for line in listing.splitlines():
-        fields = [field.strip() for field in line.split(",")]
-        if not line.startswith("#") and len(fields) >= 6 and not _is_discarded(fields):
-            # Some AVI files have decoding times only.
-            times.append(int(fields[2] if re.fullmatch(r"-?\d+", fields[2]) else fields[1]))
+    times = _presentation_times(listing)
     if not times or not {"tb", "codec_id", "dimensions"} <= head.keys():
         raise VideoUnsupported(f"{path.name} holds no frames; {_ACCEPTED}")
     width, height = head["dimensions"].split("x")
@@ -173,8 +171,21 @@ def _parse_packets(path: Path, listing: str, said: str) -> _Packets:
         width_px=int(width),
         height_px=int(height),
         tick_s=Fraction(head["tb"]),
-        times=tuple(sorted(times)),
+        times=times,
     )
+
+
+def _presentation_times(listing: str) -> tuple[int, ...]:
+    """The `stream, dts, pts, duration, size, checksum, flags` lines, as sorted times of frames."""
+    rows = [
+        [field.strip() for field in line.split(",")]
+        for line in listing.splitlines()
+        if not line.startswith("#")
+    ]
+    shown = [row for row in rows if len(row) >= 6 and not _is_discarded(row)]
+    # AVI knows decoding times only; those of frames in another order are as evenly spaced.
+    column = 1 if any(row[2] == _NO_TIME for row in shown) else 2
+    return tuple(sorted(int(row[column]) for row in shown if row[column] != _NO_TIME))
 
 
 def _is_discarded(fields: list[str]) -> bool:

@@ -1,0 +1,379 @@
+"""Portraits of every kind arrive upright, in sRGB, even-sided, or are refused in plain words."""
+
+import io
+import struct
+import subprocess
+import sys
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image, ImageCms
+
+from liveportrait_core.errors import ImageTooLarge, ImageUnsupported
+from liveportrait_core.image import fitted_size, jpeg_of, read_portrait
+from liveportrait_core.options import Frame, RenderWarning
+from tests.core.clips import ffmpeg
+
+sides = st.integers(min_value=2, max_value=20_000)
+max_dims = st.integers(min_value=512, max_value=2048)
+
+
+# What a camera stores so that an orientation tag makes it upright again.
+_AS_STORED: dict[int, Callable[[Frame], Frame]] = {
+    1: lambda picture: picture,
+    2: np.fliplr,
+    3: lambda picture: np.rot90(picture, 2),
+    4: np.flipud,
+    5: lambda picture: picture.transpose(1, 0, 2),
+    6: np.rot90,
+    7: lambda picture: np.rot90(picture, 2).transpose(1, 0, 2),
+    8: lambda picture: np.rot90(picture, -1),
+}
+
+
+def quarters(width: int = 64, height: int = 96) -> Frame:
+    """Red, green, blue and grey quarters: orientation and colours can be read off."""
+    picture = np.empty((height, width, 3), np.uint8)
+    picture[: height // 2, : width // 2] = (220, 30, 40)
+    picture[: height // 2, width // 2 :] = (40, 200, 60)
+    picture[height // 2 :, : width // 2] = (30, 60, 210)
+    picture[height // 2 :, width // 2 :] = (128, 128, 128)
+    return picture
+
+
+def corners(picture: Frame) -> list[tuple[int, ...]]:
+    height, width = picture.shape[:2]
+    places = [(y, x) for y in (height // 4, 3 * height // 4) for x in (width // 4, 3 * width // 4)]
+    return [tuple(int(value) for value in picture[place]) for place in places]
+
+
+def assert_like(picture: Frame, expected: Frame, tolerance: int = 6) -> None:
+    found = np.array(corners(picture)) - np.array(corners(expected))
+    assert np.abs(found).max() <= tolerance, (corners(picture), corners(expected))
+
+
+def saved(path: Path, picture: Frame | Image.Image, kind: str, **how: object) -> Path:
+    image = picture if isinstance(picture, Image.Image) else Image.fromarray(picture)
+    image.save(path, kind, **how)
+    return path
+
+
+@given(sides, sides, max_dims)
+def test_the_size_is_even_never_larger_and_keeps_its_proportions(
+    width: int, height: int, limit: int
+) -> None:
+    fitted = fitted_size(width, height, limit)
+    assert all(side >= 2 and side % 2 == 0 for side in fitted)
+    assert all(side <= original for side, original in zip(fitted, (width, height), strict=True))
+    assert max(fitted) <= limit
+    ratio = min(1.0, limit / max(width, height))
+    wanted = (width * ratio, height * ratio)
+    assert all(abs(a - b) <= 2 for a, b in zip(fitted, wanted, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("size", "limit", "fitted"),
+    [
+        ((300, 400), 1600, (300, 400)),
+        ((1201, 1601), 1600, (1200, 1600)),
+        ((1201, 1601), 2048, (1200, 1600)),
+        ((3024, 4032), 1600, (1200, 1600)),
+        ((8000, 12000), 1600, (1066, 1600)),
+        ((1735, 347), 1280, (1280, 254)),
+        ((2000, 2000), 1600, (1600, 1600)),
+        ((1601, 1601), 1601, (1600, 1600)),
+    ],
+)
+def test_known_sizes(size: tuple[int, int], limit: int, fitted: tuple[int, int]) -> None:
+    assert fitted_size(*size, limit) == fitted
+
+
+@given(sides, sides, max_dims)
+def test_fitting_twice_changes_nothing(width: int, height: int, limit: int) -> None:
+    once = fitted_size(width, height, limit)
+    assert fitted_size(*once, limit) == once
+
+
+@pytest.mark.parametrize(
+    ("kind", "how", "media_type"),
+    [
+        ("JPEG", {"quality": 95}, "image/jpeg"),
+        ("PNG", {}, "image/png"),
+        ("WEBP", {"quality": 95}, "image/webp"),
+        ("WEBP", {"lossless": True}, "image/webp"),
+        ("AVIF", {"quality": 95}, "image/avif"),
+        ("BMP", {}, "image/bmp"),
+        ("TIFF", {}, "image/tiff"),
+        ("GIF", {}, "image/gif"),
+    ],
+)
+def test_every_common_kind(
+    tmp_path: Path, kind: str, how: dict[str, object], media_type: str
+) -> None:
+    path = saved(tmp_path / "portrait", quarters(), kind, **how)
+    portrait = read_portrait(path, max_dim_px=1600)
+    assert portrait.media_type == media_type
+    assert portrait.warnings == ()
+    assert portrait.pixels.flags.c_contiguous
+    assert_like(portrait.pixels, quarters())
+
+
+def test_what_it_is_counts_and_not_what_it_is_called(tmp_path: Path) -> None:
+    path = saved(tmp_path / "portrait.jpg", quarters(), "PNG")
+    portrait = read_portrait(path, max_dim_px=1600)
+    assert (portrait.media_type, portrait.warnings) == ("image/png", (RenderWarning.MIME_MISMATCH,))
+    assert np.array_equal(portrait.pixels, quarters())
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
+def test_every_exif_orientation_is_upright(tmp_path: Path, kind: str, orientation: int) -> None:
+    stored = _AS_STORED[orientation](quarters())
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = saved(tmp_path / "p", np.ascontiguousarray(stored), kind, exif=exif, quality=95)
+    portrait = read_portrait(path, max_dim_px=1600)
+    assert portrait.pixels.shape == (96, 64, 3)
+    assert_like(portrait.pixels, quarters())
+
+
+def test_a_telephone_picture_is_upright_small_and_even(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    stored = np.ascontiguousarray(np.rot90(quarters(3024, 4032)))
+    path = saved(tmp_path / "IMG_1.jpg", stored, "JPEG", exif=exif, quality=80)
+    portrait = read_portrait(path, max_dim_px=1600)
+    assert portrait.pixels.shape == (1600, 1200, 3)
+    assert portrait.warnings == (RenderWarning.IMAGE_DOWNSCALED,)
+    assert_like(portrait.pixels, quarters())
+
+
+def test_odd_sides_lose_one_pixel_right_and_below(tmp_path: Path) -> None:
+    noise = np.random.default_rng(1).integers(0, 256, (161, 121, 3), np.uint8)
+    portrait = read_portrait(saved(tmp_path / "p.png", noise, "PNG"), max_dim_px=512)
+    assert np.array_equal(portrait.pixels, noise[:160, :120])
+    assert portrait.warnings == ()
+
+
+def test_small_is_not_enlarged(tmp_path: Path) -> None:
+    path = saved(tmp_path / "p.png", quarters(300, 400), "PNG")
+    assert np.array_equal(read_portrait(path, max_dim_px=2048).pixels, quarters(300, 400))
+
+
+def test_making_smaller_averages_instead_of_skipping(tmp_path: Path) -> None:
+    stripes = np.zeros((1200, 1200, 3), np.uint8)
+    stripes[:, ::2] = 255
+    portrait = read_portrait(saved(tmp_path / "p.png", stripes, "PNG"), max_dim_px=512)
+    middle = portrait.pixels[50:-50, 50:-50]
+    assert abs(float(middle.mean()) - 127.5) < 2
+    assert np.ptp(middle) < 60
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "TIFF"])
+def test_what_shows_through_shows_black(tmp_path: Path, kind: str) -> None:
+    layered = np.dstack([quarters(), np.full((96, 64), 255, np.uint8)])
+    layered[:48, :32, 3] = 0
+    layered[48:, 32:, 3] = 128
+    path = saved(tmp_path / "p", Image.fromarray(layered), kind, lossless=True)
+    portrait = read_portrait(path, max_dim_px=1600)
+    assert portrait.warnings == (RenderWarning.ALPHA_FLATTENED,)
+    expected = quarters()
+    expected[:48, :32] = 0
+    expected[48:, 32:] = 64
+    assert_like(portrait.pixels, expected, tolerance=1)
+
+
+def test_a_layer_that_hides_nothing_is_no_news(tmp_path: Path) -> None:
+    opaque = np.dstack([quarters(), np.full((96, 64), 255, np.uint8)])
+    path = saved(tmp_path / "p.png", Image.fromarray(opaque), "PNG")
+    portrait = read_portrait(path, max_dim_px=1600)
+    assert portrait.warnings == ()
+    assert np.array_equal(portrait.pixels, quarters())
+
+
+def test_a_palette_with_a_transparent_entry(tmp_path: Path) -> None:
+    indexed = Image.fromarray(quarters()).quantize(8)
+    path = saved(tmp_path / "p.png", indexed, "PNG")
+    assert_like(read_portrait(path, max_dim_px=1600).pixels, quarters(), tolerance=12)
+    hole = indexed.getpixel((10, 10))
+    path = saved(tmp_path / "q.png", indexed, "PNG", transparency=hole)
+    portrait = read_portrait(path, max_dim_px=1600)
+    assert portrait.warnings == (RenderWarning.ALPHA_FLATTENED,)
+    assert corners(portrait.pixels)[0] == (0, 0, 0)
+
+
+def test_grey_and_grey_with_alpha(tmp_path: Path) -> None:
+    ramp = np.tile(np.arange(0, 256, 4, dtype=np.uint8), (96, 1))
+    for name, image in (
+        ("grey.png", Image.fromarray(ramp)),
+        ("grey.jpg", Image.fromarray(ramp)),
+        ("layered.png", Image.merge("LA", [Image.fromarray(ramp), Image.new("L", (64, 96), 255)])),
+    ):
+        image.save(tmp_path / name, quality=95)
+        pixels = read_portrait(tmp_path / name, max_dim_px=1600).pixels
+        assert np.abs(pixels.astype(int) - ramp[..., None]).max() <= 6, name
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_sixteen_bits_keep_their_high_byte(tmp_path: Path, channels: int) -> None:
+    ramp = np.tile(np.linspace(0, 65535, 64).astype(np.uint16), (96, 1))
+    deep = (
+        ramp
+        if channels == 1
+        else np.dstack([ramp] * 3 + [np.full_like(ramp, 65535)] * (channels - 3))
+    )
+    cv2.imwrite(str(tmp_path / "p.png"), deep)
+    pixels = read_portrait(tmp_path / "p.png", max_dim_px=1600).pixels
+    assert np.abs(pixels.astype(int) - (ramp >> 8)[..., None]).max() <= 1
+
+
+def test_cmyk_as_printers_like_it(tmp_path: Path) -> None:
+    path = saved(
+        tmp_path / "p.jpg", Image.fromarray(quarters()).convert("CMYK"), "JPEG", quality=95
+    )
+    assert_like(read_portrait(path, max_dim_px=1600).pixels, quarters(), tolerance=10)
+
+
+def test_colours_are_what_the_profile_says(tmp_path: Path) -> None:
+    """A profile whose red and green primaries are exchanged, and a picture stored to match."""
+    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    (count,) = struct.unpack_from(">I", profile, 128)
+    entries = {bytes(profile[at : at + 4]): at for at in range(132, 132 + 12 * count, 12)}
+    red, green = entries[b"rXYZ"] + 4, entries[b"gXYZ"] + 4
+    profile[red : red + 4], profile[green : green + 4] = (
+        profile[green : green + 4],
+        profile[red : red + 4],
+    )
+    stored = np.ascontiguousarray(quarters()[:, :, [1, 0, 2]])
+    path = saved(tmp_path / "p.png", stored, "PNG", icc_profile=bytes(profile))
+    assert_like(read_portrait(path, max_dim_px=1600).pixels, quarters(), tolerance=2)
+
+
+def test_a_telephones_double_jpeg_is_a_jpeg(tmp_path: Path) -> None:
+    depth = Image.new("L", (32, 48))
+    path = saved(tmp_path / "p.jpg", quarters(), "MPO", save_all=True, append_images=[depth])
+    portrait = read_portrait(path, max_dim_px=1600)
+    assert (portrait.media_type, portrait.warnings) == ("image/jpeg", ())
+
+
+def test_an_srgb_profile_changes_nothing_and_a_broken_one_is_ignored(tmp_path: Path) -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    for content in (profile, b"no profile at all"):
+        path = saved(tmp_path / "p.png", quarters(), "PNG", icc_profile=content)
+        found = read_portrait(path, max_dim_px=1600).pixels.astype(int) - quarters()
+        assert np.abs(found).max() <= 1
+
+
+def test_an_animated_gif_gives_its_first_picture(tmp_path: Path) -> None:
+    other = Image.fromarray(255 - quarters())
+    path = saved(tmp_path / "p.gif", quarters(), "GIF", save_all=True, append_images=[other])
+    assert_like(read_portrait(path, max_dim_px=1600).pixels, quarters(), tolerance=12)
+
+
+def test_no_picture_at_all(tmp_path: Path) -> None:
+    (tmp_path / "empty.jpg").touch()
+    (tmp_path / "text.jpg").write_text("I am a letter.\n" * 100)
+    (tmp_path / "heic.heic").write_bytes(b"\0\0\0\x1cftypheic\0\0\0\0mif1heicmiaf" + bytes(500))
+    (tmp_path / "drawing.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg"/>')
+    (tmp_path / "print.eps").write_text("%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n")
+    ffmpeg("-f", "lavfi", "-i", "testsrc2=size=64x64:duration=1", str(tmp_path / "film.mp4"))
+    names = (
+        "empty.jpg",
+        "text.jpg",
+        "heic.heic",
+        "drawing.svg",
+        "print.eps",
+        "film.mp4",
+        "absent",
+        ".",
+    )
+    for name in names:
+        with pytest.raises(ImageUnsupported, match="accepted: JPEG, PNG"):
+            read_portrait(tmp_path / name, max_dim_px=1600)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF"])
+@pytest.mark.parametrize("share", [0.05, 0.5, 0.9])
+def test_a_picture_cut_off_on_the_way(tmp_path: Path, kind: str, share: float) -> None:
+    noise = np.random.default_rng(2).integers(0, 256, (96, 64, 3), np.uint8)
+    data = saved(tmp_path / "whole", noise, kind).read_bytes()
+    (tmp_path / "cut").write_bytes(data[: int(len(data) * share)])
+    with pytest.raises(ImageUnsupported, match="cut"):
+        read_portrait(tmp_path / "cut", max_dim_px=1600)
+
+
+@given(data=st.data())
+def test_scratched_files_never_crash(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    buffer = io.BytesIO()
+    kind = data.draw(st.sampled_from(["JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", "AVIF"]))
+    Image.fromarray(quarters(32, 32)).save(buffer, kind)
+    content = bytearray(buffer.getvalue())
+    for _ in range(data.draw(st.integers(1, 4))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    path = tmp_path_factory.getbasetemp() / "scratched"
+    path.write_bytes(content)
+    try:
+        pixels = read_portrait(path, max_dim_px=512).pixels
+    except (ImageUnsupported, ImageTooLarge):
+        return
+    assert pixels.shape[2] == 3
+
+
+def test_limits_are_checked_before_decoding(tmp_path: Path) -> None:
+    with (tmp_path / "heavy.jpg").open("wb") as file:
+        file.truncate(50_000_001)
+    with pytest.raises(ImageTooLarge, match=r"50\.0 MB; accepted: up to 50 MB"):
+        read_portrait(tmp_path / "heavy.jpg", max_dim_px=1600)
+    (tmp_path / "wide.png").write_bytes(png_header(12_001, 10_000))
+    with pytest.raises(ImageTooLarge, match="12001x10000 pixels; accepted: up to 120 million"):
+        read_portrait(tmp_path / "wide.png", max_dim_px=1600)
+    (tmp_path / "bomb.png").write_bytes(png_header(60_000, 60_000))
+    with pytest.raises(ImageTooLarge, match="accepted: up to"):
+        read_portrait(tmp_path / "bomb.png", max_dim_px=1600)
+
+
+def png_header(width: int, height: int) -> bytes:
+    """The beginning of a PNG that claims a size."""
+    body = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    data = b"IDAT" + zlib.compress(b"")
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk))
+        for chunk in (body, data)
+    )
+
+
+def test_a_hundred_megapixels_stay_within_memory(tmp_path: Path) -> None:
+    """8000×12000, whose pixels alone are 288 MB: read at a quarter of its sides."""
+    ffmpeg(
+        "-f", "lavfi", "-i", "color=c=0x804020:size=8000x12000", "-frames:v", "1",
+        str(tmp_path / "p.jpg"),
+    )  # fmt: skip
+    program = (
+        "import resource, sys; from pathlib import Path;"
+        "from liveportrait_core.image import read_portrait;"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss;"
+        "shape = read_portrait(Path(sys.argv[1]), max_dim_px=1600).pixels.shape;"
+        "after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss;"
+        "print(*shape, (after - before) // 1024)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path / "p.jpg")],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    height, width, _, megabytes = map(int, done.stdout.split())
+    assert (width, height) == (1066, 1600)
+    assert megabytes < 160
+
+
+def test_the_poster_is_a_jpeg_of_the_frame() -> None:
+    with Image.open(io.BytesIO(jpeg_of(quarters()))) as poster:
+        assert poster.format == "JPEG"
+        assert_like(np.asarray(poster.convert("RGB")), quarters())

@@ -1,0 +1,166 @@
+"""Which clips are taken, what is known of them before decoding, and how the others are refused."""
+
+import socket
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from liveportrait_core.errors import BadInput, VideoTooLarge, VideoTooShort, VideoUnsupported
+from liveportrait_core.options import RenderWarning
+from liveportrait_core.video import probe
+from tests.core.clips import ffmpeg, moving_clip, playlist
+
+
+@pytest.mark.parametrize(
+    ("filmed", "result"),
+    [("30000/1001", "30000/1001"), ("60", "30"), ("50", "25"), ("24000/1001", "24000/1001"),
+     ("120", "30"), ("12", "12")],
+)  # fmt: skip
+def test_the_rate_of_a_clip(tmp_path: Path, filmed: str, result: str) -> None:
+    clip = probe(moving_clip(tmp_path / "clip.mp4", rate=filmed, seconds=1.5), 10)
+    assert clip.rate_fps == Fraction(result)
+    assert abs(clip.expected_frames - 1.5 * Fraction(result)) <= 1
+    assert clip.warnings == ()
+
+
+def test_webm_counts_milliseconds_and_is_still_30_fps(tmp_path: Path) -> None:
+    clip = probe(moving_clip(tmp_path / "clip.webm", "-c:v", "libvpx", "-b:v", "1M"), 10)
+    assert (clip.codec, clip.media_type, clip.rate_fps) == ("vp8", "video/webm", Fraction(30))
+    assert clip.warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("container", "encoding", "media_type"),
+    [
+        ("webm", ("-c:v", "libvpx", "-b:v", "1M"), "video/webm"),
+        ("avi", ("-c:v", "mpeg4", "-bf", "2"), "video/x-msvideo"),
+    ],
+)
+def test_a_clip_is_known_by_its_content(
+    tmp_path: Path, container: str, encoding: tuple[str, ...], media_type: str
+) -> None:
+    path = moving_clip(tmp_path / f"true.{container}", *encoding).rename(tmp_path / "named.mp4")
+    clip = probe(path, 10)
+    assert clip.media_type == media_type
+    assert clip.rate_fps == 30
+    assert clip.warnings == (RenderWarning.MIME_MISMATCH,)
+
+
+@pytest.mark.parametrize("name", ["ein Ding ü.mov", "-y.mp4", "a%03d.mp4", "c:d|e.mkv", "bare"])
+def test_any_name_is_only_a_name(tmp_path: Path, name: str) -> None:
+    made = moving_clip(tmp_path / "made.mov")
+    assert probe(made.rename(tmp_path / name), 10).rate_fps == 30
+
+
+def test_a_longer_clip_is_trimmed_with_a_warning(tmp_path: Path) -> None:
+    path = moving_clip(tmp_path / "long.mp4", rate="25", seconds=3.4)
+    assert RenderWarning.VIDEO_TRIMMED in probe(path, 3.0).warnings
+    assert probe(path, 3.0).expected_frames == 75
+    assert RenderWarning.VIDEO_TRIMMED not in probe(path, 3.4).warnings
+
+
+def test_varying_intervals_are_told(tmp_path: Path) -> None:
+    jitter = "settb=1/90000,setpts='(N+if(mod(N\\,5)\\,0\\,0.4))/30/TB'"
+    path = moving_clip(
+        tmp_path / "vfr.mp4", "-c:v", "libx264", "-fps_mode", "vfr", "-pix_fmt", "yuv420p",
+        "-enc_time_base", "1/90000", filters=jitter,
+    )  # fmt: skip
+    clip = probe(path, 10)
+    assert clip.rate_fps == 30
+    assert clip.warnings == (RenderWarning.VFR_NORMALIZED,)
+
+
+@pytest.mark.parametrize(
+    ("size", "rate", "seconds", "error", "says"),
+    [
+        ("5000x64", "30", 0.6, VideoTooLarge, "5000x64 pixels; accepted: up to 4096 a side"),
+        ("64x64", "480", 0.6, VideoTooLarge, "480.00 fps; accepted: up to 240"),
+        ("64x64", "30", 0.3, VideoTooShort, "lasts 0.30 s; accepted: at least 0.5 s"),
+        ("64x64", "8", 1.0, VideoTooShort, "has 8 frames .*; accepted: at least 10"),
+        ("64x64", "30", 0.02, VideoTooShort, "has one frame"),
+    ],
+)
+def test_limits(
+    tmp_path: Path, size: str, rate: str, seconds: float, error: type[BadInput], says: str
+) -> None:
+    path = moving_clip(tmp_path / "clip.mp4", size=size, rate=rate, seconds=seconds)
+    with pytest.raises(error, match=says):
+        probe(path, 10)
+
+
+def test_just_within_the_limits(tmp_path: Path) -> None:
+    assert probe(moving_clip(tmp_path / "a.mp4", rate="24", seconds=0.5), 10).expected_frames == 12
+    fast = moving_clip(tmp_path / "b.mp4", rate="240", size="64x64", seconds=0.5)
+    assert probe(fast, 10).rate_fps == 30
+    assert probe(moving_clip(tmp_path / "c.mp4", size="4096x64"), 10).width_px == 4096
+
+
+def test_bytes_are_counted_before_anything_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "huge.mp4"
+    with path.open("wb") as file:
+        file.truncate(200_000_001)
+    with pytest.raises(VideoTooLarge, match=r"200\.0 MB; accepted: up to 200 MB"):
+        probe(path, 10)
+
+
+def test_no_clip_at_all(tmp_path: Path) -> None:
+    (tmp_path / "empty.mp4").touch()
+    playlist(tmp_path / "text.mp4", "This is a letter, not a film.\n" * 50)
+    (tmp_path / "picture.mp4").write_bytes(ffmpeg(
+        "-f", "lavfi", "-i", "testsrc2=size=64x64:duration=1", "-frames:v", "1",
+        "-c:v", "mjpeg", "-f", "image2pipe", "-",
+    ))  # fmt: skip
+    ffmpeg("-f", "lavfi", "-i", "sine=duration=2", "-c:a", "aac", str(tmp_path / "sound.mp4"))
+    for name in ("absent.mp4", "empty.mp4", "text.mp4", "picture.mp4", "sound.mp4", "."):
+        with pytest.raises(VideoUnsupported, match="accepted: MP4, MOV, WebM"):
+            probe(tmp_path / name, 10)
+
+
+def test_a_cover_picture_is_no_film(tmp_path: Path) -> None:
+    cover = tmp_path / "cover.jpg"
+    ffmpeg("-f", "lavfi", "-i", "testsrc2=size=64x64", "-frames:v", "1", str(cover))
+    ffmpeg(
+        "-f", "lavfi", "-i", "sine=duration=2", "-i", str(cover), "-map", "0", "-map", "1",
+        "-c:a", "aac", "-c:v", "copy", "-disposition:v", "attached_pic", str(tmp_path / "song.mp4"),
+    )  # fmt: skip
+    with pytest.raises(VideoUnsupported):
+        probe(tmp_path / "song.mp4", 10)
+
+
+@pytest.mark.parametrize("share", [0.2, 0.6, 0.95])
+def test_a_file_cut_off_on_the_way(tmp_path: Path, share: float) -> None:
+    how = ("-c:v", "libx264", "-pix_fmt", "yuv420p", "-movflags", "+faststart")
+    data = moving_clip(tmp_path / "whole.mp4", *how, seconds=2).read_bytes()
+    cut = tmp_path / "cut.mp4"
+    cut.write_bytes(data[: int(len(data) * share)])
+    with pytest.raises(VideoUnsupported):
+        probe(cut, 10)
+
+
+def test_a_file_without_its_index(tmp_path: Path) -> None:
+    data = moving_clip(tmp_path / "whole.mp4", seconds=2).read_bytes()
+    cut = tmp_path / "cut.mp4"
+    cut.write_bytes(data[: len(data) // 2])
+    with pytest.raises(VideoUnsupported, match="moov atom not found"):
+        probe(cut, 10)
+
+
+def test_a_playlist_is_refused_and_what_it_names_stays_unread(tmp_path: Path) -> None:
+    secret = moving_clip(tmp_path / "secret.mp4")
+    ffmpeg("-i", str(secret), "-c", "copy", str(tmp_path / "secret.ts"))
+    hls = "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:1.0,\n{}\n#EXT-X-ENDLIST\n"
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.setblocking(False)
+        port = server.getsockname()[1]
+        texts = [
+            f"ffconcat version 1.0\nfile '{secret}'\n",
+            f"ffconcat version 1.0\nfile 'http://127.0.0.1:{port}/a.mp4'\n",
+            hls.format(tmp_path / "secret.ts"),
+            hls.format(f"http://127.0.0.1:{port}/a.ts"),
+        ]
+        for text in texts:
+            with pytest.raises(VideoUnsupported):
+                probe(playlist(tmp_path / "clip.mp4", text), 10)
+        with pytest.raises(BlockingIOError):
+            server.accept()
