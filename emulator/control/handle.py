@@ -123,6 +123,14 @@ class Control:
         """
         self._call(lambda: self._cloud.connect(name, document_pattern, targets))
 
+    def disconnect(self, name: str) -> None:
+        """Removes a trigger; what it has sent already stays on its way.
+
+        Raises:
+            KeyError: there is no trigger of this name.
+        """
+        self._call(lambda: self._cloud.dispatcher.disconnect(name))
+
     def reset(self) -> None:
         """Forgets data, events, counts and planned faults; triggers and buckets stay."""
         self._call(self._cloud.reset)

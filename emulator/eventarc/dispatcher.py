@@ -60,6 +60,14 @@ class Dispatcher:
         self._triggers[trigger.name] = trigger
         self._turns[trigger.name] = itertools.cycle(trigger.targets)
 
+    def disconnect(self, name: str) -> None:
+        """Removes a trigger; what it has sent already stays on its way.
+
+        Raises:
+            KeyError: there is no trigger of this name.
+        """
+        del self._triggers[name]
+
     def triggers(self) -> tuple[Trigger, ...]:
         """Returns the triggers."""
         return tuple(self._triggers.values())

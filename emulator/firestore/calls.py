@@ -4,7 +4,7 @@ Every dialect speaks through this: it hands over the request as the protocol's o
 the answers in its own clothes. Refusals are raised as `FirestoreError`.
 """
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from google.cloud.firestore_v1 import types
@@ -40,11 +40,13 @@ class Calls:
         self._store = store
         self._transactions = transactions
 
-    def batch_get_documents(self, request: Message) -> Iterator[Message]:
+    async def batch_get_documents(self, request: Message) -> AsyncIterator[Message]:
         """BatchGetDocuments: one answer for each document, in the order of the request."""
         for name in request.documents:
             document_path(name)
         view = self._view(request)
+        if view.transaction:
+            await self._transactions.wait_turn(view.transaction, frozenset(request.documents))
         begun = view.begun
         for name in request.documents:
             document = self._read(view, name)
@@ -58,7 +60,7 @@ class Calls:
             begun = b""
             yield answer
 
-    def run_query(self, request: Message) -> Iterator[Message]:
+    async def run_query(self, request: Message) -> AsyncIterator[Message]:
         """RunQuery: one answer for each result; a last one with the read time if there is none."""
         view = self._view(request)
         query = CompiledQuery(_parent(request), request.structured_query)
@@ -70,7 +72,7 @@ class Calls:
         for document in results:
             yield answer_type(document=query.projected(document), read_time=read_time)
 
-    def run_aggregation_query(self, request: Message) -> Iterator[Message]:
+    async def run_aggregation_query(self, request: Message) -> AsyncIterator[Message]:
         """RunAggregationQuery: one answer with all the aggregates."""
         view = self._view(request)
         wanted = request.structured_aggregation_query
@@ -107,12 +109,8 @@ class Calls:
         return answer
 
     async def begin_transaction(self, request: Message) -> Message:
-        """BeginTransaction; one that was aborted before waits for its turn."""
-        lost = request.options.read_write.retry_transaction
-        if lost:
-            identifier = await self._transactions.begin_again(lost)
-        else:
-            identifier = self._begin(request.options)
+        """BeginTransaction."""
+        identifier = self._begin(request.options)
         return raw(types.BeginTransactionResponse)(transaction=identifier)
 
     async def rollback(self, request: Message) -> Message:
@@ -142,7 +140,7 @@ class Calls:
                 at = microseconds(options.read_only.read_time)
                 self._store.check_read_time(at)
             return self._transactions.begin(read_only=True, read_time=at)
-        return self._transactions.begin()
+        return self._transactions.begin(again=bool(options.read_write.retry_transaction))
 
     def _view(self, request: Message) -> _View:
         match request.WhichOneof("consistency_selector"):

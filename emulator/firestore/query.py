@@ -66,6 +66,10 @@ class CompiledQuery:
         self.orders = _effective_orders(query)
         self.limit: int | None = query.limit.value if query.HasField("limit") else None
         self.offset = int(query.offset)
+        if self.offset < 0 or (self.limit is not None and self.limit < 0):
+            raise InvalidArgument(
+                f"limit is {self.limit}, offset is {self.offset}; accepted: 0 or more"
+            )
         self._filter = compile_filter(query.where) if query.HasField("where") else None
         self._start = _bound(query, "start_at", self.orders)
         self._end = _bound(query, "end_at", self.orders)

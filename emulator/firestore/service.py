@@ -4,7 +4,7 @@ Knows the names and the shapes of the calls, nothing of what they do.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import grpc
@@ -27,7 +27,7 @@ _OPTIONS = (
 )
 
 Unary = Callable[[Message], Awaitable[Message]]
-Streaming = Callable[[Message], Iterator[Message]]
+Streaming = Callable[[Message], AsyncIterator[Message]]
 
 
 class FirestoreService:
@@ -107,7 +107,7 @@ class FirestoreService:
         async def answer(request: Message, context: Any) -> AsyncIterator[Message]:
             self._faults.count(f"firestore.{method}")
             try:
-                for message in call(request):
+                async for message in call(request):
                     yield message
             except FirestoreError as error:
                 await _refuse(context, error)

@@ -8,7 +8,6 @@ meet on one document all come through. Knows the store, no protocol.
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NoReturn
 
 from emulator.faults import FaultKind, FaultPlan
 from emulator.firestore.document import StoredDocument
@@ -37,6 +36,7 @@ class Transaction:
 
     began: int
     read_only: bool
+    again: bool  # an earlier try of it was aborted
     read_time: int | None = None
     documents: set[str] = field(default_factory=set)
     queries: list[tuple[CompiledQuery, tuple[str, ...]]] = field(default_factory=list)
@@ -49,24 +49,25 @@ class Transactions:
         self._store = store
         self._faults = faults
         self._open: dict[bytes, Transaction] = {}
-        self._lost: dict[bytes, frozenset[str]] = {}
         self._line = WaitingLine()
 
-    async def begin_again(self, lost: bytes) -> bytes:
-        """Begins a transaction again that was aborted; returns when its turn has come."""
-        identifier = self.begin()
-        names = self._lost.pop(lost, frozenset())
-        if names:
-            await self._line.wait(identifier, names)
-        return identifier
+    def begin(
+        self, *, read_only: bool = False, again: bool = False, read_time: int | None = None
+    ) -> bytes:
+        """Begins a transaction and returns its id.
 
-    def begin(self, *, read_only: bool = False, read_time: int | None = None) -> bytes:
-        """Begins a transaction and returns its id; `read_time` pins a read-only one to the past."""
+        Args:
+            read_only: it will write nothing.
+            again: an earlier try was aborted; this one waits in line.
+            read_time: pins a read-only one to the past.
+        """
         now = self._store.read_time()
         for old in [key for key, open_ in self._open.items() if now - open_.began > LIFETIME_US]:
             self._close(old)
         identifier = os.urandom(16)
-        self._open[identifier] = Transaction(began=now, read_only=read_only, read_time=read_time)
+        self._open[identifier] = Transaction(
+            began=now, read_only=read_only, again=again, read_time=read_time
+        )
         return identifier
 
     def read_time(self, transaction: bytes) -> int:
@@ -79,6 +80,19 @@ class Transactions:
         if found.read_time is None:
             found.read_time = self._store.read_time()
         return found.read_time
+
+    async def wait_turn(self, transaction: bytes, names: frozenset[str]) -> None:
+        """Has a transaction that was aborted before wait until it comes first on some documents.
+
+        Raises:
+            InvalidArgument: there is no such transaction.
+        """
+        if not self._find(transaction).again:
+            return
+        if self._line.holds(transaction):
+            self._line.extend(transaction, names)
+        else:
+            await self._line.wait(transaction, names)
 
     def get(self, transaction: bytes, name: str) -> StoredDocument | None:
         """Reads a document within a transaction."""
@@ -102,7 +116,8 @@ class Transactions:
             FirestoreError: a write is refused, or a fault was planned.
         """
         if self._strikes(FaultKind.ABORT_COMMIT, writes):
-            self._lose(transaction, writes)
+            self._close(transaction)
+            raise Aborted(_CONTENTION)
         if transaction:
             self._settle(transaction, writes)
         outcome = self._store.commit(writes)
@@ -112,13 +127,11 @@ class Transactions:
 
     def rollback(self, transaction: bytes) -> None:
         """Ends a transaction without writing; one that is over already is no error."""
-        self._lost.pop(transaction, None)
         self._close(transaction)
 
     def clear(self) -> None:
         """Ends all transactions."""
         self._open.clear()
-        self._lost.clear()
         self._line.clear()
 
     def _find(self, transaction: bytes) -> Transaction:
@@ -134,16 +147,9 @@ class Transactions:
         if not found.read_only:
             wanted = found.documents | set(map(target_name, writes))
             if self._line.is_taken(frozenset(wanted), transaction) or not self._still_stands(found):
-                self._lose(transaction, writes)
+                self._close(transaction)
+                raise Aborted(_CONTENTION)
         self._close(transaction)
-
-    def _lose(self, transaction: bytes, writes: Sequence[Write]) -> NoReturn:
-        found = self._open.get(transaction)
-        if found is not None:
-            wanted = found.documents | set(map(target_name, writes))
-            self._lost[transaction] = frozenset(wanted)
-            self._close(transaction)
-        raise Aborted(_CONTENTION)
 
     def _close(self, transaction: bytes) -> None:
         self._open.pop(transaction, None)

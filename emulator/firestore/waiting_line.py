@@ -1,8 +1,8 @@
 """The line in which transactions that lost wait for their next try.
 
-A client that begins an aborted transaction again names it and expects to keep its place, so it does
-not back off. Without a line, many clients on one document would abort each other until their
-attempts run out. Knows names and transaction ids, nothing of documents.
+A client that begins an aborted transaction again expects to keep its place, so it does not back
+off. Without a line, many clients on one document would abort each other until their attempts run
+out. Knows names and transaction ids, nothing of documents.
 """
 
 import asyncio
@@ -47,6 +47,14 @@ class WaitingLine:
             self._waiting.discard(left)
         place.until = loop.time() + PATIENCE_S
 
+    def extend(self, transaction: bytes, names: frozenset[str]) -> None:
+        """Adds names to a place without waiting: who has a turn and waits might block a circle."""
+        self._places[transaction].names |= names
+
+    def holds(self, transaction: bytes) -> bool:
+        """Says whether a transaction has a place."""
+        return transaction in self._places
+
     def leave(self, transaction: bytes) -> None:
         """Gives a place up; without one, nothing happens."""
         if self._places.pop(transaction, None) is not None:
@@ -54,13 +62,15 @@ class WaitingLine:
                 left.set()
 
     def is_taken(self, names: frozenset[str], transaction: bytes) -> bool:
-        """Says whether another transaction, whose turn it is, wants one of the names."""
+        """Says whether one that comes first, and whose turn it is, wants one of the names."""
         now = asyncio.get_running_loop().time()
-        return any(
-            place.until is not None and place.until > now and not names.isdisjoint(place.names)
-            for other, place in self._places.items()
-            if other != transaction
-        )
+        for other, place in self._places.items():
+            if other == transaction:
+                return False
+            has_turn = place.until is not None and place.until > now
+            if has_turn and not names.isdisjoint(place.names):
+                return True
+        return False
 
     def clear(self) -> None:
         """Gives all places up."""

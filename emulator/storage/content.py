@@ -28,7 +28,7 @@ class Receiver:
             self._file = Path(created.name)
         self._stream = self._file.open("wb")
         self._md5 = hashlib.md5(usedforsecurity=False)
-        self._crc32c: Any = google_crc32c.Checksum()  # type: ignore[no-untyped-call]
+        self._crc32c: Any = google_crc32c.Checksum()
         self.size_bytes = 0
 
     def write(self, piece: bytes) -> None:

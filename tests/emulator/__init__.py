@@ -1,0 +1,1 @@
+"""The stand-in cloud, driven over its wires by the official clients."""

@@ -1,0 +1,87 @@
+"""One stand-in cloud for all of these tests, emptied before each; the clients that speak to it."""
+
+import uuid
+from collections.abc import Callable, Iterator
+
+import pytest
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import firestore
+from google.cloud.storage import Bucket, Client
+
+from emulator.control.handle import Control
+from emulator.suite import Suite, SuiteOptions
+from tests.emulator.function_double import FunctionDouble
+
+TIME_FACTOR = 0.002
+"""Eventarc's 10 s become 20 ms, its 600 s become 1.2 s, its 24 h become 173 s."""
+
+
+@pytest.fixture(scope="session")
+def running_suite() -> Iterator[Suite]:
+    with Suite(SuiteOptions(time_factor=TIME_FACTOR)) as running:
+        yield running
+
+
+@pytest.fixture
+def suite(running_suite: Suite, monkeypatch: pytest.MonkeyPatch) -> Suite:
+    """The cloud without data, events, counts and faults; the environment points to it."""
+    running_suite.reset()
+    for name, value in running_suite.environment.items():
+        monkeypatch.setenv(name, value)
+    return running_suite
+
+
+@pytest.fixture
+def control(suite: Suite) -> Control:
+    return suite.control
+
+
+@pytest.fixture
+def database(suite: Suite) -> Iterator[firestore.Client]:
+    client = firestore.Client()
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def storage(suite: Suite) -> Iterator[Client]:
+    client = Client(credentials=AnonymousCredentials())
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def bucket(suite: Suite, storage: Client) -> Bucket:
+    return storage.bucket(suite.options.bucket)
+
+
+@pytest.fixture
+def function(suite: Suite) -> Iterator[FunctionDouble]:
+    """A function that answers as it is told, connected to `avatars/{avatarId}`."""
+    with FunctionDouble() as double:
+        suite.connect("function", "avatars/{avatarId}", [double.url])
+        yield double
+        suite.control.wait_idle()
+        suite.control.disconnect("function")
+
+
+@pytest.fixture
+def new_function(suite: Suite) -> Iterator[Callable[[str], FunctionDouble]]:
+    """Makes further functions, each connected to a pattern of its own."""
+    doubles: list[FunctionDouble] = []
+    names: list[str] = []
+
+    def make(pattern: str) -> FunctionDouble:
+        double = FunctionDouble()
+        double.__enter__()
+        doubles.append(double)
+        names.append(f"function-{uuid.uuid4().hex}")
+        suite.connect(names[-1], pattern, [double.url])
+        return double
+
+    yield make
+    suite.control.wait_idle()
+    for name in names:
+        suite.control.disconnect(name)
+    for double in doubles:
+        double.__exit__(None, None, None)

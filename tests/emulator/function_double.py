@@ -1,0 +1,79 @@
+"""A small real HTTP server in the place of the function: answers as it is told, keeps what came."""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Self
+
+from google.events.cloud.firestore import DocumentEventData
+
+
+@dataclass(frozen=True, kw_only=True)
+class Received:
+    """One request."""
+
+    headers: Mapping[str, str]
+    body: bytes
+    at: float
+
+    @property
+    def event_id(self) -> str:
+        return self.headers["ce-id"]
+
+    @property
+    def data(self) -> Any:
+        return DocumentEventData.deserialize(self.body)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """How one request is answered: after a while, with a status."""
+
+    status: int = 204
+    after_s: float = 0.0
+
+
+@dataclass
+class FunctionDouble:
+    """The server; a context manager. Answers 204 where nothing was planned."""
+
+    received: list[Received] = field(default_factory=list)
+    answers: deque[Answer] = field(default_factory=deque)
+
+    def __enter__(self) -> Self:
+        double = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                answer = double.answers.popleft() if double.answers else Answer()
+                double.received.append(
+                    Received(
+                        headers={name.lower(): value for name, value in self.headers.items()},
+                        body=body,
+                        at=time.monotonic(),
+                    )
+                )
+                time.sleep(answer.after_s)
+                self.send_response(answer.status)
+                self.end_headers()
+
+            def log_message(self, format: str, *args: Any) -> None:
+                """Say nothing."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_port}"
