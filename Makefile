@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 UNAVAILABLE := echo "make needs Python 3.11 or 3.12 (mediapipe 0.10.21, the last with its models in the wheel, has no newer wheels); found none of python3.11, python3.12, python3 of that version on the PATH." >&2; exit 2
 export PYTHONUNBUFFERED = 1
 
-.PHONY: help install format lint types layers check test emulator serve demo render bench clean
+.PHONY: help install weights format lint types layers check test test-gpu parity scenarios emulator serve demo render bench clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -27,6 +27,9 @@ $(STAMP): requirements.txt requirements-nodeps.txt pyproject.toml
 
 install: $(STAMP) ## make the environment (.venv)
 
+weights: $(STAMP) ## fetch LivePortrait's weights (637 MB, MIT); WEIGHTS_ARGS= as in `python -m liveportrait_core weights fetch --help`
+	@$(PY) -m liveportrait_core weights fetch $(WEIGHTS_ARGS)
+
 format: $(STAMP) ## put the code into the house's form
 	@$(VENV)/bin/ruff check --quiet --fix . ; $(VENV)/bin/ruff format .
 
@@ -43,6 +46,15 @@ check: lint types layers ## all three
 
 test: $(STAMP) ## every test but those marked gpu, weights or soak
 	@$(PY) -m pytest -q -m "not gpu and not weights and not soak" $(PYTEST_ARGS)
+
+test-gpu: $(STAMP) ## the tests that need a CUDA device
+	@$(PY) -m pytest -q -m gpu $(PYTEST_ARGS)
+
+parity: $(STAMP) ## the networks against the golden vectors, one line a check; GOLDEN=folder PREFIX=seed prefix for another set
+	@$(PY) -m tests.parity $(if $(GOLDEN),--golden '$(GOLDEN)') --prefix '$(PREFIX)'
+
+bench: $(STAMP) ## parameters, GFLOP, milliseconds and memory of each network on what is here (BENCH_ARGS=--quick for a minute)
+	@$(PY) -m benchmarks networks $(BENCH_ARGS)
 
 scenarios: $(STAMP) ## only the acceptance scenarios of docs/contract.md, over real wires
 	@$(PY) -m pytest -v tests/end_to_end $(PYTEST_ARGS)
