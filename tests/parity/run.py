@@ -10,11 +10,15 @@ from liveportrait_core.model import Model, load_networks
 from tests.golden.recipe import Seeds
 from tests.golden.synthetic_weights import synthetic_tree
 from tests.parity.functions import check_functions
+from tests.parity.geometry import check_geometry
 from tests.parity.golden_set import GoldenFile, read_golden_file
 from tests.parity.modules import check_modules
+from tests.parity.motion import check_motion
 
 CHECKS: dict[str, Callable[[GoldenFile, Model], None]] = {
     "functions": check_functions,
+    "geometry": check_geometry,
+    "motion": check_motion,
     "modules": check_modules,
 }
 
