@@ -63,6 +63,7 @@ class FaceMesh:
                     min_detection_confidence=STILL_CONFIDENCE,
                 )
             )
+            self._graph.process(np.zeros((64, 64, 3), np.uint8))  # until its models are loaded
         return self
 
     def __exit__(
