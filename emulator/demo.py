@@ -230,8 +230,11 @@ def play(app: App, options: DemoOptions, driving: Path, function_log: Path) -> d
     download(first["posterUrl"], poster)
     print("  measuring the video against the contract", flush=True)
     contact = options.out / "contact.png"
-    arguments = ["--portrait", options.portrait, "--driving", driving, "--contact", contact]
-    (options.out / "inspection.json").write_text(run_renderer("inspect", video, *arguments))
+    inspected = run_renderer(
+        *("inspect", video, "--portrait", options.portrait),
+        *("--driving", driving, "--contact", contact),
+    )
+    (options.out / "inspection.json").write_text(inspected)
 
     print("  moving the slider to 0.60", flush=True)
     started = time.monotonic()

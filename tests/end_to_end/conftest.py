@@ -24,6 +24,7 @@ def media(tmp_path_factory: pytest.TempPathFactory) -> Media:
     small = {"grace_hopper.jpg": (256, 300), "astronaut.png": (256, 256)}
     for name, size in small.items():
         picture = cv2.imread(str(SEED / name))
+        assert picture is not None
         shrunk = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
         cv2.imwrite(str(folder / Path(name).with_suffix(".jpg")), shrunk)
     clip = folder / "clip.mp4"
