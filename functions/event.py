@@ -123,7 +123,7 @@ _DECODERS: Mapping[str | None, Callable[[Any], object]] = {
     "string_value": str,
     "bytes_value": bytes,
     "timestamp_value": _instant,
-    "reference_value": lambda name: Opaque(kind="reference", text=name),
+    "reference_value": lambda name: Opaque(kind="reference", text=name.partition("/documents/")[2]),
     "geo_point_value": lambda point: Opaque(
         kind="geopoint", text=f"{point.latitude!r},{point.longitude!r}"
     ),

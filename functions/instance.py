@@ -74,7 +74,7 @@ class _Anonymous(credentials.Base):  # type: ignore[misc]  # firebase_admin is u
     """Credentials for emulators, which ask for none."""
 
     def get_credential(self) -> AnonymousCredentials:
-        return AnonymousCredentials()  # type: ignore[no-untyped-call]
+        return AnonymousCredentials()
 
 
 def _firebase_app(settings: Settings) -> Any:

@@ -5,6 +5,7 @@ that read the ledger and the document; times are the database's (`read_time`), n
 machine's.
 """
 
+import calendar
 import hashlib
 import random
 import re
@@ -14,8 +15,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from google.api_core import exceptions
+from google.api_core.datetime_helpers import DatetimeWithNanoseconds
 from google.cloud import firestore
+from google.cloud.firestore import DocumentReference
 from google.cloud.firestore_v1.transaction import Transaction
+from google.cloud.firestore_v1.vector import Vector
 
 from functions.contract import DOCUMENT_PATHS, FieldPath, Opaque, Snapshot
 from functions.output import Deleted
@@ -55,7 +59,7 @@ class FirestoreLedger:
             transaction = self._client.transaction(max_attempts=1)
             try:
                 return self._attempt(transaction, avatar_id, decide, counting)
-            except (exceptions.Aborted, ValueError) as fault:
+            except (exceptions.GoogleAPICallError, ValueError) as fault:
                 if attempt == _TRIES - 1 or not _contended(fault):
                     raise
                 time.sleep(random.uniform(0, 0.05 * 2**attempt))  # noqa: S311 - spreads rivals
@@ -169,13 +173,20 @@ def _copy(source: Mapping[str, Any], path: FieldPath, target: dict[str, Any]) ->
 
 def _plain(value: Any) -> object:
     """The client's value as the plain one that `contract` knows; `event.decode` gives the same."""
-    if value is None or isinstance(value, bool | int | float | str | bytes):
-        return value
+    if isinstance(value, DatetimeWithNanoseconds):
+        seconds = calendar.timegm(value.utctimetuple())
+        return Opaque(kind="timestamp", text=f"{seconds}.{value.nanosecond:09d}")
+    if isinstance(value, firestore.GeoPoint):
+        return Opaque(kind="geopoint", text=f"{value.latitude!r},{value.longitude!r}")
+    if isinstance(value, DocumentReference):
+        return Opaque(kind="reference", text=value.path)
+    if isinstance(value, Vector):
+        return _plain(value.to_map_value())
     if isinstance(value, Mapping):
         return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
-    return Opaque(kind=type(value).__name__, text=str(value))
+    return value
 
 
 def _to_wire(fields: Mapping[str, object]) -> dict[str, object]:

@@ -5,7 +5,7 @@ the matter of `transitions`; how the document shows it, of `output`.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -59,6 +59,27 @@ class KeptObject:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Shown:
+    """What the document says of the request last asked for."""
+
+    state: State
+    fingerprint: str = ""
+    parameters: Parameters | None = None
+    engine: str = ""
+    engine_version: str = ""
+    warnings: tuple[str, ...] = ()
+    error: Problem | None = None
+    request_id: str = ""
+    stage: str = ""
+    percent: int = 0
+    eta_s: int | None = None
+    requested: int | None = None
+    started: int | None = None
+    finished: int | None = None
+    deadline: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Result:
     """A published render whose objects are kept."""
 
@@ -80,26 +101,23 @@ class Result:
     finished: int = 0
     deadline: int = 0
 
-
-@dataclass(frozen=True, kw_only=True)
-class Shown:
-    """What the document says of the request last asked for."""
-
-    state: State
-    fingerprint: str = ""
-    parameters: Parameters | None = None
-    engine: str = ""
-    engine_version: str = ""
-    warnings: tuple[str, ...] = ()
-    error: Problem | None = None
-    request_id: str = ""
-    stage: str = ""
-    percent: int = 0
-    eta_s: int | None = None
-    requested: int | None = None
-    started: int | None = None
-    finished: int | None = None
-    deadline: int | None = None
+    def shown(self, *, requested: int | None, warnings: tuple[str, ...] = ()) -> Shown:
+        """What the document says where this answers a request, with the request's own warnings."""
+        return Shown(
+            state=State.READY,
+            fingerprint=self.fingerprint,
+            parameters=self.parameters,
+            engine=self.engine,
+            engine_version=self.engine_version,
+            warnings=tuple(dict.fromkeys((*warnings, *self.warnings))),
+            request_id=self.request_id,
+            percent=100,
+            eta_s=0,
+            requested=requested,
+            started=self.started,
+            finished=self.finished,
+            deadline=self.deadline,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,12 +158,31 @@ class Record:
         """The listed result of a fingerprint."""
         return next((each for each in self.results if each.fingerprint == fingerprint), None)
 
+    def asking(self, fingerprint: str) -> "Record":
+        """The record once this is asked for: another request's count and lease are dropped."""
+        record = self
+        if record.fingerprint != fingerprint:
+            record = replace(
+                record, fingerprint=fingerprint, attempts=0, not_before=0, missing=None
+            )
+        if record.lease is not None and record.lease.fingerprint != fingerprint:
+            record = replace(record, lease=None)
+        return record
+
+    def queued_for(self, fingerprint: str) -> bool:
+        """Whether this very request has been told that it was heard."""
+        return self._shows(State.QUEUED, fingerprint)
+
     def failed_for_good(self, fingerprint: str) -> bool:
         """Whether this very request has its final failure."""
+        return self._shows(State.FAILED, fingerprint)
+
+    def _shows(self, state: State, fingerprint: str) -> bool:
+        shown = self.shown
         return (
-            self.shown is not None
-            and self.shown.state is State.FAILED
-            and self.shown.fingerprint == fingerprint == self.fingerprint
+            shown is not None
+            and shown.state is state
+            and shown.fingerprint == fingerprint == self.fingerprint
         )
 
     def lists(self, path: str, generation: int) -> bool:

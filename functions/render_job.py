@@ -225,9 +225,11 @@ class Doorway:
             rendering.withdraw()
             return Change(verdict=Verdict.MOVED)
         except Exception as fault:
-            problem = problem_of(fault)
-            self._log_fault("render failed", fault, code=problem.code.value)
-            claim = rendering.claim
+            problem, claim = problem_of(fault), rendering.claim
+            if problem.code is Code.INTERNAL:
+                self._log_fault("render failed", fault)
+            else:
+                log.warning("render failed", code=problem.code.value, reason=str(fault))
             change = self._transact(visit, lambda now: self._rules.fail(now, claim, problem))
             if change.verdict in (Verdict.LOST, Verdict.MOVED):
                 rendering.withdraw()
@@ -251,9 +253,8 @@ class Doorway:
         except Exception as second:
             self._log_fault("failure not written", second)
 
-    def _log_fault(self, message: str, fault: Exception, **fields: object) -> None:
-        stack = "".join(traceback.format_exception(fault))
-        log.error(message, reason=str(fault), stack=stack, **fields)
+    def _log_fault(self, message: str, fault: Exception) -> None:
+        log.error(message, reason=str(fault), stack="".join(traceback.format_exception(fault)))
 
     def _transact(self, visit: Visit, decide: Callable[[Standing], Change]) -> Change:
         return self._means.ledger.transact(visit.write.avatar_id, decide)

@@ -95,6 +95,10 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         project=environment.get("GOOGLE_CLOUD_PROJECT") or None,
         storage_emulator=_storage_emulator(environment),
     )
+    if settings.emulated and settings.project is None:
+        raise SettingInvalid(
+            "GOOGLE_CLOUD_PROJECT is not set; accepted, beside an emulator: any project's name"
+        )
     if settings.engine == "auto" and not settings.emulated:
         raise SettingInvalid(
             "LIVEPORTRAIT_ENGINE is 'auto' without an emulator; a deployment says which engine it "

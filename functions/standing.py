@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from functions.contract import Snapshot
-from functions.record import Record, Result
+from functions.contract import Snapshot, State
+from functions.record import Problem, Record, Result, Shown
 from functions.request import RenderRequest
 
 
@@ -66,6 +66,32 @@ class Asked:
     engine: str
     engine_version: str
     unfit: Result | None = None  # listed for this fingerprint, but its objects are gone
+
+    def pending(
+        self, before: Shown | None, state: State, now: int, problem: Problem | None = None
+    ) -> Shown:
+        """What the document says while this has no result."""
+        return Shown(
+            state=state,
+            fingerprint=self.fingerprint,
+            parameters=self.request.parameters,
+            engine=self.engine,
+            engine_version=self.engine_version,
+            warnings=self.request.warnings,
+            error=problem,
+            requested=self._requested(before, now),
+            finished=now if state is State.FAILED else None,
+        )
+
+    def answered(self, before: Shown | None, result: Result, now: int) -> Shown:
+        """What the document says once it has a result."""
+        requested = self._requested(before, now)
+        return result.shown(requested=requested, warnings=self.request.warnings)
+
+    def _requested(self, before: Shown | None, now: int) -> int | None:
+        """A request is as old as its first answer."""
+        same = before is not None and before.fingerprint == self.fingerprint
+        return before.requested if before is not None and same else now
 
 
 @dataclass(frozen=True, kw_only=True)

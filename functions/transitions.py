@@ -34,9 +34,9 @@ class Transitions:
             return Change(verdict=hindrance)
         if standing.record.result(asked.fingerprint) != result:
             return Change(verdict=Verdict.MOVED)
-        record = _asking(standing.record, asked.fingerprint)
+        record = standing.record.asking(asked.fingerprint)
         others = (each for each in record.results if each != result)
-        shown = _ready(record.shown, asked, result, standing.now)
+        shown = asked.answered(record.shown, result, standing.now)
         record = replace(record, lease=None, results=(result, *others), shown=shown)
         return self._write(standing, record, publishing=record != standing.record)
 
@@ -56,9 +56,9 @@ class Transitions:
         in_work = record.in_work(wanted, standing.now)
         if in_work or record.failed_for_good(wanted) or record.result(wanted) != asked.unfit:
             return Change(verdict=Verdict.DONE)
-        if not _queued(record, wanted):
-            record = _asking(record, wanted)
-            record = replace(record, shown=_shown(record.shown, asked, State.QUEUED, standing.now))
+        if not record.queued_for(wanted):
+            record = record.asking(wanted)
+            record = replace(record, shown=asked.pending(record.shown, State.QUEUED, standing.now))
         return self._write(standing, record)
 
     def refuse(self, standing: Standing, relevant: object, refusal: Refusal) -> Change:
@@ -74,14 +74,14 @@ class Transitions:
         shown = Shown(state=refusal.state, error=problem, requested=now, finished=now)
         if before is not None and shown == replace(before, requested=now, finished=now):
             shown = before  # it stands since then
-        record = replace(_asking(standing.record, ""), shown=shown)
+        record = replace(standing.record.asking(""), shown=shown)
         return self._write(standing, record)
 
     def miss(self, standing: Standing, asked: Asked, path: str, problem: Problem) -> Change:
         """An input is not there: try again for a while, without costing an attempt, then fail."""
         if (hindrance := _hindrance(standing, asked.relevant)) is not None:
             return Change(verdict=hindrance)
-        record, now = _asking(standing.record, asked.fingerprint), standing.now
+        record, now = standing.record.asking(asked.fingerprint), standing.now
         if record.failed_for_good(asked.fingerprint):
             return Change(verdict=Verdict.FINAL)
         known = record.missing is not None and record.missing.path == path
@@ -91,7 +91,7 @@ class Transitions:
         record = replace(
             record,
             missing=Missing(path=path, since=since),
-            shown=_shown(record.shown, asked, state, now, problem),
+            shown=asked.pending(record.shown, state, now, problem),
         )
         return self._write(standing, record, verdict=Verdict.FINAL if over else Verdict.AGAIN)
 
@@ -103,8 +103,8 @@ class Transitions:
         if not document.shows_queued or record.lease_lives(standing.now):
             return Change(verdict=Verdict.DONE)
         last = record.results[0] if record.results else None
-        record = _asking(record, last.fingerprint if last else "")
-        shown = None if last is None else _published(last, requested=last.started, warnings=())
+        record = record.asking(last.fingerprint if last else "")
+        shown = None if last is None else last.shown(requested=last.started)
         record = replace(record, shown=shown)
         return Change(
             verdict=Verdict.DONE,
@@ -136,16 +136,16 @@ class Transitions:
             return Change(verdict=Verdict.BUSY)
         if record.failed_for_good(wanted):
             return Change(verdict=Verdict.FINAL)
-        record = _asking(record, wanted)
+        record = record.asking(wanted)
         if (code := self._refused_claim(standing, record)) is not None:
             problem = Problem(code=code, field=None, retryable=code.retryable)
-            shown = _shown(record.shown, asked, State.FAILED, now, problem)
+            shown = asked.pending(record.shown, State.FAILED, now, problem)
             record = replace(record, lease=None, shown=shown)
             return self._write(standing, record, verdict=Verdict.FINAL)
         if now < record.not_before:
             return Change(verdict=Verdict.NOT_YET)
         shown = replace(
-            _shown(record.shown, asked, State.RENDERING, now),
+            asked.pending(record.shown, State.RENDERING, now),
             request_id=owner,
             stage="download",
             started=now,
@@ -223,7 +223,7 @@ class Transitions:
             lease=None,
             percent=100,
             results=kept,
-            shown=_ready(record.shown, claim.asked, result, standing.now),
+            shown=claim.asked.answered(record.shown, result, standing.now),
         )
         return replace(self._write(standing, record, publishing=True), retired=retired)
 
@@ -241,7 +241,7 @@ class Transitions:
             not_before=now + round(self.settings.back_off_s(record.attempts) * 1000)
             if again
             else 0,
-            shown=_shown(record.shown, claim.asked, state, now, problem),
+            shown=claim.asked.pending(record.shown, state, now, problem),
         )
         return self._write(standing, record, verdict=Verdict.AGAIN if again else Verdict.FINAL)
 
@@ -331,70 +331,6 @@ def _hindrance(standing: Standing, relevant: object) -> Verdict | None:
     if standing.document is None or standing.document.relevant != relevant:
         return Verdict.MOVED
     return Verdict.BUSY if standing.record.cleaning(standing.now) else None
-
-
-def _queued(record: Record, fingerprint: str) -> bool:
-    shown = record.shown
-    return (
-        shown is not None
-        and shown.state is State.QUEUED
-        and shown.fingerprint == fingerprint == record.fingerprint
-    )
-
-
-def _asking(record: Record, fingerprint: str) -> Record:
-    """The record once this is what is asked for: another request's count and lease are dropped."""
-    if record.fingerprint != fingerprint:
-        record = replace(record, fingerprint=fingerprint, attempts=0, not_before=0, missing=None)
-    if record.lease is not None and record.lease.fingerprint != fingerprint:
-        record = replace(record, lease=None)
-    return record
-
-
-def _shown(
-    before: Shown | None, asked: Asked, state: State, now: int, problem: Problem | None = None
-) -> Shown:
-    """What the document says of a request that has no result."""
-    same = before is not None and before.fingerprint == asked.fingerprint
-    finished = now if state is State.FAILED else None
-    return Shown(
-        state=state,
-        fingerprint=asked.fingerprint,
-        parameters=asked.request.parameters,
-        engine=asked.engine,
-        engine_version=asked.engine_version,
-        warnings=asked.request.warnings,
-        error=problem,
-        requested=before.requested if before is not None and same else now,
-        finished=finished,
-    )
-
-
-def _ready(before: Shown | None, asked: Asked, result: Result, now: int) -> Shown:
-    """What the document says of a request that has a result."""
-    requested: int | None = now
-    if before is not None and before.fingerprint == asked.fingerprint:
-        requested = before.requested
-    warnings = tuple(dict.fromkeys((*asked.request.warnings, *result.warnings)))
-    return _published(result, requested=requested, warnings=warnings)
-
-
-def _published(result: Result, *, requested: int | None, warnings: tuple[str, ...]) -> Shown:
-    return Shown(
-        state=State.READY,
-        fingerprint=result.fingerprint,
-        parameters=result.parameters,
-        engine=result.engine,
-        engine_version=result.engine_version,
-        warnings=warnings or result.warnings,
-        request_id=result.request_id,
-        percent=100,
-        eta_s=0,
-        requested=requested,
-        started=result.started,
-        finished=result.finished,
-        deadline=result.deadline,
-    )
 
 
 def _if_changed(standing: Standing, record: Record) -> Record | None:

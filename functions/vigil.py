@@ -18,6 +18,7 @@ from functions.standing import Advance, Claim, Verdict
 from liveportrait_core import Progress
 
 _LOOK_EVERY_S = 1.0
+_PATIENCE_S = 5.0
 _RENDERED_PERCENT = 95  # the rest is for the upload
 
 
@@ -46,12 +47,18 @@ class Heartbeat:
         trace: TracebackType | None,
     ) -> None:
         self._ended.set()
-        self._thread.join()
+        self._thread.join(_PATIENCE_S)  # a renewal that hangs finds the lease gone when it wakes
 
     def check(self) -> None:
-        """Raise what stopped the job, if something did."""
+        """Raise if the lease is lost, or was renewed too long ago to be sure of it.
+
+        The second guards a process that was paused, and a renewal that hangs.
+        """
         if self._stopped is not None:
             raise self._stopped
+        since_s = time.monotonic() - self._renewed_at
+        if since_s > self._lease_s:
+            raise LeaseLost(f"the lease of {self._lease_s:g} s was renewed {since_s:.1f} s ago")
 
     def beat(self) -> None:
         """Renew now.
@@ -72,11 +79,8 @@ class Heartbeat:
             except Stopped as stop:
                 self._stopped = stop
                 return
-            except Exception as fault:
+            except Exception as fault:  # tried again until the lease has run out
                 log.warning("lease not renewed", reason=str(fault))
-                if time.monotonic() - self._renewed_at > self._lease_s:
-                    self._stopped = LeaseLost(f"the lease could not be renewed: {fault}")
-                    return
 
 
 def require(verdict: Verdict) -> None:
