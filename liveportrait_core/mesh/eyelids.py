@@ -71,9 +71,10 @@ def _skin(picture: Frame, slit: Slit) -> Frame:
     """The skin around the eye spread over all of it, without eye, lashes, brow or grain."""
     box = slit.support
     columns, rows = np.arange(box.x0, box.x1), np.arange(box.y0, box.y1)
-    x, y = np.meshgrid(columns.astype(np.float32), rows.astype(np.float32))
-    patch = cv2.remap(picture, x, y, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REFLECT_101)
-    weight = _skin_weight(np.asarray(patch, np.uint8), slit, x, y)
+    height, width = picture.shape[:2]
+    patch = picture[np.clip(rows, 0, height - 1)][:, np.clip(columns, 0, width - 1)]
+    places = np.stack(np.meshgrid(columns, rows), axis=-1).astype(np.float32)
+    weight = _skin_weight(patch, slit, places)
     weighted = patch.astype(np.float32) * weight[..., None]
     colour = np.zeros(patch.shape, np.float32)
     total = np.full((*weight.shape, 1), 1e-6, np.float32)
@@ -85,11 +86,9 @@ def _skin(picture: Frame, slit: Slit) -> Frame:
     return np.rint(np.clip(colour / total, 0, 255)).astype(np.uint8)
 
 
-def _skin_weight(
-    patch: Frame, slit: Slit, x: NDArray[np.float32], y: NDArray[np.float32]
-) -> NDArray[np.float32]:
+def _skin_weight(patch: Frame, slit: Slit, places: NDArray[np.float32]) -> NDArray[np.float32]:
     """How surely a pixel shows bare skin: by where it is, and by not being darker than the rest."""
-    s, across = slit.coordinates(x, y)
+    s, across = slit.coordinates(places)
     upper, lower = slit.edges(s)
     lashes, room = slit.above.rim, slit.above.room
     lid = (across < upper - lashes) & (across > upper - SKIN_REACH * room)

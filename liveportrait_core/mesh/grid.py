@@ -33,10 +33,10 @@ class Grid:
         return Grid(box=Box(x0=x0, y0=y0, x1=x0 + columns * step, y1=y0 + rows * step), step=step)
 
     def around_nonzero(self, field: Field) -> "Grid":
-        """The part of this grid in which `field` is not zero, and one node more on each side."""
+        """The part of this grid in which `field` is not zero, and a margin of two nodes."""
         rows, columns = np.nonzero(field.any(1))[0], np.nonzero(field.any(0))[0]
-        y0, y1 = max(int(rows[0]) - 1, 0), min(int(rows[-1]) + 2, field.shape[0])
-        x0, x1 = max(int(columns[0]) - 1, 0), min(int(columns[-1]) + 2, field.shape[1])
+        y0, y1 = max(int(rows[0]) - 2, 0), min(int(rows[-1]) + 3, field.shape[0])
+        x0, x1 = max(int(columns[0]) - 2, 0), min(int(columns[-1]) + 3, field.shape[1])
         box = Box(
             x0=self.box.x0 + x0 * self.step,
             y0=self.box.y0 + y0 * self.step,
@@ -44,6 +44,12 @@ class Grid:
             y1=self.box.y0 + y1 * self.step,
         )
         return Grid(box=box, step=self.step)
+
+    @property
+    def inner(self) -> Box:
+        """The box without its outermost cells: fields can be interpolated everywhere in it."""
+        box, step = self.box, self.step
+        return Box(x0=box.x0 + step, y0=box.y0 + step, x1=box.x1 - step, y1=box.y1 - step)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -67,7 +73,7 @@ class Grid:
         return np.asarray(sampled, np.float32)
 
     def per_pixel(self, field: Field, box: Box) -> Field:
-        """A field, rows×columns×C, for every pixel of a box inside this grid's."""
+        """A field, rows×columns×C, for every pixel of a box within `inner`."""
         rows, columns = self.shape
         size = (columns * self.step, rows * self.step)
         fine = cv2.resize(field, size, interpolation=cv2.INTER_LINEAR)

@@ -10,6 +10,7 @@ from liveportrait_core.mesh.expression import ExpressionField, Mouth, expression
 from liveportrait_core.mesh.eyelids import Eye, eyes_of
 from liveportrait_core.mesh.head import HeadField, head_field
 from liveportrait_core.mesh.points import HeadAxes
+from liveportrait_core.mesh.sampling import Sampler
 from liveportrait_core.options import Box, Frame, RenderWarning
 
 
@@ -22,6 +23,7 @@ class MeshPortrait:
     """
 
     picture: Frame
+    sampler: Sampler
     warnings: tuple[RenderWarning, ...]
     box: Box
     head: HeadField
@@ -49,9 +51,10 @@ def prepare_portrait(picture: Frame) -> MeshPortrait:
     axes = HeadAxes.of(points)
     head = head_field(points, axes, person_mask(picture))
     left_eye, right_eye = eyes_of(picture, points)
-    box = head.grid.box
+    box = head.grid.inner
     return MeshPortrait(
         picture=picture,
+        sampler=Sampler.of(picture),
         warnings=() if found.alone else (RenderWarning.MULTIPLE_FACES_IMAGE,),
         box=Box(
             x0=max(box.x0, 0), y0=max(box.y0, 0), x1=min(box.x1, width), y1=min(box.y1, height)

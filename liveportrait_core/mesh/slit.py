@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from liveportrait_core.mesh.sampling import Sampler
 from liveportrait_core.options import Box, Frame
 
 Array = NDArray[np.float64]
@@ -57,22 +58,26 @@ class Slit:
         return self.lower[0] - self.upper[0]
 
     @property
+    def reach(self) -> float:
+        """Farther than this from the centre no closure changes anything."""
+        edges = max(map(abs, (*self.upper, *self.lower)))
+        return float(np.hypot(self.half_width, max(self.above.room, self.below.room) + edges)) + 2
+
+    @property
     def support(self) -> Box:
-        """Outside it no closure changes anything."""
-        height = max(self.above.room, self.below.room) + max(map(abs, (*self.upper, *self.lower)))
-        radius = float(np.hypot(self.half_width, height)) + 2.0
-        x, y = self.centre
+        """The square of that reach."""
+        (x, y), reach = self.centre, self.reach
         return Box(
-            x0=int(np.floor(x - radius)),
-            y0=int(np.floor(y - radius)),
-            x1=int(np.ceil(x + radius)),
-            y1=int(np.ceil(y + radius)),
+            x0=int(np.floor(x - reach)),
+            y0=int(np.floor(y - reach)),
+            x1=int(np.ceil(x + reach)),
+            y1=int(np.ceil(y + reach)),
         )
 
-    def coordinates(self, x: Map, y: Map) -> tuple[Map, Map]:
+    def coordinates(self, positions: Map) -> tuple[Map, Map]:
         """Place along the slit, -1..1 between its corners, and px downwards across it."""
         ax, ay = self.along
-        dx, dy = x - np.float32(self.centre[0]), y - np.float32(self.centre[1])
+        dx, dy = np.moveaxis(positions - np.array(self.centre, np.float32), -1, 0)
         s = np.clip(
             (dx * np.float32(ax) + dy * np.float32(ay)) / np.float32(self.half_width), -1, 1
         )
@@ -125,28 +130,19 @@ def make_slit(
 
 
 def draw_closed(
-    out: Frame,
-    portrait: Frame,
-    skin: Frame | None,
-    x: Map,
-    y: Map,
-    slit: Slit,
-    closure: float,
-) -> None:
-    """Draw the closed part of the slit over `out`, in place.
+    near: Frame, positions: Map, slit: Slit, closure: float, sampler: Sampler, skin: Frame | None
+) -> Frame:
+    """The slit's surroundings with the slit more closed.
 
     Args:
-        out: h×w×3 picture of the slit's surroundings, drawn with the slit as in the portrait.
-        portrait: the whole portrait at rest.
-        skin: what stretched skin looks like, a picture of `slit.support`; None: as stretched.
-        x: for each pixel of `out` the portrait's column, h×w.
-        y: likewise the row.
+        near: h×w×3 picture of the surroundings, drawn with the slit as in the portrait.
+        positions: for each of its pixels the place of the portrait at rest, h×w×2, x first.
         slit: where, at rest.
         closure: 0 as in the portrait, 1 closed.
+        sampler: the portrait.
+        skin: what stretched skin looks like, a picture of `slit.support`; None: as stretched.
     """
-    if closure < LEAST_CLOSURE:
-        return
-    s, across = slit.coordinates(x, y)
+    s, across = slit.coordinates(positions)
     upper, lower = slit.edges(s)
     gap = np.maximum(lower - upper, 0)
     upper_move = _map(gap * np.float32(closure * slit.meeting))
@@ -156,26 +152,23 @@ def draw_closed(
     shift = _slide(behind_lower, lower_move, slit.below) - _slide(
         behind_upper, upper_move, slit.above
     )
-    ax, ay = slit.along
-    from_x, from_y = _map(x - np.float32(ay) * shift), _map(y + np.float32(ax) * shift)
-    curtain = cv2.remap(
-        portrait, from_x, from_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101
-    ).astype(np.float32)
+    across_axis = np.array([-slit.along[1], slit.along[0]], np.float32)
+    come_from = _map(positions + shift[..., None] * across_axis)
+    curtain = sampler.at(come_from).astype(np.float32)
     if skin is not None:
-        box = slit.support
-        smooth = cv2.remap(
-            skin,
-            from_x - np.float32(box.x0),
-            from_y - np.float32(box.y0),
-            cv2.INTER_LINEAR,
-            borderMode=cv2.BORDER_REPLICATE,
-        )
-        curtain += (smooth - curtain) * _stretch(behind_upper, upper_move, slit.above)[..., None]
-    inside = np.minimum(-behind_upper, -behind_lower)
-    shown = np.where(gap > 0, np.clip(inside / np.float32(slit.feather) + 0.5, 0, 1), 0)
-    blended = curtain + (out - curtain) * _map(shown)[..., None]
-    changed = (shift != 0) | (shown > 0)
-    np.copyto(out, np.rint(np.clip(blended, 0, 255)).astype(np.uint8), where=changed[..., None])
+        thin = _stretch(behind_upper, upper_move, slit.above)[..., None]
+        curtain += (_skin_at(skin, slit, come_from) - curtain) * thin
+    inside = np.minimum(-behind_upper, -behind_lower) / np.float32(slit.feather)
+    shown = _map(np.where(gap > 0, np.clip(inside + 0.5, 0, 1), 0))[..., None]
+    drawn = np.rint(np.clip(curtain + (near - curtain) * shown, 0, 255)).astype(np.uint8)
+    changed = (shift != 0) | (shown[..., 0] > 0)
+    return np.where(changed[..., None], drawn, near)
+
+
+def _skin_at(skin: Frame, slit: Slit, positions: Map) -> Frame:
+    x, y = np.moveaxis(positions - np.array([slit.support.x0, slit.support.y0], np.float32), -1, 0)
+    read = cv2.remap(skin, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(read, np.uint8)
 
 
 def _fit_edge(points: Array, half_width: float) -> tuple[float, float, float]:
