@@ -174,31 +174,27 @@ class Model:
 
     def _compute(self, what: str, compute: Callable[[], Output]) -> Output:
         """Compute a batch; if it is not finite in half precision, once more in fp32."""
+        precision = self.choice.precision
         try:
-            with torch.inference_mode(), self._autocast():
-                result = compute()
-            if _is_finite(result):
-                return result
-            if self.choice.precision is not Precision.FP32:
+            result = self._compute_in(precision, compute)
+            if precision is not Precision.FP32 and not _is_finite(result):
                 self.fp32_repeats += 1
                 log.warning(
                     "%s came out not finite in %s on %s: computed again in fp32 (time no. %d)."
                     " If this goes on, choose precision fp32",
-                    what, self.choice.precision, self.choice.device, self.fp32_repeats,
+                    what, precision, self.choice.device, self.fp32_repeats,
                 )  # fmt: skip
-                with torch.inference_mode():
-                    result = compute()
-                if _is_finite(result):
-                    return result
+                result = self._compute_in(Precision.FP32, compute)
         except torch.OutOfMemoryError as error:
             raise OutOfMemory(f"{self.choice.device} ran out of memory computing {what}") from error
-        raise RenderError(f"{what} came out not finite even in fp32 on {self.choice.device}")
+        if not _is_finite(result):
+            raise RenderError(f"{what} came out not finite even in fp32 on {self.choice.device}")
+        return result
 
-    def _autocast(self) -> AbstractContextManager[None]:
+    def _compute_in(self, precision: Precision, compute: Callable[[], Output]) -> Output:
         # The weights stay in float32, so that a batch can be repeated in it.
-        if self.choice.precision is Precision.FP32:
-            return nullcontext()
-        return torch.autocast(self.choice.device.type, dtype=self.choice.precision.dtype)
+        with torch.inference_mode(), _arithmetic(self.choice.device, precision):
+            return compute()
 
 
 def motion_from_heads(heads: MotionHeads) -> Motion:
@@ -234,6 +230,14 @@ def ask(network: KeypointPerceptron, question: Floats) -> Floats:
 def _retarget(network: KeypointPerceptron, source_keypoints: Floats, ratios: Floats) -> Floats:
     offsets = ask(network, retargeting_input(source_keypoints, ratios))
     return offsets.reshape(source_keypoints.shape)
+
+
+def _arithmetic(device: torch.device, precision: Precision) -> AbstractContextManager[None]:
+    if precision is not Precision.FP32:
+        return torch.autocast(device.type, dtype=precision.dtype)
+    if device.type == "cuda":  # its convolutions would round to TF32, which keeps 10 bits
+        return torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
+    return nullcontext()
 
 
 def _is_finite(result: Tensor | MotionHeads) -> bool:

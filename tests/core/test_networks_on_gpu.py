@@ -1,0 +1,57 @@
+"""What only a CUDA device can show: the choice, half precision against the CPU, the repeat."""
+
+import numpy as np
+import pytest
+import torch
+
+from liveportrait_core.device import Precision, choose_device
+from liveportrait_core.model import Model, load_networks
+from tests.core.small_networks import overflow_in_fp16, small_model
+from tests.golden.recipe import Seeds
+from tests.golden.synthetic_weights import synthetic_tree
+
+pytestmark = pytest.mark.gpu
+
+SOURCE = np.linspace(-0.5, 0.5, 63, dtype=np.float32).reshape(1, 21, 3)
+DRIVING = np.concatenate([SOURCE, SOURCE + np.float32(0.03)])
+
+
+def animate(device: str, precision: str) -> tuple[Model, np.ndarray]:
+    model = Model(load_networks(synthetic_tree()), choose_device(device, precision))
+    feature = model.extract_appearance(Seeds().lattice("F/image", 256, 256, 16)[None])
+    return model, model.animate(feature, SOURCE, DRIVING).astype(np.float64)
+
+
+def test_the_card_is_chosen_with_its_name() -> None:
+    choice = choose_device()
+    assert choice.device.type == "cuda"
+    assert torch.cuda.get_device_name(0) in choice.reason
+
+
+@pytest.mark.parametrize(
+    ("precision", "decibels"), [("fp32", 60.0), ("fp16", 40.0), ("bf16", 30.0)]
+)
+def test_frames_agree_with_the_cpu(precision: str, decibels: float) -> None:
+    _, exact = animate("cpu", "fp32")
+    model, frames = animate("cuda", precision)
+    error = np.mean((frames - exact) ** 2)
+    assert 10 * np.log10(255**2 / max(error, 1e-12)) > decibels
+    assert model.fp32_repeats == 0
+
+
+def test_motion_agrees_with_the_cpu() -> None:
+    frames = np.stack([Seeds().lattice(f"M/image{i}", 256, 256, 16) for i in range(2)])
+    networks = load_networks(synthetic_tree())
+    exact = Model(networks, choose_device("cpu", "fp32")).extract_motion(frames)
+    motion = Model(networks, choose_device("cuda", "fp16")).extract_motion(frames)
+    np.testing.assert_allclose(motion.expression, exact.expression, atol=2e-3)
+    np.testing.assert_allclose(motion.rotation, exact.rotation, atol=2e-2)
+
+
+def test_a_batch_that_leaves_fp16_is_computed_again() -> None:
+    model = small_model(Precision.FP16, "cuda")
+    overflow_in_fp16(model.networks.spade_generator)
+    portrait = np.random.default_rng(0).integers(0, 256, (1, 32, 32, 3), dtype=np.uint8)
+    frames = model.animate(model.extract_appearance(portrait), SOURCE, DRIVING)
+    assert frames.shape == (2, 64, 64, 3)
+    assert model.fp32_repeats == 1
