@@ -128,7 +128,7 @@ def test_23_multipliers_at_the_ends(cloud: Cloud, tmp_path: Path) -> None:
     video = tmp_path / "still.mp4"
     video.write_bytes(play(still["idleVideoUrl"])[0])
     done = command_line("inspect", video, "--portrait", cloud.media.portrait)
-    assert json.loads(done.stdout)["still"] is True
+    assert json.loads(done.stdout)["moves"] is False
     avatar.save(1)
     assert avatar.wait_ready(1.0)["warnings"] == []
     avatar.save(0.41)
