@@ -159,13 +159,13 @@ def require_ready(outcome: Mapping[str, Any], log: Path) -> None:
         )
 
 
-def stage_seconds(log: Path, request_id: str) -> dict[str, float]:
+def stage_seconds(log: Path, fingerprint: str) -> dict[str, float]:
     """Seconds of each stage of a render, from the function's own log line about it."""
     for line in log.read_text(errors="replace").splitlines():
-        if line.startswith("{") and request_id in line and '"seconds"' in line:
+        if line.startswith("{") and fingerprint in line and '"seconds"' in line:
             seconds: dict[str, float] = json.loads(line)["seconds"]
             return seconds
-    raise DemoFailed(f"{log} has no line with the seconds of render {request_id}")
+    raise DemoFailed(f"{log} has no line with the seconds of render {fingerprint}")
 
 
 def run(options: DemoOptions) -> dict[str, Any]:
@@ -252,7 +252,7 @@ def play(app: App, options: DemoOptions, driving: Path, function_log: Path) -> d
         "fps": first["fps"],
         "width": first["width"],
         "height": first["height"],
-        "seconds": stage_seconds(function_log, first["requestId"]),
+        "seconds": stage_seconds(function_log, first["fingerprint"]),
         "rerender": {
             "state": second["state"],
             "idleVideoUrl": second["idleVideoUrl"],
