@@ -53,7 +53,7 @@ class RenderProgress:
         Args:
             stage: the next one, in the order of `Stage`.
             done: gives the share of it that is done, 0..1; None: the stage before goes on counting
-                (ENCODE is the end of the work that RENDER began).
+                (ENCODE is the end of the work that RENDER began; nothing counts in PREPARE).
 
         Raises:
             Abandoned: the caller has given up.

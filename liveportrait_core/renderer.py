@@ -176,7 +176,7 @@ class Renderer:
         """
 
         def work(progress: RenderProgress, video: Path) -> _Rendered:
-            progress.enter(Stage.PREPARE, _unknown)
+            progress.enter(Stage.PREPARE)
             picture = read_portrait(portrait, max_dim_px=options.source_max_dim_px)
             clip = probe(driving, options.max_seconds)  # a bad clip ends it before the long work
             prepared = self._engine.prepare(picture.pixels, options)
@@ -199,7 +199,7 @@ class Renderer:
         """Like `render`, with a motion of this engine's type that is there already."""
 
         def work(progress: RenderProgress, video: Path) -> _Rendered:
-            progress.enter(Stage.PREPARE, _unknown)
+            progress.enter(Stage.PREPARE)
             picture = read_portrait(portrait, max_dim_px=options.source_max_dim_px)
             prepared = self._engine.prepare(picture.pixels, options)
             return self._film(prepared, template, picture.warnings, options, progress, video)
@@ -281,20 +281,31 @@ def _publish(
     watch: Callable[[Progress], None] | None,
 ) -> RenderReport:
     """Run the work beside the caller's thread; put its files in place on the caller's thread."""
+    progress = RenderProgress()
+    with _draft_folder(output, poster) as folder, _memory_errors_translated():
+        video = folder / "video.mp4"
+        rendered = run_watched(lambda: work(progress, video), progress, watch)
+        try:
+            if poster is not None:
+                poster.write_bytes(rendered.poster_jpeg)
+            video.replace(output)
+        except OSError as error:
+            raise EncodeFailed(f"{output.name} cannot be put in place: {error}") from error
+    return rendered.report
+
+
+@contextmanager
+def _draft_folder(output: Path, poster: Path | None) -> Iterator[Path]:
+    """A folder beside the output that vanishes with everything in it."""
     for target in (output, poster or output):
         if not target.parent.is_dir():
             raise EncodeFailed(f"{target.parent} is no folder to write {target.name} into")
-    progress = RenderProgress()
-    with (
-        _memory_errors_translated(),
-        tempfile.TemporaryDirectory(dir=output.parent, prefix=".render-") as folder,
-    ):
-        video = Path(folder) / "video.mp4"
-        rendered = run_watched(lambda: work(progress, video), progress, watch)
-        if poster is not None:
-            poster.write_bytes(rendered.poster_jpeg)
-        video.replace(output)
-    return rendered.report
+    try:
+        folder = tempfile.TemporaryDirectory(dir=output.parent, prefix=".render-")
+    except OSError as error:
+        raise EncodeFailed(f"{output.parent} cannot be written into: {error}") from error
+    with folder as name:
+        yield Path(name)
 
 
 @contextmanager
@@ -307,10 +318,6 @@ def _memory_errors_translated() -> Iterator[None]:
         if error.code != cv2.Error.StsNoMem:
             raise
         raise OutOfMemory(f"The machine ran out of memory: {error}") from error
-
-
-def _unknown() -> float:
-    return 0.0
 
 
 def open_renderer(engine: str, weights: Path) -> Renderer:

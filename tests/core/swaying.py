@@ -1,0 +1,83 @@
+"""A small engine for tests: the upper half of the portrait sways sideways. No face is needed."""
+
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from math import cos, pi
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from liveportrait_core.options import Box, Engine, Frame, RenderOptions, RenderWarning
+
+SWAY_PX = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class SwayingPortrait:
+    pixels: Frame
+    box: Box
+    warnings: tuple[RenderWarning, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sway:
+    fps: Fraction
+    frame_count: int
+    warnings: tuple[RenderWarning, ...] = ()
+
+
+class SwayingEngine:
+    """Closes its loop unless it jumps; `slowness_s` is spent on every frame, in and out."""
+
+    def __init__(self, *, slowness_s: float = 0.0, is_jumping: bool = False) -> None:
+        self.slowness_s = slowness_s
+        self.is_jumping = is_jumping
+        self.prepared = 0
+
+    engine = Engine.MESH
+    version = "mesh-0-5a5a5a5a"
+    driving_max_side_px = 64
+
+    def prepare(self, portrait: Frame, options: RenderOptions) -> SwayingPortrait:
+        self.prepared += 1
+        height, width = portrait.shape[:2]
+        box = Box(x0=0, y0=0, x1=width, y1=height // 2)
+        return SwayingPortrait(
+            pixels=portrait, box=box, warnings=(RenderWarning.MULTIPLE_FACES_IMAGE,)
+        )
+
+    def analyse(self, frames: Iterable[Frame], fps: Fraction) -> Sway:
+        count = 0
+        for frame in frames:
+            assert max(frame.shape) <= self.driving_max_side_px
+            time.sleep(self.slowness_s)
+            count += 1
+        return Sway(fps=fps, frame_count=count, warnings=(RenderWarning.LANDMARKS_INTERPOLATED,))
+
+    def animate(
+        self, prepared: SwayingPortrait, template: Sway, options: RenderOptions
+    ) -> Iterator[Frame]:
+        rows, columns = prepared.box.slices
+        half = prepared.pixels[rows, columns]
+        length = template.frame_count * (1.75 if self.is_jumping else 1.0)
+        for place in range(template.frame_count):
+            time.sleep(self.slowness_s)
+            shift = SWAY_PX * options.driving_multiplier * (1 - cos(2 * pi * place / length)) / 2
+            matrix = np.array([[1, 0, shift], [0, 1, 0]], np.float32)
+            frame = prepared.pixels.copy()
+            frame[rows, columns] = cv2.warpAffine(
+                half, matrix, (half.shape[1], half.shape[0]), borderMode=cv2.BORDER_REPLICATE
+            )
+            yield frame
+
+
+def soft_portrait(path: Path, width: int = 160, height: int = 200) -> Path:
+    """A picture with enough texture to see motion in, and no noise that a codec would smear."""
+    noise = np.random.default_rng(11).integers(20, 236, (height, width, 3), np.uint8)
+    soft = cv2.GaussianBlur(noise, (0, 0), 4).astype(np.float32)
+    stretched = np.clip((soft - soft.mean()) * 3 + 128, 0, 255).astype(np.uint8)
+    cv2.imwrite(str(path), stretched)
+    return path
