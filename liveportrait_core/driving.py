@@ -31,12 +31,14 @@ from liveportrait_core.face.tracking import FaceTrack, FindFace, LocateLandmarks
 from liveportrait_core.keypoints import MeasuredMotion
 from liveportrait_core.motion import Floats, Motion
 from liveportrait_core.options import Frame, RenderWarning
+from liveportrait_core.prefetch import prefetch
 from liveportrait_core.retargeting import eye_close_ratios, lip_close_ratio
 from liveportrait_core.template import MotionTemplate
 
 CROP_PX = 512
 NETWORK_PX = 256
 BATCH_FRAMES = 8
+_DECODED_AHEAD = 4
 _SCALE = 2.2
 _OFFSET = -0.1
 
@@ -110,7 +112,7 @@ def analyse_driving(
     fps: Fraction,
     *,
     find: FindFace,
-    locate: LocateLandmarks,
+    locate: LocateLandmarks | None,
     extract: ExtractMotion,
     crop: DrivingCrop = DrivingCrop.AUTO,
 ) -> MotionTemplate:
@@ -120,7 +122,7 @@ def analyse_driving(
         frames: H×W×3 each; gone over twice, so no generator.
         fps: their constant rate.
         find: the detector.
-        locate: the landmarks.
+        locate: the landmarks; None: the detector's own points.
         extract: the motion of a batch.
         crop: whether frames are cropped to the face.
 
@@ -131,15 +133,26 @@ def analyse_driving(
     """
     if iter(frames) is frames:
         raise TypeError("driving frames are gone over twice: give a list or the like, no generator")
+    frames = _DecodedAhead(frames)
     track = track_face(frames, find, locate)
     _require_face(track)
-    view = _choose_view(frames, track, crop)
+    view = _choose_view(track, crop)
     seen = _measure(islice(frames, track.skipped, None), track, view, extract)
     return MotionTemplate(
         measured=_bridge(seen, track.seen, len(track.landmarks)),
         fps=fps,
         warnings=_warnings(track),
     )
+
+
+class _DecodedAhead:
+    """Frames that are decoded a few ahead, as often as they are gone over."""
+
+    def __init__(self, frames: Iterable[Frame]) -> None:
+        self._frames = frames
+
+    def __iter__(self) -> Iterator[Frame]:
+        return prefetch(self._frames, ahead=_DECODED_AHEAD)
 
 
 def _require_face(track: FaceTrack) -> None:
@@ -156,8 +169,8 @@ def _require_face(track: FaceTrack) -> None:
         )
 
 
-def _choose_view(frames: Iterable[Frame], track: FaceTrack, crop: DrivingCrop) -> DrivingView:
-    height, width = next(iter(frames)).shape[:2]
+def _choose_view(track: FaceTrack, crop: DrivingCrop) -> DrivingView:
+    height, width = track.size
     if crop is DrivingCrop.NEVER or (crop is DrivingCrop.AUTO and height == width):
         return WholeView()
     return SquareView.around(points for points in track.landmarks if points is not None)

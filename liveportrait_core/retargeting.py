@@ -1,27 +1,42 @@
 """How far eyes and lips are open, and what the small correcting networks are asked and answer.
 
-Openings are measured on 203 landmarks. Pure mathematics on numpy arrays; the networks themselves
-are in `liveportrait_core.networks.stitching_retargeting`.
+Openings are measured on 203 landmarks, or on the face mesh's 478. Pure mathematics on numpy arrays;
+the networks themselves are in `liveportrait_core.networks.stitching_retargeting`.
 """
+
+from dataclasses import dataclass
 
 import numpy as np
 
 from liveportrait_core.motion import Floats
 
-# Landmarks of 203: (upper, lower, one corner, the other corner)
-LEFT_EYE = (6, 18, 0, 12)
-RIGHT_EYE = (30, 42, 24, 36)
-LIPS = (90, 102, 48, 66)
+
+@dataclass(frozen=True, kw_only=True)
+class _OpeningRows:
+    """Which landmarks tell an opening: (upper, lower, one corner, the other corner)."""
+
+    left_eye: tuple[int, int, int, int]
+    right_eye: tuple[int, int, int, int]
+    lips: tuple[int, int, int, int]
+
+
+_OPENING_ROWS = {
+    203: _OpeningRows(left_eye=(6, 18, 0, 12), right_eye=(30, 42, 24, 36), lips=(90, 102, 48, 66)),
+    478: _OpeningRows(
+        left_eye=(159, 145, 33, 133), right_eye=(386, 374, 362, 263), lips=(13, 14, 61, 291)
+    ),
+}
 
 
 def eye_close_ratios(landmarks: Floats) -> Floats:
-    """Opening of the left and the right eye relative to their widths: B×203×2 → B×2."""
-    return np.stack([_opening(landmarks, LEFT_EYE), _opening(landmarks, RIGHT_EYE)], axis=1)
+    """Opening of the left and the right eye relative to their widths: B×(203 or 478)×2 → B×2."""
+    rows = _OPENING_ROWS[landmarks.shape[1]]
+    return np.stack([_opening(landmarks, rows.left_eye), _opening(landmarks, rows.right_eye)], 1)
 
 
 def lip_close_ratio(landmarks: Floats) -> Floats:
-    """Opening of the lips relative to their width: B×203×2 → B×1."""
-    return _opening(landmarks, LIPS)[:, None]
+    """Opening of the lips relative to their width: B×(203 or 478)×2 → B×1."""
+    return _opening(landmarks, _OPENING_ROWS[landmarks.shape[1]].lips)[:, None]
 
 
 def eye_ratios_with_driving(source_ratios: Floats, driving_ratios: Floats) -> Floats:

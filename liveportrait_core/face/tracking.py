@@ -9,6 +9,7 @@ of the networks.
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -39,6 +40,7 @@ class LocatedFace:
 class FaceTrack:
     """One face through a clip, from the first frame in which it is seen."""
 
+    size: tuple[int, int]  # of the frames: height, width
     skipped: int  # frames before that one
     landmarks: tuple[Points | None, ...]  # one for each frame from there on; None: not seen
     alone: bool  # whether no other face was ever seen
@@ -50,24 +52,36 @@ class FaceTrack:
         return [i for i, points in enumerate(self.landmarks) if points is not None]
 
 
-def locate_face(picture: Frame, find: FindFace, locate: LocateLandmarks) -> LocatedFace | None:
-    """The face to animate in a still picture, H×W×3; None where there is none."""
+def locate_face(
+    picture: Frame, find: FindFace, locate: LocateLandmarks | None
+) -> LocatedFace | None:
+    """The face to animate in a still picture, H×W×3; None where there is none.
+
+    Without `locate` the detector's own points serve as landmarks.
+    """
     found = find(picture)
     if found is None:
         return None
     detected = _flat(found.points)
-    return LocatedFace(detected=detected, landmarks=locate(picture, detected), alone=found.alone)
+    landmarks = detected if locate is None else locate(picture, detected)
+    return LocatedFace(detected=detected, landmarks=landmarks, alone=found.alone)
 
 
-def track_face(frames: Iterable[Frame], find: FindFace, locate: LocateLandmarks) -> FaceTrack:
-    """Follow one face through a clip; an empty track where there is none."""
+def track_face(
+    frames: Iterable[Frame], find: FindFace, locate: LocateLandmarks | None
+) -> FaceTrack:
+    """Follow one face through a clip; an empty track where there is none.
+
+    Without `locate` the detector's own points serve as landmarks.
+    """
+    step = _detected_points if locate is None else partial(_followed_points, locate)
     landmarks: list[Points | None] = []
     cuts: list[int] = []
     alone = True
-    count = 0
+    count, size = 0, (0, 0)
     last: Points | None = None
     for frame in frames:
-        count += 1
+        count, size = count + 1, (frame.shape[0], frame.shape[1])
         found = find(frame)
         if found is None:
             if landmarks:
@@ -79,13 +93,28 @@ def track_face(frames: Iterable[Frame], find: FindFace, locate: LocateLandmarks)
         if last is not None and _overlap(last, detected) < _SAME_FACE:
             cuts.append(len(landmarks))
             last = None
-        last = locate(frame, detected if last is None else last)
+        last = step(frame, detected, last)
         landmarks.append(last)
     if cuts:
         _log.warning("the driving face jumps in frames %s: scene cuts?", cuts)
     return FaceTrack(
-        skipped=count - len(landmarks), landmarks=tuple(landmarks), alone=alone, cuts=tuple(cuts)
+        size=size,
+        skipped=count - len(landmarks),
+        landmarks=tuple(landmarks),
+        alone=alone,
+        cuts=tuple(cuts),
     )
+
+
+def _detected_points(frame: Frame, detected: Points, last: Points | None) -> Points:
+    del frame, last
+    return detected
+
+
+def _followed_points(
+    locate: LocateLandmarks, frame: Frame, detected: Points, last: Points | None
+) -> Points:
+    return locate(frame, detected if last is None else last)
 
 
 def _flat(points: Points) -> Points:

@@ -51,6 +51,17 @@ TOLERANCES: tuple[tuple[str, float], ...] = (
     (r"geometry/(prepare_source_nonsquare|det_blob|paste_._(img|mask))", 1e-9),  # but for sums
     (r"geometry/paste_._(mask_)?small", 1e-5),
     (r"geometry/.*", 0.0),
+    (r"e2e/M_(o2c|c2o)", 1e-4),  # relative
+    (r"e2e/(source|driving)_256", 2.0),  # and in 0.1 % of the values
+    (r"e2e/source_resized_small", 1e-5),
+    (r"e2e/(template_(R|scale|exp|t|kp|x_s|c_eyes|c_lip)|x_.*)", 5e-5),
+    (r"e2e/f_s", 1e-4),
+    (r"e2e/deformation_\d", 2e-5),
+    (r"e2e/occlusion", 2e-4),
+    (r"e2e/gen_.*", 1e-3),
+    (r"e2e/final_small_\d", 0.3),
+    (r"e2e/final_(patch_)?\d", 1.0),  # and in 2 % of the values
+    (r"e2e/.*", 0.0),
 )
 
 

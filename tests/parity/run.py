@@ -9,6 +9,7 @@ from liveportrait_core.device import DeviceChoice, Precision
 from liveportrait_core.model import Model, load_networks
 from tests.golden.recipe import Seeds
 from tests.golden.synthetic_weights import synthetic_tree
+from tests.parity.end_to_end import check_end_to_end
 from tests.parity.functions import check_functions
 from tests.parity.geometry import check_geometry
 from tests.parity.golden_set import GoldenFile, read_golden_file
@@ -20,6 +21,7 @@ CHECKS: dict[str, Callable[[GoldenFile, Model], None]] = {
     "geometry": check_geometry,
     "motion": check_motion,
     "modules": check_modules,
+    "e2e": check_end_to_end,
 }
 
 

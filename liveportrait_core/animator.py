@@ -1,0 +1,202 @@
+"""The LivePortrait engine behind the renderer's door: prepare once, analyse a clip, animate often.
+
+Knows the order of the steps; their mathematics is in the rooms below. Pictures go through in
+batches: while the device warps and decodes one, the frames of the one before are pasted back.
+"""
+
+import hashlib
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from liveportrait_core.driving import DrivingCrop, analyse_driving
+from liveportrait_core.errors import ImageNoFace, VideoTooShort
+from liveportrait_core.face.finders import FaceFinder
+from liveportrait_core.face.tracking import LocateLandmarks, locate_face
+from liveportrait_core.keypoints import (
+    AnimationSettings,
+    DrivenKeypoints,
+    MeasuredMotion,
+    drive_portrait_keypoints,
+)
+from liveportrait_core.loop import close_loop, ease_frames
+from liveportrait_core.model import AppearanceFeature, Model
+from liveportrait_core.options import Box, Engine, Frame, RenderOptions, RenderWarning
+from liveportrait_core.paste_back import PasteBack
+from liveportrait_core.prefetch import prefetch
+from liveportrait_core.retargeting import eye_close_ratios, lip_close_ratio
+from liveportrait_core.source import crop_source, fit_portrait, network_frame, portrait_points
+from liveportrait_core.template import MotionTemplate
+
+REVISION = 1  # raise it with every change that changes pixels
+EASE_S = 1.0  # over which the end of a clip eases back to its beginning
+_MIN_FRAMES = 10
+_MIN_SECONDS = Fraction(1, 2)
+_BATCHES_AHEAD = 2
+_CUDA_BATCH = 8
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PreparedSource:
+    """A portrait ready to be animated."""
+
+    feature: AppearanceFeature
+    source: MeasuredMotion  # one frame
+    paste_back: PasteBack
+    warnings: tuple[RenderWarning, ...]
+
+    @property
+    def box(self) -> Box:
+        """Outside it every pasted frame equals the portrait."""
+        return self.paste_back.box
+
+
+class LivePortraitEngine:
+    """Satisfies `AnimationEngine[PreparedSource, MotionTemplate]`."""
+
+    def __init__(
+        self,
+        model: Model,
+        finder: FaceFinder,
+        locate: LocateLandmarks | None,
+        *,
+        digests: Iterable[str],
+        crop: DrivingCrop = DrivingCrop.AUTO,
+    ) -> None:
+        """Put the parts together.
+
+        Args:
+            model: the networks.
+            finder: where detectors come from.
+            locate: the landmarks; None: the detector's own points.
+            digests: of everything loaded from files that changes pixels.
+            crop: whether driving frames are cropped to the face.
+        """
+        self._model = model
+        self._finder = finder
+        self._locate = locate
+        self._crop = crop
+        self._digests = tuple(digests)
+
+    @property
+    def engine(self) -> Engine:
+        """Engine.LIVEPORTRAIT."""
+        return Engine.LIVEPORTRAIT
+
+    @property
+    def version(self) -> str:
+        """liveportrait-<revision>-<8 hex digits over files and settings that change pixels>."""
+        settings = (
+            self._finder.version,
+            "face mesh landmarks" if self._locate is None else "203 landmarks",
+            self._model.choice.precision,
+            self._crop,
+            str(EASE_S),
+        )
+        sha = hashlib.sha256("\n".join((*settings, *self._digests)).encode())
+        return f"{self.engine}-{REVISION}-{sha.hexdigest()[:8]}"
+
+    @property
+    def driving_max_side_px(self) -> int | None:
+        """None: the crop is taken from frames as filmed."""
+        return None
+
+    def prepare(self, portrait: Frame, options: RenderOptions) -> PreparedSource:
+        """Crop the portrait and compute everything that depends on it alone.
+
+        Raises:
+            ImageNoFace: no face was found.
+        """
+        portrait = fit_portrait(portrait, options.source_max_dim_px)
+        with self._finder.portrait() as find:
+            face = locate_face(portrait, find, self._locate)
+        if face is None:
+            raise ImageNoFace(
+                "no face was found in the portrait; accepted: one clearly visible face"
+            )
+        crop = crop_source(portrait, portrait_points(face), scale=options.source_crop_scale)
+        pictures = network_frame(crop)[None]
+        return PreparedSource(
+            feature=self._model.extract_appearance(pictures),
+            source=MeasuredMotion(
+                motion=self._model.extract_motion(pictures),
+                eye_ratios=eye_close_ratios(face.landmarks[None]),
+                lip_ratios=lip_close_ratio(face.landmarks[None]),
+            ),
+            paste_back=PasteBack.prepare(portrait, crop.crop_to_original),
+            warnings=() if face.alone else (RenderWarning.MULTIPLE_FACES_IMAGE,),
+        )
+
+    def analyse(self, frames: Iterable[Frame], fps: Fraction) -> MotionTemplate:
+        """Turn a driving clip into motion; the frames are gone over twice.
+
+        Raises:
+            VideoNoFace: no face was found at all.
+            VideoFaceLost: the face is missing from more than half of the frames.
+            VideoTooShort: too few frames are left after those before the face appears.
+        """
+        with self._finder.clip() as find:
+            template = analyse_driving(
+                frames,
+                fps,
+                find=find,
+                locate=self._locate,
+                extract=self._model.extract_motion,
+                crop=self._crop,
+            )
+        least = max(_MIN_FRAMES, math.ceil(_MIN_SECONDS * fps))
+        if template.frame_count < least:
+            raise VideoTooShort(
+                f"{template.frame_count} driving frames are left from the first with a face on; "
+                f"accepted: at least {least}"
+            )
+        return template
+
+    def animate(
+        self, prepared: PreparedSource, template: MotionTemplate, options: RenderOptions
+    ) -> Iterator[Frame]:
+        """Give `template.frame_count` frames; without `paste_back` the 512×512 crop alone."""
+        driven = self.drive(prepared, template, options)
+        finish = prepared.paste_back.blend if options.paste_back else _as_it_is
+        batches = self._decoded(prepared.feature, driven)
+        for pictures in prefetch(batches, ahead=_BATCHES_AHEAD):
+            for picture in pictures:
+                yield finish(picture)
+
+    def drive(
+        self, prepared: PreparedSource, template: MotionTemplate, options: RenderOptions
+    ) -> DrivenKeypoints:
+        """The key points of every frame, by stage; the final ones closed to a loop if wanted."""
+        settings = AnimationSettings(
+            region=options.animation_region,
+            multiplier=options.driving_multiplier,
+            normalize_lip=options.normalize_lip,
+        )
+        driven = drive_portrait_keypoints(prepared.source, template.measured, self._model, settings)
+        if not options.loop or template.frame_count == 1:
+            return driven
+        ease = ease_frames(template.frame_count, float(template.fps), seconds=EASE_S)
+        closed = close_loop(driven.final.astype(np.float64), ease)
+        return replace(driven, final=closed.astype(np.float32))
+
+    def _decoded(
+        self, feature: AppearanceFeature, driven: DrivenKeypoints
+    ) -> Iterator[NDArray[np.uint8]]:
+        """The animated crops in batches: b×512×512×3."""
+        final = driven.final
+        if (final == final[0]).all():
+            # A still clip is still to the last bit, whatever a batch's size does to rounding.
+            picture = self._model.animate(feature, driven.source, final[:1])
+            yield from (picture for _ in final)
+            return
+        size = _CUDA_BATCH if self._model.choice.device.type == "cuda" else 1
+        for start in range(0, len(final), size):
+            yield self._model.animate(feature, driven.source, final[start : start + size])
+
+
+def _as_it_is(picture: Frame) -> Frame:
+    return picture

@@ -1,0 +1,70 @@
+"""The two makers of detectors behind one port: MediaPipe's face mesh, and SCRFD with 106 points.
+
+A finder opens a detector for a portrait or for a clip and closes it again; MediaPipe's follows a
+face from frame to frame and belongs to one thread. Knows no landmark network.
+"""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from importlib.metadata import version
+from pathlib import Path
+from typing import Protocol
+
+from liveportrait_core.face.detector import FaceMesh
+from liveportrait_core.face.scrfd import InsightFaceDetector
+from liveportrait_core.face.tracking import FindFace
+
+
+class FaceFinder(Protocol):
+    """Where detectors come from."""
+
+    @property
+    def version(self) -> str:
+        """Changes with everything that moves the points it finds."""
+
+    def portrait(self) -> AbstractContextManager[FindFace]:
+        """A detector for a still picture."""
+
+    def clip(self) -> AbstractContextManager[FindFace]:
+        """A detector for the frames of one clip, in order."""
+
+
+class MeshFinder:
+    """MediaPipe's face mesh: the default, free for any use, in the wheel."""
+
+    @property
+    def version(self) -> str:
+        """MediaPipe's, as its models come with it."""
+        return f"mediapipe {version('mediapipe')}"
+
+    @contextmanager
+    def portrait(self) -> Iterator[FindFace]:
+        """Small faces are looked for more closely."""
+        with FaceMesh(still=True) as mesh:
+            yield mesh.find
+
+    @contextmanager
+    def clip(self) -> Iterator[FindFace]:
+        """The face of the first frame is followed."""
+        with FaceMesh(still=False) as mesh:
+            yield mesh.follow
+
+
+class InsightFaceFinder:
+    """SCRFD and 106 points from local files: opt-in, for non-commercial research only."""
+
+    def __init__(self, folder: Path, *, provider: str) -> None:
+        self._detector = InsightFaceDetector(folder, provider=provider)
+
+    @property
+    def version(self) -> str:
+        """Of the library; the files have digests of their own."""
+        return f"insightface {version('insightface')}"
+
+    def portrait(self) -> AbstractContextManager[FindFace]:
+        """Every picture by itself."""
+        return nullcontext(self._detector.find)
+
+    def clip(self) -> AbstractContextManager[FindFace]:
+        """Every frame by itself."""
+        return nullcontext(self._detector.find)

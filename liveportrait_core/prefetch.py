@@ -1,0 +1,69 @@
+"""An iterator that works ahead of whoever uses it, in a thread of its own, a few items at most.
+
+So the stages of a render overlap without holding a whole clip. Knows nothing of what the items are.
+"""
+
+import threading
+from collections.abc import Iterable, Iterator
+from queue import Full, Queue
+from typing import Generic, TypeVar
+
+Item = TypeVar("Item")
+
+_PATIENCE_S = 0.1  # how soon an abandoned worker notices
+
+
+def prefetch(items: Iterable[Item], *, ahead: int) -> Iterator[Item]:
+    """Give the items in order while a thread works out the next ones.
+
+    What `items` raises is raised here, after the items before it. When this iterator is closed or
+    dropped, the thread stops after the item it is at, and has ended by then.
+
+    Args:
+        items: worked out in the thread.
+        ahead: how many finished items wait at most.
+    """
+    worker = _Worker(items, ahead)
+    worker.start()
+    try:
+        while not isinstance(item := worker.waiting.get(), _End):
+            yield item
+        if item.error is not None:
+            raise item.error
+    finally:
+        worker.stop.set()
+        worker.join()
+
+
+class _End:
+    """The last thing in the queue: nothing more comes, or the error that ended it."""
+
+    def __init__(self, error: BaseException | None = None) -> None:
+        self.error = error
+
+
+class _Worker(threading.Thread, Generic[Item]):
+    def __init__(self, items: Iterable[Item], ahead: int) -> None:
+        super().__init__(name="prefetch", daemon=True)
+        self._items = items
+        self.waiting: Queue[Item | _End] = Queue(maxsize=ahead)
+        self.stop = threading.Event()
+
+    def run(self) -> None:
+        try:
+            for item in self._items:
+                self._hand_over(item)
+                if self.stop.is_set():
+                    return
+        except BaseException as error:  # whatever it is, it belongs to the thread that waits
+            self._hand_over(_End(error))
+        else:
+            self._hand_over(_End())
+
+    def _hand_over(self, item: Item | _End) -> None:
+        while not self.stop.is_set():
+            try:
+                self.waiting.put(item, timeout=_PATIENCE_S)
+            except Full:
+                continue
+            return
