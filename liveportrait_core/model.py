@@ -193,7 +193,7 @@ class Model:
 
     def _compute_in(self, precision: Precision, compute: Callable[[], Output]) -> Output:
         # The weights stay in float32, so that a batch can be repeated in it.
-        with torch.inference_mode(), _arithmetic(self.choice.device, precision):
+        with torch.inference_mode(), arithmetic(self.choice.device, precision):
             return compute()
 
 
@@ -232,7 +232,8 @@ def _retarget(network: KeypointPerceptron, source_keypoints: Floats, ratios: Flo
     return offsets.reshape(source_keypoints.shape)
 
 
-def _arithmetic(device: torch.device, precision: Precision) -> AbstractContextManager[None]:
+def arithmetic(device: torch.device, precision: Precision) -> AbstractContextManager[None]:
+    """Inside this context the heavy arithmetic has that precision; fp32 means all of its bits."""
     if precision is not Precision.FP32:
         return torch.autocast(device.type, dtype=precision.dtype)
     if device.type == "cuda":  # its convolutions would round to TF32, which keeps 10 bits

@@ -1,4 +1,7 @@
-"""The dense motion network inside W: from two sets of key points to a flow of the volume."""
+"""The dense motion network inside W: from two sets of key points to a flow of the volume.
+
+See docs/liveportrait.md, N3.2 and N3.3.
+"""
 
 from typing import NamedTuple
 
@@ -62,18 +65,17 @@ class DenseMotionNetwork(nn.Module):
         # Key point k moves the whole volume by one vector.
         shifts = source_keypoints - driving_keypoints  # B×21×3
         compressed = torch.relu(self.norm(self.compress(feature)))  # B×4×16×64×64
-        # Coordinates keep float32 whatever the precision of the convolutions.
-        with torch.autocast(feature.device.type, enabled=False):
-            shifted = shifted_volumes(compressed.float(), grid, shifts)  # B×22×4×16×64×64
-            heatmaps = motion_heatmaps(driving_keypoints, source_keypoints, size)
+        # Under autocast everything with coordinates stays in float32: sampling takes the type of
+        # what it is given, and no matrix product is used.
+        shifted = shifted_volumes(compressed.float(), grid, shifts)  # B×22×4×16×64×64
+        heatmaps = motion_heatmaps(driving_keypoints, source_keypoints, size)
         hints = torch.cat([heatmaps, shifted], dim=2).flatten(1, 2)  # B×110×16×64×64
         context = self.hourglass(hints)  # B×142×16×64×64
         mask = torch.softmax(self.mask(context).float(), dim=1)  # B×22×16×64×64
         occlusion = torch.sigmoid(self.occlusion(context.flatten(1, 2)))  # from B×2272×64×64
-        with torch.autocast(feature.device.type, enabled=False):
-            # The mask sums to 1, so the identity leaves the sum.
-            moved = torch.einsum("bkdhw,bkc->bdhwc", mask[:, 1:], shifts)
-        return DenseMotion(mask=mask, deformation=grid + moved, occlusion=occlusion)
+        # The mask sums to 1, so the identity leaves the sum and no motion adds nothing to it.
+        moves = mask[:, 1:, ..., None] * shifts[:, :, None, None, None, :]  # B×21×16×64×64×3
+        return DenseMotion(mask=mask, deformation=grid + moves.sum(dim=1), occlusion=occlusion)
 
 
 def shifted_volumes(volume: Tensor, grid: Tensor, shifts: Tensor) -> Tensor:

@@ -1,8 +1,10 @@
-"""W: moves the portrait's feature volume to the driving key points and flattens it for G."""
+"""W: moves the portrait's feature volume to the driving key points and flattens it for G.
+
+See docs/liveportrait.md, N3.4.
+"""
 
 from typing import NamedTuple
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -61,8 +63,7 @@ class WarpingModule(nn.Module):
     ) -> Warped:
         """B×32×16×64×64, B×21×3, B×21×3 (x, y, z in [−1, 1]) → `Warped`."""
         motion = self.dense_motion(feature, driving_keypoints, source_keypoints)
-        with torch.autocast(feature.device.type, enabled=False):
-            moved = sample_volume(feature.float(), motion.deformation)  # B×32×16×64×64
+        moved = sample_volume(feature.float(), motion.deformation)  # B×32×16×64×64
         x = self.flatten(moved.flatten(1, 2))  # B×512×64×64 → B×256×64×64
         x = self.project(x) * motion.occlusion
         return Warped(feature=x, deformation=motion.deformation, occlusion=motion.occlusion)

@@ -1,0 +1,78 @@
+"""`python -m benchmarks networks`: a table to read, JSON lines to keep."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from benchmarks.networks import INPUT_SHAPES, Effort, Row, measure_networks
+from liveportrait_core.device import AUTO, choose_device
+from liveportrait_core.errors import RenderError
+
+LINES = Path("out") / "bench" / "networks.jsonl"
+HEAD = (
+    f"{'network':28} {'batch':>5} {'parameters':>11} {'GFLOP':>9} {'ms':>9} {'GFLOP/s':>8}"
+    f" {'peak MB':>8}"
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one subcommand and give the exit status."""
+    parsed = _parser().parse_args(arguments)
+    try:
+        choice = choose_device(parsed.device, parsed.precision)
+    except RenderError as error:
+        print(error, file=sys.stderr)
+        return 2
+    batches = [1] if parsed.quick else parsed.batch
+    effort = Effort(repeats=1 if parsed.quick else parsed.repeats, seconds=parsed.seconds)
+    print(f"{choice}\n{HEAD}")
+    parsed.json.parent.mkdir(parents=True, exist_ok=True)
+    with parsed.json.open("w") as lines:
+        for row in measure_networks(choice, parsed.network, batches, effort):
+            lines.write(json.dumps(asdict(row)) + "\n")
+            lines.flush()
+            print(table_line(row), flush=True)
+    print(f"JSON lines in {parsed.json}")
+    return 0
+
+
+def table_line(row: Row) -> str:
+    """One row as people read it."""
+    rate = row.gflop / (row.ms / 1000) if row.ms else 0.0
+    peak = "-" if row.peak_mb is None else f"{row.peak_mb:.0f}"
+    return (
+        f"{row.network:28} {row.batch:5} {row.parameters:11,} {row.gflop:9.3f}"
+        f" {row.ms:9.2f} {rate:8.0f} {peak:>8}"
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    networks = commands.add_parser(
+        "networks", help="each network: parameters, GFLOP, milliseconds, peak memory"
+    )
+    networks.add_argument(
+        "--network", nargs="+", choices=list(INPUT_SHAPES), default=list(INPUT_SHAPES),
+        metavar="NAME", help="some of " + ", ".join(INPUT_SHAPES) + "; default all",
+    )  # fmt: skip
+    networks.add_argument("--device", default=AUTO, help="auto, cpu, mps, cuda, cuda:<index>")
+    networks.add_argument("--precision", default=AUTO, help="auto, fp32, fp16, bf16")
+    networks.add_argument("--batch", type=int, nargs="+", default=[1, 8], help="default: 1 8")
+    networks.add_argument("--repeats", type=int, default=5, help="at most, default %(default)s")
+    networks.add_argument(
+        "--seconds", type=float, default=8.0,
+        help="begin no further repeat of a row after this long, default %(default)s",
+    )  # fmt: skip
+    networks.add_argument("--quick", action="store_true", help="batch 1, once")
+    networks.add_argument(
+        "--json", type=Path, default=LINES, metavar="FILE", help="default %(default)s"
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

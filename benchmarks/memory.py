@@ -1,0 +1,38 @@
+"""The largest memory a piece of work takes, on the device it runs on."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+_STATUS = Path("/proc/self/status")
+_CLEAR = Path("/proc/self/clear_refs")
+_RESET_PEAK = "5"
+
+
+def peak_growth_bytes(device: torch.device, work: Callable[[], object]) -> int | None:
+    """By how much memory grows at its highest while the work runs; None: not measurable here.
+
+    On CUDA what torch allocates, on Linux' CPU the resident set; weights that are already there do
+    not count.
+    """
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+        before = torch.cuda.memory_allocated(device)
+        work()
+        torch.cuda.synchronize(device)
+        return torch.cuda.max_memory_allocated(device) - before
+    if device.type != "cpu" or not _CLEAR.exists():
+        return None
+    _CLEAR.write_text(_RESET_PEAK)
+    before = _status_bytes("VmRSS")
+    work()
+    return _status_bytes("VmHWM") - before
+
+
+def _status_bytes(name: str) -> int:
+    found = re.search(rf"^{name}:\s+(\d+) kB", _STATUS.read_text(), re.MULTILINE)
+    if found is None:
+        raise LookupError(f"{_STATUS} has no {name}")
+    return 1024 * int(found[1])
