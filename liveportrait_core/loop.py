@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 Samples = NDArray[np.float64]
 
-SEAM_SPEED = 0.7  # of the clip's median speed, at most, across the seam
+SEAM_SPEED = 0.5  # of the clip's median speed, at most, across the seam
 APPROACH_FRAMES = 6.0  # over which that speed is taken up
 
 

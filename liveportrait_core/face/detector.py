@@ -25,8 +25,9 @@ from liveportrait_core.options import Frame
 
 POINT_COUNT = 478
 FACES_LOOKED_FOR = 4
+SETTLING_ROUNDS = 12  # the graph looks where it saw the face last; on the first frame it drifts
 STILL_CONFIDENCE = 0.5
-RETRY_TILES = (0.6, 0.4, 0.25)  # side of the tiles, relative to the picture's longest side
+RETRY_TILES = (0.6, 0.4, 0.25, 0.15)  # side of the tiles, relative to the picture's longest side
 RETRY_MIN_SIDE_PX = 96
 
 Points = NDArray[np.float32]
@@ -88,12 +89,16 @@ class FaceMesh:
     def follow(self, frame: Frame) -> FoundFace | None:
         """The face followed so far (at first the largest central one); None where it is unseen."""
         faces = self._faces(frame)
+        if faces and self._last is None:
+            for _ in range(SETTLING_ROUNDS):
+                faces = self._faces(frame) or faces
         if not faces:
             return None
-        if self._last is None:
-            chosen = _most_prominent(faces, frame)
-        else:
-            chosen = min(faces, key=lambda face: _distance(face, self._last))
+        chosen = (
+            _most_prominent(faces, frame)
+            if self._last is None
+            else min(faces, key=lambda face: _distance(face, self._last))
+        )
         self._last = chosen
         return FoundFace(points=chosen, alone=len(faces) == 1)
 

@@ -30,23 +30,31 @@ from liveportrait_core.mesh.slit import Margins, Slide, Slit, make_slit
 OPEN_MOUTH = 0.03  # gap between lips that counts as open, relative to the mouth's width
 MAX_PARTING = 0.05  # of closed lips, eye distances: there is nothing behind them to show
 MAX_PRESSING = 0.02
+MAX_SLOPE = 0.6  # of the skin's displacement; at 1 it would fold
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExpressionField:
     """How far every node follows each handle.
 
-    weights: rows×columns×H.
+    weights: rows×columns×H; nodes `step_px` apart.
     axes: 2×2, from the head's directions to the picture's, times the eye distance in pixels.
     """
 
     weights: Field
     axes: Array
+    step_px: int
 
     def displacement(self, handles: Array) -> Field:
-        """Where H×2 handle movements take every node at rest, rows×columns×2 pixels, forwards."""
+        """Where H×2 handle movements take every node at rest, rows×columns×2 pixels, forwards.
+
+        Handles that pull against each other are damped together, so that the skin never folds.
+        """
         pulls = (handles @ self.axes.T).astype(np.float32)
-        return np.ascontiguousarray(self.weights @ pulls)
+        moves = np.ascontiguousarray(self.weights @ pulls)
+        down, right = np.diff(moves, axis=0)[:, :-1], np.diff(moves, axis=1)[:-1]
+        steepest = float(np.sqrt(((down**2).sum(-1) + (right**2).sum(-1)).max())) / self.step_px
+        return moves * np.float32((1.0 + (steepest / MAX_SLOPE) ** 4) ** -0.25)
 
 
 def expression_field(points: Array, head: HeadAxes, grid: Grid) -> ExpressionField:
@@ -70,7 +78,9 @@ def expression_field(points: Array, head: HeadAxes, grid: Grid) -> ExpressionFie
     mouth = _following(place, handles[MOUTH], np.concatenate([lower_lids, nose, beside]))
     weights[..., BROWS] = brows * brow_window[..., None]
     weights[..., MOUTH] = mouth * mouth_window[..., None]
-    return ExpressionField(weights=weights, axes=head.axes[:2, :2] * head.eye_distance)
+    return ExpressionField(
+        weights=weights, axes=head.axes[:2, :2] * head.eye_distance, step_px=grid.step
+    )
 
 
 def _following(places: Array, handles: Array, anchors: Array) -> Array:

@@ -152,7 +152,9 @@ def applied(motion: MeshMotion, options: RenderOptions) -> MeshMotion:
         rotation_deg=soft_limit(looped.rotation_deg * strength * moves.pose, MAX_ROTATION_DEG),
         shift=_limited_shift(looped.shift * strength * moves.pose),
         handles=soft_limit(handles, MAX_HANDLE),
-        closure=looped.closure * min(1.0, strength / FULL_BLINK_MULTIPLIER) * moves.lids,
+        closure=np.clip(looped.closure, 0, 1)
+        * min(1.0, strength / FULL_BLINK_MULTIPLIER)
+        * moves.lids,
     )
 
 

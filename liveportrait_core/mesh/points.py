@@ -43,22 +43,22 @@ class Handle:
 
 
 BROW_HANDLES = (
-    Handle(name="left brow, outer", points=(70, 46, 63, 53)),
-    Handle(name="left brow, middle", points=(105, 52, 63, 53, 66, 65)),
-    Handle(name="left brow, inner", points=(107, 55, 66, 65)),
-    Handle(name="right brow, inner", points=(336, 285, 296, 295)),
-    Handle(name="right brow, middle", points=(334, 282, 296, 295, 293, 283)),
-    Handle(name="right brow, outer", points=(300, 276, 293, 283)),
+    Handle(name="left outer brow", points=(70, 46, 63, 53)),
+    Handle(name="left middle brow", points=(105, 52, 63, 53, 66, 65)),
+    Handle(name="left inner brow", points=(107, 55, 66, 65)),
+    Handle(name="right inner brow", points=(336, 285, 296, 295)),
+    Handle(name="right middle brow", points=(334, 282, 296, 295, 293, 283)),
+    Handle(name="right outer brow", points=(300, 276, 293, 283)),
 )
 MOUTH_HANDLES = (
     Handle(name="left mouth corner", points=(61, 76, 62, 78, 57)),
     Handle(name="right mouth corner", points=(291, 306, 292, 308, 287)),
-    Handle(name="upper lip, left", points=(39, 40, 73, 74)),
+    Handle(name="left upper lip", points=(39, 40, 73, 74)),
     Handle(name="upper lip", points=(0, 37, 267, 11, 12)),
-    Handle(name="upper lip, right", points=(269, 270, 303, 304)),
-    Handle(name="lower lip, left", points=(181, 91, 180, 90)),
+    Handle(name="right upper lip", points=(269, 270, 303, 304)),
+    Handle(name="left lower lip", points=(181, 91, 180, 90)),
     Handle(name="lower lip", points=(17, 84, 314, 16, 15)),
-    Handle(name="lower lip, right", points=(405, 321, 404, 320)),
+    Handle(name="right lower lip", points=(405, 321, 404, 320)),
     Handle(name="chin", points=(152, 175, 199, 148, 377)),
     Handle(name="left cheek", points=(205, 50, 187, 207)),
     Handle(name="right cheek", points=(425, 280, 411, 427)),
@@ -66,8 +66,8 @@ MOUTH_HANDLES = (
 HANDLES = BROW_HANDLES + MOUTH_HANDLES
 BROWS = slice(0, len(BROW_HANDLES))
 MOUTH = slice(len(BROW_HANDLES), len(HANDLES))
-UPPER_LIP = tuple(i for i, handle in enumerate(HANDLES) if handle.name.startswith("upper lip"))
-LOWER_LIP = tuple(i for i, handle in enumerate(HANDLES) if handle.name.startswith("lower lip"))
+UPPER_LIP = tuple(i for i, handle in enumerate(HANDLES) if "upper lip" in handle.name)
+LOWER_LIP = tuple(i for i, handle in enumerate(HANDLES) if "lower lip" in handle.name)
 HANDLE_NAMES = tuple(handle.name for handle in HANDLES)
 
 

@@ -1,0 +1,98 @@
+"""Lids and lips: they close fully, and what lies behind them stays where it is."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from liveportrait_core.mesh.engine import MeshEngine
+from liveportrait_core.mesh.expression import MAX_PARTING, Mouth
+from liveportrait_core.mesh.points import LOWER_LIP, UPPER_LIP
+from liveportrait_core.mesh.portrait import MeshPortrait
+from liveportrait_core.mesh.sampling import Sampler
+from liveportrait_core.options import Frame, RenderOptions
+from tests.core.mesh.motions import held, pulled
+
+AS_FILMED = RenderOptions(driving_multiplier=1.0, normalize_lip=False)
+
+
+@pytest.fixture(scope="module")
+def closing(engine: MeshEngine, hopper_portrait: MeshPortrait) -> list[Frame]:
+    """The portrait with its lids open, then further and further closed."""
+    steps = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+    return [
+        next(engine.animate(hopper_portrait, held(closure=(step, step)), AS_FILMED))
+        for step in steps
+    ]
+
+
+def test_the_dark_eye_vanishes_behind_the_lid(
+    closing: list[Frame], hopper_portrait: MeshPortrait
+) -> None:
+    for eye in (hopper_portrait.left_eye, hopper_portrait.right_eye):
+        x, y = (round(v) for v in eye.slit.centre)
+        iris = np.s_[y - 3 : y + 2, x - 3 : x + 4]
+        assert closing[0][iris].mean() < 80
+        assert closing[-1][iris].mean() > 2 * closing[0][iris].mean()
+
+
+def test_closing_goes_on_without_turning_back(
+    closing: list[Frame], hopper_portrait: MeshPortrait
+) -> None:
+    support = hopper_portrait.left_eye.slit.support.slices
+    away = [np.abs(frame[support].astype(float) - closing[0][support]).mean() for frame in closing]
+    assert all(before < after for before, after in pairwise(away))
+
+
+def test_a_half_closed_lid_leaves_the_rest_of_the_eyeball_untouched(
+    closing: list[Frame], hopper_portrait: MeshPortrait
+) -> None:
+    slit = hopper_portrait.right_eye.slit
+    x, y = slit.centre
+    row = round(y + slit.upper[0] + 0.75 * slit.opening_px)
+    column = round(x)
+    eyeball = np.s_[row : row + 2, column - 3 : column + 4]
+    assert np.array_equal(closing[1][eyeball], closing[0][eyeball])
+    assert np.array_equal(closing[2][eyeball], closing[0][eyeball])
+
+
+def test_a_blink_is_confined_to_the_eyes(
+    closing: list[Frame], hopper_portrait: MeshPortrait
+) -> None:
+    touched = (closing[-1] != closing[0]).any(-1)
+    for eye in (hopper_portrait.left_eye, hopper_portrait.right_eye):
+        touched[eye.slit.support.slices] = False
+    assert not touched.any()
+
+
+@given(gap=st.sampled_from([0.0, 0.1, 0.2]), parting=st.floats(-0.5, 0.5), normalize=st.booleans())
+def test_lips_show_what_is_there_before_skin_is_stretched(
+    hopper_portrait: MeshPortrait, gap: float, parting: float, normalize: bool
+) -> None:
+    mouth = Mouth(slit=hopper_portrait.mouth.slit, gap=gap)
+    wanted = pulled(
+        lower_lip=(0, parting), left_lower_lip=(0, parting), right_lower_lip=(0, parting)
+    )
+    posed, closed = mouth.posed(wanted, normalize=normalize)
+    stretched = posed[list(LOWER_LIP), 1].mean() - posed[list(UPPER_LIP), 1].mean()
+    at_rest = 0.0 if normalize else gap
+    assert 0 <= closed <= 1
+    assert stretched <= MAX_PARTING
+    assert abs((1 - closed) * gap + stretched - at_rest) <= abs(parting) + 1e-9
+    if 0 <= at_rest + parting <= gap and gap:
+        assert np.isclose((1 - closed) * gap, at_rest + parting)
+
+
+def test_whole_pixels_are_read_exactly(astronaut: Frame) -> None:
+    rows, columns = np.mgrid[:60, :80].astype(np.float32)
+    read = Sampler.of(astronaut).at(np.stack([columns + 100, rows + 50], axis=-1))
+    assert np.array_equal(read, astronaut[50:110, 100:180])
+
+
+def test_between_pixels_a_gradient_stays_a_gradient() -> None:
+    ramp = np.tile(np.arange(0, 200, 4, dtype=np.uint8)[None, :, None], (40, 1, 3))
+    rows, columns = np.mgrid[10:30, 10:40].astype(np.float32)
+    read = Sampler.of(ramp).at(np.stack([columns + np.float32(0.25), rows], axis=-1))
+    assert np.abs(read.astype(float) - (4 * (columns + 0.25))[..., None]).max() <= 1.0

@@ -1,0 +1,96 @@
+"""A clip made with known motion is read back; clips that cannot be read say why."""
+
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+import pytest
+
+from liveportrait_core.errors import VideoFaceLost, VideoNoFace, VideoTooShort
+from liveportrait_core.mesh.engine import MeshEngine
+from liveportrait_core.mesh.motion import MeshMotion, applied
+from liveportrait_core.mesh.portrait import MeshPortrait
+from liveportrait_core.options import Frame, RenderOptions, RenderWarning
+from tests.core.mesh.motions import blinking, held, swaying
+
+FPS = held().fps
+AS_FILMED = RenderOptions(driving_multiplier=1.0, normalize_lip=False)
+WALL: Frame = np.full((512, 512, 3), 128, np.uint8)
+
+
+def filmed(engine: MeshEngine, portrait: MeshPortrait, motion: MeshMotion) -> Iterator[Frame]:
+    return engine.animate(portrait, motion, AS_FILMED)
+
+
+@pytest.mark.parametrize(("axis", "gain"), [(0, 0.3), (1, 0.25), (2, 0.15)])
+def test_turns_are_read_back(
+    engine: MeshEngine, astronaut_portrait: MeshPortrait, axis: int, gain: float
+) -> None:
+    made = swaying(axis, 5.0)
+    read = engine.analyse(filmed(engine, astronaut_portrait, made), FPS)
+    true = applied(made, AS_FILMED).rotation_deg[:, axis]
+    assert np.corrcoef(true, read.rotation_deg[:, axis])[0, 1] >= 0.985
+    assert abs(np.polyfit(true, read.rotation_deg[:, axis], 1)[0] - 1) <= gain
+    others = np.delete(read.rotation_deg, axis, axis=1)
+    assert np.abs(others).max() < 2.0
+
+
+def test_blinks_are_read_back_on_their_frames(
+    engine: MeshEngine, astronaut_portrait: MeshPortrait
+) -> None:
+    made = blinking(40, 12, 28)
+    read = engine.analyse(filmed(engine, astronaut_portrait, made), FPS).closure
+    assert (read[[12, 28]] > 0.9).all()
+    assert (read[[5, 20, 36]] < 0.05).all()
+    assert set(np.flatnonzero(read.min(1) > 0.5)) <= {11, 12, 13, 14, 27, 28, 29, 30}
+
+
+def test_a_still_face_stays_still(engine: MeshEngine, astronaut: Frame) -> None:
+    read = engine.analyse([astronaut] * 15, FPS)
+    assert np.abs(read.rotation_deg).max() < 0.3
+    assert np.abs(read.shift).max() < 0.01
+    assert np.abs(read.handles).max() < 0.01
+    assert read.closure.max() < 0.05
+
+
+def test_frames_before_the_face_appears_are_left_out(engine: MeshEngine, astronaut: Frame) -> None:
+    read = engine.analyse([WALL] * 4 + [astronaut] * 16, FPS)
+    assert read.frame_count == 16
+    assert read.warnings == (RenderWarning.VIDEO_LEADING_FRAMES_SKIPPED,)
+
+
+def test_gaps_are_bridged(engine: MeshEngine, astronaut_portrait: MeshPortrait) -> None:
+    clip = list(filmed(engine, astronaut_portrait, swaying(2, 4.0, frames=30)))
+    whole = engine.analyse(clip, FPS)
+    clip[12:16] = [WALL] * 4
+    bridged = engine.analyse(clip, FPS)
+    assert bridged.warnings == (RenderWarning.LANDMARKS_INTERPOLATED,)
+    assert bridged.frame_count == 30
+    assert np.abs(bridged.rotation_deg[:, 2] - whole.rotation_deg[:, 2]).max() < 1.0
+
+
+def test_a_clip_without_a_face_is_refused(engine: MeshEngine) -> None:
+    with pytest.raises(VideoNoFace, match="any of the 12 driving frames"):
+        engine.analyse([WALL] * 12, FPS)
+
+
+def test_a_face_lost_for_more_than_half_is_refused(engine: MeshEngine, astronaut: Frame) -> None:
+    with pytest.raises(VideoFaceLost, match="missing from 20 of 32"):
+        engine.analyse([astronaut] * 12 + [WALL] * 20, FPS)
+
+
+def test_too_little_left_is_refused(engine: MeshEngine, astronaut: Frame) -> None:
+    with pytest.raises(VideoTooShort, match="12 driving frames are left after 8"):
+        engine.analyse([WALL] * 8 + [astronaut] * 12, FPS)
+
+
+def test_a_second_face_is_reported_and_the_larger_followed(
+    engine: MeshEngine, astronaut: Frame
+) -> None:
+    face = astronaut[20:220, 120:320]
+    scene = np.full((400, 800, 3), 128, np.uint8)
+    scene[40:360, 60:380] = cv2.resize(face, (320, 320))
+    scene[100:300, 500:700] = face
+    read = engine.analyse([scene] * 15, FPS)
+    assert RenderWarning.MULTIPLE_FACES_VIDEO in read.warnings
+    assert np.abs(read.shift).max() < 0.02
