@@ -3,6 +3,7 @@
 import re
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -32,9 +33,7 @@ def lively(engine: MeshEngine, astronaut_portrait: MeshPortrait) -> MeshMotion:
     return engine.analyse(clip, idle.fps)
 
 
-def still(
-    engine: MeshEngine, portrait: MeshPortrait, motion: MeshMotion, **options: object
-) -> Frame:
+def still(engine: MeshEngine, portrait: MeshPortrait, motion: MeshMotion, **options: Any) -> Frame:
     return next(engine.animate(portrait, motion, replace(AS_FILMED, **options)))
 
 
