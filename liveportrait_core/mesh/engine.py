@@ -39,6 +39,16 @@ class MeshEngine:
         """The tracker sees 192 pixels of a face: larger frames only cost time."""
         return DRIVING_MAX_SIDE_PX
 
+    @property
+    def driving_passes(self) -> int:
+        """Points are taken as the frames come."""
+        return 1
+
+    @property
+    def driving_passes(self) -> int:
+        """The driving frames are read once."""
+        return 1
+
     def prepare(self, portrait: Frame, options: RenderOptions) -> MeshPortrait:
         """Find the face and build the fields by which this head can move.
 
