@@ -1,5 +1,6 @@
 """Ports, and HTTP servers on them. Knows no service."""
 
+import logging
 import socket
 from pathlib import Path
 
@@ -9,6 +10,20 @@ from starlette.types import ASGIApp
 
 class PortBusy(Exception):
     """A port is taken; the message names it and who holds it, as far as that can be found."""
+
+
+class ConnectionDropped(Exception):
+    """An application raises it to close a connection in the middle of an answer, on purpose."""
+
+
+class _WithoutDropped(logging.Filter):
+    """Keeps uvicorn from reporting what was done on purpose as a failure."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not (record.exc_info and isinstance(record.exc_info[1], ConnectionDropped))
+
+
+_WITHOUT_DROPPED = _WithoutDropped()
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -44,6 +59,7 @@ class HttpServer:
             timeout_graceful_shutdown=1,
         )
         self._server = uvicorn.Server(config)
+        logging.getLogger("uvicorn.error").addFilter(_WITHOUT_DROPPED)
         self._listener = listener
 
     async def serve(self) -> None:

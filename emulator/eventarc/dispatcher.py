@@ -10,10 +10,10 @@ import logging
 import time
 import uuid
 from collections.abc import Coroutine, Iterator, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
-from emulator.eventarc.delivery import ACKNOWLEDGED, Attempt, Delivery, Outcome
+from emulator.eventarc.delivery import ACKNOWLEDGED, Delivery, Outcome
+from emulator.eventarc.parcel import Parcel, parcel
 from emulator.eventarc.post import Unreachable, post
 from emulator.eventarc.trigger import CloudEvent, Trigger, cloud_event
 from emulator.faults import FaultKind, FaultPlan
@@ -25,16 +25,8 @@ FIRST_BACKOFF_S = 10.0
 LONGEST_BACKOFF_S = 600.0
 ACKNOWLEDGEMENT_DEADLINE_S = 600.0
 RETENTION_S = 24 * 3600.0
-
-
-@dataclass(kw_only=True)
-class _Parcel:
-    """A delivery in progress. `copies` is 2 where a duplicate was planned."""
-
-    event: CloudEvent
-    trigger: Trigger
-    delivery: Delivery
-    copies: int = 1
+_REMEMBERED = 10_000
+_SETTLED = (Outcome.ACKNOWLEDGED, Outcome.DROPPED)
 
 
 class Dispatcher:
@@ -50,13 +42,13 @@ class Dispatcher:
         self._factor = time_factor
         self._triggers: dict[str, Trigger] = {}
         self._turns: dict[str, Iterator[str]] = {}
-        self._parcels: dict[str, _Parcel] = {}
-        self._held: list[str] = []
+        self._parcels: list[Parcel] = []
+        self._held: list[Parcel] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._unreachable: set[str] = set()
 
     def connect(self, trigger: Trigger) -> None:
-        """Adds a trigger, or replaces the one of the same name."""
+        """Adds a trigger, or replaces the one of the same name, also for what is on its way."""
         self._triggers[trigger.name] = trigger
         self._turns[trigger.name] = itertools.cycle(trigger.targets)
 
@@ -77,22 +69,25 @@ class Dispatcher:
         for change in changes:
             for trigger in self._triggers.values():
                 if trigger.matches(change):
-                    self._take(trigger, cloud_event(change, str(uuid.uuid4())))
+                    self._take(parcel(cloud_event(change, str(uuid.uuid4())), trigger))
 
     def deliveries(self) -> tuple[Delivery, ...]:
-        """Returns all deliveries since the last clearing, oldest first."""
-        return tuple(parcel.delivery for parcel in self._parcels.values())
+        """Returns the deliveries since the last clearing, oldest first; of many the last 10,000."""
+        return tuple(one.delivery for one in self._parcels)
 
     def events(self) -> tuple[CloudEvent, ...]:
-        """Returns all events since the last clearing, oldest first."""
-        return tuple(parcel.event for parcel in self._parcels.values())
+        """Returns the events since the last clearing, oldest first; of many the last 10,000."""
+        return tuple(one.event for one in self._parcels)
 
     def release(self, *, reverse: bool = False) -> int:
-        """Sends the events that were held back, and returns how many there were."""
-        held = list(reversed(self._held)) if reverse else list(self._held)
+        """Sends the events that were held back, and returns how many there were.
+
+        Each one leaves when the request before it has been sent, so that they arrive in order.
+        """
+        held = self._held[::-1] if reverse else self._held[:]
         self._held.clear()
-        for key in held:
-            self._send(key)
+        if held:
+            self._start(self._send_in_order(held))
         return len(held)
 
     def is_idle(self) -> bool:
@@ -113,86 +108,83 @@ class Dispatcher:
         self.clear()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _take(self, trigger: Trigger, event: CloudEvent) -> None:
-        key = f"{trigger.name}/{event.identifier}"
-        delivery = Delivery(
-            event_id=event.identifier,
-            trigger=trigger.name,
-            document=event.document,
-            created_at=time.time(),
-            outcome=Outcome.PENDING,
-        )
-        parcel = _Parcel(event=event, trigger=trigger, delivery=delivery)
-        self._parcels[key] = parcel
-        if self._faults.take(FaultKind.DROP_EVENT, event.document):
-            self._settle(parcel, Outcome.DROPPED)
+    def _take(self, taken: Parcel) -> None:
+        self._parcels.append(taken)
+        self._forget_old()
+        document = taken.event.document
+        if self._faults.take(FaultKind.DROP_EVENT, document):
+            taken.settle(Outcome.DROPPED)
             return
-        if self._faults.take(FaultKind.DUPLICATE_EVENT, event.document):
-            parcel.copies = 2
-        if self._faults.take(FaultKind.HOLD_EVENT, event.document):
-            self._settle(parcel, Outcome.HELD)
-            self._held.append(key)
+        if self._faults.take(FaultKind.DUPLICATE_EVENT, document):
+            taken.copies = 2
+        if self._faults.take(FaultKind.HOLD_EVENT, document):
+            taken.settle(Outcome.HELD)
+            self._held.append(taken)
             return
-        self._send(key)
+        self._send(taken)
 
-    def _send(self, key: str) -> None:
-        parcel = self._parcels[key]
-        self._settle(parcel, Outcome.PENDING)
-        for _ in range(parcel.copies):
-            self._start(self._deliver(parcel))
+    def _forget_old(self) -> None:
+        if len(self._parcels) > 2 * _REMEMBERED:
+            old, self._parcels = self._parcels[:-_REMEMBERED], self._parcels[-_REMEMBERED:]
+            living = [one for one in old if one.delivery.outcome not in _SETTLED]
+            self._parcels[:0] = living
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
+    def _send(self, taken: Parcel) -> None:
+        taken.settle(Outcome.PENDING)
+        for _ in range(taken.copies):
+            self._start(self._deliver(taken))
+
+    async def _send_in_order(self, held: Sequence[Parcel]) -> None:
+        for one in held:
+            self._send(one)
+            await one.sent.wait()
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        return task
 
-    async def _deliver(self, parcel: _Parcel) -> None:
+    async def _deliver(self, taken: Parcel) -> None:
         """Repeats attempts until one is acknowledged in time, or the event is too old."""
         give_up_at = time.monotonic() + RETENTION_S * self._factor
         backoff = FIRST_BACKOFF_S
-        while True:
-            acknowledged: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-            self._start(self._attempt(parcel, acknowledged))
-            try:
-                deadline = ACKNOWLEDGEMENT_DEADLINE_S * self._factor
-                done = await asyncio.wait_for(acknowledged, deadline)
-            except TimeoutError:  # the request goes on; its answer no longer counts
-                done = False
-            if done:
-                self._settle(parcel, Outcome.ACKNOWLEDGED)
-                return
+        while not await self._is_acknowledged(taken):
             if time.monotonic() + backoff * self._factor > give_up_at:
-                self._settle(parcel, Outcome.DEAD)
-                _log.error("event %s is given up", parcel.event.identifier)
+                _log.error(
+                    "event %s about %s is given up", taken.event.identifier, taken.event.document
+                )
+                taken.end_copy(Outcome.DEAD)
                 return
             await asyncio.sleep(backoff * self._factor)
             backoff = min(2 * backoff, LONGEST_BACKOFF_S)
+        taken.end_copy(Outcome.ACKNOWLEDGED)
 
-    async def _attempt(self, parcel: _Parcel, acknowledged: "asyncio.Future[bool]") -> None:
-        target = next(self._turns[parcel.trigger.name])
-        position = len(parcel.delivery.attempts)
-        attempt = Attempt(target=target, started_at=time.time())
-        parcel.delivery = replace(parcel.delivery, attempts=(*parcel.delivery.attempts, attempt))
+    async def _is_acknowledged(self, taken: Parcel) -> bool:
+        """Makes one attempt; past the deadline its request goes on, but no longer counts."""
+        answer: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
+        self._start(self._attempt(taken, answer))
         try:
-            status = await post(target, parcel.event.headers, parcel.event.body)
-        except Unreachable as error:
-            attempt = replace(attempt, error=str(error))
-            self._tell_unreachable(target, error)
-            status = None
-        else:
+            status = await asyncio.wait_for(answer, ACKNOWLEDGEMENT_DEADLINE_S * self._factor)
+        except TimeoutError:
+            return False
+        return status in ACKNOWLEDGED
+
+    async def _attempt(self, taken: Parcel, answer: "asyncio.Future[int | None]") -> None:
+        target = next(self._turns[taken.trigger.name])
+        number = taken.begin_attempt(target)
+        status, trouble = None, ""
+        try:
+            status = await post(target, taken.event.headers, taken.event.body, taken.sent.set)
             self._unreachable.discard(target)
-            attempt = replace(attempt, status=status)
-        attempts = list(parcel.delivery.attempts)
-        attempts[position] = replace(attempt, finished_at=time.time())
-        parcel.delivery = replace(parcel.delivery, attempts=tuple(attempts))
-        if not acknowledged.done():
-            acknowledged.set_result(status in ACKNOWLEDGED)
+        except Unreachable as error:
+            trouble = str(error)
+            self._tell_unreachable(target, trouble)
+        taken.sent.set()
+        taken.end_attempt(number, status, trouble)
+        if not answer.done():
+            answer.set_result(status)
 
-    def _settle(self, parcel: _Parcel, outcome: Outcome) -> None:
-        parcel.delivery = replace(parcel.delivery, outcome=outcome)
-
-    def _tell_unreachable(self, target: str, error: Unreachable) -> None:
+    def _tell_unreachable(self, target: str, trouble: str) -> None:
         if target not in self._unreachable:
             self._unreachable.add(target)
-            _log.warning("cannot reach %s (%s); events for it are repeated", target, error)
+            _log.warning("cannot reach %s (%s); events for it are repeated", target, trouble)

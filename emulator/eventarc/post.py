@@ -1,16 +1,21 @@
 """One HTTP POST, asynchronous and cancellable. Knows no event."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from email.parser import BytesHeaderParser
 from urllib.parse import urlsplit
+
+_CONTINUE = 100
 
 
 class Unreachable(Exception):
     """There was no answer: refused, reset, or something else than HTTP."""
 
 
-async def post(url: str, headers: Sequence[tuple[str, str]], body: bytes) -> int:
-    """Sends a body and returns the status of the answer.
+async def post(
+    url: str, headers: Sequence[tuple[str, str]], body: bytes, on_sent: Callable[[], None]
+) -> int:
+    """Sends a body and returns the status of the answer; calls `on_sent` between the two.
 
     Raises:
         Unreachable: there was no answer.
@@ -31,24 +36,29 @@ async def post(url: str, headers: Sequence[tuple[str, str]], body: bytes) -> int
         try:
             writer.write("\r\n".join(lines).encode("ascii") + body)
             await writer.drain()
-            status = await _final_status(reader)
-            await reader.read()
-            return status
+            on_sent()
+            return await _answer(reader)
         finally:
             writer.close()
-    except OSError as error:
+    except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
         raise Unreachable(f"{url}: {error}") from error
 
 
-async def _final_status(reader: asyncio.StreamReader) -> int:
-    """Reads the status line and skips 100 Continue; 102 counts: it acknowledges an event."""
-    while True:
-        line = await reader.readline()
-        version, _, rest = line.decode("latin-1").partition(" ")
-        status = rest[:3]
-        if not version.startswith("HTTP/") or not status.isdecimal():
-            raise Unreachable(f"the answer begins with {line[:80]!r}, which is no HTTP")
-        if int(status) != 100:
-            return int(status)
-        while (await reader.readline()).strip():
-            pass
+async def _answer(reader: asyncio.StreamReader) -> int:
+    """Returns the status after reading the body, which a server may still be sending."""
+    status, head = await _head(reader)
+    while status == _CONTINUE:
+        status, head = await _head(reader)
+    length = BytesHeaderParser().parsebytes(head)["Content-Length"]
+    if length is not None and length.isdecimal():
+        await reader.readexactly(int(length))
+    return status
+
+
+async def _head(reader: asyncio.StreamReader) -> tuple[int, bytes]:
+    head = await reader.readuntil(b"\r\n\r\n")
+    line, _, rest = head.partition(b"\r\n")
+    version, _, status = line.partition(b" ")
+    if not version.startswith(b"HTTP/") or not status[:3].isdigit():
+        raise Unreachable(f"the answer begins with {line[:80]!r}, which is no HTTP")
+    return int(status[:3]), rest

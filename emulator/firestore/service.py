@@ -5,7 +5,7 @@ Knows the names and the shapes of the calls, nothing of what they do.
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
+from typing import Any, NoReturn
 
 import grpc
 import grpc.aio
@@ -14,7 +14,7 @@ from google.protobuf.empty_pb2 import Empty
 
 from emulator.faults import FaultPlan
 from emulator.firestore.calls import Calls
-from emulator.firestore.errors import FirestoreError
+from emulator.firestore.errors import FirestoreError, Unavailable
 from emulator.firestore.listen import Watch
 from emulator.firestore.store import DocumentStore
 from emulator.firestore.wire import ListenResponse, Message, raw
@@ -30,6 +30,9 @@ Unary = Callable[[Message], Awaitable[Message]]
 Streaming = Callable[[Message], AsyncIterator[Message]]
 
 
+_Answers = asyncio.Queue[ListenResponse | FirestoreError | None]  # None: the client has ended
+
+
 class FirestoreService:
     """The service `google.firestore.v1.Firestore` on a store."""
 
@@ -37,7 +40,7 @@ class FirestoreService:
         self._store = store
         self._calls = calls
         self._faults = faults
-        self._streams: set[asyncio.Queue[ListenResponse | None]] = set()
+        self._streams: set[_Answers] = set()
 
     def server(self) -> Any:
         """Returns a `grpc.aio.Server` that speaks this service; to be made within its loop."""
@@ -49,8 +52,8 @@ class FirestoreService:
 
     def end_streams(self) -> None:
         """Ends all listening streams, so that the server can stop at once."""
-        for queue in tuple(self._streams):
-            queue.put_nowait(None)
+        for answers in tuple(self._streams):
+            answers.put_nowait(Unavailable("The emulator is stopping"))
 
     def _handlers(self) -> dict[str, Any]:
         calls = self._calls
@@ -97,7 +100,6 @@ class FirestoreService:
                 return await call(request)
             except FirestoreError as error:
                 await _refuse(context, error)
-                raise
 
         return handle
 
@@ -118,32 +120,33 @@ class FirestoreService:
         self, requests: AsyncIterator[Message], context: Any
     ) -> AsyncIterator[ListenResponse]:
         self._faults.count("firestore.Listen")
-        queue: asyncio.Queue[ListenResponse | None] = asyncio.Queue()
-        watch = Watch(self._store, queue.put_nowait)
-        self._streams.add(queue)
-        reader = asyncio.create_task(_read_targets(requests, watch, queue))
+        answers: _Answers = asyncio.Queue()
+        watch = Watch(self._store, answers.put_nowait)
+        self._streams.add(answers)
+        reader = asyncio.create_task(_read_targets(requests, watch, answers))
         try:
-            while (answer := await queue.get()) is not None:
+            while (answer := await answers.get()) is not None:
+                if isinstance(answer, FirestoreError):
+                    await _refuse(context, answer)
                 yield answer
         finally:
-            self._streams.discard(queue)
+            self._streams.discard(answers)
             reader.cancel()
             watch.close()
 
 
-async def _read_targets(
-    requests: AsyncIterator[Message], watch: Watch, queue: asyncio.Queue[ListenResponse | None]
-) -> None:
+async def _read_targets(requests: AsyncIterator[Message], watch: Watch, answers: _Answers) -> None:
     async for request in requests:
         if request.WhichOneof("target_change") == "add_target":
             watch.add_target(request.add_target)
         else:
             watch.remove_target(request.remove_target)
-    queue.put_nowait(None)
+    answers.put_nowait(None)
 
 
-async def _refuse(context: Any, error: FirestoreError) -> None:
+async def _refuse(context: Any, error: FirestoreError) -> NoReturn:
     await context.abort(grpc.StatusCode[error.status], str(error))
+    raise AssertionError("abort has raised")
 
 
 def _request(method: str) -> Any:

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from emulator.faults import Fault, FaultKind, FaultPlan
+from emulator.serving import ConnectionDropped
 from emulator.storage.content import Content, Receiver
 from emulator.storage.errors import BadRequest, Planned
 from emulator.storage.objects import Conditions, ObjectMetadata, StoredObject
@@ -19,10 +20,6 @@ from emulator.storage.resumable import UploadSession, UploadSessions
 from emulator.storage.store import ObjectStore
 
 _PIECE_BYTES = 1 << 18
-
-
-class ConnectionDropped(Exception):
-    """A planned fault: the connection ends in the middle of a download."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,7 +15,8 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from emulator.faults import FaultPlan
-from emulator.storage.backend import ConnectionDropped, json_answer
+from emulator.serving import ConnectionDropped
+from emulator.storage.backend import json_answer
 from emulator.storage.errors import NotFound, NotModified, RangeNotSatisfiable, StorageError
 
 _log = logging.getLogger(__name__)
@@ -82,10 +83,17 @@ class StorageServer:
                 continue
             match = candidate.path.fullmatch(path)
             if match is not None:
-                self._faults.count(candidate.counted)
+                self._faults.count(_counted(candidate, request))
                 parameters = {name: unquote(text) for name, text in match.groupdict().items()}
                 return await candidate.handler(request, parameters)
         raise NotFound(f"The emulator has no {request.method} {path}")
+
+
+def _counted(matched: Route, request: Request) -> str:
+    """A description and a download are the same route; they are counted apart."""
+    if request.query_params.get("alt") == "media" and matched.counted.endswith(".get"):
+        return f"{matched.counted.removesuffix('get')}download"
+    return matched.counted
 
 
 async def _drain(request: Request) -> None:

@@ -3,9 +3,9 @@
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
 from typing import Any, Self
 
 from google.events.cloud.firestore import DocumentEventData
@@ -38,10 +38,16 @@ class Answer:
 
 @dataclass
 class FunctionDouble:
-    """The server; a context manager. Answers 204 where nothing was planned."""
+    """The server; a context manager. Answers 204 where nothing was planned.
+
+    `one_at_a_time` takes requests strictly in the order in which they were sent.
+    """
+
+    one_at_a_time: bool = False
 
     received: list[Received] = field(default_factory=list)
     answers: deque[Answer] = field(default_factory=deque)
+    before_answer: Callable[[], object] = lambda: None
 
     def __enter__(self) -> Self:
         double = self
@@ -57,6 +63,7 @@ class FunctionDouble:
                         at=time.monotonic(),
                     )
                 )
+                double.before_answer()
                 time.sleep(answer.after_s)
                 self.send_response(answer.status)
                 self.end_headers()
@@ -64,7 +71,8 @@ class FunctionDouble:
             def log_message(self, format: str, *args: Any) -> None:
                 """Say nothing."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        kind = HTTPServer if self.one_at_a_time else ThreadingHTTPServer
+        self._server = kind(("127.0.0.1", 0), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
         self._thread.start()
         return self

@@ -1,0 +1,86 @@
+"""The suite as an object: starts, stops, and leaves nothing behind."""
+
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import firebase_admin
+import pytest
+from firebase_admin import firestore as admin_firestore
+from firebase_admin import storage as admin_storage
+from firebase_admin.credentials import Base
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import firestore
+
+from emulator.serving import PortBusy
+from emulator.suite import Suite, SuiteOptions
+
+
+def test_two_suites_do_not_know_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads = threading.active_count()
+    folders = set(Path(tempfile.gettempdir()).glob("emulator-*"))
+    with Suite() as one, Suite() as two:
+        for suite in (one, two):
+            monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", suite.firestore_address)
+            client = firestore.Client(project="p")
+            assert not client.document("a/b").get().exists
+            client.document("a/b").set({"n": 1})
+            client.close()
+        assert len({one.storage_url, two.storage_url, one.control_url, two.control_url}) == 4
+    assert set(Path(tempfile.gettempdir()).glob("emulator-*")) <= folders
+    while threading.active_count() > threads:  # the client's own threads take a moment
+        time.sleep(0.01)
+
+
+def test_a_suite_that_does_not_run_says_so() -> None:
+    suite = Suite()
+    with pytest.raises(RuntimeError, match="start"):
+        _ = suite.storage_url
+    suite.stop()
+    suite.start()
+    with pytest.raises(RuntimeError, match="already"):
+        suite.start()
+    suite.stop()
+
+
+def test_it_can_be_started_again_on_the_same_ports() -> None:
+    with Suite() as first:
+        firestore_port = int(first.firestore_address.rpartition(":")[2])
+        storage_port = int(first.storage_url.rpartition(":")[2])
+        options = SuiteOptions(firestore_port=firestore_port, storage_port=storage_port)
+        with pytest.raises(PortBusy, match=str(storage_port)):
+            Suite(options).start()
+    with Suite(options) as second:
+        assert second.firestore_address == first.options.host + f":{firestore_port}"
+
+
+def test_it_stops_while_clients_listen(monkeypatch: pytest.MonkeyPatch) -> None:
+    heard = threading.Event()
+    with Suite() as own:
+        monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", own.firestore_address)
+        client = firestore.Client(project="p")
+        watch = client.document("a/b").on_snapshot(lambda *_: heard.set())
+        assert heard.wait(10)
+    watch.unsubscribe()
+    client.close()
+
+
+def test_firebase_admin_works_with_one_app(suite: Suite) -> None:
+    class Anonymous(Base):  # type: ignore[misc]
+        def get_credential(self) -> Any:
+            return AnonymousCredentials()
+
+    options = {"projectId": suite.options.project, "storageBucket": suite.options.bucket}
+    app = firebase_admin.initialize_app(Anonymous(), options, name="test")
+    try:
+        client = admin_firestore.client(app)
+        client.document("avatars/ada").set({"n": 1})
+        assert client.document("avatars/ada").get().to_dict() == {"n": 1}
+        blob = admin_storage.bucket(app=app).blob("a.txt")
+        blob.upload_from_string(b"data")
+        assert blob.download_as_bytes() == b"data"
+        client.close()
+    finally:
+        firebase_admin.delete_app(app)
