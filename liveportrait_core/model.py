@@ -87,20 +87,20 @@ def load_networks(folder: Path) -> Networks:
         (Checkpoint.SPADE_GENERATOR, networks.spade_generator),
     ):
         path, state = read_state(folder, checkpoint)
-        _load(network, state, path)
+        _load(network, state, folder, path)
     path, states = read_perceptrons(folder)
-    _load(networks.stitching, states["retarget_shoulder"], path)
-    _load(networks.lip_retargeting, states["retarget_mouth"], path)
-    _load(networks.eye_retargeting, states["retarget_eye"], path)
+    _load(networks.stitching, states["retarget_shoulder"], folder, path)
+    _load(networks.lip_retargeting, states["retarget_mouth"], folder, path)
+    _load(networks.eye_retargeting, states["retarget_eye"], folder, path)
     return networks
 
 
-def _load(network: nn.Module, state: StateDict, path: Path) -> None:
+def _load(network: nn.Module, state: StateDict, folder: Path, path: Path) -> None:
     try:
         load_official(network, state)
     except CheckpointMismatch as error:
         expected = f"the official weights of {type(network).__name__}"
-        raise foreign_file(path, expected, str(error)) from error
+        raise foreign_file(folder, path, expected, str(error)) from error
 
 
 class Model:

@@ -33,9 +33,9 @@ def read_state(folder: Path, checkpoint: Checkpoint) -> tuple[Path, StateDict]:
         EngineUnavailable: the file is missing, not the manifest's, or holds something else.
     """
     path = checked_path(folder, checkpoint)
-    content = _read(path)
+    content = _read(folder, path)
     if not all(isinstance(value, Tensor) for value in content.values()):
-        raise foreign_file(path, "a flat state dict of tensors", _describe(content))
+        raise foreign_file(folder, path, "a flat state dict of tensors", _describe(content))
     return path, content
 
 
@@ -46,10 +46,11 @@ def read_perceptrons(folder: Path) -> tuple[Path, dict[str, StateDict]]:
         EngineUnavailable: as `read_state`.
     """
     path = checked_path(folder, Checkpoint.STITCHING_RETARGETING)
-    content = _read(path)
+    content = _read(folder, path)
     states = {name: _perceptron(content, name) for name in PERCEPTRONS}
     if empty := [name for name, state in states.items() if not state]:
         raise foreign_file(
+            folder,
             path,
             f"entries {', '.join(PERCEPTRONS)}",
             f"no {', '.join(empty)} in {_describe(content)}",
@@ -77,11 +78,16 @@ def checked_path(folder: Path, checkpoint: Checkpoint) -> Path:
     return state.path
 
 
-def foreign_file(path: Path, expected: str, found: str) -> EngineUnavailable:
-    """The error for a file whose content is not what its name says."""
+def foreign_file(folder: Path, path: Path, expected: str, found: str) -> EngineUnavailable:
+    """The error for a file that is the manifest's and yet not what its name says.
+
+    To fetch it again would bring the same; the other format may serve.
+    """
+    pickled = path.suffix == ".pth"
+    remedy = f"{_fetch_command(folder)} --safetensors" if pickled else _fetch_command(folder)
     return EngineUnavailable(
         f"{path} holds something else: expected {expected}; found {found}."
-        f" Move it away and run: {FETCH}"
+        f" {'Run' if pickled else 'Remove it and run'}: {remedy}"
     )
 
 
@@ -100,14 +106,14 @@ def _fetch_command(folder: Path) -> str:
     return f"{FETCH} --to {folder}"
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(folder: Path, path: Path) -> dict[str, Any]:
     try:
         content = load_file(path) if path.suffix == ".safetensors" else _read_pickle(path)
     except Exception as error:  # foreign bytes make the readers fail in any way there is
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
-        raise foreign_file(path, f"a {path.suffix} file of tensors", reason) from error
+        raise foreign_file(folder, path, f"a {path.suffix} file of tensors", reason) from error
     if not isinstance(content, dict):
-        raise foreign_file(path, "a dictionary", type(content).__name__)
+        raise foreign_file(folder, path, "a dictionary", type(content).__name__)
     return content
 
 

@@ -29,6 +29,17 @@ class Checkpoint(StrEnum):
     LANDMARKS_106 = "landmarks_106"  # optional, belongs to the detector
 
 
+NETWORK_CHECKPOINTS = (
+    Checkpoint.APPEARANCE_FEATURE_EXTRACTOR,
+    Checkpoint.MOTION_EXTRACTOR,
+    Checkpoint.WARPING_MODULE,
+    Checkpoint.SPADE_GENERATOR,
+    Checkpoint.STITCHING_RETARGETING,
+)
+REQUIRED_CHECKPOINTS = (*NETWORK_CHECKPOINTS, Checkpoint.LANDMARKS_203)
+"""What a deployment needs."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class WeightFile:
     """One file of a set."""

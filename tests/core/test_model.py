@@ -18,6 +18,7 @@ from liveportrait_core.model import (
     motion_from_heads,
 )
 from liveportrait_core.motion import Floats, transform_keypoints
+from liveportrait_core.weights.manifest import PROJECT_MANIFEST, read_manifest
 from tests.core.small_networks import overflow_in_fp16, small_model
 from tests.golden.synthetic_weights import synthetic_tree
 
@@ -143,6 +144,18 @@ def test_complete_official_trees_load(safetensors: bool) -> None:
     for network in vars(networks).values():
         assert not network.training
         assert not any(each.is_meta for each in network.state_dict().values())
+
+
+def test_synthetic_files_have_the_size_of_the_published_ones() -> None:
+    # Key names are part of a safetensors file: an equal size speaks for equal names.
+    published = {
+        file.checkpoint: file.size_bytes
+        for weight_set in read_manifest(PROJECT_MANIFEST.parent).sets
+        for file in weight_set.files
+        if file.path.suffix == ".safetensors"
+    }
+    [synthetic] = read_manifest(synthetic_tree(safetensors=True)).sets
+    assert {file.checkpoint: file.size_bytes for file in synthetic.files} == published
 
 
 def test_another_networks_file_is_named_with_what_it_holds(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ from tests.golden.recipe import Seeds
 REPOSITORY = Path(__file__).resolve().parents[2]
 CACHE = REPOSITORY / "out" / "synthetic-weights"
 OFFICIAL_KEYS = Path(__file__).with_name("official_keys.json")
-REVISION = 1  # of this file's trees; raise it when their content changes
+REVISION = 2  # of this file's trees; raise it when their content changes
 
 Draw = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
@@ -140,7 +140,7 @@ def synthetic_tree(prefix: str = "", *, safetensors: bool = False) -> Path:
 def write_tree(folder: Path, seeds: Seeds, *, safetensors: bool) -> None:
     """Write the five files and the manifest that describes them."""
     suffix = ".safetensors" if safetensors else ".pth"
-    save: Callable[[Any, Path], None] = save_file if safetensors else torch.save
+    save: Callable[[Any, Path], None] = _save_safetensors if safetensors else torch.save
     written: list[tuple[str, Path]] = []
     for name in BASE_MODELS:
         path = folder / "liveportrait" / "base_models" / (name + suffix)
@@ -191,6 +191,10 @@ def _singular_vectors(
         u = matrix @ v
         u /= np.linalg.norm(u)
     return torch.from_numpy(u.astype(np.float32)), torch.from_numpy(v.astype(np.float32))
+
+
+def _save_safetensors(state: dict[str, Tensor], path: Path) -> None:
+    save_file(state, path, metadata={"format": "pt"})  # as published files have it
 
 
 def _manifest(folder: Path, written: list[tuple[str, Path]]) -> dict[str, object]:

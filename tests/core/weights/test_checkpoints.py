@@ -143,7 +143,8 @@ def test_foreign_bytes_are_refused(tmp_path: Path, suffix: str, content: bytes) 
     path = tmp_path / f"motion_extractor{suffix}"
     path.write_bytes(content)
     adopt(tmp_path, path)
-    with pytest.raises(EngineUnavailable, match=r"motion_extractor\.\w+ holds something else: exp"):
+    remedy = "Run: .* --safetensors" if suffix == ".pth" else "Remove it and run: .* fetch --to"
+    with pytest.raises(EngineUnavailable, match=rf"holds something else: expected a .*{remedy}"):
         read_state(tmp_path, MOTION)
 
 
