@@ -16,6 +16,7 @@ from typing import Any
 from tqdm import tqdm
 
 from liveportrait_core.errors import BadInput, EngineUnavailable, InvalidOption, RenderError
+from liveportrait_core.face.finders import Detector
 from liveportrait_core.inspection import contact_sheet, inspect
 from liveportrait_core.mesh.idle import synthetic_idle
 from liveportrait_core.options import AnimationRegion, Engine, Progress, RenderOptions, RenderReport
@@ -53,7 +54,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def render(parsed: argparse.Namespace) -> int:
     """Animate a portrait by a driving clip."""
     options = _options(parsed, max_seconds=parsed.max_seconds, loop=parsed.loop)
-    renderer = open_renderer(parsed.engine, parsed.weights)
+    renderer = open_renderer(
+        parsed.engine,
+        parsed.weights,
+        device=parsed.device,
+        precision=parsed.precision,
+        detector=parsed.detector,
+        accept_no_landmarks=True,
+    )
     print(f"Engine {renderer.engine}: {renderer.reason}.", file=sys.stderr)
     with _progress_bar() as watch:
         report = renderer.render(
@@ -93,7 +101,9 @@ def inspect_video(parsed: argparse.Namespace) -> int:
         max_seconds=parsed.max_seconds,
     )
     if parsed.contact is not None:
-        contact_sheet(parsed.video, parsed.portrait, parsed.contact, driving=parsed.driving)
+        contact_sheet(
+            parsed.video, parsed.portrait, parsed.contact, inspection, driving=parsed.driving
+        )
     print(json.dumps(inspection.as_json(), indent=2))
     return 0 if inspection.ok else 1
 
@@ -168,6 +178,19 @@ def _add_render(commands: Any) -> None:
     command.add_argument(
         "--weights", type=Path, default=DEFAULT_WEIGHTS, metavar="DIR",
         help="folder of LivePortrait's weights (default: %(default)s)",
+    )  # fmt: skip
+    command.add_argument(
+        "--device", default="auto", metavar="NAME",
+        help="where LivePortrait runs: auto, cpu, mps, cuda or cuda:<index> (default: auto)",
+    )  # fmt: skip
+    command.add_argument(
+        "--precision", default="auto", metavar="NAME",
+        help="of LivePortrait: auto, fp32, fp16 or bf16 (default: auto)",
+    )  # fmt: skip
+    command.add_argument(
+        "--detector", choices=[detector.value for detector in Detector], default="mediapipe",
+        help="who finds the face for LivePortrait; insightface needs files that are for "
+        "non-commercial research only (default: %(default)s)",
     )  # fmt: skip
     command.add_argument(
         "--loop", action=argparse.BooleanOptionalAction, default=True,

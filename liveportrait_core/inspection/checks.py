@@ -23,8 +23,8 @@ _ENCODER_SETTINGS = {
     "crf": "18.0", "rc": "crf", "ref": "5", "subme": "8", "me": "hex", "trellis": "2",
     "direct": "3", "open_gop": "0",
 }  # fmt: skip
-# Measured through CRF 18; a shift of the face by one pixel falls below the first.
-_LEAST_PSNR_DB = 34.0
+# Through CRF 18 some 53 dB are left; shifted by one pixel, photographs fall to 36 to 46.
+_LEAST_PSNR_DB = 46.0
 _MOST_OUTSIDE = 1.5
 _STEP_FLOOR = 0.5
 # The last frame and the key frame that follows it at the loop are quantised differently.
@@ -220,7 +220,7 @@ def _pixel_checks(pixels: PixelFacts, frame_count: int) -> Iterator[Check]:
     )  # fmt: skip
     yield _check(
         "frame 0 is the portrait", f"{pixels.first_frame_psnr_db:.1f} dB",
-        f"at least {_LEAST_PSNR_DB} dB (the lips may differ)",
+        f"at least {_LEAST_PSNR_DB:.0f} dB (the lips may differ)",
         pixels.first_frame_psnr_db >= _LEAST_PSNR_DB,
     )  # fmt: skip
     accepted = max(pixels.median_step, _STEP_FLOOR) + _CODEC_STEP

@@ -78,7 +78,7 @@ def probe(path: Path, max_seconds: float) -> DrivingClip:
     _check_file(path)
     limit = Fraction(max_seconds).limit_denominator(1000)
     listing, said = _run_probe(path, limit)
-    packets = _parse_packets(path, listing, said)
+    packets = _parse_packets(path, listing, said, limit)
     _check_sides(path, packets)
     cadence = cadence_of(packets.times, packets.tick_s) if len(set(packets.times)) > 1 else None
     if cadence is None:
@@ -156,7 +156,7 @@ def _reason(said: str) -> str:
     return re.sub(r" ?@ 0x[0-9a-f]+", "", (complaints or lines or ["no reason given"])[0])
 
 
-def _parse_packets(path: Path, listing: str, said: str) -> _Packets:
+def _parse_packets(path: Path, listing: str, said: str, limit: Fraction) -> _Packets:
     if any(phrase in said for phrase in _CUT_OFF):
         raise VideoUnsupported(
             f"{path.name} is cut off: it announces more than it holds; {_ACCEPTED}"
@@ -166,12 +166,15 @@ def _parse_packets(path: Path, listing: str, said: str) -> _Packets:
     if not times or not {"tb", "codec_id", "dimensions"} <= head.keys():
         raise VideoUnsupported(f"{path.name} holds no frames; {_ACCEPTED}")
     width, height = head["dimensions"].split("x")
+    tick_s = Fraction(head["tb"])
+    # Reading stops by decoding time: of the last frames, shown in another order, some are missing.
+    whole_until = times[0] + (limit + 1) / tick_s
     return _Packets(
         codec=head["codec_id"],
         width_px=int(width),
         height_px=int(height),
-        tick_s=Fraction(head["tb"]),
-        times=times,
+        tick_s=tick_s,
+        times=tuple(time for time in times if time < whole_until),
     )
 
 

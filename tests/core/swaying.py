@@ -40,6 +40,7 @@ class SwayingEngine:
     engine = Engine.MESH
     version = "mesh-0-5a5a5a5a"
     driving_max_side_px = 64
+    driving_passes = 1
 
     def prepare(self, portrait: Frame, options: RenderOptions) -> SwayingPortrait:
         self.prepared += 1

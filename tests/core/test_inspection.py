@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from liveportrait_core.errors import ImageUnsupported, VideoUnsupported
+from liveportrait_core.errors import EncodeFailed, ImageUnsupported, VideoUnsupported
 from liveportrait_core.inspection import Inspection, contact_sheet, inspect, read_mp4
 from liveportrait_core.options import RenderOptions
 from liveportrait_core.renderer import Renderer
@@ -172,9 +172,10 @@ def test_scratched_boxes_never_crash_the_reader(
 
 def test_the_contact_sheet_shows_what_happened(tmp_path: Path, good: Path, portrait: Path) -> None:
     driving = moving_clip(tmp_path / "driving.mp4", rate="24", seconds=2)
+    inspection = inspect(good, portrait)
     sheets = []
     for name, clip in (("with", driving), ("without", None)):
-        contact_sheet(good, portrait, tmp_path / f"{name}.png", driving=clip)
+        contact_sheet(good, portrait, tmp_path / f"{name}.png", inspection, driving=clip)
         with Image.open(tmp_path / f"{name}.png") as image:
             assert image.format == "PNG"
             sheets.append(np.asarray(image.convert("RGB")))
@@ -185,8 +186,8 @@ def test_the_contact_sheet_shows_what_happened(tmp_path: Path, good: Path, portr
 
 
 def test_a_contact_sheet_that_cannot_be_written(tmp_path: Path, good: Path, portrait: Path) -> None:
-    with pytest.raises(OSError, match="nowhere"):
-        contact_sheet(good, portrait, tmp_path / "nowhere" / "a.png")
+    with pytest.raises(EncodeFailed, match=r"a\.png cannot be written"):
+        contact_sheet(good, portrait, tmp_path / "nowhere" / "a.png", inspect(good, portrait))
 
 
 def test_memory_stays_small_for_a_long_video(tmp_path: Path, portrait: Path) -> None:

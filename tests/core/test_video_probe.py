@@ -55,9 +55,15 @@ def test_any_name_is_only_a_name(tmp_path: Path, name: str) -> None:
 
 def test_a_longer_clip_is_trimmed_with_a_warning(tmp_path: Path) -> None:
     path = moving_clip(tmp_path / "long.mp4", rate="25", seconds=3.4)
-    assert RenderWarning.VIDEO_TRIMMED in probe(path, 3.0).warnings
+    assert probe(path, 3.0).warnings == (RenderWarning.VIDEO_TRIMMED,)
     assert probe(path, 3.0).expected_frames == 75
     assert RenderWarning.VIDEO_TRIMMED not in probe(path, 3.4).warnings
+
+
+def test_frames_out_of_order_where_reading_stops_do_not_count_as_varying(tmp_path: Path) -> None:
+    how = ("-c:v", "libx264", "-bf", "8", "-b_strategy", "0", "-pix_fmt", "yuv420p")
+    path = moving_clip(tmp_path / "long.mp4", *how, seconds=5)
+    assert probe(path, 1.0).warnings == (RenderWarning.VIDEO_TRIMMED,)
 
 
 def test_varying_intervals_are_told(tmp_path: Path) -> None:
