@@ -4,14 +4,18 @@ from collections import Counter
 from collections.abc import Sequence
 
 import pytest
+from hypothesis import settings
 
 LEFT_OUT = pytest.StashKey[Counter[str]]()
 TARGETS = {"gpu": "make test-gpu", "weights": "make test-weights", "soak": "make test-soak"}
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Begin to count."""
+    """Begin to count, and give hypothesis time."""
     config.stash[LEFT_OUT] = Counter()
+    # A loaded machine is no failure: hypothesis' deadline of 200 ms would make it one.
+    settings.register_profile("house", deadline=None)
+    settings.load_profile("house")
 
 
 @pytest.hookimpl(wrapper=True)
