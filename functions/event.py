@@ -5,6 +5,7 @@ the data, never from headers, which other intermediaries may have garbled; `upda
 relied on.
 """
 
+import re
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -17,7 +18,6 @@ from google.protobuf.message import DecodeError
 from functions.contract import EVENT_PATHS, DocumentWrite, FieldPath, Opaque, Snapshot
 from functions.errors import EventUnreadable
 
-_DATABASE = "(default)"
 _EventData = DocumentEventData.pb()
 
 
@@ -63,17 +63,14 @@ def _message(data: object) -> Any:
 
 
 def _avatar_id(name: str, collection: str) -> str:
-    parts = name.split("/")
-    expected = ["projects", None, "databases", _DATABASE, "documents", collection, None]
-    if len(parts) != len(expected) or any(
-        wanted is not None and part != wanted for part, wanted in zip(parts, expected, strict=True)
-    ):
+    pattern = rf"projects/[^/]+/databases/\(default\)/documents/{re.escape(collection)}/([^/]+)"
+    found = re.fullmatch(pattern, name)
+    if found is None:
         raise EventUnreadable(
-            f"the event is about {name!r}; accepted: a document of {collection!r} in {_DATABASE!r}"
+            f"the event is about {name!r}; accepted: a document of the collection {collection!r} "
+            "in the database '(default)'"
         )
-    if not parts[-1]:
-        raise EventUnreadable(f"the event is about {name!r}, which has no document id")
-    return parts[-1]
+    return found[1]
 
 
 def _committed_s(after: Any | None, event_time: str | None) -> float:
@@ -113,7 +110,8 @@ def decode(value: Any) -> object:
 
 
 def _instant(value: Any) -> Opaque:
-    return Opaque(kind="timestamp", text=f"{value.seconds}.{value.nanos:09d}")
+    microseconds = value.nanos // 1000  # Firestore keeps no more
+    return Opaque(kind="timestamp", text=f"{value.seconds}.{microseconds:06d}")
 
 
 _DECODERS: Mapping[str | None, Callable[[Any], object]] = {

@@ -67,7 +67,10 @@ def start() -> Instance:
         EngineUnavailable: the engine asked for cannot run here.
     """
     settings = from_environment(os.environ)
-    return Instance(settings, open_renderer(settings.engine, settings.weights))
+    renderer = open_renderer(
+        settings.engine, settings.weights, accept_no_landmarks=settings.emulated
+    )
+    return Instance(settings, renderer)
 
 
 class _Anonymous(credentials.Base):  # type: ignore[misc]  # firebase_admin is untyped

@@ -175,7 +175,7 @@ def _plain(value: Any) -> object:
     """The client's value as the plain one that `contract` knows; `event.decode` gives the same."""
     if isinstance(value, DatetimeWithNanoseconds):
         seconds = calendar.timegm(value.utctimetuple())
-        return Opaque(kind="timestamp", text=f"{seconds}.{value.nanosecond:09d}")
+        return Opaque(kind="timestamp", text=f"{seconds}.{value.microsecond:06d}")
     if isinstance(value, firestore.GeoPoint):
         return Opaque(kind="geopoint", text=f"{value.latitude!r},{value.longitude!r}")
     if isinstance(value, DocumentReference):

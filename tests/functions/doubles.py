@@ -1,0 +1,306 @@
+"""In-memory doubles of the doorway's ports: the second implementation of each.
+
+They keep the promises of the ports (one transaction at a time, generations, the database's own
+clock), and can be told to fail on purpose.
+"""
+
+import copy
+import itertools
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from functions.contract import DOCUMENT_PATHS, Snapshot, dig
+from functions.errors import ObjectChanged, ObjectStands
+from functions.output import Deleted
+from functions.record import Record, from_fields, to_fields
+from functions.reference import Publication, StoredObject
+from functions.standing import Change, Standing, Starts
+from liveportrait_core import (
+    Box,
+    Engine,
+    Progress,
+    RenderOptions,
+    RenderReport,
+    RenderWarning,
+    Stage,
+)
+
+Fields = dict[str, Any]
+
+
+class VirtualClock:
+    """A clock that stands still until somebody sleeps; what is due meanwhile happens on the way."""
+
+    def __init__(self, start_s: float = 1_800_000_000.0) -> None:
+        self._now = start_s
+        self._due: list[tuple[float, Callable[[], object]]] = []
+        self.slept: list[float] = []
+
+    def now(self) -> float:
+        return self._now
+
+    def monotonic(self) -> float:
+        return self._now
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.advance(seconds)
+
+    def advance(self, seconds: float) -> None:
+        end = self._now + seconds
+        while due := [entry for entry in self._due if entry[0] <= end]:
+            entry = min(due, key=lambda each: each[0])
+            self._due.remove(entry)
+            self._now = max(self._now, entry[0])
+            entry[1]()
+        self._now = max(self._now, end)
+
+    def after(self, seconds: float, action: Callable[[], object]) -> None:
+        """Let something happen once the clock has moved on by so many seconds."""
+        self._due.append((self._now + seconds, action))
+
+
+class MemoryLedger:
+    """Documents, ledgers and quotas as dictionaries; the wire forms are kept, not the objects."""
+
+    def __init__(self, clock: VirtualClock) -> None:
+        self._clock = clock
+        self.documents: dict[str, Fields] = {}
+        self.jobs: dict[str, Fields] = {}
+        self.quotas: dict[str, Fields] = {}
+        self.document_writes: list[tuple[str, Fields]] = []
+        self.calls: Counter[str] = Counter()
+        self.faults: list[Exception] = []  # raised one by one, instead of reading
+        self.lost_answers: list[Exception] = []  # raised one by one, after committing
+
+    def read(self, avatar_id: str) -> Standing:
+        self.calls["read"] += 1
+        self._fail(self.faults)
+        return self._standing(avatar_id, counting=False)
+
+    def transact(
+        self, avatar_id: str, decide: Callable[[Standing], Change], *, counting: bool = False
+    ) -> Change:
+        self.calls["transact"] += 1
+        self._fail(self.faults)
+        standing = self._standing(avatar_id, counting=counting)
+        change = decide(standing)
+        self._commit(standing, change)
+        self._fail(self.lost_answers)
+        return change
+
+    def record(self, avatar_id: str) -> Record:
+        return from_fields(self.jobs.get(avatar_id, {}))
+
+    def keep(self, avatar_id: str, record: Record) -> None:
+        self.jobs[avatar_id] = to_fields(record)
+
+    def _fail(self, faults: list[Exception]) -> None:
+        if faults:
+            raise faults.pop(0)
+
+    def _standing(self, avatar_id: str, *, counting: bool) -> Standing:
+        fields = self.documents.get(avatar_id)
+        document = None if fields is None else Snapshot(fields=_picked(fields))
+        owner = None if document is None else document.owner
+        return Standing(
+            avatar_id=avatar_id,
+            document=document,
+            record=self.record(avatar_id),
+            now=round(self._clock.now() * 1000),
+            starts=Starts(
+                avatar=self._starts(f"avatar:{avatar_id}"),
+                owner=self._starts(f"owner:{owner}") if owner else 0,
+            )
+            if counting
+            else Starts(),
+        )
+
+    def _starts(self, name: str) -> int:
+        quota = self.quotas.get(name, {})
+        return int(quota["starts"]) if quota.get("day") == self._day() else 0
+
+    def _day(self) -> str:
+        return datetime.fromtimestamp(self._clock.now(), UTC).date().isoformat()
+
+    def _commit(self, standing: Standing, change: Change) -> None:
+        if change.erases:
+            self.jobs.pop(standing.avatar_id, None)
+        elif change.record is not None:
+            self.jobs[standing.avatar_id] = to_fields(change.record)
+        if change.fields:
+            document = self.documents[standing.avatar_id]
+            for path, value in change.fields.items():
+                write_path(document, path, value)
+            self.document_writes.append((standing.avatar_id, dict(change.fields)))
+        if change.counts and standing.document is not None:
+            owner = standing.document.owner
+            for name in (f"avatar:{standing.avatar_id}", f"owner:{owner}" if owner else None):
+                if name is not None:
+                    starts = self._starts(name) + 1
+                    self.quotas[name] = {"day": self._day(), "starts": starts}
+
+
+def write_path(document: Fields, path: str, value: object) -> None:
+    """What an update with this field path does to a document."""
+    *parents, last = path.split(".")
+    for name in parents:
+        if not isinstance(document.get(name), dict):
+            document[name] = {}
+        document = document[name]
+    if isinstance(value, Deleted):
+        document.pop(last, None)
+    else:
+        document[last] = copy.deepcopy(value)
+
+
+def _picked(fields: Fields) -> Fields:
+    picked: Fields = {}
+    for path in DOCUMENT_PATHS:
+        value = dig(fields, path)
+        if isinstance(dig(fields, path[:-1]), Mapping) and path[-1] in dig_map(fields, path[:-1]):
+            target = picked
+            for name in path[:-1]:
+                target = target.setdefault(name, {})
+            target[path[-1]] = copy.deepcopy(value)
+    return picked
+
+
+def dig_map(fields: Fields, path: tuple[str, ...]) -> Mapping[str, object]:
+    """The map at a path; an empty one where there is none."""
+    value = dig(fields, path)
+    return value if isinstance(value, Mapping) else {}
+
+
+@dataclass(kw_only=True)
+class HeldObject:
+    """An object of the memory store."""
+
+    body: bytes
+    generation: int
+    content_type: str
+    token: str
+    facts: Mapping[str, str]
+
+
+class MemoryMediaStore:
+    """A bucket as a dictionary; every write has a new generation."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, HeldObject] = {}
+        self.calls: Counter[str] = Counter()
+        self.faults: dict[str, list[Exception]] = {}  # by method, raised one by one
+        self.lost_answers: list[Exception] = []  # of publish: raised after the object is there
+        self._generations = itertools.count(1001)
+
+    def put(self, path: str, body: bytes, *, token: str = "") -> StoredObject:
+        self.objects[path] = HeldObject(
+            body=body,
+            generation=next(self._generations),
+            content_type="",
+            token=token,
+            facts={},
+        )
+        return self._stored(path)
+
+    def find(self, path: str) -> StoredObject | None:
+        self._called("find")
+        return self._stored(path) if path in self.objects else None
+
+    def fetch(self, wanted: StoredObject, to: Path) -> None:
+        self._called("fetch")
+        held = self.objects.get(wanted.path)
+        if held is None or held.generation != wanted.generation:
+            raise ObjectChanged(f"{wanted.path} is no longer at generation {wanted.generation}")
+        to.write_bytes(held.body)
+
+    def publish(self, publication: Publication, *, replacing: int = 0) -> StoredObject:
+        self._called("publish")
+        held = self.objects.get(publication.path)
+        if (0 if held is None else held.generation) != replacing:
+            if held is not None and held.token == publication.token:
+                return self._stored(publication.path)
+            raise ObjectStands(publication.path, 0 if held is None else held.generation)
+        self.objects[publication.path] = HeldObject(
+            body=publication.file.read_bytes(),
+            generation=next(self._generations),
+            content_type=publication.content_type,
+            token=publication.token,
+            facts=publication.facts,
+        )
+        if self.lost_answers:
+            raise self.lost_answers.pop(0)
+        return self._stored(publication.path)
+
+    def discard(self, path: str, generation: int) -> None:
+        self._called("discard")
+        if path in self.objects and self.objects[path].generation == generation:
+            del self.objects[path]
+
+    def clear(self, folder: str) -> None:
+        self._called("clear")
+        for path in [path for path in self.objects if path.startswith(folder)]:
+            del self.objects[path]
+
+    def _called(self, method: str) -> None:
+        self.calls[method] += 1
+        if self.faults.get(method):
+            raise self.faults[method].pop(0)
+
+    def _stored(self, path: str) -> StoredObject:
+        held = self.objects[path]
+        return StoredObject(
+            path=path, generation=held.generation, size_bytes=len(held.body), token=held.token
+        )
+
+
+@dataclass(kw_only=True)
+class ScriptedRenderer:
+    """Renders by writing down what it was given; between two looks it follows a script."""
+
+    engine: Engine = Engine.MESH
+    engine_version: str = "mesh-1-0123abcd"
+    steps: list[Callable[[], object]] = field(default_factory=list)
+    eta_s: float | None = None
+    warnings: tuple[RenderWarning, ...] = ()
+    renders: list[RenderOptions] = field(default_factory=list)
+
+    def render(
+        self,
+        portrait: Path,
+        driving: Path,
+        output: Path,
+        *,
+        poster: Path | None = None,
+        options: RenderOptions,
+        watch: Callable[[Progress], None] | None = None,
+    ) -> RenderReport:
+        self.renders.append(options)
+        steps, self.steps = self.steps, []
+        for number in range(len(steps) + 1):
+            if number < len(steps):
+                steps[number]()
+            if watch is not None:
+                fraction = number / (len(steps) + 1)
+                watch(Progress(stage=Stage.RENDER, fraction=fraction, eta_s=self.eta_s))
+        video = b"video of " + portrait.read_bytes() + driving.read_bytes() + repr(options).encode()
+        output.write_bytes(video)
+        if poster is not None:
+            poster.write_bytes(b"poster of " + portrait.read_bytes())
+        return RenderReport(
+            engine=self.engine,
+            engine_version=self.engine_version,
+            width_px=300,
+            height_px=400,
+            frame_count=60,
+            fps=Fraction(30000, 1001),
+            size_bytes=len(video),
+            box=Box(x0=0, y0=0, x1=10, y1=10),
+            warnings=self.warnings,
+            seconds=(),
+        )

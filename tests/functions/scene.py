@@ -1,0 +1,177 @@
+"""A doorway in a world of doubles, and an app that writes avatar documents in it."""
+
+import copy
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from functions.contract import EVENT_PATHS, DocumentWrite, Snapshot, dig
+from functions.errors import RetryLater
+from functions.ports import Means
+from functions.record import Record
+from functions.reference import MediaPolicy
+from functions.render_job import Doorway
+from functions.request import Reader
+from functions.settings import Settings
+from functions.transitions import Transitions
+from tests.functions.doubles import (
+    Fields,
+    MemoryLedger,
+    MemoryMediaStore,
+    ScriptedRenderer,
+    VirtualClock,
+    write_path,
+)
+
+BUCKET = "demo.appspot.com"
+AVATAR = "ava"
+IMAGE = f"avatars/{AVATAR}/hero.jpg"
+VIDEO = f"avatars/{AVATAR}/heroVideo.mp4"
+OUTPUT = f"avatars/{AVATAR}/livePortrait/"
+SETTINGS = Settings(bucket=BUCKET, engine="mesh", project="demo")
+POLICY = MediaPolicy(bucket=BUCKET)
+UNSET = object()
+
+
+def document(**changes: Any) -> Fields:
+    """An avatar that asks for a render; `training__livePortrait={...}` changes a nested field."""
+    fields: Fields = {
+        "nickname": "Ava",
+        "userId": "owner-1",
+        "updatedAt": 1,
+        "avatarImageUrl": f"gs://{BUCKET}/{IMAGE}",
+        "training": {
+            "status": "done",
+            "heroVideoUrl": f"gs://{BUCKET}/{VIDEO}",
+            "livePortrait": {
+                "drivingMultiplier": 0.4,
+                "normalizeLip": True,
+                "animationRegion": "all",
+            },
+        },
+    }
+    for name, value in changes.items():
+        path = name.split("__")
+        if value is UNSET:
+            target = fields
+            for parent in path[:-1]:
+                target = target[parent]
+            del target[path[-1]]
+        else:
+            write_path(fields, ".".join(path), value)
+    return fields
+
+
+def snapshot(fields: Mapping[str, Any] | None) -> Snapshot | None:
+    """The document as an event carries it."""
+    if fields is None:
+        return None
+    picked: Fields = {}
+    for path in EVENT_PATHS:
+        parent: Any = fields if len(path) == 1 else dig(fields, path[:-1])
+        if isinstance(parent, Mapping) and path[-1] in parent:
+            target = picked
+            for name in path[:-1]:
+                target = target.setdefault(name, {})
+            target[path[-1]] = copy.deepcopy(parent[path[-1]])
+    return Snapshot(fields=picked)
+
+
+@dataclass(kw_only=True)
+class Scene:
+    """The world, the doorway in it, and the app."""
+
+    settings: Settings = SETTINGS
+    clock: VirtualClock = field(default_factory=VirtualClock)
+    media: MemoryMediaStore = field(default_factory=MemoryMediaStore)
+    renderer: ScriptedRenderer = field(default_factory=ScriptedRenderer)
+
+    def __post_init__(self) -> None:
+        self.ledger = MemoryLedger(self.clock)
+        self.transitions = Transitions(reader=Reader(policy=POLICY), settings=self.settings)
+        self.means = Means(
+            settings=self.settings,
+            transitions=self.transitions,
+            ledger=self.ledger,
+            media=self.media,
+            renderer=self.renderer,
+            clock=self.clock,
+        )
+        self.doorway = Doorway(self.means)
+        self.media.put(IMAGE, b"portrait")
+        self.media.put(VIDEO, b"clip")
+
+    def write(self, fields: Fields | None) -> DocumentWrite:
+        """The app writes the document; gives the event that tells of it."""
+        before = self.ledger.documents.get(AVATAR)
+        if fields is None:
+            self.ledger.documents.pop(AVATAR, None)
+        else:
+            # The server's own fields survive an app's update.
+            kept = (
+                {"livePortrait": before["livePortrait"]}
+                if before and "livePortrait" in before
+                else {}
+            )
+            self.ledger.documents[AVATAR] = copy.deepcopy({**kept, **fields})
+        return DocumentWrite(
+            avatar_id=AVATAR,
+            before=snapshot(before),
+            after=snapshot(self.ledger.documents.get(AVATAR)),
+            committed_s=self.clock.now(),
+        )
+
+    def save(self, fields: Fields | None) -> DocumentWrite:
+        """The app writes, and the event is served."""
+        event = self.write(fields)
+        self.doorway.answer(event)
+        return event
+
+    def redeliver(self, event: DocumentWrite, *, times: int = 1, every_s: float = 15.0) -> int:
+        """Deliver until it is acknowledged; how many deliveries that took."""
+        for count in range(1, times + 1):
+            self.clock.advance(every_s)
+            try:
+                self.doorway.answer(event)
+            except RetryLater:
+                continue
+            return count
+        raise AssertionError(f"not acknowledged after {times} deliveries")
+
+    @property
+    def live(self) -> Fields:
+        """The pipeline's answer."""
+        return self.ledger.documents.get(AVATAR, {}).get("livePortrait", {})
+
+    @property
+    def mirror(self) -> object:
+        """`training.livePortrait.idleVideoUrl`."""
+        return dig(self.ledger.documents[AVATAR], ("training", "livePortrait", "idleVideoUrl"))
+
+    @property
+    def record(self) -> Record:
+        """The ledger."""
+        return self.ledger.record(AVATAR)
+
+    @property
+    def starts(self) -> int:
+        """Render starts of the day, as the quota counts them."""
+        return int(self.ledger.quotas.get(f"avatar:{AVATAR}", {}).get("starts", 0))
+
+    @property
+    def states(self) -> list[str]:
+        """Every state written to the document, in order."""
+        written = (fields.get("livePortrait") for _, fields in self.ledger.document_writes)
+        return [each["state"] for each in written if isinstance(each, dict)]
+
+    @property
+    def outputs(self) -> list[str]:
+        """Our objects."""
+        return sorted(path for path in self.media.objects if path.startswith(OUTPUT))
+
+    def second_instance(self) -> Doorway:
+        """Another instance on the same cloud."""
+        return Doorway(replace(self.means))
+
+
+Action = Callable[[], object]

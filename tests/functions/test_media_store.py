@@ -1,0 +1,140 @@
+"""The media store's promises, kept by the double and by the real client on the stand-in cloud."""
+
+import gc
+import urllib.error
+import urllib.request
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from google.cloud.storage import Bucket
+
+from emulator.suite import Suite
+from functions.errors import ObjectChanged, ObjectStands
+from functions.media_store import CloudMediaStore
+from functions.ports import MediaStore
+from functions.reference import MediaPolicy, Publication, download_url
+
+
+@pytest.fixture
+def publication(tmp_path: Path, avatar_id: str) -> Publication:
+    file = tmp_path / "idle.mp4"
+    file.write_bytes(b"video")
+    return Publication(
+        path=f"avatars/{avatar_id}/livePortrait/f/idle.mp4",
+        file=file,
+        content_type="video/mp4",
+        token="token-1",
+        facts={"avatarId": avatar_id, "fingerprint": "f", "engineVersion": "mesh-1-0"},
+    )
+
+
+def test_nothing_is_found_where_nothing_is(media: MediaStore, avatar_id: str) -> None:
+    assert media.find(f"avatars/{avatar_id}/none.mp4") is None
+
+
+def test_what_is_published_is_found_and_fetched(
+    media: MediaStore, publication: Publication, tmp_path: Path
+) -> None:
+    stored = media.publish(publication)
+    assert media.find(publication.path) == stored
+    assert (stored.path, stored.size_bytes, stored.token) == (publication.path, 5, "token-1")
+    media.fetch(stored, tmp_path / "copy")
+    assert (tmp_path / "copy").read_bytes() == b"video"
+
+
+def test_only_the_generation_asked_for_is_fetched(
+    media: MediaStore, publication: Publication, tmp_path: Path
+) -> None:
+    stored = media.publish(publication)
+    newer = media.publish(publication, replacing=stored.generation)
+    assert newer.generation != stored.generation
+    with pytest.raises(ObjectChanged, match=str(stored.generation)):
+        media.fetch(stored, tmp_path / "copy")
+    media.discard(newer.path, newer.generation)
+    with pytest.raises(ObjectChanged):
+        media.fetch(newer, tmp_path / "copy")
+    assert not (tmp_path / "copy").exists()
+
+
+def test_our_own_upload_repeated_is_taken_over(media: MediaStore, publication: Publication) -> None:
+    stored = media.publish(publication)
+    assert media.publish(publication) == stored
+
+
+def test_anothers_object_is_replaced_only_at_its_generation(
+    media: MediaStore, publication: Publication
+) -> None:
+    theirs = media.publish(replace(publication, token="token-2"))
+    with pytest.raises(ObjectStands) as caught:
+        media.publish(publication)
+    assert caught.value.generation == theirs.generation
+    ours = media.publish(publication, replacing=theirs.generation)
+    assert ours.token == "token-1"
+    with pytest.raises(ObjectStands):
+        media.publish(replace(publication, token="token-3"), replacing=theirs.generation)
+    assert media.find(publication.path) == ours
+
+
+def test_replacing_what_is_gone_says_that_nothing_stands(
+    media: MediaStore, publication: Publication
+) -> None:
+    with pytest.raises(ObjectStands) as caught:
+        media.publish(publication, replacing=17)
+    assert caught.value.generation == 0
+
+
+def test_discarding_is_of_one_generation_and_repeatable(
+    media: MediaStore, publication: Publication
+) -> None:
+    first = media.publish(publication)
+    second = media.publish(publication, replacing=first.generation)
+    media.discard(first.path, first.generation)
+    assert media.find(publication.path) == second
+    media.discard(second.path, second.generation)
+    media.discard(second.path, second.generation)
+    assert media.find(publication.path) is None
+
+
+def test_clearing_takes_the_folder_and_nothing_beside_it(
+    media: MediaStore, publication: Publication, avatar_id: str
+) -> None:
+    beside = replace(publication, path=f"avatars/{avatar_id}/livePortrait.mp4")
+    for number in range(3):
+        media.publish(replace(publication, path=f"{publication.path}{number}"))
+    media.publish(beside)
+    media.clear(f"avatars/{avatar_id}/livePortrait/")
+    assert media.find(f"{publication.path}0") is None
+    assert media.find(beside.path) is not None
+
+
+def test_01_an_object_is_immutable_private_and_playable_by_its_token(
+    suite: Suite, bucket: Bucket, publication: Publication
+) -> None:
+    CloudMediaStore(bucket).publish(publication)
+    blob = bucket.get_blob(publication.path)
+    assert blob is not None
+    assert blob.cache_control == "private, max-age=31536000, immutable"
+    assert blob.content_disposition == 'inline; filename="idle.mp4"'
+    assert blob.content_type == "video/mp4"
+    assert blob.metadata == {**publication.facts, "firebaseStorageDownloadTokens": "token-1"}
+    host = suite.environment["FIREBASE_STORAGE_EMULATOR_HOST"]
+    policy = MediaPolicy(bucket=suite.options.bucket, emulator=host)
+    with urllib.request.urlopen(download_url(publication.path, "token-1", policy)) as answer:
+        assert answer.read() == b"video"
+    with pytest.raises(urllib.error.HTTPError, match="403") as refused:
+        urllib.request.urlopen(download_url(publication.path, "guess", policy))
+    refused.value.close()
+
+
+@pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")  # the client drops answers
+def test_44_a_busy_service_is_tried_again(
+    suite: Suite, bucket: Bucket, publication: Publication, tmp_path: Path
+) -> None:
+    store = CloudMediaStore(bucket)
+    suite.control.fail_uploads(1, status=503)
+    stored = store.publish(publication)
+    suite.control.fail_downloads(1, status=503)
+    store.fetch(stored, tmp_path / "copy")
+    assert (tmp_path / "copy").read_bytes() == b"video"
+    gc.collect()

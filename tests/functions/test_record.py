@@ -1,0 +1,99 @@
+"""The ledger's document: what is written is read back, and its questions are answered."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from functions.contract import State
+from functions.errors import Code
+from functions.record import (
+    KeptObject,
+    Lease,
+    Missing,
+    Problem,
+    Purpose,
+    Record,
+    Result,
+    Shown,
+    from_fields,
+    to_fields,
+)
+from functions.request import Parameters
+from liveportrait_core import AnimationRegion
+
+TEXT = st.text(max_size=12)
+MOMENT = st.integers(0, 2**50)
+PARAMETERS = st.builds(
+    Parameters,
+    driving_multiplier=st.integers(0, 100),
+    normalize_lip=st.booleans(),
+    animation_region=st.sampled_from(AnimationRegion),
+)
+RESULTS = st.builds(
+    Result,
+    fingerprint=TEXT,
+    request_id=TEXT,
+    parameters=PARAMETERS,
+    engine=TEXT,
+    engine_version=TEXT,
+    video=st.builds(KeptObject, path=TEXT, generation=MOMENT, url=TEXT),
+    poster=st.builds(KeptObject, path=TEXT, generation=MOMENT, url=TEXT),
+    fps=st.floats(1, 60),
+    warnings=st.lists(TEXT, max_size=2).map(tuple),
+)
+RECORDS = st.builds(
+    Record,
+    fingerprint=TEXT,
+    attempts=st.integers(0, 3),
+    not_before=MOMENT,
+    missing=st.none() | st.builds(Missing, path=TEXT, since=MOMENT),
+    lease=st.none()
+    | st.builds(Lease, owner=TEXT, purpose=st.sampled_from(Purpose), fingerprint=TEXT),
+    shown=st.none()
+    | st.builds(
+        Shown,
+        state=st.sampled_from(State),
+        parameters=st.none() | PARAMETERS,
+        error=st.none() | st.builds(Problem, code=st.sampled_from(Code), field=st.none() | TEXT),
+        warnings=st.lists(TEXT, max_size=2).map(tuple),
+        requested=st.none() | MOMENT,
+        eta_s=st.none() | st.integers(0, 500),
+    ),
+    results=st.lists(RESULTS, max_size=3).map(tuple),
+)
+
+
+@given(RECORDS)
+def test_what_is_written_is_read_back(record: Record) -> None:
+    assert from_fields(to_fields(record)) == record
+
+
+def test_an_empty_document_is_an_empty_record() -> None:
+    assert from_fields({}) == Record()
+    assert "notBefore" in to_fields(Record())
+
+
+def test_21_a_lease_lives_until_it_expires() -> None:
+    lease = Lease(owner="a", purpose=Purpose.RENDER, fingerprint="f", expires=1000)
+    record = Record(lease=lease)
+    assert record.lease_lives(999)
+    assert not record.lease_lives(1000)
+    assert record.in_work("f", 999)
+    assert not record.in_work("g", 999)
+    assert not record.cleaning(999)
+    assert record.held_by("a")
+    assert not record.held_by("b")
+
+
+@given(RECORDS, TEXT)
+def test_asking_for_another_clears_the_count_and_a_duplicate_does_not(
+    record: Record, fingerprint: str
+) -> None:
+    asked = record.asking(fingerprint)
+    assert asked.fingerprint == fingerprint
+    assert asked.asking(fingerprint) == asked
+    if record.fingerprint == fingerprint:
+        assert (asked.attempts, asked.missing) == (record.attempts, record.missing)
+    else:
+        assert (asked.attempts, asked.not_before, asked.missing) == (0, 0, None)
+    assert asked.lease is None or asked.lease.fingerprint == fingerprint
+    assert asked.results == record.results

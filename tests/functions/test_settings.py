@@ -1,0 +1,123 @@
+"""The environment: defaults, and messages that name variable, value and what is accepted."""
+
+from pathlib import Path
+
+import pytest
+
+from functions.errors import SettingInvalid
+from functions.settings import Settings, from_environment
+
+BARE = {"LIVEPORTRAIT_BUCKET": "demo.appspot.com"}
+EMULATED = {
+    **BARE,
+    "GOOGLE_CLOUD_PROJECT": "demo",
+    "FIRESTORE_EMULATOR_HOST": "127.0.0.1:8080",
+    "STORAGE_EMULATOR_HOST": "http://127.0.0.1:9199",
+}
+
+
+def test_defaults_are_the_contracts() -> None:
+    settings = from_environment(BARE)
+    assert settings == Settings(bucket="demo.appspot.com")
+    assert (settings.engine, settings.collection, settings.weights) == (
+        "liveportrait",
+        "avatars",
+        Path("weights"),
+    )
+    assert (settings.debounce_s, settings.lease_s, settings.deadline_s) == (3, 60, 480)
+    assert (settings.max_seconds, settings.keep, settings.keep_hours) == (10, 3, 24)
+    assert (settings.renders_per_day, settings.renders_per_owner_day) == (30, 100)
+    assert (settings.mirror_dynamics, settings.accept_uploads) == (False, False)
+    assert (settings.emulated, settings.project) == (False, None)
+
+
+def test_what_follows_the_lease() -> None:
+    settings = Settings(bucket="b")
+    assert (settings.heartbeat_s, settings.poll_s, settings.midway_s) == (15, 5, 30)
+    assert settings.grace_s == 60
+    assert [settings.back_off_s(attempts) for attempts in (1, 2)] == [10, 20]
+
+
+def test_every_variable_is_read() -> None:
+    settings = from_environment(
+        {
+            **EMULATED,
+            "LIVEPORTRAIT_ENGINE": "auto",
+            "LIVEPORTRAIT_COLLECTION": "faces",
+            "LIVEPORTRAIT_WEIGHTS": "/models/live portrait",
+            "LIVEPORTRAIT_DEBOUNCE_S": "0.25",
+            "LIVEPORTRAIT_LEASE_S": "2",
+            "LIVEPORTRAIT_DEADLINE_S": "30",
+            "LIVEPORTRAIT_MAX_SECONDS": "2.5",
+            "LIVEPORTRAIT_RENDERS_PER_DAY": "5",
+            "LIVEPORTRAIT_RENDERS_PER_OWNER_DAY": "6",
+            "LIVEPORTRAIT_KEEP": "1",
+            "LIVEPORTRAIT_KEEP_HOURS": "0",
+            "LIVEPORTRAIT_MIRROR_DYNAMICS": "on",
+            "LIVEPORTRAIT_UPLOADS_PREFIX": "True",
+            "FIREBASE_STORAGE_EMULATOR_HOST": "localhost:9199",
+        }
+    )
+    assert settings == Settings(
+        bucket="demo.appspot.com",
+        engine="auto",
+        collection="faces",
+        weights=Path("/models/live portrait"),
+        debounce_s=0.25,
+        lease_s=2,
+        deadline_s=30,
+        max_seconds=2.5,
+        renders_per_day=5,
+        renders_per_owner_day=6,
+        keep=1,
+        keep_hours=0,
+        mirror_dynamics=True,
+        accept_uploads=True,
+        project="demo",
+        storage_emulator="localhost:9199",
+    )
+    assert from_environment(EMULATED).storage_emulator == "127.0.0.1:9199"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "accepted"),
+    [
+        ("LIVEPORTRAIT_BUCKET", "", "bucket"),
+        ("LIVEPORTRAIT_BUCKET", "gs://demo", "bucket"),
+        ("LIVEPORTRAIT_ENGINE", "fast", "liveportrait, mesh, auto"),
+        ("LIVEPORTRAIT_ENGINE", "", "liveportrait, mesh, auto"),
+        ("LIVEPORTRAIT_COLLECTION", "a/b", "collection"),
+        ("LIVEPORTRAIT_WEIGHTS", " ", "folder"),
+        ("LIVEPORTRAIT_DEBOUNCE_S", "-1", "from 0 to 60"),
+        ("LIVEPORTRAIT_DEBOUNCE_S", "three", "from 0 to 60"),
+        ("LIVEPORTRAIT_LEASE_S", "nan", "from 0.5 to 600"),
+        ("LIVEPORTRAIT_DEADLINE_S", "600", "from 1 to 590"),
+        ("LIVEPORTRAIT_MAX_SECONDS", "inf", "from 0.5 to 60"),
+        ("LIVEPORTRAIT_RENDERS_PER_DAY", "0", "from 1"),
+        ("LIVEPORTRAIT_RENDERS_PER_OWNER_DAY", "1.5", "whole number"),
+        ("LIVEPORTRAIT_KEEP", "²", "whole number"),
+        ("LIVEPORTRAIT_KEEP_HOURS", "", "from 0"),
+        ("LIVEPORTRAIT_MIRROR_DYNAMICS", "maybe", "on or off"),
+        ("LIVEPORTRAIT_UPLOADS_PREFIX", "users/", "on or off"),
+        ("FIRESTORE_EMULATOR_HOST", "http://127.0.0.1:8080", "without a scheme"),
+        ("FIRESTORE_EMULATOR_HOST", "", "both or neither"),
+        ("STORAGE_EMULATOR_HOST", "127.0.0.1:9199", "with the scheme"),
+        ("STORAGE_EMULATOR_HOST", "", "both or neither"),
+        ("GOOGLE_CLOUD_PROJECT", "", "project"),
+    ],
+)
+def test_a_wrong_value_is_named_with_what_is_accepted(name: str, value: str, accepted: str) -> None:
+    with pytest.raises(SettingInvalid) as caught:
+        from_environment({**EMULATED, name: value})
+    assert name in str(caught.value)
+    assert accepted in str(caught.value)
+
+
+def test_the_bucket_has_no_default() -> None:
+    with pytest.raises(SettingInvalid, match="LIVEPORTRAIT_BUCKET is not set"):
+        from_environment({})
+
+
+def test_auto_is_refused_without_an_emulator() -> None:
+    with pytest.raises(SettingInvalid, match="'auto' without an emulator"):
+        from_environment({**BARE, "LIVEPORTRAIT_ENGINE": "auto"})
