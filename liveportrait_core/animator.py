@@ -13,6 +13,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
+from liveportrait_core.device import DeviceChoice
 from liveportrait_core.driving import DrivingCrop, analyse_driving
 from liveportrait_core.errors import ImageNoFace, VideoTooShort
 from liveportrait_core.face.finders import FaceFinder
@@ -99,6 +100,16 @@ class LivePortraitEngine:
         )
         sha = hashlib.sha256("\n".join((*settings, *self._digests)).encode())
         return f"{self.engine}-{REVISION}-{sha.hexdigest()[:8]}"
+
+    @property
+    def device(self) -> DeviceChoice:
+        """Where the networks run, and why."""
+        return self._model.choice
+
+    @property
+    def driving_passes(self) -> int:
+        """Once for the face's place in the whole clip, once for its motion."""
+        return 2
 
     @property
     def driving_max_side_px(self) -> int | None:

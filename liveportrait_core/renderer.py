@@ -4,25 +4,20 @@ Chooses the engine. Knows files and threads, no face and no mathematics of motio
 """
 
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from fractions import Fraction
 from itertools import chain
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 import cv2
 
-from liveportrait_core.errors import (
-    EncodeFailed,
-    EngineUnavailable,
-    InvalidOption,
-    OutOfMemory,
-)
+from liveportrait_core.engine import AnimationEngine, MotionTemplate, PreparedPortrait
+from liveportrait_core.errors import EncodeFailed, InvalidOption, OutOfMemory
+from liveportrait_core.face.finders import Detector
 from liveportrait_core.image import jpeg_of, read_portrait
 from liveportrait_core.options import (
-    Box,
     Engine,
     Frame,
     Progress,
@@ -33,77 +28,8 @@ from liveportrait_core.options import (
 )
 from liveportrait_core.progress import RenderProgress, run_watched
 from liveportrait_core.video import DrivingClip, FrameEncoder, FrameReader, probe
-
-
-class PreparedPortrait(Protocol):
-    """Everything an engine computes once per portrait. Frozen; the engine's own type."""
-
-    @property
-    def box(self) -> Box:
-        """Outside it every frame equals the portrait, whatever the motion."""
-
-    @property
-    def warnings(self) -> tuple[RenderWarning, ...]:
-        """What the user should know, for example MULTIPLE_FACES_IMAGE."""
-
-
-class MotionTemplate(Protocol):
-    """The motion of one driving clip. Frozen; the engine's own type."""
-
-    @property
-    def fps(self) -> Fraction:
-        """Constant frame rate, exact."""
-
-    @property
-    def frame_count(self) -> int:
-        """Number of frames that `animate` will give."""
-
-    @property
-    def warnings(self) -> tuple[RenderWarning, ...]:
-        """For example VIDEO_LEADING_FRAMES_SKIPPED, LANDMARKS_INTERPOLATED."""
-
-
-Prepared = TypeVar("Prepared", bound=PreparedPortrait)
-Template = TypeVar("Template", bound=MotionTemplate)
-
-
-class AnimationEngine(Protocol[Prepared, Template]):
-    """What the mesh engine and the LivePortrait engine have in common."""
-
-    @property
-    def engine(self) -> Engine:
-        """Which one it is."""
-
-    @property
-    def version(self) -> str:
-        """<engine>-<pipeline revision>-<8 hex digits>: docs/contract.md, section 2."""
-
-    @property
-    def driving_max_side_px(self) -> int | None:
-        """`analyse` wants driving frames no larger than this; None: as filmed."""
-
-    def prepare(self, portrait: Frame, options: RenderOptions) -> Prepared:
-        """Find the face and compute everything that depends on the portrait alone.
-
-        Raises:
-            ImageNoFace: no face was found.
-        """
-
-    def analyse(self, frames: Iterable[Frame], fps: Fraction) -> Template:
-        """Turn a driving clip into motion, consuming the frames one by one.
-
-        Raises:
-            VideoNoFace: no face was found at all.
-            VideoFaceLost: the face is missing from more than half of the frames.
-        """
-
-    def animate(
-        self, prepared: Prepared, template: Template, options: RenderOptions
-    ) -> Iterator[Frame]:
-        """Give `template.frame_count` frames of the portrait's size; frame 0 is the portrait.
-
-        The same inputs on the same device give the same pixels.
-        """
+from liveportrait_core.weights.digests import missing_checkpoints
+from liveportrait_core.weights.manifest import REQUIRED_CHECKPOINTS
 
 
 class Renderer:
@@ -207,21 +133,10 @@ class Renderer:
         return _publish(work, output, poster, watch)
 
     def _analyse(self, clip: DrivingClip, progress: RenderProgress) -> MotionTemplate:
-        count = 0
-        progress.enter(Stage.MOTION, lambda: count / clip.expected_frames)
-
-        def counted(frames: Iterable[Frame]) -> Iterator[Frame]:
-            nonlocal count
-            for frame in frames:
-                progress.check()
-                yield frame
-                count += 1
-
-        with (
-            FrameReader(clip, max_side_px=self._engine.driving_max_side_px) as reader,
-            progress.killing(reader),
-        ):
-            template: MotionTemplate = self._engine.analyse(counted(reader), clip.rate_fps)
+        frames = _DrivingFrames(clip, self._engine.driving_max_side_px, progress)
+        total = self._engine.driving_passes * clip.expected_frames
+        progress.enter(Stage.MOTION, lambda: frames.given / total)
+        template: MotionTemplate = self._engine.analyse(frames, clip.rate_fps)
         progress.check()
         return template
 
@@ -266,6 +181,29 @@ class Renderer:
                 seconds=progress.stage_seconds(),
             ),
         )
+
+
+class _DrivingFrames:
+    """The frames of a clip, decoded anew each time they are gone over."""
+
+    def __init__(
+        self, clip: DrivingClip, max_side_px: int | None, progress: RenderProgress
+    ) -> None:
+        self._clip = clip
+        self._max_side_px = max_side_px
+        self._progress = progress
+        self.given = 0  # in all
+
+    def __iter__(self) -> Iterator[Frame]:
+        with (
+            FrameReader(self._clip, max_side_px=self._max_side_px) as reader,
+            self._progress.killing(reader),
+        ):
+            for frame in reader:
+                self._progress.check()
+                yield frame
+                self.given += 1
+        self._progress.check()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -320,12 +258,25 @@ def _memory_errors_translated() -> Iterator[None]:
         raise OutOfMemory(f"The machine ran out of memory: {error}") from error
 
 
-def open_renderer(engine: str, weights: Path) -> Renderer:
+def open_renderer(
+    engine: str,
+    weights: Path,
+    *,
+    device: str = "auto",
+    precision: str = "auto",
+    detector: str = Detector.MEDIAPIPE,
+    accept_no_landmarks: bool = False,
+) -> Renderer:
     """Choose the engine.
 
     Args:
-        engine: "liveportrait", "mesh" or "auto" (LivePortrait when it can run here, else mesh).
+        engine: "liveportrait", "mesh" or "auto" (LivePortrait when its weights are complete, else
+            mesh).
         weights: folder of LivePortrait's downloaded weights.
+        device: where the networks run: "auto", "cpu", "mps", "cuda" or "cuda:<index>".
+        precision: "auto", "fp32", "fp16" or "bf16".
+        detector: "mediapipe" or "insightface"; the latter's files are for non-commercial research.
+        accept_no_landmarks: without `landmark.onnx` the face mesh's points serve, with a warning.
 
     Raises:
         InvalidOption: another name.
@@ -333,16 +284,22 @@ def open_renderer(engine: str, weights: Path) -> Renderer:
     """
     if engine not in (*Engine, "auto"):
         raise InvalidOption(f"engine is {engine!r}; accepted: liveportrait, mesh, auto")
-    if engine == Engine.LIVEPORTRAIT:
-        raise EngineUnavailable(
-            f"the liveportrait engine cannot run: its networks are not built in yet, whatever "
-            f"{weights} holds; take the engine mesh, which needs no weights"
-        )
-    from liveportrait_core.mesh.engine import MeshEngine
+    missing = missing_checkpoints(weights, REQUIRED_CHECKPOINTS)
+    if engine == Engine.MESH or (engine == "auto" and missing):
+        from liveportrait_core.mesh.engine import MeshEngine
 
-    if engine == Engine.MESH:
-        return Renderer(MeshEngine(), reason="mesh was asked for")
-    return Renderer(
-        MeshEngine(),
-        reason="LivePortrait's networks are not built in yet; mesh needs no weights",
+        reason = "mesh was asked for"
+        if engine != Engine.MESH:
+            reason = f"{weights} has no {', '.join(missing)}; mesh needs no weights"
+        return Renderer(MeshEngine(), reason=reason)
+    from liveportrait_core.assembly import open_engine
+
+    opened = open_engine(
+        weights,
+        device=device,
+        precision=precision,
+        detector=detector,
+        accept_no_landmarks=accept_no_landmarks,
     )
+    asked = "it was asked for" if engine == Engine.LIVEPORTRAIT else f"{weights} is complete"
+    return Renderer(opened, reason=f"{asked}; networks on {opened.device}")

@@ -6,6 +6,7 @@ face from frame to frame and belongs to one thread. Knows no landmark network.
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from enum import StrEnum
 from importlib.metadata import version
 from pathlib import Path
 from typing import Protocol
@@ -13,6 +14,13 @@ from typing import Protocol
 from liveportrait_core.face.detector import FaceMesh
 from liveportrait_core.face.scrfd import InsightFaceDetector
 from liveportrait_core.face.tracking import FindFace
+
+
+class Detector(StrEnum):
+    """Who finds the face."""
+
+    MEDIAPIPE = "mediapipe"  # free for any use, and there already
+    INSIGHTFACE = "insightface"  # the original's; its files are for non-commercial research only
 
 
 class FaceFinder(Protocol):

@@ -44,11 +44,6 @@ class MeshEngine:
         """Points are taken as the frames come."""
         return 1
 
-    @property
-    def driving_passes(self) -> int:
-        """The driving frames are read once."""
-        return 1
-
     def prepare(self, portrait: Frame, options: RenderOptions) -> MeshPortrait:
         """Find the face and build the fields by which this head can move.
 

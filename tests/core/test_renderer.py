@@ -258,7 +258,7 @@ def test_mesh_is_opened_and_says_why(engine: str, tmp_path: Path) -> None:
 
 
 def test_liveportrait_says_what_is_missing(tmp_path: Path) -> None:
-    with pytest.raises(EngineUnavailable, match="take the engine mesh"):
+    with pytest.raises(EngineUnavailable, match=r"cannot run without .*warping_module.*fetch"):
         open_renderer("liveportrait", tmp_path)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from liveportrait_core.engine import AnimationEngine
 from liveportrait_core.errors import ImageNoFace
 from liveportrait_core.face.detector import FaceMesh
 from liveportrait_core.mesh.engine import MeshEngine
@@ -15,7 +16,6 @@ from liveportrait_core.mesh.idle import synthetic_idle
 from liveportrait_core.mesh.motion import MeshMotion
 from liveportrait_core.mesh.portrait import MeshPortrait
 from liveportrait_core.options import AnimationRegion, Engine, Frame, RenderOptions
-from liveportrait_core.renderer import AnimationEngine
 from tests.core.mesh.motions import held, pulled
 
 AS_FILMED = RenderOptions(driving_multiplier=1.0)

@@ -1,0 +1,92 @@
+"""Puts the LivePortrait engine together from a folder of weights, or says what it lacks.
+
+Knows files and devices; what the parts do is theirs.
+"""
+
+import logging
+from pathlib import Path
+
+from liveportrait_core.animator import LivePortraitEngine
+from liveportrait_core.device import choose_device
+from liveportrait_core.errors import EngineUnavailable, InvalidOption
+from liveportrait_core.face.finders import Detector, FaceFinder, InsightFaceFinder, MeshFinder
+from liveportrait_core.face.landmarks import LandmarkNetwork
+from liveportrait_core.face.session import CPU_PROVIDER, CUDA_PROVIDER
+from liveportrait_core.model import Model, load_networks
+from liveportrait_core.weights.checkpoints import FETCH, checked_path
+from liveportrait_core.weights.digests import file_digest, missing_checkpoints
+from liveportrait_core.weights.manifest import (
+    NETWORK_CHECKPOINTS,
+    REQUIRED_CHECKPOINTS,
+    Checkpoint,
+    read_manifest,
+)
+
+_log = logging.getLogger(__name__)
+
+
+def open_engine(
+    weights: Path, *, device: str, precision: str, detector: str, accept_no_landmarks: bool
+) -> LivePortraitEngine:
+    """Load everything this engine needs.
+
+    Args:
+        weights: folder of the downloaded files.
+        device: as `choose_device` takes it.
+        precision: likewise.
+        detector: a value of `Detector`.
+        accept_no_landmarks: without `landmark.onnx` the face mesh's points serve, with a warning.
+
+    Raises:
+        InvalidOption: a name is unknown.
+        EngineUnavailable: a file is missing or damaged, or the device is not there.
+    """
+    if detector not in tuple(Detector):
+        raise InvalidOption(f"detector is {detector!r}; accepted: {', '.join(Detector)}")
+    wanted = _wanted_files(weights, Detector(detector), accept_no_landmarks=accept_no_landmarks)
+    _require_files(weights, wanted)
+    choice = choose_device(device, precision)
+    provider = CUDA_PROVIDER if choice.device.type == "cuda" else CPU_PROVIDER
+    paths = {file: checked_path(weights, file) for file in wanted}
+    finder: FaceFinder = MeshFinder()
+    if detector == Detector.INSIGHTFACE:
+        finder = InsightFaceFinder(paths[Checkpoint.DETECTOR].parent, provider=provider)
+    locate = None
+    if Checkpoint.LANDMARKS_203 in paths:
+        locate = LandmarkNetwork(paths[Checkpoint.LANDMARKS_203], provider=provider).locate
+    return LivePortraitEngine(
+        Model(load_networks(weights), choice),
+        finder,
+        locate,
+        digests=[file_digest(weights, path) for path in paths.values()],
+    )
+
+
+def _wanted_files(
+    weights: Path, detector: Detector, *, accept_no_landmarks: bool
+) -> tuple[Checkpoint, ...]:
+    if detector is Detector.INSIGHTFACE:
+        # Its 106 points tell no opening of the eyes: here the landmarks are needed in any case.
+        return (*REQUIRED_CHECKPOINTS, Checkpoint.DETECTOR, Checkpoint.LANDMARKS_106)
+    if accept_no_landmarks and missing_checkpoints(weights, (Checkpoint.LANDMARKS_203,)):
+        return NETWORK_CHECKPOINTS
+    return REQUIRED_CHECKPOINTS
+
+
+def _require_files(weights: Path, wanted: tuple[Checkpoint, ...]) -> None:
+    manifest = read_manifest(weights)
+    missing = [
+        " or ".join(str(weights / form.path) for form in manifest.files_for(checkpoint))
+        for checkpoint in missing_checkpoints(weights, wanted)
+    ]
+    if missing:
+        raise EngineUnavailable(
+            f"the liveportrait engine cannot run without {', '.join(missing)}. Run: {FETCH} --to "
+            f"{weights}; or take the engine mesh, which needs no weights"
+        )
+    if Checkpoint.LANDMARKS_203 not in wanted:
+        _log.warning(
+            "%s has no landmark.onnx: the face mesh's points serve for crop and openings, "
+            "which moves the result a little",
+            weights,
+        )

@@ -1,0 +1,89 @@
+"""What the mesh engine and the LivePortrait engine have in common, as the renderer sees them.
+
+Knows no engine and no file.
+"""
+
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
+from typing import Protocol, TypeVar
+
+from liveportrait_core.options import Box, Engine, Frame, RenderOptions, RenderWarning
+
+
+class PreparedPortrait(Protocol):
+    """Everything an engine computes once per portrait. Frozen; the engine's own type."""
+
+    @property
+    def box(self) -> Box:
+        """Outside it every frame equals the portrait, whatever the motion."""
+
+    @property
+    def warnings(self) -> tuple[RenderWarning, ...]:
+        """What the user should know, for example MULTIPLE_FACES_IMAGE."""
+
+
+class MotionTemplate(Protocol):
+    """The motion of one driving clip. Frozen; the engine's own type."""
+
+    @property
+    def fps(self) -> Fraction:
+        """Constant frame rate, exact."""
+
+    @property
+    def frame_count(self) -> int:
+        """Number of frames that `animate` will give."""
+
+    @property
+    def warnings(self) -> tuple[RenderWarning, ...]:
+        """For example VIDEO_LEADING_FRAMES_SKIPPED, LANDMARKS_INTERPOLATED."""
+
+
+Prepared = TypeVar("Prepared", bound=PreparedPortrait)
+Template = TypeVar("Template", bound=MotionTemplate)
+
+
+class AnimationEngine(Protocol[Prepared, Template]):
+    """What the mesh engine and the LivePortrait engine have in common."""
+
+    @property
+    def engine(self) -> Engine:
+        """Which one it is."""
+
+    @property
+    def version(self) -> str:
+        """<engine>-<pipeline revision>-<8 hex digits>: docs/contract.md, section 2."""
+
+    @property
+    def driving_max_side_px(self) -> int | None:
+        """`analyse` wants driving frames no larger than this; None: as filmed."""
+
+    @property
+    def driving_passes(self) -> int:
+        """How often `analyse` goes over the driving frames."""
+
+    def prepare(self, portrait: Frame, options: RenderOptions) -> Prepared:
+        """Find the face and compute everything that depends on the portrait alone.
+
+        Raises:
+            ImageNoFace: no face was found.
+        """
+
+    def analyse(self, frames: Iterable[Frame], fps: Fraction) -> Template:
+        """Turn a driving clip into motion, consuming the frames one by one.
+
+        Args:
+            frames: may be gone over more than once, and are decoded anew each time.
+            fps: their constant rate.
+
+        Raises:
+            VideoNoFace: no face was found at all.
+            VideoFaceLost: the face is missing from more than half of the frames.
+        """
+
+    def animate(
+        self, prepared: Prepared, template: Template, options: RenderOptions
+    ) -> Iterator[Frame]:
+        """Give `template.frame_count` frames of the portrait's size; frame 0 is the portrait.
+
+        The same inputs on the same device give the same pixels.
+        """
