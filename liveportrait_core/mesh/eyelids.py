@@ -3,7 +3,7 @@
 Knows points and pixels of the portrait at rest; when an eye closes is a matter of motion.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -24,14 +24,14 @@ from liveportrait_core.options import Frame
 LASHES = 0.10  # of the eye's width
 MEETING = 0.94  # the lower lid rises a little
 MARGINS = Margins(corners=0.08, lower=0.16)  # in pictures an eye is opened wider than the mesh's
-SKIN_REACH = 0.75  # share of the room above an eye that is surely skin, not brow
 UNDER_EYE_WEIGHT = 0.3
 DARK_GREY_LEVELS = 18.0  # so much darker than the skin around an eye is brow, lash or spectacles
-SKIN_SIGMAS = (
-    0.15,
-    0.4,
-    1.2,
-)  # of half an eye: fine where there is skin, coarse where there is none
+SKIN_REACH = 0.85  # share of the room above an eye that is surely skin
+BROW_GREY_LEVELS = 45.0  # so much darker is a brow or a spectacles' rim, not a shadow
+MIDDLE_OF_EYE = 0.7  # half of the eye's width in which that is judged
+SKIN_SIGMAS = (0.15, 0.4, 1.2)  # of half an eye: fine where skin is seen, coarse elsewhere
+
+Map = NDArray[np.float32]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +46,19 @@ def eyes_of(picture: Frame, points: Array) -> tuple[Eye, Eye]:
     """The left and the right eye of the picture."""
     left = _slit(points, LEFT_EYE_UPPER, LEFT_EYE_LOWER, LEFT_BROW_LOWER)
     right = _slit(points, RIGHT_EYE_UPPER, RIGHT_EYE_LOWER, RIGHT_BROW_LOWER)
-    return Eye(slit=left, skin=_skin(picture, left)), Eye(slit=right, skin=_skin(picture, right))
+    return _eye(picture, left), _eye(picture, right)
+
+
+def _eye(picture: Frame, slit: Slit) -> Eye:
+    """The lid's skin ends where a brow or spectacles begin: those stay where they are."""
+    behind, darker, _bare = _looks(picture, slit)
+    distances = np.arange(slit.above.rim, slit.above.room)
+    dark = [darker[np.abs(behind - far) < 1].mean() > BROW_GREY_LEVELS for far in distances]
+    lid_begins = dark.index(False) if False in dark else 0  # behind lashes and crease
+    brow_begins = dark.index(True, lid_begins) if True in dark[lid_begins:] else len(dark)
+    room = max(slit.above.rim + brow_begins, 2.5 * slit.above.rim)
+    slit = replace(slit, above=replace(slit.above, room=min(room, slit.above.room)))
+    return Eye(slit=slit, skin=_skin(picture, slit))
 
 
 def _slit(
@@ -69,14 +81,9 @@ def _slit(
 
 def _skin(picture: Frame, slit: Slit) -> Frame:
     """The skin around the eye spread over all of it, without eye, lashes, brow or grain."""
-    box = slit.support
-    columns, rows = np.arange(box.x0, box.x1), np.arange(box.y0, box.y1)
-    height, width = picture.shape[:2]
-    patch = picture[np.clip(rows, 0, height - 1)][:, np.clip(columns, 0, width - 1)]
-    places = np.stack(np.meshgrid(columns, rows), axis=-1).astype(np.float32)
-    weight = _skin_weight(patch, slit, places)
-    weighted = patch.astype(np.float32) * weight[..., None]
-    colour = np.zeros(patch.shape, np.float32)
+    weight = _looks(picture, slit)[2]
+    weighted = _patch(picture, slit).astype(np.float32) * weight[..., None]
+    colour = np.zeros(weighted.shape, np.float32)
     total = np.full((*weight.shape, 1), 1e-6, np.float32)
     for sigma in SKIN_SIGMAS:
         near = cv2.GaussianBlur(weight, (0, 0), sigma * slit.half_width)[..., None]
@@ -86,13 +93,27 @@ def _skin(picture: Frame, slit: Slit) -> Frame:
     return np.rint(np.clip(colour / total, 0, 255)).astype(np.uint8)
 
 
-def _skin_weight(patch: Frame, slit: Slit, places: NDArray[np.float32]) -> NDArray[np.float32]:
-    """How surely a pixel shows bare skin: by where it is, and by not being darker than the rest."""
-    s, across = slit.coordinates(places)
+def _looks(picture: Frame, slit: Slit) -> tuple[Map, Map, Map]:
+    """What is seen around an eye, each of `slit.support`.
+
+    Distance above the middle of the upper edge, pixels; how much darker than skin, grey levels; how
+    surely bare skin, 0..1, by where it is and by not being darker than its like.
+    """
+    box = slit.support
+    places = np.meshgrid(np.arange(box.x0, box.x1), np.arange(box.y0, box.y1))
+    s, across = slit.coordinates(np.stack(places, axis=-1).astype(np.float32))
     upper, lower = slit.edges(s)
-    lashes, room = slit.above.rim, slit.above.room
-    lid = (across < upper - lashes) & (across > upper - SKIN_REACH * room)
+    lashes = slit.above.rim
+    lid = (across < upper - lashes) & (across > upper - SKIN_REACH * slit.above.room)
     under = (across > lower + lashes) & (across < lower + 4 * lashes)
-    light = cv2.cvtColor(patch, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    darker = np.clip((np.median(light[lid | under]) - light) / DARK_GREY_LEVELS, 0, None)
-    return np.asarray((lid + UNDER_EYE_WEIGHT * under) * np.exp(-(darker**2)), np.float32)
+    light = cv2.cvtColor(_patch(picture, slit), cv2.COLOR_RGB2GRAY).astype(np.float32)
+    darker = np.maximum(np.median(light[lid | under]) - light, 0)
+    bare = (lid + UNDER_EYE_WEIGHT * under) * np.exp(-((darker / DARK_GREY_LEVELS) ** 2))
+    behind = np.where(np.abs(s) < MIDDLE_OF_EYE, upper - across, -1)
+    return np.asarray(behind, np.float32), darker, np.asarray(bare, np.float32)
+
+
+def _patch(picture: Frame, slit: Slit) -> Frame:
+    box, (height, width) = slit.support, picture.shape[:2]
+    rows = np.clip(np.arange(box.y0, box.y1), 0, height - 1)
+    return picture[rows][:, np.clip(np.arange(box.x0, box.x1), 0, width - 1)]

@@ -4,7 +4,6 @@ Pure mathematics. Knows points and options, no picture. Movements are relative t
 frame, lengths in distances between the eyes.
 """
 
-import hashlib
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -68,14 +67,6 @@ class MeshMotion:
     def frame_count(self) -> int:
         """Number of frames."""
         return len(self.rotation_deg)
-
-    @property
-    def digest(self) -> str:
-        """Hexadecimal digest over everything that changes pixels."""
-        sha = hashlib.sha256(str((self.fps, self.periodic)).encode())
-        for channel in (self.rotation_deg, self.shift, self.handles, self.closure):
-            sha.update(np.ascontiguousarray(channel, np.float64).tobytes())
-        return sha.hexdigest()
 
 
 def motion_of(track: Track) -> MeshMotion:
