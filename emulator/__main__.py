@@ -11,41 +11,40 @@ from emulator.serving import PortBusy
 from emulator.suite import Suite, SuiteOptions
 
 _DEFAULTS = SuiteOptions()
-_PORT_BUSY = 2
+_REFUSED = 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs until it is interrupted or terminated; returns the exit status."""
-    parsed = _parser().parse_args(arguments)
+    parser = _parser()
+    parsed = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(message)s")
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     stop_signals = {signal.SIGINT, signal.SIGTERM}
-    signal.pthread_sigmask(signal.SIG_BLOCK, stop_signals)
-    suite = Suite(
-        SuiteOptions(
-            project=parsed.project,
-            bucket=parsed.bucket,
-            host=parsed.host,
-            firestore_port=parsed.firestore_port,
-            storage_port=parsed.storage_port,
-            control_port=parsed.control_port,
-            time_factor=parsed.time_factor,
-        )
-    )
+    signal.pthread_sigmask(signal.SIG_BLOCK, stop_signals)  # before any thread, so that all obey
     try:
-        suite.start()
-    except PortBusy as error:
-        print(f"emulator: {error}", file=sys.stderr)
-        return _PORT_BUSY
-    try:
-        suite.connect("function", parsed.document, [parsed.function])
-        for name, value in suite.environment.items():
-            print(f"export {name}={shlex.quote(value)}", flush=True)
-        _describe(suite, parsed)
-        signal.sigwait(stop_signals)
-    finally:
-        suite.stop()
+        with Suite(_options(parsed)) as suite:
+            suite.connect("function", parsed.document, [parsed.function])
+            for name, value in suite.environment.items():
+                print(f"export {name}={shlex.quote(value)}", flush=True)
+            _describe(suite, parsed)
+            signal.sigwait(stop_signals)
+    except (PortBusy, ValueError) as error:
+        parser.exit(_REFUSED, f"emulator: {error}\n")
     return 0
+
+
+def _options(parsed: argparse.Namespace) -> SuiteOptions:
+    return SuiteOptions(
+        project=parsed.project,
+        bucket=parsed.bucket,
+        host=parsed.host,
+        firestore_port=parsed.firestore_port,
+        storage_port=parsed.storage_port,
+        control_port=parsed.control_port,
+        control_host=parsed.control_host,
+        time_factor=parsed.time_factor,
+    )
 
 
 def _describe(suite: Suite, parsed: argparse.Namespace) -> None:
@@ -69,6 +68,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--firestore-port", type=int, default=8080, help="0 takes a free one")
     parser.add_argument("--storage-port", type=int, default=9199, help="0 takes a free one")
     parser.add_argument("--control-port", type=int, default=4400, help="0 takes a free one")
+    parser.add_argument(
+        "--control-host", default=_DEFAULTS.control_host, help="address of the control endpoint"
+    )
     parser.add_argument("--project", default=_DEFAULTS.project, help="project id")
     parser.add_argument("--bucket", default=_DEFAULTS.bucket, help="bucket made at the start")
     parser.add_argument(

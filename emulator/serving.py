@@ -78,9 +78,15 @@ def _holder(port: int) -> str:
     wanted = {f"socket:[{inode}]" for inode in inodes}
     for process in Path("/proc").iterdir():
         if process.name.isdecimal() and _holds(process, wanted):
-            command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode().strip()
-            return f"held by process {process.name}, {command}"
+            return f"held by process {process.name}, {_command(process)}"
     return "held by a process of somebody else"
+
+
+def _command(process: Path) -> str:
+    try:
+        return (process / "cmdline").read_bytes().replace(b"\0", b" ").decode().strip()
+    except OSError:
+        return "which has just ended"
 
 
 def _listening_inodes(port: int) -> set[str]:

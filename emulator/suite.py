@@ -4,7 +4,6 @@ What the command line, the demo and the tests use. Knows no wire format.
 """
 
 import asyncio
-import socket
 import tempfile
 import threading
 from collections.abc import Sequence
@@ -23,7 +22,7 @@ from emulator.firestore.calls import Calls
 from emulator.firestore.service import FirestoreService
 from emulator.firestore.store import DocumentStore
 from emulator.firestore.transactions import Transactions
-from emulator.serving import HttpServer, PortBusy, bind
+from emulator.serving import HttpServer, bind
 from emulator.storage.backend import Backend
 from emulator.storage.firebase_dialect import FirebaseDialect
 from emulator.storage.json_dialect import JsonDialect
@@ -33,11 +32,15 @@ from emulator.storage.store import ObjectStore
 
 _START_TIMEOUT_S = 20.0
 _GRPC_GRACE_S = 0.5
+_LAST_PORT = 65535
 
 
 @dataclass(frozen=True, kw_only=True)
 class SuiteOptions:
-    """What a cloud is made of. Port 0 means a free one; `time_factor` hurries Eventarc."""
+    """What a cloud is made of. Port 0 means a free one; `time_factor` hurries Eventarc.
+
+    Who reaches the control endpoint may do anything: it has a host of its own, the loopback.
+    """
 
     project: str = "demo-avatar"
     bucket: str = "demo-avatar.appspot.com"
@@ -45,7 +48,16 @@ class SuiteOptions:
     firestore_port: int = 0
     storage_port: int = 0
     control_port: int = 0
+    control_host: str = "127.0.0.1"
     time_factor: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name in ("firestore_port", "storage_port", "control_port"):
+            port = getattr(self, name)
+            if not 0 <= port <= _LAST_PORT:
+                raise ValueError(f"{name} is {port}; accepted: 0 (a free one) to {_LAST_PORT}")
+        if not self.time_factor > 0:
+            raise ValueError(f"time_factor is {self.time_factor}; accepted: above 0")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,7 +127,7 @@ class Suite:
     @property
     def control_url(self) -> str:
         """Base URL of the control endpoint."""
-        return f"http://{self.options.host}:{self._started.control_port}"
+        return f"http://{self.options.control_host}:{self._started.control_port}"
 
     @property
     def control(self) -> Control:
@@ -161,42 +173,40 @@ class Suite:
 
     async def _serve(self, folder: Path, ready: "Future[_Running]") -> None:
         options = self.options
-        listeners = [
-            bind(options.host, port) for port in (options.storage_port, options.control_port)
-        ]
-        cloud = _assemble(options, folder)
-        firestore = FirestoreService(
-            cloud.documents, Calls(cloud.documents, cloud.transactions), cloud.faults
-        )
-        routes = [*JsonDialect(cloud.objects).routes(), *FirebaseDialect(cloud.objects).routes()]
-        servers = [
-            HttpServer(StorageServer(routes, cloud.faults), listeners[0]),
-            HttpServer(control_application(cloud), listeners[1]),
-        ]
-        grpc_server = firestore.server()
-        firestore_port = _bind_grpc(grpc_server, options)
-        await grpc_server.start()
-        tasks = [asyncio.create_task(server.serve()) for server in servers]
-        stopping = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        ready.set_result(
-            _Running(
+        with (
+            bind(options.host, options.storage_port) as storage,
+            bind(options.control_host, options.control_port) as control,
+        ):
+            firestore_port = _free_port(options.host, options.firestore_port)
+            cloud = _assemble(options, folder)
+            firestore = FirestoreService(
+                cloud.documents, Calls(cloud.documents, cloud.transactions), cloud.faults
+            )
+            grpc_server = firestore.server(f"{options.host}:{firestore_port}")
+            http_servers = [
+                HttpServer(_storage_application(cloud), storage),
+                HttpServer(control_application(cloud), control),
+            ]
+            await grpc_server.start()
+            serving = [asyncio.create_task(server.serve()) for server in http_servers]
+            stopping, loop = asyncio.Event(), asyncio.get_running_loop()
+            running = _Running(
                 thread=threading.current_thread(),
                 loop=loop,
                 stopping=stopping,
                 control=Control(cloud, loop),
                 firestore_port=firestore_port,
-                storage_port=listeners[0].getsockname()[1],
-                control_port=listeners[1].getsockname()[1],
+                storage_port=storage.getsockname()[1],
+                control_port=control.getsockname()[1],
             )
-        )
-        await stopping.wait()
-        await cloud.dispatcher.close()
-        firestore.end_streams()
-        for server in servers:
-            server.stop()
-        await grpc_server.stop(_GRPC_GRACE_S)
-        await asyncio.gather(*tasks)
+            ready.set_result(running)
+            await stopping.wait()
+            await cloud.dispatcher.close()
+            firestore.end_streams()
+            for server in http_servers:
+                server.stop()
+            await grpc_server.stop(_GRPC_GRACE_S)
+            await asyncio.gather(*serving)
 
 
 def _assemble(options: SuiteOptions, folder: Path) -> Cloud:
@@ -217,12 +227,12 @@ def _assemble(options: SuiteOptions, folder: Path) -> Cloud:
     )
 
 
-def _bind_grpc(server: object, options: SuiteOptions) -> int:
-    # grpc binds on its own: try the port first, for a message that says who holds it.
-    probe: socket.socket = bind(options.host, options.firestore_port)
-    port = int(probe.getsockname()[1])
-    probe.close()
-    try:
-        return int(server.add_insecure_port(f"{options.host}:{port}"))  # type: ignore[attr-defined]
-    except RuntimeError as error:
-        raise PortBusy(f"port {port} on {options.host} is busy") from error
+def _storage_application(cloud: Cloud) -> StorageServer:
+    routes = [*JsonDialect(cloud.objects).routes(), *FirebaseDialect(cloud.objects).routes()]
+    return StorageServer(routes, cloud.faults)
+
+
+def _free_port(host: str, port: int) -> int:
+    """Tries a port that gRPC will bind on its own: its own message does not say who holds it."""
+    with bind(host, port) as probe:
+        return int(probe.getsockname()[1])

@@ -42,12 +42,17 @@ class FirestoreService:
         self._faults = faults
         self._streams: set[_Answers] = set()
 
-    def server(self) -> Any:
-        """Returns a `grpc.aio.Server` that speaks this service; to be made within its loop."""
+    def server(self, address: str) -> Any:
+        """Returns a `grpc.aio.Server` for this service at an address; to be made within its loop.
+
+        Raises:
+            RuntimeError: the address is taken.
+        """
         server = grpc.aio.server(options=_OPTIONS)
         server.add_generic_rpc_handlers(
             (grpc.method_handlers_generic_handler(_SERVICE, self._handlers()),)
         )
+        server.add_insecure_port(address)
         return server
 
     def end_streams(self) -> None:

@@ -3,9 +3,10 @@
 import base64
 import hashlib
 import tempfile
+import weakref
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import google_crc32c
 
@@ -21,12 +22,13 @@ class Content:
 
 
 class Receiver:
-    """Takes the bytes of an upload into a new file in `folder`."""
+    """Takes the bytes of an upload into a new file; an unfinished one leaves none."""
 
     def __init__(self, folder: Path) -> None:
         with tempfile.NamedTemporaryFile(dir=folder, delete=False) as created:
             self._file = Path(created.name)
         self._stream = self._file.open("wb")
+        self._discard = weakref.finalize(self, _discard, self._stream, self._file)
         self._md5 = hashlib.md5(usedforsecurity=False)
         self._crc32c: Any = google_crc32c.Checksum()
         self.size_bytes = 0
@@ -41,6 +43,7 @@ class Receiver:
     def finish(self) -> Content:
         """Closes the file and returns what was received."""
         self._stream.close()
+        self._discard.detach()
         return Content(
             file=self._file,
             size_bytes=self.size_bytes,
@@ -49,6 +52,10 @@ class Receiver:
         )
 
     def discard(self) -> None:
-        """Closes the file and deletes it."""
-        self._stream.close()
-        self._file.unlink(missing_ok=True)
+        """Closes the file and deletes it, unless it is finished."""
+        self._discard()
+
+
+def _discard(stream: BinaryIO, file: Path) -> None:
+    stream.close()
+    file.unlink(missing_ok=True)

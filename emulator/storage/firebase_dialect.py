@@ -11,15 +11,15 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from emulator.storage.backend import Backend, json_answer, read_json
+from emulator.storage.answers import json_answer, read_json
+from emulator.storage.backend import Backend
+from emulator.storage.download import download
 from emulator.storage.errors import Forbidden
-from emulator.storage.multipart import boundary_of, parse_description, read_multipart
-from emulator.storage.objects import TOKENS_KEY, Conditions, ObjectMetadata, StoredObject
+from emulator.storage.objects import TOKENS_KEY, ObjectMetadata, StoredObject
 from emulator.storage.resources import described, patched, rfc3339
-from emulator.storage.resumable import UploadSession
+from emulator.storage.resumable import Upload, UploadSession
 from emulator.storage.server import PathParameters, Route, route
 
-_ANY = Conditions()
 _CHUNK_GRANULARITY = str(256 * 1024)
 
 
@@ -66,7 +66,7 @@ class FirebaseDialect:
         stored = self._store.get(path["bucket"], path["name"])
         _check_token(request, stored)
         if request.query_params.get("alt") == "media":
-            return await self._backend.download(request, stored)
+            return await download(request, stored, self._backend.faults)
         if not stored.metadata.tokens:
             stored = self._with_token(stored)
         return json_answer(firebase_resource(stored))
@@ -100,41 +100,25 @@ class FirebaseDialect:
         return await self._insert_media(request, path["bucket"], name)
 
     async def _insert_media(self, request: Request, bucket: str, name: str) -> Response:
-        self._backend.begin_upload(bucket, name, _ANY)
-        receiver = self._store.receiver()
-        async for piece in request.stream():
-            receiver.write(piece)
-        metadata = _tokened(ObjectMetadata(content_type=request.headers.get("content-type")))
-        stored = self._backend.finish_upload(bucket, name, receiver, metadata, _ANY, {})
-        return json_answer(firebase_resource(stored))
+        metadata = ObjectMetadata(content_type=request.headers.get("content-type"))
+        receiver = await self._backend.receive(request)
+        upload = Upload(bucket=bucket, name=name, metadata=_tokened(metadata))
+        return json_answer(firebase_resource(self._backend.admit_and_store(upload, receiver)))
 
     async def _insert_multipart(self, request: Request, bucket: str, name: str) -> Response:
-        self._backend.begin_upload(bucket, name, _ANY)
-        boundary = boundary_of(request.headers.get("content-type", ""))
-        receiver = self._store.receiver()
-        try:
-            head = await read_multipart(request.stream(), boundary, receiver)
-            metadata = patched(ObjectMetadata(content_type=head.content_type), head.description)
-        except BaseException:
-            receiver.discard()
-            raise
-        stored = self._backend.finish_upload(bucket, name, receiver, _tokened(metadata), _ANY, {})
-        return json_answer(firebase_resource(stored))
+        head, receiver = await self._backend.receive_multipart(request)
+        metadata = patched(ObjectMetadata(content_type=head.content_type), head.description)
+        upload = Upload(bucket=bucket, name=name, metadata=_tokened(metadata))
+        return json_answer(firebase_resource(self._backend.admit_and_store(upload, receiver)))
 
     async def _begin_resumable(self, request: Request, bucket: str, name: str) -> Response:
-        description = parse_description(await request.body())
-        self._backend.begin_upload(bucket, name, _ANY)
         announced = ObjectMetadata(
             content_type=request.headers.get("x-goog-upload-header-content-type")
         )
-        session = self._backend.uploads.begin(
-            bucket=bucket,
-            name=name,
-            metadata=_tokened(patched(announced, description)),
-            conditions=_ANY,
-            digests={},
-            receiver=self._store.receiver(),
-        )
+        metadata = patched(announced, await read_json(request))
+        upload = Upload(bucket=bucket, name=name, metadata=_tokened(metadata))
+        self._backend.admit(upload)
+        session = self._backend.uploads.begin(upload, self._store.receiver())
         url = str(request.url.include_query_params(name=name, upload_id=session.identifier))
         return Response(
             headers={
@@ -157,7 +141,7 @@ class FirebaseDialect:
                 session.accept(piece, position)
                 position += len(piece)
         if "finalize" in commands:
-            stored = session.stored or self._backend.finish_session(session)
+            stored = session.stored or self._backend.finish(session)
             return json_answer(firebase_resource(stored), headers=_upload_status(session))
         return Response(headers=_upload_status(session))
 

@@ -5,13 +5,14 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from emulator.storage.backend import Backend, json_answer, read_json
+from emulator.storage.answers import json_answer, read_json
+from emulator.storage.backend import Backend
+from emulator.storage.download import download
 from emulator.storage.errors import BadRequest
-from emulator.storage.multipart import boundary_of, read_multipart
 from emulator.storage.objects import Conditions, ObjectMetadata, StoredObject
 from emulator.storage.ranges import Chunk, Span, parse_content_range
 from emulator.storage.resources import bucket_resource, object_resource, patched
-from emulator.storage.resumable import UploadSession
+from emulator.storage.resumable import Upload, UploadSession
 from emulator.storage.server import PathParameters, Route, route
 
 _DIGESTS = ("md5Hash", "crc32c")
@@ -93,11 +94,11 @@ class JsonDialect:
     async def _get(self, request: Request, path: PathParameters) -> Response:
         stored = self._find(request, path)
         if request.query_params.get("alt") == "media":
-            return await self._backend.download(request, stored)
+            return await download(request, stored, self._backend.faults)
         return json_answer(object_resource(_base(request), stored))
 
     async def _download(self, request: Request, path: PathParameters) -> Response:
-        return await self._backend.download(request, self._find(request, path))
+        return await download(request, self._find(request, path), self._backend.faults)
 
     async def _patch(self, request: Request, path: PathParameters) -> Response:
         stored = self._store.get(path["bucket"], path["name"])
@@ -169,49 +170,28 @@ class JsonDialect:
                 )
 
     async def _insert_media(self, request: Request, path: PathParameters) -> Response:
-        name, conditions = request.query_params.get("name", ""), _conditions(request)
-        self._backend.begin_upload(path["bucket"], name, conditions)
-        receiver = self._store.receiver()
-        async for piece in request.stream():
-            receiver.write(piece)
-        metadata = ObjectMetadata(content_type=request.headers.get("content-type"))
-        stored = self._backend.finish_upload(
-            path["bucket"], name, receiver, metadata, conditions, {}
+        upload = Upload(
+            bucket=path["bucket"],
+            name=request.query_params.get("name", ""),
+            metadata=ObjectMetadata(content_type=request.headers.get("content-type")),
+            conditions=_conditions(request),
         )
+        receiver = await self._backend.receive(request)
+        stored = self._backend.admit_and_store(upload, receiver)
         return json_answer(object_resource(_base(request), stored))
 
     async def _insert_multipart(self, request: Request, path: PathParameters) -> Response:
-        boundary = boundary_of(request.headers.get("content-type", ""))
-        receiver = self._store.receiver()
-        try:
-            head = await read_multipart(request.stream(), boundary, receiver)
-            body = head.description
-            name = request.query_params.get("name") or str(body.get("name", ""))
-            conditions = _conditions(request)
-            self._backend.begin_upload(path["bucket"], name, conditions)
-        except BaseException:
-            receiver.discard()
-            raise
-        metadata = patched(ObjectMetadata(content_type=head.content_type), body)
-        stored = self._backend.finish_upload(
-            path["bucket"], name, receiver, metadata, conditions, _digests(body)
-        )
+        head, receiver = await self._backend.receive_multipart(request)
+        announced = ObjectMetadata(content_type=head.content_type)
+        upload = _described_upload(request, path, head.description, announced)
+        stored = self._backend.admit_and_store(upload, receiver)
         return json_answer(object_resource(_base(request), stored))
 
     async def _begin_resumable(self, request: Request, path: PathParameters) -> Response:
-        body = await read_json(request)
-        name = request.query_params.get("name") or str(body.get("name", ""))
-        conditions = _conditions(request)
-        self._backend.begin_upload(path["bucket"], name, conditions)
         announced = ObjectMetadata(content_type=request.headers.get("x-upload-content-type"))
-        session = self._backend.uploads.begin(
-            bucket=path["bucket"],
-            name=name,
-            metadata=patched(announced, body),
-            conditions=conditions,
-            digests=_digests(body),
-            receiver=self._store.receiver(),
-        )
+        upload = _described_upload(request, path, await read_json(request), announced)
+        self._backend.admit(upload)
+        session = self._backend.uploads.begin(upload, self._store.receiver())
         location = request.url.include_query_params(upload_id=session.identifier)
         return Response(
             headers={"Location": str(location), "X-GUploader-UploadID": session.identifier}
@@ -226,11 +206,9 @@ class JsonDialect:
         async for piece in request.stream():
             session.accept(piece, position)
             position += len(piece)
-        session.digests |= _hash_header(request)
+        session.announce(_hash_header(request))
         if chunk.total is not None and session.received_bytes == chunk.total:
-            return json_answer(
-                object_resource(_base(request), self._backend.finish_session(session))
-            )
+            return json_answer(object_resource(_base(request), self._backend.finish(session)))
         return _incomplete(session)
 
     async def _cancel(self, request: Request, path: PathParameters) -> Response:
@@ -238,12 +216,20 @@ class JsonDialect:
         return Response(status_code=_CLIENT_CLOSED)
 
 
+def _described_upload(
+    request: Request, path: PathParameters, body: dict[str, Any], announced: ObjectMetadata
+) -> Upload:
+    return Upload(
+        bucket=path["bucket"],
+        name=request.query_params.get("name") or str(body.get("name", "")),
+        metadata=patched(announced, body),
+        conditions=_conditions(request),
+        digests={kind: str(body[kind]) for kind in _DIGESTS if body.get(kind)},
+    )
+
+
 def _base(request: Request) -> str:
     return f"{request.url.scheme}://{request.url.netloc}"
-
-
-def _digests(body: dict[str, Any]) -> dict[str, str]:
-    return {kind: str(body[kind]) for kind in _DIGESTS if body.get(kind)}
 
 
 def _hash_header(request: Request) -> dict[str, str]:

@@ -1,12 +1,12 @@
 """An upload of type multipart/related: a JSON description, then the bytes. Read as a stream."""
 
-import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from email.message import Message
 from email.parser import BytesHeaderParser
 from typing import Any
 
+from emulator.storage.answers import parse_json
 from emulator.storage.content import Receiver
 from emulator.storage.errors import BadRequest
 
@@ -76,25 +76,6 @@ def _split_head(buffer: bytes, delimiter: bytes) -> tuple[MultipartHead, bytes] 
     header, _, rest = sections[2].partition(b"\r\n\r\n")
     parsed = BytesHeaderParser().parsebytes(header.removeprefix(b"\r\n") + b"\r\n\r\n")
     return (
-        MultipartHead(
-            description=parse_description(description), content_type=parsed["Content-Type"]
-        ),
+        MultipartHead(description=parse_json(description), content_type=parsed["Content-Type"]),
         rest,
     )
-
-
-def parse_description(body: bytes) -> dict[str, Any]:
-    """Reads the JSON description of an object; nothing at all counts as an empty one.
-
-    Raises:
-        BadRequest: it is no JSON object.
-    """
-    if not body.strip():
-        return {}
-    try:
-        description = json.loads(body)
-    except ValueError as error:
-        raise BadRequest(f"The description of the object is no JSON: {error}") from error
-    if not isinstance(description, dict):
-        raise BadRequest("The description of the object is no JSON object")
-    return description

@@ -1,23 +1,31 @@
-"""Uploads in several requests: what arrived so far. Shared by both dialects."""
+"""Uploads: what is to be stored, and how one comes in several requests. Shared by both dialects."""
 
 import uuid
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from emulator.storage.content import Receiver
 from emulator.storage.errors import BadRequest, NotFound
 from emulator.storage.objects import Conditions, ObjectMetadata, StoredObject
 
 
-@dataclass(kw_only=True)
-class UploadSession:
-    """One upload in progress, and the object that came of it in the end."""
+@dataclass(frozen=True, kw_only=True)
+class Upload:
+    """An object that is to be stored; `digests` are announced as `md5Hash` or `crc32c`, base64."""
 
-    identifier: str
     bucket: str
     name: str
     metadata: ObjectMetadata
-    conditions: Conditions
-    digests: dict[str, str]
+    conditions: Conditions = field(default_factory=Conditions)
+    digests: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(kw_only=True)
+class UploadSession:
+    """One resumable upload, and the object that came of it in the end."""
+
+    identifier: str
+    upload: Upload
     receiver: Receiver
     stored: StoredObject | None = None
 
@@ -39,33 +47,20 @@ class UploadSession:
             )
         self.receiver.write(piece[known:])
 
+    def announce(self, digests: Mapping[str, str]) -> None:
+        """Adds digests that came with the last piece."""
+        self.upload = replace(self.upload, digests={**self.upload.digests, **digests})
+
 
 class UploadSessions:
-    """The uploads in progress, and those that ended."""
+    """The resumable uploads in progress, and those that ended."""
 
     def __init__(self) -> None:
         self._sessions: dict[str, UploadSession] = {}
 
-    def begin(
-        self,
-        *,
-        bucket: str,
-        name: str,
-        metadata: ObjectMetadata,
-        conditions: Conditions,
-        digests: dict[str, str],
-        receiver: Receiver,
-    ) -> UploadSession:
+    def begin(self, upload: Upload, receiver: Receiver) -> UploadSession:
         """Begins an upload."""
-        session = UploadSession(
-            identifier=uuid.uuid4().hex,
-            bucket=bucket,
-            name=name,
-            metadata=metadata,
-            conditions=conditions,
-            digests=digests,
-            receiver=receiver,
-        )
+        session = UploadSession(identifier=uuid.uuid4().hex, upload=upload, receiver=receiver)
         self._sessions[session.identifier] = session
         return session
 
@@ -85,10 +80,8 @@ class UploadSessions:
         Raises:
             NotFound: there is none of this id.
         """
-        session = self.find(identifier)
+        self.find(identifier).receiver.discard()
         del self._sessions[identifier]
-        if session.stored is None:
-            session.receiver.discard()
 
     def clear(self) -> None:
         """Gives all uploads up."""

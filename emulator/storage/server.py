@@ -10,13 +10,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from emulator.faults import FaultPlan
-from emulator.serving import ConnectionDropped
-from emulator.storage.backend import json_answer
+from emulator.storage.answers import json_answer
 from emulator.storage.errors import NotFound, NotModified, RangeNotSatisfiable, StorageError
 
 _log = logging.getLogger(__name__)
@@ -24,6 +23,7 @@ _log = logging.getLogger(__name__)
 PathParameters = dict[str, str]
 Handler = Callable[[Request, PathParameters], Awaitable[Response]]
 
+_CLIENT_CLOSED = 499
 _EXPOSED = (
     "Content-Encoding, Content-Length, Content-Range, Content-Type, ETag, Location, Range, "
     "X-Firebase-Storage-XSRF, X-Goog-Generation, X-Goog-Hash, X-Goog-Metageneration, "
@@ -70,8 +70,8 @@ class StorageServer:
         except StorageError as error:
             await _drain(request)
             return _error_answer(error)
-        except ConnectionDropped:
-            raise
+        except ClientDisconnect:
+            return Response(status_code=_CLIENT_CLOSED)
         except Exception:
             _log.exception("%s %s failed", request.method, request.url.path)
             return _error_answer(StorageError("The emulator failed; its log says how"))

@@ -75,6 +75,24 @@ def test_a_busy_port_names_its_holder(name: str) -> None:
     assert "Traceback" not in why
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--time-factor", "0"), "time_factor is 0.0; accepted: above 0"),
+        (("--firestore-port", "70000"), "firestore_port is 70000; accepted: 0"),
+        (("--function", "localhost:8088"), "accepted: an http:// URL"),
+        (("--document", "/"), "accepted: a path such as"),
+    ],
+)
+def test_wrong_arguments_are_explained(arguments: tuple[str, ...], message: str) -> None:
+    with emulator(*ANY_PORTS, *arguments) as process:
+        said, why = process.communicate(timeout=20)
+    assert process.returncode == 2
+    assert said == ""
+    assert message in why
+    assert "Traceback" not in why
+
+
 def test_a_large_object_is_never_held_in_memory(tmp_path: Path) -> None:
     """The emulator's peak of resident memory stays far below the object's size."""
     big = tmp_path / "big.bin"

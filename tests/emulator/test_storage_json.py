@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Callable
 
 import google_crc32c
+import httpx
 import pytest
 from google.api_core.exceptions import (
     BadRequest,
@@ -243,6 +244,22 @@ def test_a_lost_answer_meets_its_own_object(bucket: Bucket, control: Control) ->
     with pytest.raises(PreconditionFailed):
         bucket.blob("a.bin").upload_from_string(b"data", if_generation_match=0)
     assert bucket.blob("a.bin").download_as_bytes() == b"data"
+
+
+def test_a_resumable_upload_survives_a_lost_answer(bucket: Bucket, control: Control) -> None:
+    data = os.urandom(9 * MEBIBYTE)
+    control.lose_upload_answers(1)
+    bucket.blob("a.bin").upload_from_string(data, if_generation_match=0)
+    assert bucket.blob("a.bin").download_as_bytes() == data
+
+
+def test_a_refused_resumable_upload_ends_its_session(bucket: Bucket) -> None:
+    blob = bucket.blob("a.bin")
+    url = blob.create_resumable_upload_session(size=4, if_generation_match=0)
+    bucket.blob("a.bin").upload_from_string(b"first")
+    for status in (412, 404):
+        assert httpx.put(url, content=b"data").status_code == status
+    assert blob.download_as_bytes() == b"first"
 
 
 def test_downloads_fail_late_and_break_as_planned(bucket: Bucket, control: Control) -> None:

@@ -1,0 +1,39 @@
+"""JSON in and out, as both dialects write it. Knows no object."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from emulator.storage.errors import BadRequest
+
+
+def json_answer(body: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """Answers with JSON."""
+    return JSONResponse(body, status_code=status, headers=headers)
+
+
+def parse_json(body: bytes) -> dict[str, Any]:
+    """Reads a JSON object; nothing at all counts as an empty one.
+
+    Raises:
+        BadRequest: it is something else.
+    """
+    try:
+        parsed = json.loads(body) if body.strip() else {}
+    except ValueError as error:
+        raise BadRequest(f"The description of the object is no JSON: {error}") from error
+    if not isinstance(parsed, dict):
+        raise BadRequest("The description of the object is no JSON object")
+    return parsed
+
+
+async def read_json(request: Request) -> dict[str, Any]:
+    """Reads a body that is a JSON object; an empty body counts as an empty one.
+
+    Raises:
+        BadRequest: it is something else.
+    """
+    return parse_json(await request.body())
