@@ -18,10 +18,55 @@ _TICK_S = 0.2
 # Where each stage begins in the whole, from renders measured with both engines.
 _BEGINS_AT = {Stage.PREPARE: 0.0, Stage.MOTION: 0.05, Stage.RENDER: 0.25, Stage.ENCODE: 0.25}
 _ENDS_AT = {Stage.PREPARE: 0.05, Stage.MOTION: 0.25, Stage.RENDER: 1.0, Stage.ENCODE: 1.0}
-# Before this much of it is done, the speed of a stage says little about the rest.
+_DRAWING_SHARE = 0.9
+# Before this much of it is done, the pace of drawing says little about the rest.
 _TELLING_SHARE = 0.05
 
 Result = TypeVar("Result")
+
+
+class Encoding(Protocol):
+    """Where drawn frames go."""
+
+    @property
+    def frames_encoded(self) -> int:
+        """Frames that have left it."""
+
+    @property
+    def seconds_per_frame(self) -> float:
+        """How long it makes a frame wait."""
+
+
+class Filming:
+    """Frames that are drawn and, some way behind because the encoder looks ahead, encoded."""
+
+    def __init__(self, total: int, clock: Callable[[], float] = time.monotonic) -> None:
+        """Begin to count to `total`."""
+        self.drawn = 0
+        self._total = total
+        self._encoder: Encoding | None = None
+        self._clock = clock
+        self._first_drawn_at = 0.0
+
+    def count(self, encoder: Encoding) -> None:
+        """One more frame is drawn and handed to the encoder."""
+        self._encoder = encoder
+        self.drawn += 1
+        if self.drawn == 1:
+            self._first_drawn_at = self._clock()
+
+    def done(self) -> float:
+        """Share of the work that is done, 0..1."""
+        encoded = self._encoder.frames_encoded if self._encoder else 0
+        return (_DRAWING_SHARE * self.drawn + (1 - _DRAWING_SHARE) * encoded) / self._total
+
+    def remaining_s(self) -> float | None:
+        """Seconds to the end by the pace so far, without the first frame, which warms things up."""
+        if self._encoder is None or self.drawn < max(3, _TELLING_SHARE * self._total):
+            return None
+        pace_s = (self._clock() - self._first_drawn_at) / (self.drawn - 1)
+        waiting = self.drawn - self._encoder.frames_encoded
+        return (self._total - self.drawn) * pace_s + waiting * self._encoder.seconds_per_frame
 
 
 class Killable(Protocol):
@@ -44,16 +89,22 @@ class RenderProgress:
         self._killables: list[Killable] = []
         self._entered: list[tuple[Stage, float]] = []
         self._done: Callable[[], float] = _nothing_done
-        self._work_began_at = 0.0
+        self._remaining_s: Callable[[], float | None] = _unknown
         self._highest = 0.0
 
-    def enter(self, stage: Stage, done: Callable[[], float] | None = None) -> None:
+    def enter(
+        self,
+        stage: Stage,
+        done: Callable[[], float] | None = None,
+        remaining_s: Callable[[], float | None] | None = None,
+    ) -> None:
         """Begin a stage.
 
         Args:
             stage: the next one, in the order of `Stage`.
             done: gives the share of it that is done, 0..1; None: the stage before goes on counting
                 (ENCODE is the end of the work that RENDER began; nothing counts in PREPARE).
+            remaining_s: gives the seconds to the end of the whole, once they can be told.
 
         Raises:
             Abandoned: the caller has given up.
@@ -63,7 +114,7 @@ class RenderProgress:
             self._entered.append((stage, time.monotonic()))
             if done is not None:
                 self._done = done
-                self._work_began_at = time.monotonic()
+                self._remaining_s = remaining_s or _unknown
 
     def check(self) -> None:
         """Go on only while somebody waits for the result.
@@ -103,7 +154,7 @@ class RenderProgress:
             done = min(max(self._done(), 0.0), 1.0)
             begin, end = _BEGINS_AT[stage], _ENDS_AT[stage]
             self._highest = max(self._highest, begin + (end - begin) * done)
-            return Progress(stage=stage, fraction=self._highest, eta_s=self._eta_s(stage, done))
+            return Progress(stage=stage, fraction=self._highest, eta_s=self._remaining_s())
 
     def stage_seconds(self) -> tuple[StageSeconds, ...]:
         """How long each stage took, the last one until now."""
@@ -113,15 +164,13 @@ class RenderProgress:
             for (stage, began), end in zip(self._entered, ends, strict=True)
         )
 
-    def _eta_s(self, stage: Stage, done: float) -> float | None:
-        """Only the last stretch can be told: rendering is not known before it runs."""
-        if stage not in (Stage.RENDER, Stage.ENCODE) or done < _TELLING_SHARE:
-            return None
-        return (time.monotonic() - self._work_began_at) * (1 - done) / done
-
 
 def _nothing_done() -> float:
     return 0.0
+
+
+def _unknown() -> None:
+    return None
 
 
 def run_watched(

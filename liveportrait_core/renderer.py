@@ -26,7 +26,7 @@ from liveportrait_core.options import (
     RenderWarning,
     Stage,
 )
-from liveportrait_core.progress import RenderProgress, run_watched
+from liveportrait_core.progress import Filming, RenderProgress, run_watched
 from liveportrait_core.video import DrivingClip, FrameEncoder, FrameReader, probe
 from liveportrait_core.weights.digests import missing_checkpoints
 from liveportrait_core.weights.manifest import REQUIRED_CHECKPOINTS
@@ -150,20 +150,19 @@ class Renderer:
         video: Path,
     ) -> "_Rendered":
         """Warp and encode, overlapped by the encoder's bounded queue."""
+        filming = Filming(template.frame_count)
+        progress.enter(Stage.RENDER, filming.done, filming.remaining_s)
         frames = self._engine.animate(prepared, template, options)
         first = next(iter(frames))
         height, width = first.shape[:2]
-        count = 0
         with (
             FrameEncoder(video, width_px=width, height_px=height, rate_fps=template.fps) as encoder,
             progress.killing(encoder),
         ):
-            total = 2 * template.frame_count
-            progress.enter(Stage.RENDER, lambda: (count + encoder.frames_encoded) / total)
             for frame in chain((first,), frames):
                 progress.check()
                 encoder.write(frame)
-                count += 1
+                filming.count(encoder)
             progress.enter(Stage.ENCODE)
             encoder.finish()
         return _Rendered(
@@ -173,7 +172,7 @@ class Renderer:
                 engine_version=self.engine_version,
                 width_px=width,
                 height_px=height,
-                frame_count=count,
+                frame_count=filming.drawn,
                 fps=template.fps,
                 size_bytes=video.stat().st_size,
                 box=prepared.box,

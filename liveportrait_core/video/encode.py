@@ -59,6 +59,8 @@ class FrameEncoder:
         self._part = output.with_name(f".{output.name}.{secrets.token_hex(4)}.part")
         self._frames: queue.Queue[bytes | None] = queue.Queue(_QUEUE_FRAMES)
         self._encoded = 0
+        self._fed = 0
+        self._feeding_s = 0.0
         self._taken = 0
         self._is_finished = False
         self._child = FfmpegProcess(
@@ -71,6 +73,11 @@ class FrameEncoder:
     def frames_encoded(self) -> int:
         """Frames that have left the encoder; it looks about two seconds ahead."""
         return self._encoded
+
+    @property
+    def seconds_per_frame(self) -> float:
+        """How long a frame waits at its door; next to nothing while the encoder is idle."""
+        return self._feeding_s / max(1, self._fed)
 
     def __enter__(self) -> Self:
         return self
@@ -149,9 +156,12 @@ class FrameEncoder:
         stdin = self._child.stdin
         try:
             while (data := self._frames.get()) is not None:
+                began_at = time.monotonic()
                 view = memoryview(data)
                 while view:
                     view = view[stdin.write(view) :]
+                self._feeding_s += time.monotonic() - began_at
+                self._fed += 1
             stdin.close()
         except BrokenPipeError:
             return  # the child has ended: whoever hands over the next frame reads why

@@ -86,7 +86,7 @@ def test_a_loop_that_jumps(tmp_path: Path, portrait: Path) -> None:
         ({"-profile:v": "main"}, {"codec", "pixel format"}),
         ({"-pix_fmt": "yuv444p", "-profile:v": "high444"}, {"codec", "pixel format"}),
         ({"-vf": "setparams=colorspace=unknown:color_primaries=unknown:color_trc=unknown"},
-         {"colour", "still part"}),  # shown as BT.601, as players do
+         {"colour", "frame 0 is the portrait", "still part"}),  # shown as BT.601, as players do
         ({"-vf": _BT709.replace("range=tv", "range=pc"), "-pix_fmt": "yuvj420p"}, {"colour"}),
         ({"-crf": "24"}, {"encoder"}),
         ({"-preset": "veryfast"}, {"encoder"}),
