@@ -20,9 +20,6 @@ from emulator.firestore.transactions import Transactions
 from emulator.firestore.wire import Document, Message, WriteResult, microseconds, raw, timestamp
 from emulator.firestore.writes import target_name
 
-_CODES = {"INVALID_ARGUMENT": 3, "NOT_FOUND": 5, "ALREADY_EXISTS": 6, "FAILED_PRECONDITION": 9}
-_UNKNOWN_CODE = 2
-
 
 @dataclass(frozen=True, kw_only=True)
 class _View:
@@ -102,7 +99,7 @@ class Calls:
             try:
                 outcome: CommitOutcome = self._transactions.commit([write])
             except FirestoreError as error:
-                status.code = _CODES.get(error.status, _UNKNOWN_CODE)
+                status.code = error.code
                 status.message = str(error)
             else:
                 result.CopyFrom(_write_result(outcome.writes[0]))

@@ -16,7 +16,6 @@ from emulator.firestore.store import DocumentStore
 from emulator.firestore.wire import ListenResponse, Target, microseconds, timestamp
 
 Results = dict[str, StoredDocument]
-_INVALID_ARGUMENT = 3
 
 
 class _ChangeType(IntEnum):
@@ -65,7 +64,7 @@ class Watch:
         try:
             followed = _follow(target, target_id)
         except FirestoreError as error:
-            self._change(_ChangeType.REMOVE, target_id, cause=str(error))
+            self._change(_ChangeType.REMOVE, target_id, cause=error)
             return
         self._targets[target_id] = followed
         now = self._store.read_time()
@@ -165,16 +164,16 @@ class Watch:
         target_id: int,
         *,
         snapshot_time: int | None = None,
-        cause: str = "",
+        cause: FirestoreError | None = None,
     ) -> None:
         answer = ListenResponse()
         answer.target_change.target_change_type = kind
         answer.target_change.target_ids.append(target_id)
         if snapshot_time is not None:
             _end_snapshot(answer, snapshot_time)
-        if cause:
-            answer.target_change.cause.code = _INVALID_ARGUMENT
-            answer.target_change.cause.message = cause
+        if cause is not None:
+            answer.target_change.cause.code = cause.code
+            answer.target_change.cause.message = str(cause)
         self._send(answer)
 
     def _snapshot(self, now: int) -> None:

@@ -82,13 +82,11 @@ class CompiledQuery:
 
     def matches(self, document: StoredDocument) -> bool:
         """Says whether a candidate passes filter, order and cursors; limit and offset apart."""
-        keys = [document_key(document, order.path) for order in self.orders]
-        present = tuple(key for key in keys if key is not None)
-        if len(present) < len(keys):
-            return False
         if self._filter is not None and not self._filter(document):
             return False
-        return self._within(present)
+        keys = [document_key(document, order.path) for order in self.orders]
+        present = tuple(key for key in keys if key is not None)
+        return len(present) == len(keys) and self._within(present)
 
     def run(self, candidates: Iterable[StoredDocument]) -> list[StoredDocument]:
         """Returns the results, in order."""

@@ -28,8 +28,6 @@ _OPTIONS = (
 
 Unary = Callable[[Message], Awaitable[Message]]
 Streaming = Callable[[Message], AsyncIterator[Message]]
-
-
 _Answers = asyncio.Queue[ListenResponse | FirestoreError | None]  # None: the client has ended
 
 
@@ -111,7 +109,7 @@ class FirestoreService:
     def _streaming(
         self, method: str, call: Streaming
     ) -> Callable[[Message, Any], AsyncIterator[Message]]:
-        async def answer(request: Message, context: Any) -> AsyncIterator[Message]:
+        async def handle(request: Message, context: Any) -> AsyncIterator[Message]:
             self._faults.count(f"firestore.{method}")
             try:
                 async for message in call(request):
@@ -119,7 +117,7 @@ class FirestoreService:
             except FirestoreError as error:
                 await _refuse(context, error)
 
-        return answer
+        return handle
 
     async def _listen(
         self, requests: AsyncIterator[Message], context: Any

@@ -89,11 +89,6 @@ def _map_key(fields: Fields) -> SortKey:
     return (TypeRank.MAP, tuple(items))
 
 
-def is_vector(value: Value) -> bool:
-    """Says whether the value is a map that stands for a vector."""
-    return sort_key(value)[0] is TypeRank.VECTOR
-
-
 def get_field(fields: Fields, path: FieldPath) -> Value | None:
     """Returns the value at a path, or None where there is none."""
     for depth, segment in enumerate(path):

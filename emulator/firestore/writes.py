@@ -25,6 +25,7 @@ from emulator.firestore.wire import (
 )
 
 MAX_DOCUMENT_BYTES = 1_048_576
+"""Measured on the wire form, which comes close to production's own way of counting."""
 
 
 @dataclass(frozen=True, kw_only=True)

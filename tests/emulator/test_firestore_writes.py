@@ -220,6 +220,7 @@ def test_batch_write_answers_for_each_write(database: firestore.Client) -> None:
         }
     )
     assert [status.code for status in answer.status] == [6, 0]
+    assert "already exists" in answer.status[0].message
     assert database.document("avatars/grace").get().exists
 
 
