@@ -32,6 +32,7 @@ _LEDGER_FIELDS = tuple(to_fields(Record()))
 _MASK = [*(".".join(path) for path in DOCUMENT_PATHS), *_LEDGER_FIELDS]
 _PLAIN_ID = re.compile(r"[A-Za-z0-9_\-]{1,128}")
 _TRIES = 8
+_READ_TIMEOUT_S = 20.0  # a channel that slept through an instance's freeze must not hold an event
 
 
 class FirestoreLedger:
@@ -88,7 +89,10 @@ class FirestoreLedger:
         found = {
             snapshot.reference: snapshot
             for snapshot in self._client.get_all(
-                [document_ref, self._job(avatar_id)], field_paths=_MASK, transaction=transaction
+                [document_ref, self._job(avatar_id)],
+                field_paths=_MASK,
+                transaction=transaction,
+                timeout=_READ_TIMEOUT_S,
             )
         }
         document, job = found[document_ref], found[self._job(avatar_id)]
@@ -113,7 +117,9 @@ class FirestoreLedger:
         names = _quota_names(avatar_id, owner)
         counts = dict.fromkeys(names, 0)
         refs = [self._client.collection(QUOTA).document(name) for name in names]
-        for snapshot in self._client.get_all(refs, transaction=transaction):
+        for snapshot in self._client.get_all(
+            refs, transaction=transaction, timeout=_READ_TIMEOUT_S
+        ):
             fields = snapshot.to_dict() or {}
             if fields.get("day") == _day(now):
                 counts[snapshot.id] = fields.get("starts", 0)

@@ -46,8 +46,7 @@ class Rendering:
     def __init__(self, means: Means, assignment: Assignment) -> None:
         self._means = means
         self._assignment = assignment
-        self._token = str(uuid4())  # of every object this attempt makes: how it knows its own
-        self._tried: list[str] = []  # paths at which it may have made one
+        self._tokens: dict[str, str] = {}  # by path: how it knows what it made there
 
     @property
     def claim(self) -> Claim:
@@ -93,9 +92,9 @@ class Rendering:
 
     def discard(self) -> None:
         """Delete what this attempt made, unless the ledger lists it after all."""
-        for path in self._tried:
+        for path, token in self._tokens.items():
             found = self._means.media.find(path)
-            if found is None or found.token != self._token:
+            if found is None or found.token != token:
                 continue
             record = self._means.ledger.read(self._assignment.avatar_id).record
             if not record.lists(path, found.generation):
@@ -119,24 +118,24 @@ class Rendering:
     def _publish(self, file: Path, content_type: str, vigil: Vigil) -> KeptObject:
         job = self._assignment
         path = f"{output_folder(job.avatar_id)}{job.claim.asked.fingerprint}/{file.name}"
+        token = self._tokens[path] = str(uuid4())
         publication = Publication(
             path=path,
             file=file,
             content_type=content_type,
-            token=self._token,
+            token=token,
             facts={
                 "avatarId": job.avatar_id,
                 "fingerprint": job.claim.asked.fingerprint,
                 "engineVersion": job.claim.asked.engine_version,
             },
         )
-        self._tried.append(path)
         stored = self._create(publication, vigil)
         policy = self._means.transitions.reader.policy
         return KeptObject(
             path=path,
             generation=stored.generation,
-            url=download_url(path, self._token, policy),
+            url=download_url(path, token, policy),
         )
 
     def _create(self, publication: Publication, vigil: Vigil) -> StoredObject:

@@ -1,0 +1,137 @@
+"""The function as functions-framework serves it: acknowledgements, health, the start."""
+
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import firebase_admin
+import functions_framework
+import pytest
+from google.cloud import firestore
+
+from emulator.suite import Suite
+from tests.functions.scene import document
+from tests.functions.wire import as_json, event_data, name_of
+
+HEADERS = {
+    "ce-id": "event-1",
+    "ce-source": "//firestore.googleapis.com/projects/demo/databases/(default)",
+    "ce-type": "google.cloud.firestore.document.v1.written",
+    "ce-specversion": "1.0",
+    "ce-time": "2026-11-20T08:00:00Z",
+}
+PROTOBUF = {**HEADERS, "content-type": "application/protobuf"}
+
+
+@pytest.fixture
+def client(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    settings = {
+        **suite.environment,
+        "LIVEPORTRAIT_BUCKET": suite.options.bucket,
+        "LIVEPORTRAIT_ENGINE": "mesh",
+        "LIVEPORTRAIT_DEBOUNCE_S": "0",
+    }
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    app = functions_framework.create_app(  # type: ignore[no-untyped-call]
+        "on_avatar_written", "functions/main.py", "cloudevent"
+    )
+    suite.control.clear_calls()
+    yield app.test_client()
+    for made in list(firebase_admin._apps.values()):
+        firebase_admin.delete_app(made)
+
+
+def post(client: Any, message: Any) -> Any:
+    return client.post("/", data=message.SerializeToString(), headers=PROTOBUF)
+
+
+def test_06_07_an_unrelated_write_is_acknowledged_without_a_single_call(
+    client: Any, suite: Suite
+) -> None:
+    before = document()
+    for number in range(50):
+        answer = post(client, event_data(before, {**before, "visits": number}))
+        assert answer.status_code == 200
+    assert suite.control.calls() == Counter()
+    assert not firebase_admin._apps  # not even the clients are made
+
+
+def test_json_events_are_served_too(client: Any) -> None:
+    before = document()
+    data = json.dumps(as_json(event_data(before, {**before, "nickname": "B"})))
+    answer = client.post("/", data=data, headers={**HEADERS, "content-type": "application/json"})
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("body", [b"", b"garbage", b"\xff\xff"])
+def test_what_cannot_be_read_is_acknowledged_and_logged(
+    client: Any, body: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert client.post("/", data=body, headers=PROTOBUF).status_code == 200
+    line = json.loads(capsys.readouterr().err.splitlines()[-1])
+    assert (line["severity"], line["eventId"]) == ("WARNING", "event-1")
+
+
+def test_another_collection_is_acknowledged(client: Any, suite: Suite) -> None:
+    message = event_data(None, document(), name=name_of("u1", collection="users"))
+    assert post(client, message).status_code == 200
+    assert suite.control.calls() == Counter()
+
+
+def test_what_a_redelivery_can_cure_answers_503_without_a_traceback(
+    client: Any,
+    suite: Suite,
+    database: firestore.Client,
+    avatar_id: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    base = f"gs://{suite.options.bucket}/avatars/{avatar_id}"
+    fields = document(avatarImageUrl=f"{base}/a.jpg", training__heroVideoUrl=f"{base}/b.mp4")
+    database.collection("avatars").document(avatar_id).set(fields)
+    answer = post(client, event_data(None, fields, name=name_of(avatar_id)))
+    assert answer.status_code == 503
+    shown = database.collection("avatars").document(avatar_id).get().to_dict()
+    assert shown is not None
+    assert shown["livePortrait"]["error"]["code"] == "HERO_IMAGE_NOT_FOUND"
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert {line["severity"] for line in lines} == {"INFO"}
+
+
+def test_health_names_the_engine(client: Any) -> None:
+    answer = client.get("/health")
+    assert answer.status_code == 200
+    assert answer.json["engine"] == "mesh"
+    assert answer.json["engineVersion"].startswith("mesh-")
+    assert answer.json["reason"]
+    assert client.get("/").status_code == 405
+
+
+START = [sys.executable, "-m", "functions_framework", "--source", "functions/main.py"]
+START += ["--target", "on_avatar_written", "--signature-type", "cloudevent", "--port", "0"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"LIVEPORTRAIT_BUCKET": "demo"}, "liveportrait engine cannot run"),
+        ({"LIVEPORTRAIT_BUCKET": "demo", "LIVEPORTRAIT_KEEP": "few"}, "LIVEPORTRAIT_KEEP is 'few'"),
+    ],
+)
+def test_a_wrong_start_stops_with_one_clear_line(settings: dict[str, str], words: str) -> None:
+    bare = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("LIVEPORTRAIT_") and not name.endswith("EMULATOR_HOST")
+    }
+    done = subprocess.run(
+        START, env={**bare, **settings}, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("The function cannot start: ")
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr

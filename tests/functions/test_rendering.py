@@ -1,0 +1,216 @@
+"""One attempt: what it publishes, what it withdraws, whose objects it spares."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from functions.errors import Code, Failure, LeaseLost, RetryLater
+from functions.reference import Publication
+from functions.rendering import problem_of
+from liveportrait_core.errors import (
+    EncodeFailed,
+    EngineUnavailable,
+    ImageNoFace,
+    OutOfMemory,
+    RenderError,
+    VideoTooShort,
+)
+from tests.functions.doubles import HeldObject
+from tests.functions.scene import AVATAR, IMAGE, OUTPUT, SETTINGS, VIDEO, Scene, document
+
+
+@pytest.fixture
+def scene() -> Scene:
+    return Scene()
+
+
+@pytest.mark.parametrize(
+    ("fault", "code", "field", "retryable"),
+    [
+        (ImageNoFace("x"), "IMAGE_NO_FACE", "avatarImageUrl", False),
+        (VideoTooShort("x"), "VIDEO_TOO_SHORT", "training.heroVideoUrl", False),
+        (OutOfMemory("x"), "RENDER_OOM", None, True),
+        (EncodeFailed("x"), "ENCODE_FAILED", None, True),
+        (RenderError("x"), "RENDER_FAILED", None, True),
+        (EngineUnavailable("x"), "RENDER_FAILED", None, False),
+        (MemoryError(), "RENDER_OOM", None, True),
+        (ZeroDivisionError(), "INTERNAL", None, True),
+        (Failure(Code.UPLOAD_FAILED, "x"), "UPLOAD_FAILED", None, True),
+        (
+            Failure(Code.IMAGE_TOO_LARGE, "x", field="avatarImageUrl"),
+            "IMAGE_TOO_LARGE",
+            "avatarImageUrl",
+            False,
+        ),
+    ],
+)
+def test_faults_become_codes(
+    fault: Exception, code: str, field: str | None, retryable: bool
+) -> None:
+    problem = problem_of(fault)
+    assert (problem.code.value, problem.field, problem.retryable) == (code, field, retryable)
+
+
+def test_each_object_has_a_token_of_its_own(scene: Scene) -> None:
+    scene.save(document())
+    tokens = {scene.media.objects[path].token for path in scene.outputs}
+    assert len(tokens) == 2
+
+
+@pytest.mark.parametrize(
+    ("path", "size", "code", "field"),
+    [
+        (IMAGE, 50_000_001, "IMAGE_TOO_LARGE", "avatarImageUrl"),
+        (VIDEO, 200_000_001, "VIDEO_TOO_LARGE", "training.heroVideoUrl"),
+    ],
+)
+def test_an_object_beyond_the_limit_is_not_even_fetched(
+    scene: Scene, path: str, size: int, code: str, field: str
+) -> None:
+    class Long(bytes):
+        def __len__(self) -> int:
+            return size
+
+    scene.media.objects[path].body = Long(b"x")
+    scene.save(document())
+    assert scene.live["error"] == {"code": code, "field": field, "retryable": False}
+    assert scene.media.calls["fetch"] == (0 if path == IMAGE else 1)
+    assert scene.renderer.renders == []
+
+
+def test_a_lost_answer_of_an_upload_is_taken_over(scene: Scene) -> None:
+    publish = scene.media.publish
+
+    def repeat(publication: Publication, *, replacing: int = 0) -> object:
+        publish(publication, replacing=replacing)
+        return publish(publication, replacing=replacing)
+
+    scene.media.publish = repeat  # type: ignore[method-assign, assignment]
+    scene.save(document())
+    assert scene.live["state"] == "ready"
+    kept = scene.record.results[0]
+    assert scene.media.objects[kept.video.path].generation == kept.video.generation
+
+
+def leave_behind(scene: Scene, name: str) -> None:
+    """An object of an earlier attempt that nobody lists, at the very path of the next one."""
+    other = Scene()
+    for path in (IMAGE, VIDEO):
+        other.media.objects[path] = scene.media.objects[path]
+    other.save(document())
+    scene.media.put(f"{OUTPUT}{other.live['fingerprint']}/{name}", b"litter", token="another's")
+
+
+@pytest.mark.parametrize("name", ["poster.jpg", "idle.mp4"])
+def test_litter_of_an_earlier_job_is_replaced(scene: Scene, name: str) -> None:
+    leave_behind(scene, name)
+    scene.save(document())
+    kept = scene.record.results[0]
+    for item in (kept.video, kept.poster):
+        held = scene.media.objects[item.path]
+        assert held.generation == item.generation
+        assert held.body != b"litter"
+        assert held.token in item.url
+
+
+def test_47_what_a_successor_published_is_never_replaced(scene: Scene) -> None:
+    """A job that slept between its last renewal and its upload finds another's object there."""
+    other = scene.second_instance()
+    publish = scene.media.publish
+    event = scene.write(document())
+
+    def sleep_first(publication: Publication, *, replacing: int = 0) -> object:
+        scene.media.publish = publish  # type: ignore[method-assign]
+        scene.clock.advance(61)
+        other.answer(event)
+        return publish(publication, replacing=replacing)
+
+    scene.media.publish = sleep_first  # type: ignore[method-assign, assignment]
+    scene.doorway.answer(event)
+    assert len(scene.renderer.renders) == 2
+    kept = scene.record.results[0]
+    for item in (kept.video, kept.poster):
+        assert scene.media.objects[item.path].generation == item.generation
+    assert scene.live["idleVideoUrl"] == kept.video.url
+
+
+def test_a_failed_upload_is_retried_by_the_redelivery_and_leaves_nothing(scene: Scene) -> None:
+    scene.media.faults["publish"] = [OSError("connection reset")]
+    event = scene.write(document())
+    with pytest.raises(RetryLater):
+        scene.doorway.answer(event)
+    assert scene.live["error"]["code"] == "UPLOAD_FAILED"
+    assert scene.outputs == []
+    assert scene.redeliver(event) == 1
+    assert scene.live["state"] == "ready"
+
+
+def test_an_upload_that_arrived_although_it_failed_is_deleted(scene: Scene) -> None:
+    scene.media.lost_answers = [OSError("connection reset")]
+    with pytest.raises(RetryLater):
+        scene.save(document())
+    assert scene.outputs == []
+
+
+def test_a_commit_whose_answer_was_lost_keeps_its_objects(scene: Scene) -> None:
+    transact = scene.ledger.transact
+
+    def lose_the_last(avatar_id: str, decide: object, *, counting: bool = False) -> object:
+        change = transact(avatar_id, decide, counting=counting)  # type: ignore[arg-type]
+        if scene.record.results and not lost:
+            lost.append(change)
+            raise ConnectionError("answer lost")
+        return change
+
+    lost: list[object] = []
+    scene.ledger.transact = lose_the_last  # type: ignore[method-assign, assignment]
+    scene.save(document())
+    assert lost
+    assert scene.live["state"] == "ready"
+    assert len(scene.outputs) == 2
+    assert len(scene.renderer.renders) == 1
+
+
+def test_a_retired_object_that_cannot_be_deleted_is_only_litter(scene: Scene) -> None:
+    scene = Scene(settings=replace(SETTINGS, keep=1, keep_hours=0))
+    scene.save(document())
+    scene.clock.advance(1)
+    scene.media.faults["discard"] = [OSError("busy")]
+    scene.save(document(training__livePortrait__drivingMultiplier=0.5))
+    assert scene.live["state"] == "ready"
+    assert len(scene.record.results) == 1
+    assert len(scene.outputs) == 3
+
+
+@pytest.mark.parametrize("steps", [0, 1])
+def test_a_ledger_that_cannot_be_reached_ends_in_a_redelivery(scene: Scene, steps: int) -> None:
+    event = scene.write(document())
+
+    def outage() -> None:
+        scene.ledger.faults = [ConnectionError("away")] * 9
+        raise [LeaseLost(), OutOfMemory()][steps]
+
+    scene.renderer.steps = [outage]
+    with pytest.raises(RetryLater, match="outcome"):
+        scene.doorway.answer(event)
+    scene.ledger.faults.clear()
+    assert scene.redeliver(event, times=9) > 0
+    assert scene.live["state"] == "ready"
+
+
+def test_the_inputs_keep_the_suffix_of_their_names(scene: Scene) -> None:
+    seen: list[Path] = []
+    fetch = scene.media.fetch
+
+    def note(wanted: object, to: Path) -> None:
+        seen.append(to)
+        fetch(wanted, to)  # type: ignore[arg-type]
+
+    scene.media.fetch = note  # type: ignore[method-assign]
+    odd = f"avatars/{AVATAR}/clip.m;rm"
+    scene.media.objects[odd] = HeldObject(
+        body=b"clip", generation=7, content_type="", token="", facts={}
+    )
+    scene.save(document(training__heroVideoUrl=f"gs://demo.appspot.com/{odd}"))
+    assert [path.name for path in seen] == ["portrait.jpg", "driving"]
