@@ -6,6 +6,7 @@ import numpy as np
 
 from liveportrait_core.errors import ImageNoFace
 from liveportrait_core.face.detector import FaceMesh, person_mask
+from liveportrait_core.mesh.backdrop import Backdrop, backdrop
 from liveportrait_core.mesh.expression import ExpressionField, Mouth, expression_field, mouth_of
 from liveportrait_core.mesh.eyelids import Eye, eyes_of
 from liveportrait_core.mesh.head import HeadField, head_field
@@ -27,6 +28,7 @@ class MeshPortrait:
     warnings: tuple[RenderWarning, ...]
     box: Box
     head: HeadField
+    backdrop: Backdrop
     expression: ExpressionField
     left_eye: Eye
     right_eye: Eye
@@ -51,14 +53,19 @@ def prepare_portrait(picture: Frame) -> MeshPortrait:
     axes = HeadAxes.of(points)
     head = head_field(points, axes, person_mask(picture))
     left_eye, right_eye = eyes_of(picture, points)
-    box = head.grid.inner
+    inner = head.grid.inner
+    box = Box(
+        x0=max(inner.x0, 0),
+        y0=max(inner.y0, 0),
+        x1=min(inner.x1, width),
+        y1=min(inner.y1, height),
+    )
     return MeshPortrait(
         picture=picture,
         sampler=Sampler.of(picture),
         warnings=() if found.alone else (RenderWarning.MULTIPLE_FACES_IMAGE,),
-        box=Box(
-            x0=max(box.x0, 0), y0=max(box.y0, 0), x1=min(box.x1, width), y1=min(box.y1, height)
-        ),
+        box=box,
+        backdrop=backdrop(picture, axes, head, box),
         head=head,
         expression=expression_field(points, axes, head.grid),
         left_eye=left_eye,

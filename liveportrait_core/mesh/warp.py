@@ -32,9 +32,11 @@ class FrameMotion:
 def draw_frame(portrait: MeshPortrait, motion: FrameMotion) -> Frame:
     """The portrait under this motion; outside `portrait.box` it is untouched."""
     box = portrait.box
-    positions = portrait_positions(portrait, motion)
+    grid = portrait.head.grid
+    places = portrait_places(portrait, motion)
+    positions = grid.per_pixel(places, box)
     out = portrait.picture.copy()
-    out[box.slices] = portrait.sampler.at(positions)
+    out[box.slices] = portrait.backdrop.composed(portrait.sampler.at(positions), places, grid, box)
     for slit, skin, closure in (
         (portrait.left_eye.slit, portrait.left_eye.skin, motion.lids_closed[0]),
         (portrait.right_eye.slit, portrait.right_eye.skin, motion.lids_closed[1]),
@@ -49,15 +51,14 @@ def draw_frame(portrait: MeshPortrait, motion: FrameMotion) -> Frame:
     return out
 
 
-def portrait_positions(portrait: MeshPortrait, motion: FrameMotion) -> Field:
-    """For every pixel of the box the place of the portrait that is seen there, h×w×2, x first."""
+def portrait_places(portrait: MeshPortrait, motion: FrameMotion) -> Field:
+    """For every node the place of the portrait that is seen there, rows×columns×2, x first."""
     grid = portrait.head.grid
     nodes = grid.nodes()
     turn = portrait.head.displacement(motion.rotation_deg, motion.shift)
     pull = portrait.expression.displacement(motion.handles)
     unturned = _inverted(grid, turn, nodes)
-    rest = _inverted(grid, pull, unturned)
-    return grid.per_pixel(rest, portrait.box)
+    return _inverted(grid, pull, unturned)
 
 
 def _inverted(grid: Grid, field: Field, places: Field) -> Field:

@@ -16,7 +16,7 @@ from liveportrait_core.mesh.motion import (
     soft_limit,
 )
 from liveportrait_core.mesh.portrait import MeshPortrait
-from liveportrait_core.mesh.warp import FrameMotion, portrait_positions
+from liveportrait_core.mesh.warp import FrameMotion, portrait_places
 from liveportrait_core.options import AnimationRegion, RenderOptions
 from tests.core.mesh.motions import HANDLE_COUNT, held
 
@@ -40,7 +40,7 @@ def positions(portrait: MeshPortrait, motion: MeshMotion) -> NDArray[np.float32]
         lids_closed=(0.0, 0.0),
         lips_closed=lips_closed,
     )
-    return portrait_positions(portrait, frame)
+    return portrait.head.grid.per_pixel(portrait_places(portrait, frame), portrait.box)
 
 
 def at_rest(portrait: MeshPortrait) -> NDArray[np.float32]:

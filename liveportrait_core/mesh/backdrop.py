@@ -1,0 +1,65 @@
+"""What is behind the head: it stands still, and what the head uncovers is filled in from beside it.
+
+Knows the outline and the picture at rest. Around neck and shoulders nothing is cut out: there the
+motion is small, and collars are not always told from the background.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from liveportrait_core.mesh.grid import Field, Grid, eased
+from liveportrait_core.mesh.head import HeadField
+from liveportrait_core.mesh.points import HeadAxes
+from liveportrait_core.options import Box, Frame
+
+EDGE = 0.15  # soft edge of the head, all of it in the background, eye distances
+UNCUT = (0.8, 1.5)  # between these heights below the eyes the cut ends, eye distances
+FILL_BLUR = 0.06
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backdrop:
+    """The picture without the head.
+
+    plate: the box's picture; where the head covered it, its surroundings.
+    cover: rows×columns, how opaque the head is; to be clipped to 0..1.
+    """
+
+    plate: Frame
+    cover: Field
+
+    def composed(self, moved: Frame, places: Field, grid: Grid, box: Box) -> Frame:
+        """The moved head before the still background; may write into `moved`.
+
+        Args:
+            moved: the box's picture with everything moved.
+            places: for every node the place of the portrait that is seen there, rows×columns×2.
+            grid: those nodes.
+            box: the part of the picture.
+        """
+        cover = grid.per_pixel(grid.sample(self.cover, places), box)
+        cv2.copyTo(self.plate, (cover <= 0).view(np.uint8), moved)
+        edge = np.flatnonzero((cover > 0) & (cover < 1))
+        head, still = moved.reshape(-1, 3), self.plate.reshape(-1, 3)
+        opacity = cover.reshape(-1, 1)[edge]
+        head[edge] = np.rint(still[edge] + (head[edge] - still[edge].astype(np.float32)) * opacity)
+        return moved
+
+
+def backdrop(picture: Frame, axes: HeadAxes, head: HeadField, box: Box) -> Backdrop:
+    """Cut the head out and fill the hole from its rim."""
+    down = axes.seen_from(head.grid.nodes())[..., 1]
+    beside = head.beside * (1 - eased(down, *UNCUT)) / (EDGE * axes.eye_distance)
+    cover = np.asarray(1 - beside, np.float32)
+    hole = (head.grid.per_pixel(cover, box) >= 1).astype(np.uint8)
+    plate = picture[box.slices].copy()
+    _distance, nearest = cv2.distanceTransformWithLabels(
+        hole, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    colours = np.zeros((int(nearest.max()) + 1, 3), np.uint8)
+    colours[nearest[hole == 0]] = plate[hole == 0]
+    filled = cv2.GaussianBlur(colours[nearest], (0, 0), FILL_BLUR * axes.eye_distance)
+    np.copyto(plate, np.asarray(filled, np.uint8), where=(hole > 0)[..., None])
+    return Backdrop(plate=plate, cover=cover)
