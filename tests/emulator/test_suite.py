@@ -2,7 +2,6 @@
 
 import tempfile
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +17,13 @@ from emulator.serving import PortBusy
 from emulator.suite import Suite, SuiteOptions
 
 
-def test_two_suites_do_not_know_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    threads = threading.active_count()
-    folders = set(Path(tempfile.gettempdir()).glob("emulator-*"))
+def running() -> int:
+    return sum(thread.name == "emulator" for thread in threading.enumerate())
+
+
+def test_two_suites_do_not_know_each_other(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    before = running()
     with Suite() as one, Suite() as two:
         for suite in (one, two):
             monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", suite.firestore_address)
@@ -29,9 +32,22 @@ def test_two_suites_do_not_know_each_other(monkeypatch: pytest.MonkeyPatch) -> N
             client.document("a/b").set({"n": 1})
             client.close()
         assert len({one.storage_url, two.storage_url, one.control_url, two.control_url}) == 4
-    assert set(Path(tempfile.gettempdir()).glob("emulator-*")) <= folders
-    while threading.active_count() > threads:  # the client's own threads take a moment
-        time.sleep(0.01)
+        assert len(list(tmp_path.iterdir())) == 2
+    assert list(tmp_path.iterdir()) == []
+    assert running() == before
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"firestore_port": 70000}, "firestore_port is 70000; accepted: 0"),
+        ({"control_port": -1}, "control_port is -1"),
+        ({"time_factor": -1.0}, "time_factor is -1.0; accepted: above 0"),
+    ],
+)
+def test_wrong_settings_are_refused(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        SuiteOptions(**change)
 
 
 def test_a_suite_that_does_not_run_says_so() -> None:
