@@ -69,13 +69,9 @@ class Watch:
         self._targets[target_id] = followed
         now = self._store.read_time()
         self._change(_ChangeType.ADD, target_id)
-        resumed_at = _resume_time(target)
-        if resumed_at is not None and self._store.remembers(resumed_at):
-            followed.known = self._results(followed, resumed_at)
-        elif resumed_at is not None:
-            self._change(_ChangeType.RESET, target_id)
+        is_resumed = self._resume(followed, _resume_time(target))
         self._tell_differences(followed, self._results(followed), now)
-        if resumed_at is None:
+        if not is_resumed:
             for name in sorted(followed.names - followed.known.keys()):
                 self._deleted(followed, name, now)
         self._change(_ChangeType.CURRENT, target_id, snapshot_time=now)
@@ -87,6 +83,16 @@ class Watch:
         """Stops following a target."""
         if self._targets.pop(target_id, None) is not None:
             self._change(_ChangeType.REMOVE, target_id)
+
+    def _resume(self, followed: _Followed, at: int | None) -> bool:
+        """Takes up where the client was; has it forget all where that is too long ago."""
+        if at is None:
+            return False
+        if not self._store.remembers(at):
+            self._change(_ChangeType.RESET, followed.target_id)
+            return False
+        followed.known = self._results(followed, at)
+        return True
 
     def _on_commit(self, changes: Sequence[DocumentChange]) -> None:
         now = changes[0].commit_time
@@ -207,7 +213,7 @@ def _follow(target: Target, target_id: int) -> _Followed:
 
 def _resume_time(target: Target) -> int | None:
     match target.WhichOneof("resume_type"):
-        case "resume_token":
+        case "resume_token" if target.resume_token:
             return int(target.resume_token) if target.resume_token.isdigit() else 0
         case "read_time":
             return microseconds(target.read_time)

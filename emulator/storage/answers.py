@@ -1,4 +1,4 @@
-"""JSON in and out, as both dialects write it. Knows no object."""
+"""JSON and numbers in, JSON out, as both dialects write them. Knows no object."""
 
 import json
 from collections.abc import Mapping
@@ -37,3 +37,29 @@ async def read_json(request: Request) -> dict[str, Any]:
         BadRequest: it is something else.
     """
     return parse_json(await request.body())
+
+
+def query_integer(request: Request, name: str) -> int | None:
+    """Reads a whole number from the query; None where it is absent.
+
+    Raises:
+        BadRequest: it is something else.
+    """
+    return _integer(name, request.query_params.get(name))
+
+
+def header_integer(request: Request, name: str) -> int | None:
+    """Reads a whole number from the headers; None where it is absent.
+
+    Raises:
+        BadRequest: it is something else.
+    """
+    return _integer(name, request.headers.get(name))
+
+
+def _integer(name: str, text: str | None) -> int | None:
+    if text is None:
+        return None
+    if not text.isdecimal():
+        raise BadRequest(f'{name} is "{text}"; accepted: a whole number')
+    return int(text)

@@ -11,7 +11,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from emulator.storage.answers import json_answer, read_json
+from emulator.storage.answers import header_integer, json_answer, query_integer, read_json
 from emulator.storage.backend import Backend
 from emulator.storage.download import download
 from emulator.storage.errors import Forbidden
@@ -20,6 +20,7 @@ from emulator.storage.resources import described, patched, rfc3339
 from emulator.storage.resumable import Upload, UploadSession
 from emulator.storage.server import PathParameters, Route, route
 
+_MAX_PAGE = 1000
 _CHUNK_GRANULARITY = str(256 * 1024)
 
 
@@ -52,7 +53,7 @@ class FirebaseDialect:
             prefix=query.get("prefix", ""),
             delimiter=query.get("delimiter", ""),
             token=query.get("pageToken"),
-            limit=int(query.get("maxResults", "1000")),
+            limit=min(query_integer(request, "maxResults") or _MAX_PAGE, _MAX_PAGE),
         )
         body: dict[str, Any] = {
             "prefixes": list(page.prefixes),
@@ -136,7 +137,8 @@ class FirebaseDialect:
             self._backend.uploads.cancel(session.identifier)
             return Response(headers={"X-Goog-Upload-Status": "cancelled"})
         if "upload" in commands and session.stored is None:
-            position = int(request.headers.get("x-goog-upload-offset", session.received_bytes))
+            offset = header_integer(request, "x-goog-upload-offset")
+            position = session.received_bytes if offset is None else offset
             async for piece in request.stream():
                 session.accept(piece, position)
                 position += len(piece)

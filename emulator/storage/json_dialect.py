@@ -5,7 +5,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from emulator.storage.answers import json_answer, read_json
+from emulator.storage.answers import json_answer, query_integer, read_json
 from emulator.storage.backend import Backend
 from emulator.storage.download import download
 from emulator.storage.errors import BadRequest
@@ -75,7 +75,7 @@ class JsonDialect:
             prefix=query.get("prefix", ""),
             delimiter=query.get("delimiter", ""),
             token=query.get("pageToken"),
-            limit=min(_integer(request, "maxResults") or _MAX_PAGE, _MAX_PAGE),
+            limit=min(query_integer(request, "maxResults") or _MAX_PAGE, _MAX_PAGE),
         )
         body: dict[str, Any] = {"kind": "storage#objects"}
         if page.objects:
@@ -88,7 +88,7 @@ class JsonDialect:
 
     def _find(self, request: Request, path: PathParameters) -> StoredObject:
         return self._store.get(
-            path["bucket"], path["name"], _conditions(request), _integer(request, "generation")
+            path["bucket"], path["name"], _conditions(request), query_integer(request, "generation")
         )
 
     async def _get(self, request: Request, path: PathParameters) -> Response:
@@ -117,13 +117,13 @@ class JsonDialect:
             path["name"],
             metadata,
             _conditions(request),
-            _integer(request, "generation"),
+            query_integer(request, "generation"),
         )
         return json_answer(object_resource(_base(request), stored))
 
     async def _delete(self, request: Request, path: PathParameters) -> Response:
         self._store.delete(
-            path["bucket"], path["name"], _conditions(request), _integer(request, "generation")
+            path["bucket"], path["name"], _conditions(request), query_integer(request, "generation")
         )
         return Response(status_code=204)
 
@@ -132,7 +132,7 @@ class JsonDialect:
             path["bucket"],
             path["name"],
             _conditions(request, source=True),
-            _integer(request, "sourceGeneration"),
+            query_integer(request, "sourceGeneration"),
         )
         body = await read_json(request)
         metadata = patched(ObjectMetadata(), body) if body else None
@@ -255,20 +255,11 @@ def _incomplete(session: UploadSession) -> Response:
     return Response(status_code=_RESUME_INCOMPLETE, headers=headers)
 
 
-def _integer(request: Request, name: str) -> int | None:
-    text = request.query_params.get(name)
-    if text is None:
-        return None
-    if not text.isdecimal():
-        raise BadRequest(f'{name} is "{text}"; accepted: a whole number')
-    return int(text)
-
-
 def _conditions(request: Request, *, source: bool = False) -> Conditions:
     prefix = "ifSource" if source else "if"
     return Conditions(
-        generation_match=_integer(request, f"{prefix}GenerationMatch"),
-        generation_not_match=_integer(request, f"{prefix}GenerationNotMatch"),
-        metageneration_match=_integer(request, f"{prefix}MetagenerationMatch"),
-        metageneration_not_match=_integer(request, f"{prefix}MetagenerationNotMatch"),
+        generation_match=query_integer(request, f"{prefix}GenerationMatch"),
+        generation_not_match=query_integer(request, f"{prefix}GenerationNotMatch"),
+        metageneration_match=query_integer(request, f"{prefix}MetagenerationMatch"),
+        metageneration_not_match=query_integer(request, f"{prefix}MetagenerationNotMatch"),
     )

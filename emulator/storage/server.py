@@ -101,7 +101,7 @@ async def _drain(request: Request) -> None:
     try:
         async for _ in request.stream():
             pass
-    except RuntimeError:  # the handler has begun to read, or read all of it
+    except (RuntimeError, ClientDisconnect):  # the handler has read all, or nobody is there
         return
 
 

@@ -188,6 +188,16 @@ def test_a_token_from_before_a_reset_begins_anew() -> None:
     assert told(again) == ["add", "reset", "change 1", "current", "snapshot"]
 
 
+@pytest.mark.parametrize("token", [b"1", b"no number"])
+def test_a_document_that_is_gone_is_told_after_any_old_token(token: bytes) -> None:
+    answers: list[ListenResponse] = []
+    target = Target(
+        target_id=1, documents={"documents": [f"{DOCUMENTS}/numbers/0"]}, resume_token=token
+    )
+    Watch(DocumentStore(), answers.append).add_target(target)
+    assert told(answers) == ["add", "reset", "delete 0", "current", "snapshot"]
+
+
 def test_targets_end_alone_or_after_their_first_snapshot() -> None:
     store = DocumentStore()
     answers: list[ListenResponse] = []

@@ -193,6 +193,8 @@ def test_a_resumable_upload(client: httpx.Client, bucket: Bucket) -> None:
     asked = send("query", 0, b"")
     assert asked.headers["x-goog-upload-size-received"] == "5"
     gap = send("upload", 9, b"gap")
+    odd = httpx.post(url, headers={"X-Goog-Upload-Command": "upload", "X-Goog-Upload-Offset": "x"})
+    assert odd.status_code == 400
     assert gap.status_code == 400
     end = send("upload, finalize", 5, b" last")
     assert end.headers["x-goog-upload-status"] == "final"
@@ -230,6 +232,7 @@ def test_list_and_delete(client: httpx.Client, bucket: Bucket) -> None:
     first = client.get("/o?prefix=a%2F&maxResults=2", headers=APP).json()
     rest = client.get(f"/o?prefix=a%2F&pageToken={first['nextPageToken']}", headers=APP).json()
     assert [item["name"] for item in first["items"] + rest["items"]] == ["a/1", "a/2", "a/b/3"]
+    assert client.get("/o?maxResults=many", headers=APP).status_code == 400
     assert client.delete("/o/a%2F1", headers=APP).status_code == 204
     assert not bucket.blob("a/1").exists()
 
