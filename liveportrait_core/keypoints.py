@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from liveportrait_core.composition import MotionMode, drive_clip, drive_portrait
+from liveportrait_core.errors import InvalidOption
 from liveportrait_core.motion import Floats, Motion, transform_keypoints
 from liveportrait_core.options import AnimationRegion
 from liveportrait_core.retargeting import eye_ratios_with_driving, with_target
@@ -38,8 +39,8 @@ class MeasuredMotion:
     """The motion of B frames of a face, and how far its eyes and lips are open."""
 
     motion: Motion
-    eye_ratios: Floats  # B×2, left and right
-    lip_ratios: Floats  # B×1
+    eye_ratios: Floats  # B×2, left and right; not a number where nobody measured them
+    lip_ratios: Floats  # B×1, likewise
 
     @property
     def frame_count(self) -> int:
@@ -171,11 +172,21 @@ def _retargeting_offset(
     lips, wanted_lips = (_held(each.lip_ratios, count) for each in (source, driving))
     offset = np.zeros_like(resting)
     if settings.retarget_eyes:
+        _require_measured("eye", wanted_eyes)
         ratios = eye_ratios_with_driving(eyes, wanted_eyes)
         offset = offset + networks.retarget_eyes(resting, ratios)
     if settings.retarget_lips:
+        _require_measured("lip", wanted_lips)
         offset = offset + networks.retarget_lip(resting, with_target(lips, wanted_lips))
     return offset
+
+
+def _require_measured(what: str, ratios: Floats) -> None:
+    if np.isnan(ratios).any():
+        raise InvalidOption(
+            f"{what} retargeting needs the driving face's {what} openings, which this template "
+            "lacks; accepted: a clip, or a template made from one"
+        )
 
 
 def _held(ratios: Floats, count: int) -> Floats:
