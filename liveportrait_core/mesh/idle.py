@@ -16,7 +16,7 @@ from liveportrait_core.mesh.points import HANDLE_NAMES, HANDLES
 
 Array = NDArray[np.float64]
 
-SWAY_DEG = (2.6, 5.5, 2.4)  # pitch, yaw, roll: usual reach
+SWAY_DEG = (2.8, 6.5, 2.8)  # pitch, yaw, roll: usual reach
 SWAY_BAND_HZ = (0.10, 0.45)
 BREATH_S = 4.2
 BREATH_PITCH_DEG = 0.5

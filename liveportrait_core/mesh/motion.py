@@ -33,7 +33,7 @@ Array = NDArray[np.float64]
 # How much of a turn the face mesh shows (pitch, yaw, roll), measured on clips of known motion: it
 # follows a face's place exactly, but flattens the parallax within it.
 TURN_SEEN = np.array([0.62, 0.86, 1.0])
-POSE_SMOOTHING_S = 0.040  # Gaussian sigma: 1.2 frames at 30 fps
+POSE_SMOOTHING_S = 0.050  # Gaussian sigma: 1.5 frames at 30 fps
 EXPRESSION_SMOOTHING_S = 0.030
 MAX_ROTATION_DEG = 7.0
 MAX_SHIFT = 0.15  # of the head, in eye distances
