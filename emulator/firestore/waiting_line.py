@@ -21,7 +21,8 @@ class _Place:
 class WaitingLine:
     """Places in the order in which they were taken; those without a common name do not meet."""
 
-    def __init__(self) -> None:
+    def __init__(self, patience_s: float = PATIENCE_S) -> None:
+        self._patience_s = patience_s
         self._places: dict[bytes, _Place] = {}
         self._waiting: set[asyncio.Event] = set()
 
@@ -34,7 +35,7 @@ class WaitingLine:
         try:
             while (blocker := self._blocker(transaction)) is not None:
                 left.clear()
-                until = blocker.until or loop.time() + PATIENCE_S
+                until = blocker.until or loop.time() + self._patience_s
                 try:
                     async with asyncio.timeout_at(until):
                         await left.wait()
@@ -45,7 +46,7 @@ class WaitingLine:
             raise
         finally:
             self._waiting.discard(left)
-        place.until = loop.time() + PATIENCE_S
+        place.until = loop.time() + self._patience_s
 
     def extend(self, transaction: bytes, names: frozenset[str]) -> None:
         """Adds names to a place without waiting: who has a turn and waits might block a circle."""

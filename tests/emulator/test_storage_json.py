@@ -6,6 +6,7 @@ import hashlib
 import io
 import os
 import threading
+import time
 import warnings
 from collections.abc import Callable
 
@@ -288,7 +289,7 @@ def test_an_object_replaced_during_its_download_ends_as_it_began(
     reader = threading.Thread(target=lambda: read.append(bucket.blob("a.bin").download_as_bytes()))
     reader.start()
     while control.planned():
-        pass
+        time.sleep(0.001)
     blob.upload_from_string(b"second")
     reader.join()
     assert read == [b"first"]
