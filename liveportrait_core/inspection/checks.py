@@ -27,8 +27,9 @@ _ENCODER_SETTINGS = {
 _LEAST_PSNR_DB = 46.0
 _MOST_OUTSIDE = 1.5
 _STEP_FLOOR = 0.5
-# The last frame and the key frame that follows it at the loop are quantised differently.
-_CODEC_STEP = 0.35
+# The last frame and the key frame that follows it at the loop are quantised differently: up to 0.45
+# in closed loops; loops left open on the same portraits jump by 2.4 and more.
+_CODEC_STEP = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
