@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -48,7 +49,7 @@ def test_a_created_document_is_told_whole(
         "namespace": "(default)",
         "document": "avatars/ada",
     }
-    assert attributes["time"] == written.update_time.rfc3339()
+    assert datetime.fromisoformat(attributes["time"]) == written.update_time
     data = DocumentEventData.deserialize(event.get_data())
     assert data.value.name == NAME
     assert data.value.fields["n"].integer_value == 1
