@@ -19,7 +19,7 @@ UNCUT = (0.8, 1.5)  # between these heights below the eyes the cut ends, eye dis
 FILL_BLUR = 0.06
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Backdrop:
     """The picture without the head.
 

@@ -33,7 +33,7 @@ MAX_PRESSING = 0.02
 MAX_SLOPE = 0.6  # of the skin's displacement; at 1 it would fold
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class ExpressionField:
     """How far every node follows each handle.
 

@@ -34,7 +34,7 @@ SKIN_SIGMAS = (0.15, 0.4, 1.2)  # of half an eye: fine where skin is seen, coars
 Map = NDArray[np.float32]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Eye:
     """One eye; `skin` is a picture of `slit.support`."""
 

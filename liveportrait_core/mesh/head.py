@@ -28,7 +28,7 @@ BAND_PER_MOVE = 2.2  # the steepest slope of the eased edge is 1.5: 1.5 / 2.2 < 
 FINE = 4  # the outline is measured this much finer than the grid
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class HeadField:
     """What a turn of the head does to every node.
 

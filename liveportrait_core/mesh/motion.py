@@ -33,6 +33,9 @@ Array = NDArray[np.float64]
 # How much of a turn the face mesh shows (pitch, yaw, roll), measured on clips of known motion: it
 # follows a face's place exactly, but flattens the parallax within it.
 TURN_SEEN = np.array([0.62, 0.86, 1.0])
+# A nod is seen in how the face moves up and down, and in its parallax, which a blink or a smile
+# disturbs. Heads nod rather than slide: so much of what looks like sliding is taken for nodding.
+NODDED_SLIDE = 0.6
 POSE_SMOOTHING_S = 0.050  # Gaussian sigma: 1.5 frames at 30 fps
 EXPRESSION_SMOOTHING_S = 0.030
 MAX_ROTATION_DEG = 7.0
@@ -44,7 +47,7 @@ EASE_S = 1.2
 LID_EASE_S = 0.25
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class MeshMotion:
     """The motion of one clip, N frames. Frame 0 is the zero of every channel.
 
@@ -79,6 +82,9 @@ def motion_of(track: Track) -> MeshMotion:
     lever = Rotation.from_rotvec(turns).apply(head.pivot - poses.centre)
     pivot = poses.places + scale * lever[:, :2]
     shift = np.concatenate([pivot / head.eye_distance, poses.log_scale[:, None]], axis=1)
+    slide = NODDED_SLIDE * (shift[:, 1] - shift[0, 1])
+    shift[:, 1] -= slide
+    turns[:, 0] += slide * head.eye_distance / (head.pivot - poses.centre)[2]
     still = poses.stilled(track.points)
     handles = handle_positions((still - poses.centre) @ head.axes)[..., :2] / head.eye_distance
     eyes = ((LEFT_EYE_UPPER, LEFT_EYE_LOWER), (RIGHT_EYE_UPPER, RIGHT_EYE_LOWER))

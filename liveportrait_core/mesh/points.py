@@ -79,7 +79,7 @@ def handle_positions(points: Array) -> Array:
 PIVOT = np.array([0.0, 1.3, 1.5])  # right, down and away from between the eyes, eye distances
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class HeadAxes:
     """A head's own directions and yardstick, in the units of its points.
 

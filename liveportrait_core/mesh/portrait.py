@@ -15,7 +15,7 @@ from liveportrait_core.mesh.sampling import Sampler
 from liveportrait_core.options import Box, Frame, RenderWarning
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class MeshPortrait:
     """A portrait ready to be animated; its arrays are not to be written.
 

@@ -19,7 +19,7 @@ SHAPE_ROUNDS = 3
 FIT_ROUNDS = 4
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Poses:
     """The head in N frames: place + size × (turn · (point - centre)), columns and rows of it.
 

@@ -19,7 +19,7 @@ HALF_PIXEL_TAPS = 8
 _NO_SHIFT = np.ones(1, np.float32)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Sampler:
     """A picture that can be read anywhere; `doubled` is 2H×2W×3, its even pixels the picture's."""
 

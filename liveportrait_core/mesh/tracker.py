@@ -15,12 +15,11 @@ from liveportrait_core.face.detector import POINT_COUNT, FaceMesh
 from liveportrait_core.options import Frame, RenderWarning
 
 MIN_FRAMES = 10
-MIN_SECONDS = 0.5
 
 Array = NDArray[np.float64]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Track:
     """One face through a clip: N×478×3 pixels, from the first frame in which it was seen."""
 
@@ -49,7 +48,7 @@ def track_face(frames: Iterable[Frame], fps: Fraction) -> Track:
     _require_face(seen)
     first = next(i for i, points in enumerate(seen) if points is not None)
     kept = seen[first:]
-    _require_length(len(kept), first, fps)
+    _require_length(len(kept), first)
     warnings = []
     if first:
         warnings.append(RenderWarning.VIDEO_LEADING_FRAMES_SKIPPED)
@@ -74,12 +73,11 @@ def _require_face(seen: list[NDArray[np.float32] | None]) -> None:
         )
 
 
-def _require_length(frame_count: int, skipped: int, fps: Fraction) -> None:
-    least = max(MIN_FRAMES, int(np.ceil(MIN_SECONDS * fps)))
-    if frame_count < least:
+def _require_length(frame_count: int, skipped: int) -> None:
+    if frame_count < MIN_FRAMES:
         raise VideoTooShort(
             f"{frame_count} driving frames are left after {skipped} without a face at the start; "
-            f"accepted: at least {least}"
+            f"accepted: at least {MIN_FRAMES}"
         )
 
 

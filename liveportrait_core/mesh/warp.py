@@ -18,7 +18,7 @@ ITERATIONS = 10  # slopes are below 0.7, so the error is below 3 % of the way
 SLIT_MARGIN = 0.15  # of its reach: how much larger a slit may be seen than it is at rest
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class FrameMotion:
     """One frame of a motion as it is drawn on one portrait."""
 

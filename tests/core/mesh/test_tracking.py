@@ -8,6 +8,7 @@ import pytest
 
 from liveportrait_core.errors import VideoFaceLost, VideoNoFace, VideoTooShort
 from liveportrait_core.mesh.engine import MeshEngine
+from liveportrait_core.mesh.idle import synthetic_idle
 from liveportrait_core.mesh.motion import MeshMotion, applied
 from liveportrait_core.mesh.portrait import MeshPortrait
 from liveportrait_core.options import Frame, RenderOptions, RenderWarning
@@ -33,6 +34,22 @@ def test_turns_are_read_back(
     assert abs(np.polyfit(true, read.rotation_deg[:, axis], 1)[0] - 1) <= gain
     others = np.delete(read.rotation_deg, axis, axis=1)
     assert np.abs(others).max() < 2.0
+
+
+def test_a_living_face_is_read_back(engine: MeshEngine, astronaut_portrait: MeshPortrait) -> None:
+    made = synthetic_idle(seed=7, seconds=5, fps=FPS)
+    read = engine.analyse(filmed(engine, astronaut_portrait, made), FPS)
+    true = applied(made, AS_FILMED)
+    pitch, yaw, roll = (
+        np.corrcoef(true.rotation_deg[:, axis], read.rotation_deg[:, axis])[0, 1]
+        for axis in range(3)
+    )
+    assert pitch >= 0.9
+    assert yaw >= 0.97
+    assert roll >= 0.95
+    shut_made, shut_read = made.closure.min(1) > 0.95, read.closure.min(1) > 0.5
+    assert shut_read[shut_made].all()
+    assert shut_read.sum() <= shut_made.sum() + 4
 
 
 def test_blinks_are_read_back_on_their_frames(
@@ -80,8 +97,9 @@ def test_a_face_lost_for_more_than_half_is_refused(engine: MeshEngine, astronaut
 
 
 def test_too_little_left_is_refused(engine: MeshEngine, astronaut: Frame) -> None:
-    with pytest.raises(VideoTooShort, match="12 driving frames are left after 8"):
-        engine.analyse([WALL] * 8 + [astronaut] * 12, FPS)
+    with pytest.raises(VideoTooShort, match="9 driving frames are left after 7"):
+        engine.analyse([WALL] * 7 + [astronaut] * 9, FPS)
+    assert engine.analyse([WALL] * 7 + [astronaut] * 10, FPS).frame_count == 10
 
 
 def test_a_second_face_is_reported_and_the_larger_followed(

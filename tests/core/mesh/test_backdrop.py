@@ -1,0 +1,61 @@
+"""The background stands still behind a head that moves."""
+
+import numpy as np
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from liveportrait_core.mesh.backdrop import EDGE
+from liveportrait_core.mesh.engine import MeshEngine
+from liveportrait_core.mesh.portrait import MeshPortrait
+from liveportrait_core.options import Frame, RenderOptions
+from tests.core.mesh.motions import held
+
+FARTHEST = 0.6  # that the cap can come: turns and shifts are limited
+AS_FILMED = RenderOptions(driving_multiplier=1.0)
+
+
+def covers(portrait: MeshPortrait) -> NDArray[np.float32]:
+    """How opaque the head at rest is, for every pixel of the box."""
+    return portrait.head.grid.per_pixel(portrait.backdrop.cover, portrait.box)
+
+
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    turn=st.tuples(*[st.floats(-30, 30)] * 3),
+    shift=st.tuples(st.floats(-1, 1), st.floats(-1, 1), st.just(0.0)),
+)
+def test_away_from_the_head_nothing_moves(
+    engine: MeshEngine,
+    hopper_portrait: MeshPortrait,
+    hopper: Frame,
+    turn: tuple[float, float, float],
+    shift: tuple[float, float, float],
+) -> None:
+    frame = next(engine.animate(hopper_portrait, held(rotation_deg=turn, shift=shift), AS_FILMED))
+    moved = (frame != hopper).any(-1)[hopper_portrait.box.slices]
+    beside = (1 - covers(hopper_portrait)) * EDGE  # eye distances
+    away = beside > FARTHEST
+    away[round(0.45 * len(away)) :] = False  # neck and shoulders are not cut out
+    assert away.mean() > 0.05
+    assert not moved[away].any()
+
+
+def test_what_the_head_uncovers_looks_like_its_surroundings(
+    engine: MeshEngine, hopper_portrait: MeshPortrait, hopper: Frame
+) -> None:
+    frame = next(engine.animate(hopper_portrait, held(shift=(-0.12, 0, 0)), AS_FILMED))
+    uncovered, beside = np.s_[120:150, 362:368], np.s_[120:150, 385:400]
+    assert hopper[uncovered][..., 2].mean() < 150
+    assert np.abs(frame[uncovered].mean((0, 1)) - hopper[beside].mean((0, 1))).max() < 40
+
+
+def test_the_plate_is_the_portrait_wherever_no_head_was(
+    hopper_portrait: MeshPortrait, hopper: Frame
+) -> None:
+    bare = covers(hopper_portrait) < 1
+    box = hopper_portrait.box.slices
+    assert 0.2 < bare.mean() < 0.9
+    assert np.array_equal(hopper_portrait.backdrop.plate[bare], hopper[box][bare])
