@@ -116,8 +116,7 @@ def _progress_bar() -> Iterator[Callable[[Progress], None]]:
 
         def show(progress: Progress) -> None:
             bar.set_description_str(_STAGE_WORDS[progress.stage], refresh=False)
-            left = "" if progress.eta_s is None else f", about {progress.eta_s:.0f} s left"
-            bar.postfix = left
+            bar.postfix = None if progress.eta_s is None else f"about {progress.eta_s:.0f} s left"
             bar.n = progress.fraction
             bar.refresh()
 

@@ -1,10 +1,16 @@
 """The command line: what a person types, reads and gets back as a status."""
 
+import contextlib
+import fcntl
 import json
 import os
+import pty
+import re
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import time
 from importlib.resources import files
 from pathlib import Path
@@ -177,23 +183,55 @@ def test_a_clip_may_have_any_name_and_rate(tmp_path: Path, hero: Path) -> None:
     assert main(["inspect", str(tmp_path / "a.mp4"), *portrait]) == 0
 
 
+# The command line with an engine that needs no face; its pace and length are given.
+_SWAYING = """
+import sys
+from fractions import Fraction
+from liveportrait_core import __main__ as cli
+from liveportrait_core.renderer import Renderer
+from tests.core.swaying import Sway, SwayingEngine
+slowness_s, frames, *arguments = sys.argv[1:]
+engine = SwayingEngine(slowness_s=float(slowness_s))
+cli.open_renderer = lambda *_: Renderer(engine, reason="slow")
+cli.synthetic_idle = lambda **_: Sway(fps=Fraction(24), frame_count=int(frames))
+sys.exit(cli.main(arguments))
+"""
+
+
+def test_a_terminal_shows_stage_share_and_time_left(tmp_path: Path) -> None:
+    portrait = soft_portrait(tmp_path / "p.png")
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 100, 0, 0))
+    child = subprocess.Popen(
+        [sys.executable, "-c", _SWAYING, "0.03", "48", "idle", portrait, "-o", tmp_path / "a.mp4"],
+        stdout=subprocess.DEVNULL,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    shown = b""
+    # Linux answers EIO once the other side is closed.
+    with contextlib.suppress(OSError):
+        while part := os.read(ours, 4096):
+            shown += part
+    os.close(ours)
+    assert child.wait() == 0
+    lines = re.split(r"[\r\n]+", shown.decode())
+    assert any(
+        re.match(r"animating +\d+% \|.*\| \d\d:\d\d, about \d+ s left", line) for line in lines
+    )
+    assert not lines[-1].strip()  # the bar is gone at the end
+
+
 def test_ctrl_c_leaves_nothing(tmp_path: Path) -> None:
     portrait = soft_portrait(tmp_path / "p.png", 640, 480)
     out = tmp_path / "out"
     out.mkdir()
-    program = (
-        "import sys; from pathlib import Path; from fractions import Fraction;"
-        "from liveportrait_core import __main__ as cli;"
-        "from liveportrait_core.renderer import Renderer;"
-        "from tests.core.swaying import Sway, SwayingEngine;"
-        "cli.open_renderer = lambda *_: Renderer(SwayingEngine(slowness_s=0.2), reason='slow');"
-        "cli.synthetic_idle = lambda **_: Sway(fps=Fraction(24), frame_count=500);"
-        "sys.exit(cli.main(['idle', *sys.argv[1:]]))"
-    )
     child = subprocess.Popen(
-        [sys.executable, "-c", program, portrait, "-o", out / "a.mp4"], stderr=subprocess.PIPE
+        [sys.executable, "-c", _SWAYING, "0.2", "500", "idle", portrait, "-o", out / "a.mp4"],
+        stderr=subprocess.PIPE,
     )
     while not list(out.glob(".render-*/*")):
+        assert child.poll() is None
         time.sleep(0.05)
     os.kill(child.pid, signal.SIGINT)
     _, said = child.communicate(timeout=60)
