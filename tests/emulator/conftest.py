@@ -46,6 +46,9 @@ def database(suite: Suite) -> Iterator[firestore.Client]:
 @pytest.fixture
 def storage(suite: Suite) -> Iterator[Client]:
     client = Client(credentials=AnonymousCredentials())
+    # Otherwise the client asks for it in a thread of its own, whenever that comes to run.
+    client.get_bucket(suite.options.bucket)
+    suite.control.clear_calls()
     yield client
     client.close()
 
