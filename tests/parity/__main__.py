@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.parity.golden_set import GoldenFile
-from tests.parity.run import run_checks
+from tests.parity.run import CHECKS, run_checks
 
 OUR_SET = Path(__file__).parents[1] / "golden"
 
@@ -15,9 +15,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.parity", description=__doc__)
     parser.add_argument("--golden", type=Path, default=OUR_SET, help="folder of the set")
     parser.add_argument("--prefix", default="", help="seed prefix of the set")
+    parser.add_argument("--file", nargs="+", choices=list(CHECKS), default=list(CHECKS))
     parsed = parser.parse_args(arguments)
     holds = True
-    for file in run_checks(parsed.golden, parsed.prefix):
+    for file in run_checks(parsed.golden, parsed.prefix, parsed.file):
         report(file)
         holds = holds and all(check.ok for check in file.checks) and not file.unchecked()
     print("parity holds" if holds else "parity does NOT hold")

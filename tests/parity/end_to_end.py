@@ -4,15 +4,15 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import torch
 
-from liveportrait_core.animator import LivePortraitEngine, PreparedSource
+from liveportrait_core.animator import LivePortraitEngine
 from liveportrait_core.driving import SquareView, analyse_driving
 from liveportrait_core.face.detector import FoundFace
 from liveportrait_core.face.tracking import FindFace, LocateLandmarks
-from liveportrait_core.keypoints import DrivenKeypoints
 from liveportrait_core.model import Model
 from liveportrait_core.motion import Floats, transform_keypoints
 from liveportrait_core.options import Frame, RenderOptions
@@ -20,6 +20,7 @@ from liveportrait_core.source import crop_source, fit_portrait, network_frame
 from liveportrait_core.template import MotionTemplate
 from tests.golden.recipe import Mix, block_means
 from tests.parity.golden_set import GoldenFile
+from tests.parity.watching import watched
 
 FPS = Fraction(25)
 PRODUCTION = RenderOptions(loop=False)  # the original has no loop; all else is the default
@@ -49,8 +50,11 @@ def check_end_to_end(golden: GoldenFile, model: Model) -> None:
     golden.compare("x_d_pre_stitch", driven.composed)
     golden.compare("x_d_post_stitch", driven.stitched)
     golden.compare("x_d", driven.final)
-    _check_networks(golden, model, prepared, driven)
-    _check_frames(golden, list(engine.animate(prepared, template, PRODUCTION)))
+    networks = {"warped": model.networks.warping_module, "picture": model.networks.spade_generator}
+    with watched(networks) as seen:
+        frames = list(engine.animate(prepared, template, PRODUCTION))
+    _check_networks(golden, seen)
+    _check_frames(golden, frames)
     # The names of the original's files; the product writes one file where it is told to.
     golden.given("written_names")
 
@@ -101,22 +105,16 @@ def _check_template(golden: GoldenFile, template: MotionTemplate) -> None:
     golden.compare("written_fps", [float(template.fps)] * 2)
 
 
-def _check_networks(
-    golden: GoldenFile, model: Model, prepared: PreparedSource, driven: DrivenKeypoints
-) -> None:
+def _check_networks(golden: GoldenFile, seen: dict[str, list[Any]]) -> None:
     """What happens between the key points and the pictures, frame by frame."""
-    occlusions = []
-    for i, keypoints in enumerate(driven.final):
-        with torch.inference_mode():
-            warped = model.networks.warping_module(
-                prepared.feature, torch.from_numpy(keypoints[None]), torch.from_numpy(driven.source)
-            )
-            picture = model.networks.spade_generator(warped.feature).numpy()
-        occlusions.append(warped.occlusion.numpy()[0])
-        golden.compare_summary(f"deformation_{i}", warped.deformation.numpy())
-        golden.compare_summary(f"gen_{i}", picture)
-        golden.compare(f"gen_small_{i}", block_means(picture[0].transpose(1, 2, 0), 8))
-    golden.compare("occlusion", np.stack(occlusions))
+    deformations = torch.cat([warped.deformation for warped in seen["warped"]]).numpy()
+    occlusions = torch.cat([warped.occlusion for warped in seen["warped"]]).numpy()
+    pictures = torch.cat(seen["picture"]).numpy()
+    golden.compare("occlusion", occlusions)
+    for i in range(len(pictures)):
+        golden.compare_summary(f"deformation_{i}", deformations[i : i + 1])
+        golden.compare_summary(f"gen_{i}", pictures[i : i + 1])
+        golden.compare(f"gen_small_{i}", block_means(pictures[i].transpose(1, 2, 0), 8))
 
 
 def _check_frames(golden: GoldenFile, frames: list[Frame]) -> None:

@@ -1,9 +1,6 @@
 """`modules.npz`: the networks, stage by stage, on the synthetic weights."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -18,6 +15,7 @@ from liveportrait_core.weights.manifest import Checkpoint
 from tests.golden.recipe import block_means
 from tests.golden.synthetic_weights import synthetic_tree
 from tests.parity.golden_set import GoldenFile
+from tests.parity.watching import watched
 
 
 def check_modules(golden: GoldenFile, model: Model) -> None:
@@ -37,9 +35,9 @@ def _check_appearance(golden: GoldenFile, model: Model) -> Tensor:
     stages: dict[str, nn.Module] = {"F_first": network.stem, "F_second": network.to_volume}
     stages |= {f"F_down{i}": block for i, block in enumerate(network.down_blocks)}
     stages |= {f"F_res{i}": block for i, block in enumerate(network.residual_blocks)}
-    with _watched(stages) as seen:
+    with watched(stages) as seen:
         feature = network(model.images_from_frames(picture[None]))
-    for name, value in {**seen, "F_out": feature}.items():
+    for name, [value] in {**seen, "F_out": [feature]}.items():
         golden.compare_summary(name, _array(value))
     return feature
 
@@ -52,9 +50,9 @@ def _check_motion_extractor(golden: GoldenFile, model: Model) -> None:
     for i, picture in enumerate(pictures):
         golden.compare_picture(f"M_image{i}", picture)
     network = model.networks.motion_extractor
-    with _watched({"M_feat": network.backbone}) as seen:
+    with watched({"M_feat": network.backbone}) as seen:
         heads = network(model.images_from_frames(np.stack(pictures)))
-    golden.compare("M_feat", _array(seen["M_feat"]))
+    golden.compare("M_feat", _array(seen["M_feat"][0]))
     motion = motion_from_heads(heads)
     for angle in ("pitch", "yaw", "roll"):
         logits = _array(getattr(heads, angle))
@@ -102,11 +100,11 @@ def _warp(
     network = model.networks.warping_module
     device = model.choice.device
     keypoints = [torch.from_numpy(golden.given(name)).to(device) for name in (driving, source)]
-    with _watched({"motion": network.dense_motion}) as seen:
+    with watched({"motion": network.dense_motion}) as seen:
         warped = network(feature.to(device), *keypoints)
     return _WarpResult(
         feature=warped.feature,
-        mask=_array(seen["motion"].mask),
+        mask=_array(seen["motion"][0].mask),
         deformation=_array(warped.deformation),
         occlusion=_array(warped.occlusion),
     )
@@ -117,9 +115,9 @@ def _check_generator(golden: GoldenFile, model: Model, warped: Tensor) -> None:
     stages: dict[str, nn.Module] = {"G1_fc": network.stem}
     stages |= {f"G1_mid{i}": block for i, block in enumerate(network.middle)}
     stages |= {f"G1_up{i}": block for i, block in enumerate(network.up)}
-    with _watched(stages) as seen:
+    with watched(stages) as seen:
         picture = network(warped)
-    for name, value in seen.items():
+    for name, [value] in seen.items():
         golden.compare_summary(name, _array(value))
     noise = golden.seeds.noise("G2/input", (1, 256, 64, 64), scale=0.5)
     golden.compare("G2_input_head", noise.reshape(-1)[:16])
@@ -138,23 +136,6 @@ def _check_spectral_norm(golden: GoldenFile, model: Model) -> None:
     convolutions = [key.removesuffix(".weight_orig") for key in keys if key.endswith("weight_orig")]
     golden.compare_names("G_sigma_keys", [f"{name}.weight" for name in convolutions])
     golden.compare("G_sigma", [float(spectral_sigma(state, name)) for name in convolutions])
-
-
-@contextmanager
-def _watched(modules: dict[str, nn.Module]) -> Iterator[dict[str, Any]]:
-    """What the modules gave in the last call inside the block, by name."""
-    seen: dict[str, Any] = {}
-    hooks = [
-        module.register_forward_hook(
-            lambda _module, _inputs, output, name=name: seen.__setitem__(name, output)
-        )
-        for name, module in modules.items()
-    ]
-    try:
-        yield seen
-    finally:
-        for hook in hooks:
-            hook.remove()
 
 
 def _array(tensor: Tensor) -> NDArray[np.float32]:
