@@ -47,10 +47,13 @@ class MeshEngine:
     def prepare(self, portrait: Frame, options: RenderOptions) -> MeshPortrait:
         """Find the face and build the fields by which this head can move.
 
+        How far hair, neck and shoulders follow is read from the picture: no option changes it, not
+        the scale of LivePortrait's crop either.
+
         Raises:
             ImageNoFace: no face was found.
         """
-        del options  # nothing of the portrait depends on them
+        del options
         return prepare_portrait(portrait)
 
     def analyse(self, frames: Iterable[Frame], fps: Fraction) -> MeshMotion:

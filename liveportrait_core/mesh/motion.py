@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 from scipy.spatial.transform import Rotation
 
 from liveportrait_core.loop import close_loop, ease_frames
+from liveportrait_core.mesh.grid import Array, eased
 from liveportrait_core.mesh.points import (
     BROWS,
     HANDLES,
@@ -28,8 +28,6 @@ from liveportrait_core.mesh.pose import fit_poses
 from liveportrait_core.mesh.tracker import Track
 from liveportrait_core.options import AnimationRegion, RenderOptions, RenderWarning
 
-Array = NDArray[np.float64]
-
 # How much of a turn the face mesh shows (pitch, yaw, roll), measured on clips of known motion: it
 # follows a face's place exactly, but flattens the parallax within it.
 TURN_SEEN = np.array([0.62, 0.86, 1.0])
@@ -42,7 +40,12 @@ MAX_ROTATION_DEG = 7.0
 MAX_SHIFT = 0.15  # of the head, in eye distances
 MAX_LOG_SCALE = 0.03
 MAX_HANDLE = 0.12
-FULL_BLINK_MULTIPLIER = 0.40  # from here on lids close as filmed: half a blink looks drugged
+FULL_BLINK_MULTIPLIER = 0.40  # from here on blinks are whole
+SQUINT_TO_BLINK = (0.35, 0.85)  # closure
+OPEN_EYE_PERCENTILE = 80.0  # of the gap between the lids over a clip
+SHUT_EYE = 0.30  # the gap the mesh still shows between closed lids, relative to the open eye's
+LID_NOISE, LID_SHUT = 0.12, 0.92  # closures up to and from which lids count as open and shut
+BLINK_FORGOTTEN_S = 1 / 3
 EASE_S = 1.2
 LID_EASE_S = 0.25
 
@@ -108,15 +111,14 @@ def _closure(points: Array, upper: tuple[int, ...], lower: tuple[int, ...]) -> A
     """How far the lids are closed, 0..1, against the clip's own open eye."""
     width = np.linalg.norm(points[:, upper[-1], :2] - points[:, upper[0], :2], axis=1)
     gap = (points[:, lower[2:-2], 1] - points[:, upper[2:-2], 1]).mean(1) / width
-    opened = float(np.percentile(gap, 80))
-    closed = 0.30 * opened
-    return np.clip((opened - gap) / max(opened - closed, 1e-6), 0.0, 1.0)
+    opened = float(np.percentile(gap, OPEN_EYE_PERCENTILE))
+    return np.clip((opened - gap) / max(opened * (1 - SHUT_EYE), 1e-6), 0.0, 1.0)
 
 
 def _closure_since_first(closure: Array, fps: float) -> Array:
-    """Lids relative to frame 0; should that lie in a blink, it is forgotten within 1/3 s."""
-    firm = np.clip((closure - 0.12) / 0.80, 0.0, 1.0)
-    fade = np.clip(1.0 - np.arange(len(firm)) / (fps / 3), 0.0, 1.0)[:, None]
+    """Lids relative to frame 0; should that lie in a blink, it is soon forgotten."""
+    firm = np.clip((closure - LID_NOISE) / (LID_SHUT - LID_NOISE), 0.0, 1.0)
+    fade = np.clip(1.0 - np.arange(len(firm)) / (fps * BLINK_FORGOTTEN_S), 0.0, 1.0)[:, None]
     return np.maximum(firm - firm[0] * fade, 0.0)
 
 
@@ -149,9 +151,7 @@ def applied(motion: MeshMotion, options: RenderOptions) -> MeshMotion:
         rotation_deg=soft_limit(looped.rotation_deg * strength * moves.pose, MAX_ROTATION_DEG),
         shift=_limited_shift(looped.shift * strength * moves.pose),
         handles=soft_limit(handles, MAX_HANDLE),
-        closure=np.clip(looped.closure, 0, 1)
-        * min(1.0, strength / FULL_BLINK_MULTIPLIER)
-        * moves.lids,
+        closure=_scaled_closure(np.clip(looped.closure, 0, 1), strength) * moves.lids,
     )
 
 
@@ -173,6 +173,12 @@ def _movers(region: AnimationRegion) -> _Movers:
         lids=float(expression or region is AnimationRegion.EYES),
         handles=handles,
     )
+
+
+def _scaled_closure(closure: Array, strength: float) -> Array:
+    """A squint scales like everything else; a blink stays whole, for half a blink looks drugged."""
+    whole = min(1.0, strength / FULL_BLINK_MULTIPLIER)
+    return closure * (strength + (whole - strength) * eased(closure, *SQUINT_TO_BLINK))
 
 
 def _limited_shift(shift: Array) -> Array:

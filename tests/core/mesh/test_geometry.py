@@ -146,3 +146,26 @@ def test_blinks_stay_whole_at_the_products_multiplier() -> None:
         for multiplier in (0.0, 0.2, 0.4, 0.6, 1.0)
     ]
     assert closures == [0.0, 0.5, 1.0, 1.0, 1.0]
+
+
+def test_a_squint_scales_with_the_multiplier() -> None:
+    squint = held(closure=(0.3, 0.3), frames=3)
+    closures = [
+        applied(squint, RenderOptions(driving_multiplier=multiplier)).closure.max()
+        for multiplier in (0.0, 0.4, 1.0)
+    ]
+    assert np.allclose(closures, [0.0, 0.12, 0.3])
+
+
+@given(multiplier=st.floats(0.05, 1.0))
+def test_lids_that_close_further_are_drawn_closed_further(multiplier: float) -> None:
+    steps = np.linspace(0, 1, 50)
+    closing = MeshMotion(
+        fps=held().fps,
+        rotation_deg=np.zeros((50, 3)),
+        shift=np.zeros((50, 3)),
+        handles=np.zeros((50, HANDLE_COUNT, 2)),
+        closure=np.stack([steps, steps], axis=1),
+    )
+    options = RenderOptions(driving_multiplier=multiplier, loop=False)
+    assert (np.diff(applied(closing, options).closure, axis=0) > 0).all()
