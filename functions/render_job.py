@@ -19,12 +19,14 @@ from functions.errors import Code, RetryLater, Stopped
 from functions.output import shown_fields
 from functions.ports import Means
 from functions.record import Problem
+from functions.reference import StoredObject
 from functions.rendering import IMAGE_FIELD, VIDEO_FIELD, Assignment, Rendering, problem_of
 from functions.request import Refusal
 from functions.sight import Sight, look
 from functions.standing import Asked, Change, Claim, Standing, Verdict
 
 _LOCK_WAIT_S = 60.0
+_PAUSE_S = 0.5  # before another look, where something changed between a look and its transaction
 _PATIENCE_S = 600.0  # how old an event may be whose inexplicable failure is still retried
 
 
@@ -83,7 +85,7 @@ class Doorway:
 
     def _clean_up(self, visit: Visit) -> None:
         while clean_up(self._means, visit.write.avatar_id) is Verdict.BUSY:
-            self._wait(visit)
+            self._wait(visit, self._means.settings.poll_s)
 
     def _pursue(self, visit: Visit) -> None:
         """What is there now counts; the event only says that something may have changed."""
@@ -112,9 +114,11 @@ class Doorway:
             return self._refuse(visit, sight.ask)
         if sight.asked is None:
             return True
-        if sight.image is None or sight.video is None:
+        if sight.inputs is None:
             return self._miss(visit, sight, sight.asked)
-        change = self._render_or_say_why(visit, sight, sight.asked)
+        if sight.standing.record.in_work(sight.asked.fingerprint, sight.standing.now):
+            return self._conclude(visit, Change(verdict=Verdict.BUSY))
+        change = self._claim_and_render(visit, sight.asked, sight.inputs)
         return self._conclude(visit, change)
 
     def _moved_on(self, visit: Visit, sight: Sight) -> bool:
@@ -161,61 +165,66 @@ class Doorway:
         match change.verdict:
             case Verdict.DONE | Verdict.FINAL:
                 return True
-            case Verdict.BUSY:
-                self._wait(visit)
-                return False
             case Verdict.AGAIN | Verdict.NOT_YET:
                 raise RetryLater("the next attempt is another delivery's")
+            case Verdict.BUSY:
+                self._wait(visit, self._means.settings.poll_s)
+                return False
             case _:
+                self._wait(visit, _PAUSE_S)
                 return False
 
-    def _wait(self, visit: Visit) -> None:
-        """Let whoever holds the lease work; never longer than one's own deadline."""
+    def _wait(self, visit: Visit, seconds: float) -> None:
+        """Let somebody else work; never longer than one's own deadline."""
         left_s = visit.deadline - self._clock.monotonic()
         if left_s <= 0:
-            raise RetryLater("another's lease outlived this event's deadline")
-        self._clock.sleep(min(self._means.settings.poll_s, left_s))
+            raise RetryLater("another's work outlived this event's deadline")
+        self._clock.sleep(min(seconds, left_s))
 
     # --- section 4: the claim and the render
 
-    def _render_or_say_why(self, visit: Visit, sight: Sight, asked: Asked) -> Change:
-        standing = sight.standing
-        if standing.record.in_work(asked.fingerprint, standing.now):
-            return Change(verdict=Verdict.BUSY)  # without taking the lock
+    def _claim_and_render(
+        self, visit: Visit, asked: Asked, inputs: tuple[StoredObject, StoredObject]
+    ) -> Change:
         if not self._lock.acquire(timeout=_LOCK_WAIT_S):
             raise RetryLater(f"another render held this instance for {_LOCK_WAIT_S:.0f} s")
         try:
-            return self._claim_and_render(visit, sight, asked)
+            owner = str(uuid4())
+            change = self._claim(visit, asked, owner)
+            if change.verdict is not Verdict.CLAIMED:
+                return change
+            image, video = inputs
+            assignment = Assignment(
+                avatar_id=visit.write.avatar_id,
+                claim=Claim(owner=owner, asked=asked),
+                image=image,
+                video=video,
+                deadline=visit.deadline,
+            )
+            with log.bound(render_id=asked.fingerprint):
+                return self._render(visit, assignment)
         finally:
             self._lock.release()
 
-    def _claim_and_render(self, visit: Visit, sight: Sight, asked: Asked) -> Change:
-        owner, left_s = str(uuid4()), visit.deadline - self._clock.monotonic()
+    def _claim(self, visit: Visit, asked: Asked, owner: str) -> Change:
+        left_s = visit.deadline - self._clock.monotonic()
         if left_s < self._means.settings.deadline_s / 2:
             raise RetryLater(f"only {left_s:.0f} s are left of this event's deadline")
-        change = self._means.ledger.transact(
+        return self._means.ledger.transact(
             visit.write.avatar_id,
             lambda now: self._rules.claim(now, asked, owner, left_s),
             counting=True,
         )
-        if change.verdict is not Verdict.CLAIMED or sight.image is None or sight.video is None:
-            return change
-        assignment = Assignment(
-            avatar_id=visit.write.avatar_id,
-            claim=Claim(owner=owner, asked=asked),
-            image=sight.image,
-            video=sight.video,
-            deadline=visit.deadline,
-        )
-        with log.bound(render_id=asked.fingerprint):
-            log.info("claimed", request_id=owner, engine=asked.engine)
-            try:
-                return self._perform(visit, Rendering(self._means, assignment))
-            except Exception as fault:
-                self._log_fault("the outcome could not be written", fault)
-                raise RetryLater("the outcome could not be written") from fault
 
-    def _perform(self, visit: Visit, rendering: Rendering) -> Change:
+    def _render(self, visit: Visit, assignment: Assignment) -> Change:
+        log.info("claimed", request_id=assignment.claim.owner, engine=assignment.claim.asked.engine)
+        try:
+            return self._outcome(visit, Rendering(self._means, assignment))
+        except Exception as fault:  # the lease runs out by itself
+            self._log_fault("the outcome could not be written", fault)
+            raise RetryLater("the outcome could not be written") from fault
+
+    def _outcome(self, visit: Visit, rendering: Rendering) -> Change:
         """Render; failures become outcomes."""
         try:
             rendering.run()

@@ -6,7 +6,8 @@ objects that two jobs never share, one commit that makes the result visible. Kno
 
 import re
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from uuid import uuid4
@@ -81,7 +82,6 @@ class Rendering:
             vigil.renew("upload")
             poster = self._publish(folder / "poster.jpg", "image/jpeg", vigil)
             video = self._publish(folder / "idle.mp4", "video/mp4", vigil)
-            vigil.renew("upload")
             self._complete(report, poster, video)
 
     def withdraw(self) -> None:
@@ -91,14 +91,15 @@ class Rendering:
         self.discard()
 
     def discard(self) -> None:
-        """Delete what this attempt made, unless the ledger lists it after all."""
+        """Delete what this attempt made, unless the ledger lists it: a commit's answer was lost."""
         for path, token in self._tokens.items():
-            found = self._means.media.find(path)
-            if found is None or found.token != token:
-                continue
-            record = self._means.ledger.read(self._assignment.avatar_id).record
-            if not record.lists(path, found.generation):
-                self._means.media.discard(path, found.generation)
+            with _litter(path):
+                found = self._means.media.find(path)
+                if found is None or found.token != token:
+                    continue
+                record = self._means.ledger.read(self._assignment.avatar_id).record
+                if not record.lists(path, found.generation):
+                    self._means.media.discard(path, found.generation)
 
     def _fetch(self, wanted: StoredObject, to: Path, field: str) -> Path:
         limit, code = _MAX_VIDEO_BYTES, Code.VIDEO_TOO_LARGE
@@ -184,15 +185,21 @@ class Rendering:
         self._delete_retired(change.retired)
 
     def _delete_retired(self, retired: tuple[Result, ...]) -> None:
-        """They have left the ledger with the commit; what cannot be deleted now is only litter."""
         for kept in (item for result in retired for item in (result.video, result.poster)):
-            try:
+            with _litter(kept.path):
                 self._means.media.discard(kept.path, kept.generation)
-            except Exception as fault:
-                log.warning("retired object not deleted", path=kept.path, reason=str(fault))
 
     def _transact(self, decide: Callable[[Standing], Change]) -> Change:
         return self._means.ledger.transact(self._assignment.avatar_id, decide)
+
+
+@contextmanager
+def _litter(path: str) -> Iterator[None]:
+    """The outcome stands already: an object that cannot be deleted now is only litter."""
+    try:
+        yield
+    except Exception as fault:
+        log.warning("object not deleted", path=path, reason=str(fault))
 
 
 def problem_of(fault: Exception) -> Problem:

@@ -24,6 +24,11 @@ class Sight:
     result: Result | None = None  # listed for it, its objects still in place
 
     @property
+    def inputs(self) -> tuple[StoredObject, StoredObject] | None:
+        """Portrait and clip, where both are there."""
+        return None if self.image is None or self.video is None else (self.image, self.video)
+
+    @property
     def relevant(self) -> object:
         """The relevant set of the document as seen; None where there is no document."""
         document = self.standing.document

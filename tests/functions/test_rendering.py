@@ -135,6 +135,23 @@ def test_47_what_a_successor_published_is_never_replaced(scene: Scene) -> None:
     assert scene.live["idleVideoUrl"] == kept.video.url
 
 
+def test_what_a_successor_has_uploaded_but_not_published_yet_is_spared(scene: Scene) -> None:
+    publish = scene.media.publish
+
+    def taken_over(publication: Publication, *, replacing: int = 0) -> object:
+        stored = publish(publication, replacing=replacing)
+        theirs = replace(publication, token="successor's")
+        publish(theirs, replacing=stored.generation)
+        raise LeaseLost
+
+    scene.media.publish = taken_over  # type: ignore[method-assign, assignment]
+    event = scene.write(document())
+    scene.renderer.steps = [lambda: scene.clock.advance(300)]  # no time for a second attempt
+    with pytest.raises(RetryLater):
+        scene.doorway.answer(event)
+    assert [scene.media.objects[path].token for path in scene.outputs] == ["successor's"]
+
+
 def test_a_failed_upload_is_retried_by_the_redelivery_and_leaves_nothing(scene: Scene) -> None:
     scene.media.faults["publish"] = [OSError("connection reset")]
     event = scene.write(document())
@@ -181,6 +198,17 @@ def test_a_retired_object_that_cannot_be_deleted_is_only_litter(scene: Scene) ->
     assert scene.live["state"] == "ready"
     assert len(scene.record.results) == 1
     assert len(scene.outputs) == 3
+
+
+def test_what_a_stopped_job_cannot_delete_is_only_litter(scene: Scene) -> None:
+    scene.media.lost_answers = [OSError("connection reset")]
+    scene.media.faults["discard"] = [OSError("busy")]
+    event = scene.write(document())
+    with pytest.raises(RetryLater, match="next attempt"):
+        scene.doorway.answer(event)
+    assert len(scene.outputs) == 1
+    assert scene.redeliver(event) == 1
+    assert len(scene.outputs) == 2
 
 
 @pytest.mark.parametrize("steps", [0, 1])

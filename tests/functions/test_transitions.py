@@ -306,6 +306,48 @@ def test_18_a_clean_up_takes_the_lease_of_a_render_but_not_of_another_clean_up()
     assert RULES.renew_clean_up(standing(Record(), None), "cleaner").verdict is Verdict.LOST
 
 
+FAILED = claim(Record(fingerprint="aaaa", attempts=3)).record
+
+
+@pytest.mark.parametrize(
+    "decide",
+    [
+        lambda now: RULES.miss(now, ASKED, "p", OOM),
+        lambda now: RULES.claim(now, ASKED, "me", 480.0),
+    ],
+)
+def test_a_final_failure_is_not_overwritten(decide: Callable[[Standing], Change]) -> None:
+    assert decide(standing(FAILED)) == Change(verdict=Verdict.FINAL)
+    assert RULES.queue(standing(FAILED), ASKED) == Change(verdict=Verdict.DONE)
+
+
+def test_what_changed_in_the_ledger_meanwhile_is_looked_at_again() -> None:
+    assert (
+        RULES.reuse(standing(), replace(ASKED, fingerprint="0123"), RESULT).verdict is Verdict.MOVED
+    )
+    assert RULES.restate(standing(), ASKED).verdict is Verdict.MOVED
+
+
+WITHDRAWN = Snapshot(fields=document(training__livePortrait=None, livePortrait={"state": "queued"}))
+
+
+def test_11_a_queued_is_taken_back_only_while_nobody_works() -> None:
+    relevant = WITHDRAWN.relevant
+    assert RULES.settle(standing(document=DOCUMENT), relevant).verdict is Verdict.MOVED
+    assert RULES.settle(standing(document=None), relevant).verdict is Verdict.MOVED
+    working = standing(Record(lease=lease()), WITHDRAWN)
+    assert RULES.settle(working, relevant) == Change(verdict=Verdict.DONE)
+    left = standing(Record(lease=lease(expires=NOW), results=(RESULT,)), WITHDRAWN)
+    live = RULES.settle(left, relevant).fields["livePortrait"]
+    assert isinstance(live, dict)
+    assert (live["state"], live["idleVideoUrl"]) == ("ready", RESULT.video.url)
+
+
+def test_09_healing_needs_a_document_and_a_result() -> None:
+    assert RULES.heal(standing(Record(results=(RESULT,)), None)) == Change(verdict=Verdict.DONE)
+    assert RULES.heal(standing()) == Change(verdict=Verdict.DONE)
+
+
 def test_the_optional_mirror_is_written_with_the_result() -> None:
     rules = replace(RULES, settings=replace(SETTINGS, mirror_dynamics=True))
     mine = replace(RESULT, fingerprint="aaaa", request_id="me")
