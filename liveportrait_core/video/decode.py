@@ -23,6 +23,7 @@ _HDR_TRANSFERS = ("smpte2084", "arib-std-b67")  # PQ and HLG
 # With white at 203 cd/m² (ITU-R BT.2408) what an SDR camera would have seen comes back within a
 # grey level or two; only highlights above it are compressed.
 _TONE_MAP = (
+    "format=yuv444p10le,"  # zscale refuses odd sides of subsampled chroma
     "zscale=transfer=linear:npl=203,format=gbrpf32le,zscale=primaries=bt709,"
     "tonemap=tonemap=mobius:param=0.6:desat=0:peak=5,zscale=transfer=bt709:range=pc,format=gbrp"
 )

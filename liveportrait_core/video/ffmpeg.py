@@ -3,6 +3,7 @@
 Knows how to start it, listen to what it says on stderr and kill it; knows no option of it.
 """
 
+import re
 import subprocess
 import threading
 from collections import deque
@@ -12,11 +13,17 @@ from typing import IO
 import imageio_ffmpeg
 
 _TAIL_LINES = 12
+_LONGEST_WORDS = 400
 
 
 def ffmpeg_executable() -> str:
     """Path of the ffmpeg that came with imageio-ffmpeg."""
     return imageio_ffmpeg.get_ffmpeg_exe()
+
+
+def plain_words(said: str) -> str:
+    """What ffmpeg said, without the addresses in its memory."""
+    return re.sub(r" ?@ 0x[0-9a-f]+", "", said)
 
 
 class FfmpegProcess:
@@ -70,8 +77,8 @@ class FfmpegProcess:
 
     @property
     def last_words(self) -> str:
-        """The last lines it said, on one line."""
-        return " | ".join(self._tail) or "(it said nothing)"
+        """What it said last, on one line of a readable length."""
+        return plain_words(" | ".join(self._tail))[:_LONGEST_WORDS] or "(it said nothing)"
 
     def wait(self, limit_s: float) -> int:
         """Wait for its end and give the exit status.

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from liveportrait_core.errors import VideoTooLarge, VideoTooShort, VideoUnsupported
 from liveportrait_core.options import RenderWarning
-from liveportrait_core.video.ffmpeg import ffmpeg_executable
+from liveportrait_core.video.ffmpeg import ffmpeg_executable, plain_words
 from liveportrait_core.video.rate import cadence_of, output_rate
 
 MAX_BYTES = 200_000_000
@@ -153,7 +153,7 @@ def _run_probe(path: Path, limit: Fraction) -> tuple[str, str]:
 def _reason(said: str) -> str:
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     complaints = [line for line in lines if "rror" in line or "nvalid" in line or "not " in line]
-    return re.sub(r" ?@ 0x[0-9a-f]+", "", (complaints or lines or ["no reason given"])[0])
+    return plain_words((complaints or lines or ["no reason given"])[0])
 
 
 def _parse_packets(path: Path, listing: str, said: str, limit: Fraction) -> _Packets:

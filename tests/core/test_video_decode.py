@@ -150,6 +150,28 @@ def test_what_is_not_bright_looks_the_same_in_hdr(tmp_path: Path, transfer: str)
     assert np.ptp(frame, axis=1).max() <= 3  # and no colour cast
 
 
+def test_hdr_may_come_out_with_odd_sides(tmp_path: Path) -> None:
+    path = tmp_path / "hdr.mov"
+    ffmpeg(
+        "-f", "lavfi", "-i", "testsrc2=size=100x70:rate=30:duration=1", "-vf",
+        "setparams=color_primaries=bt2020:color_trc=arib-std-b67:colorspace=bt2020nc:range=tv",
+        "-pix_fmt", "yuv420p10le", "-c:v", "libx265", "-x265-params", "log-level=none",
+        "-tag:v", "hvc1", str(path),
+    )  # fmt: skip
+    assert frames_of(path, max_side_px=64)[0].shape == (45, 64, 3)
+
+
+def test_frames_that_are_no_frames(tmp_path: Path) -> None:
+    path = moving_clip(tmp_path / "clip.mp4")
+    data = bytearray(path.read_bytes())
+    inside = data.index(b"mdat") + 4
+    index = data.index(b"moov") - 4
+    data[inside:index] = b"\x5a" * (index - inside)
+    path.write_bytes(data)
+    with pytest.raises(VideoUnsupported, match=r"clip\.mp4 cannot be (read|decoded)"):
+        frames_of(path)
+
+
 def test_leaving_early_ends_the_child(tmp_path: Path) -> None:
     clip = probe(moving_clip(tmp_path / "clip.mp4", size="640x480", seconds=3), 10)
     with FrameReader(clip, max_side_px=None) as reader:
