@@ -10,21 +10,28 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
 from liveportrait_core.errors import BadInput, EngineUnavailable, InvalidOption, RenderError
-from liveportrait_core.face.finders import Detector
 from liveportrait_core.inspection import contact_sheet, inspect
 from liveportrait_core.mesh.idle import synthetic_idle
+from liveportrait_core.motion_command import (
+    DEFAULT_WEIGHTS,
+    add_max_seconds,
+    add_motion_commands,
+    add_network_options,
+    open_chosen,
+    read_driving_template,
+)
 from liveportrait_core.options import AnimationRegion, Engine, Progress, RenderOptions, RenderReport
 from liveportrait_core.renderer import open_renderer
 from liveportrait_core.video import HIGHEST_RATE
 from liveportrait_core.weights.command import add_weights_command
 
-DEFAULT_WEIGHTS = Path("weights")
 _LONGEST_IDLE_S = 60
 _STAGE_WORDS = {
     "prepare": "looking at the portrait",
@@ -54,24 +61,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def render(parsed: argparse.Namespace) -> int:
     """Animate a portrait by a driving clip."""
     options = _options(parsed, max_seconds=parsed.max_seconds, loop=parsed.loop)
-    renderer = open_renderer(
-        parsed.engine,
-        parsed.weights,
-        device=parsed.device,
-        precision=parsed.precision,
-        detector=parsed.detector,
-        accept_no_landmarks=True,
-    )
+    renderer = open_chosen(parsed, parsed.engine)
     print(f"Engine {renderer.engine}: {renderer.reason}.", file=sys.stderr)
+    template = read_driving_template(parsed.driving, renderer, parsed.max_seconds)
+    make = partial(renderer.render, parsed.portrait, parsed.driving)
+    if template is not None:
+        make = partial(renderer.render_template, parsed.portrait, template)
     with _progress_bar() as watch:
-        report = renderer.render(
-            parsed.portrait,
-            parsed.driving,
-            parsed.output,
-            poster=parsed.poster,
-            options=options,
-            watch=watch,
-        )
+        report = make(parsed.output, poster=parsed.poster, options=options, watch=watch)
     _say_what_was_made(parsed.output, report)
     return 0
 
@@ -155,6 +152,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_render(commands)
     _add_idle(commands)
     _add_inspect(commands)
+    add_motion_commands(commands, say=print)
     add_weights_command(commands, say=print)
     return parser
 
@@ -163,7 +161,9 @@ def _add_render(commands: Any) -> None:
     command = commands.add_parser("render", help="animate a portrait by a driving clip")
     command.set_defaults(command=render)
     command.add_argument("portrait", type=Path, metavar="PORTRAIT", help="a picture of a face")
-    command.add_argument("driving", type=Path, metavar="DRIVING", help="a clip of a face")
+    command.add_argument(
+        "driving", type=Path, metavar="DRIVING", help="a clip of a face, or a motion template"
+    )
     command.add_argument(
         "-o", "--output", type=Path, required=True, metavar="OUT.mp4", help="the video to write"
     )
@@ -174,31 +174,12 @@ def _add_render(commands: Any) -> None:
         default="auto",
         help="auto: LivePortrait when it can run here, else mesh (default)",
     )
-    command.add_argument(
-        "--weights", type=Path, default=DEFAULT_WEIGHTS, metavar="DIR",
-        help="folder of LivePortrait's weights (default: %(default)s)",
-    )  # fmt: skip
-    command.add_argument(
-        "--device", default="auto", metavar="NAME",
-        help="where LivePortrait runs: auto, cpu, mps, cuda or cuda:<index> (default: auto)",
-    )  # fmt: skip
-    command.add_argument(
-        "--precision", default="auto", metavar="NAME",
-        help="of LivePortrait: auto, fp32, fp16 or bf16 (default: auto)",
-    )  # fmt: skip
-    command.add_argument(
-        "--detector", choices=[detector.value for detector in Detector], default="mediapipe",
-        help="who finds the face for LivePortrait; insightface needs files that are for "
-        "non-commercial research only (default: %(default)s)",
-    )  # fmt: skip
+    add_network_options(command)
     command.add_argument(
         "--loop", action=argparse.BooleanOptionalAction, default=True,
         help="ease the motion back to that of frame 0 (default: on)",
     )  # fmt: skip
-    command.add_argument(
-        "--max-seconds", type=float, default=RenderOptions.max_seconds, metavar="S",
-        help="use this much of the clip (default: %(default)s)",
-    )  # fmt: skip
+    add_max_seconds(command)
     _add_look(command, multiplier=RenderOptions.driving_multiplier)
 
 

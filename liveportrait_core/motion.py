@@ -86,6 +86,18 @@ def rotation_matrix(pitch_deg: Floats, yaw_deg: Floats, roll_deg: Floats) -> Flo
     return (about_z @ about_y @ about_x).transpose(0, 2, 1).astype(np.float32)
 
 
+def pose_degrees(rotation: Floats) -> Floats:
+    """The angles that `rotation_matrix` makes it of: B×3×3 → B×3 (pitch, yaw, roll).
+
+    Smoothed and interpolated rotations are read as the nearest one would be, to first order.
+    """
+    matrix = rotation.transpose(0, 2, 1).astype(np.float64)
+    pitch = np.arctan2(matrix[:, 2, 1], matrix[:, 2, 2])
+    yaw = np.arctan2(-matrix[:, 2, 0], np.hypot(matrix[:, 2, 1], matrix[:, 2, 2]))
+    roll = np.arctan2(matrix[:, 1, 0], matrix[:, 0, 0])
+    return np.degrees(np.stack([pitch, yaw, roll], axis=1)).astype(np.float32)
+
+
 def transform_keypoints(motion: Motion) -> Floats:
     """`scale · (canonical · rotation + expression) + (tx, ty, 0)`: B×21×3."""
     turned = motion.canonical_keypoints @ motion.rotation + motion.expression

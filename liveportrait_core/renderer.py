@@ -74,6 +74,15 @@ class Renderer:
         """Give `template.frame_count` frames, H×W×3 RGB uint8; frame 0 is the portrait."""
         return self._engine.animate(prepared, template, options)
 
+    def analyse(self, driving: Path, *, max_seconds: float) -> MotionTemplate:
+        """Decode a driving clip and turn it into motion, of this engine's type.
+
+        Raises:
+            VideoUnsupported, VideoTooLarge, VideoTooShort, VideoNoFace, VideoFaceLost: the clip is
+                at fault.
+        """
+        return self._analyse(probe(driving, max_seconds), RenderProgress())
+
     def render(
         self,
         portrait: Path,

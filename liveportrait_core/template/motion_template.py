@@ -3,7 +3,7 @@
 Knows no file format and no network.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from fractions import Fraction
 from typing import Any
 
@@ -40,6 +40,17 @@ class MotionTemplate:
     def frame_count(self) -> int:
         """Number of frames; one is a driving picture."""
         return self.measured.frame_count
+
+    def trimmed(self, max_seconds: float) -> "MotionTemplate":
+        """The first seconds of it, with a warning if that leaves something out."""
+        count = int(max_seconds * self.fps)
+        if self.frame_count <= count:
+            return self
+        return replace(
+            self,
+            measured=self.measured.first(count),
+            warnings=(*self.warnings, RenderWarning.VIDEO_TRIMMED),
+        )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from liveportrait_core.errors import VideoUnsupported
+from liveportrait_core.errors import EncodeFailed, VideoUnsupported
 from liveportrait_core.options import RenderWarning
 from liveportrait_core.template.motion_template import FrameArrays, MotionTemplate, checked_rate
 
@@ -19,20 +19,28 @@ _ARRAYS = ("format_version", "fps", "warnings", "source_sha256", *_FRAME_ARRAYS)
 
 
 def save_template(template: MotionTemplate, path: Path) -> None:
-    """Write a template; it appears complete or not at all."""
+    """Write a template; it appears complete or not at all.
+
+    Raises:
+        EncodeFailed: the file cannot be written.
+    """
     frames = FrameArrays.of(template.measured)
     unfinished = path.with_name(f".{path.name}.unfinished")
-    with unfinished.open("wb") as file:
-        np.savez_compressed(
-            file,
-            allow_pickle=False,
-            format_version=np.array(FORMAT_VERSION),
-            fps=np.array([template.fps.numerator, template.fps.denominator]),
-            warnings=np.array([str(warning) for warning in template.warnings], dtype=np.str_),
-            source_sha256=np.array(template.source_sha256, dtype=np.str_),
-            **{name: getattr(frames, name).astype("<f4") for name in _FRAME_ARRAYS},
-        )
-    unfinished.replace(path)
+    try:
+        with unfinished.open("wb") as file:
+            np.savez_compressed(
+                file,
+                allow_pickle=False,
+                format_version=np.array(FORMAT_VERSION),
+                fps=np.array([template.fps.numerator, template.fps.denominator]),
+                warnings=np.array([str(warning) for warning in template.warnings], dtype=np.str_),
+                source_sha256=np.array(template.source_sha256, dtype=np.str_),
+                **{name: getattr(frames, name).astype("<f4") for name in _FRAME_ARRAYS},
+            )
+        unfinished.replace(path)
+    except OSError as error:
+        unfinished.unlink(missing_ok=True)
+        raise EncodeFailed(f"template {path} cannot be written: {error}") from error
 
 
 def read_npz(path: Path) -> MotionTemplate:

@@ -1,48 +1,18 @@
 """The LivePortrait engine from files to a file: real faces, real detector, real decoder."""
 
-import io
 import subprocess
 import sys
-from importlib.resources import files
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from liveportrait_core.animator import LivePortraitEngine
 from liveportrait_core.face.finders import MeshFinder
 from liveportrait_core.inspection import inspect
 from liveportrait_core.options import Engine, Progress, RenderOptions, RenderWarning, Stage
 from liveportrait_core.renderer import Renderer
-from tests.core.clips import ffmpeg
 from tests.core.liveportrait.test_animator import quick_model
 from tests.core.liveportrait.weights_folders import weights_folder
-
-
-@pytest.fixture(scope="module")
-def portrait(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    data = files("skimage").joinpath("data/astronaut.png").read_bytes()
-    picture = Image.open(io.BytesIO(data))
-    path = tmp_path_factory.mktemp("portrait") / "portrait.png"
-    picture.convert("RGB").crop((60, 0, 380, 320)).save(path)
-    return path
-
-
-@pytest.fixture(scope="module")
-def driving(portrait: Path) -> Path:
-    """Twelve frames of the portrait, shifting, after one without a face; 4:3."""
-    clip = portrait.with_name("driving.mp4")
-    still = np.asarray(Image.open(portrait))
-    frames = np.zeros((13, 240, 320, 3), np.uint8)
-    for i in range(1, 13):
-        frames[i] = np.roll(still, 2 * i, axis=1)[:240]
-    ffmpeg(
-        "-f", "rawvideo", "-pixel_format", "rgb24", "-video_size", "320x240", "-framerate", "24",
-        "-i", "-", "-c:v", "libx264", "-crf", "12", "-pix_fmt", "yuv420p", str(clip),
-        feed=frames.tobytes(),
-    )  # fmt: skip
-    return clip
 
 
 def test_a_clip_moves_a_portrait(portrait: Path, driving: Path, tmp_path: Path) -> None:
