@@ -8,7 +8,6 @@ import torch
 
 _STATUS = Path("/proc/self/status")
 _CLEAR = Path("/proc/self/clear_refs")
-_RESET_PEAK = "5"
 
 
 def peak_growth_bytes(device: torch.device, work: Callable[[], object]) -> int | None:
@@ -23,12 +22,19 @@ def peak_growth_bytes(device: torch.device, work: Callable[[], object]) -> int |
         work()
         torch.cuda.synchronize(device)
         return torch.cuda.max_memory_allocated(device) - before
-    if device.type != "cpu" or not _CLEAR.exists():
+    if device.type != "cpu" or not _reset_peak():
         return None
-    _CLEAR.write_text(_RESET_PEAK)
     before = _status_bytes("VmRSS")
     work()
     return _status_bytes("VmHWM") - before
+
+
+def _reset_peak() -> bool:
+    try:
+        _CLEAR.write_text("5")  # proc(5): resets the peak resident set size
+    except OSError:  # another system, or a sandbox that forbids it
+        return False
+    return True
 
 
 def _status_bytes(name: str) -> int:

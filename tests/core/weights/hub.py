@@ -16,6 +16,7 @@ class FaultyHub:
     faults: list["Fault"] = field(default_factory=list)
     downloads: list[tuple[str, int]] = field(default_factory=list)  # path, first byte asked for
     ignores_ranges: bool = False
+    redirects: bool = False  # to a file store, as the real hub does with large files
     endpoint: str = ""
     released: threading.Event = field(default_factory=threading.Event)
 
@@ -54,24 +55,40 @@ class Handler(BaseHTTPRequestHandler):
     def _answer(self) -> tuple[str, int] | None:
         """Send the head of the answer; the path and the first byte to send, if there is one."""
         hub = self.server.hub
+        stored = self.path.removeprefix("/store/")
+        if stored in hub.files:
+            return self._send_head(stored, revision="")
         found = re.fullmatch(r"/[^/]+/[^/]+/resolve/([^/]+)/(.+)", self.path)
         if found is None or found[2] not in hub.files:
-            self.send_response(404)
-            self.send_header("X-Error-Code", "EntryNotFound")
-            self.send_header("Content-Length", "0")
-            self.end_headers()
+            self._send_empty(404, {"X-Error-Code": "EntryNotFound"})
             return None
-        size = len(hub.files[found[2]])
+        if hub.redirects:
+            size = str(len(hub.files[found[2]]))
+            place = f"{hub.endpoint.replace('127.0.0.1', 'localhost')}/store/{found[2]}"
+            known = {"X-Linked-Size": size, "X-Linked-ETag": '"x"', "X-Repo-Commit": found[1]}
+            self._send_empty(302, {**known, "Location": place})
+            return None
+        return self._send_head(found[2], revision=found[1])
+
+    def _send_empty(self, status: int, headers: dict[str, str]) -> None:
+        self.send_response(status)
+        for name, value in {**headers, "Content-Length": "0"}.items():
+            self.send_header(name, value)
+        self.end_headers()
+
+    def _send_head(self, path: str, *, revision: str) -> tuple[str, int]:
+        hub = self.server.hub
+        size = len(hub.files[path])
         span = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
         start = int(span[1]) if span and not hub.ignores_ranges else 0
         self.send_response(206 if start else 200)
         self.send_header("ETag", '"an etag"')
-        self.send_header("X-Repo-Commit", found[1])
+        self.send_header("X-Repo-Commit", revision)
         self.send_header("Content-Length", str(size - start))
         if start:
             self.send_header("Content-Range", f"bytes {start}-{size - 1}/{size}")
         self.end_headers()
-        return found[2], start
+        return path, start
 
 
 Fault = Callable[[FaultyHub, Handler, bytes], None]

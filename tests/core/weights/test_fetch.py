@@ -1,5 +1,6 @@
 """Fetching from a hub that truncates, corrupts, stalls, restarts, and is somebody else's."""
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -67,6 +68,31 @@ def test_continues_where_the_line_broke(folder: Path, hub: FaultyHub, fault: Any
     fetch_into(folder, hub)
     half = len(content(NETWORK)) // 2
     assert hub.downloads[:2] == [(NETWORK, 0), (NETWORK, half)]
+    assert (folder / NETWORK).read_bytes() == content(NETWORK)
+
+
+def test_follows_the_hub_to_its_file_store(folder: Path, hub: FaultyHub) -> None:
+    hub.redirects = True
+    hub.faults = [truncate]
+    fetch_into(folder, hub)
+    assert (folder / NETWORK).read_bytes() == content(NETWORK)
+
+
+def test_a_part_that_is_too_long_is_thrown_away(folder: Path, hub: FaultyHub) -> None:
+    part = folder / fetch.INCOMING / f"{hashlib.sha256(content(NETWORK)).hexdigest()}.part"
+    part.parent.mkdir()
+    part.write_bytes(content(NETWORK) + b"more")
+    fetch_into(folder, hub)
+    assert (folder / NETWORK).read_bytes() == content(NETWORK)
+    assert not part.exists()
+
+
+def test_a_part_that_is_something_else_is_thrown_away(folder: Path, hub: FaultyHub) -> None:
+    part = folder / fetch.INCOMING / f"{hashlib.sha256(content(NETWORK)).hexdigest()}.part"
+    part.parent.mkdir()
+    part.write_bytes(b"as after a power cut")
+    fetch_into(folder, hub)
+    assert hub.downloads[:2] == [(NETWORK, 20), (NETWORK, 0)]
     assert (folder / NETWORK).read_bytes() == content(NETWORK)
 
 
