@@ -42,9 +42,11 @@ def draw_frame(portrait: MeshPortrait, motion: FrameMotion) -> Frame:
         (portrait.right_eye.slit, portrait.right_eye.skin, motion.lids_closed[1]),
         (portrait.mouth.slit, None, motion.lips_closed),
     ):
-        if closure >= LEAST_CLOSURE:
-            rows, columns = _surroundings(slit, box, positions)
-            near = out[box.slices][rows, columns]
+        if closure < LEAST_CLOSURE:
+            continue
+        rows, columns = _surroundings(slit, box, positions)
+        near = out[box.slices][rows, columns]
+        if near.size:  # an eye may lie beyond the picture's border
             near[:] = draw_closed(
                 near, positions[rows, columns], slit, closure, portrait.sampler, skin
             )

@@ -211,3 +211,17 @@ def test_a_still_part_is_as_sharp_as_the_portrait_and_a_moving_one_nearly(
 
     moved = still(engine, hopper_portrait, held(shift=(0.0066, 0.0066, 0)))
     assert detail(moved) > 0.85 * detail(hopper)
+
+
+@pytest.mark.parametrize(
+    "cut",
+    [np.s_[90:420, 230:450], np.s_[90:420, 250:450], np.s_[0:260, 100:420], np.s_[200:500, :]],
+)
+def test_a_face_cut_by_the_border_is_animated_all_the_same(
+    engine: MeshEngine, hopper: Frame, cut: tuple[slice, slice]
+) -> None:
+    picture = np.ascontiguousarray(hopper[cut])
+    portrait = engine.prepare(picture, RenderOptions())
+    assert np.array_equal(still(engine, portrait, held()), picture)
+    moved = still(engine, portrait, held(rotation_deg=(5, 5, 5), shift=(-1, 1, 0), closure=(1, 1)))
+    assert changed(moved, picture).mean() > 0.2
