@@ -103,6 +103,8 @@ class EngineUnavailable(RenderError):
 class FetchFailed(RenderError):
     """A weight file could not be fetched."""
 
+    code = "FETCH_FAILED"  # on the command line only; a render fetches nothing
+
 
 class OutOfMemory(RenderError):
     """The device ran out of memory."""

@@ -2,8 +2,10 @@
 
 A file grows in the folder's `.incoming/`, named by the digest it must have in the end; an attempt
 that breaks off is continued, by this process or a later one. Size and SHA-256 are compared with the
-manifest before the file moves to its place. The hub's protocol is huggingface_hub's; its Xet
-transport is not used, as it cannot resume and few mirrors speak it.
+manifest before the file moves to its place.
+
+The hub's protocol is huggingface_hub's, used below its `hf_hub_download`: that one deletes what a
+broken-off download has brought, and prefers the Xet transport, which few mirrors speak.
 """
 
 import logging
