@@ -6,6 +6,7 @@ import pytest
 
 from functions.contract import ABSENT, DocumentWrite
 from functions.errors import RetryLater
+from functions.record import Record
 from liveportrait_core import Engine, RenderWarning
 from liveportrait_core.errors import ImageNoFace, OutOfMemory
 from tests.functions.scene import (
@@ -357,6 +358,23 @@ def test_19_deleted_after_ready(scene: Scene) -> None:
     assert scene.starts == 1
 
 
+def test_19_a_clean_up_whose_lease_was_taken_deletes_no_more(scene: Scene) -> None:
+    scene.save(document())
+    cached = f"livePortraitCache/avatars/{AVATAR}/x"
+    scene.media.put(cached, b"cache")
+    clear = scene.media.clear
+
+    def lose_the_lease(folder: str) -> None:
+        clear(folder)
+        scene.ledger.keep(AVATAR, Record())
+
+    scene.media.clear = lose_the_lease  # type: ignore[method-assign]
+    with pytest.raises(RetryLater):
+        scene.save(None)
+    assert cached in scene.media.objects
+    assert AVATAR in scene.ledger.jobs
+
+
 def test_46_a_late_deletion_event_spares_the_living_document(scene: Scene) -> None:
     scene.save(document())
     deletion = scene.write(None)
@@ -442,6 +460,19 @@ def test_41_a_result_whose_object_is_gone_is_rendered_again(scene: Scene) -> Non
     assert scene.live["idleVideoUrl"] != first
     assert len(scene.renderer.renders) == 3
     assert len(scene.record.results) == 2
+
+
+@pytest.mark.parametrize("name", ["poster.jpg", "idle.mp4"])
+def test_41_a_result_whose_object_was_overwritten_is_rendered_again(
+    scene: Scene, name: str
+) -> None:
+    scene.save(document())
+    folder = scene.outputs[0].rpartition("/")[0]
+    scene.media.put(f"{folder}/{name}", b"forged")
+    scene.save(document(training__livePortrait={**params(0.4), "mood": "calm"}))
+    assert scene.live["state"] == "ready"
+    assert scene.media.objects[f"{folder}/{name}"].body != b"forged"
+    assert len(scene.renderer.renders) == 2
 
 
 def test_45_the_daily_quota(scene: Scene) -> None:
