@@ -5,6 +5,7 @@ Driving and result are shown at the same moments, so that one column can be comp
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
@@ -160,11 +161,13 @@ def _writer(
 ) -> Callable[[tuple[float, float], str, tuple[int, int, int], int], float]:
     """A pen for one sheet; gives where the text ends."""
     pen = ImageDraw.Draw(sheet)
+    # Pillow's own has no letters beyond ASCII; names of files have.
+    typeface = files("matplotlib") / "mpl-data" / "fonts" / "ttf" / "DejaVuSans.ttf"
 
     def write(
         place: tuple[float, float], text: str, colour: tuple[int, int, int], size_px: int
     ) -> float:
-        font = ImageFont.load_default(size_px)
+        font = ImageFont.truetype(str(typeface), size_px)
         pen.text(place, text, fill=colour, font=font)
         return place[0] + pen.textlength(text, font=font)
 
