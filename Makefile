@@ -53,6 +53,9 @@ test-gpu: $(STAMP) ## the tests that need a CUDA device
 test-weights: $(STAMP) ## the tests that need the downloaded weights
 	@$(PY) -m pytest -q -m weights $(PYTEST_ARGS)
 
+test-soak: $(STAMP) ## the tests that take minutes
+	@$(PY) -m pytest -q -m soak $(PYTEST_ARGS)
+
 parity: $(STAMP) ## the networks against the golden vectors, one line a check; GOLDEN=folder PREFIX=seed prefix for another set
 	@$(PY) -m tests.parity $(if $(GOLDEN),--golden '$(GOLDEN)') --prefix '$(PREFIX)'
 
