@@ -1,6 +1,7 @@
 """The LivePortrait engine behind the renderer's door, with networks of a few channels."""
 
 import threading
+import weakref
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
@@ -242,3 +243,44 @@ def test_an_animation_that_is_left_early_leaves_no_thread() -> None:
     next(frames)
     frames.close()  # type: ignore[attr-defined]  # a generator
     assert not [thread for thread in threading.enumerate() if thread.name == "prefetch"]
+
+
+class Watched:
+    """Frames that are counted while they live."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self.alive = 0
+        self.most = 0
+
+    def __iter__(self) -> Iterator[Frame]:
+        for i in range(self.count):
+            yield self.watch(np.roll(gradient(120, 160), i, axis=1))
+
+    def watch(self, frame: Frame) -> Frame:
+        self.alive += 1
+        self.most = max(self.most, self.alive)
+        weakref.finalize(frame, self._gone)
+        return frame
+
+    def _gone(self) -> None:
+        self.alive -= 1
+
+
+def test_a_long_clip_takes_no_more_memory_than_a_short_one() -> None:
+    most = []
+    for count in (30, 120):
+        frames = Watched(count)
+        assert engine().analyse(frames, FPS).frame_count == count
+        most.append(frames.most)
+    assert most[1] <= most[0] + 2
+    assert most[1] < 30
+
+
+def test_a_long_animation_takes_no_more_memory_than_a_short_one() -> None:
+    liveportrait = engine()
+    prepared = liveportrait.prepare(PORTRAIT, OPTIONS)
+    seen = Watched(0)
+    for frame in liveportrait.animate(prepared, template(80), OPTIONS):
+        seen.watch(frame)
+    assert seen.most <= 3

@@ -204,3 +204,13 @@ def test_what_onnxruntime_prints_stays_off_standard_output(tmp_path: Path) -> No
         [sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True
     )
     assert run.stdout == f"{CUDA_PROVIDER}\n"
+
+
+@pytest.mark.gpu
+def test_with_a_gpu_the_networks_run_there(tmp_path: Path) -> None:
+    path = landmark_file(tmp_path, np.full((203, 2), 0.5))
+    network = LandmarkNetwork(path, provider=CUDA_PROVIDER)
+    assert network.provider.as_asked
+    assert network.locate(PICTURE, face_106(x=250, y=120, size=50)).shape == (203, 2)
+    finder = InsightFaceDetector(detector_folder(tmp_path), provider=CUDA_PROVIDER)
+    assert all(report.as_asked for report in finder.providers)

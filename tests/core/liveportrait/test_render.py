@@ -2,17 +2,47 @@
 
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from liveportrait_core.animator import LivePortraitEngine
 from liveportrait_core.face.finders import MeshFinder
 from liveportrait_core.inspection import inspect
+from liveportrait_core.model import AppearanceFeature
+from liveportrait_core.motion import Floats, Motion
 from liveportrait_core.options import Engine, Progress, RenderOptions, RenderWarning, Stage
 from liveportrait_core.renderer import Renderer
-from tests.core.liveportrait.test_animator import quick_model
+from tests.core.clips import child_processes
+from tests.core.liveportrait.test_animator import QuickModel, quick_model
 from tests.core.liveportrait.weights_folders import weights_folder
+from tests.core.small_networks import small_networks
+
+
+def quick_renderer() -> Renderer:
+    return Renderer(LivePortraitEngine(quick_model(), MeshFinder(), None, digests=()), reason="")
+
+
+def slow_renderer() -> Renderer:
+    """One that is in every stage long enough to be watched there."""
+
+    class SlowModel(QuickModel):
+        def extract_motion(self, frames: NDArray[np.uint8]) -> Motion:
+            time.sleep(0.5)
+            return super().extract_motion(frames)
+
+        def animate(
+            self, feature: AppearanceFeature, source_keypoints: Floats, driving_keypoints: Floats
+        ) -> NDArray[np.uint8]:
+            time.sleep(0.2)
+            return super().animate(feature, source_keypoints, driving_keypoints)
+
+    model = SlowModel(small_networks(), quick_model().choice)
+    return Renderer(LivePortraitEngine(model, MeshFinder(), None, digests=()), reason="")
 
 
 def test_a_clip_moves_a_portrait(portrait: Path, driving: Path, tmp_path: Path) -> None:
@@ -30,6 +60,33 @@ def test_a_clip_moves_a_portrait(portrait: Path, driving: Path, tmp_path: Path) 
     fractions = [progress.fraction for progress in heard]
     assert fractions == sorted(fractions)
     assert {progress.stage for progress in heard} <= set(Stage)
+
+
+def test_the_same_files_give_the_same_bytes(portrait: Path, driving: Path, tmp_path: Path) -> None:
+    renderer = quick_renderer()
+    for name in ("one.mp4", "other.mp4"):
+        renderer.render(portrait, driving, tmp_path / name, options=RenderOptions())
+    assert (tmp_path / "one.mp4").read_bytes() == (tmp_path / "other.mp4").read_bytes()
+
+
+@pytest.mark.parametrize("stage", [Stage.MOTION, Stage.RENDER])
+def test_who_gives_up_is_obeyed_and_nothing_is_left(
+    stage: Stage, portrait: Path, driving: Path, tmp_path: Path
+) -> None:
+    class GivenUp(Exception):
+        pass
+
+    def watch(progress: Progress) -> None:
+        if progress.stage is stage:
+            raise GivenUp
+
+    with pytest.raises(GivenUp):
+        slow_renderer().render(
+            portrait, driving, tmp_path / "a.mp4", options=RenderOptions(), watch=watch
+        )
+    assert list(tmp_path.iterdir()) == []
+    assert not [thread for thread in threading.enumerate() if thread.name == "prefetch"]
+    assert child_processes() == []
 
 
 @pytest.mark.soak
