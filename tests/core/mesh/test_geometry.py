@@ -28,6 +28,8 @@ SHARED = settings(
 turns = st.tuples(*[st.floats(-30, 30)] * 3)
 shifts = st.tuples(st.floats(-1, 1), st.floats(-1, 1), st.floats(-0.5, 0.5))
 
+UNHURRIED = settings(deadline=None)  # the machine may be busy
+
 
 def positions(portrait: MeshPortrait, motion: MeshMotion) -> NDArray[np.float32]:
     """Where the first frame's pixels come from, as the engine would draw it."""
@@ -101,6 +103,7 @@ def test_the_yaw_turns_the_face_and_leaves_outline_and_shoulders(
     assert abs(shoulder[0]) < 0.5
 
 
+@UNHURRIED
 @given(
     direction=st.tuples(st.floats(-1, 1), st.floats(-1, 1)).filter(
         lambda pair: np.hypot(*pair) > 0.01
@@ -157,6 +160,7 @@ def test_a_squint_scales_with_the_multiplier() -> None:
     assert np.allclose(closures, [0.0, 0.12, 0.3])
 
 
+@UNHURRIED
 @given(multiplier=st.floats(0.05, 1.0))
 def test_lids_that_close_further_are_drawn_closed_further(multiplier: float) -> None:
     steps = np.linspace(0, 1, 50)
