@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.interpolate import RBFInterpolator
 
-from liveportrait_core.mesh.grid import Array, Field, Grid, eased
+from liveportrait_core.mesh.grid import Field, Grid, eased
 from liveportrait_core.mesh.points import (
     BROWS,
     FACE_OVAL,
@@ -22,6 +22,7 @@ from liveportrait_core.mesh.points import (
     RIGHT_EYE_LOWER,
     RIGHT_EYE_UPPER,
     UPPER_LIP,
+    Array,
     HeadAxes,
     handle_positions,
 )

@@ -9,7 +9,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from liveportrait_core.mesh.grid import Array
 from liveportrait_core.mesh.points import (
     LEFT_BROW_LOWER,
     LEFT_EYE_LOWER,
@@ -17,6 +16,7 @@ from liveportrait_core.mesh.points import (
     RIGHT_BROW_LOWER,
     RIGHT_EYE_LOWER,
     RIGHT_EYE_UPPER,
+    Array,
 )
 from liveportrait_core.mesh.slit import Margins, Slide, Slit, make_slit
 from liveportrait_core.options import Frame

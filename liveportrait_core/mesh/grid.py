@@ -6,10 +6,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from liveportrait_core.mesh.points import HeadAxes
+from liveportrait_core.mesh.points import Array, HeadAxes
 from liveportrait_core.options import Box
 
-Array = NDArray[np.float64]
 Field = NDArray[np.float32]
 
 NODES_PER_EYE_DISTANCE = 16

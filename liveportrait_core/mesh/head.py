@@ -11,8 +11,8 @@ import numpy as np
 from scipy.interpolate import RBFInterpolator
 from scipy.spatial.transform import Rotation
 
-from liveportrait_core.mesh.grid import Array, Field, Grid, eased
-from liveportrait_core.mesh.points import HeadAxes
+from liveportrait_core.mesh.grid import Field, Grid, eased
+from liveportrait_core.mesh.points import Array, HeadAxes
 
 # Lengths are in eye distances, from between the eyes, along the head's own axes.
 FACE_RADIUS = (1.35, 1.9)

@@ -9,12 +9,9 @@ from fractions import Fraction
 
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import NDArray
 
 from liveportrait_core.mesh.motion import MeshMotion
-from liveportrait_core.mesh.points import HANDLE_NAMES, HANDLES
-
-Array = NDArray[np.float64]
+from liveportrait_core.mesh.points import HANDLE_NAMES, HANDLES, Array
 
 SWAY_DEG = (2.8, 6.5, 2.8)  # pitch, yaw, roll: usual reach
 SWAY_BAND_HZ = (0.10, 0.45)

@@ -12,7 +12,7 @@ from scipy.ndimage import gaussian_filter1d
 from scipy.spatial.transform import Rotation
 
 from liveportrait_core.loop import close_loop, ease_frames
-from liveportrait_core.mesh.grid import Array, eased
+from liveportrait_core.mesh.grid import eased
 from liveportrait_core.mesh.points import (
     BROWS,
     HANDLES,
@@ -21,6 +21,7 @@ from liveportrait_core.mesh.points import (
     MOUTH,
     RIGHT_EYE_LOWER,
     RIGHT_EYE_UPPER,
+    Array,
     HeadAxes,
     handle_positions,
 )

@@ -8,12 +8,9 @@ wrong alike.
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from liveportrait_core.mesh.points import STABLE
-
-Array = NDArray[np.float64]
+from liveportrait_core.mesh.points import STABLE, Array
 
 SHAPE_ROUNDS = 3
 FIT_ROUNDS = 4

@@ -11,10 +11,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from liveportrait_core.mesh.points import Array
 from liveportrait_core.mesh.sampling import Sampler
 from liveportrait_core.options import Box, Frame
 
-Array = NDArray[np.float64]
 Map = NDArray[np.float32]
 
 LEAST_CLOSURE = 0.004  # below it nothing is drawn

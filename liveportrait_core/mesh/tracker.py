@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 
 from liveportrait_core.errors import VideoFaceLost, VideoNoFace, VideoTooShort
 from liveportrait_core.face.detector import POINT_COUNT, FaceMesh
+from liveportrait_core.mesh.points import Array
 from liveportrait_core.options import Frame, RenderWarning
 
 MIN_FRAMES = 10
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

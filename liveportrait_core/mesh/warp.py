@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from liveportrait_core.mesh.grid import Array, Field, Grid
+from liveportrait_core.mesh.grid import Field, Grid
+from liveportrait_core.mesh.points import Array
 from liveportrait_core.mesh.portrait import MeshPortrait
 from liveportrait_core.mesh.slit import LEAST_CLOSURE, Slit, draw_closed
 from liveportrait_core.options import Box, Frame
