@@ -1,11 +1,7 @@
-"""Portraits of every kind arrive upright, in sRGB, even-sided, or are refused in plain words."""
+"""Portraits of every kind arrive upright, in sRGB, even-sided, whatever they were before."""
 
 import io
 import struct
-import subprocess
-import sys
-import zlib
-from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -15,53 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
-from liveportrait_core.errors import ImageTooLarge, ImageUnsupported
 from liveportrait_core.image import fitted_size, jpeg_of, read_portrait
-from liveportrait_core.options import Frame, RenderWarning
-from tests.core.clips import ffmpeg
+from liveportrait_core.options import RenderWarning
+from tests.core.pictures import AS_STORED, assert_like, corners, quarters, saved
 
 sides = st.integers(min_value=2, max_value=20_000)
 max_dims = st.integers(min_value=512, max_value=2048)
-
-
-# What a camera stores so that an orientation tag makes it upright again.
-_AS_STORED: dict[int, Callable[[Frame], Frame]] = {
-    1: lambda picture: picture,
-    2: np.fliplr,
-    3: lambda picture: np.rot90(picture, 2),
-    4: np.flipud,
-    5: lambda picture: picture.transpose(1, 0, 2),
-    6: np.rot90,
-    7: lambda picture: np.rot90(picture, 2).transpose(1, 0, 2),
-    8: lambda picture: np.rot90(picture, -1),
-}
-
-
-def quarters(width: int = 64, height: int = 96) -> Frame:
-    """Red, green, blue and grey quarters: orientation and colours can be read off."""
-    picture = np.empty((height, width, 3), np.uint8)
-    picture[: height // 2, : width // 2] = (220, 30, 40)
-    picture[: height // 2, width // 2 :] = (40, 200, 60)
-    picture[height // 2 :, : width // 2] = (30, 60, 210)
-    picture[height // 2 :, width // 2 :] = (128, 128, 128)
-    return picture
-
-
-def corners(picture: Frame) -> list[tuple[int, ...]]:
-    height, width = picture.shape[:2]
-    places = [(y, x) for y in (height // 4, 3 * height // 4) for x in (width // 4, 3 * width // 4)]
-    return [tuple(int(value) for value in picture[place]) for place in places]
-
-
-def assert_like(picture: Frame, expected: Frame, tolerance: int = 6) -> None:
-    found = np.array(corners(picture)) - np.array(corners(expected))
-    assert np.abs(found).max() <= tolerance, (corners(picture), corners(expected))
-
-
-def saved(path: Path, picture: Frame | Image.Image, kind: str, **how: object) -> Path:
-    image = picture if isinstance(picture, Image.Image) else Image.fromarray(picture)
-    image.save(path, kind, **how)
-    return path
 
 
 @given(sides, sides, max_dims)
@@ -134,7 +89,7 @@ def test_what_it_is_counts_and_not_what_it_is_called(tmp_path: Path) -> None:
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
 def test_every_exif_orientation_is_upright(tmp_path: Path, kind: str, orientation: int) -> None:
-    stored = _AS_STORED[orientation](quarters())
+    stored = AS_STORED[orientation](quarters())
     exif = Image.Exif()
     exif[0x0112] = orientation
     path = saved(tmp_path / "p", np.ascontiguousarray(stored), kind, exif=exif, quality=95)
@@ -274,103 +229,6 @@ def test_an_animated_gif_gives_its_first_picture(tmp_path: Path) -> None:
     other = Image.fromarray(255 - quarters())
     path = saved(tmp_path / "p.gif", quarters(), "GIF", save_all=True, append_images=[other])
     assert_like(read_portrait(path, max_dim_px=1600).pixels, quarters(), tolerance=12)
-
-
-def test_no_picture_at_all(tmp_path: Path) -> None:
-    (tmp_path / "empty.jpg").touch()
-    (tmp_path / "text.jpg").write_text("I am a letter.\n" * 100)
-    (tmp_path / "heic.heic").write_bytes(b"\0\0\0\x1cftypheic\0\0\0\0mif1heicmiaf" + bytes(500))
-    (tmp_path / "drawing.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg"/>')
-    (tmp_path / "print.eps").write_text("%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n")
-    ffmpeg("-f", "lavfi", "-i", "testsrc2=size=64x64:duration=1", str(tmp_path / "film.mp4"))
-    names = (
-        "empty.jpg",
-        "text.jpg",
-        "heic.heic",
-        "drawing.svg",
-        "print.eps",
-        "film.mp4",
-        "absent",
-        ".",
-    )
-    for name in names:
-        with pytest.raises(ImageUnsupported, match="accepted: JPEG, PNG"):
-            read_portrait(tmp_path / name, max_dim_px=1600)
-
-
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF"])
-@pytest.mark.parametrize("share", [0.05, 0.5, 0.9])
-def test_a_picture_cut_off_on_the_way(tmp_path: Path, kind: str, share: float) -> None:
-    noise = np.random.default_rng(2).integers(0, 256, (96, 64, 3), np.uint8)
-    data = saved(tmp_path / "whole", noise, kind).read_bytes()
-    (tmp_path / "cut").write_bytes(data[: int(len(data) * share)])
-    with pytest.raises(ImageUnsupported, match="cut"):
-        read_portrait(tmp_path / "cut", max_dim_px=1600)
-
-
-@given(data=st.data())
-def test_scratched_files_never_crash(
-    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
-) -> None:
-    buffer = io.BytesIO()
-    kind = data.draw(st.sampled_from(["JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", "AVIF"]))
-    Image.fromarray(quarters(32, 32)).save(buffer, kind)
-    content = bytearray(buffer.getvalue())
-    for _ in range(data.draw(st.integers(1, 4))):
-        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
-    path = tmp_path_factory.getbasetemp() / "scratched"
-    path.write_bytes(content)
-    try:
-        pixels = read_portrait(path, max_dim_px=512).pixels
-    except (ImageUnsupported, ImageTooLarge):
-        return
-    assert pixels.shape[2] == 3
-
-
-def test_limits_are_checked_before_decoding(tmp_path: Path) -> None:
-    with (tmp_path / "heavy.jpg").open("wb") as file:
-        file.truncate(50_000_001)
-    with pytest.raises(ImageTooLarge, match=r"50\.0 MB; accepted: up to 50 MB"):
-        read_portrait(tmp_path / "heavy.jpg", max_dim_px=1600)
-    (tmp_path / "wide.png").write_bytes(png_header(12_001, 10_000))
-    with pytest.raises(ImageTooLarge, match="12001x10000 pixels; accepted: up to 120 million"):
-        read_portrait(tmp_path / "wide.png", max_dim_px=1600)
-    (tmp_path / "bomb.png").write_bytes(png_header(60_000, 60_000))
-    with pytest.raises(ImageTooLarge, match="accepted: up to"):
-        read_portrait(tmp_path / "bomb.png", max_dim_px=1600)
-
-
-def png_header(width: int, height: int) -> bytes:
-    """The beginning of a PNG that claims a size."""
-    body = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    data = b"IDAT" + zlib.compress(b"")
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk))
-        for chunk in (body, data)
-    )
-
-
-def test_a_hundred_megapixels_stay_within_memory(tmp_path: Path) -> None:
-    """8000×12000, whose pixels alone are 288 MB: read at a quarter of its sides."""
-    ffmpeg(
-        "-f", "lavfi", "-i", "color=c=0x804020:size=8000x12000", "-frames:v", "1",
-        str(tmp_path / "p.jpg"),
-    )  # fmt: skip
-    program = (
-        "import resource, sys; from pathlib import Path;"
-        "from liveportrait_core.image import read_portrait;"
-        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss;"
-        "shape = read_portrait(Path(sys.argv[1]), max_dim_px=1600).pixels.shape;"
-        "after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss;"
-        "print(*shape, (after - before) // 1024)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program, str(tmp_path / "p.jpg")],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    height, width, _, megabytes = map(int, done.stdout.split())
-    assert (width, height) == (1066, 1600)
-    assert megabytes < 160
 
 
 def test_the_poster_is_a_jpeg_of_the_frame() -> None:
