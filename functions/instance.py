@@ -21,6 +21,7 @@ from functions.render_job import Doorway
 from functions.request import Reader
 from functions.settings import Settings, from_environment
 from functions.transitions import Transitions
+from liveportrait_core.engine_setup import EngineSetup
 from liveportrait_core.renderer import Renderer, open_renderer
 
 
@@ -68,7 +69,9 @@ def start() -> Instance:
     """
     settings = from_environment(os.environ)
     renderer = open_renderer(
-        settings.engine, settings.weights, accept_no_landmarks=settings.emulated
+        settings.engine,
+        settings.weights,
+        EngineSetup(accept_no_landmarks=settings.emulated),
     )
     return Instance(settings, renderer)
 

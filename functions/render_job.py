@@ -15,7 +15,7 @@ from uuid import uuid4
 from functions import log
 from functions.clean_up import clean_up
 from functions.contract import DocumentWrite, Gate, State, gate
-from functions.errors import Code, RetryLater, Stopped
+from functions.errors import Code, LeaseLost, RetryLater, Stopped
 from functions.output import shown_fields
 from functions.ports import Means
 from functions.record import Problem
@@ -96,8 +96,11 @@ class Doorway:
             asked = sight.asked
             self._transact(visit, lambda now: self._rules.queue(now, asked))
         self._debounce(visit)
-        while not self._settled(visit):
-            pass  # something changed meanwhile, or somebody was waited for: look again
+        verdict = Verdict.MOVED
+        yielding = False
+        while verdict is not Verdict.DONE:  # otherwise something changed meanwhile: look again
+            verdict = self._settle(visit, yielding=yielding)
+            yielding = yielding or verdict is Verdict.LOST
 
     def _debounce(self, visit: Visit) -> None:
         debounce_s = self._means.settings.debounce_s
@@ -105,21 +108,21 @@ class Doorway:
         if left_s > 0:
             self._clock.sleep(min(left_s, debounce_s))
 
-    def _settled(self, visit: Visit) -> bool:
-        """Bring what is asked for now to its end; False: look again."""
+    def _settle(self, visit: Visit, *, yielding: bool) -> Verdict:
+        """Bring what is asked for now to its end: DONE; anything else: look again."""
         sight = look(self._means, visit.write.avatar_id)
         if self._moved_on(visit, sight) or self._answered(visit, sight):
-            return True
+            return Verdict.DONE
         if isinstance(sight.ask, Refusal):
-            return self._refuse(visit, sight.ask)
+            return self._concluded(visit, self._refuse(visit, sight.ask))
         if sight.asked is None:
-            return True
+            return Verdict.DONE
         if sight.inputs is None:
-            return self._miss(visit, sight, sight.asked)
+            return self._concluded(visit, self._miss(visit, sight, sight.asked))
         if sight.standing.record.in_work(sight.asked.fingerprint, sight.standing.now):
-            return self._conclude(visit, Change(verdict=Verdict.BUSY))
-        change = self._claim_and_render(visit, sight.asked, sight.inputs)
-        return self._conclude(visit, change)
+            return self._concluded(visit, Verdict.BUSY)
+        verdict = self._claim_and_render(visit, sight.asked, sight.inputs, yielding=yielding)
+        return self._concluded(visit, verdict)
 
     def _moved_on(self, visit: Visit, sight: Sight) -> bool:
         """Whether the document is no longer the event's: a newer event exists."""
@@ -144,35 +147,34 @@ class Doorway:
 
     # --- what is not rendered
 
-    def _refuse(self, visit: Visit, refusal: Refusal) -> bool:
+    def _refuse(self, visit: Visit, refusal: Refusal) -> Verdict:
         change = self._transact(visit, lambda now: self._rules.refuse(now, visit.relevant, refusal))
         if change.fields:
             code = None if refusal.code is None else refusal.code.value
             log.info("refused", state=refusal.state.value, code=code, reason=refusal.reason)
-        return self._conclude(visit, change)
+        return change.verdict
 
-    def _miss(self, visit: Visit, sight: Sight, asked: Asked) -> bool:
+    def _miss(self, visit: Visit, sight: Sight, asked: Asked) -> Verdict:
         path, code, field = asked.request.image_path, Code.HERO_IMAGE_NOT_FOUND, IMAGE_FIELD
         if sight.image is not None:
             path, code, field = asked.request.video_path, Code.HERO_VIDEO_NOT_FOUND, VIDEO_FIELD
         problem = Problem(code=code, field=field, retryable=code.retryable)
         change = self._transact(visit, lambda now: self._rules.miss(now, asked, path, problem))
         log.info("input not found", path=path, verdict=change.verdict.value)
-        return self._conclude(visit, change)
+        return change.verdict
 
-    def _conclude(self, visit: Visit, change: Change) -> bool:
-        """Whether a verdict ends the event; some end it as something to be redelivered."""
-        match change.verdict:
+    def _concluded(self, visit: Visit, verdict: Verdict) -> Verdict:
+        """What a verdict means for the event: ended, to be redelivered, or to look again."""
+        match verdict:
             case Verdict.DONE | Verdict.FINAL:
-                return True
+                return Verdict.DONE
             case Verdict.AGAIN | Verdict.NOT_YET:
                 raise RetryLater("the next attempt is another delivery's")
             case Verdict.BUSY:
                 self._wait(visit, self._means.settings.poll_s)
-                return False
             case _:
                 self._wait(visit, _PAUSE_S)
-                return False
+        return verdict
 
     def _wait(self, visit: Visit, seconds: float) -> None:
         """Let somebody else work; never longer than one's own deadline."""
@@ -184,19 +186,24 @@ class Doorway:
     # --- section 4: the claim and the render
 
     def _claim_and_render(
-        self, visit: Visit, asked: Asked, inputs: tuple[StoredObject, StoredObject]
-    ) -> Change:
+        self,
+        visit: Visit,
+        asked: Asked,
+        inputs: tuple[StoredObject, StoredObject],
+        *,
+        yielding: bool,
+    ) -> Verdict:
         if not self._lock.acquire(timeout=_LOCK_WAIT_S):
             raise RetryLater(f"another render held this instance for {_LOCK_WAIT_S:.0f} s")
         try:
-            owner = str(uuid4())
-            change = self._claim(visit, asked, owner)
-            if change.verdict is not Verdict.CLAIMED:
-                return change
+            claim = Claim(owner=str(uuid4()), asked=asked)
+            verdict = self._claim(visit, claim, yielding=yielding)
+            if verdict is not Verdict.CLAIMED:
+                return verdict
             image, video = inputs
             assignment = Assignment(
                 avatar_id=visit.write.avatar_id,
-                claim=Claim(owner=owner, asked=asked),
+                claim=claim,
                 image=image,
                 video=video,
                 deadline=visit.deadline,
@@ -206,17 +213,17 @@ class Doorway:
         finally:
             self._lock.release()
 
-    def _claim(self, visit: Visit, asked: Asked, owner: str) -> Change:
+    def _claim(self, visit: Visit, claim: Claim, *, yielding: bool) -> Verdict:
         left_s = visit.deadline - self._clock.monotonic()
         if left_s < self._means.settings.deadline_s / 2:
             raise RetryLater(f"only {left_s:.0f} s are left of this event's deadline")
         return self._means.ledger.transact(
             visit.write.avatar_id,
-            lambda now: self._rules.claim(now, asked, owner, left_s),
+            lambda now: self._rules.claim(now, claim, left_s, yielding=yielding),
             counting=True,
-        )
+        ).verdict
 
-    def _render(self, visit: Visit, assignment: Assignment) -> Change:
+    def _render(self, visit: Visit, assignment: Assignment) -> Verdict:
         log.info("claimed", request_id=assignment.claim.owner, engine=assignment.claim.asked.engine)
         try:
             return self._outcome(visit, Rendering(self._means, assignment))
@@ -224,27 +231,30 @@ class Doorway:
             self._log_fault("the outcome could not be written", fault)
             raise RetryLater("the outcome could not be written") from fault
 
-    def _outcome(self, visit: Visit, rendering: Rendering) -> Change:
+    def _outcome(self, visit: Visit, rendering: Rendering) -> Verdict:
         """Render; failures become outcomes."""
         try:
             rendering.run()
-            return Change(verdict=Verdict.DONE)
+            return Verdict.DONE
         except Stopped as stop:
             log.info("render stopped", reason=str(stop), kind=type(stop).__name__)
             rendering.withdraw()
-            return Change(verdict=Verdict.MOVED)
+            return Verdict.LOST if isinstance(stop, LeaseLost) else Verdict.MOVED
         except Exception as fault:
-            problem, claim = problem_of(fault), rendering.claim
-            if problem.code is Code.INTERNAL:
-                self._log_fault("render failed", fault)
-            else:
-                log.warning("render failed", code=problem.code.value, reason=str(fault))
-            change = self._transact(visit, lambda now: self._rules.fail(now, claim, problem))
-            if change.verdict in (Verdict.LOST, Verdict.MOVED):
-                rendering.withdraw()
-            else:
-                rendering.discard()
-            return change
+            return self._failed(visit, rendering, fault)
+
+    def _failed(self, visit: Visit, rendering: Rendering, fault: Exception) -> Verdict:
+        problem, claim = problem_of(fault), rendering.claim
+        if problem.code is Code.INTERNAL:
+            self._log_fault("render failed", fault)
+        else:
+            log.warning("render failed", code=problem.code.value, reason=str(fault))
+        verdict = self._transact(visit, lambda now: self._rules.fail(now, claim, problem)).verdict
+        if verdict in (Verdict.LOST, Verdict.MOVED):
+            rendering.withdraw()
+        else:
+            rendering.discard()
+        return verdict
 
     # --- faults nobody foresaw
 

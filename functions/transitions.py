@@ -123,8 +123,20 @@ class Transitions:
 
     # --- the claim
 
-    def claim(self, standing: Standing, asked: Asked, owner: str, time_left_s: float) -> Change:
-        """Take the lease, count the attempt, show `rendering`; or say why not."""
+    def claim(
+        self, standing: Standing, claim: Claim, time_left_s: float, *, yielding: bool = False
+    ) -> Change:
+        """Take the lease, count the attempt, show `rendering`; or say why not.
+
+        Args:
+            standing: document and ledger.
+            claim: who wants to render what.
+            time_left_s: until the render's deadline.
+            yielding: wait for any living lease, also one for something else. Two deployments whose
+                engines differ name the same request differently: who has lost its lease once while
+                the document stood still must not snatch it back, or they would go on for ever.
+        """
+        asked, owner = claim.asked, claim.owner
         record, wanted, now = standing.record, asked.fingerprint, standing.now
         if record.held_by(owner):
             return Change(verdict=Verdict.CLAIMED)
@@ -132,7 +144,7 @@ class Transitions:
             return Change(verdict=hindrance)
         if record.result(wanted) != asked.unfit:
             return Change(verdict=Verdict.MOVED)
-        if record.in_work(wanted, now):
+        if record.in_work(wanted, now) or (yielding and record.lease_lives(now)):
             return Change(verdict=Verdict.BUSY)
         if record.failed_for_good(wanted):
             return Change(verdict=Verdict.FINAL)

@@ -7,6 +7,7 @@ import pytest
 from functions.contract import ABSENT, DocumentWrite
 from functions.errors import RetryLater
 from functions.record import Record
+from functions.render_job import Doorway
 from liveportrait_core import Engine, RenderWarning
 from liveportrait_core.errors import ImageNoFace, OutOfMemory
 from tests.functions.scene import (
@@ -144,6 +145,21 @@ def test_05_a_second_delivery_waits_and_finds_the_result(scene: Scene) -> None:
     other.answer(event)
     assert len(scene.renderer.renders) == 1
     assert len(scene.ledger.document_writes) == writes
+
+
+def test_20_two_deployments_with_different_engines_do_not_snatch_for_ever(scene: Scene) -> None:
+    newer = replace(scene.renderer, engine_version="mesh-2-89abcdef", steps=[], renders=[])
+    other = Doorway(replace(scene.means, renderer=newer))
+    event = scene.write(document())
+
+    def other_takes_over() -> None:
+        newer.steps = [lambda: scene.clock.advance(2)]
+        other.answer(event)
+
+    scene.renderer.steps = [other_takes_over]
+    scene.doorway.answer(event)
+    assert (len(scene.renderer.renders), len(newer.renders)) == (2, 1)
+    assert scene.live["state"] == "ready"
 
 
 def test_21_a_duplicate_waits_for_the_lease_and_then_takes_over(scene: Scene) -> None:

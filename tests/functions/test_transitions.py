@@ -58,7 +58,7 @@ def standing(
 def claim(
     record: Record | None = None, document: Snapshot | None = DOCUMENT, **options: int
 ) -> Change:
-    return RULES.claim(standing(record, document, **options), ASKED, "me", 480.0)
+    return RULES.claim(standing(record, document, **options), Claim(owner="me", asked=ASKED), 480.0)
 
 
 def claimed() -> Record:
@@ -73,7 +73,7 @@ UNLEASED: list[Callable[[Standing], Change]] = [
     lambda now: RULES.miss(now, ASKED, "p", OOM),
     lambda now: RULES.reuse(now, replace(ASKED, fingerprint="0123"), RESULT),
     lambda now: RULES.restate(now, ASKED),
-    lambda now: RULES.claim(now, ASKED, "me", 480.0),
+    lambda now: RULES.claim(now, Claim(owner="me", asked=ASKED), 480.0),
 ]
 
 
@@ -130,6 +130,14 @@ def test_a_claim_takes_the_lease_counts_and_shows() -> None:
 def test_20_21_whose_lease_is_waited_for(held: Lease, verdict: Verdict) -> None:
     change = claim(Record(fingerprint=held.fingerprint, lease=held))
     assert change.verdict is verdict
+
+
+def test_who_lost_its_lease_once_does_not_snatch_it_back() -> None:
+    other = standing(Record(fingerprint="bbbb", lease=lease("bbbb")))
+    mine = Claim(owner="me", asked=ASKED)
+    assert RULES.claim(other, mine, 480.0, yielding=True) == Change(verdict=Verdict.BUSY)
+    over = replace(other, now=NOW + 1)
+    assert RULES.claim(over, mine, 480.0, yielding=True).verdict is Verdict.CLAIMED
 
 
 def test_a_repeated_claim_does_not_count_twice() -> None:
@@ -313,7 +321,7 @@ FAILED = claim(Record(fingerprint="aaaa", attempts=3)).record
     "decide",
     [
         lambda now: RULES.miss(now, ASKED, "p", OOM),
-        lambda now: RULES.claim(now, ASKED, "me", 480.0),
+        lambda now: RULES.claim(now, Claim(owner="me", asked=ASKED), 480.0),
     ],
 )
 def test_a_final_failure_is_not_overwritten(decide: Callable[[Standing], Change]) -> None:
