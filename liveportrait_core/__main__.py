@@ -21,6 +21,7 @@ from liveportrait_core.inspection import contact_sheet, inspect
 from liveportrait_core.mesh.idle import synthetic_idle
 from liveportrait_core.motion_command import (
     DEFAULT_WEIGHTS,
+    add_animation_options,
     add_max_seconds,
     add_motion_commands,
     add_network_options,
@@ -175,6 +176,7 @@ def _add_render(commands: Any) -> None:
         help="auto: LivePortrait when it can run here, else mesh (default)",
     )
     add_network_options(command)
+    add_animation_options(command)
     command.add_argument(
         "--loop", action=argparse.BooleanOptionalAction, default=True,
         help="ease the motion back to that of frame 0 (default: on)",

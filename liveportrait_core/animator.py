@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from liveportrait_core.device import DeviceChoice
-from liveportrait_core.driving import DrivingCrop, analyse_driving
+from liveportrait_core.driving import analyse_driving
+from liveportrait_core.engine_setup import USUAL_SETUP, EngineSetup
 from liveportrait_core.errors import ImageNoFace, VideoTooShort
 from liveportrait_core.face.finders import FaceFinder
 from liveportrait_core.face.tracking import LocateLandmarks, locate_face
 from liveportrait_core.keypoints import (
-    AnimationSettings,
     DrivenKeypoints,
     MeasuredMotion,
     drive_portrait_keypoints,
@@ -66,7 +66,7 @@ class LivePortraitEngine:
         locate: LocateLandmarks | None,
         *,
         digests: Iterable[str],
-        crop: DrivingCrop = DrivingCrop.AUTO,
+        setup: EngineSetup = USUAL_SETUP,
     ) -> None:
         """Put the parts together.
 
@@ -75,12 +75,12 @@ class LivePortraitEngine:
             finder: where detectors come from.
             locate: the landmarks; None: the detector's own points.
             digests: of everything loaded from files that changes pixels.
-            crop: whether driving frames are cropped to the face.
+            setup: what else was chosen; device and precision are the model's.
         """
         self._model = model
         self._finder = finder
         self._locate = locate
-        self._crop = crop
+        self._setup = setup
         self._digests = tuple(digests)
 
     @property
@@ -95,7 +95,9 @@ class LivePortraitEngine:
             self._finder.version,
             "face mesh landmarks" if self._locate is None else "203 landmarks",
             self._model.choice.precision,
-            self._crop,
+            self._setup.face_order,
+            self._setup.driving_crop,
+            repr(self._setup.animation),
             str(EASE_S),
         )
         sha = hashlib.sha256("\n".join((*settings, *self._digests)).encode())
@@ -157,7 +159,7 @@ class LivePortraitEngine:
                 find=find,
                 locate=self._locate,
                 extract=self._model.extract_motion,
-                crop=self._crop,
+                crop=self._setup.driving_crop,
             )
         least = max(_MIN_FRAMES, math.ceil(_MIN_SECONDS * fps))
         if template.frame_count < least:
@@ -170,9 +172,13 @@ class LivePortraitEngine:
     def animate(
         self, prepared: PreparedSource, template: MotionTemplate, options: RenderOptions
     ) -> Iterator[Frame]:
-        """Give `template.frame_count` frames; without `paste_back` the 512×512 crop alone."""
+        """Give `template.frame_count` frames; without `paste_back` the 512×512 crop alone.
+
+        Without stitching it is the crop too: its border would not meet the portrait.
+        """
         driven = self.drive(prepared, template, options)
-        finish = prepared.paste_back.blend if options.paste_back else _as_it_is
+        is_pasted = options.paste_back and self._setup.animation.stitch
+        finish = prepared.paste_back.blend if is_pasted else _as_it_is
         batches = self._decoded(prepared.feature, driven)
         for pictures in prefetch(batches, ahead=_BATCHES_AHEAD):
             for picture in pictures:
@@ -182,7 +188,8 @@ class LivePortraitEngine:
         self, prepared: PreparedSource, template: MotionTemplate, options: RenderOptions
     ) -> DrivenKeypoints:
         """The key points of every frame, by stage; the final ones closed to a loop if wanted."""
-        settings = AnimationSettings(
+        settings = replace(
+            self._setup.animation,
             region=options.animation_region,
             multiplier=options.driving_multiplier,
             normalize_lip=options.normalize_lip,

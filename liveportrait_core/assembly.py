@@ -8,7 +8,8 @@ from pathlib import Path
 
 from liveportrait_core.animator import LivePortraitEngine
 from liveportrait_core.device import choose_device
-from liveportrait_core.errors import EngineUnavailable, InvalidOption
+from liveportrait_core.engine_setup import EngineSetup
+from liveportrait_core.errors import EngineUnavailable
 from liveportrait_core.face.finders import Detector, FaceFinder, InsightFaceFinder, MeshFinder
 from liveportrait_core.face.landmarks import LandmarkNetwork
 from liveportrait_core.face.session import CPU_PROVIDER, CUDA_PROVIDER
@@ -25,32 +26,26 @@ from liveportrait_core.weights.manifest import (
 _log = logging.getLogger(__name__)
 
 
-def open_engine(
-    weights: Path, *, device: str, precision: str, detector: str, accept_no_landmarks: bool
-) -> LivePortraitEngine:
+def open_engine(weights: Path, setup: EngineSetup) -> LivePortraitEngine:
     """Load everything this engine needs.
 
     Args:
         weights: folder of the downloaded files.
-        device: as `choose_device` takes it.
-        precision: likewise.
-        detector: a value of `Detector`.
-        accept_no_landmarks: without `landmark.onnx` the face mesh's points serve, with a warning.
+        setup: what was chosen.
 
     Raises:
-        InvalidOption: a name is unknown.
+        InvalidOption: the device or the precision is unknown.
         EngineUnavailable: a file is missing or damaged, or the device is not there.
     """
-    if detector not in tuple(Detector):
-        raise InvalidOption(f"detector is {detector!r}; accepted: {', '.join(Detector)}")
-    wanted = _wanted_files(weights, Detector(detector), accept_no_landmarks=accept_no_landmarks)
+    wanted = _wanted_files(weights, setup)
     _require_files(weights, wanted)
-    choice = choose_device(device, precision)
+    choice = choose_device(setup.device, setup.precision)
     provider = CUDA_PROVIDER if choice.device.type == "cuda" else CPU_PROVIDER
     paths = {file: checked_path(weights, file) for file in wanted}
     finder: FaceFinder = MeshFinder()
-    if detector == Detector.INSIGHTFACE:
-        finder = InsightFaceFinder(paths[Checkpoint.DETECTOR].parent, provider=provider)
+    if setup.detector is Detector.INSIGHTFACE:
+        folder = paths[Checkpoint.DETECTOR].parent
+        finder = InsightFaceFinder(folder, provider=provider, order=setup.face_order)
     locate = None
     if Checkpoint.LANDMARKS_203 in paths:
         locate = LandmarkNetwork(paths[Checkpoint.LANDMARKS_203], provider=provider).locate
@@ -59,16 +54,15 @@ def open_engine(
         finder,
         locate,
         digests=[file_digest(weights, path) for path in paths.values()],
+        setup=setup,
     )
 
 
-def _wanted_files(
-    weights: Path, detector: Detector, *, accept_no_landmarks: bool
-) -> tuple[Checkpoint, ...]:
-    if detector is Detector.INSIGHTFACE:
+def _wanted_files(weights: Path, setup: EngineSetup) -> tuple[Checkpoint, ...]:
+    if setup.detector is Detector.INSIGHTFACE:
         # Its 106 points tell no opening of the eyes: here the landmarks are needed in any case.
         return (*REQUIRED_CHECKPOINTS, Checkpoint.DETECTOR, Checkpoint.LANDMARKS_106)
-    if accept_no_landmarks and missing_checkpoints(weights, (Checkpoint.LANDMARKS_203,)):
+    if setup.accept_no_landmarks and missing_checkpoints(weights, (Checkpoint.LANDMARKS_203,)):
         return NETWORK_CHECKPOINTS
     return REQUIRED_CHECKPOINTS
 

@@ -7,12 +7,18 @@ import argparse
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from enum import StrEnum
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from liveportrait_core.composition import MotionMode
+from liveportrait_core.driving import DrivingCrop
+from liveportrait_core.engine_setup import USUAL_SETUP, EngineSetup
 from liveportrait_core.errors import ImageUnsupported, InvalidOption
 from liveportrait_core.face.finders import Detector
+from liveportrait_core.face.scrfd import FaceOrder
+from liveportrait_core.keypoints import AnimationSettings
 from liveportrait_core.motion import Motion, pose_degrees
 from liveportrait_core.options import Engine, RenderOptions
 from liveportrait_core.renderer import Renderer, open_renderer
@@ -63,10 +69,38 @@ def add_network_options(command: argparse.ArgumentParser) -> None:
         help="of LivePortrait: auto, fp32, fp16 or bf16 (default: auto)",
     )  # fmt: skip
     command.add_argument(
-        "--detector", choices=[detector.value for detector in Detector], default="mediapipe",
+        "--detector", choices=_names(Detector), default=USUAL_SETUP.detector.value,
         help="who finds the face for LivePortrait; insightface needs files that are for "
         "non-commercial research only (default: %(default)s)",
     )  # fmt: skip
+    command.add_argument(
+        "--face", choices=_names(FaceOrder), default=USUAL_SETUP.face_order.value,
+        help="which of several faces insightface takes (default: %(default)s)",
+    )  # fmt: skip
+    command.add_argument(
+        "--crop-driving", choices=_names(DrivingCrop), default=USUAL_SETUP.driving_crop.value,
+        help="crop the driving frames to the face; auto: unless they are square "
+        "(default: %(default)s)",
+    )  # fmt: skip
+
+
+def add_animation_options(command: argparse.ArgumentParser) -> None:
+    """How LivePortrait applies motion, beyond what every engine knows."""
+    command.add_argument(
+        "--motion", choices=_names(MotionMode), default=USUAL_SETUP.animation.mode.value,
+        help="relative: changes since the first driving frame are added to the portrait; "
+        "absolute: it takes the driving values themselves (default: %(default)s)",
+    )  # fmt: skip
+    command.add_argument(
+        "--stitch", action=argparse.BooleanOptionalAction, default=True,
+        help="let shoulders and border meet the photograph; without it the result is the crop "
+        "alone (default: on)",
+    )  # fmt: skip
+    for part in ("eyes", "lips"):
+        command.add_argument(
+            f"--retarget-{part}", action="store_true",
+            help=f"bring the {part} to the driving opening; relative motion is then left out",
+        )  # fmt: skip
 
 
 def add_max_seconds(command: argparse.ArgumentParser) -> None:
@@ -78,15 +112,42 @@ def add_max_seconds(command: argparse.ArgumentParser) -> None:
 
 
 def open_chosen(parsed: argparse.Namespace, engine: str) -> Renderer:
-    """The renderer that the options of `add_network_options` ask for."""
-    return open_renderer(
-        engine,
-        parsed.weights,
+    """The renderer that the options of the functions above ask for.
+
+    Raises:
+        InvalidOption: an option would be ignored.
+    """
+    animation = USUAL_SETUP.animation
+    if "motion" in parsed:
+        animation = AnimationSettings(
+            mode=MotionMode(parsed.motion),
+            stitch=parsed.stitch,
+            retarget_eyes=parsed.retarget_eyes,
+            retarget_lips=parsed.retarget_lips,
+        )
+    setup = EngineSetup(
         device=parsed.device,
         precision=parsed.precision,
-        detector=parsed.detector,
+        detector=Detector(parsed.detector),
+        face_order=FaceOrder(parsed.face),
+        driving_crop=DrivingCrop(parsed.crop_driving),
+        animation=animation,
         accept_no_landmarks=True,
     )
+    renderer = open_renderer(engine, parsed.weights, setup)
+    if renderer.engine is not Engine.LIVEPORTRAIT and _asks_for_more(setup):
+        raise InvalidOption(
+            f"--detector, --face, --crop-driving, --motion, --no-stitch and --retarget-… are "
+            f"LivePortrait's: the engine {renderer.engine} would ignore them ({renderer.reason}); "
+            "accepted: without them, or --engine liveportrait"
+        )
+    return renderer
+
+
+def _asks_for_more(setup: EngineSetup) -> bool:
+    """Whether something was chosen that only LivePortrait can do."""
+    usual = replace(USUAL_SETUP, device=setup.device, precision=setup.precision)
+    return replace(setup, accept_no_landmarks=usual.accept_no_landmarks) != usual
 
 
 def read_driving_template(
@@ -136,6 +197,10 @@ def say_pose(parsed: argparse.Namespace, say: Say) -> int:
     rate = None if fps is None else {"fps": float(fps), "fpsExact": str(fps)}
     say(json.dumps({**(rate or {}), "unit": "degrees", "frames": frames}, indent=2))
     return 0
+
+
+def _names(kind: type[StrEnum]) -> list[str]:
+    return [member.value for member in kind]
 
 
 def _motion_of(parsed: argparse.Namespace) -> tuple[Motion, Fraction | None]:

@@ -14,8 +14,8 @@ from typing import Any
 import cv2
 
 from liveportrait_core.engine import AnimationEngine, MotionTemplate, PreparedPortrait
+from liveportrait_core.engine_setup import USUAL_SETUP, EngineSetup
 from liveportrait_core.errors import EncodeFailed, InvalidOption, OutOfMemory
-from liveportrait_core.face.finders import Detector
 from liveportrait_core.image import jpeg_of, read_portrait
 from liveportrait_core.options import (
     Engine,
@@ -266,25 +266,14 @@ def _memory_errors_translated() -> Iterator[None]:
         raise OutOfMemory(f"The machine ran out of memory: {error}") from error
 
 
-def open_renderer(
-    engine: str,
-    weights: Path,
-    *,
-    device: str = "auto",
-    precision: str = "auto",
-    detector: str = Detector.MEDIAPIPE,
-    accept_no_landmarks: bool = False,
-) -> Renderer:
+def open_renderer(engine: str, weights: Path, setup: EngineSetup = USUAL_SETUP) -> Renderer:
     """Choose the engine.
 
     Args:
         engine: "liveportrait", "mesh" or "auto" (LivePortrait when its weights are complete, else
             mesh).
         weights: folder of LivePortrait's downloaded weights.
-        device: where the networks run: "auto", "cpu", "mps", "cuda" or "cuda:<index>".
-        precision: "auto", "fp32", "fp16" or "bf16".
-        detector: "mediapipe" or "insightface"; the latter's files are for non-commercial research.
-        accept_no_landmarks: without `landmark.onnx` the face mesh's points serve, with a warning.
+        setup: how LivePortrait is put together.
 
     Raises:
         InvalidOption: another name.
@@ -302,12 +291,6 @@ def open_renderer(
         return Renderer(MeshEngine(), reason=reason)
     from liveportrait_core.assembly import open_engine
 
-    opened = open_engine(
-        weights,
-        device=device,
-        precision=precision,
-        detector=detector,
-        accept_no_landmarks=accept_no_landmarks,
-    )
+    opened = open_engine(weights, setup)
     asked = "it was asked for" if engine == Engine.LIVEPORTRAIT else f"{weights} is complete"
     return Renderer(opened, reason=f"{asked}; networks on {opened.device}")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from liveportrait_core.face.detector import FaceMesh
-from liveportrait_core.face.scrfd import InsightFaceDetector
+from liveportrait_core.face.scrfd import FaceOrder, InsightFaceDetector
 from liveportrait_core.face.tracking import FindFace
 
 
@@ -61,8 +61,10 @@ class MeshFinder:
 class InsightFaceFinder:
     """SCRFD and 106 points from local files: opt-in, for non-commercial research only."""
 
-    def __init__(self, folder: Path, *, provider: str) -> None:
-        self._detector = InsightFaceDetector(folder, provider=provider)
+    def __init__(
+        self, folder: Path, *, provider: str, order: FaceOrder = FaceOrder.LARGEST_CENTRAL
+    ) -> None:
+        self._detector = InsightFaceDetector(folder, provider=provider, order=order)
 
     @property
     def version(self) -> str:

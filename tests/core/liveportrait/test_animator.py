@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 from liveportrait_core.animator import LivePortraitEngine, PreparedSource
 from liveportrait_core.driving import DrivingCrop
 from liveportrait_core.engine import AnimationEngine
+from liveportrait_core.engine_setup import USUAL_SETUP, EngineSetup
 from liveportrait_core.errors import ImageNoFace, VideoTooShort
 from liveportrait_core.face.crop import Points
 from liveportrait_core.face.detector import FoundFace
 from liveportrait_core.face.tracking import FindFace
+from liveportrait_core.keypoints import AnimationSettings
 from liveportrait_core.model import AppearanceFeature, Model
 from liveportrait_core.motion import Floats
 from liveportrait_core.options import AnimationRegion, Engine, Frame, RenderOptions, RenderWarning
@@ -69,12 +71,12 @@ def engine(
     *,
     model: Model | None = None,
     version: str = "test 1",
-    crop: DrivingCrop = DrivingCrop.AUTO,
+    setup: EngineSetup = USUAL_SETUP,
 ) -> LivePortraitEngine:
     seen = face or found(face_106(x=120, y=150, size=50))
     finder = OneFace(seen, version=version)
     return LivePortraitEngine(
-        model or quick_model(), finder, landmarks, digests=["f00d"], crop=crop
+        model or quick_model(), finder, landmarks, digests=["f00d"], setup=setup
     )
 
 
@@ -137,6 +139,13 @@ def test_multiplier_zero_is_a_still_clip() -> None:
 def test_without_paste_back_the_crop_comes_alone() -> None:
     frames = animated(replace(OPTIONS, paste_back=False), 2)
     assert [frame.shape for frame in frames] == [(512, 512, 3)] * 2
+
+
+def test_without_stitching_there_is_nothing_to_paste() -> None:
+    liveportrait = engine(setup=EngineSetup(animation=AnimationSettings(stitch=False)))
+    prepared = liveportrait.prepare(PORTRAIT, OPTIONS)
+    (frame,) = liveportrait.animate(prepared, template(1), OPTIONS)
+    assert frame.shape == (512, 512, 3)
 
 
 @pytest.mark.parametrize("region", list(AnimationRegion))
@@ -228,11 +237,12 @@ def test_the_version_tells_everything_that_changes_pixels() -> None:
     other_weights = LivePortraitEngine(quick_model(), OneFace(None), landmarks, digests=["beef"])
     others = {
         engine(version="test 2").version,
-        engine(crop=DrivingCrop.ALWAYS).version,
+        engine(setup=EngineSetup(driving_crop=DrivingCrop.ALWAYS)).version,
+        engine(setup=EngineSetup(animation=AnimationSettings(stitch=False))).version,
         without_landmarks.version,
         other_weights.version,
     }
-    assert len(others) == 4
+    assert len(others) == 5
     assert usual not in others
 
 

@@ -1,15 +1,21 @@
 """Opening the engine from a folder of weights: complete, incomplete, and with other faces."""
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from liveportrait_core.assembly import open_engine
+from liveportrait_core.engine_setup import EngineSetup
 from liveportrait_core.errors import EngineUnavailable, InvalidOption
+from liveportrait_core.face.finders import Detector
 from liveportrait_core.options import Engine
 from liveportrait_core.renderer import open_renderer
 from tests.core.liveportrait.weights_folders import LANDMARKS, weights_folder
+
+CPU = EngineSetup(device="cpu")
+LENIENT = replace(CPU, accept_no_landmarks=True)
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +29,7 @@ def without_landmarks(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_auto_takes_liveportrait_where_the_weights_are_complete(complete: Path) -> None:
-    opened = open_renderer("auto", complete, device="cpu")
+    opened = open_renderer("auto", complete, CPU)
     assert opened.engine is Engine.LIVEPORTRAIT
     assert "is complete; networks on cpu fp32" in opened.reason
     assert opened.engine_version.startswith("liveportrait-1-")
@@ -46,20 +52,15 @@ def test_without_landmarks_it_may_be_told_to_go_on(
     without_landmarks: Path, complete: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING):
-        opened = open_renderer(
-            "liveportrait", without_landmarks, device="cpu", accept_no_landmarks=True
-        )
+        opened = open_renderer("liveportrait", without_landmarks, LENIENT)
     assert "has no landmark.onnx: the face mesh's points serve" in caplog.text
-    usual = open_renderer("liveportrait", complete, device="cpu", accept_no_landmarks=True)
+    usual = open_renderer("liveportrait", complete, LENIENT)
     assert opened.engine_version != usual.engine_version
 
 
 def test_the_other_detector_is_another_version(complete: Path) -> None:
     versions = {
-        open_engine(
-            complete, device="cpu", precision="auto", detector=detector, accept_no_landmarks=False
-        ).version
-        for detector in ("mediapipe", "insightface")
+        open_engine(complete, replace(CPU, detector=detector)).version for detector in Detector
     }
     assert len(versions) == 2
 
@@ -69,7 +70,7 @@ def test_the_other_detectors_files_are_named_where_they_are_missing(
 ) -> None:
     with pytest.raises(EngineUnavailable, match=r"landmark\.onnx.*det_10g\.onnx.*2d106det\.onnx"):
         open_renderer(
-            "liveportrait", without_landmarks, detector="insightface", accept_no_landmarks=True
+            "liveportrait", without_landmarks, replace(LENIENT, detector=Detector.INSIGHTFACE)
         )
 
 
@@ -79,17 +80,16 @@ def test_a_damaged_file_is_found_before_anything_is_rendered(tmp_path: Path) -> 
     data[-1] ^= 1
     (folder / LANDMARKS).write_bytes(data)
     with pytest.raises(EngineUnavailable, match=r"landmark\.onnx is truncated, altered"):
-        open_renderer("liveportrait", folder, device="cpu")
+        open_renderer("liveportrait", folder, CPU)
 
 
 @pytest.mark.parametrize(
-    ("name", "message"),
+    ("setup", "message"),
     [
-        ({"detector": "haar"}, "detector is 'haar'; accepted: mediapipe, insightface"),
-        ({"device": "tpu"}, "device is 'tpu'"),
-        ({"precision": "int8"}, "precision is 'int8'"),
+        (EngineSetup(device="tpu"), "device is 'tpu'"),
+        (EngineSetup(precision="int8"), "precision is 'int8'"),
     ],
 )
-def test_unknown_names_are_refused(name: dict[str, str], message: str, complete: Path) -> None:
+def test_unknown_names_are_refused(setup: EngineSetup, message: str, complete: Path) -> None:
     with pytest.raises(InvalidOption, match=message):
-        open_renderer("liveportrait", complete, **name)  # type: ignore[arg-type]
+        open_renderer("liveportrait", complete, setup)

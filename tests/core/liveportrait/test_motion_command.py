@@ -113,6 +113,22 @@ def test_the_mesh_engine_takes_no_template(
     )
 
 
+@pytest.mark.parametrize(
+    "option",
+    [["--motion", "absolute"], ["--no-stitch"], ["--retarget-eyes"], ["--crop-driving", "always"]],
+)
+def test_what_the_mesh_engine_would_ignore_is_refused(
+    option: list[str],
+    portrait: Path,
+    driving: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    arguments = ["render", str(portrait), str(driving), "-o", str(tmp_path / "a.mp4"), *option]
+    assert main([*arguments, "--weights", str(tmp_path)]) == 2
+    assert "are LivePortrait's: the engine mesh would ignore them" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("arguments", [["--max-seconds", "0"], ["--device", "tpu"]])
 def test_options_out_of_range(
     arguments: list[str], driving: Path, weights: Path, tmp_path: Path

@@ -1,0 +1,29 @@
+"""How the LivePortrait engine is put together: what is chosen once and holds for every render.
+
+What a single render may ask for is `liveportrait_core.options.RenderOptions`. Knows no file and no
+tensor.
+"""
+
+from dataclasses import dataclass, field
+
+from liveportrait_core.driving import DrivingCrop
+from liveportrait_core.face.finders import Detector
+from liveportrait_core.face.scrfd import FaceOrder
+from liveportrait_core.keypoints import AnimationSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineSetup:
+    """The choices. All but the device change pixels, and so the engine's version."""
+
+    device: str = "auto"  # or cpu, mps, cuda, cuda:<index>
+    precision: str = "auto"  # or fp32, fp16, bf16
+    detector: Detector = Detector.MEDIAPIPE
+    face_order: FaceOrder = FaceOrder.LARGEST_CENTRAL  # insightface only
+    driving_crop: DrivingCrop = DrivingCrop.AUTO
+    # Region, multiplier and lips of it are what each render asks for.
+    animation: AnimationSettings = field(default_factory=AnimationSettings)
+    accept_no_landmarks: bool = False  # without landmark.onnx take the face mesh's points
+
+
+USUAL_SETUP = EngineSetup()
