@@ -37,6 +37,17 @@ class DemoFailed(Exception):
     """The demo did not reach its end; the message says where and what to look at."""
 
 
+WORDS = {
+    "": "saved; the function has not answered yet",
+    "queued": "queued: the function waits a moment for the next slider move",
+    "rendering": "rendering",
+    "ready": "ready",
+    "failed": "failed",
+    "blocked": "blocked: an input is missing",
+    "disabled": "disabled",
+}
+
+
 class ProgressLine:
     """One line that a person can read: redrawn on a terminal, printed on change elsewhere."""
 
@@ -47,16 +58,16 @@ class ProgressLine:
 
     def show(self, live_portrait: Mapping[str, Any]) -> None:
         """Draw the state as the document tells it."""
-        state = live_portrait.get("state", "waiting for the function")
-        elapsed = time.monotonic() - self._started
-        stage = live_portrait.get("stage") if state == "rendering" else None
-        words = f"{state}, {stage}" if stage else str(state)
+        words = WORDS[live_portrait.get("state", "")]
+        elapsed_s = time.monotonic() - self._started
+        eta_s = live_portrait.get("etaSeconds")
+        if words == "rendering" and eta_s:
+            words += f", about {eta_s} s to go when last heard"
+        line = f"    {elapsed_s:5.1f} s  {words}"
         if self._tty:
-            eta = live_portrait.get("etaSeconds")
-            hint = f" of about {eta + 1:.0f} s" if state == "rendering" and eta else ""
-            print(f"\r\033[K    {elapsed:5.1f} s{hint}  {words}", end="", flush=True)
+            print(f"\r\033[K{line}", end="", flush=True)
         elif words != self._last:
-            print(f"    {elapsed:5.1f} s  {words}", flush=True)
+            print(line, flush=True)
         self._last = words
 
     def end(self) -> None:
@@ -109,9 +120,10 @@ class App:
             with self._changed:
                 self._changed.wait(timeout=0.25)
                 seen = dict(self._live_portrait)
+            if seen.get("state") == "ready" and seen.get("idleVideoUrl") == not_url:
+                seen = {}  # still the answer to the save before this one
             line.show(seen)
-            stale = seen.get("state") == "ready" and seen.get("idleVideoUrl") == not_url
-            if seen.get("state") in FINAL_STATES and not stale:
+            if seen.get("state") in FINAL_STATES:
                 line.end()
                 return seen
         line.end()
@@ -186,9 +198,11 @@ def run(options: DemoOptions) -> dict[str, Any]:
             suite.connect("idle", "avatars/{avatarId}", [function.url])
             app = App(suite, suite_options.bucket)
             try:
-                return play(app, options, driving, function_log)
+                result = play(app, options, driving, function_log)
             finally:
                 app.close()
+            print(closing_words(options, function.health()), flush=True)
+            return result
 
 
 def log_to(log: Path) -> None:
@@ -261,18 +275,17 @@ def play(app: App, options: DemoOptions, driving: Path, function_log: Path) -> d
     }
 
 
-def closing_words(result: Mapping[str, Any], options: DemoOptions) -> str:
+def closing_words(options: DemoOptions, health: Mapping[str, Any]) -> str:
     """Which engine rendered, why, and the one command that changes it."""
-    if result["engine"] == "mesh" and options.engine == "auto":
-        why = (
-            "Engine: mesh, the preview that needs no downloads, because LivePortrait's weights are "
-            "not here.\nTo render with LivePortrait: see `LivePortrait's own engine` in README.md."
-        )
-    else:
-        why = f"Engine: {result['engine']}, because ENGINE={options.engine} asked for it."
+    other = "make weights demo ENGINE=liveportrait"
+    if health["engine"] == "liveportrait":
+        other = "make demo ENGINE=mesh"
+    preview = " (a preview that needs no downloaded weights)" if health["engine"] == "mesh" else ""
     return (
-        f"Look at {options.out}/idle.mp4 (0.40), idle-060.mp4 (0.60) and contact.png "
-        f"(portrait, driving frames, result frames).\n{why}"
+        f"\nLook at {options.out}/: idle.mp4 (intensity 0.40), idle-060.mp4 (0.60) and\n"
+        "contact.png (the portrait, driving frames, result frames).\n"
+        f"Rendered by the {health['engine']} engine{preview}, because {health['reason']}.\n"
+        f"The other engine: {other}"
     )
 
 
@@ -300,7 +313,6 @@ def main() -> int:
         print(f"\nThe demo failed: {failure}", file=sys.stderr, flush=True)
         print(json.dumps({"state": "failed", "error": str(failure)}))
         return 1
-    print(closing_words(result, options), flush=True)
     print(json.dumps(result))
     return 0
 

@@ -3,6 +3,7 @@
 Knows functions-framework's command line and a `/health` route, nothing of what the function does.
 """
 
+import json
 import os
 import signal
 import socket
@@ -14,7 +15,7 @@ import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 
 class FunctionNotReady(Exception):
@@ -58,13 +59,18 @@ class FunctionProcess:
             if self._process is None or self._process.poll() is not None:
                 break
             try:
-                with urllib.request.urlopen(f"{self.url}/health", timeout=5):  # noqa: S310
-                    return
+                self.health()
+                return
             except (urllib.error.URLError, TimeoutError, ConnectionError):
                 time.sleep(0.1)
         self.stop()
         tail = "\n".join(self._log.read_text(errors="replace").splitlines()[-12:])
         raise FunctionNotReady(f"the function did not start; the end of {self._log}:\n{tail}")
+
+    def health(self) -> dict[str, Any]:
+        """What the function's health route says."""
+        with urllib.request.urlopen(f"{self.url}/health", timeout=5) as answer:  # noqa: S310
+            return dict(json.load(answer))
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to the function and to its workers."""
