@@ -40,6 +40,11 @@ class Problem:
     field: str | None
     retryable: bool
 
+    @classmethod
+    def of(cls, code: Code, field: str | None = None) -> "Problem":
+        """The problem of a code, retryable as docs/contract.md, section 5, has it."""
+        return cls(code=code, field=field, retryable=code.retryable)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Missing:

@@ -158,7 +158,7 @@ class Doorway:
         path, code, field = asked.request.image_path, Code.HERO_IMAGE_NOT_FOUND, IMAGE_FIELD
         if sight.image is not None:
             path, code, field = asked.request.video_path, Code.HERO_VIDEO_NOT_FOUND, VIDEO_FIELD
-        problem = Problem(code=code, field=field, retryable=code.retryable)
+        problem = Problem.of(code, field)
         change = self._transact(visit, lambda now: self._rules.miss(now, asked, path, problem))
         log.info("input not found", path=path, verdict=change.verdict.value)
         return change.verdict

@@ -205,11 +205,11 @@ def _litter(path: str) -> Iterator[None]:
 def problem_of(fault: Exception) -> Problem:
     """What the document says of a fault that ended a render."""
     if isinstance(fault, Failure):
-        return Problem(code=fault.code, field=fault.field, retryable=fault.code.retryable)
+        return Problem.of(fault.code, fault.field)
     if isinstance(fault, RenderError):
         code = Code(fault.code)
         field = {"IMAGE": IMAGE_FIELD, "VIDEO": VIDEO_FIELD}.get(code.partition("_")[0])
         return Problem(code=code, field=field, retryable=fault.retryable)
     if isinstance(fault, MemoryError):
-        return Problem(code=Code.RENDER_OOM, field=None, retryable=True)
-    return Problem(code=Code.INTERNAL, field=None, retryable=True)
+        return Problem.of(Code.RENDER_OOM)
+    return Problem.of(Code.INTERNAL)

@@ -65,11 +65,7 @@ class Transitions:
         """Show that what the document asks for is not rendered, and why."""
         if (hindrance := _hindrance(standing, relevant)) is not None:
             return Change(verdict=hindrance)
-        problem = None
-        if refusal.code is not None:
-            problem = Problem(
-                code=refusal.code, field=refusal.field, retryable=refusal.code.retryable
-            )
+        problem = None if refusal.code is None else Problem.of(refusal.code, refusal.field)
         before, now = standing.record.shown, standing.now
         shown = Shown(state=refusal.state, error=problem, requested=now, finished=now)
         if before is not None and shown == replace(before, requested=now, finished=now):
@@ -132,13 +128,13 @@ class Transitions:
             standing: document and ledger.
             claim: who wants to render what.
             time_left_s: until the render's deadline.
-            yielding: wait for any living lease, also one for something else. Two deployments whose
-                engines differ name the same request differently: who has lost its lease once while
-                the document stood still must not snatch it back, or they would go on for ever.
+            yielding: wait for any living lease, also one for something else. Deployments whose
+                engines differ name one request differently: who lost its lease while the document
+                stood still must not snatch it back, or the two would go on for ever.
         """
-        asked, owner = claim.asked, claim.owner
-        record, wanted, now = standing.record, asked.fingerprint, standing.now
-        if record.held_by(owner):
+        asked, record, now = claim.asked, standing.record, standing.now
+        wanted = asked.fingerprint
+        if record.held_by(claim.owner):
             return Change(verdict=Verdict.CLAIMED)
         if (hindrance := _hindrance(standing, asked.relevant)) is not None:
             return Change(verdict=hindrance)
@@ -150,15 +146,20 @@ class Transitions:
             return Change(verdict=Verdict.FINAL)
         record = record.asking(wanted)
         if (code := self._refused_claim(standing, record)) is not None:
-            problem = Problem(code=code, field=None, retryable=code.retryable)
-            shown = asked.pending(record.shown, State.FAILED, now, problem)
+            shown = asked.pending(record.shown, State.FAILED, now, Problem.of(code))
             record = replace(record, lease=None, shown=shown)
             return self._write(standing, record, verdict=Verdict.FINAL)
         if now < record.not_before:
             return Change(verdict=Verdict.NOT_YET)
+        return self._grant(standing, record, claim, time_left_s)
+
+    def _grant(
+        self, standing: Standing, record: Record, claim: Claim, time_left_s: float
+    ) -> Change:
+        asked, now = claim.asked, standing.now
         shown = replace(
             asked.pending(record.shown, State.RENDERING, now),
-            request_id=owner,
+            request_id=claim.owner,
             stage="download",
             started=now,
             deadline=now + round(time_left_s * 1000),
@@ -168,7 +169,7 @@ class Transitions:
             attempts=record.attempts + 1,
             missing=None,
             percent=0,
-            lease=self._lease(owner, Purpose.RENDER, wanted, now),
+            lease=self._lease(claim.owner, Purpose.RENDER, asked.fingerprint, now),
             shown=shown,
         )
         return replace(self._write(standing, record, verdict=Verdict.CLAIMED), counts=True)
@@ -176,13 +177,11 @@ class Transitions:
     def _refused_claim(self, standing: Standing, record: Record) -> Code | None:
         if record.attempts >= ATTEMPTS:
             return Code.RENDER_FAILED
-        starts, settings = standing.starts, self.settings
-        if (
-            starts.avatar >= settings.renders_per_day
-            or starts.owner >= settings.renders_per_owner_day
-        ):
-            return Code.QUOTA_EXCEEDED
-        return None
+        starts, rules = standing.starts, self.settings
+        spent = (
+            starts.avatar >= rules.renders_per_day or starts.owner >= rules.renders_per_owner_day
+        )
+        return Code.QUOTA_EXCEEDED if spent else None
 
     # --- under the lease
 
