@@ -18,7 +18,7 @@ from emulator.control.handle import Control
 from emulator.control.server import control_application
 from emulator.eventarc.dispatcher import Dispatcher
 from emulator.faults import FaultPlan
-from emulator.firestore.calls import Calls
+from emulator.firestore.methods import methods
 from emulator.firestore.service import FirestoreService
 from emulator.firestore.store import DocumentStore
 from emulator.firestore.transactions import Transactions
@@ -179,9 +179,7 @@ class Suite:
         ):
             firestore_port = _free_port(options.host, options.firestore_port)
             cloud = _assemble(options, folder)
-            firestore = FirestoreService(
-                cloud.documents, Calls(cloud.documents, cloud.transactions), cloud.faults
-            )
+            firestore = FirestoreService(methods(cloud.documents, cloud.transactions), cloud.faults)
             grpc_server = firestore.server(f"{options.host}:{firestore_port}")
             http_servers = [
                 HttpServer(_storage_application(cloud), storage),

@@ -13,7 +13,7 @@ from emulator.firestore.errors import FirestoreError, InvalidArgument
 from emulator.firestore.paths import document_path, split_name
 from emulator.firestore.query import CompiledQuery
 from emulator.firestore.store import DocumentStore
-from emulator.firestore.wire import ListenResponse, Target, microseconds, timestamp
+from emulator.firestore.wire import ListenResponse, Message, Target, microseconds, timestamp
 
 Results = dict[str, StoredDocument]
 
@@ -50,6 +50,13 @@ class Watch:
         self._targets: dict[int, _Followed] = {}
         self._unsubscribe = store.subscribe(self._on_commit)
 
+    def receive(self, request: Message) -> None:
+        """Takes one request of a Listen stream."""
+        if request.WhichOneof("target_change") == "add_target":
+            self.add_target(request.add_target)
+        else:
+            self.remove_target(request.remove_target)
+
     def close(self) -> None:
         """Stops following the store."""
         self._unsubscribe()
@@ -74,6 +81,8 @@ class Watch:
         if not is_resumed:
             for name in sorted(followed.names - followed.known.keys()):
                 self._deleted(followed, name, now)
+        elif target.HasField("expected_count"):
+            self._count(followed)
         self._change(_ChangeType.CURRENT, target_id, snapshot_time=now)
         self._snapshot(now)
         if target.once:
@@ -162,6 +171,13 @@ class Watch:
         answer.document_remove.document = name
         answer.document_remove.read_time.CopyFrom(timestamp(now))
         answer.document_remove.removed_target_ids.append(followed.target_id)
+        self._send(answer)
+
+    def _count(self, followed: _Followed) -> None:
+        """Tells a client that resumed how many documents it should know by now."""
+        answer = ListenResponse()
+        answer.filter.target_id = followed.target_id
+        answer.filter.count = len(followed.known)
         self._send(answer)
 
     def _change(

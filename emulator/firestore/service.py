@@ -1,23 +1,26 @@
 """The gRPC dialect: a generic handler made of the client's own message types, no generated stub.
 
-Knows the names and the shapes of the calls, nothing of what they do.
+Knows the shapes of the calls, nothing of what they do.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, NoReturn
 
 import grpc
 import grpc.aio
-from google.cloud.firestore_v1 import types
 from google.protobuf.empty_pb2 import Empty
 
 from emulator.faults import FaultPlan
-from emulator.firestore.calls import Calls
 from emulator.firestore.errors import FirestoreError, Unavailable
-from emulator.firestore.listen import Watch
-from emulator.firestore.store import DocumentStore
-from emulator.firestore.wire import ListenResponse, Message, raw
+from emulator.firestore.methods import (
+    Conversation,
+    ConversationMethod,
+    Methods,
+    StreamingMethod,
+    UnaryMethod,
+)
+from emulator.firestore.wire import Message
 
 _SERVICE = "google.firestore.v1.Firestore"
 _OPTIONS = (
@@ -26,17 +29,14 @@ _OPTIONS = (
     ("grpc.max_send_message_length", 64 * 1024 * 1024),
 )
 
-Unary = Callable[[Message], Awaitable[Message]]
-Streaming = Callable[[Message], AsyncIterator[Message]]
-_Answers = asyncio.Queue[ListenResponse | FirestoreError | None]  # None: the client has ended
+_Answers = asyncio.Queue[Message | FirestoreError | None]  # None: the client has ended
 
 
 class FirestoreService:
-    """The service `google.firestore.v1.Firestore` on a store."""
+    """The service `google.firestore.v1.Firestore`."""
 
-    def __init__(self, store: DocumentStore, calls: Calls, faults: FaultPlan) -> None:
-        self._store = store
-        self._calls = calls
+    def __init__(self, methods: Methods, faults: FaultPlan) -> None:
+        self._methods = methods
         self._faults = faults
         self._streams: set[_Answers] = set()
 
@@ -54,106 +54,86 @@ class FirestoreService:
         return server
 
     def end_streams(self) -> None:
-        """Ends all listening streams, so that the server can stop at once."""
+        """Ends all streams in both directions, so that the server can stop at once."""
         for answers in tuple(self._streams):
             answers.put_nowait(Unavailable("The emulator is stopping"))
 
     def _handlers(self) -> dict[str, Any]:
-        calls = self._calls
-        unary: list[tuple[str, Unary]] = [
-            ("Commit", calls.commit),
-            ("BatchWrite", calls.batch_write),
-            ("BeginTransaction", calls.begin_transaction),
-            ("Rollback", calls.rollback),
-            ("ListDocuments", calls.list_documents),
-            ("ListCollectionIds", calls.list_collection_ids),
-        ]
-        streaming: list[tuple[str, Streaming]] = [
-            ("BatchGetDocuments", calls.batch_get_documents),
-            ("RunQuery", calls.run_query),
-            ("RunAggregationQuery", calls.run_aggregation_query),
-        ]
-        handlers = {
-            method: grpc.unary_unary_rpc_method_handler(
-                self._unary(method, call),
-                request_deserializer=_request(method).FromString,
-                response_serializer=_serialize,
-            )
-            for method, call in unary
-        }
-        handlers |= {
-            method: grpc.unary_stream_rpc_method_handler(
-                self._streaming(method, call),
-                request_deserializer=_request(method).FromString,
-                response_serializer=_serialize,
-            )
-            for method, call in streaming
-        }
-        handlers["Listen"] = grpc.stream_stream_rpc_method_handler(
-            self._listen,
-            request_deserializer=_request("Listen").FromString,
-            response_serializer=_serialize,
+        kinds: tuple[tuple[Sequence[Any], Any, Callable[[Any], Any]], ...] = (
+            (self._methods.unary, grpc.unary_unary_rpc_method_handler, self._unary),
+            (self._methods.streaming, grpc.unary_stream_rpc_method_handler, self._streaming),
+            (self._methods.conversations, grpc.stream_stream_rpc_method_handler, self._converse),
         )
-        return handlers
+        return {
+            method.name: handler(
+                behaviour(method),
+                request_deserializer=method.request.FromString,
+                response_serializer=_serialize,
+            )
+            for methods, handler, behaviour in kinds
+            for method in methods
+        }
 
-    def _unary(self, method: str, call: Unary) -> Callable[[Message, Any], Awaitable[Message]]:
+    def _unary(self, method: UnaryMethod) -> Callable[[Message, Any], Awaitable[Message]]:
         async def handle(request: Message, context: Any) -> Message:
-            self._faults.count(f"firestore.{method}")
+            self._faults.count(f"firestore.{method.name}")
             try:
-                return await call(request)
+                return await method.call(request)
             except FirestoreError as error:
                 await _refuse(context, error)
 
         return handle
 
     def _streaming(
-        self, method: str, call: Streaming
+        self, method: StreamingMethod
     ) -> Callable[[Message, Any], AsyncIterator[Message]]:
         async def handle(request: Message, context: Any) -> AsyncIterator[Message]:
-            self._faults.count(f"firestore.{method}")
+            self._faults.count(f"firestore.{method.name}")
             try:
-                async for message in call(request):
+                async for message in method.call(request):
                     yield message
             except FirestoreError as error:
                 await _refuse(context, error)
 
         return handle
 
-    async def _listen(
-        self, requests: AsyncIterator[Message], context: Any
-    ) -> AsyncIterator[ListenResponse]:
-        self._faults.count("firestore.Listen")
-        answers: _Answers = asyncio.Queue()
-        watch = Watch(self._store, answers.put_nowait)
-        self._streams.add(answers)
-        reader = asyncio.create_task(_read_targets(requests, watch, answers))
-        try:
-            while (answer := await answers.get()) is not None:
-                if isinstance(answer, FirestoreError):
-                    await _refuse(context, answer)
-                yield answer
-        finally:
-            self._streams.discard(answers)
-            reader.cancel()
-            watch.close()
+    def _converse(
+        self, method: ConversationMethod
+    ) -> Callable[[AsyncIterator[Message], Any], AsyncIterator[Message]]:
+        async def handle(requests: AsyncIterator[Message], context: Any) -> AsyncIterator[Message]:
+            self._faults.count(f"firestore.{method.name}")
+            answers: _Answers = asyncio.Queue()
+            conversation = method.open(answers.put_nowait)
+            self._streams.add(answers)
+            reader = asyncio.create_task(_read(requests, conversation, answers))
+            try:
+                while (answer := await answers.get()) is not None:
+                    if isinstance(answer, FirestoreError):
+                        await _refuse(context, answer)
+                    yield answer
+            finally:
+                self._streams.discard(answers)
+                reader.cancel()
+                conversation.close()
+
+        return handle
 
 
-async def _read_targets(requests: AsyncIterator[Message], watch: Watch, answers: _Answers) -> None:
-    async for request in requests:
-        if request.WhichOneof("target_change") == "add_target":
-            watch.add_target(request.add_target)
-        else:
-            watch.remove_target(request.remove_target)
-    answers.put_nowait(None)
+async def _read(
+    requests: AsyncIterator[Message], conversation: Conversation, answers: _Answers
+) -> None:
+    try:
+        async for request in requests:
+            conversation.receive(request)
+    except FirestoreError as error:
+        answers.put_nowait(error)
+    else:
+        answers.put_nowait(None)
 
 
 async def _refuse(context: Any, error: FirestoreError) -> NoReturn:
     await context.abort(grpc.StatusCode[error.status], str(error))
     raise AssertionError("abort has raised")
-
-
-def _request(method: str) -> Any:
-    return raw(getattr(types, f"{method}Request"))
 
 
 def _serialize(message: Message | Empty) -> bytes:

@@ -5,7 +5,7 @@ store and the dialects use the generated classes underneath. They carry no types
 the one place that says how they look to the type checker. It knows no rule of Firestore.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from google.cloud.firestore_v1 import types
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
         def __init__(self, *args: Any, **fields: Any) -> None: ...
         def __getattr__(self, name: str) -> Any: ...
         def __setattr__(self, name: str, value: Any) -> None: ...
+        @classmethod
+        def FromString(cls, wire: bytes) -> Self: ...  # noqa: N802, D102 (protobuf's)
 
     class Document(Message):
         """google.firestore.v1.Document."""

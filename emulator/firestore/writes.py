@@ -11,6 +11,7 @@ from emulator.firestore.errors import (
     InvalidArgument,
     NotFound,
 )
+from emulator.firestore.limits import check_document, check_segments, check_transforms
 from emulator.firestore.paths import FieldPath, document_path, parse_field_path
 from emulator.firestore.transforms import transform_result, transformed
 from emulator.firestore.values import delete_field, get_field, set_field
@@ -23,9 +24,6 @@ from emulator.firestore.wire import (
     microseconds,
     same_wire,
 )
-
-MAX_DOCUMENT_BYTES = 1_048_576
-"""Measured on the wire form, which comes close to production's own way of counting."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +38,7 @@ def target_name(write: Write) -> str:
     """Returns the full name of the document that a write is about.
 
     Raises:
-        InvalidArgument: the write has no operation, or no document's name.
+        InvalidArgument: the write has no operation, or no name that a document may have.
     """
     match write.WhichOneof("operation"):
         case "update":
@@ -51,7 +49,7 @@ def target_name(write: Write) -> str:
             name = write.transform.document
         case _:
             raise InvalidArgument("A write needs one of update, delete and transform")
-    document_path(name)
+    check_segments(name, document_path(name).segments)
     return str(name)
 
 
@@ -94,7 +92,7 @@ def apply_write(write: Write, before: StoredDocument | None, time_us: int) -> Wr
         time_us: the time of the commit, microseconds.
 
     Raises:
-        InvalidArgument: a malformed mask, path or transform, or a document above 1 MiB.
+        InvalidArgument: a malformed mask, path or transform, or a document that breaks a limit.
     """
     operation = write.WhichOneof("operation")
     if operation == "delete":
@@ -105,12 +103,7 @@ def apply_write(write: Write, before: StoredDocument | None, time_us: int) -> Wr
     else:
         after = _updated(write, before)
         results = _transform(after, write.update_transforms, time_us)
-    if after.ByteSize() > MAX_DOCUMENT_BYTES:
-        raise InvalidArgument(
-            f"Document '{after.name}' cannot be written because its size "
-            f"({after.ByteSize():,} bytes) exceeds the maximum allowed size of "
-            f"{MAX_DOCUMENT_BYTES:,} bytes."
-        )
+    check_document(after)
     return WriteEffect(after=after, transform_results=results)
 
 
@@ -163,6 +156,7 @@ def _mask_paths(texts: Sequence[str]) -> list[FieldPath]:
 def _transform(
     after: Document, transforms: Sequence[FieldTransform], time_us: int
 ) -> tuple[Value, ...]:
+    check_transforms(after.name, transforms)
     results = []
     for transform in transforms:
         path = parse_field_path(transform.field_path)
