@@ -5,19 +5,22 @@ of them. Frames without a face are bridged, never dropped. Knows no portrait; th
 networks are asked through functions it is given (docs/liveportrait.md, P4.6, P4.7).
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
-from itertools import islice
 from typing import Protocol
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation, Slerp
 
-from liveportrait_core.errors import VideoFaceLost, VideoNoFace
+from liveportrait_core.clip_motion import (
+    ClipFrames,
+    ExtractMotion,
+    face_warnings,
+    measure_clip,
+    require_face,
+)
 from liveportrait_core.face.crop import (
     Matrix,
     Points,
@@ -28,22 +31,13 @@ from liveportrait_core.face.crop import (
     square_matrix,
 )
 from liveportrait_core.face.tracking import FaceTrack, FindFace, LocateLandmarks, track_face
-from liveportrait_core.keypoints import MeasuredMotion
-from liveportrait_core.motion import Floats, Motion
-from liveportrait_core.options import Frame, RenderWarning
-from liveportrait_core.prefetch import prefetch
-from liveportrait_core.retargeting import eye_close_ratios, lip_close_ratio
+from liveportrait_core.options import Frame
 from liveportrait_core.template import MotionTemplate
 
 CROP_PX = 512
 NETWORK_PX = 256
-BATCH_FRAMES = 8
-_DECODED_AHEAD = 4
 _SCALE = 2.2
 _OFFSET = -0.1
-
-ExtractMotion = Callable[[NDArray[np.uint8]], Motion]
-"""B×256×256×3 → the motion of B frames."""
 
 
 class DrivingCrop(StrEnum):
@@ -62,6 +56,9 @@ class DrivingView(Protocol):
 
     def points(self, landmarks: Points) -> Points:
         """Landmarks of a frame where the view has them."""
+
+    def see(self, frame: Frame, landmarks: Points) -> tuple[Frame, Points]:
+        """Both."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -88,6 +85,10 @@ class SquareView:
         """In pixels of the 512×512 square."""
         return map_points(landmarks, self.original_to_crop)
 
+    def see(self, frame: Frame, landmarks: Points) -> tuple[Frame, Points]:
+        """Frame and landmarks of the square."""
+        return self.network_frame(frame), self.points(landmarks)
+
 
 @dataclass(frozen=True, kw_only=True)
 class WholeView:
@@ -100,6 +101,10 @@ class WholeView:
     def points(self, landmarks: Points) -> Points:
         """In pixels of the frame."""
         return landmarks
+
+    def see(self, frame: Frame, landmarks: Points) -> tuple[Frame, Points]:
+        """The frame reduced, and the landmarks."""
+        return self.network_frame(frame), self.points(landmarks)
 
 
 def squashed(picture: Frame) -> Frame:
@@ -131,42 +136,15 @@ def analyse_driving(
         VideoNoFace: no face was found at all.
         VideoFaceLost: the face is missing from more than half of the frames.
     """
-    if iter(frames) is frames:
-        raise TypeError("driving frames are gone over twice: give a list or the like, no generator")
-    frames = _DecodedAhead(frames)
-    track = track_face(frames, find, locate)
-    _require_face(track)
+    clip = ClipFrames(frames)
+    track = track_face(clip, find, locate)
+    require_face(track, "driving")
     view = _choose_view(track, crop)
-    seen = _measure(islice(frames, track.skipped, None), track, view, extract)
     return MotionTemplate(
-        measured=_bridge(seen, track.seen, len(track.landmarks)),
+        measured=measure_clip(clip, track, view.see, extract),
         fps=fps,
-        warnings=_warnings(track),
+        warnings=face_warnings(track),
     )
-
-
-class _DecodedAhead:
-    """Frames that are decoded a few ahead, as often as they are gone over."""
-
-    def __init__(self, frames: Iterable[Frame]) -> None:
-        self._frames = frames
-
-    def __iter__(self) -> Iterator[Frame]:
-        return prefetch(self._frames, ahead=_DECODED_AHEAD)
-
-
-def _require_face(track: FaceTrack) -> None:
-    count = track.skipped + len(track.landmarks)
-    missing = count - len(track.seen)
-    if missing == count:
-        raise VideoNoFace(
-            f"no face was found in any of the {count} driving frames; "
-            "accepted: a clip with one clearly visible face"
-        )
-    if missing > count / 2:
-        raise VideoFaceLost(
-            f"the face is missing from {missing} of {count} driving frames; accepted: at most half"
-        )
 
 
 def _choose_view(track: FaceTrack, crop: DrivingCrop) -> DrivingView:
@@ -174,66 +152,3 @@ def _choose_view(track: FaceTrack, crop: DrivingCrop) -> DrivingView:
     if crop is DrivingCrop.NEVER or (crop is DrivingCrop.AUTO and height == width):
         return WholeView()
     return SquareView.around(points for points in track.landmarks if points is not None)
-
-
-def _measure(
-    frames: Iterable[Frame], track: FaceTrack, view: DrivingView, extract: ExtractMotion
-) -> MeasuredMotion:
-    """The motion of the frames with a face."""
-    pairs = zip(frames, track.landmarks, strict=True)
-    seen = ((view.network_frame(frame), points) for frame, points in pairs if points is not None)
-    motions: list[Motion] = []
-    landmarks: list[Points] = []
-    for batch in _batches(seen):
-        motions.append(extract(np.stack([frame for frame, _ in batch])))
-        landmarks.extend(view.points(points) for _, points in batch)
-    faces = np.stack(landmarks)
-    return MeasuredMotion(
-        motion=Motion.joined(motions),
-        eye_ratios=eye_close_ratios(faces),
-        lip_ratios=lip_close_ratio(faces),
-    )
-
-
-def _batches(
-    items: Iterator[tuple[Frame, Points]],
-) -> Iterator[list[tuple[Frame, Points]]]:
-    while batch := list(islice(items, BATCH_FRAMES)):
-        yield batch
-
-
-def _bridge(measured: MeasuredMotion, seen: list[int], count: int) -> MeasuredMotion:
-    """Fill the frames without a face: between their neighbours, or as the last one seen."""
-    if len(seen) == count:
-        return measured
-    at = np.minimum(np.arange(count), seen[-1])
-
-    def between(values: Floats) -> Floats:
-        flat = values.reshape(len(seen), -1)
-        columns = [np.interp(at, seen, column) for column in flat.T]
-        return np.stack(columns, axis=1).reshape(count, *values.shape[1:]).astype(np.float32)
-
-    motion = measured.motion
-    # The last one is held to the end; one rotation alone is no path either.
-    held = np.concatenate([motion.rotation, motion.rotation[-1:]])
-    turning = Slerp([*seen, count], Rotation.from_matrix(held))
-    return MeasuredMotion(
-        motion=Motion(
-            canonical_keypoints=between(motion.canonical_keypoints),
-            rotation=turning(at).as_matrix().astype(np.float32),
-            expression=between(motion.expression),
-            scale=between(motion.scale),
-            translation=between(motion.translation),
-        ),
-        eye_ratios=between(measured.eye_ratios),
-        lip_ratios=between(measured.lip_ratios),
-    )
-
-
-def _warnings(track: FaceTrack) -> tuple[RenderWarning, ...]:
-    is_so = {
-        RenderWarning.VIDEO_LEADING_FRAMES_SKIPPED: track.skipped > 0,
-        RenderWarning.LANDMARKS_INTERPOLATED: len(track.seen) < len(track.landmarks),
-        RenderWarning.MULTIPLE_FACES_VIDEO: not track.alone,
-    }
-    return tuple(warning for warning, holds in is_so.items() if holds)

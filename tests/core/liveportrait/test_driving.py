@@ -8,8 +8,8 @@ import pytest
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from liveportrait_core.clip_motion import BATCH_FRAMES
 from liveportrait_core.driving import (
-    BATCH_FRAMES,
     DrivingCrop,
     SquareView,
     WholeView,
