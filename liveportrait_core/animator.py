@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,12 +17,14 @@ from numpy.typing import NDArray
 from liveportrait_core.device import DeviceChoice
 from liveportrait_core.driving import analyse_driving
 from liveportrait_core.engine_setup import USUAL_SETUP, EngineSetup
-from liveportrait_core.errors import ImageNoFace, VideoTooShort
+from liveportrait_core.errors import ImageNoFace, InvalidOption, VideoTooShort
 from liveportrait_core.face.finders import FaceFinder
-from liveportrait_core.face.tracking import LocateLandmarks, locate_face
+from liveportrait_core.face.tracking import FindFace, LocateLandmarks, locate_face
 from liveportrait_core.keypoints import (
+    AnimationSettings,
     DrivenKeypoints,
     MeasuredMotion,
+    drive_clip_keypoints,
     drive_portrait_keypoints,
 )
 from liveportrait_core.loop import close_loop, ease_frames
@@ -31,12 +34,14 @@ from liveportrait_core.paste_back import PasteBack
 from liveportrait_core.prefetch import prefetch
 from liveportrait_core.retargeting import eye_close_ratios, lip_close_ratio
 from liveportrait_core.source import crop_source, fit_portrait, network_frame, portrait_points
+from liveportrait_core.source_clip import FittedFrames, SourceClip, analyse_source
 from liveportrait_core.template import MotionTemplate
 
 REVISION = 1  # raise it with every change that changes pixels
 EASE_S = 1.0  # over which the end of a clip eases back to its beginning
 _MIN_FRAMES = 10
 _MIN_SECONDS = Fraction(1, 2)
+_PICTURE_FPS = Fraction(25)  # a picture has no rate; the original's templates have this one
 _BATCHES_AHEAD = 2
 _CUDA_BATCH = 8
 
@@ -153,14 +158,7 @@ class LivePortraitEngine:
             VideoTooShort: too few frames are left after those before the face appears.
         """
         with self._finder.clip() as find:
-            template = analyse_driving(
-                frames,
-                fps,
-                find=find,
-                locate=self._locate,
-                extract=self._model.extract_motion,
-                crop=self._setup.driving_crop,
-            )
+            template = self._analyse(frames, fps, find)
         least = max(_MIN_FRAMES, math.ceil(_MIN_SECONDS * fps))
         if template.frame_count < least:
             raise VideoTooShort(
@@ -168,6 +166,25 @@ class LivePortraitEngine:
                 f"accepted: at least {least}"
             )
         return template
+
+    def analyse_picture(self, picture: Frame) -> MotionTemplate:
+        """The motion of a driving picture: one frame.
+
+        Raises:
+            VideoNoFace: no face was found.
+        """
+        with self._finder.portrait() as find:
+            return self._analyse([picture], _PICTURE_FPS, find)
+
+    def _analyse(self, frames: Iterable[Frame], fps: Fraction, find: FindFace) -> MotionTemplate:
+        return analyse_driving(
+            frames,
+            fps,
+            find=find,
+            locate=self._locate,
+            extract=self._model.extract_motion,
+            crop=self._setup.driving_crop,
+        )
 
     def animate(
         self, prepared: PreparedSource, template: MotionTemplate, options: RenderOptions
@@ -177,8 +194,7 @@ class LivePortraitEngine:
         Without stitching it is the crop too: its border would not meet the portrait.
         """
         driven = self.drive(prepared, template, options)
-        is_pasted = options.paste_back and self._setup.animation.stitch
-        finish = prepared.paste_back.blend if is_pasted else _as_it_is
+        finish = prepared.paste_back.blend if self._is_pasted(options) else _as_it_is
         batches = self._decoded(prepared.feature, driven)
         for pictures in prefetch(batches, ahead=_BATCHES_AHEAD):
             for picture in pictures:
@@ -188,18 +204,75 @@ class LivePortraitEngine:
         self, prepared: PreparedSource, template: MotionTemplate, options: RenderOptions
     ) -> DrivenKeypoints:
         """The key points of every frame, by stage; the final ones closed to a loop if wanted."""
-        settings = replace(
-            self._setup.animation,
-            region=options.animation_region,
-            multiplier=options.driving_multiplier,
-            normalize_lip=options.normalize_lip,
+        driven = drive_portrait_keypoints(
+            prepared.source, template.measured, self._model, self._settings(options)
         )
-        driven = drive_portrait_keypoints(prepared.source, template.measured, self._model, settings)
         if not options.loop or template.frame_count == 1:
             return driven
         ease = ease_frames(template.frame_count, float(template.fps), seconds=EASE_S)
         closed = close_loop(driven.final.astype(np.float64), ease)
         return replace(driven, final=closed.astype(np.float32))
+
+    def analyse_source(self, frames: Iterable[Frame], options: RenderOptions) -> SourceClip:
+        """Follow the face of a portrait that moves already; the frames are gone over twice.
+
+        Raises:
+            VideoNoFace: no face was found at all.
+            VideoFaceLost: the face is missing from more than half of the frames.
+        """
+        with self._finder.clip() as find:
+            return analyse_source(
+                FittedFrames(frames, options.source_max_dim_px),
+                scale=options.source_crop_scale,
+                find=find,
+                locate=self._locate,
+                extract=self._model.extract_motion,
+            )
+
+    def animate_source(
+        self,
+        frames: Iterable[Frame],
+        source: SourceClip,
+        template: MotionTemplate,
+        options: RenderOptions,
+    ) -> Iterator[Frame]:
+        """Animate a clip: as many frames as the shorter of the two, all for a driving picture.
+
+        Each is the source's, with the animated crop in it, and the source's own where it has no
+        face. A source clip is not closed to a loop.
+
+        Raises:
+            InvalidOption: the result is not to be pasted back.
+        """
+        if not self._is_pasted(options):
+            raise InvalidOption(
+                "a moving portrait without paste-back or stitching is not built; "
+                "accepted: both, or a picture as portrait"
+            )
+        driven = drive_clip_keypoints(
+            source.measured, template.measured, self._model, self._settings(options)
+        )
+        kept = islice(FittedFrames(frames, options.source_max_dim_px), source.skipped, None)
+        moves = zip(source.landmarks, driven.source, driven.final, strict=False)
+        for (landmarks, resting, moved), frame in zip(moves, kept, strict=False):
+            if landmarks is None:
+                yield frame
+                continue
+            crop = crop_source(frame, landmarks, scale=options.source_crop_scale)
+            feature = self._model.extract_appearance(network_frame(crop)[None])
+            (picture,) = self._model.animate(feature, resting[None], moved[None])
+            yield PasteBack.prepare(frame, crop.crop_to_original).blend(picture)
+
+    def _settings(self, options: RenderOptions) -> AnimationSettings:
+        return replace(
+            self._setup.animation,
+            region=options.animation_region,
+            multiplier=options.driving_multiplier,
+            normalize_lip=options.normalize_lip,
+        )
+
+    def _is_pasted(self, options: RenderOptions) -> bool:
+        return options.paste_back and self._setup.animation.stitch
 
     def _decoded(
         self, feature: AppearanceFeature, driven: DrivenKeypoints

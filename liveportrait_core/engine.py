@@ -38,6 +38,18 @@ class MotionTemplate(Protocol):
         """For example VIDEO_LEADING_FRAMES_SKIPPED, LANDMARKS_INTERPOLATED."""
 
 
+class MovingPortrait(Protocol):
+    """A portrait that moves already, analysed. Frozen; the engine's own type."""
+
+    @property
+    def frame_count(self) -> int:
+        """Number of frames from the first one with a face."""
+
+    @property
+    def warnings(self) -> tuple[RenderWarning, ...]:
+        """For example MULTIPLE_FACES_VIDEO."""
+
+
 Prepared = TypeVar("Prepared", bound=PreparedPortrait)
 Template = TypeVar("Template", bound=MotionTemplate)
 
@@ -87,3 +99,34 @@ class AnimationEngine(Protocol[Prepared, Template]):
 
         The same inputs on the same device give the same pixels.
         """
+
+
+SourceClip = TypeVar("SourceClip", bound=MovingPortrait)
+
+
+class ClipEngine(AnimationEngine[Prepared, Template], Protocol[Prepared, Template, SourceClip]):
+    """An engine that also takes pictures as driving and clips as portraits."""
+
+    def analyse_picture(self, picture: Frame) -> Template:
+        """The motion of a driving picture: one frame.
+
+        Raises:
+            VideoNoFace: no face was found.
+        """
+
+    def analyse_source(self, frames: Iterable[Frame], options: RenderOptions) -> SourceClip:
+        """Follow the face of a portrait that moves already; the frames are gone over twice.
+
+        Raises:
+            VideoNoFace: no face was found at all.
+            VideoFaceLost: the face is missing from more than half of the frames.
+        """
+
+    def animate_source(
+        self,
+        frames: Iterable[Frame],
+        source: SourceClip,
+        template: Template,
+        options: RenderOptions,
+    ) -> Iterator[Frame]:
+        """Give as many frames as the shorter of the two, all for a driving picture."""

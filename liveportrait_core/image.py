@@ -17,7 +17,12 @@ from typing import Final
 import numpy as np
 from PIL import Image, ImageCms, ImageFile, ImageOps, UnidentifiedImageError
 
-from liveportrait_core.errors import ImageTooLarge, ImageUnsupported
+from liveportrait_core.errors import (
+    EncodeFailed,
+    ImageTooLarge,
+    ImageUnsupported,
+    InvalidOption,
+)
 from liveportrait_core.options import Frame, RenderWarning
 
 MAX_BYTES = 50_000_000
@@ -25,6 +30,7 @@ MAX_PIXELS = 120_000_000
 # What is no still picture for a portrait (vector graphics, printers' languages) is not even tried.
 _FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 _ACCEPTED = "accepted: JPEG, PNG, WebP, AVIF, GIF, BMP or TIFF"
+_WRITTEN = ".png, .jpg, .webp"
 _ORIENTATION_TAG = 0x0112
 _POSTER_QUALITY = 92
 _SIXTEEN_BIT_GREY = ("I;16", "I;16B", "I;16L", "I")
@@ -103,6 +109,21 @@ def jpeg_of(frame: Frame) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(frame).save(buffer, "JPEG", quality=_POSTER_QUALITY, optimize=True)
     return buffer.getvalue()
+
+
+def write_picture(frame: Frame, path: Path) -> None:
+    """Write a frame, H×W×3 RGB uint8, as the kind of picture its name says.
+
+    Raises:
+        InvalidOption: the name says none that can be written.
+        EncodeFailed: the file cannot be written.
+    """
+    try:
+        Image.fromarray(frame).save(path, quality=_POSTER_QUALITY)
+    except ValueError as unknown:
+        raise InvalidOption(f"{path.name} is no picture's name; accepted: {_WRITTEN}") from unknown
+    except OSError as error:
+        raise EncodeFailed(f"{path} cannot be written: {error}") from error
 
 
 def _read_bytes(path: Path) -> bytes:

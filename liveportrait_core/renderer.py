@@ -3,20 +3,27 @@
 Chooses the engine. Knows files and threads, no face and no mathematics of motion.
 """
 
-import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-import cv2
-
-from liveportrait_core.engine import AnimationEngine, MotionTemplate, PreparedPortrait
+from liveportrait_core.engine import (
+    AnimationEngine,
+    ClipEngine,
+    MotionTemplate,
+    PreparedPortrait,
+)
 from liveportrait_core.engine_setup import USUAL_SETUP, EngineSetup
-from liveportrait_core.errors import EncodeFailed, InvalidOption, OutOfMemory
-from liveportrait_core.image import jpeg_of, read_portrait
+from liveportrait_core.errors import InvalidOption
+from liveportrait_core.film import (
+    DecodedClip,
+    Filmed,
+    Shot,
+    film,
+    memory_errors_translated,
+    publish,
+)
+from liveportrait_core.image import read_portrait, write_picture
 from liveportrait_core.options import (
     Engine,
     Frame,
@@ -26,8 +33,8 @@ from liveportrait_core.options import (
     RenderWarning,
     Stage,
 )
-from liveportrait_core.progress import Filming, RenderProgress, run_watched
-from liveportrait_core.video import DrivingClip, FrameEncoder, FrameReader, probe
+from liveportrait_core.progress import RenderProgress
+from liveportrait_core.video import DrivingClip, probe
 from liveportrait_core.weights.digests import missing_checkpoints
 from liveportrait_core.weights.manifest import REQUIRED_CHECKPOINTS
 
@@ -110,7 +117,7 @@ class Renderer:
             EncodeFailed: the video could not be written.
         """
 
-        def work(progress: RenderProgress, video: Path) -> _Rendered:
+        def work(progress: RenderProgress, video: Path) -> Filmed:
             progress.enter(Stage.PREPARE)
             picture = read_portrait(portrait, max_dim_px=options.source_max_dim_px)
             clip = probe(driving, options.max_seconds)  # a bad clip ends it before the long work
@@ -119,7 +126,7 @@ class Renderer:
             warnings = (*picture.warnings, *clip.warnings)
             return self._film(prepared, template, warnings, options, progress, video)
 
-        return _publish(work, output, poster, watch)
+        return publish(work, output, poster, watch)
 
     def render_template(
         self,
@@ -133,16 +140,88 @@ class Renderer:
     ) -> RenderReport:
         """Like `render`, with a motion of this engine's type that is there already."""
 
-        def work(progress: RenderProgress, video: Path) -> _Rendered:
+        def work(progress: RenderProgress, video: Path) -> Filmed:
             progress.enter(Stage.PREPARE)
             picture = read_portrait(portrait, max_dim_px=options.source_max_dim_px)
             prepared = self._engine.prepare(picture.pixels, options)
             return self._film(prepared, template, picture.warnings, options, progress, video)
 
-        return _publish(work, output, poster, watch)
+        return publish(work, output, poster, watch)
+
+    def render_clip(
+        self,
+        portrait: Path,
+        template: MotionTemplate,
+        output: Path,
+        *,
+        poster: Path | None = None,
+        options: RenderOptions,
+        watch: Callable[[Progress], None] | None = None,
+    ) -> RenderReport:
+        """Like `render_template`, with a clip as the portrait; at the portrait's rate, no loop.
+
+        Raises:
+            InvalidOption: the engine animates pictures only.
+            BadInput: as for a driving clip.
+        """
+        engine = self._clip_engine()
+
+        def work(progress: RenderProgress, video: Path) -> Filmed:
+            clip = probe(portrait, options.max_seconds)
+            frames = DecodedClip(clip, None, progress)
+            total = 2 * clip.expected_frames
+            progress.enter(Stage.PREPARE, lambda: frames.given / total)
+            source = engine.analyse_source(frames, options)
+            shorter = min(source.frame_count, template.frame_count)
+            shot = Shot(
+                engine=self.engine,
+                engine_version=self.engine_version,
+                frames=engine.animate_source(frames, source, template, options),
+                frame_count=source.frame_count if template.frame_count == 1 else shorter,
+                fps=clip.rate_fps,
+                box=None,
+                warnings=(*clip.warnings, *source.warnings, *template.warnings),
+            )
+            return film(shot, progress, video)
+
+        return publish(work, output, poster, watch)
+
+    def render_picture(
+        self, portrait: Path, template: MotionTemplate, output: Path, *, options: RenderOptions
+    ) -> None:
+        """Make a picture of a portrait with the face of a template's first frame.
+
+        Raises:
+            BadInput: the portrait is at fault, or `output` names no kind of picture.
+        """
+        picture = read_portrait(portrait, max_dim_px=options.source_max_dim_px)
+        with memory_errors_translated():
+            prepared = self._engine.prepare(picture.pixels, options)
+            frame = next(self._engine.animate(prepared, template, options))
+        write_picture(frame, output)
+
+    def analyse_picture(self, driving: Path, *, max_dim_px: int) -> MotionTemplate:
+        """Turn a driving picture into motion of one frame, of this engine's type.
+
+        Raises:
+            InvalidOption: the engine takes clips only.
+            ImageUnsupported, ImageTooLarge, VideoNoFace: the picture is at fault.
+        """
+        engine = self._clip_engine()
+        picture = read_portrait(driving, max_dim_px=max_dim_px)
+        template: MotionTemplate = engine.analyse_picture(picture.pixels)
+        return template
+
+    def _clip_engine(self) -> ClipEngine[Any, Any, Any]:
+        if self.engine is not Engine.LIVEPORTRAIT:
+            raise InvalidOption(
+                f"the engine {self.engine} animates a picture by a clip, nothing else; "
+                "accepted: that, or the engine liveportrait"
+            )
+        return cast(ClipEngine[Any, Any, Any], self._engine)
 
     def _analyse(self, clip: DrivingClip, progress: RenderProgress) -> MotionTemplate:
-        frames = _DrivingFrames(clip, self._engine.driving_max_side_px, progress)
+        frames = DecodedClip(clip, self._engine.driving_max_side_px, progress)
         total = self._engine.driving_passes * clip.expected_frames
         progress.enter(Stage.MOTION, lambda: frames.given / total)
         template: MotionTemplate = self._engine.analyse(frames, clip.rate_fps)
@@ -157,113 +236,18 @@ class Renderer:
         options: RenderOptions,
         progress: RenderProgress,
         video: Path,
-    ) -> "_Rendered":
-        """Warp and encode, overlapped by the encoder's bounded queue."""
-        filming = Filming(template.frame_count)
-        progress.enter(Stage.RENDER, filming.done, filming.remaining_s)
-        frames = self._engine.animate(prepared, template, options)
-        first = next(iter(frames))
-        height, width = first.shape[:2]
-        with (
-            FrameEncoder(video, width_px=width, height_px=height, rate_fps=template.fps) as encoder,
-            progress.killing(encoder),
-        ):
-            for frame in chain((first,), frames):
-                progress.check()
-                encoder.write(frame)
-                filming.count(encoder)
-            progress.enter(Stage.ENCODE)
-            encoder.finish()
-        return _Rendered(
-            poster_jpeg=jpeg_of(first),
-            report=RenderReport(
-                engine=self.engine,
-                engine_version=self.engine_version,
-                width_px=width,
-                height_px=height,
-                frame_count=filming.drawn,
-                fps=template.fps,
-                size_bytes=video.stat().st_size,
-                box=prepared.box,
-                warnings=tuple(dict.fromkeys((*warnings, *prepared.warnings, *template.warnings))),
-                seconds=progress.stage_seconds(),
-            ),
+    ) -> Filmed:
+        """Animate a picture into a file."""
+        shot = Shot(
+            engine=self.engine,
+            engine_version=self.engine_version,
+            frames=self._engine.animate(prepared, template, options),
+            frame_count=template.frame_count,
+            fps=template.fps,
+            box=prepared.box,
+            warnings=(*warnings, *prepared.warnings, *template.warnings),
         )
-
-
-class _DrivingFrames:
-    """The frames of a clip, decoded anew each time they are gone over."""
-
-    def __init__(
-        self, clip: DrivingClip, max_side_px: int | None, progress: RenderProgress
-    ) -> None:
-        self._clip = clip
-        self._max_side_px = max_side_px
-        self._progress = progress
-        self.given = 0  # in all
-
-    def __iter__(self) -> Iterator[Frame]:
-        with (
-            FrameReader(self._clip, max_side_px=self._max_side_px) as reader,
-            self._progress.killing(reader),
-        ):
-            for frame in reader:
-                self._progress.check()
-                yield frame
-                self.given += 1
-        self._progress.check()
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Rendered:
-    poster_jpeg: bytes
-    report: RenderReport
-
-
-def _publish(
-    work: Callable[[RenderProgress, Path], _Rendered],
-    output: Path,
-    poster: Path | None,
-    watch: Callable[[Progress], None] | None,
-) -> RenderReport:
-    """Run the work beside the caller's thread; put its files in place on the caller's thread."""
-    progress = RenderProgress()
-    with _draft_folder(output, poster) as folder, _memory_errors_translated():
-        video = folder / "video.mp4"
-        rendered = run_watched(lambda: work(progress, video), progress, watch)
-        try:
-            if poster is not None:
-                poster.write_bytes(rendered.poster_jpeg)
-            video.replace(output)
-        except OSError as error:
-            raise EncodeFailed(f"{output.name} cannot be put in place: {error}") from error
-    return rendered.report
-
-
-@contextmanager
-def _draft_folder(output: Path, poster: Path | None) -> Iterator[Path]:
-    """A folder beside the output that vanishes with everything in it."""
-    for target in (output, poster or output):
-        if not target.parent.is_dir():
-            raise EncodeFailed(f"{target.parent} is no folder to write {target.name} into")
-    try:
-        folder = tempfile.TemporaryDirectory(dir=output.parent, prefix=".render-")
-    except OSError as error:
-        raise EncodeFailed(f"{output.parent} cannot be written into: {error}") from error
-    with folder as name:
-        yield Path(name)
-
-
-@contextmanager
-def _memory_errors_translated() -> Iterator[None]:
-    try:
-        yield
-    except MemoryError as error:
-        raise OutOfMemory(f"The machine ran out of memory: {error}") from error
-    except cv2.error as error:
-        if error.code != cv2.Error.StsNoMem:
-            raise
-        raise OutOfMemory(f"The machine ran out of memory: {error}") from error
+        return film(shot, progress, video)
 
 
 def open_renderer(engine: str, weights: Path, setup: EngineSetup = USUAL_SETUP) -> Renderer:
