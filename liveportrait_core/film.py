@@ -25,7 +25,7 @@ from liveportrait_core.options import (
     Stage,
 )
 from liveportrait_core.progress import Filming, RenderProgress, run_watched
-from liveportrait_core.video import DrivingClip, FrameEncoder, FrameReader
+from liveportrait_core.video import DrivingClip, Film, FrameEncoder, FrameReader
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +56,7 @@ def film(shot: Shot, progress: RenderProgress, video: Path) -> Filmed:
     first = next(iter(shot.frames))
     height, width = first.shape[:2]
     with (
-        FrameEncoder(video, width_px=width, height_px=height, rate_fps=shot.fps) as encoder,
+        FrameEncoder(video, Film(width_px=width, height_px=height, rate_fps=shot.fps)) as encoder,
         progress.killing(encoder),
     ):
         for frame in chain((first,), shot.frames):

@@ -83,6 +83,39 @@ def _require_range(name: str, value: float, low: float, high: float) -> None:
         raise InvalidOption(f"{name} is {value}; accepted: {low} to {high}")
 
 
+class VideoFormat(StrEnum):
+    """What the finished frames are put into."""
+
+    MP4 = "mp4"  # H.264, as docs/contract.md, section 6, wants it
+    GIF = "gif"  # 256 colours, the same for all frames
+    WEBP = "webp"
+
+
+class SoundFrom(StrEnum):
+    """Whose sound goes into the file; only MP4 holds sound."""
+
+    NONE = "none"
+    DRIVING = "driving"
+    SOURCE = "source"  # of a clip that is animated; a picture has none
+
+
+@dataclass(frozen=True, kw_only=True)
+class Delivery:
+    """How the finished frames become a file. Nothing of it changes what moves."""
+
+    format: VideoFormat = VideoFormat.MP4
+    longest_side_px: int | None = None  # 64..2048: frames are reduced to it, never enlarged
+    sound: SoundFrom = SoundFrom.NONE
+
+    def __post_init__(self) -> None:
+        if self.longest_side_px is not None:
+            _require_range("output size", self.longest_side_px, 64, 2048)
+        if self.sound is not SoundFrom.NONE and self.format is not VideoFormat.MP4:
+            raise InvalidOption(
+                f"audio is {self.sound}, and {self.format} holds no sound; accepted: none, or mp4"
+            )
+
+
 @dataclass(frozen=True, kw_only=True)
 class Box:
     """A rectangle of pixels: columns x0..x1, rows y0..y1, the ends excluded."""

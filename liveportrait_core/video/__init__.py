@@ -8,16 +8,20 @@ Knows nothing of faces, motion or engines.
 
 from liveportrait_core.video.decode import FrameReader
 from liveportrait_core.video.encode import FrameEncoder
-from liveportrait_core.video.probe import DrivingClip, probe
+from liveportrait_core.video.forms import Film, Sound
+from liveportrait_core.video.probe import DrivingClip, has_sound, probe
 from liveportrait_core.video.rate import HIGHEST_RATE, Cadence, cadence_of, output_rate
 
 __all__ = [
     "HIGHEST_RATE",
     "Cadence",
     "DrivingClip",
+    "Film",
     "FrameEncoder",
     "FrameReader",
+    "Sound",
     "cadence_of",
+    "has_sound",
     "output_rate",
     "probe",
 ]

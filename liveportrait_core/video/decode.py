@@ -127,7 +127,9 @@ def _arguments(clip: DrivingClip, max_side_px: int | None) -> list[str]:
         # A little more than is used, so that the last frames are not cut by their rounding.
         "-t", str(float(clip.max_seconds + 1)), "-i", f"file:{clip.path.absolute()}",
         "-map", "0:V:0", "-vf", _filters(clip, max_side_px or MAX_SIDE_PX),
-        "-frames:v", str(most_frames), "-pix_fmt", "rgb24", "-c:v", "ppm", "-f", "image2pipe", "-",
+        # Without passthrough, a first frame shown late would be repeated from 0 on.
+        "-fps_mode", "passthrough", "-frames:v", str(most_frames),
+        "-pix_fmt", "rgb24", "-c:v", "ppm", "-f", "image2pipe", "-",
     ]  # fmt: skip
 
 

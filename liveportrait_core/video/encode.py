@@ -1,4 +1,4 @@
-"""The finished video: H.264 by libx264 in a child process, as docs/contract.md, section 6, wants.
+"""The finished video, written by a child process: MP4, GIF or WebP.
 
 Frames are handed over through a bounded queue to a thread of its own, so that rendering and
 encoding overlap and memory does not grow with the clip. Knows nothing of where frames come from.
@@ -11,7 +11,6 @@ import secrets
 import subprocess
 import threading
 import time
-from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -19,22 +18,13 @@ from typing import Self
 import numpy as np
 
 from liveportrait_core.errors import EncodeFailed
-from liveportrait_core.options import Frame
+from liveportrait_core.options import Frame, VideoFormat
 from liveportrait_core.video.ffmpeg import FfmpegProcess
+from liveportrait_core.video.forms import Film, encoding, gif_passes
 
-CRF = 18
-PRESET = "slow"
-GOP_SECONDS = 2
 _QUEUE_FRAMES = 4
 _STALL_LIMIT_S = 120.0
-# The number of threads changes libx264's bytes: fixed, so that a machine with other cores agrees.
-_THREADS = 6
-# Raw RGB would be written as untagged BT.601 and players would shift the colours; the plain
-# -color_* options are dropped on the way.
-_COLOUR = (
-    "scale=out_color_matrix=bt709:out_range=tv:flags=accurate_rnd+full_chroma_int+bicubic,"
-    "setparams=colorspace=bt709:color_primaries=bt709:color_trc=bt709:range=tv"
-)
+_GIF_LIMIT_S = 1800.0  # for one of the two runs that a GIF takes after its last frame
 
 
 class FrameEncoder:
@@ -44,12 +34,17 @@ class FrameEncoder:
     otherwise nothing is left behind. `kill` may be called from another thread.
     """
 
-    def __init__(self, output: Path, *, width_px: int, height_px: int, rate_fps: Fraction) -> None:
+    def __init__(self, output: Path, film: Film) -> None:
         """Start the encoder.
+
+        Args:
+            output: the file.
+            film: the frames that will come, and the form they are to take.
 
         Raises:
             EncodeFailed: a side is odd, or the folder cannot be written.
         """
+        width_px, height_px = film.width_px, film.height_px
         if width_px % 2 or height_px % 2 or min(width_px, height_px) < 2:
             raise EncodeFailed(f"a video of {width_px}x{height_px} pixels; accepted: even sides")
         if not output.parent.is_dir():
@@ -63,9 +58,12 @@ class FrameEncoder:
         self._feeding_s = 0.0
         self._taken = 0
         self._is_finished = False
-        self._child = FfmpegProcess(
-            _arguments(self._part, width_px, height_px, rate_fps), feed=True, on_line=self._note
-        )
+        self._is_killed = False
+        self._is_gif = film.form is VideoFormat.GIF
+        self._lossless = self._part.with_suffix(".mkv")  # a GIF is made of it
+        self._palette = self._part.with_suffix(".png")
+        written = self._lossless if self._is_gif else self._part
+        self._child = FfmpegProcess(encoding(film, written), feed=True, on_line=self._note)
         self._writer = threading.Thread(target=self._feed, name="encoder-feed", daemon=True)
         self._writer.start()
 
@@ -94,7 +92,8 @@ class FrameEncoder:
         finally:
             self.kill()
             self._child.close()
-            self._part.unlink(missing_ok=True)
+            for left in (self._part, self._lossless, self._palette):
+                left.unlink(missing_ok=True)
 
     def write(self, frame: Frame) -> None:
         """Take one frame, H×W×3 RGB uint8; waits while the encoder is behind.
@@ -111,6 +110,7 @@ class FrameEncoder:
 
     def kill(self) -> None:
         """End the child at once; nothing is left behind when the context is left."""
+        self._is_killed = True
         self._child.kill()
         # The writer now meets a broken pipe, unless it waits for a frame: then the queue has room.
         with contextlib.suppress(queue.Full):
@@ -135,8 +135,23 @@ class FrameEncoder:
             raise EncodeFailed(f"the encoder did not end within {_STALL_LIMIT_S:.0f} s") from late
         if status != 0:
             raise EncodeFailed(f"the encoder ended with status {status}: {self._child.last_words}")
+        if self._is_gif:
+            self._make_gif()
         self._part.replace(self._output)
         self._is_finished = True
+
+    def _make_gif(self) -> None:
+        for arguments in gif_passes(self._lossless, self._palette, self._part):
+            self._child.close()
+            self._child = FfmpegProcess(arguments)
+            if self._is_killed:
+                self._child.kill()
+            try:
+                status = self._child.wait(_GIF_LIMIT_S)
+            except subprocess.TimeoutExpired as late:
+                raise EncodeFailed(f"no GIF was made within {_GIF_LIMIT_S:.0f} s") from late
+            if status != 0:
+                raise EncodeFailed(f"the GIF could not be made: {self._child.last_words}")
 
     def _put(self, data: bytes | None) -> None:
         give_up_at = time.monotonic() + _STALL_LIMIT_S
@@ -171,17 +186,3 @@ class FrameEncoder:
         if match and match.group(1) == "frame" and match.group(2).isdecimal():
             self._encoded = int(match.group(2))
         return match is not None
-
-
-def _arguments(part: Path, width_px: int, height_px: int, rate_fps: Fraction) -> list[str]:
-    gop_frames = max(1, int(GOP_SECONDS * rate_fps))
-    return [
-        "-v", "error", "-nostats", "-progress", "pipe:2", "-stats_period", "0.25",
-        "-f", "rawvideo", "-pixel_format", "rgb24", "-video_size", f"{width_px}x{height_px}",
-        "-framerate", str(rate_fps), "-i", "pipe:0",
-        "-an", "-map_metadata", "-1", "-fflags", "+bitexact", "-flags:v", "+bitexact+cgop",
-        "-vf", _COLOUR, "-pix_fmt", "yuv420p", "-c:v", "libx264", "-profile:v", "high",
-        "-preset", PRESET, "-crf", str(CRF), "-g", str(gop_frames), "-threads", str(_THREADS),
-        "-movflags", "+faststart+negative_cts_offsets", "-use_editlist", "0",
-        "-f", "mp4", f"file:{part.absolute()}",
-    ]  # fmt: skip

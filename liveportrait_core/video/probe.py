@@ -49,6 +49,7 @@ class DrivingClip:
     rate_fps: Fraction  # constant rate of the frames that will be read
     max_seconds: Fraction  # the part that will be read
     expected_frames: int  # about as many as will be read
+    begins_at_s: Fraction  # of the file: when the first frame is shown; sound may begin before
     transfer: str  # colour transfer function as ffmpeg names it; "" when untagged
     media_type: str  # by content, not by name
     warnings: tuple[RenderWarning, ...]
@@ -106,10 +107,26 @@ def probe(path: Path, max_seconds: float) -> DrivingClip:
         rate_fps=rate,
         max_seconds=limit,
         expected_frames=max(1, int(min(duration, limit) * rate)),
+        begins_at_s=max(Fraction(0), packets.times[0] * packets.tick_s),
         transfer=_transfer(said),
         media_type=media_type,
         warnings=tuple(warning for warning, is_so in found.items() if is_so),
     )
+
+
+def has_sound(path: Path) -> bool:
+    """Whether a clip that `probe` accepts has a sound track.
+
+    Raises:
+        VideoUnsupported: it cannot be read.
+    """
+    command = [
+        ffmpeg_executable(), "-hide_banner", "-nostdin", *OPEN_SAFELY,
+        "-t", "0.1", "-i", f"file:{path.absolute()}",
+        "-map", "0:V:0", "-map", "0:a:0?", "-c", "copy", "-f", "framecrc", "-",
+    ]  # fmt: skip
+    done = _finished(path, command)
+    return "#media_type 1: audio" in done.stdout.decode("ascii", "replace")
 
 
 def _check_file(path: Path) -> None:
@@ -134,6 +151,11 @@ def _run_probe(path: Path, limit: Fraction) -> tuple[str, str]:
         "-t", str(float(seconds)), "-i", f"file:{path.absolute()}",
         "-map", "0:V:0", "-c", "copy", "-frames:v", str(most_packets), "-f", "framecrc", "-",
     ]  # fmt: skip
+    done = _finished(path, command)
+    return done.stdout.decode("ascii", "replace"), done.stderr.decode("utf-8", "replace")
+
+
+def _finished(path: Path, command: list[str]) -> subprocess.CompletedProcess[bytes]:
     try:
         done = subprocess.run(  # noqa: S603 - a fixed executable, no shell
             command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_PROBE_LIMIT_S
@@ -142,12 +164,12 @@ def _run_probe(path: Path, limit: Fraction) -> tuple[str, str]:
         raise VideoUnsupported(
             f"{path.name} could not be read within {_PROBE_LIMIT_S:.0f} s; {_ACCEPTED}"
         ) from late
-    said = done.stderr.decode("utf-8", "replace")
     if done.returncode != 0:
+        said = done.stderr.decode("utf-8", "replace")
         raise VideoUnsupported(
             f"{path.name} is no clip that can be read ({_reason(said)}); {_ACCEPTED}"
         )
-    return done.stdout.decode("ascii", "replace"), said
+    return done
 
 
 def _reason(said: str) -> str:

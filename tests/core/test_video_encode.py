@@ -15,7 +15,7 @@ import pytest
 from liveportrait_core.errors import EncodeFailed
 from liveportrait_core.inspection import read_mp4
 from liveportrait_core.options import Frame
-from liveportrait_core.video import FrameEncoder, FrameReader, probe
+from liveportrait_core.video import Film, FrameEncoder, FrameReader, probe
 from tests.core.clips import child_processes, ffmpeg
 
 NTSC = Fraction(30000, 1001)
@@ -35,7 +35,7 @@ def write_all(encoder: FrameEncoder, frames: Iterable[Frame]) -> None:
 
 def encode(path: Path, frames: list[Frame], rate: Fraction = NTSC) -> Path:
     height, width = frames[0].shape[:2]
-    with FrameEncoder(path, width_px=width, height_px=height, rate_fps=rate) as encoder:
+    with FrameEncoder(path, Film(width_px=width, height_px=height, rate_fps=rate)) as encoder:
         write_all(encoder, frames)
     return path
 
@@ -105,12 +105,12 @@ def test_a_photograph_survives(tmp_path: Path) -> None:
 @pytest.mark.parametrize("size", [(97, 64), (96, 63), (0, 2)])
 def test_odd_sides_are_refused(tmp_path: Path, size: tuple[int, int]) -> None:
     with pytest.raises(EncodeFailed, match="accepted: even sides"):
-        FrameEncoder(tmp_path / "a.mp4", width_px=size[0], height_px=size[1], rate_fps=NTSC)
+        FrameEncoder(tmp_path / "a.mp4", Film(width_px=size[0], height_px=size[1], rate_fps=NTSC))
     assert not child_processes()
 
 
 def test_a_frame_of_another_size_is_refused_and_nothing_is_left(tmp_path: Path) -> None:
-    encoder = FrameEncoder(tmp_path / "a.mp4", width_px=96, height_px=64, rate_fps=NTSC)
+    encoder = FrameEncoder(tmp_path / "a.mp4", Film(width_px=96, height_px=64, rate_fps=NTSC))
     with pytest.raises(EncodeFailed, match=r"\(64, 96, 3\) uint8"), encoder:
         encoder.write(pictures(1, 98, 64)[0])
     assert list(tmp_path.iterdir()) == []
@@ -118,7 +118,7 @@ def test_a_frame_of_another_size_is_refused_and_nothing_is_left(tmp_path: Path) 
 
 
 def test_no_frame_at_all_is_a_failure(tmp_path: Path) -> None:
-    encoder = FrameEncoder(tmp_path / "a.mp4", width_px=96, height_px=64, rate_fps=NTSC)
+    encoder = FrameEncoder(tmp_path / "a.mp4", Film(width_px=96, height_px=64, rate_fps=NTSC))
     with pytest.raises(EncodeFailed), encoder:
         pass
     assert list(tmp_path.iterdir()) == []
@@ -126,12 +126,12 @@ def test_no_frame_at_all_is_a_failure(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(EncodeFailed, match="is no folder"):
-        FrameEncoder(tmp_path / "x" / "a.mp4", width_px=96, height_px=64, rate_fps=NTSC)
+        FrameEncoder(tmp_path / "x" / "a.mp4", Film(width_px=96, height_px=64, rate_fps=NTSC))
 
 
 def test_an_exception_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
     (tmp_path / "a.mp4").write_bytes(b"the one before")
-    encoder = FrameEncoder(tmp_path / "a.mp4", width_px=96, height_px=64, rate_fps=NTSC)
+    encoder = FrameEncoder(tmp_path / "a.mp4", Film(width_px=96, height_px=64, rate_fps=NTSC))
     with pytest.raises(ZeroDivisionError), encoder:
         write_all(encoder, (frame * (1 // (5 - i)) for i, frame in enumerate(pictures(10))))
     assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"]
@@ -140,7 +140,7 @@ def test_an_exception_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> No
 
 
 def test_an_encoder_killed_from_outside_is_reported(tmp_path: Path) -> None:
-    encoder = FrameEncoder(tmp_path / "a.mp4", width_px=96, height_px=64, rate_fps=NTSC)
+    encoder = FrameEncoder(tmp_path / "a.mp4", Film(width_px=96, height_px=64, rate_fps=NTSC))
     (child,) = child_processes()
     os.kill(child, signal.SIGKILL)
     with pytest.raises(EncodeFailed, match="the encoder has stopped"), encoder:
@@ -164,7 +164,9 @@ def test_frames_may_be_overwritten_once_they_are_handed_over(tmp_path: Path) -> 
     frames = pictures(12)
     reference = encode(tmp_path / "a.mp4", frames).read_bytes()
     canvas = frames[0].copy()
-    with FrameEncoder(tmp_path / "b.mp4", width_px=96, height_px=64, rate_fps=NTSC) as encoder:
+    with FrameEncoder(
+        tmp_path / "b.mp4", Film(width_px=96, height_px=64, rate_fps=NTSC)
+    ) as encoder:
         for frame in frames:
             canvas[:] = frame
             encoder.write(canvas)
