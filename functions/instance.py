@@ -1,8 +1,8 @@
 """What lives as long as the warm instance: settings, renderer, and the doorway with its clients.
 
-The settings are read and the engine is chosen at the start, so that a wrong one stops it; the
-clients are made with the first event that needs them, for gRPC must not be opened before gunicorn
-forks.
+The settings are read and the engine is chosen at the start, so that a wrong one stops it. The
+renderer and the clients are opened by whoever needs them first, the health route or an event: that
+is after gunicorn has forked, and neither CUDA nor gRPC survives a fork.
 """
 
 import os
@@ -13,6 +13,7 @@ import firebase_admin
 from firebase_admin import credentials, firestore, storage
 from google.auth.credentials import AnonymousCredentials
 
+from functions import log
 from functions.ledger import FirestoreLedger
 from functions.media_store import CloudMediaStore
 from functions.ports import Means, SystemClock
@@ -22,17 +23,36 @@ from functions.request import Reader
 from functions.settings import Settings, from_environment
 from functions.transitions import Transitions
 from liveportrait_core.engine_setup import EngineSetup
-from liveportrait_core.renderer import Renderer, open_renderer
+from liveportrait_core.renderer import Renderer, choose_engine, open_renderer
 
 
 class Instance:
     """One process's worth of doorway."""
 
-    def __init__(self, settings: Settings, renderer: Renderer) -> None:
+    def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.renderer = renderer
+        self._renderer: Renderer | None = None
         self._doorway: Doorway | None = None
-        self._making = threading.Lock()
+        self._making = threading.RLock()
+
+    @property
+    def renderer(self) -> Renderer:
+        """The renderer, opened on first use.
+
+        Raises:
+            EngineUnavailable: a file is damaged, or the device is not there.
+        """
+        with self._making:
+            if self._renderer is None:
+                settings = self.settings
+                self._renderer = open_renderer(settings.engine, settings.weights, _setup(settings))
+                log.info(
+                    "renderer open",
+                    engine=self._renderer.engine.value,
+                    engine_version=self._renderer.engine_version,
+                    reason=self._renderer.reason,
+                )
+            return self._renderer
 
     @property
     def doorway(self) -> Doorway:
@@ -65,15 +85,15 @@ def start() -> Instance:
 
     Raises:
         SettingInvalid: a setting is wrong.
-        EngineUnavailable: the engine asked for cannot run here.
+        EngineUnavailable: the engine asked for lacks files.
     """
     settings = from_environment(os.environ)
-    renderer = open_renderer(
-        settings.engine,
-        settings.weights,
-        EngineSetup(accept_no_landmarks=settings.emulated),
-    )
-    return Instance(settings, renderer)
+    choose_engine(settings.engine, settings.weights, _setup(settings))
+    return Instance(settings)
+
+
+def _setup(settings: Settings) -> EngineSetup:
+    return EngineSetup(accept_no_landmarks=settings.emulated)
 
 
 class _Anonymous(credentials.Base):  # type: ignore[misc]  # firebase_admin is untyped

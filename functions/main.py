@@ -47,7 +47,11 @@ def on_avatar_written(event: CloudEvent) -> None:
 
 def health() -> flask.typing.ResponseReturnValue:
     """Which engine is ready; the framework itself answers 405 to every GET."""
-    renderer = _instance().renderer
+    try:
+        renderer = _instance().renderer
+    except RenderError as fault:
+        log.error("renderer does not open", reason=str(fault))
+        return {"status": "unavailable", "reason": str(fault)}, 503
     return {
         "status": "ready",
         "engine": renderer.engine.value,

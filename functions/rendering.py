@@ -61,28 +61,33 @@ class Rendering:
             Stopped: the lease is lost, the document moved on, or an input changed.
             Failure, RenderError: the request failed.
         """
-        job = self._assignment
+        job, settings, clock = self._assignment, self._means.settings, self._means.clock
         vigil = Vigil(self._means, avatar_id=job.avatar_id, claim=job.claim, deadline=job.deadline)
+        began = clock.monotonic()
         with tempfile.TemporaryDirectory(prefix="idle-") as name, vigil:
             folder = Path(name)
             portrait = self._fetch(job.image, folder / "portrait", IMAGE_FIELD)
             vigil.check()
             driving = self._fetch(job.video, folder / "driving", VIDEO_FIELD)
             vigil.check()
+            fetched = clock.monotonic()
             report = self._means.renderer.render(
                 portrait,
                 driving,
                 folder / "idle.mp4",
                 poster=folder / "poster.jpg",
-                options=job.claim.asked.request.parameters.options(
-                    self._means.settings.max_seconds
-                ),
+                options=job.claim.asked.request.parameters.options(settings.max_seconds),
                 watch=vigil.watch,
             )
+            rendered = clock.monotonic()
             vigil.renew("upload")
             poster = self._publish(folder / "poster.jpg", "image/jpeg", vigil)
             video = self._publish(folder / "idle.mp4", "video/mp4", vigil)
             self._complete(report, poster, video)
+        stages = {each.stage.value: each.seconds for each in report.seconds}
+        ours = {"download": fetched - began, "upload": clock.monotonic() - rendered}
+        seconds = {stage: round(value, 2) for stage, value in (stages | ours).items()}
+        log.info("published", path=video.path, frames=report.frame_count, seconds=seconds)
 
     def withdraw(self) -> None:
         """Let go of the lease if it is still one's own, and delete what this attempt made."""
@@ -180,8 +185,6 @@ class Rendering:
         transitions, claim = self._means.transitions, self._assignment.claim
         change = self._transact(lambda standing: transitions.complete(standing, claim, result))
         require(change.verdict)
-        seconds = {each.stage.value: round(each.seconds, 2) for each in report.seconds}
-        log.info("published", path=video.path, frames=report.frame_count, seconds=seconds)
         self._delete_retired(change.retired)
 
     def _delete_retired(self, retired: tuple[Result, ...]) -> None:

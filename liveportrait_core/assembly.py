@@ -37,8 +37,13 @@ def open_engine(weights: Path, setup: EngineSetup) -> LivePortraitEngine:
         InvalidOption: the device or the precision is unknown.
         EngineUnavailable: a file is missing or damaged, or the device is not there.
     """
-    wanted = _wanted_files(weights, setup)
-    _require_files(weights, wanted)
+    wanted = require_files(weights, setup)
+    if Checkpoint.LANDMARKS_203 not in wanted:
+        _log.warning(
+            "%s has no landmark.onnx: the face mesh's points serve for crop and openings, "
+            "which moves the result a little",
+            weights,
+        )
     choice = choose_device(setup.device, setup.precision)
     provider = CUDA_PROVIDER if choice.device.type == "cuda" else CPU_PROVIDER
     paths = {file: checked_path(weights, file) for file in wanted}
@@ -67,7 +72,13 @@ def _wanted_files(weights: Path, setup: EngineSetup) -> tuple[Checkpoint, ...]:
     return REQUIRED_CHECKPOINTS
 
 
-def _require_files(weights: Path, wanted: tuple[Checkpoint, ...]) -> None:
+def require_files(weights: Path, setup: EngineSetup) -> tuple[Checkpoint, ...]:
+    """Give the files that this setup needs; whether they are whole is seen when they are read.
+
+    Raises:
+        EngineUnavailable: one of them is missing.
+    """
+    wanted = _wanted_files(weights, setup)
     manifest = read_manifest(weights)
     missing = [
         " or ".join(str(weights / form.path) for form in manifest.files_for(checkpoint))
@@ -78,9 +89,4 @@ def _require_files(weights: Path, wanted: tuple[Checkpoint, ...]) -> None:
             f"the liveportrait engine cannot run without {', '.join(missing)}. Run: {FETCH} --to "
             f"{weights}; or take the engine mesh, which needs no weights"
         )
-    if Checkpoint.LANDMARKS_203 not in wanted:
-        _log.warning(
-            "%s has no landmark.onnx: the face mesh's points serve for crop and openings, "
-            "which moves the result a little",
-            weights,
-        )
+    return wanted

@@ -4,6 +4,7 @@ Chooses the engine. Knows files and threads, no face and no mathematics of motio
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -250,8 +251,18 @@ class Renderer:
         return film(shot, progress, video)
 
 
-def open_renderer(engine: str, weights: Path, setup: EngineSetup = USUAL_SETUP) -> Renderer:
-    """Choose the engine.
+@dataclass(frozen=True, kw_only=True)
+class EngineChoice:
+    """Which engine, and why, in words for people."""
+
+    engine: Engine
+    reason: str
+
+
+def choose_engine(engine: str, weights: Path, setup: EngineSetup = USUAL_SETUP) -> EngineChoice:
+    """Choose by what is asked for and what files are there; opens nothing.
+
+    No device is touched and no thread begun, so that a server may still fork after it.
 
     Args:
         engine: "liveportrait", "mesh" or "auto" (LivePortrait when its weights are complete, else
@@ -261,20 +272,36 @@ def open_renderer(engine: str, weights: Path, setup: EngineSetup = USUAL_SETUP) 
 
     Raises:
         InvalidOption: another name.
-        EngineUnavailable: LivePortrait was asked for and cannot run here.
+        EngineUnavailable: LivePortrait was asked for, and a file of it is missing.
     """
     if engine not in (*Engine, "auto"):
         raise InvalidOption(f"engine is {engine!r}; accepted: liveportrait, mesh, auto")
+    if engine == Engine.MESH:
+        return EngineChoice(engine=Engine.MESH, reason="mesh was asked for")
     missing = missing_checkpoints(weights, REQUIRED_CHECKPOINTS)
-    if engine == Engine.MESH or (engine == "auto" and missing):
+    if engine == "auto" and missing:
+        more = f" and {len(missing) - 1} more of LivePortrait's files" if missing[1:] else ""
+        return EngineChoice(engine=Engine.MESH, reason=f"{weights}/ has no {missing[0]}{more}")
+    from liveportrait_core.assembly import require_files
+
+    require_files(weights, setup)
+    reason = f"{weights}/ is complete" if engine == "auto" else "liveportrait was asked for"
+    return EngineChoice(engine=Engine.LIVEPORTRAIT, reason=reason)
+
+
+def open_renderer(engine: str, weights: Path, setup: EngineSetup = USUAL_SETUP) -> Renderer:
+    """Choose the engine as `choose_engine` does, and open it.
+
+    Raises:
+        InvalidOption: another name.
+        EngineUnavailable: LivePortrait was chosen and cannot run here.
+    """
+    choice = choose_engine(engine, weights, setup)
+    if choice.engine is Engine.MESH:
         from liveportrait_core.mesh.engine import MeshEngine
 
-        reason = "mesh was asked for"
-        if engine != Engine.MESH:
-            reason = f"{weights} has no {', '.join(missing)}; mesh needs no weights"
-        return Renderer(MeshEngine(), reason=reason)
+        return Renderer(MeshEngine(), reason=choice.reason)
     from liveportrait_core.assembly import open_engine
 
     opened = open_engine(weights, setup)
-    asked = "it was asked for" if engine == Engine.LIVEPORTRAIT else f"{weights} is complete"
-    return Renderer(opened, reason=f"{asked}; networks on {opened.device}")
+    return Renderer(opened, reason=f"{choice.reason}; networks on {opened.device}")
