@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from liveportrait_core.image import scaled_size
 from liveportrait_core.options import VideoFormat
 from liveportrait_core.video.probe import OPEN_SAFELY
 
@@ -50,10 +49,14 @@ class Film:
     @property
     def result_size(self) -> tuple[int, int]:
         """(width, height) of the file; even."""
-        if self.longest_side_px is None:
+        longest = max(self.width_px, self.height_px)
+        if self.longest_side_px is None or longest <= self.longest_side_px:
             return self.width_px, self.height_px
-        width, height = scaled_size(self.width_px, self.height_px, self.longest_side_px)
-        return max(2, width // 2 * 2), max(2, height // 2 * 2)
+        width, height = (
+            side * self.longest_side_px // longest // 2 * 2
+            for side in (self.width_px, self.height_px)
+        )
+        return max(2, width), max(2, height)
 
 
 def encoding(film: Film, output: Path) -> list[str]:
