@@ -85,8 +85,9 @@ class Rendering:
             video = self._publish(folder / "idle.mp4", "video/mp4", vigil)
             self._complete(report, poster, video)
         stages = {each.stage.value: each.seconds for each in report.seconds}
-        ours = {"download": fetched - began, "upload": clock.monotonic() - rendered}
-        seconds = {stage: round(value, 2) for stage, value in (stages | ours).items()}
+        upload_s = clock.monotonic() - rendered
+        stages = {"download": fetched - began, **stages, "upload": upload_s}
+        seconds = {stage: round(value, 2) for stage, value in stages.items()}
         log.info("published", path=video.path, frames=report.frame_count, seconds=seconds)
 
     def withdraw(self) -> None:

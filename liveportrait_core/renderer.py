@@ -280,8 +280,9 @@ def choose_engine(engine: str, weights: Path, setup: EngineSetup = USUAL_SETUP) 
         return EngineChoice(engine=Engine.MESH, reason="mesh was asked for")
     missing = missing_checkpoints(weights, REQUIRED_CHECKPOINTS)
     if engine == "auto" and missing:
-        more = f" and {len(missing) - 1} more of LivePortrait's files" if missing[1:] else ""
-        return EngineChoice(engine=Engine.MESH, reason=f"{weights}/ has no {missing[0]}{more}")
+        more = f" (nor {len(missing) - 1} other files)" if missing[1:] else ""
+        lacking = f"LivePortrait's weights are not complete: {weights}/ has no {missing[0]}{more}"
+        return EngineChoice(engine=Engine.MESH, reason=lacking)
     from liveportrait_core.assembly import require_files
 
     require_files(weights, setup)
