@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 UNAVAILABLE := echo "make needs Python 3.11 or 3.12 (mediapipe 0.10.21, the last with its models in the wheel, has no newer wheels); found none of python3.11, python3.12, python3 of that version on the PATH." >&2; exit 2
 export PYTHONUNBUFFERED = 1
 
-.PHONY: help install weights format lint types layers check test test-gpu test-weights parity scenarios emulator serve demo render bench clean
+.PHONY: help install weights format lint types layers check test test-gpu test-weights test-browser parity scenarios emulator serve demo render bench clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -44,8 +44,8 @@ layers: $(STAMP) ## the import contract
 
 check: lint types layers ## all three
 
-test: $(STAMP) ## every test but those marked gpu, weights or soak
-	@$(PY) -m pytest -q -m "not gpu and not weights and not soak" $(PYTEST_ARGS)
+test: $(STAMP) ## every test but those marked gpu, weights, soak, browser or official
+	@$(PY) -m pytest -q -m "not gpu and not weights and not soak and not browser and not official" $(PYTEST_ARGS)
 
 test-gpu: $(STAMP) ## the tests that need a CUDA device
 	@$(PY) -m pytest -q -m gpu $(PYTEST_ARGS)
@@ -55,6 +55,14 @@ test-weights: $(STAMP) ## the tests that need the downloaded weights
 
 test-soak: $(STAMP) ## the tests that take minutes
 	@$(PY) -m pytest -q -m soak $(PYTEST_ARGS)
+
+NPM_PACKAGES := firebase@12 firebase-admin@13
+
+test-browser: $(STAMP) ## npm's Firebase SDKs against the emulator, in Node and Chromium (installs the SDKs into out/browser)
+	@if command -v npm >/dev/null; then \
+	  [ -d out/browser/node_modules/firebase-admin ] || { mkdir -p out/browser && npm install --silent --no-audit --no-fund --prefix out/browser $(NPM_PACKAGES); }; \
+	else echo "no npm on the PATH (Debian's package npm): the tests will be skipped"; fi
+	@$(PY) -m pytest -q -rs -m browser $(PYTEST_ARGS)
 
 parity: $(STAMP) ## the networks against the golden vectors, one line a check; GOLDEN=folder PREFIX=seed prefix for another set
 	@$(PY) -m tests.parity $(if $(GOLDEN),--golden '$(GOLDEN)') --prefix '$(PREFIX)'

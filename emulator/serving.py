@@ -1,10 +1,12 @@
 """Ports, and HTTP servers on them. Knows no service."""
 
+import asyncio
 import logging
 import socket
 from pathlib import Path
 
 import uvicorn
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp
 
 
@@ -45,11 +47,36 @@ def bind(host: str, port: int) -> socket.socket:
     return listener
 
 
-class HttpServer:
-    """Serves an ASGI application on a bound socket, within the running event loop."""
+def cors_headers(method: str, headers: Headers, exposed: str = "*") -> dict[str, str]:
+    """Returns what lets pages of any origin use a service.
 
-    def __init__(self, application: ASGIApp, listener: socket.socket) -> None:
-        config = uvicorn.Config(
+    Origin and wanted headers are echoed: browsers that send credentials take no `*`, and say so
+    nowhere.
+    """
+    answer = {
+        "Access-Control-Allow-Origin": headers.get("origin", "*"),
+        "Access-Control-Expose-Headers": exposed,
+        "Vary": "Origin",
+    }
+    if "origin" in headers:
+        answer["Access-Control-Allow-Credentials"] = "true"
+    if method == "OPTIONS":
+        answer["Access-Control-Allow-Methods"] = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
+        answer["Access-Control-Allow-Headers"] = headers.get("access-control-request-headers", "*")
+        answer["Access-Control-Max-Age"] = "3600"
+    return answer
+
+
+class HttpServer:
+    """Serves an ASGI application within the running event loop.
+
+    Args:
+        application: what answers.
+        listener: a bound socket; without one, connections come through `connection` alone.
+    """
+
+    def __init__(self, application: ASGIApp, listener: socket.socket | None = None) -> None:
+        config = self._config = uvicorn.Config(
             application,
             lifespan="off",
             ws="none",
@@ -64,7 +91,13 @@ class HttpServer:
 
     async def serve(self) -> None:
         """Serves until it is told to stop."""
-        await self._server.serve(sockets=[self._listener])
+        await self._server.serve(sockets=[self._listener] if self._listener else [])
+
+    def connection(self) -> asyncio.Protocol:
+        """Returns what takes over a connection that somebody else accepted; only while serving."""
+        return self._config.http_protocol_class(  # type: ignore[call-arg]
+            config=self._config, server_state=self._server.server_state, app_state={}
+        )
 
     def stop(self) -> None:
         """Has `serve` come to its end."""

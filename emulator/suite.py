@@ -18,8 +18,10 @@ from emulator.control.handle import Control
 from emulator.control.server import control_application
 from emulator.eventarc.dispatcher import Dispatcher
 from emulator.faults import FaultPlan
+from emulator.firestore.http_server import FirestoreHttpServer
 from emulator.firestore.methods import methods
 from emulator.firestore.service import FirestoreService
+from emulator.firestore.shared_port import SharedPort
 from emulator.firestore.store import DocumentStore
 from emulator.firestore.transactions import Transactions
 from emulator.serving import HttpServer, bind
@@ -175,17 +177,24 @@ class Suite:
         options = self.options
         with (
             bind(options.host, options.storage_port) as storage,
+            bind(options.host, options.firestore_port) as public,
             bind(options.control_host, options.control_port) as control,
         ):
-            firestore_port = _free_port(options.host, options.firestore_port)
             cloud = _assemble(options, folder)
-            firestore = FirestoreService(methods(cloud.documents, cloud.transactions), cloud.faults)
-            grpc_server = firestore.server(f"{options.host}:{firestore_port}")
+            table = methods(cloud.documents, cloud.transactions)
+            firestore = FirestoreService(table, cloud.faults)
+            browsers = FirestoreHttpServer(table, cloud.faults)
+            grpc_socket = folder / "grpc.sock"
+            grpc_server = firestore.server(f"unix:{grpc_socket}")
+            front = HttpServer(browsers)
+            shared = SharedPort(public, front, grpc_socket)
             http_servers = [
+                front,
                 HttpServer(_storage_application(cloud), storage),
                 HttpServer(control_application(cloud), control),
             ]
             await grpc_server.start()
+            await shared.start()
             serving = [asyncio.create_task(server.serve()) for server in http_servers]
             stopping, loop = asyncio.Event(), asyncio.get_running_loop()
             running = _Running(
@@ -193,14 +202,16 @@ class Suite:
                 loop=loop,
                 stopping=stopping,
                 control=Control(cloud, loop),
-                firestore_port=firestore_port,
+                firestore_port=public.getsockname()[1],
                 storage_port=storage.getsockname()[1],
                 control_port=control.getsockname()[1],
             )
             ready.set_result(running)
             await stopping.wait()
             await cloud.dispatcher.close()
+            shared.close()
             firestore.end_streams()
+            browsers.end_streams()
             for server in http_servers:
                 server.stop()
             await grpc_server.stop(_GRPC_GRACE_S)
@@ -228,9 +239,3 @@ def _assemble(options: SuiteOptions, folder: Path) -> Cloud:
 def _storage_application(cloud: Cloud) -> StorageServer:
     routes = [*JsonDialect(cloud.objects).routes(), *FirebaseDialect(cloud.objects).routes()]
     return StorageServer(routes, cloud.faults)
-
-
-def _free_port(host: str, port: int) -> int:
-    """Tries a port that gRPC will bind on its own: its own message does not say who holds it."""
-    with bind(host, port) as probe:
-        return int(probe.getsockname()[1])

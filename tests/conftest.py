@@ -7,7 +7,13 @@ import pytest
 from hypothesis import settings
 
 LEFT_OUT = pytest.StashKey[Counter[str]]()
-TARGETS = {"gpu": "make test-gpu", "weights": "make test-weights", "soak": "make test-soak"}
+TARGETS = {
+    "gpu": "make test-gpu",
+    "weights": "make test-weights",
+    "soak": "make test-soak",
+    "browser": "make test-browser",
+    "official": "make conformance-official",
+}
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -24,7 +24,6 @@ from emulator.firestore.wire import Message
 
 _SERVICE = "google.firestore.v1.Firestore"
 _OPTIONS = (
-    ("grpc.so_reuseport", 0),  # else a second emulator would quietly share the port
     ("grpc.max_receive_message_length", 64 * 1024 * 1024),
     ("grpc.max_send_message_length", 64 * 1024 * 1024),
 )

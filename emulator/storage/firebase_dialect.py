@@ -1,7 +1,7 @@
 """The `v0` API that the Firebase SDKs and token URLs speak.
 
-Security rules are not evaluated: who sends any Authorization header may read and write. A download
-without one needs the object's token, as the URLs do that apps keep in documents.
+Security rules are not evaluated: who comes as an SDK does, or with any Authorization header, may
+read and write. A bare URL needs the object's token, as those do that apps keep in documents.
 """
 
 import uuid
@@ -21,6 +21,7 @@ from emulator.storage.resumable import Upload, UploadSession
 from emulator.storage.server import PathParameters, Route, route
 
 _MAX_PAGE = 1000
+_IDENTIFYING = ("authorization", "x-firebase-storage-version")
 _CHUNK_GRANULARITY = str(256 * 1024)
 
 
@@ -183,7 +184,7 @@ def _check_token(request: Request, stored: StoredObject) -> None:
     if token is not None and token not in stored.metadata.tokens:
         raise Forbidden("Permission denied.")
     media = request.query_params.get("alt") == "media"
-    if media and token is None and "authorization" not in request.headers:
+    if media and token is None and not any(name in request.headers for name in _IDENTIFYING):
         raise Forbidden("Permission denied.")
 
 

@@ -10,7 +10,7 @@ from emulator.storage.backend import Backend
 from emulator.storage.download import download
 from emulator.storage.errors import BadRequest
 from emulator.storage.objects import Conditions, ObjectMetadata, StoredObject
-from emulator.storage.ranges import Chunk, Span, parse_content_range
+from emulator.storage.ranges import Chunk, parse_content_range
 from emulator.storage.resources import bucket_resource, object_resource, patched
 from emulator.storage.resumable import Upload, UploadSession
 from emulator.storage.server import PathParameters, Route, route
@@ -30,7 +30,8 @@ class JsonDialect:
 
     def routes(self) -> list[Route]:
         """Returns the routes of this dialect."""
-        buckets, bucket = "/storage/v1/b", "/storage/v1/b/{bucket}"
+        buckets = "(?:/storage/v1)?/b"  # Node's client leaves the prefix out for an emulator
+        bucket = f"{buckets}/{{bucket}}"
         objects, one = f"{bucket}/o", f"{bucket}/o/{{name}}"
         upload, target = f"/upload{objects}", "b/{to_bucket}/o/{to_name}"
         return [
@@ -202,12 +203,12 @@ class JsonDialect:
         chunk = _chunk(request)
         if session.stored is not None:
             return json_answer(object_resource(_base(request), session.stored))
-        position = chunk.span.start if chunk.span else session.received_bytes
+        position = session.received_bytes if chunk.start is None else chunk.start
         async for piece in request.stream():
             session.accept(piece, position)
             position += len(piece)
         session.announce(_hash_header(request))
-        if chunk.total is not None and session.received_bytes == chunk.total:
+        if chunk.ends or session.received_bytes == chunk.total:
             return json_answer(object_resource(_base(request), self._backend.finish(session)))
         return _incomplete(session)
 
@@ -245,7 +246,7 @@ def _chunk(request: Request) -> Chunk:
     if header is not None:
         return parse_content_range(header)
     length = int(request.headers.get("content-length", "0"))  # the whole upload at once
-    return Chunk(span=Span(start=0, end=length), total=length)
+    return Chunk(start=0, total=length)
 
 
 def _incomplete(session: UploadSession) -> Response:

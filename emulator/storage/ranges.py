@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from emulator.storage.errors import BadRequest, RangeNotSatisfiable
 
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
-_CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-(\d+)|\*)/(\d+|\*)")
+_CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-(\d+|\*)|\*)/(\d+|\*)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,10 +19,15 @@ class Span:
 
 @dataclass(frozen=True, kw_only=True)
 class Chunk:
-    """A part of an upload; `span` None asks how much arrived, `total` None is not known yet."""
+    """A part of an upload: where it begins; None asks how much arrived.
 
-    span: Span | None
+    `total` is the size of the whole, None where it is not known yet; `ends` says that the upload
+    ends where this part ends, whatever its size.
+    """
+
+    start: int | None
     total: int | None
+    ends: bool = False
 
 
 def parse_range(header: str | None, size: int) -> Span | None:
@@ -58,5 +63,8 @@ def parse_content_range(header: str) -> Chunk:
             "with * for an unknown total"
         )
     first, last, total = match.groups()
-    span = None if first is None else Span(start=int(first), end=int(last) + 1)
-    return Chunk(span=span, total=None if total == "*" else int(total))
+    return Chunk(
+        start=None if first is None else int(first),
+        total=None if total == "*" else int(total),
+        ends=last == total == "*",
+    )

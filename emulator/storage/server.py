@@ -15,6 +15,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from emulator.faults import FaultPlan
+from emulator.serving import cors_headers
 from emulator.storage.answers import json_answer
 from emulator.storage.errors import NotFound, NotModified, RangeNotSatisfiable, StorageError
 
@@ -59,7 +60,7 @@ class StorageServer:
         """Answers one request."""
         request = Request(scope, receive)
         response = await self._answer(request)
-        response.headers.update(_cors(request))
+        response.headers.update(cors_headers(request.method, request.headers, _EXPOSED))
         await response(scope, receive, send)
 
     async def _answer(self, request: Request) -> Response:
@@ -114,19 +115,3 @@ def _error_answer(error: StorageError) -> Response:
     entry = {"message": str(error), "domain": "global", "reason": error.reason}
     body = {"error": {"code": error.status, "message": str(error), "errors": [entry]}}
     return json_answer(body, error.status, headers)
-
-
-def _cors(request: Request) -> dict[str, str]:
-    headers = request.headers
-    answer = {
-        "Access-Control-Allow-Origin": headers.get("origin", "*"),
-        "Access-Control-Expose-Headers": _EXPOSED,
-        "Vary": "Origin",
-    }
-    if "origin" in headers:
-        answer["Access-Control-Allow-Credentials"] = "true"
-    if request.method == "OPTIONS":
-        answer["Access-Control-Allow-Methods"] = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
-        answer["Access-Control-Allow-Headers"] = headers.get("access-control-request-headers", "*")
-        answer["Access-Control-Max-Age"] = "3600"
-    return answer

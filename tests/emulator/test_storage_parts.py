@@ -13,7 +13,7 @@ from emulator.storage.content import Receiver
 from emulator.storage.errors import BadRequest, RangeNotSatisfiable
 from emulator.storage.multipart import boundary_of, read_multipart
 from emulator.storage.objects import ObjectMetadata
-from emulator.storage.ranges import Span, parse_content_range, parse_range
+from emulator.storage.ranges import Chunk, parse_content_range, parse_range
 from emulator.storage.store import ObjectStore
 
 
@@ -76,17 +76,18 @@ def test_ranges_lie_within_the_object(size: int, first: int | None, last: int | 
 
 
 @pytest.mark.parametrize(
-    ("header", "span", "total"),
+    ("header", "start", "total", "ends"),
     [
-        ("bytes 0-4/10", Span(start=0, end=5), 10),
-        ("bytes 5-9/*", Span(start=5, end=10), None),
-        ("bytes */10", None, 10),
-        ("bytes */*", None, None),
+        ("bytes 0-9/10", 0, 10, False),
+        ("bytes 5-9/*", 5, None, False),
+        ("bytes 5-*/*", 5, None, True),
+        ("bytes 5-*/10", 5, 10, False),
+        ("bytes */10", None, 10, False),
+        ("bytes */*", None, None, False),
     ],
 )
-def test_content_ranges(header: str, span: Span | None, total: int | None) -> None:
-    chunk = parse_content_range(header)
-    assert (chunk.span, chunk.total) == (span, total)
+def test_content_ranges(header: str, start: int | None, total: int | None, ends: bool) -> None:
+    assert parse_content_range(header) == Chunk(start=start, total=total, ends=ends)
 
 
 @pytest.mark.parametrize("header", ["", "bytes", "bytes 1-/5", "bytes a-b/c", "lines 0-1/2"])

@@ -1,0 +1,104 @@
+"""One port for gRPC and HTTP, as the official emulator has it.
+
+A gRPC client begins with `PRI `, which no other HTTP request does: such connections are relayed to
+the gRPC server's own socket, all others are handed to the HTTP server in this process.
+"""
+
+import asyncio
+import socket
+from pathlib import Path
+from typing import cast
+
+from emulator.serving import HttpServer
+
+_PREFACE = b"PRI "
+
+
+class SharedPort:
+    """Accepts the connections of one listening socket and passes them on."""
+
+    def __init__(self, listener: socket.socket, http: HttpServer, grpc_socket: Path) -> None:
+        self._listener = listener
+        self._http = http
+        self._grpc_socket = grpc_socket
+        self._server: asyncio.Server | None = None
+
+    async def start(self) -> None:
+        """Begins to accept."""
+        self._server = await asyncio.get_running_loop().create_server(
+            lambda: _Sniffer(self._http, self._grpc_socket), sock=self._listener
+        )
+
+    def close(self) -> None:
+        """Accepts no more; what was passed on goes on."""
+        if self._server is not None:
+            self._server.close()
+
+
+class _Sniffer(asyncio.Protocol):
+    """Waits for a connection's first bytes and gives it to whom it concerns."""
+
+    def __init__(self, http: HttpServer, grpc_socket: Path) -> None:
+        self._http = http
+        self._grpc_socket = grpc_socket
+        self._begun = b""
+        self._transport: asyncio.Transport
+        self._joining: asyncio.Task[None] | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keeps the connection."""
+        self._transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        """Decides as soon as enough has come."""
+        self._begun += data
+        if self._begun.startswith(_PREFACE):
+            self._transport.pause_reading()
+            self._joining = asyncio.get_running_loop().create_task(self._join_grpc())
+        elif not _PREFACE.startswith(self._begun):
+            protocol = self._http.connection()
+            self._transport.set_protocol(protocol)
+            protocol.connection_made(self._transport)
+            protocol.data_received(self._begun)
+
+    async def _join_grpc(self) -> None:
+        loop = asyncio.get_running_loop()
+        outer = _Pipe(self._transport)
+        try:
+            inner, pipe = await loop.create_unix_connection(
+                lambda: _Pipe(self._transport), str(self._grpc_socket)
+            )
+        except OSError:  # the emulator is stopping
+            self._transport.abort()
+            return
+        outer.other = inner
+        pipe.other = self._transport
+        if self._transport.is_closing():  # gone meanwhile: nobody will tell the new pipe
+            inner.close()
+            return
+        inner.write(self._begun)
+        self._transport.set_protocol(outer)
+        self._transport.resume_reading()
+
+
+class _Pipe(asyncio.Protocol):
+    """Writes what comes on one connection to another, no faster than that one takes it."""
+
+    def __init__(self, other: asyncio.Transport) -> None:
+        self.other = other
+
+    def data_received(self, data: bytes) -> None:
+        """Passes on."""
+        self.other.write(data)
+
+    def pause_writing(self) -> None:
+        """This connection takes no more: the other one shall not read."""
+        self.other.pause_reading()
+
+    def resume_writing(self) -> None:
+        """This connection takes more again."""
+        self.other.resume_reading()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Ends with its other half."""
+        self.other.close()
