@@ -47,6 +47,7 @@ class RenderWarning(StrEnum):
     VFR_NORMALIZED = "VFR_NORMALIZED"
     MIME_MISMATCH = "MIME_MISMATCH"
     LANDMARKS_INTERPOLATED = "LANDMARKS_INTERPOLATED"
+    EYES_LEFT_STILL = "EYES_LEFT_STILL"  # drawn eyes that lids would not cover
 
 
 class Stage(StrEnum):
@@ -116,6 +117,9 @@ class Delivery:
             )
 
 
+SILENT_MP4 = Delivery()
+
+
 @dataclass(frozen=True, kw_only=True)
 class Box:
     """A rectangle of pixels: columns x0..x1, rows y0..y1, the ends excluded."""
@@ -149,6 +153,66 @@ class StageSeconds:
 
 
 @dataclass(frozen=True, kw_only=True)
+class QualityReport:
+    """What was measured on a finished render. None: there was nothing to measure it on."""
+
+    frames: int  # in the file
+    driving_frames: int | None  # None: no driving clip, but a template or a synthetic motion
+    frames_without_face: int | None  # of the driving clip: left out at its start, or bridged
+    # Root mean square of what tracked corners jolt, in 1/1000 of the frame's longest side.
+    jitter_driving_per_mille: float | None
+    jitter_result_per_mille: float | None
+    # Mean difference inside the box in grey levels: from a frame to the next, from last to first.
+    median_step_levels: float
+    loop_step_levels: float
+    lip_ratio_portrait: float | None  # opening of the lips relative to their width
+    lip_ratio_at_rest: float | None  # the same in frame 0
+    # On the ring along the box's inner edge, the worst frame against the portrait:
+    ring_delta_e: float | None  # how far the mean colour is off, CIE76
+    seam_levels: float | None  # mean step at the very edge, grey levels
+    touched_outside_share: float | None  # 0..1: pixels outside the box unlike the portrait's
+    wanted_fps: Fraction
+    measured_fps: Fraction  # by the file's own timestamps
+    worst_frame_offset_ms: float  # of a frame from its place on the grid of the wanted rate
+    warnings: tuple[RenderWarning, ...]
+
+    def as_json(self) -> dict[str, object]:
+        """For a file beside the video: plain types only, rounded."""
+        return {
+            "frames": self.frames,
+            "drivingFrames": self.driving_frames,
+            "framesWithoutFace": self.frames_without_face,
+            "jitterPerMille": {
+                "driving": _rounded(self.jitter_driving_per_mille),
+                "result": _rounded(self.jitter_result_per_mille),
+            },
+            "loop": {
+                "lastToFirstLevels": _rounded(self.loop_step_levels),
+                "medianStepLevels": _rounded(self.median_step_levels),
+            },
+            "lipRatio": {
+                "portrait": _rounded(self.lip_ratio_portrait),
+                "atRest": _rounded(self.lip_ratio_at_rest),
+            },
+            "border": {
+                "ringDeltaE": _rounded(self.ring_delta_e),
+                "seamLevels": _rounded(self.seam_levels),
+                "touchedOutsideShare": _rounded(self.touched_outside_share, digits=9),
+            },
+            "rate": {
+                "wanted": str(self.wanted_fps),
+                "measured": str(self.measured_fps),
+                "worstOffsetMs": _rounded(self.worst_frame_offset_ms),
+            },
+            "warnings": [str(warning) for warning in self.warnings],
+        }
+
+
+def _rounded(value: float | None, *, digits: int = 4) -> float | None:
+    return None if value is None else round(value, digits)
+
+
+@dataclass(frozen=True, kw_only=True)
 class RenderReport:
     """What a finished render is."""
 
@@ -162,6 +226,7 @@ class RenderReport:
     box: Box  # outside it every pixel is the portrait's, before encoding
     warnings: tuple[RenderWarning, ...]
     seconds: tuple[StageSeconds, ...]
+    quality: QualityReport | None = None  # None: where whoever made the video measured nothing
 
     @property
     def duration_ms(self) -> int:

@@ -100,7 +100,7 @@ def _frame_motion(
     handles, lips_closed = prepared.mouth.posed(
         motion.handles[index], normalize=options.normalize_lip
     )
-    left, right = motion.closure[index]
+    left, right = motion.closure[index] * prepared.lids_move
     return FrameMotion(
         rotation_deg=motion.rotation_deg[index],
         shift=motion.shift[index],

@@ -28,7 +28,10 @@ UNDER_EYE_WEIGHT = 0.3
 DARK_GREY_LEVELS = 18.0  # so much darker than the skin around an eye is brow, lash or spectacles
 SKIN_REACH = 0.85  # share of the room above an eye that is surely skin
 BROW_GREY_LEVELS = 45.0  # so much darker is a brow or a spectacles' rim, not a shadow
+WIDEST_EYE = 0.45  # gap between the lids relative to the width; people's are 0.25 to 0.43
 MIDDLE_OF_EYE = 0.7  # half of the eye's width in which that is judged
+GRAIN = 0.12  # of half an eye: what is finer belongs to the grain
+GRAIN_GREY_LEVELS = 10.0  # what is stronger is a lash or a wrinkle
 SKIN_SIGMAS = (0.15, 0.4, 1.2)  # of half an eye: fine where skin is seen, coarse elsewhere
 
 Map = NDArray[np.float32]
@@ -47,6 +50,20 @@ def eyes_of(picture: Frame, points: Array) -> tuple[Eye, Eye]:
     left = _slit(points, LEFT_EYE_UPPER, LEFT_EYE_LOWER, LEFT_BROW_LOWER)
     right = _slit(points, RIGHT_EYE_UPPER, RIGHT_EYE_LOWER, RIGHT_BROW_LOWER)
     return _eye(picture, left), _eye(picture, right)
+
+
+def lids_fit(points: Array) -> bool:
+    """Whether the mesh's lids lie on the eyes' own.
+
+    The mesh is a person's: in eyes drawn much rounder than people's it lies within the white, and
+    lids closed along it would leave rims of the eye uncovered.
+    """
+    gaps = [
+        np.linalg.norm(points[upper[4], :2] - points[lower[4], :2])
+        / np.linalg.norm(points[upper[-1], :2] - points[upper[0], :2])
+        for upper, lower in ((LEFT_EYE_UPPER, LEFT_EYE_LOWER), (RIGHT_EYE_UPPER, RIGHT_EYE_LOWER))
+    ]
+    return float(np.mean(gaps)) < WIDEST_EYE
 
 
 def _eye(picture: Frame, slit: Slit) -> Eye:
@@ -90,7 +107,24 @@ def _skin(picture: Frame, slit: Slit) -> Frame:
         faith = near * np.float32(sigma**-3)
         colour += faith * cv2.GaussianBlur(weighted, (0, 0), sigma * slit.half_width)
         total += faith * near
-    return np.rint(np.clip(colour / total, 0, 255)).astype(np.uint8)
+    return np.rint(np.clip(colour / total + _grain(picture, slit), 0, 255)).astype(np.uint8)
+
+
+def _grain(picture: Frame, slit: Slit) -> Map:
+    """What the skin under the eye has beyond its colour, mirrored up over eye and lid."""
+    patch, (s, across) = _patch(picture, slit), _rest(slit)
+    down = np.maximum(2 * (slit.edges(s)[1] + slit.above.rim - across), 0)
+    rows, columns = np.indices(s.shape, np.float32)
+    ax, ay = slit.along
+    seen = cv2.remap(
+        patch.astype(np.float32),
+        columns - down * np.float32(ay),
+        rows + down * np.float32(ax),
+        cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REFLECT_101,
+    )
+    fine = seen - cv2.GaussianBlur(seen, (0, 0), GRAIN * slit.half_width)
+    return np.clip(fine, -GRAIN_GREY_LEVELS, GRAIN_GREY_LEVELS)
 
 
 def _looks(picture: Frame, slit: Slit) -> tuple[Map, Map, Map]:
@@ -99,9 +133,7 @@ def _looks(picture: Frame, slit: Slit) -> tuple[Map, Map, Map]:
     Distance above the middle of the upper edge, pixels; how much darker than skin, grey levels; how
     surely bare skin, 0..1, by where it is and by not being darker than its like.
     """
-    box = slit.support
-    places = np.meshgrid(np.arange(box.x0, box.x1), np.arange(box.y0, box.y1))
-    s, across = slit.coordinates(np.stack(places, axis=-1).astype(np.float32))
+    s, across = _rest(slit)
     upper, lower = slit.edges(s)
     lashes = slit.above.rim
     lid = (across < upper - lashes) & (across > upper - SKIN_REACH * slit.above.room)
@@ -111,6 +143,13 @@ def _looks(picture: Frame, slit: Slit) -> tuple[Map, Map, Map]:
     bare = (lid + UNDER_EYE_WEIGHT * under) * np.exp(-((darker / DARK_GREY_LEVELS) ** 2))
     behind = np.where(np.abs(s) < MIDDLE_OF_EYE, upper - across, -1)
     return np.asarray(behind, np.float32), darker, np.asarray(bare, np.float32)
+
+
+def _rest(slit: Slit) -> tuple[Map, Map]:
+    """The slit's coordinates of every pixel of its support."""
+    box = slit.support
+    places = np.meshgrid(np.arange(box.x0, box.x1), np.arange(box.y0, box.y1))
+    return slit.coordinates(np.stack(places, axis=-1).astype(np.float32))
 
 
 def _patch(picture: Frame, slit: Slit) -> Frame:

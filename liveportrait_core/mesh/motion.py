@@ -46,6 +46,7 @@ SQUINT_TO_BLINK = (0.35, 0.85)  # closure
 OPEN_EYE_PERCENTILE = 80.0  # of the gap between the lids over a clip
 SHUT_EYE = 0.30  # the gap the mesh still shows between closed lids, relative to the open eye's
 LID_NOISE, LID_SHUT = 0.12, 0.92  # closures up to and from which lids count as open and shut
+LID_CLOSES_S, LID_OPENS_S = 0.05, 0.10  # no sooner: clips are cut, sped up, and trackers flutter
 BLINK_FORGOTTEN_S = 1 / 3
 EASE_S = 1.2
 LID_EASE_S = 0.25
@@ -68,6 +69,7 @@ class MeshMotion:
     handles: Array
     closure: Array
     periodic: bool = False
+    frames_without_face: int | None = None
     warnings: tuple[RenderWarning, ...] = ()
 
     @property
@@ -99,6 +101,7 @@ def motion_of(track: Track) -> MeshMotion:
         shift=_since_first(shift, POSE_SMOOTHING_S * fps),
         handles=_since_first(handles, EXPRESSION_SMOOTHING_S * fps),
         closure=_closure_since_first(closure, fps),
+        frames_without_face=track.frames_without_face,
         warnings=track.warnings,
     )
 
@@ -119,8 +122,24 @@ def _closure(points: Array, upper: tuple[int, ...], lower: tuple[int, ...]) -> A
 def _closure_since_first(closure: Array, fps: float) -> Array:
     """Lids relative to frame 0; should that lie in a blink, it is soon forgotten."""
     firm = np.clip((closure - LID_NOISE) / (LID_SHUT - LID_NOISE), 0.0, 1.0)
+    firm = _unhurried(firm, fps)
     fade = np.clip(1.0 - np.arange(len(firm)) / (fps * BLINK_FORGOTTEN_S), 0.0, 1.0)[:, None]
     return np.maximum(firm - firm[0] * fade, 0.0)
+
+
+def _unhurried(closure: Array, fps: float) -> Array:
+    """The same closures at their frames, and lids that take a person's time to get there and back.
+
+    What flutters faster than lids can stays closed; slower lids are left alone.
+    """
+    before, after = int(LID_CLOSES_S * fps), int(LID_OPENS_S * fps)
+    padded = np.pad(closure, ((after, before), (0, 0)))
+    slowed = [
+        padded[after - frames : len(padded) - before - frames]
+        - abs(frames) / fps / (LID_OPENS_S if frames > 0 else LID_CLOSES_S)
+        for frames in range(-before, after + 1)
+    ]
+    return np.max(slowed, axis=0)
 
 
 def soft_limit(values: Array, limit: float) -> Array:

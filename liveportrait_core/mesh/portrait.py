@@ -8,7 +8,7 @@ from liveportrait_core.errors import ImageNoFace
 from liveportrait_core.face.detector import FaceMesh, person_mask
 from liveportrait_core.mesh.backdrop import Backdrop, backdrop
 from liveportrait_core.mesh.expression import ExpressionField, Mouth, expression_field, mouth_of
-from liveportrait_core.mesh.eyelids import Eye, eyes_of
+from liveportrait_core.mesh.eyelids import Eye, eyes_of, lids_fit
 from liveportrait_core.mesh.head import HeadField, head_field
 from liveportrait_core.mesh.points import HeadAxes
 from liveportrait_core.mesh.sampling import Sampler
@@ -33,6 +33,7 @@ class MeshPortrait:
     left_eye: Eye
     right_eye: Eye
     mouth: Mouth
+    lids_move: bool
 
 
 def prepare_portrait(picture: Frame) -> MeshPortrait:
@@ -53,6 +54,7 @@ def prepare_portrait(picture: Frame) -> MeshPortrait:
     axes = HeadAxes.of(points)
     head = head_field(points, axes, person_mask(picture))
     left_eye, right_eye = eyes_of(picture, points)
+    lids_move = lids_fit(points)
     inner = head.grid.inner
     box = Box(
         x0=max(inner.x0, 0),
@@ -63,7 +65,10 @@ def prepare_portrait(picture: Frame) -> MeshPortrait:
     return MeshPortrait(
         picture=picture,
         sampler=Sampler.of(picture),
-        warnings=() if found.alone else (RenderWarning.MULTIPLE_FACES_IMAGE,),
+        warnings=(
+            *(() if found.alone else (RenderWarning.MULTIPLE_FACES_IMAGE,)),
+            *(() if lids_move else (RenderWarning.EYES_LEFT_STILL,)),
+        ),
         box=box,
         backdrop=backdrop(picture, axes, head, box),
         head=head,
@@ -71,4 +76,5 @@ def prepare_portrait(picture: Frame) -> MeshPortrait:
         left_eye=left_eye,
         right_eye=right_eye,
         mouth=mouth_of(points, axes),
+        lids_move=lids_move,
     )

@@ -18,7 +18,6 @@ from liveportrait_core.options import Box, Frame
 Map = NDArray[np.float32]
 
 LEAST_CLOSURE = 0.004  # below it nothing is drawn
-SKIN_OPACITY = 0.85  # the rest keeps the picture's grain
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,22 +146,23 @@ def draw_closed(
     gap = np.maximum(lower - upper, 0)
     upper_move = _map(gap * np.float32(closure * slit.meeting))
     lower_move = _map(gap * np.float32(closure * (1 - slit.meeting)))
-    behind_upper = upper + upper_move - across
-    behind_lower = across - (lower - lower_move)
-    shift = _slide(behind_lower, lower_move, slit.below) - _slide(
-        behind_upper, upper_move, slit.above
-    )
+    below = across - (lower - lower_move)
+    above = upper + upper_move - across
+    # Neither curtain brings a rim of the eyeball along, nor lets it through where they meet.
+    clear = np.float32(0.5 * slit.feather * closure)
+    from_below = np.maximum(across + _slide(below, lower_move, slit.below), lower + clear)
+    from_above = np.minimum(across - _slide(above, upper_move, slit.above), upper - clear)
     across_axis = np.array([-slit.along[1], slit.along[0]], np.float32)
-    come_from = _map(positions + shift[..., None] * across_axis)
-    curtain = sampler.at(come_from).astype(np.float32)
-    if skin is not None:
-        thin = _stretch(behind_upper, upper_move, slit.above)[..., None]
-        curtain += (_skin_at(skin, slit, come_from) - curtain) * thin
-    inside = np.minimum(-behind_upper, -behind_lower) / np.float32(slit.feather)
-    shown = _map(np.where(gap > 0, np.clip(inside + 0.5, 0, 1), 0))[..., None]
-    drawn = np.rint(np.clip(curtain + (near - curtain) * shown, 0, 255)).astype(np.uint8)
-    changed = (shift != 0) | (shown[..., 0] > 0)
-    return np.where(changed[..., None], drawn, near)
+    drawn = near.astype(np.float32)
+    for behind, come_from, overlap in ((below, from_below, clear), (above, from_above, 0)):
+        offset = _map(np.where(gap > 0, come_from - across, 0))
+        curtain = sampler.at(positions + offset[..., None] * across_axis).astype(np.float32)
+        if skin is not None and behind is above:
+            thin = _stretch(above, upper_move, slit.above)[..., None]
+            curtain += (_skin_at(skin, slit, positions) - curtain) * thin
+        opacity = np.clip((behind + overlap) / np.float32(slit.feather) + 0.5, 0, 1)
+        drawn += (curtain - drawn) * _map(np.where(offset != 0, opacity, 0))[..., None]
+    return np.rint(np.clip(drawn, 0, 255)).astype(np.uint8)
 
 
 def _skin_at(skin: Frame, slit: Slit, positions: Map) -> Frame:
@@ -187,7 +187,7 @@ def _edge(coefficients: tuple[float, float, float], s: Map) -> Map:
 def _slide(behind: Map, move: Map, slide: Slide) -> Map:
     """How far the skin has come that is now `behind` pixels behind the moved edge."""
     share = np.clip(1 - (behind - slide.rim) / (slide.room + move - slide.rim), 0, 1)
-    return _map(np.where(behind >= 0, move * _eased(_map(share)), 0))
+    return _map(move * _eased(_map(share)))
 
 
 def _stretch(behind: Map, move: Map, slide: Slide) -> Map:
@@ -196,7 +196,7 @@ def _stretch(behind: Map, move: Map, slide: Slide) -> Map:
     onset = _eased(_map(np.clip((behind - 0.6 * slide.rim) / (0.8 * slide.rim), 0, 1)))
     end = _eased(_map(np.clip((reach - behind) / (0.6 * reach), 0, 1)))
     thin = np.clip(move / np.float32(0.35 * slide.room), 0, 1)
-    return _map(np.float32(SKIN_OPACITY) * onset * end * thin)
+    return _map(onset * end * thin)
 
 
 def _eased(share: Map) -> Map:

@@ -24,6 +24,7 @@ class Track:
 
     points: Array
     fps: Fraction
+    frames_without_face: int  # of the whole clip, those left out at its start included
     warnings: tuple[RenderWarning, ...]
 
 
@@ -55,7 +56,12 @@ def track_face(frames: Iterable[Frame], fps: Fraction) -> Track:
         warnings.append(RenderWarning.LANDMARKS_INTERPOLATED)
     if not alone:
         warnings.append(RenderWarning.MULTIPLE_FACES_VIDEO)
-    return Track(points=_bridge(kept), fps=fps, warnings=tuple(warnings))
+    return Track(
+        points=_bridge(kept),
+        fps=fps,
+        frames_without_face=sum(points is None for points in seen),
+        warnings=tuple(warnings),
+    )
 
 
 def _require_face(seen: list[NDArray[np.float32] | None]) -> None:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -15,7 +16,7 @@ from liveportrait_core.mesh.engine import MeshEngine
 from liveportrait_core.mesh.idle import synthetic_idle
 from liveportrait_core.mesh.motion import MeshMotion
 from liveportrait_core.mesh.portrait import MeshPortrait
-from liveportrait_core.options import AnimationRegion, Engine, Frame, RenderOptions
+from liveportrait_core.options import AnimationRegion, Engine, Frame, RenderOptions, RenderWarning
 from tests.core.mesh.motions import held, pulled
 
 AS_FILMED = RenderOptions(driving_multiplier=1.0)
@@ -165,6 +166,17 @@ def test_eyes_leave_the_mouth_and_lips_leave_the_eyes(
         upper_half = slice(lid.y0, (lid.y0 + lid.y1) // 2), slice(lid.x0, lid.x1)
         assert not changed(lips, hopper)[upper_half].any()
         assert changed(eyes, hopper)[upper_half].any()
+
+
+def test_eyes_rounder_than_a_persons_are_left_still_and_it_is_said(
+    engine: MeshEngine, astronaut: Frame
+) -> None:
+    drawn = np.asarray(cv2.resize(astronaut, (512, 768)), np.uint8)
+    portrait = engine.prepare(drawn, RenderOptions())
+    assert RenderWarning.EYES_LEFT_STILL in portrait.warnings
+    blinking = still(engine, portrait, held(closure=(1, 1)))
+    assert np.array_equal(blinking, still(engine, portrait, held()))
+    assert changed(still(engine, portrait, EVERYTHING), drawn).any()
 
 
 def lip_gap(frame: Frame) -> float:

@@ -1,5 +1,6 @@
 """Lids and lips: they close fully, and what lies behind them stays where it is."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -67,6 +68,27 @@ def test_a_blink_is_confined_to_the_eyes(
     for eye in (hopper_portrait.left_eye, hopper_portrait.right_eye):
         touched[eye.slit.support.slices] = False
     assert not touched.any()
+
+
+def test_a_shut_eye_lets_nothing_of_the_eyeball_through(
+    engine: MeshEngine, hopper_portrait: MeshPortrait, hopper: Frame
+) -> None:
+    painted = hopper.copy()
+    for eye in (hopper_portrait.left_eye, hopper_portrait.right_eye):
+        box = eye.slit.support
+        columns, rows = np.meshgrid(np.arange(box.x0, box.x1), np.arange(box.y0, box.y1))
+        s, across = eye.slit.coordinates(np.stack([columns, rows], axis=-1).astype(np.float32))
+        upper, lower = eye.slit.edges(s)
+        painted[box.slices][(across > upper + 1) & (across < lower - 1)] = (0, 255, 0)
+    green_eyed = replace(hopper_portrait, picture=painted, sampler=Sampler.of(painted))
+
+    def greenest(closure: float) -> int:
+        frame = next(engine.animate(green_eyed, held(closure=(closure, closure)), AS_FILMED))
+        face = frame[150:330, 180:350].astype(int)
+        return int((face[..., 1] - face[..., 0]).max())
+
+    assert greenest(0.5) > 200
+    assert greenest(1.0) < 60
 
 
 @UNHURRIED

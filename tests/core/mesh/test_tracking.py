@@ -1,6 +1,7 @@
 """A clip made with known motion is read back; clips that cannot be read say why."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -60,6 +61,17 @@ def test_blinks_are_read_back_on_their_frames(
     assert (read[[12, 28]] > 0.9).all()
     assert (read[[5, 20, 36]] < 0.05).all()
     assert set(np.flatnonzero(read.min(1) > 0.5)) <= {11, 12, 13, 14, 27, 28, 29, 30}
+
+
+def test_lids_take_a_persons_time(engine: MeshEngine, astronaut_portrait: MeshPortrait) -> None:
+    """Sped-up clips shut and open an eye within a frame, and flutter."""
+    shut = held(frames=40).closure.copy()
+    shut[12] = shut[25:33:2] = 1
+    made = replace(held(frames=40), closure=shut)
+    read = engine.analyse(filmed(engine, astronaut_portrait, made), FPS).closure
+    assert (read[[12, 25, 27, 29, 31]] > 0.9).all()
+    assert (read[13:15] > 0.2).all()
+    assert np.abs(np.diff(read[26:32], axis=0)).max() < 0.5
 
 
 def test_a_still_face_stays_still(engine: MeshEngine, astronaut: Frame) -> None:
