@@ -32,6 +32,7 @@ from liveportrait_core.model import AppearanceFeature, Model
 from liveportrait_core.options import Box, Engine, Frame, RenderOptions, RenderWarning
 from liveportrait_core.paste_back import PasteBack
 from liveportrait_core.prefetch import prefetch
+from liveportrait_core.refinement import refine
 from liveportrait_core.retargeting import eye_close_ratios, lip_close_ratio
 from liveportrait_core.source import crop_source, fit_portrait, network_frame, portrait_points
 from liveportrait_core.source_clip import FittedFrames, SourceClip, analyse_source
@@ -103,6 +104,7 @@ class LivePortraitEngine:
             self._setup.face_order,
             self._setup.driving_crop,
             repr(self._setup.animation),
+            repr(self._setup.refinement),
             str(EASE_S),
         )
         sha = hashlib.sha256("\n".join((*settings, *self._digests)).encode())
@@ -204,8 +206,13 @@ class LivePortraitEngine:
         self, prepared: PreparedSource, template: MotionTemplate, options: RenderOptions
     ) -> DrivenKeypoints:
         """The key points of every frame, by stage; the final ones closed to a loop if wanted."""
+        refined = refine(template.measured, template.fps, self._setup.refinement)
         driven = drive_portrait_keypoints(
-            prepared.source, template.measured, self._model, self._settings(options)
+            prepared.source,
+            refined.driving,
+            self._model,
+            self._settings(options),
+            anchor=refined.anchor,
         )
         if not options.loop or template.frame_count == 1:
             return driven
@@ -249,8 +256,13 @@ class LivePortraitEngine:
                 "a moving portrait without paste-back or stitching is not built; "
                 "accepted: both, or a picture as portrait"
             )
+        refined = refine(template.measured, template.fps, self._setup.refinement)
         driven = drive_clip_keypoints(
-            source.measured, template.measured, self._model, self._settings(options)
+            source.measured,
+            refined.driving,
+            self._model,
+            self._settings(options),
+            anchor=refined.anchor,
         )
         kept = islice(FittedFrames(frames, options.source_max_dim_px), source.skipped, None)
         moves = zip(source.landmarks, driven.source, driven.final, strict=False)

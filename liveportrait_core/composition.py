@@ -16,8 +16,8 @@ from liveportrait_core.options import AnimationRegion
 
 _KEYPOINTS = 21
 _X, _Y, _Z = 0, 1, 2
-_LIP_ROWS = (6, 12, 14, 17, 19, 20)
-_EYE_ROWS = (11, 13, 15, 16, 18)
+LIP_ROWS = (6, 12, 14, 17, 19, 20)
+EYE_ROWS = (11, 13, 15, 16, 18)
 _WHOLE_EXPRESSION_ROWS = (1, 2, 6, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20)
 _SINGLE_COMPONENTS = ((3, _Y), (4, _Y), (5, _Z), (8, _Z), (9, _Y), (9, _Z))
 
@@ -57,7 +57,12 @@ class MotionMode(StrEnum):
 
 
 def drive_portrait(
-    source: Motion, driving: Motion, *, region: AnimationRegion, mode: MotionMode
+    source: Motion,
+    driving: Motion,
+    *,
+    region: AnimationRegion,
+    mode: MotionMode,
+    anchor: int = 0,
 ) -> Motion:
     """Animate a still picture.
 
@@ -66,6 +71,7 @@ def drive_portrait(
         driving: T frames; 1 frame is a driving picture.
         region: what may move.
         mode: how driving values are meant.
+        anchor: the driving frame that relative motion is measured from.
 
     Returns:
         T frames, on the source's canonical key points.
@@ -79,7 +85,7 @@ def drive_portrait(
         reference = 0 if region is AnimationRegion.EYES else CLOSED_LIPS_EXPRESSION
         wanted = _with_expression(source, source.expression + (driving.expression - reference))
     else:
-        wanted = _changed(source, driving)
+        wanted = _changed(source, driving, _frame(driving, anchor))
     return _within(region, source, wanted, _relative_mask(region))
 
 
@@ -90,6 +96,7 @@ def drive_clip(
     region: AnimationRegion,
     mode: MotionMode,
     observation_variance: float,
+    anchor: int = 0,
 ) -> Motion:
     """Animate a clip that moves already.
 
@@ -99,6 +106,7 @@ def drive_clip(
         region: what may move.
         mode: how driving values are meant.
         observation_variance: of the Kalman smoother; larger is smoother.
+        anchor: the driving frame that relative motion is measured from.
 
     Returns:
         As many frames as the shorter of the two; all of the source's for a driving picture.
@@ -106,21 +114,21 @@ def drive_clip(
     if driving.frame_count == 1:
         wanted = _held(source, driving, mode)
     else:
+        rest = _frame(driving, anchor)
         count = min(source.frame_count, driving.frame_count)
         source, driving = source.first(count), driving.first(count)
-        wanted = _smoothed(_followed(source, driving, mode), observation_variance)
+        wanted = _smoothed(_followed(source, driving, rest, mode), observation_variance)
     return _within(region, source, wanted, _absolute_mask(region))
 
 
-def _changed(source: Motion, driving: Motion) -> Motion:
-    """Everything the driving face did since its first frame, done by the source."""
-    first = driving.first(1)
+def _changed(source: Motion, driving: Motion, rest: Motion) -> Motion:
+    """Everything the driving face did since it was at rest, done by the source."""
     return Motion(
         canonical_keypoints=source.canonical_keypoints,
-        rotation=_turned_along(source, driving),
-        expression=source.expression + (driving.expression - first.expression),
-        scale=source.scale * (driving.scale / first.scale),
-        translation=source.translation + (driving.translation - first.translation),
+        rotation=_turned_along(source, driving, rest),
+        expression=source.expression + (driving.expression - rest.expression),
+        scale=source.scale * (driving.scale / rest.scale),
+        translation=source.translation + (driving.translation - rest.translation),
     )
 
 
@@ -135,14 +143,14 @@ def _replaced(source: Motion, driving: Motion) -> Motion:
     )
 
 
-def _followed(source: Motion, driving: Motion, mode: MotionMode) -> Motion:
+def _followed(source: Motion, driving: Motion, rest: Motion, mode: MotionMode) -> Motion:
     """A moving source keeps its own way through the picture unless it is told otherwise."""
     if mode is MotionMode.ABSOLUTE:
         return _replaced(source, driving)
     return Motion(
         canonical_keypoints=source.canonical_keypoints,
-        rotation=_turned_along(source, driving),
-        expression=source.expression + driving.expression - driving.expression[:1],
+        rotation=_turned_along(source, driving, rest),
+        expression=source.expression + driving.expression - rest.expression,
         scale=source.scale,
         translation=source.translation,
     )
@@ -155,8 +163,8 @@ def _held(source: Motion, driving: Motion, mode: MotionMode) -> Motion:
     return _with_expression(source, source.expression + change)
 
 
-def _turned_along(source: Motion, driving: Motion) -> Floats:
-    change: Floats = driving.rotation @ driving.rotation[:1].transpose(0, 2, 1)
+def _turned_along(source: Motion, driving: Motion, rest: Motion) -> Floats:
+    change: Floats = driving.rotation @ rest.rotation.transpose(0, 2, 1)
     return change @ source.rotation
 
 
@@ -195,9 +203,9 @@ def _absolute_mask(region: AnimationRegion) -> NDArray[np.bool_]:
     """Components that may be replaced: key points that carry identity or pose stay."""
     mask = np.zeros((_KEYPOINTS, 3), dtype=np.bool_)
     if region is AnimationRegion.LIP:
-        mask[list(_LIP_ROWS)] = True
+        mask[list(LIP_ROWS)] = True
     elif region is AnimationRegion.EYES:
-        mask[list(_EYE_ROWS)] = True
+        mask[list(EYE_ROWS)] = True
     elif region is not AnimationRegion.POSE:
         mask[list(_WHOLE_EXPRESSION_ROWS)] = True
         for row, component in _SINGLE_COMPONENTS:
@@ -207,6 +215,10 @@ def _absolute_mask(region: AnimationRegion) -> NDArray[np.bool_]:
 
 def _with_expression(motion: Motion, expression: Floats) -> Motion:
     return replace(motion, expression=expression)
+
+
+def _frame(motion: Motion, index: int) -> Motion:
+    return motion.each(lambda values: values[[index]])
 
 
 def _stretched(motion: Motion, count: int) -> Motion:

@@ -10,6 +10,7 @@ from liveportrait_core.driving import DrivingCrop
 from liveportrait_core.face.finders import Detector
 from liveportrait_core.face.scrfd import FaceOrder
 from liveportrait_core.keypoints import AnimationSettings
+from liveportrait_core.refinement import MotionRefinement
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +24,7 @@ class EngineSetup:
     driving_crop: DrivingCrop = DrivingCrop.AUTO
     # Region, multiplier and lips of it are what each render asks for.
     animation: AnimationSettings = field(default_factory=AnimationSettings)
+    refinement: MotionRefinement = field(default_factory=MotionRefinement)
     accept_no_landmarks: bool = False  # without landmark.onnx take the face mesh's points
 
 

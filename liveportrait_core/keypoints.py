@@ -4,7 +4,8 @@ Composition, lip normalisation or retargeting, stitching, multiplier: in this or
 a time. Pure but for the small networks, which are asked through a port; knows no picture.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import Protocol
 
 import numpy as np
@@ -13,7 +14,11 @@ from liveportrait_core.composition import MotionMode, drive_clip, drive_portrait
 from liveportrait_core.errors import InvalidOption
 from liveportrait_core.motion import Floats, Motion, transform_keypoints
 from liveportrait_core.options import AnimationRegion
-from liveportrait_core.retargeting import eye_ratios_with_driving, with_target
+from liveportrait_core.retargeting import (
+    eye_ratios_with_driving,
+    lip_ratios_with_driving,
+    with_target,
+)
 
 LIPS_OPEN_FROM = 0.03
 """Lips less open than this are closed already: nothing to normalise."""
@@ -56,6 +61,20 @@ class MeasuredMotion:
         )
 
 
+class LipClosure(StrEnum):
+    """How far normalisation closes the lips."""
+
+    UPSTREAM = "upstream"  # as far as the multiplier goes: at 0.40 by 40 %, as the original
+    FULL = "full"
+
+
+class Retargeting(StrEnum):
+    """What becomes of relative driving motion when eyes or lips are retargeted."""
+
+    ADD = "add"  # it stays, and they are brought to the wanted opening on top
+    REPLACE = "replace"  # it is discarded, and lips are not normalised, as the original
+
+
 @dataclass(frozen=True, kw_only=True)
 class AnimationSettings:
     """How motion is applied. The defaults are the original's, with lips normalised."""
@@ -64,11 +83,20 @@ class AnimationSettings:
     mode: MotionMode = MotionMode.RELATIVE
     multiplier: float = 1.0  # of everything that changed, stitching and lips included
     normalize_lip: bool = True  # only in relative mode
+    lip_closure: LipClosure = LipClosure.UPSTREAM
     stitch: bool = True
-    retarget_eyes: bool = False  # in relative mode this discards the driving motion
-    retarget_lips: bool = False  # likewise
+    retarget_eyes: float = 0.0  # 0: as open as the source's, 1: as the driving face's left eye
+    retarget_lips: float = 0.0  # 0: as open as the source's, 1: as the driving face's
+    retargeting: Retargeting = Retargeting.ADD
     keep_source_eyes: bool = False  # source clips: every frame's eyes as open as the first frame's
     observation_variance: float = 3e-7  # source clips: strength of the smoothing
+
+    def __post_init__(self) -> None:
+        for name in ("retarget_eyes", "retarget_lips"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise InvalidOption(
+                    f"{name.replace('_', ' ')} is {getattr(self, name)}; accepted: 0 to 1"
+                )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,12 +114,17 @@ def drive_portrait_keypoints(
     driving: MeasuredMotion,
     networks: KeypointNetworks,
     settings: AnimationSettings,
+    *,
+    anchor: int = 0,
 ) -> DrivenKeypoints:
-    """Animate a still picture, whose motion has one frame: as many frames as the driving has."""
+    """Animate a still picture, whose motion has one frame: as many frames as the driving has.
+
+    Relative motion is measured from the driving frame `anchor`.
+    """
     driven = drive_portrait(
-        source.motion, driving.motion, region=settings.region, mode=settings.mode
+        source.motion, driving.motion, region=settings.region, mode=settings.mode, anchor=anchor
     )
-    adjustment = _lip_offset(source, networks, settings)
+    adjustment = _Adjustment(lips=_lip_offset(source, networks, settings))
     return _finish(source, driving, driven, adjustment, networks, settings)
 
 
@@ -100,51 +133,69 @@ def drive_clip_keypoints(
     driving: MeasuredMotion,
     networks: KeypointNetworks,
     settings: AnimationSettings,
+    *,
+    anchor: int = 0,
 ) -> DrivenKeypoints:
-    """Animate a clip: as many frames as the shorter of the two, all for a driving picture."""
+    """Animate a clip: as many frames as the shorter of the two, all for a driving picture.
+
+    Relative motion is measured from the driving frame `anchor`.
+    """
     driven = drive_clip(
         source.motion,
         driving.motion,
         region=settings.region,
         mode=settings.mode,
         observation_variance=settings.observation_variance,
+        anchor=anchor,
     )
     source = source.first(driven.frame_count)
-    adjustment = _lip_offset(source, networks, settings)
+    adjustment = _Adjustment(lips=_lip_offset(source, networks, settings))
     if settings.keep_source_eyes:
-        adjustment = adjustment + _eye_offset(source, networks)
+        adjustment = replace(adjustment, eyes=_eye_offset(source, networks))
     return _finish(source, driving, driven, adjustment, networks, settings)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Adjustment:
+    """What is added after stitching, which would take part of it back: B×21×3, or nothing."""
+
+    lips: Floats | float = 0.0
+    eyes: Floats | float = 0.0
 
 
 def _finish(
     source: MeasuredMotion,
     driving: MeasuredMotion,
     driven: Motion,
-    adjustment: Floats,
+    adjustment: _Adjustment,
     networks: KeypointNetworks,
     settings: AnimationSettings,
 ) -> DrivenKeypoints:
-    """Retarget or adjust, stitch, multiply."""
+    """Retarget, stitch, adjust, multiply."""
     neutral = transform_keypoints(source.motion)
     composed = transform_keypoints(driven)
     resting = np.broadcast_to(neutral, composed.shape)
     if settings.retarget_eyes or settings.retarget_lips:
-        start = resting if settings.mode is MotionMode.RELATIVE else composed
-        composed = start + _retargeting_offset(source, driving, resting, networks, settings)
-        adjustment = np.zeros_like(neutral)
+        if settings.retargeting is Retargeting.REPLACE:
+            adjustment = _Adjustment()
+            composed = resting if settings.mode is MotionMode.RELATIVE else composed
+        composed = composed + _retargeting_offset(source, driving, resting, networks, settings)
     stitched = networks.stitch(resting, composed) if settings.stitch else composed
-    # The adjustment comes after stitching, which would take part of it back.
-    final = resting + (stitched + adjustment - resting) * np.float32(settings.multiplier)
+    strength = np.float32(settings.multiplier)
+    whole = np.float32(1) if settings.lip_closure is LipClosure.FULL else strength
+    moved = stitched + adjustment.eyes - resting
+    final = resting + moved * strength + adjustment.lips * whole
     return DrivenKeypoints(source=neutral, composed=composed, stitched=stitched, final=final)
 
 
 def _lip_offset(
     source: MeasuredMotion, networks: KeypointNetworks, settings: AnimationSettings
-) -> Floats:
+) -> Floats | float:
     """What closes the source's lips: B×21×3, zero where they are closed or stay as they are."""
+    is_wanted = settings.normalize_lip and not settings.retarget_lips
+    if not is_wanted or settings.mode is not MotionMode.RELATIVE:
+        return 0.0
     keypoints = transform_keypoints(source.motion)
-    if not settings.normalize_lip or settings.mode is not MotionMode.RELATIVE:
-        return np.zeros_like(keypoints)
     closed = np.zeros_like(source.lip_ratios)
     offset = networks.retarget_lip(keypoints, with_target(source.lip_ratios, closed))
     is_open = source.lip_ratios[:, :, None] >= LIPS_OPEN_FROM
@@ -166,18 +217,19 @@ def _retargeting_offset(
     networks: KeypointNetworks,
     settings: AnimationSettings,
 ) -> Floats:
-    """What brings eyes and lips to the driving face's opening: T×21×3."""
+    """What brings eyes and lips towards the driving face's opening: T×21×3."""
     count = len(resting)
-    eyes, wanted_eyes = (_held(each.eye_ratios, count) for each in (source, driving))
-    lips, wanted_lips = (_held(each.lip_ratios, count) for each in (source, driving))
+    eyes, driving_eyes = (_held(each.eye_ratios, count) for each in (source, driving))
+    lips, driving_lips = (_held(each.lip_ratios, count) for each in (source, driving))
     offset = np.zeros_like(resting)
     if settings.retarget_eyes:
-        _require_measured("eye", wanted_eyes)
-        ratios = eye_ratios_with_driving(eyes, wanted_eyes)
+        _require_measured("eye", driving_eyes)
+        ratios = eye_ratios_with_driving(eyes, driving_eyes, settings.retarget_eyes)
         offset = offset + networks.retarget_eyes(resting, ratios)
     if settings.retarget_lips:
-        _require_measured("lip", wanted_lips)
-        offset = offset + networks.retarget_lip(resting, with_target(lips, wanted_lips))
+        _require_measured("lip", driving_lips)
+        ratios = lip_ratios_with_driving(lips, driving_lips, settings.retarget_lips)
+        offset = offset + networks.retarget_lip(resting, ratios)
     return offset
 
 

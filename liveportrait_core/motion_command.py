@@ -96,10 +96,12 @@ def add_animation_options(command: argparse.ArgumentParser) -> None:
         help="let shoulders and border meet the photograph; without it the result is the crop "
         "alone (default: on)",
     )  # fmt: skip
-    for part in ("eyes", "lips"):
+    for part, name in (("eye", "eyes"), ("lip", "lips")):
         command.add_argument(
-            f"--retarget-{part}", action="store_true",
-            help=f"bring the {part} to the driving opening; relative motion is then left out",
+            f"--{part}-retargeting", dest=f"retarget_{name}", type=float, default=0.0,
+            metavar="RATIO",
+            help=f"bring the {name} towards the driving face's opening: 0 = as the portrait's, "
+            "1 = as the driving face's (default: 0)",
         )  # fmt: skip
 
 
@@ -137,7 +139,7 @@ def open_chosen(parsed: argparse.Namespace, engine: str) -> Renderer:
     renderer = open_renderer(engine, parsed.weights, setup)
     if renderer.engine is not Engine.LIVEPORTRAIT and _asks_for_more(setup):
         raise InvalidOption(
-            f"--detector, --face, --crop-driving, --motion, --no-stitch and --retarget-… are "
+            f"--detector, --face, --crop-driving, --motion, --no-stitch and --…-retargeting are "
             f"LivePortrait's: the engine {renderer.engine} would ignore them ({renderer.reason}); "
             "accepted: without them, or --engine liveportrait"
         )
@@ -219,4 +221,5 @@ def _motion_of(parsed: argparse.Namespace) -> tuple[Motion, Fraction | None]:
 
 
 def _analyse(renderer: Renderer, driving: Path, options: RenderOptions) -> MotionTemplate:
-    return cast(MotionTemplate, renderer.analyse(driving, max_seconds=options.max_seconds))
+    analysis = renderer.analyse(driving, max_seconds=options.max_seconds)
+    return cast(MotionTemplate, analysis.template)

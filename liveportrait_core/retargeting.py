@@ -39,12 +39,26 @@ def lip_close_ratio(landmarks: Floats) -> Floats:
     return _opening(landmarks, _OPENING_ROWS[landmarks.shape[1]].lips)[:, None]
 
 
-def eye_ratios_with_driving(source_ratios: Floats, driving_ratios: Floats) -> Floats:
+def eye_ratios_with_driving(
+    source_ratios: Floats, driving_ratios: Floats, share: float = 1.0
+) -> Floats:
     """What eye retargeting is told when a driving face sets the target: B×2 twice → B×3.
 
-    Both eyes follow the driving face's left eye.
+    Both eyes follow the driving face's left eye, `share` of the way from the mean of their own.
     """
-    return with_target(source_ratios, driving_ratios[:, :1])
+    own = np.mean(source_ratios, axis=1, keepdims=True)
+    return with_target(source_ratios, _between(own, driving_ratios[:, :1], share))
+
+
+def lip_ratios_with_driving(
+    source_ratios: Floats, driving_ratios: Floats, share: float = 1.0
+) -> Floats:
+    """What lip retargeting is told when a driving face sets the target: B×1 twice → B×2."""
+    return with_target(source_ratios, _between(source_ratios, driving_ratios, share))
+
+
+def _between(own: Floats, wanted: Floats, share: float) -> Floats:
+    return own * np.float32(1 - share) + wanted * np.float32(share)
 
 
 def with_target(source_ratios: Floats, target: Floats) -> Floats:

@@ -8,6 +8,7 @@ from liveportrait_core.keypoints import (
     AnimationSettings,
     DrivenKeypoints,
     MeasuredMotion,
+    Retargeting,
     drive_clip_keypoints,
     drive_portrait_keypoints,
 )
@@ -69,8 +70,9 @@ def _check_portrait_extras(
             settings = replace(
                 settings,
                 stitch=run[2] == "stitch1",
-                retarget_eyes="eye1" in run[1],
-                retarget_lips="lip1" in run[1],
+                retarget_eyes=float("eye1" in run[1]),
+                retarget_lips=float("lip1" in run[1]),
+                retargeting=Retargeting.REPLACE,
             )
         source = closed if run[1] == "closedlip" else portrait
         driven = drive_portrait_keypoints(source, driving, model, settings)

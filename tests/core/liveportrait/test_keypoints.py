@@ -11,6 +11,8 @@ from liveportrait_core.composition import MotionMode
 from liveportrait_core.errors import InvalidOption
 from liveportrait_core.keypoints import (
     AnimationSettings,
+    LipClosure,
+    Retargeting,
     drive_clip_keypoints,
     drive_portrait_keypoints,
 )
@@ -100,7 +102,13 @@ def test_a_clips_eyes_are_kept_as_open_as_at_first(eyes: float, wanted: float) -
 def test_relative_retargeting_discards_the_driving_motion(
     eyes: bool, lips: bool, added: int
 ) -> None:
-    settings = replace(PLAIN, retarget_eyes=eyes, retarget_lips=lips, normalize_lip=True)
+    settings = replace(
+        PLAIN,
+        retarget_eyes=float(eyes),
+        retarget_lips=float(lips),
+        retargeting=Retargeting.REPLACE,
+        normalize_lip=True,
+    )
     source = measured(1)
     driven = drive_portrait_keypoints(source, measured(3, 1), CountableNetworks(), settings)
     resting = transform_keypoints(source.motion)
@@ -108,7 +116,7 @@ def test_relative_retargeting_discards_the_driving_motion(
 
 
 def test_absolute_retargeting_adds_to_the_driving_motion() -> None:
-    settings = replace(PLAIN, mode=MotionMode.ABSOLUTE, retarget_eyes=True, retarget_lips=True)
+    settings = replace(PLAIN, mode=MotionMode.ABSOLUTE, retarget_eyes=1.0, retarget_lips=1.0)
     source, driving = measured(1), measured(3, 1)
     plain = drive_portrait_keypoints(
         source, driving, CountableNetworks(), replace(PLAIN, mode=MotionMode.ABSOLUTE)
@@ -123,7 +131,7 @@ def test_both_eyes_follow_the_driving_faces_left_one() -> None:
     ratios = np.array([[0.5, 0.1], [0.6, 0.2]], dtype=np.float32)
     drive_portrait_keypoints(
         measured(1), replace(driving, eye_ratios=ratios), networks,
-        replace(PLAIN, retarget_eyes=True),
+        replace(PLAIN, retarget_eyes=1.0),
     )  # fmt: skip
     assert networks.eyes_asked[0] == pytest.approx(np.array([[0.3, 0.3, 0.5], [0.3, 0.3, 0.6]]))
 
@@ -133,9 +141,50 @@ def test_retargeting_needs_openings_that_were_measured() -> None:
     unknown = replace(driving, eye_ratios=np.full((2, 2), np.nan, dtype=np.float32))
     with pytest.raises(InvalidOption, match="eye openings"):
         drive_portrait_keypoints(
-            measured(1), unknown, CountableNetworks(), replace(PLAIN, retarget_eyes=True)
+            measured(1), unknown, CountableNetworks(), replace(PLAIN, retarget_eyes=1.0)
         )
     drive_portrait_keypoints(measured(1), unknown, CountableNetworks(), AnimationSettings())
+
+
+def test_retargeting_may_be_added_to_relative_motion() -> None:
+    settings = replace(PLAIN, retarget_eyes=1.0)
+    source, driving = measured(1), measured(3, 1)
+    plain = drive_portrait_keypoints(source, driving, CountableNetworks(), PLAIN)
+    driven = drive_portrait_keypoints(source, driving, CountableNetworks(), settings)
+    assert np.allclose(driven.final, plain.final + 10, atol=1e-4)
+
+
+@pytest.mark.parametrize(("share", "wanted"), [(1.0, 0.7), (0.5, 0.5), (0.25, 0.4)])
+def test_retargeting_goes_part_of_the_way(share: float, wanted: float) -> None:
+    networks = CountableNetworks()
+    settings = replace(PLAIN, retarget_eyes=share, retarget_lips=share, normalize_lip=True)
+    source, driving = measured(1, eyes=0.3, lips=0.3), measured(2, 1, eyes=0.7, lips=0.7)
+    drive_portrait_keypoints(source, driving, networks, settings)
+    assert networks.eyes_asked[0] == pytest.approx(np.array([[0.3, 0.3, wanted]] * 2))
+    # Lips that are brought somewhere are not closed before.
+    (asked,) = networks.lips_asked
+    assert asked == pytest.approx(np.array([[0.3, wanted]] * 2))
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.1, float("nan")])
+def test_more_than_the_whole_way_is_refused(share: float) -> None:
+    with pytest.raises(InvalidOption, match=r"retarget lips is .*; accepted: 0 to 1"):
+        AnimationSettings(retarget_lips=share)
+
+
+def test_lips_may_be_closed_fully_whatever_the_multiplier() -> None:
+    settings = AnimationSettings(multiplier=0.4, stitch=False, lip_closure=LipClosure.FULL)
+    driven = drive_portrait_keypoints(measured(1), measured(3, 1), CountableNetworks(), settings)
+    moved = 0.4 * (driven.composed - driven.source)
+    assert np.allclose(driven.final, driven.source + moved + 100, atol=1e-4)
+
+
+def test_motion_may_be_measured_from_another_frame() -> None:
+    source, driving = measured(1), measured(4, 1)
+    driven = drive_portrait_keypoints(source, driving, CountableNetworks(), PLAIN, anchor=2)
+    resting = transform_keypoints(source.motion)
+    assert np.allclose(driven.final[2], resting[0], atol=1e-5)
+    assert not np.allclose(driven.final[0], resting[0], atol=1e-3)
 
 
 def test_the_networks_themselves_can_be_asked() -> None:

@@ -115,7 +115,12 @@ def test_the_mesh_engine_takes_no_template(
 
 @pytest.mark.parametrize(
     "option",
-    [["--motion", "absolute"], ["--no-stitch"], ["--retarget-eyes"], ["--crop-driving", "always"]],
+    [
+        ["--motion", "absolute"],
+        ["--no-stitch"],
+        ["--eye-retargeting", "0.5"],
+        ["--crop-driving", "always"],
+    ],
 )
 def test_what_the_mesh_engine_would_ignore_is_refused(
     option: list[str],
