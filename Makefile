@@ -18,8 +18,8 @@ $(STAMP): requirements.txt requirements-nodeps.txt pyproject.toml
 	  if $$candidate -c 'import sys, venv, ensurepip; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' >/dev/null 2>&1; then python=$$candidate; break; fi; \
 	done; \
 	if [ -z "$$python" ]; then $(UNAVAILABLE); fi; \
-	echo "Setting up $(VENV) with $$($$python --version) (once; about 2 GB with the CPU build of torch)"; \
-	[ -x $(PY) ] || $$python -m venv $(VENV)
+	if [ -x $(PY) ]; then echo "Bringing $(VENV) up to date"; \
+	else echo "Setting up $(VENV) with $$($$python --version) (once; 2 to 5 GB, see README)"; $$python -m venv $(VENV); fi
 	@$(PY) -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) -r requirements.txt
 	@$(PY) -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) --no-deps -r requirements-nodeps.txt
 	@$(PY) -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) --editable '.[dev]'
