@@ -18,7 +18,8 @@ SWAY_BAND_HZ = (0.10, 0.45)
 BREATH_S = 4.2
 BREATH_PITCH_DEG = 0.5
 BREATH_RISE = 0.012
-SHIFT = (0.05, 0.02)
+SHIFT, SIZE = (0.05, 0.02), 0.004
+CENTRAL = 0.15  # how much a place near the middle of the sway counts against a slow one
 BLINK_INTERVAL_S = (1.8, 5.5)
 BLINK_CLOSE_S, BLINK_HOLD_S, BLINK_OPEN_S = 0.09, 0.045, 0.20
 SMILE = 0.05
@@ -31,13 +32,10 @@ def synthetic_idle(*, seed: int, seconds: float, fps: Fraction) -> MeshMotion:
     length_s = count / float(fps)
     random = np.random.default_rng(seed)
     time_s = np.arange(count) / float(fps)
-    rotation = np.stack([reach * _noise(random, time_s, length_s) for reach in SWAY_DEG], axis=1)
-    shift = np.stack(
-        [reach * _noise(random, time_s, length_s) for reach in (*SHIFT, 0.004)], axis=1
-    )
-    breath = _breath(time_s, length_s)
-    rotation[:, 0] += BREATH_PITCH_DEG * breath
-    shift[:, 1] -= BREATH_RISE * breath
+    reach = np.array([*SWAY_DEG, *SHIFT, SIZE])
+    sway = np.stack([_noise(random, time_s, length_s) for _channel in reach], axis=1) * reach
+    sway = _from_its_calmest(sway + _breath(time_s, length_s), reach)
+    rotation, shift = sway[:, :3], sway[:, 3:]
     return MeshMotion(
         fps=fps,
         rotation_deg=rotation,
@@ -49,37 +47,46 @@ def synthetic_idle(*, seed: int, seconds: float, fps: Fraction) -> MeshMotion:
 
 
 def _noise(random: Generator, time_s: Array, length_s: float) -> Array:
-    """Band-limited noise with a period of `length_s`, zero at its start, mostly within -1..1."""
+    """Band-limited noise with a period of `length_s`, within -1..1."""
     low, high = (max(1, round(f * length_s)) for f in SWAY_BAND_HZ)
     harmonics = np.arange(low, max(high, low + 1) + 1)
     phase = 2 * np.pi * np.outer(time_s / length_s, harmonics)
     gain = harmonics.astype(np.float64) ** -0.8
     sine = random.normal(size=len(harmonics)) * gain
     cosine = random.normal(size=len(harmonics)) * gain
-    cosine -= cosine.mean()  # so that the noise starts at its own mean, zero
     noise = np.sin(phase) @ sine + np.cos(phase) @ cosine
     return noise / max(float(np.abs(noise).max()), 1e-9)
 
 
 def _breath(time_s: Array, length_s: float) -> Array:
-    """0 breathed out, 1 breathed in; a whole number of breaths."""
+    """What a whole number of breaths adds to the sway: chin and shoulders rise."""
     breaths = max(1, round(length_s / BREATH_S))
-    return 0.5 - 0.5 * np.cos(2 * np.pi * breaths * time_s / length_s)
+    breath = 0.5 - 0.5 * np.cos(2 * np.pi * breaths * time_s / length_s)
+    return np.outer(breath, [BREATH_PITCH_DEG, 0, 0, 0, -BREATH_RISE, 0])
+
+
+def _from_its_calmest(sway: Array, reach: Array) -> Array:
+    """The same round begun where it is slow and central, for there the video jumps to its start.
+
+    Relative to that instant, and within the reach again.
+    """
+    speed = np.linalg.norm((np.roll(sway, -1, 0) - np.roll(sway, 1, 0)) / reach, axis=1)
+    away = np.linalg.norm(sway / reach, axis=1)
+    calmest = int(np.argmin(speed / np.median(speed) + CENTRAL * away))
+    begun = np.roll(sway, -calmest, axis=0) - sway[calmest]
+    return begun * np.minimum(1, reach / np.abs(begun).max(0))
 
 
 def _expression(random: Generator, time_s: Array, length_s: float) -> Array:
     """A hint of a smile that comes and goes, brows that are not quite still."""
     handles = np.zeros((len(time_s), len(HANDLES), 2))
-    smile = (
-        0.5 - 0.5 * np.cos(2 * np.pi * time_s / length_s) + 0.15 * _noise(random, time_s, length_s)
-    )
+    smile = SMILE * (0.5 - 0.5 * np.cos(2 * np.pi * time_s[:, None] / length_s))
     for side, sign in (("left", -1.0), ("right", 1.0)):
         corner = HANDLE_NAMES.index(f"{side} mouth corner")
-        handles[:, corner] = SMILE * smile[:, None] * (sign * 0.8, -0.7)
-        handles[:, HANDLE_NAMES.index(f"{side} cheek")] = (
-            SMILE * smile[:, None] * (sign * 0.2, -0.45)
-        )
+        handles[:, corner] = smile * (sign * 0.8, -0.7)
+        handles[:, HANDLE_NAMES.index(f"{side} cheek")] = smile * (sign * 0.2, -0.45)
     brow = BROW * _noise(random, time_s, length_s)
+    brow -= brow[0]
     for index, name in enumerate(HANDLE_NAMES):
         if "brow" in name:
             handles[:, index, 1] = brow * (0.7 if "inner" in name else 1.0)

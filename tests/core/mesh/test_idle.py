@@ -29,6 +29,17 @@ def test_it_begins_at_rest_and_comes_round(seed: int, seconds: float, fps: Fract
         assert np.abs(channel[-1] - channel[0]).max() <= steps * 1.05 + 1e-9
 
 
+@pytest.mark.parametrize("seconds", [3.0, 6.0, 12.0])
+def test_the_head_is_slow_where_the_video_jumps_to_its_start(seconds: float) -> None:
+    paces = []
+    for seed in range(40):
+        turns = synthetic_idle(seed=seed, seconds=seconds, fps=Fraction(30)).rotation_deg
+        speed = np.linalg.norm(np.diff(np.vstack([turns, turns[:1]]), axis=0), axis=1)
+        paces.append(speed[-1] / np.median(speed))
+    assert np.median(paces) < 0.8
+    assert np.max(paces) < 2
+
+
 @UNHURRIED
 @given(seed=st.integers(0, 2**31))
 def test_it_is_alive_within_what_a_person_does(seed: int) -> None:
