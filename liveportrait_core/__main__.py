@@ -20,16 +20,19 @@ from liveportrait_core.errors import BadInput, EngineUnavailable, InvalidOption,
 from liveportrait_core.inspection import contact_sheet, inspect
 from liveportrait_core.mesh.idle import synthetic_idle
 from liveportrait_core.motion_command import (
-    DEFAULT_WEIGHTS,
-    add_animation_options,
     add_max_seconds,
     add_motion_commands,
-    add_network_options,
     open_chosen,
     read_driving_template,
 )
 from liveportrait_core.options import AnimationRegion, Engine, Progress, RenderOptions, RenderReport
 from liveportrait_core.renderer import open_renderer
+from liveportrait_core.setup_options import (
+    DEFAULT_WEIGHTS,
+    add_animation_options,
+    add_network_options,
+    add_refinement_options,
+)
 from liveportrait_core.video import HIGHEST_RATE
 from liveportrait_core.weights.command import add_weights_command
 
@@ -177,6 +180,7 @@ def _add_render(commands: Any) -> None:
     )
     add_network_options(command)
     add_animation_options(command)
+    add_refinement_options(command)
     command.add_argument(
         "--loop", action=argparse.BooleanOptionalAction, default=True,
         help="ease the motion back to that of frame 0 (default: on)",

@@ -120,6 +120,9 @@ def test_the_mesh_engine_takes_no_template(
         ["--no-stitch"],
         ["--eye-retargeting", "0.5"],
         ["--crop-driving", "always"],
+        ["--lock-scale"],
+        ["--smooth-pose", "0.1"],
+        ["--lip-closure", "full"],
     ],
 )
 def test_what_the_mesh_engine_would_ignore_is_refused(
@@ -131,7 +134,23 @@ def test_what_the_mesh_engine_would_ignore_is_refused(
 ) -> None:
     arguments = ["render", str(portrait), str(driving), "-o", str(tmp_path / "a.mp4"), *option]
     assert main([*arguments, "--weights", str(tmp_path)]) == 2
-    assert "are LivePortrait's: the engine mesh would ignore them" in capsys.readouterr().err
+    assert f"{option[0]}: only LivePortrait can do that" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        (["--eye-retargeting", "1.5"], "retarget eyes is 1.5; accepted: 0 to 1"),
+        (["--smooth-scale", "9"], "smooth scale s is 9.0; accepted: 0 to 1"),
+        (["--lip-multiplier", "-1"], "lip multiplier is -1.0; accepted: 0 to 3"),
+    ],
+)
+def test_values_out_of_range_are_refused(
+    option: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["render", "portrait.png", "driving.mp4", "-o", str(tmp_path / "a.mp4"), *option]
+    assert main(arguments) == 2
+    assert message in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("arguments", [["--max-seconds", "0"], ["--device", "tpu"]])
