@@ -31,6 +31,7 @@ from emulator.storage.json_dialect import JsonDialect
 from emulator.storage.resumable import UploadSessions
 from emulator.storage.server import StorageServer
 from emulator.storage.store import ObjectStore
+from emulator.storage.xml_dialect import XmlDialect
 
 _START_TIMEOUT_S = 20.0
 _GRPC_GRACE_S = 0.5
@@ -237,5 +238,6 @@ def _assemble(options: SuiteOptions, folder: Path) -> Cloud:
 
 
 def _storage_application(cloud: Cloud) -> StorageServer:
-    routes = [*JsonDialect(cloud.objects).routes(), *FirebaseDialect(cloud.objects).routes()]
+    dialects = (JsonDialect, FirebaseDialect, XmlDialect)  # the last one's paths fit nearly all
+    routes = [one for dialect in dialects for one in dialect(cloud.objects).routes()]
     return StorageServer(routes, cloud.faults)

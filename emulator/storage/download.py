@@ -2,8 +2,10 @@
 
 import asyncio
 import weakref
+import zlib
 from collections.abc import AsyncIterator
 from email.utils import formatdate
+from pathlib import Path
 from typing import BinaryIO
 
 from starlette.requests import Request
@@ -27,6 +29,8 @@ async def download(request: Request, stored: StoredObject, faults: FaultPlan) ->
     fault = faults.take(FaultKind.FAIL_DOWNLOAD, stored.name)
     if fault is not None:
         raise Planned(fault.status)
+    if _is_unpacked(request, stored):
+        return _unpacked(request, stored)
     size = stored.content.size_bytes
     wanted = parse_range(request.headers.get("range"), size)
     span = wanted or Span(start=0, end=size)
@@ -46,6 +50,39 @@ async def download(request: Request, stored: StoredObject, faults: FaultPlan) ->
     return StreamingResponse(body, status_code=status, headers=headers)
 
 
+def _is_unpacked(request: Request, stored: StoredObject) -> bool:
+    """Says whether a compressed object goes out uncompressed: its reader takes no gzip."""
+    accepted = request.headers.get("accept-encoding", "")
+    may_transform = "no-transform" not in (stored.metadata.cache_control or "")
+    is_marked = stored.metadata.content_encoding == "gzip"
+    return is_marked and may_transform and "gzip" not in accepted and _is_gzip(stored.content.file)
+
+
+def _is_gzip(file: Path) -> bool:
+    with file.open("rb") as stream:
+        return stream.read(2) == b"\x1f\x8b"
+
+
+def _unpacked(request: Request, stored: StoredObject) -> Response:
+    """Answers with the whole object uncompressed; its length is not known, ranges do not apply."""
+    headers = _headers(stored) | {"Warning": "214 UploadServer gunzipped"}
+    del headers["Content-Encoding"], headers["Accept-Ranges"]
+    if request.method == "HEAD":
+        return Response(headers=headers)
+    stream = stored.content.file.open("rb")
+    body = _unpack(stream)
+    weakref.finalize(body, stream.close)
+    return StreamingResponse(body, headers=headers)
+
+
+async def _unpack(stream: BinaryIO) -> AsyncIterator[bytes]:
+    unpacker = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+    with stream:
+        while piece := stream.read(_PIECE_BYTES):
+            yield unpacker.decompress(piece)
+    yield unpacker.flush()
+
+
 def _headers(stored: StoredObject) -> dict[str, str]:
     metadata = stored.metadata
     optional = {
@@ -61,6 +98,7 @@ def _headers(stored: StoredObject) -> dict[str, str]:
         "Last-Modified": formatdate(stored.updated / 1_000_000, usegmt=True),
         "X-Goog-Generation": str(stored.generation),
         "X-Goog-Metageneration": str(stored.metageneration),
+        "X-Goog-Stored-Content-Encoding": metadata.content_encoding or "identity",
         "X-Goog-Stored-Content-Length": str(stored.content.size_bytes),
         "X-Goog-Hash": f"crc32c={stored.content.crc32c},md5={stored.content.md5}",
         **{name: value for name, value in optional.items() if value},

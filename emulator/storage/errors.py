@@ -2,6 +2,7 @@
 
 StorageError
 ├── BadRequest           400 invalid
+├── ExpiredToken         400 expired, of a signed URL
 ├── Forbidden            403 forbidden
 ├── NotFound             404 notFound
 ├── Conflict             409 conflict
@@ -19,6 +20,7 @@ class StorageError(Exception):
 
     status: int = 500
     reason: ClassVar[str] = "backendError"
+    xml_code: ClassVar[str] = "InternalError"
 
     def __init__(self, message: str = "") -> None:
         super().__init__(message or type(self).__doc__ or self.reason)
@@ -29,6 +31,15 @@ class BadRequest(StorageError):
 
     status = 400
     reason = "invalid"
+    xml_code = "InvalidArgument"
+
+
+class ExpiredToken(StorageError):
+    """The provided token has expired."""
+
+    status = 400
+    reason = "expired"
+    xml_code = "ExpiredToken"
 
 
 class Forbidden(StorageError):
@@ -36,6 +47,7 @@ class Forbidden(StorageError):
 
     status = 403
     reason = "forbidden"
+    xml_code = "AccessDenied"
 
 
 class NotFound(StorageError):
@@ -43,6 +55,7 @@ class NotFound(StorageError):
 
     status = 404
     reason = "notFound"
+    xml_code = "NoSuchKey"
 
 
 class Conflict(StorageError):
@@ -50,6 +63,7 @@ class Conflict(StorageError):
 
     status = 409
     reason = "conflict"
+    xml_code = "BucketAlreadyOwnedByYou"
 
 
 class PreconditionFailed(StorageError):
@@ -57,6 +71,7 @@ class PreconditionFailed(StorageError):
 
     status = 412
     reason = "conditionNotMet"
+    xml_code = "PreconditionFailed"
 
 
 class NotModified(StorageError):
@@ -71,6 +86,7 @@ class RangeNotSatisfiable(StorageError):
 
     status = 416
     reason = "requestedRangeNotSatisfiable"
+    xml_code = "InvalidRange"
 
     def __init__(self, message: str, size: int) -> None:
         super().__init__(message)

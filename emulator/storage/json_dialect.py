@@ -9,9 +9,12 @@ from emulator.storage.answers import json_answer, query_integer, read_json
 from emulator.storage.backend import Backend
 from emulator.storage.download import download
 from emulator.storage.errors import BadRequest
-from emulator.storage.objects import Conditions, ObjectMetadata, StoredObject
+from emulator.storage.json_buckets import BucketCalls
+from emulator.storage.json_copies import CopyCalls
+from emulator.storage.json_requests import base_url, conditions
+from emulator.storage.objects import ObjectMetadata, StoredObject
 from emulator.storage.ranges import Chunk, parse_content_range
-from emulator.storage.resources import bucket_resource, object_resource, patched
+from emulator.storage.resources import object_resource, patched
 from emulator.storage.resumable import Upload, UploadSession
 from emulator.storage.server import PathParameters, Route, route
 
@@ -31,43 +34,21 @@ class JsonDialect:
     def routes(self) -> list[Route]:
         """Returns the routes of this dialect."""
         buckets = "(?:/storage/v1)?/b"  # Node's client leaves the prefix out for an emulator
-        bucket = f"{buckets}/{{bucket}}"
-        objects, one = f"{bucket}/o", f"{bucket}/o/{{name}}"
-        upload, target = f"/upload{objects}", "b/{to_bucket}/o/{to_name}"
+        objects, one = f"{buckets}/{{bucket}}/o", f"{buckets}/{{bucket}}/o/{{name}}"
+        upload = f"/upload{objects}"
         return [
-            route("GET", buckets, self._list_buckets, "storage.buckets.list"),
-            route("POST", buckets, self._create_bucket, "storage.buckets.insert"),
-            route("GET", bucket, self._get_bucket, "storage.buckets.get"),
-            route("DELETE", bucket, self._delete_bucket, "storage.buckets.delete"),
+            *BucketCalls(self._store).routes(buckets),
+            *CopyCalls(self._store).routes(one),
             route("GET", objects, self._list, "storage.objects.list"),
             route("GET", one, self._get, "storage.objects.get"),
             route("PATCH", one, self._patch, "storage.objects.patch"),
             route("PUT", one, self._update, "storage.objects.update"),
             route("DELETE", one, self._delete, "storage.objects.delete"),
-            route("POST", f"{one}/rewriteTo/{target}", self._rewrite, "storage.objects.rewrite"),
-            route("POST", f"{one}/copyTo/{target}", self._copy, "storage.objects.copy"),
             route("GET", f"/download{one}", self._download, "storage.objects.download"),
             route("POST", upload, self._insert, "storage.objects.insert"),
             route("PUT", upload, self._continue, "storage.objects.insert.continue"),
             route("DELETE", upload, self._cancel, "storage.objects.insert.cancel"),
         ]
-
-    async def _list_buckets(self, request: Request, path: PathParameters) -> Response:
-        items = [bucket_resource(bucket) for bucket in self._store.buckets()]
-        return json_answer({"kind": "storage#buckets", "items": items})
-
-    async def _create_bucket(self, request: Request, path: PathParameters) -> Response:
-        body = await read_json(request)
-        if not body.get("name"):
-            raise BadRequest("A bucket needs a name")
-        return json_answer(bucket_resource(self._store.create_bucket(str(body["name"]))))
-
-    async def _get_bucket(self, request: Request, path: PathParameters) -> Response:
-        return json_answer(bucket_resource(self._store.bucket(path["bucket"])))
-
-    async def _delete_bucket(self, request: Request, path: PathParameters) -> Response:
-        self._store.delete_bucket(path["bucket"])
-        return Response(status_code=204)
 
     async def _list(self, request: Request, path: PathParameters) -> Response:
         query = request.query_params
@@ -80,7 +61,7 @@ class JsonDialect:
         )
         body: dict[str, Any] = {"kind": "storage#objects"}
         if page.objects:
-            body["items"] = [object_resource(_base(request), stored) for stored in page.objects]
+            body["items"] = [object_resource(base_url(request), stored) for stored in page.objects]
         if page.prefixes:
             body["prefixes"] = list(page.prefixes)
         if page.next_token is not None:
@@ -89,14 +70,14 @@ class JsonDialect:
 
     def _find(self, request: Request, path: PathParameters) -> StoredObject:
         return self._store.get(
-            path["bucket"], path["name"], _conditions(request), query_integer(request, "generation")
+            path["bucket"], path["name"], conditions(request), query_integer(request, "generation")
         )
 
     async def _get(self, request: Request, path: PathParameters) -> Response:
         stored = self._find(request, path)
         if request.query_params.get("alt") == "media":
             return await download(request, stored, self._backend.faults)
-        return json_answer(object_resource(_base(request), stored))
+        return json_answer(object_resource(base_url(request), stored))
 
     async def _download(self, request: Request, path: PathParameters) -> Response:
         return await download(request, self._find(request, path), self._backend.faults)
@@ -117,45 +98,16 @@ class JsonDialect:
             path["bucket"],
             path["name"],
             metadata,
-            _conditions(request),
+            conditions(request),
             query_integer(request, "generation"),
         )
-        return json_answer(object_resource(_base(request), stored))
+        return json_answer(object_resource(base_url(request), stored))
 
     async def _delete(self, request: Request, path: PathParameters) -> Response:
         self._store.delete(
-            path["bucket"], path["name"], _conditions(request), query_integer(request, "generation")
+            path["bucket"], path["name"], conditions(request), query_integer(request, "generation")
         )
         return Response(status_code=204)
-
-    async def _copied(self, request: Request, path: PathParameters) -> StoredObject:
-        source = self._store.get(
-            path["bucket"],
-            path["name"],
-            _conditions(request, source=True),
-            query_integer(request, "sourceGeneration"),
-        )
-        body = await read_json(request)
-        metadata = patched(ObjectMetadata(), body) if body else None
-        return self._store.copy(
-            source, path["to_bucket"], path["to_name"], metadata, _conditions(request)
-        )
-
-    async def _copy(self, request: Request, path: PathParameters) -> Response:
-        return json_answer(object_resource(_base(request), await self._copied(request, path)))
-
-    async def _rewrite(self, request: Request, path: PathParameters) -> Response:
-        stored = await self._copied(request, path)
-        size = str(stored.content.size_bytes)
-        return json_answer(
-            {
-                "kind": "storage#rewriteResponse",
-                "done": True,
-                "objectSize": size,
-                "totalBytesRewritten": size,
-                "resource": object_resource(_base(request), stored),
-            }
-        )
 
     async def _insert(self, request: Request, path: PathParameters) -> Response:
         match request.query_params.get("uploadType"):
@@ -175,18 +127,18 @@ class JsonDialect:
             bucket=path["bucket"],
             name=request.query_params.get("name", ""),
             metadata=ObjectMetadata(content_type=request.headers.get("content-type")),
-            conditions=_conditions(request),
+            conditions=conditions(request),
         )
         receiver = await self._backend.receive(request)
         stored = self._backend.admit_and_store(upload, receiver)
-        return json_answer(object_resource(_base(request), stored))
+        return json_answer(object_resource(base_url(request), stored))
 
     async def _insert_multipart(self, request: Request, path: PathParameters) -> Response:
         head, receiver = await self._backend.receive_multipart(request)
         announced = ObjectMetadata(content_type=head.content_type)
         upload = _described_upload(request, path, head.description, announced)
         stored = self._backend.admit_and_store(upload, receiver)
-        return json_answer(object_resource(_base(request), stored))
+        return json_answer(object_resource(base_url(request), stored))
 
     async def _begin_resumable(self, request: Request, path: PathParameters) -> Response:
         announced = ObjectMetadata(content_type=request.headers.get("x-upload-content-type"))
@@ -202,14 +154,14 @@ class JsonDialect:
         session = self._backend.uploads.find(request.query_params.get("upload_id", ""))
         chunk = _chunk(request)
         if session.stored is not None:
-            return json_answer(object_resource(_base(request), session.stored))
+            return json_answer(object_resource(base_url(request), session.stored))
         position = session.received_bytes if chunk.start is None else chunk.start
         async for piece in request.stream():
             session.accept(piece, position)
             position += len(piece)
         session.announce(_hash_header(request))
         if chunk.ends or session.received_bytes == chunk.total:
-            return json_answer(object_resource(_base(request), self._backend.finish(session)))
+            return json_answer(object_resource(base_url(request), self._backend.finish(session)))
         return _incomplete(session)
 
     async def _cancel(self, request: Request, path: PathParameters) -> Response:
@@ -224,13 +176,9 @@ def _described_upload(
         bucket=path["bucket"],
         name=request.query_params.get("name") or str(body.get("name", "")),
         metadata=patched(announced, body),
-        conditions=_conditions(request),
+        conditions=conditions(request),
         digests={kind: str(body[kind]) for kind in _DIGESTS if body.get(kind)},
     )
-
-
-def _base(request: Request) -> str:
-    return f"{request.url.scheme}://{request.url.netloc}"
 
 
 def _hash_header(request: Request) -> dict[str, str]:
@@ -254,13 +202,3 @@ def _incomplete(session: UploadSession) -> Response:
     if session.received_bytes:
         headers["Range"] = f"bytes=0-{session.received_bytes - 1}"
     return Response(status_code=_RESUME_INCOMPLETE, headers=headers)
-
-
-def _conditions(request: Request, *, source: bool = False) -> Conditions:
-    prefix = "ifSource" if source else "if"
-    return Conditions(
-        generation_match=query_integer(request, f"{prefix}GenerationMatch"),
-        generation_not_match=query_integer(request, f"{prefix}GenerationNotMatch"),
-        metageneration_match=query_integer(request, f"{prefix}MetagenerationMatch"),
-        metageneration_not_match=query_integer(request, f"{prefix}MetagenerationNotMatch"),
-    )

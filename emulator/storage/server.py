@@ -1,4 +1,4 @@
-"""The HTTP server of both dialects: routes, CORS, errors in Google's form, counts.
+"""The HTTP server of all dialects: routes, CORS, errors in Google's form, counts.
 
 Names of objects arrive percent-encoded, slashes included, so routes are matched on the raw path.
 Security rules are not evaluated.
@@ -16,6 +16,7 @@ from starlette.types import Receive, Scope, Send
 
 from emulator.faults import FaultPlan
 from emulator.serving import cors_headers
+from emulator.storage import batch
 from emulator.storage.answers import json_answer
 from emulator.storage.errors import NotFound, NotModified, RangeNotSatisfiable, StorageError
 
@@ -53,7 +54,8 @@ class StorageServer:
     """The ASGI application."""
 
     def __init__(self, routes: list[Route], faults: FaultPlan) -> None:
-        self._routes = routes
+        calls = route("POST", batch.PATH, self._batch, "storage.batch")
+        self._routes = [calls, *routes]
         self._faults = faults
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -76,6 +78,9 @@ class StorageServer:
         except Exception:
             _log.exception("%s %s failed", request.method, request.url.path)
             return _error_answer(StorageError("The emulator failed; its log says how"))
+
+    async def _batch(self, request: Request, path: PathParameters) -> Response:
+        return await batch.batch(request, self._answer)
 
     async def _route(self, request: Request) -> Response:
         path = request.scope["raw_path"].decode("ascii")

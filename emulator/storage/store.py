@@ -1,7 +1,7 @@
 """The truth about buckets and objects. Contents are files in one folder; knows no protocol."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -204,12 +204,28 @@ class ObjectStore:
         Raises:
             BadRequest, NotFound, PreconditionFailed.
         """
+        return self.compose([source], bucket, name, metadata or source.metadata, conditions)
+
+    def compose(
+        self,
+        sources: Sequence[StoredObject],
+        bucket: str,
+        name: str,
+        metadata: ObjectMetadata,
+        conditions: Conditions = _ANY,
+    ) -> StoredObject:
+        """Makes an object of others, one after the other.
+
+        Raises:
+            BadRequest, NotFound, PreconditionFailed.
+        """
         self.check_put(bucket, name, conditions)
         receiver = self.receiver()
-        with source.content.file.open("rb") as stream:
-            while piece := stream.read(1 << 20):
-                receiver.write(piece)
-        return self.put(bucket, name, receiver.finish(), metadata or source.metadata, conditions)
+        for source in sources:
+            with source.content.file.open("rb") as stream:
+                while piece := stream.read(1 << 20):
+                    receiver.write(piece)
+        return self.put(bucket, name, receiver.finish(), metadata, conditions)
 
     def list_page(
         self,
