@@ -144,6 +144,7 @@ def analyse_driving(
         measured=measure_clip(clip, track, view.see, extract),
         fps=fps,
         warnings=face_warnings(track),
+        frames_without_face=track.skipped + len(track.landmarks) - len(track.seen),
     )
 
 

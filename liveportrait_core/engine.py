@@ -34,12 +34,20 @@ class MotionTemplate(Protocol):
         """Number of frames that `animate` will give."""
 
     @property
+    def frames_without_face(self) -> int | None:
+        """Of the clip it was read from; None: nobody counted."""
+
+    @property
     def warnings(self) -> tuple[RenderWarning, ...]:
         """For example VIDEO_LEADING_FRAMES_SKIPPED, LANDMARKS_INTERPOLATED."""
 
 
 class MovingPortrait(Protocol):
     """A portrait that moves already, analysed. Frozen; the engine's own type."""
+
+    @property
+    def skipped(self) -> int:
+        """Number of frames before the first one with a face."""
 
     @property
     def frame_count(self) -> int:

@@ -17,6 +17,7 @@ from liveportrait_core.errors import EncodeFailed, OutOfMemory
 from liveportrait_core.image import jpeg_of
 from liveportrait_core.options import (
     Box,
+    Delivery,
     Engine,
     Frame,
     Progress,
@@ -25,7 +26,8 @@ from liveportrait_core.options import (
     Stage,
 )
 from liveportrait_core.progress import Filming, RenderProgress, run_watched
-from liveportrait_core.video import DrivingClip, Film, FrameEncoder, FrameReader
+from liveportrait_core.quality import NO_CLIP, DrivingQuality, QualityMeter
+from liveportrait_core.video import DrivingClip, Film, FrameEncoder, FrameReader, Sound
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,8 +39,12 @@ class Shot:
     frames: Iterator[Frame]
     frame_count: int
     fps: Fraction
+    portrait: Frame | None  # what stays outside the box; None: a clip, or the crop alone
     box: Box | None  # outside it nothing moves; None: everything may
     warnings: tuple[RenderWarning, ...]
+    delivery: Delivery
+    driving: DrivingQuality = NO_CLIP
+    sound: Sound | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,35 +56,62 @@ class Filmed:
 
 
 def film(shot: Shot, progress: RenderProgress, video: Path) -> Filmed:
-    """Warp and encode, overlapped by the encoder's bounded queue."""
+    """Warp, measure and encode, overlapped by the encoder's bounded queue."""
     filming = Filming(shot.frame_count)
     progress.enter(Stage.RENDER, filming.done, filming.remaining_s)
     first = next(iter(shot.frames))
     height, width = first.shape[:2]
-    with (
-        FrameEncoder(video, Film(width_px=width, height_px=height, rate_fps=shot.fps)) as encoder,
-        progress.killing(encoder),
-    ):
+    written = Film(
+        width_px=width,
+        height_px=height,
+        rate_fps=shot.fps,
+        form=shot.delivery.format,
+        longest_side_px=shot.delivery.longest_side_px,
+        sound=shot.sound,
+    )
+    portrait = shot.portrait
+    if portrait is None or portrait.shape != first.shape:
+        portrait = None  # the crop alone
+    whole = Box(x0=0, y0=0, x1=width, y1=height)
+    box = whole if portrait is None or shot.box is None else shot.box
+    meter = QualityMeter(portrait, box)
+    with FrameEncoder(video, written) as encoder, progress.killing(encoder):
         for frame in chain((first,), shot.frames):
             progress.check()
             encoder.write(frame)
+            meter.add(frame)
             filming.count(encoder)
         progress.enter(Stage.ENCODE)
         encoder.finish()
+    warnings = tuple(dict.fromkeys(shot.warnings))
+    quality = meter.report(video, written.form, shot.fps, shot.driving, warnings)
+    result_width, result_height = written.result_size
     return Filmed(
         poster_jpeg=jpeg_of(first),
         report=RenderReport(
             engine=shot.engine,
             engine_version=shot.engine_version,
-            width_px=width,
-            height_px=height,
+            width_px=result_width,
+            height_px=result_height,
             frame_count=filming.drawn,
             fps=shot.fps,
             size_bytes=video.stat().st_size,
-            box=shot.box or Box(x0=0, y0=0, x1=width, y1=height),
-            warnings=tuple(dict.fromkeys(shot.warnings)),
+            box=_reduced(box, written),
+            warnings=warnings,
             seconds=progress.stage_seconds(),
+            quality=quality,
         ),
+    )
+
+
+def _reduced(box: Box, written: Film) -> Box:
+    """The box in the pixels of the file; a pixel that it touches belongs to it."""
+    width, height = written.result_size
+    return Box(
+        x0=box.x0 * width // written.width_px,
+        y0=box.y0 * height // written.height_px,
+        x1=-(-box.x1 * width // written.width_px),
+        y1=-(-box.y1 * height // written.height_px),
     )
 
 
@@ -86,20 +119,31 @@ class DecodedClip:
     """The frames of a clip, decoded anew each time they are gone over."""
 
     def __init__(
-        self, clip: DrivingClip, max_side_px: int | None, progress: RenderProgress
+        self,
+        clip: DrivingClip,
+        max_side_px: int | None,
+        progress: RenderProgress,
+        see: Callable[[Frame], None] | None = None,
     ) -> None:
+        """Decode nothing yet; `see` is shown every frame, the first time the clip is gone over."""
         self._clip = clip
         self._max_side_px = max_side_px
         self._progress = progress
+        self._see = see
         self.given = 0  # in all
+        self.length = 0  # of the clip, once it has been gone over
 
     def __iter__(self) -> Iterator[Frame]:
         with (
             FrameReader(self._clip, max_side_px=self._max_side_px) as reader,
             self._progress.killing(reader),
         ):
-            for frame in reader:
+            for count, frame in enumerate(reader, 1):
                 self._progress.check()
+                if count > self.length:
+                    self.length = count
+                    if self._see is not None:
+                        self._see(frame)
                 yield frame
                 self.given += 1
         self._progress.check()
@@ -114,7 +158,7 @@ def publish(
     """Run the work beside the caller's thread; put its files in place on the caller's thread."""
     progress = RenderProgress()
     with _draft_folder(output, poster) as folder, memory_errors_translated():
-        video = folder / "video.mp4"
+        video = folder / "video"
         rendered = run_watched(lambda: work(progress, video), progress, watch)
         try:
             if poster is not None:

@@ -4,10 +4,17 @@ Chooses the engine. Knows files and threads, no face and no mathematics of motio
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
+from liveportrait_core.analysis import (
+    Analysis,
+    analyse_clip,
+    following,
+    require_sound,
+    sound_of,
+)
 from liveportrait_core.engine import (
     AnimationEngine,
     ClipEngine,
@@ -24,18 +31,20 @@ from liveportrait_core.film import (
     memory_errors_translated,
     publish,
 )
-from liveportrait_core.image import read_portrait, write_picture
+from liveportrait_core.image import Portrait, read_portrait, write_picture
 from liveportrait_core.options import (
+    SILENT_MP4,
+    Delivery,
     Engine,
     Frame,
     Progress,
     RenderOptions,
     RenderReport,
-    RenderWarning,
+    SoundFrom,
     Stage,
 )
-from liveportrait_core.progress import RenderProgress
-from liveportrait_core.video import DrivingClip, probe
+from liveportrait_core.progress import RenderProgress, run_watched
+from liveportrait_core.video import probe
 from liveportrait_core.weights.digests import missing_checkpoints
 from liveportrait_core.weights.manifest import REQUIRED_CHECKPOINTS
 
@@ -82,14 +91,21 @@ class Renderer:
         """Give `template.frame_count` frames, H×W×3 RGB uint8; frame 0 is the portrait."""
         return self._engine.animate(prepared, template, options)
 
-    def analyse(self, driving: Path, *, max_seconds: float) -> MotionTemplate:
-        """Decode a driving clip and turn it into motion, of this engine's type.
+    def analyse(
+        self,
+        driving: Path,
+        *,
+        max_seconds: float,
+        watch: Callable[[Progress], None] | None = None,
+    ) -> Analysis:
+        """Decode a driving clip and turn it into motion, for any number of portraits.
 
         Raises:
             VideoUnsupported, VideoTooLarge, VideoTooShort, VideoNoFace, VideoFaceLost: the clip is
                 at fault.
         """
-        return self._analyse(probe(driving, max_seconds), RenderProgress())
+        clip, progress = probe(driving, max_seconds), RenderProgress()
+        return run_watched(lambda: analyse_clip(self._engine, clip, progress), progress, watch)
 
     def render(
         self,
@@ -99,6 +115,7 @@ class Renderer:
         *,
         poster: Path | None = None,
         options: RenderOptions,
+        delivery: Delivery = SILENT_MP4,
         watch: Callable[[Progress], None] | None = None,
     ) -> RenderReport:
         """Make the video of a portrait that moves like a driving clip.
@@ -106,9 +123,10 @@ class Renderer:
         Args:
             portrait: a picture.
             driving: a clip.
-            output: the MP4 to write; it appears complete or not at all.
+            output: the file to write; it appears complete or not at all.
             poster: a JPEG of frame 0 to write as well.
             options: how to animate.
+            delivery: in which form, how large, with whose sound.
             watch: hears of the progress several times a second, on the caller's thread. What it
                 raises ends the render at once, leaves no file, and propagates unchanged.
 
@@ -122,10 +140,11 @@ class Renderer:
             progress.enter(Stage.PREPARE)
             picture = read_portrait(portrait, max_dim_px=options.source_max_dim_px)
             clip = probe(driving, options.max_seconds)  # a bad clip ends it before the long work
+            require_sound(delivery, driving=clip, source=None)
             prepared = self._engine.prepare(picture.pixels, options)
-            template = self._analyse(clip, progress)
-            warnings = (*picture.warnings, *clip.warnings)
-            return self._film(prepared, template, warnings, options, progress, video)
+            analysis = analyse_clip(self._engine, clip, progress)
+            shot = self._shot(picture, prepared, analysis.template, options, delivery)
+            return film(following(shot, analysis), progress, video)
 
         return publish(work, output, poster, watch)
 
@@ -135,17 +154,24 @@ class Renderer:
         template: MotionTemplate,
         output: Path,
         *,
+        driving: Analysis | None = None,
         poster: Path | None = None,
         options: RenderOptions,
+        delivery: Delivery = SILENT_MP4,
         watch: Callable[[Progress], None] | None = None,
     ) -> RenderReport:
-        """Like `render`, with a motion of this engine's type that is there already."""
+        """Like `render`, with a motion of this engine's type that is there already.
+
+        `driving` is the analysis that it comes from, for the clip's warnings, quality and sound.
+        """
+        require_sound(delivery, driving=driving.clip if driving else None, source=None)
 
         def work(progress: RenderProgress, video: Path) -> Filmed:
             progress.enter(Stage.PREPARE)
             picture = read_portrait(portrait, max_dim_px=options.source_max_dim_px)
             prepared = self._engine.prepare(picture.pixels, options)
-            return self._film(prepared, template, picture.warnings, options, progress, video)
+            shot = self._shot(picture, prepared, template, options, delivery)
+            return film(following(shot, driving) if driving else shot, progress, video)
 
         return publish(work, output, poster, watch)
 
@@ -155,8 +181,10 @@ class Renderer:
         template: MotionTemplate,
         output: Path,
         *,
+        driving: Analysis | None = None,
         poster: Path | None = None,
         options: RenderOptions,
+        delivery: Delivery = SILENT_MP4,
         watch: Callable[[Progress], None] | None = None,
     ) -> RenderReport:
         """Like `render_template`, with a clip as the portrait; at the portrait's rate, no loop.
@@ -166,9 +194,10 @@ class Renderer:
             BadInput: as for a driving clip.
         """
         engine = self._clip_engine()
+        clip = probe(portrait, options.max_seconds)
+        require_sound(delivery, driving=driving.clip if driving else None, source=clip)
 
         def work(progress: RenderProgress, video: Path) -> Filmed:
-            clip = probe(portrait, options.max_seconds)
             frames = DecodedClip(clip, None, progress)
             total = 2 * clip.expected_frames
             progress.enter(Stage.PREPARE, lambda: frames.given / total)
@@ -180,10 +209,14 @@ class Renderer:
                 frames=engine.animate_source(frames, source, template, options),
                 frame_count=source.frame_count if template.frame_count == 1 else shorter,
                 fps=clip.rate_fps,
+                portrait=None,
                 box=None,
                 warnings=(*clip.warnings, *source.warnings, *template.warnings),
+                delivery=delivery,
             )
-            return film(shot, progress, video)
+            if delivery.sound is SoundFrom.SOURCE:
+                shot = replace(shot, sound=sound_of(clip, source.skipped, shot))
+            return film(following(shot, driving) if driving else shot, progress, video)
 
         return publish(work, output, poster, watch)
 
@@ -221,34 +254,26 @@ class Renderer:
             )
         return cast(ClipEngine[Any, Any, Any], self._engine)
 
-    def _analyse(self, clip: DrivingClip, progress: RenderProgress) -> MotionTemplate:
-        frames = DecodedClip(clip, self._engine.driving_max_side_px, progress)
-        total = self._engine.driving_passes * clip.expected_frames
-        progress.enter(Stage.MOTION, lambda: frames.given / total)
-        template: MotionTemplate = self._engine.analyse(frames, clip.rate_fps)
-        progress.check()
-        return template
-
-    def _film(
+    def _shot(
         self,
+        picture: Portrait,
         prepared: PreparedPortrait,
         template: MotionTemplate,
-        warnings: tuple[RenderWarning, ...],
         options: RenderOptions,
-        progress: RenderProgress,
-        video: Path,
-    ) -> Filmed:
-        """Animate a picture into a file."""
-        shot = Shot(
+        delivery: Delivery,
+    ) -> Shot:
+        """A picture that moves."""
+        return Shot(
             engine=self.engine,
             engine_version=self.engine_version,
             frames=self._engine.animate(prepared, template, options),
             frame_count=template.frame_count,
             fps=template.fps,
+            portrait=picture.pixels if options.paste_back else None,
             box=prepared.box,
-            warnings=(*warnings, *prepared.warnings, *template.warnings),
+            warnings=(*picture.warnings, *prepared.warnings, *template.warnings),
+            delivery=delivery,
         )
-        return film(shot, progress, video)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -35,6 +35,7 @@ class MotionTemplate:
     fps: Fraction
     warnings: tuple[RenderWarning, ...] = ()
     source_sha256: str = ""  # of the clip it was made from; empty where nobody knows
+    frames_without_face: int | None = None  # of that clip; a file does not keep it
 
     @property
     def frame_count(self) -> int:

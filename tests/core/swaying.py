@@ -26,6 +26,7 @@ class SwayingPortrait:
 class Sway:
     fps: Fraction
     frame_count: int
+    frames_without_face: int | None = None
     warnings: tuple[RenderWarning, ...] = ()
 
 
