@@ -64,7 +64,7 @@ def prepare_portrait(picture: Frame) -> MeshPortrait:
     )
     return MeshPortrait(
         picture=picture,
-        sampler=Sampler.of(picture),
+        sampler=Sampler.of(picture, box),
         warnings=(
             *(() if found.alone else (RenderWarning.MULTIPLE_FACES_IMAGE,)),
             *(() if lids_move else (RenderWarning.EYES_LEFT_STILL,)),
