@@ -80,7 +80,8 @@ def test_a_shut_eye_lets_nothing_of_the_eyeball_through(
         s, across = eye.slit.coordinates(np.stack([columns, rows], axis=-1).astype(np.float32))
         upper, lower = eye.slit.edges(s)
         painted[box.slices][(across > upper + 1) & (across < lower - 1)] = (0, 255, 0)
-    green_eyed = replace(hopper_portrait, picture=painted, sampler=Sampler.of(painted, hopper_portrait.box))
+    sampler = Sampler.of(painted, hopper_portrait.box)
+    green_eyed = replace(hopper_portrait, picture=painted, sampler=sampler)
 
     def greenest(closure: float) -> int:
         frame = next(engine.animate(green_eyed, held(closure=(closure, closure)), AS_FILMED))
@@ -112,12 +113,14 @@ def test_lips_show_what_is_there_before_skin_is_stretched(
 
 def test_whole_pixels_are_read_exactly(astronaut: Frame) -> None:
     rows, columns = np.mgrid[:60, :80].astype(np.float32)
-    read = Sampler.of(astronaut, Box(x0=100, y0=50, x1=180, y1=110)).at(np.stack([columns + 100, rows + 50], axis=-1))
+    sampler = Sampler.of(astronaut, Box(x0=100, y0=50, x1=180, y1=110))
+    read = sampler.at(np.stack([columns + 100, rows + 50], axis=-1))
     assert np.array_equal(read, astronaut[50:110, 100:180])
 
 
 def test_between_pixels_a_gradient_stays_a_gradient() -> None:
     ramp = np.tile(np.arange(0, 200, 4, dtype=np.uint8)[None, :, None], (40, 1, 3))
     rows, columns = np.mgrid[10:30, 10:40].astype(np.float32)
-    read = Sampler.of(ramp, Box(x0=0, y0=0, x1=50, y1=40)).at(np.stack([columns + np.float32(0.25), rows], axis=-1))
+    sampler = Sampler.of(ramp, Box(x0=0, y0=0, x1=50, y1=40))
+    read = sampler.at(np.stack([columns + np.float32(0.25), rows], axis=-1))
     assert np.abs(read.astype(float) - (4 * (columns + 0.25))[..., None]).max() <= 1.0
