@@ -139,6 +139,10 @@ class LivePortraitEngine:
                 "no face was found in the portrait; accepted: one clearly visible face"
             )
         crop = crop_source(portrait, portrait_points(face), scale=options.source_crop_scale)
+        try:
+            paste_back = PasteBack.prepare(portrait, crop.crop_to_original)
+        except ValueError as error:
+            raise ImageNoFace(f"what was found in the portrait is no face: {error}") from error
         pictures = network_frame(crop)[None]
         return PreparedSource(
             feature=self._model.extract_appearance(pictures),
@@ -147,7 +151,7 @@ class LivePortraitEngine:
                 eye_ratios=eye_close_ratios(face.landmarks[None]),
                 lip_ratios=lip_close_ratio(face.landmarks[None]),
             ),
-            paste_back=PasteBack.prepare(portrait, crop.crop_to_original),
+            paste_back=paste_back,
             warnings=() if face.alone else (RenderWarning.MULTIPLE_FACES_IMAGE,),
         )
 

@@ -7,6 +7,7 @@ tensor.
 from dataclasses import dataclass, field
 
 from liveportrait_core.driving import DrivingCrop
+from liveportrait_core.errors import InvalidOption
 from liveportrait_core.face.finders import Detector
 from liveportrait_core.face.scrfd import FaceOrder
 from liveportrait_core.keypoints import AnimationSettings
@@ -20,12 +21,20 @@ class EngineSetup:
     device: str = "auto"  # or cpu, mps, cuda, cuda:<index>
     precision: str = "auto"  # or fp32, fp16, bf16
     detector: Detector = Detector.MEDIAPIPE
-    face_order: FaceOrder = FaceOrder.LARGEST_CENTRAL  # insightface only
+    face_order: FaceOrder = FaceOrder.LARGEST_CENTRAL  # another only with insightface
     driving_crop: DrivingCrop = DrivingCrop.AUTO
     # Region, multiplier and lips of it are what each render asks for.
     animation: AnimationSettings = field(default_factory=AnimationSettings)
     refinement: MotionRefinement = field(default_factory=MotionRefinement)
     accept_no_landmarks: bool = False  # without landmark.onnx take the face mesh's points
+
+    def __post_init__(self) -> None:
+        is_usual = self.face_order is FaceOrder.LARGEST_CENTRAL
+        if self.detector is Detector.MEDIAPIPE and not is_usual:
+            raise InvalidOption(
+                f"the detector mediapipe takes the largest central face, not {self.face_order}; "
+                "accepted: that, or the detector insightface"
+            )
 
 
 USUAL_SETUP = EngineSetup()

@@ -11,9 +11,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Protocol
 
-from liveportrait_core.face.detector import FaceMesh
+from liveportrait_core.face.crop import Points
+from liveportrait_core.face.detector import FaceMesh, FoundFace
 from liveportrait_core.face.scrfd import FaceOrder, InsightFaceDetector
 from liveportrait_core.face.tracking import FindFace
+from liveportrait_core.options import Frame
 
 
 class Detector(StrEnum):
@@ -76,5 +78,13 @@ class InsightFaceFinder:
         return nullcontext(self._detector.find)
 
     def clip(self) -> AbstractContextManager[FindFace]:
-        """Every frame by itself."""
-        return nullcontext(self._detector.find)
+        """The face of the first frame is followed: afterwards the one nearest to it is taken."""
+        last: Points | None = None
+
+        def follow(frame: Frame) -> FoundFace | None:
+            nonlocal last
+            found = self._detector.find(frame, near=last)
+            last = last if found is None else found.points
+            return found
+
+        return nullcontext(follow)

@@ -56,6 +56,11 @@ class DetectedFace:
     points: Points  # 5×2: eyes, nose, corners of the mouth
 
     @property
+    def middle(self) -> NDArray[np.float32]:
+        """Of the box: (x, y)."""
+        return (self.box[:2] + self.box[2:]) / np.float32(2)
+
+    @property
     def area(self) -> float:
         """Of the box, in square pixels."""
         return float((self.box[2] - self.box[0]) * (self.box[3] - self.box[1]))
@@ -78,13 +83,23 @@ class InsightFaceDetector:
             report_provider(self.landmarks.session, folder / LANDMARK_FILE, asked=provider),
         )
 
-    def find(self, picture: Frame) -> FoundFace | None:
-        """The first face in the order chosen, with its 106×2 points; None where there is none."""
-        faces = in_order(self.detect(picture), self._order, picture)
+    def find(self, picture: Frame, near: Points | None = None) -> FoundFace | None:
+        """One face, with its 106×2 points; None where there is none.
+
+        Args:
+            picture: H×W×3.
+            near: points of the face that is wanted, as it was a moment ago; None: the first face in
+                the order chosen.
+        """
+        faces = self.detect(picture)
         if not faces:
             return None
-        points = self.locate(picture, faces[0].box)
-        return FoundFace(points=points, alone=len(faces) == 1)
+        if near is None:
+            chosen = in_order(faces, self._order, picture)[0]
+        else:
+            middle = np.mean(near, axis=0)
+            chosen = min(faces, key=lambda face: float(np.linalg.norm(face.middle - middle)))
+        return FoundFace(points=self.locate(picture, chosen.box), alone=len(faces) == 1)
 
     def detect(self, picture: Frame) -> list[DetectedFace]:
         """All faces of an H×W×3 picture, the surest first."""
@@ -106,7 +121,7 @@ def in_order(faces: Sequence[DetectedFace], order: FaceOrder, picture: Frame) ->
     middle = np.array([picture.shape[1] // 2, picture.shape[0] // 2])
 
     def largest_central(face: DetectedFace) -> float:
-        off_centre = (face.box[:2] + face.box[2:]) / 2 - middle
+        off_centre = face.middle - middle
         return 2 * float(off_centre @ off_centre) - face.area
 
     keys = {

@@ -195,6 +195,11 @@ def test_a_portrait_without_a_face_is_refused() -> None:
         blind.prepare(PORTRAIT, OPTIONS)
 
 
+def test_a_face_that_lies_outside_is_none() -> None:
+    with pytest.raises(ImageNoFace, match="is no face: the crop lies wholly outside"):
+        engine(found(face_106(x=5000, y=150, size=50))).prepare(PORTRAIT, OPTIONS)
+
+
 def test_several_faces_are_said() -> None:
     liveportrait = engine(found(face_106(x=120, y=150, size=50), alone=False))
     prepared = liveportrait.prepare(PORTRAIT, OPTIONS)

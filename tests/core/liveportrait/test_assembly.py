@@ -10,6 +10,7 @@ from liveportrait_core.assembly import open_engine
 from liveportrait_core.engine_setup import EngineSetup
 from liveportrait_core.errors import EngineUnavailable, InvalidOption
 from liveportrait_core.face.finders import Detector
+from liveportrait_core.face.scrfd import FaceOrder
 from liveportrait_core.options import Engine
 from liveportrait_core.renderer import open_renderer
 from tests.core.liveportrait.weights_folders import LANDMARKS, weights_folder
@@ -93,3 +94,9 @@ def test_a_damaged_file_is_found_before_anything_is_rendered(tmp_path: Path) -> 
 def test_unknown_names_are_refused(setup: EngineSetup, message: str, complete: Path) -> None:
     with pytest.raises(InvalidOption, match=message):
         open_renderer("liveportrait", complete, setup)
+
+
+def test_mediapipe_takes_the_largest_central_face() -> None:
+    with pytest.raises(InvalidOption, match="takes the largest central face, not left-right"):
+        EngineSetup(face_order=FaceOrder.LEFT_RIGHT)
+    EngineSetup(face_order=FaceOrder.LEFT_RIGHT, detector=Detector.INSIGHTFACE)

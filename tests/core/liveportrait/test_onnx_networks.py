@@ -140,6 +140,21 @@ def test_the_face_is_chosen_by_the_order(order: FaceOrder, x: int, tmp_path: Pat
     assert (found.points.min(axis=0) + found.points.max(axis=0))[0] / 2 == pytest.approx(x, abs=0.5)
 
 
+def test_in_a_clip_the_first_frames_face_is_followed(tmp_path: Path) -> None:
+    """The other one is larger and more central from the second frame on."""
+    one = detector_folder(tmp_path / "one", (64, 128, 20, 0.9))
+    two = detector_folder(tmp_path / "two", (72, 128, 20, 0.5), (256, 128, 48, 0.9))
+    finder = InsightFaceFinder(one, provider=CPU_PROVIDER)
+    both = InsightFaceDetector(two, provider=CPU_PROVIDER)
+    with finder.clip() as follow:
+        first = follow(PICTURE)
+        assert first is not None
+        chosen = both.find(PICTURE, near=first.points)
+    assert chosen is not None
+    assert float(chosen.points[:, 0].mean()) < 100
+    assert not chosen.alone
+
+
 def test_faces_below_the_threshold_are_none(tmp_path: Path) -> None:
     folder = detector_folder(tmp_path, (160, 120, 40, 0.149))
     assert InsightFaceDetector(folder, provider=CPU_PROVIDER).find(PICTURE) is None
@@ -151,6 +166,7 @@ def test_one_detector_serves_portraits_and_clips(tmp_path: Path) -> None:
     )
     with finder.portrait() as find, finder.clip() as follow:
         assert find(PICTURE) is not None
+        assert follow(PICTURE) is not None
         assert follow(PICTURE) is not None
     assert finder.version.startswith("insightface ")
 
