@@ -151,7 +151,7 @@ def renderer() -> Renderer:
 def test_a_clip_is_animated_from_file_to_file(
     renderer: Renderer, driving: Path, tmp_path: Path
 ) -> None:
-    motion = renderer.analyse(driving, max_seconds=10)
+    motion = renderer.analyse(driving, max_seconds=10).template
     out = tmp_path / "out.mp4"
     report = renderer.render_clip(driving, motion, out, options=OPTIONS)
     assert (report.width_px, report.height_px, report.frame_count) == (320, 240, 12)
