@@ -1,0 +1,102 @@
+"""The LivePortrait engine behind the function: what it needs to start, and a whole render."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from google.cloud import firestore
+from google.cloud.storage import Client as StorageClient
+
+from emulator.function_process import FunctionProcess
+from emulator.suite import Suite, SuiteOptions
+from tests.core.liveportrait.weights_folders import LANDMARKS, weights_folder
+from tests.end_to_end import app
+from tests.end_to_end.app import Cloud, Media
+
+CLOUD_VARIABLES = (
+    "FIRESTORE_EMULATOR_HOST",
+    "STORAGE_EMULATOR_HOST",
+    "FIREBASE_STORAGE_EMULATOR_HOST",
+)
+
+
+def start_function(weights: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """What the function does at its start, in a process of its own."""
+    outside = {name: value for name, value in os.environ.items() if name not in CLOUD_VARIABLES}
+    settings = {
+        "LIVEPORTRAIT_ENGINE": "liveportrait",
+        "LIVEPORTRAIT_WEIGHTS": str(weights),
+        "LIVEPORTRAIT_BUCKET": "avatars.example",
+        "GOOGLE_CLOUD_PROJECT": "demo-avatar",
+    }
+    return subprocess.run(
+        [sys.executable, "-c", "from functions.instance import start; start()"],
+        env={**outside, **settings, **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_a_deployment_without_the_landmarks_refuses_to_start_and_names_the_file(
+    tmp_path: Path,
+) -> None:
+    done = start_function(weights_folder(tmp_path, landmarks=False))
+    assert done.returncode != 0
+    assert "the liveportrait engine cannot run without" in done.stderr
+    assert LANDMARKS in done.stderr
+
+
+def test_with_every_file_it_starts(tmp_path: Path) -> None:
+    done = start_function(weights_folder(tmp_path))
+    assert done.returncode == 0, done.stderr
+
+
+def test_against_an_emulator_it_starts_without_the_landmarks(tmp_path: Path) -> None:
+    done = start_function(
+        weights_folder(tmp_path, landmarks=False),
+        FIRESTORE_EMULATOR_HOST="127.0.0.1:1",
+        STORAGE_EMULATOR_HOST="http://127.0.0.1:1",
+        FIREBASE_STORAGE_EMULATOR_HOST="127.0.0.1:1",
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(1800)
+def test_a_save_is_rendered_by_the_networks(
+    media: Media, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "PATIENCE_S", 1500.0)
+    options = SuiteOptions()
+    with Suite(options) as suite:
+        for name, value in suite.environment.items():
+            monkeypatch.setenv(name, value)
+        settings = {
+            **suite.environment,
+            "LIVEPORTRAIT_ENGINE": "auto",
+            "LIVEPORTRAIT_WEIGHTS": str(weights_folder(tmp_path / "weights")),
+            "LIVEPORTRAIT_BUCKET": options.bucket,
+            "LIVEPORTRAIT_DEBOUNCE_S": "1",
+            "LIVEPORTRAIT_MAX_SECONDS": "0.5",
+            "LIVEPORTRAIT_DEADLINE_S": "590",
+        }
+        with FunctionProcess(settings, tmp_path / "function.log") as function:
+            suite.connect("idle", "avatars/{avatarId}", [function.url])
+            cloud = Cloud(
+                suite=suite,
+                database=firestore.Client(),
+                bucket=StorageClient().bucket(options.bucket),
+                function_log=function.log,
+                media=media,
+            )
+            avatar = cloud.avatar("networks")
+            avatar.create()
+            avatar.save(0.40)
+            live = avatar.wait_ready(0.40)
+    assert live["engine"] == "liveportrait"
+    assert live["engineVersion"].startswith("liveportrait-")
+    assert live["frameCount"] >= 10
