@@ -1,12 +1,13 @@
-"""`python -m benchmarks networks`: a table to read, JSON lines to keep."""
+"""`python -m benchmarks networks | mesh | pairs`: tables to read, JSON lines to keep."""
 
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from benchmarks import mesh, pairs
 from benchmarks.networks import INPUT_SHAPES, Effort, Row, measure_networks
 from liveportrait_core.device import AUTO, choose_device
 from liveportrait_core.errors import RenderError
@@ -21,6 +22,12 @@ HEAD = (
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one subcommand and give the exit status."""
     parsed = _parser().parse_args(arguments)
+    command: Callable[[argparse.Namespace], int] = parsed.command
+    return command(parsed)
+
+
+def measure_the_networks(parsed: argparse.Namespace) -> int:
+    """Each network by itself."""
     try:
         choice = choose_device(parsed.device, parsed.precision)
     except RenderError as error:
@@ -36,6 +43,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
             lines.flush()
             print(table_line(row), flush=True)
     print(f"JSON lines in {parsed.json}")
+    return 0
+
+
+def measure_the_mesh(parsed: argparse.Namespace) -> int:
+    """The mesh engine's stages."""
+    print(mesh.HEAD)
+    for row in mesh.measure_mesh(parsed.seconds):
+        print(mesh.table_line(row), flush=True)
+    return 0
+
+
+def measure_the_pairs(parsed: argparse.Namespace) -> int:
+    """How the mesh engine's renders follow their clips."""
+    print(pairs.HEAD)
+    for pair in pairs.measure_pairs(parsed.portraits, parsed.driving, parsed.multiplier):
+        print(pairs.table_line(pair), flush=True)
     return 0
 
 
@@ -55,6 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     networks = commands.add_parser(
         "networks", help="each network: parameters, GFLOP, milliseconds, peak memory"
     )
+    networks.set_defaults(command=measure_the_networks)
     networks.add_argument(
         "--network", nargs="+", choices=list(INPUT_SHAPES), default=list(INPUT_SHAPES),
         metavar="NAME", help="some of " + ", ".join(INPUT_SHAPES) + "; default all",
@@ -71,6 +95,14 @@ def _parser() -> argparse.ArgumentParser:
     networks.add_argument(
         "--json", type=Path, default=LINES, metavar="FILE", help="default %(default)s"
     )
+    stages = commands.add_parser("mesh", help="the mesh engine at 1200×1600, stage by stage")
+    stages.set_defaults(command=measure_the_mesh)
+    stages.add_argument("--seconds", type=float, default=4.0, help="default %(default)s, and twice")
+    both = commands.add_parser("pairs", help="how well mesh renders follow their driving clips")
+    both.set_defaults(command=measure_the_pairs)
+    both.add_argument("portraits", type=Path, nargs="+", metavar="PORTRAIT")
+    both.add_argument("--driving", type=Path, nargs="+", required=True, metavar="CLIP")
+    both.add_argument("--multiplier", type=float, nargs="+", default=[0.4, 0.6])
     return parser
 
 

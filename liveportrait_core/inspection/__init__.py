@@ -7,6 +7,17 @@ video was made, so that it can judge any renderer.
 
 from liveportrait_core.inspection.checks import Check, Inspection, inspect
 from liveportrait_core.inspection.contact_sheet import contact_sheet
+from liveportrait_core.inspection.following import Following, Turning, measure_following
 from liveportrait_core.inspection.mp4 import Mp4Facts, read_mp4
 
-__all__ = ["Check", "Inspection", "Mp4Facts", "contact_sheet", "inspect", "read_mp4"]
+__all__ = [
+    "Check",
+    "Following",
+    "Inspection",
+    "Mp4Facts",
+    "Turning",
+    "contact_sheet",
+    "inspect",
+    "measure_following",
+    "read_mp4",
+]

@@ -1,0 +1,107 @@
+"""The mesh engine at the product's size: how long each stage of a render takes, and its memory.
+
+One clip, made by the engine itself, moves one public-domain portrait that is enlarged to the size.
+"""
+
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from importlib.resources import files
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+
+from benchmarks.memory import peak_growth_bytes
+from liveportrait_core.image import read_portrait, write_picture
+from liveportrait_core.mesh.engine import MeshEngine
+from liveportrait_core.mesh.idle import synthetic_idle
+from liveportrait_core.options import Frame, RenderOptions, RenderReport
+from liveportrait_core.renderer import Renderer
+
+SIZE_PX = (1200, 1600)
+FPS = Fraction(30)
+SEED = 7
+HEAD = f"{'stage':28} {'seconds':>8} {'ms a frame':>11} {'frames/s':>9}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageRow:
+    """One stage of one render."""
+
+    stage: str
+    seconds: float
+    frames: int
+    peak_mb: float | None = None  # growth of memory, of the whole render
+
+
+def measure_mesh(seconds: float) -> Iterator[StageRow]:
+    """Draw alone, then the stages of a render of this length, then twice as long for the memory."""
+    renderer = Renderer(MeshEngine(), reason="it is what is measured")
+    with tempfile.TemporaryDirectory(prefix="bench-") as name:
+        portrait, clip = _inputs(renderer, Path(name), seconds)
+        yield _drawing(renderer, portrait, seconds)
+        for length in (seconds, 2 * seconds):
+            yield from _render(renderer, portrait, clip, length)
+
+
+def table_line(row: StageRow) -> str:
+    """One row as people read it."""
+    per_frame = 1000 * row.seconds / row.frames
+    memory = "" if row.peak_mb is None else f"   memory +{row.peak_mb:.0f} MB"
+    return f"{row.stage:28} {row.seconds:8.2f} {per_frame:11.1f} {1000 / per_frame:9.1f}{memory}"
+
+
+def _inputs(renderer: Renderer, folder: Path, seconds: float) -> tuple[Path, Path]:
+    portrait, driver, clip = folder / "portrait.png", folder / "driver.png", folder / "clip.mp4"
+    driver.write_bytes(files("skimage").joinpath("data/astronaut.png").read_bytes())
+    person = folder / "person.jpg"
+    person.write_bytes(
+        files("matplotlib").joinpath("mpl-data/sample_data/grace_hopper.jpg").read_bytes()
+    )
+    small: Frame = read_portrait(person, max_dim_px=2048).pixels
+    large = cv2.resize(small, SIZE_PX, interpolation=cv2.INTER_CUBIC)
+    write_picture(np.asarray(large, np.uint8), portrait)
+    idle = synthetic_idle(seed=SEED, seconds=2 * seconds, fps=FPS)
+    renderer.render_template(driver, idle, clip, options=RenderOptions(driving_multiplier=1.0))
+    return portrait, clip
+
+
+def _drawing(renderer: Renderer, portrait: Path, seconds: float) -> StageRow:
+    options = RenderOptions()
+    prepared = renderer.prepare(portrait, options)
+    idle = synthetic_idle(seed=SEED, seconds=seconds, fps=FPS)
+    frames, times = renderer.animate(prepared, idle, options), []
+    for _ in range(idle.frame_count):
+        start = time.perf_counter()
+        next(frames)
+        times.append(time.perf_counter() - start)
+    typical = statistics.median(times)
+    return StageRow(stage="drawing alone", seconds=typical * len(times), frames=len(times))
+
+
+def _render(renderer: Renderer, portrait: Path, clip: Path, seconds: float) -> Iterator[StageRow]:
+    reports: list[RenderReport] = []
+
+    def work() -> None:
+        with tempfile.TemporaryDirectory(prefix="bench-") as name:
+            options = RenderOptions(max_seconds=seconds)
+            reports.append(
+                renderer.render(portrait, clip, Path(name) / "idle.mp4", options=options)
+            )
+
+    peak = peak_growth_bytes(torch.device("cpu"), work)
+    report = reports[0]
+    for part in report.seconds:
+        yield StageRow(stage=part.stage.value, seconds=part.seconds, frames=report.frame_count)
+    total = sum(part.seconds for part in report.seconds)
+    yield StageRow(
+        stage=f"all {report.frame_count} frames",
+        seconds=total,
+        frames=report.frame_count,
+        peak_mb=None if peak is None else peak / 1e6,
+    )
