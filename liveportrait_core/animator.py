@@ -18,6 +18,7 @@ from liveportrait_core.device import DeviceChoice
 from liveportrait_core.driving import analyse_driving
 from liveportrait_core.engine_setup import USUAL_SETUP, EngineSetup
 from liveportrait_core.errors import ImageNoFace, InvalidOption, VideoTooShort
+from liveportrait_core.face.crop import FaceCrop
 from liveportrait_core.face.finders import FaceFinder
 from liveportrait_core.face.tracking import FindFace, LocateLandmarks, locate_face
 from liveportrait_core.keypoints import (
@@ -268,16 +269,28 @@ class LivePortraitEngine:
             self._settings(options),
             anchor=refined.anchor,
         )
-        kept = islice(FittedFrames(frames, options.source_max_dim_px), source.skipped, None)
+        fitted = FittedFrames(frames, options.source_max_dim_px)
+        pictures = self._source_pictures(fitted, source, driven, options.source_crop_scale)
+        for frame, crop in prefetch(pictures, ahead=_BATCHES_AHEAD):
+            if crop is None:
+                yield frame
+            else:
+                yield PasteBack.prepare(frame, crop.crop_to_original).blend(crop.picture)
+
+    def _source_pictures(
+        self, frames: FittedFrames, source: SourceClip, driven: DrivenKeypoints, scale: float
+    ) -> Iterator[tuple[Frame, FaceCrop | None]]:
+        """Every frame of a source clip with its animated crop; None where it has no face."""
+        kept = islice(frames, source.skipped, None)
         moves = zip(source.landmarks, driven.source, driven.final, strict=False)
         for (landmarks, resting, moved), frame in zip(moves, kept, strict=False):
             if landmarks is None:
-                yield frame
+                yield frame, None
                 continue
-            crop = crop_source(frame, landmarks, scale=options.source_crop_scale)
+            crop = crop_source(frame, landmarks, scale=scale)
             feature = self._model.extract_appearance(network_frame(crop)[None])
             (picture,) = self._model.animate(feature, resting[None], moved[None])
-            yield PasteBack.prepare(frame, crop.crop_to_original).blend(picture)
+            yield frame, replace(crop, picture=picture)
 
     def _settings(self, options: RenderOptions) -> AnimationSettings:
         return replace(
