@@ -6,12 +6,15 @@ import shlex
 import signal
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from emulator.serving import PortBusy
 from emulator.suite import Suite, SuiteOptions
 
 _DEFAULTS = SuiteOptions()
 _REFUSED = 2
+_SAME = object()
+"""What `--export-on-exit` stands for without a folder: the one that was imported."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -25,16 +28,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with Suite(_options(parsed)) as suite:
             suite.connect("function", parsed.document, [parsed.function])
+            for pattern, url in parsed.trigger:
+                suite.connect(f"{pattern} to {url}", pattern, [url])
             for name, value in suite.environment.items():
                 print(f"export {name}={shlex.quote(value)}", flush=True)
             _describe(suite, parsed)
             signal.sigwait(stop_signals)
-    except (PortBusy, ValueError) as error:
+    except (PortBusy, ValueError, OSError) as error:
         parser.exit(_REFUSED, f"emulator: {error}\n")
     return 0
 
 
 def _options(parsed: argparse.Namespace) -> SuiteOptions:
+    export_to = parsed.export_on_exit
+    if export_to is _SAME:
+        if parsed.import_from is None:
+            raise ValueError("--export-on-exit needs a folder where there is no --import")
+        export_to = parsed.import_from
     return SuiteOptions(
         project=parsed.project,
         bucket=parsed.bucket,
@@ -44,18 +54,28 @@ def _options(parsed: argparse.Namespace) -> SuiteOptions:
         control_port=parsed.control_port,
         control_host=parsed.control_host,
         time_factor=parsed.time_factor,
+        seed_from=parsed.seed,
+        import_from=parsed.import_from,
+        export_to=export_to,
     )
 
 
 def _describe(suite: Suite, parsed: argparse.Namespace) -> None:
+    triggers = [(parsed.document, parsed.function), *parsed.trigger]
     lines = (
-        f"Firestore (gRPC)   {suite.firestore_address}",
+        f"Firestore          {suite.firestore_address}",
         f"Storage            {suite.storage_url}  (bucket {parsed.bucket})",
         f"Control            {suite.control_url}",
-        f"Writes to {parsed.document} go to {parsed.function}",
-        "Security rules are not evaluated. Nothing is kept when this ends (Ctrl-C).",
+        *(f"Writes to {pattern} go to {url}" for pattern, url in triggers),
+        f"Security rules are not evaluated. {_ending(suite.options)} (Ctrl-C).",
     )
     print("\n".join(lines), file=sys.stderr, flush=True)
+
+
+def _ending(options: SuiteOptions) -> str:
+    if options.export_to is None:
+        return "Nothing is kept when this ends"
+    return f"When this ends, its data goes to {options.export_to}"
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -86,12 +106,49 @@ def _parser() -> argparse.ArgumentParser:
         help="documents whose writes are events",
     )
     parser.add_argument(
+        "--trigger",
+        type=_trigger,
+        action="append",
+        default=[],
+        metavar="PATTERN=URL",
+        help="a further function for other documents; may be given several times",
+    )
+    _add_data_arguments(parser)
+    parser.add_argument(
         "--time-factor",
         type=float,
         default=_DEFAULTS.time_factor,
         help="scales Eventarc's times: 0.01 repeats a failed delivery after 0.1 s, not 10 s",
     )
     return parser
+
+
+def _add_data_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--seed",
+        type=Path,
+        metavar="FOLDER",
+        help="documents in firestore.json and files in storage/ to begin with",
+    )
+    parser.add_argument(
+        "--import", dest="import_from", type=Path, metavar="FOLDER", help="an earlier export"
+    )
+    parser.add_argument(
+        "--export-on-exit",
+        type=Path,
+        nargs="?",
+        const=_SAME,
+        metavar="FOLDER",
+        help="where the data goes when this ends; without a folder, where it came from",
+    )
+
+
+def _trigger(text: str) -> tuple[str, str]:
+    """Splits at the URL: a pattern may have an equals sign of its own, as in {rest=**}."""
+    pattern, separator, address = text.partition("=http://")
+    if not pattern or not separator:
+        raise argparse.ArgumentTypeError(f'"{text}"; accepted: PATTERN=http://HOST:PORT/…')
+    return pattern, f"http://{address}"
 
 
 if __name__ == "__main__":

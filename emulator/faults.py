@@ -21,6 +21,8 @@ class FaultKind(StrEnum):
     LOSE_COMMIT_ANSWER = "lose_commit_answer"  # write, then answer UNAVAILABLE
     DUPLICATE_EVENT = "duplicate_event"  # deliver the event twice, under one id
     HOLD_EVENT = "hold_event"  # keep the event back until it is released
+    DELAY_EVENT = "delay_event"  # wait `seconds` before the first attempt
+    SWAP_EVENT = "swap_event"  # deliver the event after the one that follows it
     DROP_EVENT = "drop_event"  # never deliver the event
 
 

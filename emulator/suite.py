@@ -24,6 +24,7 @@ from emulator.firestore.service import FirestoreService
 from emulator.firestore.shared_port import SharedPort
 from emulator.firestore.store import DocumentStore
 from emulator.firestore.transactions import Transactions
+from emulator.persistence import check_target, restore
 from emulator.serving import HttpServer, bind
 from emulator.storage.backend import Backend
 from emulator.storage.firebase_dialect import FirebaseDialect
@@ -42,6 +43,9 @@ _LAST_PORT = 65535
 class SuiteOptions:
     """What a cloud is made of. Port 0 means a free one; `time_factor` hurries Eventarc.
 
+    Before it answers, the cloud takes up the export in `import_from` and what `seed_from` holds;
+    when it stops, its data goes to `export_to`.
+
     Who reaches the control endpoint may do anything: it has a host of its own, the loopback.
     """
 
@@ -53,6 +57,9 @@ class SuiteOptions:
     control_port: int = 0
     control_host: str = "127.0.0.1"
     time_factor: float = 1.0
+    seed_from: Path | None = None
+    import_from: Path | None = None
+    export_to: Path | None = None
 
     def __post_init__(self) -> None:
         for name in ("firestore_port", "storage_port", "control_port"):
@@ -182,6 +189,10 @@ class Suite:
             bind(options.control_host, options.control_port) as control,
         ):
             cloud = _assemble(options, folder)
+            if options.seed_from is not None:
+                cloud.seed(options.seed_from)
+            if options.export_to is not None:
+                check_target(options.export_to)
             table = methods(cloud.documents, cloud.transactions)
             firestore = FirestoreService(table, cloud.faults)
             browsers = FirestoreHttpServer(table, cloud.faults)
@@ -217,15 +228,19 @@ class Suite:
                 server.stop()
             await grpc_server.stop(_GRPC_GRACE_S)
             await asyncio.gather(*serving)
+            if options.export_to is not None:
+                cloud.export(options.export_to)
 
 
 def _assemble(options: SuiteOptions, folder: Path) -> Cloud:
     faults = FaultPlan()
     documents = DocumentStore()
     objects = ObjectStore(folder)
-    objects.create_bucket(options.bucket)
+    objects.create_bucket(options.bucket)  # an imported one of this name takes its place
     dispatcher = Dispatcher(faults, options.time_factor)
     documents.subscribe(dispatcher.on_commit)
+    if options.import_from is not None:
+        restore(options.import_from, documents, objects)
     return Cloud(
         project=options.project,
         bucket=options.bucket,

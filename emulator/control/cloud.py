@@ -1,13 +1,14 @@
 """The parts of a running cloud in one place, and what is done to all of them at once."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from emulator.eventarc.dispatcher import Dispatcher
-from emulator.eventarc.trigger import Trigger
 from emulator.faults import FaultPlan
 from emulator.firestore.store import DocumentStore
 from emulator.firestore.transactions import Transactions
+from emulator.persistence import export
+from emulator.seeding import Seeded, seed
 from emulator.storage.backend import Backend
 
 
@@ -37,17 +38,24 @@ class Cloud:
         self.objects.store.clear()
         self.dispatcher.clear()
 
-    def connect(self, name: str, document_pattern: str, targets: Sequence[str]) -> None:
-        """Adds a trigger on the default database.
+    def seed(self, folder: Path) -> Seeded:
+        """Writes what a folder holds, as `emulator.seeding` says.
 
         Raises:
-            ValueError: the pattern or a target has another form than accepted.
+            ValueError: the folder is malformed.
         """
-        self.dispatcher.connect(
-            Trigger(
-                name=name,
-                document_pattern=document_pattern,
-                targets=tuple(targets),
-                database=self.database,
-            )
+        return seed(
+            folder,
+            self.documents,
+            self.objects.store,
+            database=self.database,
+            bucket=self.bucket,
         )
+
+    def export(self, folder: Path) -> None:
+        """Writes all data into a folder, for another start's `--import`.
+
+        Raises:
+            ValueError: the folder holds something else.
+        """
+        export(folder, self.documents, self.objects.store)

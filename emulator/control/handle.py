@@ -7,12 +7,14 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TypeVar
 
 from emulator.control.cloud import Cloud
 from emulator.eventarc.delivery import Delivery, Outcome
-from emulator.eventarc.trigger import CloudEvent
+from emulator.eventarc.trigger import CloudEvent, EventType, Trigger
 from emulator.faults import Fault, FaultKind
+from emulator.seeding import Seeded
 
 _Result = TypeVar("_Result")
 _POLL_S = 0.005
@@ -79,6 +81,14 @@ class Control:
         """Has the next events kept back until `release_events`."""
         self.plan(Fault(kind=FaultKind.HOLD_EVENT, times=times, prefix=prefix))
 
+    def delay_events(self, seconds: float, times: int = 1, prefix: str = "") -> None:
+        """Has the next events wait before they are sent."""
+        self.plan(Fault(kind=FaultKind.DELAY_EVENT, times=times, seconds=seconds, prefix=prefix))
+
+    def swap_next_events(self, prefix: str = "") -> None:
+        """Has the next event sent after the one that follows it."""
+        self.plan(Fault(kind=FaultKind.SWAP_EVENT, prefix=prefix))
+
     def release_events(self, *, reverse: bool = False) -> int:
         """Sends what was kept back, in order or in reverse; returns how many events."""
         return self._call(lambda: self._cloud.dispatcher.release(reverse=reverse))
@@ -115,13 +125,29 @@ class Control:
         """Has the next commits written, but answered UNAVAILABLE."""
         self.plan(Fault(kind=FaultKind.LOSE_COMMIT_ANSWER, times=times, prefix=prefix))
 
-    def connect(self, name: str, document_pattern: str, targets: Sequence[str]) -> None:
-        """Adds a trigger.
+    def connect(
+        self,
+        name: str,
+        document_pattern: str,
+        targets: Sequence[str],
+        *,
+        event_type: EventType = EventType.WRITTEN,
+        concurrency: int | None = None,
+    ) -> None:
+        """Adds a trigger on the default database, or replaces the one of the same name.
 
         Raises:
-            ValueError: the pattern or a target has another form than accepted.
+            ValueError: the pattern, a target or the concurrency has another form than accepted.
         """
-        self._call(lambda: self._cloud.connect(name, document_pattern, targets))
+        trigger = Trigger(
+            name=name,
+            document_pattern=document_pattern,
+            targets=tuple(targets),
+            database=self._cloud.database,
+            event_type=event_type,
+            concurrency=concurrency,
+        )
+        self._call(lambda: self._cloud.dispatcher.connect(trigger))
 
     def disconnect(self, name: str) -> None:
         """Removes a trigger; what it has sent already stays on its way.
@@ -130,6 +156,22 @@ class Control:
             KeyError: there is no trigger of this name.
         """
         self._call(lambda: self._cloud.dispatcher.disconnect(name))
+
+    def seed(self, folder: Path) -> Seeded:
+        """Writes what a folder holds, as `emulator.seeding` says.
+
+        Raises:
+            ValueError: the folder is malformed.
+        """
+        return self._call(lambda: self._cloud.seed(folder))
+
+    def export(self, folder: Path) -> None:
+        """Writes all data into a folder, for another start's `--import`.
+
+        Raises:
+            ValueError: the folder holds something else.
+        """
+        self._call(lambda: self._cloud.export(folder))
 
     def reset(self) -> None:
         """Forgets data, events, counts and planned faults; triggers and buckets stay."""

@@ -1,4 +1,4 @@
-"""The control endpoint: health, reset, events, deliveries, calls, faults and triggers over HTTP.
+"""The control endpoint: health, data, events, deliveries, calls, faults and triggers.
 
 Runs on the cloud's event loop. It is bound to the loopback address unless told otherwise: whoever
 reaches it may do anything.
@@ -6,6 +6,7 @@ reaches it may do anything.
 
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
@@ -14,6 +15,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from emulator.control.cloud import Cloud
+from emulator.eventarc.delivery import Outcome
+from emulator.eventarc.trigger import EventType, Trigger
 from emulator.faults import Fault, FaultKind
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -26,14 +29,18 @@ def control_application(cloud: Cloud) -> Starlette:
         routes=[
             Route("/health", endpoints.health),
             Route("/reset", _checked(endpoints.reset), methods=["POST"]),
+            Route("/seed", _checked(endpoints.seed), methods=["POST"]),
+            Route("/export", _checked(endpoints.export), methods=["POST"]),
             Route("/events", endpoints.events),
             Route("/events/release", _checked(endpoints.release), methods=["POST"]),
             Route("/deliveries", endpoints.deliveries),
+            Route("/dead-letters", endpoints.dead_letters),
             Route("/calls", endpoints.calls),
             Route("/faults", endpoints.faults),
             Route("/faults", _checked(endpoints.plan), methods=["POST"]),
             Route("/triggers", endpoints.triggers),
             Route("/triggers", _checked(endpoints.connect), methods=["POST"]),
+            Route("/triggers/{name}", endpoints.disconnect, methods=["DELETE"]),
         ]
     )
 
@@ -59,6 +66,12 @@ async def _body(request: Request) -> dict[str, Any]:
     return body
 
 
+def _folder(body: dict[str, Any]) -> Path:
+    if not isinstance(body.get("folder"), str):
+        raise ValueError(f"folder is {body.get('folder')!r}; accepted: a path on this machine")
+    return Path(body["folder"])
+
+
 class _Endpoints:
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
@@ -70,6 +83,13 @@ class _Endpoints:
 
     async def reset(self, request: Request) -> Response:
         self._cloud.reset()
+        return Response(status_code=204)
+
+    async def seed(self, request: Request) -> Response:
+        return JSONResponse(asdict(self._cloud.seed(_folder(await _body(request)))))
+
+    async def export(self, request: Request) -> Response:
+        self._cloud.export(_folder(await _body(request)))
         return Response(status_code=204)
 
     async def events(self, request: Request) -> Response:
@@ -86,6 +106,10 @@ class _Endpoints:
 
     async def deliveries(self, request: Request) -> Response:
         return JSONResponse([asdict(one) for one in self._cloud.dispatcher.deliveries()])
+
+    async def dead_letters(self, request: Request) -> Response:
+        deliveries = self._cloud.dispatcher.deliveries()
+        return JSONResponse([asdict(one) for one in deliveries if one.outcome is Outcome.DEAD])
 
     async def calls(self, request: Request) -> Response:
         return JSONResponse(dict(self._cloud.faults.calls))
@@ -106,6 +130,20 @@ class _Endpoints:
         return JSONResponse([asdict(trigger) for trigger in self._cloud.dispatcher.triggers()])
 
     async def connect(self, request: Request) -> Response:
-        body = await _body(request)
-        self._cloud.connect(body["name"], body["document_pattern"], body["targets"])
-        return JSONResponse(body)
+        form = {"database": self._cloud.database, **await _body(request)}
+        for name in ("name", "document_pattern", "targets"):
+            if name not in form:
+                raise ValueError(f"a trigger needs {name}")
+        form["targets"] = tuple(form["targets"])
+        form["event_type"] = EventType(form.get("event_type", EventType.WRITTEN))
+        trigger = Trigger(**form)
+        self._cloud.dispatcher.connect(trigger)
+        return JSONResponse(asdict(trigger))
+
+    async def disconnect(self, request: Request) -> Response:
+        name = request.path_params["name"]
+        try:
+            self._cloud.dispatcher.disconnect(name)
+        except KeyError:
+            return JSONResponse({"error": f'there is no trigger "{name}"'}, status_code=404)
+        return Response(status_code=204)

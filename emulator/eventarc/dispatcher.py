@@ -26,6 +26,7 @@ LONGEST_BACKOFF_S = 600.0
 ACKNOWLEDGEMENT_DEADLINE_S = 600.0
 RETENTION_S = 24 * 3600.0
 _REMEMBERED = 10_000
+_UNLIMITED = 1_000_000
 _SETTLED = (Outcome.ACKNOWLEDGED, Outcome.DROPPED)
 
 
@@ -42,8 +43,10 @@ class Dispatcher:
         self._factor = time_factor
         self._triggers: dict[str, Trigger] = {}
         self._turns: dict[str, Iterator[str]] = {}
+        self._slots: dict[str, asyncio.Semaphore] = {}
         self._parcels: list[Parcel] = []
         self._held: list[Parcel] = []
+        self._swapped: list[Parcel] = []  # at most one: it leaves behind the next
         self._tasks: set[asyncio.Task[None]] = set()
         self._unreachable: set[str] = set()
 
@@ -51,6 +54,7 @@ class Dispatcher:
         """Adds a trigger, or replaces the one of the same name, also for what is on its way."""
         self._triggers[trigger.name] = trigger
         self._turns[trigger.name] = itertools.cycle(trigger.targets)
+        self._slots[trigger.name] = asyncio.Semaphore(trigger.concurrency or _UNLIMITED)
 
     def disconnect(self, name: str) -> None:
         """Removes a trigger; what it has sent already stays on its way.
@@ -69,7 +73,8 @@ class Dispatcher:
         for change in changes:
             for trigger in self._triggers.values():
                 if trigger.matches(change):
-                    self._take(parcel(cloud_event(change, str(uuid.uuid4())), trigger))
+                    event = cloud_event(change, str(uuid.uuid4()), trigger.event_type)
+                    self._take(parcel(event, trigger))
 
     def deliveries(self) -> tuple[Delivery, ...]:
         """Returns the deliveries since the last clearing, oldest first; of many the last 10,000."""
@@ -82,10 +87,13 @@ class Dispatcher:
     def release(self, *, reverse: bool = False) -> int:
         """Sends the events that were held back, and returns how many there were.
 
-        Each one leaves when the request before it has been sent, so that they arrive in order.
+        One that waits to be swapped comes last. Each one leaves when the request before it has been
+        sent, so that they arrive in order.
         """
         held = self._held[::-1] if reverse else self._held[:]
+        held += self._swapped
         self._held.clear()
+        self._swapped.clear()
         if held:
             self._start(self._send_in_order(held))
         return len(held)
@@ -100,7 +108,10 @@ class Dispatcher:
             task.cancel()
         self._parcels.clear()
         self._held.clear()
+        self._swapped.clear()
         self._unreachable.clear()
+        for trigger in self._triggers.values():  # a task that never began gives no slot back
+            self._slots[trigger.name] = asyncio.Semaphore(trigger.concurrency or _UNLIMITED)
 
     async def close(self) -> None:
         """Stops sending, and waits until that is so."""
@@ -117,11 +128,19 @@ class Dispatcher:
             return
         if self._faults.take(FaultKind.DUPLICATE_EVENT, document):
             taken.copies = 2
+        delay = self._faults.take(FaultKind.DELAY_EVENT, document)
+        if delay is not None:
+            taken.delay_s = delay.seconds
         if self._faults.take(FaultKind.HOLD_EVENT, document):
             taken.settle(Outcome.HELD)
             self._held.append(taken)
-            return
-        self._send(taken)
+        elif self._faults.take(FaultKind.SWAP_EVENT, document):
+            taken.settle(Outcome.HELD)
+            self._swapped.append(taken)
+        elif self._swapped:
+            self._start(self._send_in_order([taken, self._swapped.pop()]))
+        else:
+            self._send(taken)
 
     def _forget_old(self) -> None:
         if len(self._parcels) > 2 * _REMEMBERED:
@@ -146,6 +165,7 @@ class Dispatcher:
 
     async def _deliver(self, taken: Parcel) -> None:
         """Repeats attempts until one is acknowledged in time, or the event is too old."""
+        await asyncio.sleep(taken.delay_s)
         give_up_at = time.monotonic() + RETENTION_S * self._factor
         backoff = FIRST_BACKOFF_S
         while not await self._is_acknowledged(taken):
@@ -161,15 +181,19 @@ class Dispatcher:
 
     async def _is_acknowledged(self, taken: Parcel) -> bool:
         """Makes one attempt; past the deadline its request goes on, but no longer counts."""
+        slots = self._slots[taken.trigger.name]
+        await slots.acquire()
         answer: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
-        self._start(self._attempt(taken, answer))
+        self._start(self._attempt(taken, slots, answer))
         try:
             status = await asyncio.wait_for(answer, ACKNOWLEDGEMENT_DEADLINE_S * self._factor)
         except TimeoutError:
             return False
         return status in ACKNOWLEDGED
 
-    async def _attempt(self, taken: Parcel, answer: "asyncio.Future[int | None]") -> None:
+    async def _attempt(
+        self, taken: Parcel, slots: asyncio.Semaphore, answer: "asyncio.Future[int | None]"
+    ) -> None:
         target = next(self._turns[taken.trigger.name])
         number = taken.begin_attempt(target)
         status, trouble = None, ""
@@ -179,6 +203,8 @@ class Dispatcher:
         except Unreachable as error:
             trouble = str(error)
             self._tell_unreachable(target, trouble)
+        finally:
+            slots.release()
         taken.sent.set()
         taken.end_attempt(number, status, trouble)
         if not answer.done():

@@ -12,13 +12,15 @@ from emulator.eventarc.trigger import CloudEvent, Trigger
 class Parcel:
     """An event, its trigger, and what became of it so far.
 
-    `copies` is 2 where a duplicate was planned; `sent` is set when a request has left the house.
+    `copies` is 2 where a duplicate was planned, `delay_s` the wait before it
+    leaves; `sent` is set when a request has left the house.
     """
 
     event: CloudEvent
     trigger: Trigger
     delivery: Delivery
     copies: int = 1
+    delay_s: float = 0.0
     sent: asyncio.Event = field(default_factory=asyncio.Event)
 
     def settle(self, outcome: Outcome) -> None:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any
 from urllib.parse import quote
 
@@ -17,28 +18,40 @@ from emulator.firestore.document import DocumentChange
 from emulator.firestore.paths import format_field_path
 from emulator.firestore.values import changed_paths
 
-WRITTEN = "google.cloud.firestore.document.v1.written"
 _SCHEMA = (
     "https://github.com/googleapis/google-cloudevents/blob/main/proto/google/events/cloud/"
     "firestore/v1/data.proto"
 )
 _LOCATION = "nam5"
-_WILDCARD = re.compile(r"\{[^{}/=]+\}")
-_DEEP_WILDCARD = re.compile(r"\{[^{}/=]+=\*\*\}")
+_WHOLE = {"**": ".+", "*": "[^/]+"}
+_CAPTURE = re.compile(r"\{[^{}/=]+(?:=([^{}/]+))?\}")
+
+
+class EventType(StrEnum):
+    """Which changes a trigger is told of."""
+
+    WRITTEN = "google.cloud.firestore.document.v1.written"  # all of them
+    CREATED = "google.cloud.firestore.document.v1.created"
+    UPDATED = "google.cloud.firestore.document.v1.updated"
+    DELETED = "google.cloud.firestore.document.v1.deleted"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Trigger:
     """Sends changes of documents that fit a pattern to a function.
 
-    `document_pattern` is a path relative to the database; `{name}` stands for one segment,
-    `{name=**}` for any number. `targets` are the URLs of the function's instances, used in turn.
+    `document_pattern` is a path relative to the database; `*` and `{name}` stand for one segment,
+    `**` and `{name=**}` for any number, `ma*` and `{name=ma*}` for what begins so. `targets` are
+    the URLs of the function's instances, used in turn. At most `concurrency` requests run at once;
+    None is no limit.
     """
 
     name: str
     document_pattern: str
     targets: tuple[str, ...]
     database: str  # projects/P/databases/D
+    event_type: EventType = EventType.WRITTEN
+    concurrency: int | None = None
 
     def __post_init__(self) -> None:
         if not self.targets:
@@ -48,6 +61,10 @@ class Trigger:
                 raise ValueError(
                     f'Trigger {self.name} has the target "{target}"; accepted: an http:// URL'
                 )
+        if self.concurrency is not None and self.concurrency < 1:
+            raise ValueError(
+                f"Trigger {self.name} has the concurrency {self.concurrency}; accepted: 1 or more"
+            )
         if not self.document_pattern.strip("/"):
             raise ValueError(
                 f'Trigger {self.name} has the document pattern "{self.document_pattern}"; '
@@ -56,7 +73,7 @@ class Trigger:
 
     def matches(self, change: DocumentChange) -> bool:
         """Says whether a change concerns this trigger."""
-        if change.path.database != self.database:
+        if change.path.database != self.database or self.event_type not in _types_of(change):
             return False
         return _pattern(self.document_pattern).fullmatch(change.path.relative) is not None
 
@@ -71,7 +88,7 @@ class CloudEvent:
     body: bytes
 
 
-def cloud_event(change: DocumentChange, identifier: str) -> CloudEvent:
+def cloud_event(change: DocumentChange, identifier: str, event_type: EventType) -> CloudEvent:
     """Makes the event of a change."""
     _, project, _, database = change.path.database.split("/")
     moment = datetime.fromtimestamp(change.commit_time // 1_000_000, UTC)
@@ -80,7 +97,7 @@ def cloud_event(change: DocumentChange, identifier: str) -> CloudEvent:
         "specversion": "1.0",
         "id": identifier,
         "source": f"//firestore.googleapis.com/{change.path.database}",
-        "type": WRITTEN,
+        "type": event_type,
         "subject": f"documents/{change.path.relative}",
         "time": time,
         "dataschema": _SCHEMA,
@@ -99,16 +116,23 @@ def cloud_event(change: DocumentChange, identifier: str) -> CloudEvent:
     )
 
 
+def _types_of(change: DocumentChange) -> tuple[EventType, EventType]:
+    if change.before is None:
+        return EventType.WRITTEN, EventType.CREATED
+    if change.after is None:
+        return EventType.WRITTEN, EventType.DELETED
+    return EventType.WRITTEN, EventType.UPDATED
+
+
 def _pattern(text: str) -> re.Pattern[str]:
     segments: Sequence[str] = text.strip("/").split("/")
     parts = []
     for segment in segments:
-        if _DEEP_WILDCARD.fullmatch(segment) or segment == "**":
-            parts.append(".+")
-        elif _WILDCARD.fullmatch(segment) or segment == "*":
-            parts.append("[^/]+")
+        plain = _CAPTURE.sub(lambda capture: capture[1] or "*", segment)
+        if plain in _WHOLE:
+            parts.append(_WHOLE[plain])
         else:
-            parts.append(re.escape(segment))
+            parts.append("[^/]*".join(map(re.escape, plain.split("*"))))
     return re.compile("/".join(parts))
 
 

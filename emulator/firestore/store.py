@@ -163,6 +163,20 @@ class DocumentStore:
         self._store(staged, time_us)
         return CommitOutcome(commit_time=time_us, writes=tuple(outcomes))
 
+    def all_documents(self) -> Iterator[StoredDocument]:
+        """Yields every document of every database, by name."""
+        for name in sorted(self._versions):
+            document = self.get(name)
+            if document is not None:
+                yield document
+
+    def restore(self, document: StoredDocument) -> None:
+        """Takes over a document as it was, times included; nobody is told, history begins here."""
+        version = _Version(time=document.update_time, document=document)
+        self._versions[document.name] = [version]
+        self._collections.setdefault(document.name.rpartition("/")[0], set()).add(document.name)
+        self._last_time = max(self._last_time, document.update_time)
+
     def clear(self) -> None:
         """Forgets all documents and their history; listeners stay, and see the deletions."""
         time_us = max(self._clock(), self._last_time + 1)

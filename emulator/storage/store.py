@@ -258,6 +258,21 @@ class ObjectStore:
                 last = entry.name
         return ObjectPage(objects=tuple(objects), prefixes=tuple(prefixes), next_token=None)
 
+    def all_objects(self, bucket: str) -> tuple[StoredObject, ...]:
+        """Returns a bucket's objects, by name."""
+        objects = self._objects[bucket]
+        return tuple(objects[name] for name in sorted(objects))
+
+    def restore_bucket(self, bucket: Bucket) -> None:
+        """Takes over a bucket as it was."""
+        self._buckets[bucket.name] = bucket
+        self._objects.setdefault(bucket.name, {})
+
+    def restore(self, stored: StoredObject) -> None:
+        """Takes over an object as it was, generation included."""
+        self._objects[stored.bucket][stored.name] = stored
+        self._last_time = max(self._last_time, stored.generation, stored.updated)
+
     def clear(self) -> None:
         """Deletes all objects; the buckets stay."""
         for objects in self._objects.values():

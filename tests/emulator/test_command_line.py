@@ -43,7 +43,8 @@ def exports(process: subprocess.Popen[str]) -> dict[str, str]:
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
 def test_it_says_how_clients_find_it_and_stops_cleanly(stop: signal.Signals) -> None:
-    with emulator(*ANY_PORTS, "--project", "mine", "--bucket", "mine.bucket") as process:
+    further = ("--trigger", "rooms/{rest=**}=http://127.0.0.1:9/x")
+    with emulator(*ANY_PORTS, "--project", "mine", "--bucket", "mine.bucket", *further) as process:
         variables = exports(process)
         assert sorted(variables) == [
             "FIREBASE_STORAGE_EMULATOR_HOST",
@@ -59,6 +60,7 @@ def test_it_says_how_clients_find_it_and_stops_cleanly(stop: signal.Signals) -> 
         assert process.returncode == 0
         assert "rules are not evaluated" in said
         assert "http://127.0.0.1:8088" in said
+        assert "Writes to rooms/{rest=**} go to http://127.0.0.1:9/x" in said
         assert "Traceback" not in said
 
 
@@ -81,6 +83,7 @@ def test_a_busy_port_names_its_holder(name: str) -> None:
     [
         (("--time-factor", "0"), "time_factor is 0.0; accepted: above 0"),
         (("--function", "localhost:8088"), "accepted: an http:// URL"),
+        (("--trigger", "rooms/{id}"), "accepted: PATTERN=http://HOST:PORT"),
     ],
 )
 def test_wrong_arguments_are_explained(arguments: tuple[str, ...], message: str) -> None:

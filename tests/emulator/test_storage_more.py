@@ -24,7 +24,7 @@ class Signer(AnonymousCredentials, Signing):
     signer = None
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
 
     def sign_bytes(self, message: bytes) -> bytes:
         return b"signature"

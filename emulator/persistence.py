@@ -1,0 +1,156 @@
+"""A cloud's data in a folder: what `--export-on-exit` writes, `--import` takes up again.
+
+    emulator-export.json   the version of this form
+    firestore.jsonl        a line for each document: times, and the message as JSON
+    storage.jsonl          a line for each bucket and each object: its description
+    objects/N              the bytes of object N
+
+Names, times, generations and tokens come back as they were; history does not, so that listeners
+which resume begin anew. No event is made of what is restored. Not the form of the official suite,
+whose Firestore export only Google's own emulator reads.
+"""
+
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from google.protobuf import json_format
+
+from emulator.firestore.document import StoredDocument
+from emulator.firestore.paths import document_path
+from emulator.firestore.store import DocumentStore
+from emulator.firestore.wire import Document, microseconds
+from emulator.storage.objects import ObjectMetadata, StoredObject
+from emulator.storage.store import Bucket, ObjectStore
+
+VERSION = 1
+_HEAD, _DOCUMENTS, _OBJECTS, _BYTES = (
+    "emulator-export.json",
+    "firestore.jsonl",
+    "storage.jsonl",
+    "objects",
+)
+
+
+def check_target(folder: Path) -> None:
+    """Checks, before there is anything to lose, that an export may go to a folder.
+
+    Raises:
+        ValueError: the folder holds something else than an export.
+        OSError: it cannot be made.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if any(folder.iterdir()) and not (folder / _HEAD).is_file():
+        raise ValueError(f"{folder} is neither empty nor an earlier export; it is left alone")
+
+
+def export(folder: Path, documents: DocumentStore, objects: ObjectStore) -> None:
+    """Writes all data into a folder; an earlier export there is replaced as a whole.
+
+    Raises:
+        ValueError: the folder holds something else than an export.
+        OSError: it cannot be written.
+    """
+    check_target(folder)
+    fresh = folder.with_name(f"{folder.name}.new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    (fresh / _BYTES).mkdir(parents=True)
+    _write_lines(fresh / _DOCUMENTS, map(_document_line, documents.all_documents()))
+    _write_lines(fresh / _OBJECTS, _object_lines(fresh / _BYTES, objects))
+    (fresh / _HEAD).write_text(json.dumps({"version": VERSION}) + "\n")
+    shutil.rmtree(folder, ignore_errors=True)
+    fresh.rename(folder)
+
+
+def restore(folder: Path, documents: DocumentStore, objects: ObjectStore) -> None:
+    """Reads what `export` has written, into empty stores.
+
+    Raises:
+        ValueError: the folder is no export, of another version, or damaged.
+    """
+    head = folder / _HEAD
+    if not head.is_file():
+        raise ValueError(f"{folder} is no export: it has no {_HEAD}")
+    try:
+        version = json.loads(head.read_text()).get("version")
+        if version != VERSION:
+            raise ValueError(f"{folder} has version {version}; accepted: {VERSION}")
+        for line in _lines(folder / _DOCUMENTS):
+            documents.restore(_document(line))
+        for line in _lines(folder / _OBJECTS):
+            _restore_storage(line, folder / _BYTES, objects)
+    except (KeyError, TypeError, AttributeError, OSError, json_format.ParseError) as error:
+        raise ValueError(f"{folder} is damaged: {type(error).__name__}: {error}") from error
+
+
+def _write_lines(file: Path, forms: Iterator[dict[str, Any]]) -> None:
+    with file.open("w") as stream:
+        stream.writelines(json.dumps(form) + "\n" for form in forms)
+
+
+def _lines(file: Path) -> Iterator[dict[str, Any]]:
+    with file.open() as stream:
+        yield from map(json.loads, stream)
+
+
+def _document_line(document: StoredDocument) -> dict[str, Any]:
+    return json_format.MessageToDict(document.message)
+
+
+def _document(line: dict[str, Any]) -> StoredDocument:
+    message = json_format.ParseDict(line, Document())
+    return StoredDocument(
+        path=document_path(message.name),
+        message=message,
+        create_time=microseconds(message.create_time),
+        update_time=microseconds(message.update_time),
+    )
+
+
+def _object_lines(folder: Path, objects: ObjectStore) -> Iterator[dict[str, Any]]:
+    number = 0
+    for bucket in objects.buckets():
+        yield {"kind": "bucket", "name": bucket.name, "created": bucket.created}
+        for stored in objects.all_objects(bucket.name):
+            shutil.copyfile(stored.content.file, folder / str(number))
+            yield {
+                "kind": "object",
+                "number": number,
+                "bucket": stored.bucket,
+                "name": stored.name,
+                "generation": stored.generation,
+                "metageneration": stored.metageneration,
+                "created": stored.created,
+                "updated": stored.updated,
+                "crc32c": stored.content.crc32c,
+                "metadata": asdict(stored.metadata),
+            }
+            number += 1
+
+
+def _restore_storage(line: dict[str, Any], folder: Path, objects: ObjectStore) -> None:
+    if line["kind"] == "bucket":
+        objects.restore_bucket(Bucket(name=line["name"], created=line["created"]))
+        return
+    receiver = objects.receiver()
+    with (folder / str(line["number"])).open("rb") as stream:
+        while piece := stream.read(1 << 20):
+            receiver.write(piece)
+    content = receiver.finish()
+    if content.crc32c != line["crc32c"]:
+        raise ValueError(f"the bytes of {line['bucket']}/{line['name']} are not those exported")
+    objects.restore(
+        StoredObject(
+            bucket=line["bucket"],
+            name=line["name"],
+            generation=line["generation"],
+            metageneration=line["metageneration"],
+            content=content,
+            metadata=ObjectMetadata(**line["metadata"]),
+            created=line["created"],
+            updated=line["updated"],
+        )
+    )
