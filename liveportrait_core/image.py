@@ -70,6 +70,15 @@ def scaled_size(width_px: int, height_px: int, max_dim_px: int) -> tuple[int, in
     return max_dim_px, max(2, int(height_px * ratio))
 
 
+def is_picture(path: Path) -> bool:
+    """Whether a file begins like a picture that `read_portrait` may accept."""
+    try:
+        with _quiet_about_size(), Image.open(path, formats=_known_formats()):
+            return True
+    except (OSError, Image.DecompressionBombError):
+        return False
+
+
 def read_portrait(path: Path, *, max_dim_px: int) -> Portrait:
     """Decode a portrait.
 
@@ -141,17 +150,27 @@ def _read_bytes(path: Path) -> bytes:
 
 def _opened(name: str, data: bytes) -> Image.Image:
     """Read the header only and check the limits."""
-    with warnings.catch_warnings(), _damage_reported(name):
-        # Pillow warns of large pictures; ours is the limit that counts.
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        Image.init()  # else only the plug-ins of a few formats are known
-        image = Image.open(io.BytesIO(data), formats=_FORMATS)
+    with _quiet_about_size(), _damage_reported(name):
+        image = Image.open(io.BytesIO(data), formats=_known_formats())
     width, height = image.size
     if width * height > MAX_PIXELS:
         raise ImageTooLarge(
             f"{name} has {width}x{height} pixels; accepted: up to {MAX_PIXELS // 1_000_000} million"
         )
     return image
+
+
+@contextmanager
+def _quiet_about_size() -> Iterator[None]:
+    with warnings.catch_warnings():
+        # Pillow warns of large pictures; ours is the limit that counts.
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        yield
+
+
+def _known_formats() -> tuple[str, ...]:
+    Image.init()  # else only the plug-ins of a few formats are known
+    return _FORMATS
 
 
 def _upright_size(image: Image.Image) -> tuple[int, int]:

@@ -246,6 +246,14 @@ class Renderer:
         template: MotionTemplate = engine.analyse_picture(picture.pixels)
         return template
 
+    def require_clips(self) -> None:
+        """Refuse clips as portraits, and pictures as driving, where the engine takes neither.
+
+        Raises:
+            InvalidOption: it does not.
+        """
+        self._clip_engine()
+
     def _clip_engine(self) -> ClipEngine[Any, Any, Any]:
         if self.engine is not Engine.LIVEPORTRAIT:
             raise InvalidOption(

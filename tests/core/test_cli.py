@@ -187,14 +187,15 @@ def test_a_clip_may_have_any_name_and_rate(tmp_path: Path, hero: Path) -> None:
 _SWAYING = """
 import sys
 from fractions import Fraction
-from liveportrait_core import __main__ as cli
+from liveportrait_core.__main__ import main
+from liveportrait_core.command import idle
 from liveportrait_core.renderer import Renderer
 from tests.core.swaying import Sway, SwayingEngine
 slowness_s, frames, *arguments = sys.argv[1:]
 engine = SwayingEngine(slowness_s=float(slowness_s))
-cli.open_renderer = lambda *_: Renderer(engine, reason="slow")
-cli.synthetic_idle = lambda **_: Sway(fps=Fraction(24), frame_count=int(frames))
-sys.exit(cli.main(arguments))
+idle.open_renderer = lambda *_: Renderer(engine, reason="slow")
+idle.synthetic_idle = lambda **_: Sway(fps=Fraction(24), frame_count=int(frames))
+sys.exit(main(arguments))
 """
 
 

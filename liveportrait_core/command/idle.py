@@ -1,0 +1,76 @@
+"""`idle`: a portrait moved by a synthetic idle, without any driving clip. The mesh engine's."""
+
+import argparse
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from liveportrait_core.command.look import add_delivery, add_look, delivery_of, options_of
+from liveportrait_core.command.manual import ManualPage
+from liveportrait_core.command.voice import Voice, progress_bar, tell_what_was_made, write_quality
+from liveportrait_core.errors import InvalidOption
+from liveportrait_core.mesh.idle import synthetic_idle
+from liveportrait_core.options import Engine
+from liveportrait_core.renderer import open_renderer
+from liveportrait_core.setup_options import DEFAULT_WEIGHTS
+from liveportrait_core.video import HIGHEST_RATE
+
+_LONGEST_S = 60
+
+
+def add_idle(commands: Any, voice: Voice) -> None:
+    """Add the subcommand to a parser."""
+    command = commands.add_parser(
+        "idle",
+        help="animate a portrait by a synthetic idle",
+        description="Sway, breath and blinks as of somebody who stands still; loops exactly.",
+        formatter_class=ManualPage,
+    )
+    command.set_defaults(command=lambda parsed: idle(parsed, voice))
+    command.add_argument("portrait", type=Path, metavar="PORTRAIT", help="a picture of a face")
+    command.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="OUT",
+        help="the file to write: .mp4, .gif or .webp",
+    )  # fmt: skip
+    command.add_argument("--seed", type=int, default=0, help="another seed, another motion")
+    command.add_argument(
+        "--seconds", type=float, default=6.0, metavar="S", help="length (default: %(default)s)"
+    )
+    command.add_argument(
+        "--fps", type=_rate, default=Fraction(30), metavar="RATE",
+        help="frame rate, such as 25 or 30000/1001 (default: %(default)s)",
+    )  # fmt: skip
+    add_look(command, multiplier=1.0)
+    add_delivery(command)
+
+
+def idle(parsed: argparse.Namespace, voice: Voice) -> int:
+    """Animate a portrait by a synthetic idle."""
+    if not 0.5 <= parsed.seconds <= _LONGEST_S:
+        raise InvalidOption(f"seconds is {parsed.seconds:g}; accepted: 0.5 to {_LONGEST_S}")
+    options, delivery = options_of(parsed), delivery_of(parsed, parsed.output)
+    renderer = open_renderer(Engine.MESH, DEFAULT_WEIGHTS)
+    motion = synthetic_idle(seed=parsed.seed, seconds=parsed.seconds, fps=parsed.fps)
+    with progress_bar() as watch:
+        report = renderer.render_template(
+            parsed.portrait,
+            motion,
+            parsed.output,
+            options=options,
+            delivery=delivery,
+            watch=watch,
+        )
+    tell_what_was_made(voice, parsed.output, report)
+    if parsed.quality:
+        write_quality(voice, parsed.output, report)
+    return 0
+
+
+def _rate(text: str) -> Fraction:
+    try:
+        rate = Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        rate = Fraction(0)
+    if not 1 <= rate <= HIGHEST_RATE:
+        raise argparse.ArgumentTypeError(f"{text!r}; accepted: 1 to 30, such as 25 or 30000/1001")
+    return rate

@@ -1,0 +1,105 @@
+"""The options that `render` and `idle` share: how strongly, how large, into what kind of file."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from liveportrait_core.errors import InvalidOption
+from liveportrait_core.options import (
+    AnimationRegion,
+    Delivery,
+    RenderOptions,
+    SoundFrom,
+    VideoFormat,
+)
+
+FORMAT_NAMES = [form.value for form in VideoFormat]
+
+
+def add_look(command: argparse.ArgumentParser, *, multiplier: float) -> None:
+    """How the portrait is animated."""
+    command.add_argument(
+        "--driving-multiplier", type=float, default=multiplier, metavar="X",
+        help="strength of the motion, 0 to 1 (default: %(default)s)",
+    )  # fmt: skip
+    command.add_argument(
+        "--normalize-lip", action=argparse.BooleanOptionalAction, default=True,
+        help="close the portrait's lips first (default: on)",
+    )  # fmt: skip
+    command.add_argument(
+        "--animation-region", choices=[region.value for region in AnimationRegion], default="all",
+        help="what may move (default: %(default)s)",
+    )  # fmt: skip
+    command.add_argument(
+        "--scale", type=float, default=RenderOptions.source_crop_scale, metavar="X",
+        help="side of the crop, relative to the face, 1 to 3.2 (default: %(default)s)",
+    )  # fmt: skip
+    add_source_max_dim(command)
+
+
+def add_source_max_dim(command: argparse.ArgumentParser) -> None:
+    """At which size the portrait is worked on."""
+    command.add_argument(
+        "--source-max-dim", type=int, default=RenderOptions.source_max_dim_px, metavar="PX",
+        help="longest side the portrait is worked on at, 512 to 2048; never enlarged "
+        "(default: %(default)s)",
+    )  # fmt: skip
+
+
+def add_delivery(command: argparse.ArgumentParser) -> None:
+    """Into what kind of file."""
+    command.add_argument(
+        "--format", choices=FORMAT_NAMES, default=None,
+        help="kind of file (default: as OUT's name says; mp4 in a folder)",
+    )  # fmt: skip
+    command.add_argument(
+        "--output-size", type=int, default=None, metavar="PX",
+        help="reduce the finished frames to this longest side, 64 to 2048; never enlarged "
+        "(default: as they are)",
+    )  # fmt: skip
+    command.add_argument(
+        "--quality", action="store_true",
+        help="write what was measured beside the file: idle.mp4 gets idle.quality.json",
+    )  # fmt: skip
+
+
+def options_of(parsed: argparse.Namespace, **more: Any) -> RenderOptions:
+    """What `add_look` was told.
+
+    Raises:
+        InvalidOption: a value is out of its range.
+    """
+    return RenderOptions(
+        driving_multiplier=parsed.driving_multiplier,
+        normalize_lip=parsed.normalize_lip,
+        animation_region=AnimationRegion(parsed.animation_region),
+        source_crop_scale=parsed.scale,
+        source_max_dim_px=parsed.source_max_dim,
+        **more,
+    )
+
+
+def delivery_of(parsed: argparse.Namespace, output: Path | None) -> Delivery:
+    """What `add_delivery` was told.
+
+    Args:
+        parsed: the command line.
+        output: the file; None: files in a folder, named by the format.
+
+    Raises:
+        InvalidOption: the name fits no format, or another than the one asked for.
+    """
+    asked: str | None = parsed.format
+    if output is None:
+        form = asked or VideoFormat.MP4.value
+    else:
+        named = output.suffix.lower().removeprefix(".")
+        form = asked or named
+        if named != form or form not in FORMAT_NAMES:
+            wanted = f".{asked}" if asked else ", ".join(f".{name}" for name in FORMAT_NAMES)
+            raise InvalidOption(f"{output.name} is no name for such a video; accepted: {wanted}")
+    return Delivery(
+        format=VideoFormat(form),
+        longest_side_px=parsed.output_size,
+        sound=SoundFrom(vars(parsed).get("audio", SoundFrom.NONE)),
+    )
