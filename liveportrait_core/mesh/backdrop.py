@@ -31,7 +31,7 @@ class Backdrop:
     cover: Field
 
     def composed(self, moved: Frame, places: Field, grid: Grid, box: Box) -> Frame:
-        """The moved head before the still background; may write into `moved`.
+        """The moved head before the still background.
 
         Args:
             moved: the box's picture with everything moved.
@@ -39,13 +39,8 @@ class Backdrop:
             grid: those nodes.
             box: the part of the picture.
         """
-        cover = grid.per_pixel(grid.sample(self.cover, places), box)
-        cv2.copyTo(self.plate, (cover <= 0).view(np.uint8), moved)
-        edge = np.flatnonzero((cover > 0) & (cover < 1))
-        head, still = moved.reshape(-1, 3), self.plate.reshape(-1, 3)
-        opacity = cover.reshape(-1, 1)[edge]
-        head[edge] = np.rint(still[edge] + (head[edge] - still[edge].astype(np.float32)) * opacity)
-        return moved
+        cover = np.clip(grid.per_pixel(grid.sample(self.cover, places), box), 0, 1)
+        return np.asarray(cv2.blendLinear(moved, self.plate, cover, 1 - cover), np.uint8)
 
 
 def backdrop(picture: Frame, axes: HeadAxes, head: HeadField, box: Box) -> Backdrop:
