@@ -62,6 +62,11 @@ class PreparedSource:
         """Outside it every pasted frame equals the portrait."""
         return self.paste_back.box
 
+    @property
+    def mask(self) -> NDArray[np.bool_]:
+        """Of the box, what the crop covers."""
+        return np.asarray(self.paste_back.mask[..., 0] > 0)
+
 
 class LivePortraitEngine:
     """Satisfies `AnimationEngine[PreparedSource, MotionTemplate]`."""

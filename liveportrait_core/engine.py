@@ -7,6 +7,9 @@ from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from typing import Protocol, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from liveportrait_core.options import Box, Engine, Frame, RenderOptions, RenderWarning
 
 
@@ -16,6 +19,10 @@ class PreparedPortrait(Protocol):
     @property
     def box(self) -> Box:
         """Outside it every frame equals the portrait, whatever the motion."""
+
+    @property
+    def mask(self) -> NDArray[np.bool_] | None:
+        """Of the box, h×w: outside it too; None: all of the box may change."""
 
     @property
     def warnings(self) -> tuple[RenderWarning, ...]:

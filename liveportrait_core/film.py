@@ -12,6 +12,8 @@ from itertools import chain
 from pathlib import Path
 
 import cv2
+import numpy as np
+from numpy.typing import NDArray
 
 from liveportrait_core.errors import EncodeFailed, OutOfMemory
 from liveportrait_core.image import jpeg_of
@@ -41,6 +43,7 @@ class Shot:
     fps: Fraction
     portrait: Frame | None  # what stays outside the box; None: a clip, or the crop alone
     box: Box | None  # outside it nothing moves; None: everything may
+    mask: NDArray[np.bool_] | None  # of the box, what may move in it; None: all of it
     warnings: tuple[RenderWarning, ...]
     delivery: Delivery
     driving: DrivingQuality = NO_CLIP
@@ -74,7 +77,7 @@ def film(shot: Shot, progress: RenderProgress, video: Path) -> Filmed:
         portrait = None  # the crop alone
     whole = Box(x0=0, y0=0, x1=width, y1=height)
     box = whole if portrait is None or shot.box is None else shot.box
-    meter = QualityMeter(portrait, box)
+    meter = QualityMeter(portrait, box, None if portrait is None else shot.mask)
     with FrameEncoder(video, written) as encoder, progress.killing(encoder):
         for frame in chain((first,), shot.frames):
             progress.check()

@@ -211,6 +211,7 @@ class Renderer:
                 fps=clip.rate_fps,
                 portrait=None,
                 box=None,
+                mask=None,
                 warnings=(*clip.warnings, *source.warnings, *template.warnings),
                 delivery=delivery,
             )
@@ -279,6 +280,7 @@ class Renderer:
             fps=template.fps,
             portrait=picture.pixels if options.paste_back else None,
             box=prepared.box,
+            mask=prepared.mask,
             warnings=(*picture.warnings, *prepared.warnings, *template.warnings),
             delivery=delivery,
         )

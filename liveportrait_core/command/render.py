@@ -45,6 +45,7 @@ def add_render(commands: Any, voice: Voice) -> None:
     command = commands.add_parser(
         "render",
         help="animate portraits by a clip, a motion template or a picture",
+        usage="%(prog)s [OPTION ...] PORTRAIT [PORTRAIT ...] DRIVING -o OUT",
         description="Make a portrait move like the face in a driving file.",
         epilog="\n".join((RENDER_EXAMPLES, EXIT_STATUS, ENVIRONMENT)),
         formatter_class=ManualPage,

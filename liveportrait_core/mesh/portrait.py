@@ -33,6 +33,7 @@ class MeshPortrait:
     left_eye: Eye
     right_eye: Eye
     mouth: Mouth
+    mask: None = None  # all of the box may change
     lids_move: bool
 
 

@@ -1,10 +1,8 @@
 """The border between what is animated and what stays: colours, seam, and what lies beyond it.
 
-Knows a portrait and the box that may change in it; the ring is the band along the box's inner edge
-in which one passes over into the other. Where the box ends with the picture, there is no border.
+Knows a portrait and the part of it that may change; the ring is the band along that part's inner
+edge, in which one passes over into the other. Where it ends with the picture, there is no border.
 """
-
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -14,42 +12,59 @@ from liveportrait_core.options import Box, Frame
 
 _RING_SHARE = 1 / 32  # of the box's side: the ramp of a crop's mask
 _SEAM_PX = 2
+_MOST_PIXELS = 4_000  # of a ring: more tell nothing more
 
 _Slices = tuple[slice, slice]
+Mask = NDArray[np.bool_]
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Place:
-    """A part of the picture and the portrait there."""
+class _Pixels:
+    """Some pixels of a picture, always the same."""
 
-    slices: _Slices
-    portrait: Frame
+    def __init__(self, portrait: Frame, box: Box, mask: Mask) -> None:
+        rows, columns = np.nonzero(mask)
+        step = max(1, rows.size // _MOST_PIXELS)
+        self._places = rows[::step] + box.y0, columns[::step] + box.x0
+        self.count = self._places[0].size
+        self.portrait = self.of(portrait)
+
+    def of(self, frame: Frame) -> Frame:
+        """The pixels of a frame, N×3."""
+        return frame[self._places]
 
 
 class BorderMeter:
-    """Given every frame once."""
+    """Given every frame once. The measures are None where there is no border."""
 
-    def __init__(self, portrait: Frame, box: Box) -> None:
-        """Look at the border of `box` in `portrait`, H×W×3."""
+    def __init__(self, portrait: Frame, box: Box, mask: Mask | None = None) -> None:
+        """Look at the border.
+
+        Args:
+            portrait: H×W×3.
+            box: outside it nothing may change.
+            mask: of the box, what may change in it; None: all of it.
+        """
         height, width = portrait.shape[:2]
-        deep = max(_SEAM_PX, round(_RING_SHARE * min(box.x1 - box.x0, box.y1 - box.y0)))
-        self._ring = _places(portrait, _inner_bands(box, width, height, deep))
-        self._seam = _places(portrait, _inner_bands(box, width, height, _SEAM_PX))
-        self._outside = _places(portrait, _outer_bands(box, width, height))
-        self._ring_colour = _mean_lab([place.portrait for place in self._ring])
-        self._count = width * height - (box.x1 - box.x0) * (box.y1 - box.y0)
-        self.worst_delta_e: float | None = None if self._ring_colour is None else 0.0
-        self.worst_seam: float | None = 0.0 if self._seam else None
-        self.worst_outside_share: float | None = 0.0 if self._count else None
+        if mask is None:
+            mask = np.ones((box.y1 - box.y0, box.x1 - box.x0), np.bool_)
+        deep = max(_SEAM_PX, round(_RING_SHARE * min(mask.shape)))
+        self._portrait = portrait
+        self._ring = _Pixels(portrait, box, _inner_edge(mask, box, width, height, deep))
+        self._seam = _Pixels(portrait, box, _inner_edge(mask, box, width, height, _SEAM_PX))
+        self._outside = [part for part in _around(box) if portrait[part].size]
+        self._count = width * height - mask.size
+        self.worst_delta_e = 0.0 if self._ring.count else None
+        self.worst_seam = 0.0 if self._seam.count else None
+        self.worst_outside_share = 0.0 if self._count else None
 
     def add(self, frame: Frame) -> None:
         """Compare a frame of the portrait's size with the portrait."""
-        colour = _mean_lab([frame[place.slices] for place in self._ring])
-        if colour is not None and self._ring_colour is not None and self.worst_delta_e is not None:
-            shift = float(np.linalg.norm(colour - self._ring_colour))
-            self.worst_delta_e = max(self.worst_delta_e, shift)
+        if self.worst_delta_e is not None:
+            shift = _mean_lab(self._ring.of(frame)) - _mean_lab(self._ring.portrait)
+            self.worst_delta_e = max(self.worst_delta_e, float(np.linalg.norm(shift)))
         if self.worst_seam is not None:
-            self.worst_seam = max(self.worst_seam, _mean_difference(frame, self._seam))
+            step = cv2.absdiff(self._seam.of(frame), self._seam.portrait)
+            self.worst_seam = max(self.worst_seam, float(step.mean()))
         if self.worst_outside_share is not None:
             share = self._touched(frame) / self._count
             self.worst_outside_share = max(self.worst_outside_share, share)
@@ -58,52 +73,44 @@ class BorderMeter:
         """How many pixels outside the box are not the portrait's."""
         return sum(
             0
-            if np.array_equal(frame[place.slices], place.portrait)
-            else int((frame[place.slices] != place.portrait).any(axis=2).sum())
-            for place in self._outside
+            if np.array_equal(frame[part], self._portrait[part])
+            else int((frame[part] != self._portrait[part]).any(axis=2).sum())
+            for part in self._outside
         )
 
 
-def _places(portrait: Frame, parts: list[_Slices]) -> list[_Place]:
-    return [
-        _Place(slices=part, portrait=portrait[part]) for part in parts if portrait[part].size > 0
-    ]
+def _inner_edge(mask: Mask, box: Box, width: int, height: int, deep: int) -> Mask:
+    """What of a mask is nearer than `deep` to what is not in it; the picture's end does not count.
+
+    Past the picture's end the mask is taken to go on.
+    """
+    inside = np.pad(mask.astype(np.uint8), 1)
+    for index, is_end in (
+        (np.s_[0, :], box.y0 == 0),
+        (np.s_[-1, :], box.y1 == height),
+        (np.s_[:, 0], box.x0 == 0),
+        (np.s_[:, -1], box.x1 == width),
+    ):
+        if is_end:
+            inside[index] = 1
+    kernel = np.ones((2 * deep + 1, 2 * deep + 1), np.uint8)
+    core = cv2.erode(inside, kernel)  # beyond the array counts as inside
+    return np.asarray(mask & (core[1:-1, 1:-1] == 0))
 
 
-def _inner_bands(box: Box, width: int, height: int, deep: int) -> list[_Slices]:
-    rows, columns = box.slices
-    bands = []
-    if box.y0 > 0:
-        bands.append((slice(box.y0, box.y0 + deep), columns))
-    if box.y1 < height:
-        bands.append((slice(box.y1 - deep, box.y1), columns))
-    if box.x0 > 0:
-        bands.append((rows, slice(box.x0, box.x0 + deep)))
-    if box.x1 < width:
-        bands.append((rows, slice(box.x1 - deep, box.x1)))
-    return bands
-
-
-def _outer_bands(box: Box, width: int, height: int) -> list[_Slices]:
+def _around(box: Box) -> list[_Slices]:
     rows, _ = box.slices
+    everything = slice(None)
     return [
-        (slice(0, box.y0), slice(0, width)),
-        (slice(box.y1, height), slice(0, width)),
+        (slice(0, box.y0), everything),
+        (slice(box.y1, None), everything),
         (rows, slice(0, box.x0)),
-        (rows, slice(box.x1, width)),
+        (rows, slice(box.x1, None)),
     ]
 
 
-def _mean_lab(parts: list[Frame]) -> NDArray[np.float64] | None:
+def _mean_lab(pixels: Frame) -> NDArray[np.float64]:
     """The mean colour in CIE L*a*b*: what a colour cast shifts, and noise does not."""
-    if not parts:
-        return None
-    pixels = np.concatenate([part.reshape(-1, 3) for part in parts])
-    lab = cv2.cvtColor(pixels[None].astype(np.float32) / np.float32(255), cv2.COLOR_RGB2LAB)
+    levels = pixels[None].astype(np.float32) / np.float32(255)
+    lab = cv2.cvtColor(levels, cv2.COLOR_RGB2LAB)
     return np.asarray(lab[0].mean(axis=0, dtype=np.float64))
-
-
-def _mean_difference(frame: Frame, places: list[_Place]) -> float:
-    """Grey levels."""
-    sums = [float(cv2.norm(frame[place.slices], place.portrait, cv2.NORM_L1)) for place in places]
-    return sum(sums) / sum(place.portrait.size for place in places)

@@ -13,7 +13,7 @@ import numpy as np
 
 from liveportrait_core.face.detector import FaceMesh
 from liveportrait_core.options import Box, Frame, QualityReport, RenderWarning, VideoFormat
-from liveportrait_core.quality.border import BorderMeter
+from liveportrait_core.quality.border import BorderMeter, Mask
 from liveportrait_core.quality.jitter import Grey, JitterMeter, small_grey
 from liveportrait_core.quality.timing import timing_of
 from liveportrait_core.retargeting import lip_close_ratio
@@ -36,17 +36,18 @@ NO_CLIP = DrivingQuality()
 class QualityMeter:
     """Given every frame of a render once."""
 
-    def __init__(self, portrait: Frame | None, box: Box) -> None:
+    def __init__(self, portrait: Frame | None, box: Box, mask: Mask | None = None) -> None:
         """Begin.
 
         Args:
             portrait: what the frames outside `box` are to be equal to, H×W×3; None: a clip is
                 animated, or the frames are a crop, and there is nothing to compare with.
             box: what may change.
+            mask: of the box, what may change in it; None: all of it.
         """
         self._portrait = portrait
         self._box = box
-        self._border = None if portrait is None else BorderMeter(portrait, box)
+        self._border = None if portrait is None else BorderMeter(portrait, box, mask)
         self._jitter = JitterMeter()
         self._first: Frame | None = None
         self._first_grey: Grey | None = None

@@ -19,6 +19,7 @@ SWAY_PX = 10
 class SwayingPortrait:
     pixels: Frame
     box: Box
+    mask: None = None
     warnings: tuple[RenderWarning, ...] = ()
 
 

@@ -107,6 +107,23 @@ def test_a_box_that_fills_the_picture_has_no_border(portrait: Frame) -> None:
     assert meter.worst_outside_share is None
 
 
+def test_a_mask_moves_the_border_into_the_box(portrait: Frame) -> None:
+    rows, columns = np.mgrid[:300, :200]
+    disc = np.hypot(rows - 150, columns - 100) < 80
+    meter = BorderMeter(portrait, BOX, disc)
+    frame = portrait.copy()
+    frame[BOX.slices][disc] = 255 - frame[BOX.slices][disc]
+    meter.add(frame)
+    assert meter.worst_seam is not None
+    assert meter.worst_seam > 20
+    tidy = BorderMeter(portrait, BOX, disc)
+    calm = portrait.copy()
+    core = np.hypot(rows - 150, columns - 100) < 60  # clear of the ring
+    calm[BOX.slices][core] = 255 - calm[BOX.slices][core]
+    tidy.add(calm)
+    assert (tidy.worst_delta_e, tidy.worst_seam, tidy.worst_outside_share) == (0.0, 0.0, 0.0)
+
+
 def filmed(path: Path, form: VideoFormat, fps: Fraction, count: int = 20) -> Path:
     with FrameEncoder(path, Film(width_px=48, height_px=32, rate_fps=fps, form=form)) as encoder:
         for place in range(count):
