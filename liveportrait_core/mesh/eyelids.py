@@ -22,7 +22,7 @@ from liveportrait_core.mesh.slit import Margins, Slide, Slit, make_slit
 from liveportrait_core.options import Frame
 
 LASHES = 0.10  # of the eye's width
-MEETING = 0.94  # the lower lid rises a little
+MEETING = 0.86  # the lower lid rises a little
 MARGINS = Margins(corners=0.08, lower=0.16)  # in pictures an eye is opened wider than the mesh's
 UNDER_EYE_WEIGHT = 0.3
 DARK_GREY_LEVELS = 18.0  # so much darker than the skin around an eye is brow, lash or spectacles

@@ -17,6 +17,7 @@ from liveportrait_core.options import Box, Frame
 
 Map = NDArray[np.float32]
 
+SHADE, SHADE_WIDTH = 0.4, 0.09  # of lashes where lids meet; the width in half eyes
 LEAST_CLOSURE = 0.004  # below it nothing is drawn
 
 
@@ -162,6 +163,10 @@ def draw_closed(
             curtain += (_skin_at(skin, slit, positions) - curtain) * thin
         opacity = np.clip((behind + overlap) / np.float32(slit.feather) + 0.5, 0, 1)
         drawn += (curtain - drawn) * _map(np.where(offset != 0, opacity, 0))[..., None]
+    if skin is not None:
+        apart = above / np.float32(SHADE_WIDTH * slit.half_width)
+        shade = np.float32(SHADE * closure**2) * np.exp(-(apart**2)) * gap / max(gap.max(), 1.0)
+        drawn *= 1 - _map(shade)[..., None]
     return np.rint(np.clip(drawn, 0, 255)).astype(np.uint8)
 
 
