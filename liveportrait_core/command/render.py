@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from liveportrait_core.analysis import Analysis
+from liveportrait_core.analysis import Analysis, require_sound
 from liveportrait_core.command.inputs import Kind, driving_kind, portrait_kind
 from liveportrait_core.command.look import add_delivery, add_look, delivery_of, options_of
 from liveportrait_core.command.manual import (
@@ -35,6 +35,7 @@ from liveportrait_core.setup_options import (
     add_network_options,
     add_refinement_options,
 )
+from liveportrait_core.video import probe
 
 _ONLY_FOR_VIDEOS = {"--format": "format", "--output-size": "output_size", "--poster": "poster"}
 _WITHOUT_NETWORKS = {"device": ("auto", "cpu"), "precision": ("auto", "fp32")}
@@ -99,6 +100,7 @@ def render(parsed: argparse.Namespace, voice: Voice) -> int:
     outputs = _outputs(parsed)
     delivery = delivery_of(parsed, None if len(outputs) > 1 else parsed.output)
     renderer = _open(parsed, voice)
+    _require_sound(parsed, kind, delivery)
     driving = _Driving(renderer, parsed, kind)
     for portrait, output in outputs.items():
         report = _render_one(renderer, driving, portrait, output, options, delivery, parsed.poster)
@@ -173,6 +175,17 @@ def _render_pictures(parsed: argparse.Namespace, voice: Voice, options: RenderOp
         renderer.render_picture(portrait, template, output, options=options)
         voice.say(f"{output}: {portrait.name} with the face of {parsed.driving.name}")
     return 0
+
+
+def _require_sound(parsed: argparse.Namespace, kind: Kind, delivery: Delivery) -> None:
+    """Refuse sound that is not there before the driving file is analysed."""
+    if delivery.sound is SoundFrom.NONE:
+        return
+    driving = probe(parsed.driving, parsed.max_seconds) if kind is Kind.CLIP else None
+    for portrait in parsed.portraits:
+        is_clip = portrait_kind(portrait) is Kind.CLIP
+        source = probe(portrait, parsed.max_seconds) if is_clip else None
+        require_sound(delivery, driving=driving, source=source)
 
 
 def _has_clips(parsed: argparse.Namespace) -> bool:
