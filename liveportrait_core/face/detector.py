@@ -29,6 +29,8 @@ SETTLING_ROUNDS = 12  # the graph looks where it saw the face last; on the first
 STILL_CONFIDENCE = 0.5
 RETRY_TILES = (0.6, 0.4, 0.25, 0.15)  # side of the tiles, relative to the picture's longest side
 RETRY_MIN_SIDE_PX = 96
+SAME_PLACE = 0.2  # of a face's size: as far apart it may be seen in the picture and in its mirror
+LEAPED = 0.8  # of its size: no face goes as far between two frames, so it is another's
 
 Points = NDArray[np.float32]
 """One face: 478×3 pixels, x and y in the picture, z away from the camera."""
@@ -79,7 +81,7 @@ class FaceMesh:
         """The largest central face of a still picture; small ones are looked for in tiles too."""
         faces = self._faces(picture)
         for tile in () if faces else _tiles(picture):
-            faces = [face + tile.offset for face in self._faces(picture[tile.slices])]
+            faces = [face + tile.offset for face in self._sure_faces(picture[tile.slices])]
             if faces:
                 break
         if not faces:
@@ -87,20 +89,41 @@ class FaceMesh:
         return FoundFace(points=_most_prominent(faces, picture), alone=len(faces) == 1)
 
     def follow(self, frame: Frame) -> FoundFace | None:
-        """The face followed so far (at first the largest central one); None where it is unseen."""
+        """The face followed so far (at first the largest central one); None where it is unseen.
+
+        Another face that stays behind when the followed one has left is not taken for it.
+        """
         faces = self._faces(frame)
         if faces and self._last is None:
             for _ in range(SETTLING_ROUNDS):
                 faces = self._faces(frame) or faces
         if not faces:
             return None
-        chosen = (
-            _most_prominent(faces, frame)
-            if self._last is None
-            else min(faces, key=lambda face: _distance(face, self._last))
-        )
+        last = self._last
+        if last is None:
+            chosen = _most_prominent(faces, frame)
+        else:
+            chosen = min(faces, key=lambda face: _distance(face, last))
+            if _distance(chosen, last) > LEAPED * _size(last):
+                return None
         self._last = chosen
         return FoundFace(points=chosen, alone=len(faces) == 1)
+
+    def _sure_faces(self, picture: Frame) -> list[Points]:
+        """Faces that the mirrored picture shows at the same place: chance patterns look like none.
+
+        Not asked of whole pictures, where a face that the border cuts may be seen one way only.
+        """
+        width = picture.shape[1]
+        mirrored = [
+            face * np.array([-1, 1, 1], np.float32) + np.array([width - 1, 0, 0], np.float32)
+            for face in self._faces(np.ascontiguousarray(picture[:, ::-1]))
+        ]
+        return [
+            face
+            for face in (self._faces(picture) if mirrored else ())
+            if min(_distance(face, other) for other in mirrored) < SAME_PLACE * _size(face)
+        ]
 
     def _faces(self, picture: Frame) -> list[Points]:
         """All faces. The graph projects its points right only in square pictures: pad to one."""
@@ -174,17 +197,18 @@ def _most_prominent(faces: list[Points], picture: Frame) -> Points:
     centre = np.array([width / 2, height / 2])
 
     def prominence(face: Points) -> float:
-        size = float(np.ptp(face[:, :2], axis=0).max())
         off_centre = float(np.linalg.norm(face[:, :2].mean(0) - centre)) / max(height, width)
-        return size * (1.0 - off_centre)
+        return _size(face) * (1.0 - off_centre)
 
     return max(faces, key=prominence)
 
 
-def _distance(face: Points, other: Points | None) -> float:
-    return (
-        0.0 if other is None else float(np.linalg.norm(face[:, :2].mean(0) - other[:, :2].mean(0)))
-    )
+def _size(face: Points) -> float:
+    return float(np.ptp(face[:, :2], axis=0).max())
+
+
+def _distance(face: Points, other: Points) -> float:
+    return float(np.linalg.norm(face[:, :2].mean(0) - other[:, :2].mean(0)))
 
 
 _NOISE = re.compile(

@@ -78,6 +78,25 @@ def test_following_keeps_to_one_face(face: Frame) -> None:
     assert len(places) == 1
 
 
+@pytest.mark.parametrize("seed", [11, 12, 22, 24, 34])
+def test_soft_noise_is_no_face(seed: int) -> None:
+    noise = np.random.default_rng(seed).integers(20, 236, (200, 160, 3), np.uint8)
+    soft = cv2.GaussianBlur(noise, (0, 0), 4).astype(np.float32)
+    assert find(np.clip((soft - soft.mean()) * 3 + 128, 0, 255).astype(np.uint8)) is None
+
+
+def test_who_stays_behind_is_not_taken_for_who_has_left(face: Frame) -> None:
+    larger = np.asarray(cv2.resize(face, (300, 300)), np.uint8)
+    both = on_a_wall(640, 320, (face, 20, 40), (larger, 320, 10))
+    left_alone = on_a_wall(640, 320, (face, 20, 40))
+    with FaceMesh(still=False) as mesh:
+        assert mesh.follow(both) is not None
+        assert [mesh.follow(left_alone) for _ in range(4)] == [None] * 4
+        back = mesh.follow(both)
+    assert back is not None
+    assert middle(back)[0] > 320
+
+
 def test_following_says_when_the_face_is_gone(face: Frame) -> None:
     with FaceMesh(still=False) as mesh:
         assert mesh.follow(face) is not None
