@@ -8,12 +8,16 @@ from PIL import Image
 
 from liveportrait_core import motion_command
 from liveportrait_core.__main__ import main
+from liveportrait_core.animator import LivePortraitEngine
+from liveportrait_core.engine_setup import EngineSetup
+from liveportrait_core.face.finders import MeshFinder
 from liveportrait_core.image import read_portrait
 from liveportrait_core.inspection import read_mp4
+from liveportrait_core.renderer import Renderer
 from liveportrait_core.template import save_template
 from liveportrait_core.video import FrameReader, probe
 from tests.core.clips import ffmpeg
-from tests.core.liveportrait.test_render import quick_renderer
+from tests.core.liveportrait.test_animator import quick_model
 from tests.core.liveportrait.test_template import template
 from tests.core.test_video_forms import heard, loud_from_to_s
 
@@ -21,7 +25,12 @@ from tests.core.test_video_forms import heard, loud_from_to_s
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever is asked for, a LivePortrait engine whose networks are small opens."""
-    monkeypatch.setattr(motion_command, "open_renderer", lambda *_: quick_renderer())
+
+    def opened(engine: str, weights: Path, setup: EngineSetup) -> Renderer:
+        quick = LivePortraitEngine(quick_model(), MeshFinder(), None, digests=(), setup=setup)
+        return Renderer(quick, reason="a test wants it quick")
+
+    monkeypatch.setattr(motion_command, "open_renderer", opened)
 
 
 @pytest.fixture
@@ -82,9 +91,9 @@ def test_a_picture_moves_pictures(
     assert render(portrait, portrait, "-o", tmp_path / "one.png") == 0
     assert "one.png: portrait.png with the face of portrait.png" in capsys.readouterr().out
     other = tmp_path / "other.webp"
-    with Image.open(tmp_path / "one.png") as one:
-        assert one.size == (320, 320)
-        one.save(other)
+    with Image.open(tmp_path / "one.png") as one, Image.open(portrait) as still:
+        assert one.size == still.size
+        still.save(other)
     assert render(portrait, other, portrait, "-o", tmp_path / "many") == 0
     assert sorted(path.name for path in (tmp_path / "many").iterdir()) == [
         "other.jpg", "portrait.jpg",
