@@ -56,6 +56,7 @@ def health() -> flask.typing.ResponseReturnValue:
         "status": "ready",
         "engine": renderer.engine.value,
         "engineVersion": renderer.engine_version,
+        "device": renderer.device,
         "reason": renderer.reason,
     }
 

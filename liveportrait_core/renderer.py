@@ -55,10 +55,13 @@ class Renderer:
     May be kept and used again and again, for one job at a time.
     """
 
-    def __init__(self, engine: AnimationEngine[Any, Any], *, reason: str) -> None:
+    def __init__(
+        self, engine: AnimationEngine[Any, Any], *, reason: str, device: str = "cpu"
+    ) -> None:
         """Take an engine; `open_renderer` chooses one."""
         self._engine = engine
         self._reason = reason
+        self._device = device
 
     @property
     def engine(self) -> Engine:
@@ -74,6 +77,11 @@ class Renderer:
     def reason(self) -> str:
         """Why this engine was taken, in words for people."""
         return self._reason
+
+    @property
+    def device(self) -> str:
+        """Where it renders: "cpu", "cuda:0", ..."""
+        return self._device
 
     def prepare(self, portrait: Path, options: RenderOptions) -> PreparedPortrait:
         """Decode a portrait and compute everything that depends on it alone.
@@ -340,4 +348,5 @@ def open_renderer(engine: str, weights: Path, setup: EngineSetup = USUAL_SETUP) 
     from liveportrait_core.assembly import open_engine
 
     opened = open_engine(weights, setup)
-    return Renderer(opened, reason=f"{choice.reason}; networks on {opened.device}")
+    reason = f"{choice.reason}; networks on {opened.device}"
+    return Renderer(opened, reason=reason, device=str(opened.device.device))
