@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 UNAVAILABLE := echo "make needs Python 3.11 or 3.12 (mediapipe 0.10.21, the last with its models in the wheel, has no newer wheels); found none of python3.11, python3.12, python3 of that version on the PATH." >&2; exit 2
 export PYTHONUNBUFFERED = 1
 
-.PHONY: help install weights format lint types layers check test test-gpu test-weights test-browser parity scenarios emulator serve demo render bench clean
+.PHONY: help install weights format lint types layers check test test-gpu test-weights test-browser conformance-official parity scenarios emulator serve demo render bench clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -63,6 +63,9 @@ test-browser: $(STAMP) ## npm's Firebase SDKs against the emulator, in Node and 
 	  [ -d out/browser/node_modules/firebase-admin ] || { mkdir -p out/browser && npm install --silent --no-audit --no-fund --prefix out/browser $(NPM_PACKAGES); }; \
 	else echo "no npm on the PATH (Debian's package npm): the tests will be skipped"; fi
 	@$(PY) -m pytest -q -rs -m browser $(PYTEST_ARGS)
+
+conformance-official: $(STAMP) ## the table of docs/emulator.md against Google's own Firestore emulator, where its jar is found
+	@$(PY) -m pytest -q -rs -m official $(PYTEST_ARGS)
 
 parity: $(STAMP) ## the networks against the golden vectors, one line a check; GOLDEN=folder PREFIX=seed prefix for another set
 	@$(PY) -m tests.parity $(if $(GOLDEN),--golden '$(GOLDEN)') --prefix '$(PREFIX)'

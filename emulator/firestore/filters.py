@@ -14,6 +14,7 @@ _Test = Callable[[SortKey], bool]
 
 NAME_PATH: FieldPath = ("__name__",)
 _MAX_DISJUNCTION = 30
+_MAX_EXCLUDED = 10
 _AND, _OR = 1, 2
 
 
@@ -162,10 +163,9 @@ def _scalar_test(operator: Operator, operand: SortKey) -> _Test:
 def _list_test(operator: Operator, value: Value) -> _Test:
     if value.WhichOneof("value_type") != "array_value" or not value.array_value.values:
         raise InvalidArgument(f"'{operator.name}' requires a non-empty ArrayValue.")
-    if len(value.array_value.values) > _MAX_DISJUNCTION:
-        raise InvalidArgument(
-            f"'{operator.name}' supports up to {_MAX_DISJUNCTION} comparison values."
-        )
+    most = _MAX_EXCLUDED if operator is Operator.NOT_IN else _MAX_DISJUNCTION
+    if len(value.array_value.values) > most:
+        raise InvalidArgument(f"'{operator.name}' supports up to {most} comparison values.")
     operands = {sort_key(element) for element in value.array_value.values}
     if operator is Operator.ARRAY_CONTAINS_ANY:
         return lambda key: key[0] is TypeRank.ARRAY and not operands.isdisjoint(key[1])

@@ -122,6 +122,23 @@ def delete_field(fields: Fields, path: FieldPath) -> None:
     fields.pop(path[-1], None)
 
 
+def cut_times(fields: Fields) -> None:
+    """Cuts the times in a map to microseconds, the finest that is stored."""
+    for value in fields.values():
+        _cut_times(value)
+
+
+def _cut_times(value: Value) -> None:
+    match value.WhichOneof("value_type"):
+        case "timestamp_value":
+            value.timestamp_value.nanos -= value.timestamp_value.nanos % 1000
+        case "map_value":
+            cut_times(value.map_value.fields)
+        case "array_value":
+            for element in value.array_value.values:
+                _cut_times(element)
+
+
 def project(fields: Fields, paths: Iterable[FieldPath], into: Fields) -> None:
     """Copies the values at the given paths into another, empty map."""
     for path in paths:

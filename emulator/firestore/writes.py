@@ -14,7 +14,7 @@ from emulator.firestore.errors import (
 from emulator.firestore.limits import check_document, check_segments, check_transforms
 from emulator.firestore.paths import FieldPath, document_path, parse_field_path
 from emulator.firestore.transforms import transform_result, transformed
-from emulator.firestore.values import delete_field, get_field, set_field
+from emulator.firestore.values import cut_times, delete_field, get_field, set_field
 from emulator.firestore.wire import (
     Document,
     FieldTransform,
@@ -104,6 +104,7 @@ def apply_write(write: Write, before: StoredDocument | None, time_us: int) -> Wr
         after = _updated(write, before)
         results = _transform(after, write.update_transforms, time_us)
     check_document(after)
+    cut_times(after.fields)
     return WriteEffect(after=after, transform_results=results)
 
 

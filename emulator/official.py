@@ -1,0 +1,109 @@
+"""Google's own Firestore emulator as a process, where its jar is on this machine.
+
+It comes with the gcloud SDK or lies in the Firebase CLI's cache; it is never fetched. Knows no
+other part of the cloud.
+"""
+
+import shutil
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+_MAIN = "com.google.cloud.datastore.emulator.firestore.CloudFirestore"
+_START_TIMEOUT_S = 60.0
+_STOP_TIMEOUT_S = 10.0
+
+
+class OfficialMissing(Exception):
+    """Jar or Java is not on this machine; the message says where they were looked for."""
+
+
+class OfficialFirestore:
+    """The process; a context manager.
+
+    Args:
+        port: a free port of the loopback address.
+        log: where the process writes what it says.
+    """
+
+    def __init__(self, port: int, log: Path) -> None:
+        self._port = port
+        self._log = log
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def address(self) -> str:
+        """Host and port, as clients want it."""
+        return f"127.0.0.1:{self._port}"
+
+    def __enter__(self) -> Self:
+        java, jar = find_official()
+        command = [str(java), "-Duser.language=en", "-cp", str(jar), _MAIN, "start"]
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(  # noqa: S603 (a path that was found, a number)
+                [*command, "--host=127.0.0.1", f"--port={self._port}"],
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+        self._await_answer(time.monotonic() + _START_TIMEOUT_S)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._process is not None:
+            self._process.terminate()
+            try:
+                self._process.wait(_STOP_TIMEOUT_S)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+
+    def _await_answer(self, give_up_at: float) -> None:
+        while time.monotonic() < give_up_at:
+            if self._process is None or self._process.poll() is not None:
+                break
+            try:
+                with urllib.request.urlopen(f"http://{self.address}/", timeout=1):
+                    return
+            except (urllib.error.URLError, TimeoutError, ConnectionError):
+                time.sleep(0.1)
+        self.__exit__(None, None, None)
+        tail = "\n".join(self._log.read_text(errors="replace").splitlines()[-8:])
+        raise OfficialMissing(f"the official emulator did not start; it said:\n{tail}")
+
+
+def find_official() -> tuple[Path, Path]:
+    """Returns Java and the jar.
+
+    Raises:
+        OfficialMissing: one of them is not there.
+    """
+    java = shutil.which("java")
+    if java is None:
+        raise OfficialMissing("there is no java on the PATH")
+    for jar in _candidates():
+        return Path(java), jar
+    raise OfficialMissing(
+        "there is no cloud-firestore-emulator*.jar: neither in the gcloud SDK "
+        "(platform/cloud-firestore-emulator) nor in ~/.cache/firebase/emulators"
+    )
+
+
+def _candidates() -> Iterator[Path]:
+    gcloud = shutil.which("gcloud")
+    if gcloud is not None:
+        for root in Path(gcloud).resolve().parents[:2]:
+            yield from sorted(root.glob("platform/cloud-firestore-emulator/*.jar"))
+    for root in (Path("/usr/lib/google-cloud-sdk"), Path.home() / "google-cloud-sdk"):
+        yield from sorted(root.glob("platform/cloud-firestore-emulator/*.jar"))
+    cache = Path.home() / ".cache" / "firebase" / "emulators"
+    yield from sorted(cache.glob("cloud-firestore-emulator*.jar"), reverse=True)
