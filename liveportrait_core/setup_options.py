@@ -31,6 +31,9 @@ _MULTIPLIED = {
     "lip": "the lips",
 }
 
+SYNTHETIC = "synthetic"
+"""The third motion, which no driving file gives."""
+
 
 def add_network_options(command: argparse.ArgumentParser) -> None:
     """Where LivePortrait's weights are, where it computes, and how it finds a face."""
@@ -65,9 +68,11 @@ def add_network_options(command: argparse.ArgumentParser) -> None:
 def add_animation_options(command: argparse.ArgumentParser) -> None:
     """How LivePortrait applies motion, beyond what every engine knows."""
     command.add_argument(
-        "--motion", choices=_names(MotionMode), default=USUAL_SETUP.animation.mode.value,
+        "--motion", choices=(*_names(MotionMode), SYNTHETIC),
+        default=USUAL_SETUP.animation.mode.value,
         help="relative: changes since the first driving frame are added to the portrait; "
-        "absolute: it takes the driving values themselves (default: %(default)s)",
+        "absolute: it takes the driving values themselves; synthetic: the mesh engine's sway, "
+        "breath and blinks, without a driving file (default: %(default)s)",
     )  # fmt: skip
     command.add_argument(
         "--stitch", action=argparse.BooleanOptionalAction, default=True,

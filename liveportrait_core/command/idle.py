@@ -10,7 +10,7 @@ from liveportrait_core.command.manual import ManualPage
 from liveportrait_core.command.voice import Voice, progress_bar, tell_what_was_made, write_quality
 from liveportrait_core.errors import InvalidOption
 from liveportrait_core.mesh.idle import synthetic_idle
-from liveportrait_core.options import Engine
+from liveportrait_core.options import Delivery, Engine, RenderOptions
 from liveportrait_core.renderer import open_renderer
 from liveportrait_core.setup_options import DEFAULT_WEIGHTS
 from liveportrait_core.video import HIGHEST_RATE
@@ -32,6 +32,13 @@ def add_idle(commands: Any, voice: Voice) -> None:
         "-o", "--output", type=Path, required=True, metavar="OUT",
         help="the file to write: .mp4, .gif or .webp",
     )  # fmt: skip
+    add_synthetic_motion(command)
+    add_look(command, multiplier=1.0)
+    add_delivery(command)
+
+
+def add_synthetic_motion(command: Any) -> None:
+    """Which synthetic idle, and how long."""
     command.add_argument("--seed", type=int, default=0, help="another seed, another motion")
     command.add_argument(
         "--seconds", type=float, default=6.0, metavar="S", help="length (default: %(default)s)"
@@ -40,29 +47,41 @@ def add_idle(commands: Any, voice: Voice) -> None:
         "--fps", type=_rate, default=Fraction(30), metavar="RATE",
         help="frame rate, such as 25 or 30000/1001 (default: %(default)s)",
     )  # fmt: skip
-    add_look(command, multiplier=1.0)
-    add_delivery(command)
 
 
 def idle(parsed: argparse.Namespace, voice: Voice) -> int:
     """Animate a portrait by a synthetic idle."""
+    options, delivery = options_of(parsed), delivery_of(parsed, parsed.output)
+    return render_synthetic(parsed, voice, {parsed.portrait: parsed.output}, options, delivery)
+
+
+def render_synthetic(
+    parsed: argparse.Namespace,
+    voice: Voice,
+    outputs: dict[Path, Path],
+    options: RenderOptions,
+    delivery: Delivery,
+    poster: Path | None = None,
+) -> int:
+    """Animate every portrait by the same synthetic idle."""
     if not 0.5 <= parsed.seconds <= _LONGEST_S:
         raise InvalidOption(f"seconds is {parsed.seconds:g}; accepted: 0.5 to {_LONGEST_S}")
-    options, delivery = options_of(parsed), delivery_of(parsed, parsed.output)
     renderer = open_renderer(Engine.MESH, DEFAULT_WEIGHTS)
     motion = synthetic_idle(seed=parsed.seed, seconds=parsed.seconds, fps=parsed.fps)
-    with progress_bar() as watch:
-        report = renderer.render_template(
-            parsed.portrait,
-            motion,
-            parsed.output,
-            options=options,
-            delivery=delivery,
-            watch=watch,
-        )
-    tell_what_was_made(voice, parsed.output, report)
-    if parsed.quality:
-        write_quality(voice, parsed.output, report)
+    for portrait, output in outputs.items():
+        with progress_bar() as watch:
+            report = renderer.render_template(
+                portrait,
+                motion,
+                output,
+                poster=poster,
+                options=options,
+                delivery=delivery,
+                watch=watch,
+            )
+        tell_what_was_made(voice, output, report)
+        if parsed.quality:
+            write_quality(voice, output, report)
     return 0
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from liveportrait_core.analysis import Analysis, require_sound
+from liveportrait_core.command.idle import add_synthetic_motion, render_synthetic
 from liveportrait_core.command.inputs import Kind, driving_kind, portrait_kind
 from liveportrait_core.command.look import add_delivery, add_look, delivery_of, options_of
 from liveportrait_core.command.manual import (
@@ -31,6 +32,7 @@ from liveportrait_core.motion_command import (
 from liveportrait_core.options import Delivery, Engine, RenderOptions, RenderReport, SoundFrom
 from liveportrait_core.renderer import Renderer
 from liveportrait_core.setup_options import (
+    SYNTHETIC,
     add_animation_options,
     add_network_options,
     add_refinement_options,
@@ -56,8 +58,9 @@ def add_render(commands: Any, voice: Voice) -> None:
         "portraits", type=Path, nargs="+", metavar="PORTRAIT", help="a picture or a clip of a face"
     )
     command.add_argument(
-        "driving", type=Path, metavar="DRIVING", help="a clip, a motion template or a picture"
-    )
+        "driving", type=Path, nargs="?", metavar="DRIVING",
+        help="a clip, a motion template or a picture; none with --motion synthetic",
+    )  # fmt: skip
     command.add_argument(
         "-o", "--output", type=Path, required=True, metavar="OUT",
         help="the file to write: .mp4, .gif or .webp; of several portraits the folder, which is "
@@ -72,6 +75,7 @@ def add_render(commands: Any, voice: Voice) -> None:
         default="auto",
         help="auto: LivePortrait when it can run here, else mesh (default)",
     )
+    add_synthetic_motion(command.add_argument_group("the synthetic motion"))
     files = command.add_argument_group("the file")
     add_delivery(files)
     files.add_argument(
@@ -94,6 +98,14 @@ def add_render(commands: Any, voice: Voice) -> None:
 def render(parsed: argparse.Namespace, voice: Voice) -> int:
     """Animate every portrait by the driving file."""
     options = options_of(parsed, max_seconds=parsed.max_seconds, loop=parsed.loop)
+    if parsed.motion == SYNTHETIC:
+        return _render_without_driving(parsed, voice, options)
+    *parsed.portraits, parsed.driving = parsed.portraits
+    if not parsed.portraits:
+        raise InvalidOption(
+            f"{parsed.driving} is the only file; accepted: PORTRAIT [PORTRAIT ...] DRIVING, "
+            "or --motion synthetic"
+        )
     kind = driving_kind(parsed.driving)
     if kind is Kind.PICTURE and not _has_clips(parsed):
         return _render_pictures(parsed, voice, options)
@@ -108,6 +120,19 @@ def render(parsed: argparse.Namespace, voice: Voice) -> int:
         if parsed.quality:
             write_quality(voice, output, report)
     return 0
+
+
+def _render_without_driving(
+    parsed: argparse.Namespace, voice: Voice, options: RenderOptions
+) -> int:
+    if parsed.engine == Engine.LIVEPORTRAIT:
+        raise InvalidOption(
+            "--engine is liveportrait, and --motion synthetic is the mesh engine's; "
+            "accepted: mesh, auto"
+        )
+    outputs = _outputs(parsed)
+    delivery = delivery_of(parsed, None if len(outputs) > 1 else parsed.output)
+    return render_synthetic(parsed, voice, outputs, options, delivery, parsed.poster)
 
 
 class _Driving:

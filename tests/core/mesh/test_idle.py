@@ -1,16 +1,20 @@
 """Synthetic idle: alive, seeded, and the same at the end as at the beginning."""
 
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from liveportrait_core.__main__ import main
+from liveportrait_core.image import write_picture
 from liveportrait_core.mesh.engine import MeshEngine
 from liveportrait_core.mesh.idle import synthetic_idle
 from liveportrait_core.mesh.portrait import MeshPortrait
 from liveportrait_core.options import Frame, RenderOptions
+from liveportrait_core.video import probe
 
 RATES = [Fraction(25), Fraction(30), Fraction(30000, 1001)]
 
@@ -72,6 +76,20 @@ def test_the_seed_decides() -> None:
     )
     assert np.array_equal(one, same)
     assert np.abs(one - other).max() > 0.5
+
+
+def test_render_takes_it_for_a_driving_file(
+    astronaut: Frame, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    portrait, video = tmp_path / "portrait.png", tmp_path / "idle.mp4"
+    write_picture(astronaut, portrait)
+    command = ["render", str(portrait), "-o", str(video)]
+    assert main([*command, "--motion", "synthetic", "--seconds", "1", "--fps", "25"]) == 0
+    assert probe(video, 10).expected_frames == 25
+    assert main(command) == 2
+    assert "accepted: PORTRAIT [PORTRAIT ...] DRIVING" in capsys.readouterr().err
+    assert main([*command, "--motion", "synthetic", "--engine", "liveportrait"]) == 2
+    assert "accepted: mesh, auto" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("loop", [True, False])
