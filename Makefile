@@ -70,8 +70,11 @@ conformance-official: $(STAMP) ## the table of docs/emulator.md against Google's
 parity: $(STAMP) ## the networks against the golden vectors, one line a check; GOLDEN=folder PREFIX=seed prefix for another set
 	@$(PY) -m tests.parity $(if $(GOLDEN),--golden '$(GOLDEN)') --prefix '$(PREFIX)'
 
-bench: $(STAMP) ## parameters, GFLOP, milliseconds and memory of each network on what is here (BENCH_ARGS=--quick for a minute)
-	@$(PY) -m benchmarks networks $(BENCH_ARGS)
+# networks: parameters, GFLOP, milliseconds and memory of each; cloud: the emulator's rates and latencies beside Google's.
+BENCH ?= networks
+
+bench: $(STAMP) ## measure what is here: BENCH=networks|mesh|cloud (BENCH_ARGS=--quick for the networks in a minute)
+	@$(PY) -m benchmarks $(BENCH) $(BENCH_ARGS)
 
 scenarios: $(STAMP) ## only the acceptance scenarios of docs/contract.md, over real wires
 	@$(PY) -m pytest -v tests/end_to_end $(PYTEST_ARGS)

@@ -1,4 +1,4 @@
-"""`python -m benchmarks networks | mesh | pairs`: tables to read, JSON lines to keep."""
+"""`python -m benchmarks networks | mesh | pairs | cloud`: tables to read, JSON lines to keep."""
 
 import argparse
 import json
@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks import mesh, pairs
+from benchmarks import cloud, mesh, pairs
 from benchmarks.networks import INPUT_SHAPES, Effort, Row, measure_networks
 from liveportrait_core.device import AUTO, choose_device
 from liveportrait_core.errors import RenderError
@@ -62,6 +62,14 @@ def measure_the_pairs(parsed: argparse.Namespace) -> int:
     return 0
 
 
+def measure_the_cloud(parsed: argparse.Namespace) -> int:
+    """The stand-in cloud, beside Google's where it is found."""
+    print(cloud.HEAD)
+    for row in cloud.measure_cloud(parsed.seconds):
+        print(cloud.table_line(row), flush=True)
+    return 0
+
+
 def table_line(row: Row) -> str:
     """One row as people read it."""
     rate = row.gflop / (row.ms / 1000) if row.ms else 0.0
@@ -103,6 +111,9 @@ def _parser() -> argparse.ArgumentParser:
     both.add_argument("portraits", type=Path, nargs="+", metavar="PORTRAIT")
     both.add_argument("--driving", type=Path, nargs="+", required=True, metavar="CLIP")
     both.add_argument("--multiplier", type=float, nargs="+", default=[0.4, 0.6])
+    emulated = commands.add_parser("cloud", help="the stand-in cloud: start, rates, latencies")
+    emulated.set_defaults(command=measure_the_cloud)
+    emulated.add_argument("--seconds", type=float, default=2.0, help="a row; default %(default)s")
     return parser
 
 
