@@ -26,7 +26,7 @@ from liveportrait_core.weights.command import add_weights_command
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one subcommand and give the exit status."""
-    parsed = _parser().parse_args(arguments)
+    parsed = command_parser().parse_args(arguments)
     command: Callable[[argparse.Namespace], int] = parsed.command
     try:
         return command(parsed)
@@ -41,7 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_parser() -> argparse.ArgumentParser:
+    """Everything that can be typed, and what it does."""
     voice = Voice(say=print, warn=lambda line: print(line, file=sys.stderr))
     parser = argparse.ArgumentParser(
         prog="python -m liveportrait_core",
