@@ -17,7 +17,7 @@ from liveportrait_core.options import Box, Frame
 
 Map = NDArray[np.float32]
 
-SHADE, SHADE_WIDTH = 0.4, 0.09  # of lashes where lids meet; the width in half eyes
+SHADE, SHADE_WIDTH = 0.5, 0.11  # of lashes where lids meet; the width in half eyes
 LEAST_CLOSURE = 0.004  # below it nothing is drawn
 
 
