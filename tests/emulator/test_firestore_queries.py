@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -194,6 +195,13 @@ def test_malformed_queries_are_refused(people: firestore.CollectionReference, bu
         list(build(people).stream())
 
 
+@dataclass(frozen=True)
+class Reference:
+    """A reference whose client is not known yet."""
+
+    path: str
+
+
 SCALARS = st.one_of(
     st.none(),
     st.booleans(),
@@ -201,8 +209,12 @@ SCALARS = st.one_of(
     st.sampled_from([-1.5, 0.0, 1.0, 2.5, math.inf]),
     st.text("aAé🙂", max_size=2),
     st.binary(max_size=2),
+    st.sampled_from([datetime(2026, 1, 1, microsecond=cut, tzinfo=UTC) for cut in (0, 1, 2000)]),
+    st.sampled_from(["a/b", "a/c", "a/b/c/d", "ä/b"]).map(Reference),
+    st.builds(firestore.GeoPoint, st.sampled_from([-1.5, 0, 2]), st.sampled_from([-1.5, 0, 2])),
 )
-VALUES = st.one_of(SCALARS, st.lists(SCALARS, max_size=2))
+MAPS = st.dictionaries(st.sampled_from(["k", "kk", "ä"]), SCALARS, max_size=2)
+VALUES = st.one_of(SCALARS, st.lists(st.one_of(SCALARS, MAPS), max_size=2), MAPS)
 OPERATORS = ("<", "<=", "==", "!=", ">=", ">", "array_contains")
 
 
@@ -211,19 +223,47 @@ def rank(value: Any) -> int:
         (type(None),),
         (bool,),
         (int, float),
+        (datetime,),
         (str,),
         (bytes,),
+        (Reference,),
+        (firestore.GeoPoint,),
         (list,),
+        (dict,),
     )
     return next(number for number, kind in enumerate(kinds) if isinstance(value, kind))
 
 
 def key(value: Any) -> tuple[Any, ...]:
-    if isinstance(value, str):
-        return (rank(value), value.encode())
-    if isinstance(value, list):
-        return (rank(value), [key(element) for element in value])
-    return (rank(value), 0 if value is None else value)
+    match value:
+        case None:
+            inner: Any = 0
+        case str():
+            inner = value.encode()
+        case Reference():
+            inner = [segment.encode() for segment in value.path.split("/")]
+        case firestore.GeoPoint():
+            inner = (value.latitude, value.longitude)
+        case list():
+            inner = [key(element) for element in value]
+        case dict():
+            inner = [(name.encode(), key(value[name])) for name in sorted(value)]
+        case _:
+            inner = value
+    return (rank(value), inner)
+
+
+def stored(database: firestore.Client, value: Any) -> Any:
+    """The value as the client takes it."""
+    match value:
+        case Reference():
+            return database.document(value.path)
+        case list():
+            return [stored(database, element) for element in value]
+        case dict():
+            return {name: stored(database, inner) for name, inner in value.items()}
+        case _:
+            return value
 
 
 def holds(value: Any, operator: str, operand: Any) -> bool:
@@ -264,10 +304,10 @@ def test_results_equal_a_brute_force(
     for left_over in collection.list_documents():
         batch.delete(left_over)
     for number, value in enumerate(values):
-        batch.set(collection.document(f"d{number}"), {"v": value})
+        batch.set(collection.document(f"d{number}"), {"v": stored(database, value)})
     batch.commit()
 
-    query = collection.where(filter=FieldFilter("v", operator, operand))
+    query = collection.where(filter=FieldFilter("v", operator, stored(database, operand)))
     direction = firestore.Query.DESCENDING if descending else firestore.Query.ASCENDING
     found = [one.id for one in query.order_by("v", direction=direction).limit(limit).stream()]
 

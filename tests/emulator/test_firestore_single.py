@@ -12,6 +12,9 @@ from google.cloud.firestore_v1.services.firestore import FirestoreClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from emulator.control.handle import Control
+from emulator.suite import Suite
+
 DATABASE = "projects/demo-avatar/databases/(default)"
 PARENT = f"{DATABASE}/documents"
 NAME = f"{PARENT}/rooms/a"
@@ -213,3 +216,21 @@ def test_a_resumed_target_tells_how_many_documents_there_are(
     assert (counted.target_id, counted.count) == (7, 1)
     (deleted,) = [answer.document_delete for answer in answers if "document_delete" in answer]
     assert deleted.document == f"{PARENT}/rooms/a"
+
+
+def test_databases_and_projects_do_not_mix(
+    suite: Suite, database: firestore.Client, control: Control
+) -> None:
+    clients = [
+        firestore.Client(project=project, database=name)
+        for project, name in (("demo-avatar", "second"), ("other", "(default)"))
+    ]
+    for number, client in enumerate([database, *clients]):
+        client.document("rooms/a").set({"n": number})
+        client.document(f"rooms/only{number}").set({})
+    for number, client in enumerate([database, *clients]):
+        assert client.document("rooms/a").get().to_dict() == {"n": number}
+        group = client.collection_group("rooms").stream()
+        assert [one.id for one in group] == ["a", f"only{number}"]
+    for client in clients:
+        client.close()

@@ -3,6 +3,8 @@
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import reduce
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -13,6 +15,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from emulator.control.handle import Control
+from emulator.faults import FaultPlan
+from emulator.firestore.errors import FirestoreError
+from emulator.firestore.store import DocumentStore
+from emulator.firestore.transactions import LIFETIME_US, Transactions
 
 
 def in_threads(count: int, work: Callable[[int], Any]) -> list[Any]:
@@ -176,6 +182,68 @@ def test_a_lost_answer_has_been_written_once(database: firestore.Client, control
     reference.set({"n": 1})  # UNAVAILABLE is repeated by the client
     assert reference.get().get("n") == 1
     assert control.calls()["firestore.Commit"] == 2
+
+
+def test_a_lost_answer_in_a_transaction_is_no_success(
+    database: firestore.Client, control: Control
+) -> None:
+    """The client repeats the commit under an id that is over, as production is known to answer."""
+    reference = database.document("counters/a")
+    reference.set({"n": 1})
+    control.lose_commit_answers(1)
+    with pytest.raises(InvalidArgument, match="has expired or is no longer valid"):
+        add(database, reference, 2)
+    assert reference.get().get("n") == 3
+
+
+def test_a_transaction_expires() -> None:
+    now = [1_000_000]
+    store = DocumentStore(lambda: now[0])
+    transactions = Transactions(store, FaultPlan())
+    old = transactions.begin()
+    now[0] += LIFETIME_US
+    assert transactions.read_time(old) == now[0]
+    now[0] += 1
+    with pytest.raises(FirestoreError, match="expired"):
+        transactions.commit([], old)
+
+
+Step = tuple[frozenset[int], frozenset[int], int]
+"""What a transaction reads, where it writes, and its own number."""
+NUMBERS = st.frozensets(st.integers(0, 2), min_size=1)
+
+
+def after(state: list[int], step: Step) -> list[int]:
+    """Writes what is made of all that was read, so that every order leaves its trace."""
+    reads, writes, own = step
+    value = (7 * sum(state[number] for number in reads) + own) % 1009
+    return [value if number in writes else old for number, old in enumerate(state)]
+
+
+@settings(
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(steps=st.lists(st.tuples(NUMBERS, NUMBERS, st.integers(1, 99)), min_size=2, max_size=4))
+def test_concurrent_transactions_leave_what_some_order_of_them_leaves(
+    database: firestore.Client, steps: list[Step]
+) -> None:
+    documents = [database.document(f"cells/{number}") for number in range(3)]
+    for number, document in enumerate(documents):
+        document.set({"n": number})
+
+    @firestore.transactional
+    def body(transaction: firestore.Transaction, step: Step) -> None:
+        state = [0, 0, 0]
+        for number in sorted(step[0]):
+            state[number] = documents[number].get(transaction=transaction).get("n")
+        written = after(state, step)
+        for number in step[1]:
+            transaction.set(documents[number], {"n": written[number]})
+
+    in_threads(len(steps), lambda number: body(database.transaction(), steps[number]))
+    found = [document.get().get("n") for document in documents]
+    possible = [reduce(after, order, [0, 1, 2]) for order in permutations(steps)]
+    assert found in possible
 
 
 @settings(
