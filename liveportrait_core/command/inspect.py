@@ -8,7 +8,8 @@ from typing import Any
 from liveportrait_core.command.look import add_source_max_dim
 from liveportrait_core.command.manual import ManualPage
 from liveportrait_core.command.voice import Voice
-from liveportrait_core.inspection import contact_sheet, inspect
+from liveportrait_core.errors import InvalidOption
+from liveportrait_core.inspection import contact_sheet, inspect, measure_following
 from liveportrait_core.options import RenderOptions
 
 
@@ -27,6 +28,10 @@ def add_inspect(commands: Any, voice: Voice) -> None:
         "--portrait", type=Path, required=True, metavar="FILE", help="what it was made from"
     )
     command.add_argument("--driving", type=Path, metavar="FILE", help="what moved it")
+    command.add_argument(
+        "--following", action="store_true",
+        help="measure too how well the face follows the driving clip's: head, lids, outline",
+    )  # fmt: skip
     command.add_argument("--contact", type=Path, metavar="OUT.png", help="write a contact sheet")
     command.add_argument(
         "--max-seconds", type=float, default=RenderOptions.max_seconds, metavar="S",
@@ -37,6 +42,8 @@ def add_inspect(commands: Any, voice: Voice) -> None:
 
 def inspect_video(parsed: argparse.Namespace, voice: Voice) -> int:
     """Measure a finished video and show it."""
+    if parsed.following and parsed.driving is None:
+        raise InvalidOption("--following compares with a driving clip; accepted: with --driving")
     inspection = inspect(
         parsed.video,
         parsed.portrait,
@@ -48,5 +55,9 @@ def inspect_video(parsed: argparse.Namespace, voice: Voice) -> int:
         contact_sheet(
             parsed.video, parsed.portrait, parsed.contact, inspection, driving=parsed.driving
         )
-    voice.say(json.dumps(inspection.as_json(), indent=2))
+    measured = inspection.as_json()
+    if parsed.following:
+        following = measure_following(parsed.video, parsed.driving, max_seconds=parsed.max_seconds)
+        measured["following"] = following.as_json()
+    voice.say(json.dumps(measured, indent=2))
     return 0 if inspection.ok else 1

@@ -24,14 +24,16 @@ def filmed(engine: MeshEngine, portrait: MeshPortrait, motion: MeshMotion) -> It
     return engine.animate(portrait, motion, AS_FILMED)
 
 
-@pytest.mark.parametrize(("axis", "gain"), [(0, 0.3), (1, 0.25), (2, 0.15)])
+@pytest.mark.parametrize(
+    ("axis", "gain", "likeness"), [(0, 0.3, 0.97), (1, 0.25, 0.99), (2, 0.15, 0.99)]
+)
 def test_turns_are_read_back(
-    engine: MeshEngine, astronaut_portrait: MeshPortrait, axis: int, gain: float
+    engine: MeshEngine, astronaut_portrait: MeshPortrait, axis: int, gain: float, likeness: float
 ) -> None:
     made = swaying(axis, 5.0)
     read = engine.analyse(filmed(engine, astronaut_portrait, made), FPS)
     true = applied(made, AS_FILMED).rotation_deg[:, axis]
-    assert np.corrcoef(true, read.rotation_deg[:, axis])[0, 1] >= 0.985
+    assert np.corrcoef(true, read.rotation_deg[:, axis])[0, 1] >= likeness
     assert abs(np.polyfit(true, read.rotation_deg[:, axis], 1)[0] - 1) <= gain
     others = np.delete(read.rotation_deg, axis, axis=1)
     assert np.abs(others).max() < 2.0
