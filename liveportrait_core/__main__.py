@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{error.code}: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("Abandoned; nothing was written.", file=sys.stderr)
+        print("Abandoned; nothing unfinished was left.", file=sys.stderr)
         return 130
 
 

@@ -138,4 +138,5 @@ def _motion_of(parsed: argparse.Namespace) -> tuple[Motion, Fraction | None]:
 
 def _analyse(renderer: Renderer, driving: Path, options: RenderOptions) -> MotionTemplate:
     analysis = renderer.analyse(driving, max_seconds=options.max_seconds)
-    return cast(MotionTemplate, analysis.template)
+    template = cast(MotionTemplate, analysis.template)
+    return replace(template, warnings=(*analysis.clip.warnings, *template.warnings))

@@ -25,7 +25,8 @@ what moves what:
   PORTRAIT   a picture, or a clip of a face (LivePortrait only)
   DRIVING    a clip; a motion template, .npz or .pkl (LivePortrait only); or a picture, which gives
              a picture (LivePortrait only)
-  Several portraits go into a folder, each under its own name; the driving is analysed once.
+  Several portraits go into a folder, each under its own name; the driving file is analysed once.
+  Where one of them fails, the others are made all the same, and the exit status tells.
 
 examples:
   Weaker, and only the expression:
@@ -52,7 +53,7 @@ exit status:
   1    failed, or (inspect, weights verify) fallen short of what was promised
   2    a file, an option or the machine cannot do what was asked; one line on stderr names the
        thing, the value, and what would be accepted
-  130  interrupted; nothing was written
+  130  interrupted; nothing unfinished was left
 """
 
 ENVIRONMENT = """\

@@ -2,6 +2,7 @@
 
 import argparse
 from collections import Counter
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from liveportrait_core.command.voice import (
     write_quality,
 )
 from liveportrait_core.engine import MotionTemplate
-from liveportrait_core.errors import EncodeFailed, InvalidOption
+from liveportrait_core.errors import BadInput, EncodeFailed, InvalidOption, RenderError
 from liveportrait_core.motion_command import (
     add_max_seconds,
     open_chosen,
@@ -114,12 +115,16 @@ def render(parsed: argparse.Namespace, voice: Voice) -> int:
     renderer = _open(parsed, voice)
     _require_sound(parsed, kind, delivery)
     driving = _Driving(renderer, parsed, kind)
-    for portrait, output in outputs.items():
+    if len(outputs) > 1:
+        driving.motion()  # what is wrong with it is said once, and not of every portrait
+
+    def make(portrait: Path, output: Path) -> None:
         report = _render_one(renderer, driving, portrait, output, options, delivery, parsed.poster)
         tell_what_was_made(voice, output, report)
         if parsed.quality:
             write_quality(voice, output, report)
-    return 0
+
+    return _each(outputs, make, voice)
 
 
 def _render_without_driving(
@@ -133,6 +138,20 @@ def _render_without_driving(
     outputs = _outputs(parsed)
     delivery = delivery_of(parsed, None if len(outputs) > 1 else parsed.output)
     return render_synthetic(parsed, voice, outputs, options, delivery, parsed.poster)
+
+
+def _each(outputs: dict[Path, Path], make: Callable[[Path, Path], None], voice: Voice) -> int:
+    """Make every result; of several, one that fails does not stop the others."""
+    status = 0
+    for portrait, output in outputs.items():
+        try:
+            make(portrait, output)
+        except RenderError as error:
+            if len(outputs) == 1:
+                raise
+            voice.warn(f"{error.code}: {portrait.name}: {error}")
+            status = max(status, 2 if isinstance(error, BadInput) else 1)
+    return status
 
 
 class _Driving:
@@ -196,10 +215,12 @@ def _render_pictures(parsed: argparse.Namespace, voice: Voice, options: RenderOp
         )
     renderer = _open(parsed, voice)
     template = renderer.analyse_picture(parsed.driving, max_dim_px=options.source_max_dim_px)
-    for portrait, output in _outputs(parsed, suffix=".jpg").items():
+
+    def make(portrait: Path, output: Path) -> None:
         renderer.render_picture(portrait, template, output, options=options)
         voice.say(f"{output}: {portrait.name} with the face of {parsed.driving.name}")
-    return 0
+
+    return _each(_outputs(parsed, suffix=".jpg"), make, voice)
 
 
 def _require_sound(parsed: argparse.Namespace, kind: Kind, delivery: Delivery) -> None:

@@ -115,6 +115,18 @@ def test_one_of_many_is_as_if_it_were_alone(tmp_path: Path, hero: Path) -> None:
     assert together == (tmp_path / "alone.mp4").read_bytes()
 
 
+def test_one_portrait_that_fails_does_not_stop_the_others(
+    tmp_path: Path, hero: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bricks = Path(str(files("skimage"))) / "data" / "brick.png"
+    assert render(HOPPER, bricks, ASTRONAUT, hero, "-o", tmp_path / "out") == 2
+    names = ["astronaut.mp4", "grace_hopper.mp4"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == names
+    told = capsys.readouterr()
+    assert "IMAGE_NO_FACE: brick.png: no face was found" in told.err
+    assert told.out.count(" frames at 24 fps") == 2
+
+
 REFUSED = {
     "a GIF has no sound": (["-o", "a.gif", "--audio", "driving"], "gif holds no sound"),
     "nor has a picture": (["-o", "a.mp4", "--audio", "source"], "a picture has no sound"),
