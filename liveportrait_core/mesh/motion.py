@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
-from scipy.ndimage import gaussian_filter1d
+from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 from scipy.spatial.transform import Rotation
 
 from liveportrait_core.loop import close_loop, ease_frames
@@ -47,6 +47,7 @@ OPEN_EYE_PERCENTILE = 80.0  # of the gap between the lids over a clip
 SHUT_EYE = 0.30  # the gap the mesh still shows between closed lids, relative to the open eye's
 LID_NOISE, LID_SHUT = 0.12, 0.92  # closures up to and from which lids count as open and shut
 LID_CLOSES_S, LID_OPENS_S = 0.05, 0.10  # no sooner: clips are cut, sped up, and trackers flutter
+BLINK_ASIDE_S = 0.13  # so far apart may lids shut and yet be of one blink
 BLINK_FORGOTTEN_S = 1 / 3
 EASE_S = 1.2
 LID_EASE_S = 0.25
@@ -122,9 +123,16 @@ def _closure(points: Array, upper: tuple[int, ...], lower: tuple[int, ...]) -> A
 def _closure_since_first(closure: Array, fps: float) -> Array:
     """Lids relative to frame 0; should that lie in a blink, it is soon forgotten."""
     firm = np.clip((closure - LID_NOISE) / (LID_SHUT - LID_NOISE), 0.0, 1.0)
-    firm = _unhurried(firm, fps)
+    firm = _unhurried(_together(firm, fps), fps)
     fade = np.clip(1.0 - np.arange(len(firm)) / (fps * BLINK_FORGOTTEN_S), 0.0, 1.0)[:, None]
     return np.maximum(firm - firm[0] * fade, 0.0)
+
+
+def _together(closure: Array, fps: float) -> Array:
+    """Lids that shut at about the same time move as one; a wink stays a wink."""
+    window = 2 * round(BLINK_ASIDE_S * fps) + 1
+    both = maximum_filter1d(closure, window, axis=0).min(1, keepdims=True)
+    return closure + both * (closure.mean(1, keepdims=True) - closure)
 
 
 def _unhurried(closure: Array, fps: float) -> Array:

@@ -76,6 +76,21 @@ def test_lids_take_a_persons_time(engine: MeshEngine, astronaut_portrait: MeshPo
     assert np.abs(np.diff(read[26:32], axis=0)).max() < 0.5
 
 
+def test_a_blinks_lids_move_as_one_and_a_wink_stays_a_wink(
+    engine: MeshEngine, astronaut_portrait: MeshPortrait
+) -> None:
+    made = blinking(44, 12, 30)
+    closure = made.closure.copy()
+    closure[9:18, 1] = closure[10:19, 0]  # a frame ahead
+    closure[20:, 1] = 0
+    uneven = replace(made, closure=closure)
+    read = engine.analyse(filmed(engine, astronaut_portrait, uneven), FPS).closure
+    blink, wink = read[8:20], read[24:38]
+    assert np.abs(blink[:, 0] - blink[:, 1]).max() < 0.15
+    assert wink[:, 0].max() > 0.7
+    assert wink[:, 1].max() < 0.3
+
+
 def test_a_still_face_stays_still(engine: MeshEngine, astronaut: Frame) -> None:
     read = engine.analyse([astronaut] * 15, FPS)
     assert np.abs(read.rotation_deg).max() < 0.3
