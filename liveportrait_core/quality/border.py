@@ -50,6 +50,7 @@ class BorderMeter:
         deep = max(_SEAM_PX, round(_RING_SHARE * min(mask.shape)))
         self._portrait = portrait
         self._ring = _Pixels(portrait, box, _inner_edge(mask, box, width, height, deep))
+        self._ring_colour = _mean_lab(self._ring.portrait) if self._ring.count else np.zeros(3)
         self._seam = _Pixels(portrait, box, _inner_edge(mask, box, width, height, _SEAM_PX))
         self._outside = [part for part in _around(box) if portrait[part].size]
         self._count = width * height - mask.size
@@ -60,7 +61,7 @@ class BorderMeter:
     def add(self, frame: Frame) -> None:
         """Compare a frame of the portrait's size with the portrait."""
         if self.worst_delta_e is not None:
-            shift = _mean_lab(self._ring.of(frame)) - _mean_lab(self._ring.portrait)
+            shift = _mean_lab(self._ring.of(frame)) - self._ring_colour
             self.worst_delta_e = max(self.worst_delta_e, float(np.linalg.norm(shift)))
         if self.worst_seam is not None:
             step = cv2.absdiff(self._seam.of(frame), self._seam.portrait)
