@@ -192,3 +192,12 @@ def test_who_has_sound(tmp_path: Path) -> None:
     (tmp_path / "text.mp4").write_text("no film")
     with pytest.raises(VideoUnsupported):
         has_sound(tmp_path / "text.mp4")
+
+
+def test_sound_that_ended_before_its_pictures_is_silence(tmp_path: Path) -> None:
+    clip = beeping_clip(tmp_path / "clip.mp4")
+    sound = Sound(path=clip, start_s=Fraction(20), seconds=Fraction(1, 2))
+    film = Film(width_px=96, height_px=96, rate_fps=FPS, sound=sound)
+    path = write(tmp_path / "out.mp4", squares(12), film)
+    facts = read_mp4(path)
+    assert (len(facts.times), facts.rate_fps) == (12, FPS)
