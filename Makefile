@@ -82,6 +82,8 @@ scenarios: $(STAMP) ## only the acceptance scenarios of docs/contract.md, over r
 FIRESTORE_PORT ?= 8080
 STORAGE_PORT ?= 9199
 CONTROL_PORT ?= 4400
+# embedded | jar (Google's Firestore emulator, where its jar is found)
+BACKEND ?= embedded
 FUNCTION_PORT ?= 8088
 PROJECT ?= demo-avatar
 BUCKET ?= $(PROJECT).appspot.com
@@ -90,7 +92,7 @@ ENGINE ?= auto
 
 emulator: $(STAMP) ## the stand-in cloud alone, on the usual ports (FIRESTORE_PORT=, STORAGE_PORT=, …)
 	@$(PY) -m emulator --firestore-port $(FIRESTORE_PORT) --storage-port $(STORAGE_PORT) --control-port $(CONTROL_PORT) \
-	  --project $(PROJECT) --bucket $(BUCKET) --function http://127.0.0.1:$(FUNCTION_PORT)
+	  --backend $(BACKEND) --project $(PROJECT) --bucket $(BUCKET) --function http://127.0.0.1:$(FUNCTION_PORT)
 
 serve: $(STAMP) ## the function, against a running `make emulator`
 	@GOOGLE_CLOUD_PROJECT=$(PROJECT) FIRESTORE_EMULATOR_HOST=127.0.0.1:$(FIRESTORE_PORT) STORAGE_EMULATOR_HOST=http://127.0.0.1:$(STORAGE_PORT) \

@@ -8,8 +8,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from emulator.official import OfficialMissing
 from emulator.serving import PortBusy
-from emulator.suite import Suite, SuiteOptions
+from emulator.suite import FirestoreBackend, Suite, SuiteOptions
 
 _DEFAULTS = SuiteOptions()
 _REFUSED = 2
@@ -34,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 print(f"export {name}={shlex.quote(value)}", flush=True)
             _describe(suite, parsed)
             signal.sigwait(stop_signals)
-    except (PortBusy, ValueError, OSError) as error:
+    except (PortBusy, OfficialMissing, ValueError, OSError) as error:
         parser.exit(_REFUSED, f"emulator: {error}\n")
     return 0
 
@@ -54,6 +55,7 @@ def _options(parsed: argparse.Namespace) -> SuiteOptions:
         control_port=parsed.control_port,
         control_host=parsed.control_host,
         time_factor=parsed.time_factor,
+        backend=parsed.backend,
         seed_from=parsed.seed,
         import_from=parsed.import_from,
         export_to=export_to,
@@ -112,6 +114,13 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         metavar="PATTERN=URL",
         help="a further function for other documents; may be given several times",
+    )
+    parser.add_argument(
+        "--backend",
+        type=FirestoreBackend,
+        choices=list(FirestoreBackend),
+        default=_DEFAULTS.backend,
+        help="who is Firestore: our own, or Google's emulator where its jar is found",
     )
     _add_data_arguments(parser)
     parser.add_argument(

@@ -4,6 +4,7 @@ It comes with the gcloud SDK or lies in the Firebase CLI's cache; it is never fe
 other part of the cloud.
 """
 
+import json
 import shutil
 import subprocess
 import time
@@ -17,6 +18,13 @@ from typing import Self
 _MAIN = "com.google.cloud.datastore.emulator.firestore.CloudFirestore"
 _START_TIMEOUT_S = 60.0
 _STOP_TIMEOUT_S = 10.0
+_ANSWER_TIMEOUT_S = 20.0
+_ALL_WRITES = {
+    "eventType": "google.cloud.firestore.document.v1.written",
+    "database": "(default)",
+    "namespace": "(default)",
+    "document": {"value": "{document=**}", "matchType": "PATH_PATTERN"},
+}
 
 
 class OfficialMissing(Exception):
@@ -29,24 +37,41 @@ class OfficialFirestore:
     Args:
         port: a free port of the loopback address.
         log: where the process writes what it says.
+        host: the address to listen on.
+        functions: host and port to which it posts events, as to the Functions emulator.
     """
 
-    def __init__(self, port: int, log: Path) -> None:
+    def __init__(
+        self, port: int, log: Path, *, host: str = "127.0.0.1", functions: str | None = None
+    ) -> None:
         self._port = port
         self._log = log
+        self._host = host
+        self._functions = functions
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def address(self) -> str:
         """Host and port, as clients want it."""
-        return f"127.0.0.1:{self._port}"
+        return f"{self._host}:{self._port}"
+
+    def tell_of_writes(self, project: str) -> None:
+        """Has it post every write to the default database of a project."""
+        self._request("POST", f"{project}/eventarcTrigger?eventarcTriggerId=all", _ALL_WRITES)
+
+    def clear(self, project: str) -> None:
+        """Deletes all documents of a project's default database."""
+        self._request("DELETE", f"{project}/databases/(default)/documents")
 
     def __enter__(self) -> Self:
         java, jar = find_official()
         command = [str(java), "-Duser.language=en", "-cp", str(jar), _MAIN, "start"]
+        command += [f"--host={self._host}", f"--port={self._port}"]
+        if self._functions is not None:
+            command.append(f"--functions_emulator={self._functions}")
         with self._log.open("wb") as log:
-            self._process = subprocess.Popen(  # noqa: S603 (a path that was found, a number)
-                [*command, "--host=127.0.0.1", f"--port={self._port}"],
+            self._process = subprocess.Popen(  # noqa: S603 (a path that was found, addresses)
+                command,
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
@@ -66,6 +91,15 @@ class OfficialFirestore:
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
+
+    def _request(self, method: str, path: str, form: object = None) -> None:
+        request = urllib.request.Request(
+            f"http://{self.address}/emulator/v1/projects/{path}",
+            data=None if form is None else json.dumps(form).encode(),
+            headers={"Content-Type": "application/json"},
+            method=method,
+        )
+        urllib.request.urlopen(request, timeout=_ANSWER_TIMEOUT_S).close()  # noqa: S310
 
     def _await_answer(self, give_up_at: float) -> None:
         while time.monotonic() < give_up_at:

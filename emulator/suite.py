@@ -9,6 +9,7 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -18,10 +19,8 @@ from emulator.control.handle import Control
 from emulator.control.server import control_application
 from emulator.eventarc.dispatcher import Dispatcher
 from emulator.faults import FaultPlan
-from emulator.firestore.http_server import FirestoreHttpServer
-from emulator.firestore.methods import methods
-from emulator.firestore.service import FirestoreService
-from emulator.firestore.shared_port import SharedPort
+from emulator.firestore.embedded import EmbeddedFirestore
+from emulator.firestore.jar import JarFirestore
 from emulator.firestore.store import DocumentStore
 from emulator.firestore.transactions import Transactions
 from emulator.persistence import check_target, restore
@@ -34,9 +33,15 @@ from emulator.storage.server import StorageServer
 from emulator.storage.store import ObjectStore
 from emulator.storage.xml_dialect import XmlDialect
 
-_START_TIMEOUT_S = 20.0
-_GRPC_GRACE_S = 0.5
+_START_TIMEOUT_S = 90.0  # Java may take its time
 _LAST_PORT = 65535
+
+
+class FirestoreBackend(StrEnum):
+    """Who is Firestore in this cloud; Storage and Eventarc are always our own."""
+
+    EMBEDDED = "embedded"  # our own
+    JAR = "jar"  # Google's emulator, where its jar is on this machine; its events come to ours
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +62,7 @@ class SuiteOptions:
     control_port: int = 0
     control_host: str = "127.0.0.1"
     time_factor: float = 1.0
+    backend: FirestoreBackend = FirestoreBackend.EMBEDDED
     seed_from: Path | None = None
     import_from: Path | None = None
     export_to: Path | None = None
@@ -66,6 +72,9 @@ class SuiteOptions:
             port = getattr(self, name)
             if not 0 <= port <= _LAST_PORT:
                 raise ValueError(f"{name} is {port}; accepted: 0 (a free one) to {_LAST_PORT}")
+        folders = (self.seed_from, self.import_from, self.export_to)
+        if self.backend is FirestoreBackend.JAR and any(folders):
+            raise ValueError("seed, import and export need the embedded backend")
         if not self.time_factor > 0:
             raise ValueError(f"time_factor is {self.time_factor}; accepted: above 0")
 
@@ -185,71 +194,74 @@ class Suite:
         options = self.options
         with (
             bind(options.host, options.storage_port) as storage,
-            bind(options.host, options.firestore_port) as public,
             bind(options.control_host, options.control_port) as control,
         ):
-            cloud = _assemble(options, folder)
-            if options.seed_from is not None:
-                cloud.seed(options.seed_from)
-            if options.export_to is not None:
-                check_target(options.export_to)
-            table = methods(cloud.documents, cloud.transactions)
-            firestore = FirestoreService(table, cloud.faults)
-            browsers = FirestoreHttpServer(table, cloud.faults)
-            grpc_socket = folder / "grpc.sock"
-            grpc_server = firestore.server(f"unix:{grpc_socket}")
-            front = HttpServer(browsers)
-            shared = SharedPort(public, front, grpc_socket)
+            cloud, firestore = _assemble(options, folder)
+            _take_up(options, cloud)
             http_servers = [
-                front,
                 HttpServer(_storage_application(cloud), storage),
                 HttpServer(control_application(cloud), control),
             ]
-            await grpc_server.start()
-            await shared.start()
-            serving = [asyncio.create_task(server.serve()) for server in http_servers]
-            stopping, loop = asyncio.Event(), asyncio.get_running_loop()
-            running = _Running(
-                thread=threading.current_thread(),
-                loop=loop,
-                stopping=stopping,
-                control=Control(cloud, loop),
-                firestore_port=public.getsockname()[1],
-                storage_port=storage.getsockname()[1],
-                control_port=control.getsockname()[1],
-            )
-            ready.set_result(running)
-            await stopping.wait()
-            await cloud.dispatcher.close()
-            shared.close()
-            firestore.end_streams()
-            browsers.end_streams()
-            for server in http_servers:
-                server.stop()
-            await grpc_server.stop(_GRPC_GRACE_S)
+            async with firestore.running():
+                serving = [asyncio.create_task(server.serve()) for server in http_servers]
+                stopping, loop = asyncio.Event(), asyncio.get_running_loop()
+                running = _Running(
+                    thread=threading.current_thread(),
+                    loop=loop,
+                    stopping=stopping,
+                    control=Control(cloud, loop),
+                    firestore_port=firestore.port,
+                    storage_port=storage.getsockname()[1],
+                    control_port=control.getsockname()[1],
+                )
+                ready.set_result(running)
+                await stopping.wait()
+                await cloud.dispatcher.close()
+                for server in http_servers:
+                    server.stop()
             await asyncio.gather(*serving)
             if options.export_to is not None:
                 cloud.export(options.export_to)
 
 
-def _assemble(options: SuiteOptions, folder: Path) -> Cloud:
+def _assemble(
+    options: SuiteOptions, folder: Path
+) -> tuple[Cloud, EmbeddedFirestore | JarFirestore]:
     faults = FaultPlan()
     documents = DocumentStore()
+    transactions = Transactions(documents, faults)
     objects = ObjectStore(folder)
     objects.create_bucket(options.bucket)  # an imported one of this name takes its place
     dispatcher = Dispatcher(faults, options.time_factor)
     documents.subscribe(dispatcher.on_commit)
-    if options.import_from is not None:
-        restore(options.import_from, documents, objects)
-    return Cloud(
+    address = (options.host, options.firestore_port)
+    official = None
+    firestore: EmbeddedFirestore | JarFirestore
+    if options.backend is FirestoreBackend.JAR:
+        firestore = official = JarFirestore(address, options.project, folder, dispatcher.on_commit)
+    else:
+        firestore = EmbeddedFirestore(address, documents, transactions, faults, folder)
+    cloud = Cloud(
         project=options.project,
         bucket=options.bucket,
         documents=documents,
-        transactions=Transactions(documents, faults),
+        transactions=transactions,
         objects=Backend(store=objects, uploads=UploadSessions(), faults=faults),
         dispatcher=dispatcher,
         faults=faults,
+        official=official,
     )
+    return cloud, firestore
+
+
+def _take_up(options: SuiteOptions, cloud: Cloud) -> None:
+    """Fills the cloud as its options say."""
+    if options.import_from is not None:
+        restore(options.import_from, cloud.documents, cloud.objects.store)
+    if options.seed_from is not None:
+        cloud.seed(options.seed_from)
+    if options.export_to is not None:
+        check_target(options.export_to)
 
 
 def _storage_application(cloud: Cloud) -> StorageServer:

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from emulator.eventarc.dispatcher import Dispatcher
-from emulator.faults import FaultPlan
+from emulator.faults import Fault, FaultKind, FaultPlan
+from emulator.firestore.jar import JarFirestore
 from emulator.firestore.store import DocumentStore
 from emulator.firestore.transactions import Transactions
 from emulator.persistence import export
@@ -23,11 +24,17 @@ class Cloud:
     objects: Backend
     dispatcher: Dispatcher
     faults: FaultPlan
+    official: JarFirestore | None = None  # Firestore, where it is Google's: then ours is idle
 
     @property
     def database(self) -> str:
         """The default database's name."""
         return f"projects/{self.project}/databases/(default)"
+
+    def forget_official(self) -> None:
+        """Deletes the documents of Google's emulator; blocks, so never on the loop."""
+        if self.official is not None:
+            self.official.clear()
 
     def reset(self) -> None:
         """Forgets data, events, counts and planned faults; triggers and buckets stay."""
@@ -38,12 +45,23 @@ class Cloud:
         self.objects.store.clear()
         self.dispatcher.clear()
 
+    def plan(self, fault: Fault) -> None:
+        """Plans a fault.
+
+        Raises:
+            ValueError: it would strike a commit, and Firestore is Google's.
+        """
+        if fault.kind in (FaultKind.ABORT_COMMIT, FaultKind.LOSE_COMMIT_ANSWER):
+            self._require_embedded(f"a fault of kind {fault.kind}")
+        self.faults.plan(fault)
+
     def seed(self, folder: Path) -> Seeded:
         """Writes what a folder holds, as `emulator.seeding` says.
 
         Raises:
-            ValueError: the folder is malformed.
+            ValueError: the folder is malformed, or Firestore is Google's.
         """
+        self._require_embedded("a seed")
         return seed(
             folder,
             self.documents,
@@ -56,6 +74,11 @@ class Cloud:
         """Writes all data into a folder, for another start's `--import`.
 
         Raises:
-            ValueError: the folder holds something else.
+            ValueError: the folder holds something else, or Firestore is Google's.
         """
+        self._require_embedded("an export")
         export(folder, self.documents, self.objects.store)
+
+    def _require_embedded(self, what: str) -> None:
+        if self.official is not None:
+            raise ValueError(f"{what} needs the embedded Firestore; this one is Google's")

@@ -63,7 +63,7 @@ class Control:
 
     def plan(self, fault: Fault) -> None:
         """Plans a fault."""
-        self._call(lambda: self._cloud.faults.plan(fault))
+        self._call(lambda: self._cloud.plan(fault))
 
     def planned(self) -> tuple[Fault, ...]:
         """Returns the faults that have not struck yet."""
@@ -175,6 +175,7 @@ class Control:
 
     def reset(self) -> None:
         """Forgets data, events, counts and planned faults; triggers and buckets stay."""
+        self._cloud.forget_official()
         self._call(self._cloud.reset)
 
     def _call(self, function: Callable[[], _Result]) -> _Result:

@@ -4,6 +4,7 @@ Runs on the cloud's event loop. It is bound to the loopback address unless told 
 reaches it may do anything.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -82,6 +83,7 @@ class _Endpoints:
         )
 
     async def reset(self, request: Request) -> Response:
+        await asyncio.to_thread(self._cloud.forget_official)
         self._cloud.reset()
         return Response(status_code=204)
 
@@ -123,7 +125,7 @@ class _Endpoints:
         if body.get("kind") not in set(FaultKind):
             raise ValueError(f"kind is {body.get('kind')!r}; accepted: {accepted}")
         fault = Fault(**{**body, "kind": FaultKind(body["kind"])})
-        self._cloud.faults.plan(fault)
+        self._cloud.plan(fault)
         return JSONResponse(asdict(fault))
 
     async def triggers(self, request: Request) -> Response:

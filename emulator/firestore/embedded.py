@@ -1,0 +1,69 @@
+"""The embedded Firestore as one running thing: its port, and the servers behind it."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from emulator.faults import FaultPlan
+from emulator.firestore.http_server import FirestoreHttpServer
+from emulator.firestore.methods import methods
+from emulator.firestore.service import FirestoreService
+from emulator.firestore.shared_port import SharedPort
+from emulator.firestore.store import DocumentStore
+from emulator.firestore.transactions import Transactions
+from emulator.serving import HttpServer, bind
+
+_GRPC_GRACE_S = 0.5
+
+
+class EmbeddedFirestore:
+    """Serves a store over gRPC, REST and the web channel on one port.
+
+    Args:
+        address: host and port to bind; port 0 means a free one.
+        store: the documents.
+        transactions: what commits.
+        faults: what goes wrong on purpose.
+        folder: an existing folder for a socket.
+    """
+
+    def __init__(
+        self,
+        address: tuple[str, int],
+        store: DocumentStore,
+        transactions: Transactions,
+        faults: FaultPlan,
+        folder: Path,
+    ) -> None:
+        table = methods(store, transactions)
+        self.port = 0
+        self._address = address
+        self._service = FirestoreService(table, faults)
+        self._browsers = FirestoreHttpServer(table, faults)
+        self._http = HttpServer(self._browsers)
+        self._grpc_socket = folder / "grpc.sock"
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Serves as long as the block lasts; `port` then says where.
+
+        Raises:
+            PortBusy: the port is taken.
+        """
+        with bind(*self._address) as listener:
+            self.port = listener.getsockname()[1]
+            grpc_server = self._service.server(f"unix:{self._grpc_socket}")
+            await grpc_server.start()
+            shared = SharedPort(listener, self._http, self._grpc_socket)
+            await shared.start()
+            serving = asyncio.create_task(self._http.serve())
+            try:
+                yield
+            finally:
+                shared.close()
+                self._service.end_streams()
+                self._browsers.end_streams()
+                self._http.stop()
+                await grpc_server.stop(_GRPC_GRACE_S)
+                await serving
