@@ -26,7 +26,7 @@ from liveportrait_core.mesh.points import (
     HeadAxes,
     handle_positions,
 )
-from liveportrait_core.mesh.slit import Margins, Slide, Slit, make_slit
+from liveportrait_core.mesh.slit import Slide, Slit, make_slit
 
 OPEN_MOUTH = 0.03  # gap between lips that counts as open, relative to the mouth's width
 MAX_PARTING = 0.05  # of closed lips, eye distances: there is nothing behind them to show
@@ -134,7 +134,6 @@ def mouth_of(points: Array, head: HeadAxes) -> Mouth:
         below=Slide(rim=min(lower_lip, 0.4 * to_chin), room=0.7 * to_chin),
         meeting=0.55,
         feather=max(1.0, 0.01 * width),
-        margins=Margins(),
     )
     is_open = slit.opening_px > OPEN_MOUTH * width
     return Mouth(slit=slit, gap=slit.opening_px / head.eye_distance if is_open else 0.0)

@@ -9,21 +9,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from liveportrait_core.mesh.points import (
-    LEFT_BROW_LOWER,
-    LEFT_EYE_LOWER,
-    LEFT_EYE_UPPER,
-    RIGHT_BROW_LOWER,
-    RIGHT_EYE_LOWER,
-    RIGHT_EYE_UPPER,
-    Array,
-)
-from liveportrait_core.mesh.slit import Margins, Slide, Slit, make_slit
+from liveportrait_core.mesh.points import EYES, LEFT_BROW_LOWER, RIGHT_BROW_LOWER, Array
+from liveportrait_core.mesh.slit import Slide, Slit, make_slit
 from liveportrait_core.options import Frame
 
 LASHES = 0.10  # of the eye's width
 MEETING = 0.86  # the lower lid rises a little
-MARGINS = Margins(corners=0.08, lower=0.16)  # in pictures an eye is opened wider than the mesh's
+CORNER_MARGIN, LOWER_MARGIN = 0.08, 0.16  # in pictures an eye is opened wider than the mesh's
 UNDER_EYE_WEIGHT = 0.3
 DARK_GREY_LEVELS = 18.0  # so much darker than the skin around an eye is brow, lash or spectacles
 SKIN_REACH = 0.85  # share of the room above an eye that is surely skin
@@ -47,8 +39,10 @@ class Eye:
 
 def eyes_of(picture: Frame, points: Array) -> tuple[Eye, Eye]:
     """The left and the right eye of the picture."""
-    left = _slit(points, LEFT_EYE_UPPER, LEFT_EYE_LOWER, LEFT_BROW_LOWER)
-    right = _slit(points, RIGHT_EYE_UPPER, RIGHT_EYE_LOWER, RIGHT_BROW_LOWER)
+    left, right = (
+        _slit(points, *eye, brow)
+        for eye, brow in zip(EYES, (LEFT_BROW_LOWER, RIGHT_BROW_LOWER), strict=True)
+    )
     return _eye(picture, left), _eye(picture, right)
 
 
@@ -61,7 +55,7 @@ def lids_fit(points: Array) -> bool:
     gaps = [
         np.linalg.norm(points[upper[4], :2] - points[lower[4], :2])
         / np.linalg.norm(points[upper[-1], :2] - points[upper[0], :2])
-        for upper, lower in ((LEFT_EYE_UPPER, LEFT_EYE_LOWER), (RIGHT_EYE_UPPER, RIGHT_EYE_LOWER))
+        for upper, lower in EYES
     ]
     return float(np.mean(gaps)) < WIDEST_EYE
 
@@ -92,7 +86,8 @@ def _slit(
         below=Slide(rim=0.05 * width, room=0.3 * width),
         meeting=MEETING,
         feather=max(1.0, 0.03 * width),
-        margins=MARGINS,
+        corner_margin=CORNER_MARGIN,
+        lower_margin=LOWER_MARGIN,
     )
 
 

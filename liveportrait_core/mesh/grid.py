@@ -31,18 +31,16 @@ class Grid:
         y0 = round(float(head.middle[1]) - rows * step / 2)
         return Grid(box=Box(x0=x0, y0=y0, x1=x0 + columns * step, y1=y0 + rows * step), step=step)
 
-    def around_nonzero(self, field: Field) -> "Grid":
-        """The part of this grid in which `field` is not zero, and a margin of two nodes."""
-        rows, columns = np.nonzero(field.any(1))[0], np.nonzero(field.any(0))[0]
-        y0, y1 = max(int(rows[0]) - 2, 0), min(int(rows[-1]) + 3, field.shape[0])
-        x0, x1 = max(int(columns[0]) - 2, 0), min(int(columns[-1]) + 3, field.shape[1])
+    def part(self, nodes: Box) -> "Grid":
+        """The part of this grid with these nodes, counted in columns and rows."""
+        x0, y0, step = self.box.x0, self.box.y0, self.step
         box = Box(
-            x0=self.box.x0 + x0 * self.step,
-            y0=self.box.y0 + y0 * self.step,
-            x1=self.box.x0 + x1 * self.step,
-            y1=self.box.y0 + y1 * self.step,
+            x0=x0 + nodes.x0 * step,
+            y0=y0 + nodes.y0 * step,
+            x1=x0 + nodes.x1 * step,
+            y1=y0 + nodes.y1 * step,
         )
-        return Grid(box=box, step=self.step)
+        return Grid(box=box, step=step)
 
     @property
     def inner(self) -> Box:
@@ -80,6 +78,17 @@ class Grid:
             box.y0 - self.box.y0 : box.y1 - self.box.y0, box.x0 - self.box.x0 : box.x1 - self.box.x0
         ]
         return np.asarray(part, np.float32)
+
+
+def extent(field: Array) -> Box:
+    """Columns and rows in which a field is not zero, and a margin of two."""
+    rows, columns = np.flatnonzero(field.any(1)), np.flatnonzero(field.any(0))
+    return Box(
+        x0=max(int(columns[0]) - 2, 0),
+        y0=max(int(rows[0]) - 2, 0),
+        x1=min(int(columns[-1]) + 3, field.shape[1]),
+        y1=min(int(rows[-1]) + 3, field.shape[0]),
+    )
 
 
 def eased(values: Array, low: float, high: float) -> Array:

@@ -11,7 +11,7 @@ import numpy as np
 from scipy.interpolate import RBFInterpolator
 from scipy.spatial.transform import Rotation
 
-from liveportrait_core.mesh.grid import Field, Grid, eased
+from liveportrait_core.mesh.grid import Field, Grid, eased, extent
 from liveportrait_core.mesh.points import Array, HeadAxes
 
 # Lengths are in eye distances, from between the eyes, along the head's own axes.
@@ -69,25 +69,17 @@ def head_field(points: Array, head: HeadAxes, person: Field) -> HeadField:
     """The field of a portrait from its 478×3 points and its person mask, H×W in 0..1."""
     widest = Grid.around(head)
     body, beside = _body(widest, head), _beside(widest, head, person)
-    reached = np.where(beside < WIDEST_BAND * head.eye_distance, body, 0)
-    grid = widest.around_nonzero(reached.astype(np.float32))
+    reached = extent(np.where(beside < WIDEST_BAND * head.eye_distance, body, 0))
+    grid = widest.part(reached)
     nodes = grid.nodes().astype(np.float64)
     depth = _depth(points, head, nodes)
     lever = np.concatenate([nodes - head.pivot[:2], depth[..., None] - head.pivot[2]], axis=-1)
-    kept = (
-        slice(
-            (grid.box.y0 - widest.box.y0) // grid.step, (grid.box.y1 - widest.box.y0) // grid.step
-        ),
-        slice(
-            (grid.box.x0 - widest.box.x0) // grid.step, (grid.box.x1 - widest.box.x0) // grid.step
-        ),
-    )
     return HeadField(
         grid=grid,
         eye_distance_px=head.eye_distance,
         lever=lever.astype(np.float32),
-        body=body[kept].astype(np.float32),
-        beside=beside[kept].astype(np.float32),
+        body=body[reached.slices].astype(np.float32),
+        beside=beside[reached.slices].astype(np.float32),
     )
 
 

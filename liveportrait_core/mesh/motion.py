@@ -15,12 +15,9 @@ from liveportrait_core.loop import close_loop, ease_frames
 from liveportrait_core.mesh.grid import eased
 from liveportrait_core.mesh.points import (
     BROWS,
+    EYES,
     HANDLES,
-    LEFT_EYE_LOWER,
-    LEFT_EYE_UPPER,
     MOUTH,
-    RIGHT_EYE_LOWER,
-    RIGHT_EYE_UPPER,
     Array,
     HeadAxes,
     handle_positions,
@@ -94,8 +91,7 @@ def motion_of(track: Track) -> MeshMotion:
     turns[:, 0] += slide * head.eye_distance / (head.pivot - poses.centre)[2]
     still = poses.stilled(track.points)
     handles = handle_positions((still - poses.centre) @ head.axes)[..., :2] / head.eye_distance
-    eyes = ((LEFT_EYE_UPPER, LEFT_EYE_LOWER), (RIGHT_EYE_UPPER, RIGHT_EYE_LOWER))
-    closure = np.stack([_closure(still, upper, lower) for upper, lower in eyes], axis=1)
+    closure = np.stack([_closure(still, upper, lower) for upper, lower in EYES], axis=1)
     return MeshMotion(
         fps=track.fps,
         rotation_deg=_since_first(np.degrees(turns), POSE_SMOOTHING_S * fps),

@@ -88,14 +88,6 @@ class Slit:
         return _edge(self.upper, s), _edge(self.lower, s)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Margins:
-    """How far a slit reaches beyond its mesh points, in its own width (corners) and opening."""
-
-    corners: float = 0.0
-    lower: float = 0.0
-
-
 def make_slit(
     upper: Array,
     lower: Array,
@@ -104,18 +96,22 @@ def make_slit(
     below: Slide,
     meeting: float,
     feather: float,
-    margins: Margins,
+    corner_margin: float = 0.0,
+    lower_margin: float = 0.0,
 ) -> Slit:
-    """A slit from the points of its edges, K×2 pixels, both from left corner to right."""
+    """A slit from the points of its edges, K×2 pixels, both from left corner to right.
+
+    It reaches beyond them by the margins, relative to its own width and opening.
+    """
     left, right = (upper[0] + lower[0]) / 2, (upper[-1] + lower[-1]) / 2
     centre = (left + right) / 2
     half = float(np.linalg.norm(right - left) / 2)
     along = (right - left) / (2 * half)
     frame = np.stack([along, [-along[1], along[0]]], axis=1)
-    half *= 1 + margins.corners
+    half *= 1 + corner_margin
     upper_edge = _fit_edge((upper - centre) @ frame, half)
     lower_edge = _fit_edge((lower - centre) @ frame, half)
-    extra = margins.lower * max(lower_edge[0] - upper_edge[0], 0.0)
+    extra = lower_margin * max(lower_edge[0] - upper_edge[0], 0.0)
     return Slit(
         centre=(float(centre[0]), float(centre[1])),
         along=(float(along[0]), float(along[1])),
@@ -165,7 +161,9 @@ def draw_closed(
         drawn += (curtain - drawn) * _map(np.where(offset != 0, opacity, 0))[..., None]
     if skin is not None:
         apart = above / np.float32(SHADE_WIDTH * slit.half_width)
-        shade = np.float32(SHADE * closure**2) * np.exp(-(apart**2)) * gap / max(gap.max(), 1.0)
+        shade = (
+            np.float32(SHADE * closure**2) * np.exp(-(apart**2)) * gap / max(slit.opening_px, 1.0)
+        )
         drawn *= 1 - _map(shade)[..., None]
     return np.rint(np.clip(drawn, 0, 255)).astype(np.uint8)
 

@@ -89,12 +89,6 @@ def _require_length(frame_count: int, skipped: int) -> None:
 def _bridge(points: list[NDArray[np.float32] | None]) -> Array:
     """Fill gaps: linear between the neighbours, the last seen position after the end."""
     known = [i for i, face in enumerate(points) if face is not None]
-    values = np.stack([face for face in points if face is not None]).astype(np.float64)
-    flat = values.reshape(len(known), -1)
-    index = np.arange(len(points))
-    upper = np.clip(np.searchsorted(known, index), 0, len(known) - 1)
-    lower = np.clip(np.searchsorted(known, index, side="right") - 1, 0, len(known) - 1)
-    at = np.asarray(known, np.float64)
-    span = np.maximum(at[upper] - at[lower], 1.0)
-    share = np.clip((index - at[lower]) / span, 0.0, 1.0)[:, None]
-    return (flat[lower] * (1 - share) + flat[upper] * share).reshape(len(points), POINT_COUNT, 3)
+    flat = np.stack([face.ravel() for face in points if face is not None]).astype(np.float64)
+    columns = [np.interp(np.arange(len(points)), known, column) for column in flat.T]
+    return np.stack(columns, axis=1).reshape(len(points), POINT_COUNT, 3)

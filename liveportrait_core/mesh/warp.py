@@ -15,7 +15,7 @@ from liveportrait_core.mesh.portrait import MeshPortrait
 from liveportrait_core.mesh.slit import LEAST_CLOSURE, Slit, draw_closed
 from liveportrait_core.options import Box, Frame
 
-ITERATIONS = 10  # slopes are below 0.7, so the error is below 3 % of the way
+ITERATIONS = 14  # slopes are below 0.7, so the error is below 1 % of the way
 SLIT_MARGIN = 0.15  # of its reach: how much larger a slit may be seen than it is at rest
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -79,6 +79,7 @@ def test_small_motions_add_up(
 
 
 @SHARED
+@example(turn=(0.0, 0.0, 22.0), shift=(1.0, 0.0, 0.0))
 @given(turn=turns, shift=shifts)
 def test_turning_there_and_back_is_rest(
     hopper_portrait: MeshPortrait,
