@@ -22,8 +22,9 @@ from functions.render_job import Doorway
 from functions.request import Reader
 from functions.settings import Settings, from_environment
 from functions.transitions import Transitions
+from liveportrait_core.engine_choice import choose_engine
 from liveportrait_core.engine_setup import EngineSetup
-from liveportrait_core.renderer import Renderer, choose_engine, open_renderer
+from liveportrait_core.renderer import Renderer, open_renderer
 
 
 class Instance:

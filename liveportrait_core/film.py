@@ -63,21 +63,8 @@ def film(shot: Shot, progress: RenderProgress, video: Path) -> Filmed:
     filming = Filming(shot.frame_count)
     progress.enter(Stage.RENDER, filming.done, filming.remaining_s)
     first = next(iter(shot.frames))
-    height, width = first.shape[:2]
-    written = Film(
-        width_px=width,
-        height_px=height,
-        rate_fps=shot.fps,
-        form=shot.delivery.format,
-        longest_side_px=shot.delivery.longest_side_px,
-        sound=shot.sound,
-    )
-    portrait = shot.portrait
-    if portrait is None or portrait.shape != first.shape:
-        portrait = None  # the crop alone
-    whole = Box(x0=0, y0=0, x1=width, y1=height)
-    box = whole if portrait is None or shot.box is None else shot.box
-    meter = QualityMeter(portrait, box, None if portrait is None else shot.mask)
+    written = _film_of(shot, first)
+    meter = _meter_of(shot, first)
     with FrameEncoder(video, written) as encoder, progress.killing(encoder):
         for frame in chain((first,), shot.frames):
             progress.check()
@@ -90,7 +77,7 @@ def film(shot: Shot, progress: RenderProgress, video: Path) -> Filmed:
     quality = meter.report(video, written.form, shot.fps, shot.driving, warnings)
     result_width, result_height = written.result_size
     return Filmed(
-        poster_jpeg=jpeg_of(first),
+        poster_jpeg=jpeg_of(_reduced(first, written)),
         report=RenderReport(
             engine=shot.engine,
             engine_version=shot.engine_version,
@@ -99,7 +86,7 @@ def film(shot: Shot, progress: RenderProgress, video: Path) -> Filmed:
             frame_count=filming.drawn,
             fps=shot.fps,
             size_bytes=video.stat().st_size,
-            box=_reduced(box, written),
+            box=_reduced_box(meter.box, written),
             warnings=warnings,
             seconds=progress.stage_seconds(),
             quality=quality,
@@ -107,7 +94,36 @@ def film(shot: Shot, progress: RenderProgress, video: Path) -> Filmed:
     )
 
 
-def _reduced(box: Box, written: Film) -> Box:
+def _film_of(shot: Shot, first: Frame) -> Film:
+    height, width = first.shape[:2]
+    return Film(
+        width_px=width,
+        height_px=height,
+        rate_fps=shot.fps,
+        form=shot.delivery.format,
+        longest_side_px=shot.delivery.longest_side_px,
+        sound=shot.sound,
+    )
+
+
+def _meter_of(shot: Shot, first: Frame) -> QualityMeter:
+    """A meter that knows whether these frames are the portrait or a crop of it."""
+    if shot.portrait is None or shot.box is None or shot.portrait.shape != first.shape:
+        height, width = first.shape[:2]
+        return QualityMeter(None, Box(x0=0, y0=0, x1=width, y1=height))
+    return QualityMeter(shot.portrait, shot.box, shot.mask)
+
+
+def _reduced(frame: Frame, written: Film) -> Frame:
+    """A frame at the size of the file."""
+    if written.result_size == (written.width_px, written.height_px):
+        return frame
+    return np.asarray(
+        cv2.resize(frame, written.result_size, interpolation=cv2.INTER_AREA), dtype=np.uint8
+    )
+
+
+def _reduced_box(box: Box, written: Film) -> Box:
     """The box in the pixels of the file; a pixel that it touches belongs to it."""
     width, height = written.result_size
     return Box(

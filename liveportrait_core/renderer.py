@@ -4,7 +4,7 @@ Chooses the engine. Knows files and threads, no face and no mathematics of motio
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,8 +19,10 @@ from liveportrait_core.engine import (
     AnimationEngine,
     ClipEngine,
     MotionTemplate,
+    MovingPortrait,
     PreparedPortrait,
 )
+from liveportrait_core.engine_choice import choose_engine
 from liveportrait_core.engine_setup import USUAL_SETUP, EngineSetup
 from liveportrait_core.errors import InvalidOption
 from liveportrait_core.film import (
@@ -44,9 +46,7 @@ from liveportrait_core.options import (
     Stage,
 )
 from liveportrait_core.progress import RenderProgress, run_watched
-from liveportrait_core.video import probe
-from liveportrait_core.weights.digests import missing_checkpoints
-from liveportrait_core.weights.manifest import REQUIRED_CHECKPOINTS
+from liveportrait_core.video import DrivingClip, probe
 
 
 class Renderer:
@@ -210,19 +210,8 @@ class Renderer:
             total = 2 * clip.expected_frames
             progress.enter(Stage.PREPARE, lambda: frames.given / total)
             source = engine.analyse_source(frames, options)
-            shorter = min(source.frame_count, template.frame_count)
-            shot = Shot(
-                engine=self.engine,
-                engine_version=self.engine_version,
-                frames=engine.animate_source(frames, source, template, options),
-                frame_count=source.frame_count if template.frame_count == 1 else shorter,
-                fps=clip.rate_fps,
-                portrait=None,
-                box=None,
-                mask=None,
-                warnings=(*clip.warnings, *source.warnings, *template.warnings),
-                delivery=delivery,
-            )
+            drawn = engine.animate_source(frames, source, template, options)
+            shot = self._clip_shot(drawn, clip, source, template, delivery)
             if delivery.sound is SoundFrom.SOURCE:
                 shot = replace(shot, sound=sound_of(clip, source.skipped, shot))
             return film(following(shot, driving) if driving else shot, progress, video)
@@ -271,6 +260,29 @@ class Renderer:
             )
         return cast(ClipEngine[Any, Any, Any], self._engine)
 
+    def _clip_shot(
+        self,
+        frames: Iterator[Frame],
+        clip: DrivingClip,
+        source: MovingPortrait,
+        template: MotionTemplate,
+        delivery: Delivery,
+    ) -> Shot:
+        """A clip that moves otherwise."""
+        shorter = min(source.frame_count, template.frame_count)
+        return Shot(
+            engine=self.engine,
+            engine_version=self.engine_version,
+            frames=frames,
+            frame_count=source.frame_count if template.frame_count == 1 else shorter,
+            fps=clip.rate_fps,
+            portrait=None,
+            box=None,
+            mask=None,
+            warnings=(*clip.warnings, *source.warnings, *template.warnings),
+            delivery=delivery,
+        )
+
     def _shot(
         self,
         picture: Portrait,
@@ -292,45 +304,6 @@ class Renderer:
             warnings=(*picture.warnings, *prepared.warnings, *template.warnings),
             delivery=delivery,
         )
-
-
-@dataclass(frozen=True, kw_only=True)
-class EngineChoice:
-    """Which engine, and why, in words for people."""
-
-    engine: Engine
-    reason: str
-
-
-def choose_engine(engine: str, weights: Path, setup: EngineSetup = USUAL_SETUP) -> EngineChoice:
-    """Choose by what is asked for and what files are there; opens nothing.
-
-    No device is touched and no thread begun, so that a server may still fork after it.
-
-    Args:
-        engine: "liveportrait", "mesh" or "auto" (LivePortrait when its weights are complete, else
-            mesh).
-        weights: folder of LivePortrait's downloaded weights.
-        setup: how LivePortrait is put together.
-
-    Raises:
-        InvalidOption: another name.
-        EngineUnavailable: LivePortrait was asked for, and a file of it is missing.
-    """
-    if engine not in (*Engine, "auto"):
-        raise InvalidOption(f"engine is {engine!r}; accepted: liveportrait, mesh, auto")
-    if engine == Engine.MESH:
-        return EngineChoice(engine=Engine.MESH, reason="mesh was asked for")
-    missing = missing_checkpoints(weights, REQUIRED_CHECKPOINTS)
-    if engine == "auto" and missing:
-        more = f" (nor {len(missing) - 1} other files)" if missing[1:] else ""
-        lacking = f"LivePortrait's weights are not complete: {weights}/ has no {missing[0]}{more}"
-        return EngineChoice(engine=Engine.MESH, reason=lacking)
-    from liveportrait_core.assembly import require_files
-
-    require_files(weights, setup)
-    reason = f"{weights}/ is complete" if engine == "auto" else "liveportrait was asked for"
-    return EngineChoice(engine=Engine.LIVEPORTRAIT, reason=reason)
 
 
 def open_renderer(engine: str, weights: Path, setup: EngineSetup = USUAL_SETUP) -> Renderer:

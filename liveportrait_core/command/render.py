@@ -77,23 +77,29 @@ def add_render(commands: Any, voice: Voice) -> None:
         help="auto: LivePortrait when it can run here, else mesh (default)",
     )
     add_synthetic_motion(command.add_argument_group("the synthetic motion"))
-    files = command.add_argument_group("the file")
-    add_delivery(files)
-    files.add_argument(
+    _add_file(command.add_argument_group("the file"))
+    _add_look(command.add_argument_group("the look"))
+    add_animation_options(command.add_argument_group("LivePortrait's ways"))
+    add_refinement_options(command.add_argument_group("LivePortrait's refinements"))
+    add_network_options(command.add_argument_group("LivePortrait's networks"))
+
+
+def _add_file(group: Any) -> None:
+    add_delivery(group)
+    group.add_argument(
         "--audio", choices=[sound.value for sound in SoundFrom], default=SoundFrom.NONE.value,
         help="carry over the sound of the driving clip, or of a source clip; MP4 only "
         "(default: %(default)s)",
     )  # fmt: skip
-    look = command.add_argument_group("the look")
-    add_look(look, multiplier=RenderOptions.driving_multiplier)
-    look.add_argument(
+
+
+def _add_look(group: Any) -> None:
+    add_look(group, multiplier=RenderOptions.driving_multiplier)
+    group.add_argument(
         "--loop", action=argparse.BooleanOptionalAction, default=True,
         help="ease the motion back to that of frame 0 (default: on)",
     )  # fmt: skip
-    add_max_seconds(look)
-    add_animation_options(command.add_argument_group("LivePortrait's ways"))
-    add_refinement_options(command.add_argument_group("LivePortrait's refinements"))
-    add_network_options(command.add_argument_group("LivePortrait's networks"))
+    add_max_seconds(group)
 
 
 def render(parsed: argparse.Namespace, voice: Voice) -> int:

@@ -46,7 +46,7 @@ class QualityMeter:
             mask: of the box, what may change in it; None: all of it.
         """
         self._portrait = portrait
-        self._box = box
+        self.box = box
         self._border = None if portrait is None else BorderMeter(portrait, box, mask)
         self._jitter = JitterMeter()
         self._first: Frame | None = None
@@ -56,7 +56,7 @@ class QualityMeter:
 
     def add(self, frame: Frame) -> None:
         """Measure one frame, H×W×3."""
-        inside = frame[self._box.slices]
+        inside = frame[self.box.slices]
         grey = small_grey(inside)
         if self._last_grey is None:
             self._first, self._first_grey = frame, grey
@@ -90,7 +90,7 @@ class QualityMeter:
             driving_frames=driving.frame_count,
             frames_without_face=driving.frames_without_face,
             jitter_driving_per_mille=driving.jitter_per_mille,
-            jitter_result_per_mille=_of_whole(self._jitter, self._first, self._box),
+            jitter_result_per_mille=_of_whole(self._jitter, self._first, self.box),
             median_step_levels=median(self._steps) if self._steps else 0.0,
             loop_step_levels=_difference(self._last_grey, self._first_grey),
             lip_ratio_portrait=in_portrait,
@@ -110,7 +110,7 @@ class QualityMeter:
         ratios: list[float | None] = []
         with FaceMesh(still=True) as mesh:
             for picture in pictures:
-                part = None if picture is None else picture[self._box.slices]
+                part = None if picture is None else picture[self.box.slices]
                 ratios.append(None if part is None else _lip_ratio(mesh, part))
         return ratios[0], ratios[1]
 
