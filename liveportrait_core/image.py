@@ -120,15 +120,23 @@ def jpeg_of(frame: Frame) -> bytes:
     return buffer.getvalue()
 
 
-def write_picture(frame: Frame, path: Path) -> None:
+def write_picture(frame: Frame, path: Path, *, longest_side_px: int | None = None) -> None:
     """Write a frame, H×W×3 RGB uint8, as the kind of picture its name says.
+
+    Args:
+        frame: the picture.
+        path: where to; it is written over.
+        longest_side_px: it is reduced to that, never enlarged; None: as it is.
 
     Raises:
         InvalidOption: the name says none that can be written.
         EncodeFailed: the file cannot be written.
     """
     try:
-        Image.fromarray(frame).save(path, quality=_POSTER_QUALITY)
+        image = Image.fromarray(frame)
+        if longest_side_px is not None:
+            image.thumbnail((longest_side_px, longest_side_px), Image.Resampling.LANCZOS)
+        image.save(path, quality=_POSTER_QUALITY)
     except ValueError as unknown:
         raise InvalidOption(f"{path.name} is no picture's name; accepted: {_WRITTEN}") from unknown
     except OSError as error:

@@ -219,9 +219,17 @@ class Renderer:
         return publish(work, output, poster, watch)
 
     def render_picture(
-        self, portrait: Path, template: MotionTemplate, output: Path, *, options: RenderOptions
+        self,
+        portrait: Path,
+        template: MotionTemplate,
+        output: Path,
+        *,
+        options: RenderOptions,
+        delivery: Delivery = SILENT_MP4,
     ) -> None:
         """Make a picture of a portrait with the face of a template's first frame.
+
+        Of `delivery` the size counts; `output` names the kind of picture.
 
         Raises:
             BadInput: the portrait is at fault, or `output` names no kind of picture.
@@ -230,7 +238,7 @@ class Renderer:
         with memory_errors_translated():
             prepared = self._engine.prepare(picture.pixels, options)
             frame = next(self._engine.animate(prepared, template, options))
-        write_picture(frame, output)
+        write_picture(frame, output, longest_side_px=delivery.longest_side_px)
 
     def analyse_picture(self, driving: Path, *, max_dim_px: int) -> MotionTemplate:
         """Turn a driving picture into motion of one frame, of this engine's type.

@@ -40,7 +40,7 @@ from liveportrait_core.setup_options import (
 )
 from liveportrait_core.video import probe
 
-_ONLY_FOR_VIDEOS = {"--format": "format", "--output-size": "output_size", "--poster": "poster"}
+_ONLY_FOR_VIDEOS = {"--format": "format", "--poster": "poster"}
 _WITHOUT_NETWORKS = {"device": ("auto", "cpu"), "precision": ("auto", "fp32")}
 
 
@@ -219,11 +219,12 @@ def _render_pictures(parsed: argparse.Namespace, voice: Voice, options: RenderOp
             f"{parsed.driving.name} is a picture, and gives a picture: {', '.join(asked)} "
             "would be ignored; accepted: without, or a driving clip"
         )
+    delivery = Delivery(longest_side_px=parsed.output_size)
     renderer = _open(parsed, voice)
     template = renderer.analyse_picture(parsed.driving, max_dim_px=options.source_max_dim_px)
 
     def make(portrait: Path, output: Path) -> None:
-        renderer.render_picture(portrait, template, output, options=options)
+        renderer.render_picture(portrait, template, output, options=options, delivery=delivery)
         voice.say(f"{output}: {portrait.name} with the face of {parsed.driving.name}")
 
     return _each(_outputs(parsed, suffix=".jpg"), make, voice)

@@ -94,7 +94,10 @@ def test_a_picture_moves_pictures(
     with Image.open(tmp_path / "one.png") as one, Image.open(portrait) as still:
         assert one.size == still.size
         still.save(other)
-    assert render(portrait, other, portrait, "-o", tmp_path / "many") == 0
+    small = ["--output-size", 64]
+    assert render(portrait, other, portrait, "-o", tmp_path / "many", *small) == 0
+    with Image.open(tmp_path / "many" / "other.jpg") as one:
+        assert one.size == (64, 64)
     assert sorted(path.name for path in (tmp_path / "many").iterdir()) == [
         "other.jpg", "portrait.jpg",
     ]  # fmt: skip
