@@ -86,15 +86,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Firestore, Cloud Storage for Firebase and Eventarc on this machine.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument("--host", default=_DEFAULTS.host, help="address to listen on")
-    parser.add_argument("--firestore-port", type=int, default=8080, help="0 takes a free one")
-    parser.add_argument("--storage-port", type=int, default=9199, help="0 takes a free one")
-    parser.add_argument("--control-port", type=int, default=4400, help="0 takes a free one")
-    parser.add_argument(
-        "--control-host", default=_DEFAULTS.control_host, help="address of the control endpoint"
-    )
-    parser.add_argument("--project", default=_DEFAULTS.project, help="project id")
-    parser.add_argument("--bucket", default=_DEFAULTS.bucket, help="bucket made at the start")
+    _add_address_arguments(parser)
     parser.add_argument(
         "--function",
         default="http://127.0.0.1:8088",
@@ -130,6 +122,18 @@ def _parser() -> argparse.ArgumentParser:
         help="scales Eventarc's times: 0.01 repeats a failed delivery after 0.1 s, not 10 s",
     )
     return parser
+
+
+def _add_address_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--host", default=_DEFAULTS.host, help="address to listen on")
+    parser.add_argument("--firestore-port", type=int, default=8080, help="0 takes a free one")
+    parser.add_argument("--storage-port", type=int, default=9199, help="0 takes a free one")
+    parser.add_argument("--control-port", type=int, default=4400, help="0 takes a free one")
+    parser.add_argument(
+        "--control-host", default=_DEFAULTS.control_host, help="address of the control endpoint"
+    )
+    parser.add_argument("--project", default=_DEFAULTS.project, help="project id")
+    parser.add_argument("--bucket", default=_DEFAULTS.bucket, help="bucket made at the start")
 
 
 def _add_data_arguments(parser: argparse.ArgumentParser) -> None:

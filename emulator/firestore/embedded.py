@@ -40,7 +40,7 @@ class EmbeddedFirestore:
         self.port = 0
         self._address = address
         self._service = FirestoreService(table, faults)
-        self._browsers = FirestoreHttpServer(table, faults)
+        self._browsers = FirestoreHttpServer(table, faults, store.clear)
         self._http = HttpServer(self._browsers)
         self._grpc_socket = folder / "grpc.sock"
 

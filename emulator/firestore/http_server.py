@@ -1,9 +1,12 @@
 """What browsers reach of Firestore: REST and the web channel behind one ASGI application."""
 
 import logging
+import re
+from collections.abc import Callable
+from urllib.parse import unquote
 
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from emulator.faults import FaultPlan
@@ -12,13 +15,22 @@ from emulator.firestore.rest import RestDialect
 from emulator.firestore.web_channel import ROOT, WebChannel
 from emulator.serving import cors_headers
 
+_CLEARED = re.compile(r"/emulator/v1/(projects/[^/]+/databases/[^/]+)/documents")
+"""Where the official emulator has its documents deleted; libraries for tests use it."""
 _log = logging.getLogger(__name__)
 
 
 class FirestoreHttpServer:
-    """The ASGI application."""
+    """The ASGI application.
 
-    def __init__(self, methods: Methods, faults: FaultPlan) -> None:
+    Args:
+        methods: what is answered.
+        faults: counts the calls.
+        clear: deletes the documents of a database, given by its full name.
+    """
+
+    def __init__(self, methods: Methods, faults: FaultPlan, clear: Callable[[str], None]) -> None:
+        self._clear = clear
         self._rest = RestDialect(methods, faults)
         self._channel = WebChannel(methods, faults)
 
@@ -41,6 +53,10 @@ class FirestoreHttpServer:
                 return PlainTextResponse("Ok\n")
             if request.url.path.startswith(ROOT):
                 return await self._channel.answer(request)
+            cleared = _CLEARED.fullmatch(unquote(request.url.path))
+            if cleared is not None and request.method == "DELETE":
+                self._clear(cleared[1])
+                return JSONResponse({})
             return await self._rest.answer(request)
         except ClientDisconnect:
             return Response(status_code=400)

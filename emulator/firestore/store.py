@@ -177,13 +177,16 @@ class DocumentStore:
         self._collections.setdefault(document.name.rpartition("/")[0], set()).add(document.name)
         self._last_time = max(self._last_time, document.update_time)
 
-    def clear(self) -> None:
-        """Forgets all documents and their history; listeners stay, and see the deletions."""
+    def clear(self, database: str = "") -> None:
+        """Forgets documents and history, of one database or of all; listeners see the deletions."""
         time_us = max(self._clock(), self._last_time + 1)
         self._last_time = time_us
-        self._store(dict.fromkeys(self._versions), time_us)
-        self._versions.clear()
-        self._collections.clear()
+        prefix = f"{database}/" if database else ""
+        names = [name for name in self._versions if name.startswith(prefix)]
+        self._store(dict.fromkeys(names), time_us)
+        for name in names:
+            del self._versions[name]
+            self._collections[name.rpartition("/")[0]].discard(name)
         self._oldest_time = time_us
 
     def _collections_of(self, query: CompiledQuery) -> list[str]:

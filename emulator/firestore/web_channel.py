@@ -27,6 +27,8 @@ _PATH = re.compile(re.escape(ROOT) + r"(\w+)/channel")
 KEEP_ALIVE_S = 30.0
 ABANDONED_S = 60.0
 """How long a session without its long GET is kept: longer than a browser takes to come again."""
+LONGEST_ANSWER = 500
+"""Arrays on one long GET; then it ends, and the browser's next one acknowledges them."""
 _VERSION, _SERVER_VERSION = 8, 14
 _TEXT = {"Content-Type": "text/plain; charset=utf-8", "Cache-Control": "no-cache, no-store"}
 
@@ -48,13 +50,17 @@ class _Session:
 
     def take(self, form: Mapping[str, list[str]]) -> None:
         """Takes the maps of one POST; those that came before are skipped."""
-        first = int(form.get("ofs", ["0"])[0])
-        for index in range(int(form.get("count", ["0"])[0])):
+        first = _integer(form.get("ofs", ["0"])[0])
+        for index in range(_integer(form.get("count", ["0"])[0])):
             number = first + index
             if number < self._next_map or self.is_over:
                 continue
             self._next_map = number + 1
             self._receive(form.get(f"req{index}___data__", [""])[0])
+
+    def acknowledge(self, number: int) -> None:
+        """Forgets what the browser has."""
+        self._unacknowledged = [one for one in self._unacknowledged if one[0] > number]
 
     def push(self, message: Any) -> None:
         """Numbers a message and has it sent."""
@@ -73,9 +79,9 @@ class _Session:
         """Yields what the browser has not seen, piece by piece, until it leaves or all is over."""
         me = self.back_channel = object()
         sent = acknowledged
-        self._unacknowledged = [one for one in self._unacknowledged if one[0] > acknowledged]
+        self.acknowledge(acknowledged)
         try:
-            while self.back_channel is me:
+            while self.back_channel is me and sent - acknowledged < LONGEST_ANSWER:
                 news = [one for one in self._unacknowledged if one[0] > sent]
                 if news:
                     sent = news[-1][0]
@@ -134,7 +140,7 @@ class WebChannel:
             return Response("", headers=_TEXT)
         if request.method == "POST":
             return await self._take(request, session)
-        acknowledged = int(query.get("AID", "0"))
+        acknowledged = _integer(query.get("AID"))
         answers = session.answers(acknowledged, once=query.get("CI") == "1")
         return StreamingResponse(answers, headers=_TEXT)
 
@@ -152,6 +158,7 @@ class WebChannel:
         return Response(_piece([(0, greeting)]), headers=_TEXT)
 
     async def _take(self, request: Request, session: _Session) -> Response:
+        session.acknowledge(_integer(request.query_params.get("AID")))
         session.take(await _form(request))
         is_present = int(session.back_channel is not None)
         return Response(_sized([is_present, session.last_array, 0]), headers=_TEXT)
@@ -165,6 +172,10 @@ class WebChannel:
         for session in tuple(self._sessions.values()):
             if session.back_channel is None and session.left_at < oldest:
                 self._end(session)
+
+
+def _integer(text: str | None) -> int:
+    return int(text) if text and text.isdecimal() else 0
 
 
 async def _form(request: Request) -> dict[str, list[str]]:

@@ -149,6 +149,21 @@ def test_pages_of_other_origins_are_let_in_by_name(suite: Suite) -> None:
     assert answer.headers["access-control-allow-headers"] == "content-type,x-goog-api-client"
 
 
+def test_a_database_is_emptied_where_the_official_emulator_empties_it(
+    suite: Suite, database: firestore.Client
+) -> None:
+    other = firestore.Client(database="second")
+    for client in (database, other):
+        client.document("rooms/a").set({})
+    path = "/emulator/v1/projects/demo-avatar/databases/(default)/documents"
+    assert httpx.delete(f"http://{suite.firestore_address}{path}").json() == {}
+    assert list(database.collections()) == []
+    assert other.document("rooms/a").get().exists
+    database.document("rooms/a").set({"n": 1})
+    assert [one.id for one in database.collection("rooms").stream()] == ["a"]
+    other.close()
+
+
 def test_the_port_waits_for_enough_to_tell_the_protocol(suite: Suite) -> None:
     host, _, port = suite.firestore_address.partition(":")
     with socket.create_connection((host, int(port)), timeout=10) as connection:

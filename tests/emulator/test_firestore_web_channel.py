@@ -147,6 +147,23 @@ def test_a_long_get_streams_and_a_new_one_takes_its_place(
             assert list(pieces) == []
 
 
+def test_a_long_get_ends_before_it_is_endless(http: httpx.Client) -> None:
+    channel = Channel(http, "Write", {"database": DATABASE})
+    channel.send(1, *[{"writes": []}] * 600)
+    with channel.stream() as answer:
+        told = arrays("".join(answer.iter_text()))
+    assert [number for number, _ in told] == list(range(1, 602))
+    channel.send(601, {"writes": []})
+    assert [number for number, _ in channel.receive(601)] == [602]
+
+
+def test_a_post_acknowledges_too(http: httpx.Client) -> None:
+    channel = Channel(http, "Write", {"database": DATABASE})
+    channel.query["AID"] = "1"
+    channel.send(1, {"writes": []})
+    assert [number for number, _ in channel.receive(0)] == [2]
+
+
 def test_a_terminated_channel_is_unknown(http: httpx.Client) -> None:
     channel = Channel(http, "Listen", listen_to("rooms/a"))
     assert channel.request("GET", TYPE="terminate").status_code == 200
