@@ -39,11 +39,11 @@ class StageRow:
     peak_mb: float | None = None  # growth of memory, of the whole render
 
 
-def measure_mesh(seconds: float) -> Iterator[StageRow]:
+def measure_mesh(seconds: float, size_px: tuple[int, int] = SIZE_PX) -> Iterator[StageRow]:
     """Draw alone, then the stages of a render of this length, then twice as long for the memory."""
     renderer = Renderer(MeshEngine(), reason="it is what is measured")
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
-        portrait, clip = _inputs(renderer, Path(name), seconds)
+        portrait, clip = _inputs(renderer, Path(name), seconds, size_px)
         yield _drawing(renderer, portrait, seconds)
         for length in (seconds, 2 * seconds):
             yield from _render(renderer, portrait, clip, length)
@@ -56,7 +56,9 @@ def table_line(row: StageRow) -> str:
     return f"{row.stage:28} {row.seconds:8.2f} {per_frame:11.1f} {1000 / per_frame:9.1f}{memory}"
 
 
-def _inputs(renderer: Renderer, folder: Path, seconds: float) -> tuple[Path, Path]:
+def _inputs(
+    renderer: Renderer, folder: Path, seconds: float, size_px: tuple[int, int]
+) -> tuple[Path, Path]:
     portrait, driver, clip = folder / "portrait.png", folder / "driver.png", folder / "clip.mp4"
     driver.write_bytes(files("skimage").joinpath("data/astronaut.png").read_bytes())
     person = folder / "person.jpg"
@@ -64,7 +66,7 @@ def _inputs(renderer: Renderer, folder: Path, seconds: float) -> tuple[Path, Pat
         files("matplotlib").joinpath("mpl-data/sample_data/grace_hopper.jpg").read_bytes()
     )
     small: Frame = read_portrait(person, max_dim_px=2048).pixels
-    large = cv2.resize(small, SIZE_PX, interpolation=cv2.INTER_CUBIC)
+    large = cv2.resize(small, size_px, interpolation=cv2.INTER_CUBIC)
     write_picture(np.asarray(large, np.uint8), portrait)
     idle = synthetic_idle(seed=SEED, seconds=2 * seconds, fps=FPS)
     renderer.render_template(driver, idle, clip, options=RenderOptions(driving_multiplier=1.0))
