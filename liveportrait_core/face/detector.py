@@ -5,6 +5,7 @@ MediaPipe's graphs are not thread-safe: every object here belongs to one thread 
 its `with`.
 """
 
+import io
 import os
 import re
 import sys
@@ -12,7 +13,7 @@ import tempfile
 import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext, redirect_stderr
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -223,7 +224,8 @@ def _quiet() -> Iterator[None]:
     """Keep MediaPipe's start-up chatter off stderr; everything else written meanwhile is passed on.
 
     Its C++ logger cannot be configured from Python, so the descriptor itself is redirected for the
-    moment a graph starts. Its Python side calls a deprecated method of protobuf.
+    moment a graph starts. Its Python side calls a deprecated method of protobuf, and writes to
+    `sys.stderr`, which need not be that descriptor.
     """
     with _quiet_lock, tempfile.TemporaryFile() as chatter, warnings.catch_warnings():
         warnings.filterwarnings(
@@ -232,13 +234,15 @@ def _quiet() -> Iterator[None]:
         sys.stderr.flush()
         kept = os.dup(2)
         os.dup2(chatter.fileno(), 2)
+        said = io.StringIO()
         try:
-            yield
+            with redirect_stderr(said):
+                yield
         finally:
-            sys.stderr.flush()
             os.dup2(kept, 2)
             os.close(kept)
             chatter.seek(0)
-            for line in chatter.read().decode(errors="replace").splitlines():
+            lines = chatter.read().decode(errors="replace").splitlines()
+            for line in (*lines, *said.getvalue().splitlines()):
                 if not _NOISE.match(line):
-                    os.write(2, f"{line}\n".encode())
+                    sys.stderr.write(f"{line}\n")

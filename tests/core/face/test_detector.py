@@ -1,5 +1,7 @@
 """Finding a face in a still picture: small ones, several, none; and without chatter."""
 
+import subprocess
+import sys
 from importlib.resources import files
 
 import cv2
@@ -108,6 +110,22 @@ def test_the_person_is_told_from_the_background(face: Frame) -> None:
     assert mask.shape == (300, 500)
     assert mask[170, 230] > 0.9
     assert mask[20, 20] < 0.1
+
+
+def test_mediapipe_keeps_quiet_from_its_first_import_on() -> None:
+    """Also where `sys.stderr` is not the descriptor, as under a server that captures it."""
+    script = (
+        "import io, sys; sys.stderr = io.StringIO(); import numpy as np;"
+        "from liveportrait_core.face.detector import FaceMesh, _quiet\n"
+        "with FaceMesh(still=True) as mesh: mesh.find(np.full((200, 200, 3), 150, np.uint8))\n"
+        "with _quiet(): print('said meanwhile', file=sys.stderr)\n"
+        "print(sys.stderr.getvalue(), end='')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "said meanwhile\n"
+    assert done.stderr == ""
 
 
 def test_mediapipe_keeps_quiet(face: Frame, capfd: pytest.CaptureFixture[str]) -> None:

@@ -1,6 +1,7 @@
 """The mesh engine through its front door: what every render of it must be."""
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -237,3 +238,37 @@ def test_a_face_cut_by_the_border_is_animated_all_the_same(
     assert np.array_equal(still(engine, portrait, held()), picture)
     moved = still(engine, portrait, held(rotation_deg=(5, 5, 5), shift=(-1, 1, 0), closure=(1, 1)))
     assert changed(moved, picture).mean() > 0.2
+
+
+def in_a_corner(astronaut: Frame) -> Frame:
+    small = cv2.resize(astronaut, (200, 200), interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.copyMakeBorder(small, 500, 20, 700, 20, cv2.BORDER_REPLICATE), np.uint8)
+
+
+def filling_the_picture(astronaut: Frame) -> Frame:
+    return np.asarray(cv2.resize(astronaut[60:230, 140:300], (640, 680)), np.uint8)
+
+
+def tilted(astronaut: Frame) -> Frame:
+    about_the_nose = cv2.getRotationMatrix2D((225, 120), 25, 1)
+    turned = cv2.warpAffine(astronaut, about_the_nose, (512, 512), borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(turned, np.uint8)
+
+
+@pytest.mark.parametrize("seen", [in_a_corner, filling_the_picture, tilted])
+def test_tiny_huge_and_tilted_faces_turn_and_blink(
+    engine: MeshEngine, astronaut: Frame, seen: Callable[[Frame], Frame]
+) -> None:
+    picture = seen(astronaut)
+    portrait = engine.prepare(picture, RenderOptions())
+    options = replace(AS_FILMED, normalize_lip=False)
+    rest, turned, blinking = (
+        next(engine.animate(portrait, motion, options))
+        for motion in (held(), held(rotation_deg=(2, 6, 2)), held(closure=(1, 1)))
+    )
+    assert np.array_equal(rest, picture)
+    box, eye = portrait.box.slices, portrait.left_eye.slit.support.slices
+    assert changed(turned, picture)[box].mean() > 0.2
+    assert changed(blinking, picture)[eye].mean() > 0.1
+    with FaceMesh(still=True) as mesh:
+        assert mesh.find(turned) is not None
