@@ -85,6 +85,19 @@ class Shown:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Quality:
+    """The renderer's quality report in brief; docs/quality.md says what each figure is."""
+
+    frames_without_face: int | None
+    jitter_driving_per_mille: float | None
+    jitter_result_per_mille: float | None
+    median_step_levels: float
+    loop_step_levels: float
+    seam_levels: float | None
+    touched_outside_share: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Result:
     """A published render whose objects are kept."""
 
@@ -102,6 +115,7 @@ class Result:
     size_bytes: int
     fps: float
     warnings: tuple[str, ...]  # the renderer's; those of a request are added when it is shown
+    quality: Quality | None = None  # None: rendered before it was measured
     started: int = 0  # these three are set when it is listed
     finished: int = 0
     deadline: int = 0
@@ -257,8 +271,15 @@ def _result(fields: Mapping[str, Any]) -> Result:
             "video": KeptObject(**values["video"]),
             "poster": KeptObject(**values["poster"]),
             "warnings": tuple(values["warnings"]),
+            "quality": _quality(values.get("quality")),
         }
     )
+
+
+def _quality(fields: Mapping[str, Any] | None) -> Quality | None:
+    if fields is None:
+        return None
+    return Quality(**{_snake(key): value for key, value in fields.items()})
 
 
 def _camel(name: str) -> str:

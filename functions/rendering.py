@@ -16,11 +16,11 @@ from functions import log
 from functions.contract import IMAGE_URL, VIDEO_URL
 from functions.errors import Code, Failure, ObjectStands, Stopped
 from functions.ports import Means
-from functions.record import KeptObject, Problem, Result
+from functions.record import KeptObject, Problem, Quality, Result
 from functions.reference import Publication, StoredObject, download_url, output_folder
 from functions.standing import Change, Claim, Standing
 from functions.vigil import Vigil, require
-from liveportrait_core import RenderError, RenderReport
+from liveportrait_core import QualityReport, RenderError, RenderReport
 
 IMAGE_FIELD = ".".join(IMAGE_URL)
 VIDEO_FIELD = ".".join(VIDEO_URL)
@@ -182,6 +182,7 @@ class Rendering:
             size_bytes=report.size_bytes,
             fps=float(report.fps),
             warnings=tuple(warning.value for warning in report.warnings),
+            quality=_brief(report.quality),
         )
         transitions, claim = self._means.transitions, self._assignment.claim
         change = self._transact(lambda standing: transitions.complete(standing, claim, result))
@@ -204,6 +205,20 @@ def _litter(path: str) -> Iterator[None]:
         yield
     except Exception as fault:
         log.warning("object not deleted", path=path, reason=str(fault))
+
+
+def _brief(report: QualityReport | None) -> Quality | None:
+    if report is None:
+        return None
+    return Quality(
+        frames_without_face=report.frames_without_face,
+        jitter_driving_per_mille=report.jitter_driving_per_mille,
+        jitter_result_per_mille=report.jitter_result_per_mille,
+        median_step_levels=report.median_step_levels,
+        loop_step_levels=report.loop_step_levels,
+        seam_levels=report.seam_levels,
+        touched_outside_share=report.touched_outside_share,
+    )
 
 
 def problem_of(fault: Exception) -> Problem:

@@ -49,6 +49,10 @@ def test_01_first_save_renders_and_publishes(cloud: Cloud, tmp_path: Path) -> No
         "sourceMaxDim": 1600,
     }
     assert (live["width"], live["height"]) == (256, 300)
+    quality = avatar.ledger()["results"][0]["quality"]
+    assert quality["framesWithoutFace"] == 0
+    assert quality["touchedOutsideShare"] == 0
+    assert 0 < quality["loopStepLevels"] <= max(quality["medianStepLevels"], 0.5)
     assert live["requestedAt"] <= live["startedAt"] <= live["finishedAt"]
     avatar.assert_inputs_untouched()
 

@@ -11,6 +11,7 @@ from functions.record import (
     Missing,
     Problem,
     Purpose,
+    Quality,
     Record,
     Result,
     Shown,
@@ -22,6 +23,7 @@ from liveportrait_core import AnimationRegion
 
 TEXT = st.text(max_size=12)
 MOMENT = st.integers(0, 2**50)
+LEVELS = st.none() | st.floats(0, 255)
 PARAMETERS = st.builds(
     Parameters,
     driving_multiplier=st.integers(0, 100),
@@ -39,6 +41,17 @@ RESULTS = st.builds(
     poster=st.builds(KeptObject, path=TEXT, generation=MOMENT, url=TEXT),
     fps=st.floats(1, 60),
     warnings=st.lists(TEXT, max_size=2).map(tuple),
+    quality=st.none()
+    | st.builds(
+        Quality,
+        frames_without_face=st.none() | st.integers(0, 300),
+        jitter_driving_per_mille=LEVELS,
+        jitter_result_per_mille=LEVELS,
+        median_step_levels=st.floats(0, 255),
+        loop_step_levels=st.floats(0, 255),
+        seam_levels=LEVELS,
+        touched_outside_share=LEVELS,
+    ),
 )
 RECORDS = st.builds(
     Record,
