@@ -82,7 +82,7 @@ scenarios: $(STAMP) ## only the acceptance scenarios of docs/contract.md, over r
 FIRESTORE_PORT ?= 8080
 STORAGE_PORT ?= 9199
 CONTROL_PORT ?= 4400
-# embedded | jar (Google's Firestore emulator, where its jar is found)
+# embedded | jar (Google's Firestore emulator, where its jar is found) | suite (a running `firebase emulators:start`)
 BACKEND ?= embedded
 FUNCTION_PORT ?= 8088
 PROJECT ?= demo-avatar

@@ -26,6 +26,17 @@ class FaultKind(StrEnum):
     DROP_EVENT = "drop_event"  # never deliver the event
 
 
+STORAGE_FAULTS = frozenset(
+    {
+        FaultKind.FAIL_UPLOAD,
+        FaultKind.LOSE_UPLOAD_ANSWER,
+        FaultKind.FAIL_DOWNLOAD,
+        FaultKind.DELAY_DOWNLOAD,
+        FaultKind.DROP_DOWNLOAD,
+    }
+)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Fault:
     """One planned failure.

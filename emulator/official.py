@@ -57,11 +57,12 @@ class OfficialFirestore:
 
     def tell_of_writes(self, project: str) -> None:
         """Has it post every write to the default database of a project."""
-        self._request("POST", f"{project}/eventarcTrigger?eventarcTriggerId=all", _ALL_WRITES)
+        path = f"{project}/eventarcTrigger?eventarcTriggerId=all"
+        _request(self.address, "POST", path, _ALL_WRITES)
 
     def clear(self, project: str) -> None:
         """Deletes all documents of a project's default database."""
-        self._request("DELETE", f"{project}/databases/(default)/documents")
+        clear_documents(self.address, project)
 
     def __enter__(self) -> Self:
         java, jar = find_official()
@@ -92,15 +93,6 @@ class OfficialFirestore:
                 self._process.kill()
                 self._process.wait()
 
-    def _request(self, method: str, path: str, form: object = None) -> None:
-        request = urllib.request.Request(
-            f"http://{self.address}/emulator/v1/projects/{path}",
-            data=None if form is None else json.dumps(form).encode(),
-            headers={"Content-Type": "application/json"},
-            method=method,
-        )
-        urllib.request.urlopen(request, timeout=_ANSWER_TIMEOUT_S).close()  # noqa: S310
-
     def _await_answer(self, give_up_at: float) -> None:
         while time.monotonic() < give_up_at:
             if self._process is None or self._process.poll() is not None:
@@ -113,6 +105,21 @@ class OfficialFirestore:
         self.__exit__(None, None, None)
         tail = "\n".join(self._log.read_text(errors="replace").splitlines()[-8:])
         raise OfficialMissing(f"the official emulator did not start; it said:\n{tail}")
+
+
+def clear_documents(address: str, project: str) -> None:
+    """Deletes all documents of a project's default database on a running Firestore emulator."""
+    _request(address, "DELETE", f"{project}/databases/(default)/documents")
+
+
+def _request(address: str, method: str, path: str, form: object = None) -> None:
+    request = urllib.request.Request(
+        f"http://{address}/emulator/v1/projects/{path}",
+        data=None if form is None else json.dumps(form).encode(),
+        headers={"Content-Type": "application/json"},
+        method=method,
+    )
+    urllib.request.urlopen(request, timeout=_ANSWER_TIMEOUT_S).close()  # noqa: S310
 
 
 def find_official() -> tuple[Path, Path]:

@@ -19,6 +19,7 @@ from emulator.control.handle import Control
 from emulator.control.server import control_application
 from emulator.eventarc.dispatcher import Dispatcher
 from emulator.faults import FaultPlan
+from emulator.firestore.attached import AttachedFirestore
 from emulator.firestore.embedded import EmbeddedFirestore
 from emulator.firestore.jar import JarFirestore
 from emulator.firestore.store import DocumentStore
@@ -38,10 +39,11 @@ _LAST_PORT = 65535
 
 
 class FirestoreBackend(StrEnum):
-    """Who is Firestore in this cloud; Storage and Eventarc are always our own."""
+    """Who is Firestore in this cloud; Eventarc is always our own."""
 
     EMBEDDED = "embedded"  # our own
     JAR = "jar"  # Google's emulator, where its jar is on this machine; its events come to ours
+    SUITE = "suite"  # a running `firebase emulators:start`, Storage too; followed by listening
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +75,11 @@ class SuiteOptions:
             if not 0 <= port <= _LAST_PORT:
                 raise ValueError(f"{name} is {port}; accepted: 0 (a free one) to {_LAST_PORT}")
         folders = (self.seed_from, self.import_from, self.export_to)
-        if self.backend is FirestoreBackend.JAR and any(folders):
+        if self.backend is FirestoreBackend.SUITE and not (
+            self.firestore_port and self.storage_port
+        ):
+            raise ValueError("the suite backend needs the ports on which the suite runs")
+        if self.backend is not FirestoreBackend.EMBEDDED and any(folders):
             raise ValueError("seed, import and export need the embedded backend")
         if not self.time_factor > 0:
             raise ValueError(f"time_factor is {self.time_factor}; accepted: above 0")
@@ -192,8 +198,9 @@ class Suite:
 
     async def _serve(self, folder: Path, ready: "Future[_Running]") -> None:
         options = self.options
+        is_attached = options.backend is FirestoreBackend.SUITE
         with (
-            bind(options.host, options.storage_port) as storage,
+            bind(options.host, 0 if is_attached else options.storage_port) as storage,
             bind(options.control_host, options.control_port) as control,
         ):
             cloud, firestore = _assemble(options, folder)
@@ -211,7 +218,9 @@ class Suite:
                     stopping=stopping,
                     control=Control(cloud, loop),
                     firestore_port=firestore.port,
-                    storage_port=storage.getsockname()[1],
+                    storage_port=(
+                        options.storage_port if is_attached else storage.getsockname()[1]
+                    ),
                     control_port=control.getsockname()[1],
                 )
                 ready.set_result(running)
@@ -226,7 +235,7 @@ class Suite:
 
 def _assemble(
     options: SuiteOptions, folder: Path
-) -> tuple[Cloud, EmbeddedFirestore | JarFirestore]:
+) -> tuple[Cloud, EmbeddedFirestore | JarFirestore | AttachedFirestore]:
     faults = FaultPlan()
     documents = DocumentStore()
     transactions = Transactions(documents, faults)
@@ -235,12 +244,11 @@ def _assemble(
     dispatcher = Dispatcher(faults, options.time_factor)
     documents.subscribe(dispatcher.on_commit)
     address = (options.host, options.firestore_port)
-    official = None
-    firestore: EmbeddedFirestore | JarFirestore
+    official: JarFirestore | AttachedFirestore | None = None
     if options.backend is FirestoreBackend.JAR:
-        firestore = official = JarFirestore(address, options.project, folder, dispatcher.on_commit)
-    else:
-        firestore = EmbeddedFirestore(address, documents, transactions, faults, folder)
+        official = JarFirestore(address, options.project, folder, dispatcher.on_commit)
+    if options.backend is FirestoreBackend.SUITE:
+        official = AttachedFirestore(address, options.project, dispatcher.on_commit)
     cloud = Cloud(
         project=options.project,
         bucket=options.bucket,
@@ -250,8 +258,10 @@ def _assemble(
         dispatcher=dispatcher,
         faults=faults,
         official=official,
+        has_storage=options.backend is not FirestoreBackend.SUITE,
     )
-    return cloud, firestore
+    embedded = EmbeddedFirestore(address, documents, transactions, faults, folder)
+    return cloud, official or embedded
 
 
 def _take_up(options: SuiteOptions, cloud: Cloud) -> None:

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from emulator.eventarc.dispatcher import Dispatcher
-from emulator.faults import Fault, FaultKind, FaultPlan
+from emulator.eventarc.trigger import Trigger
+from emulator.faults import STORAGE_FAULTS, Fault, FaultKind, FaultPlan
+from emulator.firestore.attached import AttachedFirestore
 from emulator.firestore.jar import JarFirestore
 from emulator.firestore.store import DocumentStore
 from emulator.firestore.transactions import Transactions
@@ -24,7 +26,8 @@ class Cloud:
     objects: Backend
     dispatcher: Dispatcher
     faults: FaultPlan
-    official: JarFirestore | None = None  # Firestore, where it is Google's: then ours is idle
+    official: JarFirestore | AttachedFirestore | None = None  # Google's Firestore: ours is idle
+    has_storage: bool = True  # False where Storage is Google's too
 
     @property
     def database(self) -> str:
@@ -45,12 +48,24 @@ class Cloud:
         self.objects.store.clear()
         self.dispatcher.clear()
 
+    async def connect(self, trigger: Trigger) -> None:
+        """Adds a trigger, or replaces the one of the same name.
+
+        Raises:
+            ValueError: Firestore is somebody else's and cannot tell of such documents.
+        """
+        if isinstance(self.official, AttachedFirestore):
+            await self.official.follow(trigger.collection_id)
+        self.dispatcher.connect(trigger)
+
     def plan(self, fault: Fault) -> None:
         """Plans a fault.
 
         Raises:
-            ValueError: it would strike a commit, and Firestore is Google's.
+            ValueError: it would strike a commit, and Firestore is Google's; or likewise of Storage.
         """
+        if fault.kind in STORAGE_FAULTS and not self.has_storage:
+            raise ValueError(f"a fault of kind {fault.kind} needs our Storage; this is Google's")
         if fault.kind in (FaultKind.ABORT_COMMIT, FaultKind.LOSE_COMMIT_ANSWER):
             self._require_embedded(f"a fault of kind {fault.kind}")
         self.faults.plan(fault)

@@ -147,7 +147,8 @@ class Control:
             event_type=event_type,
             concurrency=concurrency,
         )
-        self._call(lambda: self._cloud.dispatcher.connect(trigger))
+        connecting = self._cloud.connect(trigger)
+        asyncio.run_coroutine_threadsafe(connecting, self._loop).result(_CALL_TIMEOUT_S)
 
     def disconnect(self, name: str) -> None:
         """Removes a trigger; what it has sent already stays on its way.

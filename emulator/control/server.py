@@ -139,7 +139,7 @@ class _Endpoints:
         form["targets"] = tuple(form["targets"])
         form["event_type"] = EventType(form.get("event_type", EventType.WRITTEN))
         trigger = Trigger(**form)
-        self._cloud.dispatcher.connect(trigger)
+        await self._cloud.connect(trigger)
         return JSONResponse(asdict(trigger))
 
     async def disconnect(self, request: Request) -> Response:

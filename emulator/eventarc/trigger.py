@@ -71,6 +71,21 @@ class Trigger:
                 'accepted: a path such as "avatars/{avatarId}"'
             )
 
+    @property
+    def collection_id(self) -> str:
+        """The collection whose documents fit.
+
+        Raises:
+            ValueError: the pattern leaves it open.
+        """
+        segments = self.document_pattern.strip("/").split("/")
+        if "**" in self.document_pattern or len(segments) % 2 or set(segments[-2]) & set("*{}"):
+            raise ValueError(
+                f'Trigger {self.name} has the pattern "{self.document_pattern}"; accepted with '
+                'this backend: one that names the collection, such as "avatars/{avatarId}"'
+            )
+        return segments[-2]
+
     def matches(self, change: DocumentChange) -> bool:
         """Says whether a change concerns this trigger."""
         if change.path.database != self.database or self.event_type not in _types_of(change):
