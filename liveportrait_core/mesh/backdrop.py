@@ -17,6 +17,7 @@ from liveportrait_core.options import Box, Frame
 EDGE = 0.15  # soft edge of the head, all of it in the background, eye distances
 UNCUT = (0.8, 1.5)  # between these heights below the eyes the cut ends, eye distances
 FILL_BLUR = 0.06
+BEYOND = 8.0  # how much faster the head ends beyond the picture's border
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -43,10 +44,17 @@ class Backdrop:
         return np.asarray(cv2.blendLinear(moved, self.plate, cover, 1 - cover), np.uint8)
 
 
-def backdrop(picture: Frame, axes: HeadAxes, head: HeadField, box: Box) -> Backdrop:
+def backdrop(picture: Frame, person: Field, axes: HeadAxes, head: HeadField, box: Box) -> Backdrop:
     """Cut the head out and fill the hole from its rim."""
-    down = axes.seen_from(head.grid.nodes())[..., 1]
-    beside = head.beside * (1 - eased(down, *UNCUT)) / (EDGE * axes.eye_distance)
+    nodes = head.grid.nodes()
+    within = np.clip(nodes, 0, np.array(picture.shape[1::-1], np.float32) - 1)
+    # A head that ends below the border brings nothing from beyond it, which is its mirror image;
+    # from the second node on, so that nothing changes for the pixels before the border.
+    beyond = np.maximum(np.abs(nodes - within).max(-1) - head.grid.step, 0)
+    bare = cv2.remap(person, within[..., 0], within[..., 1], cv2.INTER_LINEAR) < 0.5
+    down = axes.seen_from(nodes)[..., 1]
+    beside = head.beside * (1 - eased(down, *UNCUT)) + BEYOND * beyond * bare
+    beside /= EDGE * axes.eye_distance
     cover = np.asarray(1 - beside, np.float32)
     hole = (head.grid.per_pixel(cover, box) >= 1).astype(np.uint8)
     plate = picture[box.slices].copy()

@@ -53,15 +53,13 @@ def prepare_portrait(picture: Frame) -> MeshPortrait:
         )
     points = found.points.astype(np.float64)
     axes = HeadAxes.of(points)
-    head = head_field(points, axes, person_mask(picture))
+    person = person_mask(picture)
+    head = head_field(points, axes, person)
     left_eye, right_eye = eyes_of(picture, points)
     lids_move = lids_fit(points)
     inner = head.grid.inner
     box = Box(
-        x0=max(inner.x0, 0),
-        y0=max(inner.y0, 0),
-        x1=min(inner.x1, width),
-        y1=min(inner.y1, height),
+        x0=max(inner.x0, 0), y0=max(inner.y0, 0), x1=min(inner.x1, width), y1=min(inner.y1, height)
     )
     return MeshPortrait(
         picture=picture,
@@ -71,7 +69,7 @@ def prepare_portrait(picture: Frame) -> MeshPortrait:
             *(() if lids_move else (RenderWarning.EYES_LEFT_STILL,)),
         ),
         box=box,
-        backdrop=backdrop(picture, axes, head, box),
+        backdrop=backdrop(picture, person, axes, head, box),
         head=head,
         expression=expression_field(points, axes, head.grid),
         left_eye=left_eye,

@@ -59,3 +59,13 @@ def test_the_plate_is_the_portrait_wherever_no_head_was(
     box = hopper_portrait.box.slices
     assert 0.2 < bare.mean() < 0.9
     assert np.array_equal(hopper_portrait.backdrop.plate[bare], hopper[box][bare])
+
+
+def test_a_head_just_below_the_border_brings_no_mirrored_head_down(
+    engine: MeshEngine, hopper: Frame
+) -> None:
+    picture = np.ascontiguousarray(hopper[18:])  # the cap begins in row 5
+    portrait = engine.prepare(picture, RenderOptions())
+    grid, cover = portrait.head.grid, portrait.backdrop.cover
+    assert cover[grid.nodes()[..., 1] < -1.5 * grid.step].max() < -1
+    assert np.array_equal(next(engine.animate(portrait, held(), AS_FILMED)), picture)
