@@ -17,6 +17,7 @@ from liveportrait_core.command import (
     add_crop,
     add_idle,
     add_inspect,
+    add_ladder,
     add_render,
 )
 from liveportrait_core.errors import BadInput, EngineUnavailable, RenderError
@@ -52,6 +53,7 @@ def command_parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     add_render(commands, voice)
+    add_ladder(commands, voice)
     add_idle(commands, voice)
     add_inspect(commands, voice)
     add_crop(commands, voice)

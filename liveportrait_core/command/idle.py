@@ -5,13 +5,20 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from liveportrait_core.command.look import add_delivery, add_look, delivery_of, options_of
+from liveportrait_core.command.look import (
+    add_delivery,
+    add_look,
+    add_multiplier,
+    delivery_of,
+    options_of,
+)
 from liveportrait_core.command.manual import ManualPage
 from liveportrait_core.command.voice import Voice, progress_bar, tell_what_was_made, write_quality
 from liveportrait_core.errors import InvalidOption
 from liveportrait_core.mesh.idle import synthetic_idle
+from liveportrait_core.mesh.motion import MeshMotion
 from liveportrait_core.options import Delivery, Engine, RenderOptions
-from liveportrait_core.renderer import open_renderer
+from liveportrait_core.renderer import Renderer, open_renderer
 from liveportrait_core.setup_options import DEFAULT_WEIGHTS
 from liveportrait_core.video import HIGHEST_RATE
 
@@ -33,7 +40,8 @@ def add_idle(commands: Any, voice: Voice) -> None:
         help="the file to write: .mp4, .gif or .webp",
     )  # fmt: skip
     add_synthetic_motion(command)
-    add_look(command, multiplier=1.0)
+    add_multiplier(command, multiplier=1.0)
+    add_look(command)
     add_delivery(command)
 
 
@@ -64,10 +72,7 @@ def render_synthetic(
     poster: Path | None = None,
 ) -> int:
     """Animate every portrait by the same synthetic idle."""
-    if not 0.5 <= parsed.seconds <= _LONGEST_S:
-        raise InvalidOption(f"seconds is {parsed.seconds:g}; accepted: 0.5 to {_LONGEST_S}")
-    renderer = open_renderer(Engine.MESH, DEFAULT_WEIGHTS)
-    motion = synthetic_idle(seed=parsed.seed, seconds=parsed.seconds, fps=parsed.fps)
+    renderer, motion = open_synthetic(parsed)
     for portrait, output in outputs.items():
         with progress_bar() as watch:
             report = renderer.render_template(
@@ -83,6 +88,31 @@ def render_synthetic(
         if parsed.quality:
             write_quality(voice, output, report)
     return 0
+
+
+def open_synthetic(parsed: argparse.Namespace) -> tuple[Renderer, MeshMotion]:
+    """The mesh engine, and what `add_synthetic_motion` asks it to do.
+
+    Raises:
+        InvalidOption: too short or too long.
+    """
+    if not 0.5 <= parsed.seconds <= _LONGEST_S:
+        raise InvalidOption(f"seconds is {parsed.seconds:g}; accepted: 0.5 to {_LONGEST_S}")
+    motion = synthetic_idle(seed=parsed.seed, seconds=parsed.seconds, fps=parsed.fps)
+    return open_renderer(Engine.MESH, DEFAULT_WEIGHTS), motion
+
+
+def require_mesh(engine: str) -> None:
+    """Refuse a synthetic motion by another engine.
+
+    Raises:
+        InvalidOption: LivePortrait was asked for.
+    """
+    if engine == Engine.LIVEPORTRAIT:
+        raise InvalidOption(
+            "--engine is liveportrait, and --motion synthetic is the mesh engine's; "
+            "accepted: mesh, auto"
+        )
 
 
 def _rate(text: str) -> Fraction:

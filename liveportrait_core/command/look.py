@@ -1,10 +1,10 @@
-"""The options that `render` and `idle` share: how strongly, how large, into what kind of file."""
+"""The options that commands share: how strongly, how large, into what kind of file."""
 
 import argparse
 from pathlib import Path
 from typing import Any
 
-from liveportrait_core.errors import InvalidOption
+from liveportrait_core.errors import EncodeFailed, InvalidOption
 from liveportrait_core.options import (
     AnimationRegion,
     Delivery,
@@ -16,12 +16,16 @@ from liveportrait_core.options import (
 FORMAT_NAMES = [form.value for form in VideoFormat]
 
 
-def add_look(command: argparse.ArgumentParser, *, multiplier: float) -> None:
-    """How the portrait is animated."""
+def add_multiplier(command: argparse.ArgumentParser, *, multiplier: float) -> None:
+    """How strongly the portrait is animated."""
     command.add_argument(
         "--driving-multiplier", type=float, default=multiplier, metavar="X",
         help="strength of the motion, 0 to 1 (default: %(default)s)",
     )  # fmt: skip
+
+
+def add_look(command: argparse.ArgumentParser) -> None:
+    """How the portrait is animated, but for how strongly."""
     command.add_argument(
         "--normalize-lip", action=argparse.BooleanOptionalAction, default=True,
         help="close the portrait's lips first (default: on)",
@@ -46,12 +50,25 @@ def add_source_max_dim(command: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
+def add_loop(command: argparse.ArgumentParser) -> None:
+    """Whether the end meets the beginning."""
+    command.add_argument(
+        "--loop", action=argparse.BooleanOptionalAction, default=True,
+        help="ease the motion back to that of frame 0 (default: on)",
+    )  # fmt: skip
+
+
 def add_delivery(command: argparse.ArgumentParser) -> None:
-    """Into what kind of file."""
+    """Into what kind of file, how large, and whether its quality is written."""
     command.add_argument(
         "--format", choices=FORMAT_NAMES, default=None,
         help="kind of file (default: as OUT's name says; mp4 in a folder)",
     )  # fmt: skip
+    add_size_and_quality(command)
+
+
+def add_size_and_quality(command: argparse.ArgumentParser) -> None:
+    """How large the file is, and whether what was measured on it is written."""
     command.add_argument(
         "--output-size", type=int, default=None, metavar="PX",
         help="reduce the finished frames to this longest side, 64 to 2048; never enlarged "
@@ -64,13 +81,13 @@ def add_delivery(command: argparse.ArgumentParser) -> None:
 
 
 def options_of(parsed: argparse.Namespace, **more: Any) -> RenderOptions:
-    """What `add_look` was told.
+    """What `add_look` was told, and `add_multiplier` where a command has it.
 
     Raises:
         InvalidOption: a value is out of its range.
     """
     return RenderOptions(
-        driving_multiplier=parsed.driving_multiplier,
+        driving_multiplier=vars(parsed).get("driving_multiplier", RenderOptions.driving_multiplier),
         normalize_lip=parsed.normalize_lip,
         animation_region=AnimationRegion(parsed.animation_region),
         source_crop_scale=parsed.scale,
@@ -103,3 +120,16 @@ def delivery_of(parsed: argparse.Namespace, output: Path | None) -> Delivery:
         longest_side_px=parsed.output_size,
         sound=SoundFrom(vars(parsed).get("audio", SoundFrom.NONE)),
     )
+
+
+def made_folder(path: Path) -> Path:
+    """A folder for several results, made where it is not there.
+
+    Raises:
+        EncodeFailed: it cannot be made.
+    """
+    try:
+        path.mkdir(exist_ok=True)
+    except OSError as error:
+        raise EncodeFailed(f"{path} is no folder for several results: {error}") from error
+    return path

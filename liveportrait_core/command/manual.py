@@ -14,6 +14,8 @@ EXAMPLES = """\
 examples:
   A portrait that moves like somebody in a clip, as the app makes it:
     python -m liveportrait_core render portrait.jpg driving.mp4 -o idle.mp4
+  Which strength suits a clip? Several of them, and one picture that compares them:
+    python -m liveportrait_core ladder portrait.jpg driving.mp4 -o ladder/
   No driving clip at hand:
     python -m liveportrait_core idle portrait.jpg -o idle.mp4 --seconds 6
   Is it what the contract promises? With a picture for people:
@@ -45,6 +47,15 @@ examples:
   A clip dubbed by another, and a picture by a picture (LivePortrait):
     python -m liveportrait_core render film.mp4 driving.mp4 -o dubbed.mp4 --audio source
     python -m liveportrait_core render portrait.jpg smile.jpg -o smiling.jpg
+"""
+
+LADDER_EXAMPLES = """\
+examples:
+  Which multiplier suits this clip?
+    python -m liveportrait_core ladder portrait.jpg driving.mp4 -o ladder/
+  Three strengths around the usual one, small, with all that was measured:
+    python -m liveportrait_core ladder portrait.jpg driving.mp4 -o ladder/ \\
+      --multipliers 0.3,0.4,0.5 --output-size 512 --quality
 """
 
 EXIT_STATUS = """\

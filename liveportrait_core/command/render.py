@@ -3,14 +3,22 @@
 import argparse
 from collections import Counter
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from liveportrait_core.analysis import Analysis, require_sound
-from liveportrait_core.command.idle import add_synthetic_motion, render_synthetic
+from liveportrait_core.analysis import require_sound
+from liveportrait_core.command.driving import DrivingFile, add_engine, open_engine
+from liveportrait_core.command.idle import add_synthetic_motion, render_synthetic, require_mesh
 from liveportrait_core.command.inputs import Kind, driving_kind, portrait_kind
-from liveportrait_core.command.look import add_delivery, add_look, delivery_of, options_of
+from liveportrait_core.command.look import (
+    add_delivery,
+    add_look,
+    add_loop,
+    add_multiplier,
+    delivery_of,
+    made_folder,
+    options_of,
+)
 from liveportrait_core.command.manual import (
     ENVIRONMENT,
     EXIT_STATUS,
@@ -23,14 +31,9 @@ from liveportrait_core.command.voice import (
     tell_what_was_made,
     write_quality,
 )
-from liveportrait_core.engine import MotionTemplate
-from liveportrait_core.errors import BadInput, EncodeFailed, InvalidOption, RenderError
-from liveportrait_core.motion_command import (
-    add_max_seconds,
-    open_chosen,
-    read_driving_template,
-)
-from liveportrait_core.options import Delivery, Engine, RenderOptions, RenderReport, SoundFrom
+from liveportrait_core.errors import BadInput, InvalidOption, RenderError
+from liveportrait_core.motion_command import add_max_seconds
+from liveportrait_core.options import Delivery, RenderOptions, RenderReport, SoundFrom
 from liveportrait_core.renderer import Renderer
 from liveportrait_core.setup_options import (
     SYNTHETIC,
@@ -41,7 +44,6 @@ from liveportrait_core.setup_options import (
 from liveportrait_core.video import probe
 
 _ONLY_FOR_VIDEOS = {"--format": "format", "--poster": "poster"}
-_WITHOUT_NETWORKS = {"device": ("auto", "cpu"), "precision": ("auto", "fp32")}
 
 
 def add_render(commands: Any, voice: Voice) -> None:
@@ -70,12 +72,7 @@ def add_render(commands: Any, voice: Voice) -> None:
     command.add_argument(
         "--poster", type=Path, metavar="FILE.jpg", help="write frame 0 as well; one portrait only"
     )
-    command.add_argument(
-        "--engine",
-        choices=(Engine.LIVEPORTRAIT.value, Engine.MESH.value, "auto"),
-        default="auto",
-        help="auto: LivePortrait when it can run here, else mesh (default)",
-    )
+    add_engine(command)
     add_synthetic_motion(command.add_argument_group("the synthetic motion"))
     _add_file(command.add_argument_group("the file"))
     _add_look(command.add_argument_group("the look"))
@@ -94,11 +91,9 @@ def _add_file(group: Any) -> None:
 
 
 def _add_look(group: Any) -> None:
-    add_look(group, multiplier=RenderOptions.driving_multiplier)
-    group.add_argument(
-        "--loop", action=argparse.BooleanOptionalAction, default=True,
-        help="ease the motion back to that of frame 0 (default: on)",
-    )  # fmt: skip
+    add_multiplier(group, multiplier=RenderOptions.driving_multiplier)
+    add_look(group)
+    add_loop(group)
     add_max_seconds(group)
 
 
@@ -118,9 +113,9 @@ def render(parsed: argparse.Namespace, voice: Voice) -> int:
         return _render_pictures(parsed, voice, options)
     outputs = _outputs(parsed)
     delivery = delivery_of(parsed, None if len(outputs) > 1 else parsed.output)
-    renderer = _open(parsed, voice)
+    renderer = open_engine(parsed, voice)
     _require_sound(parsed, kind, delivery)
-    driving = _Driving(renderer, parsed, kind)
+    driving = DrivingFile(renderer, parsed, kind)
     if len(outputs) > 1:
         driving.motion()  # what is wrong with it is said once, and not of every portrait
 
@@ -136,11 +131,7 @@ def render(parsed: argparse.Namespace, voice: Voice) -> int:
 def _render_without_driving(
     parsed: argparse.Namespace, voice: Voice, options: RenderOptions
 ) -> int:
-    if parsed.engine == Engine.LIVEPORTRAIT:
-        raise InvalidOption(
-            "--engine is liveportrait, and --motion synthetic is the mesh engine's; "
-            "accepted: mesh, auto"
-        )
+    require_mesh(parsed.engine)
     outputs = _outputs(parsed)
     delivery = delivery_of(parsed, None if len(outputs) > 1 else parsed.output)
     return render_synthetic(parsed, voice, outputs, options, delivery, parsed.poster)
@@ -160,53 +151,28 @@ def _each(outputs: dict[Path, Path], make: Callable[[Path, Path], None], voice: 
     return status
 
 
-class _Driving:
-    """The driving file, analysed at most once."""
-
-    def __init__(self, renderer: Renderer, parsed: argparse.Namespace, kind: Kind) -> None:
-        self.path: Path = parsed.driving
-        self.is_read_with_portrait = kind is Kind.CLIP and len(parsed.portraits) == 1
-        self._renderer = renderer
-        self._max_seconds: float = parsed.max_seconds
-        self._template: MotionTemplate | None = None
-        self._analysis: Analysis | None = None
-        if kind is Kind.TEMPLATE:
-            self._template = read_driving_template(self.path, renderer, self._max_seconds)
-        elif kind is Kind.PICTURE:
-            size = parsed.source_max_dim
-            self._template = renderer.analyse_picture(self.path, max_dim_px=size)
-
-    def motion(self) -> tuple[MotionTemplate, Analysis | None]:
-        """Its motion, and the analysis that gave it; None: a template's."""
-        if self._template is None:
-            with progress_bar() as watch:
-                self._analysis = self._renderer.analyse(
-                    self.path, max_seconds=self._max_seconds, watch=watch
-                )
-            self._template = self._analysis.template
-        return self._template, self._analysis
-
-
 def _render_one(
     renderer: Renderer,
-    driving: _Driving,
+    driving: DrivingFile,
     portrait: Path,
     output: Path,
     options: RenderOptions,
     delivery: Delivery,
     poster: Path | None,
 ) -> RenderReport:
-    is_clip = portrait_kind(portrait) is Kind.CLIP
-    if driving.is_read_with_portrait and not is_clip:
-        make = partial(renderer.render, portrait, driving.path)
-    else:
-        if is_clip:
-            renderer.require_clips()
-        template, analysis = driving.motion()
-        verb = renderer.render_clip if is_clip else renderer.render_template
-        make = partial(verb, portrait, template, driving=analysis)
+    """A lone portrait and its clip are read together: what is wrong with one ends it early."""
+    if portrait_kind(portrait) is Kind.CLIP or not driving.is_unread:
+        return driving.render(portrait, output, options, delivery, poster)
     with progress_bar() as watch:
-        return make(output, poster=poster, options=options, delivery=delivery, watch=watch)
+        return renderer.render(
+            portrait,
+            driving.path,
+            output,
+            poster=poster,
+            options=options,
+            delivery=delivery,
+            watch=watch,
+        )
 
 
 def _render_pictures(parsed: argparse.Namespace, voice: Voice, options: RenderOptions) -> int:
@@ -220,7 +186,7 @@ def _render_pictures(parsed: argparse.Namespace, voice: Voice, options: RenderOp
             "would be ignored; accepted: without, or a driving clip"
         )
     delivery = Delivery(longest_side_px=parsed.output_size)
-    renderer = _open(parsed, voice)
+    renderer = open_engine(parsed, voice)
     template = renderer.analyse_picture(parsed.driving, max_dim_px=options.source_max_dim_px)
 
     def make(portrait: Path, output: Path) -> None:
@@ -256,19 +222,6 @@ def _has_clips(parsed: argparse.Namespace) -> bool:
     return bool(clips)
 
 
-def _open(parsed: argparse.Namespace, voice: Voice) -> Renderer:
-    renderer = open_chosen(parsed, parsed.engine)
-    voice.warn(f"Engine {renderer.engine}: {renderer.reason}.")
-    if renderer.engine is Engine.MESH:
-        for name, accepted in _WITHOUT_NETWORKS.items():
-            if vars(parsed)[name] not in accepted:
-                raise InvalidOption(
-                    f"--{name} is {vars(parsed)[name]}, and the engine mesh runs on the CPU alone; "
-                    f"accepted: {', '.join(accepted)}, or --engine liveportrait"
-                )
-    return renderer
-
-
 def _outputs(parsed: argparse.Namespace, suffix: str | None = None) -> dict[Path, Path]:
     """Portrait → file to write.
 
@@ -287,9 +240,6 @@ def _outputs(parsed: argparse.Namespace, suffix: str | None = None) -> dict[Path
         raise InvalidOption(
             f"several portraits are named {', '.join(twice)}: their results would have one file"
         )
-    try:
-        parsed.output.mkdir(exist_ok=True)
-    except OSError as error:
-        raise EncodeFailed(f"{parsed.output} is no folder for several results: {error}") from error
+    folder = made_folder(parsed.output)
     ending = suffix or f".{parsed.format or 'mp4'}"
-    return {portrait: parsed.output / f"{portrait.stem}{ending}" for portrait in portraits}
+    return {portrait: folder / f"{portrait.stem}{ending}" for portrait in portraits}

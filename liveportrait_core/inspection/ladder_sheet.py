@@ -1,0 +1,95 @@
+"""One picture that shows the same motion at several multipliers: a row for each, its figures above.
+
+All rows show the same moments, so that one column can be compared downwards.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from liveportrait_core.face.finders import MeshFinder
+from liveportrait_core.face.tracking import locate_face
+from liveportrait_core.inspection.moments import telling_moments
+from liveportrait_core.inspection.sheet import COLUMNS, Row, film_row, frames_at, write_sheet
+from liveportrait_core.options import Box, QualityReport, RenderReport
+
+_AROUND_FACE = 0.25  # of its width and height, on each side: hair and chin
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rung:
+    """A film of the ladder."""
+
+    multiplier: float
+    video: Path
+    report: RenderReport
+
+
+def ladder_sheet(rungs: Sequence[Rung], output: Path, *, title: str) -> list[int]:
+    """Write a PNG with a row for each rung and give the frames that it shows.
+
+    Args:
+        rungs: films of the same motion and portrait, the strongest last: it chooses the moments.
+        output: the PNG to write.
+        title: what moves what.
+
+    Raises:
+        VideoUnsupported: a film cannot be read.
+        EncodeFailed: the PNG cannot be written.
+    """
+    strongest = rungs[-1]
+    seconds = max(strongest.report.duration_ms / 1000, 0.5)
+    box = _part_to_show(strongest, seconds)
+    moments = telling_moments(strongest.video, box, count=COLUMNS, max_seconds=seconds)
+    notes = (
+        f"The same {len(moments)} moments in every row: frame 0, and the frames most unlike it and "
+        f"one another at {strongest.multiplier:g}.",
+        "Steps: how much the moving part changes, in grey levels of 255. Tremble: by how much it "
+        "jolts, in 1/1000 of the longest side.",
+    )
+    rows = [Row(heading=title, remark="", notes=notes)]
+    rows += [_row(rung, moments, seconds, box) for rung in rungs]
+    write_sheet(rows, output)
+    return moments
+
+
+def _part_to_show(rung: Rung, seconds: float) -> Box:
+    """The face with some room around it; all that moves where no face is found."""
+    frame = frames_at(rung.video, [0], seconds)[0]
+    with MeshFinder().portrait() as find:
+        face = locate_face(frame, find, None)
+    if face is None:
+        return rung.report.box
+    low, high = face.landmarks.min(0), face.landmarks.max(0)
+    room = _AROUND_FACE * (high - low)
+    height, width = frame.shape[:2]
+    x0, y0 = np.floor(np.maximum(low - room, 0)).astype(int).tolist()
+    x1, y1 = np.ceil(np.minimum(high + room, (width, height))).astype(int).tolist()
+    return Box(x0=x0, y0=y0, x1=x1, y1=y1)
+
+
+def _row(rung: Rung, moments: Sequence[int], seconds: float, box: Box) -> Row:
+    frames = frames_at(rung.video, moments, seconds)
+    shown = {place: frame[box.slices] for place, frame in frames.items()}
+    quality = rung.report.quality
+    remark = "not measured" if quality is None else in_words(quality)
+    return film_row(f"Multiplier {rung.multiplier:g}", remark, shown, rung.report.fps)
+
+
+def in_words(quality: QualityReport) -> str:
+    """What was measured on a film, in one line for people; without what was not measured."""
+    said = [
+        f"steps: median {quality.median_step_levels:.2f}, "
+        f"from last frame to first {quality.loop_step_levels:.2f}",
+    ]
+    if quality.jitter_result_per_mille is not None:
+        of_driving = quality.jitter_driving_per_mille
+        beside = "" if of_driving is None else f" (driving clip {of_driving:.2f} ‰)"
+        said.append(f"tremble {quality.jitter_result_per_mille:.2f} ‰{beside}")
+    if quality.lip_ratio_at_rest is not None:
+        said.append(f"lips at rest open {100 * quality.lip_ratio_at_rest:.0f} % of their width")
+    if quality.ring_delta_e is not None:
+        said.append(f"colour at the border off by ΔE {quality.ring_delta_e:.1f}")
+    return " · ".join(said)
