@@ -8,9 +8,9 @@ from pathlib import Path
 from liveportrait_core.image import read_portrait
 from liveportrait_core.inspection.checks import Inspection
 from liveportrait_core.inspection.sheet import (
-    COLUMNS,
     Row,
     Tile,
+    even_moments,
     film_row,
     frames_at,
     tile_picture,
@@ -43,8 +43,7 @@ def contact_sheet(
         BadInput: a file cannot be read.
         EncodeFailed: the PNG cannot be written.
     """
-    last = inspection.frame_count - 1
-    moments = sorted({round(last * column / (COLUMNS - 1)) for column in range(COLUMNS)})
+    moments = even_moments(inspection.frame_count)
     frames = frames_at(video, moments, inspection.duration_s)
     rows = [_portrait_row(portrait, inspection)]
     if driving is not None:

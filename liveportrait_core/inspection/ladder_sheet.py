@@ -10,10 +10,18 @@ from pathlib import Path
 import numpy as np
 
 from liveportrait_core.face.finders import MeshFinder
-from liveportrait_core.face.tracking import locate_face
+from liveportrait_core.face.tracking import FaceTrack, track_face
 from liveportrait_core.inspection.moments import telling_moments
-from liveportrait_core.inspection.sheet import COLUMNS, Row, film_row, frames_at, write_sheet
+from liveportrait_core.inspection.sheet import (
+    COLUMNS,
+    Row,
+    even_moments,
+    film_row,
+    frames_at,
+    write_sheet,
+)
 from liveportrait_core.options import Box, QualityReport, RenderReport
+from liveportrait_core.video import FrameReader, probe
 
 _AROUND_FACE = 0.25  # of its width and height, on each side: hair and chin
 
@@ -41,11 +49,15 @@ def ladder_sheet(rungs: Sequence[Rung], output: Path, *, title: str) -> list[int
     """
     strongest = rungs[-1]
     seconds = max(strongest.report.duration_ms / 1000, 0.5)
-    box = _part_to_show(strongest, seconds)
-    moments = telling_moments(strongest.video, box, count=COLUMNS, max_seconds=seconds)
+    track = _follow_face(strongest.video, seconds)
+    if track.landmarks:
+        moments, box = telling_moments(track, count=COLUMNS), _around(track)
+        chosen = f"those at which head, eyes and lips differ most at {strongest.multiplier:g}"
+    else:
+        moments, box = even_moments(strongest.report.frame_count), strongest.report.box
+        chosen = f"at even distances, as no face was found at {strongest.multiplier:g}"
     notes = (
-        f"The same {len(moments)} moments in every row: frame 0, and the frames most unlike it and "
-        f"one another at {strongest.multiplier:g}.",
+        f"The same {len(moments)} moments in every row: {chosen}.",
         "Steps: how much the moving part changes, in grey levels of 255. Tremble: by how much it "
         "jolts, in 1/1000 of the longest side.",
     )
@@ -55,16 +67,18 @@ def ladder_sheet(rungs: Sequence[Rung], output: Path, *, title: str) -> list[int
     return moments
 
 
-def _part_to_show(rung: Rung, seconds: float) -> Box:
-    """The face with some room around it; all that moves where no face is found."""
-    frame = frames_at(rung.video, [0], seconds)[0]
-    with MeshFinder().portrait() as find:
-        face = locate_face(frame, find, None)
-    if face is None:
-        return rung.report.box
-    low, high = face.landmarks.min(0), face.landmarks.max(0)
+def _follow_face(video: Path, seconds: float) -> FaceTrack:
+    clip = probe(video, seconds)
+    with FrameReader(clip, max_side_px=None) as reader, MeshFinder().clip() as find:
+        return track_face(reader, find, None)
+
+
+def _around(track: FaceTrack) -> Box:
+    """Where the face is in any frame, with some room around it."""
+    landmarks = np.concatenate([points for points in track.landmarks if points is not None])
+    low, high = landmarks.min(0), landmarks.max(0)
     room = _AROUND_FACE * (high - low)
-    height, width = frame.shape[:2]
+    height, width = track.size
     x0, y0 = np.floor(np.maximum(low - room, 0)).astype(int).tolist()
     x1, y1 = np.ceil(np.minimum(high + room, (width, height))).astype(int).tolist()
     return Box(x0=x0, y0=y0, x1=x1, y1=y1)

@@ -1,59 +1,64 @@
-"""At which moments a film is worth looking at: at rest, and where it is least like itself."""
+"""At which moments a face is worth looking at: at rest, and where it is least like itself.
 
-from pathlib import Path
+Knows the landmarks of a film's face; opens no file.
+"""
 
-import cv2
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
-from liveportrait_core.options import Box
-from liveportrait_core.video import FrameReader, probe
+from liveportrait_core.face.tracking import FaceTrack
+from liveportrait_core.retargeting import eye_close_ratios, lip_close_ratio
 
-_SIDE_PX = 64
-_CHANGED_SHARE = 0.01  # of the pixels: as many as a pair of lids has, so that a blink counts too
+# What differs by less is not worth a moment of its own: landmarks tremble.
+_LEAST_SHIFT = 0.02  # of the face's width
+_LEAST_EYES = 0.1  # opening of the eyes, relative to their width
+_LEAST_LIPS = 0.05  # opening of the lips, likewise
 
 
-def telling_moments(video: Path, box: Box, *, count: int, max_seconds: float) -> list[int]:
-    """Frame 0 and the frames most unlike it and unlike one another, in order of time.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Aspect:
+    """One thing that a face does in the course of a film."""
 
-    Moments at even distances miss a blink, which lasts a few frames. Each moment is the frame
-    furthest from all that were taken before it: a turn, then a blink, then what is left.
+    values: NDArray[np.floating]  # n×k, one row for each frame
+    least: float  # a difference that counts for something
+
+    def unlike(self, row: int) -> NDArray[np.floating]:
+        """How far every frame is from one: n; 1 is as far as any frame is from the first."""
+        furthest = self._distances(0).max()
+        return self._distances(row) / max(furthest, self.least)
+
+    def _distances(self, row: int) -> NDArray[np.floating]:
+        return np.sqrt(((self.values - self.values[row]) ** 2).mean(1))
+
+
+def telling_moments(track: FaceTrack, *, count: int) -> list[int]:
+    """The first frame and the frames most unlike it and unlike one another, in order of time.
+
+    Moments at even distances miss a blink, which lasts a few frames, and pixels see it less than
+    the outline of a head that sways. So head, eyes and lips are looked at apart, each in relation
+    to its own largest change, and each moment is the frame furthest from all taken before it.
 
     Args:
-        video: a film.
-        box: the part that moves.
-        count: how many are wanted; fewer come of a film that has fewer different frames.
-        max_seconds: how much of the film is read.
-
-    Raises:
-        VideoUnsupported: the film cannot be read.
+        track: the face through the film, 203 or 478 landmarks; seen at least once.
+        count: how many frames are wanted; of a still face fewer are given.
     """
-    pictures = _small_pictures(video, box, max_seconds)
-    moments = [0]
-    distance = _unlike(pictures, pictures[0])
-    while len(moments) < count and distance.max() > 0:
-        moments.append(int(distance.argmax()))
-        distance = np.minimum(distance, _unlike(pictures, pictures[moments[-1]]))
-    return sorted(moments)
+    seen = track.seen
+    landmarks = np.stack([points for points in track.landmarks if points is not None])
+    width = np.ptp(landmarks[0, :, 0])
+    aspects = (
+        _Aspect(values=landmarks.reshape(len(seen), -1) / width, least=_LEAST_SHIFT),
+        _Aspect(values=eye_close_ratios(landmarks), least=_LEAST_EYES),
+        _Aspect(values=lip_close_ratio(landmarks), least=_LEAST_LIPS),
+    )
+    rows = [0]
+    distance = _furthest(aspects, 0)
+    while len(rows) < count and distance.max() > 0:
+        rows.append(int(distance.argmax()))
+        distance = np.minimum(distance, _furthest(aspects, rows[-1]))
+    return sorted(track.skipped + seen[row] for row in rows)
 
 
-def _small_pictures(video: Path, box: Box, max_seconds: float) -> NDArray[np.uint8]:
-    """Every frame's box in grey: n×64×64, 4 kB a frame."""
-    with FrameReader(probe(video, max_seconds), max_side_px=None) as reader:
-        return np.stack(
-            [
-                cv2.resize(
-                    cv2.cvtColor(frame[box.slices], cv2.COLOR_RGB2GRAY),
-                    (_SIDE_PX, _SIDE_PX),
-                    interpolation=cv2.INTER_AREA,
-                )
-                for frame in reader
-            ]
-        ).astype(np.uint8)
-
-
-def _unlike(pictures: NDArray[np.uint8], one: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """By how many grey levels each picture differs from one, where it differs most: n."""
-    changed = round(_CHANGED_SHARE * one.size)
-    levels = [np.abs(picture.astype(np.int16) - one) for picture in pictures]
-    return np.array([np.partition(level, -changed, None)[-changed:].mean() for level in levels])
+def _furthest(aspects: tuple[_Aspect, ...], row: int) -> NDArray[np.floating]:
+    return np.max([aspect.unlike(row) for aspect in aspects], axis=0)

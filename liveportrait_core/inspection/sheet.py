@@ -68,6 +68,12 @@ def film_row(heading: str, remark: str, frames: Mapping[int, Frame], fps: Fracti
     return Row(heading=heading, remark=remark, tiles=tiles)
 
 
+def even_moments(frame_count: int) -> list[int]:
+    """As many frames as there are columns, from the first to the last."""
+    last = frame_count - 1
+    return sorted({round(last * column / (COLUMNS - 1)) for column in range(COLUMNS)})
+
+
 def frames_at(path: Path, places: Sequence[int], seconds: float) -> dict[int, Frame]:
     """The frames of a clip at these places, as far as it has them."""
     with FrameReader(probe(path, max(seconds, 0.5)), max_side_px=None) as reader:

@@ -1,5 +1,6 @@
 """`ladder`: several multipliers from one analysis, and the picture that compares them."""
 
+from fractions import Fraction
 from importlib.resources import files
 from pathlib import Path
 
@@ -11,12 +12,17 @@ from PIL import Image
 
 from liveportrait_core.__main__ import main
 from liveportrait_core.command.ladder import parse_multipliers
-from liveportrait_core.errors import InvalidOption
+from liveportrait_core.errors import EncodeFailed, InvalidOption
+from liveportrait_core.face.finders import MeshFinder
+from liveportrait_core.face.tracking import FaceTrack, track_face
+from liveportrait_core.inspection import Rung, ladder_sheet
 from liveportrait_core.inspection.moments import telling_moments
 from liveportrait_core.mesh.engine import MeshEngine
-from liveportrait_core.options import Box
+from liveportrait_core.mesh.idle import synthetic_idle
+from liveportrait_core.options import Box, Engine, RenderOptions, RenderReport
+from liveportrait_core.renderer import open_renderer
 from liveportrait_core.video import FrameReader, probe
-from tests.core.clips import counting_clip, moving_clip
+from tests.core.clips import moving_clip
 
 HOPPER = Path(str(files("matplotlib"))) / "mpl-data" / "sample_data" / "grace_hopper.jpg"
 ASTRONAUT = Path(str(files("skimage"))) / "data" / "astronaut.png"
@@ -159,13 +165,55 @@ def test_what_gives_no_ladder(
         assert not out.exists() or list(out.iterdir()) == []
 
 
-def test_the_moments_are_those_that_differ(tmp_path: Path) -> None:
-    """Even distances would show 60 four times, and neither the flash nor the dark."""
-    levels = [60] * 7 + [200] + [60] * 16 + [10, 10] + [60] * 14
-    clip = counting_clip(tmp_path / "a.mkv", levels, "24")
-    box = Box(x0=0, y0=0, x1=48, y1=32)
-    assert telling_moments(clip, box, count=3, max_seconds=10) == [0, 7, 24]
-    assert telling_moments(clip, box, count=6, max_seconds=10) == [0, 7, 24]  # no more differ
+def test_the_moments_show_the_blink_and_the_turn(tmp_path: Path) -> None:
+    """A synthetic idle blinks for a few of its frames: even distances would miss it."""
+    motion = synthetic_idle(seed=7, seconds=4, fps=Fraction(24))
+    film = tmp_path / "a.mp4"
+    options = RenderOptions(driving_multiplier=1)
+    open_renderer("mesh", tmp_path).render_template(ASTRONAUT, motion, film, options=options)
+    with FrameReader(probe(film, 10), max_side_px=None) as reader, MeshFinder().clip() as find:
+        track = track_face(reader, find, None)
+    moments = telling_moments(track, count=6)
+    assert moments[0] == 0
+    assert len(set(moments)) == 6
+    closure = motion.closure.min(1)
+    assert (closure > 0.9).mean() < 0.1
+    assert closure[moments].max() > 0.9
+    landmarks = np.stack([points for points in track.landmarks if points is not None])
+    shift = np.abs(landmarks - landmarks[0]).mean((1, 2))
+    assert shift[moments].max() > 0.9 * shift.max()
+
+
+@given(count=st.integers(1, 12), frames=st.integers(1, 30), skipped=st.integers(0, 5))
+def test_moments_are_frames_with_a_face(count: int, frames: int, skipped: int) -> None:
+    rng = np.random.default_rng(frames)
+    face = rng.uniform(0, 100, (478, 2)).astype(np.float32)
+    moved = [face + rng.normal(0, 3, face.shape).astype(np.float32) for _ in range(frames)]
+    landmarks = tuple(points if i % 3 == 0 else None for i, points in enumerate(moved))
+    track = FaceTrack(size=(100, 100), skipped=skipped, landmarks=landmarks, alone=True, cuts=())
+    moments = telling_moments(track, count=count)
+    assert moments == sorted(set(moments))
+    assert set(moments) <= {skipped + i for i in track.seen}
+    assert len(moments) == min(count, len(track.seen))
+    still = FaceTrack(size=(9, 9), skipped=0, landmarks=(face,) * frames, alone=True, cuts=())
+    assert telling_moments(still, count=count) == [0]
+
+
+def test_a_sheet_of_films_without_a_face(tmp_path: Path) -> None:
+    film = moving_clip(tmp_path / "a.mp4", rate="24", seconds=1)
+    report = RenderReport(
+        engine=Engine.MESH, engine_version="mesh-1-0", width_px=160, height_px=120, frame_count=24,
+        fps=Fraction(24), size_bytes=1, box=Box(x0=0, y0=0, x1=160, y1=120), warnings=(),
+        seconds=(),
+    )  # fmt: skip
+    rungs = [Rung(multiplier=number, video=film, report=report) for number in (0.1, 1.0)]
+    moments = ladder_sheet(rungs, tmp_path / "a.png", title="A test pattern")
+    assert moments == [0, 5, 9, 14, 18, 23]
+    with Image.open(tmp_path / "a.png") as sheet:
+        is_pattern = np.ptp(np.asarray(sheet.convert("RGB")).astype(int), axis=2) > 200
+    assert is_pattern.any(1).sum() > 200
+    with pytest.raises(EncodeFailed, match=r"a\.png cannot be written"):
+        ladder_sheet(rungs, tmp_path / "nowhere" / "a.png", title="A test pattern")
 
 
 def test_the_manual_of_the_ladder(capsys: pytest.CaptureFixture[str]) -> None:

@@ -145,3 +145,17 @@ def test_outside_its_box_a_frame_is_the_portrait(
     still = read_portrait(wide, max_dim_px=1600).pixels[:, :60].astype(int)
     with FrameReader(probe(out, 10), max_side_px=None) as reader:
         assert all(np.abs(frame[:, :60] - still).mean() < 2 for frame in reader)
+
+
+def test_a_ladder_of_a_clip_and_of_a_template(
+    portrait: Path, driving: Path, tmp_path: Path
+) -> None:
+    save_template(template(12), tmp_path / "motion.npz")
+    for name, source, mover in [
+        ("picture", portrait, driving), ("clip", driving, tmp_path / "motion.npz"),
+    ]:  # fmt: skip
+        out = tmp_path / name
+        more = ["--multipliers", "0.2,1", "--no-stitch"] if name == "picture" else []
+        assert main(["ladder", str(source), str(mover), "-o", str(out), *more]) == 0
+        assert (out / "ladder.png").is_file()
+        assert len(list(out.glob("idle-*.mp4"))) == (2 if more else 5)
