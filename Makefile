@@ -77,7 +77,7 @@ bench: $(STAMP) ## measure what is here: BENCH=networks|mesh|cloud (BENCH_ARGS=-
 	@$(PY) -m benchmarks $(BENCH) $(BENCH_ARGS)
 
 scenarios: $(STAMP) ## only the acceptance scenarios of docs/contract.md, over real wires
-	@$(PY) -m pytest -v tests/end_to_end $(PYTEST_ARGS)
+	@$(PY) -m pytest -v -m "not soak" --backend $(BACKEND) tests/end_to_end $(PYTEST_ARGS)
 
 FIRESTORE_PORT ?= 8080
 STORAGE_PORT ?= 9199
@@ -100,7 +100,7 @@ serve: $(STAMP) ## the function, against a running `make emulator`
 	  $(PY) -m functions_framework --source functions/main.py --target on_avatar_written --signature-type cloudevent --host 127.0.0.1 --port $(FUNCTION_PORT)
 
 demo: $(STAMP) ## the main job end to end; PORTRAIT=file DRIVING=file for your own, ENGINE=auto|mesh|liveportrait
-	@$(PY) -m emulator.demo $(if $(PORTRAIT),--portrait '$(PORTRAIT)') $(if $(DRIVING),--driving '$(DRIVING)') --engine $(ENGINE)
+	@$(PY) -m emulator.demo $(if $(PORTRAIT),--portrait '$(PORTRAIT)') $(if $(DRIVING),--driving '$(DRIVING)') --engine $(ENGINE) --backend $(BACKEND)
 
 render: $(STAMP) ## one render without any cloud: PORTRAIT=file DRIVING=file [OUT=idle.mp4]
 	@$(PY) -m liveportrait_core render '$(PORTRAIT)' '$(DRIVING)' -o '$(or $(OUT),out/idle.mp4)' --engine $(ENGINE)

@@ -26,7 +26,7 @@ from google.cloud import firestore
 from google.cloud.storage import Client as StorageClient
 
 from emulator.function_process import FunctionNotReady, FunctionProcess
-from emulator.suite import Suite, SuiteOptions
+from emulator.suite import FirestoreBackend, Suite, SuiteOptions
 
 SEED = Path(__file__).parent / "seed"
 AVATAR = "demo"
@@ -139,6 +139,7 @@ class DemoOptions:
     portrait: Path
     driving: Path | None  # None: a synthetic idle of the astronaut
     engine: str
+    backend: FirestoreBackend
     out: Path
 
 
@@ -189,7 +190,7 @@ def run(options: DemoOptions) -> dict[str, Any]:
         (options.out / name).unlink(missing_ok=True)
     log_to(options.out / "emulator.log")
     driving = options.driving or synthetic_hero(options.out / "hero.mp4")
-    suite_options = SuiteOptions()
+    suite_options = cloud_options(options.backend)
     function_log = options.out / "function.log"
     with Suite(suite_options) as suite:
         os.environ.update(suite.environment)
@@ -204,6 +205,13 @@ def run(options: DemoOptions) -> dict[str, Any]:
                 app.close()
             print(closing_words(options, function.health()), flush=True)
             return result
+
+
+def cloud_options(backend: FirestoreBackend) -> SuiteOptions:
+    """Free ports; the usual ones where a suite that runs already is attached to."""
+    if backend is FirestoreBackend.SUITE:
+        return SuiteOptions(backend=backend, firestore_port=8080, storage_port=9199)
+    return SuiteOptions(backend=backend)
 
 
 @contextmanager
@@ -313,6 +321,13 @@ def parse_arguments() -> DemoOptions:
     parser.add_argument("--portrait", type=Path, default=SEED / "grace_hopper.jpg")
     parser.add_argument("--driving", type=Path, help="default: a synthetic idle of the astronaut")
     parser.add_argument("--engine", default="auto", choices=("auto", "mesh", "liveportrait"))
+    parser.add_argument(
+        "--backend",
+        type=FirestoreBackend,
+        default=FirestoreBackend.EMBEDDED,
+        choices=tuple(FirestoreBackend),
+        help="who is Firestore: our own, Google's jar, or a running `firebase emulators:start`",
+    )
     parser.add_argument("--out", type=Path, default=Path("out/demo"))
     arguments = parser.parse_args()
     for file in (arguments.portrait, arguments.driving):

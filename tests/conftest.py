@@ -16,6 +16,16 @@ TARGETS = {
 }
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the scenarios run on another Firestore."""
+    parser.addoption(
+        "--backend",
+        default="embedded",
+        choices=("embedded", "jar"),
+        help="who is Firestore in tests/end_to_end: our own, or Google's emulator jar",
+    )
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Begin to count, and give hypothesis time."""
     config.stash[LEFT_OUT] = Counter()

@@ -10,7 +10,7 @@ from google.cloud import firestore
 from google.cloud.storage import Client as StorageClient
 
 from emulator.function_process import FunctionProcess
-from emulator.suite import Suite, SuiteOptions
+from emulator.suite import FirestoreBackend, Suite, SuiteOptions
 from tests.end_to_end.app import Cloud, Media, command_line
 
 SEED = Path("emulator/seed")
@@ -38,9 +38,10 @@ def media(tmp_path_factory: pytest.TempPathFactory) -> Media:
 
 
 @pytest.fixture(scope="session")
-def suite() -> Iterator[Suite]:
+def suite(request: pytest.FixtureRequest) -> Iterator[Suite]:
     """The stand-in cloud; retries come ten times as fast as in production."""
-    with Suite(SuiteOptions(time_factor=0.1)) as running:
+    backend = FirestoreBackend(request.config.getoption("--backend"))
+    with Suite(SuiteOptions(time_factor=0.1, backend=backend)) as running:
         before = dict(os.environ)
         os.environ.update(running.environment)
         yield running
