@@ -7,11 +7,14 @@ from pathlib import Path
 
 from liveportrait_core.image import read_portrait
 from liveportrait_core.inspection.checks import Inspection
+from liveportrait_core.inspection.moments import telling_moments
 from liveportrait_core.inspection.sheet import (
+    COLUMNS,
     Row,
     Tile,
     even_moments,
     film_row,
+    follow_face,
     frames_at,
     tile_picture,
     write_sheet,
@@ -43,7 +46,7 @@ def contact_sheet(
         BadInput: a file cannot be read.
         EncodeFailed: the PNG cannot be written.
     """
-    moments = even_moments(inspection.frame_count)
+    moments = _moments(video, inspection)
     frames = frames_at(video, moments, inspection.duration_s)
     rows = [_portrait_row(portrait, inspection)]
     if driving is not None:
@@ -55,6 +58,13 @@ def contact_sheet(
         close = {place: frame[box.slices] for place, frame in frames.items()}
         rows.append(film_row("Result, closer", "the part that moves", close, inspection.fps))
     write_sheet(rows, output)
+
+
+def _moments(video: Path, inspection: Inspection) -> list[int]:
+    """Where head, eyes and lips differ most; at even distances where nothing of a face moves."""
+    track = follow_face(video, inspection.duration_s)
+    telling = telling_moments(track, count=COLUMNS) if track.landmarks else []
+    return telling if len(telling) == COLUMNS else even_moments(inspection.frame_count)
 
 
 def _portrait_row(portrait: Path, inspection: Inspection) -> Row:

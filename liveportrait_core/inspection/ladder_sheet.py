@@ -9,19 +9,18 @@ from pathlib import Path
 
 import numpy as np
 
-from liveportrait_core.face.finders import MeshFinder
-from liveportrait_core.face.tracking import FaceTrack, track_face
+from liveportrait_core.face.tracking import FaceTrack
 from liveportrait_core.inspection.moments import telling_moments
 from liveportrait_core.inspection.sheet import (
     COLUMNS,
     Row,
     even_moments,
     film_row,
+    follow_face,
     frames_at,
     write_sheet,
 )
 from liveportrait_core.options import Box, QualityReport, RenderReport
-from liveportrait_core.video import FrameReader, probe
 
 _AROUND_FACE = 0.25  # of its width and height, on each side: hair and chin
 
@@ -49,7 +48,7 @@ def ladder_sheet(rungs: Sequence[Rung], output: Path, *, title: str) -> list[int
     """
     strongest = rungs[-1]
     seconds = max(strongest.report.duration_ms / 1000, 0.5)
-    track = _follow_face(strongest.video, seconds)
+    track = follow_face(strongest.video, seconds)
     if track.landmarks:
         moments, box = telling_moments(track, count=COLUMNS), _around(track)
         chosen = f"those at which head, eyes and lips differ most at {strongest.multiplier:g}"
@@ -65,12 +64,6 @@ def ladder_sheet(rungs: Sequence[Rung], output: Path, *, title: str) -> list[int
     rows += [_row(rung, moments, seconds, box) for rung in rungs]
     write_sheet(rows, output)
     return moments
-
-
-def _follow_face(video: Path, seconds: float) -> FaceTrack:
-    clip = probe(video, seconds)
-    with FrameReader(clip, max_side_px=None) as reader, MeshFinder().clip() as find:
-        return track_face(reader, find, None)
 
 
 def _around(track: FaceTrack) -> Box:

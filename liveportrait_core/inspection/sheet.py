@@ -12,6 +12,8 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont
 
 from liveportrait_core.errors import EncodeFailed
+from liveportrait_core.face.finders import MeshFinder
+from liveportrait_core.face.tracking import FaceTrack, track_face
 from liveportrait_core.options import Frame
 from liveportrait_core.video import FrameReader, probe
 
@@ -72,6 +74,13 @@ def even_moments(frame_count: int) -> list[int]:
     """As many frames as there are columns, from the first to the last."""
     last = frame_count - 1
     return sorted({round(last * column / (COLUMNS - 1)) for column in range(COLUMNS)})
+
+
+def follow_face(video: Path, seconds: float) -> FaceTrack:
+    """The face through a film; empty where none is seen."""
+    clip = probe(video, max(seconds, 0.5))
+    with FrameReader(clip, max_side_px=None) as reader, MeshFinder().clip() as find:
+        return track_face(reader, find, None)
 
 
 def frames_at(path: Path, places: Sequence[int], seconds: float) -> dict[int, Frame]:
