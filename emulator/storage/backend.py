@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from starlette.requests import Request
 
 from emulator.faults import FaultKind, FaultPlan
+from emulator.storage.answers import query_integer
 from emulator.storage.content import Content, Receiver
 from emulator.storage.errors import BadRequest, Planned, StorageError
 from emulator.storage.multipart import MultipartHead, boundary_of, read_multipart
 from emulator.storage.objects import StoredObject
 from emulator.storage.resumable import Upload, UploadSession, UploadSessions
-from emulator.storage.store import ObjectStore
+from emulator.storage.store import ObjectPage, ObjectStore
+
+_MAX_PAGE = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,3 +99,19 @@ def _check_digests(content: Content, digests: Mapping[str, str]) -> None:
             raise BadRequest(
                 f'Provided {kind} "{announced}" doesn\'t match calculated {kind} "{computed}".'
             )
+
+
+def page_asked_for(store: ObjectStore, bucket: str, request: Request) -> ObjectPage:
+    """Lists the objects that a query asks for; both dialects spell it alike.
+
+    Raises:
+        BadRequest: `maxResults` is no whole number.
+    """
+    query = request.query_params
+    return store.list_page(
+        bucket,
+        prefix=query.get("prefix", ""),
+        delimiter=query.get("delimiter", ""),
+        token=query.get("pageToken"),
+        limit=min(query_integer(request, "maxResults") or _MAX_PAGE, _MAX_PAGE),
+    )

@@ -11,8 +11,8 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from emulator.storage.answers import header_integer, json_answer, query_integer, read_json
-from emulator.storage.backend import Backend
+from emulator.storage.answers import header_integer, json_answer, read_json
+from emulator.storage.backend import Backend, page_asked_for
 from emulator.storage.download import download
 from emulator.storage.errors import Forbidden
 from emulator.storage.objects import TOKENS_KEY, ObjectMetadata, StoredObject
@@ -20,7 +20,6 @@ from emulator.storage.resources import described, patched, rfc3339
 from emulator.storage.resumable import Upload, UploadSession
 from emulator.storage.server import PathParameters, Route, route
 
-_MAX_PAGE = 1000
 _IDENTIFYING = ("authorization", "x-firebase-storage-version")
 _CHUNK_GRANULARITY = str(256 * 1024)
 
@@ -48,14 +47,7 @@ class FirebaseDialect:
         ]
 
     async def _list(self, request: Request, path: PathParameters) -> Response:
-        query = request.query_params
-        page = self._store.list_page(
-            path["bucket"],
-            prefix=query.get("prefix", ""),
-            delimiter=query.get("delimiter", ""),
-            token=query.get("pageToken"),
-            limit=min(query_integer(request, "maxResults") or _MAX_PAGE, _MAX_PAGE),
-        )
+        page = page_asked_for(self._store, path["bucket"], request)
         body: dict[str, Any] = {
             "prefixes": list(page.prefixes),
             "items": [{"name": stored.name, "bucket": stored.bucket} for stored in page.objects],

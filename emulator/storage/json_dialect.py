@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from emulator.storage.answers import json_answer, query_integer, read_json
-from emulator.storage.backend import Backend
+from emulator.storage.backend import Backend, page_asked_for
 from emulator.storage.download import download
 from emulator.storage.errors import BadRequest
 from emulator.storage.json_buckets import BucketCalls
@@ -19,7 +19,6 @@ from emulator.storage.resumable import Upload, UploadSession
 from emulator.storage.server import PathParameters, Route, route
 
 _DIGESTS = ("md5Hash", "crc32c")
-_MAX_PAGE = 1000
 _RESUME_INCOMPLETE = 308
 _CLIENT_CLOSED = 499
 
@@ -51,14 +50,7 @@ class JsonDialect:
         ]
 
     async def _list(self, request: Request, path: PathParameters) -> Response:
-        query = request.query_params
-        page = self._store.list_page(
-            path["bucket"],
-            prefix=query.get("prefix", ""),
-            delimiter=query.get("delimiter", ""),
-            token=query.get("pageToken"),
-            limit=min(query_integer(request, "maxResults") or _MAX_PAGE, _MAX_PAGE),
-        )
+        page = page_asked_for(self._store, path["bucket"], request)
         body: dict[str, Any] = {"kind": "storage#objects"}
         if page.objects:
             body["items"] = [object_resource(base_url(request), stored) for stored in page.objects]
