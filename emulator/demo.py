@@ -31,6 +31,10 @@ from emulator.suite import FirestoreBackend, Suite, SuiteOptions
 SEED = Path(__file__).parent / "seed"
 AVATAR = "demo"
 RENDER_TIMEOUT_S = 1500.0  # three attempts of the contract's deadline
+LEFT_BEHIND = (
+    *("emulator.log", "function.log", "inspection.json"),
+    *("idle.mp4", "idle-060.mp4", "poster.jpg", "contact.png"),
+)
 CPU_SETTINGS = {"LIVEPORTRAIT_MAX_SECONDS": "2", "LIVEPORTRAIT_DEADLINE_S": "590"}
 FINAL_STATES = ("ready", "failed", "blocked", "disabled")
 
@@ -186,7 +190,7 @@ def stage_seconds(log: Path, fingerprint: str) -> dict[str, float]:
 def run(options: DemoOptions) -> dict[str, Any]:
     """The whole demo; gives the closing JSON object."""
     options.out.mkdir(parents=True, exist_ok=True)
-    for name in ("emulator.log", "function.log", "idle.mp4", "poster.jpg", "contact.png"):
+    for name in LEFT_BEHIND:
         (options.out / name).unlink(missing_ok=True)
     log_to(options.out / "emulator.log")
     suite_options = cloud_options(options.backend)
