@@ -1,1 +1,4 @@
-"""The deployment program: settings in, gcloud commands out; knows Google Cloud and neither package it deploys."""
+"""The deployment program: settings in, gcloud commands out.
+
+Knows Google Cloud, not what it deploys.
+"""
