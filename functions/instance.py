@@ -73,7 +73,10 @@ class Instance:
         )
         return Means(
             settings=settings,
-            transitions=Transitions(reader=Reader(policy=policy), settings=settings),
+            transitions=Transitions(
+                reader=Reader(policy=policy, synthetic_idle=settings.synthetic_idle),
+                settings=settings,
+            ),
             ledger=FirestoreLedger(firestore.client(app), collection=settings.collection),
             media=CloudMediaStore(storage.bucket(settings.bucket, app)),
             renderer=self.renderer,

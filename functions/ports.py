@@ -13,7 +13,7 @@ from functions.reference import Publication, StoredObject
 from functions.settings import Settings
 from functions.standing import Change, Standing
 from functions.transitions import Transitions
-from liveportrait_core import Engine, Progress, RenderOptions, RenderReport
+from liveportrait_core import Engine, Progress, RenderOptions, RenderReport, SyntheticIdle
 
 
 class RenderLedger(Protocol):
@@ -73,6 +73,18 @@ class Renderer(Protocol):
         watch: Callable[[Progress], None] | None = None,
     ) -> RenderReport:
         """Render. What `watch` raises abandons it and propagates; no output file is left then."""
+
+    def render_idle(
+        self,
+        portrait: Path,
+        idle: SyntheticIdle,
+        output: Path,
+        *,
+        poster: Path | None = None,
+        options: RenderOptions,
+        watch: Callable[[Progress], None] | None = None,
+    ) -> RenderReport:
+        """Like `render`, without any driving clip."""
 
 
 class Clock(Protocol):

@@ -156,7 +156,7 @@ class Doorway:
 
     def _miss(self, visit: Visit, sight: Sight, asked: Asked) -> Verdict:
         path, code, field = asked.request.image_path, Code.HERO_IMAGE_NOT_FOUND, IMAGE_FIELD
-        if sight.image is not None:
+        if sight.image is not None and asked.request.video_path is not None:
             path, code, field = asked.request.video_path, Code.HERO_VIDEO_NOT_FOUND, VIDEO_FIELD
         problem = Problem.of(code, field)
         change = self._transact(visit, lambda now: self._rules.miss(now, asked, path, problem))
@@ -189,7 +189,7 @@ class Doorway:
         self,
         visit: Visit,
         asked: Asked,
-        inputs: tuple[StoredObject, StoredObject],
+        inputs: tuple[StoredObject, StoredObject | None],
         *,
         yielding: bool,
     ) -> Verdict:

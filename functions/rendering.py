@@ -6,6 +6,7 @@ objects that two jobs never share, one commit that makes the result visible. Kno
 
 import re
 import tempfile
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from functions.record import KeptObject, Problem, Quality, Result
 from functions.reference import Publication, StoredObject, download_url, output_folder
 from functions.standing import Change, Claim, Standing
 from functions.vigil import Vigil, require
-from liveportrait_core import QualityReport, RenderError, RenderReport
+from liveportrait_core import QualityReport, RenderError, RenderReport, SyntheticIdle
 
 IMAGE_FIELD = ".".join(IMAGE_URL)
 VIDEO_FIELD = ".".join(VIDEO_URL)
@@ -37,7 +38,7 @@ class Assignment:
     avatar_id: str
     claim: Claim
     image: StoredObject
-    video: StoredObject
+    video: StoredObject | None  # None: a synthetic idle
     deadline: float  # on the clock's monotonic scale
 
 
@@ -61,24 +62,19 @@ class Rendering:
             Stopped: the lease is lost, the document moved on, or an input changed.
             Failure, RenderError: the request failed.
         """
-        job, settings, clock = self._assignment, self._means.settings, self._means.clock
+        job, clock = self._assignment, self._means.clock
         vigil = Vigil(self._means, avatar_id=job.avatar_id, claim=job.claim, deadline=job.deadline)
         began = clock.monotonic()
         with tempfile.TemporaryDirectory(prefix="idle-") as name, vigil:
             folder = Path(name)
             portrait = self._fetch(job.image, folder / "portrait", IMAGE_FIELD)
             vigil.check()
-            driving = self._fetch(job.video, folder / "driving", VIDEO_FIELD)
-            vigil.check()
+            driving = None
+            if job.video is not None:
+                driving = self._fetch(job.video, folder / "driving", VIDEO_FIELD)
+                vigil.check()
             fetched = clock.monotonic()
-            report = self._means.renderer.render(
-                portrait,
-                driving,
-                folder / "idle.mp4",
-                poster=folder / "poster.jpg",
-                options=job.claim.asked.request.parameters.options(settings.max_seconds),
-                watch=vigil.watch,
-            )
+            report = self._render(portrait, driving, folder, vigil)
             rendered = clock.monotonic()
             vigil.renew("upload")
             poster = self._publish(folder / "poster.jpg", "image/jpeg", vigil)
@@ -121,6 +117,25 @@ class Rendering:
         target = to.with_suffix(suffix if _PLAIN_SUFFIX.fullmatch(suffix) else "")
         self._means.media.fetch(wanted, target)
         return target
+
+    def _render(
+        self, portrait: Path, driving: Path | None, folder: Path, vigil: Vigil
+    ) -> RenderReport:
+        job, settings = self._assignment, self._means.settings
+        request, renderer = job.claim.asked.request, self._means.renderer
+        video, poster = folder / "idle.mp4", folder / "poster.jpg"
+        options = request.parameters.options(settings.max_seconds)
+        watch = vigil.watch
+        if driving is not None:
+            return renderer.render(
+                portrait, driving, video, poster=poster, options=options, watch=watch
+            )
+        # Every avatar moves in its own way, always the same until a new nonce asks for another.
+        seed = zlib.crc32(f"{job.avatar_id}/{request.nonce}".encode())
+        idle = SyntheticIdle(seed=seed)
+        return renderer.render_idle(
+            portrait, idle, video, poster=poster, options=options, watch=watch
+        )
 
     def _publish(self, file: Path, content_type: str, vigil: Vigil) -> KeptObject:
         job = self._assignment

@@ -27,7 +27,7 @@ from functions.contract import (
 )
 from functions.errors import Code, Failure
 from functions.reference import MediaPolicy, StoredObject, input_path, is_own_output
-from liveportrait_core import AnimationRegion, RenderOptions, RenderWarning
+from liveportrait_core import AnimationRegion, RenderOptions, RenderWarning, SyntheticIdle
 
 _MAX_NONCE_CHARACTERS = 64
 
@@ -58,12 +58,12 @@ class Parameters:
 
 @dataclass(frozen=True, kw_only=True)
 class RenderRequest:
-    """A document that asks for a render: everything but the generations of its two objects."""
+    """A document that asks for a render: everything but the generations of its objects."""
 
     parameters: Parameters
     nonce: str | int | None
     image_path: str
-    video_path: str
+    video_path: str | None  # None: a synthetic idle, where the deployment has it on
     warnings: tuple[str, ...] = ()
 
     def same_render(self, other: object) -> bool:
@@ -97,6 +97,7 @@ class Reader:
     """Reads what avatar documents ask for, under one deployment's policy."""
 
     policy: MediaPolicy
+    synthetic_idle: bool = False  # move avatars without a hero video all the same
 
     def read(self, avatar_id: str, document: Snapshot) -> Ask:
         """Validate a document: first the switch, then missing inputs, parameters, URLs."""
@@ -121,13 +122,17 @@ class Reader:
 
     def _request(self, avatar_id: str, document: Snapshot) -> RenderRequest:
         image_url = _present(document, IMAGE_URL, Code.MISSING_HERO_IMAGE)
-        video_url = _present(document, VIDEO_URL, Code.MISSING_HERO_VIDEO)
+        video_url: object = None
+        if not (self.synthetic_idle and _is_missing(dig(document.fields, VIDEO_URL))):
+            video_url = _present(document, VIDEO_URL, Code.MISSING_HERO_VIDEO)
         parameters = _Inputs(document.inputs or {})
         return RenderRequest(
             parameters=parameters.read(),
             nonce=parameters.nonce(),
             image_path=self._allowed(avatar_id, document, image_url, IMAGE_URL),
-            video_path=self._allowed(avatar_id, document, video_url, VIDEO_URL),
+            video_path=None
+            if video_url is None
+            else self._allowed(avatar_id, document, video_url, VIDEO_URL),
             warnings=(RenderWarning.PARAM_CLAMPED.value,) if parameters.clamped else (),
         )
 
@@ -157,7 +162,7 @@ def fingerprint(
     Paths and generations, never URLs: a rotated token is no reason to render again.
     """
     wanted = request.parameters
-    content = {
+    content: dict[str, object] = {
         "contract": CONTRACT_VERSION,
         "engineVersion": engine_version,
         "parameters": {
@@ -172,6 +177,8 @@ def fingerprint(
         "image": [request.image_path, image.generation if image else None],
         "video": [request.video_path, video.generation if video else None],
     }
+    if request.video_path is None:
+        content["video"] = ["synthetic", SyntheticIdle.seconds, str(SyntheticIdle.fps)]
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -187,9 +194,13 @@ def full_engine_version(renderer_version: str, *, max_seconds: float) -> str:
     return f"{head}-{folded[:8]}"
 
 
+def _is_missing(value: object) -> bool:
+    return value is ABSENT or value is None or value == ""
+
+
 def _present(document: Snapshot, field: FieldPath, code: Code) -> object:
     value = dig(document.fields, field)
-    if value is ABSENT or value is None or value == "":
+    if _is_missing(value):
         raise Failure(code, f"{'.'.join(field)} is {value!r}", field=".".join(field))
     return value
 

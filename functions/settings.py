@@ -34,6 +34,7 @@ class Settings:
     keep_hours: float = 24.0
     mirror_dynamics: bool = False
     accept_uploads: bool = False  # inputs under users/{userId}/uploads/
+    synthetic_idle: bool = False  # avatars without a hero video move all the same; mesh only
     project: str | None = None
     storage_emulator: str | None = None  # host:port, as download URLs name it; None: the real cloud
 
@@ -92,12 +93,18 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         keep_hours=read.number("KEEP_HOURS", Settings.keep_hours, 0.0, 8760.0),
         mirror_dynamics=read.switch("MIRROR_DYNAMICS"),
         accept_uploads=read.switch("UPLOADS_PREFIX"),
+        synthetic_idle=read.switch("SYNTHETIC_IDLE"),
         project=environment.get("GOOGLE_CLOUD_PROJECT") or None,
         storage_emulator=_storage_emulator(environment),
     )
     if settings.emulated and settings.project is None:
         raise SettingInvalid(
             "GOOGLE_CLOUD_PROJECT is not set; accepted, beside an emulator: any project's name"
+        )
+    if settings.synthetic_idle and settings.engine != "mesh":
+        raise SettingInvalid(
+            f"LIVEPORTRAIT_SYNTHETIC_IDLE is on and LIVEPORTRAIT_ENGINE is {settings.engine!r}; "
+            "accepted: off, or the engine 'mesh', which alone moves a portrait without a clip"
         )
     if settings.engine == "auto" and not settings.emulated:
         raise SettingInvalid(

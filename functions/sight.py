@@ -24,9 +24,12 @@ class Sight:
     result: Result | None = None  # listed for it, its objects still in place
 
     @property
-    def inputs(self) -> tuple[StoredObject, StoredObject] | None:
-        """Portrait and clip, where both are there."""
-        return None if self.image is None or self.video is None else (self.image, self.video)
+    def inputs(self) -> tuple[StoredObject, StoredObject | None] | None:
+        """Portrait and clip, where everything asked for is there; no clip for a synthetic idle."""
+        wants_video = self.asked is not None and self.asked.request.video_path is not None
+        if self.image is None or (wants_video and self.video is None):
+            return None
+        return self.image, self.video
 
     @property
     def relevant(self) -> object:
@@ -43,7 +46,8 @@ def look(means: Means, avatar_id: str) -> Sight:
     ask = means.transitions.reader.read(avatar_id, standing.document)
     if not isinstance(ask, RenderRequest):
         return Sight(standing=standing, ask=ask)
-    image, video = means.media.find(ask.image_path), means.media.find(ask.video_path)
+    image = means.media.find(ask.image_path)
+    video = None if ask.video_path is None else means.media.find(ask.video_path)
     version = full_engine_version(
         means.renderer.engine_version, max_seconds=means.settings.max_seconds
     )

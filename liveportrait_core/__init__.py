@@ -16,6 +16,7 @@ from liveportrait_core.options import (
     RenderReport,
     RenderWarning,
     Stage,
+    SyntheticIdle,
 )
 
 __all__ = [
@@ -30,4 +31,5 @@ __all__ = [
     "RenderReport",
     "RenderWarning",
     "Stage",
+    "SyntheticIdle",
 ]

@@ -84,6 +84,19 @@ def _require_range(name: str, value: float, low: float, high: float) -> None:
         raise InvalidOption(f"{name} is {value}; accepted: {low} to {high}")
 
 
+@dataclass(frozen=True, kw_only=True)
+class SyntheticIdle:
+    """A motion without any driving clip: sway, breath and blinks; the mesh engine's."""
+
+    seed: int = 0  # another seed, another motion
+    seconds: float = 6.0  # 0.5..60
+    fps: Fraction = Fraction(30)
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.seconds) and 0.5 <= self.seconds <= 60):
+            raise InvalidOption(f"seconds is {self.seconds:g}; accepted: 0.5 to 60")
+
+
 class VideoFormat(StrEnum):
     """What the finished frames are put into."""
 

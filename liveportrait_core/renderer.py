@@ -44,6 +44,7 @@ from liveportrait_core.options import (
     RenderReport,
     SoundFrom,
     Stage,
+    SyntheticIdle,
 )
 from liveportrait_core.progress import RenderProgress, run_watched
 from liveportrait_core.video import DrivingClip, probe
@@ -182,6 +183,41 @@ class Renderer:
             return film(following(shot, driving) if driving else shot, progress, video)
 
         return publish(work, output, poster, watch)
+
+    def synthetic_motion(self, idle: SyntheticIdle) -> MotionTemplate:
+        """Make up the motion of somebody who stands still and is alive.
+
+        Raises:
+            InvalidOption: the engine knows no such motion.
+        """
+        if self.engine is not Engine.MESH:
+            raise InvalidOption(
+                f"a synthetic motion was asked of the engine {self.engine}; accepted: mesh"
+            )
+        from liveportrait_core.mesh.idle import synthetic_idle
+
+        motion = synthetic_idle(seed=idle.seed, seconds=idle.seconds, fps=idle.fps)
+        return cast(MotionTemplate, motion)
+
+    def render_idle(
+        self,
+        portrait: Path,
+        idle: SyntheticIdle,
+        output: Path,
+        *,
+        poster: Path | None = None,
+        options: RenderOptions,
+        watch: Callable[[Progress], None] | None = None,
+    ) -> RenderReport:
+        """Like `render`, without any driving clip.
+
+        Raises:
+            InvalidOption: the engine knows no such motion.
+        """
+        motion = self.synthetic_motion(idle)
+        return self.render_template(
+            portrait, motion, output, poster=poster, options=options, watch=watch
+        )
 
     def render_clip(
         self,

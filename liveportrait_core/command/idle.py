@@ -14,15 +14,12 @@ from liveportrait_core.command.look import (
 )
 from liveportrait_core.command.manual import ManualPage
 from liveportrait_core.command.voice import Voice, progress_bar, tell_what_was_made, write_quality
+from liveportrait_core.engine import MotionTemplate
 from liveportrait_core.errors import InvalidOption
-from liveportrait_core.mesh.idle import synthetic_idle
-from liveportrait_core.mesh.motion import MeshMotion
-from liveportrait_core.options import Delivery, Engine, RenderOptions
+from liveportrait_core.options import Delivery, Engine, RenderOptions, SyntheticIdle
 from liveportrait_core.renderer import Renderer, open_renderer
 from liveportrait_core.setup_options import DEFAULT_WEIGHTS
 from liveportrait_core.video import HIGHEST_RATE
-
-_LONGEST_S = 60
 
 
 def add_idle(commands: Any, voice: Voice) -> None:
@@ -47,12 +44,15 @@ def add_idle(commands: Any, voice: Voice) -> None:
 
 def add_synthetic_motion(command: Any) -> None:
     """Which synthetic idle, and how long."""
-    command.add_argument("--seed", type=int, default=0, help="another seed, another motion")
     command.add_argument(
-        "--seconds", type=float, default=6.0, metavar="S", help="length (default: %(default)s)"
+        "--seed", type=int, default=SyntheticIdle.seed, help="another seed, another motion"
     )
     command.add_argument(
-        "--fps", type=_rate, default=Fraction(30), metavar="RATE",
+        "--seconds", type=float, default=SyntheticIdle.seconds, metavar="S",
+        help="length (default: %(default)s)",
+    )  # fmt: skip
+    command.add_argument(
+        "--fps", type=_rate, default=SyntheticIdle.fps, metavar="RATE",
         help="frame rate, such as 25 or 30000/1001 (default: %(default)s)",
     )  # fmt: skip
 
@@ -90,16 +90,15 @@ def render_synthetic(
     return 0
 
 
-def open_synthetic(parsed: argparse.Namespace) -> tuple[Renderer, MeshMotion]:
+def open_synthetic(parsed: argparse.Namespace) -> tuple[Renderer, MotionTemplate]:
     """The mesh engine, and what `add_synthetic_motion` asks it to do.
 
     Raises:
         InvalidOption: too short or too long.
     """
-    if not 0.5 <= parsed.seconds <= _LONGEST_S:
-        raise InvalidOption(f"seconds is {parsed.seconds:g}; accepted: 0.5 to {_LONGEST_S}")
-    motion = synthetic_idle(seed=parsed.seed, seconds=parsed.seconds, fps=parsed.fps)
-    return open_renderer(Engine.MESH, DEFAULT_WEIGHTS), motion
+    idle = SyntheticIdle(seed=parsed.seed, seconds=parsed.seconds, fps=parsed.fps)
+    renderer = open_renderer(Engine.MESH, DEFAULT_WEIGHTS)
+    return renderer, renderer.synthetic_motion(idle)
 
 
 def require_mesh(engine: str) -> None:

@@ -28,6 +28,7 @@ from liveportrait_core import (
     RenderReport,
     RenderWarning,
     Stage,
+    SyntheticIdle,
 )
 
 Fields = dict[str, Any]
@@ -269,6 +270,7 @@ class ScriptedRenderer:
     eta_s: float | None = None
     warnings: tuple[RenderWarning, ...] = ()
     renders: list[RenderOptions] = field(default_factory=list)
+    idles: list[SyntheticIdle] = field(default_factory=list)
 
     def render(
         self,
@@ -280,6 +282,31 @@ class ScriptedRenderer:
         options: RenderOptions,
         watch: Callable[[Progress], None] | None = None,
     ) -> RenderReport:
+        body = portrait.read_bytes() + driving.read_bytes() + repr(options).encode()
+        return self._make(body, output, poster, options, watch)
+
+    def render_idle(
+        self,
+        portrait: Path,
+        idle: SyntheticIdle,
+        output: Path,
+        *,
+        poster: Path | None = None,
+        options: RenderOptions,
+        watch: Callable[[Progress], None] | None = None,
+    ) -> RenderReport:
+        self.idles.append(idle)
+        body = portrait.read_bytes() + repr((idle, options)).encode()
+        return self._make(body, output, poster, options, watch)
+
+    def _make(
+        self,
+        body: bytes,
+        output: Path,
+        poster: Path | None,
+        options: RenderOptions,
+        watch: Callable[[Progress], None] | None,
+    ) -> RenderReport:
         self.renders.append(options)
         steps, self.steps = self.steps, []
         for number in range(len(steps) + 1):
@@ -288,10 +315,10 @@ class ScriptedRenderer:
             if watch is not None:
                 fraction = number / (len(steps) + 1)
                 watch(Progress(stage=Stage.RENDER, fraction=fraction, eta_s=self.eta_s))
-        video = b"video of " + portrait.read_bytes() + driving.read_bytes() + repr(options).encode()
+        video = b"video of " + body
         output.write_bytes(video)
         if poster is not None:
-            poster.write_bytes(b"poster of " + portrait.read_bytes())
+            poster.write_bytes(b"poster of " + body)
         return RenderReport(
             engine=self.engine,
             engine_version=self.engine_version,

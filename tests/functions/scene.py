@@ -88,7 +88,8 @@ class Scene:
 
     def __post_init__(self) -> None:
         self.ledger = MemoryLedger(self.clock)
-        self.transitions = Transitions(reader=Reader(policy=POLICY), settings=self.settings)
+        reader = Reader(policy=POLICY, synthetic_idle=self.settings.synthetic_idle)
+        self.transitions = Transitions(reader=reader, settings=self.settings)
         self.means = Means(
             settings=self.settings,
             transitions=self.transitions,

@@ -217,7 +217,7 @@ def name_of(ask: RenderRequest, *, image: int | None = 1, video: int | None = 2)
         ask,
         engine_version="mesh-1-01234567",
         image=None if image is None else stored(ask.image_path, image),
-        video=None if video is None else stored(ask.video_path, video),
+        video=None if video is None else stored(str(ask.video_path), video),
     )
 
 

@@ -28,6 +28,7 @@ def test_defaults_are_the_contracts() -> None:
     assert (settings.max_seconds, settings.keep, settings.keep_hours) == (10, 3, 24)
     assert (settings.renders_per_day, settings.renders_per_owner_day) == (30, 100)
     assert (settings.mirror_dynamics, settings.accept_uploads) == (False, False)
+    assert not settings.synthetic_idle
     assert (settings.emulated, settings.project) == (False, None)
 
 
@@ -79,6 +80,13 @@ def test_every_variable_is_read() -> None:
     assert from_environment(EMULATED).storage_emulator == "127.0.0.1:9199"
 
 
+def test_a_synthetic_idle_is_the_mesh_engines() -> None:
+    wanted = {**EMULATED, "LIVEPORTRAIT_SYNTHETIC_IDLE": "on"}
+    assert from_environment({**wanted, "LIVEPORTRAIT_ENGINE": "mesh"}).synthetic_idle
+    with pytest.raises(SettingInvalid, match="LIVEPORTRAIT_ENGINE is 'liveportrait'"):
+        from_environment({**wanted, "LIVEPORTRAIT_ENGINE": "liveportrait"})
+
+
 @pytest.mark.parametrize(
     ("name", "value", "accepted"),
     [
@@ -99,6 +107,7 @@ def test_every_variable_is_read() -> None:
         ("LIVEPORTRAIT_KEEP_HOURS", "", "from 0"),
         ("LIVEPORTRAIT_MIRROR_DYNAMICS", "maybe", "on or off"),
         ("LIVEPORTRAIT_UPLOADS_PREFIX", "users/", "on or off"),
+        ("LIVEPORTRAIT_SYNTHETIC_IDLE", "on", "accepted: off, or the engine 'mesh'"),
         ("FIRESTORE_EMULATOR_HOST", "http://127.0.0.1:8080", "without a scheme"),
         ("FIRESTORE_EMULATOR_HOST", "", "both or neither"),
         ("STORAGE_EMULATOR_HOST", "127.0.0.1:9199", "with the scheme"),
