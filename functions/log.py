@@ -1,17 +1,25 @@
 """One JSON line per fact, as Cloud Logging reads them from standard error.
 
-Knows neither what the facts mean nor who reads them. The avatar and the render at hand are bound
-by a context variable, so that no caller has to pass them along.
+Knows neither what the facts mean nor who reads them. The avatar, the render and the trace at hand
+are bound by a context variable, so that no caller has to pass them along. The special names are
+those of Cloud Logging's structured logging; an error carries what makes Error Reporting group it.
 """
 
 import json
 import sys
+import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-_bound: ContextVar[Mapping[str, object]] = ContextVar("_bound", default={})  # noqa: B039 - never mutated
+from functions.trace_context import TraceContext
+
+_SPECIAL = "logging.googleapis.com/"
+_REPORTED_ERROR = (
+    "type.googleapis.com/google.devtools.clouderrorreporting.v1beta1.ReportedErrorEvent"
+)
 
 
 class Severity(StrEnum):
@@ -22,11 +30,43 @@ class Severity(StrEnum):
     ERROR = "ERROR"
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Bound:
+    ids: Mapping[str, str] = field(default_factory=dict)
+    trace: Mapping[str, object] = field(default_factory=dict)
+
+
+_bound: ContextVar[_Bound] = ContextVar("_bound", default=_Bound())  # noqa: B039 - frozen
+
+
 @contextmanager
 def bound(*, avatar_id: str = "", render_id: str = "") -> Iterator[None]:
     """Every fact told inside carries these ids."""
     ids = {"avatarId": avatar_id, "renderId": render_id}
-    token = _bound.set({**_bound.get(), **{key: value for key, value in ids.items() if value}})
+    known = {key: value for key, value in ids.items() if value}
+    before = _bound.get()
+    token = _bound.set(replace(before, ids={**before.ids, **known}))
+    try:
+        yield
+    finally:
+        _bound.reset(token)
+
+
+@contextmanager
+def traced(context: TraceContext | None, *, project: str | None) -> Iterator[None]:
+    """Every fact told inside stands under its request in the Logs Explorer, and in its trace.
+
+    Args:
+        context: None: nothing is known, nothing is told.
+        project: without it a trace has no name there, and none is told.
+    """
+    trace: dict[str, object] = {}
+    if context is not None and project is not None:
+        trace[f"{_SPECIAL}trace"] = f"projects/{project}/traces/{context.trace_id}"
+        trace[f"{_SPECIAL}trace_sampled"] = context.sampled
+        if context.has_span:
+            trace[f"{_SPECIAL}spanId"] = context.span_id
+    token = _bound.set(replace(_bound.get(), trace=trace))
     try:
         yield
     finally:
@@ -45,12 +85,31 @@ def warning(message: str, **fields: object) -> None:
 
 def error(message: str, **fields: object) -> None:
     """Tell a fact that somebody must look into."""
-    _tell(Severity.ERROR, message, fields)
+    # With this type Error Reporting takes the line for an error although no stack is in it.
+    _tell(Severity.ERROR, message, fields, {"@type": _REPORTED_ERROR})
 
 
-def _tell(severity: Severity, message: str, fields: Mapping[str, object]) -> None:
-    line = {"severity": severity, "message": message, **_bound.get()}
+def fault(message: str, exception: BaseException, **fields: object) -> None:
+    """Tell of an exception that somebody must look into; Error Reporting groups by its stack."""
+    stack = "".join(traceback.format_exception(exception))
+    special = {"@type": _REPORTED_ERROR, "stack_trace": stack}
+    _tell(Severity.ERROR, message, {"reason": str(exception), **fields}, special)
+
+
+def _tell(
+    severity: Severity,
+    message: str,
+    fields: Mapping[str, object],
+    special: Mapping[str, object] | None = None,
+) -> None:
+    now = _bound.get()
+    line: dict[str, object] = {"severity": severity, "message": message, **now.ids}
     line.update({_camel(name): value for name, value in fields.items()})
+    line.update(special or {})
+    line.update(now.trace)
+    if now.ids:
+        # Labels are indexed and fields are not: an avatar's story is found at once among a month's.
+        line[f"{_SPECIAL}labels"] = now.ids
     # One write per line: threads must not tear each other's lines apart.
     sys.stderr.write(json.dumps(line, ensure_ascii=False, default=str) + "\n")
     sys.stderr.flush()
