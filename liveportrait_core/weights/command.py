@@ -16,8 +16,12 @@ Say = Callable[[str], None]
 
 def add_weights_command(commands: Any, say: Say) -> None:
     """Add `weights` to the subcommands of a parser; `say` takes the lines meant for people."""
-    weights = commands.add_parser("weights", help="fetch, verify or list the weight files")
-    actions = weights.add_subparsers(title="actions", required=True, metavar="ACTION")
+    add_actions(commands.add_parser("weights", help="fetch, verify or list the weight files"), say)
+
+
+def add_actions(parser: argparse.ArgumentParser, say: Say) -> None:
+    """Add fetch, verify and list to a parser."""
+    actions = parser.add_subparsers(title="actions", required=True, metavar="ACTION")
     _add_fetch(actions, say)
     verify = actions.add_parser("verify", help="compare every file with the manifest")
     verify.set_defaults(command=lambda parsed: verify_weights(parsed.folder, say))

@@ -1,0 +1,68 @@
+# One image for every role; what is in it and why: docs/image.md. `make image-check` replays these lines without a
+# container engine, so they keep to what tests/image/dockerfile.py reads: one instruction a line, no heredocs, no --mount.
+ARG PYTHON=3.11
+# fetched: from the model hub while building; given: from weights/ of the build context; none: for the engine mesh alone.
+ARG WEIGHTS=fetched
+# host: the driver's own libraries; compat: NVIDIA's forward compatibility libraries, for a driver older than 580.
+ARG DRIVER_LIBRARIES=host
+
+FROM python:${PYTHON}-slim-bookworm AS packages
+ARG PIP_ARGS=
+COPY requirements.txt requirements-nodeps.txt /build/
+RUN python -m venv --without-pip /opt/venv
+RUN python -m pip --python /opt/venv/bin/python install --no-cache-dir ${PIP_ARGS} -r /build/requirements.txt
+RUN python -m pip --python /opt/venv/bin/python install --no-cache-dir ${PIP_ARGS} --no-deps -r /build/requirements-nodeps.txt
+
+# Only what fetching needs, so that a change elsewhere in the code does not fetch 637 MB again. Whole seconds as file
+# times: layers keep no fractions, and the digests computed here are remembered for a file's exact time.
+FROM packages AS weights-none
+WORKDIR /build
+COPY weights/README.md weights/manifest.json /weights/
+COPY liveportrait_core/__init__.py liveportrait_core/errors.py liveportrait_core/options.py liveportrait_core/
+COPY liveportrait_core/weights/ liveportrait_core/weights/
+
+FROM weights-none AS weights-fetched
+ARG WEIGHTS_ARGS=
+RUN /opt/venv/bin/python -m liveportrait_core.weights fetch --to /weights ${WEIGHTS_ARGS}
+RUN rm -r /weights/.incoming /weights/.digests.json
+RUN find /weights -type f -exec touch --date=@0 {} +
+RUN chmod -R a=rX /weights
+RUN /opt/venv/bin/python -m liveportrait_core.weights verify /weights
+
+FROM weights-none AS weights-given
+COPY weights/ /weights/
+RUN find /weights -type f -exec touch --date=@0 {} +
+RUN chmod -R a=rX /weights
+RUN /opt/venv/bin/python -m liveportrait_core.weights verify /weights
+
+FROM weights-${WEIGHTS} AS weights
+
+FROM python:${PYTHON}-slim-bookworm AS driver-host
+RUN mkdir -p /usr/local/cuda-13.0/compat
+
+FROM nvidia/cuda:13.0.1-base-ubuntu24.04 AS driver-compat
+
+FROM driver-${DRIVER_LIBRARIES} AS driver
+
+FROM python:${PYTHON}-slim-bookworm
+LABEL org.opencontainers.image.title="avatar-idle" org.opencontainers.image.licenses="MIT"
+RUN python -m pip uninstall --yes --root-user-action=ignore setuptools wheel pip
+RUN rm -r /usr/local/lib/python*/ensurepip
+COPY --from=driver /usr/local/cuda-13.0/compat/ /usr/local/cuda-compat/
+COPY --from=packages /opt/venv/ /opt/venv/
+COPY --from=weights /weights/ /app/weights/
+COPY functions/ /app/functions/
+COPY liveportrait_core/ /app/liveportrait_core/
+WORKDIR /app
+RUN /opt/venv/bin/python -m compileall -q functions liveportrait_core
+RUN chmod -R a=rX functions liveportrait_core
+ENV PATH=/opt/venv/bin:/usr/local/bin:/usr/bin:/bin
+# Cloud Run puts the driver's own folder behind this one.
+ENV LD_LIBRARY_PATH=/usr/local/cuda-compat
+ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 HOME=/tmp MPLCONFIGDIR=/tmp/matplotlib
+# One process, since a GPU and a renderer cannot be shared, and a thread for every event that waits; no request times out
+# in here, for Cloud Run does that.
+ENV WORKERS=1 THREADS=32 CLOUD_RUN_TIMEOUT_SECONDS=0
+USER 10001:10001
+ENTRYPOINT ["python"]
+CMD ["-m", "functions_framework", "--source", "functions/main.py", "--target", "on_avatar_written", "--signature-type", "cloudevent"]
