@@ -12,7 +12,7 @@ from emulator.storage.errors import BadRequest, Planned, StorageError
 from emulator.storage.multipart import MultipartHead, boundary_of, read_multipart
 from emulator.storage.objects import StoredObject
 from emulator.storage.resumable import Upload, UploadSession, UploadSessions
-from emulator.storage.store import ObjectPage, ObjectStore
+from emulator.storage.store import NameSpan, ObjectPage, ObjectStore
 
 _MAX_PAGE = 1000
 
@@ -112,6 +112,7 @@ def page_asked_for(store: ObjectStore, bucket: str, request: Request) -> ObjectP
         bucket,
         prefix=query.get("prefix", ""),
         delimiter=query.get("delimiter", ""),
+        span=NameSpan(start=query.get("startOffset", ""), end=query.get("endOffset", "")),
         token=query.get("pageToken"),
         limit=min(query_integer(request, "maxResults") or _MAX_PAGE, _MAX_PAGE),
     )

@@ -22,6 +22,22 @@ class Bucket:
 
 
 @dataclass(frozen=True, kw_only=True)
+class NameSpan:
+    """Names from `start` on (inclusive) and before `end`, by their UTF-8; "" sets no bound."""
+
+    start: str = ""
+    end: str = ""
+
+    def has(self, name: str) -> bool:
+        """Whether a name lies inside."""
+        encoded = name.encode()
+        return self.start.encode() <= encoded and (not self.end or encoded < self.end.encode())
+
+
+_EVERY_NAME = NameSpan()
+
+
+@dataclass(frozen=True, kw_only=True)
 class ObjectPage:
     """A part of a listing: objects, common prefixes up to the delimiter, token of what follows."""
 
@@ -233,6 +249,7 @@ class ObjectStore:
         *,
         prefix: str = "",
         delimiter: str = "",
+        span: NameSpan = _EVERY_NAME,
         token: str | None = None,
         limit: int = 1000,
     ) -> ObjectPage:
@@ -247,7 +264,9 @@ class ObjectStore:
         objects: list[StoredObject] = []
         prefixes: list[str] = []
         last = token
-        for entry in self._entries(bucket, prefix, delimiter, token):
+        fitting = (name for name in self._objects[bucket] if name.startswith(prefix))
+        names = sorted((name for name in fitting if span.has(name)), key=str.encode)
+        for entry in self._entries(bucket, names, (prefix, delimiter), token):
             if len(objects) + len(prefixes) == limit:
                 return ObjectPage(objects=tuple(objects), prefixes=tuple(prefixes), next_token=last)
             if isinstance(entry, str):
@@ -281,12 +300,11 @@ class ObjectStore:
             objects.clear()
 
     def _entries(
-        self, bucket: str, prefix: str, delimiter: str, token: str | None
+        self, bucket: str, names: Sequence[str], folder: tuple[str, str], token: str | None
     ) -> Iterator[StoredObject | str]:
+        prefix, delimiter = folder
         seen = set()
-        for name in sorted(self._objects[bucket], key=str.encode):
-            if not name.startswith(prefix):
-                continue
+        for name in names:
             position = name.find(delimiter, len(prefix)) if delimiter else -1
             entry = name if position < 0 else name[: position + len(delimiter)]
             if entry in seen or (token is not None and entry.encode() <= token.encode()):

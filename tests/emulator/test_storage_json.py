@@ -181,6 +181,28 @@ def test_listing_with_prefix_delimiter_and_pages(bucket: Bucket, storage: Client
         assert sorted(listing.prefixes) == ["a/b/", "a/c/"]
 
 
+@pytest.mark.parametrize(
+    ("start", "end", "listed"),
+    [
+        ("", "", ["a/1", "a/é", "a0", "b/2", "c"]),
+        ("a/é", "", ["a/é", "a0", "b/2", "c"]),
+        ("", "b/2", ["a/1", "a/é", "a0"]),
+        ("a0", "c", ["a0", "b/2"]),
+        ("c", "a", []),
+    ],
+)
+def test_listing_between_two_names(
+    bucket: Bucket, storage: Client, start: str, end: str, listed: list[str]
+) -> None:
+    for name in ("a/1", "a/é", "a0", "b/2", "c"):
+        bucket.blob(name).upload_from_string(b"")
+    for page_size in (1, 100):
+        found = storage.list_blobs(
+            bucket, start_offset=start or None, end_offset=end or None, page_size=page_size
+        )
+        assert [blob.name for blob in found] == listed
+
+
 def test_copy_and_rename(bucket: Bucket) -> None:
     blob = bucket.blob("from.bin")
     blob.metadata = {"key": "value"}
