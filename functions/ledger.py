@@ -11,6 +11,7 @@ import random
 import re
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -29,7 +30,7 @@ from functions.standing import Change, Standing, Starts
 JOBS = "livePortraitJobs"
 QUOTA = "livePortraitQuota"
 _LEDGER_FIELDS = tuple(to_fields(Record()))
-_MASK = [*(".".join(path) for path in DOCUMENT_PATHS), *_LEDGER_FIELDS]
+STANDING_MASK = [*(".".join(path) for path in DOCUMENT_PATHS), *_LEDGER_FIELDS]
 _PLAIN_ID = re.compile(r"[A-Za-z0-9_\-]{1,128}")
 _TRIES = 8
 _READ_TIMEOUT_S = 20.0  # a channel that slept through an instance's freeze must not hold an event
@@ -90,21 +91,17 @@ class FirestoreLedger:
             snapshot.reference: snapshot
             for snapshot in self._client.get_all(
                 [document_ref, self._job(avatar_id)],
-                field_paths=_MASK,
+                field_paths=STANDING_MASK,
                 transaction=transaction,
                 timeout=_READ_TIMEOUT_S,
             )
         }
-        document, job = found[document_ref], found[self._job(avatar_id)]
-        snapshot = _snapshot(document)
-        now = document.read_time
-        return Standing(
-            avatar_id=avatar_id,
-            document=snapshot,
-            record=from_fields(job.to_dict() or {}) if job.exists else Record(),
-            now=round(now.timestamp() * 1000),
-            starts=self._starts(avatar_id, snapshot, now, transaction) if counting else Starts(),
-        )
+        document = found[document_ref]
+        standing = standing_of(document, found[self._job(avatar_id)])
+        if not counting:
+            return standing
+        starts = self._starts(avatar_id, standing.document, document.read_time, transaction)
+        return replace(standing, starts=starts)
 
     def _starts(
         self,
@@ -147,6 +144,16 @@ class FirestoreLedger:
 
     def _job(self, avatar_id: str) -> Any:
         return self._client.collection(JOBS).document(avatar_id)
+
+
+def standing_of(document: Any, job: Any) -> Standing:
+    """What an avatar's document and ledger say, read together under `STANDING_MASK`."""
+    return Standing(
+        avatar_id=document.id,
+        document=_snapshot(document),
+        record=from_fields(job.to_dict() or {}) if job.exists else Record(),
+        now=round(document.read_time.timestamp() * 1000),
+    )
 
 
 def _contended(fault: BaseException | None) -> bool:
