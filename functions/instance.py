@@ -14,6 +14,7 @@ from firebase_admin import credentials, firestore, storage
 from google.auth.credentials import AnonymousCredentials
 
 from functions import log
+from functions.inline_dispatch import InlineDispatcher
 from functions.ledger import FirestoreLedger
 from functions.media_store import CloudMediaStore
 from functions.ports import Means, SystemClock
@@ -60,7 +61,8 @@ class Instance:
         """The doorway, its clients made on first use."""
         with self._making:
             if self._doorway is None:
-                self._doorway = Doorway(self._means())
+                means = self._means()
+                self._doorway = Doorway(means, InlineDispatcher(means, self.renderer))
             return self._doorway
 
     def _means(self) -> Means:
@@ -79,7 +81,7 @@ class Instance:
             ),
             ledger=FirestoreLedger(firestore.client(app), collection=settings.collection),
             media=CloudMediaStore(storage.bucket(settings.bucket, app)),
-            renderer=self.renderer,
+            engine=self.renderer,
             clock=SystemClock(),
         )
 

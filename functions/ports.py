@@ -1,4 +1,4 @@
-"""What the story needs of the world: four ports, each with an adapter and a double.
+"""What the story needs of the world: five ports, each with an adapter and a double.
 
 `Means` is what one deployment hands to everybody who works: the ports, its settings and its rules.
 """
@@ -51,8 +51,8 @@ class MediaStore(Protocol):
         """Delete everything below a folder."""
 
 
-class Renderer(Protocol):
-    """Portrait and driving clip in, idle video out: `liveportrait_core.renderer.Renderer`."""
+class RenderEngine(Protocol):
+    """What renders would come from: enough to name one, not to make one."""
 
     @property
     def engine(self) -> Engine:
@@ -61,6 +61,10 @@ class Renderer(Protocol):
     @property
     def engine_version(self) -> str:
         """<engine>-<pipeline revision>-<8 hex digits>."""
+
+
+class Renderer(RenderEngine, Protocol):
+    """Portrait and driving clip in, idle video out: `liveportrait_core.renderer.Renderer`."""
 
     def render(
         self,
@@ -124,5 +128,5 @@ class Means:
     transitions: Transitions
     ledger: RenderLedger
     media: MediaStore
-    renderer: Renderer
+    engine: RenderEngine
     clock: Clock

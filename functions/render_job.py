@@ -1,52 +1,50 @@
-"""The story of one event: gate → claim → render → outcome, as docs/contract.md tells it.
+"""The story of one event: gate → answer → debounce → hand over, as docs/contract.md tells it.
 
-Sections 1 and 4 of the contract, from top to bottom. Answers by returning (acknowledged: a
-redelivery would change nothing) or by raising `RetryLater` (it may cure it). Knows ports only;
-what a claimed render does is `rendering`'s part, what a transaction may change that of
-`transitions`.
+Section 1 of the contract from top to bottom, and what of section 4 concerns a request that is not
+rendered. Answers by returning (acknowledged: a redelivery would change nothing) or by raising
+`RetryLater` (it may cure it). Knows ports only; where a render is made is its dispatcher's matter,
+what a transaction may change that of `transitions`.
 """
 
-import threading
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
-from uuid import uuid4
 
 from functions import log
 from functions.clean_up import clean_up
 from functions.contract import DocumentWrite, Gate, State, gate
-from functions.errors import Code, LeaseLost, RetryLater, Stopped
+from functions.dispatch import Dispatcher, Errand
+from functions.errors import Code, RetryLater
 from functions.output import shown_fields
 from functions.ports import Means
 from functions.record import Problem
-from functions.reference import StoredObject
-from functions.rendering import IMAGE_FIELD, VIDEO_FIELD, Assignment, Rendering, problem_of
+from functions.rendering import IMAGE_FIELD, VIDEO_FIELD
 from functions.request import Refusal
 from functions.sight import Sight, look
-from functions.standing import Asked, Change, Claim, Standing, Verdict
+from functions.standing import Asked, Change, Standing, Verdict
 
-_LOCK_WAIT_S = 60.0
 _PAUSE_S = 0.5  # before another look, where something changed between a look and its transaction
-_PATIENCE_S = 600.0  # how old an event may be whose inexplicable failure is still retried
+_PATIENCE_S = 600.0  # how old a wish may be whose inexplicable failure is still retried
 
 
 @dataclass(frozen=True, kw_only=True)
 class Visit:
-    """One delivery of an event."""
+    """One reason to look after an avatar: a delivered event, or somebody who asks."""
 
-    write: DocumentWrite
-    relevant: object  # of the document as the event tells it
+    avatar_id: str
+    case: Gate
+    relevant: object  # of the document for whose sake it is; None: it is gone
+    since_s: float  # Unix time: how old the wish is
     deadline: float  # on the clock's monotonic scale
 
 
 class Doorway:
-    """Answers events for as long as the instance lives: many at once, rendering one at a time."""
+    """Answers events for as long as the instance lives, many at once."""
 
-    def __init__(self, means: Means) -> None:
+    def __init__(self, means: Means, dispatcher: Dispatcher) -> None:
         self._means = means
+        self._dispatcher = dispatcher
         self._rules = means.transitions
         self._clock = means.clock
-        self._lock = threading.Lock()
 
     def answer(self, write: DocumentWrite) -> None:
         """Serve one event to its end.
@@ -55,62 +53,111 @@ class Doorway:
             RetryLater: a redelivery can cure what hindered it.
         """
         visit = Visit(
-            write=write,
+            avatar_id=write.avatar_id,
+            case=gate(write),
             relevant=None if write.after is None else write.after.relevant,
-            deadline=self._clock.monotonic() + self._means.settings.deadline_s,
+            since_s=write.committed_s,
+            deadline=self._deadline(),
         )
-        with log.bound(avatar_id=write.avatar_id):
-            try:
-                self._enter(visit)
-            except RetryLater as later:
-                log.info("to be redelivered", reason=str(later))
-                raise
-            except Exception as fault:
-                self._unexplained(visit, fault)
+        with log.bound(avatar_id=visit.avatar_id):
+            self._serve(visit, self._enter)
+
+    def see_to(self, avatar_id: str) -> None:
+        """Look at an avatar as it is now, and bring what it asks for to its end.
+
+        The same path as an event's, without an event and without its debounce.
+
+        Raises:
+            RetryLater: another call, later, can cure what hindered it.
+        """
+        deadline = self._deadline()
+        with log.bound(avatar_id=avatar_id):
+            self._serve(self._present(avatar_id, deadline), self._attend)
+
+    def _deadline(self) -> float:
+        return self._clock.monotonic() + self._means.settings.deadline_s
+
+    def _present(self, avatar_id: str, deadline: float) -> Visit:
+        """A visit for the sake of the document as it is."""
+        try:
+            document = self._means.ledger.read(avatar_id).document
+        except Exception as fault:
+            log.fault("document and ledger not read", fault)
+            raise RetryLater(f"document and ledger not read: {fault}") from fault
+        case = Gate.DELETED
+        if document is not None:
+            case = Gate.ASKED if document.opted_in else Gate.LEFT_QUEUED
+        return Visit(
+            avatar_id=avatar_id,
+            case=case,
+            relevant=None if document is None else document.relevant,
+            since_s=self._clock.now(),
+            deadline=deadline,
+        )
+
+    def _serve(self, visit: Visit, serve: Callable[[Visit], None]) -> None:
+        try:
+            serve(visit)
+        except RetryLater as later:
+            log.info("to be redelivered", reason=str(later))
+            raise
+        except Exception as fault:
+            self._unexplained(visit, fault)
 
     # --- section 1: the gate
 
     def _enter(self, visit: Visit) -> None:
-        match gate(visit.write):
+        match visit.case:
             case Gate.UNRELATED:
                 return
-            case Gate.DELETED:
-                self._clean_up(visit)
             case Gate.MIRROR_TOUCHED:
                 self._transact(visit, self._rules.heal)
-            case Gate.LEFT_QUEUED:
-                self._transact(visit, lambda now: self._rules.settle(now, visit.relevant))
             case Gate.ASKED:
                 self._pursue(visit)
+            case _:
+                self._attend(visit)
+
+    def _attend(self, visit: Visit) -> None:
+        """Without waiting for what the next second may bring."""
+        match visit.case:
+            case Gate.DELETED:
+                self._clean_up(visit)
+            case Gate.LEFT_QUEUED:
+                self._transact(visit, lambda now: self._rules.settle(now, visit.relevant))
+            case _:
+                self._conclude(visit)
 
     def _clean_up(self, visit: Visit) -> None:
-        while clean_up(self._means, visit.write.avatar_id) is Verdict.BUSY:
+        while clean_up(self._means, visit.avatar_id) is Verdict.BUSY:
             self._wait(visit, self._means.settings.poll_s)
 
     def _pursue(self, visit: Visit) -> None:
         """What is there now counts; the event only says that something may have changed."""
-        sight = look(self._means, visit.write.avatar_id)
+        sight = look(self._means, visit.avatar_id)
         if self._answered(visit, sight) or self._moved_on(visit, sight):
             return
         if sight.asked is not None:
             asked = sight.asked
             self._transact(visit, lambda now: self._rules.queue(now, asked))
         self._debounce(visit)
+        self._conclude(visit)
+
+    def _debounce(self, visit: Visit) -> None:
+        debounce_s = self._means.settings.debounce_s
+        left_s = visit.since_s + debounce_s - self._clock.now()
+        if left_s > 0:
+            self._clock.sleep(min(left_s, debounce_s))
+
+    def _conclude(self, visit: Visit) -> None:
         verdict = Verdict.MOVED
         yielding = False
         while verdict is not Verdict.DONE:  # otherwise something changed meanwhile: look again
             verdict = self._settle(visit, yielding=yielding)
             yielding = yielding or verdict is Verdict.LOST
 
-    def _debounce(self, visit: Visit) -> None:
-        debounce_s = self._means.settings.debounce_s
-        left_s = visit.write.committed_s + debounce_s - self._clock.now()
-        if left_s > 0:
-            self._clock.sleep(min(left_s, debounce_s))
-
     def _settle(self, visit: Visit, *, yielding: bool) -> Verdict:
         """Bring what is asked for now to its end: DONE; anything else: look again."""
-        sight = look(self._means, visit.write.avatar_id)
+        sight = look(self._means, visit.avatar_id)
         if self._moved_on(visit, sight) or self._answered(visit, sight):
             return Verdict.DONE
         if isinstance(sight.ask, Refusal):
@@ -119,13 +166,20 @@ class Doorway:
             return Verdict.DONE
         if sight.inputs is None:
             return self._concluded(visit, self._miss(visit, sight, sight.asked))
-        if sight.standing.record.in_work(sight.asked.fingerprint, sight.standing.now):
-            return self._concluded(visit, Verdict.BUSY)
-        verdict = self._claim_and_render(visit, sight.asked, sight.inputs, yielding=yielding)
-        return self._concluded(visit, verdict)
+        image, video = sight.inputs
+        errand = Errand(
+            avatar_id=visit.avatar_id,
+            asked=sight.asked,
+            image=image,
+            video=video,
+            in_work=sight.standing.record.in_work(sight.asked.fingerprint, sight.standing.now),
+            yielding=yielding,
+            deadline=visit.deadline,
+        )
+        return self._concluded(visit, self._dispatcher.hand_over(errand))
 
     def _moved_on(self, visit: Visit, sight: Sight) -> bool:
-        """Whether the document is no longer the event's: a newer event exists."""
+        """Whether the document is no longer the visit's: a newer event exists."""
         return sight.relevant != visit.relevant
 
     def _answered(self, visit: Visit, sight: Sight) -> bool:
@@ -164,7 +218,7 @@ class Doorway:
         return change.verdict
 
     def _concluded(self, visit: Visit, verdict: Verdict) -> Verdict:
-        """What a verdict means for the event: ended, to be redelivered, or to look again."""
+        """What a verdict means for the visit: ended, to be redelivered, or to look again."""
         match verdict:
             case Verdict.DONE | Verdict.FINAL:
                 return Verdict.DONE
@@ -183,97 +237,21 @@ class Doorway:
             raise RetryLater("another's work outlived this event's deadline")
         self._clock.sleep(min(seconds, left_s))
 
-    # --- section 4: the claim and the render
-
-    def _claim_and_render(
-        self,
-        visit: Visit,
-        asked: Asked,
-        inputs: tuple[StoredObject, StoredObject | None],
-        *,
-        yielding: bool,
-    ) -> Verdict:
-        if not self._lock.acquire(timeout=_LOCK_WAIT_S):
-            raise RetryLater(f"another render held this instance for {_LOCK_WAIT_S:.0f} s")
-        try:
-            claim = Claim(owner=str(uuid4()), asked=asked)
-            verdict = self._claim(visit, claim, yielding=yielding)
-            if verdict is not Verdict.CLAIMED:
-                return verdict
-            image, video = inputs
-            assignment = Assignment(
-                avatar_id=visit.write.avatar_id,
-                claim=claim,
-                image=image,
-                video=video,
-                deadline=visit.deadline,
-            )
-            with log.bound(render_id=asked.fingerprint):
-                return self._render(visit, assignment)
-        finally:
-            self._lock.release()
-
-    def _claim(self, visit: Visit, claim: Claim, *, yielding: bool) -> Verdict:
-        left_s = visit.deadline - self._clock.monotonic()
-        if left_s < self._means.settings.deadline_s / 2:
-            raise RetryLater(f"only {left_s:.0f} s are left of this event's deadline")
-        return self._means.ledger.transact(
-            visit.write.avatar_id,
-            lambda now: self._rules.claim(now, claim, left_s, yielding=yielding),
-            counting=True,
-        ).verdict
-
-    def _render(self, visit: Visit, assignment: Assignment) -> Verdict:
-        log.info("claimed", request_id=assignment.claim.owner, engine=assignment.claim.asked.engine)
-        try:
-            return self._outcome(visit, Rendering(self._means, assignment))
-        except Exception as fault:  # the lease runs out by itself
-            self._log_fault("the outcome could not be written", fault)
-            raise RetryLater("the outcome could not be written") from fault
-
-    def _outcome(self, visit: Visit, rendering: Rendering) -> Verdict:
-        """Render; failures become outcomes."""
-        try:
-            rendering.run()
-            return Verdict.DONE
-        except Stopped as stop:
-            log.info("render stopped", reason=str(stop), kind=type(stop).__name__)
-            rendering.withdraw()
-            return Verdict.LOST if isinstance(stop, LeaseLost) else Verdict.MOVED
-        except Exception as fault:
-            return self._failed(visit, rendering, fault)
-
-    def _failed(self, visit: Visit, rendering: Rendering, fault: Exception) -> Verdict:
-        problem, claim = problem_of(fault), rendering.claim
-        if problem.code is Code.INTERNAL:
-            self._log_fault("render failed", fault)
-        else:
-            log.warning("render failed", code=problem.code.value, reason=str(fault))
-        verdict = self._transact(visit, lambda now: self._rules.fail(now, claim, problem)).verdict
-        if verdict in (Verdict.LOST, Verdict.MOVED):
-            rendering.withdraw()
-        else:
-            rendering.discard()
-        return verdict
-
     # --- faults nobody foresaw
 
     def _unexplained(self, visit: Visit, fault: Exception) -> None:
-        """Before the claim: retried while the event is young, then `failed` where possible."""
-        self._log_fault("event not served", fault)
-        young = self._clock.now() - visit.write.committed_s < _PATIENCE_S
-        if young or visit.write.after is None:
+        """Before the claim: retried while the wish is young, then `failed` where possible."""
+        log.fault("event not served", fault)
+        young = self._clock.now() - visit.since_s < _PATIENCE_S
+        if young or visit.case is Gate.DELETED:
             raise RetryLater(f"not served: {fault}") from fault
-        if gate(visit.write) is not Gate.ASKED:
+        if visit.case is not Gate.ASKED:
             return
         refusal = Refusal(state=State.FAILED, code=Code.INTERNAL)
         try:
             self._transact(visit, lambda now: self._rules.refuse(now, visit.relevant, refusal))
         except Exception as second:
-            self._log_fault("failure not written", second)
-
-    def _log_fault(self, message: str, fault: Exception) -> None:
-        log.error(message, reason=str(fault), stack="".join(traceback.format_exception(fault)))
+            log.fault("failure not written", second)
 
     def _transact(self, visit: Visit, decide: Callable[[Standing], Change]) -> Change:
-        return self._means.ledger.transact(visit.write.avatar_id, decide)
+        return self._means.ledger.transact(visit.avatar_id, decide)

@@ -16,10 +16,10 @@ from uuid import uuid4
 from functions import log
 from functions.contract import IMAGE_URL, VIDEO_URL
 from functions.errors import Code, Failure, ObjectStands, Stopped
-from functions.ports import Means
+from functions.ports import Means, Renderer
 from functions.record import KeptObject, Problem, Quality, Result
 from functions.reference import Publication, StoredObject, download_url, output_folder
-from functions.standing import Change, Claim, Standing
+from functions.standing import Change, Claim, Standing, Verdict
 from functions.vigil import Vigil, require
 from liveportrait_core import QualityReport, RenderError, RenderReport, SyntheticIdle
 
@@ -45,15 +45,11 @@ class Assignment:
 class Rendering:
     """One attempt."""
 
-    def __init__(self, means: Means, assignment: Assignment) -> None:
+    def __init__(self, means: Means, renderer: Renderer, assignment: Assignment) -> None:
         self._means = means
+        self._renderer = renderer
         self._assignment = assignment
         self._tokens: dict[str, str] = {}  # by path: how it knows what it made there
-
-    @property
-    def claim(self) -> Claim:
-        """The claim under which it works."""
-        return self._assignment.claim
 
     def run(self) -> None:
         """Render and publish.
@@ -85,6 +81,11 @@ class Rendering:
         stages = {"download": fetched - began, **stages, "upload": upload_s}
         seconds = {stage: round(value, 2) for stage, value in stages.items()}
         log.info("published", path=video.path, frames=report.frame_count, seconds=seconds)
+
+    def fail(self, problem: Problem) -> Verdict:
+        """Note that this attempt failed; what that means for the request is the verdict."""
+        transitions, claim = self._means.transitions, self._assignment.claim
+        return self._transact(lambda standing: transitions.fail(standing, claim, problem)).verdict
 
     def withdraw(self) -> None:
         """Let go of the lease if it is still one's own, and delete what this attempt made."""
@@ -122,7 +123,7 @@ class Rendering:
         self, portrait: Path, driving: Path | None, folder: Path, vigil: Vigil
     ) -> RenderReport:
         job, settings = self._assignment, self._means.settings
-        request, renderer = job.claim.asked.request, self._means.renderer
+        request, renderer = job.claim.asked.request, self._renderer
         video, poster = folder / "idle.mp4", folder / "poster.jpg"
         options = request.parameters.options(settings.max_seconds)
         watch = vigil.watch

@@ -49,7 +49,7 @@ def look(means: Means, avatar_id: str) -> Sight:
     image = means.media.find(ask.image_path)
     video = None if ask.video_path is None else means.media.find(ask.video_path)
     version = full_engine_version(
-        means.renderer.engine_version, max_seconds=means.settings.max_seconds
+        means.engine.engine_version, max_seconds=means.settings.max_seconds
     )
     name = fingerprint(ask, engine_version=version, image=image, video=video)
     listed = standing.record.result(name)
@@ -58,7 +58,7 @@ def look(means: Means, avatar_id: str) -> Sight:
         relevant=standing.document.relevant,
         request=ask,
         fingerprint=name,
-        engine=means.renderer.engine.value,
+        engine=means.engine.engine.value,
         engine_version=version,
         unfit=None if fit else listed,
     )

@@ -7,6 +7,7 @@ from typing import Any
 
 from functions.contract import EVENT_PATHS, DocumentWrite, Snapshot, dig
 from functions.errors import RetryLater
+from functions.inline_dispatch import InlineDispatcher
 from functions.ports import Means
 from functions.record import Record
 from functions.reference import MediaPolicy
@@ -95,10 +96,10 @@ class Scene:
             transitions=self.transitions,
             ledger=self.ledger,
             media=self.media,
-            renderer=self.renderer,
+            engine=self.renderer,
             clock=self.clock,
         )
-        self.doorway = Doorway(self.means)
+        self.doorway = self.second_instance()
         self.media.put(IMAGE, b"portrait")
         self.media.put(VIDEO, b"clip")
 
@@ -170,9 +171,10 @@ class Scene:
         """Our objects."""
         return sorted(path for path in self.media.objects if path.startswith(OUTPUT))
 
-    def second_instance(self) -> Doorway:
-        """Another instance on the same cloud."""
-        return Doorway(replace(self.means))
+    def second_instance(self, renderer: ScriptedRenderer | None = None) -> Doorway:
+        """Another instance on the same cloud, perhaps with another engine."""
+        means = self.means if renderer is None else replace(self.means, engine=renderer)
+        return Doorway(means, InlineDispatcher(means, renderer or self.renderer))
 
 
 Action = Callable[[], object]

@@ -75,7 +75,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.scene.ledger = self.ledger
         means = replace(self.scene.means, ledger=self.ledger)
         self.scene.means = means
-        self.instances = [type(self.scene.doorway)(means) for _ in range(2)]
+        self.instances = [self.scene.second_instance() for _ in range(2)]
         self.pending: list[DocumentWrite] = []
         self.inputs: Fields | None = None  # what the app wrote last
         self.nonce = 0
@@ -162,7 +162,7 @@ class AnyOrder(RuleBasedStateMachine):
             return False
         except Killed:
             self.killed = True
-            self.instances[instance] = type(self.scene.doorway)(self.scene.means)
+            self.instances[instance] = self.scene.second_instance()
             return False
         return True
 
@@ -174,7 +174,7 @@ class AnyOrder(RuleBasedStateMachine):
 
     def _deliver_beside(self) -> None:
         # The first instance holds its lock: what comes meanwhile is another instance's.
-        third = type(self.scene.doorway)(self.scene.means)
+        third = self.scene.second_instance()
         for event in self.pending[-2:]:
             try:
                 third.answer(event)

@@ -6,7 +6,6 @@ import pytest
 
 from functions.contract import DocumentWrite
 from functions.errors import RetryLater
-from functions.render_job import Doorway
 from liveportrait_core.errors import ImageNoFace, OutOfMemory
 from tests.functions.scene import (
     AVATAR,
@@ -27,7 +26,7 @@ def params(multiplier: object) -> dict[str, object]:
 
 def test_20_two_deployments_with_different_engines_do_not_snatch_for_ever(scene: Scene) -> None:
     newer = replace(scene.renderer, engine_version="mesh-2-89abcdef", steps=[], renders=[])
-    other = Doorway(replace(scene.means, renderer=newer))
+    other = scene.second_instance(newer)
     event = scene.write(document())
 
     def other_takes_over() -> None:

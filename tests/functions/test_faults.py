@@ -28,7 +28,7 @@ def test_a_young_event_is_retried(
         scene.doorway.answer(event)
     line = json.loads(capsys.readouterr().err.splitlines()[0])
     assert (line["severity"], line["avatarId"]) == ("ERROR", AVATAR)
-    assert "ConnectionError" in line["stack"]
+    assert "ConnectionError" in line["stack_trace"]
     scene.doorway.answer(event)
     assert scene.live["state"] == "ready"
 
@@ -86,7 +86,7 @@ def test_a_clean_up_is_retried_however_old(scene: Scene) -> None:
 def test_an_instance_busy_for_too_long_answers_503(
     scene: Scene, event: DocumentWrite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("functions.render_job._LOCK_WAIT_S", 0.01)
+    monkeypatch.setattr("functions.inline_dispatch._LOCK_WAIT_S", 0.01)
 
     base = f"gs://{BUCKET}/avatars/other"
     fields = document(avatarImageUrl=f"{base}/a.jpg", training__heroVideoUrl=f"{base}/b.mp4")

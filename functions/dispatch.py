@@ -1,0 +1,39 @@
+"""Where a render that is asked for is handed to: one port, two makers.
+
+`inline_dispatch` renders in this process; `queued_dispatch` leaves a task in a queue for another.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from functions.reference import StoredObject
+from functions.standing import Asked, Verdict
+
+
+@dataclass(frozen=True, kw_only=True)
+class Errand:
+    """A render that nothing answers yet."""
+
+    avatar_id: str
+    asked: Asked
+    image: StoredObject
+    video: StoredObject | None  # None: a synthetic idle
+    in_work: bool  # somebody's lease for this very fingerprint lived when it was looked at
+    yielding: bool  # wait for any living lease: this job lost its own while the document stood
+    deadline: float  # on the clock's monotonic scale
+
+
+class Dispatcher(Protocol):
+    """Sees to it that what was asked is rendered."""
+
+    def hand_over(self, errand: Errand) -> Verdict:
+        """Render, or have it rendered.
+
+        Returns:
+            DONE or FINAL: it has come to its end. AGAIN, NOT_YET: the next attempt is
+            another delivery's. BUSY: somebody works on it, look again. Anything else: something
+            changed meanwhile, look again.
+
+        Raises:
+            RetryLater: a redelivery can cure what hindered it.
+        """
