@@ -71,20 +71,43 @@ def open_session(path: Path, *, provider: str) -> Session:
     Raises:
         EngineUnavailable: the file is missing, or onnxruntime cannot read it.
     """
-    import onnxruntime
-
     require_file(path)
-    settings = onnxruntime.SessionOptions()
-    settings.intra_op_num_threads = _CPU_THREADS
     try:
-        with stdout_to_log():
-            if provider == CUDA_PROVIDER:
-                onnxruntime.preload_dlls()  # finds the CUDA libraries that came with torch
-            return onnxruntime.InferenceSession(
-                str(path), sess_options=settings, providers=provider_list(provider)
-            )
+        return _session(str(path), provider)
     except Exception as error:  # onnxruntime's own tree has no public root
         raise EngineUnavailable(f"onnxruntime cannot load {path}: {error}") from error
+
+
+def one_node_provider(wanted: str) -> str:
+    """Where a graph of one node really runs that was to run on `wanted`.
+
+    Raises:
+        EngineUnavailable: onnxruntime runs nothing at all here.
+    """
+    from onnx import TensorProto, helper
+
+    number = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in ("a", "b")]
+    node = helper.make_node("Identity", ["a"], ["b"])
+    graph = helper.make_graph([node], "one node", number[:1], number[1:])
+    opsets = [helper.make_opsetid("", 13)]
+    model = helper.make_model(graph, ir_version=8, opset_imports=opsets)
+    try:
+        return _session(model.SerializeToString(), wanted).get_providers()[0]
+    except Exception as error:
+        raise EngineUnavailable(f"onnxruntime runs no graph of one node: {error}") from error
+
+
+def _session(model: str | bytes, provider: str) -> Session:
+    import onnxruntime
+
+    settings = onnxruntime.SessionOptions()
+    settings.intra_op_num_threads = _CPU_THREADS
+    with stdout_to_log():
+        if provider == CUDA_PROVIDER:
+            onnxruntime.preload_dlls()  # finds the CUDA libraries that came with torch
+        return onnxruntime.InferenceSession(
+            model, sess_options=settings, providers=provider_list(provider)
+        )
 
 
 def require_file(path: Path) -> None:
