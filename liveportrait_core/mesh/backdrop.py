@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from liveportrait_core.mesh.grid import Field, Grid, eased
+from liveportrait_core.mesh.grid import Field, eased
 from liveportrait_core.mesh.head import HeadField
 from liveportrait_core.mesh.points import HeadAxes
 from liveportrait_core.options import Box, Frame
@@ -24,24 +24,26 @@ BEYOND = 8.0  # how much faster the head ends beyond the picture's border
 class Backdrop:
     """The picture without the head.
 
-    plate: the box's picture; where the head covered it, its surroundings.
+    box: the part of the portrait that may change.
+    plate: its picture; where the head covered it, its surroundings.
     cover: rows×columns, how opaque the head is; to be clipped to 0..1.
     """
 
+    box: Box
     plate: Frame
     cover: Field
 
-    def composed(self, moved: Frame, places: Field, grid: Grid, box: Box) -> Frame:
+    def composed(self, moved: Frame, cover: Field, part: Box) -> Frame:
         """The moved head before the still background.
 
         Args:
-            moved: the box's picture with everything moved.
-            places: for every node the place of the portrait that is seen there, rows×columns×2.
-            grid: those nodes.
-            box: the part of the picture.
+            moved: a part of the portrait with everything moved, h×w×3.
+            cover: how opaque the head is there, h×w, before clipping.
+            part: which part, within the box.
         """
-        cover = np.clip(grid.per_pixel(grid.sample(self.cover, places), box), 0, 1)
-        return np.asarray(cv2.blendLinear(moved, self.plate, cover, 1 - cover), np.uint8)
+        behind = self.plate[part.seen_from(self.box).slices]
+        opaque = np.clip(cover, 0, 1)
+        return np.asarray(cv2.blendLinear(moved, behind, opaque, 1 - opaque), np.uint8)
 
 
 def backdrop(picture: Frame, person: Field, axes: HeadAxes, head: HeadField, box: Box) -> Backdrop:
@@ -65,4 +67,4 @@ def backdrop(picture: Frame, person: Field, axes: HeadAxes, head: HeadField, box
     colours[nearest[hole == 0]] = plate[hole == 0]
     filled = cv2.GaussianBlur(colours[nearest], (0, 0), FILL_BLUR * axes.eye_distance)
     np.copyto(plate, np.asarray(filled, np.uint8), where=(hole > 0)[..., None])
-    return Backdrop(plate=plate, cover=cover)
+    return Backdrop(box=box, plate=plate, cover=cover)

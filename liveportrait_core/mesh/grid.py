@@ -71,12 +71,13 @@ class Grid:
 
     def per_pixel(self, field: Field, box: Box) -> Field:
         """A field, rows×columns×C, for every pixel of a box within `inner`."""
-        rows, columns = self.shape
-        size = (columns * self.step, rows * self.step)
-        fine = cv2.resize(field, size, interpolation=cv2.INTER_LINEAR)
-        part = fine[
-            box.y0 - self.box.y0 : box.y1 - self.box.y0, box.x0 - self.box.x0 : box.x1 - self.box.x0
-        ]
+        x0, y0, step = self.box.x0, self.box.y0, self.step
+        top, left = (box.y0 - y0) // step - 1, (box.x0 - x0) // step - 1
+        near = field[top : (box.y1 - y0 - 1) // step + 2, left : (box.x1 - x0 - 1) // step + 2]
+        size = (near.shape[1] * step, near.shape[0] * step)
+        fine = cv2.resize(near, size, interpolation=cv2.INTER_LINEAR)
+        row, column = box.y0 - y0 - top * step, box.x0 - x0 - left * step
+        part = fine[row : row + box.y1 - box.y0, column : column + box.x1 - box.x0]
         return np.asarray(part, np.float32)
 
 

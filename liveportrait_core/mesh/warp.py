@@ -5,8 +5,10 @@ head turns. Drawing needs the way back, so each step is inverted by iteration: t
 smooth and small.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from liveportrait_core.mesh.grid import Field, Grid
@@ -15,7 +17,9 @@ from liveportrait_core.mesh.portrait import MeshPortrait
 from liveportrait_core.mesh.slit import LEAST_CLOSURE, Slit, draw_closed
 from liveportrait_core.options import Box, Frame
 
-ITERATIONS = 14  # slopes are below 0.7, so the error is below 1 % of the way
+MOST_ITERATIONS = 14  # slopes are below 0.7, so the error is below 1 % of the way
+STRIP_PX = 128  # high
+STILL_PX = 1 / 256  # half of what the sampler tells apart
 SLIT_MARGIN = 0.15  # of its reach: how much larger a slit may be seen than it is at rest
 
 
@@ -32,26 +36,49 @@ class FrameMotion:
 
 def draw_frame(portrait: MeshPortrait, motion: FrameMotion) -> Frame:
     """The portrait under this motion; outside `portrait.box` it is untouched."""
-    box = portrait.box
-    grid = portrait.head.grid
+    box, grid = portrait.box, portrait.head.grid
     places = portrait_places(portrait, motion)
-    positions = grid.per_pixel(places, box)
+    cover = grid.sample(portrait.backdrop.cover, places)
     out = portrait.picture.copy()
-    out[box.slices] = portrait.backdrop.composed(portrait.sampler.at(positions), places, grid, box)
+    for strip in _moving_strips(portrait, places, cover):
+        moved = portrait.sampler.at(grid.per_pixel(places, strip))
+        out[strip.slices] = portrait.backdrop.composed(moved, grid.per_pixel(cover, strip), strip)
     for slit, skin, closure in (
         (portrait.left_eye.slit, portrait.left_eye.skin, motion.lids_closed[0]),
         (portrait.right_eye.slit, portrait.right_eye.skin, motion.lids_closed[1]),
         (portrait.mouth.slit, None, motion.lips_closed),
     ):
-        if closure < LEAST_CLOSURE:
+        seen = _surroundings(slit, grid, box, places)
+        if closure < LEAST_CLOSURE or seen is None:
             continue
-        rows, columns = _surroundings(slit, box, positions)
-        near = out[box.slices][rows, columns]
-        if near.size:  # an eye may lie beyond the picture's border
-            near[:] = draw_closed(
-                near, positions[rows, columns], slit, closure, portrait.sampler, skin
-            )
+        out[seen.slices] = draw_closed(
+            out[seen.slices], grid.per_pixel(places, seen), slit, closure, portrait.sampler, skin
+        )
     return out
+
+
+def _moving_strips(portrait: MeshPortrait, places: Field, cover: Field) -> Iterator[Box]:
+    """Strips of the box that hold every pixel that differs from the portrait's.
+
+    Thin ones, so that what is worked out for one of them stays in the processor's cache.
+    """
+    grid, box = portrait.head.grid, portrait.box
+    moves = np.abs(places - grid.nodes()).max(-1) > STILL_PX
+    moves &= (cover > 0) | (portrait.backdrop.cover >= 1)  # elsewhere the plate is the portrait
+    near = cv2.dilate(moves.astype(np.uint8), np.ones((3, 3), np.uint8))
+    rows = max(1, STRIP_PX // grid.step)
+    for top in range(0, len(near), rows):
+        columns = np.flatnonzero(near[top : top + rows].any(0))
+        if not len(columns):
+            continue
+        strip = Box(
+            x0=grid.box.x0 + int(columns[0]) * grid.step,
+            y0=grid.box.y0 + top * grid.step,
+            x1=grid.box.x0 + (int(columns[-1]) + 1) * grid.step,
+            y1=grid.box.y0 + (top + rows) * grid.step,
+        ).within(box)
+        if strip is not None:
+            yield strip
 
 
 def portrait_places(portrait: MeshPortrait, motion: FrameMotion) -> Field:
@@ -69,20 +96,23 @@ def _inverted(grid: Grid, field: Field, places: Field) -> Field:
     if not field.any():
         return places
     come_from = places
-    for _ in range(ITERATIONS):
-        come_from = places - grid.sample(field, come_from)
+    for _ in range(MOST_ITERATIONS):
+        before, come_from = come_from, places - grid.sample(field, come_from)
+        if cv2.norm(come_from, before, cv2.NORM_INF) < STILL_PX:
+            break
     return come_from
 
 
-def _surroundings(slit: Slit, box: Box, positions: Field) -> tuple[slice, slice]:
-    """Rows and columns within the box in which the slit's support is seen."""
+def _surroundings(slit: Slit, grid: Grid, box: Box, places: Field) -> Box | None:
+    """The part of the box in which the slit's support is seen; None: all of it is elsewhere."""
     x, y = slit.centre
-    column = int(np.clip(x, box.x0, box.x1 - 1)) - box.x0
-    row = int(np.clip(y, box.y0, box.y1 - 1)) - box.y0
-    seen_x, seen_y = positions[row, column]
-    radius = (1 + SLIT_MARGIN) * slit.reach
-    left, top = 2 * x - float(seen_x) - box.x0 - radius, 2 * y - float(seen_y) - box.y0 - radius
-    return (
-        slice(max(int(top), 0), max(int(top + 2 * radius), 0)),
-        slice(max(int(left), 0), max(int(left + 2 * radius), 0)),
+    column, row = (
+        int(np.clip(at, low, high - 1))
+        for at, low, high in ((x, box.x0, box.x1), (y, box.y0, box.y1))
     )
+    pixel = Box(x0=column, y0=row, x1=column + 1, y1=row + 1)
+    seen_x, seen_y = grid.per_pixel(places, pixel)[0, 0].tolist()
+    radius = (1 + SLIT_MARGIN) * slit.reach
+    left, top = int(column + x - seen_x - radius), int(row + y - seen_y - radius)
+    around = Box(x0=left, y0=top, x1=left + int(2 * radius), y1=top + int(2 * radius))
+    return around.within(box)
