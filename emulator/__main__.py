@@ -49,9 +49,11 @@ def _options(parsed: argparse.Namespace) -> SuiteOptions:
     return SuiteOptions(
         project=parsed.project,
         bucket=parsed.bucket,
+        queue=parsed.queue,
         host=parsed.host,
         firestore_port=parsed.firestore_port,
         storage_port=parsed.storage_port,
+        tasks_port=parsed.tasks_port,
         control_port=parsed.control_port,
         control_host=parsed.control_host,
         time_factor=parsed.time_factor,
@@ -67,6 +69,7 @@ def _describe(suite: Suite, parsed: argparse.Namespace) -> None:
     lines = (
         f"Firestore          {suite.firestore_address}",
         f"Storage            {suite.storage_url}  (bucket {parsed.bucket})",
+        f"Cloud Tasks        {suite.tasks_address}  (queue {suite.options.queue_name})",
         f"Control            {suite.control_url}",
         *(f"Writes to {pattern} go to {url}" for pattern, url in triggers),
         f"Security rules are not evaluated. {_ending(suite.options)} (Ctrl-C).",
@@ -83,7 +86,7 @@ def _ending(options: SuiteOptions) -> str:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m emulator",
-        description="Firestore, Cloud Storage for Firebase and Eventarc on this machine.",
+        description="Firestore, Cloud Storage, Eventarc and Cloud Tasks on this machine.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     _add_address_arguments(parser)
@@ -119,7 +122,7 @@ def _parser() -> argparse.ArgumentParser:
         "--time-factor",
         type=float,
         default=_DEFAULTS.time_factor,
-        help="scales Eventarc's times: 0.01 repeats a failed delivery after 0.1 s, not 10 s",
+        help="scales the times of events and tasks: 0.01 repeats a failed event after 0.1 s",
     )
     return parser
 
@@ -128,11 +131,15 @@ def _add_address_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", default=_DEFAULTS.host, help="address to listen on")
     parser.add_argument("--firestore-port", type=int, default=8080, help="0 takes a free one")
     parser.add_argument("--storage-port", type=int, default=9199, help="0 takes a free one")
+    parser.add_argument("--tasks-port", type=int, default=8123, help="0 takes a free one")
     parser.add_argument("--control-port", type=int, default=4400, help="0 takes a free one")
     parser.add_argument(
         "--control-host", default=_DEFAULTS.control_host, help="address of the control endpoint"
     )
     parser.add_argument("--project", default=_DEFAULTS.project, help="project id")
+    parser.add_argument(
+        "--queue", default=_DEFAULTS.queue, help="id of the queue made at the start, in local"
+    )
     parser.add_argument("--bucket", default=_DEFAULTS.bucket, help="bucket made at the start")
 
 

@@ -24,6 +24,11 @@ class FaultKind(StrEnum):
     DELAY_EVENT = "delay_event"  # wait `seconds` before the first attempt
     SWAP_EVENT = "swap_event"  # deliver the event after the one that follows it
     DROP_EVENT = "drop_event"  # never deliver the event
+    FAIL_TASK_CREATION = "fail_task_creation"  # answer UNAVAILABLE, keep no task
+    LOSE_TASK_CREATION_ANSWER = "lose_task_creation_answer"  # keep it, then answer UNAVAILABLE
+    DUPLICATE_TASK = "duplicate_task"  # push the task twice at the same time
+    DROP_TASK = "drop_task"  # lose one push on its way to the target; the queue retries
+    LOSE_TASK_ANSWER = "lose_task_answer"  # push it, then lose the answer; the queue retries
 
 
 STORAGE_FAULTS = frozenset(
@@ -42,7 +47,8 @@ class Fault:
     """One planned failure.
 
     `times` strikes are left; `prefix` restricts it to paths (object names, documents relative to
-    their database) that begin so. `status` is an HTTP status, used by the storage faults.
+    their database, tasks as `QUEUE/TASK`) that begin so. `status` is an HTTP status, used by the
+    storage faults.
     """
 
     kind: FaultKind

@@ -33,6 +33,10 @@ from emulator.storage.resumable import UploadSessions
 from emulator.storage.server import StorageServer
 from emulator.storage.store import ObjectStore
 from emulator.storage.xml_dialect import XmlDialect
+from emulator.tasks.embedded import EmbeddedTasks
+from emulator.tasks.errors import InvalidArgument
+from emulator.tasks.names import check_queue
+from emulator.tasks.queue import Queue
 
 _START_TIMEOUT_S = 90.0  # Java may take its time
 _LAST_PORT = 65535
@@ -48,7 +52,9 @@ class FirestoreBackend(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class SuiteOptions:
-    """What a cloud is made of. Port 0 means a free one; `time_factor` hurries Eventarc.
+    """What a cloud is made of. Port 0 means a free one; `time_factor` hurries events and tasks.
+
+    `queue` is the id of the queue that is there from the start, in the location `local`.
 
     Before it answers, the cloud takes up the export in `import_from` and what `seed_from` holds;
     when it stops, its data goes to `export_to`.
@@ -61,8 +67,10 @@ class SuiteOptions:
     host: str = "127.0.0.1"
     firestore_port: int = 0
     storage_port: int = 0
+    tasks_port: int = 0
     control_port: int = 0
     control_host: str = "127.0.0.1"
+    queue: str = "idle-renders"
     time_factor: float = 1.0
     backend: FirestoreBackend = FirestoreBackend.EMBEDDED
     seed_from: Path | None = None
@@ -70,7 +78,7 @@ class SuiteOptions:
     export_to: Path | None = None
 
     def __post_init__(self) -> None:
-        for name in ("firestore_port", "storage_port", "control_port"):
+        for name in ("firestore_port", "storage_port", "tasks_port", "control_port"):
             port = getattr(self, name)
             if not 0 <= port <= _LAST_PORT:
                 raise ValueError(f"{name} is {port}; accepted: 0 (a free one) to {_LAST_PORT}")
@@ -83,6 +91,15 @@ class SuiteOptions:
             raise ValueError("seed, import and export need the embedded backend")
         if not self.time_factor > 0:
             raise ValueError(f"time_factor is {self.time_factor}; accepted: above 0")
+        try:
+            check_queue(self.queue_name)
+        except InvalidArgument as error:
+            raise ValueError(f'queue is "{self.queue}": {error}') from error
+
+    @property
+    def queue_name(self) -> str:
+        """The full name of the queue that is there from the start."""
+        return f"projects/{self.project}/locations/local/queues/{self.queue}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +112,7 @@ class _Running:
     control: Control
     firestore_port: int
     storage_port: int
+    tasks_port: int
     control_port: int
 
 
@@ -150,6 +168,11 @@ class Suite:
         return f"http://{self.options.host}:{self._started.storage_port}"
 
     @property
+    def tasks_address(self) -> str:
+        """Host and port of the Cloud Tasks service, as clients want it."""
+        return f"{self.options.host}:{self._started.tasks_port}"
+
+    @property
     def control_url(self) -> str:
         """Base URL of the control endpoint."""
         return f"http://{self.options.control_host}:{self._started.control_port}"
@@ -167,6 +190,7 @@ class Suite:
             "FIRESTORE_EMULATOR_HOST": self.firestore_address,
             "STORAGE_EMULATOR_HOST": self.storage_url,
             "FIREBASE_STORAGE_EMULATOR_HOST": self.storage_url.removeprefix("http://"),
+            "CLOUD_TASKS_EMULATOR_HOST": self.tasks_address,
         }
 
     def connect(self, name: str, document_pattern: str, targets: Sequence[str]) -> None:
@@ -178,7 +202,7 @@ class Suite:
         self.control.connect(name, document_pattern, targets)
 
     def reset(self) -> None:
-        """Forgets data, events, counts and planned faults; triggers and the bucket stay."""
+        """Forgets data, events, tasks, counts and planned faults; triggers and the bucket stay."""
         self.control.reset()
 
     @property
@@ -209,7 +233,7 @@ class Suite:
                 HttpServer(_storage_application(cloud), storage),
                 HttpServer(control_application(cloud), control),
             ]
-            async with firestore.running():
+            async with firestore.running(), cloud.tasks.running():
                 serving = [asyncio.create_task(server.serve()) for server in http_servers]
                 stopping, loop = asyncio.Event(), asyncio.get_running_loop()
                 running = _Running(
@@ -221,6 +245,7 @@ class Suite:
                     storage_port=(
                         options.storage_port if is_attached else storage.getsockname()[1]
                     ),
+                    tasks_port=cloud.tasks.port,
                     control_port=control.getsockname()[1],
                 )
                 ready.set_result(running)
@@ -256,6 +281,13 @@ def _assemble(
         transactions=transactions,
         objects=Backend(store=objects, uploads=UploadSessions(), faults=faults),
         dispatcher=dispatcher,
+        tasks=EmbeddedTasks(
+            (options.host, options.tasks_port),
+            faults,
+            folder,
+            Queue(name=options.queue_name),
+            options.time_factor,
+        ),
         faults=faults,
         official=official,
         has_storage=options.backend is not FirestoreBackend.SUITE,

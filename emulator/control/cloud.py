@@ -13,6 +13,7 @@ from emulator.firestore.transactions import Transactions
 from emulator.persistence import export
 from emulator.seeding import Seeded, seed
 from emulator.storage.backend import Backend
+from emulator.tasks.embedded import EmbeddedTasks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +26,7 @@ class Cloud:
     transactions: Transactions
     objects: Backend
     dispatcher: Dispatcher
+    tasks: EmbeddedTasks
     faults: FaultPlan
     official: JarFirestore | AttachedFirestore | None = None  # Google's Firestore: ours is idle
     has_storage: bool = True  # False where Storage is Google's too
@@ -40,13 +42,18 @@ class Cloud:
             self.official.clear()
 
     def reset(self) -> None:
-        """Forgets data, events, counts and planned faults; triggers and buckets stay."""
+        """Forgets data, events, tasks, counts and planned faults; triggers and buckets stay."""
         self.faults.clear()
         self.transactions.clear()
         self.documents.clear()
         self.objects.uploads.clear()
         self.objects.store.clear()
         self.dispatcher.clear()
+        self.tasks.clear()
+
+    def is_idle(self) -> bool:
+        """Says whether no event and no task is under way; what is held back does not count."""
+        return self.dispatcher.is_idle() and self.tasks.is_idle()
 
     async def connect(self, trigger: Trigger) -> None:
         """Adds a trigger, or replaces the one of the same name.

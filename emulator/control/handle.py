@@ -6,15 +6,17 @@ May be used from any thread but the cloud's own; everything happens on the cloud
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from emulator.control.cloud import Cloud
 from emulator.eventarc.delivery import Delivery, Outcome
 from emulator.eventarc.trigger import CloudEvent, EventType, Trigger
 from emulator.faults import Fault, FaultKind
 from emulator.seeding import Seeded
+from emulator.tasks.queue import Queue
+from emulator.tasks.task import Task, TaskState
 
 _Result = TypeVar("_Result")
 _POLL_S = 0.005
@@ -40,17 +42,36 @@ class Control:
         """Returns the deliveries that were given up."""
         return tuple(one for one in self.deliveries() if one.outcome is Outcome.DEAD)
 
+    def tasks(self) -> tuple[Task, ...]:
+        """Returns all tasks since the last reset, oldest first, with their attempts."""
+        return self._call(self._cloud.tasks.tasks)
+
+    def queues(self) -> tuple[Queue, ...]:
+        """Returns the queues."""
+        return self._call(self._cloud.tasks.queues)
+
+    def pause_queue(self, name: str) -> None:
+        """Has a queue, given by its full name, keep its tasks back."""
+        self._run(self._cloud.tasks.pause(name))
+
+    def resume_queue(self, name: str) -> None:
+        """Has a queue push its tasks again."""
+        self._run(self._cloud.tasks.resume(name))
+
     def wait_idle(self, timeout_s: float = 30.0) -> None:
-        """Waits until no delivery is pending and no request runs; held events do not count.
+        """Waits until no event or task is pending and no request runs.
+
+        Held events do not count, nor do the tasks of paused queues.
 
         Raises:
             TimeoutError: it is not so in time; the message names what is pending.
         """
         give_up_at = time.monotonic() + timeout_s
-        while not self._call(self._cloud.dispatcher.is_idle):
+        while not self._call(self._cloud.is_idle):
             if time.monotonic() > give_up_at:
-                pending = [one for one in self.deliveries() if one.outcome is Outcome.PENDING]
-                raise TimeoutError(f"not idle after {timeout_s} s; pending: {pending}")
+                events = [one for one in self.deliveries() if one.outcome is Outcome.PENDING]
+                tasks = [one for one in self.tasks() if one.state is TaskState.PENDING]
+                raise TimeoutError(f"not idle after {timeout_s} s; pending: {[*events, *tasks]}")
             time.sleep(_POLL_S)
 
     def calls(self) -> "Counter[str]":
@@ -147,8 +168,7 @@ class Control:
             event_type=event_type,
             concurrency=concurrency,
         )
-        connecting = self._cloud.connect(trigger)
-        asyncio.run_coroutine_threadsafe(connecting, self._loop).result(_CALL_TIMEOUT_S)
+        self._run(self._cloud.connect(trigger))
 
     def disconnect(self, name: str) -> None:
         """Removes a trigger; what it has sent already stays on its way.
@@ -175,7 +195,7 @@ class Control:
         self._call(lambda: self._cloud.export(folder))
 
     def reset(self) -> None:
-        """Forgets data, events, counts and planned faults; triggers and buckets stay."""
+        """Forgets data, events, tasks, counts and planned faults; triggers and buckets stay."""
         self._cloud.forget_official()
         self._call(self._cloud.reset)
 
@@ -183,4 +203,7 @@ class Control:
         async def run() -> _Result:
             return function()
 
-        return asyncio.run_coroutine_threadsafe(run(), self._loop).result(_CALL_TIMEOUT_S)
+        return self._run(run())
+
+    def _run(self, work: Coroutine[Any, Any, _Result]) -> _Result:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(_CALL_TIMEOUT_S)

@@ -14,10 +14,10 @@ from typing import Any
 
 from emulator.eventarc.delivery import ACKNOWLEDGED, Delivery, Outcome
 from emulator.eventarc.parcel import Parcel, parcel
-from emulator.eventarc.post import Unreachable, post
 from emulator.eventarc.trigger import CloudEvent, Trigger, cloud_event
 from emulator.faults import FaultKind, FaultPlan
 from emulator.firestore.document import DocumentChange
+from emulator.outgoing import Unreachable, send
 
 _log = logging.getLogger(__name__)
 
@@ -198,7 +198,9 @@ class Dispatcher:
         number = taken.begin_attempt(target)
         status, trouble = None, ""
         try:
-            status = await post(target, taken.event.headers, taken.event.body, taken.sent.set)
+            status = await send(
+                target, taken.event.headers, taken.event.body, on_sent=taken.sent.set
+            )
             self._unreachable.discard(target)
         except Unreachable as error:
             trouble = str(error)

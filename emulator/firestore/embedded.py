@@ -9,10 +9,10 @@ from emulator.faults import FaultPlan
 from emulator.firestore.http_server import FirestoreHttpServer
 from emulator.firestore.methods import methods
 from emulator.firestore.service import FirestoreService
-from emulator.firestore.shared_port import SharedPort
 from emulator.firestore.store import DocumentStore
 from emulator.firestore.transactions import Transactions
 from emulator.serving import HttpServer, bind
+from emulator.shared_port import SharedPort
 
 _GRPC_GRACE_S = 0.5
 

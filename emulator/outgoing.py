@@ -1,4 +1,7 @@
-"""One HTTP POST, asynchronous and cancellable. Knows no event."""
+"""One HTTP request to whom an event or a task is for, asynchronous and cancellable.
+
+Knows neither of them.
+"""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -12,18 +15,25 @@ class Unreachable(Exception):
     """There was no answer: refused, reset, or something else than HTTP."""
 
 
-async def post(
-    url: str, headers: Sequence[tuple[str, str]], body: bytes, on_sent: Callable[[], None]
+async def send(
+    url: str,
+    headers: Sequence[tuple[str, str]],
+    body: bytes,
+    *,
+    method: str = "POST",
+    on_sent: Callable[[], None] = lambda: None,
 ) -> int:
-    """Sends a body and returns the status of the answer; calls `on_sent` between the two.
+    """Sends a request and returns the status of the answer; calls `on_sent` between the two.
 
     Raises:
         Unreachable: there was no answer.
     """
     parts = urlsplit(url)
+    if parts.scheme != "http":
+        raise Unreachable(f"{url}: only http:// is spoken here")
     path = parts.path or "/"
     lines = [
-        f"POST {path}{'?' + parts.query if parts.query else ''} HTTP/1.1",
+        f"{method} {path}{'?' + parts.query if parts.query else ''} HTTP/1.1",
         f"Host: {parts.netloc}",
         *(f"{name}: {value}" for name, value in headers),
         f"Content-Length: {len(body)}",
@@ -37,20 +47,20 @@ async def post(
             writer.write("\r\n".join(lines).encode("ascii") + body)
             await writer.drain()
             on_sent()
-            return await _answer(reader)
+            return await _answer(reader, has_body=method != "HEAD")
         finally:
             writer.close()
     except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
         raise Unreachable(f"{url}: {error}") from error
 
 
-async def _answer(reader: asyncio.StreamReader) -> int:
+async def _answer(reader: asyncio.StreamReader, *, has_body: bool) -> int:
     """Returns the status after reading the body, which a server may still be sending."""
     status, head = await _head(reader)
     while status == _CONTINUE:
         status, head = await _head(reader)
     length = BytesHeaderParser().parsebytes(head)["Content-Length"]
-    if length is not None and length.isdecimal():
+    if has_body and length is not None and length.isdecimal():
         await reader.readexactly(int(length))
     return status
 

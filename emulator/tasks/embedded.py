@@ -1,0 +1,111 @@
+"""Cloud Tasks as one running thing: its port, the servers behind it, and what pushes the tasks."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from emulator.faults import FaultPlan
+from emulator.serving import HttpServer, bind
+from emulator.shared_port import SharedPort
+from emulator.tasks.calls import Calls
+from emulator.tasks.http_server import TasksHttpServer
+from emulator.tasks.identity import Identity
+from emulator.tasks.queue import Queue, QueueState
+from emulator.tasks.runner import Runner
+from emulator.tasks.service import grpc_server
+from emulator.tasks.store import TaskStore
+from emulator.tasks.task import Task
+
+_GRPC_GRACE_S = 0.5
+
+
+class EmbeddedTasks:
+    """Serves queues over gRPC and REST on one port, and pushes their tasks.
+
+    Args:
+        address: host and port to bind; port 0 means a free one.
+        faults: what goes wrong on purpose.
+        folder: an existing folder for a socket.
+        first_queue: the queue that is there at the start, and again after a reset.
+        time_factor: 1 for the real service's times, less to hurry.
+    """
+
+    def __init__(
+        self,
+        address: tuple[str, int],
+        faults: FaultPlan,
+        folder: Path,
+        first_queue: Queue,
+        time_factor: float = 1.0,
+    ) -> None:
+        self.port = 0
+        self._address = address
+        self._faults = faults
+        self._grpc_socket = folder / "tasks.sock"
+        self._first_queue = first_queue
+        self._store = TaskStore(time.time, time_factor)
+        self._store.add_queue(first_queue)
+        identity = Identity()
+        self._runner = Runner(self._store, faults, identity, time_factor)
+        self._calls = Calls(self._store, self._runner, faults, time_factor).table()
+        self._http = HttpServer(TasksHttpServer(self._calls, identity, faults))
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Serves as long as the block lasts; `port` then says where.
+
+        Raises:
+            PortBusy: the port is taken.
+        """
+        with bind(*self._address) as listener:
+            self.port = listener.getsockname()[1]
+            server = grpc_server(self._calls, self._faults, f"unix:{self._grpc_socket}")
+            await server.start()
+            shared = SharedPort(listener, self._http, self._grpc_socket)
+            await shared.start()
+            serving = asyncio.create_task(self._http.serve())
+            try:
+                yield
+            finally:
+                shared.close()
+                await self._runner.close()
+                self._http.stop()
+                await server.stop(_GRPC_GRACE_S)
+                await serving
+
+    def queues(self) -> tuple[Queue, ...]:
+        """Returns all queues."""
+        return self._store.queues()
+
+    def tasks(self) -> tuple[Task, ...]:
+        """Returns all tasks, oldest first; those too that have ended, as long as names are kept."""
+        return self._store.history()
+
+    async def pause(self, queue: str) -> None:
+        """Has a queue dispatch nothing.
+
+        Raises:
+            NotFound: there is no such queue.
+        """
+        self._store.set_queue_state(queue, QueueState.PAUSED)
+
+    async def resume(self, queue: str) -> None:
+        """Has a queue dispatch again.
+
+        Raises:
+            NotFound: there is no such queue.
+        """
+        self._store.set_queue_state(queue, QueueState.RUNNING)
+        await self._runner.stir(queue)
+
+    def is_idle(self) -> bool:
+        """Says whether no request runs and no task waits but in paused queues."""
+        return self._runner.is_idle()
+
+    def clear(self) -> None:
+        """Forgets all tasks and names; the first queue is as it was at the start, alone."""
+        self._runner.clear()
+        self._store.clear()
+        self._store.add_queue(self._first_queue)

@@ -1,0 +1,168 @@
+"""Pushes tasks: each when it is due and its queue lets it out, until it has ended.
+
+Knows the store and HTTP, no wire format of the service. All times of the real service are
+multiplied by the time factor.
+"""
+
+import asyncio
+import logging
+import time
+
+from emulator.faults import FaultKind, FaultPlan
+from emulator.outgoing import Unreachable, send
+from emulator.tasks.identity import Identity
+from emulator.tasks.lane import Lane
+from emulator.tasks.names import fault_path, queue_of
+from emulator.tasks.push import push_headers
+from emulator.tasks.queue import RETENTION_S, QueueState
+from emulator.tasks.store import TaskStore
+from emulator.tasks.task import Task, TaskState
+
+_log = logging.getLogger(__name__)
+
+
+class Runner:
+    """What pushes tasks; lives on one event loop.
+
+    Args:
+        store: the tasks.
+        faults: what goes wrong on purpose.
+        identity: who signs the tokens.
+        time_factor: 1 for the real service's times, less to hurry.
+    """
+
+    def __init__(
+        self, store: TaskStore, faults: FaultPlan, identity: Identity, time_factor: float = 1.0
+    ) -> None:
+        self._store = store
+        self._faults = faults
+        self._identity = identity
+        self._factor = time_factor
+        self._lanes: dict[str, Lane] = {}
+        self._waiting: dict[str, asyncio.Task[None]] = {}
+        self._attempts: set[asyncio.Task[None]] = set()
+
+    def start(self, name: str) -> None:
+        """Begins to see a task through, or begins again after its schedule has changed."""
+        self.forget(name)
+        self._waiting[name] = asyncio.get_running_loop().create_task(self._see_through(name))
+        self._waiting[name].add_done_callback(lambda done: self._drop(name, done))
+
+    def forget(self, name: str) -> None:
+        """Stops waiting for a task's turn; a request that is out goes on."""
+        waiting = self._waiting.pop(name, None)
+        if waiting is not None:
+            waiting.cancel()
+
+    def run_now(self, name: str) -> None:
+        """Pushes a task at once, whatever its schedule, its queue's limits and state."""
+        self._store.reschedule(name, time.time())
+        attempt = self._begin_attempt(name)
+        attempt.add_done_callback(lambda _done: self._see_further(name))
+
+    async def stir(self, queue: str) -> None:
+        """Has a queue's tasks look at its limits and state again."""
+        if queue in self._lanes:
+            await self._lanes[queue].stir()
+
+    def is_idle(self) -> bool:
+        """Says whether no request runs and no task waits but in paused queues."""
+        if self._attempts:
+            return False
+        paused = {one.name for one in self._store.queues() if one.state is QueueState.PAUSED}
+        return all(queue_of(name) in paused for name in self._waiting)
+
+    def clear(self) -> None:
+        """Stops everything."""
+        for task in (*self._waiting.values(), *self._attempts):
+            task.cancel()
+        self._waiting.clear()
+        self._lanes.clear()
+
+    async def close(self) -> None:
+        """Stops everything, and waits until that is so."""
+        tasks = (*self._waiting.values(), *self._attempts)
+        self.clear()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _drop(self, name: str, done: "asyncio.Task[None]") -> None:
+        if self._waiting.get(name) is done:
+            del self._waiting[name]
+
+    def _see_further(self, name: str) -> None:
+        if self._store.find(name) is not None:
+            self.start(name)
+
+    def _lane(self, queue: str) -> Lane:
+        if queue not in self._lanes:
+            self._lanes[queue] = Lane(
+                lambda: self._store.queue(queue), time.monotonic, self._factor
+            )
+        return self._lanes[queue]
+
+    async def _see_through(self, name: str) -> None:
+        """Repeats attempts until one succeeds or no further one is due."""
+        while (task := self._store.find(name)) is not None:
+            if (ahead_s := task.due_at - time.time()) > 0:
+                await asyncio.sleep(ahead_s)
+                continue  # it may have been put off meanwhile
+            lane = self._lane(queue_of(name))
+            await lane.enter()
+            try:
+                copies = 1 + bool(self._faults.take(FaultKind.DUPLICATE_TASK, fault_path(name)))
+                attempts = [self._begin_attempt(name) for _ in range(copies)]
+                await asyncio.wait(attempts)
+            finally:
+                await lane.leave()
+
+    def _begin_attempt(self, name: str) -> "asyncio.Task[None]":
+        headers = push_headers(self._store.task(name), self._identity)
+        number = self._store.begin_attempt(name)
+        attempt = self._attempt(self._store.task(name), number, headers)
+        running = asyncio.get_running_loop().create_task(attempt)
+        self._attempts.add(running)
+        running.add_done_callback(self._attempts.discard)
+        return running
+
+    async def _attempt(self, task: Task, number: int, headers: list[tuple[str, str]]) -> None:
+        status, error = await self._answer(task, headers)
+        url = task.request.url
+        _log.info("task %s, attempt %d, to %s: %s", task.name, number + 1, url, status or error)
+        left = self._store.end_attempt(task.name, number, status, error)
+        if left is None:
+            return
+        if left.attempts[number].has_succeeded:
+            self._store.end(task.name, TaskState.DONE)
+            self.forget(task.name)
+            return
+        self._schedule_next(left)
+
+    async def _answer(self, task: Task, headers: list[tuple[str, str]]) -> tuple[int | None, str]:
+        """Returns the answer's status, or None and why there was none."""
+        path = fault_path(task.name)
+        if self._faults.take(FaultKind.DROP_TASK, path):
+            return None, "UNAVAILABLE: lost on its way, on purpose"
+        request = task.request
+        pushing = send(request.url, headers, request.body, method=request.method)
+        try:
+            status = await asyncio.wait_for(pushing, task.dispatch_deadline_s * self._factor)
+        except TimeoutError:
+            return None, "DEADLINE_EXCEEDED: no answer within the dispatch deadline"
+        except Unreachable as error:
+            return None, f"UNAVAILABLE: {error}"
+        if self._faults.take(FaultKind.LOSE_TASK_ANSWER, path):
+            return None, f"UNAVAILABLE: the answer {status} was lost, on purpose"
+        return status, ""
+
+    def _schedule_next(self, task: Task) -> None:
+        retry = task.retry_config or self._store.queue(queue_of(task.name)).retry_config
+        now = time.time()
+        since_first_s = (now - task.attempts[0].dispatched_at) / self._factor
+        too_old = now - task.created_at > RETENTION_S * self._factor
+        if too_old or retry.is_spent(len(task.attempts), since_first_s):
+            _log.error("task %s is given up after %d attempts", task.name, len(task.attempts))
+            self._store.end(task.name, TaskState.GIVEN_UP)
+            self.forget(task.name)
+            return
+        pause_s = retry.backoff_s(len(task.attempts)) * self._factor
+        self._store.reschedule(task.name, now + pause_s)
