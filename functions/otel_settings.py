@@ -27,6 +27,9 @@ class Exported:
         return self.spans or self.metrics
 
 
+NOTHING = Exported()
+
+
 def exported(environment: Mapping[str, str]) -> Exported:
     """What the variables ask for; nothing by default.
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from functions.errors import SettingInvalid
+from functions.otel_settings import NOTHING, Exported, exported
 
 ENGINES = ("liveportrait", "mesh", "auto")
 _ON = ("on", "true", "1", "yes")
@@ -35,6 +36,8 @@ class Settings:
     mirror_dynamics: bool = False
     accept_uploads: bool = False  # inputs under users/{userId}/uploads/
     synthetic_idle: bool = False  # avatars without a hero video move all the same; mesh only
+    usd_per_hour: float | None = None  # of one instance, for the cost that is told; None: none is
+    exported: Exported = NOTHING  # spans and metrics
     project: str | None = None
     storage_emulator: str | None = None  # host:port, as download URLs name it; None: the real cloud
 
@@ -94,6 +97,8 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         mirror_dynamics=read.switch("MIRROR_DYNAMICS"),
         accept_uploads=read.switch("UPLOADS_PREFIX"),
         synthetic_idle=read.switch("SYNTHETIC_IDLE"),
+        usd_per_hour=read.number("PRICE_PER_HOUR_USD", 0.0, 0.0, 1000.0) or None,
+        exported=exported(environment),
         project=environment.get("GOOGLE_CLOUD_PROJECT") or None,
         storage_emulator=_storage_emulator(environment),
     )

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from functions.errors import SettingInvalid
+from functions.otel_settings import Exported
 from functions.settings import Settings, from_environment
 
 BARE = {"LIVEPORTRAIT_BUCKET": "demo.appspot.com"}
@@ -29,6 +30,7 @@ def test_defaults_are_the_contracts() -> None:
     assert (settings.renders_per_day, settings.renders_per_owner_day) == (30, 100)
     assert (settings.mirror_dynamics, settings.accept_uploads) == (False, False)
     assert not settings.synthetic_idle
+    assert (settings.usd_per_hour, settings.exported.anything) == (None, False)
     assert (settings.emulated, settings.project) == (False, None)
 
 
@@ -56,6 +58,8 @@ def test_every_variable_is_read() -> None:
             "LIVEPORTRAIT_KEEP_HOURS": "0",
             "LIVEPORTRAIT_MIRROR_DYNAMICS": "on",
             "LIVEPORTRAIT_UPLOADS_PREFIX": "True",
+            "LIVEPORTRAIT_PRICE_PER_HOUR_USD": "1.4",
+            "OTEL_TRACES_EXPORTER": "otlp",
             "FIREBASE_STORAGE_EMULATOR_HOST": "localhost:9199",
         }
     )
@@ -74,6 +78,8 @@ def test_every_variable_is_read() -> None:
         keep_hours=0,
         mirror_dynamics=True,
         accept_uploads=True,
+        usd_per_hour=1.4,
+        exported=Exported(spans=True),
         project="demo",
         storage_emulator="localhost:9199",
     )
@@ -108,6 +114,8 @@ def test_a_synthetic_idle_is_the_mesh_engines() -> None:
         ("LIVEPORTRAIT_MIRROR_DYNAMICS", "maybe", "on or off"),
         ("LIVEPORTRAIT_UPLOADS_PREFIX", "users/", "on or off"),
         ("LIVEPORTRAIT_SYNTHETIC_IDLE", "on", "accepted: off, or the engine 'mesh'"),
+        ("LIVEPORTRAIT_PRICE_PER_HOUR_USD", "free", "from 0 to 1000"),
+        ("OTEL_METRICS_EXPORTER", "prometheus", "otlp, none"),
         ("FIRESTORE_EMULATOR_HOST", "http://127.0.0.1:8080", "without a scheme"),
         ("FIRESTORE_EMULATOR_HOST", "", "both or neither"),
         ("STORAGE_EMULATOR_HOST", "127.0.0.1:9199", "with the scheme"),
