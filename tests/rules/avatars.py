@@ -1,0 +1,60 @@
+"""The avatar that the rows of the rules' tables are about, and what a row is."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tests.rules.firestore import Action
+
+OWNER, STRANGER, NOBODY = "alice", "mallory", None
+
+INPUTS = {"drivingMultiplier": 0.4, "normalizeLip": True, "animationRegion": "all"}
+SHOWN = {"state": "ready", "idleVideoUrl": "https://new", "progress": 100}
+AVATAR: Mapping[str, Any] = {
+    "userId": OWNER,
+    "nickname": "Grace",
+    "updatedAt": 1,
+    "avatarImageUrl": "gs://b/avatars/a/hero.jpg",
+    "training": {
+        "heroVideoUrl": "gs://b/avatars/a/heroVideo.mp4",
+        "dynamicsEnabled": True,
+        "status": "done",
+        "livePortrait": {**INPUTS, "idleVideoUrl": "https://new"},
+    },
+    "livePortrait": SHOWN,
+}
+FRESH = {key: value for key, value in AVATAR.items() if key != "livePortrait"}
+
+
+def avatar(**changed: Any) -> Mapping[str, Any]:
+    """The avatar with top-level fields changed."""
+    return {**AVATAR, **changed}
+
+
+def with_inputs(inputs: Any) -> Mapping[str, Any]:
+    """The avatar with something else in `training.livePortrait`."""
+    return avatar(training={**AVATAR["training"], "livePortrait": inputs})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One sentence: who tries what on what stands, and whether it is allowed."""
+
+    sentence: str
+    who: str | None
+    action: Action
+    allowed: bool
+    stands: Mapping[str, Any] | None = None  # None: there is no document
+    path: str | None = None  # None: an avatar of its own
+
+
+def allowed(
+    sentence: str, who: str | None, action: Action, stands: Mapping[str, Any] | None = AVATAR
+) -> Row:
+    return Row(sentence=sentence, who=who, action=action, allowed=True, stands=stands)
+
+
+def refused(
+    sentence: str, who: str | None, action: Action, stands: Mapping[str, Any] | None = AVATAR
+) -> Row:
+    return Row(sentence=sentence, who=who, action=action, allowed=False, stands=stands)
