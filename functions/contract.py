@@ -148,6 +148,11 @@ class Snapshot:
         return dig(self.fields, (*OUTPUT, "state")) == State.QUEUED
 
     @property
+    def shows_pending(self) -> bool:
+        """Whether `livePortrait.state` says that a video is still to come."""
+        return dig(self.fields, (*OUTPUT, "state")) in (State.QUEUED, State.RENDERING)
+
+    @property
     def owner(self) -> str | None:
         """`userId`, where it is a string. Written by clients: good for a quota, not for trust."""
         value = dig(self.fields, OWNER)

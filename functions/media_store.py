@@ -12,7 +12,7 @@ from google.cloud.storage import Bucket
 from functions.errors import ObjectChanged, ObjectStands
 from functions.reference import Publication, StoredObject
 
-_TOKEN = "firebaseStorageDownloadTokens"  # noqa: S105 - the name of a metadata key
+TOKEN_KEY = "firebaseStorageDownloadTokens"  # noqa: S105 - the name of a metadata key
 
 
 class CloudMediaStore:
@@ -24,7 +24,7 @@ class CloudMediaStore:
     def find(self, path: str) -> StoredObject | None:
         """What stands at a path; None: nothing."""
         blob = self._bucket.get_blob(path)
-        return None if blob is None else _stored(blob)
+        return None if blob is None else stored_object(blob)
 
     def fetch(self, wanted: StoredObject, to: Path) -> None:
         """Copy exactly this generation to a local file.
@@ -49,14 +49,14 @@ class CloudMediaStore:
         blob = self._bucket.blob(publication.path)
         blob.cache_control = "private, max-age=31536000, immutable"
         blob.content_disposition = f'inline; filename="{publication.file.name}"'
-        blob.metadata = {**publication.facts, _TOKEN: publication.token}
+        blob.metadata = {**publication.facts, TOKEN_KEY: publication.token}
         try:
             blob.upload_from_filename(
                 str(publication.file),
                 content_type=publication.content_type,
                 if_generation_match=replacing,
             )
-            return _stored(blob)
+            return stored_object(blob)
         except exceptions.PreconditionFailed as fault:
             standing = self.find(publication.path)
             if standing is None:  # gone in between: the caller may create it after all
@@ -78,10 +78,11 @@ class CloudMediaStore:
             self.discard(blob.name, blob.generation)
 
 
-def _stored(blob: Any) -> StoredObject:
+def stored_object(blob: Any) -> StoredObject:
+    """What Storage says of an object."""
     return StoredObject(
         path=blob.name,
         generation=int(blob.generation),
         size_bytes=int(blob.size or 0),
-        token=(blob.metadata or {}).get(_TOKEN, ""),
+        token=(blob.metadata or {}).get(TOKEN_KEY, ""),
     )

@@ -35,7 +35,12 @@ class StoredObject:
     path: str
     generation: int
     size_bytes: int
-    token: str = ""  # its download token, where it has one
+    token: str = ""  # its download token, where it has one; with commas between several
+
+    @property
+    def tokens(self) -> tuple[str, ...]:
+        """The download tokens, any of which opens it."""
+        return tuple(filter(None, self.token.split(",")))
 
 
 @dataclass(frozen=True, kw_only=True)

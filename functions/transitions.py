@@ -92,11 +92,11 @@ class Transitions:
         return self._write(standing, record, verdict=Verdict.FINAL if over else Verdict.AGAIN)
 
     def settle(self, standing: Standing, relevant: object) -> Change:
-        """Take back a `queued` that nobody asks for any more."""
+        """Take back a `queued` or `rendering` that nobody asks for any more."""
         document, record = standing.document, standing.record
         if document is None or document.relevant != relevant:
             return Change(verdict=Verdict.MOVED)
-        if not document.shows_queued or record.lease_lives(standing.now):
+        if not document.shows_pending or record.lease_lives(standing.now):
             return Change(verdict=Verdict.DONE)
         last = record.results[0] if record.results else None
         record = record.asking(last.fingerprint if last else "")
