@@ -81,6 +81,7 @@ scenarios: $(STAMP) ## only the acceptance scenarios of docs/contract.md, over r
 
 FIRESTORE_PORT ?= 8080
 STORAGE_PORT ?= 9199
+TASKS_PORT ?= 8123
 CONTROL_PORT ?= 4400
 # embedded | jar (Google's Firestore emulator, where its jar is found) | suite (a running `firebase emulators:start`)
 BACKEND ?= embedded
@@ -91,7 +92,7 @@ BUCKET ?= $(PROJECT).appspot.com
 ENGINE ?= auto
 
 emulator: $(STAMP) ## the stand-in cloud alone, on the usual ports (FIRESTORE_PORT=, STORAGE_PORT=, …)
-	@$(PY) -m emulator --firestore-port $(FIRESTORE_PORT) --storage-port $(STORAGE_PORT) --control-port $(CONTROL_PORT) \
+	@$(PY) -m emulator --firestore-port $(FIRESTORE_PORT) --storage-port $(STORAGE_PORT) --tasks-port $(TASKS_PORT) --control-port $(CONTROL_PORT) \
 	  --backend $(BACKEND) --project $(PROJECT) --bucket $(BUCKET) --function http://127.0.0.1:$(FUNCTION_PORT)
 
 serve: $(STAMP) ## the function, against a running `make emulator`

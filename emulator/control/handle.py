@@ -146,6 +146,26 @@ class Control:
         """Has the next commits written, but answered UNAVAILABLE."""
         self.plan(Fault(kind=FaultKind.LOSE_COMMIT_ANSWER, times=times, prefix=prefix))
 
+    def fail_task_creations(self, times: int = 1, prefix: str = "") -> None:
+        """Has the next tasks refused with UNAVAILABLE; none is kept."""
+        self.plan(Fault(kind=FaultKind.FAIL_TASK_CREATION, times=times, prefix=prefix))
+
+    def lose_task_creation_answers(self, times: int = 1, prefix: str = "") -> None:
+        """Has the next tasks kept, but answered UNAVAILABLE."""
+        self.plan(Fault(kind=FaultKind.LOSE_TASK_CREATION_ANSWER, times=times, prefix=prefix))
+
+    def duplicate_tasks(self, times: int = 1, prefix: str = "") -> None:
+        """Has the next tasks pushed twice at the same time."""
+        self.plan(Fault(kind=FaultKind.DUPLICATE_TASK, times=times, prefix=prefix))
+
+    def drop_tasks(self, times: int = 1, prefix: str = "") -> None:
+        """Has the next pushes lost on their way; the queue repeats them."""
+        self.plan(Fault(kind=FaultKind.DROP_TASK, times=times, prefix=prefix))
+
+    def lose_task_answers(self, times: int = 1, prefix: str = "") -> None:
+        """Has the answers to the next pushes lost; the queue repeats them."""
+        self.plan(Fault(kind=FaultKind.LOSE_TASK_ANSWER, times=times, prefix=prefix))
+
     def connect(
         self,
         name: str,

@@ -1,4 +1,4 @@
-"""The control endpoint: health, data, events, deliveries, calls, faults and triggers.
+"""The control endpoint: health, data, events, deliveries, tasks, calls, faults and triggers.
 
 Runs on the cloud's event loop. It is bound to the loopback address unless told otherwise: whoever
 reaches it may do anything.
@@ -19,6 +19,8 @@ from emulator.control.cloud import Cloud
 from emulator.eventarc.delivery import Outcome
 from emulator.eventarc.trigger import EventType, Trigger
 from emulator.faults import Fault, FaultKind
+from emulator.tasks.errors import TasksError
+from emulator.tasks.task import Task
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -36,6 +38,10 @@ def control_application(cloud: Cloud) -> Starlette:
             Route("/events/release", _checked(endpoints.release), methods=["POST"]),
             Route("/deliveries", endpoints.deliveries),
             Route("/dead-letters", endpoints.dead_letters),
+            Route("/tasks", endpoints.tasks),
+            Route("/queues", endpoints.queues),
+            Route("/queues/pause", _checked(endpoints.pause), methods=["POST"]),
+            Route("/queues/resume", _checked(endpoints.resume), methods=["POST"]),
             Route("/calls", endpoints.calls),
             Route("/faults", endpoints.faults),
             Route("/faults", _checked(endpoints.plan), methods=["POST"]),
@@ -52,7 +58,7 @@ def _checked(endpoint: Endpoint) -> Endpoint:
     async def answer(request: Request) -> Response:
         try:
             return await endpoint(request)
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, TasksError) as error:
             return JSONResponse({"error": f"{type(error).__name__}: {error}"}, status_code=400)
 
     return answer
@@ -71,6 +77,18 @@ def _folder(body: dict[str, Any]) -> Path:
     if not isinstance(body.get("folder"), str):
         raise ValueError(f"folder is {body.get('folder')!r}; accepted: a path on this machine")
     return Path(body["folder"])
+
+
+def _queue_name(body: dict[str, Any]) -> str:
+    if not isinstance(body.get("name"), str):
+        raise ValueError(f"name is {body.get('name')!r}; accepted: a queue's full name")
+    return str(body["name"])
+
+
+def _shown(task: Task) -> dict[str, Any]:
+    shown = asdict(task)
+    shown["request"]["body"] = task.request.body.decode(errors="replace")
+    return shown
 
 
 class _Endpoints:
@@ -112,6 +130,20 @@ class _Endpoints:
     async def dead_letters(self, request: Request) -> Response:
         deliveries = self._cloud.dispatcher.deliveries()
         return JSONResponse([asdict(one) for one in deliveries if one.outcome is Outcome.DEAD])
+
+    async def tasks(self, request: Request) -> Response:
+        return JSONResponse([_shown(task) for task in self._cloud.tasks.tasks()])
+
+    async def queues(self, request: Request) -> Response:
+        return JSONResponse([asdict(queue) for queue in self._cloud.tasks.queues()])
+
+    async def pause(self, request: Request) -> Response:
+        await self._cloud.tasks.pause(_queue_name(await _body(request)))
+        return Response(status_code=204)
+
+    async def resume(self, request: Request) -> Response:
+        await self._cloud.tasks.resume(_queue_name(await _body(request)))
+        return Response(status_code=204)
 
     async def calls(self, request: Request) -> Response:
         return JSONResponse(dict(self._cloud.faults.calls))
