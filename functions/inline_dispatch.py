@@ -7,12 +7,14 @@ what a transaction may change that of `transitions`.
 import threading
 from uuid import uuid4
 
-from functions import log
+from functions import log, telemetry
+from functions.account import Account
 from functions.dispatch import Errand
 from functions.errors import Code, LeaseLost, RetryLater, Stopped
 from functions.ports import Means, Renderer
 from functions.rendering import Assignment, Rendering, problem_of
-from functions.standing import Claim, Verdict
+from functions.standing import Change, Claim, Verdict
+from functions.telemetry import Outcome
 
 _LOCK_WAIT_S = 60.0
 
@@ -30,13 +32,15 @@ class InlineDispatcher:
         """Claim and render, unless somebody else is at it; that one is to be waited for."""
         if errand.in_work:
             return Verdict.BUSY
-        if not self._lock.acquire(timeout=_LOCK_WAIT_S):
+        with telemetry.span("lock"):
+            acquired = self._lock.acquire(timeout=_LOCK_WAIT_S)
+        if not acquired:
             raise RetryLater(f"another render held this instance for {_LOCK_WAIT_S:.0f} s")
         try:
             claim = Claim(owner=str(uuid4()), asked=errand.asked)
-            verdict = self._claim(errand, claim)
-            if verdict is not Verdict.CLAIMED:
-                return verdict
+            granted = self._claim(errand, claim)
+            if granted.verdict is not Verdict.CLAIMED:
+                return self._not_granted(granted)
             assignment = Assignment(
                 avatar_id=errand.avatar_id,
                 claim=claim,
@@ -45,41 +49,68 @@ class InlineDispatcher:
                 deadline=errand.deadline,
             )
             with log.bound(render_id=errand.asked.fingerprint):
-                return self._render(assignment)
+                return self._render(assignment, self._account(errand, granted))
         finally:
             self._lock.release()
 
-    def _claim(self, errand: Errand, claim: Claim) -> Verdict:
+    def _claim(self, errand: Errand, claim: Claim) -> Change:
         left_s = errand.deadline - self._means.clock.monotonic()
         if left_s < self._means.settings.deadline_s / 2:
             raise RetryLater(f"only {left_s:.0f} s are left of this event's deadline")
-        return self._means.ledger.transact(
-            errand.avatar_id,
-            lambda now: self._rules.claim(now, claim, left_s, yielding=errand.yielding),
-            counting=True,
-        ).verdict
+        with telemetry.span("claim"):
+            return self._means.ledger.transact(
+                errand.avatar_id,
+                lambda now: self._rules.claim(now, claim, left_s, yielding=errand.yielding),
+                counting=True,
+            )
 
-    def _render(self, assignment: Assignment) -> Verdict:
-        log.info("claimed", request_id=assignment.claim.owner, engine=assignment.claim.asked.engine)
+    def _not_granted(self, change: Change) -> Verdict:
+        shown = None if change.record is None else change.record.shown
+        if change.verdict is Verdict.FINAL and shown is not None and shown.error is not None:
+            code = shown.error.code.value
+            log.warning("claim refused", code=code, fingerprint=shown.fingerprint)
+            telemetry.outcome(Outcome.FAILED, code)
+        return change.verdict
+
+    def _account(self, errand: Errand, granted: Change) -> Account:
+        first = granted.record is None or granted.record.attempts == 1
+        return Account(
+            self._means.clock,
+            waited_s=self._means.clock.now() - errand.since_s if first else None,
+            device=self._renderer.device,
+            usd_per_hour=self._means.settings.usd_per_hour,
+        )
+
+    def _render(self, assignment: Assignment, account: Account) -> Verdict:
+        asked = assignment.claim.asked
+        telemetry.describe(
+            fingerprint=asked.fingerprint, engine=asked.engine, engine_version=asked.engine_version
+        )
+        log.info("claimed", request_id=assignment.claim.owner, engine=asked.engine)
         try:
-            return self._outcome(Rendering(self._means, self._renderer, assignment))
+            with account:
+                rendering = Rendering(self._means, self._renderer, assignment)
+                return self._outcome(rendering, account)
         except Exception as fault:  # the lease runs out by itself
             log.fault("the outcome could not be written", fault)
             raise RetryLater("the outcome could not be written") from fault
 
-    def _outcome(self, rendering: Rendering) -> Verdict:
+    def _outcome(self, rendering: Rendering, account: Account) -> Verdict:
         """Render; failures become outcomes."""
         try:
             rendering.run()
+            account.ended(Outcome.PUBLISHED)
             return Verdict.DONE
         except Stopped as stop:
+            lost = isinstance(stop, LeaseLost)
             log.info("render stopped", reason=str(stop), kind=type(stop).__name__)
+            account.ended(Outcome.LOST if lost else Outcome.SUPERSEDED)
             rendering.withdraw()
-            return Verdict.LOST if isinstance(stop, LeaseLost) else Verdict.MOVED
+            return Verdict.LOST if lost else Verdict.MOVED
         except Exception as fault:
-            return self._failed(rendering, fault)
+            return self._failed(rendering, fault, account)
 
-    def _failed(self, rendering: Rendering, fault: Exception) -> Verdict:
+    def _failed(self, rendering: Rendering, fault: Exception, account: Account) -> Verdict:
         problem = problem_of(fault)
         if problem.code is Code.INTERNAL:
             log.fault("render failed", fault)
@@ -87,7 +118,10 @@ class InlineDispatcher:
             log.warning("render failed", code=problem.code.value, reason=str(fault))
         verdict = rendering.fail(problem)
         if verdict in (Verdict.LOST, Verdict.MOVED):
+            account.ended(Outcome.LOST if verdict is Verdict.LOST else Outcome.SUPERSEDED)
             rendering.withdraw()
         else:
+            again = verdict is Verdict.AGAIN
+            account.ended(Outcome.RETRIED if again else Outcome.FAILED, problem.code)
             rendering.discard()
         return verdict

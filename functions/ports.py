@@ -66,6 +66,10 @@ class RenderEngine(Protocol):
 class Renderer(RenderEngine, Protocol):
     """Portrait and driving clip in, idle video out: `liveportrait_core.renderer.Renderer`."""
 
+    @property
+    def device(self) -> str:
+        """Where its networks are: `cpu`, `cuda`, `cuda:0`."""
+
     def render(
         self,
         portrait: Path,

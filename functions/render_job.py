@@ -9,7 +9,7 @@ what a transaction may change that of `transitions`.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from functions import log
+from functions import log, telemetry
 from functions.clean_up import clean_up
 from functions.contract import DocumentWrite, Gate, State, gate
 from functions.dispatch import Dispatcher, Errand
@@ -21,8 +21,10 @@ from functions.rendering import IMAGE_FIELD, VIDEO_FIELD
 from functions.request import Refusal
 from functions.sight import Sight, look
 from functions.standing import Asked, Change, Standing, Verdict
+from functions.telemetry import Outcome
 
 _PAUSE_S = 0.5  # before another look, where something changed between a look and its transaction
+_MISSED = {Verdict.AGAIN: Outcome.MISSING, Verdict.FINAL: Outcome.FAILED}
 _PATIENCE_S = 600.0  # how old a wish may be whose inexplicable failure is still retried
 
 
@@ -133,13 +135,15 @@ class Doorway:
 
     def _pursue(self, visit: Visit) -> None:
         """What is there now counts; the event only says that something may have changed."""
-        sight = look(self._means, visit.avatar_id)
-        if self._answered(visit, sight) or self._moved_on(visit, sight):
-            return
-        if sight.asked is not None:
-            asked = sight.asked
-            self._transact(visit, lambda now: self._rules.queue(now, asked))
-        self._debounce(visit)
+        with telemetry.span("gate"):
+            sight = look(self._means, visit.avatar_id)
+            if self._answered(visit, sight) or self._moved_on(visit, sight):
+                return
+            if sight.asked is not None:
+                asked = sight.asked
+                self._transact(visit, lambda now: self._rules.queue(now, asked))
+        with telemetry.span("debounce"):
+            self._debounce(visit)
         self._conclude(visit)
 
     def _debounce(self, visit: Visit) -> None:
@@ -174,6 +178,7 @@ class Doorway:
             video=video,
             in_work=sight.standing.record.in_work(sight.asked.fingerprint, sight.standing.now),
             yielding=yielding,
+            since_s=visit.since_s,
             deadline=visit.deadline,
         )
         return self._concluded(visit, self._dispatcher.hand_over(errand))
@@ -191,6 +196,7 @@ class Doorway:
             change = self._transact(visit, lambda now: self._rules.reuse(now, asked, result))
             if change.record is not None:
                 log.info("answered by a kept result", fingerprint=asked.fingerprint)
+                telemetry.outcome(Outcome.REUSED)
             return change.verdict is Verdict.DONE
         standing = sight.standing
         if not standing.record.failed_for_good(asked.fingerprint):
@@ -206,6 +212,7 @@ class Doorway:
         if change.fields:
             code = None if refusal.code is None else refusal.code.value
             log.info("refused", state=refusal.state.value, code=code, reason=refusal.reason)
+            telemetry.outcome(Outcome.REFUSED, code)
         return change.verdict
 
     def _miss(self, visit: Visit, sight: Sight, asked: Asked) -> Verdict:
@@ -215,6 +222,8 @@ class Doorway:
         problem = Problem.of(code, field)
         change = self._transact(visit, lambda now: self._rules.miss(now, asked, path, problem))
         log.info("input not found", path=path, verdict=change.verdict.value)
+        if change.verdict in _MISSED:
+            telemetry.outcome(_MISSED[change.verdict], code.value)
         return change.verdict
 
     def _concluded(self, visit: Visit, verdict: Verdict) -> Verdict:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from uuid import uuid4
 
-from functions import log
+from functions import log, telemetry
 from functions.contract import IMAGE_URL, VIDEO_URL
 from functions.errors import Code, Failure, ObjectStands, Stopped
 from functions.ports import Means, Renderer
@@ -63,24 +63,27 @@ class Rendering:
         began = clock.monotonic()
         with tempfile.TemporaryDirectory(prefix="idle-") as name, vigil:
             folder = Path(name)
-            portrait = self._fetch(job.image, folder / "portrait", IMAGE_FIELD)
-            vigil.check()
-            driving = None
-            if job.video is not None:
-                driving = self._fetch(job.video, folder / "driving", VIDEO_FIELD)
-                vigil.check()
+            with telemetry.stage("download"):
+                portrait, driving = self._fetch_inputs(folder, vigil)
             fetched = clock.monotonic()
-            report = self._render(portrait, driving, folder, vigil)
+            with telemetry.span("animate"):
+                report = self._render(portrait, driving, folder, vigil)
+                stages = {each.stage.value: each.seconds for each in report.seconds}
+                telemetry.stages_done(stages)
             rendered = clock.monotonic()
-            vigil.renew("upload")
-            poster = self._publish(folder / "poster.jpg", "image/jpeg", vigil)
-            video = self._publish(folder / "idle.mp4", "video/mp4", vigil)
-            self._complete(report, poster, video)
-        stages = {each.stage.value: each.seconds for each in report.seconds}
-        upload_s = clock.monotonic() - rendered
-        stages = {"download": fetched - began, **stages, "upload": upload_s}
+            with telemetry.stage("upload"):
+                vigil.renew("upload")
+                poster = self._publish(folder / "poster.jpg", "image/jpeg", vigil)
+                video = self._publish(folder / "idle.mp4", "video/mp4", vigil)
+            uploaded = clock.monotonic()
+            with telemetry.span("publish"):
+                self._complete(report, poster, video)
+        stages = {"download": fetched - began, **stages, "upload": uploaded - rendered}
         seconds = {stage: round(value, 2) for stage, value in stages.items()}
         log.info("published", path=video.path, frames=report.frame_count, seconds=seconds)
+        telemetry.describe(
+            frames=report.frame_count, width_px=report.width_px, height_px=report.height_px
+        )
 
     def fail(self, problem: Problem) -> Verdict:
         """Note that this attempt failed; what that means for the request is the verdict."""
@@ -103,6 +106,15 @@ class Rendering:
                 record = self._means.ledger.read(self._assignment.avatar_id).record
                 if not record.lists(path, found.generation):
                     self._means.media.discard(path, found.generation)
+
+    def _fetch_inputs(self, folder: Path, vigil: Vigil) -> tuple[Path, Path | None]:
+        job, driving = self._assignment, None
+        portrait = self._fetch(job.image, folder / "portrait", IMAGE_FIELD)
+        vigil.check()
+        if job.video is not None:
+            driving = self._fetch(job.video, folder / "driving", VIDEO_FIELD)
+            vigil.check()
+        return portrait, driving
 
     def _fetch(self, wanted: StoredObject, to: Path, field: str) -> Path:
         limit, code = _MAX_VIDEO_BYTES, Code.VIDEO_TOO_LARGE

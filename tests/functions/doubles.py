@@ -266,6 +266,7 @@ class ScriptedRenderer:
 
     engine: Engine = Engine.MESH
     engine_version: str = "mesh-1-0123abcd"
+    device: str = "cpu"
     steps: list[Callable[[], object]] = field(default_factory=list)
     eta_s: float | None = None
     warnings: tuple[RenderWarning, ...] = ()
