@@ -4,7 +4,6 @@ Knows the order of the steps; their mathematics is in the rooms below. Pictures 
 batches: while the device warps and decodes one, the frames of the one before are pasted back.
 """
 
-import hashlib
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from liveportrait_core.device import DeviceChoice
 from liveportrait_core.driving import analyse_driving
 from liveportrait_core.engine_setup import USUAL_SETUP, EngineSetup
+from liveportrait_core.engine_version import EASE_S, engine_version
 from liveportrait_core.errors import ImageNoFace, InvalidOption, VideoTooShort
 from liveportrait_core.face.crop import FaceCrop
 from liveportrait_core.face.finders import FaceFinder
@@ -39,8 +39,6 @@ from liveportrait_core.source import crop_source, fit_portrait, network_frame, p
 from liveportrait_core.source_clip import FittedFrames, SourceClip, analyse_source
 from liveportrait_core.template import MotionTemplate
 
-REVISION = 1  # raise it with every change that changes pixels
-EASE_S = 1.0  # over which the end of a clip eases back to its beginning
 _MIN_FRAMES = 10
 _MIN_SECONDS = Fraction(1, 2)
 _PICTURE_FPS = Fraction(25)  # a picture has no rate; the original's templates have this one
@@ -103,18 +101,13 @@ class LivePortraitEngine:
     @property
     def version(self) -> str:
         """liveportrait-<revision>-<8 hex digits over files and settings that change pixels>."""
-        settings = (
-            self._finder.version,
-            "face mesh landmarks" if self._locate is None else "203 landmarks",
-            self._model.choice.precision,
-            self._setup.face_order,
-            self._setup.driving_crop,
-            repr(self._setup.animation),
-            repr(self._setup.refinement),
-            str(EASE_S),
+        return engine_version(
+            self._setup,
+            finder_version=self._finder.version,
+            has_landmarks=self._locate is not None,
+            precision=self._model.choice.precision,
+            digests=self._digests,
         )
-        sha = hashlib.sha256("\n".join((*settings, *self._digests)).encode())
-        return f"{self.engine}-{REVISION}-{sha.hexdigest()[:8]}"
 
     @property
     def device(self) -> DeviceChoice:

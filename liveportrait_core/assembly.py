@@ -9,19 +9,14 @@ from pathlib import Path
 from liveportrait_core.animator import LivePortraitEngine
 from liveportrait_core.device import choose_device
 from liveportrait_core.engine_setup import EngineSetup
-from liveportrait_core.errors import EngineUnavailable
 from liveportrait_core.face.finders import Detector, FaceFinder, InsightFaceFinder, MeshFinder
 from liveportrait_core.face.landmarks import LandmarkNetwork
 from liveportrait_core.face.session import CPU_PROVIDER, CUDA_PROVIDER
 from liveportrait_core.model import Model, load_networks
-from liveportrait_core.weights.checkpoints import FETCH, checked_path
-from liveportrait_core.weights.digests import file_digest, missing_checkpoints
-from liveportrait_core.weights.manifest import (
-    NETWORK_CHECKPOINTS,
-    REQUIRED_CHECKPOINTS,
-    Checkpoint,
-    read_manifest,
-)
+from liveportrait_core.needed_files import require_files
+from liveportrait_core.weights.checkpoints import checked_path
+from liveportrait_core.weights.digests import file_digest
+from liveportrait_core.weights.manifest import Checkpoint
 
 _log = logging.getLogger(__name__)
 
@@ -61,32 +56,3 @@ def open_engine(weights: Path, setup: EngineSetup) -> LivePortraitEngine:
         digests=[file_digest(weights, path) for path in paths.values()],
         setup=setup,
     )
-
-
-def _wanted_files(weights: Path, setup: EngineSetup) -> tuple[Checkpoint, ...]:
-    if setup.detector is Detector.INSIGHTFACE:
-        # Its 106 points tell no opening of the eyes: here the landmarks are needed in any case.
-        return (*REQUIRED_CHECKPOINTS, Checkpoint.DETECTOR, Checkpoint.LANDMARKS_106)
-    if setup.accept_no_landmarks and missing_checkpoints(weights, (Checkpoint.LANDMARKS_203,)):
-        return NETWORK_CHECKPOINTS
-    return REQUIRED_CHECKPOINTS
-
-
-def require_files(weights: Path, setup: EngineSetup) -> tuple[Checkpoint, ...]:
-    """Give the files that this setup needs; whether they are whole is seen when they are read.
-
-    Raises:
-        EngineUnavailable: one of them is missing.
-    """
-    wanted = _wanted_files(weights, setup)
-    manifest = read_manifest(weights)
-    missing = [
-        " or ".join(str(weights / form.path) for form in manifest.files_for(checkpoint))
-        for checkpoint in missing_checkpoints(weights, wanted)
-    ]
-    if missing:
-        raise EngineUnavailable(
-            f"the liveportrait engine cannot run without {', '.join(missing)}. Run: {FETCH} --to "
-            f"{weights}; or take the engine mesh, which needs no weights"
-        )
-    return wanted

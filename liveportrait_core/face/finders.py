@@ -25,6 +25,11 @@ class Detector(StrEnum):
     INSIGHTFACE = "insightface"  # the original's; its files are for non-commercial research only
 
 
+def finder_version(detector: Detector) -> str:
+    """The version that a finder of this maker has; opens none."""
+    return f"{detector} {version(detector)}"
+
+
 class FaceFinder(Protocol):
     """Where detectors come from."""
 
@@ -45,7 +50,7 @@ class MeshFinder:
     @property
     def version(self) -> str:
         """MediaPipe's, as its models come with it."""
-        return f"mediapipe {version('mediapipe')}"
+        return finder_version(Detector.MEDIAPIPE)
 
     @contextmanager
     def portrait(self) -> Iterator[FindFace]:
@@ -71,7 +76,7 @@ class InsightFaceFinder:
     @property
     def version(self) -> str:
         """Of the library; the files have digests of their own."""
-        return f"insightface {version('insightface')}"
+        return finder_version(Detector.INSIGHTFACE)
 
     def portrait(self) -> AbstractContextManager[FindFace]:
         """Every picture by itself."""

@@ -3,21 +3,16 @@
 A preview that says so in every result. Knows the order of the steps, none of their mathematics.
 """
 
-import hashlib
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
-from functools import cache
-from importlib.metadata import version
-from pathlib import Path
 
 from liveportrait_core.mesh.motion import MeshMotion, applied, motion_of
 from liveportrait_core.mesh.portrait import MeshPortrait, prepare_portrait
 from liveportrait_core.mesh.tracker import track_face
+from liveportrait_core.mesh.version import mesh_version
 from liveportrait_core.mesh.warp import FrameMotion, draw_frame
 from liveportrait_core.options import Engine, Frame, RenderOptions
 
-REVISION = 1
-PIXEL_LIBRARIES = ("mediapipe", "opencv-python-headless", "numpy", "scipy")
 DRIVING_MAX_SIDE_PX = 640
 
 
@@ -32,7 +27,7 @@ class MeshEngine:
     @property
     def version(self) -> str:
         """mesh-<revision>-<8 hex digits over everything that changes pixels>."""
-        return f"{Engine.MESH}-{REVISION}-{_pixel_digest()[:8]}"
+        return mesh_version()
 
     @property
     def driving_max_side_px(self) -> int | None:
@@ -78,20 +73,6 @@ class MeshEngine:
             else:
                 box = frame[prepared.box.slices]
                 yield box[: box.shape[0] // 2 * 2, : box.shape[1] // 2 * 2].copy()
-
-
-@cache
-def _pixel_digest() -> str:
-    """Digest over this engine's own sources and the libraries that it draws and tracks with."""
-    package = Path(__file__).parent
-    core = package.parent
-    sources = [*sorted(package.glob("*.py")), core / "face" / "detector.py", core / "loop.py"]
-    sha = hashlib.sha256()
-    for source in sources:
-        sha.update(source.read_bytes())
-    for library in PIXEL_LIBRARIES:
-        sha.update(f"{library}=={version(library)}\n".encode())
-    return sha.hexdigest()
 
 
 def _frame_motion(

@@ -16,11 +16,9 @@ from torch import Tensor
 
 from liveportrait_core.errors import EngineUnavailable
 from liveportrait_core.weights.digests import Condition, FileState, inspect_file, present_form
-from liveportrait_core.weights.manifest import Checkpoint, read_manifest
+from liveportrait_core.weights.manifest import FETCH, Checkpoint, read_manifest
 
 StateDict = Mapping[str, Tensor]
-
-FETCH = "python -m liveportrait_core weights fetch"
 
 PERCEPTRONS = ("retarget_shoulder", "retarget_mouth", "retarget_eye")
 """The entries of the stitching file: stitching, lip retargeting, eye retargeting."""

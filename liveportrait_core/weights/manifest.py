@@ -13,6 +13,7 @@ from typing import Any
 
 from liveportrait_core.errors import EngineUnavailable
 
+FETCH = "python -m liveportrait_core weights fetch"
 PROJECT_MANIFEST = Path(__file__).resolve().parents[2] / "weights" / "manifest.json"
 
 
