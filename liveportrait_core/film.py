@@ -103,6 +103,7 @@ def _film_of(shot: Shot, first: Frame) -> Film:
         form=shot.delivery.format,
         longest_side_px=shot.delivery.longest_side_px,
         sound=shot.sound,
+        is_preview=shot.engine is Engine.MESH,
     )
 
 

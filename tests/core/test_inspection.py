@@ -92,6 +92,8 @@ def test_a_loop_that_jumps(tmp_path: Path, portrait: Path) -> None:
         ({"-preset": "veryfast"}, {"encoder"}),
         ({"-g": "250"}, {"key frames"}),
         ({"-x264-params": "open-gop=1"}, {"encoder"}),
+        ({"-x264-params": "subme=6"}, set()),  # of a preview
+        ({"-x264-params": "subme=5"}, {"encoder"}),
         ({"-vf": f"{_BT709},settb=1/90000,setpts=PTS+3000*gt(N\\,9)", "-fps_mode": "vfr",
           "-enc_time_base": "1/90000"}, {"constant rate", "decodable"}),
         ({"-vf": f"setpts=PTS/2,fps=48,{_BT709}"}, {"rate", "decodable"}),
