@@ -38,6 +38,7 @@ from liveportrait_core.retargeting import eye_close_ratios, lip_close_ratio
 from liveportrait_core.source import crop_source, fit_portrait, network_frame, portrait_points
 from liveportrait_core.source_clip import FittedFrames, SourceClip, analyse_source
 from liveportrait_core.template import MotionTemplate
+from liveportrait_core.warm_up import warm_up
 
 _MIN_FRAMES = 10
 _MIN_SECONDS = Fraction(1, 2)
@@ -123,6 +124,14 @@ class LivePortraitEngine:
     def driving_max_side_px(self) -> int | None:
         """None: the crop is taken from frames as filmed."""
         return None
+
+    def warm_up(self) -> None:
+        """One pass of every network, of the detector and of the landmarks.
+
+        Raises:
+            OutOfMemory, RenderError: this device cannot render.
+        """
+        warm_up(self._model, self._finder, self._locate, frame_batch=self._frame_batch)
 
     def prepare(self, portrait: Frame, options: RenderOptions) -> PreparedSource:
         """Crop the portrait and compute everything that depends on it alone.
@@ -290,6 +299,10 @@ class LivePortraitEngine:
             (picture,) = self._model.animate(feature, resting[None], moved[None])
             yield frame, replace(crop, picture=picture)
 
+    @property
+    def _frame_batch(self) -> int:
+        return _CUDA_BATCH if self._model.choice.device.type == "cuda" else 1
+
     def _settings(self, options: RenderOptions) -> AnimationSettings:
         return replace(
             self._setup.animation,
@@ -311,7 +324,7 @@ class LivePortraitEngine:
             picture = self._model.animate(feature, driven.source, final[:1])
             yield from (picture for _ in final)
             return
-        size = _CUDA_BATCH if self._model.choice.device.type == "cuda" else 1
+        size = self._frame_batch
         for start in range(0, len(final), size):
             yield self._model.animate(feature, driven.source, final[start : start + size])
 

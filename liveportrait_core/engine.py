@@ -88,6 +88,9 @@ class AnimationEngine(Protocol[Prepared, Template]):
     def driving_passes(self) -> int:
         """How often `analyse` goes over the driving frames."""
 
+    def warm_up(self) -> None:
+        """Load and run once, on blank pictures, what a render will need."""
+
     def prepare(self, portrait: Frame, options: RenderOptions) -> Prepared:
         """Find the face and compute everything that depends on the portrait alone.
 

@@ -84,6 +84,16 @@ class Renderer:
         """Where it renders: "cpu", "cuda:0", ..."""
         return self._device
 
+    def warm_up(self) -> None:
+        """Load and run once what the first render would otherwise wait for.
+
+        Raises:
+            OutOfMemory: the device is too small.
+            RenderError: the engine cannot render here.
+        """
+        with memory_errors_translated():
+            self._engine.warm_up()
+
     def prepare(self, portrait: Path, options: RenderOptions) -> PreparedPortrait:
         """Decode a portrait and compute everything that depends on it alone.
 

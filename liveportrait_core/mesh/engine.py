@@ -6,6 +6,9 @@ A preview that says so in every result. Knows the order of the steps, none of th
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 
+import numpy as np
+
+from liveportrait_core.face.detector import FaceMesh, person_mask
 from liveportrait_core.mesh.motion import MeshMotion, applied, motion_of
 from liveportrait_core.mesh.portrait import MeshPortrait, prepare_portrait
 from liveportrait_core.mesh.tracker import track_face
@@ -38,6 +41,12 @@ class MeshEngine:
     def driving_passes(self) -> int:
         """Points are taken as the frames come."""
         return 1
+
+    def warm_up(self) -> None:
+        """Load the tracker for pictures and for clips, and the person mask."""
+        blank = np.zeros((64, 64, 3), np.uint8)
+        with FaceMesh(still=True), FaceMesh(still=False):
+            person_mask(blank)
 
     def prepare(self, portrait: Frame, options: RenderOptions) -> MeshPortrait:
         """Find the face and build the fields by which this head can move.

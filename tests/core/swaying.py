@@ -44,6 +44,9 @@ class SwayingEngine:
     driving_max_side_px = 64
     driving_passes = 1
 
+    def warm_up(self) -> None:
+        self.prepared = 0
+
     def prepare(self, portrait: Frame, options: RenderOptions) -> SwayingPortrait:
         self.prepared += 1
         height, width = portrait.shape[:2]

@@ -1,6 +1,8 @@
 """The mesh engine through its front door: what every render of it must be."""
 
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
@@ -47,6 +49,25 @@ def test_it_is_an_animation_engine(engine: MeshEngine) -> None:
     port: AnimationEngine[MeshPortrait, MeshMotion] = engine
     assert port.engine is Engine.MESH
     assert re.fullmatch(r"mesh-\d+-[0-9a-f]{8}", port.version)
+
+
+WARMED = """
+import sys
+from liveportrait_core.mesh.engine import MeshEngine
+from liveportrait_core.renderer import Renderer
+renderer = Renderer(MeshEngine(), reason="a test asks for it")
+before = set(sys.modules)
+renderer.warm_up()
+print(*sorted({name.rpartition(".")[2] for name in set(sys.modules) - before}))
+"""
+
+
+def test_warming_up_loads_tracker_and_mask_before_the_first_render() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", WARMED], capture_output=True, text=True, check=True
+    )
+    assert {"mediapipe", "face_mesh", "selfie_segmentation"} <= set(done.stdout.split())
+    assert done.stderr == ""
 
 
 def test_no_motion_gives_the_portrait_to_the_pixel(
