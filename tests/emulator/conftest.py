@@ -3,10 +3,13 @@
 import uuid
 from collections.abc import Callable, Iterator
 
+import grpc
 import pytest
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import firestore
 from google.cloud.storage import Bucket, Client
+from google.cloud.tasks_v2 import CloudTasksClient
+from google.cloud.tasks_v2.services.cloud_tasks.transports import CloudTasksGrpcTransport
 
 from emulator.control.handle import Control
 from emulator.suite import Suite, SuiteOptions
@@ -66,6 +69,27 @@ def function(suite: Suite) -> Iterator[FunctionDouble]:
         yield double
         suite.control.wait_idle()
         suite.control.disconnect("function")
+
+
+@pytest.fixture
+def tasks(suite: Suite) -> Iterator[CloudTasksClient]:
+    """The official client, on a channel of its own."""
+    with grpc.insecure_channel(suite.tasks_address) as channel:
+        yield CloudTasksClient(transport=CloudTasksGrpcTransport(channel=channel))
+
+
+@pytest.fixture
+def queue(suite: Suite) -> str:
+    """The full name of the queue that is there from the start."""
+    return suite.options.queue_name
+
+
+@pytest.fixture
+def worker(suite: Suite) -> Iterator[FunctionDouble]:
+    """What tasks are pushed to: answers as it is told."""
+    with FunctionDouble() as double:
+        yield double
+        suite.control.wait_idle()
 
 
 @pytest.fixture

@@ -18,6 +18,8 @@ class Received:
     headers: Mapping[str, str]
     body: bytes
     at: float
+    method: str = "POST"
+    path: str = "/"
 
     @property
     def event_id(self) -> str:
@@ -40,10 +42,12 @@ class Answer:
 class FunctionDouble:
     """The server; a context manager. Answers 204 where nothing was planned.
 
-    `one_at_a_time` takes requests strictly in the order in which they were sent.
+    `one_at_a_time` takes requests strictly in the order in which they were sent; `port` 0 is a
+    free one.
     """
 
     one_at_a_time: bool = False
+    port: int = 0
 
     received: list[Received] = field(default_factory=list)
     answers: deque[Answer] = field(default_factory=deque)
@@ -61,6 +65,8 @@ class FunctionDouble:
                         headers={name.lower(): value for name, value in self.headers.items()},
                         body=body,
                         at=time.monotonic(),
+                        method=self.command,
+                        path=self.path,
                     )
                 )
                 double.before_answer()
@@ -68,11 +74,13 @@ class FunctionDouble:
                 self.send_response(answer.status)
                 self.end_headers()
 
+            do_GET = do_HEAD = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_POST  # noqa: N815
+
             def log_message(self, format: str, *args: Any) -> None:
                 """Say nothing."""
 
         kind = HTTPServer if self.one_at_a_time else ThreadingHTTPServer
-        self._server = kind(("127.0.0.1", 0), Handler)
+        self._server = kind(("127.0.0.1", self.port), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
         self._thread.start()
         return self
