@@ -10,24 +10,33 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from opentelemetry import metrics, trace
 
-from functions import log
+from functions import log, telemetry
 from functions.otel_settings import Exported
+from functions.trace_context import TraceContext
 
 _PATIENCE_S = 1.0  # at the end of a request
-_LAST_PATIENCE_S = 3.0  # at the process's end; Cloud Run leaves 10 s after SIGTERM
+_LAST_PATIENCE_S = 2.0  # at the process's end; Cloud Run leaves 10 s after SIGTERM
 _METRICS_EVERY_S = 10.0  # a time series must not be written more often
 
 
 class Exporters:
     """The exporters of one process: none at first, started once."""
 
-    def __init__(self, exported: Exported) -> None:
+    def __init__(self, exported: Exported, *, project: str | None = None) -> None:
+        """Nothing happens yet.
+
+        Args:
+            exported: which signals leave the process.
+            project: the cloud's, so that the log's lines can name their trace.
+        """
         self._exported = exported
+        self._project = project
         self._starting = threading.Lock()
         self._started = False
         self._flushes: list[_Flush] = []
@@ -41,6 +50,19 @@ class Exporters:
                 return
             self._open()
             self._started = True
+
+    @contextmanager
+    def request(self, name: str, headers: Mapping[str, str]) -> Iterator[None]:
+        """One event or task: part of its caller's trace, and sent away before it is answered."""
+        self.start()
+        received = TraceContext.of_headers(
+            headers.get("traceparent"), headers.get("x-cloud-trace-context")
+        )
+        try:
+            with telemetry.request(name, received, project=self._project):
+                yield
+        finally:
+            self.flush()
 
     def flush(self) -> None:
         """Send what has gathered, before the cloud freezes this process; waits a second at most."""

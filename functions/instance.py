@@ -13,11 +13,13 @@ import firebase_admin
 from firebase_admin import credentials, firestore, storage
 from google.auth.credentials import AnonymousCredentials
 
-from functions import log
+from functions import log, telemetry
+from functions.exporters import Exporters
 from functions.inline_dispatch import InlineDispatcher
 from functions.ledger import FirestoreLedger
 from functions.media_store import CloudMediaStore
 from functions.ports import Means, SystemClock
+from functions.process_age import process_age_s
 from functions.reference import MediaPolicy
 from functions.render_job import Doorway
 from functions.request import Reader
@@ -33,6 +35,7 @@ class Instance:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self.exporters = Exporters(settings.exported, project=settings.project)
         self._renderer: Renderer | None = None
         self._doorway: Doorway | None = None
         self._making = threading.RLock()
@@ -54,7 +57,14 @@ class Instance:
                     engine_version=self._renderer.engine_version,
                     reason=self._renderer.reason,
                 )
+                self._tell_cold_start()
             return self._renderer
+
+    def _tell_cold_start(self) -> None:
+        self.exporters.start()  # before it, nothing is kept
+        age_s = process_age_s()
+        telemetry.cold_start(age_s)
+        log.info("ready", cold_start_s=round(age_s, 1))
 
     @property
     def doorway(self) -> Doorway:

@@ -40,7 +40,8 @@ def on_avatar_written(event: CloudEvent) -> None:
     if gate(write) is Gate.UNRELATED:
         return  # most events: not even the clients are needed
     try:
-        instance.doorway.answer(write)
+        with instance.exporters.request("event", flask.request.headers):
+            instance.doorway.answer(write)
     except RetryLater as later:
         flask.abort(503, description=str(later))
 

@@ -1,0 +1,23 @@
+"""A cold start counts from the process's first moment."""
+
+import subprocess
+import sys
+
+
+def test_a_process_is_older_than_its_first_line_and_a_forked_one_as_old_as_its_parent() -> None:
+    script = """
+import os, sys, time
+began = time.monotonic()
+time.sleep(0.3)
+from functions.process_age import process_age_s
+since_first_line_s = time.monotonic() - began
+assert process_age_s() >= since_first_line_s - 0.02, process_age_s()  # the kernel counts in ticks
+assert process_age_s() < 60
+if (child := os.fork()) == 0:
+    os._exit(0 if process_age_s() >= time.monotonic() - began - 0.3 else 1)
+assert os.waitpid(child, 0)[1] == 0
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
