@@ -1,8 +1,11 @@
 """The mesh engine at the product's size: how long each stage of a render takes, and its memory.
 
 One clip, made by the engine itself, moves one public-domain portrait that is enlarged to the size.
+Seconds on a clock count what else the machine does; the rows of core time do not, and say what two
+cores would do that have nothing else to do.
 """
 
+import resource
 import statistics
 import tempfile
 import time
@@ -17,15 +20,18 @@ import numpy as np
 import torch
 
 from benchmarks.memory import peak_growth_bytes
+from liveportrait_core.film import Shot, film
 from liveportrait_core.image import read_portrait, write_picture
 from liveportrait_core.mesh.engine import MeshEngine
 from liveportrait_core.mesh.idle import synthetic_idle
-from liveportrait_core.options import Frame, RenderOptions, RenderReport
+from liveportrait_core.options import SILENT_MP4, Frame, RenderOptions, RenderReport
+from liveportrait_core.progress import RenderProgress
 from liveportrait_core.renderer import Renderer
 
 SIZE_PX = (1200, 1600)
 FPS = Fraction(30)
 SEED = 7
+CORES = 2
 HEAD = f"{'stage':28} {'seconds':>8} {'ms a frame':>11} {'frames/s':>9}"
 
 
@@ -40,11 +46,12 @@ class StageRow:
 
 
 def measure_mesh(seconds: float, size_px: tuple[int, int] = SIZE_PX) -> Iterator[StageRow]:
-    """Draw alone, then the stages of a render of this length, then twice as long for the memory."""
+    """Draw alone, core time, then the stages of a render of this length and of twice as much."""
     renderer = Renderer(MeshEngine(), reason="it is what is measured")
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         portrait, clip = _inputs(renderer, Path(name), seconds, size_px)
         yield _drawing(renderer, portrait, seconds)
+        yield from _core_time(portrait, seconds)
         for length in (seconds, 2 * seconds):
             yield from _render(renderer, portrait, clip, length)
 
@@ -84,6 +91,45 @@ def _drawing(renderer: Renderer, portrait: Path, seconds: float) -> StageRow:
         times.append(time.perf_counter() - start)
     typical = statistics.median(times)
     return StageRow(stage="drawing alone", seconds=typical * len(times), frames=len(times))
+
+
+def _core_time(portrait: Path, seconds: float) -> Iterator[StageRow]:
+    """Of this process and of its encoder, while they film a synthetic idle together."""
+    engine, options = MeshEngine(), RenderOptions()
+    picture = read_portrait(portrait, max_dim_px=options.source_max_dim_px).pixels
+    prepared = engine.prepare(picture, options)
+    idle = synthetic_idle(seed=SEED, seconds=seconds, fps=FPS)
+    shot = Shot(
+        engine=engine.engine,
+        engine_version=engine.version,
+        frames=engine.animate(prepared, idle, options),
+        frame_count=idle.frame_count,
+        fps=FPS,
+        portrait=picture,
+        box=prepared.box,
+        mask=prepared.mask,
+        warnings=prepared.warnings,
+        delivery=SILENT_MP4,
+    )
+    before = _core_seconds()
+    with tempfile.TemporaryDirectory(prefix="bench-") as name:
+        film(shot, RenderProgress(), Path(name) / "idle.mp4")
+    drawing, encoding = (late - early for early, late in zip(before, _core_seconds(), strict=True))
+    for stage, spent in (
+        ("core time, drawing", drawing),
+        ("core time, encoding", encoding),
+        (f"both, on {CORES} free cores", (drawing + encoding) / CORES),
+    ):
+        yield StageRow(stage=stage, seconds=spent, frames=idle.frame_count)
+
+
+def _core_seconds() -> tuple[float, float]:
+    """What this process has had so far, and its children that have ended."""
+    own, children = (
+        usage.ru_utime + usage.ru_stime
+        for usage in map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    )
+    return own, children
 
 
 def _render(renderer: Renderer, portrait: Path, clip: Path, seconds: float) -> Iterator[StageRow]:
