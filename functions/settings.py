@@ -13,6 +13,7 @@ from functions.errors import SettingInvalid
 from functions.otel_settings import NOTHING, Exported, exported
 
 ENGINES = ("liveportrait", "mesh", "auto")
+DEVICES = ("auto", "cpu", "cuda")
 _ON = ("on", "true", "1", "yes")
 _OFF = ("off", "false", "0", "no", "")
 
@@ -23,6 +24,7 @@ class Settings:
 
     bucket: str
     engine: str = "liveportrait"
+    device: str = "auto"  # cuda: without a GPU that can be used no request is answered
     collection: str = "avatars"
     weights: Path = Path("weights")
     debounce_s: float = 3.0  # an event waits until its own commit is this old
@@ -84,6 +86,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
     settings = Settings(
         bucket=read.text("BUCKET", pattern_hint="a bucket's name, such as my-app.appspot.com"),
         engine=read.choice("ENGINE", Settings.engine, ENGINES),
+        device=read.choice("DEVICE", Settings.device, DEVICES),
         collection=read.text("COLLECTION", Settings.collection, pattern_hint="a collection's name"),
         weights=Path(read.text("WEIGHTS", "weights", slashes=True, pattern_hint="a folder")),
         debounce_s=read.number("DEBOUNCE_S", Settings.debounce_s, 0.0, 60.0),
@@ -110,6 +113,11 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         raise SettingInvalid(
             f"LIVEPORTRAIT_SYNTHETIC_IDLE is on and LIVEPORTRAIT_ENGINE is {settings.engine!r}; "
             "accepted: off, or the engine 'mesh', which alone moves a portrait without a clip"
+        )
+    if settings.engine == "mesh" and settings.device == "cuda":
+        raise SettingInvalid(
+            "LIVEPORTRAIT_DEVICE is 'cuda' and LIVEPORTRAIT_ENGINE is 'mesh', which draws on the "
+            "CPU alone; accepted: device 'auto' or 'cpu', or the engine 'liveportrait'"
         )
     if settings.engine == "auto" and not settings.emulated:
         raise SettingInvalid(

@@ -46,6 +46,7 @@ def test_every_variable_is_read() -> None:
         {
             **EMULATED,
             "LIVEPORTRAIT_ENGINE": "auto",
+            "LIVEPORTRAIT_DEVICE": "cpu",
             "LIVEPORTRAIT_COLLECTION": "faces",
             "LIVEPORTRAIT_WEIGHTS": "/models/live portrait",
             "LIVEPORTRAIT_DEBOUNCE_S": "0.25",
@@ -66,6 +67,7 @@ def test_every_variable_is_read() -> None:
     assert settings == Settings(
         bucket="demo.appspot.com",
         engine="auto",
+        device="cpu",
         collection="faces",
         weights=Path("/models/live portrait"),
         debounce_s=0.25,
@@ -100,6 +102,7 @@ def test_a_synthetic_idle_is_the_mesh_engines() -> None:
         ("LIVEPORTRAIT_BUCKET", "gs://demo", "bucket"),
         ("LIVEPORTRAIT_ENGINE", "fast", "liveportrait, mesh, auto"),
         ("LIVEPORTRAIT_ENGINE", "", "liveportrait, mesh, auto"),
+        ("LIVEPORTRAIT_DEVICE", "cuda:1", "auto, cpu, cuda"),
         ("LIVEPORTRAIT_COLLECTION", "a/b", "collection"),
         ("LIVEPORTRAIT_WEIGHTS", " ", "folder"),
         ("LIVEPORTRAIT_DEBOUNCE_S", "-1", "from 0 to 60"),
@@ -138,3 +141,10 @@ def test_the_bucket_has_no_default() -> None:
 def test_auto_is_refused_without_an_emulator() -> None:
     with pytest.raises(SettingInvalid, match="'auto' without an emulator"):
         from_environment({**BARE, "LIVEPORTRAIT_ENGINE": "auto"})
+
+
+def test_the_mesh_engine_is_given_no_gpu() -> None:
+    wanted = {**BARE, "LIVEPORTRAIT_ENGINE": "mesh"}
+    assert from_environment({**wanted, "LIVEPORTRAIT_DEVICE": "cpu"}).device == "cpu"
+    with pytest.raises(SettingInvalid, match="LIVEPORTRAIT_DEVICE is 'cuda'"):
+        from_environment({**wanted, "LIVEPORTRAIT_DEVICE": "cuda"})
