@@ -63,6 +63,10 @@ class Collector:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Be down from now on."""
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
