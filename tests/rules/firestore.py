@@ -11,11 +11,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from emulator.official import OfficialFirestore
-
 PROJECT = "demo-rules"
 SERVER = "owner"
-_ROOT = f"projects/{PROJECT}/databases/(default)/documents"
 
 
 class Gone:
@@ -79,10 +76,17 @@ class RulesInvalid(Exception):
 
 
 class Judge:
-    """The emulator with rules to apply."""
+    """A Firestore emulator that applies rules.
 
-    def __init__(self, official: OfficialFirestore) -> None:
-        self._connection = http.client.HTTPConnection(official.address, timeout=30)
+    Args:
+        address: its host:port.
+        project: whose database is asked.
+    """
+
+    def __init__(self, address: str, project: str = PROJECT) -> None:
+        self._connection = http.client.HTTPConnection(address, timeout=30)
+        self._project = project
+        self._root = f"projects/{project}/databases/(default)/documents"
 
     def close(self) -> None:
         """Ends the connection."""
@@ -95,7 +99,7 @@ class Judge:
             RulesInvalid: the compiler has anything to say.
         """
         body = {"rules": {"files": [{"name": "firestore.rules", "content": rules}]}}
-        path = f"/emulator/v1/projects/{PROJECT}:securityRules"
+        path = f"/emulator/v1/projects/{self._project}:securityRules"
         status, answer = self._request("PUT", path, SERVER, body)
         if status != 200 or answer.get("issues"):
             raise RulesInvalid(json.dumps(answer, indent=1))
@@ -103,10 +107,10 @@ class Judge:
     def seed(self, documents: Iterable[tuple[str, Mapping[str, Any] | None]]) -> None:
         """Make documents stand as given, None for not at all, past all rules."""
         writes = [
-            {"delete": f"{_ROOT}/{path}"} if fields is None else _whole(path, fields)
+            {"delete": self._name(path)} if fields is None else _whole(self._name(path), fields)
             for path, fields in documents
         ]
-        self._judged(SERVER, f"/v1/{_ROOT}:commit", {"writes": writes})
+        self._judged(SERVER, f"/v1/{self._root}:commit", {"writes": writes})
 
     def allows(self, who: str | None, action: Action, path: str) -> bool:
         """Whether the client may do it; the emulator does it where it does.
@@ -119,22 +123,27 @@ class Judge:
         Raises:
             AssertionError: the answer is neither yes nor a refusal by the rules.
         """
+        name = self._name(path)
         match action:
             case Read():
-                return self._judged(who, f"/v1/{_ROOT}:batchGet", {"documents": [_name(path)]})
+                return self._judged(who, f"/v1/{self._root}:batchGet", {"documents": [name]})
             case Query():
-                return self._judged(who, f"/v1/{_parent(path)}:runQuery", _query(action, path))
+                parent = "/".join(name.split("/")[:-2])
+                return self._judged(who, f"/v1/{parent}:runQuery", _query(action, path))
             case Create(fields=fields):
-                write = {**_whole(path, fields), "currentDocument": {"exists": False}}
+                write = {**_whole(name, fields), "currentDocument": {"exists": False}}
             case Update(fields=fields):
-                write = {**_masked(path, fields), "currentDocument": {"exists": True}}
+                write = {**_masked(name, fields), "currentDocument": {"exists": True}}
             case Merge(fields=fields):
-                write = _masked(path, dict(_leaves("", fields)))
+                write = _masked(name, dict(_leaves("", fields)))
             case Replace(fields=fields):
-                write = _whole(path, fields)
+                write = _whole(name, fields)
             case Delete():
-                write = {"delete": _name(path)}
-        return self._judged(who, f"/v1/{_ROOT}:commit", {"writes": [write]})
+                write = {"delete": name}
+        return self._judged(who, f"/v1/{self._root}:commit", {"writes": [write]})
+
+    def _name(self, path: str) -> str:
+        return f"{self._root}/{path}"
 
     def _judged(self, who: str | None, path: str, body: object) -> bool:
         status, answer = self._request("POST", path, who, body)
@@ -147,42 +156,28 @@ class Judge:
     def _request(self, method: str, path: str, who: str | None, body: object) -> tuple[int, Any]:
         headers = {"Content-Type": "application/json"}
         if who is not None:
-            headers["Authorization"] = f"Bearer {who if who == SERVER else _token(who)}"
+            headers["Authorization"] = authorization(who)
         self._connection.request(method, path, json.dumps(body), headers)
         answer = self._connection.getresponse()
         text = answer.read()
         return answer.status, json.loads(text or b"{}")
 
 
-def _token(user: str) -> str:
-    parts = (
-        {"alg": "none", "typ": "JWT"},
-        {
-            "sub": user,
-            "user_id": user,
-            "aud": PROJECT,
-            "iss": f"https://securetoken.google.com/{PROJECT}",
-            "iat": 0,
-            "exp": 1 << 32,
-        },
-    )
+def authorization(who: str) -> str:
+    """The header by which the emulators take a request for this user's, or for the server's."""
+    if who == SERVER:
+        return f"Bearer {SERVER}"
+    claims = {"sub": who, "user_id": who, "aud": PROJECT, "iat": 0, "exp": 1 << 32}
+    parts = ({"alg": "none", "typ": "JWT"}, claims)
     encoded = (base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=") for part in parts)
-    return ".".join([*(part.decode() for part in encoded), ""])
+    return "Bearer " + ".".join([*(part.decode() for part in encoded), ""])
 
 
-def _name(path: str) -> str:
-    return f"{_ROOT}/{path}"
+def _whole(name: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {"update": {"name": name, "fields": _fields(fields)}}
 
 
-def _parent(path: str) -> str:
-    return "/".join([_ROOT, *path.split("/")[:-2]])
-
-
-def _whole(path: str, fields: Mapping[str, Any]) -> dict[str, Any]:
-    return {"update": {"name": _name(path), "fields": _fields(fields)}}
-
-
-def _masked(path: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+def _masked(name: str, fields: Mapping[str, Any]) -> dict[str, Any]:
     """An update of dotted paths, with the mask that goes with it."""
     nested: dict[str, Any] = {}
     for dotted, value in fields.items():
@@ -192,7 +187,7 @@ def _masked(path: str, fields: Mapping[str, Any]) -> dict[str, Any]:
             for parent in parents:
                 place = place.setdefault(parent, {})
             place[last] = value
-    return {**_whole(path, nested), "updateMask": {"fieldPaths": list(fields)}}
+    return {**_whole(name, nested), "updateMask": {"fieldPaths": list(fields)}}
 
 
 def _leaves(prefix: str, fields: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:

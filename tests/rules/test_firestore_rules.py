@@ -19,7 +19,7 @@ def judge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Judge]:
         port = probe.getsockname()[1]
     try:
         with OfficialFirestore(port, tmp_path_factory.mktemp("official") / "log") as running:
-            judge = Judge(running)
+            judge = Judge(running.address)
             judge.apply(RULES)
             yield judge
             judge.close()

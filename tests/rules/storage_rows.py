@@ -1,0 +1,166 @@
+"""Who may do what to Storage, one sentence a row. Knows neither the rules nor who judges them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from tests.rules.avatars import NOBODY, OWNER, STRANGER
+from tests.rules.storage import Deed, Describe, Documents, Fetch, ListFolder, Remove, Upload
+
+
+def _of(owner: str | None, public: object = False) -> dict[str, object]:
+    return {"userId": owner, "isPublic": public}
+
+
+PRIVATE: Documents = {"avatars/a": _of(OWNER), "avatars/b": _of(STRANGER)}
+PUBLIC: Documents = {"avatars/a": _of(OWNER, public=True)}
+PICTURE = Upload(content_type="image/jpeg")
+RETYPED = Describe(content_type="image/webp")
+CLIP = Upload(content_type="video/mp4")
+FOLDER = "avatars/a/livePortrait"
+HERO = "avatars/a/hero.jpg"
+VIDEO = "avatars/a/livePortrait/0123456789abcdef/idle.mp4"
+MB = 1_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One sentence: who tries what on which object, and whether it is allowed."""
+
+    sentence: str
+    who: str | None
+    deed: Deed
+    path: str
+    allowed: bool
+    stands: bool
+    documents: Documents
+
+
+def _allowed(
+    sentence: str, who: str | None, deed: Deed, path: str, documents: Documents = PRIVATE
+) -> Row:
+    return Row(
+        sentence=sentence,
+        who=who,
+        deed=deed,
+        path=path,
+        allowed=True,
+        stands=not isinstance(deed, Upload | ListFolder),
+        documents=documents,
+    )
+
+
+def _refused(
+    sentence: str, who: str | None, deed: Deed, path: str, documents: Documents = PRIVATE
+) -> Row:
+    return replace(_allowed(sentence, who, deed, path, documents), allowed=False)
+
+
+def _over(row: Row) -> Row:
+    """The same where an object stands already."""
+    return replace(row, sentence=f"{row.sentence}, over one that stands", stands=True)
+
+
+def _sized(kind: str, megabytes: int, extra: int = 0) -> Upload:
+    return Upload(content_type=kind, size_bytes=megabytes * MB + extra)
+
+
+UPLOADS = (
+    _allowed("an owner uploads a picture", OWNER, PICTURE, HERO),
+    _allowed("an owner uploads a clip", OWNER, CLIP, "avatars/a/heroVideo.mp4"),
+    _allowed("an owner uploads a picture anew", OWNER, PICTURE, "avatars/a/images/1/x.png"),
+    _allowed("folders may be deep", OWNER, PICTURE, "avatars/a/b/c/d/e/f/hero.jpg"),
+    _allowed("only the first folder counts", OWNER, PICTURE, "avatars/a/x/livePortrait/1.jpg"),
+    _allowed("another spelling is another folder", OWNER, PICTURE, "avatars/a/LivePortrait/1.jpg"),
+    _allowed("a name may have blanks and umlauts", OWNER, PICTURE, "avatars/a/Bild für mich.jpg"),
+    _allowed("a name may have a percent sign", OWNER, PICTURE, "avatars/a/livePortrait%2F1.jpg"),
+    _allowed("HEIC is a picture", OWNER, Upload(content_type="image/heic"), HERO),
+    _allowed("a MOV is a clip", OWNER, Upload(content_type="video/quicktime"), "avatars/a/v.mov"),
+    _refused("a stranger uploads nothing", STRANGER, PICTURE, HERO),
+    _refused("nobody uploads without a sign-in", NOBODY, PICTURE, HERO),
+    _refused("a stranger uploads nothing to a public avatar", STRANGER, PICTURE, HERO, PUBLIC),
+    _refused("an owner uploads nothing to another's avatar", OWNER, PICTURE, "avatars/b/hero.jpg"),
+    _refused("the document comes before its uploads", OWNER, PICTURE, HERO, {}),
+    _refused("an avatar without userId is nobody's", OWNER, PICTURE, HERO, {"avatars/a": {}}),
+    _refused("a null userId is not nobody's", NOBODY, PICTURE, HERO, {"avatars/a": _of(None)}),
+    _refused("there is no object in an avatar's place", OWNER, PICTURE, "avatars/a"),
+    _refused("there is no object beside the avatars", OWNER, PICTURE, "hero.jpg"),
+    _refused("another root is nobody's", OWNER, PICTURE, "Avatars/a/hero.jpg"),
+    _refused("users' uploads are off", OWNER, PICTURE, f"users/{OWNER}/uploads/hero.jpg"),
+)  # fmt: skip
+
+KINDS = (
+    _allowed("a picture of 50 MB", OWNER, _sized("image/png", 50), HERO),
+    _refused("no picture above 50 MB", OWNER, _sized("image/png", 50, 1), HERO),
+    _allowed("a clip of 200 MB", OWNER, _sized("video/mp4", 200), HERO),
+    _refused("no clip above 200 MB", OWNER, _sized("video/mp4", 200, 1), HERO),
+    *(
+        _refused(f"{kind!r} is neither picture nor clip", OWNER, Upload(content_type=kind), HERO)
+        for kind in (
+            "application/octet-stream", "text/html", "image", "image/", "ximage/png", "audio/mp4",
+            "application/x-image/png", "video/",
+        )
+    ),
+    _allowed("a type may be corrected", OWNER, RETYPED, HERO),
+    _refused("a type may not be disguised", OWNER, Describe(content_type="text/html"), HERO),
+)  # fmt: skip
+
+OUTPUTS = tuple(
+    row
+    for path in (VIDEO, "avatars/a/livePortrait/hero.jpg", "avatars/a/livePortrait")
+    for row in (
+        _refused(f"an owner does not write {path}", OWNER, PICTURE, path),
+        _over(_refused(f"an owner does not write {path}", OWNER, CLIP, path)),
+        _refused(f"an owner does not describe {path}", OWNER, RETYPED, path),
+        _refused(f"an owner does not delete {path}", OWNER, Remove(), path),
+    )
+)  # fmt: skip
+
+READING = (
+    _allowed("an owner reads an input", OWNER, Fetch(), HERO),
+    _allowed("an owner reads a video", OWNER, Fetch(), VIDEO),
+    _allowed("an owner lists an avatar's folder", OWNER, ListFolder(), "avatars/a"),
+    _allowed("an owner lists the videos", OWNER, ListFolder(), FOLDER),
+    _refused("a stranger reads no input", STRANGER, Fetch(), HERO),
+    _refused("a stranger reads no video", STRANGER, Fetch(), VIDEO),
+    _refused("nobody reads a video without a sign-in", NOBODY, Fetch(), VIDEO),
+    _refused("a stranger lists nothing", STRANGER, ListFolder(), "avatars/a"),
+    _allowed("a stranger reads a public avatar's video", STRANGER, Fetch(), VIDEO, PUBLIC),
+    _allowed("anybody reads a public avatar's video", NOBODY, Fetch(), VIDEO, PUBLIC),
+    _refused("a public avatar's inputs stay its owner's", STRANGER, Fetch(), HERO, PUBLIC),
+    _refused("a public avatar's videos are not listed", NOBODY, ListFolder(), FOLDER, PUBLIC),
+    _refused("isPublic as text is not public", NOBODY, Fetch(), VIDEO, {"avatars/a": _of("", "x")}),
+    _refused("another's avatar is not read", OWNER, Fetch(), "avatars/b/livePortrait/1/idle.mp4"),
+    _refused("the avatars are not listed", OWNER, ListFolder(), "avatars"),
+)  # fmt: skip
+
+DELETING = (
+    _allowed("an owner deletes an input", OWNER, Remove(), HERO),
+    _refused("a stranger deletes nothing", STRANGER, Remove(), HERO),
+    _refused("nobody deletes without a sign-in", NOBODY, Remove(), HERO),
+    _refused("a stranger deletes nothing of a public avatar", STRANGER, Remove(), HERO, PUBLIC),
+)
+
+
+def _caches() -> Iterator[Row]:
+    path = "livePortraitCache/avatars/a/0123"
+    for what, deed in (
+        ("reads", Fetch()),
+        ("lists", ListFolder()),
+        ("writes", PICTURE),
+        ("deletes", Remove()),
+    ):
+        yield _refused(f"an owner {what} no cache", OWNER, deed, path)
+        yield _refused(f"nobody {what} a public avatar's cache", NOBODY, deed, path, PUBLIC)
+
+
+ROWS: tuple[Row, ...] = (
+    *UPLOADS,
+    _over(UPLOADS[0]),
+    _over(_refused("a stranger replaces nothing", STRANGER, PICTURE, HERO)),
+    _over(_refused("no text replaces a picture", OWNER, Upload(content_type="text/plain"), HERO)),
+    *KINDS,
+    *OUTPUTS,
+    *READING,
+    *DELETING,
+    *_caches(),
+)  # fmt: skip
