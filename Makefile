@@ -64,7 +64,7 @@ test-browser: $(STAMP) ## npm's Firebase SDKs against the emulator, in Node and 
 	else echo "no npm on the PATH (Debian's package npm): the tests will be skipped"; fi
 	@$(PY) -m pytest -q -rs -m browser $(PYTEST_ARGS)
 
-conformance-official: $(STAMP) ## the table of docs/emulator.md against Google's own Firestore emulator, where its jar is found
+conformance-official: $(STAMP) ## the table of docs/emulator.md, and the rules, by Google's own Firestore emulator, where its jar is found
 	@$(PY) -m pytest -q -rs -m official $(PYTEST_ARGS)
 
 parity: $(STAMP) ## the networks against the golden vectors, one line a check; GOLDEN=folder PREFIX=seed prefix for another set
