@@ -20,7 +20,8 @@ DOUBLE = Path("tests/core/stack/driver_double.c")
 
 
 def lines(captured: str) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in captured.splitlines()]
+    """Ours: onnxruntime writes to the same place, in colours, of libraries that it misses."""
+    return [json.loads(line) for line in captured.splitlines() if line.startswith("{")]
 
 
 def test_the_start_is_one_line_with_everything(capsys: pytest.CaptureFixture[str]) -> None:
