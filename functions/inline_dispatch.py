@@ -67,9 +67,9 @@ class InlineDispatcher:
     def _not_granted(self, change: Change) -> Verdict:
         shown = None if change.record is None else change.record.shown
         if change.verdict is Verdict.FINAL and shown is not None and shown.error is not None:
-            code = shown.error.code.value
-            log.warning("claim refused", code=code, fingerprint=shown.fingerprint)
-            telemetry.outcome(Outcome.FAILED, code)
+            how, code = Outcome.FAILED, shown.error.code.value
+            log.warning("claim refused", outcome=how, code=code, fingerprint=shown.fingerprint)
+            telemetry.outcome(how, code)
         return change.verdict
 
     def _account(self, errand: Errand, granted: Change) -> Account:

@@ -195,8 +195,9 @@ class Doorway:
         if result is not None:
             change = self._transact(visit, lambda now: self._rules.reuse(now, asked, result))
             if change.record is not None:
-                log.info("answered by a kept result", fingerprint=asked.fingerprint)
-                telemetry.outcome(Outcome.REUSED)
+                how = Outcome.REUSED
+                log.info("answered by a kept result", outcome=how, fingerprint=asked.fingerprint)
+                telemetry.outcome(how)
             return change.verdict is Verdict.DONE
         standing = sight.standing
         if not standing.record.failed_for_good(asked.fingerprint):
@@ -211,8 +212,9 @@ class Doorway:
         change = self._transact(visit, lambda now: self._rules.refuse(now, visit.relevant, refusal))
         if change.fields:
             code = None if refusal.code is None else refusal.code.value
-            log.info("refused", state=refusal.state.value, code=code, reason=refusal.reason)
-            telemetry.outcome(Outcome.REFUSED, code)
+            how, state = Outcome.REFUSED, refusal.state.value
+            log.info("refused", outcome=how, code=code or "", state=state, reason=refusal.reason)
+            telemetry.outcome(how, code)
         return change.verdict
 
     def _miss(self, visit: Visit, sight: Sight, asked: Asked) -> Verdict:
@@ -221,9 +223,10 @@ class Doorway:
             path, code, field = asked.request.video_path, Code.HERO_VIDEO_NOT_FOUND, VIDEO_FIELD
         problem = Problem.of(code, field)
         change = self._transact(visit, lambda now: self._rules.miss(now, asked, path, problem))
-        log.info("input not found", path=path, verdict=change.verdict.value)
         if change.verdict in _MISSED:
-            telemetry.outcome(_MISSED[change.verdict], code.value)
+            how = _MISSED[change.verdict]
+            log.info("input not found", outcome=how, code=code.value, path=path)
+            telemetry.outcome(how, code.value)
         return change.verdict
 
     def _concluded(self, visit: Visit, verdict: Verdict) -> Verdict:
