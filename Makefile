@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 UNAVAILABLE := echo "make needs Python 3.11 or 3.12 (mediapipe 0.10.21, the last with its models in the wheel, has no newer wheels); found none of python3.11, python3.12, python3 of that version on the PATH." >&2; exit 2
 export PYTHONUNBUFFERED = 1
 
-.PHONY: help install weights format lint types layers check test test-gpu test-weights test-browser conformance-official parity scenarios emulator serve demo render bench clean
+.PHONY: help install weights format lint types layers check test test-gpu test-weights test-browser conformance-official parity scenarios emulator serve demo render bench deploy undeploy deploy-check clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -44,8 +44,8 @@ layers: $(STAMP) ## the import contract
 
 check: lint types layers ## all three
 
-test: $(STAMP) ## every test but those marked gpu, weights, soak, browser or official
-	@$(PY) -m pytest -q -m "not gpu and not weights and not soak and not browser and not official" $(PYTEST_ARGS)
+test: $(STAMP) ## every test but those marked gpu, weights, soak, browser, official or gcloud
+	@$(PY) -m pytest -q -m "not gpu and not weights and not soak and not browser and not official and not gcloud" $(PYTEST_ARGS)
 
 test-gpu: $(STAMP) ## the tests that need a CUDA device
 	@$(PY) -m pytest -q -m gpu $(PYTEST_ARGS)
@@ -105,6 +105,21 @@ demo: $(STAMP) ## the main job end to end; PORTRAIT=file DRIVING=file for your o
 
 render: $(STAMP) ## one render without any cloud: PORTRAIT=file DRIVING=file [OUT=idle.mp4]
 	@$(PY) -m liveportrait_core render '$(PORTRAIT)' '$(DRIVING)' -o '$(or $(OUT),out/idle.mp4)' --engine $(ENGINE)
+
+# DEPLOY_ARGS= as in `python -m deploy apply --help`; DRY_RUN=1 prints every command and starts nothing.
+# The defaults of PROJECT and BUCKET above are the emulator's: a deployment is told its own.
+TOLD = $(if $($(1)),$(if $(filter file,$(origin $(1))),,--$(2) '$($(1))'))
+DEPLOY = $(PY) -m deploy $(1) $(call TOLD,PROJECT,project) $(call TOLD,REGION,region) $(call TOLD,BUCKET,bucket) \
+  $(if $(DRY_RUN),--dry-run) $(DEPLOY_ARGS)
+
+deploy: $(STAMP) ## the whole pipeline in a Google Cloud project: PROJECT= REGION= BUCKET= [DRY_RUN=1] (docs/deployment.md)
+	@$(call DEPLOY,apply)
+
+undeploy: $(STAMP) ## take it away again, but no data: PROJECT= REGION= BUCKET= [DRY_RUN=1]
+	@$(call DEPLOY,remove)
+
+deploy-check: $(STAMP) ## every command of the deployment, read by the installed gcloud
+	@$(PY) -m pytest -q -rs -m gcloud $(PYTEST_ARGS)
 
 clean: ## remove what the commands made, the environment too
 	@rm -rf out .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info build

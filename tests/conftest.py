@@ -13,16 +13,24 @@ TARGETS = {
     "soak": "make test-soak",
     "browser": "make test-browser",
     "official": "make conformance-official",
+    "gcloud": "make deploy-check",
 }
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let the scenarios run on another Firestore."""
+    """Let the scenarios run on another Firestore, and with another dispatch."""
     parser.addoption(
         "--backend",
         default="embedded",
         choices=("embedded", "jar"),
         help="who is Firestore in tests/end_to_end: our own, or Google's emulator jar",
+    )
+
+    parser.addoption(
+        "--dispatch",
+        default="both",
+        choices=("inline", "tasks", "both"),
+        help="who renders in tests/end_to_end: who answers the event, or a renderer behind a queue",
     )
 
 

@@ -1,0 +1,158 @@
+"""`python -m deploy plan|apply|remove`: the whole pipeline in one Google Cloud project.
+
+plan prints every command and starts nothing; apply looks, makes what is missing and changes what
+differs; remove takes it away again and says what it leaves. docs/deployment.md tells the rest.
+"""
+
+import argparse
+import sys
+from collections import Counter
+from pathlib import Path
+
+from deploy import names, script
+from deploy.errors import DeployFault, SettingInvalid
+from deploy.journal import Journal
+from deploy.material import image_tag, read
+from deploy.plan import Plan, make
+from deploy.run import Deployment, Patience
+from deploy.settings import MACHINES, Card, Part, Settings
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def main(words: list[str]) -> int:
+    """Run one command; the exit code: 0 done, 1 stopped, 2 a wrong option."""
+    options = _parser().parse_args(words)
+    try:
+        settings = _settings(options)
+        plan = make(settings, read(ROOT))
+    except SettingInvalid as fault:
+        print(f"deploy: {fault}", file=sys.stderr)
+        return 2
+    if options.verb == "plan" or options.dry_run:
+        _print(settings, plan, options)
+        return 0
+    journal = Journal(ROOT / names.folder(settings))
+    try:
+        _act(settings, plan, journal, options)
+    except DeployFault as fault:
+        print(f"\nStopped at {fault}", file=sys.stderr)
+        print(
+            f"What was done until then stands ({journal.path.relative_to(ROOT)}); the same command "
+            "again looks at everything and goes on here.",
+            file=sys.stderr,
+        )
+        return 1
+    return 0
+
+
+def _act(settings: Settings, plan: Plan, journal: Journal, options: argparse.Namespace) -> None:
+    deployment = Deployment(
+        settings,
+        plan,
+        root=ROOT,
+        journal=journal,
+        say=print,
+        patience=Patience(pause_s=options.patience_s / Patience.tries),
+    )
+    if options.verb == "apply":
+        print(f"{settings.project}, image {settings.tag}")
+        print(f"Done: {_sum(deployment.apply())}.")
+        return
+    counts, left = deployment.remove(with_images=options.with_images)
+    print(f"Done: {_sum(counts)}. Left, besides documents, portraits and videos:")
+    for sentence in left:
+        print(f"  - {sentence}")
+
+
+def _sum(counts: Counter[str]) -> str:
+    return ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items()))
+
+
+def _print(settings: Settings, plan: Plan, options: argparse.Namespace) -> None:
+    if options.verb == "remove":
+        print(script.removing(settings, plan, with_images=options.with_images), end="")
+        return
+    for step in plan.steps:
+        for file in step.files:
+            path = ROOT / file.path
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(file.content, "utf-8")
+    print(script.making(settings, plan), end="")
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    card = Card(options.gpu or ("none" if options.engine == "mesh" else "nvidia-l4"))
+    arguments = (options.engine, MACHINES[card].driver_libraries)
+    return Settings(
+        project=options.project,
+        region=options.region,
+        bucket=options.bucket,
+        tag=options.tag or image_tag(ROOT, *arguments),
+        single=options.single,
+        engine=options.engine,
+        card=card,
+        precision=options.precision,
+        max_instances=options.max_instances,
+        collection=options.collection,
+        schedule=options.schedule,
+        budget=options.budget,
+        notify=options.notify,
+        environment=tuple(_pair(text) for text in options.env),
+        replaces=frozenset(Part(name) for name in options.replace),
+        omits=frozenset(Part(name) for name in options.omit),
+        any_region=options.any_region,
+    )
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise SettingInvalid(f"env is {text!r}; accepted: NAME=VALUE")
+    return name, value
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m deploy", description=__doc__.partition("\n\n")[2]
+    )
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    for verb, text in (
+        ("plan", "print every command that apply would run"),
+        ("apply", "make the project so"),
+        ("remove", "take it away again"),
+    ):
+        _add_options(verbs.add_parser(verb, help=text, description=text), verb)
+    return parser
+
+
+def _add_options(parser: argparse.ArgumentParser, verb: str) -> None:
+    parts = [part.value for part in Part]
+    add = parser.add_argument
+    add("--project", required=True, help="the project's id")
+    add("--region", required=True, help="of services, queue and images; one with the GPU")
+    add("--bucket", required=True, help="the app's bucket, without gs://")
+    add("--single", action="store_true", help="one service instead of gate, queue and renderer")
+    add("--engine", default=Settings.engine, choices=("liveportrait", "mesh"))
+    add("--gpu", choices=[card.value for card in Card], help="default: nvidia-l4; mesh: none")
+    add("--precision", default=Settings.precision, choices=("fp16", "bf16", "fp32"))
+    add("--max-instances", type=int, default=Settings.max_instances, help="renders at a time")
+    add("--collection", default=Settings.collection, help="of the avatars")
+    add("--schedule", default=Settings.schedule, help="of the reconcile pass, cron in UTC")
+    add("--budget", type=int, default=Settings.budget, help="a month's; it warns, stops nothing")
+    add("--notify", metavar="EMAIL", help="whom alerts write to; default: nobody")
+    add("--env", action="append", default=[], metavar="NAME=VALUE", help="for the function")
+    add("--replace", action="append", default=[], choices=parts, help="even if the app's own")
+    add("--omit", action="append", default=[], choices=parts, help="leave it alone")
+    add("--any-region", action="store_true", help="do not ask our list of GPU regions")
+    add("--tag", help="of the image; default: the digest of what goes into it")
+    add("--dry-run", action="store_true", help="print instead of doing")
+    add("--patience-s", type=float, default=120.0, help="for what was just made to be known")
+    if verb == "remove":
+        add("--with-images", action="store_true", help="the image repository too")
+    else:
+        parser.set_defaults(with_images=False)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

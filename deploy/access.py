@@ -1,0 +1,178 @@
+"""Who may do what: the least roles, each on the smallest thing that takes it."""
+
+from deploy import names
+from deploy.command import Command, gcloud
+from deploy.settings import Settings
+from deploy.step import Condition, Policy, Step, grant
+
+
+def data(settings: Settings) -> tuple[Step, ...]:
+    """The function's own code: this database, this bucket's objects."""
+    database = Condition(
+        title="idle-database",
+        expression=f'resource.name=="projects/{settings.project}/databases/{names.DATABASE}"',
+    )
+    bucket = Policy(
+        group=("storage", "buckets"),
+        target=(f"gs://{settings.bucket}", names.project(settings)),
+        conditional=True,
+        stays=True,
+    )
+    steps: list[Step] = []
+    for runner in names.runners(settings):
+        member = names.member(settings, runner)
+        steps += (
+            grant(
+                _project(settings),
+                role="roles/datastore.user",
+                member=member,
+                condition=database,
+                title=f"{runner} may read and write documents",
+                why=f"Of the database {names.DATABASE}, in no other; no indexes, no rules.",
+            ),
+            grant(
+                bucket,
+                role="roles/storage.objectUser",
+                member=member,
+                title=f"{runner} may read and write objects",
+                why="Of this bucket; it may neither change who else may, nor the bucket.",
+            ),
+        )
+    return tuple(steps)
+
+
+def agents(settings: Settings) -> tuple[Step, ...]:
+    """Google's own accounts in this project, which exist only once they were asked for."""
+    wanted = [("eventarc", "carries events"), ("cloudscheduler", "starts the job")]
+    if not settings.single:
+        wanted.append(("cloudtasks", "signs the tasks' tokens"))
+    return tuple(
+        grant(
+            _project(settings),
+            role=f"roles/{service}.serviceAgent",
+            member=names.agent(service),
+            title=f"Service agent of {service}",
+            why=f"Google's account that {duty}. It has this role wherever the service is in use; a "
+            "new project lacks the account itself for a while.",
+            before=(identity(settings, service),),
+        )
+        for service, duty in wanted
+    )
+
+
+def storage_rules(settings: Settings) -> Step:
+    """Storage's rules ask Firestore who owns an avatar."""
+    return grant(
+        _project(settings),
+        role="roles/firebaserules.firestoreServiceAgent",
+        member=names.agent("firebasestorage"),
+        title="Storage's rules may read documents",
+        why="They ask Firestore who owns an avatar; without this every upload is refused.",
+        before=(identity(settings, "firebasestorage"),),
+    )
+
+
+def identity(settings: Settings, service: str) -> Command:
+    """Makes one of Google's own accounts, or finds it made."""
+    return gcloud(
+        "beta",
+        "services",
+        "identity",
+        "create",
+        f"--service={service}.googleapis.com",
+        names.project(settings),
+    )
+
+
+def calls(settings: Settings) -> tuple[Step, ...]:
+    """Who may call whom."""
+    receiver = names.receiver(settings)
+    trigger = names.member(settings, names.TRIGGER_CALLER)
+    steps = (
+        grant(
+            _project(settings),
+            role="roles/eventarc.eventReceiver",
+            member=trigger,
+            title="The trigger may receive events",
+            why="Eventarc asks it of the account that a trigger bears.",
+        ),
+        grant(
+            _service(settings, receiver),
+            role="roles/run.invoker",
+            member=trigger,
+            title=f"The trigger may call {receiver}",
+            why="This service and no other.",
+        ),
+        grant(
+            Policy(
+                group=("run", "jobs"),
+                target=(names.RECONCILE, f"--region={settings.region}", names.project(settings)),
+            ),
+            role="roles/run.invoker",
+            member=names.member(settings, names.SCHEDULER),
+            title=f"The schedule may start {names.RECONCILE}",
+            why="This job and nothing else.",
+        ),
+        # The push subscription's token is signed for the trigger's account by Pub/Sub's agent;
+        # agents made before April 2021 need to be told that they may.
+        grant(
+            _account(settings, names.TRIGGER_CALLER),
+            role="roles/iam.serviceAccountTokenCreator",
+            member=names.agent("pubsub"),
+            title="Pub/Sub may sign as the trigger",
+            why="The token of its pushes; only projects of before April 2021 lack it.",
+            before=(identity(settings, "pubsub"),),
+        ),
+    )
+    return steps if settings.single else steps + _tasks(settings)
+
+
+def _tasks(settings: Settings) -> tuple[Step, ...]:
+    queue = Policy(
+        group=("tasks", "queues"),
+        target=(names.QUEUE, f"--location={settings.region}", names.project(settings)),
+    )
+    steps: list[Step] = []
+    for sender in (names.GATE, names.RECONCILE):
+        member = names.member(settings, sender)
+        steps += (
+            grant(
+                queue,
+                role="roles/cloudtasks.enqueuer",
+                member=member,
+                title=f"{sender} may hand over renders",
+                why="To this queue; it may neither list nor delete what is in it.",
+            ),
+            grant(
+                _account(settings, names.TASKS_CALLER),
+                role="roles/iam.serviceAccountUser",
+                member=member,
+                title=f"{sender} may let tasks bear {names.TASKS_CALLER}",
+                why="Cloud Tasks asks it of whoever makes a task with a token.",
+            ),
+        )
+    invoker = grant(
+        _service(settings, names.RENDERER),
+        role="roles/run.invoker",
+        member=names.member(settings, names.TASKS_CALLER),
+        title=f"The queue may call {names.RENDERER}",
+        why="The account that tasks bear, this service only: all that it can do.",
+    )
+    return (*steps, invoker)
+
+
+def _project(settings: Settings) -> Policy:
+    return Policy(group=("projects",), target=(settings.project,), conditional=True, stays=True)
+
+
+def _service(settings: Settings, name: str) -> Policy:
+    place = (f"--region={settings.region}", names.project(settings))
+    return Policy(group=("run", "services"), target=(name, *place))
+
+
+def _account(settings: Settings, name: str) -> Policy:
+    return Policy(
+        group=("iam", "service-accounts"),
+        target=(names.account(settings, name), names.project(settings)),
+        conditional=True,
+    )

@@ -1,0 +1,177 @@
+"""What guards the data: security rules, CORS, expiry, index exemptions."""
+
+import json
+from dataclasses import dataclass
+
+from deploy import access, names
+from deploy.command import Command, gcloud
+from deploy.look import Listed, Ruled, Shared
+from deploy.settings import Part, Settings
+from deploy.step import Check, File, Step
+
+_RULES_SERVICE = "https://firebaserules.googleapis.com/v1"
+_QUOTA = "livePortraitQuota"
+_EXPIRY = "expireAt"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Guard:
+    """The repository's files about the data, read.
+
+    Attributes:
+        firestore_rules: the text.
+        storage_rules: the text.
+        cors: the bucket's entries.
+        exemptions: collection group and field of each field without single-field indexes.
+    """
+
+    firestore_rules: str
+    storage_rules: str
+    cors: tuple[object, ...]
+    exemptions: tuple[tuple[str, str], ...]
+
+
+def steps(settings: Settings, guard: Guard) -> tuple[Step, ...]:
+    """Rules and CORS where they are ours to set; expiry; exemptions."""
+    chosen: list[Step] = []
+    if Part.RULES not in settings.omits:
+        chosen += (
+            _rules(settings, "cloud.firestore", "firestore.rules", guard.firestore_rules),
+            _rules(
+                settings,
+                f"firebase.storage/{settings.bucket}",
+                "storage.rules",
+                guard.storage_rules,
+            ),
+            access.storage_rules(settings),
+        )
+    if Part.CORS not in settings.omits:
+        chosen.append(_cors(settings, guard))
+    chosen.append(_expiry(settings))
+    chosen += (_exemption(settings, group, field) for group, field in guard.exemptions)
+    return tuple(chosen)
+
+
+def _rules(settings: Settings, service: str, file: str, text: str) -> Step:
+    # gcloud has no command for rules, and the Firebase CLI would ask for Node: the service's own
+    # HTTP interface needs neither.
+    release = f"projects/{settings.project}/releases/{service}"
+    ours = f"idle.{file}"  # a ruleset of ours is known by its file's name
+    ruleset = File(
+        path=f"{names.folder(settings)}/{file}.json",
+        content=json.dumps({"source": {"files": [{"name": ours, "content": text}]}}, indent=2),
+    )
+    make = _post(settings, f"projects/{settings.project}/rulesets", f"@{ruleset.path}")
+    body = json.dumps({"name": release, "rulesetName": names.RULESET})
+    patch = json.dumps({"release": {"name": release, "rulesetName": names.RULESET}})
+    captures = Command(
+        argv=make.argv,
+        capture="RULESET",
+        pattern=r'"name": *"(projects/[^"]+/rulesets/[^"]+)"',
+        authorized=True,
+    )
+    return Step(
+        title=f"Rules of {service}",
+        why="Clients own the inputs, the service owns the outputs; ledger, quota and caches are "
+        "nobody's to read.",
+        checks=(
+            Check(
+                command=_get(settings, f"projects/{settings.project}/releases?pageSize=100"),
+                look=Listed(name=release, under="releases", defines={"ITEM": ("rulesetName",)}),
+            ),
+            Check(
+                command=_get(settings, names.ITEM),
+                look=Ruled(file=ours, content=text),
+            ),
+        ),
+        create=(captures, _post(settings, f"projects/{settings.project}/releases", body)),
+        update=(captures, _post(settings, release, patch, method="PATCH")),
+        leaves="the rules stay in force: without any, nobody could read or write",
+        foreign=None
+        if Part.RULES in settings.replaces
+        else f"it has rules that this program did not make. Merge functions/rules/{file} into the "
+        "app's rules and go on with --omit rules; or, if nothing else needs them, --replace rules",
+        files=(ruleset,),
+    )
+
+
+def _get(settings: Settings, path: str) -> Command:
+    return Command(
+        argv=(*_curl(settings), f"{_RULES_SERVICE}/{path}"),
+        authorized=True,
+    )
+
+
+def _post(settings: Settings, path: str, body: str, method: str = "POST") -> Command:
+    words = ("-X", method, "-H", "Content-Type: application/json", "--data", body)
+    return Command(argv=(*_curl(settings), *words, f"{_RULES_SERVICE}/{path}"), authorized=True)
+
+
+def _curl(settings: Settings) -> tuple[str, ...]:
+    quota = f"X-Goog-User-Project: {settings.project}"
+    return ("curl", "--fail-with-body", "--silent", "--show-error", "-H", "@-", "-H", quota)
+
+
+def _cors(settings: Settings, guard: Guard) -> Step:
+    bucket, project = f"gs://{settings.bucket}", names.project(settings)
+    return Step(
+        title=f"CORS of {bucket}",
+        why="Browsers may read videos and pictures by their URLs; apps on phones need none.",
+        checks=(
+            Check(
+                command=gcloud("storage", "buckets", "describe", bucket, project, "--format=json"),
+                look=Shared(cors=guard.cors),
+            ),
+        ),
+        create=(
+            gcloud("storage", "buckets", "update", bucket, "--cors-file=deploy/cors.json", project),
+        ),
+        leaves="CORS stays: it opens nothing that a URL's token does not open",
+        foreign=None
+        if Part.CORS in settings.replaces
+        else "it has a CORS configuration of its own. Add deploy/cors.json to it and go on with "
+        "--omit cors; or --replace cors",
+    )
+
+
+def _expiry(settings: Settings) -> Step:
+    flags = (
+        f"--collection-group={_QUOTA}",
+        f"--database={names.DATABASE}",
+        names.project(settings),
+    )
+    update = ("firestore", "fields", "ttls", "update", _EXPIRY, *flags)
+    return Step(
+        title=f"Expiry of {_QUOTA}",
+        why="Firestore deletes counters of days that are over; they outlive their avatars, so "
+        "nothing else would.",
+        checks=(
+            Check(
+                command=gcloud("firestore", "fields", "ttls", "list", *flags, "--format=json"),
+                look=Listed(name=f"collectionGroups/{_QUOTA}/fields/{_EXPIRY}"),
+            ),
+        ),
+        create=(gcloud(*update, "--enable-ttl", "--async"),),
+        remove=(gcloud(*update, "--disable-ttl", "--async"),),
+    )
+
+
+def _exemption(settings: Settings, group: str, field: str) -> Step:
+    flags = (
+        f"--collection-group={group}",
+        f"--database={names.DATABASE}",
+        names.project(settings),
+    )
+    update = ("firestore", "indexes", "fields", "update", field, *flags)
+    return Step(
+        title=f"No index on {group}.{field}",
+        why="Nobody queries by it; indexing it would cost at every write.",
+        checks=(
+            Check(
+                command=gcloud("firestore", "indexes", "fields", "list", *flags, "--format=json"),
+                look=Listed(name=f"collectionGroups/{group}/fields/{field}"),
+            ),
+        ),
+        create=(gcloud(*update, "--disable-indexes", "--async"),),
+        remove=(gcloud(*update, "--clear-exemption", "--async"),),
+    )

@@ -1,0 +1,193 @@
+"""How a write comes to the service: trigger, subscription, dead letters."""
+
+from deploy import names
+from deploy.access import identity
+from deploy.command import gcloud
+from deploy.look import Described, Listed, Want, Where
+from deploy.settings import Settings
+from deploy.step import Check, Policy, Step, grant
+
+_KEPT = "604800s"  # a week, the longest but one month that costs nothing to speak of
+_EVENT = "google.cloud.firestore.document.v1.written"
+
+
+def steps(settings: Settings) -> tuple[Step, ...]:
+    """Dead letters first, so that the subscription can name them at once."""
+    return (
+        _dead_topic(settings),
+        _dead_subscription(settings),
+        grant(
+            Policy(
+                group=("pubsub", "topics"), target=(names.DEAD_LETTERS, names.project(settings))
+            ),
+            role="roles/pubsub.publisher",
+            member=names.agent("pubsub"),
+            title="Pub/Sub may put dead letters away",
+            why="Its agent moves them, not the service.",
+            before=(identity(settings, "pubsub"),),
+        ),
+        _trigger(settings),
+        _subscription(settings),
+        _subscriber(settings),
+    )
+
+
+def _dead_topic(settings: Settings) -> Step:
+    project = names.project(settings)
+    return Step(
+        title=f"Topic {names.DEAD_LETTERS}",
+        why="Where an event ends that could not be answered again and again.",
+        checks=(
+            Check(
+                command=gcloud("pubsub", "topics", "list", project, "--format=json"),
+                look=Listed(name=names.DEAD_LETTERS),
+            ),
+        ),
+        create=(gcloud("pubsub", "topics", "create", names.DEAD_LETTERS, project),),
+        remove=(gcloud("pubsub", "topics", "delete", names.DEAD_LETTERS, project, "--quiet"),),
+    )
+
+
+def _dead_subscription(settings: Settings) -> Step:
+    project = names.project(settings)
+    flags = (f"--message-retention-duration={_KEPT}", "--expiration-period=never", project)
+    return Step(
+        title=f"Subscription {names.DEAD_LETTERS}",
+        why="Without one, dead letters are gone; a person reads it, nothing is pushed.",
+        checks=(
+            Check(
+                command=gcloud("pubsub", "subscriptions", "list", project, "--format=json"),
+                look=Listed(
+                    name=names.DEAD_LETTERS, wants=(Want(("messageRetentionDuration",), _KEPT),)
+                ),
+            ),
+        ),
+        create=(
+            gcloud(
+                "pubsub",
+                "subscriptions",
+                "create",
+                names.DEAD_LETTERS,
+                f"--topic={names.DEAD_LETTERS}",
+                *flags,
+            ),
+        ),
+        update=(gcloud("pubsub", "subscriptions", "update", names.DEAD_LETTERS, *flags),),
+        remove=(
+            gcloud("pubsub", "subscriptions", "delete", names.DEAD_LETTERS, project, "--quiet"),
+        ),
+    )
+
+
+def _trigger(settings: Settings) -> Step:
+    place = (f"--location={names.FIRESTORE_LOCATION}", names.project(settings))
+    caller = names.account(settings, names.TRIGGER_CALLER)
+    receiver = names.receiver(settings)
+    document = f"{settings.collection}/{{avatarId}}"
+    create = gcloud(
+        "eventarc",
+        "triggers",
+        "create",
+        names.TRIGGER,
+        f"--destination-run-service={receiver}",
+        f"--destination-run-region={settings.region}",
+        f"--event-filters=type={_EVENT}",
+        f"--event-filters=database={names.DATABASE}",
+        f"--event-filters-path-pattern=document={document}",
+        "--event-data-content-type=application/protobuf",
+        f"--service-account={caller}",
+        *place,
+    )
+    delete = gcloud("eventarc", "triggers", "delete", names.TRIGGER, *place, "--quiet")
+    filters = ("eventFilters", Where("attribute", "document"), "value")
+    return Step(
+        title=f"Trigger {names.TRIGGER}",
+        why="In the database's location, wherever the services are: elsewhere it never fires and "
+        "says nothing. Fields cannot be filtered; the gate does that.",
+        checks=(
+            Check(
+                command=gcloud("eventarc", "triggers", "list", *place, "--format=json"),
+                look=Listed(
+                    name=names.TRIGGER,
+                    wants=(
+                        Want(("destination", "cloudRun", "service"), receiver),
+                        Want(("destination", "cloudRun", "region"), settings.region),
+                        Want(filters, document),
+                        Want(("serviceAccount",), caller),
+                    ),
+                ),
+            ),
+        ),
+        create=(create,),
+        update=(delete, create),  # filters are not to be changed in place
+        remove=(delete,),
+        settles=True,
+    )
+
+
+def _subscription(settings: Settings) -> Step:
+    project = names.project(settings)
+    topic = f"projects/{settings.project}/topics/{names.DEAD_LETTERS}"
+    # In the one-service deployment an event is a render, which may wait for others.
+    attempts = "100" if settings.single else "20"
+    subscription = ("pubsub", "subscriptions")
+    return Step(
+        title="The trigger's subscription",
+        why="Ten minutes to answer instead of ten seconds; back-off; dead letters after "
+        f"{attempts} attempts.",
+        learn=(
+            gcloud(
+                "eventarc",
+                "triggers",
+                "describe",
+                names.TRIGGER,
+                f"--location={names.FIRESTORE_LOCATION}",
+                project,
+                "--format=value(transport.pubsub.subscription)",
+                capture="TRIGGER_SUBSCRIPTION",
+            ),
+        ),
+        checks=(
+            Check(
+                command=gcloud(
+                    *subscription, "describe", names.TRIGGER_SUBSCRIPTION, project, "--format=json"
+                ),
+                look=Described(
+                    wants=(
+                        Want(("ackDeadlineSeconds",), "600"),
+                        Want(("deadLetterPolicy", "deadLetterTopic"), topic),
+                        Want(("deadLetterPolicy", "maxDeliveryAttempts"), attempts),
+                        Want(("retryPolicy", "minimumBackoff"), "10s"),
+                        Want(("retryPolicy", "maximumBackoff"), "600s"),
+                    )
+                ),
+            ),
+        ),
+        create=(
+            gcloud(
+                *subscription,
+                "update",
+                names.TRIGGER_SUBSCRIPTION,
+                "--ack-deadline=600",
+                f"--dead-letter-topic={topic}",
+                f"--max-delivery-attempts={attempts}",
+                "--min-retry-delay=10s",
+                "--max-retry-delay=600s",
+                project,
+            ),
+        ),
+        settles=True,
+    )
+
+
+def _subscriber(settings: Settings) -> Step:
+    return grant(
+        Policy(
+            group=("pubsub", "subscriptions"),
+            target=(names.TRIGGER_SUBSCRIPTION, names.project(settings)),
+        ),
+        role="roles/pubsub.subscriber",
+        member=names.agent("pubsub"),
+        title="Pub/Sub may take dead letters out",
+        why="Its agent acknowledges in the subscription what it moved to the dead letters.",
+    )

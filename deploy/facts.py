@@ -1,0 +1,159 @@
+"""What only the project knows: looked up through gcloud, never assumed.
+
+And what of it rules a deployment out.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from deploy import names
+from deploy.command import Command, gcloud
+from deploy.errors import FactRefused
+from deploy.settings import Part, Settings
+
+# A database in several regions has a trigger location of the same name; events pass through one
+# region of it. Eventarc's own list of locations need not name these.
+MULTI_REGIONS = {"nam5": "us-central1", "eur3": "europe-west4"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lookup:
+    """One fact.
+
+    Attributes:
+        command: captures it.
+        absent: what to tell where the command fails or answers nothing.
+    """
+
+    command: Command
+    absent: str
+
+
+def lookups(settings: Settings) -> tuple[Lookup, ...]:
+    """The commands, in the order in which they are asked."""
+    project = names.project(settings)
+    database = f"--database={names.DATABASE}"
+    no_database = (
+        f"project {settings.project} has no Firestore database {names.DATABASE}, or you may not "
+        "see it; accepted: one in Native mode, made in the Firebase console"
+    )
+    describe = ("firestore", "databases", "describe", database, project)
+    found = [
+        Lookup(
+            command=gcloud(
+                "projects",
+                "describe",
+                settings.project,
+                "--format=value(projectNumber)",
+                capture="PROJECT_NUMBER",
+            ),
+            absent=f"project {settings.project} is not to be seen; accepted: the id of a project "
+            "in which the active account (gcloud auth list) is an owner",
+        ),
+        Lookup(
+            command=gcloud(*describe, "--format=value(type)", capture="DATABASE_TYPE"),
+            absent=no_database,
+        ),
+        Lookup(
+            command=gcloud(*describe, "--format=value(locationId)", capture="FIRESTORE_LOCATION"),
+            absent=no_database,
+        ),
+        Lookup(
+            command=gcloud(
+                "eventarc",
+                "locations",
+                "list",
+                project,
+                "--format=value(locationId)",
+                capture="EVENTARC_LOCATIONS",
+            ),
+            absent="Eventarc names no locations; accepted: a project in which it is enabled",
+        ),
+        Lookup(
+            command=gcloud(
+                "storage",
+                "buckets",
+                "describe",
+                f"gs://{settings.bucket}",
+                project,
+                "--format=value(location)",
+                capture="BUCKET_LOCATION",
+            ),
+            absent=f"bucket gs://{settings.bucket} is not there, or you may not see it; accepted: "
+            "the app's bucket, as the Firebase console names it under Storage",
+        ),
+    ]
+    if Part.BUDGET not in settings.omits:
+        found.append(
+            Lookup(
+                command=gcloud(
+                    "billing",
+                    "projects",
+                    "describe",
+                    settings.project,
+                    "--format=value(billingAccountName)",
+                    capture="BILLING_ACCOUNT",
+                ),
+                absent=f"project {settings.project} has no billing account, without which neither "
+                "Cloud Run nor the queue runs; accepted: a linked one, or --omit budget where "
+                "there is one that you may not see",
+            )
+        )
+    return tuple(found)
+
+
+def look_up(settings: Settings, run: Callable[[Command], str | None]) -> dict[str, str]:
+    """All facts as variables.
+
+    Args:
+        settings: what is deployed.
+        run: the captured answer of a command; None where it failed.
+
+    Raises:
+        FactRefused: a fact is not to be had, or rules the deployment out.
+    """
+    facts: dict[str, str] = {}
+    for lookup in lookups(settings):
+        answer = run(lookup.command)
+        if not answer:
+            raise FactRefused(lookup.absent)
+        facts[lookup.command.capture or ""] = answer
+    _refuse(settings, facts)
+    return facts
+
+
+def remarks(settings: Settings, facts: Mapping[str, str]) -> tuple[str, ...]:
+    """What the operator should know about where things are; nothing of it stops a deployment."""
+    said = []
+    location = facts["FIRESTORE_LOCATION"]
+    if location in MULTI_REGIONS:
+        said.append(
+            f"the database is in {location}: its events pass through {MULTI_REGIONS[location]}, "
+            f"and the service answers in {settings.region}"
+        )
+    elif location != settings.region:
+        said.append(
+            f"the database is in {location}, the services in {settings.region}: every read, write "
+            "and event crosses regions"
+        )
+    bucket = facts["BUCKET_LOCATION"].lower()
+    if "-" in bucket and bucket != settings.region:
+        said.append(
+            f"the bucket is in {bucket}, the services in {settings.region}: clips and videos are "
+            "carried across regions, which costs"
+        )
+    return tuple(said)
+
+
+def _refuse(settings: Settings, facts: Mapping[str, str]) -> None:
+    kind, location = facts["DATABASE_TYPE"], facts["FIRESTORE_LOCATION"]
+    if kind != "FIRESTORE_NATIVE":
+        raise FactRefused(
+            f"the database {names.DATABASE} of {settings.project} is {kind}; accepted: "
+            "FIRESTORE_NATIVE, for Datastore mode knows neither listeners nor document events"
+        )
+    if location not in MULTI_REGIONS and location not in facts["EVENTARC_LOCATIONS"].split():
+        raise FactRefused(
+            f"the database {names.DATABASE} is in {location}, where Eventarc has no triggers; "
+            "accepted: a database in a location that `gcloud eventarc locations list` names"
+        )

@@ -1,0 +1,251 @@
+"""The ground: APIs, the image, the accounts."""
+
+import json
+
+from deploy import names
+from deploy.command import gcloud
+from deploy.look import Enabled, Listed, Want
+from deploy.settings import Settings
+from deploy.step import Check, File, Policy, Step, grant
+
+SERVICES = (
+    "artifactregistry",
+    "billingbudgets",
+    "cloudbilling",
+    "cloudbuild",
+    "cloudresourcemanager",
+    "cloudscheduler",
+    "cloudtasks",
+    "eventarc",
+    "eventarcpublishing",
+    "firebaserules",
+    "firebasestorage",
+    "firestore",
+    "iam",
+    "logging",
+    "monitoring",
+    "pubsub",
+    "run",
+    "storage",
+)
+_BUILD_TIMEOUT = "5400s"  # some gigabytes of packages and 0.6 GB of weights to fetch and to push
+
+
+def apis(settings: Settings) -> Step:
+    """First of all, because the facts are looked up through these APIs."""
+    services = tuple(f"{name}.googleapis.com" for name in SERVICES)
+    return Step(
+        title="APIs",
+        why="What the other steps and the function call. Enabling costs nothing.",
+        checks=(
+            Check(
+                command=gcloud(
+                    "services", "list", "--enabled", names.project(settings), "--format=json"
+                ),
+                look=Enabled(services=services),
+            ),
+        ),
+        create=(gcloud("services", "enable", *services, names.project(settings)),),
+        leaves="the APIs stay enabled: other parts of the project may use them",
+    )
+
+
+def accounts(settings: Settings) -> tuple[Step, ...]:
+    """One service account for each thing that acts, so that each has only its own rights."""
+    duties = {
+        names.BUILDER: "builds the image",
+        names.RENDERER: "renders",
+        names.RECONCILE: "mends what events missed",
+        names.TRIGGER_CALLER: "carries Firestore's events to the service",
+        names.SCHEDULER: "starts the reconcile job",
+    }
+    if not settings.single:
+        duties |= {
+            names.GATE: "answers events and hands renders to the queue",
+            names.TASKS_CALLER: "carries the queue's tasks to the renderer",
+        }
+    return tuple(_account(settings, name, duty) for name, duty in sorted(duties.items()))
+
+
+def image(settings: Settings) -> tuple[Step, ...]:
+    """Repository, the builder's place and rights, and the build itself."""
+    flags = (f"--location={settings.region}", names.project(settings))
+    builder = names.member(settings, names.BUILDER)
+    return (
+        _repository(settings),
+        _build_bucket(settings),
+        grant(
+            Policy(group=("artifacts", "repositories"), target=(names.REPOSITORY, *flags)),
+            role="roles/artifactregistry.writer",
+            member=builder,
+            title="The builder may push images",
+            why="To this repository only.",
+        ),
+        grant(
+            Policy(
+                group=("storage", "buckets"),
+                target=(f"gs://{names.build_bucket(settings)}", names.project(settings)),
+                conditional=True,
+            ),
+            role="roles/storage.objectViewer",
+            member=builder,
+            title="The builder may read the sources",
+            why="In the build bucket only.",
+        ),
+        grant(
+            Policy(group=("projects",), target=(settings.project,), conditional=True, stays=True),
+            role="roles/logging.logWriter",
+            member=builder,
+            title="The builder may write its log",
+            why="A build with an account of its own logs to Cloud Logging or nowhere.",
+        ),
+        _build(settings),
+    )
+
+
+def _account(settings: Settings, name: str, duty: str) -> Step:
+    email, project = names.account(settings, name), names.project(settings)
+    return Step(
+        title=f"Service account {name}",
+        why=f"It {duty}.",
+        checks=(
+            Check(
+                command=gcloud("iam", "service-accounts", "list", project, "--format=json"),
+                look=Listed(name=email, key=("email",)),
+            ),
+        ),
+        create=(
+            gcloud(
+                "iam",
+                "service-accounts",
+                "create",
+                name,
+                f"--display-name=Idle videos: {duty}",
+                project,
+            ),
+        ),
+        remove=(gcloud("iam", "service-accounts", "delete", email, project, "--quiet"),),
+    )
+
+
+def _repository(settings: Settings) -> Step:
+    flags = (f"--location={settings.region}", names.project(settings))
+    return Step(
+        title=f"Artifact Registry repository {names.REPOSITORY}",
+        why="Holds the image, in the services' region, so that starting one crosses no region.",
+        checks=(
+            Check(
+                command=gcloud("artifacts", "repositories", "list", *flags, "--format=json"),
+                look=Listed(name=names.REPOSITORY, wants=(Want(("format",), "DOCKER"),)),
+            ),
+        ),
+        create=(
+            gcloud(
+                "artifacts",
+                "repositories",
+                "create",
+                names.REPOSITORY,
+                "--repository-format=docker",
+                "--description=One image for every role of the idle videos",
+                *flags,
+            ),
+        ),
+        remove=(
+            gcloud("artifacts", "repositories", "delete", names.REPOSITORY, *flags, "--quiet"),
+        ),
+        holds_images=True,
+    )
+
+
+def _build_bucket(settings: Settings) -> Step:
+    bucket = f"gs://{names.build_bucket(settings)}"
+    project = names.project(settings)
+    return Step(
+        title=f"Bucket {names.build_bucket(settings)}",
+        why="The sources wait here for Cloud Build: code, never portraits.",
+        checks=(
+            Check(
+                command=gcloud("storage", "buckets", "list", project, "--format=json"),
+                look=Listed(name=names.build_bucket(settings)),
+            ),
+        ),
+        create=(
+            gcloud(
+                "storage",
+                "buckets",
+                "create",
+                bucket,
+                f"--location={settings.region}",
+                "--uniform-bucket-level-access",
+                "--public-access-prevention",
+                project,
+            ),
+        ),
+        remove=(gcloud("storage", "rm", "--recursive", bucket, project, "--quiet"),),
+    )
+
+
+def _build(settings: Settings) -> Step:
+    image, project = names.image(settings), names.project(settings)
+    file = File(path=f"{names.folder(settings)}/cloudbuild.json", content=_recipe(settings, image))
+    return Step(
+        title=f"Image {image}",
+        why="Built from this tree, with the weights in it; the tag is the digest of what goes in, "
+        "so nothing is built twice.",
+        checks=(
+            Check(
+                command=gcloud(
+                    "artifacts",
+                    "docker",
+                    "images",
+                    "list",
+                    names.repository(settings),
+                    "--include-tags",
+                    project,
+                    "--format=json",
+                ),
+                look=Listed(name=settings.tag, key=("tags",)),
+            ),
+        ),
+        create=(
+            gcloud(
+                "builds",
+                "submit",
+                ".",
+                f"--config={file.path}",
+                f"--service-account=projects/{settings.project}/serviceAccounts/"
+                f"{names.account(settings, names.BUILDER)}",
+                f"--gcs-source-staging-dir=gs://{names.build_bucket(settings)}/source",
+                project,
+            ),
+        ),
+        settles=True,
+        files=(file,),
+    )
+
+
+def _recipe(settings: Settings, image: str) -> str:
+    weights = "none" if settings.engine == "mesh" else "fetched"
+    arguments = (f"WEIGHTS={weights}", f"DRIVER_LIBRARIES={settings.machine.driver_libraries}")
+    recipe = {
+        "steps": [
+            {
+                "name": "gcr.io/cloud-builders/docker",
+                "args": [
+                    "build",
+                    *(f"--build-arg={argument}" for argument in arguments),
+                    f"--tag={image}",
+                    ".",
+                ],
+                "env": ["DOCKER_BUILDKIT=1"],
+            }
+        ],
+        "images": [image],
+        "timeout": _BUILD_TIMEOUT,
+        "options": {
+            "logging": "CLOUD_LOGGING_ONLY",
+            "machineType": "E2_HIGHCPU_8",
+            "diskSizeGb": "100",
+        },
+    }
+    return json.dumps(recipe, indent=2) + "\n"

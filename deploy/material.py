@@ -1,0 +1,88 @@
+"""Reads the repository: the files that a deployment carries, and the digest of the image's."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from deploy.data import Guard
+from deploy.errors import SettingInvalid
+from deploy.plan import Material
+from deploy.watching import Sheet, Watch
+
+# What the Dockerfile copies, as .gcloudignore lets it through.
+_IMAGE_FILES = (
+    "Dockerfile",
+    "requirements.txt",
+    "requirements-nodeps.txt",
+    "weights/README.md",
+    "weights/manifest.json",
+)
+_IMAGE_FOLDERS = ("functions", "liveportrait_core")
+_NOT_IN_IMAGE = ("functions/rules/",)
+
+
+def read(root: Path) -> Material:
+    """The files under `root`.
+
+    Raises:
+        SettingInvalid: a file of deploy/monitoring/ is not what its API takes.
+    """
+    rules = root / "functions/rules"
+    exemptions = json.loads((root / "firestore.indexes.json").read_text("utf-8"))
+    monitoring = root / "deploy/monitoring"
+    return Material(
+        guard=Guard(
+            firestore_rules=(rules / "firestore.rules").read_text("utf-8"),
+            storage_rules=(rules / "storage.rules").read_text("utf-8"),
+            cors=tuple(json.loads((root / "deploy/cors.json").read_text("utf-8"))),
+            exemptions=tuple(
+                (entry["collectionGroup"], entry["fieldPath"])
+                for entry in exemptions["fieldOverrides"]
+                if entry["indexes"] == []
+            ),
+        ),
+        watch=Watch(
+            metrics=_sheets(monitoring / "metrics", ("filter",)),
+            policies=_sheets(monitoring / "policies", ("displayName", "conditions")),
+            dashboards=_sheets(monitoring / "dashboards", ("displayName",)),
+        ),
+    )
+
+
+def image_tag(root: Path, *extra: str) -> str:
+    """The digest of everything that goes into the image, and of how it is built.
+
+    Args:
+        root: the repository's.
+        extra: the build's arguments.
+
+    Returns:
+        16 hex digits.
+    """
+    digest = hashlib.sha256("\0".join(extra).encode())
+    for path in _image_paths(root):
+        name = path.relative_to(root).as_posix()
+        digest.update(f"\0{name}\0".encode())
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()[:16]
+
+
+def _image_paths(root: Path) -> Iterator[Path]:
+    yield from (root / name for name in _IMAGE_FILES)
+    for folder in _IMAGE_FOLDERS:
+        for path in sorted((root / folder).rglob("*")):
+            name = path.relative_to(root).as_posix()
+            if path.is_file() and "__pycache__" not in name and not name.startswith(_NOT_IN_IMAGE):
+                yield path
+
+
+def _sheets(folder: Path, keys: tuple[str, ...]) -> tuple[Sheet, ...]:
+    sheets = []
+    for path in sorted(folder.glob("*.json")):
+        body = json.loads(path.read_text("utf-8"))
+        for key in keys:
+            if key not in body:
+                raise SettingInvalid(f"{path} has no {key!r}; accepted: the body of Google's API")
+        sheets.append(Sheet(name=path.stem, body=body))
+    return tuple(sheets)

@@ -1,0 +1,89 @@
+"""A plan as a shell script: every command as it would be run, in order. Pure."""
+
+from collections.abc import Iterator
+
+from deploy.command import Command, shell
+from deploy.look import Listed
+from deploy.names import folder
+from deploy.plan import Plan
+from deploy.settings import Settings
+from deploy.step import Step
+
+_VALUE = "--format=value"
+
+
+def making(settings: Settings, plan: Plan) -> str:
+    """The script that makes everything in an empty project."""
+    return "\n".join(_making(settings, plan)) + "\n"
+
+
+def removing(settings: Settings, plan: Plan, *, with_images: bool) -> str:
+    """The script that removes everything."""
+    return "\n".join(_removing(settings, plan, with_images)) + "\n"
+
+
+def _making(settings: Settings, plan: Plan) -> Iterator[str]:
+    yield "# What `apply` runs where nothing stands yet, from the repository's root. Before each"
+    yield "# step it asks what the line “seen by” asks, and leaves out what stands."
+    yield f"# Generated files: {folder(settings)}/"
+    number = 0
+    for step in plan.first:
+        number += 1
+        yield from _step(number, step)
+    yield from _facts(plan)
+    for step in plan.steps:
+        number += 1
+        yield from _step(number, step)
+
+
+def _removing(settings: Settings, plan: Plan, with_images: bool) -> Iterator[str]:
+    yield "# What `remove` runs where everything stands, from the repository's root."
+    yield from _facts(plan)
+    number = 0
+    for step in reversed((*plan.first, *plan.steps)):
+        if step.leaves is not None:
+            yield f"\n# Left: {step.leaves}"
+        if not step.remove:
+            continue
+        if step.holds_images and not with_images:
+            yield f"\n# Left: {step.title}; --with-images removes it"
+            continue
+        number += 1
+        yield f"\n# {number}. {step.title}"
+        yield from _definitions(step, step.remove)
+        yield from (shell(command) for command in step.remove)
+
+
+def _facts(plan: Plan) -> Iterator[str]:
+    yield "\n# Facts of the project"
+    yield from (shell(lookup.command) for lookup in plan.lookups)
+
+
+def _step(number: int, step: Step) -> Iterator[str]:
+    yield f"\n# {number}. {step.title}"
+    yield f"#    {step.why}"
+    yield from (shell(command) for command in step.learn)
+    yield from (f"#    seen by: {shell(check.command)}" for check in step.checks)
+    yield from (shell(command) for command in step.create)
+    if step.update is not None and step.update != step.create:
+        yield "#    where it differs:"
+        yield from (f"#    {line}" for line in _definitions(step, step.update))
+        yield from (f"#    {shell(command)}" for command in step.update)
+
+
+def _definitions(step: Step, commands: tuple[Command, ...]) -> Iterator[str]:
+    """The shell's way to a name that only the project knows, where the commands cite one."""
+    words = "\n".join(word for command in commands for word in command.argv)
+    for check in step.checks:
+        look = check.look
+        if not isinstance(look, Listed) or look.under is not None:
+            continue
+        for name, path in look.defines.items():
+            if f"${{{name}}}" in words:
+                key, value = ".".join(map(str, look.key)), ".".join(map(str, path))
+                argv = (
+                    *(word for word in check.command.argv if not word.startswith("--format=")),
+                    f'--filter={key}="{look.name}"',
+                    f"{_VALUE}({value})",
+                )
+                yield shell(Command(argv=argv, capture=name))

@@ -1,0 +1,194 @@
+"""What a deployment may choose, validated; nothing is looked up here."""
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+
+from deploy.errors import SettingInvalid
+
+_PROJECT = re.compile(r"[a-z][a-z0-9-]{4,28}[a-z0-9]")
+_REGION = re.compile(r"[a-z]+-[a-z]+[0-9]{1,2}")
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
+_COLLECTION = re.compile(r"[^/\s]{1,100}")
+_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+_VARIABLE = re.compile(r"(?:LIVEPORTRAIT|OTEL)_[A-Z0-9_]+")
+_PLANNED = frozenset(
+    f"LIVEPORTRAIT_{name}"
+    for name in (
+        "ROLE",
+        "BUCKET",
+        "ENGINE",
+        "COLLECTION",
+        "PRECISION",
+        "TASKS_QUEUE",
+        "TASKS_SERVICE_ACCOUNT",
+        "RENDERER_URL",
+    )
+)
+
+
+class Card(Enum):
+    """The renderer's GPU; the value is what `--gpu-type` takes."""
+
+    L4 = "nvidia-l4"
+    RTX_PRO_6000 = "nvidia-rtx-pro-6000"
+    NONE = "none"  # the mesh engine
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machine:
+    """What an instance with a card needs at least, and where Cloud Run has that card.
+
+    Attributes:
+        cpu: of one instance.
+        memory: of one instance.
+        regions: as documented in November 2026; empty: everywhere.
+        driver_libraries: which of the Dockerfile's variants matches the card's driver.
+    """
+
+    cpu: str
+    memory: str
+    regions: tuple[str, ...]
+    driver_libraries: str
+
+
+MACHINES = {
+    # Driver 535 (CUDA 12.2), older than what the pinned packages are built for (CUDA 13).
+    Card.L4: Machine(
+        cpu="8",
+        memory="32Gi",
+        regions=("us-central1", "us-east4", "europe-west1", "europe-west4", "asia-southeast1"),
+        driver_libraries="compat",
+    ),
+    Card.RTX_PRO_6000: Machine(  # driver 580; 20 CPU and 80 GiB are the least Cloud Run takes
+        cpu="20", memory="80Gi", regions=("us-central1", "europe-west4"), driver_libraries="host"
+    ),
+    Card.NONE: Machine(cpu="4", memory="4Gi", regions=(), driver_libraries="host"),
+}
+
+
+class Part(Enum):
+    """What belongs to the app or its owner as much as to this deployment."""
+
+    RULES = "rules"  # Firestore's and Storage's security rules
+    CORS = "cors"  # the bucket's
+    BUDGET = "budget"  # needs rights on the billing account
+    MONITORING = "monitoring"  # metrics, alerts, dashboard
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """One deployment.
+
+    Attributes:
+        project: its id, not its number.
+        region: of services, queue, job, images.
+        bucket: the app's, with the portraits and the clips.
+        tag: of the image; the digest of what goes into it.
+        single: one service that answers events and renders, instead of gate, queue and renderer.
+        engine: `liveportrait` or `mesh`.
+        card: the GPU.
+        precision: of the networks.
+        max_instances: renders at a time, and so the bound of the cost; not above the GPU quota.
+        collection: of the avatars.
+        schedule: of the reconcile pass, cron in UTC.
+        budget: a month's, in the billing account's currency.
+        notify: the e-mail address that alerts go to; None: they only show in the console.
+        environment: more variables for the function, of the names that it reads.
+        replaces: parts whose foreign content is replaced.
+        omits: parts that are not touched.
+        any_region: trust the region for the card, for a list newer than ours.
+    """
+
+    project: str
+    region: str
+    bucket: str
+    tag: str
+    single: bool = False
+    engine: str = "liveportrait"
+    card: Card = Card.L4
+    precision: str = "fp16"
+    max_instances: int = 1
+    collection: str = "avatars"
+    schedule: str = "17 3 * * *"
+    budget: int = 50
+    notify: str | None = None
+    environment: tuple[tuple[str, str], ...] = ()
+    replaces: frozenset[Part] = frozenset()
+    omits: frozenset[Part] = frozenset()
+    any_region: bool = False
+
+    def __post_init__(self) -> None:
+        self._check_names()
+        self._check_numbers()
+        self._check_engine()
+        self._check_environment()
+
+    @property
+    def machine(self) -> Machine:
+        """What the renderer runs on."""
+        return MACHINES[self.card]
+
+    def _check_names(self) -> None:
+        _match("project", self.project, _PROJECT, "a project's id, such as my-app-1234")
+        _match("region", self.region, _REGION, "a Cloud Run region, such as europe-west1")
+        _match("bucket", self.bucket, _BUCKET, "a bucket's name, without gs://")
+        _match("tag", self.tag, _TAG, "letters, digits, dots, hyphens and underscores")
+        _match("collection", self.collection, _COLLECTION, "a collection's name, without slashes")
+        if self.notify is not None:
+            _match("notify", self.notify, _EMAIL, "an e-mail address")
+        if len(self.schedule.split()) != 5:
+            raise SettingInvalid(
+                f"schedule is {self.schedule!r}; accepted: five fields of cron, such as 17 3 * * *"
+            )
+        both = self.replaces & self.omits
+        if both:
+            names = ", ".join(sorted(part.value for part in both))
+            raise SettingInvalid(f"{names} is to be replaced and omitted; accepted: one of the two")
+
+    def _check_numbers(self) -> None:
+        for name, value, low, high in (
+            ("max-instances", self.max_instances, 1, 100),
+            ("budget", self.budget, 1, 1_000_000),
+        ):
+            if not low <= value <= high:
+                raise SettingInvalid(f"{name} is {value}; accepted: {low} to {high}")
+
+    def _check_engine(self) -> None:
+        _one_of("engine", self.engine, ("liveportrait", "mesh"))
+        _one_of("precision", self.precision, ("fp16", "bf16", "fp32"))
+        if (self.engine == "mesh") != (self.card is Card.NONE):
+            raise SettingInvalid(
+                f"gpu is {self.card.value!r} with the engine {self.engine}; accepted: 'none' with "
+                "mesh, which uses no GPU, and a card with liveportrait, which is too slow without"
+            )
+        regions = self.machine.regions
+        if regions and self.region not in regions and not self.any_region:
+            raise SettingInvalid(
+                f"region is {self.region!r}, where Cloud Run has no {self.card.value} as far as "
+                f"this program knows; accepted: {', '.join(regions)} (or --any-region, where "
+                "Google's list has grown; the database and the bucket may be elsewhere)"
+            )
+
+    def _check_environment(self) -> None:
+        for name, value in self.environment:
+            _match("env", name, _VARIABLE, "LIVEPORTRAIT_… or OTEL_… variables")
+            if name in _PLANNED:
+                raise SettingInvalid(
+                    f"env sets {name}, which this program sets itself; accepted: its own options"
+                )
+            if "|" in value or "\n" in value:
+                raise SettingInvalid(
+                    f"env {name} is {value!r}; accepted: text without '|' and line breaks"
+                )
+
+
+def _match(name: str, value: str, pattern: re.Pattern[str], accepted: str) -> None:
+    if pattern.fullmatch(value) is None:
+        raise SettingInvalid(f"{name} is {value!r}; accepted: {accepted}")
+
+
+def _one_of(name: str, value: str, accepted: tuple[str, ...]) -> None:
+    if value not in accepted:
+        raise SettingInvalid(f"{name} is {value!r}; accepted: {', '.join(accepted)}")

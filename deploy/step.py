@@ -1,0 +1,119 @@
+"""One step of a plan: a thing in the project, how to see it, make it, change it and remove it."""
+
+from dataclasses import dataclass
+
+from deploy.command import Command, gcloud
+from deploy.look import Bound, Look
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """A command that changes nothing, and how its JSON answer is read."""
+
+    command: Command
+    look: Look
+
+
+@dataclass(frozen=True, kw_only=True)
+class File:
+    """A file that a command reads: generated, in the deployment's folder under out/."""
+
+    path: str
+    content: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """A thing that the deployment wants.
+
+    Attributes:
+        title: the thing, as a noun.
+        why: the reason for it, or for the way it is.
+        checks: asked in order until one does not find it right.
+        create: makes it.
+        update: makes it right where it differs; None: `create` does that too.
+        remove: takes it away again; nothing where it goes with another thing.
+        leaves: what `remove` leaves, and why; None: nothing is left.
+        learn: captures that must come before the checks.
+        settles: may fail for a minute because something made just before is not known everywhere.
+        foreign: what to tell the operator where the app's own stands; None: it is replaced.
+        files: what the commands read.
+        holds_images: outlives the deployment unless images are to go too.
+    """
+
+    title: str
+    why: str
+    checks: tuple[Check, ...]
+    create: tuple[Command, ...]
+    update: tuple[Command, ...] | None = None
+    remove: tuple[Command, ...] = ()
+    leaves: str | None = None
+    learn: tuple[Command, ...] = ()
+    settles: bool = False
+    foreign: str | None = None
+    files: tuple[File, ...] = ()
+    holds_images: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Policy:
+    """Whose IAM policy: the words before the verb, and those that name the thing.
+
+    Attributes:
+        group: such as `run services`.
+        target: such as `idle-gate --region=…`.
+        conditional: its bindings may bear conditions, so that "none" must be said.
+        stays: the thing outlives the deployment, so that bindings on it must be removed one by one.
+    """
+
+    group: tuple[str, ...]
+    target: tuple[str, ...]
+    conditional: bool = False
+    stays: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Condition:
+    """When a binding holds."""
+
+    title: str
+    expression: str
+
+
+def grant(
+    policy: Policy,
+    *,
+    role: str,
+    member: str,
+    title: str,
+    why: str,
+    condition: Condition | None = None,
+    before: tuple[Command, ...] = (),
+) -> Step:
+    """A binding as a step; `before` runs ahead of making it."""
+    flags: tuple[str, ...] = (f"--member={member}", f"--role={role}")
+    if condition is not None:
+        flags += (f"--condition=expression={condition.expression},title={condition.title}",)
+    elif policy.conditional:
+        flags += ("--condition=None",)
+    remove = gcloud(*policy.group, "remove-iam-policy-binding", *policy.target, *flags)
+    return Step(
+        title=title,
+        why=why,
+        checks=(
+            Check(
+                command=gcloud(*policy.group, "get-iam-policy", *policy.target, "--format=json"),
+                look=Bound(
+                    role=role,
+                    member=member,
+                    condition=None if condition is None else condition.title,
+                ),
+            ),
+        ),
+        create=(
+            *before,
+            gcloud(*policy.group, "add-iam-policy-binding", *policy.target, *flags),
+        ),
+        remove=(remove,) if policy.stays else (),
+        settles=True,
+    )

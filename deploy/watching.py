@@ -1,0 +1,223 @@
+"""What tells a person: log-based metrics, alert policies, a dashboard, a budget."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from deploy import names
+from deploy.command import gcloud
+from deploy.look import Listed, Path, Want
+from deploy.settings import Part, Settings
+from deploy.step import Check, File, Step
+
+_LABEL = names.PLAN_LABEL
+_SHARES = ("0.5", "0.9", "1.0")  # of the budget, at which the billing account's people are told
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sheet:
+    """A file of deploy/monitoring/, read: the body that Google's API takes."""
+
+    name: str
+    body: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Watch:
+    """All of deploy/monitoring/."""
+
+    metrics: tuple[Sheet, ...] = ()
+    policies: tuple[Sheet, ...] = ()
+    dashboards: tuple[Sheet, ...] = ()
+
+
+def steps(settings: Settings, watch: Watch) -> tuple[Step, ...]:
+    """Metrics before the policies that watch them."""
+    chosen: list[Step] = []
+    if Part.MONITORING not in settings.omits:
+        if settings.notify is not None:
+            chosen.append(_channel(settings, settings.notify))
+        chosen += (_metric(settings, sheet) for sheet in watch.metrics)
+        chosen += (_policy(settings, sheet) for sheet in watch.policies)
+        chosen += (_dashboard(settings, sheet) for sheet in watch.dashboards)
+    if Part.BUDGET not in settings.omits:
+        chosen.append(_budget(settings))
+    return tuple(chosen)
+
+
+def _channel(settings: Settings, address: str) -> Step:
+    project, title = names.project(settings), f"Idle videos: {address}"
+    channels = ("beta", "monitoring", "channels")
+    define: dict[str, Path] = {"CHANNEL": ("name",)}
+    return Step(
+        title=f"Notification channel {address}",
+        why="Whom the alerts write to.",
+        checks=(
+            Check(
+                command=gcloud(*channels, "list", project, "--format=json"),
+                look=Listed(name=title, key=("displayName",), defines=define),
+            ),
+        ),
+        create=(
+            gcloud(
+                *channels,
+                "create",
+                "--type=email",
+                f"--display-name={title}",
+                f"--channel-labels=email_address={address}",
+                project,
+                "--format=value(name)",
+                capture="CHANNEL",
+            ),
+        ),
+        remove=(gcloud(*channels, "delete", names.CHANNEL, project, "--force", "--quiet"),),
+    )
+
+
+def _metric(settings: Settings, sheet: Sheet) -> Step:
+    project = names.project(settings)
+    # A metric bears no labels of its own: its description tells which version of the file it is.
+    note = f"{sheet.body.get('description', '')} [{_LABEL} {_digest(sheet.body)}]".strip()
+    file = _file(settings, "metrics", sheet.name, {**sheet.body, "description": note})
+    metrics = ("logging", "metrics")
+    flags = (f"--config-from-file={file.path}", project)
+    return Step(
+        title=f"Metric {sheet.name}",
+        why="Counted from the function's log, so that alerts need no collector.",
+        checks=(
+            Check(
+                command=gcloud(*metrics, "list", project, "--format=json"),
+                look=Listed(name=sheet.name, wants=(Want(("description",), note),)),
+            ),
+        ),
+        create=(gcloud(*metrics, "create", sheet.name, *flags),),
+        update=(gcloud(*metrics, "update", sheet.name, *flags),),
+        remove=(gcloud(*metrics, "delete", sheet.name, project, "--quiet"),),
+        files=(file,),
+    )
+
+
+def _policy(settings: Settings, sheet: Sheet) -> Step:
+    project, title = names.project(settings), str(sheet.body["displayName"])
+    told = () if settings.notify is None else (names.CHANNEL,)
+    digest = _digest({"body": sheet.body, "notify": settings.notify})
+    labels = {**sheet.body.get("userLabels", {}), _LABEL: digest}
+    file = _file(settings, "policies", sheet.name, {**sheet.body, "userLabels": labels})
+    policies = ("alpha", "monitoring", "policies")
+    source = f"--policy-from-file={file.path}"
+    return Step(
+        title=f"Alert “{title}”",
+        why="docs/operations.md tells what it means and what to do.",
+        checks=(
+            Check(
+                command=gcloud(*policies, "list", project, "--format=json"),
+                look=Listed(
+                    name=title,
+                    key=("displayName",),
+                    wants=(Want(("userLabels", _LABEL), digest),),
+                    defines={"ITEM": ("name",)},
+                ),
+            ),
+        ),
+        create=(
+            gcloud(
+                *policies,
+                "create",
+                source,
+                *(f"--notification-channels={channel}" for channel in told),
+                project,
+            ),
+        ),
+        update=(
+            gcloud(
+                *policies,
+                "update",
+                names.ITEM,
+                source,
+                *(f"--set-notification-channels={channel}" for channel in told),
+                project,
+            ),
+        ),
+        remove=(gcloud(*policies, "delete", names.ITEM, project, "--quiet"),),
+        files=(file,),
+    )
+
+
+def _dashboard(settings: Settings, sheet: Sheet) -> Step:
+    project, title = names.project(settings), str(sheet.body["displayName"])
+    digest = _digest(sheet.body)
+    # A dashboard's labels have no values that mean anything: the key bears the digest.
+    label = f"{_LABEL}-{digest}"
+    file = _file(settings, "dashboards", sheet.name, {**sheet.body, "labels": {label: ""}})
+    dashboards = ("monitoring", "dashboards")
+    create = gcloud(*dashboards, "create", f"--config-from-file={file.path}", project)
+    delete = gcloud(*dashboards, "delete", names.ITEM, project, "--quiet")
+    return Step(
+        title=f"Dashboard “{title}”",
+        why="One page for a glance.",
+        checks=(
+            Check(
+                command=gcloud(*dashboards, "list", project, "--format=json"),
+                look=Listed(
+                    name=title,
+                    key=("displayName",),
+                    wants=(Want(("labels", label), ""),),
+                    defines={"ITEM": ("name",)},
+                ),
+            ),
+        ),
+        create=(create,),
+        update=(delete, create),  # an update in place asks for the latest etag inside the file
+        remove=(delete,),
+        files=(file,),
+    )
+
+
+def _budget(settings: Settings) -> Step:
+    billing = f"--billing-account={names.BILLING_ACCOUNT}"
+    amount = f"--budget-amount={settings.budget}"
+    rules = tuple(f"--threshold-rule=percent={share}" for share in _SHARES)
+    budgets = ("billing", "budgets")
+    title = f"{names.BUDGET} {settings.project}"
+    return Step(
+        title=f"Budget “{title}”",
+        why=f"{settings.budget} a month in the account's currency: it warns and stops nothing. "
+        "What stops is the queue's and the services' number of instances.",
+        checks=(
+            Check(
+                command=gcloud(*budgets, "list", billing, "--format=json"),
+                look=Listed(
+                    name=title,
+                    key=("displayName",),
+                    wants=(Want(("amount", "specifiedAmount", "units"), str(settings.budget)),),
+                    defines={"ITEM": ("name",)},
+                ),
+            ),
+        ),
+        create=(
+            gcloud(
+                *budgets,
+                "create",
+                billing,
+                f"--display-name={title}",
+                amount,
+                *rules,
+                f"--filter-projects=projects/{settings.project}",
+                "--calendar-period=month",
+            ),
+        ),
+        update=(gcloud(*budgets, "update", names.ITEM, amount),),
+        remove=(gcloud(*budgets, "delete", names.ITEM, "--quiet"),),
+    )
+
+
+def _file(settings: Settings, kind: str, name: str, body: Mapping[str, Any]) -> File:
+    path = f"{names.folder(settings)}/{kind}/{name}.json"
+    return File(path=path, content=json.dumps(body, indent=2, ensure_ascii=False) + "\n")
+
+
+def _digest(body: Mapping[str, Any]) -> str:
+    text = json.dumps(body, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
