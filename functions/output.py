@@ -97,16 +97,16 @@ def mirror_fields(
 
 
 def dynamics_fields(document: Snapshot, record: Record, *, now: int) -> dict[str, object]:
-    """The optional mirror in `dynamics.basic`, for app versions that read that."""
+    """The optional mirror in `dynamics.basic`, for app versions that read that.
+
+    All of it is written where any of it does not stand; other keys of the map are left alone.
+    """
     result = record.results[0]
-    if dig(document.fields, (*DYNAMICS, "idleVideoUrl")) == result.video.url:
-        return {}
     wanted = _parameters(result.parameters)
     values: dict[str, object] = {
         "idleVideoUrl": result.video.url,
         "heroImageChunkUrl": result.poster.url,
         "status": "ready",
-        "generatedAt": datetime.fromtimestamp(now / 1000, UTC),
         "parameters": {
             "driving_multiplier": wanted["drivingMultiplier"],
             "normalize_lip": wanted["normalizeLip"],
@@ -116,10 +116,14 @@ def dynamics_fields(document: Snapshot, record: Record, *, now: int) -> dict[str
             "source_max_dim": wanted["sourceMaxDim"],
         },
     }
-    for name in _RETIRED_DYNAMICS:
-        if dig(document.fields, (*DYNAMICS, name)) is not ABSENT:
-            values[name] = DELETED
-    return {_dotted((*DYNAMICS, name)): value for name, value in values.items()}
+    present = {
+        name: dig(document.fields, (*DYNAMICS, name)) for name in (*values, *_RETIRED_DYNAMICS)
+    }
+    retired = {name: DELETED for name in _RETIRED_DYNAMICS if present[name] is not ABSENT}
+    if not retired and all(canonical(present[name]) == canonical(values[name]) for name in values):
+        return {}
+    values["generatedAt"] = datetime.fromtimestamp(now / 1000, UTC)
+    return {_dotted((*DYNAMICS, name)): value for name, value in (values | retired).items()}
 
 
 def _parameters(parameters: Parameters) -> dict[str, object]:

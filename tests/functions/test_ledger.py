@@ -83,6 +83,30 @@ def test_a_change_writes_both_and_leaves_the_rest(ledger: LedgerUnderTest, avata
     assert ledger.port.read(avatar_id).record == record
 
 
+def test_a_mirror_is_written_beside_what_the_app_keeps_there(
+    ledger: LedgerUnderTest, avatar_id: str
+) -> None:
+    basic = {"status": "x", "idleChunk1Url": "old", "own": 1}
+    ledger.put(avatar_id, document(dynamics__basic=basic, dynamics__other=2))
+    at = datetime(2026, 1, 2, tzinfo=UTC)
+    fields = {
+        "dynamics.basic.status": "ready",
+        "dynamics.basic.generatedAt": at,
+        "dynamics.basic.parameters": {"source_max_dim": 1600, "scale": 2.3},
+        "dynamics.basic.idleChunk1Url": DELETED,
+    }
+    ledger.port.transact(avatar_id, lambda _: Change(verdict=Verdict.DONE, fields=fields))
+    after = ledger.get(avatar_id)
+    assert after is not None
+    assert after["dynamics"]["other"] == 2
+    assert after["dynamics"]["basic"] == {
+        "status": "ready",
+        "generatedAt": at,
+        "parameters": {"source_max_dim": 1600, "scale": 2.3},
+        "own": 1,
+    }
+
+
 def test_what_a_transaction_sees_is_what_was_committed(
     ledger: LedgerUnderTest, avatar_id: str
 ) -> None:

@@ -137,24 +137,45 @@ def test_11_what_is_no_map_gets_no_mirror(inputs: Any) -> None:
     assert mirror_fields(fields, RECORD, reader=READER, avatar_id=AVATAR, publishing=True) == {}
 
 
-def test_the_optional_mirror_touches_its_own_fields_only() -> None:
-    basic = {"idleChunk1Url": "x", "framesZipUrl": "y", "own": "z"}
-    written = dynamics_fields(Snapshot(fields=document(dynamics__basic=basic)), RECORD, now=30_000)
+BASIC: dict[str, object] = {
+    "idleVideoUrl": RESULT.video.url,
+    "heroImageChunkUrl": RESULT.poster.url,
+    "status": "ready",
+    "parameters": {
+        "driving_multiplier": 0.4,
+        "normalize_lip": True,
+        "animation_region": "all",
+        "pasteback": True,
+        "scale": 2.3,
+        "source_max_dim": 1600,
+    },
+}
+
+
+@pytest.mark.parametrize(
+    "stands",
+    [
+        UNSET,
+        {"own": "z"},
+        {**BASIC, "idleVideoUrl": "https://older"},
+        {**BASIC, "status": "generating"},
+        {**BASIC, "parameters": {"driving_multiplier": 0.5}},
+        {**BASIC, "idleChunk1Url": "x", "framesZipUrl": "y"},
+    ],
+)
+def test_the_optional_mirror_touches_its_own_fields_only(stands: Any) -> None:
+    fields = document() if stands is UNSET else document(dynamics__basic=stands)
+    written = dynamics_fields(Snapshot(fields=fields), RECORD, now=30_000)
+    retired: set[str] = (
+        set() if stands is UNSET else {"idleChunk1Url", "framesZipUrl"} & set(stands)
+    )
     assert written == {
-        "dynamics.basic.idleVideoUrl": RESULT.video.url,
-        "dynamics.basic.heroImageChunkUrl": RESULT.poster.url,
-        "dynamics.basic.status": "ready",
+        **{f"dynamics.basic.{name}": value for name, value in BASIC.items()},
         "dynamics.basic.generatedAt": datetime(1970, 1, 1, 0, 0, 30, tzinfo=UTC),
-        "dynamics.basic.parameters": {
-            "driving_multiplier": 0.4,
-            "normalize_lip": True,
-            "animation_region": "all",
-            "pasteback": True,
-            "scale": 2.3,
-            "source_max_dim": 1600,
-        },
-        "dynamics.basic.idleChunk1Url": DELETED,
-        "dynamics.basic.framesZipUrl": DELETED,
+        **{f"dynamics.basic.{name}": DELETED for name in retired},
     }
-    stands = Snapshot(fields=document(dynamics__basic={"idleVideoUrl": RESULT.video.url}))
+
+
+def test_the_optional_mirror_is_not_written_where_it_stands() -> None:
+    stands = Snapshot(fields=document(dynamics__basic={**BASIC, "own": "z"}))
     assert dynamics_fields(stands, RECORD, now=30_000) == {}
