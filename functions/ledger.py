@@ -12,7 +12,7 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from google.api_core import exceptions
@@ -33,6 +33,7 @@ _LEDGER_FIELDS = tuple(to_fields(Record()))
 STANDING_MASK = [*(".".join(path) for path in DOCUMENT_PATHS), *_LEDGER_FIELDS]
 _PLAIN_ID = re.compile(r"[A-Za-z0-9_\-]{1,128}")
 _TRIES = 8
+_QUOTA_KEPT = timedelta(days=2)  # then the day is over; Firestore's TTL policy deletes by this
 _READ_TIMEOUT_S = 20.0  # a channel that slept through an instance's freeze must not hold an event
 
 
@@ -134,9 +135,9 @@ class FirestoreLedger:
             owner = None if standing.document is None else standing.document.owner
             names = _quota_names(standing.avatar_id, owner)
             starts = (standing.starts.avatar, standing.starts.owner)
-            day = _day(datetime.fromtimestamp(standing.now / 1000, UTC))
+            now = datetime.fromtimestamp(standing.now / 1000, UTC)
             for name, count in zip(names, starts, strict=False):
-                fields = {"day": day, "starts": count + 1}
+                fields = {"day": _day(now), "starts": count + 1, "expireAt": now + _QUOTA_KEPT}
                 transaction.set(self._client.collection(QUOTA).document(name), fields)
 
     def _document(self, avatar_id: str) -> Any:

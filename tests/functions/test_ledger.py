@@ -168,9 +168,12 @@ def test_45_an_earlier_days_starts_do_not_count(database: firestore.Client, avat
 
     FirestoreLedger(database, collection="avatars").transact(avatar_id, start, counting=True)
     assert seen == [0]
-    stored = quota.get().to_dict()
+    snapshot = quota.get()
+    stored = snapshot.to_dict()
     assert stored is not None
     assert stored["starts"] == 1
+    days = (stored["expireAt"] - snapshot.update_time).total_seconds() / 86400
+    assert 1.9 < days <= 2.0, "Firestore's TTL policy deletes the counter once its day is over"
 
 
 @pytest.mark.parametrize("owner", ["a/b", "..", "x" * 2000, "__x__", "Zoë", " "])
