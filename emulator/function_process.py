@@ -23,13 +23,17 @@ class FunctionNotReady(Exception):
 
 
 class FunctionProcess:
-    """The function under functions-framework, as its own process, logging to a file."""
+    """The function under functions-framework, as its own process, logging to a file.
+
+    Its address is known before it starts, and stays when it is started again.
+    """
 
     def __init__(self, environment: Mapping[str, str], log: Path) -> None:
         self._environment = {**os.environ, **environment, "THREADS": "32"}
         self._log = log
         self._process: subprocess.Popen[bytes] | None = None
-        self.url = ""
+        self._port = free_port()
+        self.url = f"http://127.0.0.1:{self._port}"
 
     @property
     def log(self) -> Path:
@@ -37,12 +41,10 @@ class FunctionProcess:
         return self._log
 
     def start(self, ready_timeout_s: float = 90.0) -> Self:
-        """Start on a free port and wait until its health route answers."""
-        port = free_port()
-        self.url = f"http://127.0.0.1:{port}"
+        """Start, and wait until its health route answers."""
         command = [sys.executable, "-m", "functions_framework", "--source", "functions/main.py"]
         command += ["--target", "on_avatar_written", "--signature-type", "cloudevent"]
-        command += ["--host", "127.0.0.1", "--port", str(port)]
+        command += ["--host", "127.0.0.1", "--port", str(self._port)]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 — our own interpreter and module
                 command,

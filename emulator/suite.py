@@ -36,7 +36,7 @@ from emulator.storage.xml_dialect import XmlDialect
 from emulator.tasks.embedded import EmbeddedTasks
 from emulator.tasks.errors import InvalidArgument
 from emulator.tasks.names import check_queue
-from emulator.tasks.queue import Queue
+from emulator.tasks.queue import Queue, RateLimits, RetryConfig
 
 _START_TIMEOUT_S = 90.0  # Java may take its time
 _LAST_PORT = 65535
@@ -54,7 +54,8 @@ class FirestoreBackend(StrEnum):
 class SuiteOptions:
     """What a cloud is made of. Port 0 means a free one; `time_factor` hurries events and tasks.
 
-    `queue` is the id of the queue that is there from the start, in the location `local`.
+    `queue` is the id of the queue that is there from the start, in the location `local`, for one
+    renderer: it pushes one task at a time.
 
     Before it answers, the cloud takes up the export in `import_from` and what `seed_from` holds;
     when it stops, its data goes to `export_to`.
@@ -285,7 +286,7 @@ def _assemble(
             (options.host, options.tasks_port),
             faults,
             folder,
-            Queue(name=options.queue_name),
+            _first_queue(options),
             options.time_factor,
         ),
         faults=faults,
@@ -294,6 +295,15 @@ def _assemble(
     )
     embedded = EmbeddedFirestore(address, documents, transactions, faults, folder)
     return cloud, official or embedded
+
+
+def _first_queue(options: SuiteOptions) -> Queue:
+    """The queue of a deployment with one renderer: one task at a time, as patient as events."""
+    return Queue(
+        name=options.queue_name,
+        rate_limits=RateLimits(max_concurrent_dispatches=1),
+        retry_config=RetryConfig(min_backoff_s=10.0, max_backoff_s=300.0),
+    )
 
 
 def _take_up(options: SuiteOptions, cloud: Cloud) -> None:

@@ -28,7 +28,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
     parser.addoption(
         "--dispatch",
-        default="both",
+        default="inline",
         choices=("inline", "tasks", "both"),
         help="who renders in tests/end_to_end: who answers the event, or a renderer behind a queue",
     )

@@ -48,12 +48,18 @@ def client(request: pytest.FixtureRequest) -> CloudTasksClient:
     return made
 
 
-def test_a_queue_is_there_from_the_start_with_the_service_s_defaults(
+def test_a_queue_for_one_renderer_is_there_from_the_start(
     client: CloudTasksClient, queue: str
 ) -> None:
     seen = client.get_queue(name=queue)
     assert seen.name == f"{LOCATION}/queues/idle-renders"
     assert seen.state is Queue.State.RUNNING
+    assert seen.rate_limits.max_concurrent_dispatches == 1
+
+
+def test_what_a_client_leaves_open_is_as_the_service_chooses(client: CloudTasksClient) -> None:
+    name = f"{LOCATION}/queues/plain"
+    seen = client.create_queue(parent=LOCATION, queue=Queue({"name": name}))
     limits, retry = seen.rate_limits, seen.retry_config
     assert (limits.max_dispatches_per_second, limits.max_burst_size) == (500, 100)
     assert limits.max_concurrent_dispatches == 1_000

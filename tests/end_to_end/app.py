@@ -20,6 +20,7 @@ from google.cloud import firestore
 from google.cloud.storage import Bucket
 
 from emulator.suite import FirestoreBackend, Suite
+from tests.end_to_end.deployment import Deployment
 
 Document = dict[str, Any]
 PATIENCE_S = 90.0
@@ -37,12 +38,12 @@ class Media:
 
 @dataclass(kw_only=True)
 class Cloud:
-    """The stand-in cloud with the function attached, and the clients that an app would hold."""
+    """The stand-in cloud with what is deployed in it, and the clients that an app would hold."""
 
     suite: Suite
     database: firestore.Client
     bucket: Bucket
-    function_log: Path
+    deployment: Deployment
     media: Media
 
     def avatar(self, name: str) -> "Avatar":
@@ -50,7 +51,7 @@ class Cloud:
         return Avatar(self, f"{name}-{uuid.uuid4().hex[:6]}")
 
     def settle(self) -> None:
-        """Wait until no event is under way."""
+        """Wait until no event and no task is under way."""
         if not self.is_embedded:
             time.sleep(RELAY_S)  # Google's emulator tells of its commits when it gets to it
         self.suite.control.wait_idle(timeout_s=PATIENCE_S)

@@ -1,4 +1,8 @@
-"""One stand-in cloud and one function process for all scenarios; every avatar has its own id."""
+"""One stand-in cloud for all scenarios, and the function's processes; each avatar has its own id.
+
+Scenarios run once for each dispatch that `--dispatch` asks for; a module that concerns only some
+names them in `DISPATCHES`.
+"""
 
 import os
 from collections.abc import Iterator
@@ -9,12 +13,21 @@ import pytest
 from google.cloud import firestore
 from google.cloud.storage import Client as StorageClient
 
-from emulator.function_process import FunctionProcess
 from emulator.suite import FirestoreBackend, Suite, SuiteOptions
 from tests.end_to_end.app import Cloud, Media, command_line
+from tests.end_to_end.deployment import Deployment, Dispatch, deployed
 
 SEED = Path("emulator/seed")
-SETTINGS = {"LIVEPORTRAIT_ENGINE": "mesh", "LIVEPORTRAIT_DEBOUNCE_S": "1"}
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Play each scenario in the dispatches that are asked for."""
+    if "dispatch" not in metafunc.fixturenames:
+        return
+    asked = metafunc.config.getoption("--dispatch")
+    concerned = getattr(metafunc.module, "DISPATCHES", tuple(Dispatch))
+    chosen = [one.value for one in concerned if asked in (one.value, "both")]
+    metafunc.parametrize("dispatch", chosen, indirect=True, scope="session")
 
 
 @pytest.fixture(scope="session")
@@ -50,13 +63,20 @@ def suite(request: pytest.FixtureRequest) -> Iterator[Suite]:
 
 
 @pytest.fixture(scope="session")
-def function(suite: Suite, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FunctionProcess]:
-    """The function under functions-framework, as its own process."""
-    log = tmp_path_factory.mktemp("function") / "function.log"
-    settings = {**suite.environment, **SETTINGS, "LIVEPORTRAIT_BUCKET": SuiteOptions().bucket}
-    with FunctionProcess(settings, log) as process:
-        suite.connect("idle", "avatars/{avatarId}", [process.url])
-        yield process
+def dispatch(request: pytest.FixtureRequest) -> Dispatch:
+    """How renders come to the process that renders."""
+    return Dispatch(request.param)
+
+
+@pytest.fixture(scope="session")
+def deployment(
+    suite: Suite, dispatch: Dispatch, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Deployment]:
+    """The function under functions-framework, as its own processes."""
+    with deployed(suite, dispatch, tmp_path_factory.mktemp(dispatch.value)) as running:
+        suite.connect("idle", "avatars/{avatarId}", [running.gate.url])
+        yield running
+        suite.control.disconnect("idle")
 
 
 @pytest.fixture(scope="session")
@@ -70,16 +90,14 @@ def _clients(suite: Suite) -> Iterator[tuple[firestore.Client, StorageClient]]:
 @pytest.fixture
 def cloud(
     suite: Suite,
-    function: FunctionProcess,
+    deployment: Deployment,
     _clients: tuple[firestore.Client, StorageClient],
     media: Media,
 ) -> Iterator[Cloud]:
     """The cloud, quiet before and after each scenario."""
     database, storage = _clients
     bucket = storage.bucket(SuiteOptions().bucket)
-    made = Cloud(
-        suite=suite, database=database, bucket=bucket, function_log=function.log, media=media
-    )
+    made = Cloud(suite=suite, database=database, bucket=bucket, deployment=deployment, media=media)
     made.settle()
     suite.control.clear_calls()
     yield made

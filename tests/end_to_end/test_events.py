@@ -3,10 +3,8 @@
 from collections import Counter
 from pathlib import Path
 
-from emulator.function_process import FunctionProcess
-from emulator.suite import SuiteOptions
 from tests.end_to_end.app import Cloud
-from tests.end_to_end.conftest import SETTINGS
+from tests.end_to_end.deployment import deployed
 
 
 def test_05_an_event_twice_renders_once(cloud: Cloud) -> None:
@@ -102,12 +100,10 @@ def test_20_two_avatars_at_once_do_not_mix(cloud: Cloud) -> None:
     assert (one.renders(), two.renders()) == (1, 1)
 
 
-def test_20_one_avatar_on_two_instances_renders_once(
-    cloud: Cloud, function: FunctionProcess, tmp_path: Path
-) -> None:
-    settings = {**cloud.suite.environment, **SETTINGS, "LIVEPORTRAIT_BUCKET": SuiteOptions().bucket}
-    with FunctionProcess(settings, tmp_path / "second.log") as second:
-        cloud.suite.connect("second instance", "avatars/{avatarId}", [second.url])
+def test_20_one_avatar_on_two_instances_renders_once(cloud: Cloud, tmp_path: Path) -> None:
+    first = cloud.deployment
+    with deployed(cloud.suite, first.dispatch, tmp_path) as second:
+        cloud.suite.connect("second instance", "avatars/{avatarId}", [second.gate.url])
         try:
             avatar = cloud.avatar("shared")
             avatar.create()
@@ -121,5 +117,5 @@ def test_20_one_avatar_on_two_instances_renders_once(
         if delivery.document == f"avatars/{avatar.id}"
         for attempt in delivery.attempts
     }
-    assert targets == {function.url, second.url}
+    assert targets == {first.gate.url, second.gate.url}
     assert avatar.renders() == 1

@@ -9,16 +9,17 @@ import pytest
 from google.cloud import firestore
 from google.cloud.storage import Client as StorageClient
 
-from emulator.function_process import FunctionProcess
 from emulator.suite import Suite, SuiteOptions
 from tests.core.liveportrait.weights_folders import LANDMARKS, weights_folder
 from tests.end_to_end import app
 from tests.end_to_end.app import Cloud, Media
+from tests.end_to_end.deployment import Dispatch, deployed
 
 CLOUD_VARIABLES = (
     "FIRESTORE_EMULATOR_HOST",
     "STORAGE_EMULATOR_HOST",
     "FIREBASE_STORAGE_EMULATOR_HOST",
+    "CLOUD_TASKS_EMULATOR_HOST",
 )
 
 
@@ -76,21 +77,18 @@ def test_a_save_is_rendered_by_the_networks(
         for name, value in suite.environment.items():
             monkeypatch.setenv(name, value)
         settings = {
-            **suite.environment,
             "LIVEPORTRAIT_ENGINE": "auto",
             "LIVEPORTRAIT_WEIGHTS": str(weights_folder(tmp_path / "weights")),
-            "LIVEPORTRAIT_BUCKET": options.bucket,
-            "LIVEPORTRAIT_DEBOUNCE_S": "1",
             "LIVEPORTRAIT_MAX_SECONDS": "0.5",
             "LIVEPORTRAIT_DEADLINE_S": "590",
         }
-        with FunctionProcess(settings, tmp_path / "function.log") as function:
-            suite.connect("idle", "avatars/{avatarId}", [function.url])
+        with deployed(suite, Dispatch.INLINE, tmp_path, **settings) as deployment:
+            suite.connect("idle", "avatars/{avatarId}", [deployment.gate.url])
             cloud = Cloud(
                 suite=suite,
                 database=firestore.Client(),
                 bucket=StorageClient().bucket(options.bucket),
-                function_log=function.log,
+                deployment=deployment,
                 media=media,
             )
             avatar = cloud.avatar("networks")
