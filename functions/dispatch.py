@@ -6,8 +6,10 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+from functions import log, telemetry
 from functions.reference import StoredObject
-from functions.standing import Asked, Verdict
+from functions.standing import Asked, Change, Verdict
+from functions.telemetry import Outcome
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,10 +33,19 @@ class Dispatcher(Protocol):
         """Render, or have it rendered.
 
         Returns:
-            DONE or FINAL: it has come to its end. AGAIN, NOT_YET: the next attempt is
-            another delivery's. BUSY: somebody works on it, look again. Anything else: something
-            changed meanwhile, look again.
+            DONE or FINAL: it has come to its end. HANDED: a task stands for it. AGAIN, NOT_YET:
+            the next attempt is another delivery's. BUSY: somebody works on it, look again. Anything
+            else: something changed meanwhile, look again.
 
         Raises:
             RetryLater: a redelivery can cure what hindered it.
         """
+
+
+def tell_refusal(change: Change) -> None:
+    """Tell of a render that must not start: its attempts, or its owner's renders, are used up."""
+    shown = None if change.record is None else change.record.shown
+    if change.verdict is Verdict.FINAL and shown is not None and shown.error is not None:
+        how, code = Outcome.FAILED, shown.error.code.value
+        log.warning("claim refused", outcome=how, code=code, fingerprint=shown.fingerprint)
+        telemetry.outcome(how, code)

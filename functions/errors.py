@@ -1,8 +1,12 @@
-"""Everything that can end an event otherwise than well, as one tree.
+"""Everything that can end an event or a task otherwise than well, as one tree.
 
     DoorwayError
     ├── SettingInvalid      the environment is wrong: the start stops
     ├── EventUnreadable     the event cannot be parsed or is not ours: logged and acknowledged
+    ├── TaskRefused         a request is no task of our queue
+    │   ├── TaskUnreadable  its body is something else: 400
+    │   ├── CallerUnknown   its token proves nothing: 401
+    │   └── CallerRefused   its token proves that it is somebody else's: 403
     ├── RetryLater          a redelivery can cure it: the event answers 503
     ├── Stopped             a render must end without publishing
     │   ├── LeaseLost       the lease is another's, or could not be renewed
@@ -16,6 +20,7 @@ with their cause kept.
 """
 
 from enum import StrEnum
+from typing import ClassVar
 
 
 class Code(StrEnum):
@@ -78,8 +83,32 @@ class EventUnreadable(DoorwayError):
     """The event cannot be parsed."""
 
 
+class TaskRefused(DoorwayError):
+    """The request is no task of our queue."""
+
+    status: ClassVar[int]
+
+
+class TaskUnreadable(TaskRefused):
+    """The task's body cannot be read."""
+
+    status = 400
+
+
+class CallerUnknown(TaskRefused):
+    """The request carries no token that proves who sends it."""
+
+    status = 401
+
+
+class CallerRefused(TaskRefused):
+    """The request's token is another caller's, or for another receiver."""
+
+    status = 403
+
+
 class RetryLater(DoorwayError):
-    """A redelivery of the event can cure this."""
+    """A redelivery can cure this."""
 
 
 class Stopped(DoorwayError):

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from functions import log, telemetry
 from functions.account import Account
-from functions.dispatch import Errand
+from functions.dispatch import Errand, tell_refusal
 from functions.errors import Code, LeaseLost, RetryLater, Stopped
 from functions.ports import Means, Renderer
 from functions.rendering import Assignment, Rendering, problem_of
@@ -40,7 +40,8 @@ class InlineDispatcher:
             claim = Claim(owner=str(uuid4()), asked=errand.asked)
             granted = self._claim(errand, claim)
             if granted.verdict is not Verdict.CLAIMED:
-                return self._not_granted(granted)
+                tell_refusal(granted)
+                return granted.verdict
             assignment = Assignment(
                 avatar_id=errand.avatar_id,
                 claim=claim,
@@ -63,14 +64,6 @@ class InlineDispatcher:
                 lambda now: self._rules.claim(now, claim, left_s, yielding=errand.yielding),
                 counting=True,
             )
-
-    def _not_granted(self, change: Change) -> Verdict:
-        shown = None if change.record is None else change.record.shown
-        if change.verdict is Verdict.FINAL and shown is not None and shown.error is not None:
-            how, code = Outcome.FAILED, shown.error.code.value
-            log.warning("claim refused", outcome=how, code=code, fingerprint=shown.fingerprint)
-            telemetry.outcome(how, code)
-        return change.verdict
 
     def _account(self, errand: Errand, granted: Change) -> Account:
         first = granted.record is None or granted.record.attempts == 1

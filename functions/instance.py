@@ -14,31 +14,53 @@ from firebase_admin import credentials, firestore, storage
 from google.auth.credentials import AnonymousCredentials
 
 from functions import log, telemetry
+from functions.caller import Caller
+from functions.dispatch import Dispatcher
+from functions.errors import SettingInvalid
 from functions.exporters import Exporters
 from functions.inline_dispatch import InlineDispatcher
 from functions.ledger import FirestoreLedger
 from functions.media_store import CloudMediaStore
-from functions.ports import Means, SystemClock
+from functions.ports import Means, RenderEngine, SystemClock
 from functions.process_age import process_age_s
+from functions.queued_dispatch import QueuedDispatcher
 from functions.reference import MediaPolicy
 from functions.render_job import Doorway
 from functions.request import Reader
 from functions.settings import Settings, from_environment
+from functions.task_queue import CloudTasksQueue
+from functions.task_route import Role, TaskRoute
 from functions.transitions import Transitions
-from liveportrait_core.engine_choice import choose_engine
+from liveportrait_core.engine_choice import EngineIdentity, choose_engine, engine_identity
 from liveportrait_core.engine_setup import EngineSetup
 from liveportrait_core.renderer import Renderer, open_renderer
+
+_ANSWER_S = 120.0  # to begin and to end a task's request, beside the render's own deadline
+_LONGEST_DEADLINE_S = 1800.0  # that Cloud Tasks knows
 
 
 class Instance:
     """One process's worth of doorway."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, named: EngineIdentity | None = None) -> None:
+        """Open nothing yet.
+
+        Args:
+            settings: what was chosen.
+            named: the engine of another process, which renders; None: this one does.
+        """
         self.settings = settings
+        self._named = named
         self.exporters = Exporters(settings.exported, project=settings.project)
         self._renderer: Renderer | None = None
         self._doorway: Doorway | None = None
+        self._caller: Caller | None = None
         self._making = threading.RLock()
+
+    @property
+    def engine(self) -> RenderEngine:
+        """What names a render; where none is made here, nothing is opened for it."""
+        return self._named or self.renderer
 
     @property
     def renderer(self) -> Renderer:
@@ -72,8 +94,29 @@ class Instance:
         with self._making:
             if self._doorway is None:
                 means = self._means()
-                self._doorway = Doorway(means, InlineDispatcher(means, self.renderer))
+                self._doorway = Doorway(means, self._dispatcher(means))
             return self._doorway
+
+    @property
+    def caller(self) -> Caller:
+        """Who may send tasks; only where tasks are answered."""
+        with self._making:
+            if self._caller is None:
+                self._caller = Caller(self._route)
+            return self._caller
+
+    @property
+    def _route(self) -> TaskRoute:
+        if self.settings.route is None:
+            raise SettingInvalid(f"the role {self.settings.role} has no queue")
+        return self.settings.route
+
+    def _dispatcher(self, means: Means) -> Dispatcher:
+        if self.settings.role is not Role.GATE:
+            return InlineDispatcher(means, self.renderer)
+        # The queue repeats a task that is not answered in time: later than a render gives up.
+        deadline_s = min(self.settings.deadline_s + _ANSWER_S, _LONGEST_DEADLINE_S)
+        return QueuedDispatcher(means, CloudTasksQueue.open(self._route, deadline_s=deadline_s))
 
     def _means(self) -> Means:
         settings = self.settings
@@ -91,7 +134,7 @@ class Instance:
             ),
             ledger=FirestoreLedger(firestore.client(app), collection=settings.collection),
             media=CloudMediaStore(storage.bucket(settings.bucket, app)),
-            engine=self.renderer,
+            engine=self.engine,
             clock=SystemClock(),
         )
 
@@ -102,14 +145,18 @@ def start() -> Instance:
     Raises:
         SettingInvalid: a setting is wrong.
         EngineUnavailable: the engine asked for lacks files.
+        InvalidOption: a gate was not told in which precision the renderer renders.
     """
     settings = from_environment(os.environ)
+    if settings.role is Role.GATE:
+        named = engine_identity(settings.engine, settings.weights, _setup(settings))
+        return Instance(settings, named)
     choose_engine(settings.engine, settings.weights, _setup(settings))
     return Instance(settings)
 
 
 def _setup(settings: Settings) -> EngineSetup:
-    return EngineSetup(accept_no_landmarks=settings.emulated)
+    return EngineSetup(precision=settings.precision, accept_no_landmarks=settings.emulated)
 
 
 class _Anonymous(credentials.Base):  # type: ignore[misc]  # firebase_admin is untyped

@@ -1,4 +1,4 @@
-"""The CloudEvent function `on_avatar_written`: event → write → doorway; nothing else.
+"""The CloudEvent function `on_avatar_written`, and the route of the queue's tasks: → doorway.
 
 Run it from the root with `python -m functions_framework --source functions/main.py
 --target on_avatar_written --signature-type cloudevent`, with THREADS=32 in the environment.
@@ -12,9 +12,12 @@ from cloudevents.http import CloudEvent
 
 from functions import log
 from functions.contract import Gate, gate
-from functions.errors import EventUnreadable, RetryLater, SettingInvalid
+from functions.errors import EventUnreadable, RetryLater, SettingInvalid, TaskRefused
 from functions.event import parse
 from functions.instance import Instance, start
+from functions.ports import RenderEngine
+from functions.task import MAX_BODY_BYTES, read_avatar_id
+from functions.task_route import Role
 from liveportrait_core import RenderError
 
 
@@ -30,6 +33,9 @@ def _instance() -> Instance:
 def on_avatar_written(event: CloudEvent) -> None:
     """Answer one event: return to acknowledge it, 503 to have it delivered again."""
     instance = _instance()
+    if instance.settings.role is Role.RENDERER:
+        log.error("event sent to a renderer", event_id=event.get("id"))
+        flask.abort(404, description="This is a renderer: events are the gate's matter.")
     try:
         write = parse(
             event.data, collection=instance.settings.collection, event_time=event.get("time")
@@ -46,22 +52,47 @@ def on_avatar_written(event: CloudEvent) -> None:
         flask.abort(503, description=str(later))
 
 
+def render() -> flask.typing.ResponseReturnValue:
+    """Answer one task of the queue: 204 ends it, 503 has it sent again; others are refused."""
+    instance = _instance()
+    if instance.settings.role is not Role.RENDERER:
+        flask.abort(404, description="This is no renderer: it takes no tasks.")
+    try:
+        instance.caller.check(flask.request.headers.get("Authorization"))
+        avatar_id = read_avatar_id(flask.request.stream.read(MAX_BODY_BYTES + 1))
+        with instance.exporters.request("task", flask.request.headers):
+            instance.doorway.see_to(avatar_id)
+    except TaskRefused as refused:  # whose reason is for the log: a stranger learns nothing by it
+        log.warning("task refused", status=refused.status, reason=str(refused))
+        flask.abort(refused.status, description=refused.__doc__)
+    except RetryLater as later:
+        flask.abort(503, description=str(later))
+    return "", 204
+
+
 def health() -> flask.typing.ResponseReturnValue:
     """Which engine is ready; the framework itself answers 405 to every GET."""
+    instance = _instance()
+    if instance.settings.role is Role.GATE:
+        return {"status": "ready", **_engine(instance.engine)}
     try:
-        renderer = _instance().renderer
+        renderer = instance.renderer
     except RenderError as fault:
         log.error("renderer does not open", reason=str(fault))
         return {"status": "unavailable", "reason": str(fault)}, 503
     return {
         "status": "ready",
-        "engine": renderer.engine.value,
-        "engineVersion": renderer.engine_version,
+        **_engine(renderer),
         "device": renderer.device,
         "reason": renderer.reason,
     }
 
 
+def _engine(engine: RenderEngine) -> dict[str, str]:
+    return {"engine": engine.engine.value, "engineVersion": engine.engine_version}
+
+
 if flask.has_app_context():  # the framework is loading this file to serve it
     _instance()
     flask.current_app.add_url_rule("/health", view_func=health)
+    flask.current_app.add_url_rule("/render", view_func=render, methods=["POST"])

@@ -14,6 +14,8 @@ from functions.errors import Code
 from functions.request import Parameters
 from liveportrait_core import AnimationRegion
 
+_DISPATCH_LIFE_MS = 24 * 3_600_000
+
 
 class Purpose(StrEnum):
     """What a lease is held for."""
@@ -30,6 +32,14 @@ class Lease:
     purpose: Purpose
     fingerprint: str  # "" for a clean-up
     expires: int  # epoch ms
+
+    @classmethod
+    def granted(
+        cls, owner: str, purpose: Purpose, fingerprint: str = "", *, now: int, life_s: float
+    ) -> "Lease":
+        """A lease from now on."""
+        expires = now + round(life_s * 1000)
+        return cls(owner=owner, purpose=purpose, fingerprint=fingerprint, expires=expires)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +62,18 @@ class Missing:
 
     path: str
     since: int  # epoch ms
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dispatch:
+    """A task in the queue stands for a render. It names the task, so there is one per dispatch."""
+
+    fingerprint: str
+    at: int  # epoch ms
+
+    def stands(self, now: int) -> bool:
+        """Whether the task is to be relied on; one that old was lost, or given up by the queue."""
+        return now - self.at < _DISPATCH_LIFE_MS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,6 +170,7 @@ class Record:
     not_before: int = 0  # epoch ms of the next attempt
     missing: Missing | None = None
     lease: Lease | None = None
+    dispatch: Dispatch | None = None  # None: no task stands for anything
     percent: int = 0  # fine progress of the render in flight
     shown: Shown | None = None
     results: tuple[Result, ...] = ()  # the last good one first
@@ -172,6 +195,11 @@ class Record:
         """Whether a living lease is for this very fingerprint."""
         lease = self.lease
         return lease is not None and lease.expires > now and lease.fingerprint == fingerprint
+
+    def dispatched(self, fingerprint: str, now: int) -> bool:
+        """Whether a task stands for this very fingerprint."""
+        task = self.dispatch
+        return task is not None and task.fingerprint == fingerprint and task.stands(now)
 
     def result(self, fingerprint: str) -> Result | None:
         """The listed result of a fingerprint."""
@@ -219,12 +247,14 @@ def from_fields(fields: Mapping[str, Any]) -> Record:
     """The record of a ledger document; what is not there has its default."""
     values = {_snake(key): value for key, value in fields.items()}
     missing, lease, shown = (values.get(key) for key in ("missing", "lease", "shown"))
+    dispatch = values.get("dispatch")
     return Record(
         fingerprint=values.get("fingerprint", ""),
         attempts=values.get("attempts", 0),
         not_before=values.get("not_before", 0),
         missing=Missing(**missing) if missing else None,
         lease=_lease(lease) if lease else None,
+        dispatch=Dispatch(**dispatch) if dispatch else None,
         percent=values.get("percent", 0),
         shown=_shown(shown) if shown else None,
         results=tuple(_result(each) for each in values.get("results", ())),

@@ -11,8 +11,10 @@ from pathlib import Path
 
 from functions.errors import SettingInvalid
 from functions.otel_settings import NOTHING, Exported, exported
+from functions.task_route import Role, TaskRoute, task_route
 
 ENGINES = ("liveportrait", "mesh", "auto")
+PRECISIONS = ("auto", "fp32", "fp16", "bf16")
 DEVICES = ("auto", "cpu", "cuda")
 _ON = ("on", "true", "1", "yes")
 _OFF = ("off", "false", "0", "no", "")
@@ -23,7 +25,9 @@ class Settings:
     """Everything that a deployment may choose."""
 
     bucket: str
+    role: Role = Role.ALL
     engine: str = "liveportrait"
+    precision: str = "auto"
     device: str = "auto"  # cuda: without a GPU that can be used no request is answered
     collection: str = "avatars"
     weights: Path = Path("weights")
@@ -40,6 +44,7 @@ class Settings:
     synthetic_idle: bool = False  # avatars without a hero video move all the same; mesh only
     usd_per_hour: float | None = None  # of one instance, for the cost that is told; None: none is
     exported: Exported = NOTHING  # spans and metrics
+    route: TaskRoute | None = None  # None: there is no queue, in the role `all`
     project: str | None = None
     storage_emulator: str | None = None  # host:port, as download URLs name it; None: the real cloud
 
@@ -83,9 +88,13 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         SettingInvalid: a value is missing, out of range, or makes no sense beside another.
     """
     read = _Reader(environment)
+    role = Role(read.choice("ROLE", Settings.role, tuple(Role)))
+    storage_emulator = _storage_emulator(environment)
     settings = Settings(
         bucket=read.text("BUCKET", pattern_hint="a bucket's name, such as my-app.appspot.com"),
+        role=role,
         engine=read.choice("ENGINE", Settings.engine, ENGINES),
+        precision=read.choice("PRECISION", Settings.precision, PRECISIONS),
         device=read.choice("DEVICE", Settings.device, DEVICES),
         collection=read.text("COLLECTION", Settings.collection, pattern_hint="a collection's name"),
         weights=Path(read.text("WEIGHTS", "weights", slashes=True, pattern_hint="a folder")),
@@ -103,8 +112,15 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         usd_per_hour=read.number("PRICE_PER_HOUR_USD", 0.0, 0.0, 1000.0) or None,
         exported=exported(environment),
         project=environment.get("GOOGLE_CLOUD_PROJECT") or None,
-        storage_emulator=_storage_emulator(environment),
+        storage_emulator=storage_emulator,
+        route=task_route(environment, role, emulated=storage_emulator is not None),
     )
+    _check(settings)
+    return settings
+
+
+def _check(settings: Settings) -> None:
+    """Raise where one value makes no sense beside another."""
     if settings.emulated and settings.project is None:
         raise SettingInvalid(
             "GOOGLE_CLOUD_PROJECT is not set; accepted, beside an emulator: any project's name"
@@ -124,7 +140,16 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
             "LIVEPORTRAIT_ENGINE is 'auto' without an emulator; a deployment says which engine it "
             "means: 'liveportrait' or 'mesh'"
         )
-    return settings
+    if settings.role is Role.GATE and settings.engine == "liveportrait":
+        _check_precision(settings)
+
+
+def _check_precision(settings: Settings) -> None:
+    if settings.precision == "auto":
+        raise SettingInvalid(
+            "LIVEPORTRAIT_PRECISION is 'auto' and LIVEPORTRAIT_ROLE is 'gate', which has no device "
+            "to choose by; accepted: fp32, fp16 or bf16, the same as the renderer's"
+        )
 
 
 def _storage_emulator(environment: Mapping[str, str]) -> str | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from functions.contract import Snapshot, State
-from functions.record import Problem, Record, Result, Shown
+from functions.record import Dispatch, Problem, Record, Result, Shown
 from functions.request import RenderRequest
 
 
@@ -30,6 +30,16 @@ class Standing:
     now: int  # epoch ms, by the database's clock
     starts: Starts = field(default_factory=Starts)  # read only where a claim is decided
 
+    def hindrance(self, relevant: object) -> "Verdict | None":
+        """Why nothing may be written without a lease that was worked out from such a document."""
+        if self.document is None or self.document.relevant != relevant:
+            return Verdict.MOVED
+        return Verdict.BUSY if self.record.cleaning(self.now) else None
+
+    def changed(self, record: Record) -> Record | None:
+        """A record to be written; None where it stands already."""
+        return None if record == self.record else record
+
 
 class Verdict(StrEnum):
     """What a transition decided."""
@@ -42,6 +52,7 @@ class Verdict(StrEnum):
     LOST = "lost"  # the lease is not the caller's
     AGAIN = "again"  # a failure that the next attempt may cure
     FINAL = "final"  # a failure that stands
+    HANDED = "handed"  # a task stands for it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +65,7 @@ class Change:
     counts: bool = False  # a render start, for the quotas
     erases: bool = False  # the ledger's document goes
     retired: tuple[Result, ...] = ()  # have left the ledger: their objects may go
+    dispatch: Dispatch | None = None  # only with HANDED: the task that is to be in the queue
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 Pure. Each method looks at a `Standing` and answers with a `Change`, which the ledger's adapter
 commits. Deciding the same twice changes nothing the second time, so a commit whose answer was lost
-may simply be repeated. Rules: docs/contract.md, sections 3, 4 and 7.
+may simply be repeated. Rules: docs/contract.md, sections 3, 4 and 9.
 """
 
 from dataclasses import dataclass, replace
@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functions.contract import State
 from functions.errors import Code
 from functions.output import dynamics_fields, mirror_fields, shown_fields
-from functions.record import Lease, Missing, Problem, Purpose, Record, Result, Shown
+from functions.record import Dispatch, Lease, Missing, Problem, Purpose, Record, Result, Shown
 from functions.request import NotOptedIn, Reader, Refusal
 from functions.settings import Settings
 from functions.standing import Advance, Asked, Change, Claim, Standing, Verdict
@@ -30,7 +30,7 @@ class Transitions:
 
     def reuse(self, standing: Standing, asked: Asked, result: Result) -> Change:
         """Publish a listed result again; heal the mirror where it stands already."""
-        if (hindrance := _hindrance(standing, asked.relevant)) is not None:
+        if (hindrance := standing.hindrance(asked.relevant)) is not None:
             return Change(verdict=hindrance)
         if standing.record.result(asked.fingerprint) != result:
             return Change(verdict=Verdict.MOVED)
@@ -42,7 +42,7 @@ class Transitions:
 
     def restate(self, standing: Standing, asked: Asked) -> Change:
         """Show a final failure again, where somebody has forged another state."""
-        if (hindrance := _hindrance(standing, asked.relevant)) is not None:
+        if (hindrance := standing.hindrance(asked.relevant)) is not None:
             return Change(verdict=hindrance)
         if not standing.record.failed_for_good(asked.fingerprint):
             return Change(verdict=Verdict.MOVED)
@@ -50,7 +50,7 @@ class Transitions:
 
     def queue(self, standing: Standing, asked: Asked) -> Change:
         """Tell the app that its request was heard, where nothing answers it already."""
-        if (hindrance := _hindrance(standing, asked.relevant)) is not None:
+        if (hindrance := standing.hindrance(asked.relevant)) is not None:
             return Change(verdict=hindrance)
         record, wanted = standing.record, asked.fingerprint
         in_work = record.in_work(wanted, standing.now)
@@ -63,7 +63,7 @@ class Transitions:
 
     def refuse(self, standing: Standing, relevant: object, refusal: Refusal) -> Change:
         """Show that what the document asks for is not rendered, and why."""
-        if (hindrance := _hindrance(standing, relevant)) is not None:
+        if (hindrance := standing.hindrance(relevant)) is not None:
             return Change(verdict=hindrance)
         problem = None if refusal.code is None else Problem.of(refusal.code, refusal.field)
         before, now = standing.record.shown, standing.now
@@ -75,7 +75,7 @@ class Transitions:
 
     def miss(self, standing: Standing, asked: Asked, path: str, problem: Problem) -> Change:
         """An input is not there: try again for a while, without costing an attempt, then fail."""
-        if (hindrance := _hindrance(standing, asked.relevant)) is not None:
+        if (hindrance := standing.hindrance(asked.relevant)) is not None:
             return Change(verdict=hindrance)
         record, now = standing.record.asking(asked.fingerprint), standing.now
         if record.failed_for_good(asked.fingerprint):
@@ -104,7 +104,7 @@ class Transitions:
         record = replace(record, shown=shown)
         return Change(
             verdict=Verdict.DONE,
-            record=_if_changed(standing, record),
+            record=standing.changed(record),
             fields=shown_fields(document, record),
         )
 
@@ -116,6 +116,39 @@ class Transitions:
             standing.document, standing.record, reader=self.reader, avatar_id=standing.avatar_id
         )
         return Change(verdict=Verdict.DONE, fields=fields)
+
+    # --- the queue between gate and renderer
+
+    def dispatch(self, standing: Standing, asked: Asked) -> Change:
+        """Note that a task stands for this request: the one that does already, or a new one.
+
+        Refuses what a claim would refuse, so that nobody is woken for it. A render in work is no
+        hindrance: it may be given up at any time, the task remains.
+        """
+        record, now, wanted = standing.record, standing.now, asked.fingerprint
+        if (answer := _needless(standing, asked)) is not None:
+            return answer
+        refusal = self._refuse_start(standing, asked)
+        if refusal is not None and not record.in_work(wanted, now):
+            return refusal
+        record = record.asking(wanted)
+        if not record.dispatched(wanted, now):
+            record = replace(record, dispatch=Dispatch(fingerprint=wanted, at=now))
+        return replace(
+            self._write(standing, record, verdict=Verdict.HANDED), dispatch=record.dispatch
+        )
+
+    def rest(self, standing: Standing, relevant: object) -> Change:
+        """End a task: nothing is left to do for the document as it was seen, and as it still is.
+
+        From here on nobody relies on the task any more: the next wish, were it the same again,
+        gets one of its own.
+        """
+        now = None if standing.document is None else standing.document.relevant
+        if now != relevant:
+            return Change(verdict=Verdict.MOVED)
+        record = replace(standing.record, dispatch=None)
+        return Change(verdict=Verdict.DONE, record=standing.changed(record))
 
     # --- the claim
 
@@ -136,19 +169,13 @@ class Transitions:
         wanted = asked.fingerprint
         if record.held_by(claim.owner):
             return Change(verdict=Verdict.CLAIMED)
-        if (hindrance := _hindrance(standing, asked.relevant)) is not None:
-            return Change(verdict=hindrance)
-        if record.result(wanted) != asked.unfit:
-            return Change(verdict=Verdict.MOVED)
+        if (answer := _needless(standing, asked)) is not None:
+            return answer
         if record.in_work(wanted, now) or (yielding and record.lease_lives(now)):
             return Change(verdict=Verdict.BUSY)
-        if record.failed_for_good(wanted):
-            return Change(verdict=Verdict.FINAL)
+        if (refusal := self._refuse_start(standing, asked)) is not None:
+            return refusal
         record = record.asking(wanted)
-        if (code := self._refused_claim(standing, record)) is not None:
-            shown = asked.pending(record.shown, State.FAILED, now, Problem.of(code))
-            record = replace(record, lease=None, shown=shown)
-            return self._write(standing, record, verdict=Verdict.FINAL)
         if now < record.not_before:
             return Change(verdict=Verdict.NOT_YET)
         return self._grant(standing, record, claim, time_left_s)
@@ -169,19 +196,25 @@ class Transitions:
             attempts=record.attempts + 1,
             missing=None,
             percent=0,
-            lease=self._lease(claim.owner, Purpose.RENDER, asked.fingerprint, now),
+            lease=self._lease(claim, now),
             shown=shown,
         )
         return replace(self._write(standing, record, verdict=Verdict.CLAIMED), counts=True)
 
-    def _refused_claim(self, standing: Standing, record: Record) -> Code | None:
+    def _refuse_start(self, standing: Standing, asked: Asked) -> Change | None:
+        """The final failure of a request whose attempts, or whose owner's renders, are used up."""
+        record, starts = standing.record.asking(asked.fingerprint), standing.starts
+        rules = self.settings
+        code = None
+        if starts.avatar >= rules.renders_per_day or starts.owner >= rules.renders_per_owner_day:
+            code = Code.QUOTA_EXCEEDED
         if record.attempts >= ATTEMPTS:
-            return Code.RENDER_FAILED
-        starts, rules = standing.starts, self.settings
-        spent = (
-            starts.avatar >= rules.renders_per_day or starts.owner >= rules.renders_per_owner_day
-        )
-        return Code.QUOTA_EXCEEDED if spent else None
+            code = Code.RENDER_FAILED
+        if code is None:
+            return None
+        shown = asked.pending(record.shown, State.FAILED, standing.now, Problem.of(code))
+        record = replace(record, lease=None, shown=shown)
+        return self._write(standing, record, verdict=Verdict.FINAL)
 
     # --- under the lease
 
@@ -202,7 +235,7 @@ class Transitions:
             return Change(verdict=verdict)
         record = replace(
             standing.record,
-            lease=self._lease(claim.owner, Purpose.RENDER, claim.asked.fingerprint, standing.now),
+            lease=self._lease(claim, standing.now),
             percent=advance.percent,
         )
         if not show or record.shown is None:
@@ -262,42 +295,15 @@ class Transitions:
             return Change(verdict=Verdict.LOST)
         return Change(verdict=Verdict.DONE, record=replace(standing.record, lease=None))
 
-    # --- the clean-up after a deletion
-
-    def begin_clean_up(self, standing: Standing, owner: str) -> Change:
-        """Take the lease from any render, and forget every result, while there is no document."""
-        if standing.record.held_by(owner):
-            return Change(verdict=Verdict.CLAIMED)
-        if standing.document is not None:
-            return Change(verdict=Verdict.MOVED)
-        if standing.record.cleaning(standing.now):
-            return Change(verdict=Verdict.BUSY)
-        return Change(
-            verdict=Verdict.CLAIMED,
-            record=Record(lease=self._lease(owner, Purpose.CLEAN_UP, "", standing.now)),
-        )
-
-    def renew_clean_up(self, standing: Standing, owner: str) -> Change:
-        """Extend the lease of a clean-up."""
-        if not standing.record.held_by(owner):
-            return Change(verdict=Verdict.LOST)
-        lease = self._lease(owner, Purpose.CLEAN_UP, "", standing.now)
-        return Change(verdict=Verdict.DONE, record=replace(standing.record, lease=lease))
-
-    def end_clean_up(self, standing: Standing, owner: str) -> Change:
-        """Erase the ledger, last of all."""
-        if not standing.record.held_by(owner):
-            return Change(verdict=Verdict.LOST)
-        return Change(verdict=Verdict.DONE, erases=True)
-
     # --- parts
 
-    def _lease(self, owner: str, purpose: Purpose, fingerprint: str, now: int) -> Lease:
-        return Lease(
-            owner=owner,
-            purpose=purpose,
-            fingerprint=fingerprint,
-            expires=now + round(self.settings.lease_s * 1000),
+    def _lease(self, claim: Claim, now: int) -> Lease:
+        return Lease.granted(
+            claim.owner,
+            Purpose.RENDER,
+            claim.asked.fingerprint,
+            now=now,
+            life_s=self.settings.lease_s,
         )
 
     def _retire(
@@ -334,15 +340,15 @@ class Transitions:
                 )
                 if publishing and self.settings.mirror_dynamics:
                     fields |= dynamics_fields(document, record, now=standing.now)
-        return Change(verdict=verdict, record=_if_changed(standing, record), fields=fields)
+        return Change(verdict=verdict, record=standing.changed(record), fields=fields)
 
 
-def _hindrance(standing: Standing, relevant: object) -> Verdict | None:
-    """Why nothing may be written without a lease, if so."""
-    if standing.document is None or standing.document.relevant != relevant:
-        return Verdict.MOVED
-    return Verdict.BUSY if standing.record.cleaning(standing.now) else None
-
-
-def _if_changed(standing: Standing, record: Record) -> Record | None:
-    return None if record == standing.record else record
+def _needless(standing: Standing, asked: Asked) -> Change | None:
+    """Why this need not, or must not, be rendered, whoever asks; None: it is to be rendered."""
+    if (hindrance := standing.hindrance(asked.relevant)) is not None:
+        return Change(verdict=hindrance)
+    if standing.record.result(asked.fingerprint) != asked.unfit:
+        return Change(verdict=Verdict.MOVED)
+    if standing.record.failed_for_good(asked.fingerprint):
+        return Change(verdict=Verdict.FINAL)
+    return None

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from functions.clean_up import Cleaner
 from functions.contract import Snapshot, State
 from functions.errors import Code
 from functions.record import Lease, Problem, Purpose, Record
@@ -41,6 +42,7 @@ def lease(
 
 
 CLEANING = lease("", purpose=Purpose.CLEAN_UP)
+CLEANER, RIVAL = Cleaner(owner="cleaner", lease_s=60), Cleaner(owner="rival", lease_s=60)
 
 
 def standing(
@@ -299,19 +301,19 @@ def test_a_queued_is_due_only_where_nothing_answers() -> None:
 
 
 def test_18_a_clean_up_takes_the_lease_of_a_render_but_not_of_another_clean_up() -> None:
-    begun = RULES.begin_clean_up(standing(claimed(), None), "cleaner")
+    begun = CLEANER.begin(standing(claimed(), None))
     assert begun.verdict is Verdict.CLAIMED
     assert begun.record is not None
     assert begun.record.cleaning(NOW)
     assert begun.record.results == ()
-    again = RULES.begin_clean_up(standing(begun.record, None), "cleaner")
+    again = CLEANER.begin(standing(begun.record, None))
     assert again == Change(verdict=Verdict.CLAIMED)
-    assert RULES.begin_clean_up(standing(begun.record, None), "other").verdict is Verdict.BUSY
-    assert RULES.begin_clean_up(standing(claimed()), "cleaner").verdict is Verdict.MOVED
-    assert RULES.end_clean_up(standing(begun.record, None), "cleaner").erases
-    assert RULES.end_clean_up(standing(begun.record, None), "other").verdict is Verdict.LOST
-    assert RULES.renew_clean_up(standing(begun.record), "cleaner").verdict is Verdict.DONE
-    assert RULES.renew_clean_up(standing(Record(), None), "cleaner").verdict is Verdict.LOST
+    assert RIVAL.begin(standing(begun.record, None)).verdict is Verdict.BUSY
+    assert CLEANER.begin(standing(claimed())).verdict is Verdict.MOVED
+    assert CLEANER.end(standing(begun.record, None)).erases
+    assert RIVAL.end(standing(begun.record, None)).verdict is Verdict.LOST
+    assert CLEANER.renew(standing(begun.record)).verdict is Verdict.DONE
+    assert CLEANER.renew(standing(Record(), None)).verdict is Verdict.LOST
 
 
 FAILED = claim(Record(fingerprint="aaaa", attempts=3)).record

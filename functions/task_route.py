@@ -1,0 +1,120 @@
+"""What a process is there for, and how renders go from the gate to the renderer.
+
+Pure; `settings` hands in the environment. Variables and ranges: docs/contract.md, section 8.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from functions.errors import SettingInvalid
+
+_EMULATOR = "CLOUD_TASKS_EMULATOR_HOST"
+_QUEUE = re.compile(r"projects/[^/\s]+/locations/[a-z0-9-]+/queues/[A-Za-z0-9-]{1,100}")
+_ACCOUNT = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+_SWITCH = {"on": True, "true": True, "off": False, "false": False}
+
+
+class Role(StrEnum):
+    """What a process is there for."""
+
+    ALL = "all"  # answers events and renders
+    GATE = "gate"  # answers events and leaves renders to the queue
+    RENDERER = "renderer"  # answers the queue's tasks
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskRoute:
+    """From the gate through the queue to the renderer."""
+
+    renderer_url: str  # its base, without a slash at the end; also what tokens are good for
+    service_account: str  # the e-mail in whose name the queue calls
+    queue: str = ""  # projects/P/locations/L/queues/Q; the renderer need not know it
+    emulator: str | None = None  # host:port; None: the real cloud
+    behind_iam: bool = False  # Cloud Run has verified each token, and taken its signature off
+
+
+def task_route(environment: Mapping[str, str], role: Role, *, emulated: bool) -> TaskRoute | None:
+    """The route of this role; None for the role that has no use for one.
+
+    Args:
+        environment: the process's.
+        role: what it is there for.
+        emulated: whether the other services are a stand-in.
+
+    Raises:
+        SettingInvalid: a variable is missing or wrong, or makes no sense beside another.
+    """
+    emulator = _emulator(environment, emulated=emulated)
+    if role is Role.ALL:
+        if queue := environment.get("LIVEPORTRAIT_TASKS_QUEUE"):
+            raise SettingInvalid(
+                f"LIVEPORTRAIT_TASKS_QUEUE is {queue!r} and LIVEPORTRAIT_ROLE is 'all', which "
+                "renders by itself; accepted: role 'gate', or no queue"
+            )
+        return None
+    if emulated and emulator is None:
+        raise SettingInvalid(
+            f"{_EMULATOR} is not set although the other emulators are; accepted: all or none"
+        )
+    scheme = "https?" if emulated else "https"
+    url = _matching(
+        environment,
+        "LIVEPORTRAIT_RENDERER_URL",
+        re.compile(rf"{scheme}://[^/\s?#]+"),
+        "the renderer's base URL, such as https://idle-renderer-123.europe-west1.run.app",
+    )
+    account = _matching(
+        environment,
+        "LIVEPORTRAIT_TASKS_SERVICE_ACCOUNT",
+        _ACCOUNT,
+        "the e-mail of the service account in whose name the queue calls the renderer",
+    )
+    queue = ""
+    if role is Role.GATE:
+        accepted = "projects/PROJECT/locations/LOCATION/queues/QUEUE"
+        queue = _matching(environment, "LIVEPORTRAIT_TASKS_QUEUE", _QUEUE, accepted)
+    return TaskRoute(
+        renderer_url=url,
+        service_account=account,
+        queue=queue,
+        emulator=emulator,
+        behind_iam=_behind_iam(environment, emulated=emulated),
+    )
+
+
+def _emulator(environment: Mapping[str, str], *, emulated: bool) -> str | None:
+    value = environment.get(_EMULATOR, "")
+    if not value:
+        return None
+    if not emulated:
+        raise SettingInvalid(
+            f"{_EMULATOR} is {value!r} although no other emulator is set; accepted: all or none"
+        )
+    if "://" in value or ":" not in value:
+        raise SettingInvalid(f"{_EMULATOR} is {value!r}; accepted: host:port, without a scheme")
+    return value
+
+
+def _behind_iam(environment: Mapping[str, str], *, emulated: bool) -> bool:
+    text = environment.get("LIVEPORTRAIT_BEHIND_IAM", "off")
+    if text.lower() not in _SWITCH:
+        raise SettingInvalid(f"LIVEPORTRAIT_BEHIND_IAM is {text!r}; accepted: on or off")
+    if _SWITCH[text.lower()] and emulated:
+        raise SettingInvalid(
+            "LIVEPORTRAIT_BEHIND_IAM is on beside an emulator, in front of which nobody verifies "
+            "tokens; accepted: off"
+        )
+    return _SWITCH[text.lower()]
+
+
+def _matching(
+    environment: Mapping[str, str], name: str, pattern: re.Pattern[str], accepted: str
+) -> str:
+    value = environment.get(name)
+    if value is None:
+        raise SettingInvalid(f"{name} is not set; accepted: {accepted}")
+    if not pattern.fullmatch(value):
+        raise SettingInvalid(f"{name} is {value!r}; accepted: {accepted}")
+    return value
