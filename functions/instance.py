@@ -53,6 +53,8 @@ class Instance:
         self._named = named
         self.exporters = Exporters(settings.exported, project=settings.project)
         self._renderer: Renderer | None = None
+        self._firebase: Any = None
+        self._means: Means | None = None
         self._doorway: Doorway | None = None
         self._caller: Caller | None = None
         self._making = threading.RLock()
@@ -93,9 +95,33 @@ class Instance:
         """The doorway, its clients made on first use."""
         with self._making:
             if self._doorway is None:
-                means = self._means()
-                self._doorway = Doorway(means, self._dispatcher(means))
+                self._doorway = Doorway(self.means, self._dispatcher(self.means))
             return self._doorway
+
+    @property
+    def means(self) -> Means:
+        """What everybody works with, the clients made on first use."""
+        with self._making:
+            if self._means is None:
+                self._means = self._make_means()
+            return self._means
+
+    @property
+    def database(self) -> Any:
+        """The Firestore client, one for all."""
+        return firestore.client(self._app)
+
+    @property
+    def bucket(self) -> Any:
+        """The Storage bucket."""
+        return storage.bucket(self.settings.bucket, self._app)
+
+    @property
+    def _app(self) -> Any:
+        with self._making:
+            if self._firebase is None:
+                self._firebase = _firebase_app(self.settings)
+            return self._firebase
 
     @property
     def caller(self) -> Caller:
@@ -118,9 +144,8 @@ class Instance:
         deadline_s = min(self.settings.deadline_s + _ANSWER_S, _LONGEST_DEADLINE_S)
         return QueuedDispatcher(means, CloudTasksQueue.open(self._route, deadline_s=deadline_s))
 
-    def _means(self) -> Means:
+    def _make_means(self) -> Means:
         settings = self.settings
-        app = _firebase_app(settings)
         policy = MediaPolicy(
             bucket=settings.bucket,
             emulator=settings.storage_emulator,
@@ -132,8 +157,8 @@ class Instance:
                 reader=Reader(policy=policy, synthetic_idle=settings.synthetic_idle),
                 settings=settings,
             ),
-            ledger=FirestoreLedger(firestore.client(app), collection=settings.collection),
-            media=CloudMediaStore(storage.bucket(settings.bucket, app)),
+            ledger=FirestoreLedger(self.database, collection=settings.collection),
+            media=CloudMediaStore(self.bucket),
             engine=self.engine,
             clock=SystemClock(),
         )

@@ -1,0 +1,108 @@
+"""The Firestore adapter of reconcile: pages of avatars and ledgers, and the mark of a pass.
+
+Decides nothing, and writes nothing but its own mark, `livePortraitReconcile/{shard}`, which no
+client may read or write.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from google.cloud import firestore
+from google.cloud.firestore_v1.field_path import FieldPath
+
+from functions.ledger import JOBS, STANDING_MASK, standing_of
+from functions.survey import Glance, Requested
+
+MARKS = "livePortraitReconcile"
+_NAME = FieldPath.document_id()
+_REQUESTED = "shown.requested"
+_CHUNK = 250  # avatars to a call
+
+
+class FirestoreCensus:
+    """The avatars of one project."""
+
+    def __init__(self, client: firestore.Client, *, collection: str) -> None:
+        self._client = client
+        self._avatars = client.collection(collection)
+        self._jobs = client.collection(JOBS)
+
+    def avatars(self, after: str, limit: int) -> Sequence[str]:
+        """The next ids of documents, in their order."""
+        return _next_names(self._avatars, after, limit)
+
+    def ledgers(self, after: str, limit: int) -> Sequence[str]:
+        """The next ids of ledgers, in their order."""
+        return _next_names(self._jobs, after, limit)
+
+    def requested(self, after: Requested | None, limit: int) -> Sequence[Requested]:
+        """The next avatars by their last request, newest first; one never asked for is none."""
+        descending = firestore.Query.DESCENDING
+        query = (
+            self._jobs.select([_REQUESTED])
+            .order_by(_REQUESTED, direction=descending)
+            .order_by(_NAME, direction=descending)
+        )
+        if after is not None:
+            query = query.start_after({_REQUESTED: after.at, _NAME: after.avatar_id})
+        found = query.limit(limit).stream()
+        return [Requested(avatar_id=each.id, at=each.get(_REQUESTED)) for each in found]
+
+    def glance(self, avatar_ids: Sequence[str]) -> Sequence[Glance]:
+        """Documents and ledgers of these avatars, whether they exist or not."""
+        glances: list[Glance] = []
+        for ids in _chunks(avatar_ids):
+            documents = [self._avatars.document(each) for each in ids]
+            jobs = [self._jobs.document(each) for each in ids]
+            found = {
+                snapshot.reference: snapshot
+                for snapshot in self._client.get_all([*documents, *jobs], STANDING_MASK)
+            }
+            for document, job in zip(documents, jobs, strict=True):
+                glances.append(_glance(found[document], found[job]))
+        return glances
+
+    def without_document(self, avatar_ids: Sequence[str]) -> Sequence[str]:
+        """Those of these that have no document."""
+        missing: list[str] = []
+        for ids in _chunks(avatar_ids):
+            documents = [self._avatars.document(each) for each in ids]
+            found = self._client.get_all(documents, [_NAME])
+            missing += [snapshot.id for snapshot in found if not snapshot.exists]
+        return sorted(missing)
+
+
+class FirestoreMarks:
+    """Where the passes of all shards are."""
+
+    def __init__(self, client: firestore.Client) -> None:
+        self._marks = client.collection(MARKS)
+
+    def read(self, name: str) -> Mapping[str, Any] | None:
+        """The mark of this name; None: no pass is under way."""
+        found: Mapping[str, Any] | None = self._marks.document(name).get().to_dict()
+        return found
+
+    def keep(self, name: str, mark: Mapping[str, Any]) -> None:
+        """Set the mark."""
+        self._marks.document(name).set(dict(mark))
+
+    def drop(self, name: str) -> None:
+        """Remove the mark: the pass has ended."""
+        self._marks.document(name).delete()
+
+
+def _next_names(collection: Any, after: str, limit: int) -> list[str]:
+    query = collection.select([_NAME]).order_by(_NAME)
+    if after:
+        query = query.start_after({_NAME: after})
+    return [snapshot.id for snapshot in query.limit(limit).stream()]
+
+
+def _glance(document: Any, job: Any) -> Glance:
+    written = round(document.update_time.timestamp() * 1000) if document.exists else 0
+    return Glance(standing=standing_of(document, job), written=written)
+
+
+def _chunks(ids: Sequence[str]) -> list[Sequence[str]]:
+    return [ids[start : start + _CHUNK] for start in range(0, len(ids), _CHUNK)]

@@ -1,0 +1,211 @@
+"""`python -m functions.reconcile`: finds and mends the avatars that events missed.
+
+Reads the command line and puts a run together; docs/contract.md, section 10, says what it does.
+Ends with one JSON line on standard output. Exit codes: 0, the pass or its share of it is done; 1,
+something could not be mended or read, and the next run goes on; 2, it was not begun.
+"""
+
+import argparse
+import json
+import math
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Sequence
+
+from functions import log
+from functions.census import FirestoreCensus, FirestoreMarks
+from functions.discrepancy import Judge
+from functions.errors import SettingInvalid
+from functions.instance import Instance, start
+from functions.inventory import CloudInventory
+from functions.itinerary import Itinerary
+from functions.mending import Mender
+from functions.request import full_engine_version
+from functions.survey import Shard, Survey
+from functions.sweep import EverythingGone, Orders, Sweep, Tally
+from functions.task_route import Role
+from liveportrait_core import RenderError
+
+_NOT_BEGUN = 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run once.
+
+    Args:
+        arguments: of the command line; None: the process's own.
+
+    Returns:
+        The exit code.
+    """
+    options = _parser().parse_args(arguments)
+    began = time.monotonic()
+    try:
+        shard = Shard.of(os.environ)
+        instance = _begin()
+        sweep = _sweep(instance, shard, options)
+    except (SettingInvalid, RenderError) as fault:
+        sys.stderr.write(f"Reconcile cannot start: {fault}\n")
+        return _NOT_BEGUN
+    failed = False
+    try:
+        sweep.run()
+    except EverythingGone as refusal:
+        sys.stderr.write(f"Reconcile does not begin: {refusal}\n")
+        return _NOT_BEGUN
+    except Exception as fault:  # the mark is where the last page ended
+        failed = True
+        log.fault("pass not finished", fault)
+    failed = failed or sweep.tally.faults > 0
+    _tell(
+        sweep.tally, shard, failed=failed, dry_run=options.dry_run, seconds=time.monotonic() - began
+    )
+    return int(failed)
+
+
+def _begin() -> Instance:
+    instance = start()
+    role = instance.settings.role
+    if role is Role.RENDERER:
+        raise SettingInvalid(
+            "LIVEPORTRAIT_ROLE is 'renderer'; accepted for reconcile: gate, which leaves renders "
+            "to the queue, or all, which renders here"
+        )
+    if role is Role.ALL:
+        log.warning("renders happen in this very process, one after the other", role=role.value)
+    return instance
+
+
+def _sweep(instance: Instance, shard: Shard, options: argparse.Namespace) -> Sweep:
+    means = instance.means
+    inventory = CloudInventory(instance.bucket)
+    survey = Survey(
+        census=FirestoreCensus(instance.database, collection=instance.settings.collection),
+        inventory=inventory,
+        media=means.media,
+        reader=means.transitions.reader,
+        shard=shard,
+    )
+    judge = Judge(
+        transitions=means.transitions,
+        engine=means.engine.engine.value,
+        engine_version=full_engine_version(
+            means.engine.engine_version, max_seconds=instance.settings.max_seconds
+        ),
+        quiet_s=options.quiet,
+    )
+    return Sweep(
+        Itinerary(survey=survey, judge=judge, upgrading=options.upgrade),
+        Mender(means=means, inventory=inventory, doorway=lambda: instance.doorway),
+        FirestoreMarks(instance.database),
+        Orders(
+            dry_run=options.dry_run,
+            limit=options.limit,
+            after=options.after,
+            mends_per_s=options.rate,
+            renders_per_min=options.renders_per_minute,
+        ),
+        clock=means.clock,
+        stopping=_stop_signal().is_set,
+    )
+
+
+def _stop_signal() -> threading.Event:
+    """Set once the process is asked to end: the avatar at hand is still served."""
+    asked = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: asked.set())
+    return asked
+
+
+def _tell(tally: Tally, shard: Shard, *, failed: bool, dry_run: bool, seconds: float) -> None:
+    line = {
+        "severity": "ERROR" if failed else "INFO",
+        "message": "reconciled",
+        "dryRun": dry_run,
+        "ending": "failed" if failed and not tally.faults else tally.ending.value,
+        "task": shard.index,
+        "tasks": shard.count,
+        "avatars": tally.avatars,
+        "found": {finding.value: count for finding, count in sorted(tally.found.items())},
+        "mended": {finding.value: count for finding, count in sorted(tally.mended.items())},
+        "postponed": tally.postponed,
+        "faults": tally.faults,
+        "seconds": round(seconds, 1),
+    }
+    sys.stdout.write(json.dumps(line) + "\n")
+    sys.stdout.flush()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m functions.reconcile", description=__doc__)
+    parser.add_argument(
+        "--dry-run", action="store_true", help="write nothing anywhere; list what would be mended"
+    )
+    parser.add_argument(
+        "--limit", type=_count, metavar="N", help="end after N avatars that needed mending"
+    )
+    parser.add_argument(
+        "--upgrade",
+        action="store_true",
+        help="then render anew what another engine version answered, newest request first",
+    )
+    parser.add_argument(
+        "--after", metavar="ID", help="begin after this avatar, not where the last run ended"
+    )
+    parser.add_argument(
+        "--rate",
+        type=_positive,
+        default=5.0,
+        metavar="R",
+        help="avatars mended a second (%(default)g)",
+    )
+    parser.add_argument(
+        "--renders-per-minute",
+        type=_positive,
+        default=30.0,
+        metavar="R",
+        help="of these, avatars that may need a render (%(default)g)",
+    )
+    parser.add_argument(
+        "--quiet",
+        type=_seconds,
+        default=900.0,
+        metavar="SECONDS",
+        help="leave alone what was asked for less long ago: its event still comes (%(default)g)",
+    )
+    return parser
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"{text!r}; accepted: a whole number from 1")
+    return int(text)
+
+
+def _positive(text: str) -> float:
+    value = _number(text)
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r}; accepted: a number above 0")
+    return value
+
+
+def _seconds(text: str) -> float:
+    value = _number(text)
+    if not 0 <= value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r}; accepted: a number of seconds from 0")
+    return value
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
+
+
+if __name__ == "__main__":
+    sys.exit(main())
