@@ -1,0 +1,83 @@
+"""docs/flutter.md: what its Dart reads, writes and says, beside what the service knows."""
+
+import re
+from pathlib import Path
+
+from functions.contract import ALIASES, IMAGE_URL, INPUTS, OUTPUT, VIDEO_URL, State
+from functions.errors import Code
+from functions.output import live_portrait
+from functions.request import Parameters
+from liveportrait_core import RenderWarning
+from liveportrait_core.options import Stage
+from tests.functions.test_output import RECORD
+
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE = (DOCS / "flutter.md").read_text()
+CONTRACT = (DOCS / "contract.md").read_text()
+DART = "\n".join(re.findall(r"```dart\n(.*?)```", PAGE, re.DOTALL))
+READ = set(re.findall(r"(?:map|error|data\?|training)\['(\w+)'\]", DART))
+WRITTEN = set(re.findall(r"'([\w.]+)':", DART[DART.index("class LivePortraitService") :]))
+
+
+def dart_map(name: str) -> dict[str, str]:
+    body = re.search(rf"const {name} = <String, String>\{{(.*?)\n\}};", DART, re.DOTALL)
+    assert body is not None
+    return dict(re.findall(r"^  '(\w+)': '(.*)',$", body[1], re.MULTILINE))
+
+
+def table(heading: str) -> list[list[str]]:
+    """The rows of the first table under a heading."""
+    section = PAGE[PAGE.index(f"### {heading}\n") :]
+    rows = re.findall(r"^\| `.*\|$", section.split("\n#")[0], re.MULTILINE)
+    return [[cell.strip(" `") for cell in row.strip("|").split("|")] for row in rows]
+
+
+def test_the_table_of_codes_is_the_service_s() -> None:
+    rows = table("Error codes")
+    assert [row[0] for row in rows] == [code.value for code in Code]
+    for code, state, _, again, _ in rows:
+        missing = code in (Code.MISSING_HERO_IMAGE, Code.MISSING_HERO_VIDEO)
+        assert state == (State.BLOCKED if missing else State.FAILED)
+        assert again == ("yes" if Code(code).retryable else "no")
+
+
+def test_the_table_of_warnings_is_the_renderer_s() -> None:
+    assert [row[0] for row in table("Warnings")] == [warning.value for warning in RenderWarning]
+
+
+def test_the_dart_says_what_the_tables_say() -> None:
+    assert dart_map("errorTexts") == {row[0]: row[-1] for row in table("Error codes")}
+    assert dart_map("warningTexts") == {row[0]: row[-1] for row in table("Warnings")}
+
+
+def test_every_state_and_stage_has_its_text() -> None:
+    phases = re.search(r"enum LivePortraitPhase \{ (.*) \}", DART)
+    assert phases is not None
+    assert set(phases[1].split(", ")) == {*State, "none", "unknown"}
+    assert set(dart_map("stageTexts")) == {"download", *Stage, "upload"}
+
+
+def test_the_dart_reads_only_what_the_service_writes() -> None:
+    shown = set(live_portrait(RECORD) or ()) | {"stage", "code", "field", "retryable"}
+    inputs = {"drivingMultiplier", "normalizeLip", "animationRegion"}
+    assert inputs <= set(ALIASES)
+    assert shown | inputs | {"training", OUTPUT[0]} >= READ
+    assert {"state", "error", "idleVideoPath", "retryable"} <= READ
+
+
+def test_the_dart_writes_only_inputs() -> None:
+    inputs = {".".join((*INPUTS, name)) for name in ALIASES}
+    assert inputs | {".".join(IMAGE_URL), ".".join(VIDEO_URL), "updatedAt"} >= WRITTEN
+    assert len(WRITTEN) == 7
+
+
+def test_every_field_is_in_the_contract() -> None:
+    words = set(re.findall(r"\w+", CONTRACT))
+    assert {name for path in READ | WRITTEN for name in path.split(".")} <= words
+
+
+def test_what_the_sample_takes_for_usual_is_the_service_s_default() -> None:
+    usual = Parameters()
+    assert f"drivingMultiplier = {usual.driving_multiplier / 100:.2f}," in DART
+    assert f"normalizeLip = {str(usual.normalize_lip).lower()}," in DART
+    assert f"animationRegion = '{usual.animation_region.value}'," in DART
