@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from google.cloud import firestore
+from google.cloud.firestore_v1.base_query import FieldFilter
 from google.cloud.firestore_v1.field_path import FieldPath
 
 from functions.ledger import JOBS, STANDING_MASK, standing_of
@@ -40,6 +41,7 @@ class FirestoreCensus:
         descending = firestore.Query.DESCENDING
         query = (
             self._jobs.select([_REQUESTED])
+            .where(filter=FieldFilter(_REQUESTED, ">", 0))
             .order_by(_REQUESTED, direction=descending)
             .order_by(_NAME, direction=descending)
         )

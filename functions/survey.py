@@ -88,6 +88,8 @@ class Shard:
             if not (text.isascii() and text.isdigit()):
                 raise SettingInvalid(f"{name} is {text!r}; accepted: a whole number")
         index, count = (int(text) for text in texts.values())
+        if count < 1:
+            raise SettingInvalid(f"CLOUD_RUN_TASK_COUNT is {count}; accepted: at least 1")
         if index >= count:
             raise SettingInvalid(f"CLOUD_RUN_TASK_INDEX is {index}; accepted: 0 to {count - 1}")
         return cls(index=index, count=count)

@@ -47,7 +47,10 @@ class MemoryCensus:
 
     def glance(self, avatar_ids: Sequence[str]) -> Sequence[Glance]:
         return [
-            Glance(standing=self.ledger.read(each), written=self.written.get(each, 1))
+            Glance(
+                standing=self.ledger.read(each),
+                written=self.written.get(each, 1) if each in self.ledger.documents else 0,
+            )
             for each in avatar_ids
         ]
 
