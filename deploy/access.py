@@ -55,6 +55,7 @@ def agents(settings: Settings) -> tuple[Step, ...]:
             why=f"Google's account that {duty}. It has this role wherever the service is in use; a "
             "new project lacks the account itself for a while.",
             before=(identity(settings, service),),
+            leaves=f"Google's agent of {service} keeps its role: it is the project's, not ours",
         )
         for service, duty in wanted
     )
@@ -69,6 +70,7 @@ def storage_rules(settings: Settings) -> Step:
         title="Storage's rules may read documents",
         why="They ask Firestore who owns an avatar; without this every upload is refused.",
         before=(identity(settings, "firebasestorage"),),
+        leaves="Storage's rules may go on reading documents, since they stay in force",
     )
 
 

@@ -152,7 +152,7 @@ def _expiry(settings: Settings) -> Step:
             ),
         ),
         create=(gcloud(*update, "--enable-ttl", "--async"),),
-        remove=(gcloud(*update, "--disable-ttl", "--async"),),
+        leaves="counters go on expiring, so that those left behind go too",
     )
 
 
@@ -173,5 +173,5 @@ def _exemption(settings: Settings, group: str, field: str) -> Step:
             ),
         ),
         create=(gcloud(*update, "--disable-indexes", "--async"),),
-        remove=(gcloud(*update, "--clear-exemption", "--async"),),
+        leaves=f"{group}.{field} stays without an index, as the documents left behind are",
     )

@@ -71,11 +71,15 @@ def image(settings: Settings) -> tuple[Step, ...]:
     """Repository, the builder's place and rights, and the build itself."""
     flags = (f"--location={settings.region}", names.project(settings))
     builder = names.member(settings, names.BUILDER)
+    repository = _repository(settings)
     return (
-        _repository(settings),
+        repository,
         _build_bucket(settings),
         grant(
-            Policy(group=("artifacts", "repositories"), target=(names.REPOSITORY, *flags)),
+            Policy(
+                group=("artifacts", "repositories"), target=(names.REPOSITORY, *flags), stays=True
+            ),
+            where=repository.checks,
             role="roles/artifactregistry.writer",
             member=builder,
             title="The builder may push images",

@@ -74,8 +74,8 @@ class Listed:
     """The answer is a list, and one of its entries is the thing.
 
     Attributes:
-        name: which entry: the value at `key`, or its last part after a slash.
-        key: where an entry has its name.
+        name: which entry: the value at `key`, or the end of it after a slash.
+        key: where an entry has its name, or its names.
         wants: what the entry must have.
         defines: variables taken from the entry.
         under: the key that holds the list, where the answer is a map.
@@ -92,8 +92,9 @@ class Listed:
         entries = answer if self.under is None else answer.get(self.under, [])
         name = fill(self.name, variables)
         for entry in entries:
-            known = str(at(entry, self.key))
-            if known == name or known.endswith(f"/{name}"):
+            known = at(entry, self.key)
+            names = known if isinstance(known, list) else [known]
+            if any(f"/{text}".endswith(f"/{name}") for text in names):
                 return _verdict(entry, self.wants, variables, self.defines)
         return Verdict(standing=Standing.MISSING)
 

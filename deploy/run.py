@@ -29,7 +29,7 @@ _FRESH = ("does not exist", "not found", "service agent", "try again", "retry", 
 class Patience:
     """How long to wait for what was just made to be known everywhere."""
 
-    tries: int = 12
+    tries: int = 30
     pause_s: float = 10.0
 
 

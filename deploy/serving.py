@@ -107,7 +107,7 @@ def job(settings: Settings) -> Step:
     role = "gate"
     if settings.single:  # it renders itself what it finds missing
         role, machine = "all", settings.machine
-        hardware = (f"--cpu={machine.cpu}", f"--memory={machine.memory}", *_card(settings))
+        hardware = (f"--cpu={machine.cpu}", f"--memory={machine.memory}", *_card(settings)[:2])
         track = () if settings.card is Card.NONE else ("beta",)  # where jobs take a GPU
     words = _labelled(
         names.RECONCILE,
@@ -256,6 +256,7 @@ def _hardware(settings: Settings) -> tuple[str, ...]:
 def _card(settings: Settings) -> tuple[str, ...]:
     if settings.card is Card.NONE:
         return ()
+    # Jobs know no zonal redundancy: they take the first two.
     return ("--gpu=1", f"--gpu-type={settings.card.value}", "--no-gpu-zonal-redundancy")
 
 

@@ -89,8 +89,22 @@ def grant(
     why: str,
     condition: Condition | None = None,
     before: tuple[Command, ...] = (),
+    leaves: str | None = None,
+    where: tuple[Check, ...] = (),
 ) -> Step:
-    """A binding as a step; `before` runs ahead of making it."""
+    """A binding as a step.
+
+    Args:
+        policy: on what.
+        role: what for.
+        member: whom.
+        title: the binding, as a phrase.
+        why: the reason.
+        condition: when it holds.
+        before: commands ahead of making it.
+        leaves: why it is left; None: it is removed, or goes with its thing.
+        where: checks that see the thing, where it may be gone before its binding is looked for.
+    """
     flags: tuple[str, ...] = (f"--member={member}", f"--role={role}")
     if condition is not None:
         flags += (f"--condition=expression={condition.expression},title={condition.title}",)
@@ -101,6 +115,7 @@ def grant(
         title=title,
         why=why,
         checks=(
+            *where,
             Check(
                 command=gcloud(*policy.group, "get-iam-policy", *policy.target, "--format=json"),
                 look=Bound(
@@ -114,6 +129,7 @@ def grant(
             *before,
             gcloud(*policy.group, "add-iam-policy-binding", *policy.target, *flags),
         ),
-        remove=(remove,) if policy.stays else (),
+        remove=(remove,) if policy.stays and leaves is None else (),
+        leaves=leaves,
         settles=True,
     )

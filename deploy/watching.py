@@ -141,6 +141,7 @@ def _policy(settings: Settings, sheet: Sheet) -> Step:
             ),
         ),
         remove=(gcloud(*policies, "delete", names.ITEM, project, "--quiet"),),
+        settles=True,  # a metric made a moment ago is not known to alerts for some minutes
         files=(file,),
     )
 

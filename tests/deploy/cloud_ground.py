@@ -1,0 +1,223 @@
+"""What stands on its own in the stand-in project: APIs, accounts, policies, images, services."""
+
+import json
+from typing import Any
+
+from tests.deploy.cloud import NUMBER, PROJECT, Cloud, Refused
+from tests.deploy.shelf import Handler, full, gone, listed, place
+from tests.deploy.words import Words
+
+
+def _enable(cloud: Cloud, words: Words) -> str:
+    cloud.enabled |= set(words.places[2:])
+    return ""
+
+
+def _enabled(cloud: Cloud, words: Words) -> Any:
+    return [{"config": {"name": name}, "state": "ENABLED"} for name in sorted(cloud.enabled)]
+
+
+def _project(cloud: Cloud, words: Words) -> str:
+    return f"{NUMBER}\n"
+
+
+def _database(cloud: Cloud, words: Words) -> str:
+    if cloud.database is None:
+        raise Refused("NOT_FOUND: database (default)")
+    return cloud.database if "type" in words.flag("format") else cloud.location
+
+
+def _bucket(cloud: Cloud, words: Words) -> Any:
+    if cloud.bucket is None or words.places[3] != f"gs://{cloud.bucket}":
+        raise Refused("gs:// bucket: 404")
+    if words.flag("format") == "json":
+        return {"name": cloud.bucket, "cors_config": cloud.cors} if cloud.cors else {}
+    return "EUROPE-WEST4\n"
+
+
+def _cors(cloud: Cloud, words: Words) -> str:
+    cloud.cors = json.loads((cloud.root / words.flag("cors-file")).read_text("utf-8"))
+    return ""
+
+
+def _identity(cloud: Cloud, words: Words) -> str:
+    service = words.flag("service")
+    if service not in cloud.enabled:
+        raise Refused(f"{service} is not enabled")
+    cloud.agents.add(service.removesuffix(".googleapis.com"))
+    return ""
+
+
+def _account(cloud: Cloud, words: Words) -> str:
+    email = f"{words.places[3]}@{PROJECT}.iam.gserviceaccount.com"
+    cloud.make("accounts", email, {"email": email, "displayName": words.flag("display-name")})
+    return ""
+
+
+def _account_gone(cloud: Cloud, words: Words) -> str:
+    member = f"serviceAccount:{words.places[3]}"
+    for name, held in cloud.policies.items():
+        left = {binding for binding in held if binding[1] == member}
+        assert not left, f"{member} still has {left} on {name}"
+    cloud.unmake("accounts", words.places[3])
+    return ""
+
+
+def _policy_name(words: Words, verb: str) -> str:
+    index = words.places.index(verb)
+    target = words.places[index + 1].rpartition("/")[2]
+    return "|".join((*words.places[:index], target, place(words)))
+
+
+def _exists(cloud: Cloud, words: Words, verb: str) -> None:
+    kinds = {
+        "run services": "services",
+        "run jobs": "jobs",
+        "tasks queues": "queues",
+        "artifacts repositories": "repositories",
+        "iam service-accounts": "accounts",
+        "pubsub topics": "topics",
+        "pubsub subscriptions": "subscriptions",
+    }
+    for prefix, kind in kinds.items():
+        if words.starts(prefix):
+            cloud.find(kind, words.places[words.places.index(verb) + 1].rpartition("/")[2])
+
+
+def policy(cloud: Cloud, words: Words) -> Any:
+    """Answers `get-iam-policy`."""
+    _exists(cloud, words, "get-iam-policy")
+    bindings: list[Any] = []
+    for role, member, title in sorted(
+        cloud.policies.get(_policy_name(words, "get-iam-policy"), set()), key=str
+    ):
+        binding: dict[str, Any] = {"role": role, "members": [member]}
+        if title is not None:
+            binding["condition"] = {"title": title, "expression": "…"}
+        bindings.append(binding)
+    return {"bindings": bindings, "etag": "x"} if bindings else {"etag": "x"}
+
+
+def _binding(words: Words) -> tuple[str, str, str | None]:
+    condition = words.flag("condition", "None")
+    title = None if condition == "None" else condition.partition("title=")[2]
+    return words.flag("role"), words.flag("member"), title
+
+
+def bind(cloud: Cloud, words: Words) -> str:
+    """Answers `add-iam-policy-binding`."""
+    _exists(cloud, words, "add-iam-policy-binding")
+    cloud.known(words.flag("member"))
+    cloud.policies.setdefault(_policy_name(words, "add-iam-policy-binding"), set()).add(
+        _binding(words)
+    )
+    return ""
+
+
+def _unbind(cloud: Cloud, words: Words) -> str:
+    held = cloud.policies[_policy_name(words, "remove-iam-policy-binding")]
+    held.remove(_binding(words))
+    return ""
+
+
+def _repository(cloud: Cloud, words: Words) -> str:
+    name = words.places[3]
+    cloud.make(
+        "repositories", name, {"name": full(words, "repositories", name), "format": "DOCKER"}
+    )
+    return ""
+
+
+def _build_bucket(cloud: Cloud, words: Words) -> str:
+    name = words.places[3].removeprefix("gs://")
+    cloud.make("buckets", name, {"name": name})
+    return ""
+
+
+def _build_bucket_gone(cloud: Cloud, words: Words) -> str:
+    cloud.unmake("buckets", words.places[2].removeprefix("gs://"))
+    return ""
+
+
+def _build(cloud: Cloud, words: Words) -> str:
+    recipe = json.loads((cloud.root / words.flag("config")).read_text("utf-8"))
+    (image,) = recipe["images"]
+    repository, _, tag = image.rpartition(":")
+    cloud.find("repositories", repository.split("/")[2])
+    cloud.things.setdefault("images", {})[image] = {"package": repository, "tags": [tag]}
+    return ""
+
+
+def _spec(words: Words) -> dict[str, Any]:
+    label, _, digest = words.flag("labels").partition("=")
+    return {
+        "metadata": {"name": words.places[-1], "labels": {label: digest}},
+        "spec": {
+            "template": {
+                "spec": {
+                    "containers": [{"image": words.flag("image")}],
+                    "serviceAccountName": words.flag("service-account"),
+                    "containerConcurrency": int(words.flag("concurrency", "0")),
+                    "timeoutSeconds": int(words.flag("timeout", "0")),
+                }
+            }
+        },
+        "status": {"conditions": [{"type": "Ready", "status": "True"}]},
+        "#place": words.flag("region"),
+        "#flags": sorted(word for word in words.argv if word.startswith("--")),
+    }
+
+
+def _deployed(kind: str) -> Handler:
+    def handler(cloud: Cloud, words: Words) -> str:
+        cloud.find("images", words.flag("image"))
+        cloud.known(words.flag("service-account"))
+        cloud.things.setdefault(kind, {})[words.places[-1]] = _spec(words)
+        return ""
+
+    return handler
+
+
+GROUND: dict[str, Handler] = {
+    "auth print-access-token": lambda cloud, words: "the-token\n",
+    "services list": _enabled,
+    "services enable": _enable,
+    "beta services identity create": _identity,
+    "projects describe": _project,
+    "projects get-iam-policy": policy,
+    "projects add-iam-policy-binding": bind,
+    "projects remove-iam-policy-binding": _unbind,
+    "firestore databases describe": _database,
+    "storage buckets list": listed("buckets"),
+    "storage buckets describe": _bucket,
+    "storage buckets create": _build_bucket,
+    "storage buckets update": _cors,
+    "storage buckets get-iam-policy": policy,
+    "storage buckets add-iam-policy-binding": bind,
+    "storage buckets remove-iam-policy-binding": _unbind,
+    "storage rm": _build_bucket_gone,
+    "iam service-accounts list": listed("accounts"),
+    "iam service-accounts create": _account,
+    "iam service-accounts delete": _account_gone,
+    "iam service-accounts get-iam-policy": policy,
+    "iam service-accounts add-iam-policy-binding": bind,
+    "artifacts repositories list": listed("repositories"),
+    "artifacts repositories create": _repository,
+    "artifacts repositories delete": gone("repositories", 3),
+    "artifacts repositories get-iam-policy": policy,
+    "artifacts repositories add-iam-policy-binding": bind,
+    "artifacts repositories remove-iam-policy-binding": _unbind,
+    "artifacts docker images list": listed("images"),
+    "builds submit": _build,
+    "run services list": listed("services"),
+    "run services delete": gone("services", 3),
+    "run services get-iam-policy": policy,
+    "run services add-iam-policy-binding": bind,
+    "run deploy": _deployed("services"),
+    "run jobs list": listed("jobs"),
+    "run jobs deploy": _deployed("jobs"),
+    "beta run jobs deploy": _deployed("jobs"),
+    "run jobs delete": gone("jobs", 3),
+    "run jobs get-iam-policy": policy,
+    "run jobs add-iam-policy-binding": bind,
+}

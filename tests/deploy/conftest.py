@@ -1,0 +1,53 @@
+"""A stand-in project on the PATH, and a deployment over it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from deploy.journal import Journal
+from deploy.plan import Plan
+from deploy.run import Deployment, Patience
+from deploy.settings import Settings
+from tests.deploy.cloud import Cloud
+from tests.deploy.wire import Wire
+
+
+@pytest.fixture
+def wire(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wire]:
+    """An empty project, reached by `gcloud` and `curl`."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    (tmp_path / "deploy").mkdir()
+    cors = Path(__file__).parents[2] / "deploy/cors.json"
+    (tmp_path / "deploy/cors.json").write_bytes(cors.read_bytes())
+    wire = Wire(cloud=Cloud(root=tmp_path), folder=folder)
+    monkeypatch.setenv("PATH", wire.path)
+    yield wire
+    wire.close()
+
+
+class Operator:
+    """Runs deployments over the stand-in project, and remembers what was said."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self.said: list[str] = []
+        self.journal = Journal(root / "out")
+
+    def deployment(self, settings: Settings, plan: Plan) -> Deployment:
+        """A run of this plan."""
+        return Deployment(
+            settings,
+            plan,
+            root=self._root,
+            journal=self.journal,
+            say=self.said.append,
+            patience=Patience(tries=3, pause_s=0.01),
+        )
+
+
+@pytest.fixture
+def operator(tmp_path: Path) -> Operator:
+    """Somebody who runs the deployment program."""
+    return Operator(tmp_path)

@@ -1,0 +1,59 @@
+"""The settings that the tests deploy, and files of the repository small enough to read."""
+
+from dataclasses import replace
+
+from deploy.data import Guard
+from deploy.plan import Material, Plan, make
+from deploy.settings import Card, Settings
+from deploy.watching import Sheet, Watch
+from tests.deploy.cloud import BUCKET, PROJECT, REGION
+
+USUAL = Settings(
+    project=PROJECT,
+    region=REGION,
+    bucket=BUCKET,
+    tag="0123456789abcdef",
+    max_instances=3,
+    notify="on-call@example.com",
+)
+SMALLEST = replace(USUAL, single=True, engine="mesh", card=Card.NONE, max_instances=1, notify=None)
+RTX = replace(
+    USUAL,
+    card=Card.RTX_PRO_6000,
+    precision="bf16",
+    collection="people",
+    environment=(("LIVEPORTRAIT_DEBOUNCE_S", "2"),),
+)
+ALL = {"smallest": SMALLEST, "usual": USUAL, "rtx": RTX}
+
+MATERIAL = Material(
+    guard=Guard(
+        firestore_rules="rules_version = '2'; // Firestore's",
+        storage_rules="rules_version = '2'; // Storage's",
+        cors=(
+            {
+                "origin": ["*"],
+                "method": ["GET", "HEAD"],
+                "responseHeader": [
+                    "Accept-Ranges",
+                    "Content-Length",
+                    "Content-Range",
+                    "Content-Type",
+                    "ETag",
+                ],
+                "maxAgeSeconds": 3600,
+            },
+        ),
+        exemptions=(("livePortraitJobs", "results"),),
+    ),
+    watch=Watch(
+        metrics=(Sheet(name="idle-errors", body={"description": "Errors.", "filter": "x"}),),
+        policies=(Sheet(name="renders-fail", body={"displayName": "Idle: renders fail"}),),
+        dashboards=(Sheet(name="idle", body={"displayName": "Idle videos"}),),
+    ),
+)
+
+
+def plan(settings: Settings) -> Plan:
+    """The plan over the small files."""
+    return make(settings, MATERIAL)

@@ -1,0 +1,258 @@
+"""A run over a project: everything made once, nothing made twice, and what stopped goes on."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from deploy.errors import CommandFailed, StandsForeign
+from deploy.settings import Part, Settings
+from tests.deploy.conftest import Operator
+from tests.deploy.plans import ALL, SMALLEST, USUAL, plan
+from tests.deploy.wire import Wire
+from tests.deploy.words import Words
+
+
+def undisturbed(wire: Wire, operator: Operator, settings: Settings) -> int:
+    """Deploy without faults, forget the project again; the number of changing commands."""
+    operator.deployment(settings, plan(settings)).apply()
+    return len(wire.changes)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_second_run_changes_nothing(wire: Wire, operator: Operator, name: str) -> None:
+    settings = ALL[name]
+    counts = operator.deployment(settings, plan(settings)).apply()
+    assert counts == {"made": counts.total() - 1, "changed": 1}, "Eventarc makes the subscription"
+    made, state = len(wire.changes), wire.cloud.state()
+    counts = operator.deployment(settings, plan(settings)).apply()
+    assert counts == {"stands": counts.total()}
+    assert wire.changes[made:] == []
+    assert wire.cloud.state() == state
+
+
+def test_the_trigger_is_made_where_the_database_is(wire: Wire, operator: Operator) -> None:
+    wire.cloud.location = "europe-west3"
+    wire.cloud.locations = ("europe-west3",)
+    operator.deployment(USUAL, plan(USUAL)).apply()
+    (trigger,) = wire.cloud.things["triggers"].values()
+    assert "/locations/europe-west3/" in trigger["name"]
+    assert trigger["destination"]["cloudRun"] == {"service": "idle-gate", "region": USUAL.region}
+    subscription = wire.cloud.things["subscriptions"]["eventarc-idle-avatar-written"]
+    assert subscription["ackDeadlineSeconds"] == 600
+    assert subscription["deadLetterPolicy"]["deadLetterTopic"].endswith("/idle-dead-letters")
+    assert any("crosses regions" in line for line in operator.said)
+
+
+def stop_at_every(
+    wire: Wire, operator: Operator, settings: Settings, *, pace: int, kind: str
+) -> int:
+    """Run again and again, each run stopped after `pace` new commands, until one goes through."""
+    stops = 0
+    while True:
+        stop = len(wire.changes) + pace
+
+        def fault(number: int, words: Words, stop: int = stop) -> str | None:
+            return kind if number == stop else None
+
+        wire.fault = fault
+        try:
+            operator.deployment(settings, plan(settings)).apply()
+        except CommandFailed:
+            stops += 1
+        else:
+            return stops
+
+
+@pytest.mark.parametrize("kind", ["before", "after"])
+def test_a_run_after_a_failure_goes_on_to_the_same_end(
+    wire: Wire, operator: Operator, kind: str
+) -> None:
+    """Stopped at every ninth command, refused or with the answer lost."""
+    commands = undisturbed(wire, operator, USUAL)
+    wanted = wire.cloud.state()
+    wire.cloud.reset()
+    wire.changes.clear()
+    stops = stop_at_every(wire, operator, USUAL, pace=9, kind=kind)
+    assert stops >= commands // 9 - 1
+    assert wire.cloud.state() == wanted
+    assert any(line.startswith("The last run stopped at") for line in operator.said)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("name", ALL)
+def test_a_run_goes_on_after_a_failure_at_every_command(
+    wire: Wire, operator: Operator, name: str
+) -> None:
+    """Each command in turn is the one that fails, once before and once after its effect."""
+    settings = ALL[name]
+    commands = undisturbed(wire, operator, settings)
+    wanted = wire.cloud.state()
+    for number in range(1, commands + 1):
+        for kind in ("before", "after"):
+            wire.cloud.reset()
+            wire.changes.clear()
+            wire.fault = lambda count, words, n=number, k=kind: k if count == n else None  # type: ignore[misc]
+            with pytest.raises(CommandFailed):
+                operator.deployment(settings, plan(settings)).apply()
+            operator.deployment(settings, plan(settings)).apply()
+            assert wire.cloud.state() == wanted, f"command {number}, {kind}: {wire.changes}"
+
+
+def test_what_differs_is_changed_and_nothing_else(wire: Wire, operator: Operator) -> None:
+    operator.deployment(USUAL, plan(USUAL)).apply()
+    before = len(wire.changes)
+    more = replace(USUAL, max_instances=5, budget=80, schedule="5 4 * * *")
+    counts = operator.deployment(more, plan(more)).apply()
+    changed = [" ".join(words.places[:3]) for words in wire.changes[before:]]
+    assert changed == [
+        "run deploy idle-renderer",
+        "tasks queues update",
+        "scheduler jobs update",
+        "billing budgets update",
+    ]
+    assert counts["changed"] == 4
+    assert counts["made"] == 0
+    queue = wire.cloud.things["queues"]["idle-renders"]
+    assert queue["rateLimits"]["maxConcurrentDispatches"] == 5
+    assert any("maxConcurrentDispatches is 3, wanted '5'" in line for line in operator.said)
+
+
+def test_a_service_that_never_became_ready_is_deployed_again(
+    wire: Wire, operator: Operator
+) -> None:
+    operator.deployment(USUAL, plan(USUAL)).apply()
+    service = wire.cloud.things["services"]["idle-renderer"]
+    service["status"]["conditions"] = [{"type": "Ready", "status": "False"}]
+    before = len(wire.changes)
+    operator.deployment(USUAL, plan(USUAL)).apply()
+    assert [words.places[:3] for words in wire.changes[before:]] == [
+        ("run", "deploy", "idle-renderer")
+    ]
+
+
+def test_a_moved_trigger_is_made_anew(wire: Wire, operator: Operator) -> None:
+    operator.deployment(USUAL, plan(USUAL)).apply()
+    other = replace(USUAL, collection="people")
+    operator.deployment(other, plan(other)).apply()
+    (trigger,) = wire.cloud.things["triggers"].values()
+    assert trigger["eventFilters"][-1]["value"] == "people/{avatarId}"
+    subscription = wire.cloud.things["subscriptions"]["eventarc-idle-avatar-written"]
+    assert subscription["ackDeadlineSeconds"] == 600, "its subscription is a new one"
+
+
+def test_what_was_just_made_may_be_unknown_for_a_while(wire: Wire, operator: Operator) -> None:
+    unknown = 2
+
+    def fault(number: int, words: Words) -> str | None:
+        nonlocal unknown
+        if words.starts("eventarc triggers create") and unknown:
+            unknown -= 1
+            return "ERROR: the Eventarc Service Agent may not be known yet; try again"
+        return None
+
+    wire.fault = fault
+    operator.deployment(USUAL, plan(USUAL)).apply()
+    assert unknown == 0
+    assert sum("not known everywhere yet" in line for line in operator.said) == 2
+
+
+def test_the_apps_own_rules_are_not_replaced_unasked(wire: Wire, operator: Operator) -> None:
+    release = f"projects/{USUAL.project}/releases/cloud.firestore"
+    files = [{"name": "firestore.rules", "content": "the app's"}]
+    wire.cloud.rulesets["projects/p/rulesets/app"] = {"source": {"files": files}}
+    wire.cloud.releases[release] = "projects/p/rulesets/app"
+    with pytest.raises(StandsForeign, match=r"--omit rules.*--replace rules"):
+        operator.deployment(USUAL, plan(USUAL)).apply()
+    assert wire.cloud.releases[release] == "projects/p/rulesets/app"
+
+    omitting = replace(USUAL, omits=frozenset({Part.RULES}))
+    operator.deployment(omitting, plan(omitting)).apply()
+    assert wire.cloud.releases == {release: "projects/p/rulesets/app"}
+
+    replacing = replace(USUAL, replaces=frozenset({Part.RULES}))
+    operator.deployment(replacing, plan(replacing)).apply()
+    ruleset = wire.cloud.rulesets[wire.cloud.releases[release]]
+    assert ruleset["source"]["files"][0]["name"] == "idle.firestore.rules"
+
+
+def test_our_own_older_rules_are_replaced(wire: Wire, operator: Operator) -> None:
+    operator.deployment(USUAL, plan(USUAL)).apply()
+    release = f"projects/{USUAL.project}/releases/cloud.firestore"
+    older = wire.cloud.releases[release]
+    wire.cloud.rulesets[older]["source"]["files"][0]["content"] = "an older version's"
+    counts = operator.deployment(USUAL, plan(USUAL)).apply()
+    assert counts["changed"] == 1
+    assert wire.cloud.releases[release] != older
+
+
+def test_the_buckets_own_cors_is_not_replaced_unasked(wire: Wire, operator: Operator) -> None:
+    wire.cloud.cors = [{"origin": ["https://app.example.com"], "method": ["PUT"]}]
+    with pytest.raises(StandsForeign, match=r"--omit cors.*--replace cors"):
+        operator.deployment(SMALLEST, plan(SMALLEST)).apply()
+    replacing = replace(SMALLEST, replaces=frozenset({Part.CORS}))
+    operator.deployment(replacing, plan(replacing)).apply()
+    assert wire.cloud.cors[0]["method"] == ["GET", "HEAD"]
+
+
+def test_a_failure_says_where_what_and_what_helps(wire: Wire, operator: Operator) -> None:
+    def fault(number: int, words: Words) -> str | None:
+        if words.starts("run deploy"):
+            return "ERROR: You do not have quota for using GPUs with zonal redundancy."
+        return None
+
+    wire.fault = fault
+    with pytest.raises(CommandFailed) as stopped:
+        operator.deployment(USUAL, plan(USUAL)).apply()
+    said = str(stopped.value)
+    assert said.startswith("Service idle-renderer: gcloud run deploy idle-renderer ")
+    assert "You do not have quota" in said
+    assert "What helps: ask for the quota" in said
+    last = json.loads(operator.journal.path.read_text("utf-8").splitlines()[-1])
+    assert (last["step"], last["outcome"]) == ("Service idle-renderer", "failed")
+
+
+def test_no_token_reaches_a_command_line_or_the_journal(wire: Wire, operator: Operator) -> None:
+    operator.deployment(USUAL, plan(USUAL)).apply()
+    assert "the-token" not in operator.journal.path.read_text("utf-8")
+    for words in wire.changes:
+        given = words.argv[: words.argv.index("#stdin")] if "#stdin" in words.argv else words.argv
+        assert "the-token" not in " ".join(given)
+
+
+@pytest.mark.parametrize("with_images", [False, True])
+def test_removing_leaves_what_it_says(wire: Wire, operator: Operator, with_images: bool) -> None:
+    operator.deployment(USUAL, plan(USUAL)).apply()
+    counts, left = operator.deployment(USUAL, plan(USUAL)).remove(with_images=with_images)
+    assert counts == {"removed": counts.total()}
+    kept = {kind for kind, things in wire.cloud.things.items() if things} - {"images"}
+    assert kept == {"ttls", "exemptions"} | (set() if with_images else {"repositories"})
+    bound = {role for held in wire.cloud.policies.values() for role, _, _ in held}
+    agents = {f"roles/{name}.serviceAgent" for name in ("cloudscheduler", "cloudtasks", "eventarc")}
+    assert bound == agents | {"roles/firebaserules.firestoreServiceAgent"}
+    assert wire.cloud.releases, "the rules stay in force"
+    assert any("the rules stay in force" in sentence for sentence in left)
+    assert any("Artifact Registry" in sentence for sentence in left) is not with_images
+
+    counts, _ = operator.deployment(USUAL, plan(USUAL)).remove(with_images=with_images)
+    assert counts == {"absent": counts.total()}
+
+
+def test_a_removal_goes_on_after_a_failure(wire: Wire, operator: Operator) -> None:
+    operator.deployment(USUAL, plan(USUAL)).apply()
+    stop = len(wire.changes) + 12
+    wire.fault = lambda number, words: "after" if number == stop else None
+    with pytest.raises(CommandFailed):
+        operator.deployment(USUAL, plan(USUAL)).remove(with_images=True)
+    counts, _ = operator.deployment(USUAL, plan(USUAL)).remove(with_images=True)
+    assert counts["absent"] == 12
+    assert not wire.cloud.things["services"]
+
+
+def test_a_deployment_can_be_made_again_after_a_removal(wire: Wire, operator: Operator) -> None:
+    operator.deployment(SMALLEST, plan(SMALLEST)).apply()
+    state = wire.cloud.state()
+    operator.deployment(SMALLEST, plan(SMALLEST)).remove(with_images=True)
+    operator.deployment(SMALLEST, plan(SMALLEST)).apply()
+    assert wire.cloud.state()["things"].keys() == state["things"].keys()
+    assert wire.cloud.state()["policies"] == state["policies"]

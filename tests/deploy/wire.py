@@ -1,0 +1,115 @@
+"""`gcloud` and `curl` as real processes on the PATH, which ask a stand-in project in this one.
+
+The processes are small shell scripts, so that a deployment of a hundred commands takes a second.
+"""
+
+import os
+import socket
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.deploy.cloud import Cloud, Refused
+from tests.deploy.cloud_commands import answer
+from tests.deploy.words import Words
+
+_SCRIPT = """#!/bin/bash
+header=()
+for word in "$@"; do
+  if [ "$word" = @- ]; then IFS= read -r line; header=('#stdin' "$line"); fi
+done
+exec 3<>/dev/tcp/127.0.0.1/{port}
+printf '%s\\0' {first} "$@" "${{header[@]}}" '#end' >&3
+IFS= read -r -d '' code <&3; IFS= read -r -d '' out <&3; IFS= read -r -d '' err <&3
+printf '%s' "$out"; printf '%s' "$err" >&2
+exit "$code"
+"""
+_CHANGES = ("list", "describe", "get-iam-policy", "print-access-token")
+
+Fault = Callable[[int, Words], str | None]
+
+
+def _no_fault(number: int, words: Words) -> str | None:
+    return None
+
+
+@dataclass
+class Wire:
+    """The scripts' other end.
+
+    Attributes:
+        cloud: the project.
+        folder: where the scripts are, for the PATH.
+        fault: asked for each changing command with its number; "before": the network is gone,
+            "after": done, but the answer is lost, "ERROR: …": refused with these words.
+        changes: the changing commands that came, in order.
+    """
+
+    cloud: Cloud
+    folder: Path
+    fault: Fault = _no_fault
+    changes: list[Words] = field(default_factory=list)
+    looks: int = 0
+
+    def __post_init__(self) -> None:
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        port = self._socket.getsockname()[1]
+        for name, first in (("gcloud", ""), ("curl", "curl")):
+            script = self.folder / name
+            script.write_text(_SCRIPT.format(port=port, first=first), "utf-8")
+            script.chmod(0o755)
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    @property
+    def path(self) -> str:
+        """A PATH on which gcloud and curl are these."""
+        return f"{self.folder}:{os.environ['PATH']}"
+
+    def close(self) -> None:
+        """No more commands."""
+        self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+        self._thread.join()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                connection, _ = self._socket.accept()
+            except OSError:
+                return
+            with connection:
+                code, out, err = self._answer(Words(_received(connection)))
+                connection.sendall(f"{code}\0{out}\0{err}\0".encode())
+
+    def _answer(self, words: Words) -> tuple[int, str, str]:
+        try:
+            if not _changes(words):
+                self.looks += 1
+                return 0, answer(self.cloud, words), ""
+            self.changes.append(words)
+            fault = self.fault(len(self.changes), words)
+            if fault == "before":
+                return 1, "", "ERROR: the network is gone"
+            if fault is not None and fault != "after":
+                return 1, "", fault
+            out = answer(self.cloud, words)
+        except Refused as refused:
+            return 1, "", f"ERROR: {refused}"
+        except Exception as broken:  # a fault of the stand-in must not hang the test
+            return 70, "", f"the stand-in broke at {words}: {broken!r}"
+        return (1, "", "ERROR: the answer was lost") if fault == "after" else (0, out, "")
+
+
+def _changes(words: Words) -> bool:
+    if words.places[0] == "curl":
+        return "-X" in words.argv
+    return not any(place in _CHANGES for place in words.places[:5])
+
+
+def _received(connection: socket.socket) -> list[str]:
+    data = b""
+    while not data.endswith(b"#end\0"):
+        data += connection.recv(65536)
+    return [word.decode() for word in data.split(b"\0")[:-2] if word]
