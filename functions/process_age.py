@@ -1,7 +1,7 @@
 """How old this process is, so that a cold start can be told from its very beginning.
 
 The container's start is a second or two before Python's first line, and a worker that the server
-forked is as old as the server.
+forks at its own start is as old as the server.
 """
 
 import os
@@ -10,15 +10,27 @@ from pathlib import Path
 
 _IMPORTED = time.monotonic()
 _STAT = Path("/proc/self/stat")
+_PROMPT_S = 30.0  # a server forks its first worker sooner; a later one replaces a dead one
 
 
 def process_age_s() -> float:
-    """Seconds since the process, or the server that forked it, was started.
+    """Seconds since the process was started, or the server that forked it at its own start.
 
     Where the system has no /proc: since this module was imported, which is less.
     """
     since_import_s = time.monotonic() - _IMPORTED
-    return max(since_import_s, _own_age_s()) if _STAT.exists() else since_import_s
+    return combined_s(since_import_s, _own_age_s() if _STAT.exists() else since_import_s)
+
+
+def combined_s(since_import_s: float, own_age_s: float) -> float:
+    """The age that counts.
+
+    Args:
+        since_import_s: since this module was imported, perhaps before a fork.
+        own_age_s: of the process itself: since the fork where there was one.
+    """
+    replaces_another = since_import_s - own_age_s > _PROMPT_S
+    return own_age_s if replaces_another else max(since_import_s, own_age_s)
 
 
 def _own_age_s() -> float:
