@@ -1,8 +1,8 @@
 """What lives as long as the warm instance: settings, renderer, and the doorway with its clients.
 
-The settings are read and the engine is chosen at the start, so that a wrong one stops it. The
-renderer and the clients are opened by whoever needs them first, the health route or an event: that
-is after gunicorn has forked, and neither CUDA nor gRPC survives a fork.
+The settings are read and the engine is chosen at the start, so that a wrong one stops it. Renderer
+and clients are opened by `readiness`, which the server's worker begins after gunicorn has forked:
+neither CUDA nor gRPC survives a fork.
 """
 
 import os
@@ -21,9 +21,11 @@ from functions.exporters import Exporters
 from functions.inline_dispatch import InlineDispatcher
 from functions.ledger import FirestoreLedger
 from functions.media_store import CloudMediaStore
+from functions.opening import engine_setup, open_warm
 from functions.ports import Means, RenderEngine, SystemClock
 from functions.process_age import process_age_s
 from functions.queued_dispatch import QueuedDispatcher
+from functions.readiness import Readiness
 from functions.reference import MediaPolicy
 from functions.render_job import Doorway
 from functions.request import Reader
@@ -32,8 +34,7 @@ from functions.task_queue import CloudTasksQueue
 from functions.task_route import Role, TaskRoute
 from functions.transitions import Transitions
 from liveportrait_core.engine_choice import EngineIdentity, choose_engine, engine_identity
-from liveportrait_core.engine_setup import EngineSetup
-from liveportrait_core.renderer import Renderer, open_renderer
+from liveportrait_core.renderer import Renderer
 
 _ANSWER_S = 120.0  # to begin and to end a task's request, beside the render's own deadline
 _LONGEST_DEADLINE_S = 1800.0  # that Cloud Tasks knows
@@ -52,7 +53,7 @@ class Instance:
         self.settings = settings
         self._named = named
         self.exporters = Exporters(settings.exported, project=settings.project)
-        self._renderer: Renderer | None = None
+        self.readiness: Readiness[Renderer | None] = Readiness(self._open)
         self._firebase: Any = None
         self._means: Means | None = None
         self._doorway: Doorway | None = None
@@ -66,23 +67,33 @@ class Instance:
 
     @property
     def renderer(self) -> Renderer:
-        """The renderer, opened on first use.
+        """The renderer, as soon as it is open and warm.
 
         Raises:
-            EngineUnavailable: a file is damaged, or the device is not there.
+            RetryLater: it does not open; the log says why.
+            SettingInvalid: a gate has none.
         """
-        with self._making:
-            if self._renderer is None:
-                settings = self.settings
-                self._renderer = open_renderer(settings.engine, settings.weights, _setup(settings))
-                log.info(
-                    "renderer open",
-                    engine=self._renderer.engine.value,
-                    engine_version=self._renderer.engine_version,
-                    reason=self._renderer.reason,
-                )
-                self._tell_cold_start()
-            return self._renderer
+        renderer = self.readiness.wait()
+        if renderer is None:
+            raise SettingInvalid(f"the role {self.settings.role} has no renderer")
+        return renderer
+
+    def _open(self) -> Renderer | None:
+        """Everything that the first request would otherwise wait for."""
+        renderer = None
+        if self._named is None:
+            renderer = open_warm(self.settings)
+        else:
+            named = self._named
+            log.info(
+                "started",
+                role=self.settings.role.value,
+                engine=named.engine.value,
+                engine_version=named.engine_version,
+            )
+            _ = self.doorway
+        self._tell_cold_start()
+        return renderer
 
     def _tell_cold_start(self) -> None:
         self.exporters.start()  # before it, nothing is kept
@@ -174,14 +185,10 @@ def start() -> Instance:
     """
     settings = from_environment(os.environ)
     if settings.role is Role.GATE:
-        named = engine_identity(settings.engine, settings.weights, _setup(settings))
+        named = engine_identity(settings.engine, settings.weights, engine_setup(settings))
         return Instance(settings, named)
-    choose_engine(settings.engine, settings.weights, _setup(settings))
+    choose_engine(settings.engine, settings.weights, engine_setup(settings))
     return Instance(settings)
-
-
-def _setup(settings: Settings) -> EngineSetup:
-    return EngineSetup(precision=settings.precision, accept_no_landmarks=settings.emulated)
 
 
 class _Anonymous(credentials.Base):  # type: ignore[misc]  # firebase_admin is untyped

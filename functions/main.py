@@ -5,6 +5,7 @@ Run it from the root with `python -m functions_framework --source functions/main
 """
 
 import functools
+import os
 
 import flask
 import functions_framework
@@ -16,6 +17,7 @@ from functions.errors import EventUnreadable, RetryLater, SettingInvalid, TaskRe
 from functions.event import parse
 from functions.instance import Instance, start
 from functions.ports import RenderEngine
+from functions.readiness import Stage
 from functions.task import MAX_BODY_BYTES, read_avatar_id
 from functions.task_route import Role
 from liveportrait_core import RenderError
@@ -71,15 +73,14 @@ def render() -> flask.typing.ResponseReturnValue:
 
 
 def health() -> flask.typing.ResponseReturnValue:
-    """Which engine is ready; the framework itself answers 405 to every GET."""
+    """Which engine is ready, or why none is, at once; the framework answers 405 to other GETs."""
     instance = _instance()
+    stage, reason = instance.readiness.look()
+    if stage is not Stage.READY:
+        return {"status": stage.value, "reason": reason}, 503
     if instance.settings.role is Role.GATE:
         return {"status": "ready", **_engine(instance.engine)}
-    try:
-        renderer = instance.renderer
-    except RenderError as fault:
-        log.error("renderer does not open", reason=str(fault))
-        return {"status": "unavailable", "reason": str(fault)}, 503
+    renderer = instance.renderer
     return {
         "status": "ready",
         **_engine(renderer),
@@ -93,6 +94,7 @@ def _engine(engine: RenderEngine) -> dict[str, str]:
 
 
 if flask.has_app_context():  # the framework is loading this file to serve it
-    _instance()
+    # gunicorn loads it too, and then forks: its worker begins to open everything at once.
+    os.register_at_fork(after_in_child=_instance().readiness.begin)
     flask.current_app.add_url_rule("/health", view_func=health)
     flask.current_app.add_url_rule("/render", view_func=render, methods=["POST"])

@@ -17,7 +17,11 @@ from liveportrait_core.stack import Stack, faults, survey
 
 def engine_setup(settings: Settings) -> EngineSetup:
     """How LivePortrait is put together in this deployment."""
-    return EngineSetup(device=settings.device, accept_no_landmarks=settings.emulated)
+    return EngineSetup(
+        device=settings.device,
+        precision=settings.precision,
+        accept_no_landmarks=settings.emulated,
+    )
 
 
 def open_warm(settings: Settings) -> Renderer:
@@ -32,7 +36,7 @@ def open_warm(settings: Settings) -> Renderer:
     setup = engine_setup(settings)
     choice = choose_engine(settings.engine, settings.weights, setup)
     stack = survey(choice.engine, settings.weights)
-    log.info("started", device=settings.device, **_fields(stack))
+    log.info("started", role=settings.role.value, device=settings.device, **_fields(stack))
     _judge(stack, settings)
     renderer = open_renderer(settings.engine, settings.weights, setup)
     opened = time.monotonic()

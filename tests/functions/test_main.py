@@ -4,8 +4,11 @@ import json
 import os
 import subprocess
 import sys
+import time
+import urllib.request
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import firebase_admin
@@ -13,6 +16,7 @@ import functions_framework
 import pytest
 from google.cloud import firestore
 
+from emulator.function_process import free_port
 from emulator.suite import Suite
 from tests.functions.scene import document
 from tests.functions.wire import as_json, event_data, name_of
@@ -102,9 +106,19 @@ def test_what_a_redelivery_can_cure_answers_503_without_a_traceback(
     assert {line["severity"] for line in lines} == {"INFO"}
 
 
-def test_health_names_the_engine(client: Any) -> None:
+def test_health_names_the_engine_once_it_is_open_and_is_answered_at_once_before(
+    client: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
     answer = client.get("/health")
+    assert answer.status_code == 503
+    assert answer.json == {"status": "opening", "reason": "opening and warming up; ask again"}
+    give_up_at = time.monotonic() + 60
+    while answer.status_code != 200 and time.monotonic() < give_up_at:
+        time.sleep(0.02)
+        answer = client.get("/health")
     assert answer.status_code == 200
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [line["message"] for line in lines] == ["started", "renderer open", "ready"]
     assert answer.json["engine"] == "mesh"
     assert answer.json["engineVersion"].startswith("mesh-")
     assert answer.json["reason"]
@@ -135,3 +149,68 @@ def test_a_wrong_start_stops_with_one_clear_line(settings: dict[str, str], words
     assert done.stderr.startswith("The function cannot start: ")
     assert words in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.fixture
+def environment(suite: Suite, tmp_path: Path) -> dict[str, str]:
+    return {
+        **{k: v for k, v in os.environ.items() if not k.startswith("LIVEPORTRAIT_")},
+        **suite.environment,
+        "LIVEPORTRAIT_BUCKET": suite.options.bucket,
+    }
+
+
+def lines_of(log: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in log.read_text().splitlines() if line.startswith("{")]
+
+
+def test_the_worker_opens_everything_without_being_asked(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    port = free_port()
+    command = [*START[:-1], str(port)]
+    with log.open("wb") as out:
+        server = subprocess.Popen(
+            command,
+            env={**environment, "LIVEPORTRAIT_ENGINE": "mesh"},
+            stdout=out,
+            stderr=out,
+        )
+    try:
+        give_up_at = time.monotonic() + 60
+        while "ready" not in (seen := [line["message"] for line in lines_of(log)]):
+            assert time.monotonic() < give_up_at, log.read_text()
+            time.sleep(0.05)
+        assert seen == ["started", "renderer open", "ready"]
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=10) as answer:
+            assert json.load(answer)["status"] == "ready"
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+GATE = """
+import sys
+import functions.main
+instance = functions.main.start()
+instance.readiness.wait()
+print(*sorted(name for name in ("torch", "onnxruntime", "mediapipe") if name in sys.modules))
+"""
+
+
+def test_a_gate_imports_nothing_heavy(environment: dict[str, str], suite: Suite) -> None:
+    settings = {
+        "LIVEPORTRAIT_ROLE": "gate",
+        "LIVEPORTRAIT_ENGINE": "mesh",
+        "LIVEPORTRAIT_TASKS_QUEUE": suite.options.queue_name,
+        "LIVEPORTRAIT_RENDERER_URL": "http://127.0.0.1:1",
+        "LIVEPORTRAIT_TASKS_SERVICE_ACCOUNT": "idle-tasks@demo-avatar.iam.gserviceaccount.com",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", GATE], env={**environment, **settings}, capture_output=True,
+        text=True, check=True, timeout=60,
+    )  # fmt: skip
+    assert done.stdout.split() == []
+    told = [json.loads(line)["message"] for line in done.stderr.splitlines()]
+    assert told == ["started", "ready"]
