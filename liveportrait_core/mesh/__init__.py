@@ -2,8 +2,9 @@
 
 A clip:      frames → `tracker` (one face's points) → `pose` (how the head turned) → `motion` (that,
              the expression and the lids, free of whose face it is); `idle` invents such a motion.
-A portrait:  picture → `portrait`, made of `head` (turning), `backdrop` (what is behind it),
-             `expression` (skin and lips), `eyelids`, on a coarse `grid`, read by `sampling`.
+A portrait:  picture → `portrait`, made of `outline` (where the person ends), `head` (turning),
+             `backdrop` (what is behind it), `expression` (skin and lips), `eyelids`, on a coarse
+             `grid`, read by `sampling`.
 A frame:     `warp` moves the portrait's pixels; `slit` closes lids and lips over what is behind.
 `engine` is the door to all of it; `points` says which of the mesh's points are what.
 """

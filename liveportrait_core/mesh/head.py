@@ -15,8 +15,6 @@ from liveportrait_core.mesh.grid import Field, Grid, eased, extent
 from liveportrait_core.mesh.points import Array, HeadAxes
 
 # Lengths are in eye distances, from between the eyes, along the head's own axes.
-FACE_RADIUS = (1.35, 1.9)
-FACE_MIDDLE = 0.25
 OUTLINE_MARGIN = 0.08
 NECK = (1.3, 3.6)  # the turn dies away between these heights, downwards
 HEAD_RADIUS = (2.0, 2.9)
@@ -92,17 +90,14 @@ def _body(grid: Grid, head: HeadAxes) -> Array:
 
 
 def _beside(grid: Grid, head: HeadAxes, person: Field) -> Array:
-    """Distance outside the person's outline; the face itself is inside, whatever the mask says."""
-    place = head.seen_from(grid.nodes())
-    face = np.hypot(place[..., 0] / FACE_RADIUS[0], (place[..., 1] - FACE_MIDDLE) / FACE_RADIUS[1])
+    """Distance outside the person's outline."""
     nodes = grid.nodes()
     mask = cv2.remap(
         person, nodes[..., 0], nodes[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
-    inside = np.maximum(mask - 0.5, (1 - face) * 0.5).astype(np.float32)
     rows, columns = grid.shape
-    fine = cv2.resize(inside, (columns * FINE, rows * FINE), interpolation=cv2.INTER_LINEAR)
-    distance = cv2.distanceTransform((fine <= 0).astype(np.uint8), cv2.DIST_L2, 5)
+    fine = cv2.resize(mask, (columns * FINE, rows * FINE), interpolation=cv2.INTER_LINEAR)
+    distance = cv2.distanceTransform((fine <= 0.5).astype(np.uint8), cv2.DIST_L2, 5)
     coarse = cv2.resize(distance, (columns, rows), interpolation=cv2.INTER_AREA)
     beside = coarse * grid.step / FINE - OUTLINE_MARGIN * head.eye_distance
     return np.maximum(beside, 0).astype(np.float64)

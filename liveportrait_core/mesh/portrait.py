@@ -5,14 +5,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from liveportrait_core.errors import ImageNoFace
-from liveportrait_core.face.detector import FaceMesh, person_mask
+from liveportrait_core.face.detector import FaceMesh
 from liveportrait_core.mesh.backdrop import Backdrop, backdrop
 from liveportrait_core.mesh.expression import ExpressionField, Mouth, expression_field, mouth_of
 from liveportrait_core.mesh.eyelids import Eye, eyes_of, lids_fit
 from liveportrait_core.mesh.head import HeadField, head_field
+from liveportrait_core.mesh.outline import person_in
 from liveportrait_core.mesh.points import HeadAxes
 from liveportrait_core.mesh.sampling import Sampler
 from liveportrait_core.options import Box, Frame, RenderWarning
+
+BEYOND = 0.6  # a turning head brings no more from beyond the picture's border, eye distances
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -53,23 +56,23 @@ def prepare_portrait(picture: Frame) -> MeshPortrait:
         )
     points = found.points.astype(np.float64)
     axes = HeadAxes.of(points)
-    person = person_mask(picture)
+    person = person_in(picture, axes)
     head = head_field(points, axes, person)
     left_eye, right_eye = eyes_of(picture, points)
     lids_move = lids_fit(points)
-    inner = head.grid.inner
-    box = Box(
-        x0=max(inner.x0, 0), y0=max(inner.y0, 0), x1=min(inner.x1, width), y1=min(inner.y1, height)
-    )
+    box = head.grid.inner.within(Box(x0=0, y0=0, x1=width, y1=height))
+    if box is None:
+        raise ImageNoFace("the face that was found lies beyond the portrait's border")
+    behind = backdrop(picture, person, axes, head.grid, box)
     return MeshPortrait(
         picture=picture,
-        sampler=Sampler.of(picture, box),
+        sampler=Sampler.of(picture, behind.cover, box, round(BEYOND * axes.eye_distance)),
         warnings=(
             *(() if found.alone else (RenderWarning.MULTIPLE_FACES_IMAGE,)),
             *(() if lids_move else (RenderWarning.EYES_LEFT_STILL,)),
         ),
         box=box,
-        backdrop=backdrop(picture, person, axes, head, box),
+        backdrop=behind,
         head=head,
         expression=expression_field(points, axes, head.grid),
         left_eye=left_eye,

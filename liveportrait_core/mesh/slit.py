@@ -153,7 +153,8 @@ def draw_closed(
     drawn = near.astype(np.float32)
     for behind, come_from, overlap in ((below, from_below, clear), (above, from_above, 0)):
         offset = _map(np.where(gap > 0, come_from - across, 0))
-        curtain = sampler.at(positions + offset[..., None] * across_axis).astype(np.float32)
+        read = sampler.at(positions + offset[..., None] * across_axis)
+        curtain = read[..., :3].astype(np.float32)
         if skin is not None and behind is above:
             thin = _stretch(above, upper_move, slit.above)[..., None]
             curtain += (_skin_at(skin, slit, positions) - curtain) * thin

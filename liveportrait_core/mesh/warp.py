@@ -38,11 +38,10 @@ def draw_frame(portrait: MeshPortrait, motion: FrameMotion) -> Frame:
     """The portrait under this motion; outside `portrait.box` it is untouched."""
     box, grid = portrait.box, portrait.head.grid
     places = portrait_places(portrait, motion)
-    cover = grid.sample(portrait.backdrop.cover, places)
     out = portrait.picture.copy()
-    for strip in _moving_strips(portrait, places, cover):
+    for strip in _moving_strips(portrait, places):
         moved = portrait.sampler.at(grid.per_pixel(places, strip))
-        out[strip.slices] = portrait.backdrop.composed(moved, grid.per_pixel(cover, strip), strip)
+        out[strip.slices] = portrait.backdrop.composed(moved, strip)
     for slit, skin, closure in (
         (portrait.left_eye.slit, portrait.left_eye.skin, motion.lids_closed[0]),
         (portrait.right_eye.slit, portrait.right_eye.skin, motion.lids_closed[1]),
@@ -57,14 +56,15 @@ def draw_frame(portrait: MeshPortrait, motion: FrameMotion) -> Frame:
     return out
 
 
-def _moving_strips(portrait: MeshPortrait, places: Field, cover: Field) -> Iterator[Box]:
+def _moving_strips(portrait: MeshPortrait, places: Field) -> Iterator[Box]:
     """Strips of the box that hold every pixel that differs from the portrait's.
 
     Thin ones, so that what is worked out for one of them stays in the processor's cache.
     """
     grid, box = portrait.head.grid, portrait.box
     moves = np.abs(places - grid.nodes()).max(-1) > STILL_PX
-    moves &= (cover > 0) | (portrait.backdrop.cover >= 1)  # elsewhere the plate is the portrait
+    reach = portrait.backdrop.reach  # elsewhere the plate is the portrait
+    moves &= (grid.sample(reach, places) > 0) | (reach > 0)
     near = cv2.dilate(moves.astype(np.uint8), np.ones((3, 3), np.uint8))
     rows = max(1, STRIP_PX // grid.step)
     for top in range(0, len(near), rows):

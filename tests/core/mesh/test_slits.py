@@ -80,7 +80,7 @@ def test_a_shut_eye_lets_nothing_of_the_eyeball_through(
         s, across = eye.slit.coordinates(np.stack([columns, rows], axis=-1).astype(np.float32))
         upper, lower = eye.slit.edges(s)
         painted[box.slices][(across > upper + 1) & (across < lower - 1)] = (0, 255, 0)
-    sampler = Sampler.of(painted, hopper_portrait.box)
+    sampler = opaque(painted, hopper_portrait.box)
     green_eyed = replace(hopper_portrait, picture=painted, sampler=sampler)
 
     def greenest(closure: float) -> int:
@@ -111,16 +111,33 @@ def test_lips_show_what_is_there_before_skin_is_stretched(
         assert np.isclose((1 - closed) * gap, at_rest + parting)
 
 
+def opaque(picture: Frame, box: Box) -> Sampler:
+    height, width = box.y1 - box.y0, box.x1 - box.x0
+    return Sampler.of(picture, np.full((height, width), 255, np.uint8), box, 20)
+
+
+def test_beyond_the_border_the_picture_is_mirrored_where_the_head_goes_on(astronaut: Frame) -> None:
+    box = Box(x0=0, y0=0, x1=200, y1=100)
+    opacity = np.zeros((100, 200), np.uint8)
+    opacity[:, :120] = 255
+    rows, columns = np.mgrid[-15:0, 20:180].astype(np.float32)
+    sampler = Sampler.of(astronaut, opacity, box, 20)
+    read = sampler.at(np.stack([columns, rows], axis=-1))
+    assert np.array_equal(read[:, :90, :3], astronaut[15:0:-1, 20:110])
+    assert not read[:, 110:].any()
+
+
 def test_whole_pixels_are_read_exactly(astronaut: Frame) -> None:
     rows, columns = np.mgrid[:60, :80].astype(np.float32)
-    sampler = Sampler.of(astronaut, Box(x0=100, y0=50, x1=180, y1=110))
+    sampler = opaque(astronaut, Box(x0=100, y0=50, x1=180, y1=110))
     read = sampler.at(np.stack([columns + 100, rows + 50], axis=-1))
-    assert np.array_equal(read, astronaut[50:110, 100:180])
+    assert np.array_equal(read[..., :3], astronaut[50:110, 100:180])
+    assert (read[..., 3] == 255).all()
 
 
 def test_between_pixels_a_gradient_stays_a_gradient() -> None:
     ramp = np.tile(np.arange(0, 200, 4, dtype=np.uint8)[None, :, None], (40, 1, 3))
     rows, columns = np.mgrid[10:30, 10:40].astype(np.float32)
-    sampler = Sampler.of(ramp, Box(x0=0, y0=0, x1=50, y1=40))
-    read = sampler.at(np.stack([columns + np.float32(0.25), rows], axis=-1))
+    sampler = opaque(ramp, Box(x0=0, y0=0, x1=50, y1=40))
+    read = sampler.at(np.stack([columns + np.float32(0.25), rows], axis=-1))[..., :3]
     assert np.abs(read.astype(float) - (4 * (columns + 0.25))[..., None]).max() <= 1.0
