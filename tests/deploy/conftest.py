@@ -10,6 +10,7 @@ from deploy.plan import Plan
 from deploy.run import Deployment, Patience
 from deploy.settings import Settings
 from tests.deploy.cloud import Cloud
+from tests.deploy.plans import ROOT
 from tests.deploy.wire import Wire
 
 
@@ -19,8 +20,7 @@ def wire(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wire]:
     folder = tmp_path / "bin"
     folder.mkdir()
     (tmp_path / "deploy").mkdir()
-    cors = Path(__file__).parents[2] / "deploy/cors.json"
-    (tmp_path / "deploy/cors.json").write_bytes(cors.read_bytes())
+    (tmp_path / "deploy/cors.json").write_bytes((ROOT / "deploy/cors.json").read_bytes())
     wire = Wire(cloud=Cloud(root=tmp_path), folder=folder)
     monkeypatch.setenv("PATH", wire.path)
     yield wire

@@ -1,6 +1,7 @@
 """The settings that the tests deploy, and files of the repository small enough to read."""
 
 from dataclasses import replace
+from pathlib import Path
 
 from deploy.data import Guard
 from deploy.plan import Material, Plan, make
@@ -8,6 +9,7 @@ from deploy.settings import Card, Settings
 from deploy.watching import Sheet, Watch
 from tests.deploy.cloud import BUCKET, PROJECT, REGION
 
+ROOT = Path(__file__).parents[2]
 USUAL = Settings(
     project=PROJECT,
     region=REGION,

@@ -25,7 +25,12 @@ def listed(kind: str) -> Handler:
     def handler(cloud: Cloud, words: Words) -> Any:
         wanted = place(words)
         things = cloud.things.get(kind, {}).values()
-        return [thing for thing in things if not wanted or thing.get("#place", wanted) == wanted]
+        found = [thing for thing in things if not wanted or thing.get("#place", wanted) == wanted]
+        if not words.has("filter"):
+            return found
+        key, _, value = words.flag("filter").partition("=")
+        printed = words.flag("format").removeprefix("value(").removesuffix(")")
+        return "\n".join(thing[printed] for thing in found if thing[key] == value.strip('"'))
 
     return handler
 

@@ -1,0 +1,24 @@
+"""Three settings' plans as shell scripts; `python -m tests.deploy.golden` writes them anew."""
+
+from pathlib import Path
+
+from deploy import script
+from tests.deploy.plans import ALL, plan
+
+FOLDER = Path(__file__).parent / "golden"
+
+
+def scripts() -> dict[str, str]:
+    """File name and text of every golden file."""
+    texts = {}
+    for name, settings in ALL.items():
+        made = plan(settings)
+        texts[f"{name}.sh"] = script.making(settings, made)
+        texts[f"{name}-removed.sh"] = script.removing(settings, made, with_images=False)
+    return texts
+
+
+if __name__ == "__main__":
+    FOLDER.mkdir(exist_ok=True)
+    for name, text in scripts().items():
+        (FOLDER / name).write_text(text, "utf-8")

@@ -1,0 +1,127 @@
+# What `remove` runs where everything stands, from the repository's root.
+
+# Facts of the project
+PROJECT_NUMBER=$(gcloud projects describe my-app-1234 '--format=value(projectNumber)')
+DATABASE_TYPE=$(gcloud firestore databases describe '--database=(default)' --project=my-app-1234 '--format=value(type)')
+FIRESTORE_LOCATION=$(gcloud firestore databases describe '--database=(default)' --project=my-app-1234 '--format=value(locationId)')
+EVENTARC_LOCATIONS=$(gcloud eventarc locations list --project=my-app-1234 '--format=value(locationId)')
+BUCKET_LOCATION=$(gcloud storage buckets describe gs://my-app.appspot.com --project=my-app-1234 '--format=value(location)')
+BILLING_ACCOUNT=$(gcloud billing projects describe my-app-1234 '--format=value(billingAccountName)')
+
+# 1. Budget “idle videos my-app-1234”
+ITEM=$(gcloud billing budgets list "--billing-account=${BILLING_ACCOUNT}" '--filter=displayName="idle videos my-app-1234"' '--format=value(name)')
+gcloud billing budgets delete "${ITEM}" --quiet
+
+# 2. Dashboard “Idle videos”
+ITEM=$(gcloud monitoring dashboards list --project=my-app-1234 '--filter=displayName="Idle videos"' '--format=value(name)')
+gcloud monitoring dashboards delete "${ITEM}" --project=my-app-1234 --quiet
+
+# 3. Alert “Idle: renders fail”
+ITEM=$(gcloud alpha monitoring policies list --project=my-app-1234 '--filter=displayName="Idle: renders fail"' '--format=value(name)')
+gcloud alpha monitoring policies delete "${ITEM}" --project=my-app-1234 --quiet
+
+# 4. Metric idle-errors
+gcloud logging metrics delete idle-errors --project=my-app-1234 --quiet
+
+# 5. Notification channel on-call@example.com
+CHANNEL=$(gcloud beta monitoring channels list --project=my-app-1234 '--filter=displayName="Idle videos: on-call@example.com"' '--format=value(name)')
+gcloud beta monitoring channels delete "${CHANNEL}" --project=my-app-1234 --force --quiet
+
+# 6. Schedule idle-reconcile
+gcloud scheduler jobs delete idle-reconcile --location=europe-west4 --project=my-app-1234 --quiet
+
+# 7. Trigger idle-avatar-written
+gcloud eventarc triggers delete idle-avatar-written "--location=${FIRESTORE_LOCATION}" --project=my-app-1234 --quiet
+
+# 8. Subscription idle-dead-letters
+gcloud pubsub subscriptions delete idle-dead-letters --project=my-app-1234 --quiet
+
+# 9. Topic idle-dead-letters
+gcloud pubsub topics delete idle-dead-letters --project=my-app-1234 --quiet
+
+# Left: livePortraitJobs.results stays without an index, as the documents left behind are
+
+# Left: counters go on expiring, so that those left behind go too
+
+# Left: CORS stays: it opens nothing that a URL's token does not open
+
+# Left: Storage's rules may go on reading documents, since they stay in force
+
+# Left: the rules stay in force: without any, nobody could read or write
+
+# Left: the rules stay in force: without any, nobody could read or write
+
+# 10. The trigger may receive events
+gcloud projects remove-iam-policy-binding my-app-1234 --member=serviceAccount:idle-trigger@my-app-1234.iam.gserviceaccount.com --role=roles/eventarc.eventReceiver --condition=None
+
+# 11. Job idle-reconcile
+gcloud run jobs delete idle-reconcile --region=europe-west4 --project=my-app-1234 --quiet
+
+# 12. Service idle-gate
+gcloud run services delete idle-gate --region=europe-west4 --project=my-app-1234 --quiet
+
+# Left: Cloud Tasks refuses a deleted queue's name for some days: an apply after a remove may have to wait
+
+# 13. Queue idle-renders
+gcloud tasks queues delete idle-renders --location=europe-west4 --project=my-app-1234 --quiet
+
+# 14. Service idle-renderer
+gcloud run services delete idle-renderer --region=europe-west4 --project=my-app-1234 --quiet
+
+# 15. The builder may write its log
+gcloud projects remove-iam-policy-binding my-app-1234 --member=serviceAccount:idle-build@my-app-1234.iam.gserviceaccount.com --role=roles/logging.logWriter --condition=None
+
+# 16. The builder may push images
+gcloud artifacts repositories remove-iam-policy-binding idle --location=europe-west4 --project=my-app-1234 --member=serviceAccount:idle-build@my-app-1234.iam.gserviceaccount.com --role=roles/artifactregistry.writer
+
+# 17. Bucket my-app-1234-idle-build
+gcloud storage rm --recursive gs://my-app-1234-idle-build --project=my-app-1234 --quiet
+
+# Left: Artifact Registry repository idle; --with-images removes it
+
+# 18. idle-reconcile may read and write objects
+gcloud storage buckets remove-iam-policy-binding gs://my-app.appspot.com --project=my-app-1234 --member=serviceAccount:idle-reconcile@my-app-1234.iam.gserviceaccount.com --role=roles/storage.objectUser --condition=None
+
+# 19. idle-reconcile may read and write documents
+gcloud projects remove-iam-policy-binding my-app-1234 --member=serviceAccount:idle-reconcile@my-app-1234.iam.gserviceaccount.com --role=roles/datastore.user '--condition=expression=resource.name=="projects/my-app-1234/databases/(default)",title=idle-database'
+
+# 20. idle-renderer may read and write objects
+gcloud storage buckets remove-iam-policy-binding gs://my-app.appspot.com --project=my-app-1234 --member=serviceAccount:idle-renderer@my-app-1234.iam.gserviceaccount.com --role=roles/storage.objectUser --condition=None
+
+# 21. idle-renderer may read and write documents
+gcloud projects remove-iam-policy-binding my-app-1234 --member=serviceAccount:idle-renderer@my-app-1234.iam.gserviceaccount.com --role=roles/datastore.user '--condition=expression=resource.name=="projects/my-app-1234/databases/(default)",title=idle-database'
+
+# 22. idle-gate may read and write objects
+gcloud storage buckets remove-iam-policy-binding gs://my-app.appspot.com --project=my-app-1234 --member=serviceAccount:idle-gate@my-app-1234.iam.gserviceaccount.com --role=roles/storage.objectUser --condition=None
+
+# 23. idle-gate may read and write documents
+gcloud projects remove-iam-policy-binding my-app-1234 --member=serviceAccount:idle-gate@my-app-1234.iam.gserviceaccount.com --role=roles/datastore.user '--condition=expression=resource.name=="projects/my-app-1234/databases/(default)",title=idle-database'
+
+# Left: Google's agent of cloudtasks keeps its role: it is the project's, not ours
+
+# Left: Google's agent of cloudscheduler keeps its role: it is the project's, not ours
+
+# Left: Google's agent of eventarc keeps its role: it is the project's, not ours
+
+# 24. Service account idle-trigger
+gcloud iam service-accounts delete idle-trigger@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --quiet
+
+# 25. Service account idle-tasks
+gcloud iam service-accounts delete idle-tasks@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --quiet
+
+# 26. Service account idle-scheduler
+gcloud iam service-accounts delete idle-scheduler@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --quiet
+
+# 27. Service account idle-renderer
+gcloud iam service-accounts delete idle-renderer@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --quiet
+
+# 28. Service account idle-reconcile
+gcloud iam service-accounts delete idle-reconcile@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --quiet
+
+# 29. Service account idle-gate
+gcloud iam service-accounts delete idle-gate@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --quiet
+
+# 30. Service account idle-build
+gcloud iam service-accounts delete idle-build@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --quiet
+
+# Left: the APIs stay enabled: other parts of the project may use them

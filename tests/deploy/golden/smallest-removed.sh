@@ -1,0 +1,101 @@
+# What `remove` runs where everything stands, from the repository's root.
+
+# Facts of the project
+PROJECT_NUMBER=$(gcloud projects describe my-app-1234 '--format=value(projectNumber)')
+DATABASE_TYPE=$(gcloud firestore databases describe '--database=(default)' --project=my-app-1234 '--format=value(type)')
+FIRESTORE_LOCATION=$(gcloud firestore databases describe '--database=(default)' --project=my-app-1234 '--format=value(locationId)')
+EVENTARC_LOCATIONS=$(gcloud eventarc locations list --project=my-app-1234 '--format=value(locationId)')
+BUCKET_LOCATION=$(gcloud storage buckets describe gs://my-app.appspot.com --project=my-app-1234 '--format=value(location)')
+BILLING_ACCOUNT=$(gcloud billing projects describe my-app-1234 '--format=value(billingAccountName)')
+
+# 1. Budget “idle videos my-app-1234”
+ITEM=$(gcloud billing budgets list "--billing-account=${BILLING_ACCOUNT}" '--filter=displayName="idle videos my-app-1234"' '--format=value(name)')
+gcloud billing budgets delete "${ITEM}" --quiet
+
+# 2. Dashboard “Idle videos”
+ITEM=$(gcloud monitoring dashboards list --project=my-app-1234 '--filter=displayName="Idle videos"' '--format=value(name)')
+gcloud monitoring dashboards delete "${ITEM}" --project=my-app-1234 --quiet
+
+# 3. Alert “Idle: renders fail”
+ITEM=$(gcloud alpha monitoring policies list --project=my-app-1234 '--filter=displayName="Idle: renders fail"' '--format=value(name)')
+gcloud alpha monitoring policies delete "${ITEM}" --project=my-app-1234 --quiet
+
+# 4. Metric idle-errors
+gcloud logging metrics delete idle-errors --project=my-app-1234 --quiet
+
+# 5. Schedule idle-reconcile
+gcloud scheduler jobs delete idle-reconcile --location=europe-west4 --project=my-app-1234 --quiet
+
+# 6. Trigger idle-avatar-written
+gcloud eventarc triggers delete idle-avatar-written "--location=${FIRESTORE_LOCATION}" --project=my-app-1234 --quiet
+
+# 7. Subscription idle-dead-letters
+gcloud pubsub subscriptions delete idle-dead-letters --project=my-app-1234 --quiet
+
+# 8. Topic idle-dead-letters
+gcloud pubsub topics delete idle-dead-letters --project=my-app-1234 --quiet
+
+# Left: livePortraitJobs.results stays without an index, as the documents left behind are
+
+# Left: counters go on expiring, so that those left behind go too
+
+# Left: CORS stays: it opens nothing that a URL's token does not open
+
+# Left: Storage's rules may go on reading documents, since they stay in force
+
+# Left: the rules stay in force: without any, nobody could read or write
+
+# Left: the rules stay in force: without any, nobody could read or write
+
+# 9. The trigger may receive events
+gcloud projects remove-iam-policy-binding my-app-1234 --member=serviceAccount:idle-trigger@my-app-1234.iam.gserviceaccount.com --role=roles/eventarc.eventReceiver --condition=None
+
+# 10. Job idle-reconcile
+gcloud run jobs delete idle-reconcile --region=europe-west4 --project=my-app-1234 --quiet
+
+# 11. Service idle-renderer
+gcloud run services delete idle-renderer --region=europe-west4 --project=my-app-1234 --quiet
+
+# 12. The builder may write its log
+gcloud projects remove-iam-policy-binding my-app-1234 --member=serviceAccount:idle-build@my-app-1234.iam.gserviceaccount.com --role=roles/logging.logWriter --condition=None
+
+# 13. The builder may push images
+gcloud artifacts repositories remove-iam-policy-binding idle --location=europe-west4 --project=my-app-1234 --member=serviceAccount:idle-build@my-app-1234.iam.gserviceaccount.com --role=roles/artifactregistry.writer
+
+# 14. Bucket my-app-1234-idle-build
+gcloud storage rm --recursive gs://my-app-1234-idle-build --project=my-app-1234 --quiet
+
+# Left: Artifact Registry repository idle; --with-images removes it
+
+# 15. idle-reconcile may read and write objects
+gcloud storage buckets remove-iam-policy-binding gs://my-app.appspot.com --project=my-app-1234 --member=serviceAccount:idle-reconcile@my-app-1234.iam.gserviceaccount.com --role=roles/storage.objectUser --condition=None
+
+# 16. idle-reconcile may read and write documents
+gcloud projects remove-iam-policy-binding my-app-1234 --member=serviceAccount:idle-reconcile@my-app-1234.iam.gserviceaccount.com --role=roles/datastore.user '--condition=expression=resource.name=="projects/my-app-1234/databases/(default)",title=idle-database'
+
+# 17. idle-renderer may read and write objects
+gcloud storage buckets remove-iam-policy-binding gs://my-app.appspot.com --project=my-app-1234 --member=serviceAccount:idle-renderer@my-app-1234.iam.gserviceaccount.com --role=roles/storage.objectUser --condition=None
+
+# 18. idle-renderer may read and write documents
+gcloud projects remove-iam-policy-binding my-app-1234 --member=serviceAccount:idle-renderer@my-app-1234.iam.gserviceaccount.com --role=roles/datastore.user '--condition=expression=resource.name=="projects/my-app-1234/databases/(default)",title=idle-database'
+
+# Left: Google's agent of cloudscheduler keeps its role: it is the project's, not ours
+
+# Left: Google's agent of eventarc keeps its role: it is the project's, not ours
+
+# 19. Service account idle-trigger
+gcloud iam service-accounts delete idle-trigger@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --quiet
+
+# 20. Service account idle-scheduler
+gcloud iam service-accounts delete idle-scheduler@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --quiet
+
+# 21. Service account idle-renderer
+gcloud iam service-accounts delete idle-renderer@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --quiet
+
+# 22. Service account idle-reconcile
+gcloud iam service-accounts delete idle-reconcile@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --quiet
+
+# 23. Service account idle-build
+gcloud iam service-accounts delete idle-build@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --quiet
+
+# Left: the APIs stay enabled: other parts of the project may use them

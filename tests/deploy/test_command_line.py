@@ -1,0 +1,66 @@
+"""`python -m deploy`, as typed."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.deploy.plans import ROOT
+from tests.deploy.wire import Wire
+
+TOLD = ("--project", "my-app-1234", "--region", "europe-west4", "--bucket", "my-app.appspot.com")
+
+
+def deploy(*words: str, path: str = os.environ["PATH"]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "deploy", *words],
+        cwd=ROOT,
+        env={**os.environ, "PATH": path},
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_plan_and_dry_runs_print_and_start_nothing(wire: Wire) -> None:
+    printed = deploy("plan", *TOLD, path=wire.path)
+    assert printed.returncode == 0, printed.stderr
+    assert "gcloud run deploy idle-renderer --image=europe-west4-docker.pkg.dev/" in printed.stdout
+    assert "FIRESTORE_LOCATION=$(gcloud firestore databases describe" in printed.stdout
+    assert deploy("apply", "--dry-run", *TOLD, path=wire.path).stdout == printed.stdout
+    removed = deploy("remove", "--dry-run", *TOLD, path=wire.path)
+    assert "gcloud run services delete idle-gate" in removed.stdout
+    assert (wire.looks, wire.changes) == (0, [])
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (TOLD[:4], "the following arguments are required: --bucket"),
+        ((*TOLD[:3], "us-west1", *TOLD[4:]), "deploy: region is 'us-west1'"),
+        ((*TOLD, "--env", "DEBUG"), "deploy: env is 'DEBUG'; accepted: NAME=VALUE"),
+        ((*TOLD, "--gpu", "h100"), "invalid choice: 'h100'"),
+    ],
+)
+def test_a_wrong_option_ends_with_2(words: tuple[str, ...], said: str) -> None:
+    ended = deploy("plan", *words)
+    assert ended.returncode == 2
+    assert said in ended.stderr
+    assert ended.stdout == ""
+
+
+def test_what_stops_a_run_is_said_without_a_traceback(wire: Wire) -> None:
+    wire.cloud.database = None
+    ended = deploy("apply", *TOLD, path=wire.path)
+    assert ended.returncode == 1
+    assert "Stopped at project my-app-1234 has no Firestore database" in ended.stderr
+    assert "the same command again looks at everything and goes on here" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert "made     APIs" in ended.stdout
+
+
+def test_without_gcloud_it_says_so(wire: Wire) -> None:
+    (wire.folder / "gcloud").unlink()
+    ended = deploy("apply", *TOLD, path=str(wire.folder))
+    assert ended.returncode == 1
+    assert "gcloud is not on the PATH; accepted: the Google Cloud CLI and curl" in ended.stderr

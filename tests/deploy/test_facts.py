@@ -1,0 +1,61 @@
+"""What is looked up, and what of it rules a deployment out, in one sentence."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from deploy.errors import CommandFailed, FactRefused
+from deploy.settings import Part
+from tests.deploy.conftest import Operator
+from tests.deploy.plans import USUAL, plan
+from tests.deploy.wire import Wire
+
+
+@pytest.mark.parametrize(
+    ("project", "said"),
+    [
+        ({"database": None}, "has no Firestore database (default), or you may not see it"),
+        ({"database": "DATASTORE_MODE"}, "is DATASTORE_MODE; accepted: FIRESTORE_NATIVE"),
+        ({"location": "mars-north1"}, "is in mars-north1, where Eventarc has no triggers"),
+        ({"bucket": None}, "bucket gs://my-app.appspot.com is not there"),
+        ({"billing": None}, "has no billing account"),
+    ],
+)
+def test_a_project_that_will_not_do_is_refused_before_anything_is_made(
+    wire: Wire, operator: Operator, project: dict[str, Any], said: str
+) -> None:
+    for name, value in project.items():
+        setattr(wire.cloud, name, value)
+    with pytest.raises(FactRefused) as refusal:
+        operator.deployment(USUAL, plan(USUAL)).apply()
+    assert said in str(refusal.value)
+    assert [words.places[:2] for words in wire.changes] == [("services", "enable")]
+
+
+def test_a_billing_account_of_somebody_else_can_be_left_out(wire: Wire, operator: Operator) -> None:
+    wire.cloud.billing = None
+    omitting = replace(USUAL, omits=frozenset({Part.BUDGET}))
+    operator.deployment(omitting, plan(omitting)).apply()
+    assert "budgets" not in wire.cloud.things
+
+
+@pytest.mark.parametrize(
+    ("location", "said"),
+    [
+        ("nam5", "the database is in nam5: its events pass through us-central1"),
+        ("eur3", "the database is in eur3: its events pass through europe-west4"),
+        ("us-central1", "every read, write and event crosses regions"),
+        ("europe-west4", None),
+    ],
+)
+def test_distance_is_remarked(
+    wire: Wire, operator: Operator, location: str, said: str | None
+) -> None:
+    wire.cloud.location = location
+    wire.fault = lambda number, words: "before" if number == 2 else None
+    with pytest.raises(CommandFailed):
+        operator.deployment(USUAL, plan(USUAL)).apply()
+    notes = [line for line in operator.said if line.startswith("Note")]
+    assert len(notes) == (said is not None)
+    assert all(said is not None and said in note for note in notes)

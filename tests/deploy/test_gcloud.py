@@ -1,0 +1,136 @@
+"""Every gcloud command of every plan is one that the installed gcloud takes.
+
+It is read as far as without an account: names of commands and flags, the forms of their values, and
+the files they cite. What Google's services make of it, only a project can tell.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from deploy.command import Command, fill
+from deploy.material import read
+from deploy.plan import Plan, make
+from deploy.settings import Card
+from tests.deploy.plans import ALL, ROOT, USUAL
+
+PARSER = Path(__file__).with_name("gcloud_parser.py")
+VARIABLES = {
+    "PROJECT_NUMBER": "123456789",
+    "DATABASE_TYPE": "FIRESTORE_NATIVE",
+    "FIRESTORE_LOCATION": "nam5",
+    "BUCKET_LOCATION": "EU",
+    "BILLING_ACCOUNT": "billingAccounts/0X0X0X-0X0X0X-0X0X0X",
+    "TRIGGER_SUBSCRIPTION": "projects/my-app-1234/subscriptions/eventarc-x",
+    "CHANNEL": "projects/my-app-1234/notificationChannels/1",
+}
+ITEMS = {
+    "budgets": "billingAccounts/0X0X0X-0X0X0X-0X0X0X/budgets/1",
+    "policies": "projects/my-app-1234/alertPolicies/1",
+    "dashboards": "projects/123456789/dashboards/1",
+}
+SETTINGS = (
+    *ALL.values(),
+    replace(USUAL, single=True),
+    replace(USUAL, engine="mesh", card=Card.NONE, notify=None),
+)
+
+
+def commands(made: Plan) -> Iterator[Command]:
+    """Every gcloud command that a run may come to."""
+    every = [lookup.command for lookup in made.lookups]
+    for step in (*made.first, *made.steps):
+        every += (*step.learn, *(check.command for check in step.checks))
+        every += (*step.create, *(step.update or ()), *step.remove)
+    return (command for command in every if command.argv[0] == "gcloud")
+
+
+def words(command: Command) -> tuple[str, ...]:
+    (item,) = [name for kind, name in ITEMS.items() if kind in command.argv] or [""]
+    return tuple(fill(word, VARIABLES | {"ITEM": item}) for word in command.argv[1:])
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """No account, no questions, nobody told."""
+    return {
+        **os.environ,
+        "CLOUDSDK_CONFIG": str(tmp_path_factory.mktemp("gcloud")),
+        "CLOUDSDK_CORE_DISABLE_PROMPTS": "1",
+        "CLOUDSDK_CORE_CHECK_GCE_METADATA": "false",
+        "CLOUDSDK_CORE_DISABLE_USAGE_REPORTING": "true",
+        "CLOUDSDK_COMPONENT_MANAGER_DISABLE_UPDATE_CHECK": "true",
+    }
+
+
+@pytest.fixture(scope="module")
+def parser(environment: dict[str, str]) -> list[str]:
+    """The command line that reads commands with the installed gcloud."""
+    if shutil.which("gcloud") is None:
+        pytest.skip("no gcloud on the PATH (the Google Cloud CLI, with alpha and beta)")
+    answer = subprocess.run(
+        ["gcloud", "info", "--format=json"], env=environment, capture_output=True, check=True
+    )
+    info = json.loads(answer.stdout)
+    python = info["basic"]["python_location"]
+    return [python, "-W", "ignore", str(PARSER), f"{info['installation']['sdk_root']}/lib"]
+
+
+@pytest.mark.gcloud
+def test_gcloud_takes_every_command(
+    parser: list[str], environment: dict[str, str], tmp_path: Path
+) -> None:
+    """Of every shape of deployment, with the monitoring files as they are shipped."""
+    plans = [make(settings, read(ROOT)) for settings in SETTINGS]
+    lines: dict[tuple[str, ...], None] = {}
+    for made in plans:
+        write_files(made, tmp_path)
+        lines |= {words(command): None for command in commands(made)}
+    assert len(lines) > 200
+    heard = subprocess.run(
+        parser,
+        input=json.dumps(list(lines)),
+        env=environment,
+        cwd=tmp_path,
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    refused = [
+        f"gcloud {' '.join(line)}\n  {said[:400]}"
+        for line, said in zip(lines, json.loads(heard.stdout), strict=True)
+        if not accepted(said)
+    ]
+    assert not refused, "\n".join(refused)
+
+
+@pytest.mark.gcloud
+def test_a_wrong_flag_would_be_noticed(parser: list[str], environment: dict[str, str]) -> None:
+    wrong = [["run", "deploy", "x", "--gpus=1"], ["tasks", "queues", "create", "x", "--burst=1"]]
+    answer = subprocess.run(
+        parser, input=json.dumps(wrong), env=environment, capture_output=True, text=True, check=True
+    )
+    assert not any(accepted(said) for said in json.loads(answer.stdout))
+
+
+def accepted(said: str) -> bool:
+    """Read to the end, and ended for want of an account."""
+    return said.startswith("1 ") and (
+        "not currently have an active account" in said or "NoActiveAccountException" in said
+    )
+
+
+def write_files(made: Plan, root: Path) -> None:
+    (root / "deploy").mkdir(exist_ok=True)
+    (root / "deploy/cors.json").write_text("[]", "utf-8")
+    for step in made.steps:
+        for file in step.files:
+            path = root / file.path
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(file.content, "utf-8")

@@ -1,0 +1,92 @@
+"""What a deployment carries from the repository, and the digest that names an image."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from deploy.errors import SettingInvalid
+from deploy.material import image_tag, read
+from deploy.plan import make
+from tests.deploy.plans import ROOT, USUAL
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """A small tree with the files that the image and the deployment are made of."""
+    for name in ("Dockerfile", "requirements.txt", "requirements-nodeps.txt"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    for name in ("weights/README.md", "weights/manifest.json", "functions/main.py"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
+    (tmp_path / "liveportrait_core").mkdir()
+    (tmp_path / "liveportrait_core/a.py").write_text("a", "utf-8")
+    (tmp_path / "functions/rules").mkdir()
+    return tmp_path
+
+
+def test_the_tag_is_a_digest_of_what_goes_into_the_image(copy: Path) -> None:
+    tag = image_tag(copy, "liveportrait", "compat")
+    assert re.fullmatch("[0-9a-f]{16}", tag)
+    assert image_tag(copy, "liveportrait", "compat") == tag
+
+    (copy / "functions/rules/firestore.rules").write_text("not in the image", "utf-8")
+    (copy / "liveportrait_core/__pycache__").mkdir()
+    (copy / "liveportrait_core/__pycache__/a.pyc").write_text("nor this", "utf-8")
+    (copy / "weights/liveportrait").mkdir()
+    assert image_tag(copy, "liveportrait", "compat") == tag
+
+    assert image_tag(copy, "liveportrait", "host") != tag
+    (copy / "liveportrait_core/a.py").write_text("b", "utf-8")
+    other = image_tag(copy, "liveportrait", "compat")
+    assert other != tag
+    (copy / "liveportrait_core/a.py").rename(copy / "liveportrait_core/b.py")
+    assert image_tag(copy, "liveportrait", "compat") not in (tag, other)
+
+
+def test_everything_that_the_dockerfile_copies_is_in_the_digest(copy: Path) -> None:
+    """A file that reaches the image but not the digest would be deployed under an old name."""
+    lines = (ROOT / "Dockerfile").read_text("utf-8").splitlines()
+    copied = {
+        word
+        for line in lines
+        if line.startswith("COPY ") and "--from=" not in line
+        for word in line.split()[1:-1]
+    }
+    for word in copied:
+        source = word.rstrip("/")
+        if source == "weights":  # WEIGHTS=given, which this program does not build
+            continue
+        before = image_tag(copy, "x")
+        path = copy / source
+        if (ROOT / source).is_dir():
+            path.mkdir(exist_ok=True, parents=True)
+            path = path / "new.py"
+        path.parent.mkdir(exist_ok=True, parents=True)
+        path.write_text(f"changed {word}", "utf-8")
+        assert image_tag(copy, "x") != before, word
+
+
+def test_the_shipped_files_make_a_plan() -> None:
+    material = read(ROOT)
+    titles = {step.title for step in make(USUAL, material).steps}
+    assert {f"Metric {sheet.name}" for sheet in material.watch.metrics} <= titles
+    assert {f"Alert “{sheet.body['displayName']}”" for sheet in material.watch.policies} <= titles
+    assert "No index on livePortraitJobs.results" in titles
+    assert material.guard.firestore_rules.startswith("rules_version = '2';")
+    names = [sheet.body["displayName"] for sheet in material.watch.policies]
+    assert len(set(names)) == len(names), "alerts are found by their names"
+
+
+def test_a_monitoring_file_that_its_api_would_not_take_is_refused(copy: Path) -> None:
+    for name in ("firestore.rules", "storage.rules"):
+        (copy / "functions/rules" / name).write_text("x", "utf-8")
+    (copy / "firestore.indexes.json").write_text('{"fieldOverrides": []}', "utf-8")
+    folder = copy / "deploy/monitoring/policies"
+    folder.mkdir(parents=True)
+    (copy / "deploy/cors.json").write_text("[]", "utf-8")
+    (folder / "bad.json").write_text(json.dumps({"displayName": "x"}), "utf-8")
+    with pytest.raises(SettingInvalid, match=r"bad\.json has no 'conditions'"):
+        read(copy)

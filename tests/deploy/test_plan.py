@@ -1,0 +1,160 @@
+"""The plan as a pure function of the settings: three whole ones, and what each setting changes."""
+
+import os
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from deploy.command import Command
+from deploy.script import making, removing
+from deploy.settings import Part, Settings
+from deploy.step import Step
+from tests.deploy.conftest import Operator
+from tests.deploy.golden import FOLDER, scripts
+from tests.deploy.plans import ALL, RTX, SMALLEST, USUAL, plan
+from tests.deploy.wire import Wire
+
+
+@pytest.mark.parametrize("name", sorted(scripts()))
+def test_the_plans_are_the_golden_ones(name: str) -> None:
+    """Where a change is meant: `python -m tests.deploy.golden`, and read the difference."""
+    assert scripts()[name] == (FOLDER / name).read_text("utf-8")
+
+
+@pytest.mark.parametrize("name", sorted(scripts()))
+def test_a_shell_can_read_the_plans(name: str) -> None:
+    subprocess.run(["bash", "-n", FOLDER / name], check=True)
+
+
+def step(settings: Settings, title: str) -> Step:
+    (found,) = (step for step in plan(settings).steps if step.title == title)
+    return found
+
+
+def flags(command: Command) -> set[str]:
+    return {word for word in command.argv if word.startswith("--")}
+
+
+def environment(settings: Settings, title: str) -> dict[str, str]:
+    (command,) = step(settings, title).create
+    (word,) = (word for word in command.argv if word.startswith("--set-env-vars=^|^"))
+    pairs = word.removeprefix("--set-env-vars=^|^").split("|")
+    return dict(pair.split("=", 1) for pair in pairs)
+
+
+def test_the_renderer_has_the_facts_flags() -> None:
+    (command,) = step(USUAL, "Service idle-renderer").create
+    assert flags(command) >= {
+        "--gpu=1",
+        "--gpu-type=nvidia-l4",
+        "--no-gpu-zonal-redundancy",
+        "--cpu=8",
+        "--memory=32Gi",
+        "--no-cpu-throttling",
+        "--no-allow-unauthenticated",
+        "--ingress=internal",
+        "--min-instances=0",
+        "--max-instances=3",
+        "--timeout=600",
+    }
+    (command,) = step(RTX, "Service idle-renderer").create
+    assert flags(command) >= {"--gpu-type=nvidia-rtx-pro-6000", "--cpu=20", "--memory=80Gi"}
+
+
+def test_the_gate_and_the_smallest_deployment_have_no_gpu() -> None:
+    for settings, title in ((USUAL, "Service idle-gate"), (SMALLEST, "Service idle-renderer")):
+        (command,) = step(settings, title).create
+        assert not any("gpu" in flag for flag in flags(command))
+
+
+def test_gate_and_renderer_are_told_the_same_engine() -> None:
+    gate, renderer = (
+        environment(USUAL, f"Service {name}") for name in ("idle-gate", "idle-renderer")
+    )
+    assert (gate["LIVEPORTRAIT_ROLE"], renderer["LIVEPORTRAIT_ROLE"]) == ("gate", "renderer")
+    for name in ("ENGINE", "PRECISION", "BUCKET", "COLLECTION", "RENDERER_URL"):
+        assert gate[f"LIVEPORTRAIT_{name}"] == renderer[f"LIVEPORTRAIT_{name}"]
+    assert gate["LIVEPORTRAIT_TASKS_QUEUE"].endswith("/queues/idle-renders")
+    assert environment(USUAL, "Job idle-reconcile").items() <= gate.items(), "it hands over too"
+
+
+def test_every_thread_that_a_service_may_need_is_there() -> None:
+    for title in ("Service idle-gate", "Service idle-renderer"):
+        (command,) = step(USUAL, title).create
+        (concurrency,) = (
+            word.partition("=")[2] for word in command.argv if word.startswith("--concurrency=")
+        )
+        assert int(environment(USUAL, title)["THREADS"]) >= int(concurrency)
+
+
+def test_the_queue_never_hands_over_more_than_there_are_renderers() -> None:
+    (command,) = step(replace(USUAL, max_instances=7), "Queue idle-renders").create
+    assert "--max-concurrent-dispatches=7" in command.argv
+
+
+def test_the_smallest_deployment_has_neither_queue_nor_gate() -> None:
+    text = making(SMALLEST, plan(SMALLEST))
+    assert "tasks queues" not in text
+    assert "idle-gate" not in text
+    assert "idle-tasks" not in text
+    assert environment(SMALLEST, "Service idle-renderer")["LIVEPORTRAIT_ROLE"] == "all"
+
+
+def test_more_variables_reach_every_process() -> None:
+    for title in ("Service idle-gate", "Service idle-renderer", "Job idle-reconcile"):
+        assert environment(RTX, title)["LIVEPORTRAIT_DEBOUNCE_S"] == "2"
+
+
+def test_what_is_omitted_is_not_in_the_plan() -> None:
+    titles = {step.title for step in plan(replace(USUAL, omits=frozenset(Part))).steps}
+    assert not any(
+        word in title
+        for title in titles
+        for word in ("Rules", "CORS", "Budget", "Alert", "Metric", "Dashboard", "Notification")
+    )
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_no_account_has_a_role_of_owners_and_editors(name: str) -> None:
+    for command in (command for step in plan(ALL[name]).steps for command in step.create):
+        for word in command.argv:
+            if word.startswith("--role="):
+                assert not word.endswith(("owner", "editor", "viewer", "admin", "Admin"))
+
+
+def test_only_the_queue_may_call_the_renderer() -> None:
+    callers = [
+        command.argv
+        for step in plan(USUAL).steps
+        for command in step.create
+        if command.argv[:5]
+        == ("gcloud", "run", "services", "add-iam-policy-binding", "idle-renderer")
+    ]
+    (argv,) = callers
+    assert "--member=serviceAccount:idle-tasks@my-app-1234.iam.gserviceaccount.com" in argv
+
+
+def run_script(text: str, wire: Wire, folder: Path) -> None:
+    environment = {**os.environ, "PATH": wire.path}
+    subprocess.run(["bash", "-euc", text], check=True, cwd=folder, env=environment)
+
+
+def test_the_printed_scripts_do_what_a_run_does(
+    wire: Wire, operator: Operator, tmp_path: Path
+) -> None:
+    """Copied into a shell, line for line."""
+    made = plan(USUAL)
+    for one in (*made.first, *made.steps):
+        for file in one.files:
+            path = tmp_path / file.path
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(file.content, "utf-8")
+    run_script(making(USUAL, made), wire, tmp_path)
+    counts = operator.deployment(USUAL, made).apply()
+    assert counts == {"stands": counts.total()}
+
+    run_script(removing(USUAL, made, with_images=True), wire, tmp_path)
+    counts, _ = operator.deployment(USUAL, made).remove(with_images=True)
+    assert counts == {"absent": counts.total()}
