@@ -6,6 +6,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,9 @@ import pytest
 from google.cloud import firestore
 from google.cloud.storage import Bucket
 
-from emulator.function_process import FunctionProcess
 from emulator.suite import Suite
 from functions.trace_context import TraceContext
+from tests.end_to_end.deployment import Deployment, Dispatch, deployed
 from tests.functions.otlp import Collector, SentSpan
 from tests.functions.scene import document
 from tests.functions.wire import event_data, name_of
@@ -24,7 +25,6 @@ from tests.functions.wire import event_data, name_of
 PORTRAIT = Path("emulator/seed/grace_hopper.jpg")
 CALLER = TraceContext(trace_id="c" * 32, span_id="d" * 16, sampled=True)
 SETTINGS = {
-    "LIVEPORTRAIT_ENGINE": "mesh",
     "LIVEPORTRAIT_DEBOUNCE_S": "0.2",
     "LIVEPORTRAIT_PRICE_PER_HOUR_USD": "3.6",
 }
@@ -33,22 +33,23 @@ SPECIAL = "logging.googleapis.com/"
 
 
 class Watched:
-    """A function process, its log, and its collector."""
+    """The function's processes, their logs, and their collector."""
 
-    def __init__(self, suite: Suite, collector: Collector, log: Path) -> None:
-        settings = {"LIVEPORTRAIT_BUCKET": suite.options.bucket, **suite.environment, **SETTINGS}
+    def __init__(self, deployment: Deployment, collector: Collector, project: str) -> None:
+        self.deployment = deployment
         self.collector = collector
-        self.project = suite.options.project
-        self.process = FunctionProcess({**settings, **collector.environment}, log)
+        self.project = project
 
-    def lines(self) -> list[dict[str, Any]]:
-        """What it has told so far."""
-        told = self.process.log.read_text().splitlines()
-        return [json.loads(line) for line in told if line.startswith("{")]
+    def lines(self, avatar_id: str) -> list[dict[str, Any]]:
+        """What they have told of an avatar so far."""
+        logs = {self.deployment.gate.log, self.deployment.renderer.log}
+        told = (line for log in logs for line in log.read_text().splitlines())
+        lines = [json.loads(line) for line in told if line.startswith("{")]
+        return [line for line in lines if line.get("avatarId") == avatar_id]
 
-    def line(self, message: str) -> dict[str, Any]:
-        """The one line of this message."""
-        (line,) = (line for line in self.lines() if line["message"] == message)
+    def line(self, message: str, avatar_id: str) -> dict[str, Any]:
+        """The one line of this message about this avatar."""
+        (line,) = (line for line in self.lines(avatar_id) if line["message"] == message)
         return line
 
     def send(self, message: Any, *, headers: dict[str, str]) -> int:
@@ -61,7 +62,7 @@ class Watched:
             "content-type": "application/protobuf",
         }
         request = urllib.request.Request(
-            self.process.url, data=message.SerializeToString(), headers={**event, **headers}
+            self.deployment.gate.url, data=message.SerializeToString(), headers={**event, **headers}
         )
         try:
             with urllib.request.urlopen(request, timeout=60) as answer:
@@ -70,12 +71,21 @@ class Watched:
             return answer.code
 
 
-@pytest.fixture
-def watched(suite: Suite, tmp_path: Path) -> Iterator[Watched]:
-    with Collector() as collector:
-        made = Watched(suite, collector, tmp_path / "function.log")
-        with made.process:
-            yield made
+@contextmanager
+def watching(suite: Suite, dispatch: Dispatch, folder: Path) -> Iterator[Watched]:
+    """Start collector and processes."""
+    with (
+        Collector() as collector,
+        deployed(suite, dispatch, folder, **SETTINGS, **collector.environment) as deployment,
+    ):
+        yield Watched(deployment, collector, suite.options.project)
+
+
+@pytest.fixture(scope="module")
+def watched(suite: Suite, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
+    """One process for the tests that follow one another: the last of them loses the collector."""
+    with watching(suite, Dispatch.INLINE, tmp_path_factory.mktemp("function")) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +135,7 @@ def test_one_save_is_one_trace_and_every_metric_arrives(
     assert root.attributes["frames"] == 15
     assert avatar_id not in repr(collector.spans)
 
-    ended = watched.line("render ended")
+    ended = watched.line("render ended", avatar_id)
     assert (ended["outcome"], ended["code"], ended["gpuS"]) == ("published", "", 0.0)
     assert collector.histogram("idle.queue_wait").count == 1
     assert collector.histogram("idle.queue_wait").sum == pytest.approx(ended["waitedS"], abs=0.01)
@@ -137,12 +147,12 @@ def test_one_save_is_one_trace_and_every_metric_arrives(
     assert collector.sum("idle.outcome", outcome="published") == 1
 
     for message in ("claimed", "published", "render ended"):
-        line = watched.line(message)
+        line = watched.line(message, avatar_id)
         assert line[f"{SPECIAL}trace"] == f"projects/{watched.project}/traces/{CALLER.trace_id}"
         assert line[f"{SPECIAL}spanId"] == root.span_id
         assert line[f"{SPECIAL}trace_sampled"] is True
         assert line[f"{SPECIAL}labels"]["avatarId"] == line["avatarId"] == avatar_id
-    assert set(watched.line("published")["seconds"]) == set(STAGES)
+    assert set(watched.line("published", avatar_id)["seconds"]) == set(STAGES)
 
 
 def test_a_collector_that_goes_away_hinders_no_render(
@@ -154,8 +164,30 @@ def test_a_collector_that_goes_away_hinders_no_render(
     shown = database.collection("avatars").document(avatar_id).get().to_dict()
     assert shown is not None
     assert shown["livePortrait"]["state"] == "ready"
-    assert watched.line("published")[f"{SPECIAL}trace"].endswith(CALLER.trace_id)
-    assert {line["severity"] for line in watched.lines()} <= {"INFO", "WARNING"}
+    assert watched.line("published", avatar_id)[f"{SPECIAL}trace"].endswith(CALLER.trace_id)
+    assert {line["severity"] for line in watched.lines(avatar_id)} == {"INFO"}
+
+
+def test_gate_queue_and_renderer_are_one_trace(
+    suite: Suite, saved: Any, avatar_id: str, tmp_path: Path
+) -> None:
+    with watching(suite, Dispatch.TASKS, tmp_path) as watched:
+        assert watched.send(saved, headers={"traceparent": CALLER.traceparent}) == 200
+        collector = watched.collector
+        collector.wait(lambda sent: any(span.name == "task" for span in sent.spans), "task")
+        collector.wait(lambda sent: "idle.queue_wait" in sent.metrics, "metrics")
+        lines = watched.lines(avatar_id)
+    spans = {span.name: span for span in collector.spans}
+    assert {span.trace_id for span in collector.spans} == {CALLER.trace_id}
+    assert spans["event"].parent_id == CALLER.span_id
+    assert spans["dispatch"].parent_id == spans["event"].span_id
+    assert spans["task"].parent_id == spans["dispatch"].span_id
+    assert spans["publish"].parent_id == spans["task"].span_id
+    assert {line["message"] for line in lines} >= {"dispatched", "claimed", "published"}
+    trace = f"projects/{watched.project}/traces/{CALLER.trace_id}"
+    assert {line[f"{SPECIAL}trace"] for line in lines} == {trace}
+    (wait,) = (line["waitedS"] for line in lines if line["message"] == "render ended")
+    assert collector.histogram("idle.queue_wait").sum == pytest.approx(wait, abs=0.01)
 
 
 def _within(span: SentSpan, whole: SentSpan) -> bool:
