@@ -4,18 +4,20 @@ Decides nothing, and writes nothing but its own mark, `livePortraitReconcile/{sh
 client may read or write.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
 from google.cloud.firestore_v1.field_path import FieldPath
 
-from functions.ledger import JOBS, STANDING_MASK, standing_of
+from functions.contract import INPUTS, OUTPUT, Snapshot
+from functions.ledger import JOBS, STANDING_MASK, snapshot_of, standing_of
 from functions.survey import Glance, Requested
 
 MARKS = "livePortraitReconcile"
 _NAME = FieldPath.document_id()
+_SERVED = [".".join(INPUTS), ".".join((*OUTPUT, "state"))]
 _REQUESTED = "shown.requested"
 _CHUNK = 250  # avatars to a call
 
@@ -28,13 +30,15 @@ class FirestoreCensus:
         self._avatars = client.collection(collection)
         self._jobs = client.collection(JOBS)
 
-    def avatars(self, after: str, limit: int) -> Sequence[str]:
-        """The next ids of documents, in their order."""
-        return _next_names(self._avatars, after, limit)
+    def avatars(self, after: str, limit: int) -> Mapping[str, Snapshot]:
+        """The next documents by id, in their order; only what tells whom the pipeline serves."""
+        found = _next(self._avatars.select(_SERVED), after, limit)
+        snapshots = ((each.id, snapshot_of(each)) for each in found)
+        return {name: snapshot for name, snapshot in snapshots if snapshot is not None}
 
     def ledgers(self, after: str, limit: int) -> Sequence[str]:
         """The next ids of ledgers, in their order."""
-        return _next_names(self._jobs, after, limit)
+        return [each.id for each in _next(self._jobs.select([_NAME]), after, limit)]
 
     def requested(self, after: Requested | None, limit: int) -> Sequence[Requested]:
         """The next avatars by their last request, newest first; one never asked for is none."""
@@ -94,11 +98,11 @@ class FirestoreMarks:
         self._marks.document(name).delete()
 
 
-def _next_names(collection: Any, after: str, limit: int) -> list[str]:
-    query = collection.select([_NAME]).order_by(_NAME)
+def _next(query: Any, after: str, limit: int) -> Iterator[Any]:
+    ordered = query.order_by(_NAME)
     if after:
-        query = query.start_after({_NAME: after})
-    return [snapshot.id for snapshot in query.limit(limit).stream()]
+        ordered = ordered.start_after({_NAME: after})
+    return ordered.limit(limit).stream()
 
 
 def _glance(document: Any, job: Any) -> Glance:

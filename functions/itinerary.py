@@ -37,7 +37,7 @@ class Turn:
 
     place: Place  # where the pass is once this is done
     suspect: str | None = None  # an avatar's id; None: a page ends
-    avatars: int = 0  # documents judged on the page that ends
+    avatars: int = 0  # documents on the page that ends
     outdated: int = 0  # of these, answered by another engine version
 
 
@@ -75,7 +75,7 @@ class Itinerary:
                 yield Turn(place=replace(place, after=avatar_id), suspect=avatar_id)
             place = replace(place, after=page.last)
             outdated = sum(Finding.OUTDATED in found for _, found in judged)
-            yield Turn(place=place, avatars=len(judged), outdated=outdated)
+            yield Turn(place=place, avatars=page.avatars, outdated=outdated)
 
     def _found(self, entry: Entry) -> frozenset[Finding]:
         return frozenset(self.judge.findings(entry))

@@ -151,7 +151,7 @@ def standing_of(document: Any, job: Any) -> Standing:
     """What an avatar's document and ledger say, read together under `STANDING_MASK`."""
     return Standing(
         avatar_id=document.id,
-        document=_snapshot(document),
+        document=snapshot_of(document),
         record=from_fields(job.to_dict() or {}) if job.exists else Record(),
         now=round(document.read_time.timestamp() * 1000),
     )
@@ -166,7 +166,8 @@ def _contended(fault: BaseException | None) -> bool:
     return False
 
 
-def _snapshot(document: Any) -> Snapshot | None:
+def snapshot_of(document: Any) -> Snapshot | None:
+    """What a document says, as far as it was read; None: there is none."""
     if not document.exists:
         return None
     fields: dict[str, Any] = {}

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from functions.contract import ABSENT, Snapshot
 from functions.discrepancy import Entry, ListedObject
 from functions.errors import SettingInvalid
 from functions.ports import MediaStore
@@ -40,8 +41,8 @@ class Requested:
 class Census(Protocol):
     """All avatars there are, by their documents and by their ledgers."""
 
-    def avatars(self, after: str, limit: int) -> Sequence[str]:
-        """The next ids of documents, in their order."""
+    def avatars(self, after: str, limit: int) -> Mapping[str, Snapshot]:
+        """The next documents by id, in their order; only what tells whom the pipeline serves."""
 
     def ledgers(self, after: str, limit: int) -> Sequence[str]:
         """The next ids of ledgers, in their order."""
@@ -104,8 +105,9 @@ class Shard:
 class Page:
     """The avatars of one page of documents."""
 
-    entries: tuple[Entry, ...]
-    strangers: tuple[str, ...]  # avatars without a document that have objects of ours there
+    entries: tuple[Entry, ...]  # of those whom the pipeline serves, or once did
+    strangers: tuple[str, ...]  # all others that have objects of ours there, gone ones too
+    avatars: int  # documents of this shard
     last: str  # id of the last document, this shard's or not
     ends: bool  # no further page follows
 
@@ -119,14 +121,16 @@ class Survey:
     media: MediaStore
     reader: Reader
     shard: Shard
-    page_size: int = 250
+    page_size: int = 500
 
     def page(self, after: str) -> Page:
         """The avatars whose documents come after an id, and whatever lies between their objects."""
-        ids = self.census.avatars(after, self.page_size)
+        documents = self.census.avatars(after, self.page_size)
+        ids = list(documents)
         ends = len(ids) < self.page_size
         last = ids[-1] if ids else after
-        glances = self._glances(filter(self.shard.has, ids))
+        served = (each for each, document in documents.items() if _served(document))
+        glances = self._glances(filter(self.shard.has, served))
         gathered = _Gathered(self.reader, glances)
         end = "" if ends else f"{_AVATARS}{last}{_AFTER_FOLDER}"
         for listed in self.inventory.objects(_AVATARS, start=f"{_AVATARS}{after}", end=end):
@@ -135,10 +139,14 @@ class Survey:
             for avatar_id in filter(glances.__contains__, _sorted_elsewhere(ids, last)):
                 self._gather_own(avatar_id, gathered)
         self._gather_uploads(gathered)
-        strange = (name for name in gathered.strangers.difference(ids) if ends or name <= last)
-        candidates = sorted(filter(self.shard.has, strange))
-        strangers = tuple(self.census.without_document(candidates)) if candidates else ()
-        return Page(entries=gathered.entries(), strangers=strangers, last=last, ends=ends)
+        strange = (name for name in gathered.strangers - {after} if ends or name <= last)
+        return Page(
+            entries=gathered.entries(),
+            strangers=tuple(sorted(filter(self.shard.has, strange))),
+            avatars=sum(map(self.shard.has, ids)),
+            last=last,
+            ends=ends,
+        )
 
     def entry(self, avatar_id: str) -> Entry:
         """One avatar as it stands now, its caches included."""
@@ -209,6 +217,10 @@ class _Gathered:
             )
             for avatar_id, glance in sorted(self._glances.items())
         )
+
+
+def _served(document: Snapshot) -> bool:
+    return document.opted_in or document.output is not ABSENT
 
 
 def _inputs(reader: Reader, standing: Standing) -> Iterator[str]:

@@ -7,6 +7,7 @@ across int and double. `sort_key` turns a value into a tuple that Python orders 
 import math
 from collections.abc import Iterable, MutableMapping
 from enum import IntEnum
+from functools import lru_cache
 from typing import Any
 
 from emulator.firestore.paths import FieldPath
@@ -76,6 +77,7 @@ def _rare_key(kind: str | None, value: Value) -> SortKey:
     return (TypeRank.NULL,)
 
 
+@lru_cache(maxsize=1 << 16)  # a large collection is sorted anew for every page of it
 def reference_key(name: str) -> SortKey:
     """Returns the sort key of a document's name: segment by segment, in the order of bytes."""
     return (TypeRank.REFERENCE, tuple(segment.encode() for segment in name.split("/")))

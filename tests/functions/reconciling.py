@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from functions.contract import Snapshot
 from functions.discrepancy import Judge, ListedObject
 from functions.itinerary import Itinerary
 from functions.mending import Mender
@@ -25,8 +26,9 @@ class MemoryCensus:
     ledger: MemoryLedger
     written: dict[str, int] = field(default_factory=dict)  # by id; long ago where it is not told
 
-    def avatars(self, after: str, limit: int) -> Sequence[str]:
-        return [each for each in sorted(self.ledger.documents) if each > after][:limit]
+    def avatars(self, after: str, limit: int) -> Mapping[str, Snapshot]:
+        names = [each for each in sorted(self.ledger.documents) if each > after][:limit]
+        return {each: Snapshot(fields=self.ledger.documents[each]) for each in names}
 
     def ledgers(self, after: str, limit: int) -> Sequence[str]:
         return [each for each in sorted(self.ledger.jobs) if each > after][:limit]

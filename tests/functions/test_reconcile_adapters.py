@@ -12,7 +12,7 @@ from google.cloud.storage import Bucket
 
 from emulator.suite import Suite
 from functions.census import FirestoreCensus, FirestoreMarks
-from functions.contract import State
+from functions.contract import ABSENT, State
 from functions.discrepancy import ListedObject
 from functions.errors import SettingInvalid
 from functions.inventory import CloudInventory
@@ -94,19 +94,30 @@ NAMES = ["A", "a", "a b", "a-b", "a0", "b", "é"]
 def test_documents_come_in_the_order_of_their_ids(world: World) -> None:
     for name in reversed(NAMES):
         world.put_document(name, {"nickname": name})
-    assert world.census.avatars("", 100) == NAMES
-    assert world.census.avatars("", 3) == NAMES[:3]
-    assert world.census.avatars("a b", 3) == ["a-b", "a0", "b"]
-    assert world.census.avatars("aa", 100) == ["b", "é"]
-    assert world.census.avatars("é", 100) == []
+    assert list(world.census.avatars("", 100)) == NAMES
+    assert list(world.census.avatars("", 3)) == NAMES[:3]
+    assert list(world.census.avatars("a b", 3)) == ["a-b", "a0", "b"]
+    assert list(world.census.avatars("aa", 100)) == ["b", "é"]
+    assert list(world.census.avatars("é", 100)) == []
     assert world.census.ledgers("", 100) == []
+
+
+def test_a_page_of_documents_tells_whom_the_pipeline_serves(world: World) -> None:
+    world.put_document("asks", document())
+    world.put_document("asks nothing", document(training__livePortrait={"idleVideoUrl": "x"}))
+    world.put_document("once asked", {"livePortrait": {"state": "ready"}})
+    world.put_document("odd", {"training": 5, "livePortrait": "text"})
+    found = world.census.avatars("", 10)
+    assert [name for name in found if found[name].opted_in] == ["asks"]
+    assert found["once asked"].output == {"state": "ready"}
+    assert found["asks nothing"].output is found["asks"].output is ABSENT
 
 
 def test_ledgers_come_in_the_order_of_their_ids(world: World) -> None:
     for name in reversed(NAMES):
         world.put_ledger(name, Record())
     assert world.census.ledgers("A", 4) == ["a", "a b", "a-b", "a0"]
-    assert world.census.avatars("", 100) == []
+    assert list(world.census.avatars("", 100)) == []
 
 
 def test_requests_come_newest_first(world: World) -> None:
