@@ -18,7 +18,7 @@ from liveportrait_core.engine import MotionTemplate
 from liveportrait_core.errors import InvalidOption
 from liveportrait_core.options import Delivery, Engine, RenderOptions, SyntheticIdle
 from liveportrait_core.renderer import Renderer, open_renderer
-from liveportrait_core.setup_options import DEFAULT_WEIGHTS
+from liveportrait_core.setup_options import DEFAULT_WEIGHTS, unusual_options
 from liveportrait_core.video import HIGHEST_RATE
 
 
@@ -101,16 +101,22 @@ def open_synthetic(parsed: argparse.Namespace) -> tuple[Renderer, MotionTemplate
     return renderer, renderer.synthetic_motion(idle)
 
 
-def require_mesh(engine: str) -> None:
-    """Refuse a synthetic motion by another engine.
+def require_mesh(parsed: argparse.Namespace) -> None:
+    """Refuse a synthetic motion by another engine, and what only that one can do.
 
     Raises:
-        InvalidOption: LivePortrait was asked for.
+        InvalidOption: LivePortrait was asked for, or an option would be ignored.
     """
-    if engine == Engine.LIVEPORTRAIT:
+    if parsed.engine == Engine.LIVEPORTRAIT:
         raise InvalidOption(
             "--engine is liveportrait, and --motion synthetic is the mesh engine's; "
             "accepted: mesh, auto"
+        )
+    ignored = [name for name in unusual_options(parsed) if name != "--motion"]
+    if ignored:
+        raise InvalidOption(
+            f"{', '.join(ignored)}: only LivePortrait can do that; the mesh engine, whose "
+            "--motion synthetic is, would ignore it; accepted: without, or a driving file"
         )
 
 

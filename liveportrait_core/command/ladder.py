@@ -160,7 +160,7 @@ def _by_synthetic_motion(
             f"{parsed.driving} would be ignored by --motion synthetic; "
             "accepted: PORTRAIT alone, or another motion"
         )
-    require_mesh(parsed.engine)
+    require_mesh(parsed)
     renderer, motion = open_synthetic(parsed)
     voice.warn(f"Engine {renderer.engine}: {renderer.reason}.")
 

@@ -131,7 +131,7 @@ def render(parsed: argparse.Namespace, voice: Voice) -> int:
 def _render_without_driving(
     parsed: argparse.Namespace, voice: Voice, options: RenderOptions
 ) -> int:
-    require_mesh(parsed.engine)
+    require_mesh(parsed)
     outputs = _outputs(parsed)
     delivery = delivery_of(parsed, None if len(outputs) > 1 else parsed.output)
     return render_synthetic(parsed, voice, outputs, options, delivery, parsed.poster)

@@ -242,3 +242,22 @@ def test_the_manual_has_examples_statuses_and_environment(
             assert f"\n{heading}\n" in told
         assert "python -m liveportrait_core render portrait.jpg driving.mp4 -o " in told
         assert max(map(len, told.splitlines())) <= 100
+
+
+@pytest.mark.parametrize(
+    ("option", "named"),
+    [
+        (["--lock-scale"], "--lock-scale"),
+        (["--no-stitch"], "--no-stitch"),
+        (["--eye-multiplier", "0.5", "--detector", "insightface"], "--detector, --eye-multiplier"),
+    ],
+)
+def test_a_synthetic_motion_refuses_what_only_liveportrait_can_do(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], option: list[str], named: str
+) -> None:
+    out = tmp_path / "idle.mp4"
+    assert render(HOPPER, "--motion", "synthetic", "-o", out, *option) == 2
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 1
+    assert f"{named}: only LivePortrait can do that" in said[0]
+    assert not list(tmp_path.iterdir())
