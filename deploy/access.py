@@ -2,8 +2,9 @@
 
 from deploy import names
 from deploy.command import Command, gcloud
+from deploy.look import Closed
 from deploy.settings import Settings
-from deploy.step import Condition, Policy, Step, grant
+from deploy.step import Check, Condition, Policy, Step, grant
 
 
 def data(settings: Settings) -> tuple[Step, ...]:
@@ -126,7 +127,27 @@ def calls(settings: Settings) -> tuple[Step, ...]:
             before=(identity(settings, "pubsub"),),
         ),
     )
-    return steps if settings.single else steps + _tasks(settings)
+    services = (names.RENDERER,) if settings.single else (names.GATE, names.RENDERER)
+    closed = tuple(_closed(settings, service) for service in services)
+    return closed + steps if settings.single else closed + steps + _tasks(settings)
+
+
+def _closed(settings: Settings, service: str) -> Step:
+    policy = _service(settings, service)
+    return Step(
+        title=f"Strangers may not call {service}",
+        why="It believes what Cloud Run lets through. A new service is closed; only a person can "
+        "have opened it.",
+        checks=(
+            Check(
+                command=gcloud(*policy.group, "get-iam-policy", *policy.target, "--format=json"),
+                look=Closed(),
+            ),
+        ),
+        create=(),
+        foreign="its policy lets allUsers or allAuthenticatedUsers call it; accepted: neither. "
+        "Take them out (gcloud run services remove-iam-policy-binding), then go on",
+    )
 
 
 def _tasks(settings: Settings) -> tuple[Step, ...]:

@@ -148,6 +148,17 @@ class Bound:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Closed:
+    """The policy lets in nobody whom Google does not know by name."""
+
+    def judge(self, answer: Any, variables: Variables) -> Verdict:
+        """Foreign where everybody is let in."""
+        members = {name for binding in answer.get("bindings", []) for name in binding["members"]}
+        open_to_all = members & {"allUsers", "allAuthenticatedUsers"}
+        return Verdict(standing=Standing.FOREIGN if open_to_all else Standing.RIGHT)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Ruled:
     """The ruleset in force is ours: its file bears our name and our text."""
 

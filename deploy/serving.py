@@ -95,7 +95,7 @@ def gate(settings: Settings) -> Step:
         concurrency=80,
         timeout=120,
         environment=_environment(settings, "gate"),
-        flags=("--cpu=1", "--memory=1Gi", "--max-instances=10", "--cpu-throttling"),
+        flags=("--cpu=1", "--memory=1Gi", "--max-instances=10", "--cpu-throttling", "--cpu-boost"),
     )
 
 
@@ -205,7 +205,6 @@ def _service(
         f"--timeout={timeout}",
         "--min-instances=0",
         *flags,
-        "--cpu-boost",
         # 240 s is the longest that Cloud Run waits for a start.
         "--startup-probe=httpGet.path=/health,periodSeconds=10,timeoutSeconds=5,"
         "failureThreshold=24",
@@ -248,9 +247,10 @@ def _hardware(settings: Settings) -> tuple[str, ...]:
         f"--memory={machine.memory}",
         f"--max-instances={settings.max_instances}",
     )
+    if settings.card is Card.NONE:
+        return (*flags, "--cpu-throttling", "--cpu-boost")
     # The CPU stays on between requests: a GPU is only to be had so.
-    throttling = "--cpu-throttling" if settings.card is Card.NONE else "--no-cpu-throttling"
-    return (*flags, throttling, *_card(settings))
+    return (*flags, "--no-cpu-throttling", *_card(settings))
 
 
 def _card(settings: Settings) -> tuple[str, ...]:
@@ -272,11 +272,17 @@ def _environment(settings: Settings, role: str) -> dict[str, str]:
         # Told, not chosen at the start: it is part of the engine's version, and the gate has no
         # GPU to ask.
         environment["LIVEPORTRAIT_PRECISION"] = settings.precision
+        if role != "gate":
+            environment["LIVEPORTRAIT_DEVICE"] = "cuda"  # never the CPU by mistake
     if role != "all":
         environment["LIVEPORTRAIT_RENDERER_URL"] = names.renderer_url(settings)
         environment["LIVEPORTRAIT_TASKS_SERVICE_ACCOUNT"] = names.account(
             settings, names.TASKS_CALLER
         )
+    if role == "renderer":
+        # Cloud Run verifies each token, since nobody may call without one, and removes its
+        # signature; `access.calls` refuses a service that everybody may call.
+        environment["LIVEPORTRAIT_BEHIND_IAM"] = "on"
     if role == "gate":
         environment["LIVEPORTRAIT_TASKS_QUEUE"] = names.queue(settings)
     return environment | dict(settings.environment)

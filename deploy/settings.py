@@ -18,6 +18,8 @@ _PLANNED = frozenset(
     for name in (
         "ROLE",
         "BUCKET",
+        "DEVICE",
+        "BEHIND_IAM",
         "ENGINE",
         "COLLECTION",
         "PRECISION",

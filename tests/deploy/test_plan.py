@@ -80,6 +80,12 @@ def test_gate_and_renderer_are_told_the_same_engine() -> None:
     assert environment(USUAL, "Job idle-reconcile").items() <= gate.items(), "it hands over too"
 
 
+def test_a_renderer_with_a_gpu_never_falls_back_to_the_cpu() -> None:
+    assert environment(USUAL, "Service idle-renderer")["LIVEPORTRAIT_DEVICE"] == "cuda"
+    assert "LIVEPORTRAIT_DEVICE" not in environment(USUAL, "Service idle-gate")
+    assert "LIVEPORTRAIT_DEVICE" not in environment(SMALLEST, "Service idle-renderer")
+
+
 def test_every_thread_that_a_service_may_need_is_there() -> None:
     for title in ("Service idle-gate", "Service idle-renderer"):
         (command,) = step(USUAL, title).create
