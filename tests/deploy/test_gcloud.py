@@ -5,8 +5,6 @@ the files they cite. What Google's services make of it, only a project can tell.
 """
 
 import json
-import os
-import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
@@ -20,7 +18,6 @@ from deploy.plan import Plan, make
 from deploy.settings import Card
 from tests.deploy.plans import ALL, ROOT, USUAL
 
-PARSER = Path(__file__).with_name("gcloud_parser.py")
 VARIABLES = {
     "PROJECT_NUMBER": "123456789",
     "DATABASE_TYPE": "FIRESTORE_NATIVE",
@@ -54,32 +51,6 @@ def commands(made: Plan) -> Iterator[Command]:
 def words(command: Command) -> tuple[str, ...]:
     (item,) = [name for kind, name in ITEMS.items() if kind in command.argv] or [""]
     return tuple(fill(word, VARIABLES | {"ITEM": item}) for word in command.argv[1:])
-
-
-@pytest.fixture(scope="module")
-def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """No account, no questions, nobody told."""
-    return {
-        **os.environ,
-        "CLOUDSDK_CONFIG": str(tmp_path_factory.mktemp("gcloud")),
-        "CLOUDSDK_CORE_DISABLE_PROMPTS": "1",
-        "CLOUDSDK_CORE_CHECK_GCE_METADATA": "false",
-        "CLOUDSDK_CORE_DISABLE_USAGE_REPORTING": "true",
-        "CLOUDSDK_COMPONENT_MANAGER_DISABLE_UPDATE_CHECK": "true",
-    }
-
-
-@pytest.fixture(scope="module")
-def parser(environment: dict[str, str]) -> list[str]:
-    """The command line that reads commands with the installed gcloud."""
-    if shutil.which("gcloud") is None:
-        pytest.skip("no gcloud on the PATH (the Google Cloud CLI, with alpha and beta)")
-    answer = subprocess.run(
-        ["gcloud", "info", "--format=json"], env=environment, capture_output=True, check=True
-    )
-    info = json.loads(answer.stdout)
-    python = info["basic"]["python_location"]
-    return [python, "-W", "ignore", str(PARSER), f"{info['installation']['sdk_root']}/lib"]
 
 
 @pytest.mark.gcloud
