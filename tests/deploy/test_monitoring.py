@@ -3,7 +3,6 @@
 import json
 import re
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,6 @@ from deploy import names
 
 FOLDER = Path("deploy/monitoring")
 OPERATIONS = Path("docs/operations.md")
-SDK = Path("/usr/lib/google-cloud-sdk/lib")
 
 
 def read(kind: str) -> dict[str, dict[str, Any]]:
@@ -208,10 +206,13 @@ for kind, message in kinds.items():
 """
 
 
-@pytest.mark.skipif(not SDK.exists(), reason="no Google Cloud SDK here")
-def test_the_bodies_are_those_of_the_apis_as_gclouds_own_messages_read_them() -> None:
+@pytest.mark.gcloud
+def test_the_bodies_are_those_of_the_apis_as_gclouds_own_messages_read_them(
+    parser: list[str],
+) -> None:
+    python, *_, library = parser
     done = subprocess.run(
-        [sys.executable, "-c", SCHEMA_CHECK, str(SDK), str(FOLDER)],
+        [python, "-c", SCHEMA_CHECK, library, str(FOLDER)],
         capture_output=True,
         text=True,
         timeout=60,
