@@ -141,9 +141,10 @@ class Reader:
         if isinstance(url, str):
             path = input_path(url, policy=self.policy, avatar_id=avatar_id, user_id=document.owner)
         if path is None:
+            shown = str(url).partition("?")[0][:200]  # what follows may be a token or a signature
             raise Failure(
                 Code.URL_NOT_ALLOWED,
-                f"{'.'.join(field)} is {str(url)[:200]!r}; accepted: an object of bucket "
+                f"{'.'.join(field)} is {shown!r}; accepted: an object of bucket "
                 f"{self.policy.bucket} under avatars/{avatar_id}/ but not under its livePortrait/",
                 field=".".join(field),
             )

@@ -153,6 +153,14 @@ def test_order_of_reading() -> None:
     assert (foreign.code, foreign.field) == (Code.URL_NOT_ALLOWED, "avatarImageUrl")
 
 
+def test_what_is_said_of_a_refused_url_holds_no_token() -> None:
+    url = "https://firebasestorage.googleapis.com/v0/b/another/o/a.jpg?alt=media&token=secret"
+    foreign = read(avatarImageUrl=url)
+    assert isinstance(foreign, Refusal)
+    assert "/v0/b/another/o/a.jpg'" in foreign.reason
+    assert "secret" not in foreign.reason
+
+
 @pytest.mark.parametrize("value", ["no", 0, [], {}])
 def test_a_switch_that_is_no_switch_is_refused(value: object) -> None:
     refusal = read(training__dynamicsEnabled=value)
