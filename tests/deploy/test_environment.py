@@ -1,0 +1,70 @@
+"""What the deployment tells each process is what the function reads, accepts and means."""
+
+import pytest
+
+from deploy.command import fill
+from deploy.settings import Settings as Deployed
+from functions.settings import Settings, from_environment
+from functions.task_route import Role
+from tests.deploy import plans
+from tests.deploy.test_plan import environment
+
+FACTS = {"PROJECT_NUMBER": "123456789"}
+
+
+def read(settings: Deployed, title: str) -> Settings:
+    told = environment(settings, title)
+    return from_environment({name: fill(value, FACTS) for name, value in told.items()})
+
+
+@pytest.mark.parametrize("name", plans.ALL)
+def test_every_process_starts_with_what_it_is_told(name: str) -> None:
+    settings = plans.ALL[name]
+    titles = [step.title for step in plans.plan(settings).steps]
+    started = [title for title in titles if title.startswith(("Service idle-", "Job idle-"))]
+    assert len(started) == (2 if settings.single else 3)
+    for title in started:
+        told = read(settings, title)
+        assert told.bucket == settings.bucket
+        assert told.collection == settings.collection
+        assert told.engine == settings.engine
+        assert not told.emulated
+
+
+def test_gate_renderer_and_reconcile_agree() -> None:
+    gate = read(plans.USUAL, "Service idle-gate")
+    renderer = read(plans.USUAL, "Service idle-renderer")
+    reconcile = read(plans.USUAL, "Job idle-reconcile")
+    assert (gate.role, renderer.role, reconcile.role) == (Role.GATE, Role.RENDERER, Role.GATE)
+    assert gate.precision == renderer.precision == reconcile.precision == "fp16"
+    assert gate.route is not None
+    assert renderer.route is not None
+    assert gate.route == reconcile.route
+    assert gate.route.queue == "projects/my-app-1234/locations/europe-west4/queues/idle-renders"
+    assert gate.route.renderer_url == renderer.route.renderer_url
+    assert gate.route.renderer_url == "https://idle-renderer-123456789.europe-west4.run.app"
+    assert gate.route.service_account == renderer.route.service_account
+    assert renderer.route.behind_iam
+    assert renderer.device == "cuda"
+
+
+def test_a_service_has_more_time_than_the_function_takes() -> None:
+    for settings, title in (
+        (plans.USUAL, "Service idle-renderer"),
+        (plans.SMALLEST, "Service idle-renderer"),
+    ):
+        (step,) = (step for step in plans.plan(settings).steps if step.title == title)
+        (timeout,) = (
+            int(word.partition("=")[2]) for word in step.create[0].argv if "--timeout=" in word
+        )
+        assert timeout > read(settings, title).deadline_s
+
+
+def test_the_smallest_deployment_renders_by_itself() -> None:
+    told = read(plans.SMALLEST, "Service idle-renderer")
+    assert told.role is Role.ALL
+    assert told.route is None
+
+
+def test_more_variables_are_read() -> None:
+    assert read(plans.RTX, "Service idle-gate").debounce_s == 2.0
