@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+_NAME = re.compile(r"'(\w+)'")
 _COMMENT = re.compile(r"//.*")
 _ALLOW = re.compile(r"allow [a-z, ]+: if [^;]+;")
 _TOKEN = re.compile(
@@ -34,6 +35,11 @@ class Mutant:
     was: str
     now: str
     rules: str
+
+    @property
+    def names(self) -> list[str]:
+        """The names quoted in the changed line."""
+        return _NAME.findall(self.rules.splitlines()[self.line - 1])
 
 
 def mutants(rules: str) -> Iterator[Mutant]:
