@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 UNAVAILABLE := echo "make needs Python 3.11 or 3.12 (mediapipe 0.10.21, the last with its models in the wheel, has no newer wheels); found none of python3.11, python3.12, python3 of that version on the PATH." >&2; exit 2
 export PYTHONUNBUFFERED = 1
 
-.PHONY: help install weights format lint types layers check test test-gpu test-weights test-browser conformance-official parity scenarios emulator serve demo render bench deploy undeploy deploy-check clean
+.PHONY: help install weights format lint types layers check test test-gpu test-weights test-browser conformance-official parity scenarios emulator serve demo render bench deploy undeploy deploy-check image-check clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -120,6 +120,9 @@ undeploy: $(STAMP) ## take it away again, but no data: PROJECT= REGION= BUCKET= 
 
 deploy-check: $(STAMP) ## every command of the deployment, read by the installed gcloud
 	@$(PY) -m pytest -q -rs -m gcloud $(PYTEST_ARGS)
+
+image-check: $(STAMP) ## the Dockerfile replayed into an empty folder, and one save through both roles from there (1 to 5 minutes)
+	@GRPC_ENABLE_FORK_SUPPORT=false $(PY) -m tests.image --pip-args='$(PIP_ARGS)' $(if $(filter liveportrait,$(ENGINE)),--engine liveportrait)
 
 clean: ## remove what the commands made, the environment too
 	@rm -rf out .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info build

@@ -1,0 +1,184 @@
+"""`python -m tests.image`: replay the Dockerfile, list what came, start both roles, save once.
+
+Ends with status 0 only if one save became a video through gate and renderer, and both used nothing
+but the image.
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.image.contents import parts_of, size_of
+from tests.image.dockerfile import Dockerfile, NotUnderstood, read_dockerfile
+from tests.image.ignore import docker_context
+from tests.image.libraries import library_needs
+from tests.image.play import Played, PlayFailed, play
+from tests.image.replay import BASE_PATH, Replay, ReplayFailed, Root
+from tests.image.started import NotStarted, may_become
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+class CheckFailed(Exception):
+    """The image is not what it should be."""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.image", description=__doc__)
+    parser.add_argument(
+        "--where", type=Path, default=Path("out/image"), help="folder for the roots"
+    )
+    parser.add_argument("--pip-args", default="", help="the build argument PIP_ARGS")
+    parser.add_argument(
+        "--engine", choices=("mesh", "liveportrait"), default="mesh",
+        help="liveportrait takes the weights that lie in weights/ (WEIGHTS=given)",
+    )  # fmt: skip
+    parsed = parser.parse_args()
+    try:
+        check(parsed.where.resolve(), pip_args=parsed.pip_args, engine=parsed.engine)
+    except (NotUnderstood, ReplayFailed, NotStarted, PlayFailed, CheckFailed) as fault:
+        print(f"\nThe image check failed: {fault}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def check(where: Path, *, pip_args: str, engine: str) -> None:
+    """All of it, told line by line."""
+    where.mkdir(parents=True, exist_ok=True)
+    python = base_python()
+    arguments = {
+        "PYTHON": f"{sys.version_info.major}.{sys.version_info.minor}",
+        "WEIGHTS": "none" if engine == "mesh" else "given",
+        "PIP_ARGS": pip_args,
+    }
+    dockerfile = read_dockerfile((REPOSITORY / "Dockerfile").read_text(), arguments)
+    told = ", ".join(f"{name}={value}" for name, value in arguments.items() if value)
+    print(f"Replaying the Dockerfile with {told}, by {python}", flush=True)
+    root = Replay(
+        dockerfile=dockerfile,
+        python=python,
+        context=REPOSITORY,
+        files=context_files(),
+        arguments=arguments,
+        where=where,
+        say=lambda line: print(f"  {line}", flush=True),
+    ).build()
+    tell_contents(root)
+    check_libraries(root)
+    check_untouchable(root)
+    if engine == "mesh":
+        print("\nTHE ENGINE IS MESH, the preview that needs no weights: LivePortrait is not tried.")
+    tell_user(root)
+    played = play(root, command_of(dockerfile), engine, where)
+    check_isolated(root, played)
+    tell_played(played)
+
+
+def base_python() -> Path:
+    """An interpreter of this version, better one that the image's user may run too."""
+    own = Path(getattr(sys, "_base_executable", sys.executable))
+    name = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    found = shutil.which(name, path=BASE_PATH)
+    for_all = os.geteuid() != 0 or _runs_for_all(own)
+    return own if for_all or found is None or not _can_build(found) else Path(found)
+
+
+def _runs_for_all(python: Path) -> bool:
+    return all(folder.stat().st_mode & 0o001 for folder in python.resolve().parents)
+
+
+def _can_build(python: str) -> bool:
+    """Debian's interpreters come without pip and venv unless asked for."""
+    done = subprocess.run([python, "-c", "import pip, venv"], capture_output=True, check=False)
+    return done.returncode == 0
+
+
+def context_files() -> frozenset[str]:
+    """What `docker build .` would send: the folder's files through .dockerignore."""
+    folders = ("functions", "liveportrait_core", "weights")
+    files = [file for folder in folders for file in (REPOSITORY / folder).rglob("*")]
+    files += REPOSITORY.glob("*")
+    names = [file.relative_to(REPOSITORY).as_posix() for file in files if file.is_file()]
+    return docker_context(names, (REPOSITORY / ".dockerignore").read_text())
+
+
+def command_of(dockerfile: Dockerfile) -> tuple[str, ...]:
+    """ENTRYPOINT and CMD."""
+    last = [dockerfile.final.of(keyword)[-1].command() for keyword in ("ENTRYPOINT", "CMD")]
+    return (*last[0], *last[1])
+
+
+def tell_contents(root: Root) -> None:
+    print(f"\nWhat is in it, beside the base image: {size_of(root.folder) / 1e6:,.0f} MB")
+    for part in parts_of(root.folder):
+        named = f"{part.name} {part.version}".strip()
+        print(f"  {part.size_bytes / 1e6:9,.1f} MB {part.files:7,} files  {named}")
+
+
+def check_libraries(root: Root) -> None:
+    needs = library_needs(root.folder.rglob("*.so*"))
+    print("\nShared libraries that it needs and does not bring")
+    for owner, names in (
+        ("the base image has", needs.system),
+        ("the driver brings", needs.driver),
+        ("torch's CUDA build brings", needs.cuda),
+        ("never loaded (TensorRT)", needs.tensorrt),
+    ):
+        print(f"  {owner}: {', '.join(sorted(names)) or 'none'}")
+    if needs.nobody:
+        missing = ", ".join(sorted(needs.nobody))
+        raise CheckFailed(f"nobody brings {missing}; a Debian package has to, by a RUN line")
+
+
+def check_untouchable(root: Root) -> None:
+    """The image's user is neither root nor able to write the code."""
+    uid, _, gid = root.user.partition(":")
+    if not uid.isdigit() or not gid.isdigit() or "0" in (uid, gid):
+        raise CheckFailed(f"USER is {root.user!r}; accepted: numbers other than 0")
+    for file in (root.place("functions"), root.place("liveportrait_core")):
+        for each in (file, *file.rglob("*")):
+            if each.lstat().st_mode & 0o222:
+                raise CheckFailed(f"{each} may be written; accepted: code that nobody writes")
+
+
+def tell_user(root: Root) -> None:
+    who = f"user {root.user}" if may_become(root) else "this user, for want of the right to change"
+    print(f"\nStarting both roles as {who}")
+
+
+def check_isolated(root: Root, played: Played) -> None:
+    """Nothing of the repository, and no torch in the gate."""
+    for role, footprint in played.footprints.items():
+        ours = [file for file in footprint.mapped if file.is_relative_to(REPOSITORY)]
+        foreign = [file for file in ours if not file.is_relative_to(root.folder)]
+        if foreign:
+            raise CheckFailed(f"the {role} uses {foreign[0]}, which is not the image's")
+    heavy = [file.name for file in played.footprints["gate"].mapped if "torch" in file.name]
+    if heavy:
+        raise CheckFailed(f"the gate has loaded {heavy[0]}; accepted: a gate without torch")
+
+
+def tell_played(played: Played) -> None:
+    for role, footprint in played.footprints.items():
+        health = played.health[role]
+        print(
+            f"  {role}: ready after {footprint.ready_after_s:.1f} s with "
+            f"{footprint.memory_bytes / 1e6:.0f} MB of memory, {health['engineVersion']}"
+        )
+    live, versions = played.live, {health["engineVersion"] for health in played.health.values()}
+    if len(versions) != 1:
+        raise CheckFailed(f"gate and renderer name their renders differently: {versions}")
+    if played.video[4:8] != b"ftyp":
+        raise CheckFailed(f"the video of {len(played.video)} bytes is no MP4")
+    size = f"{live['width']}×{live['height']}, {live['frameCount']} frames"
+    print(
+        f"\nOne save became a video after {played.seconds:.1f} s: {size}, "
+        f"{len(played.video):,} bytes, engine {live['engine']}"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,167 @@
+"""One save through gate, queue and renderer, all of the image, against the stand-in cloud.
+
+Plays the app with the ordinary Google clients. Knows the contract, nothing of how the image came.
+"""
+
+import os
+import subprocess
+import time
+import urllib.request
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from google.cloud import firestore
+from google.cloud.storage import Client as StorageClient
+
+from emulator.suite import Suite, SuiteOptions
+from tests.image.replay import Root
+from tests.image.started import Footprint, StartedRole, image_environment
+
+PATIENCE_S = 600.0
+ACCOUNT = "idle-tasks@demo-avatar.iam.gserviceaccount.com"
+SEED = Path("emulator/seed")
+
+
+class PlayFailed(Exception):
+    """The save did not become a video."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Played:
+    """What came of it."""
+
+    health: Mapping[str, Mapping[str, Any]]  # by role
+    footprints: Mapping[str, Footprint]
+    live: Mapping[str, Any]  # the avatar's `livePortrait` in the end
+    video: bytes
+    seconds: float  # from the save to ready
+
+
+def play(root: Root, command: tuple[str, ...], engine: str, logs: Path) -> Played:
+    """Start both roles, save once, and wait for the video.
+
+    Args:
+        root: the image.
+        command: what it is started with.
+        engine: LIVEPORTRAIT_ENGINE of both.
+        logs: a folder for what they say.
+
+    Raises:
+        NotStarted: a role is not ready.
+        PlayFailed: another state than ready in the end.
+    """
+    clip = _clip(root, logs / "clip.mp4")
+    with Suite(SuiteOptions(time_factor=0.1)) as suite, ExitStack() as stack:
+        common = {
+            **suite.environment,
+            "LIVEPORTRAIT_BUCKET": suite.options.bucket,
+            "LIVEPORTRAIT_ENGINE": engine,
+            "LIVEPORTRAIT_PRECISION": "fp32",
+            "LIVEPORTRAIT_DEBOUNCE_S": "1",
+            "LIVEPORTRAIT_TASKS_QUEUE": suite.options.queue_name,
+            "LIVEPORTRAIT_TASKS_SERVICE_ACCOUNT": ACCOUNT,
+        }
+        settings: dict[str, str] = {**common, "LIVEPORTRAIT_ROLE": "renderer"}
+        renderer = StartedRole(root, command, settings, logs / "renderer.log")
+        settings["LIVEPORTRAIT_RENDERER_URL"] = renderer.url
+        stack.enter_context(renderer)
+        settings = {**settings, "LIVEPORTRAIT_ROLE": "gate"}
+        gate = stack.enter_context(StartedRole(root, command, settings, logs / "gate.log"))
+        gate_health, gate_footprint = gate.await_ready()
+        health, renderer_footprint = renderer.await_ready()
+        suite.connect("idle-avatar-written", "avatars/{avatarId}", [gate.url])
+        began = time.monotonic()
+        live = _saved(suite, clip)
+        seconds = time.monotonic() - began
+        with urllib.request.urlopen(live["idleVideoUrl"], timeout=30) as answer:
+            video = answer.read()
+        return Played(
+            health={"gate": gate_health, "renderer": health},
+            footprints={
+                "gate": _with_mapped(gate_footprint, gate.footprint()),
+                "renderer": _with_mapped(renderer_footprint, renderer.footprint()),
+            },
+            live=live,
+            video=video,
+            seconds=seconds,
+        )
+
+
+def _with_mapped(ready: Footprint, later: Footprint) -> Footprint:
+    """As it was when ready, but with every file that has been used since."""
+    return Footprint(
+        ready_after_s=ready.ready_after_s,
+        memory_bytes=ready.memory_bytes,
+        mapped=ready.mapped | later.mapped,
+    )
+
+
+def _clip(root: Root, clip: Path) -> Path:
+    """A driving clip, made by the image's own command line."""
+    portrait = str((SEED / "astronaut.png").resolve())
+    made = ["idle", portrait, "-o", str(clip), "--seed", "3", "--seconds", "1"]
+    done = subprocess.run(
+        ["python", "-m", "liveportrait_core", *made],
+        cwd=root.place("."),
+        env=image_environment(root),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise PlayFailed(f"the image's command line made no clip: {done.stderr}")
+    return clip
+
+
+def _saved(suite: Suite, clip: Path) -> Mapping[str, Any]:
+    with _environment(suite.environment):
+        avatar_id = f"image-{uuid.uuid4().hex[:6]}"
+        storage, database = StorageClient(), firestore.Client()
+        bucket = storage.bucket(suite.options.bucket)
+        names = {"hero.jpg": SEED / "grace_hopper.jpg", "heroVideo.mp4": clip}
+        for name, file in names.items():
+            bucket.blob(f"avatars/{avatar_id}/{name}").upload_from_filename(str(file))
+        base = f"gs://{bucket.name}/avatars/{avatar_id}"
+        document = database.collection("avatars").document(avatar_id)
+        document.set(
+            {
+                "avatarImageUrl": f"{base}/hero.jpg",
+                "training": {
+                    "heroVideoUrl": f"{base}/heroVideo.mp4",
+                    "dynamicsEnabled": True,
+                    "livePortrait": {"drivingMultiplier": 0.4},
+                },
+            }
+        )
+        try:
+            return _awaited(lambda: (document.get().to_dict() or {}).get("livePortrait") or {})
+        finally:
+            storage.close()
+            database.close()
+
+
+def _awaited(look: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
+    give_up_at = time.monotonic() + PATIENCE_S
+    live: Mapping[str, Any] = {}
+    while time.monotonic() < give_up_at and live.get("state") not in ("ready", "failed", "blocked"):
+        time.sleep(0.1)
+        live = look()
+    if live.get("state") != "ready":
+        raise PlayFailed(f"no video within {PATIENCE_S:.0f} s; the document says {live}")
+    return live
+
+
+@contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Google's clients find the emulators by the environment alone."""
+    before = dict(os.environ)
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)

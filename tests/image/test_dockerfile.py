@@ -1,0 +1,105 @@
+"""The reader of Dockerfiles, and what ours promises."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.image.dockerfile import NotUnderstood, expanded, read_dockerfile
+
+OURS = Path("Dockerfile").read_text()
+
+
+def test_the_image_is_made_of_what_its_arguments_choose() -> None:
+    assert [stage.name for stage in read_dockerfile(OURS).needed()] == [
+        "driver-host", "driver", "packages", "weights-none", "weights-fetched", "weights", "",
+    ]  # fmt: skip
+    other = read_dockerfile(OURS, {"WEIGHTS": "given", "DRIVER_LIBRARIES": "compat"})
+    names = [stage.name for stage in other.needed()]
+    assert {"weights-given", "driver-compat"} <= set(names)
+    assert not {"weights-fetched", "driver-host"} & set(names)
+
+
+def test_the_requirements_are_installed_in_their_order_and_pip_stays_behind() -> None:
+    packages = read_dockerfile(OURS).stage("packages")
+    assert packages is not None
+    installs = [run.text for run in packages.of("RUN") if " install " in run.text]
+    assert [text.rpartition("/")[2] for text in installs] == [
+        "requirements.txt", "requirements-nodeps.txt",
+    ]  # fmt: skip
+    assert ["--no-deps" in text for text in installs] == [False, True]
+    assert all("--no-cache-dir" in text for text in installs)
+    assert "--without-pip" in packages.of("RUN")[0].text
+    final = " ".join(run.text for run in read_dockerfile(OURS).final.of("RUN"))
+    assert "pip uninstall --yes --root-user-action=ignore setuptools wheel pip" in final
+
+
+@pytest.mark.parametrize("weights", ["fetched", "given"])
+def test_weights_are_verified_after_they_came(weights: str) -> None:
+    stage = read_dockerfile(OURS).stage(f"weights-{weights}")
+    assert stage is not None
+    assert stage.instructions[-1].text.endswith("liveportrait_core.weights verify /weights")
+
+
+def test_it_starts_as_nobody_in_exec_form() -> None:
+    final = read_dockerfile(OURS).final
+    (user,) = final.of("USER")
+    assert all(part.isdigit() and int(part) >= 10_000 for part in user.text.split(":"))
+    (entry,), (command,) = final.of("ENTRYPOINT"), final.of("CMD")
+    assert (*entry.command(), *command.command()) == (
+        "python", "-m", "functions_framework", "--source", "functions/main.py",
+        "--target", "on_avatar_written", "--signature-type", "cloudevent",
+    )  # fmt: skip
+
+
+def test_no_registry_is_named_but_by_the_base_images() -> None:
+    assert "://" not in OURS
+    bases = {stage.base for stage in read_dockerfile(OURS).stages}
+    assert {base for base in bases if ":" in base} == {
+        "python:3.11-slim-bookworm", "nvidia/cuda:13.0.1-base-ubuntu24.04",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("RUN true", "line 1: RUN before the first FROM"),
+        ("FROM a\nADD x y", "line 2: ADD; accepted: FROM, ARG"),
+        ("FROM a\n\n# why\nRUN --mount=type=cache true", "line 4: RUN --mount=type=cache"),
+        ("FROM a\nCOPY --chmod=444 x y", "line 2: COPY --chmod=444"),
+        ("FROM --platform=linux a", "line 1: FROM --platform=linux"),
+        ("FROM a\nRUN <<EOF", "line 2: RUN with a heredoc"),
+        ("FROM a b c d", "line 1: FROM a b c d"),
+        ("FROM a\nRUN one \\\n", "line 2: continued beyond the end"),
+        ("# nothing", "there is no FROM"),
+    ],
+)
+def test_what_is_not_understood_is_refused_by_its_line(text: str, words: str) -> None:
+    with pytest.raises(NotUnderstood, match=words.replace("(", r"\(")):
+        read_dockerfile(text)
+
+
+def test_the_shell_form_is_refused_where_a_process_is_started() -> None:
+    (command,) = read_dockerfile("FROM a\nCMD python -m x").final.of("CMD")
+    with pytest.raises(NotUnderstood, match="line 2: CMD python -m x; accepted: exec form"):
+        command.command()
+
+
+def test_variables_are_put_in_and_unknown_ones_are_empty() -> None:
+    assert expanded("${A}/$B:${C}", {"A": "1", "B": "2"}) == "1/2:"
+    (env,) = read_dockerfile('FROM a\nENV X="one two" Y=${Z}').final.of("ENV")
+    assert env.words({"Z": "3"}) == ("X=one two", "Y=3")
+
+
+WORDS = st.lists(st.from_regex(r"[a-z0-9/.=-]{1,8}", fullmatch=True), min_size=1, max_size=6)
+
+
+@given(WORDS, st.data())
+def test_a_command_may_be_continued_anywhere(words: list[str], data: st.DataObject) -> None:
+    words = [word for word in words if not word.startswith("-")] or ["true"]
+    joins = [data.draw(st.sampled_from([" ", " \\\n  ", " \\\n# said\n "])) for _ in words[1:]]
+    text = words[0] + "".join(join + word for join, word in zip(joins, words[1:], strict=True))
+    (run,) = read_dockerfile(f"FROM a\nRUN {text}\n").final.of("RUN")
+    assert run.text.split() == words
+    assert run.line == 2
