@@ -108,7 +108,7 @@ def test_a_stage_is_kept_until_something_of_it_changes(context: Path) -> None:
     "command", ["apt-get install gcc", "rm -r /x; true", "curl -o x y", "mkdir $(whoami) | true"]
 )
 def test_what_would_run_here_and_is_not_known_is_refused(context: Path, command: str) -> None:
-    with pytest.raises(NotUnderstood, match="line 2: RUN .*; replayed are: one command of python"):
+    with pytest.raises(NotUnderstood, match=r"line 2: RUN .*; replayed are: one command of python"):
         built(context, f"FROM python:3\nRUN {command}")
 
 
