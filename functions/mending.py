@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 from uuid import uuid4
 
-from functions import log
+from functions import log, telemetry
 from functions.discrepancy import Entry, Finding, dead_results, dead_tokens, litter
 from functions.ports import Means
 from functions.record import KeptObject
@@ -60,7 +60,8 @@ class Mender:
                 rules = self.means.transitions
                 return self._transact(entry, lambda now: show_again(now, rules))
             case _:
-                self.doorway().see_to(entry.standing.avatar_id)
+                with telemetry.request("mend"):
+                    self.doorway().see_to(entry.standing.avatar_id)
                 return Verdict.DONE
 
     def _delete_litter(self, entry: Entry) -> Verdict:

@@ -76,6 +76,7 @@ def _begin() -> Instance:
         )
     if role is Role.ALL:
         log.warning("renders happen in this very process, one after the other", role=role.value)
+    instance.exporters.start()
     return instance
 
 

@@ -86,7 +86,7 @@ def request(
     """One event or task, as part of the caller's trace where it names one.
 
     Args:
-        name: `event` or `task`.
+        name: `event`, `task` or `mend`.
         received: the caller's place in its trace.
         project: the cloud's, so that the log's lines can name the trace.
     """
