@@ -2,14 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
+from functions.output import live_portrait
+from tests.functions.test_output import RECORD
 from tests.rules.firestore import Action
 
 OWNER, STRANGER, NOBODY = "alice", "mallory", None
 
 INPUTS = {"drivingMultiplier": 0.4, "normalizeLip": True, "animationRegion": "all"}
-SHOWN = {"state": "ready", "idleVideoUrl": "https://new", "progress": 100}
+WRITTEN_BY_THE_SERVICE = {
+    "livePortrait": live_portrait(RECORD),
+    "dynamics": {"basic": {"status": "ready", "generatedAt": datetime(2026, 1, 2, tzinfo=UTC)}},
+}
 AVATAR: Mapping[str, Any] = {
     "userId": OWNER,
     "nickname": "Grace",
@@ -21,7 +27,7 @@ AVATAR: Mapping[str, Any] = {
         "status": "done",
         "livePortrait": {**INPUTS, "idleVideoUrl": "https://new"},
     },
-    "livePortrait": SHOWN,
+    **WRITTEN_BY_THE_SERVICE,
 }
 FRESH = {key: value for key, value in AVATAR.items() if key != "livePortrait"}
 

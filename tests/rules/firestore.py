@@ -9,6 +9,7 @@ import http.client
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 PROJECT = "demo-rules"
@@ -228,6 +229,8 @@ def _value(plain: Any) -> dict[str, Any]:
             return {"doubleValue": named.get(str(plain), plain)}
         case str():
             return {"stringValue": plain}
+        case datetime():
+            return {"timestampValue": plain.strftime("%Y-%m-%dT%H:%M:%SZ")}
         case list():
             return {"arrayValue": {"values": [_value(one) for one in plain]}}
     return {"mapValue": {"fields": _fields(plain)}}

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+from functions.census import MARKS
+from functions.ledger import JOBS, QUOTA
 from tests.rules.avatars import (
     AVATAR,
     FRESH,
@@ -71,7 +73,7 @@ CREATING = (
 
 SAVE = {"training.livePortrait": INPUTS, "updatedAt": 2}
 OLDER = {**AVATAR["training"], "livePortrait": {**INPUTS, "idleVideoUrl": "https://old"}}
-MODEL = {key: value for key, value in AVATAR.items() if key != "livePortrait"}
+
 SAVING = (
     allowed("the details screen replaces the three keys", OWNER, Update(fields=SAVE)),
     allowed("the three leaves are saved one by one", OWNER, Update(fields={
@@ -80,10 +82,10 @@ SAVING = (
         "training.livePortrait.animationRegion": "lip",
         "updatedAt": 2,
     })),
-    allowed("the whole model is merged", OWNER, Merge(fields={**MODEL, "updatedAt": 2})),
+    allowed("the whole model is merged", OWNER, Merge(fields={**FRESH, "updatedAt": 2})),
     allowed(
         "a stale model brings an old copy of the mirror", OWNER,
-        Merge(fields={**MODEL, "training": OLDER, "updatedAt": 2}),
+        Merge(fields={**FRESH, "training": OLDER, "updatedAt": 2}),
     ),
     allowed(
         "a model carries the outputs back as they stand", OWNER,
@@ -94,7 +96,7 @@ SAVING = (
         Merge(fields={**AVATAR, "livePortrait": {"state": "queued"}, "updatedAt": 2}),
     ),
     refused(
-        "set without merge drops the outputs", OWNER, Replace(fields={**MODEL, "updatedAt": 2})
+        "set without merge drops the outputs", OWNER, Replace(fields={**FRESH, "updatedAt": 2})
     ),
     refused("a stranger saves nothing", STRANGER, Update(fields=SAVE)),
     refused("nobody saves without a sign-in", NOBODY, Update(fields=SAVE)),
@@ -153,11 +155,11 @@ DELETING = (
 def _private() -> Iterator[Row]:
     """Everything that only the server reads and writes."""
     for path in (
-        f"livePortraitJobs/{OWNER}",
-        f"livePortraitJobs/{OWNER}/parts/1",
-        f"livePortraitQuota/owner:{OWNER}",
-        "livePortraitReconcile/marks",
-        "livePortraitReconcile/marks/shards/0",
+        f"{JOBS}/{OWNER}",
+        f"{JOBS}/{OWNER}/parts/1",
+        f"{QUOTA}/owner:{OWNER}",
+        f"{MARKS}/marks",
+        f"{MARKS}/marks/shards/0",
         "avatars/a/private/1",
         "users/alice",
     ):
