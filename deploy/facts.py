@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from deploy import names
-from deploy.command import Command, gcloud
-from deploy.errors import FactRefused
+from deploy.command import Command, captured, gcloud
+from deploy.errors import CommandFailed, FactRefused
 from deploy.settings import Part, Settings
 
 # A database in several regions has a trigger location of the same name; events pass through one
@@ -91,6 +91,7 @@ def lookups(settings: Settings) -> tuple[Lookup, ...]:
                     "projects",
                     "describe",
                     settings.project,
+                    f"--billing-project={settings.project}",
                     "--format=value(billingAccountName)",
                     capture="BILLING_ACCOUNT",
                 ),
@@ -102,19 +103,22 @@ def lookups(settings: Settings) -> tuple[Lookup, ...]:
     return tuple(found)
 
 
-def look_up(settings: Settings, run: Callable[[Command], str | None]) -> dict[str, str]:
+def look_up(settings: Settings, run: Callable[[Command], str]) -> dict[str, str]:
     """All facts as variables.
 
     Args:
         settings: what is deployed.
-        run: the captured answer of a command; None where it failed.
+        run: the standard output of a command; raises CommandFailed.
 
     Raises:
         FactRefused: a fact is not to be had, or rules the deployment out.
     """
     facts: dict[str, str] = {}
     for lookup in lookups(settings):
-        answer = run(lookup.command)
+        try:
+            answer = captured(lookup.command, run(lookup.command))
+        except CommandFailed as fault:
+            raise FactRefused(f"{lookup.absent}\n{fault}") from fault
         if not answer:
             raise FactRefused(lookup.absent)
         facts[lookup.command.capture or ""] = answer
@@ -123,8 +127,10 @@ def look_up(settings: Settings, run: Callable[[Command], str | None]) -> dict[st
 
 
 def remarks(settings: Settings, facts: Mapping[str, str]) -> tuple[str, ...]:
-    """What the operator should know about where things are; nothing of it stops a deployment."""
+    """What the operator should know, of distances above all; nothing of it stops a deployment."""
     said = []
+    if settings.notify is None and Part.MONITORING not in settings.omits:
+        said.append("alerts write to nobody; --notify EMAIL names somebody")
     location = facts["FIRESTORE_LOCATION"]
     if location in MULTI_REGIONS:
         said.append(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from deploy.command import Command, captured, fill, shell
+from deploy.command import Command, fill, shell
 from deploy.errors import CommandFailed
 
 _TOKEN = ("gcloud", "auth", "print-access-token")
@@ -50,27 +50,6 @@ class Terminal:
         header = self._header() if command.authorized else None
         return self._start(words, header, aloud)
 
-    def json(self, command: Command, variables: Mapping[str, str]) -> Any:
-        """The answer of a command that only looks.
-
-        Raises:
-            CommandFailed: it ended badly, or did not answer JSON.
-        """
-        answer = self.run(command, variables)
-        if answer.code != 0:
-            raise CommandFailed(failure(command, answer))
-        try:
-            return json.loads(answer.out)
-        except ValueError as fault:
-            raise CommandFailed(
-                f"{shell(command)}\nanswered {answer.out[:200]!r}; accepted: JSON"
-            ) from fault
-
-    def value(self, command: Command, variables: Mapping[str, str]) -> str | None:
-        """What a command captures; None where it ended badly."""
-        answer = self.run(command, variables)
-        return captured(command, answer.out) if answer.code == 0 else None
-
     def _header(self) -> str:
         answer = self._start(list(_TOKEN), None, aloud=False)
         if answer.code != 0:
@@ -105,6 +84,20 @@ class Terminal:
             for reader in readers:
                 reader.join()
         return Answer(code=process.returncode, out="".join(out), err="".join(err))
+
+
+def parsed(command: Command, answer: Answer) -> Any:
+    """The JSON of an answer.
+
+    Raises:
+        CommandFailed: it is none.
+    """
+    try:
+        return json.loads(answer.out)
+    except ValueError as fault:
+        raise CommandFailed(
+            f"{shell(command)}\nanswered {answer.out[:200]!r}; accepted: JSON"
+        ) from fault
 
 
 def failure(command: Command, answer: Answer) -> str:

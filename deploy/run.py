@@ -13,7 +13,7 @@ from pathlib import Path
 from deploy.command import Command, captured, shell
 from deploy.errors import CommandFailed, DeployFault, StandsForeign
 from deploy.facts import look_up, remarks
-from deploy.gcloud import Answer, Terminal, failure
+from deploy.gcloud import Answer, Terminal, failure, parsed
 from deploy.hints import hint
 from deploy.journal import Journal
 from deploy.look import Standing, Verdict
@@ -21,15 +21,16 @@ from deploy.plan import Plan
 from deploy.settings import Settings
 from deploy.step import Step
 
-# What Google answers about a thing that was made a moment ago.
-_FRESH = ("does not exist", "not found", "service agent", "try again", "retry", "propagat")
+# What Google answers where an API was enabled a moment ago, and where a thing was made.
+_ENABLING = ("has not been used in project", "wait a few minutes", "try again", "retry")
+_FRESH = (*_ENABLING, "does not exist", "not found", "service agent", "propagat")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Patience:
-    """How long to wait for what was just made to be known everywhere."""
+    """How long to wait for what was just made to be known everywhere: Google says ten minutes."""
 
-    tries: int = 30
+    tries: int = 60
     pause_s: float = 10.0
 
 
@@ -71,6 +72,8 @@ class Deployment:
         for step in self._plan.first:
             counts[self._attempt(step, self._bring)] += 1
         self._learn_facts()
+        for remark in remarks(self._settings, self._variables):
+            self._say(f"Note: {remark}.")
         for step in self._plan.steps:
             counts[self._attempt(step, self._bring)] += 1
         self._journal.write("all", "done")
@@ -102,10 +105,9 @@ class Deployment:
         return counts, tuple(left)
 
     def _learn_facts(self) -> None:
-        facts = look_up(self._settings, lambda command: self._terminal.value(command, {}))
-        self._variables |= facts
-        for remark in remarks(self._settings, facts):
-            self._say(f"Note: {remark}.")
+        self._variables |= look_up(
+            self._settings, lambda command: self._run(command, _ENABLING).out
+        )
 
     def _attempt(self, step: Step, act: Callable[[Step], str]) -> str:
         try:
@@ -140,33 +142,31 @@ class Deployment:
 
     def _see(self, step: Step) -> Verdict:
         for command in step.learn:
-            self._take(command, self._run(command))
+            self._take(command, self._run(command, _ENABLING))
         verdict = Verdict(standing=Standing.RIGHT)
         for check in step.checks:
-            verdict = check.look.judge(
-                self._terminal.json(check.command, self._variables), self._variables
-            )
+            answer = self._run(check.command, _ENABLING)
+            verdict = check.look.judge(parsed(check.command, answer), self._variables)
             self._variables |= verdict.found
             if verdict.standing is not Standing.RIGHT:
                 break
         return verdict
 
     def _carry_out(self, step: Step, command: Command) -> None:
-        tries = self._patience.tries if step.settles else 0
-        answer = self._terminal.run(command, self._variables, aloud=True)
-        while answer.code != 0 and tries and _fresh(answer):
+        phrases = _FRESH if step.settles else _ENABLING
+        self._take(command, self._run(command, phrases, aloud=True))
+
+    def _run(self, command: Command, phrases: tuple[str, ...], *, aloud: bool = False) -> Answer:
+        """Run it, again and again while its failure is of those that pass by themselves."""
+        tries = self._patience.tries
+        answer = self._terminal.run(command, self._variables, aloud=aloud)
+        while answer.code != 0 and tries and _says(answer, phrases):
             self._say(f"           not known everywhere yet; again in {self._patience.pause_s:g} s")
             time.sleep(self._patience.pause_s)
             tries -= 1
-            answer = self._terminal.run(command, self._variables, aloud=True)
+            answer = self._terminal.run(command, self._variables, aloud=aloud)
         if answer.code != 0:
             raise CommandFailed(failure(command, answer) + hint(answer.err))
-        self._take(command, answer)
-
-    def _run(self, command: Command) -> Answer:
-        answer = self._terminal.run(command, self._variables)
-        if answer.code != 0:
-            raise CommandFailed(failure(command, answer))
         return answer
 
     def _take(self, command: Command, answer: Answer) -> None:
@@ -184,6 +184,6 @@ class Deployment:
             path.write_text(file.content, "utf-8")
 
 
-def _fresh(answer: Answer) -> bool:
+def _says(answer: Answer, phrases: tuple[str, ...]) -> bool:
     said = answer.err.lower()
-    return any(phrase in said for phrase in _FRESH)
+    return any(phrase in said for phrase in phrases)

@@ -36,14 +36,14 @@ class Watch:
 def steps(settings: Settings, watch: Watch) -> tuple[Step, ...]:
     """Metrics before the policies that watch them."""
     chosen: list[Step] = []
+    if Part.BUDGET not in settings.omits:
+        chosen.append(_budget(settings))
     if Part.MONITORING not in settings.omits:
         if settings.notify is not None:
             chosen.append(_channel(settings, settings.notify))
         chosen += (_metric(settings, sheet) for sheet in watch.metrics)
         chosen += (_policy(settings, sheet) for sheet in watch.policies)
         chosen += (_dashboard(settings, sheet) for sheet in watch.dashboards)
-    if Part.BUDGET not in settings.omits:
-        chosen.append(_budget(settings))
     return tuple(chosen)
 
 
@@ -178,6 +178,7 @@ def _dashboard(settings: Settings, sheet: Sheet) -> Step:
 
 def _budget(settings: Settings) -> Step:
     billing = f"--billing-account={names.BILLING_ACCOUNT}"
+    charged = f"--billing-project={settings.project}"  # whose quota of calls is used
     amount = f"--budget-amount={settings.budget}"
     rules = tuple(f"--threshold-rule=percent={share}" for share in _SHARES)
     budgets = ("billing", "budgets")
@@ -188,7 +189,7 @@ def _budget(settings: Settings) -> Step:
         "What stops is the queue's and the services' number of instances.",
         checks=(
             Check(
-                command=gcloud(*budgets, "list", billing, "--format=json"),
+                command=gcloud(*budgets, "list", billing, charged, "--format=json"),
                 look=Listed(
                     name=title,
                     key=("displayName",),
@@ -207,10 +208,11 @@ def _budget(settings: Settings) -> Step:
                 *rules,
                 f"--filter-projects=projects/{settings.project}",
                 "--calendar-period=month",
+                charged,
             ),
         ),
-        update=(gcloud(*budgets, "update", names.ITEM, amount),),
-        remove=(gcloud(*budgets, "delete", names.ITEM, "--quiet"),),
+        update=(gcloud(*budgets, "update", names.ITEM, amount, charged),),
+        remove=(gcloud(*budgets, "delete", names.ITEM, charged, "--quiet"),),
     )
 
 

@@ -160,6 +160,14 @@ def test_what_was_just_made_may_be_unknown_for_a_while(wire: Wire, operator: Ope
     assert sum("not known everywhere yet" in line for line in operator.said) == 2
 
 
+def test_an_api_that_was_just_enabled_may_not_answer_for_a_while(
+    wire: Wire, operator: Operator
+) -> None:
+    wire.blind = 3
+    operator.deployment(SMALLEST, plan(SMALLEST)).apply()
+    assert sum("not known everywhere yet" in line for line in operator.said) == 3
+
+
 def test_the_apps_own_rules_are_not_replaced_unasked(wire: Wire, operator: Operator) -> None:
     release = f"projects/{USUAL.project}/releases/cloud.firestore"
     files = [{"name": "firestore.rules", "content": "the app's"}]

@@ -8,7 +8,7 @@ import pytest
 from deploy.errors import CommandFailed, FactRefused
 from deploy.settings import Part
 from tests.deploy.conftest import Operator
-from tests.deploy.plans import USUAL, plan
+from tests.deploy.plans import SMALLEST, USUAL, plan
 from tests.deploy.wire import Wire
 
 
@@ -59,3 +59,8 @@ def test_distance_is_remarked(
     notes = [line for line in operator.said if line.startswith("Note")]
     assert len(notes) == (said is not None)
     assert all(said is not None and said in note for note in notes)
+
+
+def test_that_nobody_is_written_to_is_remarked(wire: Wire, operator: Operator) -> None:
+    operator.deployment(SMALLEST, plan(SMALLEST)).apply()
+    assert "Note: alerts write to nobody; --notify EMAIL names somebody." in operator.said

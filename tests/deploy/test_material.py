@@ -10,7 +10,7 @@ import pytest
 from deploy.errors import SettingInvalid
 from deploy.material import image_tag, read
 from deploy.plan import make
-from tests.deploy.plans import ROOT, USUAL
+from tests.deploy.plans import ALL, ROOT, USUAL
 
 
 @pytest.fixture
@@ -67,6 +67,27 @@ def test_everything_that_the_dockerfile_copies_is_in_the_digest(copy: Path) -> N
         path.parent.mkdir(exist_ok=True, parents=True)
         path.write_text(f"changed {word}", "utf-8")
         assert image_tag(copy, "x") != before, word
+
+
+def test_the_job_gives_arguments_to_the_program_that_the_image_starts() -> None:
+    lines = (ROOT / "Dockerfile").read_text("utf-8").splitlines()
+    assert 'ENTRYPOINT ["python"]' in lines
+    (job,) = (step for step in make(USUAL, read(ROOT)).steps if step.title == "Job idle-reconcile")
+    assert "--args=-m,functions.reconcile" in job.create[0].argv
+    assert (ROOT / "functions/reconcile.py").exists()
+
+
+def test_the_build_names_arguments_that_the_dockerfile_has() -> None:
+    dockerfile = (ROOT / "Dockerfile").read_text("utf-8")
+    for settings in ALL.values():
+        (build,) = (s for s in make(settings, read(ROOT)).steps if s.title.startswith("Image "))
+        recipe = json.loads(build.files[0].content)
+        given = [word for word in recipe["steps"][0]["args"] if word.startswith("--build-arg=")]
+        for word in given:
+            name, _, value = word.removeprefix("--build-arg=").partition("=")
+            stage = {"WEIGHTS": "weights", "DRIVER_LIBRARIES": "driver"}[name]
+            assert f"ARG {name}=" in dockerfile
+            assert f" AS {stage}-{value}\n" in dockerfile
 
 
 def test_the_shipped_files_make_a_plan() -> None:

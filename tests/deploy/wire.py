@@ -41,6 +41,7 @@ class Wire:
     Attributes:
         cloud: the project.
         folder: where the scripts are, for the PATH.
+        blind: while positive, looking commands are refused because their API was just enabled.
         fault: asked for each changing command with its number; "before": the network is gone,
             "after": done, but the answer is lost, "ERROR: …": refused with these words.
         changes: the changing commands that came, in order.
@@ -51,6 +52,7 @@ class Wire:
     fault: Fault = _no_fault
     changes: list[Words] = field(default_factory=list)
     looks: int = 0
+    blind: int = 0
 
     def __post_init__(self) -> None:
         self._socket = socket.create_server(("127.0.0.1", 0))
@@ -87,6 +89,9 @@ class Wire:
         try:
             if not _changes(words):
                 self.looks += 1
+                if self.blind and self.cloud.enabled:
+                    self.blind -= 1
+                    return 1, "", "ERROR: API has not been used in project 1 before or is disabled"
                 return 0, answer(self.cloud, words), ""
             self.changes.append(words)
             fault = self.fault(len(self.changes), words)

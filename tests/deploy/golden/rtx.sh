@@ -13,7 +13,7 @@ DATABASE_TYPE=$(gcloud firestore databases describe '--database=(default)' --pro
 FIRESTORE_LOCATION=$(gcloud firestore databases describe '--database=(default)' --project=my-app-1234 '--format=value(locationId)')
 EVENTARC_LOCATIONS=$(gcloud eventarc locations list --project=my-app-1234 '--format=value(locationId)')
 BUCKET_LOCATION=$(gcloud storage buckets describe gs://my-app.appspot.com --project=my-app-1234 '--format=value(location)')
-BILLING_ACCOUNT=$(gcloud billing projects describe my-app-1234 '--format=value(billingAccountName)')
+BILLING_ACCOUNT=$(gcloud billing projects describe my-app-1234 --billing-project=my-app-1234 '--format=value(billingAccountName)')
 
 # 2. Service account idle-build
 #    It builds the image.
@@ -290,19 +290,27 @@ gcloud scheduler jobs create http idle-reconcile '--schedule=17 3 * * *' --time-
 #    where it differs:
 #    gcloud scheduler jobs update http idle-reconcile '--schedule=17 3 * * *' --time-zone=Etc/UTC --uri=https://run.googleapis.com/v2/projects/my-app-1234/locations/europe-west4/jobs/idle-reconcile:run --http-method=POST --oauth-service-account-email=idle-scheduler@my-app-1234.iam.gserviceaccount.com --attempt-deadline=180s --location=europe-west4 --project=my-app-1234
 
-# 52. Notification channel on-call@example.com
+# 52. Budget “idle videos my-app-1234”
+#    50 a month in the account's currency: it warns and stops nothing. What stops is the queue's and the services' number of instances.
+#    seen by: gcloud billing budgets list "--billing-account=${BILLING_ACCOUNT}" --billing-project=my-app-1234 --format=json
+gcloud billing budgets create "--billing-account=${BILLING_ACCOUNT}" '--display-name=idle videos my-app-1234' --budget-amount=50 --threshold-rule=percent=0.5 --threshold-rule=percent=0.9 --threshold-rule=percent=1.0 --filter-projects=projects/my-app-1234 --calendar-period=month --billing-project=my-app-1234
+#    where it differs:
+#    ITEM=$(gcloud billing budgets list "--billing-account=${BILLING_ACCOUNT}" --billing-project=my-app-1234 '--filter=displayName="idle videos my-app-1234"' '--format=value(name)')
+#    gcloud billing budgets update "${ITEM}" --budget-amount=50 --billing-project=my-app-1234
+
+# 53. Notification channel on-call@example.com
 #    Whom the alerts write to.
 #    seen by: gcloud beta monitoring channels list --project=my-app-1234 --format=json
 CHANNEL=$(gcloud beta monitoring channels create --type=email '--display-name=Idle videos: on-call@example.com' --channel-labels=email_address=on-call@example.com --project=my-app-1234 '--format=value(name)')
 
-# 53. Metric idle-errors
+# 54. Metric idle-errors
 #    Counted from the function's log, so that alerts need no collector.
 #    seen by: gcloud logging metrics list --project=my-app-1234 --format=json
 gcloud logging metrics create idle-errors --config-from-file=out/deploy/my-app-1234/metrics/idle-errors.json --project=my-app-1234
 #    where it differs:
 #    gcloud logging metrics update idle-errors --config-from-file=out/deploy/my-app-1234/metrics/idle-errors.json --project=my-app-1234
 
-# 54. Alert “Idle: renders fail”
+# 55. Alert “Idle: renders fail”
 #    docs/operations.md tells what it means and what to do.
 #    seen by: gcloud alpha monitoring policies list --project=my-app-1234 --format=json
 gcloud alpha monitoring policies create --policy-from-file=out/deploy/my-app-1234/policies/renders-fail.json "--notification-channels=${CHANNEL}" --project=my-app-1234
@@ -310,7 +318,7 @@ gcloud alpha monitoring policies create --policy-from-file=out/deploy/my-app-123
 #    ITEM=$(gcloud alpha monitoring policies list --project=my-app-1234 '--filter=displayName="Idle: renders fail"' '--format=value(name)')
 #    gcloud alpha monitoring policies update "${ITEM}" --policy-from-file=out/deploy/my-app-1234/policies/renders-fail.json "--set-notification-channels=${CHANNEL}" --project=my-app-1234
 
-# 55. Dashboard “Idle videos”
+# 56. Dashboard “Idle videos”
 #    One page for a glance.
 #    seen by: gcloud monitoring dashboards list --project=my-app-1234 --format=json
 gcloud monitoring dashboards create --config-from-file=out/deploy/my-app-1234/dashboards/idle.json --project=my-app-1234
@@ -318,11 +326,3 @@ gcloud monitoring dashboards create --config-from-file=out/deploy/my-app-1234/da
 #    ITEM=$(gcloud monitoring dashboards list --project=my-app-1234 '--filter=displayName="Idle videos"' '--format=value(name)')
 #    gcloud monitoring dashboards delete "${ITEM}" --project=my-app-1234 --quiet
 #    gcloud monitoring dashboards create --config-from-file=out/deploy/my-app-1234/dashboards/idle.json --project=my-app-1234
-
-# 56. Budget “idle videos my-app-1234”
-#    50 a month in the account's currency: it warns and stops nothing. What stops is the queue's and the services' number of instances.
-#    seen by: gcloud billing budgets list "--billing-account=${BILLING_ACCOUNT}" --format=json
-gcloud billing budgets create "--billing-account=${BILLING_ACCOUNT}" '--display-name=idle videos my-app-1234' --budget-amount=50 --threshold-rule=percent=0.5 --threshold-rule=percent=0.9 --threshold-rule=percent=1.0 --filter-projects=projects/my-app-1234 --calendar-period=month
-#    where it differs:
-#    ITEM=$(gcloud billing budgets list "--billing-account=${BILLING_ACCOUNT}" '--filter=displayName="idle videos my-app-1234"' '--format=value(name)')
-#    gcloud billing budgets update "${ITEM}" --budget-amount=50

@@ -6,22 +6,22 @@ DATABASE_TYPE=$(gcloud firestore databases describe '--database=(default)' --pro
 FIRESTORE_LOCATION=$(gcloud firestore databases describe '--database=(default)' --project=my-app-1234 '--format=value(locationId)')
 EVENTARC_LOCATIONS=$(gcloud eventarc locations list --project=my-app-1234 '--format=value(locationId)')
 BUCKET_LOCATION=$(gcloud storage buckets describe gs://my-app.appspot.com --project=my-app-1234 '--format=value(location)')
-BILLING_ACCOUNT=$(gcloud billing projects describe my-app-1234 '--format=value(billingAccountName)')
+BILLING_ACCOUNT=$(gcloud billing projects describe my-app-1234 --billing-project=my-app-1234 '--format=value(billingAccountName)')
 
-# 1. Budget “idle videos my-app-1234”
-ITEM=$(gcloud billing budgets list "--billing-account=${BILLING_ACCOUNT}" '--filter=displayName="idle videos my-app-1234"' '--format=value(name)')
-gcloud billing budgets delete "${ITEM}" --quiet
-
-# 2. Dashboard “Idle videos”
+# 1. Dashboard “Idle videos”
 ITEM=$(gcloud monitoring dashboards list --project=my-app-1234 '--filter=displayName="Idle videos"' '--format=value(name)')
 gcloud monitoring dashboards delete "${ITEM}" --project=my-app-1234 --quiet
 
-# 3. Alert “Idle: renders fail”
+# 2. Alert “Idle: renders fail”
 ITEM=$(gcloud alpha monitoring policies list --project=my-app-1234 '--filter=displayName="Idle: renders fail"' '--format=value(name)')
 gcloud alpha monitoring policies delete "${ITEM}" --project=my-app-1234 --quiet
 
-# 4. Metric idle-errors
+# 3. Metric idle-errors
 gcloud logging metrics delete idle-errors --project=my-app-1234 --quiet
+
+# 4. Budget “idle videos my-app-1234”
+ITEM=$(gcloud billing budgets list "--billing-account=${BILLING_ACCOUNT}" --billing-project=my-app-1234 '--filter=displayName="idle videos my-app-1234"' '--format=value(name)')
+gcloud billing budgets delete "${ITEM}" --billing-project=my-app-1234 --quiet
 
 # 5. Schedule idle-reconcile
 gcloud scheduler jobs delete idle-reconcile --location=europe-west4 --project=my-app-1234 --quiet
