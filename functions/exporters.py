@@ -10,7 +10,7 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -52,12 +52,15 @@ class Exporters:
             self._started = True
 
     @contextmanager
-    def request(self, name: str, headers: Mapping[str, str]) -> Iterator[None]:
-        """One event or task: part of its caller's trace, and sent away before it is answered."""
+    def request(self, name: str, header: Callable[[str], str | None]) -> Iterator[None]:
+        """One event or task: part of its caller's trace, and sent away before it is answered.
+
+        Args:
+            name: `event` or `task`.
+            header: gives a header of the request by its name, in any spelling.
+        """
         self.start()
-        received = TraceContext.of_headers(
-            headers.get("traceparent"), headers.get("x-cloud-trace-context")
-        )
+        received = TraceContext.of_headers(header("traceparent"), header("X-Cloud-Trace-Context"))
         try:
             with telemetry.request(name, received, project=self._project):
                 yield

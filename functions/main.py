@@ -48,7 +48,7 @@ def on_avatar_written(event: CloudEvent) -> None:
     if gate(write) is Gate.UNRELATED:
         return  # most events: not even the clients are needed
     try:
-        with instance.exporters.request("event", flask.request.headers):
+        with instance.exporters.request("event", flask.request.headers.get):
             instance.doorway.answer(write)
     except RetryLater as later:
         flask.abort(503, description=str(later))
@@ -62,7 +62,7 @@ def render() -> flask.typing.ResponseReturnValue:
     try:
         instance.caller.check(flask.request.headers.get("Authorization"))
         avatar_id = read_avatar_id(flask.request.stream.read(MAX_BODY_BYTES + 1))
-        with instance.exporters.request("task", flask.request.headers):
+        with instance.exporters.request("task", flask.request.headers.get):
             instance.doorway.see_to(avatar_id)
     except TaskRefused as refused:  # whose reason is for the log: a stranger learns nothing by it
         log.warning("task refused", status=refused.status, reason=str(refused))
