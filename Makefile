@@ -122,7 +122,7 @@ deploy-check: $(STAMP) ## every command of the deployment, read by the installed
 	@$(PY) -m pytest -q -rs -m gcloud $(PYTEST_ARGS)
 
 image-check: $(STAMP) ## the Dockerfile replayed into an empty folder, and one save through both roles from there (1 to 5 minutes)
-	@GRPC_ENABLE_FORK_SUPPORT=false $(PY) -m tests.image --pip-args='$(PIP_ARGS)' $(if $(filter liveportrait,$(ENGINE)),--engine liveportrait)
+	@GRPC_ENABLE_FORK_SUPPORT=false $(PY) -m tests.image --pip-args='$(PIP_ARGS)' $(IMAGE_ARGS)
 
 clean: ## remove what the commands made, the environment too
 	@rm -rf out .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info build

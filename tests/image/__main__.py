@@ -33,25 +33,26 @@ def main() -> int:
     )
     parser.add_argument("--pip-args", default="", help="the build argument PIP_ARGS")
     parser.add_argument(
-        "--engine", choices=("mesh", "liveportrait"), default="mesh",
-        help="liveportrait takes the weights that lie in weights/ (WEIGHTS=given)",
+        "--weights", type=Path, metavar="DIR",
+        help="try LivePortrait with the weights of this folder (WEIGHTS=given), on the CPU",
     )  # fmt: skip
     parsed = parser.parse_args()
     try:
-        check(parsed.where.resolve(), pip_args=parsed.pip_args, engine=parsed.engine)
+        check(parsed.where.resolve(), pip_args=parsed.pip_args, weights=parsed.weights)
     except (NotUnderstood, ReplayFailed, NotStarted, PlayFailed, CheckFailed) as fault:
         print(f"\nThe image check failed: {fault}", file=sys.stderr)
         return 1
     return 0
 
 
-def check(where: Path, *, pip_args: str, engine: str) -> None:
+def check(where: Path, *, pip_args: str, weights: Path | None) -> None:
     """All of it, told line by line."""
     where.mkdir(parents=True, exist_ok=True)
     python = base_python()
+    engine = "liveportrait" if weights else "mesh"
     arguments = {
         "PYTHON": f"{sys.version_info.major}.{sys.version_info.minor}",
-        "WEIGHTS": "none" if engine == "mesh" else "given",
+        "WEIGHTS": "given" if weights else "none",
         "PIP_ARGS": pip_args,
     }
     dockerfile = read_dockerfile((REPOSITORY / "Dockerfile").read_text(), arguments)
@@ -60,8 +61,7 @@ def check(where: Path, *, pip_args: str, engine: str) -> None:
     root = Replay(
         dockerfile=dockerfile,
         python=python,
-        context=REPOSITORY,
-        files=context_files(),
+        context=context_files(weights),
         arguments=arguments,
         where=where,
         say=lambda line: print(f"  {line}", flush=True),
@@ -96,13 +96,26 @@ def _can_build(python: str) -> bool:
     return done.returncode == 0
 
 
-def context_files() -> frozenset[str]:
-    """What `docker build .` would send: the folder's files through .dockerignore."""
-    folders = ("functions", "liveportrait_core", "weights")
-    files = [file for folder in folders for file in (REPOSITORY / folder).rglob("*")]
-    files += REPOSITORY.glob("*")
-    names = [file.relative_to(REPOSITORY).as_posix() for file in files if file.is_file()]
-    return docker_context(names, (REPOSITORY / ".dockerignore").read_text())
+def context_files(weights: Path | None) -> dict[str, Path]:
+    """What `docker build .` would send: the folder's files through .dockerignore.
+
+    Args:
+        weights: stands for the folder's own weights/.
+    """
+    places = {
+        "functions": REPOSITORY / "functions",
+        "liveportrait_core": REPOSITORY / "liveportrait_core",
+        "weights": weights or REPOSITORY / "weights",
+    }
+    found = {
+        f"{name}/{file.relative_to(place).as_posix()}": file
+        for name, place in places.items()
+        for file in place.rglob("*")
+    }
+    found |= {"weights/README.md": REPOSITORY / "weights/README.md"}
+    found |= {file.name: file for file in REPOSITORY.glob("*")}
+    kept = docker_context(found, (REPOSITORY / ".dockerignore").read_text())
+    return {name: found[name] for name in kept if found[name].is_file()}
 
 
 def command_of(dockerfile: Dockerfile) -> tuple[str, ...]:

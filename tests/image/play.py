@@ -54,7 +54,8 @@ def play(root: Root, command: tuple[str, ...], engine: str, logs: Path) -> Playe
         NotStarted: a role is not ready.
         PlayFailed: another state than ready in the end.
     """
-    clip = _clip(root, logs / "clip.mp4")
+    # On a CPU the networks take seconds a frame.
+    clip = _clip(root, logs / "clip.mp4", seconds=1.0 if engine == "mesh" else 0.6)
     with Suite(SuiteOptions(time_factor=0.1)) as suite, ExitStack() as stack:
         common = {
             **suite.environment,
@@ -62,6 +63,7 @@ def play(root: Root, command: tuple[str, ...], engine: str, logs: Path) -> Playe
             "LIVEPORTRAIT_ENGINE": engine,
             "LIVEPORTRAIT_PRECISION": "fp32",
             "LIVEPORTRAIT_DEBOUNCE_S": "1",
+            "LIVEPORTRAIT_DEADLINE_S": "590",
             "LIVEPORTRAIT_TASKS_QUEUE": suite.options.queue_name,
             "LIVEPORTRAIT_TASKS_SERVICE_ACCOUNT": ACCOUNT,
         }
@@ -100,10 +102,10 @@ def _with_mapped(ready: Footprint, later: Footprint) -> Footprint:
     )
 
 
-def _clip(root: Root, clip: Path) -> Path:
+def _clip(root: Root, clip: Path, *, seconds: float) -> Path:
     """A driving clip, made by the image's own command line."""
     portrait = str((SEED / "astronaut.png").resolve())
-    made = ["idle", portrait, "-o", str(clip), "--seed", "3", "--seconds", "1"]
+    made = ["idle", portrait, "-o", str(clip), "--seed", "3", "--seconds", str(seconds)]
     done = subprocess.run(
         ["python", "-m", "liveportrait_core", *made],
         cwd=root.place("."),

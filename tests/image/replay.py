@@ -50,15 +50,14 @@ class Replay:
     """What a build is made of.
 
     python: the interpreter that stands for the base image's.
-    context: the folder, and the files of it that the build may see.
+    context: the files that the build may see, by their names in it.
     arguments: build arguments.
     where: a folder for the roots.
     """
 
     dockerfile: Dockerfile
     python: Path
-    context: Path
-    files: frozenset[str]
+    context: Mapping[str, Path]
     arguments: Mapping[str, str]
     where: Path
     say: Say
@@ -99,8 +98,8 @@ class Replay:
             sha.update(roots[name].stamp.encode() if name in roots else b"an image")
         for copy in stage.of("COPY"):
             for source in copy.text.split()[:-1]:
-                for file in sorted(_members(self.files, source)):
-                    sha.update(file.encode() + (self.context / file).read_bytes())
+                for file in sorted(_members(self.context, source)):
+                    sha.update(file.encode() + self.context[file].read_bytes())
         return sha.hexdigest()
 
     def _beginning(self, stage: Stage, roots: Mapping[str, Root], *, is_kept: bool) -> Root:
@@ -158,14 +157,14 @@ class Replay:
             return
         *sources, target = words
         for source in sources:
-            wanted = _members(self.files, source)
+            wanted = _members(self.context, source)
             if not wanted:
                 complaint = f"COPY {source}: the build's context holds no such file"
                 raise NotUnderstood(instruction.line, complaint)
             for file, below in wanted.items():
                 into_folder = target.endswith("/") or below
                 place = root.place(target) / (below or Path(file).name) if into_folder else None
-                _copy_file(self.context / file, place or root.place(target))
+                _copy_file(self.context[file], place or root.place(target))
 
     def _run(self, instruction: Instruction, root: Root, variables: Mapping[str, str]) -> None:
         written = instruction.text

@@ -28,8 +28,7 @@ def built(context: Path, text: str, said: list[str] | None = None, **arguments: 
     return Replay(
         dockerfile=read_dockerfile(text, arguments),
         python=Path(sys.executable),
-        context=context,
-        files=frozenset(FILES) - {"secret"},
+        context={name: context / name for name in FILES if name != "secret"},
         arguments=arguments,
         where=context.parent / "roots with spaces",
         say=(said if said is not None else []).append,
