@@ -1,6 +1,6 @@
 """The newcomer's run: a slider save becomes an idle video, and another save renders again.
 
-Plays the app's part with the ordinary Google clients. The stand-in cloud runs in this process; the
+The stand-in cloud runs in this process, and the app's part is played in it (`demo_app`); the
 function and the renderer's command line are processes of their own, as they would be elsewhere:
 this module imports neither.
 """
@@ -11,129 +11,29 @@ import logging
 import os
 import subprocess
 import sys
-import threading
 import time
-import urllib.parse
 import urllib.request
-import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from google.cloud import firestore
-from google.cloud.storage import Client as StorageClient
-
+from emulator.demo_app import App, NoOutcome
 from emulator.function_process import FunctionNotReady, FunctionProcess
 from emulator.suite import FirestoreBackend, Suite, SuiteOptions
 
 SEED = Path(__file__).parent / "seed"
 AVATAR = "demo"
-RENDER_TIMEOUT_S = 1500.0  # three attempts of the contract's deadline
 LEFT_BEHIND = (
     *("emulator.log", "function.log", "inspection.json"),
     *("idle.mp4", "idle-060.mp4", "poster.jpg", "contact.png"),
 )
 CPU_SETTINGS = {"LIVEPORTRAIT_MAX_SECONDS": "2", "LIVEPORTRAIT_DEADLINE_S": "590"}
-FINAL_STATES = ("ready", "failed", "blocked", "disabled")
 
 
 class DemoFailed(Exception):
     """The demo did not reach its end; the message says where and what to look at."""
-
-
-WORDS = {
-    "": "saved; the function has not answered yet",
-    "queued": "queued: the function waits a moment for the next slider move",
-    "rendering": "rendering",
-    "ready": "ready",
-    "failed": "failed",
-    "blocked": "blocked: an input is missing",
-    "disabled": "disabled",
-}
-
-
-class ProgressLine:
-    """One line that a person can read: redrawn on a terminal, printed on change elsewhere."""
-
-    def __init__(self) -> None:
-        self._tty = sys.stdout.isatty()
-        self._last = ""
-        self._started = time.monotonic()
-
-    def show(self, live_portrait: Mapping[str, Any]) -> None:
-        """Draw the state as the document tells it."""
-        words = WORDS[live_portrait.get("state", "")]
-        elapsed_s = time.monotonic() - self._started
-        eta_s = live_portrait.get("etaSeconds")
-        if words == "rendering" and eta_s:
-            words += f", about {eta_s} s to go when last heard"
-        line = f"    {elapsed_s:5.1f} s  {words}"
-        if self._tty:
-            print(f"\r\033[K{line}", end="", flush=True)
-        elif words != self._last:
-            print(line, flush=True)
-        self._last = words
-
-    def end(self) -> None:
-        """Leave the line standing."""
-        if self._tty:
-            print()
-
-
-class App:
-    """What the Flutter app does: uploads, saves, listens, plays."""
-
-    def __init__(self, suite: Suite, bucket: str) -> None:
-        self._suite = suite
-        self._database = firestore.Client()
-        self._bucket = StorageClient().bucket(bucket)
-        self.document = self._database.collection("avatars").document(AVATAR)
-        self._changed = threading.Condition()
-        self._live_portrait: dict[str, Any] = {}
-        self._watch = self.document.on_snapshot(self._on_snapshot)
-
-    def close(self) -> None:
-        """Stop listening."""
-        self._watch.unsubscribe()
-        self._database.close()
-
-    def _on_snapshot(self, snapshots: list[Any], changes: list[Any], read_time: Any) -> None:
-        with self._changed:
-            for snapshot in snapshots:
-                self._live_portrait = (snapshot.to_dict() or {}).get("livePortrait") or {}
-            self._changed.notify_all()
-
-    def upload(self, name: str, source: Path, content_type: str) -> str:
-        """Put a file where the app puts it; give its download URL."""
-        blob = self._bucket.blob(f"avatars/{AVATAR}/{name}")
-        token = str(uuid.uuid4())
-        blob.metadata = {"firebaseStorageDownloadTokens": token}
-        blob.upload_from_filename(str(source), content_type=content_type)
-        path = urllib.parse.quote(blob.name, safe="")
-        return f"{self._suite.storage_url}/v0/b/{blob.bucket.name}/o/{path}?alt=media&token={token}"
-
-    def follow(self, *, not_url: str | None = None) -> dict[str, Any]:
-        """Wait for the outcome of the save just made, as the listener hears it.
-
-        Args:
-            not_url: the video that was ready before the save: its `ready` is not the answer.
-        """
-        line = ProgressLine()
-        give_up_at = time.monotonic() + RENDER_TIMEOUT_S
-        while time.monotonic() < give_up_at:
-            with self._changed:
-                self._changed.wait(timeout=0.25)
-                seen = dict(self._live_portrait)
-            if seen.get("state") == "ready" and seen.get("idleVideoUrl") == not_url:
-                seen = {}  # still the answer to the save before this one
-            line.show(seen)
-            if seen.get("state") in FINAL_STATES:
-                line.end()
-                return seen
-        line.end()
-        raise DemoFailed(f"no outcome within {RENDER_TIMEOUT_S:.0f} s; see the function's log")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -202,7 +102,7 @@ def run(options: DemoOptions) -> dict[str, Any]:
         with running_function({**suite.environment, **settings}, function_log) as function:
             driving = options.driving or synthetic_hero(options.out / "hero.mp4", function)
             suite.connect("idle", "avatars/{avatarId}", [function.url])
-            app = App(suite, suite_options.bucket)
+            app = App(suite.storage_url, suite_options.bucket, AVATAR)
             try:
                 result = play(app, options, driving, function_log)
             finally:
@@ -367,7 +267,7 @@ def main() -> int:
     print("A Firestore write becomes idle.mp4:", flush=True)
     try:
         result = run(options)
-    except (DemoFailed, FunctionNotReady) as failure:
+    except (DemoFailed, NoOutcome, FunctionNotReady) as failure:
         print(f"\nThe demo failed: {failure}", file=sys.stderr, flush=True)
         print(json.dumps({"state": "failed", "error": str(failure)}))
         return 1
