@@ -95,10 +95,21 @@ emulator: $(STAMP) ## the stand-in cloud alone, on the usual ports (FIRESTORE_PO
 	@$(PY) -m emulator --firestore-port $(FIRESTORE_PORT) --storage-port $(STORAGE_PORT) --tasks-port $(TASKS_PORT) --control-port $(CONTROL_PORT) \
 	  --backend $(BACKEND) --project $(PROJECT) --bucket $(BUCKET) --function http://127.0.0.1:$(FUNCTION_PORT)
 
-serve: $(STAMP) ## the function, against a running `make emulator`
+# all | gate | renderer. The gate answers events on FUNCTION_PORT and leaves renders to the queue, which calls the renderer on RENDERER_PORT.
+ROLE ?= all
+RENDERER_PORT ?= 8089
+# A gate of the liveportrait engine must be told the renderer's: fp32 | fp16 | bf16.
+PRECISION ?= auto
+TWO_ROLES = LIVEPORTRAIT_RENDERER_URL=http://127.0.0.1:$(RENDERER_PORT) LIVEPORTRAIT_TASKS_SERVICE_ACCOUNT=idle-tasks@$(PROJECT).iam.gserviceaccount.com \
+  LIVEPORTRAIT_TASKS_QUEUE=projects/$(PROJECT)/locations/local/queues/idle-renders
+
+serve: $(STAMP) ## the function, against a running `make emulator`; ROLE=gate and ROLE=renderer for the two halves of it
 	@GOOGLE_CLOUD_PROJECT=$(PROJECT) FIRESTORE_EMULATOR_HOST=127.0.0.1:$(FIRESTORE_PORT) STORAGE_EMULATOR_HOST=http://127.0.0.1:$(STORAGE_PORT) \
-	  FIREBASE_STORAGE_EMULATOR_HOST=127.0.0.1:$(STORAGE_PORT) LIVEPORTRAIT_BUCKET=$(BUCKET) LIVEPORTRAIT_ENGINE=$(ENGINE) THREADS=32 \
-	  $(PY) -m functions_framework --source functions/main.py --target on_avatar_written --signature-type cloudevent --host 127.0.0.1 --port $(FUNCTION_PORT)
+	  FIREBASE_STORAGE_EMULATOR_HOST=127.0.0.1:$(STORAGE_PORT) CLOUD_TASKS_EMULATOR_HOST=127.0.0.1:$(TASKS_PORT) \
+	  LIVEPORTRAIT_ROLE=$(ROLE) $(if $(filter all,$(ROLE)),,$(TWO_ROLES)) LIVEPORTRAIT_PRECISION=$(PRECISION) \
+	  LIVEPORTRAIT_BUCKET=$(BUCKET) LIVEPORTRAIT_ENGINE=$(ENGINE) THREADS=32 \
+	  $(PY) -m functions_framework --source functions/main.py --target on_avatar_written --signature-type cloudevent --host 127.0.0.1 \
+	  --port $(if $(filter renderer,$(ROLE)),$(RENDERER_PORT),$(FUNCTION_PORT))
 
 demo: $(STAMP) ## the main job end to end; PORTRAIT=file DRIVING=file for your own, ENGINE=auto|mesh|liveportrait
 	@$(PY) -m emulator.demo $(if $(PORTRAIT),--portrait '$(PORTRAIT)') $(if $(DRIVING),--driving '$(DRIVING)') --engine $(ENGINE) --backend $(BACKEND)

@@ -47,10 +47,10 @@ class EmbeddedTasks:
         self._first_queue = first_queue
         self._store = TaskStore(time.time, time_factor)
         self._store.add_queue(first_queue)
-        identity = Identity()
-        self._runner = Runner(self._store, faults, identity, time_factor)
+        self._identity = Identity()
+        self._runner = Runner(self._store, faults, self._identity, time_factor)
         self._calls = Calls(self._store, self._runner, faults, time_factor).table()
-        self._http = HttpServer(TasksHttpServer(self._calls, identity, faults))
+        self._http = HttpServer(TasksHttpServer(self._calls, self._identity, faults))
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -67,6 +67,7 @@ class EmbeddedTasks:
             await shared.start()
             serving = asyncio.create_task(self._http.serve())
             try:
+                await asyncio.to_thread(self._identity.prepare)  # else the first push would wait
                 yield
             finally:
                 shared.close()

@@ -28,6 +28,10 @@ _KEY_BITS = 2_048
 class Identity:
     """Signs identity tokens for any service account, and publishes the key."""
 
+    def prepare(self) -> None:
+        """Makes the key, which takes a while; blocks, so not on the loop."""
+        _ = self._signer
+
     def token(self, oidc: Oidc) -> str:
         """Returns an OpenID Connect token, RS256, good for an hour of the real clock."""
         now = int(time.time())

@@ -5,7 +5,8 @@ from typing import Any
 import tests.emulator.conformance.conversations
 import tests.emulator.conformance.documents
 import tests.emulator.conformance.queries
-import tests.emulator.conformance.storage  # noqa: F401 (they fill the table)
+import tests.emulator.conformance.storage
+import tests.emulator.conformance.tasks  # noqa: F401 (they fill the table)
 from tests.emulator.conformance.table import ABSENT, CASES, Case
 
 _LONGEST = 60

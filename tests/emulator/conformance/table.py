@@ -10,6 +10,9 @@ import firebase_admin
 from google.api_core.exceptions import GoogleAPICallError
 from google.cloud import firestore
 from google.cloud.storage import Bucket, Client
+from google.cloud.tasks_v2 import CloudTasksClient
+
+from tests.emulator.function_double import FunctionDouble
 
 _Result = TypeVar("_Result")
 SAME: Any = object()
@@ -25,6 +28,8 @@ class Place:
     admin: firebase_admin.App | None = None
     storage: Client | None = None
     bucket: Bucket | None = None
+    tasks: CloudTasksClient | None = None
+    worker: FunctionDouble | None = None
     room: str = field(default_factory=lambda: f"room{uuid.uuid4().hex}")
 
     def doc(self, name: str = "a") -> firestore.DocumentReference:
@@ -51,6 +56,16 @@ class Place:
                     await closing
 
         return asyncio.run(with_client())
+
+    @property
+    def queues(self) -> CloudTasksClient:
+        assert self.tasks is not None
+        return self.tasks
+
+    @property
+    def target(self) -> FunctionDouble:
+        assert self.worker is not None
+        return self.worker
 
     @property
     def files(self) -> Bucket:

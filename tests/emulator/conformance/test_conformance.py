@@ -13,12 +13,14 @@ import pytest
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import firestore
 from google.cloud.storage import Bucket, Client
+from google.cloud.tasks_v2 import CloudTasksClient
 
 from emulator.official import OfficialFirestore, OfficialMissing
 from emulator.serving import bind
 from emulator.suite import Suite
 from tests.emulator.conformance.rendering import table
 from tests.emulator.conformance.table import ABSENT, CASES, Case, Place, outcome
+from tests.emulator.function_double import FunctionDouble
 
 PROJECT = "demo-avatar"
 DOCUMENT = Path(__file__).parents[3] / "docs" / "emulator.md"
@@ -61,8 +63,12 @@ def test_on_the_embedded_emulator(
     storage: Client,
     bucket: Bucket,
     admin: firebase_admin.App,
+    tasks: CloudTasksClient,
+    worker: FunctionDouble,
 ) -> None:
-    place = Place(database=database, storage=storage, bucket=bucket, admin=admin)
+    place = Place(
+        database=database, storage=storage, bucket=bucket, admin=admin, tasks=tasks, worker=worker
+    )
     found = outcome(case, place)
     assert agree(found, case.embedded), found
 
