@@ -128,6 +128,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_options(parser: argparse.ArgumentParser, verb: str) -> None:
     parts = [part.value for part in Part]
+    owned = [Part.RULES.value, Part.CORS.value]  # what an app may have of its own
     add = parser.add_argument
     add("--project", required=True, help="the project's id")
     add("--region", required=True, help="of services, queue and images; one with the GPU")
@@ -142,12 +143,14 @@ def _add_options(parser: argparse.ArgumentParser, verb: str) -> None:
     add("--budget", type=int, default=Settings.budget, help="a month's; it warns, stops nothing")
     add("--notify", metavar="EMAIL", help="whom alerts write to; default: nobody")
     add("--env", action="append", default=[], metavar="NAME=VALUE", help="for the function")
-    add("--replace", action="append", default=[], choices=parts, help="even if the app's own")
+    add("--replace", action="append", default=[], choices=owned, help="even if the app's own")
     add("--omit", action="append", default=[], choices=parts, help="leave it alone")
     add("--any-region", action="store_true", help="do not ask our list of GPU regions")
     add("--tag", help="of the image; default: the digest of what goes into it")
     add("--dry-run", action="store_true", help="print instead of doing")
-    add("--patience-s", type=float, default=600.0, help="for what was just made to be known")
+    add(
+        "--patience-s", type=float, default=600.0, help="for what was just made"
+    )
     if verb == "remove":
         add("--with-images", action="store_true", help="the image repository too")
     else:
