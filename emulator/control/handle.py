@@ -52,11 +52,11 @@ class Control:
 
     def pause_queue(self, name: str) -> None:
         """Has a queue, given by its full name, keep its tasks back."""
-        self._run(self._cloud.tasks.pause(name))
+        self._call(lambda: self._cloud.tasks.pause(name))
 
     def resume_queue(self, name: str) -> None:
         """Has a queue push its tasks again."""
-        self._run(self._cloud.tasks.resume(name))
+        self._call(lambda: self._cloud.tasks.resume(name))
 
     def wait_idle(self, timeout_s: float = 30.0) -> None:
         """Waits until no event or task is pending and no request runs.

@@ -138,11 +138,11 @@ class _Endpoints:
         return JSONResponse([asdict(queue) for queue in self._cloud.tasks.queues()])
 
     async def pause(self, request: Request) -> Response:
-        await self._cloud.tasks.pause(_queue_name(await _body(request)))
+        self._cloud.tasks.pause(_queue_name(await _body(request)))
         return Response(status_code=204)
 
     async def resume(self, request: Request) -> Response:
-        await self._cloud.tasks.resume(_queue_name(await _body(request)))
+        self._cloud.tasks.resume(_queue_name(await _body(request)))
         return Response(status_code=204)
 
     async def calls(self, request: Request) -> Response:

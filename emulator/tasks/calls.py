@@ -80,7 +80,7 @@ class Calls:
             wanted = queue_message(earlier)
             _merge(request.update_mask, request.queue, wanted)
         changed = self._store.replace_queue(queue_value(wanted, earlier))
-        await self._runner.stir(name)
+        self._runner.stir(name)
         return queue_message(changed)
 
     async def _get_queue(self, request: Message) -> Message:
@@ -114,7 +114,7 @@ class Calls:
     async def _resume_queue(self, request: Message) -> Message:
         name = check_queue(request.name)
         queue = self._store.set_queue_state(name, QueueState.RUNNING)
-        await self._runner.stir(name)
+        self._runner.stir(name)
         return queue_message(queue)
 
     async def _create_task(self, request: Message) -> Message:

@@ -84,7 +84,7 @@ class EmbeddedTasks:
         """Returns all tasks, oldest first; those too that have ended, as long as names are kept."""
         return self._store.history()
 
-    async def pause(self, queue: str) -> None:
+    def pause(self, queue: str) -> None:
         """Has a queue dispatch nothing.
 
         Raises:
@@ -92,14 +92,14 @@ class EmbeddedTasks:
         """
         self._store.set_queue_state(queue, QueueState.PAUSED)
 
-    async def resume(self, queue: str) -> None:
+    def resume(self, queue: str) -> None:
         """Has a queue dispatch again.
 
         Raises:
             NotFound: there is no such queue.
         """
         self._store.set_queue_state(queue, QueueState.RUNNING)
-        await self._runner.stir(queue)
+        self._runner.stir(queue)
 
     def is_idle(self) -> bool:
         """Says whether no request runs and no task waits but in paused queues."""

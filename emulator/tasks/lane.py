@@ -1,7 +1,7 @@
 """The way out of one queue: a token bucket, a number of places, and whether it is open at all."""
 
 import asyncio
-import contextlib
+from collections import deque
 from collections.abc import Callable
 
 from emulator.tasks.queue import Queue, QueueState
@@ -44,7 +44,7 @@ class Bucket:
 
 
 class Lane:
-    """Lets tasks of a queue out as its limits say.
+    """Lets tasks of a queue out, first come, first served, as its limits say.
 
     Args:
         queue: tells the queue as it is now.
@@ -59,7 +59,8 @@ class Lane:
         self._clock = clock
         self._factor = time_factor
         self._out = 0
-        self._changed = asyncio.Condition()
+        self._line: deque[asyncio.Future[None]] = deque()
+        self._timer: asyncio.TimerHandle | None = None
         limits = queue().rate_limits
         self._bucket = Bucket(
             limits.max_dispatches_per_second / time_factor, limits.max_burst_size, clock()
@@ -67,31 +68,48 @@ class Lane:
 
     async def enter(self) -> None:
         """Waits until one more dispatch is allowed, and counts it."""
-        async with self._changed:
-            while (wait_s := self._wait_s()) != 0:
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(wait_s):
-                        await self._changed.wait()
-            self._bucket.take(self._clock())
-            self._out += 1
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._line.append(turn)
+        self.stir()
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if not turn.cancelled():  # its turn had come in the same moment
+                self.leave()
+            raise
 
-    async def leave(self) -> None:
+    def leave(self) -> None:
         """Gives the place back."""
         self._out -= 1
-        await self.stir()
+        self.stir()
 
-    async def stir(self) -> None:
-        """Has those that wait look again: the queue has changed."""
-        async with self._changed:
-            self._changed.notify_all()
+    def stir(self) -> None:
+        """Lets out who may leave now: somebody came or left, or the queue has changed."""
+        self.close()
+        while self._is_waited_for() and (wait_s := self._wait_s()) is not None:
+            if wait_s > 0:
+                self._timer = asyncio.get_running_loop().call_later(wait_s, self.stir)
+                return
+            self._bucket.take(self._clock())
+            self._out += 1
+            self._line.popleft().set_result(None)
+
+    def close(self) -> None:
+        """Looks no more by itself."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _is_waited_for(self) -> bool:
+        while self._line and self._line[0].done():  # cancelled
+            self._line.popleft()
+        return bool(self._line)
 
     def _wait_s(self) -> float | None:
         """Returns the time until the next dispatch; None where only a change allows one."""
         queue, now = self._queue(), self._clock()
-        if queue.state is QueueState.PAUSED:
-            return None
         limits = queue.rate_limits
-        if self._out >= limits.max_concurrent_dispatches:
+        if queue.state is QueueState.PAUSED or self._out >= limits.max_concurrent_dispatches:
             return None
         rate = limits.max_dispatches_per_second / self._factor
         if (rate, limits.max_burst_size) != (self._bucket.rate, self._bucket.size):

@@ -60,10 +60,10 @@ class Runner:
         attempt = self._begin_attempt(name)
         attempt.add_done_callback(lambda _done: self._see_further(name))
 
-    async def stir(self, queue: str) -> None:
+    def stir(self, queue: str) -> None:
         """Has a queue's tasks look at its limits and state again."""
         if queue in self._lanes:
-            await self._lanes[queue].stir()
+            self._lanes[queue].stir()
 
     def is_idle(self) -> bool:
         """Says whether no request runs and no task waits but in paused queues."""
@@ -76,6 +76,8 @@ class Runner:
         """Stops everything."""
         for task in (*self._waiting.values(), *self._attempts):
             task.cancel()
+        for lane in self._lanes.values():
+            lane.close()
         self._waiting.clear()
         self._lanes.clear()
 
@@ -113,7 +115,7 @@ class Runner:
                 attempts = [self._begin_attempt(name) for _ in range(copies)]
                 await asyncio.wait(attempts)
             finally:
-                await lane.leave()
+                lane.leave()
 
     def _begin_attempt(self, name: str) -> "asyncio.Task[None]":
         headers = push_headers(self._store.task(name), self._identity)
