@@ -36,14 +36,15 @@ class Pursuit:
         """Bring what is asked for to its end, looking again whenever something changed meanwhile.
 
         Returns:
-            DONE: nothing is left to do for this visit. HANDED: a task will see to it.
+            DONE: nothing is left to do for what the visit is about. HANDED: a task will see to
+            it. PAST: the document is no longer the visit's, so a newer event exists.
 
         Raises:
             RetryLater: a redelivery can cure what hindered it.
         """
         verdict = Verdict.MOVED
         yielding = False
-        while verdict not in (Verdict.DONE, Verdict.HANDED):
+        while verdict not in (Verdict.DONE, Verdict.HANDED, Verdict.PAST):
             verdict = self._settle(visit, yielding=yielding)
             yielding = yielding or verdict is Verdict.LOST
         return verdict
@@ -75,11 +76,13 @@ class Pursuit:
         self._means.clock.sleep(min(seconds, left_s))
 
     def _settle(self, visit: Visit, *, yielding: bool) -> Verdict:
-        """DONE or HANDED; anything else: look again."""
+        """As `conclude`; anything else: look again."""
         sight = look(self._means, visit.avatar_id)
         if relieved(visit, sight):
             return Verdict.HANDED
-        if moved_on(visit, sight) or self.answered(visit, sight):
+        if moved_on(visit, sight):
+            return Verdict.PAST
+        if self.answered(visit, sight):
             return Verdict.DONE
         if isinstance(sight.ask, Refusal):
             return self._concluded(visit, self._refuse(visit, sight.ask))

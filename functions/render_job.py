@@ -140,13 +140,15 @@ class Doorway:
     # --- a task, or somebody who asks: section 9
 
     def _attend(self, visit: Visit) -> Verdict:
-        """DONE, HANDED, or MOVED: the document is no longer what this was about."""
+        """MOVED: there is something else to attend to now; anything else: this is at its end."""
         if visit.case is not Gate.ASKED:
             self._tidy(visit)
             return self._rest(visit)
         if visit.dispatch is not None:
             self._await_the_save(visit, visit.dispatch.fingerprint)
         verdict = self._pursuit.conclude(visit)
+        if verdict is Verdict.PAST and visit.dispatch is not None:
+            return Verdict.MOVED  # it may be what it was again: whoever relies on this task knows
         return self._rest(visit) if verdict is Verdict.DONE else verdict
 
     def _await_the_save(self, visit: Visit, dispatched: str) -> None:

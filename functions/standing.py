@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from functions.contract import Snapshot, State
-from functions.record import Dispatch, Problem, Record, Result, Shown
+from functions.record import Dispatch, Lease, Problem, Purpose, Record, Result, Shown
 from functions.request import RenderRequest
 
 
@@ -53,6 +53,7 @@ class Verdict(StrEnum):
     AGAIN = "again"  # a failure that the next attempt may cure
     FINAL = "final"  # a failure that stands
     HANDED = "handed"  # a task stands for it
+    PAST = "past"  # the document is no longer the one for whose sake somebody came
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,6 +113,11 @@ class Claim:
 
     owner: str  # uuid4
     asked: Asked
+
+    def lease(self, now: int, life_s: float) -> Lease:
+        """The lease that this claim holds from now on."""
+        wanted = self.asked.fingerprint
+        return Lease.granted(self.owner, Purpose.RENDER, wanted, now=now, life_s=life_s)
 
 
 @dataclass(frozen=True, kw_only=True)

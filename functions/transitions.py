@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functions.contract import State
 from functions.errors import Code
 from functions.output import dynamics_fields, mirror_fields, shown_fields
-from functions.record import Dispatch, Lease, Missing, Problem, Purpose, Record, Result, Shown
+from functions.record import Dispatch, Missing, Problem, Record, Result, Shown
 from functions.request import NotOptedIn, Reader, Refusal
 from functions.settings import Settings
 from functions.standing import Advance, Asked, Change, Claim, Standing, Verdict
@@ -144,9 +144,12 @@ class Transitions:
         From here on nobody relies on the task any more: the next wish, were it the same again,
         gets one of its own.
         """
-        now = None if standing.document is None else standing.document.relevant
-        if now != relevant:
+        document, shown = standing.document, standing.record.shown
+        if (None if document is None else document.relevant) != relevant:
             return Change(verdict=Verdict.MOVED)
+        asks = document is not None and document.opted_in
+        if asks and shown is not None and shown.state in (State.QUEUED, State.RENDERING):
+            return Change(verdict=Verdict.MOVED)  # it was asked for anew in between
         record = replace(standing.record, dispatch=None)
         return Change(verdict=Verdict.DONE, record=standing.changed(record))
 
@@ -196,7 +199,7 @@ class Transitions:
             attempts=record.attempts + 1,
             missing=None,
             percent=0,
-            lease=self._lease(claim, now),
+            lease=claim.lease(now, self.settings.lease_s),
             shown=shown,
         )
         return replace(self._write(standing, record, verdict=Verdict.CLAIMED), counts=True)
@@ -235,7 +238,7 @@ class Transitions:
             return Change(verdict=verdict)
         record = replace(
             standing.record,
-            lease=self._lease(claim, standing.now),
+            lease=claim.lease(standing.now, self.settings.lease_s),
             percent=advance.percent,
         )
         if not show or record.shown is None:
@@ -296,15 +299,6 @@ class Transitions:
         return Change(verdict=Verdict.DONE, record=replace(standing.record, lease=None))
 
     # --- parts
-
-    def _lease(self, claim: Claim, now: int) -> Lease:
-        return Lease.granted(
-            claim.owner,
-            Purpose.RENDER,
-            claim.asked.fingerprint,
-            now=now,
-            life_s=self.settings.lease_s,
-        )
 
     def _retire(
         self, results: tuple[Result, ...], now: int

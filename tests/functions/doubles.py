@@ -20,6 +20,7 @@ from functions.output import Deleted
 from functions.record import Record, from_fields, to_fields
 from functions.reference import Publication, StoredObject
 from functions.standing import Change, Standing, Starts
+from functions.task import RenderTask
 from liveportrait_core import (
     Box,
     Engine,
@@ -258,6 +259,27 @@ class MemoryMediaStore:
         return StoredObject(
             path=path, generation=held.generation, size_bytes=len(held.body), token=held.token
         )
+
+
+class MemoryTaskQueue:
+    """Tasks as a list. It forgets no name, which is stricter than the cloud's hours."""
+
+    def __init__(self) -> None:
+        self.pending: list[RenderTask] = []
+        self.names: list[str] = []
+        self.before: list[Callable[[], object]] = []  # one by one, before a task is taken
+        self.after: list[Callable[[], object]] = []  # one by one, after it: its answer may be lost
+
+    def put(self, task: RenderTask) -> bool:
+        if self.before:
+            self.before.pop(0)()
+        is_new = task.task_id not in self.names
+        if is_new:
+            self.names.append(task.task_id)
+            self.pending.append(task)
+        if self.after:
+            self.after.pop(0)()
+        return is_new
 
 
 @dataclass(kw_only=True)

@@ -9,6 +9,7 @@ from functions.contract import EVENT_PATHS, DocumentWrite, Snapshot, dig
 from functions.errors import RetryLater
 from functions.inline_dispatch import InlineDispatcher
 from functions.ports import Means
+from functions.queued_dispatch import QueuedDispatcher
 from functions.record import Record
 from functions.reference import MediaPolicy
 from functions.render_job import Doorway
@@ -19,6 +20,7 @@ from tests.functions.doubles import (
     Fields,
     MemoryLedger,
     MemoryMediaStore,
+    MemoryTaskQueue,
     ScriptedRenderer,
     VirtualClock,
     write_path,
@@ -86,6 +88,7 @@ class Scene:
     clock: VirtualClock = field(default_factory=VirtualClock)
     media: MemoryMediaStore = field(default_factory=MemoryMediaStore)
     renderer: ScriptedRenderer = field(default_factory=ScriptedRenderer)
+    queue: MemoryTaskQueue = field(default_factory=MemoryTaskQueue)
 
     def __post_init__(self) -> None:
         self.ledger = MemoryLedger(self.clock)
@@ -175,6 +178,15 @@ class Scene:
         """Another instance on the same cloud, perhaps with another engine."""
         means = self.means if renderer is None else replace(self.means, engine=renderer)
         return Doorway(means, InlineDispatcher(means, renderer or self.renderer))
+
+    def use(self, ledger: MemoryLedger) -> None:
+        """Another ledger, for instances to come."""
+        self.ledger = ledger
+        self.means = replace(self.means, ledger=ledger)
+
+    def gate(self) -> Doorway:
+        """An instance that renders nothing, and leaves tasks in the queue."""
+        return Doorway(self.means, QueuedDispatcher(self.means, self.queue))
 
 
 Action = Callable[[], object]

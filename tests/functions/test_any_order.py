@@ -72,9 +72,7 @@ class AnyOrder(RuleBasedStateMachine):
         super().__init__()
         self.scene = Scene(settings=UNLIMITED)
         self.ledger = TellingLedger(self.scene.clock, self._tell)
-        self.scene.ledger = self.ledger
-        means = replace(self.scene.means, ledger=self.ledger)
-        self.scene.means = means
+        self.scene.use(self.ledger)
         self.instances = [self.scene.second_instance() for _ in range(2)]
         self.pending: list[DocumentWrite] = []
         self.inputs: Fields | None = None  # what the app wrote last
