@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from liveportrait_core.mesh.points import STABLE, Array
+from liveportrait_core.mesh.points import STABLE, Array, HeadAxes
 
 SHAPE_ROUNDS = 3
 FIT_ROUNDS = 4
@@ -50,6 +50,7 @@ def fit_poses(points: Array) -> Poses:
     parameters[:, 1:] = points[:, stable, :2].mean(1)
     for _ in range(FIT_ROUNDS):
         turns, parameters = _refined(points[:, stable, :2], shape[stable], turns, parameters)
+    turns = _level(points[..., :2], shape, turns)
     centre = np.append(parameters[0, 1:], 0.0)
     first = turns[0].copy()
     upright = shape @ first.T * np.exp(parameters[0, 0])
@@ -77,6 +78,23 @@ def _procrustes(centred: Array, stable: list[int]) -> tuple[Array, Array, Array]
         scales = overlap / float((shape[stable] ** 2).sum())
         shape = (unturned / scales[:, None, None]).mean(0)
     return turns, scales, shape
+
+
+def _level(seen: Array, shape: Array, turns: Array) -> Array:
+    """The turns with their roll as the middle of the face shows it, from brows to nostrils.
+
+    The tracker moves the face's outline along when the head looks aside, and so tilts the whole.
+    """
+    head = HeadAxes.of(shape)
+    right, down = np.moveaxis(head.seen_from(shape[:, :2]), -1, 0)
+    middle = (np.hypot(right, (down - 0.45) / 1.25) < 0.85) & (down < 0.75)  # eye distances
+    found = seen[:, middle] - seen[:, middle].mean(1, keepdims=True)
+    turned = np.einsum("nij,kj->nki", turns, shape[middle])[..., :2]
+    turned -= turned.mean(1, keepdims=True)
+    along = (turned * found).sum((1, 2))
+    across = (turned[..., 0] * found[..., 1] - turned[..., 1] * found[..., 0]).sum(1)
+    tilt = np.arctan2(across, along)
+    return Rotation.from_euler("z", tilt[:, None]).as_matrix() @ turns
 
 
 def _refined(seen: Array, shape: Array, turns: Array, parameters: Array) -> tuple[Array, Array]:
