@@ -84,6 +84,11 @@ def test_codes_are_codes() -> None:
     assert named <= {code.value for code in Code}
 
 
+def test_links_lead_somewhere() -> None:
+    for target in re.findall(r"\]\(([^)#]+)", HANDBOOK):
+        assert (Path("docs") / target).exists(), target
+
+
 def test_the_sums_add_up() -> None:
     """The table of a day, worked out again from the prices that are stated."""
     per_hour = 0.67 + 3600 * (8 * 0.000018 + 32 * 0.000002)
