@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from deploy import access, names
 from deploy.command import Command, gcloud
-from deploy.look import Listed, Ruled, Shared
+from deploy.look import Listed, OwnCors, Ruled
 from deploy.settings import Part, Settings
 from deploy.step import Check, File, Step
 
@@ -120,7 +120,7 @@ def _cors(settings: Settings, guard: Guard) -> Step:
         checks=(
             Check(
                 command=gcloud("storage", "buckets", "describe", bucket, project, "--format=json"),
-                look=Shared(cors=guard.cors),
+                look=OwnCors(cors=guard.cors),
             ),
         ),
         create=(

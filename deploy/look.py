@@ -65,7 +65,8 @@ class Want:
         found, wanted = at(answer, self.path), fill(self.value, variables)
         if found is not None and same(found, wanted):
             return None
-        name = ".".join(str(part) for part in self.path if isinstance(part, str))
+        names = (part.value if isinstance(part, Where) else part for part in self.path)
+        name = ".".join(part for part in names if isinstance(part, str))
         return f"{name} is {found!r}, wanted {wanted!r}"
 
 
@@ -178,7 +179,7 @@ class Ruled:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shared:
+class OwnCors:
     """A bucket's CORS: none, ours, or the app's."""
 
     cors: Sequence[Any]

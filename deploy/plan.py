@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from deploy import access, data, eventing, foundation, serving, watching
+from deploy import access, data, eventing, foundation, pacing, serving, watching
 from deploy.data import Guard
 from deploy.facts import Lookup, lookups
 from deploy.settings import Settings
@@ -47,7 +47,7 @@ def make(settings: Settings, material: Material) -> Plan:
             *access.calls(settings),
             *data.steps(settings, material.guard),
             *eventing.steps(settings),
-            serving.schedule(settings),
+            pacing.schedule(settings),
             *watching.steps(settings, material.watch),
         ),
     )
@@ -58,7 +58,7 @@ def _serving(settings: Settings) -> tuple[Step, ...]:
         return (serving.renderer(settings), serving.job(settings))
     return (
         serving.renderer(settings),
-        serving.queue(settings),
+        pacing.queue(settings),
         serving.gate(settings),
         serving.job(settings),
     )

@@ -1,4 +1,4 @@
-"""What runs: the queue, the services, the reconcile job and its schedule."""
+"""What runs: the services and the reconcile job."""
 
 import hashlib
 
@@ -8,57 +8,8 @@ from deploy.look import Listed, Path, Want, Where
 from deploy.settings import Card, Settings
 from deploy.step import Check, Step
 
-_SERVICE_SPEC: Path = ("spec", "template", "spec")
+_SPEC: Path = ("spec", "template", "spec")
 _READY: Path = ("status", "conditions", Where("type", "Ready"), "status")
-
-
-def queue(settings: Settings) -> Step:
-    """The queue between gate and renderer; its limits bound the cost."""
-    flags = (f"--location={settings.region}", names.project(settings))
-    limits = {
-        # As many as there can be renderers: a task that waits here costs nothing.
-        ("rateLimits", "maxConcurrentDispatches"): str(settings.max_instances),
-        ("rateLimits", "maxDispatchesPerSecond"): "5",
-        # A task ends when both are passed: after a day, as the dispatch in the ledger does. So a
-        # refused token or a body that nothing can read is bounded, and a day without GPUs is not
-        # the end of a render. How often one is *rendered*, the ledger counts (three attempts).
-        ("retryConfig", "maxAttempts"): "100",
-        ("retryConfig", "maxRetryDuration"): "86400s",
-        ("retryConfig", "minBackoff"): "10s",
-        ("retryConfig", "maxBackoff"): "300s",
-        ("retryConfig", "maxDoublings"): "5",
-    }
-    words = (names.QUEUE, *(f"--{_FLAGS[path[-1]]}={value}" for path, value in limits.items()))
-    return Step(
-        title=f"Queue {names.QUEUE}",
-        why=f"Hands at most {settings.max_instances} at a time to the renderer, and tries again.",
-        checks=(
-            Check(
-                command=gcloud("tasks", "queues", "list", *flags, "--format=json"),
-                look=Listed(
-                    name=names.QUEUE,
-                    wants=tuple(Want(path, value) for path, value in limits.items()),
-                ),
-            ),
-        ),
-        create=(gcloud("tasks", "queues", "create", *words, *flags),),
-        update=(gcloud("tasks", "queues", "update", *words, *flags),),
-        remove=(gcloud("tasks", "queues", "delete", names.QUEUE, *flags, "--quiet"),),
-        leaves="Cloud Tasks refuses a deleted queue's name for some days: an apply after a remove "
-        "may have to wait",
-        settles=True,
-    )
-
-
-_FLAGS = {
-    "maxConcurrentDispatches": "max-concurrent-dispatches",
-    "maxDispatchesPerSecond": "max-dispatches-per-second",
-    "maxAttempts": "max-attempts",
-    "maxRetryDuration": "max-retry-duration",
-    "minBackoff": "min-backoff",
-    "maxBackoff": "max-backoff",
-    "maxDoublings": "max-doublings",
-}
 
 
 def renderer(settings: Settings) -> Step:
@@ -122,7 +73,6 @@ def job(settings: Settings) -> Step:
         *hardware,
         *flags,
     )
-    label = words[-1].partition(f"{names.PLAN_LABEL}=")[2]
     return Step(
         title=f"Job {names.RECONCILE}",
         why="Finds and mends what events missed. One task; for a backfill over many avatars give "
@@ -133,53 +83,12 @@ def job(settings: Settings) -> Step:
                 look=Listed(
                     name=names.RECONCILE,
                     key=("metadata", "name"),
-                    wants=(Want(("metadata", "labels", names.PLAN_LABEL), label),),
+                    wants=(_labelled_as(words),),
                 ),
             ),
         ),
         create=(gcloud(*track, "run", "jobs", "deploy", *words),),
         remove=(gcloud("run", "jobs", "delete", names.RECONCILE, *flags, "--quiet"),),
-        settles=True,
-    )
-
-
-def schedule(settings: Settings) -> Step:
-    """When the job runs."""
-    flags = (f"--location={settings.region}", names.project(settings))
-    caller = names.account(settings, names.SCHEDULER)
-    uri = (
-        f"https://run.googleapis.com/v2/projects/{settings.project}/locations/{settings.region}"
-        f"/jobs/{names.RECONCILE}:run"
-    )
-    words = (
-        names.RECONCILE,
-        f"--schedule={settings.schedule}",
-        "--time-zone=Etc/UTC",
-        f"--uri={uri}",
-        "--http-method=POST",
-        f"--oauth-service-account-email={caller}",
-        "--attempt-deadline=180s",
-        *flags,
-    )
-    return Step(
-        title=f"Schedule {names.RECONCILE}",
-        why=f"Starts the job at {settings.schedule} UTC.",
-        checks=(
-            Check(
-                command=gcloud("scheduler", "jobs", "list", *flags, "--format=json"),
-                look=Listed(
-                    name=names.RECONCILE,
-                    wants=(
-                        Want(("schedule",), settings.schedule),
-                        Want(("httpTarget", "uri"), uri),
-                        Want(("httpTarget", "oauthToken", "serviceAccountEmail"), caller),
-                    ),
-                ),
-            ),
-        ),
-        create=(gcloud("scheduler", "jobs", "create", "http", *words),),
-        update=(gcloud("scheduler", "jobs", "update", "http", *words),),
-        remove=(gcloud("scheduler", "jobs", "delete", names.RECONCILE, *flags, "--quiet"),),
         settles=True,
     )
 
@@ -195,12 +104,13 @@ def _service(
     flags: tuple[str, ...],
 ) -> Step:
     place = (f"--region={settings.region}", names.project(settings))
+    # Every event or task that is being answered holds a thread.
+    told = environment | {"THREADS": str(max(concurrency, 4))}
     words = _labelled(
         name,
         f"--image={names.image(settings)}",
         f"--service-account={names.account(settings, name)}",
-        # Every event or task that is being answered holds a thread.
-        _variables(environment | {"THREADS": str(max(concurrency, 4))}),
+        _variables(told),
         f"--concurrency={concurrency}",
         f"--timeout={timeout}",
         "--min-instances=0",
@@ -213,7 +123,12 @@ def _service(
         "--no-allow-unauthenticated",
         *place,
     )
-    label = words[-1].partition(f"{names.PLAN_LABEL}=")[2]
+    wants = {
+        ("containers", 0, "image"): names.image(settings),
+        ("serviceAccountName",): names.account(settings, name),
+        ("containerConcurrency",): str(concurrency),
+        ("timeoutSeconds",): str(timeout),
+    }
     return Step(
         title=f"Service {name}",
         why=why,
@@ -224,11 +139,9 @@ def _service(
                     name=name,
                     key=("metadata", "name"),
                     wants=(
-                        Want(("metadata", "labels", names.PLAN_LABEL), label),
-                        Want((*_SERVICE_SPEC, "containers", 0, "image"), names.image(settings)),
-                        Want((*_SERVICE_SPEC, "serviceAccountName"), names.account(settings, name)),
-                        Want((*_SERVICE_SPEC, "containerConcurrency"), str(concurrency)),
-                        Want((*_SERVICE_SPEC, "timeoutSeconds"), str(timeout)),
+                        _labelled_as(words),
+                        *(Want((*_SPEC, *path), value) for path, value in wants.items()),
+                        *_told(told),
                         Want(_READY, "True"),
                     ),
                 ),
@@ -237,6 +150,14 @@ def _service(
         create=(gcloud("run", "deploy", *words),),
         remove=(gcloud("run", "services", "delete", name, *place, "--quiet"),),
         settles=True,
+    )
+
+
+def _told(environment: dict[str, str]) -> tuple[Want, ...]:
+    variables = (*_SPEC, "containers", 0, "env")
+    return tuple(
+        Want((*variables, Where("name", name), "value"), value)
+        for name, value in sorted(environment.items())
     )
 
 
@@ -296,3 +217,9 @@ def _variables(environment: dict[str, str]) -> str:
 def _labelled(*words: str) -> tuple[str, ...]:
     digest = hashlib.sha256("\0".join(words).encode()).hexdigest()[:12]
     return (*words, f"--labels={names.PLAN_LABEL}={digest}")
+
+
+def _labelled_as(words: tuple[str, ...]) -> Want:
+    """That a thing was made by these words, the last of which is its label."""
+    label, _, digest = words[-1].removeprefix("--labels=").partition("=")
+    return Want(("metadata", "labels", label), digest)

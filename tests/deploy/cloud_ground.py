@@ -148,6 +148,11 @@ def _build(cloud: Cloud, words: Words) -> str:
     return ""
 
 
+def _told(words: Words) -> list[dict[str, str]]:
+    pairs = words.flag("set-env-vars").removeprefix("^|^").split("|")
+    return [dict(zip(("name", "value"), pair.split("=", 1), strict=True)) for pair in pairs]
+
+
 def _spec(words: Words) -> dict[str, Any]:
     label, _, digest = words.flag("labels").partition("=")
     return {
@@ -155,7 +160,7 @@ def _spec(words: Words) -> dict[str, Any]:
         "spec": {
             "template": {
                 "spec": {
-                    "containers": [{"image": words.flag("image")}],
+                    "containers": [{"image": words.flag("image"), "env": _told(words)}],
                     "serviceAccountName": words.flag("service-account"),
                     "containerConcurrency": int(words.flag("concurrency", "0")),
                     "timeoutSeconds": int(words.flag("timeout", "0")),

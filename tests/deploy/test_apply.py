@@ -134,6 +134,20 @@ def test_a_service_that_never_became_ready_is_deployed_again(
     ]
 
 
+def test_a_variable_that_was_changed_by_hand_is_put_right(wire: Wire, operator: Operator) -> None:
+    operator.deployment(USUAL, plan(USUAL)).apply()
+    service = wire.cloud.things["services"]["idle-gate"]
+    variables = service["spec"]["template"]["spec"]["containers"][0]["env"]
+    (precision,) = (entry for entry in variables if entry["name"] == "LIVEPORTRAIT_PRECISION")
+    precision["value"] = "fp32"
+    counts = operator.deployment(USUAL, plan(USUAL)).apply()
+    assert counts["changed"] == 1
+    assert any(
+        line.strip().endswith("env.LIVEPORTRAIT_PRECISION.value is 'fp32', wanted 'fp16'")
+        for line in operator.said
+    )
+
+
 def test_a_moved_trigger_is_made_anew(wire: Wire, operator: Operator) -> None:
     operator.deployment(USUAL, plan(USUAL)).apply()
     other = replace(USUAL, collection="people")

@@ -1,0 +1,96 @@
+"""What sets the pace: the queue's limits and the reconcile job's schedule."""
+
+from deploy import names
+from deploy.command import gcloud
+from deploy.look import Listed, Want
+from deploy.settings import Settings
+from deploy.step import Check, Step
+
+_FLAGS = {
+    "maxConcurrentDispatches": "max-concurrent-dispatches",
+    "maxDispatchesPerSecond": "max-dispatches-per-second",
+    "maxAttempts": "max-attempts",
+    "maxRetryDuration": "max-retry-duration",
+    "minBackoff": "min-backoff",
+    "maxBackoff": "max-backoff",
+    "maxDoublings": "max-doublings",
+}
+
+
+def queue(settings: Settings) -> Step:
+    """The queue between gate and renderer; its limits bound the cost."""
+    flags = (f"--location={settings.region}", names.project(settings))
+    limits = {
+        # As many as there can be renderers: a task that waits here costs nothing.
+        ("rateLimits", "maxConcurrentDispatches"): str(settings.max_instances),
+        ("rateLimits", "maxDispatchesPerSecond"): "5",
+        # A task ends when both are passed: after a day, as the dispatch in the ledger does. So a
+        # refused token or a body that nothing can read is bounded, and a day without GPUs is not
+        # the end of a render. How often one is *rendered*, the ledger counts (three attempts).
+        ("retryConfig", "maxAttempts"): "100",
+        ("retryConfig", "maxRetryDuration"): "86400s",
+        ("retryConfig", "minBackoff"): "10s",
+        ("retryConfig", "maxBackoff"): "300s",
+        ("retryConfig", "maxDoublings"): "5",
+    }
+    words = (names.QUEUE, *(f"--{_FLAGS[path[-1]]}={value}" for path, value in limits.items()))
+    return Step(
+        title=f"Queue {names.QUEUE}",
+        why=f"Hands at most {settings.max_instances} at a time to the renderer, and tries again.",
+        checks=(
+            Check(
+                command=gcloud("tasks", "queues", "list", *flags, "--format=json"),
+                look=Listed(
+                    name=names.QUEUE,
+                    wants=tuple(Want(path, value) for path, value in limits.items()),
+                ),
+            ),
+        ),
+        create=(gcloud("tasks", "queues", "create", *words, *flags),),
+        update=(gcloud("tasks", "queues", "update", *words, *flags),),
+        remove=(gcloud("tasks", "queues", "delete", names.QUEUE, *flags, "--quiet"),),
+        leaves="Cloud Tasks refuses a deleted queue's name for some days: an apply after a remove "
+        "may have to wait",
+        settles=True,
+    )
+
+
+def schedule(settings: Settings) -> Step:
+    """When the job runs."""
+    flags = (f"--location={settings.region}", names.project(settings))
+    caller = names.account(settings, names.SCHEDULER)
+    uri = (
+        f"https://run.googleapis.com/v2/projects/{settings.project}/locations/{settings.region}"
+        f"/jobs/{names.RECONCILE}:run"
+    )
+    words = (
+        names.RECONCILE,
+        f"--schedule={settings.schedule}",
+        "--time-zone=Etc/UTC",
+        f"--uri={uri}",
+        "--http-method=POST",
+        f"--oauth-service-account-email={caller}",
+        "--attempt-deadline=180s",
+        *flags,
+    )
+    return Step(
+        title=f"Schedule {names.RECONCILE}",
+        why=f"Starts the job at {settings.schedule} UTC.",
+        checks=(
+            Check(
+                command=gcloud("scheduler", "jobs", "list", *flags, "--format=json"),
+                look=Listed(
+                    name=names.RECONCILE,
+                    wants=(
+                        Want(("schedule",), settings.schedule),
+                        Want(("httpTarget", "uri"), uri),
+                        Want(("httpTarget", "oauthToken", "serviceAccountEmail"), caller),
+                    ),
+                ),
+            ),
+        ),
+        create=(gcloud("scheduler", "jobs", "create", "http", *words),),
+        update=(gcloud("scheduler", "jobs", "update", "http", *words),),
+        remove=(gcloud("scheduler", "jobs", "delete", names.RECONCILE, *flags, "--quiet"),),
+        settles=True,
+    )
