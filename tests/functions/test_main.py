@@ -18,6 +18,7 @@ from google.cloud import firestore
 
 from emulator.function_process import free_port
 from emulator.suite import Suite
+from tests.functions.nominal_weights import nominal_weights
 from tests.functions.scene import document
 from tests.functions.wire import as_json, event_data, name_of
 
@@ -123,6 +124,31 @@ def test_health_names_the_engine_once_it_is_open_and_is_answered_at_once_before(
     assert answer.json["engineVersion"].startswith("mesh-")
     assert answer.json["reason"]
     assert client.get("/").status_code == 405
+
+
+def test_what_is_not_right_is_told_to_probes_and_keeps_events_for_later(
+    client: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    avatar_id: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("LIVEPORTRAIT_ENGINE", "liveportrait")
+    monkeypatch.setenv("LIVEPORTRAIT_WEIGHTS", str(nominal_weights(tmp_path)))
+    monkeypatch.setenv("LIVEPORTRAIT_DEVICE", "cuda")
+    app = functions_framework.create_app(  # type: ignore[no-untyped-call]
+        "on_avatar_written", "functions/main.py", "cloudevent"
+    )
+    broken = app.test_client()
+    answer = post(broken, event_data(None, document(), name=name_of(avatar_id)))
+    assert answer.status_code == 503
+    health = broken.get("/health")
+    assert health.status_code == 503
+    assert health.json["status"] == "unavailable"
+    told = [json.loads(line) for line in capsys.readouterr().err.splitlines() if line[:1] == "{"]
+    refused = next(line for line in told if line["message"] == "not ready")
+    assert refused["severity"] == "ERROR"
+    assert refused["reason"] == health.json["reason"] != ""
 
 
 START = [sys.executable, "-m", "functions_framework", "--source", "functions/main.py"]

@@ -14,6 +14,7 @@ from functions.opening import engine_setup, open_warm
 from functions.settings import Settings
 from liveportrait_core import Engine
 from liveportrait_core.errors import EngineUnavailable
+from tests.functions.nominal_weights import nominal_weights
 
 MESH = Settings(bucket="demo", engine="mesh")
 DOUBLE = Path("tests/core/stack/driver_double.c")
@@ -65,23 +66,6 @@ except EngineUnavailable as fault:
 """
 
 
-@pytest.fixture
-def complete_weights(tmp_path: Path) -> Path:
-    """A folder whose files have the right names and sizes: enough to get as far as the stack."""
-    names = ["appearance_feature_extractor", "motion_extractor", "warping_module"]
-    names += ["spade_generator", "stitching_retargeting", "landmarks_203"]
-    files = [
-        {"checkpoint": name, "hub_path": name, "path": name, "bytes": 1, "sha256": "0" * 64}
-        for name in names
-    ]
-    for file in files:
-        (tmp_path / str(file["path"])).write_bytes(b"x")
-    of_set = {"name": "test", "hub": "", "revision": "", "licence": "", "description": ""}
-    manifest = {"sets": [{**of_set, "non_commercial": False, "files": files}]}
-    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
-    return tmp_path
-
-
 def opened(weights: Path, device: str, **environment: str) -> tuple[str, list[dict[str, Any]]]:
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", OPEN, str(weights), device],
@@ -90,8 +74,8 @@ def opened(weights: Path, device: str, **environment: str) -> tuple[str, list[di
     return done.stdout.strip(), lines(done.stderr)
 
 
-def test_without_the_gpu_that_was_asked_for_nothing_is_opened(complete_weights: Path) -> None:
-    reason, (started,) = opened(complete_weights, "cuda")
+def test_without_the_gpu_that_was_asked_for_nothing_is_opened(tmp_path: Path) -> None:
+    reason, (started,) = opened(nominal_weights(tmp_path), "cuda")
     if "gpus" in started:
         pytest.skip("there is a GPU here")
     assert reason.startswith("the device cuda was asked for, and there is no NVIDIA driver here")
@@ -101,7 +85,7 @@ def test_without_the_gpu_that_was_asked_for_nothing_is_opened(complete_weights: 
 
 
 def test_a_driver_too_old_is_told_in_the_line_and_refused(
-    complete_weights: Path, tmp_path_factory: pytest.TempPathFactory
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     compiler = shutil.which("cc")
     if compiler is None:
@@ -111,7 +95,7 @@ def test_a_driver_too_old_is_told_in_the_line_and_refused(
         command = [compiler, "-shared", "-fPIC", "-o", str(folder / name), str(DOUBLE)]
         subprocess.run(command, check=True)
     reason, (started,) = opened(
-        complete_weights, "auto", LD_LIBRARY_PATH=str(folder),
+        nominal_weights(tmp_path), "auto", LD_LIBRARY_PATH=str(folder),
         DOUBLE_DRIVER="535.216.03", DOUBLE_GPUS="1", DOUBLE_CUDA="12020",
     )  # fmt: skip
     assert (started["driver"], started["driverCuda"]) == ("535.216.03", "12.2")
