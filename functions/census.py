@@ -11,6 +11,7 @@ from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
 from google.cloud.firestore_v1.field_path import FieldPath
 
+from functions import log
 from functions.contract import INPUTS, OUTPUT, Snapshot
 from functions.ledger import JOBS, STANDING_MASK, snapshot_of, standing_of
 from functions.survey import Glance, Requested
@@ -55,7 +56,10 @@ class FirestoreCensus:
         return [Requested(avatar_id=each.id, at=each.get(_REQUESTED)) for each in found]
 
     def glance(self, avatar_ids: Sequence[str]) -> Sequence[Glance]:
-        """Documents and ledgers of these avatars, whether they exist or not."""
+        """Documents and ledgers of these avatars, whether they exist or not.
+
+        Those that cannot be understood are told of in the log, and left out.
+        """
         glances: list[Glance] = []
         for ids in _chunks(avatar_ids):
             documents = [self._avatars.document(each) for each in ids]
@@ -65,7 +69,10 @@ class FirestoreCensus:
                 for snapshot in self._client.get_all([*documents, *jobs], STANDING_MASK)
             }
             for document, job in zip(documents, jobs, strict=True):
-                glances.append(_glance(found[document], found[job]))
+                try:
+                    glances.append(_glance(found[document], found[job]))
+                except (LookupError, TypeError, ValueError, AttributeError) as fault:
+                    log.error("ledger not understood", avatar=document.id, reason=str(fault))
         return glances
 
     def without_document(self, avatar_ids: Sequence[str]) -> Sequence[str]:

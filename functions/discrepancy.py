@@ -21,6 +21,7 @@ from functions.standing import Asked, Standing
 from functions.transitions import Transitions
 
 _LITTER_AGE_MS = 24 * 3_600_000
+_TASK_AGE_MS = 6 * 3_600_000
 _MADE_BY_US = re.compile(r"[0-9a-f]{16}/(?:idle\.mp4|poster\.jpg)")
 _PENDING = (State.QUEUED, State.RENDERING)
 
@@ -135,7 +136,7 @@ class Judge:
     def _asked(self, entry: Entry, request: RenderRequest) -> Iterator[Finding]:
         record, asked = entry.standing.record, self._wish(entry, request, self.engine_version)
         listed = record.result(asked.fingerprint)
-        if record.dispatched(asked.fingerprint, entry.standing.now):
+        if _task_stands(entry, asked.fingerprint):
             return
         if record.failed_for_good(asked.fingerprint):
             yield from self._settled(entry)
@@ -246,6 +247,12 @@ def _opens(entry: Entry, kept: KeptObject) -> bool:
     found = entry.stored(kept.path)
     tokens = () if found is None else found.tokens
     return not set(parse_qs(urlsplit(kept.url).query).get("token", ())).isdisjoint(tokens)
+
+
+def _task_stands(entry: Entry, fingerprint: str) -> bool:
+    """Whether a task stands for a render; an old one is put again, which no queue takes twice."""
+    task, now = entry.standing.record.dispatch, entry.standing.now
+    return task is not None and task.fingerprint == fingerprint and now - task.at < _TASK_AGE_MS
 
 
 def _last_in_place(entry: Entry) -> bool:

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from functions.contract import ABSENT, Snapshot
 from functions.discrepancy import Entry, ListedObject
-from functions.errors import SettingInvalid
+from functions.errors import DoorwayError, SettingInvalid
 from functions.ports import MediaStore
 from functions.reference import cache_folder, output_folder
 from functions.request import Reader, RenderRequest
@@ -20,6 +20,10 @@ from functions.standing import Standing
 _AVATARS, _CACHES = "avatars/", "livePortraitCache/avatars/"
 _TASK = {"CLOUD_RUN_TASK_INDEX": "0", "CLOUD_RUN_TASK_COUNT": "1"}  # set by Cloud Run's jobs
 _AFTER_FOLDER = "0"  # the character after the slash: `avatars/x0` comes after all of `avatars/x/`
+
+
+class LedgerGarbled(DoorwayError):
+    """Somebody else has written into a ledger."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +55,7 @@ class Census(Protocol):
         """The next avatars by their last request, newest first."""
 
     def glance(self, avatar_ids: Sequence[str]) -> Sequence[Glance]:
-        """Documents and ledgers of these avatars, whether they exist or not."""
+        """Documents and ledgers of these, whether they exist or not; none of what is garbled."""
 
     def without_document(self, avatar_ids: Sequence[str]) -> Sequence[str]:
         """Those of these that have no document."""
@@ -106,7 +110,7 @@ class Page:
     """The avatars of one page of documents."""
 
     entries: tuple[Entry, ...]  # of those whom the pipeline serves, or once did
-    strangers: tuple[str, ...]  # all others that have objects of ours there, gone ones too
+    strangers: tuple[str, ...]  # others to look at: gone with objects of ours left, or garbled
     avatars: int  # documents of this shard
     last: str  # id of the last document, this shard's or not
     ends: bool  # no further page follows
@@ -129,8 +133,9 @@ class Survey:
         ids = list(documents)
         ends = len(ids) < self.page_size
         last = ids[-1] if ids else after
-        served = (each for each, document in documents.items() if _served(document))
-        glances = self._glances(filter(self.shard.has, served))
+        own = {each: documents[each] for each in ids if self.shard.has(each)}
+        served = {each for each, document in own.items() if _served(document)}
+        glances = self._glances(sorted(served))
         gathered = _Gathered(self.reader, glances)
         end = "" if ends else f"{_AVATARS}{last}{_AFTER_FOLDER}"
         for listed in self.inventory.objects(_AVATARS, start=f"{_AVATARS}{after}", end=end):
@@ -139,18 +144,26 @@ class Survey:
             for avatar_id in filter(glances.__contains__, _sorted_elsewhere(ids, last)):
                 self._gather_own(avatar_id, gathered)
         self._gather_uploads(gathered)
-        strange = (name for name in gathered.strangers - {after} if ends or name <= last)
+        strange = {each for each in gathered.strangers - {after} if ends or each <= last}
+        strange |= served - glances.keys()
         return Page(
             entries=gathered.entries(),
             strangers=tuple(sorted(filter(self.shard.has, strange))),
-            avatars=sum(map(self.shard.has, ids)),
+            avatars=len(own),
             last=last,
             ends=ends,
         )
 
     def entry(self, avatar_id: str) -> Entry:
-        """One avatar as it stands now, its caches included."""
-        gathered = _Gathered(self.reader, self._glances([avatar_id]))
+        """One avatar as it stands now, its caches included.
+
+        Raises:
+            LedgerGarbled: its ledger cannot be understood.
+        """
+        glances = self._glances([avatar_id])
+        if not glances:
+            raise LedgerGarbled(f"the ledger of {avatar_id} cannot be understood")
+        gathered = _Gathered(self.reader, glances)
         self._gather_own(avatar_id, gathered)
         for listed in self.inventory.objects(cache_folder(avatar_id)):
             gathered.keep(avatar_id, listed)

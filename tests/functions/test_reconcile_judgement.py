@@ -12,7 +12,7 @@ from functions.record import Dispatch, Lease, Purpose, Record
 from functions.sight import look
 from functions.sweep import Ending
 from tests.functions.doubles import ScriptedRenderer
-from tests.functions.reconciling import DAY_MS, Watch
+from tests.functions.reconciling import Watch
 from tests.functions.scene import UNSET, document
 
 NEWER = "mesh-2-89abcdef"
@@ -130,7 +130,7 @@ def test_what_a_task_stands_for_is_the_queues_matter(watch: Watch) -> None:
     task = Dispatch(fingerprint=asked.fingerprint, at=now_ms(watch))
     watch.scene.ledger.keep("queued", Record(dispatch=task))
     untouched(watch)
-    watch.scene.clock.advance(DAY_MS / 1000)
+    watch.scene.clock.advance(6 * 3600)
     assert watch.sweep().mended == {Finding.LOST_EVENT: 1}
 
 
