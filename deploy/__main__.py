@@ -148,9 +148,7 @@ def _add_options(parser: argparse.ArgumentParser, verb: str) -> None:
     add("--any-region", action="store_true", help="do not ask our list of GPU regions")
     add("--tag", help="of the image; default: the digest of what goes into it")
     add("--dry-run", action="store_true", help="print instead of doing")
-    add(
-        "--patience-s", type=float, default=600.0, help="for what was just made"
-    )
+    add("--patience-s", type=float, default=600.0, help="for what was just made")
     if verb == "remove":
         add("--with-images", action="store_true", help="the image repository too")
     else:

@@ -35,6 +35,7 @@ class Cloud:
     location: str = "nam5"
     database: str | None = "FIRESTORE_NATIVE"
     bucket: str | None = BUCKET
+    bucket_location: str = "EUROPE-WEST4"
     billing: str | None = BILLING
     locations: tuple[str, ...] = ("europe-west4", "us-central1")
     cors: list[Any] = field(default_factory=list)

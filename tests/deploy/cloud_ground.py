@@ -32,7 +32,7 @@ def _bucket(cloud: Cloud, words: Words) -> Any:
         raise Refused("gs:// bucket: 404")
     if words.flag("format") == "json":
         return {"name": cloud.bucket, "cors_config": cloud.cors} if cloud.cors else {}
-    return "EUROPE-WEST4\n"
+    return f"{cloud.bucket_location}\n"
 
 
 def _cors(cloud: Cloud, words: Words) -> str:

@@ -5,10 +5,12 @@ from dataclasses import replace
 
 import pytest
 
-from deploy.errors import CommandFailed, StandsForeign
-from deploy.settings import Part, Settings
+from deploy.errors import CommandFailed
+from deploy.plan import make
+from deploy.settings import Settings
+from deploy.watching import Sheet, Watch
 from tests.deploy.conftest import Operator
-from tests.deploy.plans import ALL, SMALLEST, USUAL, plan
+from tests.deploy.plans import ALL, MATERIAL, SMALLEST, USUAL, plan
 from tests.deploy.wire import Wire
 from tests.deploy.words import Words
 
@@ -148,6 +150,39 @@ def test_a_variable_that_was_changed_by_hand_is_put_right(wire: Wire, operator: 
     )
 
 
+def test_monitoring_files_that_changed_are_brought_up_to_date(
+    wire: Wire, operator: Operator
+) -> None:
+    operator.deployment(USUAL, plan(USUAL)).apply()
+    before = len(wire.changes)
+    watch = Watch(
+        metrics=(Sheet(name="idle-errors", body={"description": "Errors.", "filter": "y"}),),
+        policies=(
+            Sheet(name="renders-fail", body={"displayName": "Idle: renders fail", "enabled": True}),
+        ),
+        dashboards=(Sheet(name="idle", body={"displayName": "Idle videos", "gridLayout": {}}),),
+    )
+    made = make(USUAL, replace(MATERIAL, watch=watch))
+    counts = operator.deployment(USUAL, made).apply()
+    assert counts["changed"] == 3
+    assert [" ".join(words.places[:4]) for words in wire.changes[before:]] == [
+        "logging metrics update idle-errors",
+        "alpha monitoring policies update",
+        f"monitoring dashboards delete {dashboard(wire)}",
+        "monitoring dashboards create",
+    ]
+    (alert,) = wire.cloud.things["alerts"].values()
+    assert alert["enabled"] is True
+    assert alert["notificationChannels"] == [f"projects/{USUAL.project}/notificationChannels/1"]
+    assert wire.cloud.things["metrics"]["idle-errors"]["filter"] == "y"
+    assert operator.deployment(USUAL, made).apply()["stands"] == counts.total()
+
+
+def dashboard(wire: Wire) -> str:
+    (name,) = wire.cloud.things["dashboards"]
+    return str(name)
+
+
 def test_a_moved_trigger_is_made_anew(wire: Wire, operator: Operator) -> None:
     operator.deployment(USUAL, plan(USUAL)).apply()
     other = replace(USUAL, collection="people")
@@ -180,54 +215,6 @@ def test_an_api_that_was_just_enabled_may_not_answer_for_a_while(
     wire.blind = 3
     operator.deployment(SMALLEST, plan(SMALLEST)).apply()
     assert sum("not known everywhere yet" in line for line in operator.said) == 3
-
-
-def test_the_apps_own_rules_are_not_replaced_unasked(wire: Wire, operator: Operator) -> None:
-    release = f"projects/{USUAL.project}/releases/cloud.firestore"
-    files = [{"name": "firestore.rules", "content": "the app's"}]
-    wire.cloud.rulesets["projects/p/rulesets/app"] = {"source": {"files": files}}
-    wire.cloud.releases[release] = "projects/p/rulesets/app"
-    with pytest.raises(StandsForeign, match=r"--omit rules.*--replace rules"):
-        operator.deployment(USUAL, plan(USUAL)).apply()
-    assert wire.cloud.releases[release] == "projects/p/rulesets/app"
-
-    omitting = replace(USUAL, omits=frozenset({Part.RULES}))
-    operator.deployment(omitting, plan(omitting)).apply()
-    assert wire.cloud.releases == {release: "projects/p/rulesets/app"}
-
-    replacing = replace(USUAL, replaces=frozenset({Part.RULES}))
-    operator.deployment(replacing, plan(replacing)).apply()
-    ruleset = wire.cloud.rulesets[wire.cloud.releases[release]]
-    assert ruleset["source"]["files"][0]["name"] == "idle.firestore.rules"
-
-
-def test_our_own_older_rules_are_replaced(wire: Wire, operator: Operator) -> None:
-    operator.deployment(USUAL, plan(USUAL)).apply()
-    release = f"projects/{USUAL.project}/releases/cloud.firestore"
-    older = wire.cloud.releases[release]
-    wire.cloud.rulesets[older]["source"]["files"][0]["content"] = "an older version's"
-    counts = operator.deployment(USUAL, plan(USUAL)).apply()
-    assert counts["changed"] == 1
-    assert wire.cloud.releases[release] != older
-
-
-def test_the_buckets_own_cors_is_not_replaced_unasked(wire: Wire, operator: Operator) -> None:
-    wire.cloud.cors = [{"origin": ["https://app.example.com"], "method": ["PUT"]}]
-    with pytest.raises(StandsForeign, match=r"--omit cors.*--replace cors"):
-        operator.deployment(SMALLEST, plan(SMALLEST)).apply()
-    replacing = replace(SMALLEST, replaces=frozenset({Part.CORS}))
-    operator.deployment(replacing, plan(replacing)).apply()
-    assert wire.cloud.cors[0]["method"] == ["GET", "HEAD"]
-
-
-def test_a_service_that_was_opened_to_everybody_stops_the_run(
-    wire: Wire, operator: Operator
-) -> None:
-    operator.deployment(USUAL, plan(USUAL)).apply()
-    policy = wire.cloud.policies[f"run|services|idle-renderer|{USUAL.region}"]
-    policy.add(("roles/run.invoker", "allUsers", None))
-    with pytest.raises(StandsForeign, match=r"Strangers may not call idle-renderer: .*allUsers"):
-        operator.deployment(USUAL, plan(USUAL)).apply()
 
 
 def test_a_failure_says_where_what_and_what_helps(wire: Wire, operator: Operator) -> None:

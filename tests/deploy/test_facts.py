@@ -61,6 +61,12 @@ def test_distance_is_remarked(
     assert all(said is not None and said in note for note in notes)
 
 
+def test_a_bucket_elsewhere_is_remarked(wire: Wire, operator: Operator) -> None:
+    wire.cloud.location, wire.cloud.bucket_location = "europe-west4", "US-EAST1"
+    operator.deployment(SMALLEST, plan(SMALLEST)).apply()
+    assert any("the bucket is in us-east1" in line for line in operator.said)
+
+
 def test_that_nobody_is_written_to_is_remarked(wire: Wire, operator: Operator) -> None:
     operator.deployment(SMALLEST, plan(SMALLEST)).apply()
     assert "Note: alerts write to nobody; --notify EMAIL names somebody." in operator.said

@@ -16,10 +16,9 @@ from deploy.command import Command, fill
 from deploy.material import read
 from deploy.plan import Plan, make
 from deploy.settings import Card
-from tests.deploy.conftest import PARSER
+from tests.deploy.bodies import Body, unknown_fields
 from tests.deploy.plans import ALL, ROOT, USUAL
 
-BODIES = str(Path(__file__).with_name("gcloud_bodies.py"))
 VARIABLES = {
     "PROJECT_NUMBER": "123456789",
     "DATABASE_TYPE": "FIRESTORE_NATIVE",
@@ -113,17 +112,13 @@ def write_files(made: Plan, root: Path) -> None:
 def test_googles_apis_know_every_field_of_the_monitoring_files(
     parser: list[str], environment: dict[str, str]
 ) -> None:
-    bodies: list[tuple[str, str, str, object]] = [
-        ("monitoring", "v3", "AlertPolicy", {"combiner": "XOR", "conditions": [{"what": 1}]})
-    ]
+    """Gcloud itself passes fields and values on that it does not know, without a word."""
+    alert = ("monitoring", "v3", "AlertPolicy")
+    bodies: list[Body] = [(*alert, {"combiner": "XOR", "conditions": [{"what": 1}]})]
     watch = read(ROOT).watch
-    bodies += [("monitoring", "v3", "AlertPolicy", sheet.body) for sheet in watch.policies]
+    bodies += [(*alert, sheet.body) for sheet in watch.policies]
     bodies += [("monitoring", "v1", "Dashboard", sheet.body) for sheet in watch.dashboards]
     bodies += [("logging", "v2", "LogMetric", sheet.body) for sheet in watch.metrics]
-    words = [BODIES if word == str(PARSER) else word for word in parser]
-    heard = subprocess.run(
-        words, input=json.dumps(bodies), env=environment, capture_output=True, check=True, text=True
-    )
-    wrong, *rest = json.loads(heard.stdout)
+    wrong, *rest = unknown_fields(parser, environment, bodies)
     assert wrong == ["AlertPolicy.combiner", "AlertPolicy.conditions.what"], "it would be noticed"
     assert [unknown for unknown in rest if unknown] == []

@@ -1,0 +1,97 @@
+"""Where the checks look in gcloud's answers, those answers have something.
+
+The stand-in project answers in forms that were written for it; the installed gcloud's own messages
+tell whether Google's answers have these fields. `storage` and `docker images` answer in forms of
+gcloud's own making, which no message describes.
+"""
+
+from typing import Any
+
+import pytest
+
+from deploy.look import Described, Enabled, Listed, Want, Where
+from deploy.look import Path as Way
+from deploy.step import Check
+from tests.deploy.bodies import Body, unknown_fields
+from tests.deploy.plans import ALL, plan
+
+MESSAGES = {
+    "alpha monitoring policies": ("monitoring", "v3", "AlertPolicy"),
+    "artifacts repositories": ("artifactregistry", "v1", "Repository"),
+    "beta monitoring channels": ("monitoring", "v3", "NotificationChannel"),
+    "billing budgets": ("billingbudgets", "v1", "GoogleCloudBillingBudgetsV1Budget"),
+    "eventarc triggers": ("eventarc", "v1", "Trigger"),
+    "firestore fields": ("firestore", "v1", "GoogleFirestoreAdminV1Field"),
+    "firestore indexes": ("firestore", "v1", "GoogleFirestoreAdminV1Field"),
+    "iam service-accounts": ("iam", "v1", "ServiceAccount"),
+    "logging metrics": ("logging", "v2", "LogMetric"),
+    "monitoring dashboards": ("monitoring", "v1", "Dashboard"),
+    "pubsub subscriptions": ("pubsub", "v1", "Subscription"),
+    "pubsub topics": ("pubsub", "v1", "Topic"),
+    "run jobs": ("run", "v1", "Job"),
+    "run services": ("run", "v1", "Service"),
+    "scheduler jobs": ("cloudscheduler", "v1", "Job"),
+    "services list": ("serviceusage", "v1", "GoogleApiServiceusageV1Service"),
+    "tasks queues": ("cloudtasks", "v2", "Queue"),
+}
+NO_MESSAGE = ("storage buckets", "artifacts docker images")
+
+
+def ways(check: Check) -> list[tuple[Way, Any]]:
+    """Every path that a check looks at, and a value of the kind that it expects there."""
+    look = check.look
+    if isinstance(look, Enabled):
+        return [(("config", "name"), "x")]
+    if isinstance(look, Described):
+        return [wanted(want) for want in look.wants]
+    if isinstance(look, Listed):
+        names = [(look.key, "x"), *((path, "x") for path in look.defines.values())]
+        return names + [wanted(want) for want in look.wants]
+    return []
+
+
+def wanted(want: Want) -> tuple[Way, Any]:
+    labels = "labels" in want.path or "userLabels" in want.path or "env" in want.path
+    number = want.value.isdigit() and not labels
+    return want.path, int(want.value) if number else want.value
+
+
+def body(way: Way, value: Any) -> Any:
+    """The smallest answer that has this value at this path."""
+    if not way:
+        return value
+    first, rest = way[0], way[1:]
+    if isinstance(first, Where):
+        inner = body(rest, value)
+        return [{first.key: first.value, **inner}]
+    if isinstance(first, int):
+        return [body(rest, value)]
+    return {first: body(rest, value)}
+
+
+def bodies(check: Check) -> dict[str, Body]:
+    """What a check looks at, each as the smallest message that would have it."""
+    command = " ".join(word for word in check.command.argv[1:] if not word.startswith("-"))
+    if check.command.argv[0] != "gcloud" or command.startswith(NO_MESSAGE):
+        return {}
+    asked = {}
+    for way, value in ways(check):
+        (message,) = (name for start, name in MESSAGES.items() if command.startswith(start))
+        asked[f"{command}: {way}"] = (*message, body(way, value))
+    return asked
+
+
+@pytest.mark.gcloud
+def test_google_has_every_field_that_a_check_looks_at(
+    parser: list[str], environment: dict[str, str]
+) -> None:
+    control = "a field that a queue does not have"
+    asked: dict[str, Body] = {control: (*MESSAGES["tasks queues"], {"rateLimits": {"what": 1}})}
+    for settings in ALL.values():
+        made = plan(settings)
+        for check in (check for step in (*made.first, *made.steps) for check in step.checks):
+            asked |= bodies(check)
+    assert len(asked) > 40
+    found = dict(zip(asked, unknown_fields(parser, environment, list(asked.values())), strict=True))
+    assert found.pop(control) == ["Queue.rateLimits.what"]
+    assert {way: paths for way, paths in found.items() if paths} == {}
