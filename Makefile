@@ -76,8 +76,11 @@ BENCH ?= networks
 bench: $(STAMP) ## measure what is here: BENCH=networks|mesh|cloud (BENCH_ARGS=--quick for the networks in a minute)
 	@$(PY) -m benchmarks $(BENCH) $(BENCH_ARGS)
 
-scenarios: $(STAMP) ## only the acceptance scenarios of docs/contract.md, over real wires
-	@$(PY) -m pytest -v -m "not soak" --backend $(BACKEND) tests/end_to_end $(PYTEST_ARGS)
+# usual (inline, and with tasks what is marked `queue`) | inline | tasks | both
+DISPATCH ?= usual
+
+scenarios: $(STAMP) ## only the acceptance scenarios of docs/contract.md, over real wires; DISPATCH=usual|inline|tasks|both
+	@$(PY) -m pytest -v -m "not soak" --backend $(BACKEND) --dispatch $(DISPATCH) tests/end_to_end $(PYTEST_ARGS)
 
 FIRESTORE_PORT ?= 8080
 STORAGE_PORT ?= 9199

@@ -28,9 +28,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
     parser.addoption(
         "--dispatch",
-        default="inline",
-        choices=("inline", "tasks", "both"),
-        help="who renders in tests/end_to_end: who answers the event, or a renderer behind a queue",
+        default="usual",
+        choices=("usual", "inline", "tasks", "both"),
+        help="who renders in tests/end_to_end: who answers the event (inline) or a renderer behind "
+        "a queue (tasks); usual: inline, and tasks too for what is marked `queue`",
     )
 
 

@@ -1,7 +1,7 @@
 """One stand-in cloud for all scenarios, and the function's processes; each avatar has its own id.
 
-Scenarios run once for each dispatch that `--dispatch` asks for; a module that concerns only some
-names them in `DISPATCHES`.
+Scenarios run once for each dispatch that `--dispatch` asks for, by default inline and, where marked
+`queue`, also with tasks; a module that concerns one dispatch alone names it in `DISPATCHES`.
 """
 
 import os
@@ -25,8 +25,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "dispatch" not in metafunc.fixturenames:
         return
     asked = metafunc.config.getoption("--dispatch")
-    concerned = getattr(metafunc.module, "DISPATCHES", tuple(Dispatch))
-    chosen = [one.value for one in concerned if asked in (one.value, "both")]
+    both = tuple(Dispatch)
+    queued = metafunc.definition.get_closest_marker("queue") is not None
+    wanted = {"usual": both if queued else both[:1], "both": both}.get(asked, (asked,))
+    concerned = getattr(metafunc.module, "DISPATCHES", both)
+    chosen = [one.value for one in concerned if one in wanted]
     metafunc.parametrize("dispatch", chosen, indirect=True, scope="session")
 
 

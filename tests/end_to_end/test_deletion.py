@@ -1,8 +1,11 @@
 """Avatars that go away: scenarios 18 and 19."""
 
+import pytest
+
 from tests.end_to_end.app import Cloud, exists
 
 
+@pytest.mark.queue
 def test_18_deleted_during_a_render(cloud: Cloud) -> None:
     avatar = cloud.avatar("gone")
     avatar.create()

@@ -3,10 +3,13 @@
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from tests.end_to_end.app import Cloud
 from tests.end_to_end.deployment import deployed
 
 
+@pytest.mark.queue
 def test_05_an_event_twice_renders_once(cloud: Cloud) -> None:
     avatar = cloud.avatar("twice")
     avatar.create()
@@ -17,6 +20,7 @@ def test_05_an_event_twice_renders_once(cloud: Cloud) -> None:
     assert avatar.renders() == 1
 
 
+@pytest.mark.queue
 def test_05_reversed_events_end_with_the_newest_document(cloud: Cloud) -> None:
     avatar = cloud.avatar("reversed")
     avatar.create()
@@ -48,6 +52,7 @@ def test_06_unrelated_changes_cost_nothing(cloud: Cloud) -> None:
     assert avatar.live() == before
 
 
+@pytest.mark.queue
 def test_07_fifty_unrelated_updates_also_while_rendering(cloud: Cloud) -> None:
     avatar = cloud.avatar("busy")
     avatar.create()
@@ -85,6 +90,7 @@ def test_08_another_features_keys_are_not_ours(cloud: Cloud) -> None:
     assert avatar.live() == before
 
 
+@pytest.mark.queue
 def test_20_two_avatars_at_once_do_not_mix(cloud: Cloud) -> None:
     one, two = cloud.avatar("one"), cloud.avatar("two")
     one.create()
@@ -100,6 +106,7 @@ def test_20_two_avatars_at_once_do_not_mix(cloud: Cloud) -> None:
     assert (one.renders(), two.renders()) == (1, 1)
 
 
+@pytest.mark.queue
 def test_20_one_avatar_on_two_instances_renders_once(cloud: Cloud, tmp_path: Path) -> None:
     first = cloud.deployment
     with deployed(cloud.suite, first.dispatch, tmp_path) as second:

@@ -10,7 +10,7 @@ from emulator.suite import Suite
 from tests.end_to_end.app import Avatar, Cloud
 from tests.end_to_end.deployment import Deployment, Dispatch, deployed
 
-pytestmark = pytest.mark.soak  # processes start again and again
+pytestmark = [pytest.mark.soak, pytest.mark.queue]  # processes start again and again
 
 LEASE_S = 2.0  # as long as a dead process's lease is waited for
 FETCHING_S = 3.0

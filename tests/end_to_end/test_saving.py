@@ -11,6 +11,7 @@ import pytest
 from tests.end_to_end.app import Avatar, Cloud, command_line, play
 
 
+@pytest.mark.queue
 def test_01_first_save_renders_and_publishes(cloud: Cloud, tmp_path: Path) -> None:
     avatar = cloud.avatar("first")
     stop = avatar.listen()
@@ -70,6 +71,7 @@ def test_42_every_finished_video_holds_section_6(cloud: Cloud, tmp_path: Path) -
         json.loads(done.stdout)
 
 
+@pytest.mark.queue
 def test_02_a_dragged_slider_renders_once(cloud: Cloud) -> None:
     avatar = cloud.avatar("drag")
     avatar.create()
@@ -81,6 +83,7 @@ def test_02_a_dragged_slider_renders_once(cloud: Cloud) -> None:
     assert avatar.live()["resultFingerprint"] == avatar.live()["fingerprint"]
 
 
+@pytest.mark.queue
 def test_03_a_new_value_while_rendering_supersedes(cloud: Cloud) -> None:
     avatar = cloud.avatar("newer")
     avatar.create()
@@ -109,6 +112,7 @@ def test_04_the_same_values_again_write_nothing(cloud: Cloud) -> None:
     assert avatar.renders() == 1
 
 
+@pytest.mark.queue
 def test_22_a_value_rendered_before_is_ready_at_once(cloud: Cloud) -> None:
     avatar = cloud.avatar("back")
     avatar.create()
@@ -189,6 +193,7 @@ def test_26_missing_null_and_unknown_keys(cloud: Cloud) -> None:
     assert avatar.renders() == 1
 
 
+@pytest.mark.queue
 def test_27_disabled_then_enabled(cloud: Cloud) -> None:
     avatar = cloud.avatar("switch")
     avatar.create()
@@ -211,6 +216,7 @@ def test_27_disabled_then_enabled(cloud: Cloud) -> None:
     assert avatar.renders() == 2
 
 
+@pytest.mark.queue
 def test_a_listening_app_is_woken_at_most_four_times(cloud: Cloud) -> None:
     avatar: Avatar = cloud.avatar("quiet")
     avatar.create()

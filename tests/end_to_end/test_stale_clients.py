@@ -2,6 +2,8 @@
 
 import copy
 
+import pytest
+
 from tests.end_to_end.app import Cloud
 
 
@@ -47,6 +49,7 @@ def test_09_a_foreign_mirror_value_is_left_alone(cloud: Cloud) -> None:
     assert avatar.live() == ready
 
 
+@pytest.mark.queue
 def test_10_the_same_values_during_a_render_let_it_finish(cloud: Cloud) -> None:
     avatar = cloud.avatar("resaved")
     avatar.create()
@@ -59,6 +62,7 @@ def test_10_the_same_values_during_a_render_let_it_finish(cloud: Cloud) -> None:
     assert avatar.read()["training"]["livePortrait"]["idleVideoUrl"] == ready["idleVideoUrl"]
 
 
+@pytest.mark.queue
 def test_11_a_save_withdrawn_during_a_render(cloud: Cloud) -> None:
     from google.cloud.firestore import DELETE_FIELD
 

@@ -13,6 +13,7 @@ from emulator.tasks.task import Task, TaskState
 from tests.end_to_end.app import Avatar, Cloud
 from tests.end_to_end.deployment import Dispatch
 
+pytestmark = pytest.mark.queue
 DISPATCHES = (Dispatch.TASKS,)
 UNRELATED = 1_000
 DRAGGED = 20
