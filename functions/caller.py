@@ -24,6 +24,15 @@ _KEYS_LIFE_S = 3600.0  # Google changes its keys every few days, and publishes t
 _KEYS_PAUSE_S = 10.0  # between two requests for keys, whoever sends tokens with unknown ones
 _SKEW_S = 10
 _HARMLESS = ("Token expired", "Token used too early", "Could not verify token signature")
+# What the library lets through where a token is made up by somebody: anything but a crash.
+_UNREADABLE = (
+    exceptions.GoogleAuthError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+)
 _REMOVED = "SIGNATURE_REMOVED_BY_GOOGLE"
 
 
@@ -82,7 +91,7 @@ class Caller:
                 return _believed(token)
             keys = self._keys.for_token(jwt.decode_header(token).get("kid"))
             return jwt.decode(token, certs=keys, clock_skew_in_seconds=_SKEW_S)
-        except (exceptions.GoogleAuthError, ValueError, TypeError, AttributeError) as fault:
+        except _UNREADABLE as fault:
             raise CallerUnknown(f"the token proves nothing: {_reason(fault)}") from None
 
 

@@ -50,7 +50,7 @@ def read_avatar_id(body: bytes) -> str:
         )
     try:
         content = json.loads(body)
-    except ValueError as fault:  # of which UnicodeDecodeError is one
+    except (ValueError, RecursionError) as fault:  # UnicodeDecodeError is a ValueError
         raise TaskUnreadable(f"the task's body is no JSON ({fault}); accepted: {_ACCEPTED}") from (
             fault
         )

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from functions.contract import State
 from functions.errors import Code
 from functions.record import (
+    Dispatch,
     KeptObject,
     Lease,
     Missing,
@@ -61,6 +62,7 @@ RECORDS = st.builds(
     missing=st.none() | st.builds(Missing, path=TEXT, since=MOMENT),
     lease=st.none()
     | st.builds(Lease, owner=TEXT, purpose=st.sampled_from(Purpose), fingerprint=TEXT),
+    dispatch=st.none() | st.builds(Dispatch, fingerprint=TEXT, at=MOMENT),
     shown=st.none()
     | st.builds(
         Shown,
