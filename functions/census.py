@@ -72,7 +72,8 @@ class FirestoreCensus:
                 try:
                     glances.append(_glance(found[document], found[job]))
                 except (LookupError, TypeError, ValueError, AttributeError) as fault:
-                    log.error("ledger not understood", avatar=document.id, reason=str(fault))
+                    with log.bound(avatar_id=document.id):
+                        log.warning("ledger not understood", reason=str(fault))
         return glances
 
     def without_document(self, avatar_ids: Sequence[str]) -> Sequence[str]:

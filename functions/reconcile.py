@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from functions import log
 from functions.census import FirestoreCensus, FirestoreMarks
 from functions.discrepancy import Judge
-from functions.errors import SettingInvalid
+from functions.errors import RetryLater, SettingInvalid
 from functions.instance import Instance, start
 from functions.inventory import CloudInventory
 from functions.itinerary import Itinerary
@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         shard = Shard.of(os.environ)
         instance = _begin()
         sweep = _sweep(instance, shard, options)
-    except (SettingInvalid, RenderError) as fault:
+    except (SettingInvalid, RenderError, RetryLater) as fault:
         sys.stderr.write(f"Reconcile cannot start: {fault}\n")
         return _NOT_BEGUN
     failed = False

@@ -208,7 +208,7 @@ def test_a_garbled_ledger_is_one_avatars_fault(
     run = reconcile.run(*FAST)
     assert (run.code, run.summary["faults"], run.summary["severity"]) == (1, 1, "ERROR")
     assert run.summary["mended"] == counted(planted.findings)
-    assert healthy in {line.get("avatar") for line in run.lines}
+    assert healthy in {line.get("avatarId") for line in run.lines if line["severity"] == "ERROR"}
     assert garbled.get().to_dict() == {"lease": {"owner": 5}}
 
 
