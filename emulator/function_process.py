@@ -40,8 +40,14 @@ class FunctionProcess:
         """Where the function's output goes."""
         return self._log
 
-    def start(self, ready_timeout_s: float = 90.0) -> Self:
-        """Start, and wait until its health route answers."""
+    def start(self, ready_timeout_s: float = 300.0) -> Self:
+        """Start, and wait until its health route says that it is ready.
+
+        Large networks on a busy CPU take minutes for their first pass.
+
+        Raises:
+            FunctionNotReady: it ended, says that it cannot get ready, or took too long.
+        """
         command = [sys.executable, "-m", "functions_framework", "--source", "functions/main.py"]
         command += ["--target", "on_avatar_written", "--signature-type", "cloudevent"]
         command += ["--host", "127.0.0.1", "--port", str(self._port)]
@@ -63,8 +69,12 @@ class FunctionProcess:
             try:
                 self.health()
                 return
+            except urllib.error.HTTPError as error:
+                if b'"unavailable"' in error.read():
+                    break
             except (urllib.error.URLError, TimeoutError, ConnectionError):
-                time.sleep(0.1)
+                pass
+            time.sleep(0.1)
         self.stop()
         tail = "\n".join(self._log.read_text(errors="replace").splitlines()[-12:])
         raise FunctionNotReady(f"the function did not start; the end of {self._log}:\n{tail}")

@@ -16,7 +16,7 @@ import functions_framework
 import pytest
 from google.cloud import firestore
 
-from emulator.function_process import free_port
+from emulator.function_process import FunctionNotReady, FunctionProcess, free_port
 from emulator.suite import Suite
 from tests.functions.nominal_weights import nominal_weights
 from tests.functions.scene import document
@@ -149,6 +149,16 @@ def test_what_is_not_right_is_told_to_probes_and_keeps_events_for_later(
     refused = next(line for line in told if line["message"] == "not ready")
     assert refused["severity"] == "ERROR"
     assert refused["reason"] == health.json["reason"] != ""
+
+
+def test_who_starts_it_hears_at_once_that_it_does_not_get_ready(tmp_path: Path) -> None:
+    settings = {
+        "LIVEPORTRAIT_BUCKET": "demo",
+        "LIVEPORTRAIT_WEIGHTS": str(nominal_weights(tmp_path)),
+        "LIVEPORTRAIT_DEVICE": "cuda",
+    }
+    with pytest.raises(FunctionNotReady, match=r'(?s)the end of .*"message": "not ready"'):
+        FunctionProcess(settings, tmp_path / "log").start()
 
 
 START = [sys.executable, "-m", "functions_framework", "--source", "functions/main.py"]
