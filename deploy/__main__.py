@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def main(words: list[str]) -> int:
-    """Run one command; the exit code: 0 done, 1 stopped, 2 a wrong option."""
+    """Run one command; the exit code: 0 done, 1 stopped, 2 a wrong option, 130 interrupted."""
     options = _parser().parse_args(words)
     try:
         settings = _settings(options)
@@ -36,14 +36,20 @@ def main(words: list[str]) -> int:
     try:
         _act(settings, plan, journal, options)
     except DeployFault as fault:
-        print(f"\nStopped at {fault}", file=sys.stderr)
-        print(
-            f"What was done until then stands ({journal.path.relative_to(ROOT)}); the same command "
-            "again looks at everything and goes on here.",
-            file=sys.stderr,
-        )
+        _stopped(f"Stopped at {fault}", journal)
         return 1
+    except KeyboardInterrupt:
+        _stopped("Interrupted; the command that ran may have done its part.", journal)
+        return 130
     return 0
+
+
+def _stopped(said: str, journal: Journal) -> None:
+    print(
+        f"\n{said}\nWhat was done until then stands ({journal.path.relative_to(ROOT)}); the same "
+        "command again looks at everything and goes on here.",
+        file=sys.stderr,
+    )
 
 
 def _act(settings: Settings, plan: Plan, journal: Journal, options: argparse.Namespace) -> None:

@@ -75,8 +75,8 @@ class Terminal:
         err: list[str] = []
         with process:
             readers = [
-                threading.Thread(target=_read, args=(process.stdout, out, aloud)),
-                threading.Thread(target=_read, args=(process.stderr, err, aloud)),
+                threading.Thread(target=_read, args=(stream, lines, aloud), daemon=True)
+                for stream, lines in ((process.stdout, out), (process.stderr, err))
             ]
             for reader in readers:
                 reader.start()

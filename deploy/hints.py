@@ -11,6 +11,10 @@ _HINTS = (
         "ask for the quota in the console (IAM and admin, Quotas), or lower --max-instances",
     ),
     (
+        "command group installed",
+        "install gcloud's alpha and beta parts: gcloud components install alpha beta",
+    ),
+    (
         "billing",
         "link a billing account to the project; for the budget alone, where the billing account is "
         "somebody else's: --omit budget",

@@ -1,13 +1,16 @@
 """`python -m deploy`, as typed."""
 
 import os
+import signal
 import subprocess
 import sys
+import threading
 
 import pytest
 
 from tests.deploy.plans import ROOT
 from tests.deploy.wire import Wire
+from tests.deploy.words import Words
 
 TOLD = ("--project", "my-app-1234", "--region", "europe-west4", "--bucket", "my-app.appspot.com")
 
@@ -57,6 +60,32 @@ def test_what_stops_a_run_is_said_without_a_traceback(wire: Wire) -> None:
     assert "the same command again looks at everything and goes on here" in ended.stderr
     assert "Traceback" not in ended.stderr
     assert "made     APIs" in ended.stdout
+
+
+def test_an_interrupted_run_says_that_it_can_go_on(wire: Wire) -> None:
+    came, released = threading.Event(), threading.Event()
+
+    def fault(number: int, words: Words) -> str | None:
+        came.set()
+        released.wait(30)
+        return None
+
+    wire.fault = fault
+    process = subprocess.Popen(
+        [sys.executable, "-m", "deploy", "apply", *TOLD],
+        cwd=ROOT,
+        env={**os.environ, "PATH": wire.path},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        assert came.wait(30)
+        process.send_signal(signal.SIGINT)
+        said = process.stderr.readline() + process.stderr.readline() if process.stderr else ""
+        released.set()
+        assert "Interrupted" in said
+        assert process.wait(30) == 130
 
 
 def test_without_gcloud_it_says_so(wire: Wire) -> None:
