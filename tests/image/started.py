@@ -20,7 +20,7 @@ from typing import Any, Self
 from emulator.function_process import free_port
 from tests.image.replay import Root
 
-READY_WITHIN_S = 120.0
+READY_WITHIN_S = 300.0
 
 
 class NotStarted(Exception):
