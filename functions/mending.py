@@ -60,7 +60,7 @@ class Mender:
                 rules = self.means.transitions
                 return self._transact(entry, lambda now: show_again(now, rules))
             case _:
-                with telemetry.request("mend"):
+                with telemetry.request("mend", project=self.means.settings.project):
                     self.doorway().see_to(entry.standing.avatar_id)
                 return Verdict.DONE
 
