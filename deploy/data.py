@@ -36,6 +36,7 @@ def steps(settings: Settings, guard: Guard) -> tuple[Step, ...]:
     chosen: list[Step] = []
     if Part.RULES not in settings.omits:
         chosen += (
+            access.storage_rules(settings),
             _rules(settings, "cloud.firestore", "firestore.rules", guard.firestore_rules),
             _rules(
                 settings,
@@ -43,7 +44,6 @@ def steps(settings: Settings, guard: Guard) -> tuple[Step, ...]:
                 "storage.rules",
                 guard.storage_rules,
             ),
-            access.storage_rules(settings),
         )
     if Part.CORS not in settings.omits:
         chosen.append(_cors(settings, guard))

@@ -12,6 +12,8 @@ from deploy.watching import Sheet, Watch
 
 # What the Dockerfile copies, as .gcloudignore lets it through.
 _IMAGE_FILES = (
+    ".dockerignore",
+    ".gcloudignore",
     "Dockerfile",
     "requirements.txt",
     "requirements-nodeps.txt",

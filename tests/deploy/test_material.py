@@ -12,11 +12,13 @@ from deploy.material import image_tag, read
 from deploy.plan import make
 from tests.deploy.plans import ALL, ROOT, USUAL
 
+REQUIREMENTS = ("requirements.txt", "requirements-nodeps.txt")
+
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     """A small tree with the files that the image and the deployment are made of."""
-    for name in ("Dockerfile", "requirements.txt", "requirements-nodeps.txt"):
+    for name in ("Dockerfile", ".dockerignore", ".gcloudignore", *REQUIREMENTS):
         shutil.copy(ROOT / name, tmp_path / name)
     for name in ("weights/README.md", "weights/manifest.json", "functions/main.py"):
         (tmp_path / name).parent.mkdir(exist_ok=True)

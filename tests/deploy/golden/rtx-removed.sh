@@ -45,11 +45,11 @@ gcloud pubsub topics delete idle-dead-letters --project=my-app-1234 --quiet
 
 # Left: CORS stays: it opens nothing that a URL's token does not open
 
+# Left: the rules stay in force: without any, nobody could read or write
+
+# Left: the rules stay in force: without any, nobody could read or write
+
 # Left: Storage's rules may go on reading documents, since they stay in force
-
-# Left: the rules stay in force: without any, nobody could read or write
-
-# Left: the rules stay in force: without any, nobody could read or write
 
 # 10. The trigger may receive events
 gcloud projects remove-iam-policy-binding my-app-1234 --member=serviceAccount:idle-trigger@my-app-1234.iam.gserviceaccount.com --role=roles/eventarc.eventReceiver --condition=None
