@@ -22,6 +22,7 @@ from functions.trace_context import TraceContext
 
 _PATIENCE_S = 1.0  # at the end of a request
 _LAST_PATIENCE_S = 2.0  # at the process's end; Cloud Run leaves 10 s after SIGTERM
+_COMPLAIN_EVERY_S = 60.0
 _METRICS_EVERY_S = 10.0  # a time series must not be written more often
 
 
@@ -158,13 +159,24 @@ def _join(thread: threading.Thread, give_up_at: float) -> None:
 
 
 class _IntoOurLog(logging.Handler):
-    """The SDK's complaints as lines of our own; an error of its is only a warning to us."""
+    """The SDK's complaints as lines of our own: warnings, one a minute and exporter.
+
+    It complains of every attempt that it repeats.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self._told_at: dict[str, float] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
+        now = time.monotonic()
+        if now - self._told_at.get(record.name, -_COMPLAIN_EVERY_S) < _COMPLAIN_EVERY_S:
+            return
+        self._told_at[record.name] = now
         log.warning("telemetry not exported", reason=record.getMessage(), logger=record.name)
 
 
 def _warn_by_our_log() -> None:
     theirs = logging.getLogger("opentelemetry")
-    theirs.addHandler(_IntoOurLog(logging.WARNING))
+    theirs.addHandler(_IntoOurLog())
     theirs.propagate = False

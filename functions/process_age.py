@@ -1,14 +1,13 @@
 """How old this process is, so that a cold start can be told from its very beginning.
 
-The container's start is a second or two before Python's first line, and a worker that the server
-forks at its own start is as old as the server.
+A worker that the server forks at its own start is as old as the server, whose age only the server
+itself could ask for: so it is asked for when this module is imported, before the fork.
 """
 
 import os
 import time
 from pathlib import Path
 
-_IMPORTED = time.monotonic()
 _STAT = Path("/proc/self/stat")
 _PROMPT_S = 30.0  # a server forks its first worker sooner; a later one replaces a dead one
 
@@ -18,23 +17,27 @@ def process_age_s() -> float:
 
     Where the system has no /proc: since this module was imported, which is less.
     """
-    since_import_s = time.monotonic() - _IMPORTED
-    return combined_s(since_import_s, _own_age_s() if _STAT.exists() else since_import_s)
+    oldest_s = time.monotonic() - _STARTED
+    return combined_s(oldest_s, _own_age_s() if _STAT.exists() else oldest_s)
 
 
-def combined_s(since_import_s: float, own_age_s: float) -> float:
+def combined_s(oldest_s: float, own_s: float) -> float:
     """The age that counts.
 
     Args:
-        since_import_s: since this module was imported, perhaps before a fork.
-        own_age_s: of the process itself: since the fork where there was one.
+        oldest_s: of the process that imported this module, perhaps before a fork.
+        own_s: of the process itself: since the fork where there was one.
     """
-    replaces_another = since_import_s - own_age_s > _PROMPT_S
-    return own_age_s if replaces_another else max(since_import_s, own_age_s)
+    return own_s if oldest_s - own_s > _PROMPT_S else oldest_s
 
 
 def _own_age_s() -> float:
+    if not _STAT.exists():
+        return 0.0
     # The name, in brackets, may hold blanks; what is counted comes after it. See proc(5), field 22.
     after_name = _STAT.read_text().rpartition(")")[2].split()
     started_s = int(after_name[19]) / os.sysconf("SC_CLK_TCK")
     return time.clock_gettime(time.CLOCK_BOOTTIME) - started_s
+
+
+_STARTED = time.monotonic() - _own_age_s()

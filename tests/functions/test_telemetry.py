@@ -151,7 +151,7 @@ def test_a_collector_that_is_down_is_a_warning_and_holds_nobody_up() -> None:
     lines = run(script, nowhere)
     assert [line["message"] for line in lines].count("served") == 3
     complaints = [line for line in lines if line["message"] == "telemetry not exported"]
-    assert complaints
+    assert len(complaints) == len({line["logger"] for line in complaints}) > 0  # not each attempt
     assert {line["severity"] for line in lines} == {"INFO", "WARNING"}
 
 
