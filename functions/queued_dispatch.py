@@ -9,6 +9,7 @@ from typing import Protocol
 
 from functions import log, telemetry
 from functions.dispatch import Errand, tell_refusal
+from functions.errors import RetryLater
 from functions.ports import Means
 from functions.standing import Verdict
 from functions.task import RenderTask
@@ -43,10 +44,16 @@ class QueuedDispatcher:
             tell_refusal(change)
             return change.verdict
         task = RenderTask(avatar_id=errand.avatar_id, dispatch=change.dispatch)
-        with telemetry.span("dispatch"):
-            is_new = self._queue.put(task)
-        if is_new:
+        if self._put(task):
             how, wanted = Outcome.DISPATCHED, errand.asked.fingerprint
             log.info("dispatched", outcome=how, fingerprint=wanted, task=task.task_id)
             telemetry.outcome(how)
         return change.verdict
+
+    def _put(self, task: RenderTask) -> bool:
+        try:
+            with telemetry.span("dispatch"):
+                return self._queue.put(task)
+        except RetryLater as later:  # a redelivery cures it, unless a role or a name is wrong
+            log.warning("task not made", task=task.task_id, reason=str(later))
+            raise

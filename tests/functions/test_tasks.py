@@ -1,5 +1,6 @@
 """Gate and renderer with a queue between them: docs/contract.md, section 9."""
 
+import json
 from dataclasses import replace
 from functools import partial
 
@@ -130,7 +131,9 @@ def test_45_a_spent_quota_wakes_no_renderer() -> None:
     assert scene.queue.pending == []
 
 
-def test_a_queue_that_is_away_has_the_event_redelivered_under_the_same_name(scene: Scene) -> None:
+def test_a_queue_that_is_away_has_the_event_redelivered_under_the_same_name(
+    scene: Scene, capsys: pytest.CaptureFixture[str]
+) -> None:
     event = scene.write(document())
 
     def away() -> None:
@@ -144,6 +147,11 @@ def test_a_queue_that_is_away_has_the_event_redelivered_under_the_same_name(scen
         scene.gate().answer(event)
     scene.gate().answer(event)
     assert len(scene.queue.names) == 1
+    told = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    warned = [line for line in told if line["message"] == "task not made"]
+    assert [(line["severity"], line["reason"]) for line in warned] == [
+        ("WARNING", "the queue is away")
+    ] * 2
 
 
 def test_a_render_in_work_without_a_task_gets_one(scene: Scene) -> None:
