@@ -1,30 +1,17 @@
 """The mesh engine's version: the one place that says what of it changes pixels. Opens nothing."""
 
 import hashlib
-from functools import cache
 from importlib.metadata import version
-from pathlib import Path
 
 from liveportrait_core.options import Engine
 
-REVISION = 1
+# Raise it with every change of code or constants that changes pixels or the way they are encoded;
+# tests/core/mesh/test_revision.py notices when it was forgotten.
+REVISION = 2
 PIXEL_LIBRARIES = ("mediapipe", "opencv-python-headless", "numpy", "scipy")
 
 
 def mesh_version() -> str:
-    """mesh-<revision>-<8 hex digits over everything that changes pixels>."""
-    return f"{Engine.MESH}-{REVISION}-{_pixel_digest()[:8]}"
-
-
-@cache
-def _pixel_digest() -> str:
-    """Digest over this engine's own sources and the libraries that it draws and tracks with."""
-    package = Path(__file__).parent
-    core = package.parent
-    sources = [*sorted(package.glob("*.py")), core / "face" / "detector.py", core / "loop.py"]
-    sha = hashlib.sha256()
-    for source in sources:
-        sha.update(source.read_bytes())
-    for library in PIXEL_LIBRARIES:
-        sha.update(f"{library}=={version(library)}\n".encode())
-    return sha.hexdigest()
+    """mesh-<revision>-<8 hex digits over the libraries that it draws and tracks with>."""
+    libraries = "".join(f"{library}=={version(library)}\n" for library in PIXEL_LIBRARIES)
+    return f"{Engine.MESH}-{REVISION}-{hashlib.sha256(libraries.encode()).hexdigest()[:8]}"
