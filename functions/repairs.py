@@ -28,7 +28,9 @@ def drop_results(standing: Standing, gone: tuple[Result, ...], rules: Transition
     if kept == record.results:
         return Change(verdict=Verdict.MOVED)
     record = replace(record, results=kept)
-    if record.shown is not None and record.shown.state is State.READY:
+    shown = record.shown
+    lost = {result.fingerprint for result in gone}
+    if shown is not None and shown.state is State.READY and shown.fingerprint in lost:
         last = kept[0] if kept else None
         shown = None if last is None else last.shown(requested=last.started)
         record = replace(record.asking(last.fingerprint if last else ""), shown=shown)
