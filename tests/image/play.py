@@ -54,8 +54,9 @@ def play(root: Root, command: tuple[str, ...], engine: str, logs: Path) -> Playe
         NotStarted: a role is not ready.
         PlayFailed: another state than ready in the end.
     """
-    # On a CPU the networks take seconds a frame.
-    clip = _clip(root, logs / "clip.mp4", seconds=1.0 if engine == "mesh" else 0.6)
+    # On a CPU the networks take seconds a frame: as few frames as a clip may have.
+    length = ("--seconds", "1") if engine == "mesh" else ("--seconds", "0.7", "--fps", "15")
+    clip = _clip(root, logs / "clip.mp4", length)
     with Suite(SuiteOptions(time_factor=0.1)) as suite, ExitStack() as stack:
         common = {
             **suite.environment,
@@ -102,10 +103,10 @@ def _with_mapped(ready: Footprint, later: Footprint) -> Footprint:
     )
 
 
-def _clip(root: Root, clip: Path, *, seconds: float) -> Path:
+def _clip(root: Root, clip: Path, length: tuple[str, ...]) -> Path:
     """A driving clip, made by the image's own command line."""
     portrait = str((SEED / "astronaut.png").resolve())
-    made = ["idle", portrait, "-o", str(clip), "--seed", "3", "--seconds", str(seconds)]
+    made = ["idle", portrait, "-o", str(clip), "--seed", "3", *length]
     done = subprocess.run(
         ["python", "-m", "liveportrait_core", *made],
         cwd=root.place("."),
