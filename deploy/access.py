@@ -14,7 +14,7 @@ def data(settings: Settings) -> tuple[Step, ...]:
         expression=f'resource.name=="projects/{settings.project}/databases/{names.DATABASE}"',
     )
     bucket = Policy(
-        group=("storage", "buckets"),
+        group="storage buckets",
         target=(f"gs://{settings.bucket}", names.project(settings)),
         conditional=True,
         stays=True,
@@ -78,10 +78,7 @@ def storage_rules(settings: Settings) -> Step:
 def identity(settings: Settings, service: str) -> Command:
     """Makes one of Google's own accounts, or finds it made."""
     return gcloud(
-        "beta",
-        "services",
-        "identity",
-        "create",
+        "beta services identity create",
         f"--service={service}.googleapis.com",
         names.project(settings),
     )
@@ -106,30 +103,35 @@ def calls(settings: Settings) -> tuple[Step, ...]:
             title=f"The trigger may call {receiver}",
             why="This service and no other.",
         ),
-        grant(
-            Policy(
-                group=("run", "jobs"),
-                target=(names.RECONCILE, f"--region={settings.region}", names.project(settings)),
-            ),
-            role="roles/run.invoker",
-            member=names.member(settings, names.SCHEDULER),
-            title=f"The schedule may start {names.RECONCILE}",
-            why="This job and nothing else.",
-        ),
-        # The push subscription's token is signed for the trigger's account by Pub/Sub's agent;
-        # agents made before April 2021 need to be told that they may.
-        grant(
-            _account(settings, names.TRIGGER_CALLER),
-            role="roles/iam.serviceAccountTokenCreator",
-            member=names.agent("pubsub"),
-            title="Pub/Sub may sign as the trigger",
-            why="The token of its pushes; only projects of before April 2021 lack it.",
-            before=(identity(settings, "pubsub"),),
-        ),
+        _start(settings),
+        _signature(settings),
     )
     services = (names.RENDERER,) if settings.single else (names.GATE, names.RENDERER)
     closed = tuple(_closed(settings, service) for service in services)
     return closed + steps if settings.single else closed + steps + _tasks(settings)
+
+
+def _start(settings: Settings) -> Step:
+    place = (f"--region={settings.region}", names.project(settings))
+    return grant(
+        Policy(group="run jobs", target=(names.RECONCILE, *place)),
+        role="roles/run.invoker",
+        member=names.member(settings, names.SCHEDULER),
+        title=f"The schedule may start {names.RECONCILE}",
+        why="This job and nothing else.",
+    )
+
+
+def _signature(settings: Settings) -> Step:
+    """The push subscription's token is signed for the trigger's account by Pub/Sub's agent."""
+    return grant(
+        _account(settings, names.TRIGGER_CALLER),
+        role="roles/iam.serviceAccountTokenCreator",
+        member=names.agent("pubsub"),
+        title="Pub/Sub may sign as the trigger",
+        why="The token of its pushes; only projects of before April 2021 lack it.",
+        before=(identity(settings, "pubsub"),),
+    )
 
 
 def _closed(settings: Settings, service: str) -> Step:
@@ -140,7 +142,7 @@ def _closed(settings: Settings, service: str) -> Step:
         "have opened it.",
         checks=(
             Check(
-                command=gcloud(*policy.group, "get-iam-policy", *policy.target, "--format=json"),
+                command=policy.command("get-iam-policy", "--format=json"),
                 look=Closed(),
             ),
         ),
@@ -152,7 +154,7 @@ def _closed(settings: Settings, service: str) -> Step:
 
 def _tasks(settings: Settings) -> tuple[Step, ...]:
     queue = Policy(
-        group=("tasks", "queues"),
+        group="tasks queues",
         target=(names.QUEUE, f"--location={settings.region}", names.project(settings)),
     )
     steps: list[Step] = []
@@ -185,17 +187,17 @@ def _tasks(settings: Settings) -> tuple[Step, ...]:
 
 
 def _project(settings: Settings) -> Policy:
-    return Policy(group=("projects",), target=(settings.project,), conditional=True, stays=True)
+    return Policy(group="projects", target=(settings.project,), conditional=True, stays=True)
 
 
 def _service(settings: Settings, name: str) -> Policy:
     place = (f"--region={settings.region}", names.project(settings))
-    return Policy(group=("run", "services"), target=(name, *place))
+    return Policy(group="run services", target=(name, *place))
 
 
 def _account(settings: Settings, name: str) -> Policy:
     return Policy(
-        group=("iam", "service-accounts"),
+        group="iam service-accounts",
         target=(names.account(settings, name), names.project(settings)),
         conditional=True,
     )

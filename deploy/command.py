@@ -32,9 +32,9 @@ class Command:
     authorized: bool = False
 
 
-def gcloud(*words: str, capture: str | None = None) -> Command:
-    """A gcloud command."""
-    return Command(argv=("gcloud", *words), capture=capture)
+def gcloud(verb: str, *words: str, capture: str | None = None) -> Command:
+    """A gcloud command; the verb is of several words, such as `run services list`."""
+    return Command(argv=("gcloud", *verb.split(), *words), capture=capture)
 
 
 def variable(name: str) -> str:

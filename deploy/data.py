@@ -1,7 +1,7 @@
 """What guards the data: security rules, CORS, expiry, index exemptions."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from deploy import access, names
 from deploy.command import Command, gcloud
@@ -61,15 +61,13 @@ def _rules(settings: Settings, service: str, file: str, text: str) -> Step:
         path=f"{names.folder(settings)}/{file}.json",
         content=json.dumps({"source": {"files": [{"name": ours, "content": text}]}}, indent=2),
     )
-    make = _post(settings, f"projects/{settings.project}/rulesets", f"@{ruleset.path}")
-    body = json.dumps({"name": release, "rulesetName": names.RULESET})
-    patch = json.dumps({"release": {"name": release, "rulesetName": names.RULESET}})
-    captures = Command(
-        argv=make.argv,
+    make = replace(
+        _post(settings, f"projects/{settings.project}/rulesets", f"@{ruleset.path}"),
         capture="RULESET",
         pattern=r'"name": *"(projects/[^"]+/rulesets/[^"]+)"',
-        authorized=True,
     )
+    named = {"name": release, "rulesetName": names.RULESET}
+    put, patch = json.dumps(named), json.dumps({"release": named})
     return Step(
         title=f"Rules of {service}",
         why="Clients own the inputs, the service owns the outputs; ledger, quota and caches are "
@@ -79,13 +77,10 @@ def _rules(settings: Settings, service: str, file: str, text: str) -> Step:
                 command=_get(settings, f"projects/{settings.project}/releases?pageSize=100"),
                 look=Listed(name=release, under="releases", defines={"ITEM": ("rulesetName",)}),
             ),
-            Check(
-                command=_get(settings, names.ITEM),
-                look=Ruled(file=ours, content=text),
-            ),
+            Check(command=_get(settings, names.ITEM), look=Ruled(file=ours, content=text)),
         ),
-        create=(captures, _post(settings, f"projects/{settings.project}/releases", body)),
-        update=(captures, _post(settings, release, patch, method="PATCH")),
+        create=(make, _post(settings, f"projects/{settings.project}/releases", put)),
+        update=(make, _post(settings, release, patch, method="PATCH")),
         leaves="the rules stay in force: without any, nobody could read or write",
         foreign=None
         if Part.RULES in settings.replaces
@@ -119,13 +114,11 @@ def _cors(settings: Settings, guard: Guard) -> Step:
         why="Browsers may read videos and pictures by their URLs; apps on phones need none.",
         checks=(
             Check(
-                command=gcloud("storage", "buckets", "describe", bucket, project, "--format=json"),
+                command=gcloud("storage buckets describe", bucket, project, "--format=json"),
                 look=OwnCors(cors=guard.cors),
             ),
         ),
-        create=(
-            gcloud("storage", "buckets", "update", bucket, "--cors-file=deploy/cors.json", project),
-        ),
+        create=(gcloud("storage buckets update", bucket, "--cors-file=deploy/cors.json", project),),
         leaves="CORS stays: it opens nothing that a URL's token does not open",
         foreign=None
         if Part.CORS in settings.replaces
@@ -140,18 +133,19 @@ def _expiry(settings: Settings) -> Step:
         f"--database={names.DATABASE}",
         names.project(settings),
     )
-    update = ("firestore", "fields", "ttls", "update", _EXPIRY, *flags)
     return Step(
         title=f"Expiry of {_QUOTA}",
         why="Firestore deletes counters of days that are over; they outlive their avatars, so "
         "nothing else would.",
         checks=(
             Check(
-                command=gcloud("firestore", "fields", "ttls", "list", *flags, "--format=json"),
+                command=gcloud("firestore fields ttls list", *flags, "--format=json"),
                 look=Listed(name=f"collectionGroups/{_QUOTA}/fields/{_EXPIRY}"),
             ),
         ),
-        create=(gcloud(*update, "--enable-ttl", "--async"),),
+        create=(
+            gcloud("firestore fields ttls update", _EXPIRY, *flags, "--enable-ttl", "--async"),
+        ),
         leaves="counters go on expiring, so that those left behind go too",
     )
 
@@ -162,16 +156,19 @@ def _exemption(settings: Settings, group: str, field: str) -> Step:
         f"--database={names.DATABASE}",
         names.project(settings),
     )
-    update = ("firestore", "indexes", "fields", "update", field, *flags)
     return Step(
         title=f"No index on {group}.{field}",
         why="Nobody queries by it; indexing it would cost at every write.",
         checks=(
             Check(
-                command=gcloud("firestore", "indexes", "fields", "list", *flags, "--format=json"),
+                command=gcloud("firestore indexes fields list", *flags, "--format=json"),
                 look=Listed(name=f"collectionGroups/{group}/fields/{field}"),
             ),
         ),
-        create=(gcloud(*update, "--disable-indexes", "--async"),),
+        create=(
+            gcloud(
+                "firestore indexes fields update", field, *flags, "--disable-indexes", "--async"
+            ),
+        ),
         leaves=f"{group}.{field} stays without an index, as the documents left behind are",
     )

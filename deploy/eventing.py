@@ -2,8 +2,8 @@
 
 from deploy import names
 from deploy.access import identity
-from deploy.command import gcloud
-from deploy.look import Described, Listed, Want, Where
+from deploy.command import Command, gcloud
+from deploy.look import Described, Listed, Path, Want, Where
 from deploy.settings import Settings
 from deploy.step import Check, Policy, Step, grant
 
@@ -17,9 +17,7 @@ def steps(settings: Settings) -> tuple[Step, ...]:
         _dead_topic(settings),
         _dead_subscription(settings),
         grant(
-            Policy(
-                group=("pubsub", "topics"), target=(names.DEAD_LETTERS, names.project(settings))
-            ),
+            Policy(group="pubsub topics", target=(names.DEAD_LETTERS, names.project(settings))),
             role="roles/pubsub.publisher",
             member=names.agent("pubsub"),
             title="Pub/Sub may put dead letters away",
@@ -39,12 +37,12 @@ def _dead_topic(settings: Settings) -> Step:
         why="Where an event ends that could not be answered again and again.",
         checks=(
             Check(
-                command=gcloud("pubsub", "topics", "list", project, "--format=json"),
+                command=gcloud("pubsub topics list", project, "--format=json"),
                 look=Listed(name=names.DEAD_LETTERS),
             ),
         ),
-        create=(gcloud("pubsub", "topics", "create", names.DEAD_LETTERS, project),),
-        remove=(gcloud("pubsub", "topics", "delete", names.DEAD_LETTERS, project, "--quiet"),),
+        create=(gcloud("pubsub topics create", names.DEAD_LETTERS, project),),
+        remove=(gcloud("pubsub topics delete", names.DEAD_LETTERS, project, "--quiet"),),
     )
 
 
@@ -56,7 +54,7 @@ def _dead_subscription(settings: Settings) -> Step:
         why="Without one, dead letters are gone; a person reads it, nothing is pushed.",
         checks=(
             Check(
-                command=gcloud("pubsub", "subscriptions", "list", project, "--format=json"),
+                command=gcloud("pubsub subscriptions list", project, "--format=json"),
                 look=Listed(
                     name=names.DEAD_LETTERS, wants=(Want(("messageRetentionDuration",), _KEPT),)
                 ),
@@ -64,57 +62,37 @@ def _dead_subscription(settings: Settings) -> Step:
         ),
         create=(
             gcloud(
-                "pubsub",
-                "subscriptions",
-                "create",
+                "pubsub subscriptions create",
                 names.DEAD_LETTERS,
                 f"--topic={names.DEAD_LETTERS}",
                 *flags,
             ),
         ),
-        update=(gcloud("pubsub", "subscriptions", "update", names.DEAD_LETTERS, *flags),),
-        remove=(
-            gcloud("pubsub", "subscriptions", "delete", names.DEAD_LETTERS, project, "--quiet"),
-        ),
+        update=(gcloud("pubsub subscriptions update", names.DEAD_LETTERS, *flags),),
+        remove=(gcloud("pubsub subscriptions delete", names.DEAD_LETTERS, project, "--quiet"),),
     )
 
 
 def _trigger(settings: Settings) -> Step:
     place = (f"--location={names.FIRESTORE_LOCATION}", names.project(settings))
-    caller = names.account(settings, names.TRIGGER_CALLER)
-    receiver = names.receiver(settings)
-    document = f"{settings.collection}/{{avatarId}}"
-    create = gcloud(
-        "eventarc",
-        "triggers",
-        "create",
-        names.TRIGGER,
-        f"--destination-run-service={receiver}",
-        f"--destination-run-region={settings.region}",
-        f"--event-filters=type={_EVENT}",
-        f"--event-filters=database={names.DATABASE}",
-        f"--event-filters-path-pattern=document={document}",
-        "--event-data-content-type=application/protobuf",
-        f"--service-account={caller}",
-        *place,
-    )
-    delete = gcloud("eventarc", "triggers", "delete", names.TRIGGER, *place, "--quiet")
-    filters = ("eventFilters", Where("attribute", "document"), "value")
+    wants: dict[Path, str] = {
+        ("destination", "cloudRun", "service"): names.receiver(settings),
+        ("destination", "cloudRun", "region"): settings.region,
+        ("eventFilters", Where("attribute", "document"), "value"): _document(settings),
+        ("serviceAccount",): names.account(settings, names.TRIGGER_CALLER),
+    }
+    create = gcloud("eventarc triggers create", names.TRIGGER, *_aim(settings), *place)
+    delete = gcloud("eventarc triggers delete", names.TRIGGER, *place, "--quiet")
     return Step(
         title=f"Trigger {names.TRIGGER}",
         why="In the database's location, wherever the services are: elsewhere it never fires and "
         "says nothing. Fields cannot be filtered; the gate does that.",
         checks=(
             Check(
-                command=gcloud("eventarc", "triggers", "list", *place, "--format=json"),
+                command=gcloud("eventarc triggers list", *place, "--format=json"),
                 look=Listed(
                     name=names.TRIGGER,
-                    wants=(
-                        Want(("destination", "cloudRun", "service"), receiver),
-                        Want(("destination", "cloudRun", "region"), settings.region),
-                        Want(filters, document),
-                        Want(("serviceAccount",), caller),
-                    ),
+                    wants=tuple(Want(path, value) for path, value in wants.items()),
                 ),
             ),
         ),
@@ -125,65 +103,69 @@ def _trigger(settings: Settings) -> Step:
     )
 
 
+def _document(settings: Settings) -> str:
+    return f"{settings.collection}/{{avatarId}}"
+
+
+def _aim(settings: Settings) -> tuple[str, ...]:
+    """What fires the trigger, and where it goes."""
+    return (
+        f"--destination-run-service={names.receiver(settings)}",
+        f"--destination-run-region={settings.region}",
+        f"--event-filters=type={_EVENT}",
+        f"--event-filters=database={names.DATABASE}",
+        f"--event-filters-path-pattern=document={_document(settings)}",
+        "--event-data-content-type=application/protobuf",
+        f"--service-account={names.account(settings, names.TRIGGER_CALLER)}",
+    )
+
+
 def _subscription(settings: Settings) -> Step:
     project = names.project(settings)
-    topic = f"projects/{settings.project}/topics/{names.DEAD_LETTERS}"
     # In the one-service deployment an event is a render, which may wait for others.
     attempts = "100" if settings.single else "20"
-    subscription = ("pubsub", "subscriptions")
+    topic = f"projects/{settings.project}/topics/{names.DEAD_LETTERS}"
+    limits: dict[str, tuple[Path, str]] = {
+        "ack-deadline": (("ackDeadlineSeconds",), "600"),
+        "dead-letter-topic": (("deadLetterPolicy", "deadLetterTopic"), topic),
+        "max-delivery-attempts": (("deadLetterPolicy", "maxDeliveryAttempts"), attempts),
+        "min-retry-delay": (("retryPolicy", "minimumBackoff"), "10s"),
+        "max-retry-delay": (("retryPolicy", "maximumBackoff"), "600s"),
+    }
+    about = (names.TRIGGER_SUBSCRIPTION, project)
+    flags = tuple(f"--{flag}={value}" for flag, (_, value) in limits.items())
     return Step(
         title="The trigger's subscription",
         why="Ten minutes to answer instead of ten seconds; back-off; dead letters after "
         f"{attempts} attempts.",
-        learn=(
-            gcloud(
-                "eventarc",
-                "triggers",
-                "describe",
-                names.TRIGGER,
-                f"--location={names.FIRESTORE_LOCATION}",
-                project,
-                "--format=value(transport.pubsub.subscription)",
-                capture="TRIGGER_SUBSCRIPTION",
-            ),
-        ),
+        learn=(_learnt(project),),
         checks=(
             Check(
-                command=gcloud(
-                    *subscription, "describe", names.TRIGGER_SUBSCRIPTION, project, "--format=json"
-                ),
-                look=Described(
-                    wants=(
-                        Want(("ackDeadlineSeconds",), "600"),
-                        Want(("deadLetterPolicy", "deadLetterTopic"), topic),
-                        Want(("deadLetterPolicy", "maxDeliveryAttempts"), attempts),
-                        Want(("retryPolicy", "minimumBackoff"), "10s"),
-                        Want(("retryPolicy", "maximumBackoff"), "600s"),
-                    )
-                ),
+                command=gcloud("pubsub subscriptions describe", *about, "--format=json"),
+                look=Described(wants=tuple(Want(path, value) for path, value in limits.values())),
             ),
         ),
-        create=(
-            gcloud(
-                *subscription,
-                "update",
-                names.TRIGGER_SUBSCRIPTION,
-                "--ack-deadline=600",
-                f"--dead-letter-topic={topic}",
-                f"--max-delivery-attempts={attempts}",
-                "--min-retry-delay=10s",
-                "--max-retry-delay=600s",
-                project,
-            ),
-        ),
+        create=(gcloud("pubsub subscriptions update", *about, *flags),),
         settles=True,
+    )
+
+
+def _learnt(project: str) -> Command:
+    """Eventarc names the subscription that it makes as it likes."""
+    return gcloud(
+        "eventarc triggers describe",
+        names.TRIGGER,
+        f"--location={names.FIRESTORE_LOCATION}",
+        project,
+        "--format=value(transport.pubsub.subscription)",
+        capture="TRIGGER_SUBSCRIPTION",
     )
 
 
 def _subscriber(settings: Settings) -> Step:
     return grant(
         Policy(
-            group=("pubsub", "subscriptions"),
+            group="pubsub subscriptions",
             target=(names.TRIGGER_SUBSCRIPTION, names.project(settings)),
         ),
         role="roles/pubsub.subscriber",

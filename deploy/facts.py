@@ -29,78 +29,47 @@ class Lookup:
     absent: str
 
 
+_ABSENT = {
+    "PROJECT_NUMBER": "project {project} is not to be seen; accepted: the id of a project in which "
+    "the active account (gcloud auth list) is an owner",
+    "DATABASE_TYPE": "project {project} has no Firestore database {database}, or you may not see "
+    "it; accepted: one in Native mode, made in the Firebase console",
+    "FIRESTORE_LOCATION": "the database {database} of {project} names no location",
+    "EVENTARC_LOCATIONS": "Eventarc names no locations; accepted: a project in which it is enabled",
+    "BUCKET_LOCATION": "bucket gs://{bucket} is not there, or you may not see it; accepted: the "
+    "app's bucket, as the Firebase console names it under Storage",
+    "BILLING_ACCOUNT": "project {project} has no billing account, without which neither Cloud Run "
+    "nor the queue runs; accepted: a linked one, or --omit budget where there is one that you may "
+    "not see",
+}
+
+
 def lookups(settings: Settings) -> tuple[Lookup, ...]:
     """The commands, in the order in which they are asked."""
     project = names.project(settings)
-    database = f"--database={names.DATABASE}"
-    no_database = (
-        f"project {settings.project} has no Firestore database {names.DATABASE}, or you may not "
-        "see it; accepted: one in Native mode, made in the Firebase console"
-    )
-    describe = ("firestore", "databases", "describe", database, project)
-    found = [
-        Lookup(
-            command=gcloud(
-                "projects",
-                "describe",
-                settings.project,
-                "--format=value(projectNumber)",
-                capture="PROJECT_NUMBER",
-            ),
-            absent=f"project {settings.project} is not to be seen; accepted: the id of a project "
-            "in which the active account (gcloud auth list) is an owner",
-        ),
-        Lookup(
-            command=gcloud(*describe, "--format=value(type)", capture="DATABASE_TYPE"),
-            absent=no_database,
-        ),
-        Lookup(
-            command=gcloud(*describe, "--format=value(locationId)", capture="FIRESTORE_LOCATION"),
-            absent=no_database,
-        ),
-        Lookup(
-            command=gcloud(
-                "eventarc",
-                "locations",
-                "list",
-                project,
-                "--format=value(locationId)",
-                capture="EVENTARC_LOCATIONS",
-            ),
-            absent="Eventarc names no locations; accepted: a project in which it is enabled",
-        ),
-        Lookup(
-            command=gcloud(
-                "storage",
-                "buckets",
-                "describe",
-                f"gs://{settings.bucket}",
-                project,
-                "--format=value(location)",
-                capture="BUCKET_LOCATION",
-            ),
-            absent=f"bucket gs://{settings.bucket} is not there, or you may not see it; accepted: "
-            "the app's bucket, as the Firebase console names it under Storage",
-        ),
+    database = (f"--database={names.DATABASE}", project)
+    bucket = (f"gs://{settings.bucket}", project)
+    billing = (settings.project, f"--billing-project={settings.project}")
+    asked = [
+        ("PROJECT_NUMBER", "projects describe", (settings.project,), "projectNumber"),
+        ("DATABASE_TYPE", "firestore databases describe", database, "type"),
+        ("FIRESTORE_LOCATION", "firestore databases describe", database, "locationId"),
+        ("EVENTARC_LOCATIONS", "eventarc locations list", (project,), "locationId"),
+        ("BUCKET_LOCATION", "storage buckets describe", bucket, "location"),
     ]
     if Part.BUDGET not in settings.omits:
-        found.append(
-            Lookup(
-                command=gcloud(
-                    "billing",
-                    "projects",
-                    "describe",
-                    settings.project,
-                    f"--billing-project={settings.project}",
-                    "--format=value(billingAccountName)",
-                    capture="BILLING_ACCOUNT",
-                ),
-                absent=f"project {settings.project} has no billing account, without which neither "
-                "Cloud Run nor the queue runs; accepted: a linked one, or --omit budget where "
-                "there is one that you may not see",
-            )
+        asked.append(
+            ("BILLING_ACCOUNT", "billing projects describe", billing, "billingAccountName")
         )
-    return tuple(found)
+    return tuple(
+        Lookup(
+            command=gcloud(verb, *words, f"--format=value({value})", capture=name),
+            absent=_ABSENT[name].format(
+                project=settings.project, bucket=settings.bucket, database=names.DATABASE
+            ),
+        )
+        for name, verb, words, value in asked
+    )
 
 
 def look_up(settings: Settings, run: Callable[[Command], str]) -> dict[str, str]:

@@ -40,12 +40,12 @@ def apis(settings: Settings) -> Step:
         checks=(
             Check(
                 command=gcloud(
-                    "services", "list", "--enabled", names.project(settings), "--format=json"
+                    "services list", "--enabled", names.project(settings), "--format=json"
                 ),
                 look=Enabled(services=services),
             ),
         ),
-        create=(gcloud("services", "enable", *services, names.project(settings)),),
+        create=(gcloud("services enable", *services, names.project(settings)),),
         leaves="the APIs stay enabled: other parts of the project may use them",
     )
 
@@ -76,9 +76,7 @@ def image(settings: Settings) -> tuple[Step, ...]:
         repository,
         _build_bucket(settings),
         grant(
-            Policy(
-                group=("artifacts", "repositories"), target=(names.REPOSITORY, *flags), stays=True
-            ),
+            Policy(group="artifacts repositories", target=(names.REPOSITORY, *flags), stays=True),
             where=repository.checks,
             role="roles/artifactregistry.writer",
             member=builder,
@@ -87,7 +85,7 @@ def image(settings: Settings) -> tuple[Step, ...]:
         ),
         grant(
             Policy(
-                group=("storage", "buckets"),
+                group="storage buckets",
                 target=(f"gs://{names.build_bucket(settings)}", names.project(settings)),
                 conditional=True,
             ),
@@ -97,7 +95,7 @@ def image(settings: Settings) -> tuple[Step, ...]:
             why="In the build bucket only.",
         ),
         grant(
-            Policy(group=("projects",), target=(settings.project,), conditional=True, stays=True),
+            Policy(group="projects", target=(settings.project,), conditional=True, stays=True),
             role="roles/logging.logWriter",
             member=builder,
             title="The builder may write its log",
@@ -114,21 +112,19 @@ def _account(settings: Settings, name: str, duty: str) -> Step:
         why=f"It {duty}.",
         checks=(
             Check(
-                command=gcloud("iam", "service-accounts", "list", project, "--format=json"),
+                command=gcloud("iam service-accounts list", project, "--format=json"),
                 look=Listed(name=email, key=("email",)),
             ),
         ),
         create=(
             gcloud(
-                "iam",
-                "service-accounts",
-                "create",
+                "iam service-accounts create",
                 name,
                 f"--display-name=Idle videos: {duty}",
                 project,
             ),
         ),
-        remove=(gcloud("iam", "service-accounts", "delete", email, project, "--quiet"),),
+        remove=(gcloud("iam service-accounts delete", email, project, "--quiet"),),
     )
 
 
@@ -139,24 +135,20 @@ def _repository(settings: Settings) -> Step:
         why="Holds the image, in the services' region, so that starting one crosses no region.",
         checks=(
             Check(
-                command=gcloud("artifacts", "repositories", "list", *flags, "--format=json"),
+                command=gcloud("artifacts repositories list", *flags, "--format=json"),
                 look=Listed(name=names.REPOSITORY, wants=(Want(("format",), "DOCKER"),)),
             ),
         ),
         create=(
             gcloud(
-                "artifacts",
-                "repositories",
-                "create",
+                "artifacts repositories create",
                 names.REPOSITORY,
                 "--repository-format=docker",
                 "--description=One image for every role of the idle videos",
                 *flags,
             ),
         ),
-        remove=(
-            gcloud("artifacts", "repositories", "delete", names.REPOSITORY, *flags, "--quiet"),
-        ),
+        remove=(gcloud("artifacts repositories delete", names.REPOSITORY, *flags, "--quiet"),),
         holds_images=True,
     )
 
@@ -169,15 +161,13 @@ def _build_bucket(settings: Settings) -> Step:
         why="The sources wait here for Cloud Build: code, never portraits.",
         checks=(
             Check(
-                command=gcloud("storage", "buckets", "list", project, "--format=json"),
+                command=gcloud("storage buckets list", project, "--format=json"),
                 look=Listed(name=names.build_bucket(settings)),
             ),
         ),
         create=(
             gcloud(
-                "storage",
-                "buckets",
-                "create",
+                "storage buckets create",
                 bucket,
                 f"--location={settings.region}",
                 "--uniform-bucket-level-access",
@@ -185,7 +175,7 @@ def _build_bucket(settings: Settings) -> Step:
                 project,
             ),
         ),
-        remove=(gcloud("storage", "rm", "--recursive", bucket, project, "--quiet"),),
+        remove=(gcloud("storage rm", "--recursive", bucket, project, "--quiet"),),
     )
 
 
@@ -199,10 +189,7 @@ def _build(settings: Settings) -> Step:
         checks=(
             Check(
                 command=gcloud(
-                    "artifacts",
-                    "docker",
-                    "images",
-                    "list",
+                    "artifacts docker images list",
                     names.repository(settings),
                     "--include-tags",
                     project,
@@ -213,9 +200,7 @@ def _build(settings: Settings) -> Step:
         ),
         create=(
             gcloud(
-                "builds",
-                "submit",
-                ".",
+                "builds submit .",
                 f"--config={file.path}",
                 f"--service-account=projects/{settings.project}/serviceAccounts/"
                 f"{names.account(settings, names.BUILDER)}",

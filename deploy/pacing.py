@@ -39,16 +39,16 @@ def queue(settings: Settings) -> Step:
         why=f"Hands at most {settings.max_instances} at a time to the renderer, and tries again.",
         checks=(
             Check(
-                command=gcloud("tasks", "queues", "list", *flags, "--format=json"),
+                command=gcloud("tasks queues list", *flags, "--format=json"),
                 look=Listed(
                     name=names.QUEUE,
                     wants=tuple(Want(path, value) for path, value in limits.items()),
                 ),
             ),
         ),
-        create=(gcloud("tasks", "queues", "create", *words, *flags),),
-        update=(gcloud("tasks", "queues", "update", *words, *flags),),
-        remove=(gcloud("tasks", "queues", "delete", names.QUEUE, *flags, "--quiet"),),
+        create=(gcloud("tasks queues create", *words, *flags),),
+        update=(gcloud("tasks queues update", *words, *flags),),
+        remove=(gcloud("tasks queues delete", names.QUEUE, *flags, "--quiet"),),
         leaves="Cloud Tasks refuses a deleted queue's name for some days: an apply after a remove "
         "may have to wait",
         settles=True,
@@ -78,7 +78,7 @@ def schedule(settings: Settings) -> Step:
         why=f"Starts the job at {settings.schedule} UTC.",
         checks=(
             Check(
-                command=gcloud("scheduler", "jobs", "list", *flags, "--format=json"),
+                command=gcloud("scheduler jobs list", *flags, "--format=json"),
                 look=Listed(
                     name=names.RECONCILE,
                     wants=(
@@ -89,8 +89,8 @@ def schedule(settings: Settings) -> Step:
                 ),
             ),
         ),
-        create=(gcloud("scheduler", "jobs", "create", "http", *words),),
-        update=(gcloud("scheduler", "jobs", "update", "http", *words),),
-        remove=(gcloud("scheduler", "jobs", "delete", names.RECONCILE, *flags, "--quiet"),),
+        create=(gcloud("scheduler jobs create http", *words),),
+        update=(gcloud("scheduler jobs update http", *words),),
+        remove=(gcloud("scheduler jobs delete", names.RECONCILE, *flags, "--quiet"),),
         settles=True,
     )

@@ -10,6 +10,14 @@ from deploy.step import Check, Step
 
 _SPEC: Path = ("spec", "template", "spec")
 _READY: Path = ("status", "conditions", Where("type", "Ready"), "status")
+_ALL = (
+    "--min-instances=0",  # where nothing happens, nothing runs
+    # 240 s is the longest that Cloud Run waits for a start.
+    "--startup-probe=httpGet.path=/health,periodSeconds=10,timeoutSeconds=5,failureThreshold=24",
+    # Events, tasks and probes come from within; nobody else may ask, token or not.
+    "--ingress=internal",
+    "--no-allow-unauthenticated",
+)
 
 
 def renderer(settings: Settings) -> Step:
@@ -52,14 +60,8 @@ def gate(settings: Settings) -> Step:
 
 def job(settings: Settings) -> Step:
     """`python -m functions.reconcile` as a Cloud Run job."""
-    flags = (f"--region={settings.region}", names.project(settings))
-    hardware: tuple[str, ...] = ("--cpu=1", "--memory=1Gi")
-    track: tuple[str, ...] = ()
-    role = "gate"
-    if settings.single:  # it renders itself what it finds missing
-        role, machine = "all", settings.machine
-        hardware = (f"--cpu={machine.cpu}", f"--memory={machine.memory}", *_card(settings)[:2])
-        track = () if settings.card is Card.NONE else ("beta",)  # where jobs take a GPU
+    place = (f"--region={settings.region}", names.project(settings))
+    track, role, hardware = _errand(settings)
     words = _labelled(
         names.RECONCILE,
         f"--image={names.image(settings)}",
@@ -71,26 +73,27 @@ def job(settings: Settings) -> Step:
         f"--service-account={names.account(settings, names.RECONCILE)}",
         _variables(_environment(settings, role)),
         *hardware,
-        *flags,
+        *place,
     )
     return Step(
         title=f"Job {names.RECONCILE}",
         why="Finds and mends what events missed. One task; for a backfill over many avatars give "
         "an execution more of them (--tasks).",
-        checks=(
-            Check(
-                command=gcloud("run", "jobs", "list", *flags, "--format=json"),
-                look=Listed(
-                    name=names.RECONCILE,
-                    key=("metadata", "name"),
-                    wants=(_labelled_as(words),),
-                ),
-            ),
-        ),
-        create=(gcloud(*track, "run", "jobs", "deploy", *words),),
-        remove=(gcloud("run", "jobs", "delete", names.RECONCILE, *flags, "--quiet"),),
+        checks=(_seen("jobs", names.RECONCILE, place, (_labelled_as(words),)),),
+        create=(gcloud(f"{track} run jobs deploy", *words),),
+        remove=(gcloud("run jobs delete", names.RECONCILE, *place, "--quiet"),),
         settles=True,
     )
+
+
+def _errand(settings: Settings) -> tuple[str, str, tuple[str, ...]]:
+    """The job's release track, role and hardware: where nobody else renders, it does."""
+    if not settings.single:
+        return "", "gate", ("--cpu=1", "--memory=1Gi")
+    machine = settings.machine
+    # Jobs know no zonal redundancy, and take a GPU in gcloud's beta.
+    hardware = (f"--cpu={machine.cpu}", f"--memory={machine.memory}", *_card(settings)[:2])
+    return "" if settings.card is Card.NONE else "beta", "all", hardware
 
 
 def _service(
@@ -113,14 +116,8 @@ def _service(
         _variables(told),
         f"--concurrency={concurrency}",
         f"--timeout={timeout}",
-        "--min-instances=0",
         *flags,
-        # 240 s is the longest that Cloud Run waits for a start.
-        "--startup-probe=httpGet.path=/health,periodSeconds=10,timeoutSeconds=5,"
-        "failureThreshold=24",
-        # Events, tasks and probes come from within; nobody else may ask, token or not.
-        "--ingress=internal",
-        "--no-allow-unauthenticated",
+        *_ALL,
         *place,
     )
     wants = {
@@ -129,27 +126,22 @@ def _service(
         ("containerConcurrency",): str(concurrency),
         ("timeoutSeconds",): str(timeout),
     }
+    spec = tuple(Want((*_SPEC, *path), value) for path, value in wants.items())
+    seen = (_labelled_as(words), *spec, *_told(told), Want(_READY, "True"))
     return Step(
         title=f"Service {name}",
         why=why,
-        checks=(
-            Check(
-                command=gcloud("run", "services", "list", *place, "--format=json"),
-                look=Listed(
-                    name=name,
-                    key=("metadata", "name"),
-                    wants=(
-                        _labelled_as(words),
-                        *(Want((*_SPEC, *path), value) for path, value in wants.items()),
-                        *_told(told),
-                        Want(_READY, "True"),
-                    ),
-                ),
-            ),
-        ),
-        create=(gcloud("run", "deploy", *words),),
-        remove=(gcloud("run", "services", "delete", name, *place, "--quiet"),),
+        checks=(_seen("services", name, place, seen),),
+        create=(gcloud("run deploy", *words),),
+        remove=(gcloud("run services delete", name, *place, "--quiet"),),
         settles=True,
+    )
+
+
+def _seen(kind: str, name: str, place: tuple[str, ...], wants: tuple[Want, ...]) -> Check:
+    return Check(
+        command=gcloud(f"run {kind} list", *place, "--format=json"),
+        look=Listed(name=name, key=("metadata", "name"), wants=wants),
     )
 
 
@@ -177,7 +169,6 @@ def _hardware(settings: Settings) -> tuple[str, ...]:
 def _card(settings: Settings) -> tuple[str, ...]:
     if settings.card is Card.NONE:
         return ()
-    # Jobs know no zonal redundancy: they take the first two.
     return ("--gpu=1", f"--gpu-type={settings.card.value}", "--no-gpu-zonal-redundancy")
 
 

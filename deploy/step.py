@@ -66,10 +66,24 @@ class Policy:
         stays: the thing outlives the deployment, so that bindings on it must be removed one by one.
     """
 
-    group: tuple[str, ...]
+    group: str
     target: tuple[str, ...]
     conditional: bool = False
     stays: bool = False
+
+    def command(self, verb: str, *flags: str) -> Command:
+        """A command about this policy, such as `get-iam-policy`."""
+        return gcloud(f"{self.group} {verb}", *self.target, *flags)
+
+    def flags(self, role: str, member: str, condition: "Condition | None") -> tuple[str, ...]:
+        """How commands name a binding of it."""
+        named = (f"--member={member}", f"--role={role}")
+        if condition is not None:
+            return (
+                *named,
+                f"--condition=expression={condition.expression},title={condition.title}",
+            )
+        return (*named, "--condition=None") if self.conditional else named
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,31 +119,18 @@ def grant(
         leaves: why it is left; None: it is removed, or goes with its thing.
         where: checks that see the thing, where it may be gone before its binding is looked for.
     """
-    flags: tuple[str, ...] = (f"--member={member}", f"--role={role}")
-    if condition is not None:
-        flags += (f"--condition=expression={condition.expression},title={condition.title}",)
-    elif policy.conditional:
-        flags += ("--condition=None",)
-    remove = gcloud(*policy.group, "remove-iam-policy-binding", *policy.target, *flags)
+    flags = policy.flags(role, member, condition)
+    seen = Check(
+        command=policy.command("get-iam-policy", "--format=json"),
+        look=Bound(role=role, member=member, condition=condition.title if condition else None),
+    )
+    removed = policy.command("remove-iam-policy-binding", *flags)
     return Step(
         title=title,
         why=why,
-        checks=(
-            *where,
-            Check(
-                command=gcloud(*policy.group, "get-iam-policy", *policy.target, "--format=json"),
-                look=Bound(
-                    role=role,
-                    member=member,
-                    condition=None if condition is None else condition.title,
-                ),
-            ),
-        ),
-        create=(
-            *before,
-            gcloud(*policy.group, "add-iam-policy-binding", *policy.target, *flags),
-        ),
-        remove=(remove,) if policy.stays and leaves is None else (),
+        checks=(*where, seen),
+        create=(*before, policy.command("add-iam-policy-binding", *flags)),
+        remove=(removed,) if policy.stays and leaves is None else (),
         leaves=leaves,
         settles=True,
     )

@@ -49,21 +49,20 @@ def steps(settings: Settings, watch: Watch) -> tuple[Step, ...]:
 
 def _channel(settings: Settings, address: str) -> Step:
     project, title = names.project(settings), f"Idle videos: {address}"
-    channels = ("beta", "monitoring", "channels")
+    channels = "beta monitoring channels"
     define: dict[str, Path] = {"CHANNEL": ("name",)}
     return Step(
         title=f"Notification channel {address}",
         why="Whom the alerts write to.",
         checks=(
             Check(
-                command=gcloud(*channels, "list", project, "--format=json"),
+                command=gcloud(f"{channels} list", project, "--format=json"),
                 look=Listed(name=title, key=("displayName",), defines=define),
             ),
         ),
         create=(
             gcloud(
-                *channels,
-                "create",
+                f"{channels} create",
                 "--type=email",
                 f"--display-name={title}",
                 f"--channel-labels=email_address={address}",
@@ -72,7 +71,7 @@ def _channel(settings: Settings, address: str) -> Step:
                 capture="CHANNEL",
             ),
         ),
-        remove=(gcloud(*channels, "delete", names.CHANNEL, project, "--force", "--quiet"),),
+        remove=(gcloud(f"{channels} delete", names.CHANNEL, project, "--force", "--quiet"),),
     )
 
 
@@ -81,38 +80,39 @@ def _metric(settings: Settings, sheet: Sheet) -> Step:
     # A metric bears no labels of its own: its description tells which version of the file it is.
     note = f"{sheet.body.get('description', '')} [{_LABEL} {_digest(sheet.body)}]".strip()
     file = _file(settings, "metrics", sheet.name, {**sheet.body, "description": note})
-    metrics = ("logging", "metrics")
+    metrics = "logging metrics"
     flags = (f"--config-from-file={file.path}", project)
     return Step(
         title=f"Metric {sheet.name}",
         why="Counted from the function's log, so that alerts need no collector.",
         checks=(
             Check(
-                command=gcloud(*metrics, "list", project, "--format=json"),
+                command=gcloud(f"{metrics} list", project, "--format=json"),
                 look=Listed(name=sheet.name, wants=(Want(("description",), note),)),
             ),
         ),
-        create=(gcloud(*metrics, "create", sheet.name, *flags),),
-        update=(gcloud(*metrics, "update", sheet.name, *flags),),
-        remove=(gcloud(*metrics, "delete", sheet.name, project, "--quiet"),),
+        create=(gcloud(f"{metrics} create", sheet.name, *flags),),
+        update=(gcloud(f"{metrics} update", sheet.name, *flags),),
+        remove=(gcloud(f"{metrics} delete", sheet.name, project, "--quiet"),),
         files=(file,),
     )
 
 
 def _policy(settings: Settings, sheet: Sheet) -> Step:
     project, title = names.project(settings), str(sheet.body["displayName"])
-    told = () if settings.notify is None else (names.CHANNEL,)
     digest = _digest({"body": sheet.body, "notify": settings.notify})
     labels = {**sheet.body.get("userLabels", {}), _LABEL: digest}
     file = _file(settings, "policies", sheet.name, {**sheet.body, "userLabels": labels})
-    policies = ("alpha", "monitoring", "policies")
     source = f"--policy-from-file={file.path}"
+    told = () if settings.notify is None else (f"notification-channels={names.CHANNEL}",)
+    new, anew = (tuple(f"--{way}{flag}" for flag in told) for way in ("", "set-"))
+    policies = "alpha monitoring policies"
     return Step(
         title=f"Alert “{title}”",
         why="docs/operations.md tells what it means and what to do.",
         checks=(
             Check(
-                command=gcloud(*policies, "list", project, "--format=json"),
+                command=gcloud(f"{policies} list", project, "--format=json"),
                 look=Listed(
                     name=title,
                     key=("displayName",),
@@ -121,26 +121,9 @@ def _policy(settings: Settings, sheet: Sheet) -> Step:
                 ),
             ),
         ),
-        create=(
-            gcloud(
-                *policies,
-                "create",
-                source,
-                *(f"--notification-channels={channel}" for channel in told),
-                project,
-            ),
-        ),
-        update=(
-            gcloud(
-                *policies,
-                "update",
-                names.ITEM,
-                source,
-                *(f"--set-notification-channels={channel}" for channel in told),
-                project,
-            ),
-        ),
-        remove=(gcloud(*policies, "delete", names.ITEM, project, "--quiet"),),
+        create=(gcloud(f"{policies} create", source, *new, project),),
+        update=(gcloud(f"{policies} update", names.ITEM, source, *anew, project),),
+        remove=(gcloud(f"{policies} delete", names.ITEM, project, "--quiet"),),
         settles=True,  # a metric made a moment ago is not known to alerts for some minutes
         files=(file,),
     )
@@ -152,15 +135,15 @@ def _dashboard(settings: Settings, sheet: Sheet) -> Step:
     # A dashboard's labels have no values that mean anything: the key bears the digest.
     label = f"{_LABEL}-{digest}"
     file = _file(settings, "dashboards", sheet.name, {**sheet.body, "labels": {label: ""}})
-    dashboards = ("monitoring", "dashboards")
-    create = gcloud(*dashboards, "create", f"--config-from-file={file.path}", project)
-    delete = gcloud(*dashboards, "delete", names.ITEM, project, "--quiet")
+    dashboards = "monitoring dashboards"
+    create = gcloud(f"{dashboards} create", f"--config-from-file={file.path}", project)
+    delete = gcloud(f"{dashboards} delete", names.ITEM, project, "--quiet")
     return Step(
         title=f"Dashboard “{title}”",
         why="One page for a glance.",
         checks=(
             Check(
-                command=gcloud(*dashboards, "list", project, "--format=json"),
+                command=gcloud(f"{dashboards} list", project, "--format=json"),
                 look=Listed(
                     name=title,
                     key=("displayName",),
@@ -181,7 +164,7 @@ def _budget(settings: Settings) -> Step:
     charged = f"--billing-project={settings.project}"  # whose quota of calls is used
     amount = f"--budget-amount={settings.budget}"
     rules = tuple(f"--threshold-rule=percent={share}" for share in _SHARES)
-    budgets = ("billing", "budgets")
+    budgets = "billing budgets"
     title = f"{names.BUDGET} {settings.project}"
     return Step(
         title=f"Budget “{title}”",
@@ -189,7 +172,7 @@ def _budget(settings: Settings) -> Step:
         "What stops is the queue's and the services' number of instances.",
         checks=(
             Check(
-                command=gcloud(*budgets, "list", billing, charged, "--format=json"),
+                command=gcloud(f"{budgets} list", billing, charged, "--format=json"),
                 look=Listed(
                     name=title,
                     key=("displayName",),
@@ -200,8 +183,7 @@ def _budget(settings: Settings) -> Step:
         ),
         create=(
             gcloud(
-                *budgets,
-                "create",
+                f"{budgets} create",
                 billing,
                 f"--display-name={title}",
                 amount,
@@ -211,8 +193,8 @@ def _budget(settings: Settings) -> Step:
                 charged,
             ),
         ),
-        update=(gcloud(*budgets, "update", names.ITEM, amount, charged),),
-        remove=(gcloud(*budgets, "delete", names.ITEM, charged, "--quiet"),),
+        update=(gcloud(f"{budgets} update", names.ITEM, amount, charged),),
+        remove=(gcloud(f"{budgets} delete", names.ITEM, charged, "--quiet"),),
     )
 
 

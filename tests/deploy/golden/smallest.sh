@@ -106,7 +106,7 @@ gcloud builds submit . --config=out/deploy/my-app-1234/cloudbuild.json --service
 # 19. Service idle-renderer
 #    Answers events and renders, one at a time; it scales to zero, and an event may wake it.
 #    seen by: gcloud run services list --region=europe-west4 --project=my-app-1234 --format=json
-gcloud run deploy idle-renderer --image=europe-west4-docker.pkg.dev/my-app-1234/idle/idle:0123456789abcdef --service-account=idle-renderer@my-app-1234.iam.gserviceaccount.com '--set-env-vars=^|^GOOGLE_CLOUD_PROJECT=my-app-1234|LIVEPORTRAIT_BUCKET=my-app.appspot.com|LIVEPORTRAIT_COLLECTION=avatars|LIVEPORTRAIT_ENGINE=mesh|LIVEPORTRAIT_ROLE=all|THREADS=32' --concurrency=32 --timeout=600 --min-instances=0 --cpu=4 --memory=4Gi --max-instances=1 --cpu-throttling --cpu-boost --startup-probe=httpGet.path=/health,periodSeconds=10,timeoutSeconds=5,failureThreshold=24 --ingress=internal --no-allow-unauthenticated --region=europe-west4 --project=my-app-1234 --labels=idle-plan=94598feeb7d0
+gcloud run deploy idle-renderer --image=europe-west4-docker.pkg.dev/my-app-1234/idle/idle:0123456789abcdef --service-account=idle-renderer@my-app-1234.iam.gserviceaccount.com '--set-env-vars=^|^GOOGLE_CLOUD_PROJECT=my-app-1234|LIVEPORTRAIT_BUCKET=my-app.appspot.com|LIVEPORTRAIT_COLLECTION=avatars|LIVEPORTRAIT_ENGINE=mesh|LIVEPORTRAIT_ROLE=all|THREADS=32' --concurrency=32 --timeout=600 --cpu=4 --memory=4Gi --max-instances=1 --cpu-throttling --cpu-boost --min-instances=0 --startup-probe=httpGet.path=/health,periodSeconds=10,timeoutSeconds=5,failureThreshold=24 --ingress=internal --no-allow-unauthenticated --region=europe-west4 --project=my-app-1234 --labels=idle-plan=e14168453e7d
 
 # 20. Job idle-reconcile
 #    Finds and mends what events missed. One task; for a backfill over many avatars give an execution more of them (--tasks).
@@ -209,7 +209,7 @@ gcloud eventarc triggers create idle-avatar-written --destination-run-service=id
 #    Ten minutes to answer instead of ten seconds; back-off; dead letters after 100 attempts.
 TRIGGER_SUBSCRIPTION=$(gcloud eventarc triggers describe idle-avatar-written "--location=${FIRESTORE_LOCATION}" --project=my-app-1234 '--format=value(transport.pubsub.subscription)')
 #    seen by: gcloud pubsub subscriptions describe "${TRIGGER_SUBSCRIPTION}" --project=my-app-1234 --format=json
-gcloud pubsub subscriptions update "${TRIGGER_SUBSCRIPTION}" --ack-deadline=600 --dead-letter-topic=projects/my-app-1234/topics/idle-dead-letters --max-delivery-attempts=100 --min-retry-delay=10s --max-retry-delay=600s --project=my-app-1234
+gcloud pubsub subscriptions update "${TRIGGER_SUBSCRIPTION}" --project=my-app-1234 --ack-deadline=600 --dead-letter-topic=projects/my-app-1234/topics/idle-dead-letters --max-delivery-attempts=100 --min-retry-delay=10s --max-retry-delay=600s
 
 # 37. Pub/Sub may take dead letters out
 #    Its agent acknowledges in the subscription what it moved to the dead letters.
