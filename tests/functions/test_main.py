@@ -235,10 +235,15 @@ print(*sorted(name for name in ("torch", "onnxruntime", "mediapipe") if name in 
 """
 
 
-def test_a_gate_imports_nothing_heavy(environment: dict[str, str], suite: Suite) -> None:
+@pytest.mark.parametrize("engine", ["mesh", "liveportrait"])
+def test_a_gate_imports_nothing_heavy(
+    environment: dict[str, str], suite: Suite, tmp_path: Path, engine: str
+) -> None:
     settings = {
         "LIVEPORTRAIT_ROLE": "gate",
-        "LIVEPORTRAIT_ENGINE": "mesh",
+        "LIVEPORTRAIT_ENGINE": engine,
+        "LIVEPORTRAIT_WEIGHTS": str(nominal_weights(tmp_path)),
+        "LIVEPORTRAIT_PRECISION": "fp16",
         "LIVEPORTRAIT_TASKS_QUEUE": suite.options.queue_name,
         "LIVEPORTRAIT_RENDERER_URL": "http://127.0.0.1:1",
         "LIVEPORTRAIT_TASKS_SERVICE_ACCOUNT": "idle-tasks@demo-avatar.iam.gserviceaccount.com",
