@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import parse_qs, urlsplit
 
-from functions.contract import State
+from functions.contract import ABSENT, State
 from functions.output import mirror_fields, shown_fields
 from functions.record import KeptObject, Record, Result
 from functions.reference import StoredObject, output_folder
@@ -121,8 +121,13 @@ class Judge:
         if standing.document.shows_pending:
             if self._quiet(entry, _pending_since(entry)):
                 yield Finding.WITHDRAWN
-        elif dead_results(entry):
+            return
+        if dead_results(entry):
             yield Finding.DEAD_RESULT
+        # What was taken away with the inputs is not brought back; what was forged is mended.
+        is_there = standing.document.output is not ABSENT and standing.record.shown is not None
+        if is_there and shown_fields(standing.document, standing.record):
+            yield Finding.NOT_SHOWN
 
     def _refused(self, entry: Entry, refusal: Refusal) -> Iterator[Finding]:
         standing = entry.standing

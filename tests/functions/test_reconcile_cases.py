@@ -170,6 +170,12 @@ def output_forged(scene: Scene) -> None:
     scene.live["idleVideoUrl"] = "https://elsewhere/x.mp4"
 
 
+def output_forged_after_opting_out(scene: Scene) -> None:
+    scene.save(document())
+    scene.save(document(training__livePortrait=UNSET))
+    scene.live["idleVideoUrl"] = "https://elsewhere/x.mp4"
+
+
 def output_dropped(scene: Scene) -> None:
     scene.save(document())
     del scene.ledger.documents[AVATAR]["livePortrait"]
@@ -212,6 +218,7 @@ CASES: list[tuple[Callable[[Scene], None], set[Finding], int]] = [
     (caches_alone, {Finding.NO_DOCUMENT}, 0),
     (litter_of_a_crash, {Finding.LITTER}, 0),
     (output_forged, {Finding.NOT_SHOWN}, 0),
+    (output_forged_after_opting_out, {Finding.NOT_SHOWN}, 0),
     (output_dropped, {Finding.NOT_SHOWN}, 0),
     (mirror_dropped, {Finding.STALE_MIRROR}, 0),
     (mirror_of_an_earlier_video, {Finding.STALE_MIRROR}, 0),
