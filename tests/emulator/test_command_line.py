@@ -17,7 +17,8 @@ from google.cloud.storage import Client
 
 MEBIBYTE = 1 << 20
 OBJECT_BYTES = 200 * MEBIBYTE
-ANY_PORTS = ("--firestore-port", "0", "--storage-port", "0", "--control-port", "0")
+PORTS = ("--firestore-port", "--storage-port", "--tasks-port", "--control-port")
+ANY_PORTS = tuple(part for option in PORTS for part in (option, "0"))
 
 
 @contextmanager
@@ -36,7 +37,7 @@ def emulator(*arguments: str) -> Iterator[subprocess.Popen[str]]:
 
 def exports(process: subprocess.Popen[str]) -> dict[str, str]:
     assert process.stdout is not None
-    lines = [process.stdout.readline().strip() for _ in range(4)]
+    lines = [process.stdout.readline().strip() for _ in range(5)]
     found = [re.fullmatch(r"export (\w+)=(\S+)", line) for line in lines]
     return {match[1]: match[2] for match in found if match is not None}
 
@@ -47,6 +48,7 @@ def test_it_says_how_clients_find_it_and_stops_cleanly(stop: signal.Signals) -> 
     with emulator(*ANY_PORTS, "--project", "mine", "--bucket", "mine.bucket", *further) as process:
         variables = exports(process)
         assert sorted(variables) == [
+            "CLOUD_TASKS_EMULATOR_HOST",
             "FIREBASE_STORAGE_EMULATOR_HOST",
             "FIRESTORE_EMULATOR_HOST",
             "GOOGLE_CLOUD_PROJECT",

@@ -42,6 +42,8 @@ def test_two_suites_do_not_know_each_other(monkeypatch: pytest.MonkeyPatch, tmp_
     [
         ({"firestore_port": 70000}, "firestore_port is 70000; accepted: 0"),
         ({"control_port": -1}, "control_port is -1"),
+        ({"tasks_port": 70000}, "tasks_port is 70000"),
+        ({"queue": "a b"}, 'queue is "a b"'),
         ({"time_factor": -1.0}, "time_factor is -1.0; accepted: above 0"),
     ],
 )

@@ -158,6 +158,13 @@ def test_an_update_of_what_no_queue_has_is_refused(tasks: CloudTasksClient, queu
         )
 
 
+def test_lists_that_cannot_be_given_are_refused(tasks: CloudTasksClient, queue: str) -> None:
+    with pytest.raises(InvalidArgument, match="filter"):
+        tasks.list_queues(request={"parent": LOCATION, "filter": "state: PAUSED"})
+    with pytest.raises(InvalidArgument, match="page_size is -1"):
+        tasks.list_tasks(request={"parent": queue, "page_size": -1})
+
+
 def test_a_task_over_rest_is_pushed(
     rest: CloudTasksClient, queue: str, worker: FunctionDouble, control: Control
 ) -> None:
@@ -174,6 +181,11 @@ def test_a_task_over_rest_is_pushed(
         rest.run_task(name=made.name)
     with pytest.raises(NotFound):
         rest.delete_task(name=made.name)
+
+
+def test_whoever_looks_at_the_port_is_told_that_it_is_there(suite: Suite) -> None:
+    with urllib.request.urlopen(f"http://{suite.tasks_address}/", timeout=5) as answer:
+        assert answer.read() == b"Ok\n"
 
 
 def test_a_malformed_body_over_rest_is_refused(suite: Suite, queue: str) -> None:
@@ -287,8 +299,3 @@ def test_a_reset_forgets_tasks_and_names(
         tasks.pause_queue(name=queue)
     assert worker.received == []
     suite.reset()
-
-
-def test_a_malformed_queue_refuses_the_start() -> None:
-    with pytest.raises(ValueError, match='queue is "a b"'):
-        SuiteOptions(queue="a b")

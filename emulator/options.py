@@ -1,0 +1,81 @@
+"""What a cloud is made of, as whoever starts one says it. Plain values."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from emulator.tasks.errors import InvalidArgument
+from emulator.tasks.names import check_queue
+from emulator.tasks.queue import Queue, RateLimits, RetryConfig
+
+_LAST_PORT = 65535
+
+
+class FirestoreBackend(StrEnum):
+    """Who is Firestore in this cloud; Eventarc is always our own."""
+
+    EMBEDDED = "embedded"  # our own
+    JAR = "jar"  # Google's emulator, where its jar is on this machine; its events come to ours
+    SUITE = "suite"  # a running `firebase emulators:start`, Storage too; followed by listening
+
+
+@dataclass(frozen=True, kw_only=True)
+class SuiteOptions:
+    """What a cloud is made of. Port 0 means a free one; `time_factor` hurries events and tasks.
+
+    `queue` is the id of the queue that is there from the start, in the location `local`, for one
+    renderer: it pushes one task at a time.
+
+    Before it answers, the cloud takes up the export in `import_from` and what `seed_from` holds;
+    when it stops, its data goes to `export_to`.
+
+    Who reaches the control endpoint may do anything: it has a host of its own, the loopback.
+    """
+
+    project: str = "demo-avatar"
+    bucket: str = "demo-avatar.appspot.com"
+    host: str = "127.0.0.1"
+    firestore_port: int = 0
+    storage_port: int = 0
+    tasks_port: int = 0
+    control_port: int = 0
+    control_host: str = "127.0.0.1"
+    queue: str = "idle-renders"
+    time_factor: float = 1.0
+    backend: FirestoreBackend = FirestoreBackend.EMBEDDED
+    seed_from: Path | None = None
+    import_from: Path | None = None
+    export_to: Path | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("firestore_port", "storage_port", "tasks_port", "control_port"):
+            port = getattr(self, name)
+            if not 0 <= port <= _LAST_PORT:
+                raise ValueError(f"{name} is {port}; accepted: 0 (a free one) to {_LAST_PORT}")
+        folders = (self.seed_from, self.import_from, self.export_to)
+        if self.backend is FirestoreBackend.SUITE and not (
+            self.firestore_port and self.storage_port
+        ):
+            raise ValueError("the suite backend needs the ports on which the suite runs")
+        if self.backend is not FirestoreBackend.EMBEDDED and any(folders):
+            raise ValueError("seed, import and export need the embedded backend")
+        if not self.time_factor > 0:
+            raise ValueError(f"time_factor is {self.time_factor}; accepted: above 0")
+        try:
+            check_queue(self.queue_name)
+        except InvalidArgument as error:
+            raise ValueError(f'queue is "{self.queue}": {error}') from error
+
+    @property
+    def queue_name(self) -> str:
+        """The full name of the queue that is there from the start."""
+        return f"projects/{self.project}/locations/local/queues/{self.queue}"
+
+    @property
+    def first_queue(self) -> Queue:
+        """The queue of a deployment with one renderer: one task at a time, as patient as events."""
+        return Queue(
+            name=self.queue_name,
+            rate_limits=RateLimits(max_concurrent_dispatches=1),
+            retry_config=RetryConfig(min_backoff_s=10.0, max_backoff_s=300.0),
+        )
