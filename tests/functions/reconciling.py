@@ -132,13 +132,14 @@ class Watch:
         page_size: int = 3,
         upgrade: bool = False,
         renderer: ScriptedRenderer | None = None,
+        gate: bool = False,
         stopping: Any = lambda: False,
         **orders: Any,
     ) -> Tally:
         """One run, under an engine that may be another than the scene's."""
         scene = self.scene
         means = replace(scene.means, engine=renderer or scene.renderer)
-        doorway = scene.second_instance(renderer)
+        doorway = scene.gate() if gate else scene.second_instance(renderer)
         survey = Survey(
             census=self.census,
             inventory=self.inventory,

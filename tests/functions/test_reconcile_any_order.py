@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from functions.contract import dig
 from functions.errors import RetryLater
+from functions.record import Record
 from tests.functions.reconciling import Watch, plays
 from tests.functions.scene import AVATAR, IMAGE, UNSET, VIDEO, Scene, document
 
@@ -152,4 +153,5 @@ def check(watch: Watch) -> None:
         if scene.live["state"] == "ready":
             assert scene.mirror == url
             assert scene.live["params"]["drivingMultiplier"] == wanted
-    assert scene.live.get("state") not in ("queued", "rendering")
+    if isinstance(wanted, float) or scene.record != Record():  # else it could be anybody's text
+        assert scene.live.get("state") not in ("queued", "rendering")
