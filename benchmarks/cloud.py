@@ -83,7 +83,8 @@ def _embedded() -> Iterator[tuple[_Place, dict[str, str]]]:
     begun = time.perf_counter()
     with bind("127.0.0.1", 0) as probe:
         control = probe.getsockname()[1]
-    ports = ("--firestore-port", "0", "--storage-port", "0", "--control-port", str(control))
+    free = ("--firestore-port", "0", "--storage-port", "0", "--tasks-port", "0")
+    ports = (*free, "--control-port", str(control))
     process = subprocess.Popen(  # noqa: S603 (our own interpreter, a number)
         [sys.executable, "-m", "emulator", *ports],
         stdout=subprocess.PIPE,

@@ -92,7 +92,9 @@ class Runner:
             del self._waiting[name]
 
     def _see_further(self, name: str) -> None:
-        if self._store.find(name) is not None:
+        if self._store.find(name) is None:
+            self.forget(name)
+        else:
             self.start(name)
 
     def _lane(self, queue: str) -> Lane:
@@ -135,7 +137,6 @@ class Runner:
             return
         if left.attempts[number].has_succeeded:
             self._store.end(task.name, TaskState.DONE)
-            self.forget(task.name)
             return
         self._schedule_next(left)
 
@@ -164,7 +165,6 @@ class Runner:
         if too_old or retry.is_spent(len(task.attempts), since_first_s):
             _log.error("task %s is given up after %d attempts", task.name, len(task.attempts))
             self._store.end(task.name, TaskState.GIVEN_UP)
-            self.forget(task.name)
             return
         pause_s = retry.backoff_s(len(task.attempts)) * self._factor
         self._store.reschedule(task.name, now + pause_s)

@@ -177,7 +177,8 @@ def test_folders_over_http(
 
 def run_once(*arguments: str) -> tuple[int, str, str]:
     """Starts the command line, waits until it is up, and stops it."""
-    ports = ("--firestore-port", "0", "--storage-port", "0", "--control-port", "0")
+    free = ("--firestore-port", "0", "--storage-port", "0", "--tasks-port", "0")
+    ports = (*free, "--control-port", "0")
     process = subprocess.Popen(
         [sys.executable, "-m", "emulator", *ports, *arguments],
         stdout=subprocess.PIPE,
