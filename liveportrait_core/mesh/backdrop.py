@@ -1,7 +1,6 @@
 """What is behind the head: it stands still, and what the head uncovers is filled in from beside it.
 
-Knows the outline and the picture at rest. Around neck and shoulders nothing is cut out: there the
-motion is small, and collars are not always told from the background.
+Knows the person's outline and the picture at rest.
 """
 
 from dataclasses import dataclass
@@ -10,14 +9,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from liveportrait_core.mesh.grid import Field, Grid, eased
-from liveportrait_core.mesh.points import HeadAxes
+from liveportrait_core.mesh.grid import Field, Grid
 from liveportrait_core.options import Box, Frame
 
 # Lengths in eye distances.
 MARGIN, LEAST_MARGIN_PX = 0.06, 2.0  # outside the outline, still the head's: its blurred edge
 EDGE, LEAST_EDGE_PX = 0.05, 3.0  # beyond it the head grows transparent
-UNCUT = (0.8, 1.5)  # between these heights below the eyes the cut ends
 SPREAD = (0.04, 0.15, 0.6)  # how far the surroundings reach into what the head uncovers
 WORKING_EYE_DISTANCE_PX = 48
 GRAIN_BLUR = 0.03
@@ -52,17 +49,17 @@ class Backdrop:
         return np.asarray(cv2.add(seen_through, cv2.cvtColor(moved, cv2.COLOR_RGBA2RGB)), np.uint8)
 
 
-def backdrop(picture: Frame, person: Field, axes: HeadAxes, grid: Grid, box: Box) -> Backdrop:
+def backdrop(
+    picture: Frame, person: Field, eye_distance_px: float, grid: Grid, box: Box
+) -> Backdrop:
     """Cut the head out and fill the hole from its rim."""
     margin, edge = (
-        max(part * axes.eye_distance, least)
+        max(part * eye_distance_px, least)
         for part, least in ((MARGIN, LEAST_MARGIN_PX), (EDGE, LEAST_EDGE_PX))
     )
     bare = (person[box.slices] <= 0.5).astype(np.uint8)
     beside = np.maximum(cv2.distanceTransform(bare, cv2.DIST_L2, 5) - margin, 0)
-    cut = np.asarray(1 - eased(axes.seen_from(grid.nodes())[..., 1], *UNCUT), np.float32)
-    opaque = np.clip(1 - beside * grid.per_pixel(cut, box) / edge, 0, 1)
-    cover = np.rint(255 * opaque).astype(np.uint8)
+    cover = np.rint(255 * np.clip(1 - beside / edge, 0, 1)).astype(np.uint8)
     for line in (np.s_[0], np.s_[-1], np.s_[:, 0], np.s_[:, -1]):
         # Beyond the border it goes on as it ends, and not for what lies just beside the head.
         cover[line][bare[line] > 0] = 0
@@ -73,7 +70,7 @@ def backdrop(picture: Frame, person: Field, axes: HeadAxes, grid: Grid, box: Box
         cv2.BORDER_REPLICATE,
     )  # fmt: skip
     reach = cv2.resize(held, grid.shape[::-1], interpolation=cv2.INTER_AREA)
-    plate = _filled(picture[box.slices], cover == 255, axes.eye_distance)
+    plate = _filled(picture[box.slices], cover == 255, eye_distance_px)
     return Backdrop(box=box, plate=plate, cover=cover, reach=np.asarray(reach, np.float32))
 
 

@@ -1,29 +1,27 @@
-"""How a portrait's head turns: a rigid motion that dies away down the neck and beside the outline.
+"""How a portrait's head turns: a rigid motion that dies away down the neck and far beside.
 
-Knows the head's depth and silhouette. The background gives way only as far beside the head as the
-turn of the moment needs: it neither folds nor swims.
+Knows the head's depth and how far hair, neck and shoulders follow. That the background does not is
+the business of `backdrop`.
 """
 
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 from scipy.interpolate import RBFInterpolator
 from scipy.spatial.transform import Rotation
 
-from liveportrait_core.mesh.grid import Field, Grid, eased, extent
+from liveportrait_core.mesh.grid import NODES_PER_EYE_DISTANCE, Field, Grid, eased, extent
 from liveportrait_core.mesh.points import Array, HeadAxes
 
 # Lengths are in eye distances, from between the eyes, along the head's own axes.
-OUTLINE_MARGIN = 0.08
 NECK = (1.3, 3.6)  # the turn dies away between these heights, downwards
 HEAD_RADIUS = (2.0, 2.9)
 HEAD_MIDDLE = -0.2
 HEAD_END = (0.9, 1.6)  # the turn dies away between these multiples of the head's radius
 LEAST_BODY = 0.002  # below it nothing moves: this bounds the box
-NARROWEST_BAND, WIDEST_BAND = 0.15, 1.1  # beside the outline, in which the background gives way
-BAND_PER_MOVE = 2.2  # the steepest slope of the eased edge is 1.5: 1.5 / 2.2 < 1, so nothing folds
-FINE = 4  # the outline is measured this much finer than the grid
+MOST_MOVE = 0.7  # that limited turns and shifts can make; beyond it from the person nothing is seen
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -32,14 +30,12 @@ class HeadField:
 
     lever: rows×columns×3, distance from the head's pivot: right, down, away; pixels.
     body: rows×columns, share of the turn, 1 on the head, 0 on the shoulders.
-    beside: rows×columns, distance outside the silhouette, pixels.
     """
 
     grid: Grid
     eye_distance_px: float
     lever: Field
     body: Field
-    beside: Field
 
     def displacement(self, rotation_deg: Array, shift: Array) -> Field:
         """Where the turn takes every node, rows×columns×2 pixels, forwards.
@@ -52,22 +48,14 @@ class HeadField:
         matrix = (turn * np.exp(shift[2]) - np.eye(3))[:2]
         rigid = self.lever @ matrix.T.astype(np.float32)
         rigid += (shift[:2] * self.eye_distance_px).astype(np.float32)
-        move = self.body[..., None] * rigid
-        at_outline = move[self.beside < NARROWEST_BAND * self.eye_distance_px]
-        farthest = float(np.sqrt((at_outline**2).sum(-1).max(initial=0.0)))
-        band = np.clip(
-            BAND_PER_MOVE * farthest,
-            NARROWEST_BAND * self.eye_distance_px,
-            WIDEST_BAND * self.eye_distance_px,
-        )
-        return np.asarray(move * (1 - eased(self.beside / band, 0, 1))[..., None], np.float32)
+        return np.asarray(self.body[..., None] * rigid, np.float32)
 
 
 def head_field(points: Array, head: HeadAxes, person: Field) -> HeadField:
     """The field of a portrait from its 478×3 points and its person mask, H×W in 0..1."""
     widest = Grid.around(head)
-    body, beside = _body(widest, head), _beside(widest, head, person)
-    reached = extent(np.where(beside < WIDEST_BAND * head.eye_distance, body, 0))
+    body = _body(widest, head)
+    reached = extent(np.where(_near(widest, person), body, 0))
     grid = widest.part(reached)
     nodes = grid.nodes().astype(np.float64)
     depth = _depth(points, head, nodes)
@@ -77,8 +65,18 @@ def head_field(points: Array, head: HeadAxes, person: Field) -> HeadField:
         eye_distance_px=head.eye_distance,
         lever=lever.astype(np.float32),
         body=body[reached.slices].astype(np.float32),
-        beside=beside[reached.slices].astype(np.float32),
     )
+
+
+def _near(grid: Grid, person: Field) -> NDArray[np.bool_]:
+    """Where the person is, or may come to be."""
+    nodes = grid.nodes()
+    mask = cv2.remap(
+        person, nodes[..., 0], nodes[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+    side = 2 * round(MOST_MOVE * NODES_PER_EYE_DISTANCE) + 1
+    around = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
+    return cv2.dilate((mask > 0.5).astype(np.uint8), around) > 0
 
 
 def _body(grid: Grid, head: HeadAxes) -> Array:
@@ -87,20 +85,6 @@ def _body(grid: Grid, head: HeadAxes) -> Array:
     reach = np.hypot(right / HEAD_RADIUS[0], (down - HEAD_MIDDLE) / HEAD_RADIUS[1])
     body = (1 - eased(down, *NECK)) * (1 - eased(reach, *HEAD_END))
     return np.where(body > LEAST_BODY, body, 0)
-
-
-def _beside(grid: Grid, head: HeadAxes, person: Field) -> Array:
-    """Distance outside the person's outline."""
-    nodes = grid.nodes()
-    mask = cv2.remap(
-        person, nodes[..., 0], nodes[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-    )
-    rows, columns = grid.shape
-    fine = cv2.resize(mask, (columns * FINE, rows * FINE), interpolation=cv2.INTER_LINEAR)
-    distance = cv2.distanceTransform((fine <= 0.5).astype(np.uint8), cv2.DIST_L2, 5)
-    coarse = cv2.resize(distance, (columns, rows), interpolation=cv2.INTER_AREA)
-    beside = coarse * grid.step / FINE - OUTLINE_MARGIN * head.eye_distance
-    return np.maximum(beside, 0).astype(np.float64)
 
 
 def _depth(points: Array, head: HeadAxes, nodes: Array) -> Array:

@@ -63,7 +63,7 @@ def prepare_portrait(picture: Frame) -> MeshPortrait:
     box = head.grid.inner.within(Box(x0=0, y0=0, x1=width, y1=height))
     if box is None:
         raise ImageNoFace("the face that was found lies beyond the portrait's border")
-    behind = backdrop(picture, person, axes, head.grid, box)
+    behind = backdrop(picture, person, axes.eye_distance, head.grid, box)
     return MeshPortrait(
         picture=picture,
         sampler=Sampler.of(picture, behind.cover, box, round(BEYOND * axes.eye_distance)),
