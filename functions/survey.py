@@ -16,6 +16,7 @@ from functions.ports import MediaStore
 from functions.reference import cache_folder, output_folder
 from functions.request import Reader, RenderRequest
 from functions.standing import Standing
+from functions.task import is_document_id
 
 _AVATARS, _CACHES = "avatars/", "livePortraitCache/avatars/"
 _TASK = {"CLOUD_RUN_TASK_INDEX": "0", "CLOUD_RUN_TASK_COUNT": "1"}  # set by Cloud Run's jobs
@@ -174,7 +175,8 @@ class Survey:
     def cached(self, after: str) -> Iterator[str]:
         """Ids of the avatars of this shard that have caches, after one."""
         start = f"{_CACHES}{after}{_AFTER_FOLDER}" if after else ""
-        return filter(self.shard.has, self.inventory.folders(_CACHES, start=start))
+        named = filter(is_document_id, self.inventory.folders(_CACHES, start=start))
+        return filter(self.shard.has, named)
 
     def _glances(self, avatar_ids: Iterable[str]) -> Mapping[str, Glance]:
         wanted = list(avatar_ids)
@@ -215,7 +217,7 @@ class _Gathered:
         if avatar_id in self._objects:
             if ours or path in self.inputs:
                 self.keep(avatar_id, listed)
-        elif ours:
+        elif ours and is_document_id(avatar_id):  # else it never was any avatar's
             self.strangers.add(avatar_id)
 
     def keep(self, avatar_id: str, listed: ListedObject) -> None:

@@ -5,6 +5,7 @@ The body names an avatar and nothing else: whoever receives it believes nothing 
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 
 from functions.errors import TaskUnreadable
@@ -55,15 +56,16 @@ def read_avatar_id(body: bytes) -> str:
             fault
         )
     avatar_id = content.get("avatarId") if isinstance(content, dict) else None
-    if not isinstance(avatar_id, str) or not _is_document_id(avatar_id):
+    if not isinstance(avatar_id, str) or not is_document_id(avatar_id):
         raise TaskUnreadable(f"the task's body is {body[:200]!r}; accepted: {_ACCEPTED}")
     return avatar_id
 
 
-def _is_document_id(text: str) -> bool:
+def is_document_id(text: str) -> bool:
+    """Whether Firestore takes a text as a document's id."""
     try:
         length = len(text.encode())
     except UnicodeEncodeError:  # half a surrogate pair
         return False
-    reserved = text in (".", "..") or (text.startswith("__") and text.endswith("__"))
+    reserved = text in (".", "..") or re.fullmatch("__.*__", text, re.DOTALL) is not None
     return 0 < length <= _MAX_ID_BYTES and "/" not in text and not reserved

@@ -184,3 +184,12 @@ def test_a_page_costs_one_listing_and_an_avatar_at_fault_three(watch: Watch) -> 
     watch.sweep(page_size=10)
     assert watch.inventory.listings == 4
     assert watch.scene.media.calls["clear"] == watch.scene.media.calls["discard"] == 0
+
+
+@pytest.mark.parametrize("name", ["..", ".", "__reserved__", "", "x" * 1501])
+def test_objects_under_what_is_no_id_are_nobodys(watch: Watch, name: str) -> None:
+    watch.healthy("a")
+    watch.scene.media.put(f"avatars/{name}/livePortrait/{'a' * 16}/idle.mp4", b"whose?")
+    watch.scene.media.put(f"livePortraitCache/avatars/{name}/x", b"whose?")
+    tally = watch.sweep()
+    assert (tally.attended, tally.faults) == (0, 0)
