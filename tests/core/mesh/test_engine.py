@@ -276,8 +276,17 @@ def tilted(astronaut: Frame) -> Frame:
     return np.asarray(turned, np.uint8)
 
 
-@pytest.mark.parametrize("seen", [in_a_corner, filling_the_picture, tilted])
-def test_tiny_huge_and_tilted_faces_turn_and_blink(
+def turned_aside(astronaut: Frame) -> Frame:
+    """About 20° to the left, in steps that the engine can make."""
+    engine, seen = MeshEngine(), astronaut
+    for _ in range(4):
+        portrait = engine.prepare(seen, AS_FILMED)
+        seen = still(engine, portrait, held(rotation_deg=(0, 6, 0)), normalize_lip=False)
+    return seen
+
+
+@pytest.mark.parametrize("seen", [in_a_corner, filling_the_picture, tilted, turned_aside])
+def test_tiny_huge_tilted_and_averted_faces_turn_and_blink(
     engine: MeshEngine, astronaut: Frame, seen: Callable[[Frame], Frame]
 ) -> None:
     picture = seen(astronaut)
