@@ -2,7 +2,7 @@
 
 import string
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import pytest
 from hypothesis import given, settings
@@ -152,6 +152,24 @@ def test_a_fault_with_one_avatar_does_not_stop_the_pass(watch: Watch) -> None:
     assert (tally.mended, tally.faults) == ({Finding.LOST_EVENT: 2}, 1)
     watch.scene.ledger.transact = transact  # type: ignore[method-assign]
     assert watch.sweep().mended == {Finding.LOST_EVENT: 1}
+
+
+def test_a_page_that_cannot_be_read_ends_the_run_and_the_next_goes_on(watch: Watch) -> None:
+    for name in "abcdef":
+        watch.avatar(name)
+    avatars = watch.census.avatars
+
+    def refuse_the_second(after: str, limit: int) -> Mapping[str, Snapshot]:
+        if after == "c":
+            raise ConnectionError("the database is away")
+        return avatars(after, limit)
+
+    watch.census.avatars = refuse_the_second  # type: ignore[method-assign]
+    with pytest.raises(ConnectionError):
+        watch.sweep(page_size=3)
+    assert watch.marks.marks == {"0-of-1": {"phase": "documents", "after": "c", "at": 0}}
+    watch.census.avatars = avatars  # type: ignore[method-assign]
+    assert watch.sweep(page_size=3).attended == 3
 
 
 def test_what_healed_meanwhile_is_left_alone(watch: Watch) -> None:
