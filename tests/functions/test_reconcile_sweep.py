@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from functions.contract import Snapshot
 from functions.discrepancy import Finding
 from functions.survey import Shard
 from functions.sweep import Ending, EverythingGone
