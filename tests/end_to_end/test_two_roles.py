@@ -4,9 +4,15 @@ import json
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 
+import grpc
 import pytest
+from google.cloud.tasks_v2 import CloudTasksClient, Queue
+from google.cloud.tasks_v2.services.cloud_tasks.transports import CloudTasksGrpcTransport
+from google.protobuf.field_mask_pb2 import FieldMask
 
 from emulator.faults import FaultKind
 from emulator.tasks.task import Task, TaskState
@@ -158,6 +164,39 @@ def test_a_withdrawn_wish_costs_the_renderer_a_look_and_no_render(cloud: Cloud) 
     cloud.settle()
     assert avatar.renders() == 0
     assert avatar.live() == {}
+
+
+@pytest.fixture
+def wide_queue(cloud: Cloud) -> Iterator[None]:
+    """For one test the queue lets several tasks out at once, as that of many renderers does."""
+    name = cloud.suite.options.queue_name
+    mask = FieldMask(paths=["rate_limits.max_concurrent_dispatches"])
+    with grpc.insecure_channel(cloud.suite.tasks_address) as channel:
+        client = CloudTasksClient(transport=CloudTasksGrpcTransport(channel=channel))
+        for at_once in (8, 1):
+            limits = {"max_concurrent_dispatches": at_once}
+            client.update_queue(queue=Queue(name=name, rate_limits=limits), update_mask=mask)
+            if at_once == 8:
+                yield
+
+
+@pytest.mark.usefixtures("wide_queue")
+def test_a_renderer_that_is_given_several_at_once_renders_one_after_the_other(
+    cloud: Cloud, earlier: int
+) -> None:
+    avatars = [cloud.avatar(f"several{number}") for number in range(3)]
+    for avatar in avatars:
+        avatar.create()
+    cloud.settle()
+    for avatar in avatars:
+        avatar.save(0.40)
+    for avatar in avatars:
+        avatar.wait_ready(0.40)
+        assert avatar.renders() == 1
+    assert {task.state for task in tasks_since(cloud, earlier)} == {TaskState.DONE}
+    spans = sorted((one.live()["startedAt"], one.live()["finishedAt"]) for one in avatars)
+    for (_, finished), (started, _) in pairwise(spans):
+        assert started >= finished
 
 
 def ask(url: str, body: bytes, headers: dict[str, str]) -> int:
