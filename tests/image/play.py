@@ -57,7 +57,9 @@ def play(root: Root, command: tuple[str, ...], engine: str, logs: Path) -> Playe
     # On a CPU the networks take seconds a frame: as few frames as a clip may have.
     length = ("--seconds", "1") if engine == "mesh" else ("--seconds", "0.7", "--fps", "15")
     clip = _clip(root, logs / "clip.mp4", length)
-    with Suite(SuiteOptions(time_factor=0.1)) as suite, ExitStack() as stack:
+    # The queue's patience with a renderer shrinks with it, and the networks need all of that.
+    hurry = 0.1 if engine == "mesh" else 1.0
+    with Suite(SuiteOptions(time_factor=hurry)) as suite, ExitStack() as stack:
         common = {
             **suite.environment,
             "LIVEPORTRAIT_BUCKET": suite.options.bucket,
