@@ -76,7 +76,7 @@ def test_the_job_gives_arguments_to_the_program_that_the_image_starts() -> None:
     assert 'ENTRYPOINT ["python"]' in lines
     (job,) = (step for step in make(USUAL, read(ROOT)).steps if step.title == "Job idle-reconcile")
     assert "--args=-m,functions.reconcile" in job.create[0].argv
-    assert (ROOT / "functions/reconcile.py").exists()
+    assert (ROOT / "functions/reconcile/__main__.py").exists()
 
 
 def test_the_build_names_arguments_that_the_dockerfile_has() -> None:

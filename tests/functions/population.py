@@ -19,8 +19,8 @@ from emulator.storage.objects import StoredObject as EmulatedObject
 from emulator.storage.store import ObjectStore
 from emulator.suite import Suite
 from functions.contract import Snapshot, State
-from functions.discrepancy import Finding
 from functions.output import live_portrait
+from functions.reconcile.discrepancy import Finding
 from functions.record import KeptObject, Lease, Purpose, Record, Result, to_fields
 from functions.reference import MediaPolicy, StoredObject, download_url
 from functions.request import Reader, RenderRequest, fingerprint, full_engine_version

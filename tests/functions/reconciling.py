@@ -6,13 +6,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from functions.contract import Snapshot
-from functions.discrepancy import Judge, ListedObject
-from functions.itinerary import Itinerary
-from functions.mending import Mender
+from functions.reconcile.discrepancy import Judge, ListedObject
+from functions.reconcile.itinerary import Itinerary
+from functions.reconcile.mending import Mender
+from functions.reconcile.survey import Glance, Requested, Shard, Survey
+from functions.reconcile.sweep import Orders, Sweep, Tally
 from functions.reference import download_url
 from functions.request import full_engine_version
-from functions.survey import Glance, Requested, Shard, Survey
-from functions.sweep import Orders, Sweep, Tally
 from tests.functions.doubles import Fields, MemoryLedger, MemoryMediaStore, ScriptedRenderer
 from tests.functions.scene import BUCKET, POLICY, Scene, document
 

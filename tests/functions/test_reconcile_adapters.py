@@ -11,15 +11,15 @@ from google.cloud import firestore
 from google.cloud.storage import Bucket
 
 from emulator.suite import Suite
-from functions.census import FirestoreCensus, FirestoreMarks
 from functions.contract import ABSENT, State
-from functions.discrepancy import ListedObject
 from functions.errors import SettingInvalid
-from functions.inventory import CloudInventory
 from functions.media_store import CloudMediaStore
+from functions.reconcile.census import FirestoreCensus, FirestoreMarks
+from functions.reconcile.discrepancy import ListedObject
+from functions.reconcile.inventory import CloudInventory
+from functions.reconcile.survey import Census, Inventory, Requested, Shard
+from functions.reconcile.sweep import Marks
 from functions.record import Record, Shown, to_fields
-from functions.survey import Census, Inventory, Requested, Shard
-from functions.sweep import Marks
 from tests.functions.doubles import Fields, MemoryLedger, MemoryMediaStore, VirtualClock
 from tests.functions.reconciling import MemoryCensus, MemoryInventory, MemoryMarks
 from tests.functions.scene import document

@@ -18,8 +18,8 @@ from google.cloud import firestore
 from google.cloud.storage import Client
 
 from emulator.suite import Suite
-from functions.discrepancy import Finding
-from functions.reconcile import main
+from functions.reconcile.__main__ import main
+from functions.reconcile.discrepancy import Finding
 from tests.functions.population import Planted, plant
 
 CALLER = "idle-tasks@demo-avatar.iam.gserviceaccount.com"

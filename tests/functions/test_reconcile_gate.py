@@ -4,8 +4,8 @@ from contextlib import suppress
 
 import pytest
 
-from functions.discrepancy import Finding
 from functions.errors import RetryLater
+from functions.reconcile.discrepancy import Finding
 from tests.functions.reconciling import Watch
 from tests.functions.scene import AVATAR, document
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from functions.discrepancy import Finding
 from functions.errors import RetryLater
+from functions.reconcile.discrepancy import Finding
+from functions.reconcile.sweep import Ending
 from functions.record import Dispatch, Lease, Purpose, Record
 from functions.sight import look
-from functions.sweep import Ending
 from tests.functions.doubles import ScriptedRenderer
 from tests.functions.reconciling import Watch
 from tests.functions.scene import UNSET, document

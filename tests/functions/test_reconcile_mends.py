@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from functions.discrepancy import Finding, ListedObject
+from functions.reconcile.discrepancy import Finding, ListedObject
 from tests.functions.reconciling import DAY_MS, Watch, plays
 from tests.functions.scene import AVATAR, OUTPUT, SETTINGS, VIDEO, Scene, document
 from tests.functions.test_reconcile_cases import (

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from functions.contract import Snapshot
-from functions.discrepancy import Finding
-from functions.survey import Shard
-from functions.sweep import Ending, EverythingGone
+from functions.reconcile.discrepancy import Finding
+from functions.reconcile.survey import Shard
+from functions.reconcile.sweep import Ending, EverythingGone
 from tests.functions.reconciling import Watch
 
 

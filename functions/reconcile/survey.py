@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from functions.contract import ABSENT, Snapshot
-from functions.discrepancy import Entry, ListedObject
 from functions.errors import DoorwayError, SettingInvalid
 from functions.ports import MediaStore
+from functions.reconcile.discrepancy import Entry, ListedObject
 from functions.reference import cache_folder, output_folder
 from functions.request import Reader, RenderRequest
 from functions.standing import Standing

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import islice
 
-from functions.discrepancy import Entry, Finding, Judge
-from functions.survey import Requested, Survey
+from functions.reconcile.discrepancy import Entry, Finding, Judge
+from functions.reconcile.survey import Requested, Survey
 
 
 class Phase(StrEnum):

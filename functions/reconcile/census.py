@@ -14,7 +14,7 @@ from google.cloud.firestore_v1.field_path import FieldPath
 from functions import log
 from functions.contract import INPUTS, OUTPUT, Snapshot
 from functions.ledger import JOBS, STANDING_MASK, snapshot_of, standing_of
-from functions.survey import Glance, Requested
+from functions.reconcile.survey import Glance, Requested
 
 MARKS = "livePortraitReconcile"
 _NAME = FieldPath.document_id()

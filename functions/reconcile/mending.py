@@ -11,13 +11,13 @@ from typing import Protocol
 from uuid import uuid4
 
 from functions import log, telemetry
-from functions.discrepancy import Entry, Finding, dead_results, dead_tokens, litter
 from functions.ports import Means
+from functions.reconcile.discrepancy import Entry, Finding, dead_results, dead_tokens, litter
+from functions.reconcile.repairs import drop_results, readdress, show_again
+from functions.reconcile.survey import Inventory
 from functions.record import KeptObject
 from functions.reference import download_url
-from functions.repairs import drop_results, readdress, show_again
 from functions.standing import Change, Standing, Verdict
-from functions.survey import Inventory
 
 MAY_RENDER = frozenset(
     {Finding.LOST_EVENT, Finding.LEFT_OVER, Finding.RESULT_GONE, Finding.OUTDATED}

@@ -11,11 +11,11 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from functions import log
-from functions.discrepancy import Entry, Finding
 from functions.errors import DoorwayError, RetryLater
-from functions.itinerary import Itinerary, Phase, Place, Turn
-from functions.mending import MAY_RENDER, Mender
 from functions.ports import Clock
+from functions.reconcile.discrepancy import Entry, Finding
+from functions.reconcile.itinerary import Itinerary, Phase, Place, Turn
+from functions.reconcile.mending import MAY_RENDER, Mender
 from functions.standing import Verdict
 
 _NAP_S = 0.5  # a wait is cut so short that a signal to stop is heard in time

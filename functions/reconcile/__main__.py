@@ -16,16 +16,16 @@ import time
 from collections.abc import Sequence
 
 from functions import log
-from functions.census import FirestoreCensus, FirestoreMarks
-from functions.discrepancy import Judge
 from functions.errors import RetryLater, SettingInvalid
 from functions.instance import Instance, start
-from functions.inventory import CloudInventory
-from functions.itinerary import Itinerary
-from functions.mending import Mender
+from functions.reconcile.census import FirestoreCensus, FirestoreMarks
+from functions.reconcile.discrepancy import Judge
+from functions.reconcile.inventory import CloudInventory
+from functions.reconcile.itinerary import Itinerary
+from functions.reconcile.mending import Mender
+from functions.reconcile.survey import Shard, Survey
+from functions.reconcile.sweep import EverythingGone, Orders, Sweep, Tally
 from functions.request import full_engine_version
-from functions.survey import Shard, Survey
-from functions.sweep import EverythingGone, Orders, Sweep, Tally
 from functions.task_route import Role
 from liveportrait_core import RenderError
 

@@ -9,8 +9,8 @@ from typing import Any
 from google.api_core import exceptions
 from google.cloud.storage import Bucket
 
-from functions.discrepancy import ListedObject
 from functions.media_store import TOKEN_KEY, stored_object
+from functions.reconcile.discrepancy import ListedObject
 
 _FIELDS = "items(name,generation,size,timeCreated,metadata),prefixes,nextPageToken"
 
