@@ -21,7 +21,7 @@ from emulator.suite import Suite, SuiteOptions
 from tests.image.replay import Root
 from tests.image.started import Footprint, StartedRole, image_environment
 
-PATIENCE_S = 600.0
+PATIENCE_S = 1800.0  # LivePortrait on a busy CPU, with an attempt that ran out of time
 ACCOUNT = "idle-tasks@demo-avatar.iam.gserviceaccount.com"
 SEED = Path("emulator/seed")
 
