@@ -259,4 +259,4 @@ def _duration(seconds: float) -> Duration:
 
 
 def _seconds(message: Any) -> float:
-    return float(message.seconds + message.nanos / 1e9)
+    return float((message.seconds * 1_000_000_000 + message.nanos) / 1e9)
