@@ -26,10 +26,9 @@ FACE_OVAL = (
 )
 
 # Skin over bone, which no expression moves much: the head's pose is read from these.
-STABLE = (
-    *(168, 6, 197, 195, 5, 4, 1, 33, 133, 362, 263, 127, 356, 234, 454, 10, 109, 338, 67, 297),
-    *(54, 284, 162, 389, 98, 327, 122, 351, 193, 417),
-)
+STABLE_MIDDLE = (168, 6, 197, 195, 5, 4, 1, 33, 133, 362, 263, 98, 327, 122, 351, 193, 417)
+STABLE_OUTLINE = (127, 356, 234, 454, 10, 109, 338, 67, 297, 54, 284, 162, 389)
+STABLE = STABLE_MIDDLE + STABLE_OUTLINE
 
 
 @dataclass(frozen=True, kw_only=True)

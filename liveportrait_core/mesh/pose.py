@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from liveportrait_core.mesh.points import STABLE, Array, HeadAxes
+from liveportrait_core.mesh.points import STABLE, STABLE_MIDDLE, Array
 
 SHAPE_ROUNDS = 3
 FIT_ROUNDS = 4
@@ -81,19 +81,18 @@ def _procrustes(centred: Array, stable: list[int]) -> tuple[Array, Array, Array]
 
 
 def _level(seen: Array, shape: Array, turns: Array) -> Array:
-    """The turns with their roll as the middle of the face shows it, from brows to nostrils.
+    """The turns with their roll halfway to what the middle of the face shows.
 
-    The tracker moves the face's outline along when the head looks aside, and so tilts the whole.
+    When the head looks aside, the tracker tilts the face's outline one way and its middle the
+    other; brows that are raised tilt the middle as well.
     """
-    head = HeadAxes.of(shape)
-    right, down = np.moveaxis(head.seen_from(shape[:, :2]), -1, 0)
-    middle = (np.hypot(right, (down - 0.45) / 1.25) < 0.85) & (down < 0.75)  # eye distances
+    middle = list(STABLE_MIDDLE)
     found = seen[:, middle] - seen[:, middle].mean(1, keepdims=True)
     turned = np.einsum("nij,kj->nki", turns, shape[middle])[..., :2]
     turned -= turned.mean(1, keepdims=True)
     along = (turned * found).sum((1, 2))
     across = (turned[..., 0] * found[..., 1] - turned[..., 1] * found[..., 0]).sum(1)
-    tilt = np.arctan2(across, along)
+    tilt = np.arctan2(across, along) / 2
     return Rotation.from_euler("z", tilt[:, None]).as_matrix() @ turns
 
 
