@@ -19,7 +19,6 @@ from liveportrait_core.engine import (
     AnimationEngine,
     ClipEngine,
     MotionTemplate,
-    MovingPortrait,
     PreparedPortrait,
 )
 from liveportrait_core.engine_choice import choose_engine
@@ -28,12 +27,11 @@ from liveportrait_core.errors import InvalidOption
 from liveportrait_core.film import (
     DecodedClip,
     Filmed,
-    Shot,
     film,
     memory_errors_translated,
     publish,
 )
-from liveportrait_core.image import Portrait, read_portrait, write_picture
+from liveportrait_core.image import read_portrait, write_picture
 from liveportrait_core.options import (
     SILENT_MP4,
     Delivery,
@@ -47,7 +45,8 @@ from liveportrait_core.options import (
     SyntheticIdle,
 )
 from liveportrait_core.progress import RenderProgress, run_watched
-from liveportrait_core.video import DrivingClip, probe
+from liveportrait_core.shooting import clip_shot, picture_shot
+from liveportrait_core.video import probe
 
 
 class Renderer:
@@ -162,7 +161,9 @@ class Renderer:
             require_sound(delivery, driving=clip, source=None)
             prepared = self._engine.prepare(picture.pixels, options)
             analysis = analyse_clip(self._engine, clip, progress)
-            shot = self._shot(picture, prepared, analysis.template, options, delivery)
+            shot = picture_shot(
+                self._engine, picture, prepared, analysis.template, options, delivery
+            )
             return film(following(shot, analysis), progress, video)
 
         return publish(work, output, poster, watch)
@@ -189,7 +190,7 @@ class Renderer:
             progress.enter(Stage.PREPARE)
             picture = read_portrait(portrait, max_dim_px=options.source_max_dim_px)
             prepared = self._engine.prepare(picture.pixels, options)
-            shot = self._shot(picture, prepared, template, options, delivery)
+            shot = picture_shot(self._engine, picture, prepared, template, options, delivery)
             return film(following(shot, driving) if driving else shot, progress, video)
 
         return publish(work, output, poster, watch)
@@ -257,7 +258,7 @@ class Renderer:
             progress.enter(Stage.PREPARE, lambda: frames.given / total)
             source = engine.analyse_source(frames, options)
             drawn = engine.animate_source(frames, source, template, options)
-            shot = self._clip_shot(drawn, clip, source, template, delivery)
+            shot = clip_shot(engine, drawn, clip, source, template, delivery)
             if delivery.sound is SoundFrom.SOURCE:
                 shot = replace(shot, sound=sound_of(clip, source.skipped, shot))
             return film(following(shot, driving) if driving else shot, progress, video)
@@ -313,51 +314,6 @@ class Renderer:
                 "accepted: that, or the engine liveportrait"
             )
         return cast(ClipEngine[Any, Any, Any], self._engine)
-
-    def _clip_shot(
-        self,
-        frames: Iterator[Frame],
-        clip: DrivingClip,
-        source: MovingPortrait,
-        template: MotionTemplate,
-        delivery: Delivery,
-    ) -> Shot:
-        """A clip that moves otherwise."""
-        shorter = min(source.frame_count, template.frame_count)
-        return Shot(
-            engine=self.engine,
-            engine_version=self.engine_version,
-            frames=frames,
-            frame_count=source.frame_count if template.frame_count == 1 else shorter,
-            fps=clip.rate_fps,
-            portrait=None,
-            box=None,
-            mask=None,
-            warnings=(*clip.warnings, *source.warnings, *template.warnings),
-            delivery=delivery,
-        )
-
-    def _shot(
-        self,
-        picture: Portrait,
-        prepared: PreparedPortrait,
-        template: MotionTemplate,
-        options: RenderOptions,
-        delivery: Delivery,
-    ) -> Shot:
-        """A picture that moves."""
-        return Shot(
-            engine=self.engine,
-            engine_version=self.engine_version,
-            frames=self._engine.animate(prepared, template, options),
-            frame_count=template.frame_count,
-            fps=template.fps,
-            portrait=picture.pixels if options.paste_back else None,
-            box=prepared.box,
-            mask=prepared.mask,
-            warnings=(*picture.warnings, *prepared.warnings, *template.warnings),
-            delivery=delivery,
-        )
 
 
 def open_renderer(engine: str, weights: Path, setup: EngineSetup = USUAL_SETUP) -> Renderer:
