@@ -11,6 +11,7 @@ TARGETS = {
     "gpu": "make test-gpu",
     "weights": "make test-weights",
     "soak": "make test-soak",
+    "scenarios": "make scenarios",
     "browser": "make test-browser",
     "official": "make conformance-official",
     "gcloud": "make deploy-check",

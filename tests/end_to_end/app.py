@@ -1,6 +1,7 @@
 """The app's side of the wires, with the ordinary Google clients: plays the contract's scenarios."""
 
 import copy
+import io
 import subprocess
 import sys
 import threading
@@ -14,12 +15,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from google.api_core.exceptions import NotFound
 from google.cloud import firestore
 from google.cloud.storage import Bucket
+from PIL import Image
 
 from emulator.suite import FirestoreBackend, Suite
+from liveportrait_core.options import Frame
+from liveportrait_core.video import FrameReader, probe
 from tests.end_to_end.deployment import Deployment
 
 Document = dict[str, Any]
@@ -97,18 +102,37 @@ class Avatar:
         base = f"{self.cloud.suite.storage_url}/v0/b/{self.cloud.bucket.name}/o/{quoted}"
         return f"{base}?alt=media&token={token}"
 
-    def create(self, *, live_portrait: Document | None = None, **fields: Any) -> None:
-        """Upload both media and create the document; no render is asked for without a save."""
+    def create(
+        self,
+        *,
+        portrait: Path | None = None,
+        clip: Path | None = None,
+        live_portrait: Document | None = None,
+        **fields: Any,
+    ) -> None:
+        """Upload both media and create the document; no render is asked for without a save.
+
+        A `portrait` or `clip` of one's own keeps its name; the usual ones are named as in the app.
+        """
         media = self.cloud.media
+        video_url = (
+            self.upload("heroVideo.mp4", media.clip, "video/mp4")
+            if clip is None
+            else self.upload(clip.name, clip, "video/mp4")
+        )
+        image_url = (
+            self.upload("hero.jpg", media.portrait, "image/jpeg")
+            if portrait is None
+            else self.upload(portrait.name, portrait, "image/jpeg")
+        )
         training: Document = {
-            "heroVideoUrl": self.upload("heroVideo.mp4", media.clip, "video/mp4"),
+            "heroVideoUrl": video_url,
             "dynamicsEnabled": True,
             "status": "done",
         }
         if live_portrait is not None:
             training["livePortrait"] = live_portrait
-        portrait = self.upload("hero.jpg", media.portrait, "image/jpeg")
-        self.set({"nickname": "Grace", "avatarImageUrl": portrait, "training": training, **fields})
+        self.set({"nickname": "Grace", "avatarImageUrl": image_url, "training": training, **fields})
 
     def set(self, document: Document) -> None:
         """Replace the whole document."""
@@ -234,6 +258,21 @@ def play(url: str) -> tuple[bytes, str]:
     """Fetch a URL as a player does, without credentials: body and content type."""
     with urllib.request.urlopen(url, timeout=30) as answer:
         return answer.read(), answer.headers["content-type"]
+
+
+def frames_at(url: str, portrait: Path, folder: Path) -> list[Frame]:
+    """The frames of this portrait's finished video, which must hold section 6 of the contract."""
+    video = folder / f"{uuid.uuid4().hex}.mp4"
+    video.write_bytes(play(url)[0])
+    done = command_line("inspect", video, "--portrait", portrait)
+    assert done.returncode == 0, done.stdout + done.stderr
+    with FrameReader(probe(video, 60), max_side_px=None) as reader:
+        return list(reader)
+
+
+def picture_at(url: str) -> Frame:
+    """A finished poster."""
+    return np.asarray(Image.open(io.BytesIO(play(url)[0])).convert("RGB"))
 
 
 def command_line(*arguments: str | Path) -> subprocess.CompletedProcess[str]:

@@ -77,6 +77,7 @@ class Deployment:
     dispatch: Dispatch
     gate: FunctionProcess  # answers events
     renderer: FunctionProcess  # renders
+    environment: Mapping[str, str]  # the renderer's, for another one beside it
     turnstile: Turnstile | None = None  # before the renderer; None where it answers events itself
 
 
@@ -94,7 +95,9 @@ def deployed(
     with ExitStack() as stack:
         if dispatch is Dispatch.INLINE:
             function = stack.enter_context(FunctionProcess(environment, folder / "function.log"))
-            yield Deployment(dispatch=dispatch, gate=function, renderer=function)
+            yield Deployment(
+                dispatch=dispatch, gate=function, renderer=function, environment=environment
+            )
             return
         turnstile = stack.enter_context(Turnstile())
         environment |= {
@@ -107,4 +110,10 @@ def deployed(
         turnstile.target = renderer.url
         stack.enter_context(renderer)
         gate = stack.enter_context(FunctionProcess(roles["gate"], folder / "gate.log"))
-        yield Deployment(dispatch=dispatch, gate=gate, renderer=renderer, turnstile=turnstile)
+        yield Deployment(
+            dispatch=dispatch,
+            gate=gate,
+            renderer=renderer,
+            environment=roles["renderer"],
+            turnstile=turnstile,
+        )

@@ -1,8 +1,5 @@
 """Inputs that are missing, not ours, or not what they claim: scenarios 14, 15, 38 and bad files."""
 
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -33,30 +30,6 @@ def test_14_15_a_missing_input_blocks(cloud: Cloud, field: str, removed: object,
     avatar.update({field: there, "training.livePortrait.drivingMultiplier": 0.55})
     avatar.wait_ready(0.55)
     assert avatar.renders() == 2
-
-
-@pytest.fixture
-def canary() -> Iterator[tuple[str, list[str]]]:
-    """A server that must never be asked, and the list of what it was asked."""
-    asked: list[str] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            asked.append(self.path)
-            self.send_error(404)
-
-        do_HEAD = do_GET  # noqa: N815
-
-        def log_message(self, *arguments: object) -> None:
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}", asked
-    server.shutdown()
-    thread.join()
-    server.server_close()
 
 
 def test_38_urls_that_are_not_ours_are_refused_unasked(
