@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from liveportrait_core.errors import VideoTooShort
 from liveportrait_core.face.detector import person_mask
+from liveportrait_core.face.mesh_track import track_mesh
 from liveportrait_core.mesh.motion import EASE_S, MeshMotion, motion_of
-from liveportrait_core.mesh.tracker import track_face
 from liveportrait_core.options import Frame
 from liveportrait_core.quality.jitter import JitterMeter
 from liveportrait_core.video import DrivingClip, FrameReader, probe
@@ -106,7 +106,7 @@ def _motion(clip: DrivingClip) -> tuple[MeshMotion, float | None]:
             yield frame
 
     with FrameReader(clip, max_side_px=None) as reader:
-        motion = motion_of(track_face(metered(iter(reader)), Fraction(clip.rate_fps)))
+        motion = motion_of(track_mesh(metered(iter(reader)), Fraction(clip.rate_fps)))
     return motion, meter.per_mille()
 
 

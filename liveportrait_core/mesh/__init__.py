@@ -1,6 +1,6 @@
 """The engine that needs no downloaded weights: a face mesh moves the portrait's own pixels.
 
-A clip:      frames → `tracker` (one face's points) → `pose` (how the head turned) → `motion` (that,
+A clip:      one face's points (`face.mesh_track`) → `pose` (how the head turned) → `motion` (that,
              the expression and the lids, free of whose face it is); `idle` invents such a motion.
 A portrait:  picture → `portrait`, made of `outline` (where the person ends), `head` (turning),
              `backdrop` (what is behind it), `expression` (skin and lips), `eyelids`, on a coarse

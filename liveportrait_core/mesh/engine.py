@@ -9,9 +9,9 @@ from fractions import Fraction
 import numpy as np
 
 from liveportrait_core.face.detector import FaceMesh, person_mask
+from liveportrait_core.face.mesh_track import track_mesh
 from liveportrait_core.mesh.motion import MeshMotion, applied, motion_of
 from liveportrait_core.mesh.portrait import MeshPortrait, prepare_portrait
-from liveportrait_core.mesh.tracker import track_face
 from liveportrait_core.mesh.version import mesh_version
 from liveportrait_core.mesh.warp import FrameMotion, draw_frame
 from liveportrait_core.options import Engine, Frame, RenderOptions
@@ -68,7 +68,7 @@ class MeshEngine:
             VideoFaceLost: the face is missing from more than half of the frames.
             VideoTooShort: too few frames are left after those before the face appears.
         """
-        return motion_of(track_face(frames, fps))
+        return motion_of(track_mesh(frames, fps))
 
     def animate(
         self, prepared: MeshPortrait, template: MeshMotion, options: RenderOptions

@@ -11,6 +11,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 from scipy.spatial.transform import Rotation
 
+from liveportrait_core.face.mesh_track import MeshTrack
 from liveportrait_core.loop import close_loop, ease_frames
 from liveportrait_core.mesh.grid import eased
 from liveportrait_core.mesh.points import (
@@ -23,7 +24,6 @@ from liveportrait_core.mesh.points import (
     handle_positions,
 )
 from liveportrait_core.mesh.pose import fit_poses
-from liveportrait_core.mesh.tracker import Track
 from liveportrait_core.options import AnimationRegion, RenderOptions, RenderWarning
 
 # How much of a turn the face mesh shows (pitch, yaw, roll), measured on clips of known motion: it
@@ -76,7 +76,7 @@ class MeshMotion:
         return len(self.rotation_deg)
 
 
-def motion_of(track: Track) -> MeshMotion:
+def motion_of(track: MeshTrack) -> MeshMotion:
     """Read head pose, expression and lids from the tracked points."""
     fps = float(track.fps)
     poses = fit_poses(track.points)

@@ -1,6 +1,7 @@
-"""A driving clip → the points of one face in every frame, without gaps and without tremble.
+"""A clip → the face mesh of one face in every frame, without gaps.
 
-Knows frames and points; what a movement means is read in `motion`.
+What the mesh engine and the inspection measure motion by, where `tracking` serves the networks'
+crop. Knows frames and points; what a movement means is read in `mesh.motion`.
 """
 
 from collections.abc import Iterable
@@ -11,24 +12,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from liveportrait_core.errors import VideoFaceLost, VideoNoFace, VideoTooShort
-from liveportrait_core.face.detector import POINT_COUNT, FaceMesh
-from liveportrait_core.mesh.points import Array
+from liveportrait_core.face.detector import POINT_COUNT, FaceMesh, Points
 from liveportrait_core.options import Frame, RenderWarning
 
 MIN_FRAMES = 10
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Track:
+class MeshTrack:
     """One face through a clip: N×478×3 pixels, from the first frame in which it was seen."""
 
-    points: Array
+    points: NDArray[np.float64]
     fps: Fraction
     frames_without_face: int  # of the whole clip, those left out at its start included
     warnings: tuple[RenderWarning, ...]
 
 
-def track_face(frames: Iterable[Frame], fps: Fraction) -> Track:
+def track_mesh(frames: Iterable[Frame], fps: Fraction) -> MeshTrack:
     """Follow the largest central face.
 
     Frames before it appears are left out; later gaps are bridged by interpolation.
@@ -38,7 +38,7 @@ def track_face(frames: Iterable[Frame], fps: Fraction) -> Track:
         VideoFaceLost: the face is missing from more than half of the frames.
         VideoTooShort: too few frames are left.
     """
-    seen: list[NDArray[np.float32] | None] = []
+    seen: list[Points | None] = []
     alone = True
     with FaceMesh(still=False) as mesh:
         for frame in frames:
@@ -56,7 +56,7 @@ def track_face(frames: Iterable[Frame], fps: Fraction) -> Track:
         warnings.append(RenderWarning.LANDMARKS_INTERPOLATED)
     if not alone:
         warnings.append(RenderWarning.MULTIPLE_FACES_VIDEO)
-    return Track(
+    return MeshTrack(
         points=_bridge(kept),
         fps=fps,
         frames_without_face=sum(points is None for points in seen),
@@ -64,7 +64,7 @@ def track_face(frames: Iterable[Frame], fps: Fraction) -> Track:
     )
 
 
-def _require_face(seen: list[NDArray[np.float32] | None]) -> None:
+def _require_face(seen: list[Points | None]) -> None:
     missing = sum(points is None for points in seen)
     if missing == len(seen):
         raise VideoNoFace(
@@ -86,7 +86,7 @@ def _require_length(frame_count: int, skipped: int) -> None:
         )
 
 
-def _bridge(points: list[NDArray[np.float32] | None]) -> Array:
+def _bridge(points: list[Points | None]) -> NDArray[np.float64]:
     """Fill gaps: linear between the neighbours, the last seen position after the end."""
     known = [i for i, face in enumerate(points) if face is not None]
     flat = np.stack([face.ravel() for face in points if face is not None]).astype(np.float64)
