@@ -10,8 +10,6 @@ import pytest
 from tests.end_to_end.app import Avatar, Cloud, frames_at
 from tests.end_to_end.films import cut, repeated, telephone_film
 
-pytestmark = pytest.mark.scenarios
-
 HLS = "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:1.0,\n{}\n#EXT-X-ENDLIST\n"
 
 
@@ -33,6 +31,7 @@ def assert_refused_once(avatar: Avatar, code: str) -> None:
     avatar.assert_inputs_untouched()
 
 
+@pytest.mark.scenarios
 def test_28_a_film_as_a_telephone_makes_it(cloud: Cloud, tmp_path: Path) -> None:
     name = "Mein Film für Oma.mov"
     plain = saved(cloud, cloud.media.clip, 1.0)
@@ -45,12 +44,13 @@ def test_28_a_film_as_a_telephone_makes_it(cloud: Cloud, tmp_path: Path) -> None
         np.stack(frames_at(url, cloud.media.portrait, tmp_path)).astype(int)
         for url in (plain.live()["idleVideoUrl"], live["idleVideoUrl"])
     )
-    moves = np.abs(wanted - wanted[0]).mean()
-    assert np.abs(found - wanted).mean() < moves / 4
+    likeness = np.corrcoef((wanted - wanted[0]).ravel(), (found - found[0]).ravel())[0, 1]
+    assert likeness > 0.9  # three frames out of step it is 0.3
     assert filmed.renders() == 1
     filmed.assert_inputs_untouched()
 
 
+@pytest.mark.scenarios
 def test_29_long_and_short_films(cloud: Cloud, tmp_path: Path) -> None:
     slow = cut(cloud.media.clip, tmp_path / "slow.mp4", "fps=15")
     lengths: dict[float, tuple[int, list[str]]] = {
@@ -73,6 +73,7 @@ def test_29_long_and_short_films(cloud: Cloud, tmp_path: Path) -> None:
     assert_refused_once(films[0.3], "VIDEO_TOO_SHORT")
 
 
+@pytest.mark.scenarios
 @pytest.mark.parametrize("form", ["null", "pad=256:340:0:40:gray"], ids=["square", "upright"])
 def test_30_nobody_there_at_first(cloud: Cloud, tmp_path: Path, form: str) -> None:
     late = cut(cloud.media.clip, tmp_path / "late.mp4", f"{form},tpad=start=20:color=gray")
@@ -97,6 +98,7 @@ def test_31_no_face_or_too_little_of_it(
     assert_refused_once(saved(cloud, cut(cloud.media.clip, tmp_path / "a.mp4", filters)), code)
 
 
+@pytest.mark.scenarios
 @pytest.mark.parametrize(
     ("form", "codec"), [("webm", "libvpx"), ("avi", "mpeg4")], ids=["webm", "avi"]
 )

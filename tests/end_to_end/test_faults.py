@@ -30,7 +30,8 @@ def test_44_storage_and_firestore_fail_for_a_while(cloud: Cloud) -> None:
     control, folder = cloud.suite.control, f"avatars/{avatar.id}"
     control.fail_downloads(2, status=503, prefix=f"{folder}/heroVideo")
     control.fail_uploads(2, status=503, prefix=f"{folder}/livePortrait")
-    control.abort_commits(2, prefix=f"livePortraitJobs/{avatar.id}")
+    if cloud.is_embedded:  # Google's emulator aborts by itself, where writers contend
+        control.abort_commits(2, prefix=f"livePortraitJobs/{avatar.id}")
     visits, done = 0, threading.Event()
 
     def contend() -> None:

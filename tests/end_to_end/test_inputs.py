@@ -71,33 +71,25 @@ def test_38_urls_that_are_not_ours_are_refused_unasked(
     assert avatar.renders() == 1
 
 
-@pytest.mark.parametrize(
-    ("name", "body", "code"),
-    [
-        ("hero.jpg", b"this is no picture", "IMAGE_UNSUPPORTED"),
-        ("hero.jpg", b"", "IMAGE_UNSUPPORTED"),
-        ("heroVideo.mp4", b"this is no video", "VIDEO_UNSUPPORTED"),
-        ("heroVideo.mp4", b"ffconcat version 1.0\nfile clip.mp4\n", "VIDEO_UNSUPPORTED"),
-    ],
-    ids=["no-picture", "empty", "no-video", "playlist"],
-)
-def test_a_file_that_is_not_what_it_claims_fails_once(
-    cloud: Cloud, tmp_path: Path, name: str, body: bytes, code: str
-) -> None:
+@pytest.mark.parametrize("body", [b"this is no picture", b""], ids=["no-picture", "empty"])
+def test_a_picture_that_is_none_fails_once(cloud: Cloud, tmp_path: Path, body: bytes) -> None:
     avatar = cloud.avatar("claims")
     avatar.create()
-    (tmp_path / name).write_bytes(body)
-    kind = "image/jpeg" if name.endswith("jpg") else "video/mp4"
-    field = "avatarImageUrl" if name.endswith("jpg") else "training.heroVideoUrl"
-    good = avatar.document.get().get(field)
-    avatar.update({field: avatar.upload(f"bad-{name}", tmp_path / name, kind)})
+    (tmp_path / "hero.jpg").write_bytes(body)
+    good = avatar.document.get().get("avatarImageUrl")
+    bad = avatar.upload("bad-hero.jpg", tmp_path / "hero.jpg", "image/jpeg")
+    avatar.update({"avatarImageUrl": bad})
     avatar.save(0.40)
     failed = avatar.wait_state("failed")
     cloud.settle()
-    assert failed["error"] == {"code": code, "retryable": False, "field": field}
+    assert failed["error"] == {
+        "code": "IMAGE_UNSUPPORTED",
+        "retryable": False,
+        "field": "avatarImageUrl",
+    }
     assert avatar.output_names() == []
     assert avatar.renders() == 1
-    avatar.update({field: good})
+    avatar.update({"avatarImageUrl": good})
     assert avatar.wait_ready(0.40)["error"] is None
 
 
