@@ -79,7 +79,7 @@ bench: $(STAMP) ## measure what is here: BENCH=networks|mesh|cloud (BENCH_ARGS=-
 # usual (inline, and with tasks what is marked `queue`) | inline | tasks | both
 DISPATCH ?= usual
 
-scenarios: $(STAMP) ## only the acceptance scenarios of docs/contract.md, over real wires; DISPATCH=usual|inline|tasks|both
+scenarios: $(STAMP) ## all acceptance scenarios of docs/contract.md, and nothing else, over real wires; DISPATCH=usual|inline|tasks|both
 	@$(PY) -m pytest -v -m "not soak" --backend $(BACKEND) --dispatch $(DISPATCH) tests/end_to_end $(PYTEST_ARGS)
 
 FIRESTORE_PORT ?= 8080
