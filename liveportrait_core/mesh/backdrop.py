@@ -53,10 +53,8 @@ def backdrop(
     picture: Frame, person: Field, eye_distance_px: float, grid: Grid, box: Box
 ) -> Backdrop:
     """Cut the head out and fill the hole from its rim."""
-    margin, edge = (
-        max(part * eye_distance_px, least)
-        for part, least in ((MARGIN, LEAST_MARGIN_PX), (EDGE, LEAST_EDGE_PX))
-    )
+    margin = max(MARGIN * eye_distance_px, LEAST_MARGIN_PX)
+    edge = max(EDGE * eye_distance_px, LEAST_EDGE_PX)
     bare = (person[box.slices] <= 0.5).astype(np.uint8)
     beside = np.maximum(cv2.distanceTransform(bare, cv2.DIST_L2, 5) - margin, 0)
     cover = np.rint(255 * np.clip(1 - beside / edge, 0, 1)).astype(np.uint8)

@@ -90,11 +90,10 @@ def _frame_motion(
     handles, lips_closed = prepared.mouth.posed(
         motion.handles[index], normalize=options.normalize_lip
     )
-    left, right = motion.closure[index] * prepared.lids_move
     return FrameMotion(
         rotation_deg=motion.rotation_deg[index],
         shift=motion.shift[index],
         handles=handles,
-        lids_closed=(float(left), float(right)),
+        lids_closed=motion.closure[index] * prepared.lids_move,
         lips_closed=lips_closed,
     )

@@ -11,16 +11,13 @@ from scipy.interpolate import RBFInterpolator
 from liveportrait_core.mesh.grid import Field, Grid, eased
 from liveportrait_core.mesh.points import (
     BROWS,
+    EYES,
     FACE_OVAL,
     HANDLES,
     INNER_LIP_LOWER,
     INNER_LIP_UPPER,
-    LEFT_EYE_LOWER,
-    LEFT_EYE_UPPER,
     LOWER_LIP,
     MOUTH,
-    RIGHT_EYE_LOWER,
-    RIGHT_EYE_UPPER,
     UPPER_LIP,
     Array,
     HeadAxes,
@@ -65,8 +62,8 @@ def expression_field(points: Array, head: HeadAxes, grid: Grid) -> ExpressionFie
     seen = head.seen_from(points[:, :2])
     handles = head.seen_from(handle_positions(points)[:, :2])
     oval = seen[list(FACE_OVAL)]
-    eyes = seen[[*LEFT_EYE_UPPER, *RIGHT_EYE_UPPER]]
-    lower_lids = seen[[*LEFT_EYE_LOWER, *RIGHT_EYE_LOWER]]
+    upper_lids = seen[[row for upper, _lower, _brow in EYES for row in upper]]
+    lower_lids = seen[[row for _upper, lower, _brow in EYES for row in lower]]
     nose = seen[[168, 6, 197, 5, 4, 98, 327]]
     above = oval[oval[:, 1] < 0.5]
     beside = oval[(oval[:, 1] >= 0.2) & (oval[:, 1] < 1.4)]
@@ -75,7 +72,7 @@ def expression_field(points: Array, head: HeadAxes, grid: Grid) -> ExpressionFie
     brow_window *= 1 - eased(right, 1.0, 1.5)
     mouth_window = eased(down, 0.35, 0.85) * (1 - eased(down, 2.0, 2.7))
     mouth_window *= 1 - eased(right, 0.9, 1.5)
-    brows = _following(place, handles[BROWS], np.concatenate([eyes, above]))
+    brows = _following(place, handles[BROWS], np.concatenate([upper_lids, above]))
     mouth = _following(place, handles[MOUTH], np.concatenate([lower_lids, nose, beside]))
     weights[..., BROWS] = brows * brow_window[..., None]
     weights[..., MOUTH] = mouth * mouth_window[..., None]

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from liveportrait_core.mesh.points import EYES, LEFT_BROW_LOWER, RIGHT_BROW_LOWER, Array
+from liveportrait_core.mesh.points import EYES, Array
+from liveportrait_core.mesh.sampling import Map
 from liveportrait_core.mesh.slit import Slide, Slit, make_slit
 from liveportrait_core.options import Frame
 
@@ -26,8 +26,6 @@ GRAIN = 0.12  # of half an eye: what is finer belongs to the grain
 GRAIN_GREY_LEVELS = 10.0  # what is stronger is a lash or a wrinkle
 SKIN_SIGMAS = (0.15, 0.4, 1.2)  # of half an eye: fine where skin is seen, coarse elsewhere
 
-Map = NDArray[np.float32]
-
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Eye:
@@ -39,11 +37,8 @@ class Eye:
 
 def eyes_of(picture: Frame, points: Array) -> tuple[Eye, Eye]:
     """The left and the right eye of the picture."""
-    left, right = (
-        _slit(points, *eye, brow)
-        for eye, brow in zip(EYES, (LEFT_BROW_LOWER, RIGHT_BROW_LOWER), strict=True)
-    )
-    return _eye(picture, left), _eye(picture, right)
+    left, right = (_eye(picture, _slit(points, *eye)) for eye in EYES)
+    return left, right
 
 
 def lids_fit(points: Array) -> bool:
@@ -55,7 +50,7 @@ def lids_fit(points: Array) -> bool:
     gaps = [
         np.linalg.norm(points[upper[4], :2] - points[lower[4], :2])
         / np.linalg.norm(points[upper[-1], :2] - points[upper[0], :2])
-        for upper, lower in EYES
+        for upper, lower, _brow in EYES
     ]
     return float(np.mean(gaps)) < WIDEST_EYE
 

@@ -92,7 +92,7 @@ def extent(field: Array) -> Box:
     )
 
 
-def eased(values: Array, low: float, high: float) -> Array:
+def eased(values: Array | Field, low: Array | Field | float, high: Array | Field | float) -> Array:
     """0 below `low`, 1 above `high`, smooth between."""
     share = np.clip((values - low) / (high - low), 0.0, 1.0)
     return share * share * (3.0 - 2.0 * share)

@@ -17,7 +17,6 @@ from liveportrait_core.mesh.grid import eased
 from liveportrait_core.mesh.points import (
     BROWS,
     EYES,
-    HANDLES,
     MOUTH,
     Array,
     HeadAxes,
@@ -91,7 +90,7 @@ def motion_of(track: MeshTrack) -> MeshMotion:
     turns[:, 0] += slide * head.eye_distance / (head.pivot - poses.centre)[2]
     still = poses.stilled(track.points)
     handles = handle_positions((still - poses.centre) @ head.axes)[..., :2] / head.eye_distance
-    closure = np.stack([_closure(still, upper, lower) for upper, lower in EYES], axis=1)
+    closure = np.stack([_closure(still, upper, lower) for upper, lower, _brow in EYES], axis=1)
     return MeshMotion(
         fps=track.fps,
         rotation_deg=_since_first(np.degrees(turns), POSE_SMOOTHING_S * fps),
@@ -158,44 +157,27 @@ def applied(motion: MeshMotion, options: RenderOptions) -> MeshMotion:
     looped = motion
     if options.loop and not motion.periodic:
         ease = ease_frames(motion.frame_count, fps, seconds=EASE_S)
+        lid_ease = ease_frames(motion.frame_count, fps, seconds=LID_EASE_S)
         looped = replace(
             motion,
             rotation_deg=close_loop(motion.rotation_deg, ease),
             shift=close_loop(motion.shift, ease),
             handles=close_loop(motion.handles, ease),
-            closure=close_loop(
-                motion.closure, ease_frames(motion.frame_count, fps, seconds=LID_EASE_S)
-            ),
+            closure=close_loop(motion.closure, lid_ease),
         )
-    strength = options.driving_multiplier
-    moves = _movers(options.animation_region)
-    handles = looped.handles * strength * moves.handles[:, None]
+    strength, region = options.driving_multiplier, options.animation_region
+    poses = region in (AnimationRegion.ALL, AnimationRegion.POSE)
+    looks = region in (AnimationRegion.ALL, AnimationRegion.EXP, AnimationRegion.EYES)
+    speaks = region in (AnimationRegion.ALL, AnimationRegion.EXP, AnimationRegion.LIP)
+    handles = looped.handles * strength
+    handles[:, BROWS] *= looks
+    handles[:, MOUTH] *= speaks
     return replace(
         looped,
-        rotation_deg=soft_limit(looped.rotation_deg * strength * moves.pose, MAX_ROTATION_DEG),
-        shift=_limited_shift(looped.shift * strength * moves.pose),
+        rotation_deg=soft_limit(looped.rotation_deg * strength * poses, MAX_ROTATION_DEG),
+        shift=_limited_shift(looped.shift * strength * poses),
         handles=soft_limit(handles, MAX_HANDLE),
-        closure=_scaled_closure(np.clip(looped.closure, 0, 1), strength) * moves.lids,
-    )
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Movers:
-    pose: float
-    lids: float
-    handles: Array
-
-
-def _movers(region: AnimationRegion) -> _Movers:
-    everything = region is AnimationRegion.ALL
-    expression = everything or region is AnimationRegion.EXP
-    handles = np.zeros(len(HANDLES))
-    handles[BROWS] = expression or region is AnimationRegion.EYES
-    handles[MOUTH] = expression or region is AnimationRegion.LIP
-    return _Movers(
-        pose=float(everything or region is AnimationRegion.POSE),
-        lids=float(expression or region is AnimationRegion.EYES),
-        handles=handles,
+        closure=_scaled_closure(np.clip(looped.closure, 0, 1), strength) * looks,
     )
 
 

@@ -33,8 +33,7 @@ class MeshPortrait:
     head: HeadField
     backdrop: Backdrop
     expression: ExpressionField
-    left_eye: Eye
-    right_eye: Eye
+    eyes: tuple[Eye, Eye]  # left and right in the picture
     mouth: Mouth
     mask: None = None  # all of the box may change
     lids_move: bool
@@ -58,7 +57,6 @@ def prepare_portrait(picture: Frame) -> MeshPortrait:
     axes = HeadAxes.of(points)
     person = person_in(picture, axes)
     head = head_field(points, axes, person)
-    left_eye, right_eye = eyes_of(picture, points)
     lids_move = lids_fit(points)
     box = head.grid.inner.within(Box(x0=0, y0=0, x1=width, y1=height))
     if box is None:
@@ -75,8 +73,7 @@ def prepare_portrait(picture: Frame) -> MeshPortrait:
         backdrop=behind,
         head=head,
         expression=expression_field(points, axes, head.grid),
-        left_eye=left_eye,
-        right_eye=right_eye,
+        eyes=eyes_of(picture, points),
         mouth=mouth_of(points, axes),
         lids_move=lids_move,
     )

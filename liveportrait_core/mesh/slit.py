@@ -11,11 +11,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from liveportrait_core.mesh.grid import eased
 from liveportrait_core.mesh.points import Array
-from liveportrait_core.mesh.sampling import Sampler
+from liveportrait_core.mesh.sampling import Map, Sampler
 from liveportrait_core.options import Box, Frame
-
-Map = NDArray[np.float32]
 
 SHADE, SHADE_WIDTH = 0.5, 0.11  # of lashes where lids meet; the width in half eyes
 LEAST_CLOSURE = 0.004  # below it nothing is drawn
@@ -78,10 +77,7 @@ class Slit:
         """Place along the slit, -1..1 between its corners, and px downwards across it."""
         ax, ay = self.along
         dx, dy = np.moveaxis(positions - np.array(self.centre, np.float32), -1, 0)
-        s = np.clip(
-            (dx * np.float32(ax) + dy * np.float32(ay)) / np.float32(self.half_width), -1, 1
-        )
-        return _map(s), _map(dy * np.float32(ax) - dx * np.float32(ay))
+        return _map(np.clip((dx * ax + dy * ay) / self.half_width, -1, 1)), _map(dy * ax - dx * ay)
 
     def edges(self, s: Map) -> tuple[Map, Map]:
         """Distance across of the upper and the lower edge at `s`."""
@@ -190,21 +186,16 @@ def _edge(coefficients: tuple[float, float, float], s: Map) -> Map:
 
 def _slide(behind: Map, move: Map, slide: Slide) -> Map:
     """How far the skin has come that is now `behind` pixels behind the moved edge."""
-    share = np.clip(1 - (behind - slide.rim) / (slide.room + move - slide.rim), 0, 1)
-    return _map(move * _eased(_map(share)))
+    return _map(move * (1 - eased(behind, slide.rim, slide.room + move)))
 
 
 def _stretch(behind: Map, move: Map, slide: Slide) -> Map:
     """0 where skin moved as a whole or not at all, towards 1 where it was stretched thin."""
     reach = slide.room + move
-    onset = _eased(_map(np.clip((behind - 0.6 * slide.rim) / (0.8 * slide.rim), 0, 1)))
-    end = _eased(_map(np.clip((reach - behind) / (0.6 * reach), 0, 1)))
+    onset = eased(behind, 0.6 * slide.rim, 1.4 * slide.rim)
+    end = 1 - eased(behind, 0.4 * reach, reach)
     thin = np.clip(move / np.float32(0.35 * slide.room), 0, 1)
     return _map(onset * end * thin)
-
-
-def _eased(share: Map) -> Map:
-    return share * share * (np.float32(3) - np.float32(2) * share)
 
 
 def _map(values: NDArray[np.generic]) -> Map:

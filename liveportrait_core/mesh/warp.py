@@ -30,7 +30,7 @@ class FrameMotion:
     rotation_deg: Array  # 3, about right, down and away
     shift: Array  # 3, right and down in eye distances, log of the size
     handles: Array  # H×2, eye distances
-    lids_closed: tuple[float, float]  # left and right in the picture
+    lids_closed: Array  # 2, left and right in the picture
     lips_closed: float
 
 
@@ -42,9 +42,10 @@ def draw_frame(portrait: MeshPortrait, motion: FrameMotion) -> Frame:
     for strip in _moving_strips(portrait, places):
         moved = portrait.sampler.at(grid.per_pixel(places, strip))
         out[strip.slices] = portrait.backdrop.composed(moved, strip)
+    left, right = portrait.eyes
     for slit, skin, closure in (
-        (portrait.left_eye.slit, portrait.left_eye.skin, motion.lids_closed[0]),
-        (portrait.right_eye.slit, portrait.right_eye.skin, motion.lids_closed[1]),
+        (left.slit, left.skin, motion.lids_closed[0]),
+        (right.slit, right.skin, motion.lids_closed[1]),
         (portrait.mouth.slit, None, motion.lips_closed),
     ):
         seen = _surroundings(slit, grid, box, places)
@@ -105,14 +106,9 @@ def _inverted(grid: Grid, field: Field, places: Field) -> Field:
 
 def _surroundings(slit: Slit, grid: Grid, box: Box, places: Field) -> Box | None:
     """The part of the box in which the slit's support is seen; None: all of it is elsewhere."""
-    x, y = slit.centre
-    column, row = (
-        int(np.clip(at, low, high - 1))
-        for at, low, high in ((x, box.x0, box.x1), (y, box.y0, box.y1))
-    )
-    pixel = Box(x0=column, y0=row, x1=column + 1, y1=row + 1)
-    seen_x, seen_y = grid.per_pixel(places, pixel)[0, 0].tolist()
+    near = np.clip(slit.centre, (box.x0, box.y0), (box.x1 - 1, box.y1 - 1)).astype(np.float32)
+    moved = near - grid.sample(places, near[None, None])[0, 0]
     radius = (1 + SLIT_MARGIN) * slit.reach
-    left, top = int(column + x - seen_x - radius), int(row + y - seen_y - radius)
+    left, top = (np.array(slit.centre) + moved - radius).astype(int).tolist()
     around = Box(x0=left, y0=top, x1=left + int(2 * radius), y1=top + int(2 * radius))
     return around.within(box)

@@ -181,7 +181,7 @@ def test_eyes_leave_the_mouth_and_lips_leave_the_eyes(
     eyes = still(engine, hopper_portrait, EVERYTHING, animation_region=AnimationRegion.EYES)
     lips = still(engine, hopper_portrait, EVERYTHING, animation_region=AnimationRegion.LIP)
     mouth = hopper_portrait.mouth.slit.support.slices
-    lids = [eye.slit.support for eye in (hopper_portrait.left_eye, hopper_portrait.right_eye)]
+    lids = [eye.slit.support for eye in hopper_portrait.eyes]
     assert not changed(eyes, hopper)[mouth].any()
     assert changed(lips, hopper)[mouth].any()
     for lid in lids:
@@ -297,7 +297,7 @@ def test_tiny_huge_tilted_and_averted_faces_turn_and_blink(
         for motion in (held(), held(rotation_deg=(2, 6, 2)), held(closure=(1, 1)))
     )
     assert np.array_equal(rest, picture)
-    box, eye = portrait.box.slices, portrait.left_eye.slit.support.slices
+    box, eye = portrait.box.slices, portrait.eyes[0].slit.support.slices
     assert changed(turned, picture)[box].mean() > 0.2
     assert changed(blinking, picture)[eye].mean() > 0.1
     with FaceMesh(still=True) as mesh:

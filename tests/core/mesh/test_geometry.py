@@ -39,7 +39,7 @@ def positions(portrait: MeshPortrait, motion: MeshMotion) -> NDArray[np.float32]
         rotation_deg=drawn.rotation_deg[0],
         shift=drawn.shift[0],
         handles=handles,
-        lids_closed=(0.0, 0.0),
+        lids_closed=np.zeros(2),
         lips_closed=lips_closed,
     )
     return portrait.head.grid.per_pixel(portrait_places(portrait, frame), portrait.box)

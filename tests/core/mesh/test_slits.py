@@ -34,7 +34,7 @@ def closing(engine: MeshEngine, hopper_portrait: MeshPortrait) -> list[Frame]:
 def test_the_dark_eye_vanishes_behind_the_lid(
     closing: list[Frame], hopper_portrait: MeshPortrait
 ) -> None:
-    for eye in (hopper_portrait.left_eye, hopper_portrait.right_eye):
+    for eye in hopper_portrait.eyes:
         x, y = (round(v) for v in eye.slit.centre)
         iris = np.s_[y - 3 : y + 2, x - 3 : x + 4]
         assert closing[0][iris].mean() < 80
@@ -44,7 +44,7 @@ def test_the_dark_eye_vanishes_behind_the_lid(
 def test_closing_goes_on_without_turning_back(
     closing: list[Frame], hopper_portrait: MeshPortrait
 ) -> None:
-    support = hopper_portrait.left_eye.slit.support.slices
+    support = hopper_portrait.eyes[0].slit.support.slices
     away = [np.abs(frame[support].astype(float) - closing[0][support]).mean() for frame in closing]
     assert all(before < after for before, after in pairwise(away))
 
@@ -52,7 +52,7 @@ def test_closing_goes_on_without_turning_back(
 def test_a_half_closed_lid_leaves_the_rest_of_the_eyeball_untouched(
     closing: list[Frame], hopper_portrait: MeshPortrait
 ) -> None:
-    slit = hopper_portrait.right_eye.slit
+    slit = hopper_portrait.eyes[1].slit
     x, y = slit.centre
     row = round(y + slit.upper[0] + 0.75 * slit.opening_px)
     column = round(x)
@@ -65,7 +65,7 @@ def test_a_blink_is_confined_to_the_eyes(
     closing: list[Frame], hopper_portrait: MeshPortrait
 ) -> None:
     touched = (closing[-1] != closing[0]).any(-1)
-    for eye in (hopper_portrait.left_eye, hopper_portrait.right_eye):
+    for eye in hopper_portrait.eyes:
         touched[eye.slit.support.slices] = False
     assert not touched.any()
 
@@ -74,7 +74,7 @@ def test_a_shut_eye_lets_nothing_of_the_eyeball_through(
     engine: MeshEngine, hopper_portrait: MeshPortrait, hopper: Frame
 ) -> None:
     painted = hopper.copy()
-    for eye in (hopper_portrait.left_eye, hopper_portrait.right_eye):
+    for eye in hopper_portrait.eyes:
         box = eye.slit.support
         columns, rows = np.meshgrid(np.arange(box.x0, box.x1), np.arange(box.y0, box.y1))
         s, across = eye.slit.coordinates(np.stack([columns, rows], axis=-1).astype(np.float32))
