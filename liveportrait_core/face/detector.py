@@ -48,8 +48,9 @@ class FoundFace:
 class FaceMesh:
     """MediaPipe's face mesh: `find` for a still picture, `follow` for the frames of a clip."""
 
-    def __init__(self, *, still: bool) -> None:
+    def __init__(self, *, still: bool, most_faces: int = FACES_LOOKED_FOR) -> None:
         self._still = still
+        self._most_faces = most_faces
         self._stack = ExitStack()
         self._last: Points | None = None
         self._graph: Any = None
@@ -62,7 +63,7 @@ class FaceMesh:
             self._graph = self._stack.enter_context(
                 Graph(
                     static_image_mode=self._still,
-                    max_num_faces=FACES_LOOKED_FOR,
+                    max_num_faces=self._most_faces,
                     refine_landmarks=True,
                     min_detection_confidence=STILL_CONFIDENCE,
                 )

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from liveportrait_core.errors import VideoFaceLost, VideoNoFace, VideoTooShort
 from liveportrait_core.face.detector import POINT_COUNT, FaceMesh, Points
+from liveportrait_core.face.second_look import look_again
 from liveportrait_core.options import Frame, RenderWarning
 
 MIN_FRAMES = 10
@@ -31,7 +32,8 @@ class MeshTrack:
 def track_mesh(frames: Iterable[Frame], fps: Fraction) -> MeshTrack:
     """Follow the largest central face.
 
-    Frames before it appears are left out; later gaps are bridged by interpolation.
+    Every frame is looked at twice, and the mean taken. Frames before the face appears are left out;
+    later gaps are bridged by interpolation.
 
     Raises:
         VideoNoFace: no face was found at all.
@@ -39,11 +41,13 @@ def track_mesh(frames: Iterable[Frame], fps: Fraction) -> MeshTrack:
         VideoTooShort: too few frames are left.
     """
     seen: list[Points | None] = []
+    again: list[Points | None] = []
     alone = True
-    with FaceMesh(still=False) as mesh:
+    with FaceMesh(still=False) as mesh, FaceMesh(still=False, most_faces=1) as mirror:
         for frame in frames:
             found = mesh.follow(frame)
             seen.append(None if found is None else found.points)
+            again.append(None if found is None else look_again(mirror, frame, found.points))
             alone = alone and (found is None or found.alone)
     _require_face(seen)
     first = next(i for i, points in enumerate(seen) if points is not None)
@@ -57,7 +61,7 @@ def track_mesh(frames: Iterable[Frame], fps: Fraction) -> MeshTrack:
     if not alone:
         warnings.append(RenderWarning.MULTIPLE_FACES_VIDEO)
     return MeshTrack(
-        points=_bridge(kept),
+        points=_averaged(kept, again[first:]),
         fps=fps,
         frames_without_face=sum(points is None for points in seen),
         warnings=tuple(warnings),
@@ -84,6 +88,14 @@ def _require_length(frame_count: int, skipped: int) -> None:
             f"{frame_count} driving frames are left after {skipped} without a face at the start; "
             f"accepted: at least {MIN_FRAMES}"
         )
+
+
+def _averaged(looks: list[Points | None], others: list[Points | None]) -> NDArray[np.float64]:
+    """The mean of both looks. Where the other is missing it differs as it does before and after."""
+    pairs = zip(looks, others, strict=True)
+    apart = [None if one is None or other is None else other - one for one, other in pairs]
+    unknown = all(difference is None for difference in apart)
+    return _bridge(looks) + (0 if unknown else _bridge(apart) / 2)
 
 
 def _bridge(points: list[Points | None]) -> NDArray[np.float64]:
