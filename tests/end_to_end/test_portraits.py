@@ -204,5 +204,5 @@ def test_37_small_odd_and_huge_portraits(
         assert size_of(live) == result
         assert live["warnings"] == warnings
         assert avatar.renders() == 1
-    # Its pixels alone are 275 MiB, and decoded as a whole it took 1,050 MiB more.
-    assert peaks[8000] < peaks[1201] + 200
+    # Read as a whole it takes 1,050 MiB more; as it is, 100, and 330 on a very busy machine.
+    assert peaks[8000] < peaks[1201] + 600
