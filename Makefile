@@ -45,7 +45,7 @@ layers: $(STAMP) ## the import contract
 check: lint types layers ## all three
 
 test: $(STAMP) ## every test but those marked gpu, weights, soak, scenarios, browser, official or gcloud
-	@$(PY) -m pytest -q -m "not gpu and not weights and not soak and not scenarios and not browser and not official and not gcloud" $(PYTEST_ARGS)
+	@$(PY) -m pytest -q -n auto --maxprocesses 4 --dist loadfile -m "not gpu and not weights and not soak and not scenarios and not browser and not official and not gcloud" $(PYTEST_ARGS)
 
 test-gpu: $(STAMP) ## the tests that need a CUDA device
 	@$(PY) -m pytest -q -m gpu $(PYTEST_ARGS)

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -54,6 +55,23 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if item not in kept:
             config.stash[LEFT_OUT].update(mark for mark in TARGETS if item.get_closest_marker(mark))
     return outcome
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Hand a worker's count to the process that started it."""
+    output: dict[str, Any] | None = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        left_out: Counter[str] = session.config.stash[LEFT_OUT]
+        output["left_out"] = dict(left_out)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take a worker's count; all have the same, for each collects everything."""
+    left_out = getattr(node, "workeroutput", {}).get("left_out")
+    if left_out is not None:
+        counted: Counter[str] = Counter(left_out)
+        node.config.stash[LEFT_OUT] = counted
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -67,7 +67,7 @@ def test_an_interrupted_run_says_that_it_can_go_on(wire: Wire) -> None:
 
     def fault(number: int, words: Words) -> str | None:
         came.set()
-        released.wait(30)
+        released.wait(3)
         return None
 
     wire.fault = fault
