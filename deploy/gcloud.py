@@ -107,10 +107,13 @@ def failure(command: Command, answer: Answer) -> str:
 
 
 def _read(stream: IO[str] | None, lines: list[str], aloud: bool) -> None:
-    for line in stream or ():
-        lines.append(line)
-        if aloud:
-            sys.stderr.write(f"      {line}")
+    try:
+        for line in stream or ():
+            lines.append(line)
+            if aloud:
+                sys.stderr.write(f"      {line}")
+    except ValueError:
+        pass  # closed under the reader: the run was interrupted
 
 
 def _give(stream: IO[str] | None, text: str | None) -> None:

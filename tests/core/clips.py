@@ -55,8 +55,18 @@ def grey_level(frame: NDArray[np.uint8]) -> int:
 
 
 def child_processes() -> list[int]:
-    """Ids of the living children of this process (Linux)."""
+    """Ids of the living ffmpegs that are children of this process (Linux).
+
+    A worker of the whole suite has other children too: functions, emulators.
+    """
     pids = []
     for listing in Path("/proc/self/task").glob("*/children"):
         pids += [int(word) for word in listing.read_text().split()]
-    return pids
+    return [pid for pid in pids if _name(pid).startswith("ffmpeg")]
+
+
+def _name(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text()
+    except OSError:  # ended meanwhile
+        return ""
