@@ -33,7 +33,6 @@ def test_arithmetic_grows_with_the_batch() -> None:
     assert eight == pytest.approx(8 * one)
 
 
-@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="measured on Linux only")
 PEAK = """
 import torch
 
@@ -41,6 +40,7 @@ print(peak_growth_bytes(torch.device("cpu"), lambda: torch.ones(16_000_000)))  #
 """
 
 
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="measured on Linux only")
 def test_memory_is_measured_at_its_highest() -> None:
     # In a process of its own: what other tests have freed would be taken again, and nothing grow.
     run = subprocess.run([sys.executable, "-c", PEAK], capture_output=True, text=True, check=True)
