@@ -35,6 +35,7 @@ def test_arithmetic_grows_with_the_batch() -> None:
 
 PEAK = """
 import torch
+from benchmarks.memory import peak_growth_bytes
 
 print(peak_growth_bytes(torch.device("cpu"), lambda: torch.ones(16_000_000)))  # gone at once
 """
