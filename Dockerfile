@@ -9,9 +9,9 @@ ARG DRIVER_LIBRARIES=host
 FROM python:${PYTHON}-slim-bookworm AS packages
 ARG PIP_ARGS=
 COPY requirements.txt requirements-nodeps.txt /build/
-RUN python -m venv --without-pip /opt/venv
-RUN python -m pip --python /opt/venv/bin/python install --no-cache-dir ${PIP_ARGS} -r /build/requirements.txt
-RUN python -m pip --python /opt/venv/bin/python install --no-cache-dir ${PIP_ARGS} --no-deps -r /build/requirements-nodeps.txt
+RUN python -m venv --without-pip /venv
+RUN python -m pip --python /venv/bin/python install --no-cache-dir ${PIP_ARGS} -r /build/requirements.txt
+RUN python -m pip --python /venv/bin/python install --no-cache-dir ${PIP_ARGS} --no-deps -r /build/requirements-nodeps.txt
 
 # Only what fetching needs, so that a change elsewhere in the code does not fetch 637 MB again. Whole seconds as file
 # times: layers keep no fractions, and the digests computed here are remembered for a file's exact time.
@@ -23,17 +23,17 @@ COPY liveportrait_core/weights/ liveportrait_core/weights/
 
 FROM weights-none AS weights-fetched
 ARG WEIGHTS_ARGS=
-RUN /opt/venv/bin/python -m liveportrait_core.weights fetch --to /weights ${WEIGHTS_ARGS}
+RUN /venv/bin/python -m liveportrait_core.weights fetch --to /weights ${WEIGHTS_ARGS}
 RUN rm -r /weights/.incoming /weights/.digests.json
 RUN find /weights -type f -exec touch --date=@0 {} +
 RUN chmod -R a=rX /weights
-RUN /opt/venv/bin/python -m liveportrait_core.weights verify /weights
+RUN /venv/bin/python -m liveportrait_core.weights verify /weights
 
 FROM weights-none AS weights-given
 COPY weights/ /weights/
 RUN find /weights -type f -exec touch --date=@0 {} +
 RUN chmod -R a=rX /weights
-RUN /opt/venv/bin/python -m liveportrait_core.weights verify /weights
+RUN /venv/bin/python -m liveportrait_core.weights verify /weights
 
 FROM weights-${WEIGHTS} AS weights
 
@@ -49,14 +49,14 @@ LABEL org.opencontainers.image.title="avatar-idle" org.opencontainers.image.lice
 RUN python -m pip uninstall --yes --root-user-action=ignore setuptools wheel pip
 RUN rm -r /usr/local/lib/python*/ensurepip
 COPY --from=driver /usr/local/cuda-13.0/compat/ /usr/local/cuda-compat/
-COPY --from=packages /opt/venv/ /opt/venv/
+COPY --from=packages /venv/ /venv/
 COPY --from=weights /weights/ /app/weights/
 COPY functions/ /app/functions/
 COPY liveportrait_core/ /app/liveportrait_core/
 WORKDIR /app
-RUN /opt/venv/bin/python -m compileall -q functions liveportrait_core
+RUN /venv/bin/python -m compileall -q functions liveportrait_core
 RUN chmod -R a=rX functions liveportrait_core
-ENV PATH=/opt/venv/bin:/usr/local/bin:/usr/bin:/bin
+ENV PATH=/venv/bin:/usr/local/bin:/usr/bin:/bin
 # Cloud Run puts the driver's own folder behind this one.
 ENV LD_LIBRARY_PATH=/usr/local/cuda-compat
 ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 HOME=/tmp MPLCONFIGDIR=/tmp/matplotlib

@@ -19,7 +19,7 @@ from tests.image.dockerfile import Dockerfile, Instruction, NotUnderstood, Stage
 
 BASE_PATH = "/usr/local/bin:/usr/local/sbin:/usr/bin:/usr/sbin:/bin:/sbin"
 _IN_THE_BASE_IMAGE = ("python -m pip uninstall", "rm -r /usr/local/lib/python")
-_REPLAYED = ("python", "/opt/venv/bin/python", "find", "chmod", "rm", "mkdir")
+_REPLAYED = ("python", "/venv/bin/python", "find", "chmod", "rm", "mkdir")
 _ABSOLUTE = re.compile(r"(?<![\w./}$*-])/(?=\w)")
 
 Say = Callable[[str], None]
