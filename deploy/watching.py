@@ -110,17 +110,7 @@ def _policy(settings: Settings, sheet: Sheet) -> Step:
     return Step(
         title=f"Alert “{title}”",
         why="docs/operations.md tells what it means and what to do.",
-        checks=(
-            Check(
-                command=gcloud(f"{policies} list", project, "--format=json"),
-                look=Listed(
-                    name=title,
-                    key=("displayName",),
-                    wants=(Want(("userLabels", _LABEL), digest),),
-                    defines={"ITEM": ("name",)},
-                ),
-            ),
-        ),
+        checks=(_titled(policies, title, Want(("userLabels", _LABEL), digest), project),),
         create=(gcloud(f"{policies} create", source, *new, project),),
         update=(gcloud(f"{policies} update", names.ITEM, source, *anew, project),),
         remove=(gcloud(f"{policies} delete", names.ITEM, project, "--quiet"),),
@@ -141,17 +131,7 @@ def _dashboard(settings: Settings, sheet: Sheet) -> Step:
     return Step(
         title=f"Dashboard “{title}”",
         why="One page for a glance.",
-        checks=(
-            Check(
-                command=gcloud(f"{dashboards} list", project, "--format=json"),
-                look=Listed(
-                    name=title,
-                    key=("displayName",),
-                    wants=(Want(("labels", label), ""),),
-                    defines={"ITEM": ("name",)},
-                ),
-            ),
-        ),
+        checks=(_titled(dashboards, title, Want(("labels", label), ""), project),),
         create=(create,),
         update=(delete, create),  # an update in place asks for the latest etag inside the file
         remove=(delete,),
@@ -165,22 +145,13 @@ def _budget(settings: Settings) -> Step:
     amount = f"--budget-amount={settings.budget}"
     rules = tuple(f"--threshold-rule=percent={share}" for share in _SHARES)
     budgets = "billing budgets"
+    wanted = Want(("amount", "specifiedAmount", "units"), str(settings.budget))
     title = f"{names.BUDGET} {settings.project}"
     return Step(
         title=f"Budget “{title}”",
         why=f"{settings.budget} a month in the account's currency: it warns and stops nothing. "
         "What stops is the queue's and the services' number of instances.",
-        checks=(
-            Check(
-                command=gcloud(f"{budgets} list", billing, charged, "--format=json"),
-                look=Listed(
-                    name=title,
-                    key=("displayName",),
-                    wants=(Want(("amount", "specifiedAmount", "units"), str(settings.budget)),),
-                    defines={"ITEM": ("name",)},
-                ),
-            ),
-        ),
+        checks=(_titled(budgets, title, wanted, billing, charged),),
         create=(
             gcloud(
                 f"{budgets} create",
@@ -195,6 +166,14 @@ def _budget(settings: Settings) -> Step:
         ),
         update=(gcloud(f"{budgets} update", names.ITEM, amount, charged),),
         remove=(gcloud(f"{budgets} delete", names.ITEM, charged, "--quiet"),),
+    )
+
+
+def _titled(kind: str, title: str, want: Want, *flags: str) -> Check:
+    """Whether the one of this title is as wanted; its id, which Google gives, becomes `ITEM`."""
+    return Check(
+        command=gcloud(f"{kind} list", *flags, "--format=json"),
+        look=Listed(name=title, key=("displayName",), wants=(want,), defines={"ITEM": ("name",)}),
     )
 
 

@@ -6,7 +6,7 @@ the files they cite. What Google's services make of it, only a project can tell.
 
 import json
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -65,20 +65,7 @@ def test_gcloud_takes_every_command(
         write_files(made, tmp_path)
         lines |= {words(command): None for command in commands(made)}
     assert len(lines) > 200
-    heard = subprocess.run(
-        parser,
-        input=json.dumps(list(lines)),
-        env=environment,
-        cwd=tmp_path,
-        capture_output=True,
-        check=True,
-        text=True,
-    )
-    refused = [
-        f"gcloud {' '.join(line)}\n  {said[:400]}"
-        for line, said in zip(lines, json.loads(heard.stdout), strict=True)
-        if not accepted(said)
-    ]
+    refused = refusals(parser, lines, environment, tmp_path)
     assert not refused, "\n".join(refused)
 
 
@@ -89,6 +76,27 @@ def test_a_wrong_flag_would_be_noticed(parser: list[str], environment: dict[str,
         parser, input=json.dumps(wrong), env=environment, capture_output=True, text=True, check=True
     )
     assert not any(accepted(said) for said in json.loads(answer.stdout))
+
+
+def refusals(
+    parser: list[str], lines: Iterable[Sequence[str]], environment: dict[str, str], folder: Path
+) -> list[str]:
+    """The lines that gcloud, started in a folder, does not take, each with what it says."""
+    asked = list(lines)
+    heard = subprocess.run(
+        parser,
+        input=json.dumps(asked),
+        env=environment,
+        cwd=folder,
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    return [
+        f"gcloud {' '.join(line)}\n  {said[:400]}"
+        for line, said in zip(asked, json.loads(heard.stdout), strict=True)
+        if not accepted(said)
+    ]
 
 
 def accepted(said: str) -> bool:
