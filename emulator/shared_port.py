@@ -6,12 +6,15 @@ the gRPC server's own socket, all others are handed to the HTTP server in this p
 
 import asyncio
 import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from emulator.serving import HttpServer
 
 _PREFACE = b"PRI "
+_GRPC_GRACE_S = 0.5
 
 
 class SharedPort:
@@ -33,6 +36,37 @@ class SharedPort:
         """Accepts no more; what was passed on goes on."""
         if self._server is not None:
             self._server.close()
+
+
+@asynccontextmanager
+async def sharing(
+    listener: socket.socket,
+    http: HttpServer,
+    grpc_server: Any,
+    grpc_socket: Path,
+    end: Callable[[], Awaitable[None]],
+) -> AsyncIterator[None]:
+    """Serves both on one listening socket as long as the block lasts.
+
+    Args:
+        listener: the bound socket.
+        http: answers what is not gRPC.
+        grpc_server: an asynchronous server of grpc, not yet started, on `grpc_socket`.
+        grpc_socket: where it listens.
+        end: ends what would keep connections open, once no new ones are accepted.
+    """
+    await grpc_server.start()
+    shared = SharedPort(listener, http, grpc_socket)
+    await shared.start()
+    serving = asyncio.create_task(http.serve())
+    try:
+        yield
+    finally:
+        shared.close()
+        await end()
+        http.stop()
+        await grpc_server.stop(_GRPC_GRACE_S)
+        await serving
 
 
 class _Sniffer(asyncio.Protocol):

@@ -1,6 +1,5 @@
 """The embedded Firestore as one running thing: its port, and the servers behind it."""
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -12,9 +11,7 @@ from emulator.firestore.service import FirestoreService
 from emulator.firestore.store import DocumentStore
 from emulator.firestore.transactions import Transactions
 from emulator.serving import HttpServer, bind
-from emulator.shared_port import SharedPort
-
-_GRPC_GRACE_S = 0.5
+from emulator.shared_port import sharing
 
 
 class EmbeddedFirestore:
@@ -53,17 +50,10 @@ class EmbeddedFirestore:
         """
         with bind(*self._address) as listener:
             self.port = listener.getsockname()[1]
-            grpc_server = self._service.server(f"unix:{self._grpc_socket}")
-            await grpc_server.start()
-            shared = SharedPort(listener, self._http, self._grpc_socket)
-            await shared.start()
-            serving = asyncio.create_task(self._http.serve())
-            try:
+            server = self._service.server(f"unix:{self._grpc_socket}")
+            async with sharing(listener, self._http, server, self._grpc_socket, self._end_streams):
                 yield
-            finally:
-                shared.close()
-                self._service.end_streams()
-                self._browsers.end_streams()
-                self._http.stop()
-                await grpc_server.stop(_GRPC_GRACE_S)
-                await serving
+
+    async def _end_streams(self) -> None:
+        self._service.end_streams()
+        self._browsers.end_streams()

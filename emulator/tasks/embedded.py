@@ -8,7 +8,7 @@ from pathlib import Path
 
 from emulator.faults import FaultPlan
 from emulator.serving import HttpServer, bind
-from emulator.shared_port import SharedPort
+from emulator.shared_port import sharing
 from emulator.tasks.calls import Calls
 from emulator.tasks.http_server import TasksHttpServer
 from emulator.tasks.identity import Identity
@@ -17,8 +17,6 @@ from emulator.tasks.runner import Runner
 from emulator.tasks.service import grpc_server
 from emulator.tasks.store import TaskStore
 from emulator.tasks.task import Task
-
-_GRPC_GRACE_S = 0.5
 
 
 class EmbeddedTasks:
@@ -62,19 +60,9 @@ class EmbeddedTasks:
         with bind(*self._address) as listener:
             self.port = listener.getsockname()[1]
             server = grpc_server(self._calls, self._faults, f"unix:{self._grpc_socket}")
-            await server.start()
-            shared = SharedPort(listener, self._http, self._grpc_socket)
-            await shared.start()
-            serving = asyncio.create_task(self._http.serve())
-            try:
+            async with sharing(listener, self._http, server, self._grpc_socket, self._runner.close):
                 await asyncio.to_thread(self._identity.prepare)  # else the first push would wait
                 yield
-            finally:
-                shared.close()
-                await self._runner.close()
-                self._http.stop()
-                await server.stop(_GRPC_GRACE_S)
-                await serving
 
     def queues(self) -> tuple[Queue, ...]:
         """Returns all queues."""
