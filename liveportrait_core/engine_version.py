@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from liveportrait_core.engine_setup import EngineSetup
 from liveportrait_core.options import Engine
 
-REVISION = 1  # raise it with every change that changes pixels
+REVISION = 2  # raise it with every change that changes pixels
 EASE_S = 1.0  # over which the end of a clip eases back to its beginning
 
 

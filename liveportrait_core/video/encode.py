@@ -15,7 +15,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from liveportrait_core.errors import EncodeFailed
 from liveportrait_core.options import Frame, VideoFormat
@@ -25,6 +27,8 @@ from liveportrait_core.video.forms import Film, encoding, gif_passes
 _QUEUE_FRAMES = 4
 _STALL_LIMIT_S = 120.0
 _GIF_LIMIT_S = 1800.0  # for one of the two runs that a GIF takes after its last frame
+
+_Planes = tuple[NDArray[np.uint8], ...]
 
 
 class FrameEncoder:
@@ -52,7 +56,7 @@ class FrameEncoder:
         self._output = output
         self._shape = (height_px, width_px, 3)
         self._part = output.with_name(f".{output.name}.{secrets.token_hex(4)}.part")
-        self._frames: queue.Queue[bytes | None] = queue.Queue(_QUEUE_FRAMES)
+        self._frames: queue.Queue[_Planes | None] = queue.Queue(_QUEUE_FRAMES)
         self._encoded = 0
         self._fed = 0
         self._feeding_s = 0.0
@@ -105,7 +109,8 @@ class FrameEncoder:
             raise EncodeFailed(
                 f"a frame of {frame.shape} {frame.dtype}; accepted: {self._shape} uint8"
             )
-        self._put(frame.tobytes())
+        red, green, blue = (np.asarray(plane, np.uint8) for plane in cv2.split(frame))
+        self._put((green, blue, red))
         self._taken += 1
 
     def kill(self) -> None:
@@ -153,7 +158,7 @@ class FrameEncoder:
             if status != 0:
                 raise EncodeFailed(f"the GIF could not be made: {self._child.last_words}")
 
-    def _put(self, data: bytes | None) -> None:
+    def _put(self, data: _Planes | None) -> None:
         give_up_at = time.monotonic() + _STALL_LIMIT_S
         while self._writer.is_alive():
             try:
@@ -170,11 +175,12 @@ class FrameEncoder:
         """The writer thread: from the queue into the pipe, until None or the child's end."""
         stdin = self._child.stdin
         try:
-            while (data := self._frames.get()) is not None:
+            while (planes := self._frames.get()) is not None:
                 began_at = time.monotonic()
-                view = memoryview(data)
-                while view:
-                    view = view[stdin.write(view) :]
+                for plane in planes:
+                    view = plane.data.cast("B")
+                    while view:
+                        view = view[stdin.write(view) :]
                 self._feeding_s += time.monotonic() - began_at
                 self._fed += 1
             stdin.close()

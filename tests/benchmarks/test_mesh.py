@@ -16,11 +16,12 @@ from liveportrait_core.renderer import Renderer
 def test_every_stage_has_its_row() -> None:
     rows = list(mesh.measure_mesh(0.5, (300, 400)))
     stages = [row.stage for row in rows]
-    assert stages[:9] == [
+    assert stages[:10] == [
         "drawing alone", "core time, drawing", "core time, encoding", "both, on 2 free cores",
-        "prepare", "motion", "render", "encode", "all 15 frames",
+        "prepare", "motion", "render", "encode", "render and encode", "all 15 frames",
     ]  # fmt: skip
     assert rows[3].seconds == pytest.approx((rows[1].seconds + rows[2].seconds) / 2)
+    assert rows[8].seconds == pytest.approx(rows[6].seconds + rows[7].seconds)
     assert stages[-1] == "all 30 frames"
     assert all(row.seconds >= 0 for row in rows)
     assert len({len(mesh.table_line(row).split("memory")[0].rstrip()) for row in rows}) == 1

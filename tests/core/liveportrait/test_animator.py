@@ -233,7 +233,7 @@ def test_the_crop_is_by_the_106_points_and_else_by_the_landmarks() -> None:
 
 def test_the_version_tells_everything_that_changes_pixels() -> None:
     usual = engine().version
-    assert usual.startswith("liveportrait-1-")
+    assert usual.startswith("liveportrait-2-")
     assert len(usual.rpartition("-")[2]) == 8
     assert usual == engine().version
     without_landmarks = LivePortraitEngine(

@@ -91,4 +91,4 @@ def test_no_network_is_touched(complete: Path) -> None:
         [sys.executable, "-c", program, str(complete)], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert "liveportrait-1-" in done.stdout
+    assert "liveportrait-2-" in done.stdout
