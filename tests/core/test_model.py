@@ -113,6 +113,23 @@ def test_a_batch_that_leaves_fp16_is_computed_again_in_fp32(
     assert "choose precision fp32" in warning.getMessage()
 
 
+def test_fp32_takes_no_more_memory_for_many_frames_than_for_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model = small_model(Precision.FP16)
+    overflow_in_fp16(model.networks.spade_generator)
+    paint, batches = model.networks.spade_generator.forward, list[int]()
+
+    def counted(feature: Tensor) -> Tensor:
+        batches.append(len(feature))
+        return paint(feature)
+
+    monkeypatch.setattr(model.networks.spade_generator, "forward", counted)
+    feature = model.extract_appearance(PORTRAIT)
+    assert len(model.animate(feature, keypoints(1), keypoints(4))) == 4
+    assert batches == [4, 1, 1, 1, 1]  # in half precision together, then again one by one
+
+
 def test_numbers_that_run_away_even_in_fp32_are_an_error() -> None:
     model = small_model(Precision.BF16)
     model.networks.appearance_feature_extractor.to_volume.weight.fill_(float("inf"))
