@@ -116,6 +116,11 @@ class LivePortraitEngine:
         return self._model.choice
 
     @property
+    def template_type(self) -> type[MotionTemplate]:
+        """MotionTemplate."""
+        return MotionTemplate
+
+    @property
     def driving_passes(self) -> int:
         """Once for the face's place in the whole clip, once for its motion."""
         return 2

@@ -104,7 +104,7 @@ def _bridge(measured: MeasuredMotion, seen: list[int], count: int) -> MeasuredMo
     return MeasuredMotion(
         motion=Motion(
             canonical_keypoints=between(motion.canonical_keypoints),
-            rotation=turning(at).as_matrix().astype(np.float32),
+            rotation=np.ascontiguousarray(turning(at).as_matrix(), np.float32),
             expression=between(motion.expression),
             scale=between(motion.scale),
             translation=between(motion.translation),

@@ -3,9 +3,9 @@
 Knows no engine and no file.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,6 +48,25 @@ class MotionTemplate(Protocol):
     def warnings(self) -> tuple[RenderWarning, ...]:
         """For example VIDEO_LEADING_FRAMES_SKIPPED, LANDMARKS_INTERPOLATED."""
 
+    @classmethod
+    def form(cls) -> Mapping[str, np.dtype[Any]]:
+        """Of `arrays`: what one frame has in each, a subarray type."""
+
+    @property
+    def arrays(self) -> Mapping[str, NDArray[Any]]:
+        """What moves, as it is, `frame_count` × … each; C-contiguous where a clip was analysed."""
+
+    @classmethod
+    def from_arrays(
+        cls,
+        arrays: Mapping[str, NDArray[Any]],
+        *,
+        fps: Fraction,
+        frames_without_face: int | None,
+        warnings: tuple[RenderWarning, ...],
+    ) -> Self:
+        """The template of a clip again, from arrays that are of the form."""
+
 
 class MovingPortrait(Protocol):
     """A portrait that moves already, analysed. Frozen; the engine's own type."""
@@ -79,6 +98,10 @@ class AnimationEngine(Protocol[Prepared, Template]):
     @property
     def version(self) -> str:
         """<engine>-<pipeline revision>-<8 hex digits>: docs/contract.md, section 2."""
+
+    @property
+    def template_type(self) -> type[Template]:
+        """What `analyse` gives."""
 
     @property
     def driving_max_side_px(self) -> int | None:

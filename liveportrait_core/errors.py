@@ -13,6 +13,7 @@
     │   └── VideoFaceLost        VIDEO_FACE_LOST
     ├── EngineUnavailable        the wanted engine cannot run here (weights, device)
     ├── FetchFailed              a weight file did not come whole
+    ├── MotionUnusable           kept motion is not what this engine would have kept
     ├── OutOfMemory              RENDER_OOM
     └── EncodeFailed             ENCODE_FAILED
 
@@ -104,6 +105,10 @@ class FetchFailed(RenderError):
     """A weight file could not be fetched."""
 
     code = "FETCH_FAILED"  # on the command line only; a render fetches nothing
+
+
+class MotionUnusable(RenderError):
+    """Kept motion cannot be used; the clip has to be read again."""
 
 
 class OutOfMemory(RenderError):

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from queue import Empty, SimpleQueue
 from typing import Protocol, TypeVar
 
 from liveportrait_core.options import Progress, Stage, StageSeconds
@@ -91,6 +92,7 @@ class RenderProgress:
         self._done: Callable[[], float] = _nothing_done
         self._remaining_s: Callable[[], float | None] = _unknown
         self._highest = 0.0
+        self._errands: SimpleQueue[Callable[[], None]] = SimpleQueue()
 
     def enter(
         self,
@@ -124,6 +126,19 @@ class RenderProgress:
         """
         if self._is_abandoned:
             raise Abandoned
+
+    def leave(self, errand: Callable[[], None]) -> None:
+        """Leave something to the caller's thread, while the worker goes on."""
+        self._errands.put(errand)
+
+    def run_errands(self) -> None:
+        """Do what the worker has left to the caller's thread."""
+        while True:
+            try:
+                errand = self._errands.get_nowait()
+            except Empty:
+                return
+            errand()
 
     @contextmanager
     def killing(self, child: Killable) -> Iterator[None]:
@@ -180,15 +195,18 @@ def run_watched(
 ) -> Result:
     """Run `work` in a thread and tell `watch`, on the caller's thread, how far it is.
 
-    What `watch` raises (or Ctrl-C) abandons the work and propagates once its thread has ended; what
+    The errands that the work leaves are done there too, before `watch` is told. What these or
+    `watch` raise (or Ctrl-C) abandons the work and propagates once its thread has ended; what
     `work` raises propagates too.
     """
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="render") as pool:
         future = pool.submit(work)
         try:
             while not wait([future], timeout=_TICK_S).done:
+                progress.run_errands()
                 if watch is not None:
                     watch(progress.now())
+            progress.run_errands()
         except BaseException:
             progress.abandon()
             raise

@@ -6,7 +6,7 @@ Chooses the engine. Knows files and threads, no face and no mathematics of motio
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from liveportrait_core.analysis import (
     Analysis,
@@ -15,15 +15,10 @@ from liveportrait_core.analysis import (
     require_sound,
     sound_of,
 )
-from liveportrait_core.engine import (
-    AnimationEngine,
-    ClipEngine,
-    MotionTemplate,
-    PreparedPortrait,
-)
+from liveportrait_core.engine import AnimationEngine, MotionTemplate, PreparedPortrait
 from liveportrait_core.engine_choice import choose_engine
+from liveportrait_core.engine_limits import clip_engine, synthetic_motion
 from liveportrait_core.engine_setup import USUAL_SETUP, EngineSetup
-from liveportrait_core.errors import InvalidOption
 from liveportrait_core.film import (
     DecodedClip,
     Filmed,
@@ -32,6 +27,7 @@ from liveportrait_core.film import (
     publish,
 )
 from liveportrait_core.image import read_portrait, write_picture
+from liveportrait_core.kept_motion import pack_motion, unpack_motion
 from liveportrait_core.options import (
     SILENT_MP4,
     Delivery,
@@ -134,6 +130,7 @@ class Renderer:
         poster: Path | None = None,
         options: RenderOptions,
         delivery: Delivery = SILENT_MP4,
+        keep: Callable[[bytes], None] | None = None,
         watch: Callable[[Progress], None] | None = None,
     ) -> RenderReport:
         """Make the video of a portrait that moves like a driving clip.
@@ -145,6 +142,8 @@ class Renderer:
             poster: a JPEG of frame 0 to write as well.
             options: how to animate.
             delivery: in which form, how large, with whose sound.
+            keep: is given the clip's motion for `render_kept`, once, as soon as it is known, on the
+                caller's thread; drawing goes on meanwhile. What it raises ends the render likewise.
             watch: hears of the progress several times a second, on the caller's thread. What it
                 raises ends the render at once, leaves no file, and propagates unchanged.
 
@@ -161,10 +160,41 @@ class Renderer:
             require_sound(delivery, driving=clip, source=None)
             prepared = self._engine.prepare(picture.pixels, options)
             analysis = analyse_clip(self._engine, clip, progress)
+            if keep is not None:
+                motion = pack_motion(self._engine, analysis, max_seconds=options.max_seconds)
+                progress.leave(lambda: keep(motion))
             shot = picture_shot(
                 self._engine, picture, prepared, analysis.template, options, delivery
             )
             return film(following(shot, analysis), progress, video)
+
+        return publish(work, output, poster, watch)
+
+    def render_kept(
+        self,
+        portrait: Path,
+        motion: bytes,
+        output: Path,
+        *,
+        poster: Path | None = None,
+        options: RenderOptions,
+        watch: Callable[[Progress], None] | None = None,
+    ) -> RenderReport:
+        """Make the video that `render` made when it gave this motion to be kept; silent, as MP4.
+
+        Raises:
+            MotionUnusable: at once; it is not the motion of so many seconds by this very engine.
+            ImageUnsupported, ImageTooLarge, ImageNoFace, OutOfMemory, EncodeFailed: as of `render`.
+        """
+        kept = unpack_motion(self._engine, motion, max_seconds=options.max_seconds)
+
+        def work(progress: RenderProgress, video: Path) -> Filmed:
+            progress.enter(Stage.PREPARE)
+            picture = read_portrait(portrait, max_dim_px=options.source_max_dim_px)
+            prepared = self._engine.prepare(picture.pixels, options)
+            progress.enter(Stage.MOTION)  # it is known: a stage of no length
+            shot = picture_shot(self._engine, picture, prepared, kept.template, options, SILENT_MP4)
+            return film(kept.leading(shot), progress, video)
 
         return publish(work, output, poster, watch)
 
@@ -201,14 +231,7 @@ class Renderer:
         Raises:
             InvalidOption: the engine knows no such motion.
         """
-        if self.engine is not Engine.MESH:
-            raise InvalidOption(
-                f"a synthetic motion was asked of the engine {self.engine}; accepted: mesh"
-            )
-        from liveportrait_core.mesh.idle import synthetic_idle
-
-        motion = synthetic_idle(seed=idle.seed, seconds=idle.seconds, fps=idle.fps)
-        return cast(MotionTemplate, motion)
+        return synthetic_motion(self.engine, idle)
 
     def render_idle(
         self,
@@ -248,7 +271,7 @@ class Renderer:
             InvalidOption: the engine animates pictures only.
             BadInput: as for a driving clip.
         """
-        engine = self._clip_engine()
+        engine = clip_engine(self._engine)
         clip = probe(portrait, options.max_seconds)
         require_sound(delivery, driving=driving.clip if driving else None, source=clip)
 
@@ -294,7 +317,7 @@ class Renderer:
             InvalidOption: the engine takes clips only.
             ImageUnsupported, ImageTooLarge, VideoNoFace: the picture is at fault.
         """
-        engine = self._clip_engine()
+        engine = clip_engine(self._engine)
         picture = read_portrait(driving, max_dim_px=max_dim_px)
         template: MotionTemplate = engine.analyse_picture(picture.pixels)
         return template
@@ -305,15 +328,7 @@ class Renderer:
         Raises:
             InvalidOption: it does not.
         """
-        self._clip_engine()
-
-    def _clip_engine(self) -> ClipEngine[Any, Any, Any]:
-        if self.engine is not Engine.LIVEPORTRAIT:
-            raise InvalidOption(
-                f"the engine {self.engine} animates a picture by a clip, nothing else; "
-                "accepted: that, or the engine liveportrait"
-            )
-        return cast(ClipEngine[Any, Any, Any], self._engine)
+        clip_engine(self._engine)
 
 
 def open_renderer(engine: str, weights: Path, setup: EngineSetup = USUAL_SETUP) -> Renderer:

@@ -33,6 +33,11 @@ class MeshEngine:
         return mesh_version()
 
     @property
+    def template_type(self) -> type[MeshMotion]:
+        """MeshMotion."""
+        return MeshMotion
+
+    @property
     def driving_max_side_px(self) -> int | None:
         """The tracker sees 192 pixels of a face: larger frames only cost time."""
         return DRIVING_MAX_SIDE_PX

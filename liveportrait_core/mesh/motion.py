@@ -4,8 +4,10 @@ Pure mathematics. Knows points and options, no picture. Movements are relative t
 frame, lengths in distances between the eyes.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import Any, Self
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d, maximum_filter1d
@@ -17,6 +19,7 @@ from liveportrait_core.mesh.grid import eased
 from liveportrait_core.mesh.points import (
     BROWS,
     EYES,
+    HANDLES,
     MOUTH,
     Array,
     HeadAxes,
@@ -47,6 +50,12 @@ BLINK_ASIDE_S = 0.13  # so far apart may lids shut and yet be of one blink
 BLINK_FORGOTTEN_S = 1 / 3
 EASE_S = 1.2
 LID_EASE_S = 0.25
+_FORM = {
+    "rotation_deg": np.dtype((np.float64, (3,))),
+    "shift": np.dtype((np.float64, (3,))),
+    "handles": np.dtype((np.float64, (len(HANDLES), 2))),
+    "closure": np.dtype((np.float64, (2,))),
+}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -73,6 +82,36 @@ class MeshMotion:
     def frame_count(self) -> int:
         """Number of frames."""
         return len(self.rotation_deg)
+
+    @classmethod
+    def form(cls) -> Mapping[str, np.dtype[Any]]:
+        """Of the arrays of a frame."""
+        return _FORM
+
+    @property
+    def arrays(self) -> Mapping[str, Array]:
+        """Every channel, N×…."""
+        return {name: getattr(self, name) for name in _FORM}
+
+    @classmethod
+    def from_arrays(
+        cls,
+        arrays: Mapping[str, Array],
+        *,
+        fps: Fraction,
+        frames_without_face: int | None,
+        warnings: tuple[RenderWarning, ...],
+    ) -> Self:
+        """The motion of a clip, which is not periodic, from its channels."""
+        return cls(
+            fps=fps,
+            rotation_deg=arrays["rotation_deg"],
+            shift=arrays["shift"],
+            handles=arrays["handles"],
+            closure=arrays["closure"],
+            frames_without_face=frames_without_face,
+            warnings=warnings,
+        )
 
 
 def motion_of(track: MeshTrack) -> MeshMotion:

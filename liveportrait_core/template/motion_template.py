@@ -3,9 +3,10 @@
 Knows no file format and no network.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from fractions import Fraction
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +43,31 @@ class MotionTemplate:
         """Number of frames; one is a driving picture."""
         return self.measured.frame_count
 
+    @classmethod
+    def form(cls) -> Mapping[str, np.dtype[Any]]:
+        """Of the arrays of a frame."""
+        return {name: np.dtype((np.float32, shape)) for name, shape in _FRAME_SHAPES.items()}
+
+    @property
+    def arrays(self) -> Mapping[str, NDArray[Any]]:
+        """Motion and openings, T×…."""
+        return vars(FrameArrays.of(self.measured))
+
+    @classmethod
+    def from_arrays(
+        cls,
+        arrays: Mapping[str, NDArray[Any]],
+        *,
+        fps: Fraction,
+        frames_without_face: int | None,
+        warnings: tuple[RenderWarning, ...],
+    ) -> Self:
+        """The template of a clip from its motion and openings."""
+        measured = FrameArrays(**arrays).measured
+        return cls(
+            measured=measured, fps=fps, frames_without_face=frames_without_face, warnings=warnings
+        )
+
     def trimmed(self, max_seconds: float) -> "MotionTemplate":
         """The first seconds of it, with a warning if that leaves something out."""
         count = int(max_seconds * self.fps)
@@ -76,6 +102,13 @@ class FrameArrays:
             lip_ratios=measured.lip_ratios,
         )
 
+    @property
+    def measured(self) -> MeasuredMotion:
+        """The motion they are, where nothing about them is in doubt."""
+        arrays = dict(vars(self))
+        eye_ratios, lip_ratios = arrays.pop("eye_ratios"), arrays.pop("lip_ratios")
+        return MeasuredMotion(motion=Motion(**arrays), eye_ratios=eye_ratios, lip_ratios=lip_ratios)
+
     def checked(self, name: str) -> MeasuredMotion:
         """The motion they are.
 
@@ -86,12 +119,11 @@ class FrameArrays:
             VideoUnsupported: an array has another shape, is not floating point, or not finite.
         """
         count = self.expression.shape[0] if self.expression.ndim else 0
-        arrays = {
+        checked = {
             part: _checked(name, part, getattr(self, part), (count, *shape))
             for part, shape in _FRAME_SHAPES.items()
         }
-        eye_ratios, lip_ratios = arrays.pop("eye_ratios"), arrays.pop("lip_ratios")
-        return MeasuredMotion(motion=Motion(**arrays), eye_ratios=eye_ratios, lip_ratios=lip_ratios)
+        return FrameArrays(**checked).measured
 
 
 def checked_rate(name: str, numerator: object, denominator: object) -> Fraction:

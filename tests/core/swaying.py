@@ -1,14 +1,16 @@
 """A small engine for tests: the upper half of the portrait sways sideways. No face is needed."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from math import cos, pi
 from pathlib import Path
+from typing import Any, Self
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from liveportrait_core.options import Box, Engine, Frame, RenderOptions, RenderWarning
 
@@ -30,6 +32,30 @@ class Sway:
     frames_without_face: int | None = None
     warnings: tuple[RenderWarning, ...] = ()
 
+    @classmethod
+    def form(cls) -> Mapping[str, np.dtype[Any]]:
+        return {"beat": np.dtype((np.float64, ()))}
+
+    @property
+    def arrays(self) -> Mapping[str, NDArray[Any]]:
+        return {"beat": np.arange(self.frame_count, dtype=np.float64)}
+
+    @classmethod
+    def from_arrays(
+        cls,
+        arrays: Mapping[str, NDArray[Any]],
+        *,
+        fps: Fraction,
+        frames_without_face: int | None,
+        warnings: tuple[RenderWarning, ...],
+    ) -> Self:
+        return cls(
+            fps=fps,
+            frame_count=len(arrays["beat"]),
+            frames_without_face=frames_without_face,
+            warnings=warnings,
+        )
+
 
 class SwayingEngine:
     """Closes its loop unless it jumps; `slowness_s` is spent on every frame, in and out."""
@@ -43,6 +69,7 @@ class SwayingEngine:
     version = "mesh-0-5a5a5a5a"
     driving_max_side_px = 64
     driving_passes = 1
+    template_type = Sway
 
     def warm_up(self) -> None:
         self.prepared = 0

@@ -4,11 +4,13 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
 from liveportrait_core.animator import LivePortraitEngine
 from liveportrait_core.face.finders import MeshFinder
@@ -17,7 +19,7 @@ from liveportrait_core.model import AppearanceFeature
 from liveportrait_core.motion import Floats, Motion
 from liveportrait_core.options import Engine, Progress, RenderOptions, RenderWarning, Stage
 from liveportrait_core.renderer import Renderer
-from tests.core.clips import child_processes
+from tests.core.clips import child_processes, ffmpeg
 from tests.core.liveportrait.test_animator import QuickModel, quick_model
 from tests.core.liveportrait.weights_folders import weights_folder
 from tests.core.small_networks import small_networks
@@ -67,6 +69,29 @@ def test_the_same_files_give_the_same_bytes(portrait: Path, driving: Path, tmp_p
     for name in ("one.mp4", "other.mp4"):
         renderer.render(portrait, driving, tmp_path / name, options=RenderOptions())
     assert (tmp_path / "one.mp4").read_bytes() == (tmp_path / "other.mp4").read_bytes()
+
+
+def test_kept_motion_gives_the_same_bytes(portrait: Path, tmp_path: Path) -> None:
+    """Frames without a face first, in between and last: what bridges them is kept as well."""
+    still = np.asarray(Image.open(portrait))
+    frames = np.stack([np.roll(still, 2 * i, axis=1)[:240] for i in range(16)])
+    frames[[0, 5, 6, 15]] = 0
+    clip, kept, renderer = tmp_path / "clip.mp4", list[bytes](), quick_renderer()
+    ffmpeg(
+        "-f", "rawvideo", "-pixel_format", "rgb24", "-video_size", "320x240", "-framerate", "24",
+        "-i", "-", "-c:v", "libx264", "-crf", "12", "-pix_fmt", "yuv420p", str(clip),
+        feed=frames.tobytes(),
+    )  # fmt: skip
+    options = RenderOptions()
+    first = renderer.render(portrait, clip, tmp_path / "a.mp4", options=options, keep=kept.append)
+    again = renderer.render_kept(portrait, kept[0], tmp_path / "b.mp4", options=options)
+    assert (tmp_path / "a.mp4").read_bytes() == (tmp_path / "b.mp4").read_bytes()
+    assert replace(again, seconds=()) == replace(first, seconds=())
+    assert again.quality is not None
+    assert again.quality.frames_without_face == 4
+    assert RenderWarning.LANDMARKS_INTERPOLATED in again.warnings
+    analysis = renderer.analyse(clip, max_seconds=10.0)
+    assert all(array.flags.c_contiguous for array in analysis.template.arrays.values())
 
 
 @pytest.mark.parametrize("stage", [Stage.MOTION, Stage.RENDER])
