@@ -120,6 +120,26 @@ def require_mesh(parsed: argparse.Namespace) -> None:
         )
 
 
+def refuse_synthetic_options(parsed: argparse.Namespace) -> None:
+    """Refuse what `add_synthetic_motion` offers where a file drives.
+
+    Raises:
+        InvalidOption: one of them would be ignored.
+    """
+    usual = SyntheticIdle()
+    ignored = [
+        f"--{name}"
+        for name in ("seed", "seconds", "fps")
+        if getattr(parsed, name) != getattr(usual, name)
+    ]
+    if ignored:
+        raise InvalidOption(
+            f"{', '.join(ignored)}: only a synthetic motion has it, and {parsed.driving.name} "
+            "would drive without; accepted: without (--max-seconds shortens a clip), or "
+            "--motion synthetic and no driving file"
+        )
+
+
 def _rate(text: str) -> Fraction:
     try:
         rate = Fraction(text)

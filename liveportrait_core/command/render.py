@@ -8,7 +8,12 @@ from typing import Any
 
 from liveportrait_core.analysis import require_sound
 from liveportrait_core.command.driving import DrivingFile, add_engine, open_engine
-from liveportrait_core.command.idle import add_synthetic_motion, render_synthetic, require_mesh
+from liveportrait_core.command.idle import (
+    add_synthetic_motion,
+    refuse_synthetic_options,
+    render_synthetic,
+    require_mesh,
+)
 from liveportrait_core.command.inputs import Kind, driving_kind, portrait_kind
 from liveportrait_core.command.look import (
     add_delivery,
@@ -108,6 +113,7 @@ def render(parsed: argparse.Namespace, voice: Voice) -> int:
             f"{parsed.driving} is the only file; accepted: PORTRAIT [PORTRAIT ...] DRIVING, "
             "or --motion synthetic"
         )
+    refuse_synthetic_options(parsed)
     kind = driving_kind(parsed.driving)
     if kind is Kind.PICTURE and not _has_clips(parsed):
         return _render_pictures(parsed, voice, options)

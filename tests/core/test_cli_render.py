@@ -261,3 +261,18 @@ def test_a_synthetic_motion_refuses_what_only_liveportrait_can_do(
     assert len(said) == 1
     assert f"{named}: only LivePortrait can do that" in said[0]
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("option", "named"),
+    [(["--seed", "5"], "--seed"), (["--fps", "25", "--seconds", "3"], "--seconds, --fps")],
+)
+def test_a_driving_file_refuses_what_only_a_synthetic_motion_has(
+    tmp_path: Path, hero: Path, capsys: pytest.CaptureFixture[str], option: list[str], named: str
+) -> None:
+    out = tmp_path / "idle.mp4"
+    assert render(HOPPER, hero, "-o", out, *option) == 2
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 1
+    assert f"{named}: only a synthetic motion has it" in said[0]
+    assert not out.exists()
