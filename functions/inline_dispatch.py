@@ -9,10 +9,11 @@ from uuid import uuid4
 
 from functions import log, telemetry
 from functions.account import Account
+from functions.animation import Assignment
 from functions.dispatch import Errand, tell_refusal
 from functions.errors import Code, LeaseLost, RetryLater, Stopped
 from functions.ports import Means, Renderer
-from functions.rendering import Assignment, Rendering, problem_of
+from functions.rendering import Rendering, problem_of
 from functions.standing import Change, Claim, Verdict
 from functions.telemetry import Outcome
 

@@ -47,9 +47,13 @@ class CloudMediaStore:
             ObjectStands: another's object stands there, at the generation named.
         """
         blob = self._bucket.blob(publication.path)
-        blob.cache_control = "private, max-age=31536000, immutable"
-        blob.content_disposition = f'inline; filename="{publication.file.name}"'
-        blob.metadata = {**publication.facts, TOKEN_KEY: publication.token}
+        blob.metadata = dict(publication.facts)
+        if publication.token:
+            blob.cache_control = "private, max-age=31536000, immutable"
+            blob.content_disposition = f'inline; filename="{publication.file.name}"'
+            blob.metadata = {**publication.facts, TOKEN_KEY: publication.token}
+        else:
+            blob.cache_control = "private, no-store"
         try:
             blob.upload_from_filename(
                 str(publication.file),
@@ -61,7 +65,7 @@ class CloudMediaStore:
             standing = self.find(publication.path)
             if standing is None:  # gone in between: the caller may create it after all
                 raise ObjectStands(publication.path, 0) from fault
-            if standing.token == publication.token:
+            if publication.token and standing.token == publication.token:
                 return standing  # our own upload, whose answer was lost
             raise ObjectStands(publication.path, standing.generation) from fault
 
@@ -80,9 +84,11 @@ class CloudMediaStore:
 
 def stored_object(blob: Any) -> StoredObject:
     """What Storage says of an object."""
+    facts = dict(blob.metadata or {})
     return StoredObject(
         path=blob.name,
         generation=int(blob.generation),
         size_bytes=int(blob.size or 0),
-        token=(blob.metadata or {}).get(TOKEN_KEY, ""),
+        token=facts.pop(TOKEN_KEY, ""),
+        facts=facts,
     )

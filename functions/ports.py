@@ -78,9 +78,25 @@ class Renderer(RenderEngine, Protocol):
         *,
         poster: Path | None = None,
         options: RenderOptions,
+        keep: Callable[[bytes], None] | None = None,
         watch: Callable[[Progress], None] | None = None,
     ) -> RenderReport:
-        """Render. What `watch` raises abandons it and propagates; no output file is left then."""
+        """Render, and give the clip's motion away as soon as it is known.
+
+        What `keep` or `watch` raises abandons it and propagates; no output file is left then.
+        """
+
+    def render_kept(
+        self,
+        portrait: Path,
+        motion: bytes,
+        output: Path,
+        *,
+        poster: Path | None = None,
+        options: RenderOptions,
+        watch: Callable[[Progress], None] | None = None,
+    ) -> RenderReport:
+        """The same video from that motion, without the clip; `MotionUnusable`, or the same."""
 
     def render_idle(
         self,

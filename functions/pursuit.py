@@ -8,12 +8,12 @@ transaction may change that of `transitions`.
 from collections.abc import Callable
 
 from functions import log, telemetry
+from functions.animation import IMAGE_FIELD, VIDEO_FIELD
 from functions.dispatch import Dispatcher, Errand
 from functions.errors import Code, RetryLater
 from functions.output import shown_fields
 from functions.ports import Means
 from functions.record import Problem
-from functions.rendering import IMAGE_FIELD, VIDEO_FIELD
 from functions.request import Refusal
 from functions.sight import Sight, look
 from functions.standing import Asked, Change, Standing, Verdict

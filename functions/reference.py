@@ -7,7 +7,7 @@ parameters mean nothing (docs/contract.md, section 2).
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
@@ -36,6 +36,7 @@ class StoredObject:
     generation: int
     size_bytes: int
     token: str = ""  # its download token, where it has one; with commas between several
+    facts: Mapping[str, str] = field(default_factory=dict, compare=False)  # custom metadata
 
     @property
     def tokens(self) -> tuple[str, ...]:
@@ -50,7 +51,7 @@ class Publication:
     path: str
     file: Path
     content_type: str
-    token: str  # uuid4
+    token: str = ""  # uuid4; none: private, no URL opens it, and it may be replaced
     facts: Mapping[str, str]  # custom metadata
 
 

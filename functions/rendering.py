@@ -1,45 +1,26 @@
-"""One claimed render: fetch, animate, publish, complete; or withdraw without a trace.
+"""One claimed render: animate, publish, complete; or withdraw without a trace.
 
 Knows the order and the promises of docs/contract.md, sections 3 and 4: poster before video,
 objects that two jobs never share, one commit that makes the result visible. Knows no wire.
 """
 
-import re
 import tempfile
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from uuid import uuid4
 
 from functions import log, telemetry
-from functions.contract import IMAGE_URL, VIDEO_URL
+from functions.animation import IMAGE_FIELD, VIDEO_FIELD, Animation, Assignment
 from functions.errors import Code, Failure, ObjectStands, Stopped
 from functions.ports import Means, Renderer
 from functions.record import KeptObject, Problem, Quality, Result
 from functions.reference import Publication, StoredObject, download_url, output_folder
-from functions.standing import Change, Claim, Standing, Verdict
+from functions.standing import Change, Standing, Verdict
 from functions.vigil import Vigil, require
-from liveportrait_core import QualityReport, RenderError, RenderReport, SyntheticIdle
+from liveportrait_core import QualityReport, RenderError, RenderReport
 
-IMAGE_FIELD = ".".join(IMAGE_URL)
-VIDEO_FIELD = ".".join(VIDEO_URL)
-_MAX_IMAGE_BYTES = 50_000_000
-_MAX_VIDEO_BYTES = 200_000_000
-_PLAIN_SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,5}")
 _TRIES = 3
-
-
-@dataclass(frozen=True, kw_only=True)
-class Assignment:
-    """What is to be rendered, from which two objects, until when."""
-
-    avatar_id: str
-    claim: Claim
-    image: StoredObject
-    video: StoredObject | None  # None: a synthetic idle
-    deadline: float  # on the clock's monotonic scale
 
 
 class Rendering:
@@ -60,25 +41,22 @@ class Rendering:
         """
         job, clock = self._assignment, self._means.clock
         vigil = Vigil(self._means, avatar_id=job.avatar_id, claim=job.claim, deadline=job.deadline)
-        began = clock.monotonic()
         with tempfile.TemporaryDirectory(prefix="idle-") as name, vigil:
-            folder = Path(name)
-            with telemetry.stage("download"):
-                portrait, driving = self._fetch_inputs(folder, vigil)
-            fetched = clock.monotonic()
+            animation = Animation(self._means, self._renderer, job, vigil, Path(name))
+            inputs = animation.fetch()
             with telemetry.span("animate"):
-                report = self._render(portrait, driving, folder, vigil)
+                report = animation.render(inputs)
                 stages = {each.stage.value: each.seconds for each in report.seconds}
                 telemetry.stages_done(stages)
             rendered = clock.monotonic()
             with telemetry.stage("upload"):
                 vigil.renew("upload")
-                poster = self._publish(folder / "poster.jpg", "image/jpeg", vigil)
-                video = self._publish(folder / "idle.mp4", "video/mp4", vigil)
+                poster = self._publish(animation.poster, "image/jpeg", vigil)
+                video = self._publish(animation.video, "video/mp4", vigil)
             uploaded = clock.monotonic()
             with telemetry.span("publish"):
                 self._complete(report, poster, video)
-        stages = {"download": fetched - began, **stages, "upload": uploaded - rendered}
+        stages = {"download": animation.download_s, **stages, "upload": uploaded - rendered}
         seconds = {stage: round(value, 2) for stage, value in stages.items()}
         log.info("published", path=video.path, frames=report.frame_count, seconds=seconds)
         telemetry.describe(
@@ -106,49 +84,6 @@ class Rendering:
                 record = self._means.ledger.read(self._assignment.avatar_id).record
                 if not record.lists(path, found.generation):
                     self._means.media.discard(path, found.generation)
-
-    def _fetch_inputs(self, folder: Path, vigil: Vigil) -> tuple[Path, Path | None]:
-        job, driving = self._assignment, None
-        portrait = self._fetch(job.image, folder / "portrait", IMAGE_FIELD)
-        vigil.check()
-        if job.video is not None:
-            driving = self._fetch(job.video, folder / "driving", VIDEO_FIELD)
-            vigil.check()
-        return portrait, driving
-
-    def _fetch(self, wanted: StoredObject, to: Path, field: str) -> Path:
-        limit, code = _MAX_VIDEO_BYTES, Code.VIDEO_TOO_LARGE
-        if field == IMAGE_FIELD:
-            limit, code = _MAX_IMAGE_BYTES, Code.IMAGE_TOO_LARGE
-        if wanted.size_bytes > limit:
-            raise Failure(
-                code,
-                f"{wanted.path} has {wanted.size_bytes} bytes; accepted: at most {limit}",
-                field=field,
-            )
-        suffix = PurePosixPath(wanted.path).suffix
-        target = to.with_suffix(suffix if _PLAIN_SUFFIX.fullmatch(suffix) else "")
-        self._means.media.fetch(wanted, target)
-        return target
-
-    def _render(
-        self, portrait: Path, driving: Path | None, folder: Path, vigil: Vigil
-    ) -> RenderReport:
-        job, settings = self._assignment, self._means.settings
-        request, renderer = job.claim.asked.request, self._renderer
-        video, poster = folder / "idle.mp4", folder / "poster.jpg"
-        options = request.parameters.options(settings.max_seconds)
-        watch = vigil.watch
-        if driving is not None:
-            return renderer.render(
-                portrait, driving, video, poster=poster, options=options, watch=watch
-            )
-        # Every avatar moves in its own way, always the same until a new nonce asks for another.
-        seed = zlib.crc32(f"{job.avatar_id}/{request.nonce}".encode())
-        idle = SyntheticIdle(seed=seed)
-        return renderer.render_idle(
-            portrait, idle, video, poster=poster, options=options, watch=watch
-        )
 
     def _publish(self, file: Path, content_type: str, vigil: Vigil) -> KeptObject:
         job = self._assignment

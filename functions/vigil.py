@@ -149,6 +149,10 @@ class Vigil:
     def renew(self, stage: str) -> None:
         """Before publishing: check everything, and renew the lease now."""
         self._advance = Advance(stage=stage, percent=_RENDERED_PERCENT, eta_s=None)
+        self.confirm()
+
+    def confirm(self) -> None:
+        """Check everything, and renew the lease now: nothing is sure but what the ledger says."""
         self.check()
         self._heartbeat.beat()
 

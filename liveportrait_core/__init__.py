@@ -4,7 +4,7 @@ Knows tensors and files, knows no cloud. This module is the vocabulary, free of 
 `from liveportrait_core import RenderOptions`. The front door is `liveportrait_core.renderer`.
 """
 
-from liveportrait_core.errors import RenderError
+from liveportrait_core.errors import MotionUnusable, RenderError
 from liveportrait_core.options import (
     AnimationRegion,
     Box,
@@ -24,6 +24,7 @@ __all__ = [
     "Box",
     "Engine",
     "Frame",
+    "MotionUnusable",
     "Progress",
     "QualityReport",
     "RenderError",

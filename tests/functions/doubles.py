@@ -24,6 +24,7 @@ from functions.task import RenderTask
 from liveportrait_core import (
     Box,
     Engine,
+    MotionUnusable,
     Progress,
     RenderOptions,
     RenderReport,
@@ -196,17 +197,21 @@ class MemoryMediaStore:
     def __init__(self) -> None:
         self.objects: dict[str, HeldObject] = {}
         self.calls: Counter[str] = Counter()
-        self.faults: dict[str, list[Exception]] = {}  # by method, raised one by one
+        self.fetched: list[str] = []  # paths
+        # By method, raised one by one; to publish what has no token counts as `keep`.
+        self.faults: dict[str, list[Exception]] = {}
         self.lost_answers: list[Exception] = []  # of publish: raised after the object is there
         self._generations = itertools.count(1001)
 
-    def put(self, path: str, body: bytes, *, token: str = "") -> StoredObject:
+    def put(
+        self, path: str, body: bytes, *, token: str = "", facts: Mapping[str, str] | None = None
+    ) -> StoredObject:
         self.objects[path] = HeldObject(
             body=body,
             generation=next(self._generations),
             content_type="",
             token=token,
-            facts={},
+            facts=facts or {},
         )
         return self._stored(path)
 
@@ -219,13 +224,14 @@ class MemoryMediaStore:
         held = self.objects.get(wanted.path)
         if held is None or held.generation != wanted.generation:
             raise ObjectChanged(f"{wanted.path} is no longer at generation {wanted.generation}")
+        self.fetched.append(wanted.path)
         to.write_bytes(held.body)
 
     def publish(self, publication: Publication, *, replacing: int = 0) -> StoredObject:
-        self._called("publish")
+        self._called("publish" if publication.token else "keep")
         held = self.objects.get(publication.path)
         if (0 if held is None else held.generation) != replacing:
-            if held is not None and held.token == publication.token:
+            if held is not None and publication.token and held.token == publication.token:
                 return self._stored(publication.path)
             raise ObjectStands(publication.path, 0 if held is None else held.generation)
         self.objects[publication.path] = HeldObject(
@@ -235,7 +241,7 @@ class MemoryMediaStore:
             token=publication.token,
             facts=publication.facts,
         )
-        if self.lost_answers:
+        if publication.token and self.lost_answers:
             raise self.lost_answers.pop(0)
         return self._stored(publication.path)
 
@@ -257,7 +263,11 @@ class MemoryMediaStore:
     def _stored(self, path: str) -> StoredObject:
         held = self.objects[path]
         return StoredObject(
-            path=path, generation=held.generation, size_bytes=len(held.body), token=held.token
+            path=path,
+            generation=held.generation,
+            size_bytes=len(held.body),
+            token=held.token,
+            facts=held.facts,
         )
 
 
@@ -289,11 +299,13 @@ class ScriptedRenderer:
     engine: Engine = Engine.MESH
     engine_version: str = "mesh-1-0123abcd"
     device: str = "cpu"
+    before_motion: list[Callable[[], object]] = field(default_factory=list)
     steps: list[Callable[[], object]] = field(default_factory=list)
     eta_s: float | None = None
     warnings: tuple[RenderWarning, ...] = ()
     renders: list[RenderOptions] = field(default_factory=list)
     idles: list[SyntheticIdle] = field(default_factory=list)
+    recalls: list[bytes] = field(default_factory=list)  # the motions it was given
 
     def render(
         self,
@@ -303,10 +315,37 @@ class ScriptedRenderer:
         *,
         poster: Path | None = None,
         options: RenderOptions,
+        keep: Callable[[bytes], None] | None = None,
         watch: Callable[[Progress], None] | None = None,
     ) -> RenderReport:
-        body = portrait.read_bytes() + driving.read_bytes() + repr(options).encode()
+        clip = driving.read_bytes()
+        while self.before_motion:
+            self.before_motion.pop(0)()
+        if keep is not None:
+            keep(self._mark + clip)
+        body = portrait.read_bytes() + clip + repr(options).encode()
         return self._make(body, output, poster, options, watch)
+
+    def render_kept(
+        self,
+        portrait: Path,
+        motion: bytes,
+        output: Path,
+        *,
+        poster: Path | None = None,
+        options: RenderOptions,
+        watch: Callable[[Progress], None] | None = None,
+    ) -> RenderReport:
+        if not motion.startswith(self._mark):
+            raise MotionUnusable("another engine's")
+        self.recalls.append(motion)
+        clip = motion.removeprefix(self._mark)
+        body = portrait.read_bytes() + clip + repr(options).encode()
+        return self._make(body, output, poster, options, watch)
+
+    @property
+    def _mark(self) -> bytes:
+        return f"motion by {self.engine_version} of ".encode()
 
     def render_idle(
         self,

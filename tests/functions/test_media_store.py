@@ -29,6 +29,19 @@ def publication(tmp_path: Path, avatar_id: str) -> Publication:
     )
 
 
+@pytest.fixture
+def private(tmp_path: Path, avatar_id: str) -> Publication:
+    """What no URL opens."""
+    file = tmp_path / "motion.npz"
+    file.write_bytes(b"motion")
+    return Publication(
+        path=f"livePortraitCache/avatars/{avatar_id}/motion.npz",
+        file=file,
+        content_type="application/octet-stream",
+        facts={"key": "k", "sha256": "s"},
+    )
+
+
 def test_nothing_is_found_where_nothing_is(media: MediaStore, avatar_id: str) -> None:
     assert media.find(f"avatars/{avatar_id}/none.mp4") is None
 
@@ -74,6 +87,21 @@ def test_anothers_object_is_replaced_only_at_its_generation(
     with pytest.raises(ObjectStands):
         media.publish(replace(publication, token="token-3"), replacing=theirs.generation)
     assert media.find(publication.path) == ours
+
+
+def test_what_is_private_says_what_it_is_and_is_nobodys_own(
+    media: MediaStore, private: Publication
+) -> None:
+    stored = media.publish(private)
+    found = media.find(private.path)
+    assert found == stored
+    assert found is not None
+    assert (found.token, found.facts) == ("", {"key": "k", "sha256": "s"})
+    with pytest.raises(ObjectStands) as caught:
+        media.publish(private)  # without a token nobody can tell whose it is
+    assert caught.value.generation == stored.generation
+    newer = media.publish(replace(private, facts={"key": "l"}), replacing=stored.generation)
+    assert newer.facts == {"key": "l"}
 
 
 def test_replacing_what_is_gone_says_that_nothing_stands(
@@ -125,6 +153,26 @@ def test_01_an_object_is_immutable_private_and_playable_by_its_token(
     with pytest.raises(urllib.error.HTTPError, match="403") as refused:
         urllib.request.urlopen(download_url(publication.path, "guess", policy))
     refused.value.close()
+
+
+def test_a_private_object_has_no_url_that_opens_it(
+    suite: Suite, bucket: Bucket, private: Publication
+) -> None:
+    CloudMediaStore(bucket).publish(private)
+    blob = bucket.get_blob(private.path)
+    assert blob is not None
+    assert blob.cache_control == "private, no-store"
+    assert blob.content_disposition is None
+    assert blob.metadata == private.facts
+    host = suite.environment["FIREBASE_STORAGE_EMULATOR_HOST"]
+    policy = MediaPolicy(bucket=suite.options.bucket, emulator=host)
+    for url in (
+        download_url(private.path, "", policy),
+        download_url(private.path, "", policy).removesuffix("&token="),
+    ):
+        with pytest.raises(urllib.error.HTTPError, match="403") as refused:
+            urllib.request.urlopen(url)
+        refused.value.close()
 
 
 @pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")  # the client drops answers
