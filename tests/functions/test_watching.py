@@ -149,6 +149,19 @@ def test_one_save_is_one_trace_and_every_metric_arrives(
     assert set(watched.line("published", app.avatar_id)["seconds"]) == set(STAGES)
 
 
+def test_a_recalled_motion_is_told(suite: Suite, app: App, tmp_path: Path) -> None:
+    with watching(suite, Dispatch.INLINE, tmp_path) as watched:
+        for multiplier in (0.4, 0.5):
+            assert watched.send(app.save(multiplier), headers={}) == 200
+        spans = [span for span in watched.collector.spans if span.name == "animate"]
+    assert [span.attributes["motion_recalled"] for span in spans] == [False, True]
+    cache = f"livePortraitCache/avatars/{app.avatar_id}/motion.npz"
+    for message in ("motion kept", "motion recalled"):
+        assert watched.line(message, app.avatar_id)["path"] == cache
+    stages = [span.name for span in watched.collector.spans if span.name in STAGES]
+    assert stages == [*STAGES, *STAGES]
+
+
 def assert_one_trace(sent: list[SentSpan], avatar_id: str) -> None:
     spans = {span.name: span for span in sent}
     root = spans["event"]
