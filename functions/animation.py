@@ -96,14 +96,15 @@ class Animation:
             Stopped: the attempt must end, or the clip changed.
             Failure, RenderError: the request failed.
         """
+        telemetry.describe(motion_recalled=inputs.motion is not None)
         if inputs.motion is not None and self._cache is not None:
             try:
                 return self._render_kept(inputs.portrait, inputs.motion)
             except MotionUnusable as fault:
                 self._cache.distrust(str(fault))
+            telemetry.describe(motion_recalled=False)
             with self._downloading():
                 inputs = replace(inputs, driving=self._fetch_clip(), motion=None)
-        telemetry.describe(motion_recalled=False)
         if inputs.driving is None or self._cache is None:
             return self._render_idle(inputs.portrait)
         return self._renderer.render(
@@ -117,7 +118,7 @@ class Animation:
         )
 
     def _render_kept(self, portrait: Path, motion: bytes) -> RenderReport:
-        report = self._renderer.render_kept(
+        return self._renderer.render_kept(
             portrait,
             motion,
             self.video,
@@ -125,8 +126,6 @@ class Animation:
             options=self._options,
             watch=self._vigil.watch,
         )
-        telemetry.describe(motion_recalled=True)
-        return report
 
     def _render_idle(self, portrait: Path) -> RenderReport:
         # Every avatar moves in its own way, always the same until a new nonce asks for another.

@@ -16,7 +16,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from functions.contract import DocumentWrite, Snapshot, State, dig
 from functions.errors import RetryLater
-from functions.reference import download_url
+from functions.motion_cache import motion_path
+from functions.reference import Publication, StoredObject, download_url
 from functions.request import NotOptedIn, Refusal
 from functions.sight import look
 from functions.standing import Change, Standing
@@ -76,6 +77,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.instances = [self.scene.second_instance() for _ in range(2)]
         self.pending: list[DocumentWrite] = []
         self.inputs: Fields | None = None  # what the app wrote last
+        self.publish = self.scene.media.publish
         self.nonce = 0
         self.killed = False
 
@@ -144,12 +146,17 @@ class AnyOrder(RuleBasedStateMachine):
     def deliver(self, data: st.DataObject) -> None:
         event = data.draw(st.sampled_from(self.pending))
         twice, instance = data.draw(st.booleans()), data.draw(st.integers(0, 1))
+        renderer, happenings = self.scene.renderer, [self._save_now, self._delete_now]
         if data.draw(st.booleans()):
-            self.scene.renderer.steps = [
-                data.draw(st.sampled_from([self._save_now, self._deliver_beside, self._kill]))
-            ]
+            happenings += [self._deliver_beside, self._kill]
+            where = data.draw(st.sampled_from([renderer.before_motion, renderer.steps]))
+            where.append(data.draw(st.sampled_from(happenings)))
+        if data.draw(st.booleans()):
+            self._while_the_motion_is_stored(data.draw(st.sampled_from(happenings)))
         acknowledged = self._answer(event, instance)
-        self.scene.renderer.steps = []
+        renderer.before_motion.clear()
+        renderer.steps.clear()
+        self.scene.media.publish = self.publish  # type: ignore[method-assign]
         if acknowledged and not twice and event in self.pending:
             self.pending.remove(event)
 
@@ -179,8 +186,31 @@ class AnyOrder(RuleBasedStateMachine):
             except RetryLater:
                 continue
 
+    def _delete_now(self) -> None:
+        """And everything is cleaned up at once; no second event of it will come."""
+        if self.ledger.documents.get(AVATAR) is None:
+            return
+        self._write(None)
+        deletion = self.pending[-1]
+        try:
+            self.scene.second_instance().answer(deletion)
+        except RetryLater:
+            return
+        self.pending.remove(deletion)
+
     def _kill(self) -> None:
         raise Killed
+
+    def _while_the_motion_is_stored(self, happens: Callable[[], object]) -> None:
+        """Its lease is confirmed, and its object not there yet."""
+
+        def hooked(publication: Publication, *, replacing: int = 0) -> StoredObject:
+            if not publication.token:
+                self.scene.media.publish = self.publish  # type: ignore[method-assign]
+                happens()
+            return self.publish(publication, replacing=replacing)
+
+        self.scene.media.publish = hooked  # type: ignore[method-assign]
 
     # --- what must hold
 
@@ -211,6 +241,7 @@ class AnyOrder(RuleBasedStateMachine):
         if fields is None:
             assert self.ledger.jobs == {}
             assert self.killed or self.scene.outputs == []
+            assert self.killed or motion_path(AVATAR) not in self.scene.media.objects
             return
         assert self.scene.record.lease is None or self.killed
         reader = self.scene.transitions.reader
@@ -231,6 +262,9 @@ class AnyOrder(RuleBasedStateMachine):
         assert live["state"] == State.READY
         assert sight.result is not None
         assert live["idleVideoUrl"] == sight.result.video.url
+        objects = self.scene.media.objects
+        made_of = objects[IMAGE].body + objects[VIDEO].body  # never of a motion of another clip
+        assert objects[sight.result.video.path].body.startswith(b"video of " + made_of)
         assert dig(fields, ("training", "livePortrait", "idleVideoUrl")) == live["idleVideoUrl"]
         listed = {
             kept.path for each in self.scene.record.results for kept in (each.video, each.poster)
