@@ -79,8 +79,7 @@ def _filled(picture: Frame, hole: NDArray[np.bool_], eye_distance_px: float) -> 
     )
     rim = np.zeros((int(nearest.max()) + 1, 2), np.intp)
     rim[nearest[~hole]] = np.argwhere(~hole)
-    mirrored = 2 * rim[nearest[hole]] - np.argwhere(hole)
-    mirrored = np.clip(mirrored, 0, np.array(hole.shape) - 1)
+    mirrored = np.clip(2 * rim[nearest[hole]] - np.argwhere(hole), 0, np.array(hole.shape) - 1)
     plate = picture.copy()
     plate[hole] = _spread(picture, ~hole, eye_distance_px)[hole]
     coarse = cv2.GaussianBlur(plate, (0, 0), GRAIN_BLUR * eye_distance_px)

@@ -49,9 +49,8 @@ class MeshEngine:
 
     def warm_up(self) -> None:
         """Load the tracker for pictures and for clips, and the person mask."""
-        blank = np.zeros((64, 64, 3), np.uint8)
         with FaceMesh(still=True), FaceMesh(still=False):
-            person_mask(blank)
+            person_mask(np.zeros((64, 64, 3), np.uint8))
 
     def prepare(self, portrait: Frame, options: RenderOptions) -> MeshPortrait:
         """Find the face and build the fields by which this head can move.

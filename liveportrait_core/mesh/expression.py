@@ -13,7 +13,6 @@ from liveportrait_core.mesh.points import (
     BROWS,
     EYES,
     FACE_OVAL,
-    HANDLES,
     INNER_LIP_LOWER,
     INNER_LIP_UPPER,
     LOWER_LIP,
@@ -67,7 +66,7 @@ def expression_field(points: Array, head: HeadAxes, grid: Grid) -> ExpressionFie
     nose = seen[[168, 6, 197, 5, 4, 98, 327]]
     above = oval[oval[:, 1] < 0.5]
     beside = oval[(oval[:, 1] >= 0.2) & (oval[:, 1] < 1.4)]
-    weights = np.zeros((*grid.shape, len(HANDLES)), np.float32)
+    weights = np.zeros((*grid.shape, len(handles)), np.float32)
     brow_window = (1 - eased(down, -0.34, -0.12)) * eased(down, -1.7, -1.2)
     brow_window *= 1 - eased(right, 1.0, 1.5)
     mouth_window = eased(down, 0.35, 0.85) * (1 - eased(down, 2.0, 2.7))

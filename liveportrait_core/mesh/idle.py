@@ -35,11 +35,10 @@ def synthetic_idle(*, seed: int, seconds: float, fps: Fraction) -> MeshMotion:
     reach = np.array([*SWAY_DEG, *SHIFT, SIZE])
     sway = np.stack([_noise(random, time_s, length_s) for _channel in reach], axis=1) * reach
     sway = _from_its_calmest(sway + _breath(time_s, length_s), reach)
-    rotation, shift = sway[:, :3], sway[:, 3:]
     return MeshMotion(
         fps=fps,
-        rotation_deg=rotation,
-        shift=shift,
+        rotation_deg=sway[:, :3],
+        shift=sway[:, 3:],
         handles=_expression(random, time_s, length_s),
         closure=_blinks(random, time_s, length_s),
         periodic=True,
@@ -52,8 +51,7 @@ def _noise(random: Generator, time_s: Array, length_s: float) -> Array:
     harmonics = np.arange(low, max(high, low + 1) + 1)
     phase = 2 * np.pi * np.outer(time_s / length_s, harmonics)
     gain = harmonics.astype(np.float64) ** -0.8
-    sine = random.normal(size=len(harmonics)) * gain
-    cosine = random.normal(size=len(harmonics)) * gain
+    sine, cosine = random.normal(size=(2, len(harmonics))) * gain
     noise = np.sin(phase) @ sine + np.cos(phase) @ cosine
     return noise / max(float(np.abs(noise).max()), 1e-9)
 
@@ -82,8 +80,7 @@ def _expression(random: Generator, time_s: Array, length_s: float) -> Array:
     handles = np.zeros((len(time_s), len(HANDLES), 2))
     smile = SMILE * (0.5 - 0.5 * np.cos(2 * np.pi * time_s[:, None] / length_s))
     for side, sign in (("left", -1.0), ("right", 1.0)):
-        corner = HANDLE_NAMES.index(f"{side} mouth corner")
-        handles[:, corner] = smile * (sign * 0.8, -0.7)
+        handles[:, HANDLE_NAMES.index(f"{side} mouth corner")] = smile * (sign * 0.8, -0.7)
         handles[:, HANDLE_NAMES.index(f"{side} cheek")] = smile * (sign * 0.2, -0.45)
     brow = BROW * _noise(random, time_s, length_s)
     brow -= brow[0]
@@ -97,8 +94,7 @@ def _blinks(random: Generator, time_s: Array, length_s: float) -> Array:
     """Both lids together, at irregular intervals; none across the seam of the loop."""
     closure = np.zeros(len(time_s))
     duration = BLINK_CLOSE_S + BLINK_HOLD_S + BLINK_OPEN_S
-    at = float(random.uniform(0.5, 0.5 * BLINK_INTERVAL_S[1]))
-    at = min(at, 0.6 * length_s)
+    at = min(float(random.uniform(0.5, 0.5 * BLINK_INTERVAL_S[1])), 0.6 * length_s)
     while at + duration < length_s - 0.15:
         closure = np.maximum(closure, _blink(time_s - at))
         at += duration + float(random.uniform(*BLINK_INTERVAL_S))

@@ -16,15 +16,7 @@ from scipy.spatial.transform import Rotation
 from liveportrait_core.face.mesh_track import MeshTrack
 from liveportrait_core.loop import close_loop, ease_frames
 from liveportrait_core.mesh.grid import eased
-from liveportrait_core.mesh.points import (
-    BROWS,
-    EYES,
-    HANDLES,
-    MOUTH,
-    Array,
-    HeadAxes,
-    handle_positions,
-)
+from liveportrait_core.mesh.points import BROWS, EYES, MOUTH, Array, HeadAxes, handle_positions
 from liveportrait_core.mesh.pose import fit_poses
 from liveportrait_core.options import AnimationRegion, RenderOptions, RenderWarning
 
@@ -53,7 +45,7 @@ LID_EASE_S = 0.25
 _FORM = {
     "rotation_deg": np.dtype((np.float64, (3,))),
     "shift": np.dtype((np.float64, (3,))),
-    "handles": np.dtype((np.float64, (len(HANDLES), 2))),
+    "handles": np.dtype((np.float64, (MOUTH.stop, 2))),  # the mouth's are the last
     "closure": np.dtype((np.float64, (2,))),
 }
 
@@ -94,24 +86,9 @@ class MeshMotion:
         return {name: getattr(self, name) for name in _FORM}
 
     @classmethod
-    def from_arrays(
-        cls,
-        arrays: Mapping[str, Array],
-        *,
-        fps: Fraction,
-        frames_without_face: int | None,
-        warnings: tuple[RenderWarning, ...],
-    ) -> Self:
-        """The motion of a clip, which is not periodic, from its channels."""
-        return cls(
-            fps=fps,
-            rotation_deg=arrays["rotation_deg"],
-            shift=arrays["shift"],
-            handles=arrays["handles"],
-            closure=arrays["closure"],
-            frames_without_face=frames_without_face,
-            warnings=warnings,
-        )
+    def from_arrays(cls, arrays: Mapping[str, Array], **facts: Any) -> Self:
+        """The motion of a clip from its channels, and from the other fields by name."""
+        return cls(**dict[str, Any](arrays), **facts)
 
 
 def motion_of(track: MeshTrack) -> MeshMotion:

@@ -41,8 +41,7 @@ def _at_the_edges(person: Field, picture: Frame, eye_distance_px: float) -> Fiel
 
     def mean(values: NDArray[np.number]) -> Field:
         side = (2 * radius + 1, 2 * radius + 1)
-        averaged = cv2.boxFilter(_field(values), -1, side, borderType=cv2.BORDER_REFLECT)
-        return _field(averaged)
+        return _field(cv2.boxFilter(_field(values), -1, side, borderType=cv2.BORDER_REFLECT))
 
     colour, share = mean(guide), mean(mask)
     spread = np.stack(

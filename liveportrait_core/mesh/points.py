@@ -34,46 +34,39 @@ STABLE_OUTLINE = (127, 356, 234, 454, 10, 109, 338, 67, 297, 54, 284, 162, 389)
 STABLE = STABLE_MIDDLE + STABLE_OUTLINE
 
 
-@dataclass(frozen=True, kw_only=True)
-class Handle:
-    """A spot of the face that the expression moves: the mean of a few mesh points."""
-
-    name: str
-    points: tuple[int, ...]
-
-
-BROW_HANDLES = (
-    Handle(name="left outer brow", points=(70, 46, 63, 53)),
-    Handle(name="left middle brow", points=(105, 52, 63, 53, 66, 65)),
-    Handle(name="left inner brow", points=(107, 55, 66, 65)),
-    Handle(name="right inner brow", points=(336, 285, 296, 295)),
-    Handle(name="right middle brow", points=(334, 282, 296, 295, 293, 283)),
-    Handle(name="right outer brow", points=(300, 276, 293, 283)),
-)
-MOUTH_HANDLES = (
-    Handle(name="left mouth corner", points=(61, 76, 62, 78, 57)),
-    Handle(name="right mouth corner", points=(291, 306, 292, 308, 287)),
-    Handle(name="left upper lip", points=(39, 40, 73, 74)),
-    Handle(name="upper lip", points=(0, 37, 267, 11, 12)),
-    Handle(name="right upper lip", points=(269, 270, 303, 304)),
-    Handle(name="left lower lip", points=(181, 91, 180, 90)),
-    Handle(name="lower lip", points=(17, 84, 314, 16, 15)),
-    Handle(name="right lower lip", points=(405, 321, 404, 320)),
-    Handle(name="chin", points=(152, 175, 199, 148, 377)),
-    Handle(name="left cheek", points=(205, 50, 187, 207)),
-    Handle(name="right cheek", points=(425, 280, 411, 427)),
-)
-HANDLES = BROW_HANDLES + MOUTH_HANDLES
+# Handles are spots of the face that the expression moves: each the mean of a few mesh points.
+BROW_HANDLES = {
+    "left outer brow": (70, 46, 63, 53),
+    "left middle brow": (105, 52, 63, 53, 66, 65),
+    "left inner brow": (107, 55, 66, 65),
+    "right inner brow": (336, 285, 296, 295),
+    "right middle brow": (334, 282, 296, 295, 293, 283),
+    "right outer brow": (300, 276, 293, 283),
+}
+MOUTH_HANDLES = {
+    "left mouth corner": (61, 76, 62, 78, 57),
+    "right mouth corner": (291, 306, 292, 308, 287),
+    "left upper lip": (39, 40, 73, 74),
+    "upper lip": (0, 37, 267, 11, 12),
+    "right upper lip": (269, 270, 303, 304),
+    "left lower lip": (181, 91, 180, 90),
+    "lower lip": (17, 84, 314, 16, 15),
+    "right lower lip": (405, 321, 404, 320),
+    "chin": (152, 175, 199, 148, 377),
+    "left cheek": (205, 50, 187, 207),
+    "right cheek": (425, 280, 411, 427),
+}
+HANDLES = BROW_HANDLES | MOUTH_HANDLES
 BROWS = slice(0, len(BROW_HANDLES))
 MOUTH = slice(len(BROW_HANDLES), len(HANDLES))
-UPPER_LIP = tuple(i for i, handle in enumerate(HANDLES) if "upper lip" in handle.name)
-LOWER_LIP = tuple(i for i, handle in enumerate(HANDLES) if "lower lip" in handle.name)
-HANDLE_NAMES = tuple(handle.name for handle in HANDLES)
+UPPER_LIP = tuple(i for i, name in enumerate(HANDLES) if "upper lip" in name)
+LOWER_LIP = tuple(i for i, name in enumerate(HANDLES) if "lower lip" in name)
+HANDLE_NAMES = tuple(HANDLES)
 
 
 def handle_positions(points: Array) -> Array:
     """Mean position of every handle: …×478×D → …×H×D."""
-    return np.stack([points[..., list(handle.points), :].mean(-2) for handle in HANDLES], axis=-2)
+    return np.stack([points[..., list(rows), :].mean(-2) for rows in HANDLES.values()], axis=-2)
 
 
 PIVOT = np.array([0.0, 1.3, 1.5])  # right, down and away from between the eyes, eye distances

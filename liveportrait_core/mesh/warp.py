@@ -110,5 +110,4 @@ def _surroundings(slit: Slit, grid: Grid, box: Box, places: Field) -> Box | None
     moved = near - grid.sample(places, near[None, None])[0, 0]
     radius = (1 + SLIT_MARGIN) * slit.reach
     left, top = (np.array(slit.centre) + moved - radius).astype(int).tolist()
-    around = Box(x0=left, y0=top, x1=left + int(2 * radius), y1=top + int(2 * radius))
-    return around.within(box)
+    return Box(x0=left, y0=top, x1=left + int(2 * radius), y1=top + int(2 * radius)).within(box)
