@@ -86,7 +86,7 @@ class Exporters:
             closing.append(self._open_spans(resource))
         if self._exported.metrics:
             closing.append(self._open_metrics(resource))
-        atexit.register(_bounded, closing)
+        atexit.register(_Ending(closing).run)
         log.info("telemetry exported", spans=self._exported.spans, metrics=self._exported.metrics)
 
     def _open_spans(self, resource: Any) -> Callable[[], object]:
@@ -145,13 +145,30 @@ class _Flush:
             return self._thread
 
 
-def _bounded(closing: list[Callable[[], object]]) -> None:
-    threads = [threading.Thread(target=close, daemon=True) for close in closing]
-    give_up_at = time.monotonic() + _LAST_PATIENCE_S
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        _join(thread, give_up_at)
+class _Ending:
+    """The last flushes, side by side and for a bounded time.
+
+    Their threads stand ready: since Python 3.12 none can be started once the interpreter is ending.
+    """
+
+    def __init__(self, closing: list[Callable[[], object]]) -> None:
+        self._has_come = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._close, args=(close,), name="telemetry-end", daemon=True)
+            for close in closing
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def run(self) -> None:
+        self._has_come.set()
+        give_up_at = time.monotonic() + _LAST_PATIENCE_S
+        for thread in self._threads:
+            _join(thread, give_up_at)
+
+    def _close(self, close: Callable[[], object]) -> None:
+        self._has_come.wait()
+        close()
 
 
 def _join(thread: threading.Thread, give_up_at: float) -> None:
