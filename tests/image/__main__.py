@@ -139,6 +139,7 @@ def check_libraries(root: Root) -> None:
         ("the driver brings", needs.driver),
         ("torch's CUDA build brings", needs.cuda),
         ("never loaded (TensorRT)", needs.tensorrt),
+        ("never loaded (between machines)", needs.fabric),
     ):
         print(f"  {owner}: {', '.join(sorted(names)) or 'none'}")
     if needs.nobody:

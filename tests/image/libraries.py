@@ -21,6 +21,11 @@ _DRIVER = frozenset({"libcuda.so.1", "libnvidia-ml.so.1"})
 _CUDA = ("libcublas", "libcudart", "libcudnn", "libcufft", "libcurand", "libnvrtc", "libcusparse")
 # onnxruntime's TensorRT provider, which is never asked for.
 _TENSORRT = ("libnvinfer", "libnvonnxparser")
+# Plug-ins of CUDA's nvshmem, which torch's CUDA build brings, for many machines working together.
+_FABRIC = (
+    *("libfabric", "libibverbs", "libmlx5", "librdmacm", "libucp", "libucs"),
+    *("libmpi", "liboshmem", "libpmix"),
+)
 
 _LOAD, _DYNAMIC = 1, 2
 _NEEDED, _STRINGS = 1, 5
@@ -34,6 +39,7 @@ class Needs:
     driver: frozenset[str]
     cuda: frozenset[str]
     tensorrt: frozenset[str]
+    fabric: frozenset[str]
     nobody: frozenset[str]  # neither the image nor anybody known has them
 
 
@@ -42,14 +48,17 @@ def library_needs(files: Iterable[Path]) -> Needs:
     objects = [file for file in files if ".so" in file.name and not file.is_symlink()]
     brought = {file.name for file in objects}
     missing = frozenset(name for file in objects for name in needed(file)) - brought
-    cuda = frozenset(name for name in missing if name.startswith(_CUDA))
-    tensorrt = frozenset(name for name in missing if name.startswith(_TENSORRT))
+    cuda, tensorrt, fabric = (
+        frozenset(name for name in missing if name.startswith(names))
+        for names in (_CUDA, _TENSORRT, _FABRIC)
+    )
     return Needs(
         system=missing & _SYSTEM,
         driver=missing & _DRIVER,
         cuda=cuda,
         tensorrt=tensorrt,
-        nobody=missing - _SYSTEM - _DRIVER - cuda - tensorrt,
+        fabric=fabric,
+        nobody=missing - _SYSTEM - _DRIVER - cuda - tensorrt - fabric,
     )
 
 

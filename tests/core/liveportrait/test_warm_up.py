@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from liveportrait_core.animator import LivePortraitEngine
+from liveportrait_core.device import Precision
 from liveportrait_core.errors import OutOfMemory, RenderError
 from liveportrait_core.face.crop import Points, reference_points
 from liveportrait_core.face.finders import MeshFinder
@@ -32,11 +33,15 @@ def watched(model: Model) -> dict[str, list[int]]:
     return batches
 
 
-@pytest.mark.parametrize(("frame_batch", "sizes"), [(1, [1]), (4, [1, 4])])
+@pytest.mark.parametrize(
+    ("precision", "frame_batch", "sizes"),
+    # In fp32 frames are drawn one by one.
+    [(Precision.FP32, 1, [1]), (Precision.BF16, 4, [1, 4])],
+)
 def test_every_network_is_run_at_the_batch_sizes_of_a_render(
-    frame_batch: int, sizes: list[int]
+    precision: Precision, frame_batch: int, sizes: list[int]
 ) -> None:
-    model = small_model()
+    model = small_model(precision)
     batches, pictures = watched(model), list[Frame]()
 
     def locate(picture: Frame, near: Points) -> Points:
