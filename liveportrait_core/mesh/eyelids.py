@@ -103,7 +103,8 @@ def _skin(picture: Frame, slit: Slit) -> Frame:
 def _grain(picture: Frame, slit: Slit) -> Map:
     """What the skin under the eye has beyond its colour, mirrored up over eye and lid."""
     patch, (s, across) = _patch(picture, slit), _rest(slit)
-    down = np.maximum(2 * (slit.edges(s)[1] + slit.above.rim - across), 0)
+    # Along a straight line below the eye: along the lid's edge the grain would be bent to rings.
+    down = np.maximum(2 * (slit.edges(s)[1].max() + slit.above.rim - across), 0)
     rows, columns = np.indices(s.shape, np.float32)
     ax, ay = slit.along
     seen = cv2.remap(
