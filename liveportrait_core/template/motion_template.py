@@ -54,19 +54,9 @@ class MotionTemplate:
         return vars(FrameArrays.of(self.measured))
 
     @classmethod
-    def from_arrays(
-        cls,
-        arrays: Mapping[str, NDArray[Any]],
-        *,
-        fps: Fraction,
-        frames_without_face: int | None,
-        warnings: tuple[RenderWarning, ...],
-    ) -> Self:
-        """The template of a clip from its motion and openings."""
-        measured = FrameArrays(**arrays).measured
-        return cls(
-            measured=measured, fps=fps, frames_without_face=frames_without_face, warnings=warnings
-        )
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], **facts: Any) -> Self:
+        """The template of a clip from its motion and openings, and from other fields by name."""
+        return cls(measured=FrameArrays(**arrays).measured, **facts)
 
     def trimmed(self, max_seconds: float) -> "MotionTemplate":
         """The first seconds of it, with a warning if that leaves something out."""

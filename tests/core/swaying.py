@@ -41,20 +41,8 @@ class Sway:
         return {"beat": np.arange(self.frame_count, dtype=np.float64)}
 
     @classmethod
-    def from_arrays(
-        cls,
-        arrays: Mapping[str, NDArray[Any]],
-        *,
-        fps: Fraction,
-        frames_without_face: int | None,
-        warnings: tuple[RenderWarning, ...],
-    ) -> Self:
-        return cls(
-            fps=fps,
-            frame_count=len(arrays["beat"]),
-            frames_without_face=frames_without_face,
-            warnings=warnings,
-        )
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], **facts: Any) -> Self:
+        return cls(frame_count=len(arrays["beat"]), **facts)
 
 
 class SwayingEngine:
