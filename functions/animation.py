@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from functions import telemetry
-from functions.contract import IMAGE_URL, VIDEO_URL
+from functions.contract import IMAGE_FIELD, VIDEO_FIELD
 from functions.errors import Code, Failure
 from functions.motion_cache import MotionCache
 from functions.ports import Means, Renderer
@@ -21,8 +21,6 @@ from functions.standing import Claim
 from functions.vigil import Vigil
 from liveportrait_core import MotionUnusable, RenderReport, SyntheticIdle
 
-IMAGE_FIELD = ".".join(IMAGE_URL)
-VIDEO_FIELD = ".".join(VIDEO_URL)
 _MAX_IMAGE_BYTES = 50_000_000
 _MAX_VIDEO_BYTES = 200_000_000
 _PLAIN_SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,5}")

@@ -16,6 +16,8 @@ FieldPath = tuple[str, ...]
 
 IMAGE_URL: Final = ("avatarImageUrl",)
 VIDEO_URL: Final = ("training", "heroVideoUrl")
+IMAGE_FIELD: Final = ".".join(IMAGE_URL)  # as errors name them
+VIDEO_FIELD: Final = ".".join(VIDEO_URL)
 DYNAMICS_ENABLED: Final = ("training", "dynamicsEnabled")
 INPUTS: Final = ("training", "livePortrait")
 MIRROR: Final = (*INPUTS, "idleVideoUrl")

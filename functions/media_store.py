@@ -47,13 +47,13 @@ class CloudMediaStore:
             ObjectStands: another's object stands there, at the generation named.
         """
         blob = self._bucket.blob(publication.path)
-        blob.metadata = dict(publication.facts)
         if publication.token:
             blob.cache_control = "private, max-age=31536000, immutable"
             blob.content_disposition = f'inline; filename="{publication.file.name}"'
             blob.metadata = {**publication.facts, TOKEN_KEY: publication.token}
         else:
             blob.cache_control = "private, no-store"
+            blob.metadata = dict(publication.facts)
         try:
             blob.upload_from_filename(
                 str(publication.file),

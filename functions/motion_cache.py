@@ -8,15 +8,14 @@ and the clip is read as if it were not there. Knows nothing of what the bytes me
 import hashlib
 import json
 from pathlib import Path
-from typing import Final
 
 from functions import log
 from functions.errors import Failure, ObjectStands, Stopped
 from functions.ports import Means
 from functions.reference import Publication, StoredObject, cache_folder
 from functions.vigil import Vigil
+from liveportrait_core import MAX_MOTION_BYTES
 
-MAX_BYTES: Final = 16_000_000
 _KEY, _DIGEST = "key", "sha256"
 
 
@@ -91,8 +90,10 @@ class MotionCache:
             log.warning("motion not kept", path=self._path, reason=str(fault))
 
     def _fetched(self, seen: StoredObject) -> bytes:
-        if seen.size_bytes > MAX_BYTES:
-            raise ValueError(f"it has {seen.size_bytes} bytes; accepted: at most {MAX_BYTES}")
+        if seen.size_bytes > MAX_MOTION_BYTES:
+            raise ValueError(
+                f"it has {seen.size_bytes} bytes; accepted: at most {MAX_MOTION_BYTES}"
+            )
         self._media.fetch(seen, self._file)
         motion = self._file.read_bytes()
         if hashlib.sha256(motion).hexdigest() != seen.facts.get(_DIGEST):

@@ -8,7 +8,7 @@ transaction may change that of `transitions`.
 from collections.abc import Callable
 
 from functions import log, telemetry
-from functions.animation import IMAGE_FIELD, VIDEO_FIELD
+from functions.contract import IMAGE_FIELD, VIDEO_FIELD
 from functions.dispatch import Dispatcher, Errand
 from functions.errors import Code, RetryLater
 from functions.output import shown_fields

@@ -11,7 +11,8 @@ from pathlib import Path
 from uuid import uuid4
 
 from functions import log, telemetry
-from functions.animation import IMAGE_FIELD, VIDEO_FIELD, Animation, Assignment
+from functions.animation import Animation, Assignment
+from functions.contract import IMAGE_FIELD, VIDEO_FIELD
 from functions.errors import Code, Failure, ObjectStands, Stopped
 from functions.ports import Means, Renderer
 from functions.record import KeptObject, Problem, Quality, Result

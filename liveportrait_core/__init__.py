@@ -6,6 +6,7 @@ Knows tensors and files, knows no cloud. This module is the vocabulary, free of 
 
 from liveportrait_core.errors import MotionUnusable, RenderError
 from liveportrait_core.options import (
+    MAX_MOTION_BYTES,
     AnimationRegion,
     Box,
     Engine,
@@ -20,6 +21,7 @@ from liveportrait_core.options import (
 )
 
 __all__ = [
+    "MAX_MOTION_BYTES",
     "AnimationRegion",
     "Box",
     "Engine",

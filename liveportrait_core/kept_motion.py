@@ -20,11 +20,11 @@ from liveportrait_core.analysis import Analysis
 from liveportrait_core.engine import AnimationEngine, MotionTemplate
 from liveportrait_core.errors import MotionUnusable
 from liveportrait_core.film import Shot
-from liveportrait_core.options import RenderWarning
+from liveportrait_core.options import MAX_MOTION_BYTES, RenderWarning
 from liveportrait_core.quality import DrivingQuality
+from liveportrait_core.video.probe import MIN_FRAMES
 from liveportrait_core.video.rate import HIGHEST_RATE
 
-MAX_BYTES = 16_000_000  # ten minutes at 30 frames a second have 10 MB
 _FORMAT = 1
 _FACTS = (
     *("format", "engine_version", "max_seconds", "fps", "warnings", "clip_warnings"),
@@ -34,7 +34,6 @@ _MOST_ENTRIES = 64
 _DIRECTORY_ENTRY = b"PK\x01\x02"
 _LONGEST_HEADER = 512
 _LONGEST_FACT = 4096
-_LEAST_FRAMES = 10
 _SPARE_FRAMES = 2  # at either end a frame may lie on the border of what is read
 
 Array = NDArray[Any]
@@ -135,8 +134,10 @@ def _arrays(packed: bytes, wanted: set[str]) -> dict[str, Array]:
 
     Entries are never compressed, so that what is unpacked is no larger than what came.
     """
-    if len(packed) > MAX_BYTES:
-        raise MotionUnusable(f"kept motion has {len(packed)} bytes; accepted: at most {MAX_BYTES}")
+    if len(packed) > MAX_MOTION_BYTES:
+        raise MotionUnusable(
+            f"kept motion has {len(packed)} bytes; accepted: at most {MAX_MOTION_BYTES}"
+        )
     if packed.count(_DIRECTORY_ENTRY) > _MOST_ENTRIES:
         raise MotionUnusable(f"kept motion has more than {_MOST_ENTRIES} entries")
     with zipfile.ZipFile(io.BytesIO(packed)) as archive:
@@ -145,9 +146,9 @@ def _arrays(packed: bytes, wanted: set[str]) -> dict[str, Array]:
         if names != sorted(f"{name}.npy" for name in wanted):
             raise MotionUnusable(f"kept motion holds other arrays than {', '.join(sorted(wanted))}")
         declared = sum(entry.file_size for entry in entries)
-        if declared > MAX_BYTES:
+        if declared > MAX_MOTION_BYTES:
             raise MotionUnusable(
-                f"kept motion unpacks to {declared} bytes; accepted: at most {MAX_BYTES}"
+                f"kept motion unpacks to {declared} bytes; accepted: at most {MAX_MOTION_BYTES}"
             )
         if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
             raise MotionUnusable("kept motion is compressed; accepted: stored as it is")
@@ -187,9 +188,9 @@ def _frames(
     """The arrays that are the engine's own: as many frames in each, all numbers finite."""
     frames = {name: arrays[_frames_name(name)] for name in form}
     count = len(next(iter(frames.values())))
-    if not _LEAST_FRAMES <= count <= most_frames:
+    if not MIN_FRAMES <= count <= most_frames:
         raise MotionUnusable(
-            f"kept motion has {count} frames; accepted: {_LEAST_FRAMES} to {most_frames}"
+            f"kept motion has {count} frames; accepted: {MIN_FRAMES} to {most_frames}"
         )
     for name, array in frames.items():
         frame = form[name]

@@ -16,6 +16,9 @@ from liveportrait_core.errors import InvalidOption
 Frame = NDArray[np.uint8]
 """A picture outside the networks: H×W×3, RGB, uint8."""
 
+MAX_MOTION_BYTES = 16_000_000
+"""Of a clip's motion that is kept; ten minutes at 30 frames a second have 10 MB."""
+
 
 class Engine(StrEnum):
     """A way to render."""

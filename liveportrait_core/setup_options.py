@@ -4,6 +4,7 @@ Knows argparse and `EngineSetup`; opens nothing.
 """
 
 import argparse
+from collections.abc import Container
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
@@ -160,11 +161,17 @@ def unusual_options(parsed: argparse.Namespace) -> list[str]:
     if "motion" in parsed:
         add_animation_options(parser)
         add_refinement_options(parser)
-    usual = vars(parser.parse_args([]))
+    return changed_options(parsed, parser, besides=_MAY_BE_IGNORED)
+
+
+def changed_options(
+    parsed: argparse.Namespace, parser: argparse.ArgumentParser, *, besides: Container[str] = ()
+) -> list[str]:
+    """The options of a parser, by name, that were not left as they are by default."""
     return [
         f"--{'no-' if value is True else ''}{name.replace('_', '-')}"
-        for name, value in usual.items()
-        if name not in _MAY_BE_IGNORED and vars(parsed)[name] != value
+        for name, value in vars(parser.parse_args([])).items()
+        if name not in besides and vars(parsed)[name] != value
     ]
 
 

@@ -18,7 +18,7 @@ from liveportrait_core.engine import MotionTemplate
 from liveportrait_core.errors import InvalidOption
 from liveportrait_core.options import Delivery, Engine, RenderOptions, SyntheticIdle
 from liveportrait_core.renderer import Renderer, open_renderer
-from liveportrait_core.setup_options import DEFAULT_WEIGHTS, unusual_options
+from liveportrait_core.setup_options import DEFAULT_WEIGHTS, changed_options, unusual_options
 from liveportrait_core.video import HIGHEST_RATE
 
 
@@ -126,13 +126,9 @@ def refuse_synthetic_options(parsed: argparse.Namespace) -> None:
     Raises:
         InvalidOption: one of them would be ignored.
     """
-    usual = SyntheticIdle()
-    ignored = [
-        f"--{name}"
-        for name in ("seed", "seconds", "fps")
-        if getattr(parsed, name) != getattr(usual, name)
-    ]
-    if ignored:
+    parser = argparse.ArgumentParser()
+    add_synthetic_motion(parser)
+    if ignored := changed_options(parsed, parser):
         raise InvalidOption(
             f"{', '.join(ignored)}: only a synthetic motion has it, and {parsed.driving.name} "
             "would drive without; accepted: without (--max-seconds shortens a clip), or "

@@ -15,8 +15,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from liveportrait_core.errors import EncodeFailed, ImageUnsupported, MotionUnusable
-from liveportrait_core.kept_motion import MAX_BYTES, unpack_motion
-from liveportrait_core.options import Progress, RenderOptions, RenderWarning, Stage
+from liveportrait_core.kept_motion import unpack_motion
+from liveportrait_core.options import (
+    MAX_MOTION_BYTES,
+    Progress,
+    RenderOptions,
+    RenderWarning,
+    Stage,
+)
 from liveportrait_core.renderer import Renderer
 from tests.core.clips import moving_clip
 from tests.core.swaying import SwayingEngine, soft_portrait
@@ -270,7 +276,7 @@ def test_nothing_is_unpacked_beyond_what_came(inputs: Inputs) -> None:
     assert "compressed" in refused(
         archive({**entries, "frames_beat.npy": beats}, zipfile.ZIP_DEFLATED)
     )
-    assert "at most" in refused(bytes(MAX_BYTES + 1))
+    assert "at most" in refused(bytes(MAX_MOTION_BYTES + 1))
     assert "entries" in refused(archive({f"{number}": b"" for number in range(100)}))
     large = bytearray(archive(entries))
     place = large.rindex(b"frames_beat.npy") - 46  # its line in the directory: sizes at 20 and 24
