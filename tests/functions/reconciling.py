@@ -13,8 +13,9 @@ from functions.reconcile.survey import Glance, Requested, Shard, Survey
 from functions.reconcile.sweep import Orders, Sweep, Tally
 from functions.reference import download_url
 from functions.request import full_engine_version
-from tests.functions.doubles import Fields, MemoryLedger, MemoryMediaStore, ScriptedRenderer
+from tests.functions.doubles import Fields, MemoryLedger, MemoryMediaStore
 from tests.functions.scene import BUCKET, POLICY, Scene, document
+from tests.functions.scripted_renderer import ScriptedRenderer
 
 DAY_MS = 86_400_000
 

@@ -21,10 +21,10 @@ from tests.functions.doubles import (
     MemoryLedger,
     MemoryMediaStore,
     MemoryTaskQueue,
-    ScriptedRenderer,
     VirtualClock,
     write_path,
 )
+from tests.functions.scripted_renderer import ScriptedRenderer
 
 BUCKET = "demo.appspot.com"
 AVATAR = "ava"

@@ -12,13 +12,11 @@ from functions.contract import DocumentWrite
 from functions.errors import RetryLater
 from functions.motion_cache import motion_key
 from functions.record import Record
-from functions.reference import Publication, StoredObject
+from functions.reference import StoredObject
 from liveportrait_core.errors import EncodeFailed
-from tests.functions.doubles import HeldObject, ScriptedRenderer
+from tests.functions.kept_motion import CACHE, MOTION, at, cached, nothing, while_it_is_kept
 from tests.functions.scene import AVATAR, IMAGE, SETTINGS, UNSET, VIDEO, Scene, document
-
-CACHE = f"livePortraitCache/avatars/{AVATAR}/motion.npz"
-MOTION = b"motion by mesh-1-0123abcd of clip"
+from tests.functions.scripted_renderer import ScriptedRenderer
 
 
 @pytest.fixture
@@ -32,14 +30,6 @@ def warm(scene: Scene) -> Scene:
     scene.save(document())
     scene.media.fetched.clear()
     return scene
-
-
-def at(multiplier: float) -> dict[str, Any]:
-    return document(training__livePortrait__drivingMultiplier=multiplier)
-
-
-def cached(scene: Scene) -> HeldObject | None:
-    return scene.media.objects.get(CACHE)
 
 
 def video(scene: Scene) -> bytes:
@@ -293,29 +283,6 @@ def test_storing_that_fails_fails_no_render(
     assert (line["severity"], line["reason"]) == ("WARNING", "connection reset")
 
 
-def while_it_is_kept(
-    scene: Scene, before: Callable[[], object], after: Callable[[], object]
-) -> None:
-    """Let something happen right before and right after the motion gets to the store."""
-    publish = scene.media.publish
-
-    def hooked(publication: Publication, *, replacing: int = 0) -> StoredObject:
-        if publication.token:
-            return publish(publication, replacing=replacing)
-        scene.media.publish = publish  # type: ignore[method-assign]
-        before()
-        try:
-            return publish(publication, replacing=replacing)
-        finally:
-            after()
-
-    scene.media.publish = hooked  # type: ignore[method-assign]
-
-
-def nothing() -> None:
-    pass
-
-
 @pytest.mark.parametrize("is_replacing", [False, True])
 def test_what_another_attempt_has_stored_meanwhile_is_let_be(
     scene: Scene, is_replacing: bool
@@ -359,104 +326,3 @@ def test_who_is_superseded_before_the_motion_is_known_stores_nothing(scene: Scen
     scene.renderer.before_motion = [lambda: scene.write(at(0.5))]
     scene.doorway.answer(scene.write(document()))
     assert scene.media.calls["keep"] == 0
-
-
-# --- it does not outlive the avatar: every place where a clean-up can come in between
-
-
-def delete(scene: Scene) -> None:
-    """The document goes; its event is served to the end."""
-    scene.doorway.answer(scene.write(None))
-
-
-def unread(scene: Scene) -> None:
-    """The document goes, and from then on nobody can tell."""
-    scene.write(None)
-    scene.ledger.faults = [ConnectionError("no database")]
-
-
-PLACES: dict[str, Callable[[Scene, Callable[[], object]], object]] = {
-    # No lease any more: nothing is stored.
-    "before the lease is confirmed": lambda scene, act: scene.renderer.before_motion.append(act),
-    # The folder is emptied first: the attempt sees that the document is gone, and deletes.
-    "after that, before the object is there": lambda scene, act: while_it_is_kept(
-        scene, act, nothing
-    ),
-    # The folder is emptied with the object in it.
-    "after the object is there": lambda scene, act: while_it_is_kept(scene, nothing, act),
-    "while frames are drawn": lambda scene, act: scene.renderer.steps.append(act),
-}
-
-
-@pytest.mark.parametrize("place", PLACES.values(), ids=PLACES.keys())
-@pytest.mark.parametrize("act", [delete, unread])
-@pytest.mark.parametrize("is_warm", [False, True])
-def test_18_a_deleted_avatar_leaves_no_motion(
-    scene: Scene,
-    place: Callable[[Scene, Callable[[], object]], object],
-    act: Callable[[Scene], object],
-    is_warm: bool,
-) -> None:
-    if is_warm:
-        scene.save(document())
-        scene.media.put(VIDEO, b"another clip")  # so that there is a motion to be replaced
-    happened = []
-
-    def happen() -> None:
-        happened.append(True)
-        act(scene)
-
-    place(scene, happen)
-    event = scene.write(at(0.5))
-    try:
-        scene.doorway.answer(event)
-    except RetryLater:
-        scene.redeliver(event, times=3)
-    assert happened == [True]
-    delete(scene)  # an event comes at least once
-    assert cached(scene) is None
-    assert scene.outputs == []
-    assert scene.ledger.documents == {}
-
-
-def test_18_a_clean_up_that_has_ended_is_not_needed_again(scene: Scene) -> None:
-    """The late object goes by the attempt itself: no second deletion event will come."""
-    while_it_is_kept(scene, lambda: delete(scene), nothing)
-    scene.save(document())
-    assert cached(scene) is None
-    assert scene.ledger.jobs == {}
-
-
-def test_18_an_upload_that_fails_after_the_deletion_leaves_nothing(scene: Scene) -> None:
-    def lose() -> None:
-        raise ConnectionError("answer lost")
-
-    while_it_is_kept(scene, lambda: delete(scene), lose)
-    scene.save(document())
-    assert cached(scene) is None
-
-
-def test_18_where_nobody_can_tell_the_motion_goes(scene: Scene) -> None:
-    unreachable = ConnectionError("no database")
-    while_it_is_kept(scene, lambda: delete(scene), lambda: scene.ledger.faults.append(unreachable))
-    scene.save(document())
-    assert scene.ledger.faults == []
-    assert cached(scene) is None
-
-
-def test_19_the_motion_goes_with_the_avatar(warm: Scene) -> None:
-    assert cached(warm) is not None
-    delete(warm)
-    assert set(warm.media.objects) == {IMAGE, VIDEO}
-
-
-def test_46_an_avatar_that_is_there_again_keeps_it(scene: Scene) -> None:
-    def delete_and_recreate() -> None:
-        delete(scene)
-        scene.write(document())
-
-    while_it_is_kept(scene, delete_and_recreate, nothing)
-    scene.save(document())
-    held = cached(scene)
-    assert held is not None
-    assert held.body == MOTION

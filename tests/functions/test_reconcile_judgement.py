@@ -11,9 +11,9 @@ from functions.reconcile.discrepancy import Finding
 from functions.reconcile.sweep import Ending
 from functions.record import Dispatch, Lease, Purpose, Record
 from functions.sight import look
-from tests.functions.doubles import ScriptedRenderer
 from tests.functions.reconciling import Watch
 from tests.functions.scene import UNSET, document
+from tests.functions.scripted_renderer import ScriptedRenderer
 
 NEWER = "mesh-2-89abcdef"
 

@@ -14,8 +14,9 @@ from functions.record import Dispatch
 from functions.task import RenderTask, read_avatar_id
 from liveportrait_core import Engine
 from liveportrait_core.errors import ImageNoFace, OutOfMemory
-from tests.functions.doubles import Fields, ScriptedRenderer
+from tests.functions.doubles import Fields
 from tests.functions.scene import AVATAR, BUCKET, IMAGE, SETTINGS, UNSET, Scene, document
+from tests.functions.scripted_renderer import ScriptedRenderer
 from tests.functions.turns import Turns, TurnsLedger, TurnsQueue
 
 
