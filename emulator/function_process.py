@@ -3,6 +3,7 @@
 Knows functions-framework's command line and a `/health` route, nothing of what the function does.
 """
 
+import importlib.util
 import json
 import os
 import signal
@@ -48,7 +49,7 @@ class FunctionProcess:
         Raises:
             FunctionNotReady: it ended, says that it cannot get ready, or took too long.
         """
-        command = [sys.executable, "-m", "functions_framework", "--source", "functions/main.py"]
+        command = [sys.executable, "-m", "functions_framework", "--source", str(_source())]
         command += ["--target", "on_avatar_written", "--signature-type", "cloudevent"]
         command += ["--host", "127.0.0.1", "--port", str(self._port)]
         with self._log.open("ab") as log:
@@ -114,6 +115,14 @@ class FunctionProcess:
         trace: TracebackType | None,
     ) -> None:
         self.stop()
+
+
+def _source() -> Path:
+    """The file that functions-framework serves, in this checkout or in an installed package."""
+    package = importlib.util.find_spec("functions")
+    if package is None or package.origin is None:
+        raise FunctionNotReady("no package `functions` can be imported here")
+    return Path(package.origin).with_name("main.py")
 
 
 def free_port() -> int:

@@ -20,6 +20,8 @@ from liveportrait_core.options import (
     SyntheticIdle,
 )
 
+__version__ = "0.1.0"  # of the whole project: pyproject.toml reads it here, CHANGELOG.md dates it
+
 __all__ = [
     "MAX_MOTION_BYTES",
     "AnimationRegion",

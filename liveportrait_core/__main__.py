@@ -1,5 +1,7 @@
 """The renderer on the command line, without any cloud: `python -m liveportrait_core --help`.
 
+An installed package has the same commands as `avatar-idle`.
+
 What a person did wrong ends in one line and status 2, a render that failed in status 1. The
 subcommands are in `command`, `motion_command` and `weights.command`; printing is done here alone.
 """
@@ -8,6 +10,7 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 
+from liveportrait_core import __version__
 from liveportrait_core.command import (
     ENVIRONMENT,
     EXAMPLES,
@@ -51,6 +54,7 @@ def command_parser() -> argparse.ArgumentParser:
         epilog="\n".join((EXAMPLES, EXIT_STATUS, ENVIRONMENT)),
         formatter_class=ManualPage,
     )
+    parser.add_argument("--version", action="version", version=f"avatar-idle {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     add_render(commands, voice)
     add_ladder(commands, voice)
