@@ -5,7 +5,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 PIP_ARGS ?=
 STAMP := $(VENV)/.installed
-UNAVAILABLE := echo "make needs Python 3.11 or 3.12 (mediapipe 0.10.21, the last with its models in the wheel, has no newer wheels); found none of python3.11, python3.12, python3 of that version on the PATH." >&2; exit 2
+UNAVAILABLE := echo "make needs Python 3.11 or 3.12 (mediapipe 0.10.21, the last with its models in the wheel, has no newer wheels). Neither was found on the PATH as python3.11, python3.12 or python3, and no uv that could bring one. Install one of them (Debian: apt install python3.11-venv) or uv (pip install uv), then type the same command again." >&2; exit 2
 export PYTHONUNBUFFERED = 1
 
 .PHONY: help install weights format lint types layers check test test-gpu test-weights test-browser conformance-official parity scenarios emulator serve demo render bench deploy undeploy deploy-check image-check clean
@@ -17,9 +17,10 @@ $(STAMP): requirements.txt requirements-nodeps.txt pyproject.toml
 	@set -e; for candidate in python3.11 python3.12 python3; do \
 	  if $$candidate -c 'import sys, venv, ensurepip; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' >/dev/null 2>&1; then python=$$candidate; break; fi; \
 	done; \
-	if [ -z "$$python" ]; then $(UNAVAILABLE); fi; \
 	if [ -x $(PY) ]; then echo "Bringing $(VENV) up to date"; \
-	else echo "Setting up $(VENV) with $$($$python --version) (once; 2 to 5 GB, see README)"; $$python -m venv $(VENV); fi
+	elif [ -n "$$python" ]; then echo "Setting up $(VENV) with $$($$python --version) (once; 2 to 5 GB, see README)"; $$python -m venv $(VENV); \
+	elif command -v uv >/dev/null; then echo "Setting up $(VENV) with uv's Python 3.11 (once; 2 to 5 GB, see README)"; uv venv --quiet --seed --python 3.11 $(VENV); \
+	else $(UNAVAILABLE); fi
 	@$(PY) -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) -r requirements.txt
 	@$(PY) -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) --no-deps -r requirements-nodeps.txt
 	@$(PY) -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) --editable '.[dev]'
