@@ -25,7 +25,7 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud import firestore
 from google.cloud.storage import Client
 
-from emulator.official import OfficialFirestore, OfficialMissing
+from emulator.firestore.backends.official_process import OfficialFirestore, OfficialMissing
 from emulator.serving import bind
 
 HEAD = f"{'stand-in cloud':34} {'embedded':>12} {'official':>12}"

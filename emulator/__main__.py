@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from emulator.official import OfficialMissing
+from emulator.firestore.backends.official_process import OfficialMissing
 from emulator.serving import PortBusy
 from emulator.suite import FirestoreBackend, Suite, SuiteOptions
 

@@ -19,10 +19,10 @@ from typing import Any
 
 from google.protobuf import json_format
 
-from emulator.firestore.document import StoredDocument
+from emulator.firestore.documents.document import StoredDocument
+from emulator.firestore.messages import Document, microseconds
 from emulator.firestore.paths import document_path
 from emulator.firestore.store import DocumentStore
-from emulator.firestore.wire import Document, microseconds
 from emulator.storage.objects import ObjectMetadata, StoredObject
 from emulator.storage.store import Bucket, ObjectStore
 

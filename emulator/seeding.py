@@ -19,9 +19,9 @@ from typing import Any
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from emulator.firestore.errors import FirestoreError
+from emulator.firestore.messages import Value, Write
 from emulator.firestore.paths import document_path
 from emulator.firestore.store import DocumentStore
-from emulator.firestore.wire import Value, Write
 from emulator.storage.objects import ObjectMetadata
 from emulator.storage.store import ObjectStore
 

@@ -18,21 +18,21 @@ from emulator.control.handle import Control
 from emulator.control.server import control_application
 from emulator.eventarc.dispatcher import Dispatcher
 from emulator.faults import FaultPlan
-from emulator.firestore.attached import AttachedFirestore
-from emulator.firestore.embedded import EmbeddedFirestore
-from emulator.firestore.jar import JarFirestore
+from emulator.firestore.backends.attached import AttachedFirestore
+from emulator.firestore.backends.embedded import EmbeddedFirestore
+from emulator.firestore.backends.jar import JarFirestore
 from emulator.firestore.store import DocumentStore
 from emulator.firestore.transactions import Transactions
 from emulator.options import FirestoreBackend, SuiteOptions
 from emulator.persistence import check_target, restore
 from emulator.serving import HttpServer, bind
-from emulator.storage.backend import Backend
-from emulator.storage.firebase_dialect import FirebaseDialect
-from emulator.storage.json_dialect import JsonDialect
-from emulator.storage.resumable import UploadSessions
-from emulator.storage.server import StorageServer
+from emulator.storage.api.firebase_api import FirebaseDialect
+from emulator.storage.api.json_api import JsonDialect
+from emulator.storage.api.xml_api import XmlDialect
+from emulator.storage.http.server import StorageServer
+from emulator.storage.http.service import Backend
 from emulator.storage.store import ObjectStore
-from emulator.storage.xml_dialect import XmlDialect
+from emulator.storage.uploads import UploadSessions
 from emulator.tasks.embedded import EmbeddedTasks
 
 __all__ = ["FirestoreBackend", "Suite", "SuiteOptions"]

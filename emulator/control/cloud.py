@@ -6,13 +6,13 @@ from pathlib import Path
 from emulator.eventarc.dispatcher import Dispatcher
 from emulator.eventarc.trigger import Trigger
 from emulator.faults import STORAGE_FAULTS, Fault, FaultKind, FaultPlan
-from emulator.firestore.attached import AttachedFirestore
-from emulator.firestore.jar import JarFirestore
+from emulator.firestore.backends.attached import AttachedFirestore
+from emulator.firestore.backends.jar import JarFirestore
 from emulator.firestore.store import DocumentStore
 from emulator.firestore.transactions import Transactions
 from emulator.persistence import export
 from emulator.seeding import Seeded, seed
-from emulator.storage.backend import Backend
+from emulator.storage.http.service import Backend
 from emulator.tasks.embedded import EmbeddedTasks
 
 

@@ -13,11 +13,11 @@ from collections.abc import Coroutine, Iterator, Sequence
 from typing import Any
 
 from emulator.eventarc.delivery import ACKNOWLEDGED, Delivery, Outcome
-from emulator.eventarc.parcel import Parcel, parcel
+from emulator.eventarc.pending_delivery import Parcel, parcel
 from emulator.eventarc.trigger import CloudEvent, Trigger, cloud_event
 from emulator.faults import FaultKind, FaultPlan
-from emulator.firestore.document import DocumentChange
-from emulator.outgoing import Unreachable, send
+from emulator.firestore.documents.document import DocumentChange
+from emulator.http_client import Unreachable, send
 
 _log = logging.getLogger(__name__)
 

@@ -14,9 +14,9 @@ from urllib.parse import quote
 
 from google.events.cloud.firestore import DocumentEventData
 
-from emulator.firestore.document import DocumentChange
+from emulator.firestore.documents.document import DocumentChange
+from emulator.firestore.documents.values import changed_paths
 from emulator.firestore.paths import format_field_path
-from emulator.firestore.values import changed_paths
 
 _SCHEMA = (
     "https://github.com/googleapis/google-cloudevents/blob/main/proto/google/events/cloud/"

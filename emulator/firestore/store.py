@@ -9,12 +9,17 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from emulator.firestore.document import DocumentChange, StoredDocument
+from emulator.firestore.documents.document import DocumentChange, StoredDocument
+from emulator.firestore.documents.writes import (
+    apply_write,
+    check_precondition,
+    is_unchanged,
+    target_name,
+)
 from emulator.firestore.errors import FailedPrecondition
+from emulator.firestore.messages import MICROSECONDS, Document, Value, Write, timestamp
 from emulator.firestore.paths import document_path
-from emulator.firestore.query import CompiledQuery
-from emulator.firestore.wire import MICROSECONDS, Document, Value, Write, timestamp
-from emulator.firestore.writes import apply_write, check_precondition, is_unchanged, target_name
+from emulator.firestore.queries.query import CompiledQuery
 
 HISTORY_US = 3600 * MICROSECONDS
 """How far back a read may look, as in production."""

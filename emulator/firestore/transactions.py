@@ -10,14 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from emulator.faults import FaultKind, FaultPlan
-from emulator.firestore.document import StoredDocument
+from emulator.firestore.documents.document import StoredDocument
+from emulator.firestore.documents.writes import target_name
 from emulator.firestore.errors import Aborted, InvalidArgument, Unavailable
+from emulator.firestore.messages import MICROSECONDS, Write
 from emulator.firestore.paths import document_path
-from emulator.firestore.query import CompiledQuery
+from emulator.firestore.queries.query import CompiledQuery
+from emulator.firestore.retry_queue import WaitingLine
 from emulator.firestore.store import CommitOutcome, DocumentStore
-from emulator.firestore.waiting_line import WaitingLine
-from emulator.firestore.wire import MICROSECONDS, Write
-from emulator.firestore.writes import target_name
 
 LIFETIME_US = 270 * MICROSECONDS
 """The longest life of a transaction, as in production."""

@@ -10,11 +10,11 @@ from emulator.faults import FaultPlan
 from emulator.serving import HttpServer, bind
 from emulator.shared_port import sharing
 from emulator.tasks.calls import Calls
+from emulator.tasks.grpc_server import grpc_server
 from emulator.tasks.http_server import TasksHttpServer
 from emulator.tasks.identity import Identity
 from emulator.tasks.queue import Queue, QueueState
 from emulator.tasks.runner import Runner
-from emulator.tasks.service import grpc_server
 from emulator.tasks.store import TaskStore
 from emulator.tasks.task import Task
 

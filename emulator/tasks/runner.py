@@ -9,12 +9,12 @@ import logging
 import time
 
 from emulator.faults import FaultKind, FaultPlan
-from emulator.outgoing import Unreachable, send
+from emulator.http_client import Unreachable, send
 from emulator.tasks.identity import Identity
-from emulator.tasks.lane import Lane
 from emulator.tasks.names import fault_path, queue_of
 from emulator.tasks.push import push_headers
 from emulator.tasks.queue import RETENTION_S, QueueState
+from emulator.tasks.rate_limiter import Lane
 from emulator.tasks.store import TaskStore
 from emulator.tasks.task import Task, TaskState
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-from emulator.official import OfficialMissing, find_official
+from emulator.firestore.backends.official_process import OfficialMissing, find_official
 from tests.rules.firestore import SERVER, Judge, RulesInvalid, authorization
 
 _DRIVER = Path(__file__).with_name("StorageJudge.java")

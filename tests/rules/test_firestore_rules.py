@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from emulator.official import OfficialFirestore, OfficialMissing
+from emulator.firestore.backends.official_process import OfficialFirestore, OfficialMissing
 from emulator.serving import bind
 from tests.rules.avatars import Row
 from tests.rules.firestore import Judge, RulesInvalid

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from emulator.official import OfficialMissing
+from emulator.firestore.backends.official_process import OfficialMissing
 from emulator.suite import Suite, SuiteOptions
 from tests.rules.firestore import Judge, RulesInvalid
 from tests.rules.mutants import mutants

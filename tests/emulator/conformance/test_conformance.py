@@ -15,7 +15,7 @@ from google.cloud import firestore
 from google.cloud.storage import Bucket, Client
 from google.cloud.tasks_v2 import CloudTasksClient
 
-from emulator.official import OfficialFirestore, OfficialMissing
+from emulator.firestore.backends.official_process import OfficialFirestore, OfficialMissing
 from emulator.serving import bind
 from emulator.suite import Suite
 from tests.emulator.conformance.rendering import table

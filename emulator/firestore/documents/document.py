@@ -1,0 +1,50 @@
+"""A document as it was stored at one moment, and the difference that a commit makes to it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from emulator.firestore.documents.values import project
+from emulator.firestore.messages import Document
+from emulator.firestore.paths import DocumentPath, FieldPath
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredDocument:
+    """One version of a document. Times are microseconds since the epoch.
+
+    `message` carries name, fields and both times; nobody changes it once it is stored.
+    """
+
+    path: DocumentPath
+    message: Document
+    create_time: int
+    update_time: int
+
+    @property
+    def name(self) -> str:
+        """The full name."""
+        return str(self.message.name)
+
+    def masked(self, paths: Iterable[FieldPath]) -> Document:
+        """Returns the document with the given fields only."""
+        whole = self.message
+        part = Document(
+            name=whole.name, create_time=whole.create_time, update_time=whole.update_time
+        )
+        project(whole.fields, paths, part.fields)
+        return part
+
+
+@dataclass(frozen=True, kw_only=True)
+class DocumentChange:
+    """What one commit did to one document: created (no `before`), changed, deleted (no `after`)."""
+
+    path: DocumentPath
+    before: StoredDocument | None
+    after: StoredDocument | None
+    commit_time: int
+
+    @property
+    def name(self) -> str:
+        """The full name."""
+        return f"{self.path.database}/documents/{self.path.relative}"

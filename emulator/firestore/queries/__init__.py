@@ -1,0 +1,1 @@
+"""Structured queries, compiled: filters, order, cursors, aggregates. Pure."""

@@ -1,0 +1,192 @@
+"""The web channel: streams in both directions for browsers, which have no gRPC.
+
+A channel is a session: its requests come as POSTs that carry numbered maps, its answers leave as
+numbered arrays on one long GET, and what the browser has not acknowledged is sent again on the next
+one. Knows sessions and their order, nothing of what the streams do.
+"""
+
+import asyncio
+import json
+import re
+import uuid
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+from urllib.parse import parse_qs
+
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from emulator.faults import FaultPlan
+from emulator.firestore.errors import FirestoreError
+from emulator.firestore.messages import Message
+from emulator.firestore.rpc.methods import ConversationMethod, Methods
+from emulator.firestore.transports.json_messages import error_form, fill, form_of, parse
+
+ROOT = "/google.firestore.v1.Firestore/"
+_PATH = re.compile(re.escape(ROOT) + r"(\w+)/channel")
+KEEP_ALIVE_S = 30.0
+ABANDONED_S = 60.0
+"""How long a session without its long GET is kept: longer than a browser takes to come again."""
+LONGEST_ANSWER = 500
+"""Arrays on one long GET; then it ends, and the browser's next one acknowledges them."""
+_VERSION, _SERVER_VERSION = 8, 14
+_TEXT = {"Content-Type": "text/plain; charset=utf-8", "Cache-Control": "no-cache, no-store"}
+
+
+class _Session:
+    """One channel: requests in, numbered arrays out."""
+
+    def __init__(self, method: ConversationMethod) -> None:
+        self.identifier = uuid.uuid4().hex
+        self.is_over = False
+        self.last_array = 0
+        self.back_channel: object | None = None  # whichever GET was the last to come
+        self.left_at = asyncio.get_running_loop().time()
+        self._next_map = 0
+        self._unacknowledged: list[tuple[int, Any]] = []
+        self._news = asyncio.Event()
+        self._request = method.request
+        self._conversation = method.open(lambda answer: self.push(form_of(answer)))
+
+    def take(self, form: Mapping[str, list[str]]) -> None:
+        """Takes the maps of one POST; those that came before are skipped."""
+        first = _integer(form.get("ofs", ["0"])[0])
+        for index in range(_integer(form.get("count", ["0"])[0])):
+            number = first + index
+            if number < self._next_map or self.is_over:
+                continue
+            self._next_map = number + 1
+            self._receive(form.get(f"req{index}___data__", [""])[0])
+
+    def acknowledge(self, number: int) -> None:
+        """Forgets what the browser has."""
+        self._unacknowledged = [one for one in self._unacknowledged if one[0] > number]
+
+    def push(self, message: Any) -> None:
+        """Numbers a message and has it sent."""
+        self.last_array += 1
+        self._unacknowledged.append((self.last_array, [message]))
+        self._news.set()
+
+    def end(self) -> None:
+        """Ends the stream; what waits is still sent."""
+        if not self.is_over:
+            self.is_over = True
+            self._conversation.close()
+            self._news.set()
+
+    async def answers(self, acknowledged: int, *, once: bool) -> AsyncIterator[str]:
+        """Yields what the browser has not seen, piece by piece, until it leaves or all is over."""
+        me = self.back_channel = object()
+        sent = acknowledged
+        self.acknowledge(acknowledged)
+        try:
+            while self.back_channel is me and sent - acknowledged < LONGEST_ANSWER:
+                news = [one for one in self._unacknowledged if one[0] > sent]
+                if news:
+                    sent = news[-1][0]
+                    yield _piece(news)
+                if (news and once) or (self.is_over and not news):
+                    return
+                if not news:
+                    await self._wait()
+        finally:
+            if self.back_channel is me:
+                self.back_channel = None
+                self.left_at = asyncio.get_running_loop().time()
+            self._news.set()
+
+    async def _wait(self) -> None:
+        self._news.clear()
+        try:
+            async with asyncio.timeout(KEEP_ALIVE_S):
+                await self._news.wait()
+        except TimeoutError:
+            self.last_array += 1
+            self._unacknowledged.append((self.last_array, ["noop"]))
+
+    def _receive(self, text: str) -> None:
+        try:
+            request: Message = fill(self._request(), parse(text))
+            self._conversation.receive(request)
+        except FirestoreError as error:
+            self.push(error_form(error))
+            self.end()
+
+
+class WebChannel:
+    """The sessions, and the requests that belong to them."""
+
+    def __init__(self, methods: Methods, faults: FaultPlan) -> None:
+        self._methods = {method.name: method for method in methods.conversations}
+        self._faults = faults
+        self._sessions: dict[str, _Session] = {}
+
+    async def answer(self, request: Request) -> Response:
+        """Answers one request of a channel."""
+        self._forget_abandoned()
+        query = request.query_params
+        if "SID" not in query:
+            path = _PATH.fullmatch(request.url.path)
+            method = self._methods.get(path[1]) if path else None
+            if method is None or request.method != "POST":
+                return Response("Unknown channel", status_code=404)
+            return await self._open(request, method)
+        session = self._sessions.get(query["SID"])
+        if session is None:
+            return Response("Unknown SID", status_code=400)  # the client begins a new channel
+        if query.get("TYPE") == "terminate":
+            self._end(session)
+            return Response("", headers=_TEXT)
+        if request.method == "POST":
+            return await self._take(request, session)
+        acknowledged = _integer(query.get("AID"))
+        answers = session.answers(acknowledged, once=query.get("CI") == "1")
+        return StreamingResponse(answers, headers=_TEXT)
+
+    def end_streams(self) -> None:
+        """Ends all sessions, so that the server can stop at once."""
+        for session in tuple(self._sessions.values()):
+            self._end(session)
+
+    async def _open(self, request: Request, method: ConversationMethod) -> Response:
+        self._faults.count(f"firestore.{method.name}")
+        session = _Session(method)
+        self._sessions[session.identifier] = session
+        session.take(await _form(request))
+        greeting = ["c", session.identifier, "", _VERSION, _SERVER_VERSION, KEEP_ALIVE_S * 1000]
+        return Response(_piece([(0, greeting)]), headers=_TEXT)
+
+    async def _take(self, request: Request, session: _Session) -> Response:
+        session.acknowledge(_integer(request.query_params.get("AID")))
+        session.take(await _form(request))
+        is_present = int(session.back_channel is not None)
+        return Response(_sized([is_present, session.last_array, 0]), headers=_TEXT)
+
+    def _end(self, session: _Session) -> None:
+        session.end()
+        self._sessions.pop(session.identifier, None)
+
+    def _forget_abandoned(self) -> None:
+        oldest = asyncio.get_running_loop().time() - ABANDONED_S
+        for session in tuple(self._sessions.values()):
+            if session.back_channel is None and session.left_at < oldest:
+                self._end(session)
+
+
+def _integer(text: str | None) -> int:
+    return int(text) if text and text.isdecimal() else 0
+
+
+async def _form(request: Request) -> dict[str, list[str]]:
+    return parse_qs((await request.body()).decode(), keep_blank_values=True)
+
+
+def _piece(arrays: list[tuple[int, Any]]) -> str:
+    return _sized([list(array) for array in arrays])
+
+
+def _sized(form: Any) -> str:
+    """Puts the length before the text: it counts characters, so all is escaped to ASCII."""
+    text = json.dumps(form, separators=(",", ":"))
+    return f"{len(text)}\n{text}"

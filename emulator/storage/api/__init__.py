@@ -1,0 +1,1 @@
+"""The APIs of Cloud Storage: JSON, XML, and Firebase's `v0`."""

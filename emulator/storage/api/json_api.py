@@ -1,0 +1,196 @@
+"""The JSON API of Cloud Storage, as the Google client libraries speak it."""
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from emulator.storage.api.json_buckets import BucketCalls
+from emulator.storage.api.json_copies import CopyCalls
+from emulator.storage.api.json_requests import base_url, conditions
+from emulator.storage.api.resources import object_resource, patched
+from emulator.storage.errors import BadRequest
+from emulator.storage.http.download import download
+from emulator.storage.http.ranges import Chunk, parse_content_range
+from emulator.storage.http.responses import json_answer, query_integer, read_json
+from emulator.storage.http.server import PathParameters, Route, route
+from emulator.storage.http.service import Backend, page_asked_for
+from emulator.storage.objects import ObjectMetadata, StoredObject
+from emulator.storage.uploads import Upload, UploadSession
+
+_DIGESTS = ("md5Hash", "crc32c")
+_RESUME_INCOMPLETE = 308
+_CLIENT_CLOSED = 499
+
+
+class JsonDialect:
+    """The calls of the JSON API on a store."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self._store = backend.store
+
+    def routes(self) -> list[Route]:
+        """Returns the routes of this dialect."""
+        buckets = "(?:/storage/v1)?/b"  # Node's client leaves the prefix out for an emulator
+        objects, one = f"{buckets}/{{bucket}}/o", f"{buckets}/{{bucket}}/o/{{name}}"
+        upload = f"/upload{objects}"
+        return [
+            *BucketCalls(self._store).routes(buckets),
+            *CopyCalls(self._store).routes(one),
+            route("GET", objects, self._list, "storage.objects.list"),
+            route("GET", one, self._get, "storage.objects.get"),
+            route("PATCH", one, self._patch, "storage.objects.patch"),
+            route("PUT", one, self._update, "storage.objects.update"),
+            route("DELETE", one, self._delete, "storage.objects.delete"),
+            route("GET", f"/download{one}", self._download, "storage.objects.download"),
+            route("POST", upload, self._insert, "storage.objects.insert"),
+            route("PUT", upload, self._continue, "storage.objects.insert.continue"),
+            route("DELETE", upload, self._cancel, "storage.objects.insert.cancel"),
+        ]
+
+    async def _list(self, request: Request, path: PathParameters) -> Response:
+        page = page_asked_for(self._store, path["bucket"], request)
+        body: dict[str, Any] = {"kind": "storage#objects"}
+        if page.objects:
+            body["items"] = [object_resource(base_url(request), stored) for stored in page.objects]
+        if page.prefixes:
+            body["prefixes"] = list(page.prefixes)
+        if page.next_token is not None:
+            body["nextPageToken"] = page.next_token
+        return json_answer(body)
+
+    def _find(self, request: Request, path: PathParameters) -> StoredObject:
+        return self._store.get(
+            path["bucket"], path["name"], conditions(request), query_integer(request, "generation")
+        )
+
+    async def _get(self, request: Request, path: PathParameters) -> Response:
+        stored = self._find(request, path)
+        if request.query_params.get("alt") == "media":
+            return await download(request, stored, self._backend.faults)
+        return json_answer(object_resource(base_url(request), stored))
+
+    async def _download(self, request: Request, path: PathParameters) -> Response:
+        return await download(request, self._find(request, path), self._backend.faults)
+
+    async def _patch(self, request: Request, path: PathParameters) -> Response:
+        stored = self._store.get(path["bucket"], path["name"])
+        metadata = patched(stored.metadata, await read_json(request))
+        return self._describe(request, path, metadata)
+
+    async def _update(self, request: Request, path: PathParameters) -> Response:
+        metadata = patched(ObjectMetadata(), await read_json(request))
+        return self._describe(request, path, metadata)
+
+    def _describe(
+        self, request: Request, path: PathParameters, metadata: ObjectMetadata
+    ) -> Response:
+        stored = self._store.describe(
+            path["bucket"],
+            path["name"],
+            metadata,
+            conditions(request),
+            query_integer(request, "generation"),
+        )
+        return json_answer(object_resource(base_url(request), stored))
+
+    async def _delete(self, request: Request, path: PathParameters) -> Response:
+        self._store.delete(
+            path["bucket"], path["name"], conditions(request), query_integer(request, "generation")
+        )
+        return Response(status_code=204)
+
+    async def _insert(self, request: Request, path: PathParameters) -> Response:
+        match request.query_params.get("uploadType"):
+            case "media":
+                return await self._insert_media(request, path)
+            case "multipart":
+                return await self._insert_multipart(request, path)
+            case "resumable":
+                return await self._begin_resumable(request, path)
+            case other:
+                raise BadRequest(
+                    f'uploadType is "{other}"; accepted: "media", "multipart", "resumable"'
+                )
+
+    async def _insert_media(self, request: Request, path: PathParameters) -> Response:
+        upload = Upload(
+            bucket=path["bucket"],
+            name=request.query_params.get("name", ""),
+            metadata=ObjectMetadata(content_type=request.headers.get("content-type")),
+            conditions=conditions(request),
+        )
+        receiver = await self._backend.receive(request)
+        stored = self._backend.admit_and_store(upload, receiver)
+        return json_answer(object_resource(base_url(request), stored))
+
+    async def _insert_multipart(self, request: Request, path: PathParameters) -> Response:
+        head, receiver = await self._backend.receive_multipart(request)
+        announced = ObjectMetadata(content_type=head.content_type)
+        upload = _described_upload(request, path, head.description, announced)
+        stored = self._backend.admit_and_store(upload, receiver)
+        return json_answer(object_resource(base_url(request), stored))
+
+    async def _begin_resumable(self, request: Request, path: PathParameters) -> Response:
+        announced = ObjectMetadata(content_type=request.headers.get("x-upload-content-type"))
+        upload = _described_upload(request, path, await read_json(request), announced)
+        self._backend.admit(upload)
+        session = self._backend.uploads.begin(upload, self._store.receiver())
+        location = request.url.include_query_params(upload_id=session.identifier)
+        return Response(
+            headers={"Location": str(location), "X-GUploader-UploadID": session.identifier}
+        )
+
+    async def _continue(self, request: Request, path: PathParameters) -> Response:
+        session = self._backend.uploads.find(request.query_params.get("upload_id", ""))
+        chunk = _chunk(request)
+        if session.stored is not None:
+            return json_answer(object_resource(base_url(request), session.stored))
+        position = session.received_bytes if chunk.start is None else chunk.start
+        async for piece in request.stream():
+            session.accept(piece, position)
+            position += len(piece)
+        session.announce(_hash_header(request))
+        if chunk.ends or session.received_bytes == chunk.total:
+            return json_answer(object_resource(base_url(request), self._backend.finish(session)))
+        return _incomplete(session)
+
+    async def _cancel(self, request: Request, path: PathParameters) -> Response:
+        self._backend.uploads.cancel(request.query_params.get("upload_id", ""))
+        return Response(status_code=_CLIENT_CLOSED)
+
+
+def _described_upload(
+    request: Request, path: PathParameters, body: dict[str, Any], announced: ObjectMetadata
+) -> Upload:
+    return Upload(
+        bucket=path["bucket"],
+        name=request.query_params.get("name") or str(body.get("name", "")),
+        metadata=patched(announced, body),
+        conditions=conditions(request),
+        digests={kind: str(body[kind]) for kind in _DIGESTS if body.get(kind)},
+    )
+
+
+def _hash_header(request: Request) -> dict[str, str]:
+    names = {"md5": "md5Hash", "crc32c": "crc32c"}
+    entries = [
+        entry.strip().partition("=") for entry in request.headers.get("x-goog-hash", "").split(",")
+    ]
+    return {names[kind]: digest for kind, _, digest in entries if kind in names}
+
+
+def _chunk(request: Request) -> Chunk:
+    header = request.headers.get("content-range")
+    if header is not None:
+        return parse_content_range(header)
+    length = int(request.headers.get("content-length", "0"))  # the whole upload at once
+    return Chunk(start=0, total=length)
+
+
+def _incomplete(session: UploadSession) -> Response:
+    headers = {"X-GUploader-UploadID": session.identifier}
+    if session.received_bytes:
+        headers["Range"] = f"bytes=0-{session.received_bytes - 1}"
+    return Response(status_code=_RESUME_INCOMPLETE, headers=headers)

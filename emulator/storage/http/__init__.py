@@ -1,0 +1,1 @@
+"""HTTP as all APIs of Cloud Storage use it: routes, uploads, downloads, batches."""

@@ -1,0 +1,122 @@
+"""The HTTP server of all dialects: routes, CORS, errors in Google's form, counts.
+
+Names of objects arrive percent-encoded, slashes included, so routes are matched on the raw path.
+Security rules are not evaluated.
+"""
+
+import logging
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from emulator.faults import FaultPlan
+from emulator.serving import cors_headers
+from emulator.storage.errors import NotFound, NotModified, RangeNotSatisfiable, StorageError
+from emulator.storage.http import batch
+from emulator.storage.http.responses import json_answer
+
+_log = logging.getLogger(__name__)
+
+PathParameters = dict[str, str]
+Handler = Callable[[Request, PathParameters], Awaitable[Response]]
+
+_CLIENT_CLOSED = 499
+_EXPOSED = (
+    "Content-Encoding, Content-Length, Content-Range, Content-Type, ETag, Location, Range, "
+    "X-Firebase-Storage-XSRF, X-Goog-Generation, X-Goog-Hash, X-Goog-Metageneration, "
+    "X-Goog-Stored-Content-Length, X-Goog-Upload-Chunk-Granularity, X-Goog-Upload-Control-URL, "
+    "X-Goog-Upload-Size-Received, X-Goog-Upload-Status, X-Goog-Upload-URL"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Route:
+    """One method on one form of path; `counted` names it in the count of calls."""
+
+    method: str
+    path: re.Pattern[str]
+    handler: Handler
+    counted: str
+
+
+def route(method: str, path: str, handler: Handler, counted: str) -> Route:
+    """Makes a route of a path with `{parameters}`; a parameter ends at a slash."""
+    pattern = re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", path)
+    return Route(method=method, path=re.compile(pattern), handler=handler, counted=counted)
+
+
+class StorageServer:
+    """The ASGI application."""
+
+    def __init__(self, routes: list[Route], faults: FaultPlan) -> None:
+        calls = route("POST", batch.PATH, self._batch, "storage.batch")
+        self._routes = [calls, *routes]
+        self._faults = faults
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one request."""
+        request = Request(scope, receive)
+        response = await self._answer(request)
+        response.headers.update(cors_headers(request.method, request.headers, _EXPOSED))
+        await response(scope, receive, send)
+
+    async def _answer(self, request: Request) -> Response:
+        if request.method == "OPTIONS":
+            return Response(status_code=204)
+        try:
+            return await self._route(request)
+        except StorageError as error:
+            await _drain(request)
+            return _error_answer(error)
+        except ClientDisconnect:
+            return Response(status_code=_CLIENT_CLOSED)
+        except Exception:
+            _log.exception("%s %s failed", request.method, request.url.path)
+            return _error_answer(StorageError("The emulator failed; its log says how"))
+
+    async def _batch(self, request: Request, path: PathParameters) -> Response:
+        return await batch.batch(request, self._answer)
+
+    async def _route(self, request: Request) -> Response:
+        path = request.scope["raw_path"].decode("ascii")
+        for candidate in self._routes:
+            if candidate.method != request.method:
+                continue
+            match = candidate.path.fullmatch(path)
+            if match is not None:
+                self._faults.count(_counted(candidate, request))
+                parameters = {name: unquote(text) for name, text in match.groupdict().items()}
+                return await candidate.handler(request, parameters)
+        raise NotFound(f"The emulator has no {request.method} {path}")
+
+
+def _counted(matched: Route, request: Request) -> str:
+    """A description and a download are the same route; they are counted apart."""
+    if request.query_params.get("alt") == "media" and matched.counted.endswith(".get"):
+        return f"{matched.counted.removesuffix('get')}download"
+    return matched.counted
+
+
+async def _drain(request: Request) -> None:
+    """Reads what is left of a refused upload: a client that still sends would miss the answer."""
+    try:
+        async for _ in request.stream():
+            pass
+    except (RuntimeError, ClientDisconnect):  # the handler has read all, or nobody is there
+        return
+
+
+def _error_answer(error: StorageError) -> Response:
+    if isinstance(error, NotModified):
+        return Response(status_code=304)
+    headers = {}
+    if isinstance(error, RangeNotSatisfiable):
+        headers["Content-Range"] = f"bytes */{error.size}"
+    entry = {"message": str(error), "domain": "global", "reason": error.reason}
+    body = {"error": {"code": error.status, "message": str(error), "errors": [entry]}}
+    return json_answer(body, error.status, headers)

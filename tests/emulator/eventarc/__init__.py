@@ -1,0 +1,1 @@
+"""Eventarc: triggers, and the delivery of events."""

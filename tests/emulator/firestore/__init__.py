@@ -1,0 +1,1 @@
+"""Firestore: its calls, its transports, its backends."""

@@ -1,0 +1,1 @@
+"""Cloud Storage: its APIs and the parts that read requests."""

@@ -1,0 +1,1 @@
+"""Cloud Tasks: its calls, queues, retries and tokens."""
