@@ -32,7 +32,8 @@ def clean_up(means: Means, avatar_id: str) -> Verdict:
     def renew() -> Verdict:
         return means.ledger.transact(avatar_id, cleaner.renew).verdict
 
-    with Heartbeat(renew, every_s=settings.heartbeat_s, lease_s=settings.lease_s) as heartbeat:
+    every_s, lease_s = settings.heartbeat_s, settings.lease_s
+    with Heartbeat(renew, means.clock, every_s=every_s, lease_s=lease_s) as heartbeat:
         for folder in (output_folder(avatar_id), cache_folder(avatar_id)):
             means.media.clear(folder)
             heartbeat.beat()

@@ -3,6 +3,8 @@
 `Means` is what one deployment hands to everybody who works: the ports, its settings and its rules.
 """
 
+import contextvars
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +16,8 @@ from functions.settings import Settings
 from functions.standing import Change, Standing
 from functions.transitions import Transitions
 from liveportrait_core import Engine, Progress, RenderOptions, RenderReport, SyntheticIdle
+
+_PATIENCE_S = 5.0
 
 
 class RenderLedger(Protocol):
@@ -111,8 +115,15 @@ class Renderer(RenderEngine, Protocol):
         """Like `render`, without any driving clip."""
 
 
+class Ticker(Protocol):
+    """What a clock calls again and again."""
+
+    def stop(self) -> None:
+        """Call it no more."""
+
+
 class Clock(Protocol):
-    """This machine's time: for waiting and for deadlines, never for a lease."""
+    """This machine's time: for waiting and for deadlines; when a lease ends the ledger says."""
 
     def now(self) -> float:
         """Unix time in seconds."""
@@ -122,6 +133,9 @@ class Clock(Protocol):
 
     def sleep(self, seconds: float) -> None:
         """Wait."""
+
+    def every(self, seconds: float, action: Callable[[], bool]) -> Ticker:
+        """Call it after each such time, beside the caller, until it says False or is stopped."""
 
 
 class SystemClock:
@@ -138,6 +152,33 @@ class SystemClock:
     def sleep(self, seconds: float) -> None:
         """Wait."""
         time.sleep(seconds)
+
+    def every(self, seconds: float, action: Callable[[], bool]) -> Ticker:
+        """Call it after each such time, on a thread of its own."""
+        return _Thread(seconds, action)
+
+
+class _Thread:
+    """A ticker's thread."""
+
+    def __init__(self, seconds: float, action: Callable[[], bool]) -> None:
+        self._seconds = seconds
+        self._action = action
+        self._stopped = threading.Event()
+        # The thread's lines in the log carry the same ids as the caller's.
+        run = contextvars.copy_context().run
+        self._thread = threading.Thread(target=run, args=(self._tick,), daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Call it no more, and wait for a call that has begun, but not for one that hangs."""
+        self._stopped.set()
+        self._thread.join(_PATIENCE_S)
+
+    def _tick(self) -> None:
+        while not self._stopped.wait(self._seconds):
+            if not self._action():
+                return
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,43 +1,39 @@
 """What a job in flight is held to: its lease, its deadline, and the document's wish.
 
-A `Heartbeat` renews a lease from its own thread; a `Vigil` stands beside one render, is asked
+A `Heartbeat` renews a lease at the clock's ticks; a `Vigil` stands beside one render, is asked
 between batches, and raises as soon as the render must stop. Knows nothing of what is rendered.
 """
 
-import contextvars
-import threading
-import time
 from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
 from functions import log
 from functions.errors import Code, Failure, LeaseLost, Stopped, Superseded
-from functions.ports import Means
+from functions.ports import Clock, Means, Ticker
 from functions.standing import Advance, Claim, Verdict
 from liveportrait_core import Progress
 
 _LOOK_EVERY_S = 1.0
-_PATIENCE_S = 5.0
 _RENDERED_PERCENT = 95  # the rest is for the upload
 
 
 class Heartbeat:
     """Renews a lease until the block ends; a lease that cannot be renewed is lost."""
 
-    def __init__(self, renew: Callable[[], Verdict], *, every_s: float, lease_s: float) -> None:
+    def __init__(
+        self, renew: Callable[[], Verdict], clock: Clock, *, every_s: float, lease_s: float
+    ) -> None:
         self._renew = renew
+        self._clock = clock
         self._every_s = every_s
         self._lease_s = lease_s
-        self._renewed_at = time.monotonic()
+        self._renewed_at = clock.monotonic()
         self._stopped: Stopped | None = None
-        self._ended = threading.Event()
-        # The thread's lines in the log carry the same ids as the caller's.
-        run = contextvars.copy_context().run
-        self._thread = threading.Thread(target=run, args=(self._beat_on,), daemon=True)
+        self._ticker: Ticker | None = None
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._ticker = self._clock.every(self._every_s, self._tick)
         return self
 
     def __exit__(
@@ -46,8 +42,8 @@ class Heartbeat:
         fault: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._ended.set()
-        self._thread.join(_PATIENCE_S)  # a renewal that hangs finds the lease gone when it wakes
+        if self._ticker is not None:
+            self._ticker.stop()  # a renewal that hangs finds the lease gone when it wakes
 
     def check(self) -> None:
         """Raise if the lease is lost, or was renewed too long ago to be sure of it.
@@ -56,7 +52,7 @@ class Heartbeat:
         """
         if self._stopped is not None:
             raise self._stopped
-        since_s = time.monotonic() - self._renewed_at
+        since_s = self._clock.monotonic() - self._renewed_at
         if since_s > self._lease_s:
             raise LeaseLost(f"the lease of {self._lease_s:g} s was renewed {since_s:.1f} s ago")
 
@@ -68,19 +64,20 @@ class Heartbeat:
             Superseded: the document no longer asks for what is being made.
         """
         self.check()
-        asked_at = time.monotonic()
+        asked_at = self._clock.monotonic()
         require(self._renew())
         self._renewed_at = asked_at
 
-    def _beat_on(self) -> None:
-        while not self._ended.wait(self._every_s):
-            try:
-                self.beat()
-            except Stopped as stop:
-                self._stopped = stop
-                return
-            except Exception as fault:  # tried again until the lease has run out
-                log.warning("lease not renewed", reason=str(fault))
+    def _tick(self) -> bool:
+        """Renew at a tick; False: no more, the lease is lost."""
+        try:
+            self.beat()
+        except Stopped as stop:
+            self._stopped = stop
+            return False
+        except Exception as fault:  # tried again until the lease has run out
+            log.warning("lease not renewed", reason=str(fault))
+        return True
 
 
 def require(verdict: Verdict) -> None:
@@ -104,7 +101,7 @@ class Vigil:
         self._advance = Advance(stage="download", percent=0, eta_s=None)
         settings = means.settings
         self._heartbeat = Heartbeat(
-            self._renew, every_s=settings.heartbeat_s, lease_s=settings.lease_s
+            self._renew, means.clock, every_s=settings.heartbeat_s, lease_s=settings.lease_s
         )
 
     def __enter__(self) -> Self:

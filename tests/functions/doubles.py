@@ -25,11 +25,16 @@ Fields = dict[str, Any]
 
 
 class VirtualClock:
-    """A clock that stands still until somebody sleeps; what is due meanwhile happens on the way."""
+    """A clock that stands still until somebody sleeps; what is due meanwhile happens on the way.
 
-    def __init__(self, start_s: float = 1_800_000_000.0) -> None:
+    What is to be called every few seconds is called where `ticking` is set. Otherwise time passes
+    as it does for a process that was paused: its heartbeats stand still with it.
+    """
+
+    def __init__(self, start_s: float = 1_800_000_000.0, *, ticking: bool = False) -> None:
         self._now = start_s
         self._due: list[tuple[float, Callable[[], object]]] = []
+        self.ticking = ticking
         self.slept: list[float] = []
 
     def now(self) -> float:
@@ -54,6 +59,28 @@ class VirtualClock:
     def after(self, seconds: float, action: Callable[[], object]) -> None:
         """Let something happen once the clock has moved on by so many seconds."""
         self._due.append((self._now + seconds, action))
+
+    def every(self, seconds: float, action: Callable[[], bool]) -> "VirtualTicker":
+        return VirtualTicker(self, seconds, action)
+
+
+class VirtualTicker:
+    """Called on the way while its clock moves on, by whoever moves it."""
+
+    def __init__(self, clock: VirtualClock, seconds: float, action: Callable[[], bool]) -> None:
+        self._clock = clock
+        self._seconds = seconds
+        self._action = action
+        self._stopped = False
+        clock.after(seconds, self._tick)
+
+    def stop(self) -> None:
+        self._stopped = True
+
+    def _tick(self) -> None:
+        if self._stopped or (self._clock.ticking and not self._action()):
+            return
+        self._clock.after(self._seconds, self._tick)
 
 
 class MemoryLedger:

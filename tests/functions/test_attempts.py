@@ -165,6 +165,7 @@ def test_an_eta_beyond_the_deadline_ends_the_render_at_once(scene: Scene) -> Non
 
 
 def test_the_deadline_is_checked_between_batches(scene: Scene) -> None:
+    scene.clock.ticking = True
     scene.renderer.steps = [lambda: scene.clock.advance(481)]
     with pytest.raises(RetryLater):
         scene.save(document())

@@ -150,6 +150,7 @@ def test_what_a_successor_has_uploaded_but_not_published_yet_is_spared(scene: Sc
 
     scene.media.publish = taken_over  # type: ignore[method-assign, assignment]
     event = scene.write(document())
+    scene.clock.ticking = True
     scene.renderer.steps = [lambda: scene.clock.advance(300)]  # no time for a second attempt
     with pytest.raises(RetryLater):
         scene.doorway.answer(event)

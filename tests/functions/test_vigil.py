@@ -1,93 +1,132 @@
-"""What holds a job in flight: the heartbeat in its own thread, the checks between batches."""
+"""What holds a job in flight: the heartbeat at the clock's ticks, the checks between batches."""
 
+import queue
 import threading
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
 
 from functions.errors import Code, Failure, LeaseLost, Superseded
+from functions.ports import Clock, SystemClock
 from functions.record import Lease, Purpose, Record
 from functions.sight import look
 from functions.standing import Claim, Verdict
 from functions.vigil import Heartbeat, Vigil
 from liveportrait_core import Progress, Stage
+from tests.functions.doubles import VirtualClock
 from tests.functions.scene import AVATAR, SETTINGS, Scene, document
 
 
-def eventually(seen: threading.Event) -> None:
-    assert seen.wait(10)
+def heartbeat_of(
+    renew: Callable[[], Verdict], clock: Clock, *, every_s: float = 15, lease_s: float = 60
+) -> Heartbeat:
+    return Heartbeat(renew, clock, every_s=every_s, lease_s=lease_s)
 
 
-def test_a_heartbeat_renews_until_its_block_ends() -> None:
-    beats = threading.Semaphore(0)
+@pytest.fixture
+def clock() -> VirtualClock:
+    return VirtualClock(ticking=True)
+
+
+def test_a_heartbeat_renews_until_its_block_ends(clock: VirtualClock) -> None:
+    beats = []
 
     def renew() -> Verdict:
-        beats.release()
+        beats.append(clock.monotonic())
         return Verdict.DONE
 
-    with Heartbeat(renew, every_s=0.01, lease_s=60) as heartbeat:
-        for _ in range(3):
-            assert beats.acquire(timeout=10)
+    began = clock.monotonic()
+    with heartbeat_of(renew, clock) as heartbeat:
+        clock.advance(600)
         heartbeat.check()
-    while beats.acquire(blocking=False):
-        pass
-    assert not beats.acquire(timeout=0.05)
+    assert beats == [began + 15 * beat for beat in range(1, 41)]
+    clock.advance(600)
+    assert len(beats) == 40
+
+
+def test_the_machines_own_clock_beats_on_a_thread_of_its_own() -> None:
+    beats: queue.Queue[int] = queue.Queue()
+
+    def renew() -> Verdict:
+        beats.put(threading.get_ident())
+        return Verdict.DONE
+
+    with heartbeat_of(renew, SystemClock(), every_s=0.01) as heartbeat:
+        threads = {beats.get(timeout=10) for _ in range(3)}
+        heartbeat.check()
+    assert threads.isdisjoint({threading.get_ident()})
+    assert len(threads) == 1
+    while not beats.empty():
+        beats.get()
+    with pytest.raises(queue.Empty):
+        beats.get(timeout=0.05)
 
 
 @pytest.mark.parametrize(
     ("verdict", "stop"), [(Verdict.LOST, LeaseLost), (Verdict.MOVED, Superseded)]
 )
-def test_47_a_lease_that_is_anothers_stops_the_job(verdict: Verdict, stop: type[Exception]) -> None:
-    asked = threading.Event()
+def test_47_a_lease_that_is_anothers_stops_the_job(
+    clock: VirtualClock, verdict: Verdict, stop: type[Exception]
+) -> None:
+    asked = []
 
     def renew() -> Verdict:
-        asked.set()
+        asked.append(True)
         return verdict
 
-    with Heartbeat(renew, every_s=0.01, lease_s=60) as heartbeat:
-        eventually(asked)
-        for _ in range(1000):
-            try:
-                heartbeat.check()
-            except stop:
-                break
-            time.sleep(0.01)
+    with heartbeat_of(renew, clock) as heartbeat:
+        clock.advance(45)
+        with pytest.raises(stop):
+            heartbeat.check()
         with pytest.raises(stop):
             heartbeat.beat()
+    assert asked == [True]
 
 
-def test_a_renewal_that_fails_now_and_then_is_tried_again() -> None:
-    healed = threading.Event()
+def test_a_renewal_that_fails_now_and_then_is_tried_again(clock: VirtualClock) -> None:
     faults: Iterator[Exception] = iter([ConnectionError(), TimeoutError()])
 
     def renew() -> Verdict:
         for fault in faults:
             raise fault
-        healed.set()
         return Verdict.DONE
 
-    with Heartbeat(renew, every_s=0.01, lease_s=60) as heartbeat:
-        eventually(healed)
+    with heartbeat_of(renew, clock) as heartbeat:
+        clock.advance(100)
         heartbeat.check()
 
 
-def test_21_a_job_that_cannot_renew_stops() -> None:
+def test_21_a_job_that_cannot_renew_stops(clock: VirtualClock) -> None:
     def renew() -> Verdict:
         raise ConnectionError("away")
 
-    with Heartbeat(renew, every_s=0.01, lease_s=0.05) as heartbeat:
-        time.sleep(0.1)
-        with pytest.raises(LeaseLost, match=r"renewed 0\.\d s ago"):
+    with heartbeat_of(renew, clock) as heartbeat:
+        clock.advance(60)
+        heartbeat.check()
+        clock.advance(0.1)
+        with pytest.raises(LeaseLost, match=r"renewed 60\.1 s ago"):
             heartbeat.check()
 
 
 def test_47_a_job_that_was_paused_stops_before_asking_anybody() -> None:
-    heartbeat = Heartbeat(lambda: pytest.fail("asked"), every_s=60, lease_s=0.02)
-    time.sleep(0.05)
+    clock = VirtualClock()
+    with heartbeat_of(lambda: pytest.fail("asked"), clock) as heartbeat:
+        clock.advance(60.1)
+        with pytest.raises(LeaseLost):
+            heartbeat.beat()
+
+
+def test_47_a_renewal_counts_from_when_it_was_asked_for(clock: VirtualClock) -> None:
+    def renew() -> Verdict:
+        clock.advance(50)  # committed at once, answered late
+        return Verdict.DONE
+
+    heartbeat = heartbeat_of(renew, clock)
+    heartbeat.beat()
+    clock.advance(10.1)
     with pytest.raises(LeaseLost):
-        heartbeat.beat()
+        heartbeat.check()
 
 
 @pytest.fixture
@@ -178,6 +217,7 @@ def test_an_outage_between_two_batches_is_no_reason_to_stop(scene: Scene, vigil:
 
 def test_the_deadline_and_the_eta(scene: Scene, vigil: Vigil) -> None:
     scene.clock.advance(60)
+    vigil.renew("render")
     vigil.watch(progress(eta_s=39.0))
     with pytest.raises(Failure, match=r"needs 41 s more; 40 of 100 s are left") as caught:
         vigil.watch(progress(eta_s=41.0))
