@@ -12,11 +12,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 import numpy as np
-from PIL import Image, ImageCms, ImageFile, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageFile, UnidentifiedImageError
 
+from liveportrait_core.colours import SrgbConversion
 from liveportrait_core.errors import (
     EncodeFailed,
     ImageTooLarge,
@@ -33,7 +34,17 @@ _ACCEPTED = "accepted: JPEG, PNG, WebP, AVIF, GIF, BMP or TIFF"
 _WRITTEN = ".png, .jpg, .webp"
 _ORIENTATION_TAG = 0x0112
 _POSTER_QUALITY = 92
-_SIXTEEN_BIT_GREY = ("I;16", "I;16B", "I;16L", "I")
+_TURNS: Final = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_ON_THEIR_SIDE: Final = tuple(_TURNS[orientation] for orientation in (5, 6, 7, 8))
+_STRIP_PIXELS: Final = 2_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +84,7 @@ def scaled_size(width_px: int, height_px: int, max_dim_px: int) -> tuple[int, in
 def is_picture(path: Path) -> bool:
     """Whether a file begins like a picture that `read_portrait` may accept."""
     try:
-        with _quiet_about_size(), Image.open(path, formats=_known_formats()):
+        with _quiet(), Image.open(path, formats=_known_formats()):
             return True
     except (OSError, Image.DecompressionBombError):
         return False
@@ -90,15 +101,15 @@ def read_portrait(path: Path, *, max_dim_px: int) -> Portrait:
         ImageUnsupported: no picture, a damaged one, or one of an unknown kind.
         ImageTooLarge: over the limits; found before decoding.
     """
-    with _opened(path.name, _read_bytes(path)) as image, _damage_reported(path.name):
+    with _quiet(), _damage_reported(path.name), _opened(path.name, _read_bytes(path)) as image:
         # Telephones write a JPEG with a second picture behind it, which Pillow calls MPO.
         media_type = "image/jpeg" if image.format == "MPO" else Image.MIME[image.format or ""]
-        size = _upright_size(image)
+        stored = _Stored.of(image)
+        size = stored.turned(image.size)
         scaled = scaled_size(*size, max_dim_px)
-        upright = _decoded(image, max(scaled))
-    flat, is_flattened = _on_black(upright)
-    if flat.size != scaled:
-        flat = flat.resize(scaled, Image.Resampling.LANCZOS, reducing_gap=3.0)
+        _decode(image, max(scaled))
+        reduced, is_flattened = _reduced(image, stored.turned(scaled))
+    upright = reduced.transpose(stored.turn) if stored.turn is not None else reduced
     width, height = fitted_size(*size, max_dim_px)
     named, _ = mimetypes.guess_type(path.name)
     found = {
@@ -107,7 +118,7 @@ def read_portrait(path: Path, *, max_dim_px: int) -> Portrait:
         RenderWarning.MIME_MISMATCH: named is not None and named != media_type,
     }
     return Portrait(
-        pixels=np.ascontiguousarray(np.asarray(flat)[:height, :width]),
+        pixels=np.ascontiguousarray(np.asarray(upright)[:height, :width]),
         media_type=media_type,
         warnings=tuple(warning for warning, is_so in found.items() if is_so),
     )
@@ -158,8 +169,7 @@ def _read_bytes(path: Path) -> bytes:
 
 def _opened(name: str, data: bytes) -> Image.Image:
     """Read the header only and check the limits."""
-    with _quiet_about_size(), _damage_reported(name):
-        image = Image.open(io.BytesIO(data), formats=_known_formats())
+    image = Image.open(io.BytesIO(data), formats=_known_formats())
     width, height = image.size
     if width * height > MAX_PIXELS:
         raise ImageTooLarge(
@@ -169,10 +179,11 @@ def _opened(name: str, data: bytes) -> Image.Image:
 
 
 @contextmanager
-def _quiet_about_size() -> Iterator[None]:
+def _quiet() -> Iterator[None]:
     with warnings.catch_warnings():
-        # Pillow warns of large pictures; ours is the limit that counts.
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        # Pillow warns of large pictures, where ours is the limit that counts, and of broken notes
+        # beside the pixels, which change nothing.
+        warnings.simplefilter("ignore")
         yield
 
 
@@ -181,18 +192,53 @@ def _known_formats() -> tuple[str, ...]:
     return _FORMATS
 
 
-def _upright_size(image: Image.Image) -> tuple[int, int]:
-    """(width, height) once it is turned; Pillow turns TIFF by itself."""
-    is_turned = image.format != "TIFF" and image.getexif().get(_ORIENTATION_TAG, 1) >= 5
-    return (image.height, image.width) if is_turned else image.size
+@dataclass(frozen=True, kw_only=True)
+class _Stored:
+    """How a picture lies in its file: what makes it upright, None where it is."""
+
+    turn: Image.Transpose | None
+
+    @classmethod
+    def of(cls, image: Image.Image) -> Self:
+        """Read the orientation; one that does not exist is ignored, as viewers do."""
+        if image.format == "TIFF":  # Pillow turns it by itself
+            return cls(turn=None)
+        try:
+            orientation = image.getexif().get(_ORIENTATION_TAG)
+        except Exception:  # Pillow raises whatever a broken block makes it stumble over
+            return cls(turn=None)
+        return cls(turn=_TURNS.get(orientation) if isinstance(orientation, int) else None)
+
+    def turned(self, size: tuple[int, int]) -> tuple[int, int]:
+        """Give (width, height) upright for the one in the file, and the other way round."""
+        return (size[1], size[0]) if self.turn in _ON_THEIR_SIDE else size
 
 
-def _decoded(image: Image.Image, longest_px: int) -> Image.Image:
+def _decode(image: Image.Image, longest_px: int) -> None:
     if isinstance(image, ImageFile.ImageFile):
         # JPEG alone decodes at a half, a quarter or an eighth; twice the wanted size stays sharp.
         shrink = min(1.0, 2 * longest_px / max(image.size))
         image.draft(None, (round(image.width * shrink), round(image.height * shrink)))
-    return ImageOps.exif_transpose(image)
+    image.load()
+
+
+def _reduced(image: Image.Image, size: tuple[int, int]) -> tuple[Image.Image, bool]:
+    """Bring a picture to sRGB on black and to a size; and whether anything showed through.
+
+    The decoded picture is held once: only strips of it are copied, and what is kept of them is as
+    wide as the result. Reducing the width first and the height afterwards is what Pillow does too.
+    """
+    width, height = image.size
+    conversion = SrgbConversion.of(image)
+    narrow = Image.new("RGB", (size[0], height))
+    is_flattened = False
+    rows = max(1, _STRIP_PIXELS // width)
+    for top in range(0, height, rows):
+        strip = image.crop((0, top, width, min(height, top + rows)))
+        flat, shows_through = conversion.flattened(strip)
+        is_flattened = is_flattened or shows_through
+        narrow.paste(flat.resize((size[0], flat.height), Image.Resampling.LANCZOS), (0, top))
+    return narrow.resize(size, Image.Resampling.LANCZOS), is_flattened
 
 
 @contextmanager
@@ -203,42 +249,8 @@ def _damage_reported(name: str) -> Iterator[None]:
         raise ImageUnsupported(f"{name} is no picture of a known kind; {_ACCEPTED}") from unknown
     except Image.DecompressionBombError as bomb:
         raise ImageTooLarge(f"{name}: {bomb}; accepted: up to {MAX_PIXELS} pixels") from bomb
-    except MemoryError:
+    except (MemoryError, ImageTooLarge, ImageUnsupported):
         raise
     except Exception as damage:
         # Pillow's decoders raise whatever they stumble over: OSError, SyntaxError, RuntimeError, …
         raise ImageUnsupported(f"{name} is damaged ({damage}); {_ACCEPTED}") from damage
-
-
-def _on_black(image: Image.Image) -> tuple[Image.Image, bool]:
-    """Bring a picture of any mode to sRGB; what shows through shows black."""
-    if image.mode in _SIXTEEN_BIT_GREY:
-        # Pillow would clip to 255 instead of scaling.
-        image = Image.fromarray(
-            (np.asarray(image).astype(np.uint32) >> 8).clip(0, 255).astype(np.uint8)
-        )
-    if not image.has_transparency_data:
-        return _to_srgb(image), False
-    layered = image.convert("RGBA")
-    opacity = layered.getchannel("A")
-    if opacity.getextrema()[0] == 255:
-        return _to_srgb(layered.convert("RGB")), False
-    black = Image.new("RGBA", layered.size, (0, 0, 0, 255))
-    return Image.alpha_composite(black, layered).convert("RGB"), True
-
-
-def _to_srgb(image: Image.Image) -> Image.Image:
-    profile = image.info.get("icc_profile")
-    if profile and image.mode in ("RGB", "CMYK", "L"):
-        try:
-            converted = ImageCms.profileToProfile(
-                image,
-                ImageCms.ImageCmsProfile(io.BytesIO(profile)),
-                ImageCms.createProfile("sRGB"),
-                outputMode="RGB",
-            )
-        except (ImageCms.PyCMSError, OSError):
-            return image.convert("RGB")  # a broken profile says nothing: viewers show it as sRGB
-        if converted is not None:
-            return converted
-    return image.convert("RGB")
