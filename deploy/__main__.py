@@ -9,12 +9,13 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from deploy import names, script
+from deploy import names
 from deploy.errors import DeployFault, SettingInvalid
-from deploy.journal import Journal
-from deploy.material import image_tag, read
+from deploy.execution import script
+from deploy.execution.deployment import Deployment, Patience
+from deploy.execution.journal import Journal
 from deploy.plan import Plan, make
-from deploy.run import Deployment, Patience
+from deploy.repository_files import image_tag, read
 from deploy.settings import MACHINES, Card, Part, Settings
 
 ROOT = Path(__file__).resolve().parent.parent

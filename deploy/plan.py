@@ -2,12 +2,20 @@
 
 from dataclasses import dataclass
 
-from deploy import access, data, eventing, foundation, pacing, serving, watching
-from deploy.data import Guard
-from deploy.facts import Lookup, lookups
+from deploy.project_facts import Lookup, lookups
+from deploy.resources import (
+    cloud_run,
+    data_protection,
+    events,
+    iam,
+    monitoring,
+    project_setup,
+    scheduling,
+)
+from deploy.resources.data_protection import Guard
+from deploy.resources.monitoring import Watch
 from deploy.settings import Settings
 from deploy.step import Step
-from deploy.watching import Watch
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,29 +44,29 @@ class Plan:
 def make(settings: Settings, material: Material) -> Plan:
     """The plan of a deployment."""
     return Plan(
-        first=(foundation.apis(settings),),
+        first=(project_setup.apis(settings),),
         lookups=lookups(settings),
         steps=(
-            *foundation.accounts(settings),
-            *access.agents(settings),
-            *access.data(settings),
-            *foundation.image(settings),
+            *project_setup.accounts(settings),
+            *iam.agents(settings),
+            *iam.data(settings),
+            *project_setup.image(settings),
             *_serving(settings),
-            *access.calls(settings),
-            *data.steps(settings, material.guard),
-            *eventing.steps(settings),
-            pacing.schedule(settings),
-            *watching.steps(settings, material.watch),
+            *iam.calls(settings),
+            *data_protection.steps(settings, material.guard),
+            *events.steps(settings),
+            scheduling.schedule(settings),
+            *monitoring.steps(settings, material.watch),
         ),
     )
 
 
 def _serving(settings: Settings) -> tuple[Step, ...]:
     if settings.single:
-        return (serving.renderer(settings), serving.job(settings))
+        return (cloud_run.renderer(settings), cloud_run.job(settings))
     return (
-        serving.renderer(settings),
-        pacing.queue(settings),
-        serving.gate(settings),
-        serving.job(settings),
+        cloud_run.renderer(settings),
+        scheduling.queue(settings),
+        cloud_run.gate(settings),
+        cloud_run.job(settings),
     )

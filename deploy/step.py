@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from deploy.checks import Bound, Look
 from deploy.command import Command, gcloud
-from deploy.look import Bound, Look
 
 
 @dataclass(frozen=True, kw_only=True)

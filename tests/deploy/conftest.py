@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from deploy.journal import Journal
+from deploy.execution.deployment import Deployment, Patience
+from deploy.execution.journal import Journal
 from deploy.plan import Plan
-from deploy.run import Deployment, Patience
 from deploy.settings import Settings
-from tests.deploy.cloud import Cloud
-from tests.deploy.plans import ROOT
-from tests.deploy.wire import Wire
+from tests.deploy.example_plans import ROOT
+from tests.deploy.fake_cloud.processes import Wire
+from tests.deploy.fake_cloud.project import Cloud
 
-PARSER = Path(__file__).with_name("gcloud_parser.py")
+PARSER = Path(__file__).with_name("gcloud_parser_script.py")
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ import threading
 
 import pytest
 
-from tests.deploy.plans import ROOT
-from tests.deploy.wire import Wire
-from tests.deploy.words import Words
+from tests.deploy.example_plans import ROOT
+from tests.deploy.fake_cloud.arguments import Words
+from tests.deploy.fake_cloud.processes import Wire
 
 TOLD = ("--project", "my-app-1234", "--region", "europe-west4", "--bucket", "my-app.appspot.com")
 

@@ -6,7 +6,7 @@ from deploy.command import fill
 from deploy.settings import Settings as Deployed
 from functions.settings import Settings, from_environment
 from functions.task_route import Role
-from tests.deploy import plans
+from tests.deploy import example_plans
 from tests.deploy.test_plan import environment
 
 FACTS = {"PROJECT_NUMBER": "123456789"}
@@ -17,10 +17,10 @@ def read(settings: Deployed, title: str) -> Settings:
     return from_environment({name: fill(value, FACTS) for name, value in told.items()})
 
 
-@pytest.mark.parametrize("name", plans.ALL)
+@pytest.mark.parametrize("name", example_plans.ALL)
 def test_every_process_starts_with_what_it_is_told(name: str) -> None:
-    settings = plans.ALL[name]
-    titles = [step.title for step in plans.plan(settings).steps]
+    settings = example_plans.ALL[name]
+    titles = [step.title for step in example_plans.plan(settings).steps]
     started = [title for title in titles if title.startswith(("Service idle-", "Job idle-"))]
     assert len(started) == (2 if settings.single else 3)
     for title in started:
@@ -32,9 +32,9 @@ def test_every_process_starts_with_what_it_is_told(name: str) -> None:
 
 
 def test_gate_renderer_and_reconcile_agree() -> None:
-    gate = read(plans.USUAL, "Service idle-gate")
-    renderer = read(plans.USUAL, "Service idle-renderer")
-    reconcile = read(plans.USUAL, "Job idle-reconcile")
+    gate = read(example_plans.USUAL, "Service idle-gate")
+    renderer = read(example_plans.USUAL, "Service idle-renderer")
+    reconcile = read(example_plans.USUAL, "Job idle-reconcile")
     assert (gate.role, renderer.role, reconcile.role) == (Role.GATE, Role.RENDERER, Role.GATE)
     assert gate.precision == renderer.precision == reconcile.precision == "fp16"
     assert gate.route is not None
@@ -50,10 +50,10 @@ def test_gate_renderer_and_reconcile_agree() -> None:
 
 def test_a_service_has_more_time_than_the_function_takes() -> None:
     for settings, title in (
-        (plans.USUAL, "Service idle-renderer"),
-        (plans.SMALLEST, "Service idle-renderer"),
+        (example_plans.USUAL, "Service idle-renderer"),
+        (example_plans.SMALLEST, "Service idle-renderer"),
     ):
-        (step,) = (step for step in plans.plan(settings).steps if step.title == title)
+        (step,) = (step for step in example_plans.plan(settings).steps if step.title == title)
         (timeout,) = (
             int(word.partition("=")[2]) for word in step.create[0].argv if "--timeout=" in word
         )
@@ -61,10 +61,10 @@ def test_a_service_has_more_time_than_the_function_takes() -> None:
 
 
 def test_the_smallest_deployment_renders_by_itself() -> None:
-    told = read(plans.SMALLEST, "Service idle-renderer")
+    told = read(example_plans.SMALLEST, "Service idle-renderer")
     assert told.role is Role.ALL
     assert told.route is None
 
 
 def test_more_variables_are_read() -> None:
-    assert read(plans.RTX, "Service idle-gate").debounce_s == 2.0
+    assert read(example_plans.RTX, "Service idle-gate").debounce_s == 2.0

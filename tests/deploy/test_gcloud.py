@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from deploy.command import Command, fill
-from deploy.material import read
 from deploy.plan import Plan, make
+from deploy.repository_files import read
 from deploy.settings import Card
-from tests.deploy.bodies import Body, unknown_fields
-from tests.deploy.plans import ALL, ROOT, USUAL
+from tests.deploy.example_plans import ALL, ROOT, USUAL
+from tests.deploy.gcloud_messages import Body, unknown_fields
 
 VARIABLES = {
     "PROJECT_NUMBER": "123456789",

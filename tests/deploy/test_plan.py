@@ -8,18 +8,18 @@ from pathlib import Path
 import pytest
 
 from deploy.command import Command
-from deploy.script import making, removing
+from deploy.execution.script import making, removing
 from deploy.settings import Part, Settings
 from deploy.step import Step
 from tests.deploy.conftest import Operator
-from tests.deploy.golden import FOLDER, scripts
-from tests.deploy.plans import ALL, RTX, SMALLEST, USUAL, plan
-from tests.deploy.wire import Wire
+from tests.deploy.example_plans import ALL, RTX, SMALLEST, USUAL, plan
+from tests.deploy.fake_cloud.processes import Wire
+from tests.deploy.golden_scripts import FOLDER, scripts
 
 
 @pytest.mark.parametrize("name", sorted(scripts()))
 def test_the_plans_are_the_golden_ones(name: str) -> None:
-    """Where a change is meant: `python -m tests.deploy.golden`, and read the difference."""
+    """Where a change is meant: `python -m tests.deploy.golden_scripts`, and read the difference."""
     assert scripts()[name] == (FOLDER / name).read_text("utf-8")
 
 

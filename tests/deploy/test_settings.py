@@ -7,7 +7,7 @@ import pytest
 
 from deploy.errors import SettingInvalid
 from deploy.settings import Card, Part
-from tests.deploy.plans import USUAL
+from tests.deploy.example_plans import USUAL
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,8 @@
 """Who may do what: the least roles, each on the smallest thing that takes it."""
 
 from deploy import names
+from deploy.checks import Closed
 from deploy.command import Command, gcloud
-from deploy.look import Closed
 from deploy.settings import Settings
 from deploy.step import Check, Condition, Policy, Step, grant
 

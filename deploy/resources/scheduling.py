@@ -1,8 +1,8 @@
 """What sets the pace: the queue's limits and the reconcile job's schedule."""
 
 from deploy import names
+from deploy.checks import Listed, Want
 from deploy.command import gcloud
-from deploy.look import Listed, Want
 from deploy.settings import Settings
 from deploy.step import Check, Step
 

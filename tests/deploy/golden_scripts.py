@@ -1,9 +1,9 @@
-"""Three settings' plans as shell scripts; `python -m tests.deploy.golden` writes them anew."""
+"""Three plans as shell scripts; `python -m tests.deploy.golden_scripts` writes them anew."""
 
 from pathlib import Path
 
-from deploy import script
-from tests.deploy.plans import ALL, plan
+from deploy.execution import script
+from tests.deploy.example_plans import ALL, plan
 
 FOLDER = Path(__file__).parent / "golden"
 

@@ -2,10 +2,10 @@
 
 import json
 
-from tests.deploy.cloud import Cloud, Refused
-from tests.deploy.cloud_flow import FLOW
-from tests.deploy.cloud_ground import GROUND
-from tests.deploy.words import Words
+from tests.deploy.fake_cloud.arguments import Words
+from tests.deploy.fake_cloud.base_commands import GROUND
+from tests.deploy.fake_cloud.project import Cloud, Refused
+from tests.deploy.fake_cloud.service_commands import FLOW
 
 _HANDLERS = GROUND | FLOW
 

@@ -3,8 +3,8 @@
 import hashlib
 
 from deploy import names
+from deploy.checks import Listed, Path, Want, Where
 from deploy.command import gcloud
-from deploy.look import Listed, Path, Want, Where
 from deploy.settings import Card, Settings
 from deploy.step import Check, Step
 
@@ -193,7 +193,7 @@ def _environment(settings: Settings, role: str) -> dict[str, str]:
         )
     if role == "renderer":
         # Cloud Run verifies each token, since nobody may call without one, and removes its
-        # signature; `access.calls` refuses a service that everybody may call.
+        # signature; `iam.calls` refuses a service that everybody may call.
         environment["LIVEPORTRAIT_BEHIND_IAM"] = "on"
     if role == "gate":
         environment["LIVEPORTRAIT_TASKS_QUEUE"] = names.queue(settings)

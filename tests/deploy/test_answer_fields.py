@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from deploy.look import Described, Enabled, Listed, Want, Where
-from deploy.look import Path as Way
+from deploy.checks import Described, Enabled, Listed, Want, Where
+from deploy.checks import Path as Way
 from deploy.step import Check
-from tests.deploy.bodies import Body, unknown_fields
-from tests.deploy.plans import ALL, plan
+from tests.deploy.example_plans import ALL, plan
+from tests.deploy.gcloud_messages import Body, unknown_fields
 
 MESSAGES = {
     "alpha monitoring policies": ("monitoring", "v3", "AlertPolicy"),

@@ -3,8 +3,8 @@
 import json
 
 from deploy import names
+from deploy.checks import Enabled, Listed, Want
 from deploy.command import gcloud
-from deploy.look import Enabled, Listed, Want
 from deploy.settings import Settings
 from deploy.step import Check, File, Policy, Step, grant
 

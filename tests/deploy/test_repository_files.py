@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from deploy.errors import SettingInvalid
-from deploy.material import image_tag, read
 from deploy.plan import make
-from tests.deploy.plans import ALL, ROOT, USUAL
+from deploy.repository_files import image_tag, read
+from tests.deploy.example_plans import ALL, ROOT, USUAL
 
 REQUIREMENTS = ("requirements.txt", "requirements-nodeps.txt")
 

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from tests.deploy.cloud import PROJECT, Cloud
-from tests.deploy.words import Words
+from tests.deploy.fake_cloud.arguments import Words
+from tests.deploy.fake_cloud.project import PROJECT, Cloud
 
 Handler = Callable[[Cloud, Words], Any]
 

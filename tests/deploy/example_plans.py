@@ -3,11 +3,11 @@
 from dataclasses import replace
 from pathlib import Path
 
-from deploy.data import Guard
 from deploy.plan import Material, Plan, make
+from deploy.resources.data_protection import Guard
+from deploy.resources.monitoring import Sheet, Watch
 from deploy.settings import Card, Settings
-from deploy.watching import Sheet, Watch
-from tests.deploy.cloud import BUCKET, PROJECT, REGION
+from tests.deploy.fake_cloud.project import BUCKET, PROJECT, REGION
 
 ROOT = Path(__file__).parents[2]
 USUAL = Settings(

@@ -7,12 +7,12 @@ import pytest
 
 from deploy.errors import CommandFailed
 from deploy.plan import make
+from deploy.resources.monitoring import Sheet, Watch
 from deploy.settings import Settings
-from deploy.watching import Sheet, Watch
 from tests.deploy.conftest import Operator
-from tests.deploy.plans import ALL, MATERIAL, SMALLEST, USUAL, plan
-from tests.deploy.wire import Wire
-from tests.deploy.words import Words
+from tests.deploy.example_plans import ALL, MATERIAL, SMALLEST, USUAL, plan
+from tests.deploy.fake_cloud.arguments import Words
+from tests.deploy.fake_cloud.processes import Wire
 
 
 def undisturbed(wire: Wire, operator: Operator, settings: Settings) -> int:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from deploy import names
+from deploy.checks import Listed, Path, Want
 from deploy.command import gcloud
-from deploy.look import Listed, Path, Want
 from deploy.settings import Part, Settings
 from deploy.step import Check, File, Step
 

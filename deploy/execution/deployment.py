@@ -10,14 +10,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from deploy.checks import Standing, Verdict
 from deploy.command import Command, captured, shell
 from deploy.errors import CommandFailed, DeployFault, StandsForeign
-from deploy.facts import look_up, remarks
-from deploy.gcloud import Answer, Terminal, failure, parsed
-from deploy.hints import hint
-from deploy.journal import Journal
-from deploy.look import Standing, Verdict
+from deploy.execution.command_runner import Answer, Terminal, failure, parsed
+from deploy.execution.error_hints import hint
+from deploy.execution.journal import Journal
 from deploy.plan import Plan
+from deploy.project_facts import look_up, remarks
 from deploy.settings import Settings
 from deploy.step import Step
 

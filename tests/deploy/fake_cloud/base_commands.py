@@ -3,9 +3,9 @@
 import json
 from typing import Any
 
-from tests.deploy.cloud import NUMBER, PROJECT, Cloud, Refused
-from tests.deploy.shelf import Handler, full, gone, listed, place
-from tests.deploy.words import Words
+from tests.deploy.fake_cloud.arguments import Words
+from tests.deploy.fake_cloud.handlers import Handler, full, gone, listed, place
+from tests.deploy.fake_cloud.project import NUMBER, PROJECT, Cloud, Refused
 
 
 def _enable(cloud: Cloud, words: Words) -> str:

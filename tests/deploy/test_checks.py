@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deploy.look import Bound, Enabled, Listed, Standing, Want, Where, at, same
+from deploy.checks import Bound, Enabled, Listed, Standing, Want, Where, at, same
 
 NOTHING: dict[str, str] = {}
 

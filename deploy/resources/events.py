@@ -1,9 +1,9 @@
 """How a write comes to the service: trigger, subscription, dead letters."""
 
 from deploy import names
-from deploy.access import identity
+from deploy.checks import Described, Listed, Path, Want, Where
 from deploy.command import Command, gcloud
-from deploy.look import Described, Listed, Path, Want, Where
+from deploy.resources.iam import identity
 from deploy.settings import Settings
 from deploy.step import Check, Policy, Step, grant
 

@@ -3,10 +3,10 @@
 import json
 from typing import Any
 
-from tests.deploy.cloud import BILLING, NUMBER, PROJECT, Cloud, Refused
-from tests.deploy.cloud_ground import bind, policy
-from tests.deploy.shelf import Handler, full, gone, listed, made
-from tests.deploy.words import Words
+from tests.deploy.fake_cloud.arguments import Words
+from tests.deploy.fake_cloud.base_commands import bind, policy
+from tests.deploy.fake_cloud.handlers import Handler, full, gone, listed, made
+from tests.deploy.fake_cloud.project import BILLING, NUMBER, PROJECT, Cloud, Refused
 
 
 def _queue(words: Words) -> dict[str, Any]:

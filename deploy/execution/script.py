@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
+from deploy.checks import Listed
 from deploy.command import Command, shell
-from deploy.look import Listed
 from deploy.names import folder
 from deploy.plan import Plan
 from deploy.settings import Settings

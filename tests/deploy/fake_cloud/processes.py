@@ -10,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.deploy.cloud import Cloud, Refused
-from tests.deploy.cloud_commands import answer
-from tests.deploy.words import Words
+from tests.deploy.fake_cloud.arguments import Words
+from tests.deploy.fake_cloud.commands import answer
+from tests.deploy.fake_cloud.project import Cloud, Refused
 
 _SCRIPT = """#!/bin/bash
 header=()

@@ -8,8 +8,8 @@ import pytest
 from deploy.errors import CommandFailed, FactRefused
 from deploy.settings import Part
 from tests.deploy.conftest import Operator
-from tests.deploy.plans import SMALLEST, USUAL, plan
-from tests.deploy.wire import Wire
+from tests.deploy.example_plans import SMALLEST, USUAL, plan
+from tests.deploy.fake_cloud.processes import Wire
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ import pytest
 from deploy.errors import StandsForeign
 from deploy.settings import Part
 from tests.deploy.conftest import Operator
-from tests.deploy.plans import SMALLEST, USUAL, plan
-from tests.deploy.wire import Wire
+from tests.deploy.example_plans import SMALLEST, USUAL, plan
+from tests.deploy.fake_cloud.processes import Wire
 
 
 def test_the_apps_own_rules_are_not_replaced_unasked(wire: Wire, operator: Operator) -> None:

@@ -3,9 +3,10 @@
 import json
 from dataclasses import dataclass, replace
 
-from deploy import access, names
+from deploy import names
+from deploy.checks import Listed, OwnCors, Ruled
 from deploy.command import Command, gcloud
-from deploy.look import Listed, OwnCors, Ruled
+from deploy.resources import iam
 from deploy.settings import Part, Settings
 from deploy.step import Check, File, Step
 
@@ -36,7 +37,7 @@ def steps(settings: Settings, guard: Guard) -> tuple[Step, ...]:
     chosen: list[Step] = []
     if Part.RULES not in settings.omits:
         chosen += (
-            access.storage_rules(settings),
+            iam.storage_rules(settings),
             _rules(settings, "cloud.firestore", "firestore.rules", guard.firestore_rules),
             _rules(
                 settings,

@@ -5,10 +5,10 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from deploy.data import Guard
 from deploy.errors import SettingInvalid
 from deploy.plan import Material
-from deploy.watching import Sheet, Watch
+from deploy.resources.data_protection import Guard
+from deploy.resources.monitoring import Sheet, Watch
 
 # What the Dockerfile copies, as .gcloudignore lets it through.
 _IMAGE_FILES = (

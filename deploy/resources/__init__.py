@@ -1,0 +1,1 @@
+"""The steps of a plan, by subject: how each resource is checked, made and removed. Pure."""
