@@ -78,8 +78,8 @@ def _unpacked(request: Request, stored: StoredObject) -> Response:
 async def _unpack(stream: BinaryIO) -> AsyncIterator[bytes]:
     unpacker = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
     with stream:
-        while piece := stream.read(_PIECE_BYTES):
-            yield unpacker.decompress(piece)
+        while packed := unpacker.unconsumed_tail or stream.read(_PIECE_BYTES):
+            yield unpacker.decompress(packed, _PIECE_BYTES)  # a piece may become a thousand
     yield unpacker.flush()
 
 

@@ -208,6 +208,30 @@ def test_compressed_objects_are_unpacked_for_who_takes_no_gzip(
     assert kept.headers["content-encoding"] == "gzip"
 
 
+def test_the_client_reads_a_compressed_object_as_it_is_stored_or_unpacked(
+    bucket: Bucket,
+) -> None:
+    text = bytes(20_000_000)
+    packed = gzip.compress(text)
+    blob = bucket.blob("zeros")
+    blob.content_encoding = "gzip"
+    blob.upload_from_string(packed)
+    assert (blob.size, blob.content_encoding) == (len(packed), "gzip")
+    assert blob.download_as_bytes(raw_download=True) == packed
+    assert blob.download_as_bytes() == text
+
+
+def test_a_compressed_object_comes_whole_however_large_it_is_unpacked(
+    http: httpx.Client, bucket: Bucket
+) -> None:
+    text = bytes(20_000_000) + b"end"
+    blob = bucket.blob("zeros")
+    blob.content_encoding = "gzip"
+    blob.upload_from_string(gzip.compress(text))
+    unpacked = http.get(f"/{bucket.name}/zeros", headers={"Accept-Encoding": "identity"})
+    assert unpacked.content == text
+
+
 def test_a_bucket_s_preconditions(http: httpx.Client, bucket: Bucket) -> None:
     path = f"/storage/v1/b/{bucket.name}"
     wanted = {1: "ifMetagenerationNotMatch", 2: "ifMetagenerationMatch"}
