@@ -150,15 +150,7 @@ class Animation:
         return self._fetch(self._job.video, "driving", VIDEO_FIELD)
 
     def _fetch(self, wanted: StoredObject, name: str, field: str) -> Path:
-        limit, code = _MAX_VIDEO_BYTES, Code.VIDEO_TOO_LARGE
-        if field == IMAGE_FIELD:
-            limit, code = _MAX_IMAGE_BYTES, Code.IMAGE_TOO_LARGE
-        if wanted.size_bytes > limit:
-            raise Failure(
-                code,
-                f"{wanted.path} has {wanted.size_bytes} bytes; accepted: at most {limit}",
-                field=field,
-            )
+        _admit(wanted, field)
         suffix = PurePosixPath(wanted.path).suffix
         target = (self._folder / name).with_suffix(
             suffix if _PLAIN_SUFFIX.fullmatch(suffix) else ""
@@ -166,3 +158,24 @@ class Animation:
         self._means.media.fetch(wanted, target)
         self._vigil.check()
         return target
+
+
+def _admit(wanted: StoredObject, field: str) -> None:
+    """Refuse an input for what Storage says of it, before it is fetched."""
+    limit, too_large, unsupported = _MAX_VIDEO_BYTES, Code.VIDEO_TOO_LARGE, Code.VIDEO_UNSUPPORTED
+    if field == IMAGE_FIELD:
+        limit, too_large, unsupported = (
+            _MAX_IMAGE_BYTES, Code.IMAGE_TOO_LARGE, Code.IMAGE_UNSUPPORTED,
+        )  # fmt: skip
+    if wanted.encoding:
+        raise Failure(
+            unsupported,
+            f"{wanted.path} has the content encoding {wanted.encoding[:40]!r}; accepted: none",
+            field=field,
+        )
+    if wanted.size_bytes > limit:
+        raise Failure(
+            too_large,
+            f"{wanted.path} has {wanted.size_bytes} bytes; accepted: at most {limit}",
+            field=field,
+        )

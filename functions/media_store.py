@@ -3,8 +3,9 @@
 Objects are named by path and guarded by generation; no URL is ever requested. Decides nothing.
 """
 
+import errno
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from google.api_core import exceptions
 from google.cloud.storage import Bucket
@@ -27,18 +28,29 @@ class CloudMediaStore:
         return None if blob is None else stored_object(blob)
 
     def fetch(self, wanted: StoredObject, to: Path) -> None:
-        """Copy exactly this generation to a local file.
+        """Copy the stored bytes of exactly this generation to a local file.
+
+        Nothing is unpacked: of an object marked as gzip, Storage and its client would otherwise
+        write what no size told of has a bound for.
 
         Raises:
             ObjectChanged: it is gone, or another generation stands there.
+            OSError: more than `wanted.size_bytes` came.
         """
         blob = self._bucket.blob(wanted.path)
         try:
-            blob.download_to_filename(str(to), if_generation_match=wanted.generation)
-        except (exceptions.NotFound, exceptions.PreconditionFailed) as fault:
-            raise ObjectChanged(
-                f"{wanted.path} is no longer at generation {wanted.generation}"
-            ) from fault
+            with to.open("wb") as file:
+                bounded = _Bounded(file, wanted)
+                blob.download_to_file(
+                    bounded, raw_download=True, if_generation_match=wanted.generation
+                )
+        except BaseException as fault:
+            to.unlink(missing_ok=True)
+            if isinstance(fault, exceptions.NotFound | exceptions.PreconditionFailed):
+                raise ObjectChanged(
+                    f"{wanted.path} is no longer at generation {wanted.generation}"
+                ) from fault
+            raise
 
     def publish(self, publication: Publication, *, replacing: int = 0) -> StoredObject:
         """Create an object, or replace exactly the generation `replacing`.
@@ -82,6 +94,21 @@ class CloudMediaStore:
             self.discard(blob.name, blob.generation)
 
 
+class _Bounded:
+    """A file that takes no more bytes than its object has."""
+
+    def __init__(self, file: BinaryIO, wanted: StoredObject) -> None:
+        self._file = file
+        self._wanted = wanted
+
+    def write(self, piece: bytes) -> int:
+        """Write a piece, or raise `OSError` where it is one too many."""
+        size, name = self._wanted.size_bytes, self._wanted.path
+        if self._file.tell() + len(piece) > size:
+            raise OSError(errno.EFBIG, f"more came than the {size} bytes of the object", name)
+        return self._file.write(piece)
+
+
 def stored_object(blob: Any) -> StoredObject:
     """What Storage says of an object."""
     facts = dict(blob.metadata or {})
@@ -90,5 +117,6 @@ def stored_object(blob: Any) -> StoredObject:
         generation=int(blob.generation),
         size_bytes=int(blob.size or 0),
         token=facts.pop(TOKEN_KEY, ""),
+        encoding="" if blob.content_encoding in (None, "identity") else blob.content_encoding,
         facts=facts,
     )

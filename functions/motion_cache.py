@@ -90,6 +90,8 @@ class MotionCache:
             log.warning("motion not kept", path=self._path, reason=str(fault))
 
     def _fetched(self, seen: StoredObject) -> bytes:
+        if seen.encoding:
+            raise ValueError(f"it has the content encoding {seen.encoding[:40]!r}; accepted: none")
         if seen.size_bytes > MAX_MOTION_BYTES:
             raise ValueError(
                 f"it has {seen.size_bytes} bytes; accepted: at most {MAX_MOTION_BYTES}"

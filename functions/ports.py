@@ -43,7 +43,11 @@ class MediaStore(Protocol):
         """What stands at a path."""
 
     def fetch(self, wanted: StoredObject, to: Path) -> None:
-        """Copy exactly this generation to a local file, or raise `ObjectChanged`."""
+        """Copy the stored bytes of exactly this generation to a local file.
+
+        They are never unpacked, and never more than `wanted.size_bytes` are written. Raises
+        `ObjectChanged` where it is gone or another generation stands there.
+        """
 
     def publish(self, publication: Publication, *, replacing: int = 0) -> StoredObject:
         """Create an object (or replace exactly a generation), or raise `ObjectStands`."""

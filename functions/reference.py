@@ -36,6 +36,7 @@ class StoredObject:
     generation: int
     size_bytes: int
     token: str = ""  # its download token, where it has one; with commas between several
+    encoding: str = ""  # how the stored bytes are compressed (Content-Encoding); "": they are not
     facts: Mapping[str, str] = field(default_factory=dict, compare=False)  # custom metadata
 
     @property

@@ -5,6 +5,7 @@ clock), and can be told to fail on purpose.
 """
 
 import copy
+import errno
 import itertools
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -204,6 +205,7 @@ class HeldObject:
     content_type: str
     token: str
     facts: Mapping[str, str]
+    encoding: str = ""
 
 
 class MemoryMediaStore:
@@ -239,6 +241,8 @@ class MemoryMediaStore:
         held = self.objects.get(wanted.path)
         if held is None or held.generation != wanted.generation:
             raise ObjectChanged(f"{wanted.path} is no longer at generation {wanted.generation}")
+        if len(held.body) > wanted.size_bytes:
+            raise OSError(errno.EFBIG, "more came than the object has", wanted.path)
         self.fetched.append(wanted.path)
         to.write_bytes(held.body)
 
@@ -282,6 +286,7 @@ class MemoryMediaStore:
             generation=held.generation,
             size_bytes=len(held.body),
             token=held.token,
+            encoding=held.encoding,
             facts=held.facts,
         )
 

@@ -1,6 +1,7 @@
 """The media store's promises, kept by the double and by the real client on the stand-in cloud."""
 
 import gc
+import gzip
 import urllib.error
 import urllib.request
 from dataclasses import replace
@@ -68,6 +69,41 @@ def test_only_the_generation_asked_for_is_fetched(
     with pytest.raises(ObjectChanged):
         media.fetch(newer, tmp_path / "copy")
     assert not (tmp_path / "copy").exists()
+
+
+def test_no_more_is_written_than_the_object_is_said_to_have(
+    media: MediaStore, publication: Publication, tmp_path: Path
+) -> None:
+    stored = media.publish(publication)
+    with pytest.raises(OSError, match="more came"):
+        media.fetch(replace(stored, size_bytes=4), tmp_path / "copy")
+    assert not (tmp_path / "copy").exists()
+
+
+def test_what_a_client_uploads_compressed_is_fetched_as_it_is_stored(
+    bucket: Bucket, avatar_id: str, tmp_path: Path
+) -> None:
+    packed = gzip.compress(bytes(10_000_000))
+    blob = bucket.blob(f"avatars/{avatar_id}/hero.jpg")
+    blob.content_encoding = "gzip"
+    blob.upload_from_string(packed, content_type="image/jpeg")
+    found = CloudMediaStore(bucket).find(blob.name)
+    assert found is not None
+    assert (found.encoding, found.size_bytes) == ("gzip", len(packed))
+    CloudMediaStore(bucket).fetch(found, tmp_path / "copy")
+    assert (tmp_path / "copy").read_bytes() == packed
+
+
+@pytest.mark.parametrize("said", [None, "identity"])
+def test_what_is_not_compressed_has_no_encoding(
+    bucket: Bucket, avatar_id: str, said: str | None
+) -> None:
+    blob = bucket.blob(f"avatars/{avatar_id}/hero.jpg")
+    blob.content_encoding = said
+    blob.upload_from_string(b"picture", content_type="image/jpeg")
+    found = CloudMediaStore(bucket).find(blob.name)
+    assert found is not None
+    assert found.encoding == ""
 
 
 def test_our_own_upload_repeated_is_taken_over(media: MediaStore, publication: Publication) -> None:

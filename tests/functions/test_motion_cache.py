@@ -180,6 +180,10 @@ def damaged(scene: Scene, **changes: Any) -> None:
     scene.media.put(CACHE, body, facts={**held.facts, **changes})
 
 
+def compressed(scene: Scene) -> None:
+    scene.media.objects[CACHE].encoding = "gzip"
+
+
 class Long(bytes):
     def __len__(self) -> int:
         return 16_000_001
@@ -213,6 +217,7 @@ WRONG: dict[str, tuple[Callable[[Scene], object], str]] = {
     "cut off": (lambda scene: damaged(scene, body=b""), "digest"),
     "without digest": (lambda scene: damaged(scene, sha256=""), "digest"),
     "too large": (lambda scene: damaged(scene, body=Long(b"x")), "16000001 bytes"),
+    "compressed": (compressed, "content encoding 'gzip'"),
     "not the engine's": (
         lambda scene: damaged(scene, body=FOREIGN, sha256=hashlib.sha256(FOREIGN).hexdigest()),
         "another engine's",

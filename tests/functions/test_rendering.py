@@ -79,6 +79,23 @@ def test_an_object_beyond_the_limit_is_not_even_fetched(
     assert scene.renderer.renders == []
 
 
+@pytest.mark.parametrize(
+    ("path", "code", "field"),
+    [
+        (IMAGE, "IMAGE_UNSUPPORTED", "avatarImageUrl"),
+        (VIDEO, "VIDEO_UNSUPPORTED", "training.heroVideoUrl"),
+    ],
+)
+def test_an_object_that_is_compressed_once_more_is_not_even_fetched(
+    scene: Scene, path: str, code: str, field: str
+) -> None:
+    scene.media.objects[path].encoding = "gzip"
+    scene.save(document())
+    assert scene.live["error"] == {"code": code, "field": field, "retryable": False}
+    assert path not in scene.media.fetched
+    assert scene.renderer.renders == []
+
+
 def test_a_lost_answer_of_an_upload_is_taken_over(scene: Scene) -> None:
     publish = scene.media.publish
 

@@ -10,7 +10,7 @@ import json
 import subprocess
 import urllib.parse
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -28,13 +28,15 @@ class Upload:
 
     content_type: str
     size_bytes: int = 10
+    more: Mapping[str, Any] = field(default_factory=dict)  # what else is said of it
 
 
 @dataclass(frozen=True, kw_only=True)
 class Describe:
-    """Change the type of an object that stands."""
+    """Change what is said of an object that stands."""
 
     content_type: str
+    more: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,12 +122,12 @@ class Engine:
         found = _resource(path, "image/jpeg", 10) if stands else None
         request: dict[str, Any] = {"auth": None if who is None else {"uid": who, "token": {}}}
         match deed:
-            case Upload(content_type=content_type, size_bytes=size):
+            case Upload(content_type=content_type, size_bytes=size, more=more):
                 method = "update" if stands else "create"
-                request["resource"] = _resource(path, content_type, size)
-            case Describe(content_type=content_type):
+                request["resource"] = {**_resource(path, content_type, size), **more}
+            case Describe(content_type=content_type, more=more):
                 method = "update"
-                request["resource"] = _resource(path, content_type, 10)
+                request["resource"] = {**_resource(path, content_type, 10), **more}
             case Fetch():
                 method = "get"
             case ListFolder():
@@ -179,8 +181,8 @@ class OfficialSuite:
         match deed:
             case Upload():
                 status = self._upload(who, path, deed)
-            case Describe(content_type=content_type):
-                said = json.dumps({"contentType": content_type}).encode()
+            case Describe(content_type=content_type, more=more):
+                said = json.dumps({"contentType": content_type, **more}).encode()
                 status = self._request(who, "PATCH", self._object(path), said, "application/json")
             case Fetch():
                 status = self._request(who, "GET", self._object(path))
@@ -196,7 +198,7 @@ class OfficialSuite:
         return "/" + urllib.parse.quote(path, safe="")
 
     def _upload(self, who: str | None, path: str, upload: Upload) -> int:
-        described = json.dumps({"name": path, "contentType": upload.content_type})
+        described = json.dumps({"name": path, "contentType": upload.content_type, **upload.more})
         body = (
             f"--{_BOUNDARY}\r\nContent-Type: application/json\r\n\r\n{described}\r\n"
             f"--{_BOUNDARY}\r\nContent-Type: {upload.content_type}\r\n\r\n"

@@ -64,6 +64,10 @@ def _sized(kind: str, megabytes: int, extra: int = 0) -> Upload:
     return Upload(content_type=kind, size_bytes=megabytes * MB + extra)
 
 
+def _encoded(said: str | None) -> Upload:
+    return Upload(content_type="image/jpeg", more={"contentEncoding": said})
+
+
 UPLOADS = (
     _allowed("an owner uploads a picture", OWNER, PICTURE, HERO),
     _allowed("an owner uploads a clip", OWNER, CLIP, "avatars/a/heroVideo.mp4"),
@@ -103,6 +107,24 @@ KINDS = (
     _allowed("a type may be corrected", OWNER, RETYPED, HERO),
     _refused("a type may not be disguised", OWNER, Describe(content_type="text/html"), HERO),
 )  # fmt: skip
+
+ENCODINGS = (
+    *(
+        _allowed(f"an encoding of {said!r} is none", OWNER, _encoded(said), HERO)
+        for said in (None, "", "identity")
+    ),
+    *(
+        _refused(f"no upload is compressed by {said!r}", OWNER, _encoded(said), HERO)
+        for said in ("gzip", "GZIP", "br", "identity, gzip", " ")
+    ),
+    _over(_refused("no compressed upload replaces a picture", OWNER, _encoded("gzip"), HERO)),
+    _refused(
+        "a picture is not called compressed afterwards",
+        OWNER,
+        Describe(content_type="image/jpeg", more={"contentEncoding": "gzip"}),
+        HERO,
+    ),
+)
 
 OUTPUTS = tuple(
     row
@@ -159,6 +181,7 @@ ROWS: tuple[Row, ...] = (
     _over(_refused("a stranger replaces nothing", STRANGER, PICTURE, HERO)),
     _over(_refused("no text replaces a picture", OWNER, Upload(content_type="text/plain"), HERO)),
     *KINDS,
+    *ENCODINGS,
     *OUTPUTS,
     *READING,
     *DELETING,
