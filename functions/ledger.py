@@ -128,7 +128,8 @@ class FirestoreLedger:
         if change.erases:
             transaction.delete(job)
         elif change.record is not None:
-            transaction.set(job, to_fields(change.record))
+            fields = to_fields(change.record)
+            transaction.set(job, fields, merge=list(fields))  # a newer version's others stay
         if change.fields:
             transaction.update(self._document(standing.avatar_id), _to_wire(change.fields))
         if change.counts:

@@ -6,9 +6,7 @@ written. Pure. Rules: docs/contract.md, section 3.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Any, Final
 
 from functions.contract import (
@@ -21,7 +19,7 @@ from functions.contract import (
     canonical,
     dig,
 )
-from functions.record import Record, Result
+from functions.record import Problem, Record, Result
 from functions.request import Parameters, Reader
 
 
@@ -64,7 +62,7 @@ def live_portrait(record: Record) -> Mapping[str, object] | None:
         "state": shown.state.value,
         "progress": shown.percent,
         "warnings": list(shown.warnings),
-        "error": None if shown.error is None else _without_none(asdict(shown.error)),
+        "error": None if shown.error is None else _error(shown.error),
         **_without_none(optional),
     }
 
@@ -126,6 +124,12 @@ def dynamics_fields(document: Snapshot, record: Record, *, now: int) -> dict[str
     return {_dotted((*DYNAMICS, name)): value for name, value in (values | retired).items()}
 
 
+def _error(problem: Problem) -> dict[str, object]:
+    return _without_none(
+        {"code": problem.code.value, "field": problem.field, "retryable": problem.retryable}
+    )
+
+
 def _parameters(parameters: Parameters) -> dict[str, object]:
     """The parameters as a client would write them, after clamping and quantising."""
     return {
@@ -154,11 +158,7 @@ def _result(result: Result) -> dict[str, object]:
 
 
 def _without_none(fields: Mapping[str, Any]) -> dict[str, object]:
-    return {
-        key: value.value if isinstance(value, StrEnum) else value
-        for key, value in fields.items()
-        if value is not None
-    }
+    return {key: value for key, value in fields.items() if value is not None}
 
 
 def _dotted(path: tuple[str, ...]) -> str:

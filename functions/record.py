@@ -5,14 +5,14 @@ the matter of `transitions`; how the document shows it, of `output`.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
 from functions.contract import State
 from functions.errors import Code
+from functions.ledger_form import Part, read, write
 from functions.request import Parameters
-from liveportrait_core import AnimationRegion
 
 _DISPATCH_LIFE_MS = 24 * 3_600_000
 
@@ -25,7 +25,7 @@ class Purpose(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Lease:
+class Lease(Part):
     """The right to work on an avatar."""
 
     owner: str  # one uuid4 per claim
@@ -43,7 +43,7 @@ class Lease:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Problem:
+class Problem(Part):
     """`livePortrait.error`."""
 
     code: Code
@@ -57,7 +57,7 @@ class Problem:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Missing:
+class Missing(Part):
     """An input that was not there when it was looked for."""
 
     path: str
@@ -65,7 +65,7 @@ class Missing:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Dispatch:
+class Dispatch(Part):
     """A task in the queue stands for a render. It names the task, so there is one per dispatch."""
 
     fingerprint: str
@@ -77,7 +77,7 @@ class Dispatch:
 
 
 @dataclass(frozen=True, kw_only=True)
-class KeptObject:
+class KeptObject(Part):
     """An object of ours, and the generation that is the published one."""
 
     path: str
@@ -86,7 +86,7 @@ class KeptObject:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shown:
+class Shown(Part):
     """What the document says of the request last asked for."""
 
     state: State
@@ -107,7 +107,7 @@ class Shown:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Quality:
+class Quality(Part):
     """The renderer's quality report in brief; docs/quality.md says what each figure is."""
 
     frames_without_face: int | None
@@ -120,7 +120,7 @@ class Quality:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Result:
+class Result(Part):
     """A published render whose objects are kept."""
 
     fingerprint: str
@@ -162,7 +162,7 @@ class Result:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Record:
+class Record(Part):
     """`livePortraitJobs/{avatarId}`."""
 
     fingerprint: str = ""  # last asked for; "" when that is not rendered
@@ -180,12 +180,12 @@ class Record:
         return self.lease is not None and self.lease.expires > now
 
     def cleaning(self, now: int) -> bool:
-        """Whether a clean-up is under way, which nobody takes over."""
-        return self.lease_lives(now) and self.held_for(Purpose.CLEAN_UP)
+        """Whether a clean-up is under way, which nobody takes over.
 
-    def held_for(self, purpose: Purpose) -> bool:
-        """Whether the lease, living or not, is of this kind."""
-        return self.lease is not None and self.lease.purpose is purpose
+        Nor is a lease taken over that a newer version holds for what only it knows.
+        """
+        lease = self.lease
+        return lease is not None and lease.expires > now and lease.purpose is not Purpose.RENDER
 
     def held_by(self, owner: str) -> bool:
         """Whether the lease is this claim's."""
@@ -240,82 +240,9 @@ class Record:
 
 def to_fields(record: Record) -> dict[str, object]:
     """The record as the fields of its ledger document."""
-    return _plain(asdict(record))
+    return write(record)
 
 
 def from_fields(fields: Mapping[str, Any]) -> Record:
     """The record of a ledger document; what is not there has its default."""
-    values = {_snake(key): value for key, value in fields.items()}
-    missing, lease, shown = (values.get(key) for key in ("missing", "lease", "shown"))
-    dispatch = values.get("dispatch")
-    return Record(
-        fingerprint=values.get("fingerprint", ""),
-        attempts=values.get("attempts", 0),
-        not_before=values.get("not_before", 0),
-        missing=Missing(**missing) if missing else None,
-        lease=_lease(lease) if lease else None,
-        dispatch=Dispatch(**dispatch) if dispatch else None,
-        percent=values.get("percent", 0),
-        shown=_shown(shown) if shown else None,
-        results=tuple(_result(each) for each in values.get("results", ())),
-    )
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {_camel(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return value.value if isinstance(value, StrEnum) else value
-
-
-def _lease(fields: Mapping[str, Any]) -> Lease:
-    return Lease(**{**fields, "purpose": Purpose(fields["purpose"])})
-
-
-def _parameters(fields: Mapping[str, Any]) -> Parameters:
-    values = {_snake(key): value for key, value in fields.items()}
-    return Parameters(**{**values, "animation_region": AnimationRegion(values["animation_region"])})
-
-
-def _shown(fields: Mapping[str, Any]) -> Shown:
-    values = {_snake(key): value for key, value in fields.items()}
-    parameters, error = values["parameters"], values["error"]
-    return Shown(
-        **{
-            **values,
-            "state": State(values["state"]),
-            "parameters": _parameters(parameters) if parameters else None,
-            "warnings": tuple(values["warnings"]),
-            "error": Problem(**{**error, "code": Code(error["code"])}) if error else None,
-        }
-    )
-
-
-def _result(fields: Mapping[str, Any]) -> Result:
-    values = {_snake(key): value for key, value in fields.items()}
-    return Result(
-        **{
-            **values,
-            "parameters": _parameters(values["parameters"]),
-            "video": KeptObject(**values["video"]),
-            "poster": KeptObject(**values["poster"]),
-            "warnings": tuple(values["warnings"]),
-            "quality": _quality(values.get("quality")),
-        }
-    )
-
-
-def _quality(fields: Mapping[str, Any] | None) -> Quality | None:
-    if fields is None:
-        return None
-    return Quality(**{_snake(key): value for key, value in fields.items()})
-
-
-def _camel(name: str) -> str:
-    first, *rest = name.split("_")
-    return first + "".join(word.capitalize() for word in rest)
-
-
-def _snake(name: str) -> str:
-    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
+    return read(Record, fields)

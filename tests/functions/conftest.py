@@ -1,5 +1,6 @@
 """The stand-in cloud, for the adapters' tests; each port's two implementations side by side."""
 
+import copy
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -68,6 +69,12 @@ class LedgerUnderTest:
         path = self.database.collection("livePortraitJobs").document(avatar_id)
         found: Fields | None = path.get().to_dict()
         return found
+
+    def put_job(self, avatar_id: str, fields: Fields) -> None:
+        if isinstance(self.port, MemoryLedger):
+            self.port.jobs[avatar_id] = copy.deepcopy(fields)
+        else:
+            self.database.collection("livePortraitJobs").document(avatar_id).set(fields)
 
     def quota(self, name: str) -> Fields | None:
         if isinstance(self.port, MemoryLedger):

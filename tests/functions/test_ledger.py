@@ -3,6 +3,7 @@
 import math
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,11 +13,12 @@ from google.cloud import firestore
 from google.cloud.firestore_v1.vector import Vector
 
 from emulator.suite import Suite
-from functions.contract import Snapshot, canonical
+from functions.contract import Snapshot, State, canonical
 from functions.event import parse
 from functions.ledger import FirestoreLedger
 from functions.output import DELETED
-from functions.record import Record
+from functions.record import Record, Shown
+from functions.request import Parameters
 from functions.standing import Change, Standing, Verdict
 from tests.functions.conftest import LedgerUnderTest
 from tests.functions.scene import document
@@ -124,6 +126,27 @@ def test_what_a_transaction_sees_is_what_was_committed(
 def test_nothing_to_write_writes_nothing(ledger: LedgerUnderTest, avatar_id: str) -> None:
     assert ledger.port.transact(avatar_id, lambda standing: DONE) == DONE
     assert (ledger.get(avatar_id), ledger.job(avatar_id)) == (None, None)
+
+
+def test_what_a_newer_version_added_to_a_ledger_outlives_our_writing(
+    ledger: LedgerUnderTest, avatar_id: str
+) -> None:
+    shown = Shown(state=State.QUEUED, fingerprint="f", parameters=Parameters())
+
+    def note(record: Record) -> None:
+        ledger.port.transact(avatar_id, lambda _: Change(verdict=Verdict.DONE, record=record))
+
+    note(Record(fingerprint="f", shown=shown))
+    fields = ledger.job(avatar_id)
+    assert fields is not None
+    fields["shown"]["hint"] = {"tone": ["a"]}
+    fields["shown"]["parameters"]["gaze"] = 3
+    fields["plan"] = {"steps": [1, 2]}
+    ledger.put_job(avatar_id, fields)
+    note(replace(ledger.port.read(avatar_id).record, attempts=1))
+    assert ledger.job(avatar_id) == {**fields, "attempts": 1}
+    note(replace(ledger.port.read(avatar_id).record, shown=None))
+    assert ledger.job(avatar_id) == {**fields, "attempts": 1, "shown": None}
 
 
 def test_18_erasing_removes_the_ledger_alone(ledger: LedgerUnderTest, avatar_id: str) -> None:

@@ -1,10 +1,16 @@
 """The ledger's document: what is written is read back, and its questions are answered."""
 
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.contract import State
 from functions.errors import Code
+from functions.output import live_portrait
 from functions.record import (
     Dispatch,
     KeptObject,
@@ -61,7 +67,9 @@ RECORDS = st.builds(
     not_before=MOMENT,
     missing=st.none() | st.builds(Missing, path=TEXT, since=MOMENT),
     lease=st.none()
-    | st.builds(Lease, owner=TEXT, purpose=st.sampled_from(Purpose), fingerprint=TEXT),
+    | st.builds(
+        Lease, owner=TEXT, purpose=st.sampled_from(Purpose), fingerprint=TEXT, expires=MOMENT
+    ),
     dispatch=st.none() | st.builds(Dispatch, fingerprint=TEXT, at=MOMENT),
     shown=st.none()
     | st.builds(
@@ -80,6 +88,95 @@ RECORDS = st.builds(
 @given(RECORDS)
 def test_what_is_written_is_read_back(record: Record) -> None:
     assert from_fields(to_fields(record)) == record
+
+
+def maps(values: st.SearchStrategy[object]) -> st.SearchStrategy[dict[str, object]]:
+    return st.dictionaries(TEXT, values, max_size=2)
+
+
+NEW_KEYS = ("hint", "notAfter", "snake_case", "unknown", "")
+NEWS = st.recursive(st.none() | st.booleans() | TEXT, lambda each: st.lists(each) | maps(each))
+
+
+@given(RECORDS, st.data())
+def test_what_a_newer_version_has_added_is_kept(record: Record, data: st.DataObject) -> None:
+    fields = to_fields(record)
+    for holder in maps_in(fields):
+        news = data.draw(st.dictionaries(st.sampled_from(NEW_KEYS), NEWS, max_size=1))
+        holder.update(news)
+    read = from_fields(fields)
+    assert to_fields(read) == fields
+    assert read == record
+    assert to_fields(replace(read, attempts=9)) == {**fields, "attempts": 9}
+
+
+def maps_in(value: object) -> Iterator[dict[str, object]]:
+    """Every map of a ledger's document, at whatever depth."""
+    if isinstance(value, dict):
+        yield value
+        value = list(value.values())
+    if isinstance(value, list):
+        for item in value:
+            yield from maps_in(item)
+
+
+NEW_VALUES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    "a state": lambda fields: {**fields, "shown": {**fields["shown"], "state": "paused"}},
+    "a code": lambda fields: {
+        **fields,
+        "shown": {
+            **fields["shown"],
+            "error": {"code": "TOO_DARK", "field": None, "retryable": False},
+        },
+    },
+    "a purpose": lambda fields: {**fields, "lease": {**fields["lease"], "purpose": "export"}},
+    "a region": lambda fields: {
+        **fields,
+        "shown": {
+            **fields["shown"],
+            "parameters": {**fields["shown"]["parameters"], "animationRegion": "hair"},
+        },
+    },
+}
+
+
+@pytest.mark.parametrize("news", NEW_VALUES)
+def test_values_that_only_a_newer_version_knows_are_kept(news: str) -> None:
+    record = Record(
+        shown=Shown(state=State.FAILED, parameters=Parameters()),
+        lease=Lease(owner="a", purpose=Purpose.RENDER, fingerprint="f", expires=1000),
+    )
+    fields = NEW_VALUES[news](to_fields(record))
+    assert to_fields(from_fields(fields)) == fields
+
+
+def test_a_state_and_a_code_of_a_newer_version_are_shown_as_they_are() -> None:
+    record = Record(shown=Shown(state=State.FAILED, parameters=Parameters()))
+    for news in ("a state", "a code", "a region"):
+        record = from_fields(NEW_VALUES[news](to_fields(record)))
+    live = live_portrait(record)
+    assert live is not None
+    assert (live["state"], live["error"]) == ("paused", {"code": "TOO_DARK", "retryable": False})
+    assert live["params"] == {**PARAMETERS_SHOWN, "animationRegion": "hair"}
+
+
+PARAMETERS_SHOWN = {
+    "drivingMultiplier": 0.4,
+    "normalizeLip": True,
+    "pasteback": True,
+    "scale": 2.3,
+    "sourceMaxDim": 1600,
+}
+
+
+def test_a_lease_for_what_only_a_newer_version_does_is_not_taken_over() -> None:
+    fields = to_fields(
+        Record(lease=Lease(owner="a", purpose=Purpose.RENDER, fingerprint="f", expires=1000))
+    )
+    assert not from_fields(fields).cleaning(999)
+    record = from_fields(NEW_VALUES["a purpose"](fields))
+    assert record.cleaning(999)
+    assert not record.cleaning(1000)
 
 
 def test_an_empty_document_is_an_empty_record() -> None:

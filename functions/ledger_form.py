@@ -1,0 +1,109 @@
+"""How frozen dataclasses stand in a ledger's document: camel-case maps, lists and text.
+
+What only a newer version knows is kept: during a roll-out, and after a roll-back, an older one
+reads the newer one's ledgers and writes them again. A key it does not know stays with the part it
+was found in for as long as that part stands; of an enumeration's value it does not know only the
+text is known. Pure, and knows none of the dataclasses.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from enum import StrEnum
+from types import NoneType
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+
+_T = TypeVar("_T")
+_E = TypeVar("_E", bound=StrEnum)
+_known_hints: dict[type, Mapping[str, Any]] = {}  # to find them takes longer than all else here
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """What has a place for unknown keys; two parts are equal if all that is known of them is."""
+
+    unknown: Mapping[str, object] = field(default_factory=dict, compare=False, repr=False)
+
+
+def read(kind: type[_T], stored: Mapping[str, Any]) -> _T:
+    """The dataclass of a stored map; what is not there has its default.
+
+    Raises:
+        TypeError, AttributeError: the map is not one that any version has written.
+    """
+    return _read(kind, stored)[0]
+
+
+def write(part: Any) -> dict[str, object]:
+    """The map of a dataclass, with the unknown keys that were read with it."""
+    unknown = part.unknown if isinstance(part, Part) else {}
+    known = {}
+    for name in _hints(type(part)):
+        key = _camel(name)
+        value = known[key] = _plain(getattr(part, name))
+        rest = unknown.get(key)  # of a part that has no place of its own for it
+        if isinstance(rest, Mapping) and isinstance(value, dict):
+            known[key] = {**rest, **value}
+    return {**unknown, **known}
+
+
+def member(kind: type[_E], text: str) -> _E:
+    """The enumeration's member, or one that stands for a value only a newer version knows."""
+    try:
+        return kind(text)
+    except ValueError:
+        stranger = str.__new__(kind, text)
+        stranger._name_ = stranger._value_ = text
+        return stranger
+
+
+def _read(kind: type[_T], stored: Mapping[str, Any]) -> tuple[_T, dict[str, object]]:
+    """The dataclass, and what it has no place for."""
+    values: dict[str, object] = {}
+    rest = dict(stored)
+    for name, hint in _hints(kind).items():
+        key = _camel(name)
+        if key not in stored:
+            continue
+        values[name], left = _value(hint, rest.pop(key))
+        if left:
+            rest[key] = left
+    if issubclass(kind, Part):
+        return kind(**values, unknown=rest), {}
+    return kind(**values), rest
+
+
+def _value(hint: Any, value: Any) -> tuple[object, dict[str, object]]:
+    if value is None:
+        return None, {}
+    if NoneType in get_args(hint):
+        (hint,) = (each for each in get_args(hint) if each is not NoneType)
+    if get_origin(hint) is tuple:
+        return tuple(_value(get_args(hint)[0], item)[0] for item in value), {}
+    if isinstance(hint, type) and is_dataclass(hint):
+        return _read(hint, value)
+    if isinstance(hint, type) and issubclass(hint, StrEnum):
+        return member(hint, value), {}
+    return value, {}
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value):
+        return write(value)
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return value.value if isinstance(value, StrEnum) else value
+
+
+def _hints(kind: type) -> Mapping[str, Any]:
+    """The types of a dataclass's fields, by their names."""
+    if kind not in _known_hints:
+        hints = get_type_hints(kind)
+        own = {each.name for each in fields(Part)} if issubclass(kind, Part) else set()
+        named = (each.name for each in fields(kind))
+        _known_hints[kind] = {name: hints[name] for name in named if name not in own}
+    return _known_hints[kind]
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)
