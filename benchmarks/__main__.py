@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmarks import cloud, mesh, pairs
 from benchmarks.networks import INPUT_SHAPES, Effort, Row, measure_networks
-from liveportrait_core.device import AUTO, choose_device
+from liveportrait_core.engines.liveportrait.device import AUTO, choose_device
 from liveportrait_core.errors import RenderError
 
 LINES = Path("out") / "bench" / "networks.jsonl"

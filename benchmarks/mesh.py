@@ -20,13 +20,14 @@ import numpy as np
 import torch
 
 from benchmarks.memory import peak_growth_bytes
-from liveportrait_core.film import Shot, film
-from liveportrait_core.image import read_portrait, write_picture
-from liveportrait_core.mesh.engine import MeshEngine
-from liveportrait_core.mesh.idle import synthetic_idle
-from liveportrait_core.options import SILENT_MP4, Frame, RenderOptions, RenderReport, Stage
-from liveportrait_core.progress import RenderProgress
+from liveportrait_core.engines.mesh.engine import MeshEngine
+from liveportrait_core.engines.mesh.idle import synthetic_idle
+from liveportrait_core.media.image import read_portrait, write_picture
+from liveportrait_core.options import SILENT_MP4, RenderOptions
+from liveportrait_core.pipeline.progress import RenderProgress
+from liveportrait_core.pipeline.writer import Shot, film
 from liveportrait_core.renderer import Renderer
+from liveportrait_core.report import Frame, RenderReport, Stage
 
 SIZE_PX = (1200, 1600)
 FPS = Fraction(30)

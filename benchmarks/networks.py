@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.memory import peak_growth_bytes
-from liveportrait_core.device import DeviceChoice, Precision
-from liveportrait_core.model import arithmetic, empty_networks
-from liveportrait_core.networks.stitching_retargeting import (
+from liveportrait_core.engines.liveportrait.device import DeviceChoice, Precision
+from liveportrait_core.engines.liveportrait.model import arithmetic, empty_networks
+from liveportrait_core.engines.liveportrait.networks.stitching_retargeting import (
     EYE_WIDTHS,
     LIP_WIDTHS,
     STITCHING_WIDTHS,

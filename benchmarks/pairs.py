@@ -8,10 +8,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from liveportrait_core.engines.mesh.engine import MeshEngine
 from liveportrait_core.inspection import Following, measure_following
-from liveportrait_core.mesh.engine import MeshEngine
-from liveportrait_core.options import QualityReport, RenderOptions
+from liveportrait_core.options import RenderOptions
 from liveportrait_core.renderer import Renderer
+from liveportrait_core.report import QualityReport
 
 HEAD = (
     f"{'portrait':12} {'clip':10} {'×':>4} | {'pitch':>10} {'yaw':>10} {'roll':>10} |"

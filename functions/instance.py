@@ -33,7 +33,7 @@ from functions.settings import Settings, from_environment
 from functions.task_queue import CloudTasksQueue
 from functions.task_route import Role, TaskRoute
 from functions.transitions import Transitions
-from liveportrait_core.engine_choice import EngineIdentity, choose_engine, engine_identity
+from liveportrait_core.engines.choice import EngineIdentity, choose_engine, engine_identity
 from liveportrait_core.renderer import Renderer
 
 _ANSWER_S = 120.0  # to begin and to end a task's request, beside the render's own deadline

@@ -8,11 +8,11 @@ import time
 
 from functions import log
 from functions.settings import Settings
-from liveportrait_core.engine_choice import choose_engine
-from liveportrait_core.engine_setup import EngineSetup
+from liveportrait_core.diagnostics import Stack, faults, survey
+from liveportrait_core.engines.choice import choose_engine
+from liveportrait_core.engines.liveportrait.config import EngineSetup
 from liveportrait_core.errors import EngineUnavailable
 from liveportrait_core.renderer import Renderer, open_renderer
-from liveportrait_core.stack import Stack, faults, survey
 
 
 def engine_setup(settings: Settings) -> EngineSetup:

@@ -8,16 +8,18 @@ from liveportrait_core.errors import MotionUnusable, RenderError
 from liveportrait_core.options import (
     MAX_MOTION_BYTES,
     AnimationRegion,
-    Box,
     Engine,
+    RenderOptions,
+    SyntheticIdle,
+)
+from liveportrait_core.report import (
+    Box,
     Frame,
     Progress,
     QualityReport,
-    RenderOptions,
     RenderReport,
     RenderWarning,
     Stage,
-    SyntheticIdle,
 )
 
 __version__ = "0.1.0"  # of the whole project: pyproject.toml reads it here, CHANGELOG.md dates it

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from liveportrait_core import __version__
-from liveportrait_core.command import (
+from liveportrait_core.cli import (
     ENVIRONMENT,
     EXAMPLES,
     EXIT_STATUS,
@@ -23,8 +23,8 @@ from liveportrait_core.command import (
     add_ladder,
     add_render,
 )
+from liveportrait_core.cli.template import add_motion_commands
 from liveportrait_core.errors import BadInput, EngineUnavailable, RenderError
-from liveportrait_core.motion_command import add_motion_commands
 from liveportrait_core.weights.command import add_weights_command
 
 

@@ -1,4 +1,4 @@
-"""What a render may be asked for, and the plain values that travel between the rooms.
+"""What a render may be asked for: its options, and the form of its result.
 
 Knows no file, no clock and no tensor. Ranges and defaults are those of docs/contract.md, section 2.
 """
@@ -8,13 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
 
-import numpy as np
-from numpy.typing import NDArray
-
 from liveportrait_core.errors import InvalidOption
-
-Frame = NDArray[np.uint8]
-"""A picture outside the networks: H×W×3, RGB, uint8."""
 
 MAX_MOTION_BYTES = 16_000_000
 """Of a clip's motion that is kept; ten minutes at 30 frames a second have 10 MB."""
@@ -35,31 +29,6 @@ class AnimationRegion(StrEnum):
     POSE = "pose"  # head pose only
     LIP = "lip"
     EYES = "eyes"
-
-
-class RenderWarning(StrEnum):
-    """Something the user should know about a render that succeeded."""
-
-    PARAM_CLAMPED = "PARAM_CLAMPED"
-    VIDEO_TRIMMED = "VIDEO_TRIMMED"
-    VIDEO_LEADING_FRAMES_SKIPPED = "VIDEO_LEADING_FRAMES_SKIPPED"
-    MULTIPLE_FACES_IMAGE = "MULTIPLE_FACES_IMAGE"
-    MULTIPLE_FACES_VIDEO = "MULTIPLE_FACES_VIDEO"
-    IMAGE_DOWNSCALED = "IMAGE_DOWNSCALED"
-    ALPHA_FLATTENED = "ALPHA_FLATTENED"
-    VFR_NORMALIZED = "VFR_NORMALIZED"
-    MIME_MISMATCH = "MIME_MISMATCH"
-    LANDMARKS_INTERPOLATED = "LANDMARKS_INTERPOLATED"
-    EYES_LEFT_STILL = "EYES_LEFT_STILL"  # drawn eyes that lids would not cover
-
-
-class Stage(StrEnum):
-    """The part of a render that is under way, in order."""
-
-    PREPARE = "prepare"  # decode the portrait, find the face, everything computed once per portrait
-    MOTION = "motion"  # decode and analyse the driving clip
-    RENDER = "render"  # warp, blend and encode, overlapped
-    ENCODE = "encode"  # wait for the encoder to finish the file
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,128 +103,3 @@ class Delivery:
 
 
 SILENT_MP4 = Delivery()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Box:
-    """A rectangle of pixels: columns x0..x1, rows y0..y1, the ends excluded."""
-
-    x0: int
-    y0: int
-    x1: int
-    y1: int
-
-    @property
-    def slices(self) -> tuple[slice, slice]:
-        """(rows, columns), for indexing an H×W×C array."""
-        return slice(self.y0, self.y1), slice(self.x0, self.x1)
-
-    def within(self, other: "Box") -> "Box | None":
-        """What both have in common; None: nothing."""
-        x0, y0 = max(self.x0, other.x0), max(self.y0, other.y0)
-        x1, y1 = min(self.x1, other.x1), min(self.y1, other.y1)
-        return Box(x0=x0, y0=y0, x1=x1, y1=y1) if x0 < x1 and y0 < y1 else None
-
-    def seen_from(self, other: "Box") -> "Box":
-        """The same rectangle in pixels counted from the other's corner."""
-        x, y = other.x0, other.y0
-        return Box(x0=self.x0 - x, y0=self.y0 - y, x1=self.x1 - x, y1=self.y1 - y)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Progress:
-    """How far a render is."""
-
-    stage: Stage
-    fraction: float  # 0..1 of the whole render
-    eta_s: float | None  # seconds to the end, once it can be told
-
-
-@dataclass(frozen=True, kw_only=True)
-class StageSeconds:
-    """Wall-clock seconds one stage took."""
-
-    stage: Stage
-    seconds: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class QualityReport:
-    """What was measured on a finished render. None: there was nothing to measure it on."""
-
-    frames: int  # in the file
-    driving_frames: int | None  # None: no driving clip, but a template or a synthetic motion
-    frames_without_face: int | None  # of the driving clip: left out at its start, or bridged
-    # Root mean square of what tracked corners jolt, in 1/1000 of the frame's longest side.
-    jitter_driving_per_mille: float | None
-    jitter_result_per_mille: float | None
-    # Mean difference inside the box in grey levels: from a frame to the next, from last to first.
-    median_step_levels: float
-    loop_step_levels: float
-    lip_ratio_portrait: float | None  # opening of the lips relative to their width
-    lip_ratio_at_rest: float | None  # the same in frame 0
-    # On the ring along the box's inner edge, the worst frame against the portrait:
-    ring_delta_e: float | None  # how far the mean colour is off, CIE76
-    seam_levels: float | None  # mean step at the very edge, grey levels
-    touched_outside_share: float | None  # 0..1: pixels outside the box unlike the portrait's
-    wanted_fps: Fraction
-    measured_fps: Fraction  # by the file's own timestamps
-    worst_frame_offset_ms: float  # of a frame from its place on the grid of the wanted rate
-    warnings: tuple[RenderWarning, ...]
-
-    def as_json(self) -> dict[str, object]:
-        """For a file beside the video: plain types only, rounded."""
-        return {
-            "frames": self.frames,
-            "drivingFrames": self.driving_frames,
-            "framesWithoutFace": self.frames_without_face,
-            "jitterPerMille": {
-                "driving": _rounded(self.jitter_driving_per_mille),
-                "result": _rounded(self.jitter_result_per_mille),
-            },
-            "loop": {
-                "lastToFirstLevels": _rounded(self.loop_step_levels),
-                "medianStepLevels": _rounded(self.median_step_levels),
-            },
-            "lipRatio": {
-                "portrait": _rounded(self.lip_ratio_portrait),
-                "atRest": _rounded(self.lip_ratio_at_rest),
-            },
-            "border": {
-                "ringDeltaE": _rounded(self.ring_delta_e),
-                "seamLevels": _rounded(self.seam_levels),
-                "touchedOutsideShare": _rounded(self.touched_outside_share, digits=9),
-            },
-            "rate": {
-                "wanted": str(self.wanted_fps),
-                "measured": str(self.measured_fps),
-                "worstOffsetMs": _rounded(self.worst_frame_offset_ms),
-            },
-            "warnings": [str(warning) for warning in self.warnings],
-        }
-
-
-def _rounded(value: float | None, *, digits: int = 4) -> float | None:
-    return None if value is None else round(value, digits)
-
-
-@dataclass(frozen=True, kw_only=True)
-class RenderReport:
-    """What a finished render is."""
-
-    engine: Engine
-    engine_version: str
-    width_px: int
-    height_px: int
-    frame_count: int
-    fps: Fraction
-    size_bytes: int
-    box: Box  # outside it every pixel is the portrait's, before encoding
-    warnings: tuple[RenderWarning, ...]
-    seconds: tuple[StageSeconds, ...]
-    quality: QualityReport | None = None  # None: where whoever made the video measured nothing
-
-    @property
-    def duration_ms(self) -> int:
-        """Length of the video in milliseconds."""
-        return round(1000 * self.frame_count / self.fps)

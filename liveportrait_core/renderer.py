@@ -8,41 +8,38 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from liveportrait_core.analysis import (
+from liveportrait_core.engines.base import AnimationEngine, MotionTemplate, PreparedPortrait
+from liveportrait_core.engines.capabilities import clip_engine, synthetic_motion
+from liveportrait_core.engines.choice import choose_engine
+from liveportrait_core.engines.liveportrait.config import USUAL_SETUP, EngineSetup
+from liveportrait_core.media.image import read_portrait, write_picture
+from liveportrait_core.media.probe import probe
+from liveportrait_core.options import (
+    SILENT_MP4,
+    Delivery,
+    Engine,
+    RenderOptions,
+    SoundFrom,
+    SyntheticIdle,
+)
+from liveportrait_core.pipeline.analysis import (
     Analysis,
     analyse_clip,
     following,
     require_sound,
     sound_of,
 )
-from liveportrait_core.engine import AnimationEngine, MotionTemplate, PreparedPortrait
-from liveportrait_core.engine_choice import choose_engine
-from liveportrait_core.engine_limits import clip_engine, synthetic_motion
-from liveportrait_core.engine_setup import USUAL_SETUP, EngineSetup
-from liveportrait_core.film import (
+from liveportrait_core.pipeline.motion_cache import pack_motion, unpack_motion
+from liveportrait_core.pipeline.progress import RenderProgress, run_watched
+from liveportrait_core.pipeline.render_plan import clip_shot, picture_shot
+from liveportrait_core.pipeline.writer import (
     DecodedClip,
     Filmed,
     film,
     memory_errors_translated,
     publish,
 )
-from liveportrait_core.image import read_portrait, write_picture
-from liveportrait_core.kept_motion import pack_motion, unpack_motion
-from liveportrait_core.options import (
-    SILENT_MP4,
-    Delivery,
-    Engine,
-    Frame,
-    Progress,
-    RenderOptions,
-    RenderReport,
-    SoundFrom,
-    Stage,
-    SyntheticIdle,
-)
-from liveportrait_core.progress import RenderProgress, run_watched
-from liveportrait_core.shooting import clip_shot, picture_shot
-from liveportrait_core.video import probe
+from liveportrait_core.report import Frame, Progress, RenderReport, Stage
 
 
 class Renderer:
@@ -340,10 +337,10 @@ def open_renderer(engine: str, weights: Path, setup: EngineSetup = USUAL_SETUP) 
     """
     choice = choose_engine(engine, weights, setup)
     if choice.engine is Engine.MESH:
-        from liveportrait_core.mesh.engine import MeshEngine
+        from liveportrait_core.engines.mesh.engine import MeshEngine
 
         return Renderer(MeshEngine(), reason=choice.reason)
-    from liveportrait_core.assembly import open_engine
+    from liveportrait_core.engines.liveportrait.loading import open_engine
 
     opened = open_engine(weights, setup)
     reason = f"{choice.reason}; networks on {opened.device}"

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from liveportrait_core.options import Frame
+from liveportrait_core.report import Frame
 
 Points = NDArray[np.float32]
 """N×2 (x, y) in pixels, float32."""

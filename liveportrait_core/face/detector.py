@@ -22,7 +22,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from liveportrait_core.options import Frame
+from liveportrait_core.report import Frame
 
 POINT_COUNT = 478
 FACES_LOOKED_FOR = 4

@@ -15,7 +15,7 @@ from liveportrait_core.face.crop import Points
 from liveportrait_core.face.detector import FaceMesh, FoundFace
 from liveportrait_core.face.scrfd import FaceOrder, InsightFaceDetector
 from liveportrait_core.face.tracking import FindFace
-from liveportrait_core.options import Frame
+from liveportrait_core.report import Frame
 
 
 class Detector(StrEnum):

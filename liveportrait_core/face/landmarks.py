@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from liveportrait_core.errors import EngineUnavailable
 from liveportrait_core.face.crop import Points, crop_face, map_points
 from liveportrait_core.face.session import ProviderReport, Session, open_session, report_provider
-from liveportrait_core.options import Frame
+from liveportrait_core.report import Frame
 
 POINT_COUNT = 203
 _INPUT_PX = 224

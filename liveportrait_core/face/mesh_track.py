@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from liveportrait_core.errors import VideoFaceLost, VideoNoFace, VideoTooShort
 from liveportrait_core.face.detector import POINT_COUNT, FaceMesh, Points
 from liveportrait_core.face.second_look import look_again
-from liveportrait_core.options import Frame, RenderWarning
+from liveportrait_core.report import Frame, RenderWarning
 
 MIN_FRAMES = 10
 

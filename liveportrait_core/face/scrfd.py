@@ -26,7 +26,7 @@ from liveportrait_core.face.session import (
     require_file,
     stdout_to_log,
 )
-from liveportrait_core.options import Frame
+from liveportrait_core.report import Frame
 
 DETECTOR_FILE = "det_10g.onnx"
 LANDMARK_FILE = "2d106det.onnx"

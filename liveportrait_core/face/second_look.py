@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from liveportrait_core.face.detector import SAME_PLACE, FaceMesh, Points
-from liveportrait_core.options import Frame
+from liveportrait_core.report import Frame
 
 PATCH_PX = 320
 ROOM = 2.0  # side of the patch, relative to the face's longer side

@@ -15,7 +15,7 @@ import numpy as np
 
 from liveportrait_core.face.crop import Points
 from liveportrait_core.face.detector import FoundFace
-from liveportrait_core.options import Frame
+from liveportrait_core.report import Frame
 
 FindFace = Callable[[Frame], FoundFace | None]
 """A detector: the face to animate, with points of any layout the crop knows."""

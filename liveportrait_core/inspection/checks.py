@@ -7,11 +7,12 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from liveportrait_core.image import read_portrait
 from liveportrait_core.inspection.pixels import PixelFacts, measure_pixels
-from liveportrait_core.options import Box, RenderOptions
-from liveportrait_core.video import probe
-from liveportrait_core.video.mp4 import Mp4Facts, read_mp4
+from liveportrait_core.media.image import read_portrait
+from liveportrait_core.media.mp4 import Mp4Facts, read_mp4
+from liveportrait_core.media.probe import probe
+from liveportrait_core.options import RenderOptions
+from liveportrait_core.report import Box
 
 _HIGHEST_RATE = Fraction(30)
 _LONGEST_GOP_S = 2

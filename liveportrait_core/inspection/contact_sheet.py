@@ -5,7 +5,6 @@ Driving and result are shown at the same moments, so that one column can be comp
 
 from pathlib import Path
 
-from liveportrait_core.image import read_portrait
 from liveportrait_core.inspection.checks import Inspection
 from liveportrait_core.inspection.moments import telling_moments
 from liveportrait_core.inspection.sheet import (
@@ -19,7 +18,8 @@ from liveportrait_core.inspection.sheet import (
     tile_picture,
     write_sheet,
 )
-from liveportrait_core.options import Box
+from liveportrait_core.media.image import read_portrait
+from liveportrait_core.report import Box
 
 # A box that holds less of the picture than this is worth a closer look.
 _SMALL_SHARE = 0.6

@@ -14,13 +14,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from liveportrait_core.engines.mesh.motion import EASE_S, MeshMotion, motion_of
 from liveportrait_core.errors import VideoTooShort
 from liveportrait_core.face.detector import person_mask
 from liveportrait_core.face.mesh_track import track_mesh
-from liveportrait_core.mesh.motion import EASE_S, MeshMotion, motion_of
-from liveportrait_core.options import Frame
+from liveportrait_core.media.decode import FrameReader
+from liveportrait_core.media.probe import DrivingClip, probe
 from liveportrait_core.quality.jitter import JitterMeter
-from liveportrait_core.video import DrivingClip, FrameReader, probe
+from liveportrait_core.report import Frame
 
 _LEAST_TURN_DEG = 1.0  # of a driving clip; below it there is nothing to follow
 _SHUT, _OPEN = 0.8, 0.4  # closures

@@ -20,7 +20,7 @@ from liveportrait_core.inspection.sheet import (
     frames_at,
     write_sheet,
 )
-from liveportrait_core.options import Box, QualityReport, RenderReport
+from liveportrait_core.report import Box, QualityReport, RenderReport
 
 _AROUND_FACE = 0.25  # of its width and height, on each side: hair and chin
 

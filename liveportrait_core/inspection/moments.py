@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from liveportrait_core.face.openings import eye_close_ratios, lip_close_ratio
 from liveportrait_core.face.tracking import FaceTrack
-from liveportrait_core.retargeting import eye_close_ratios, lip_close_ratio
 
 # What differs by less is not worth a moment of its own: landmarks tremble.
 _LEAST_SHIFT = 0.02  # of the face's width

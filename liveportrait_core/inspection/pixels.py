@@ -13,8 +13,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from liveportrait_core.options import Box, Frame
-from liveportrait_core.video import DrivingClip, FrameReader, probe
+from liveportrait_core.media.decode import FrameReader
+from liveportrait_core.media.probe import DrivingClip, probe
+from liveportrait_core.report import Box, Frame
 
 _CELL_PX = 4
 # A cell moves when it spans more grey levels over the clip than the codec's noise does.

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from liveportrait_core.options import Box, Frame
+from liveportrait_core.report import Box, Frame
 
 _RING_SHARE = 1 / 32  # of the box's side: the ramp of a crop's mask
 _SEAM_PX = 2

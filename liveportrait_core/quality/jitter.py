@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from liveportrait_core.options import Frame
+from liveportrait_core.report import Frame
 
 _LEAST_SIDE_PX = 240  # frames are followed at a size between this and its double
 _CORNERS, _FEWEST = 40, 16

@@ -12,11 +12,12 @@ import cv2
 import numpy as np
 
 from liveportrait_core.face.detector import FaceMesh
-from liveportrait_core.options import Box, Frame, QualityReport, RenderWarning, VideoFormat
+from liveportrait_core.face.openings import lip_close_ratio
+from liveportrait_core.options import VideoFormat
 from liveportrait_core.quality.border import BorderMeter, Mask
 from liveportrait_core.quality.jitter import Grey, JitterMeter, small_grey
 from liveportrait_core.quality.timing import timing_of
-from liveportrait_core.retargeting import lip_close_ratio
+from liveportrait_core.report import Box, Frame, QualityReport, RenderWarning
 
 _LEAST_FACE_PX = 32
 

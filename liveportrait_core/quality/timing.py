@@ -7,8 +7,8 @@ from fractions import Fraction
 from itertools import accumulate
 from pathlib import Path
 
+from liveportrait_core.media.mp4 import read_mp4
 from liveportrait_core.options import VideoFormat
-from liveportrait_core.video.mp4 import read_mp4
 
 _GRAPHIC_CONTROL = b"\x21\xf9\x04"
 

@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from liveportrait_core.errors import EngineUnavailable
-from liveportrait_core.weights.digests import Condition, FileState, inspect_file, present_form
+from liveportrait_core.weights.digests import (Condition, FileState, inspect_file, present_form)
 from liveportrait_core.weights.manifest import FETCH, Checkpoint, read_manifest
 
 StateDict = Mapping[str, Tensor]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from liveportrait_core.weights.manifest import Checkpoint, Manifest, WeightFile, read_manifest
+from liveportrait_core.weights.manifest import (Checkpoint, Manifest, WeightFile, read_manifest)
 
 MEMORY = ".digests.json"
 

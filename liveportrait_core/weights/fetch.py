@@ -22,12 +22,7 @@ from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, Repositor
 from huggingface_hub.file_download import http_get
 
 from liveportrait_core.errors import FetchFailed
-from liveportrait_core.weights.digests import (
-    Condition,
-    inspect_file,
-    remember_digest,
-    sha256_of,
-)
+from liveportrait_core.weights.digests import (Condition, inspect_file, remember_digest, sha256_of)
 from liveportrait_core.weights.manifest import WeightFile, choose_files, read_manifest
 
 log = logging.getLogger(__name__)

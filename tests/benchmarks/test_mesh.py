@@ -7,8 +7,8 @@ import pytest
 
 from benchmarks import mesh, pairs
 from benchmarks.__main__ import main
-from liveportrait_core.mesh.engine import MeshEngine
-from liveportrait_core.mesh.idle import synthetic_idle
+from liveportrait_core.engines.mesh.engine import MeshEngine
+from liveportrait_core.engines.mesh.idle import synthetic_idle
 from liveportrait_core.options import RenderOptions
 from liveportrait_core.renderer import Renderer
 

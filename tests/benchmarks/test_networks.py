@@ -10,8 +10,8 @@ import torch
 
 from benchmarks.__main__ import main
 from benchmarks.networks import SMALL, Effort, Row, gflop, measure_networks
-from liveportrait_core.device import DeviceChoice, Precision
-from liveportrait_core.model import empty_networks
+from liveportrait_core.engines.liveportrait.device import DeviceChoice, Precision
+from liveportrait_core.engines.liveportrait.model import empty_networks
 
 
 @pytest.mark.parametrize(

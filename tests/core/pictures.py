@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from liveportrait_core.options import Frame
+from liveportrait_core.report import Frame
 
 # What a camera stores so that an orientation tag makes it upright again.
 AS_STORED: dict[int, Callable[[Frame], Frame]] = {

@@ -2,19 +2,21 @@
 
 import torch
 
-from liveportrait_core.device import DeviceChoice, Precision
-from liveportrait_core.model import Model, Networks
-from liveportrait_core.networks.appearance_feature_extractor import AppearanceFeatureExtractor
-from liveportrait_core.networks.dense_motion import DenseMotionNetwork
-from liveportrait_core.networks.motion_extractor import MotionExtractor
-from liveportrait_core.networks.spade_generator import SpadeGenerator
-from liveportrait_core.networks.stitching_retargeting import (
+from liveportrait_core.engines.liveportrait.device import DeviceChoice, Precision
+from liveportrait_core.engines.liveportrait.model import Model, Networks
+from liveportrait_core.engines.liveportrait.networks.appearance_feature_extractor import (
+    AppearanceFeatureExtractor,
+)
+from liveportrait_core.engines.liveportrait.networks.dense_motion import DenseMotionNetwork
+from liveportrait_core.engines.liveportrait.networks.motion_extractor import MotionExtractor
+from liveportrait_core.engines.liveportrait.networks.spade_generator import SpadeGenerator
+from liveportrait_core.engines.liveportrait.networks.stitching_retargeting import (
     EYE_WIDTHS,
     LIP_WIDTHS,
     STITCHING_WIDTHS,
     KeypointPerceptron,
 )
-from liveportrait_core.networks.warping import WarpingModule
+from liveportrait_core.engines.liveportrait.networks.warping import WarpingModule
 
 
 def small_networks() -> Networks:

@@ -12,7 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from liveportrait_core.options import Box, Engine, Frame, RenderOptions, RenderWarning
+from liveportrait_core.options import Engine, RenderOptions
+from liveportrait_core.report import Box, Frame, RenderWarning
 
 SWAY_PX = 10
 

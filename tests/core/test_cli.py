@@ -188,7 +188,7 @@ _SWAYING = """
 import sys
 from fractions import Fraction
 from liveportrait_core.__main__ import main
-from liveportrait_core.command import idle
+from liveportrait_core.cli import idle
 from liveportrait_core.renderer import Renderer
 from tests.core.swaying import Sway, SwayingEngine
 slowness_s, frames, *arguments = sys.argv[1:]

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from liveportrait_core.command.inputs import Kind, driving_kind, portrait_kind
+from liveportrait_core.cli.inputs import Kind, driving_kind, portrait_kind
 from tests.core.clips import moving_clip
 
 CLIPS = {

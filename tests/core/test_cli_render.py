@@ -11,13 +11,14 @@ import pytest
 from PIL import Image
 
 from liveportrait_core.__main__ import main
-from liveportrait_core.image import read_portrait
+from liveportrait_core.engines.mesh.engine import MeshEngine
+from liveportrait_core.engines.mesh.idle import synthetic_idle
+from liveportrait_core.engines.mesh.motion import MeshMotion
 from liveportrait_core.inspection import read_mp4
-from liveportrait_core.mesh.engine import MeshEngine
-from liveportrait_core.mesh.idle import synthetic_idle
-from liveportrait_core.mesh.motion import MeshMotion
-from liveportrait_core.options import Frame, RenderOptions
+from liveportrait_core.media.image import read_portrait
+from liveportrait_core.options import RenderOptions
 from liveportrait_core.renderer import open_renderer
+from liveportrait_core.report import Frame
 from tests.core.clips import ffmpeg, moving_clip
 from tests.core.test_video_forms import heard, loud_from_to_s
 

@@ -11,10 +11,12 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageSequence
 
-from liveportrait_core.mesh.idle import synthetic_idle
-from liveportrait_core.options import Delivery, Frame, RenderOptions, VideoFormat
+from liveportrait_core.engines.mesh.idle import synthetic_idle
+from liveportrait_core.media.decode import FrameReader
+from liveportrait_core.media.probe import probe
+from liveportrait_core.options import Delivery, RenderOptions, VideoFormat
 from liveportrait_core.renderer import Renderer, open_renderer
-from liveportrait_core.video import FrameReader, probe
+from liveportrait_core.report import Frame
 from tests.core.swaying import Sway, SwayingEngine
 
 ASTRONAUT = Path(str(files("skimage"))) / "data" / "astronaut.png"

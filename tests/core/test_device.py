@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from liveportrait_core.device import Precision, choose_device
+from liveportrait_core.engines.liveportrait.device import Precision, choose_device
 from liveportrait_core.errors import EngineUnavailable, InvalidOption
 
 NO_CUDA = pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device here")

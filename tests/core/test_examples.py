@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 
 from liveportrait_core.__main__ import command_parser
-from liveportrait_core.command.manual import EXAMPLES, RENDER_EXAMPLES
-from liveportrait_core.mesh.idle import synthetic_idle
+from liveportrait_core.cli.help_text import EXAMPLES, RENDER_EXAMPLES
+from liveportrait_core.engines.mesh.idle import synthetic_idle
 from liveportrait_core.options import RenderOptions
 from liveportrait_core.renderer import open_renderer
 

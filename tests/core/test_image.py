@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from liveportrait_core.image import fitted_size, jpeg_of, read_portrait
-from liveportrait_core.options import RenderWarning
+from liveportrait_core.media.image import fitted_size, jpeg_of, read_portrait
+from liveportrait_core.report import RenderWarning
 from tests.core.pictures import AS_STORED, assert_like, corners, quarters, saved
 
 sides = st.integers(min_value=2, max_value=20_000)

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from liveportrait_core.image import read_portrait
-from liveportrait_core.options import Frame
+from liveportrait_core.media.image import read_portrait
+from liveportrait_core.report import Frame
 from tests.core.pictures import assert_like, quarters, saved
 from tests.core.profiles import P3, grey_profile, rgb_profile
 

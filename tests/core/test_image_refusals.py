@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from liveportrait_core.errors import ImageTooLarge, ImageUnsupported
-from liveportrait_core.image import read_portrait
+from liveportrait_core.media.image import read_portrait
 from tests.core.clips import ffmpeg
 from tests.core.pictures import quarters, saved
 
@@ -101,7 +101,7 @@ def test_a_hundred_megapixels_stay_within_memory(tmp_path: Path) -> None:
     )  # fmt: skip
     program = (
         "import resource, sys; from pathlib import Path;"
-        "from liveportrait_core.image import read_portrait;"
+        "from liveportrait_core.media.image import read_portrait;"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss;"
         "shape = read_portrait(Path(sys.argv[1]), max_dim_px=1600).pixels.shape;"
         "after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss;"

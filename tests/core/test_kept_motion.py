@@ -15,15 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from liveportrait_core.errors import EncodeFailed, ImageUnsupported, MotionUnusable
-from liveportrait_core.kept_motion import unpack_motion
-from liveportrait_core.options import (
-    MAX_MOTION_BYTES,
-    Progress,
-    RenderOptions,
-    RenderWarning,
-    Stage,
-)
+from liveportrait_core.options import MAX_MOTION_BYTES, RenderOptions
+from liveportrait_core.pipeline.motion_cache import unpack_motion
 from liveportrait_core.renderer import Renderer
+from liveportrait_core.report import Progress, RenderWarning, Stage
 from tests.core.clips import moving_clip
 from tests.core.swaying import SwayingEngine, soft_portrait
 

@@ -11,17 +11,19 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from liveportrait_core.__main__ import main
-from liveportrait_core.command.ladder import parse_multipliers
+from liveportrait_core.cli.multiplier_sweep import parse_multipliers
+from liveportrait_core.engines.mesh.engine import MeshEngine
+from liveportrait_core.engines.mesh.idle import synthetic_idle
 from liveportrait_core.errors import EncodeFailed, InvalidOption
 from liveportrait_core.face.finders import MeshFinder
 from liveportrait_core.face.tracking import FaceTrack, track_face
 from liveportrait_core.inspection import Rung, ladder_sheet
 from liveportrait_core.inspection.moments import telling_moments
-from liveportrait_core.mesh.engine import MeshEngine
-from liveportrait_core.mesh.idle import synthetic_idle
-from liveportrait_core.options import Box, Engine, RenderOptions, RenderReport
+from liveportrait_core.media.decode import FrameReader
+from liveportrait_core.media.probe import probe
+from liveportrait_core.options import Engine, RenderOptions
 from liveportrait_core.renderer import open_renderer
-from liveportrait_core.video import FrameReader, probe
+from liveportrait_core.report import Box, RenderReport
 from tests.core.clips import moving_clip
 
 HOPPER = Path(str(files("matplotlib"))) / "mpl-data" / "sample_data" / "grace_hopper.jpg"

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from liveportrait_core.loop import close_loop, ease_frames
+from liveportrait_core.engines.loop import close_loop, ease_frames
 
 Array = NDArray[np.float64]
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.spatial import QhullError
 from scipy.spatial.transform import Rotation
 
-from liveportrait_core.motion import (
+from liveportrait_core.engines.liveportrait.motion.pose import (
     POSE_BINS,
     Floats,
     Motion,

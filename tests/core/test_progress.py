@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from liveportrait_core.options import Progress, Stage
-from liveportrait_core.progress import Abandoned, Filming, RenderProgress, run_watched
+from liveportrait_core.pipeline.progress import Abandoned, Filming, RenderProgress, run_watched
+from liveportrait_core.report import Progress, Stage
 
 shares = st.lists(st.floats(-0.5, 1.5), min_size=1, max_size=30)
 

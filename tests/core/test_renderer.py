@@ -21,10 +21,11 @@ from liveportrait_core.errors import (
     RenderError,
     VideoUnsupported,
 )
-from liveportrait_core.image import read_portrait
 from liveportrait_core.inspection import inspect
-from liveportrait_core.options import Engine, Frame, Progress, RenderOptions, RenderWarning, Stage
+from liveportrait_core.media.image import read_portrait
+from liveportrait_core.options import Engine, RenderOptions
 from liveportrait_core.renderer import Renderer, open_renderer
+from liveportrait_core.report import Frame, Progress, RenderWarning, Stage
 from tests.core.clips import child_processes, moving_clip
 from tests.core.swaying import Sway, SwayingEngine, SwayingPortrait, soft_portrait
 

@@ -5,16 +5,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from liveportrait_core.motion import Floats
-from liveportrait_core.retargeting import (
+from liveportrait_core.engines.liveportrait.motion.pose import Floats
+from liveportrait_core.engines.liveportrait.motion.retargeting import (
     apply_stitching,
-    eye_close_ratios,
     eye_ratios_with_driving,
-    lip_close_ratio,
     retargeting_input,
     stitching_input,
     with_target,
 )
+from liveportrait_core.face.openings import eye_close_ratios, lip_close_ratio
 
 RNG = np.random.default_rng(0)
 

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from liveportrait_core.errors import VideoUnsupported
-from liveportrait_core.options import Frame
-from liveportrait_core.video import FrameReader, decode, probe
+from liveportrait_core.media import decode
+from liveportrait_core.media.decode import FrameReader
+from liveportrait_core.media.probe import probe
+from liveportrait_core.report import Frame
 from tests.core.clips import child_processes, counting_clip, ffmpeg, grey_level, moving_clip
 
 

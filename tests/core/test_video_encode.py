@@ -14,8 +14,11 @@ import pytest
 
 from liveportrait_core.errors import EncodeFailed
 from liveportrait_core.inspection import read_mp4
-from liveportrait_core.options import Frame
-from liveportrait_core.video import Film, FrameEncoder, FrameReader, probe
+from liveportrait_core.media.decode import FrameReader
+from liveportrait_core.media.encode import FrameEncoder
+from liveportrait_core.media.formats import Film
+from liveportrait_core.media.probe import probe
+from liveportrait_core.report import Frame
 from tests.core.clips import child_processes, ffmpeg
 
 NTSC = Fraction(30000, 1001)

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from liveportrait_core.errors import BadInput, VideoTooLarge, VideoTooShort, VideoUnsupported
-from liveportrait_core.options import RenderWarning
-from liveportrait_core.video import probe
+from liveportrait_core.media.probe import probe
+from liveportrait_core.report import RenderWarning
 from tests.core.clips import ffmpeg, moving_clip, playlist
 
 

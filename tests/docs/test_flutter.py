@@ -8,7 +8,7 @@ from functions.errors import Code
 from functions.output import live_portrait
 from functions.request import Parameters
 from liveportrait_core import RenderWarning
-from liveportrait_core.options import Stage
+from liveportrait_core.report import Stage
 from tests.functions.test_output import RECORD
 
 DOCS = Path(__file__).parents[2] / "docs"

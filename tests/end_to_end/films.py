@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from liveportrait_core.options import Frame
+from liveportrait_core.report import Frame
 from tests.core.clips import ffmpeg
 
 H264 = ("-c:v", "libx264", "-preset", "ultrafast", "-crf", "12", "-pix_fmt", "yuv420p", "-an")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from liveportrait_core.options import Frame
+from liveportrait_core.report import Frame
 from tests.end_to_end.app import Avatar, Cloud, Media, frames_at, picture_at
 from tests.end_to_end.films import cut, heic, picture, resized, sixteen_bit
 

@@ -24,7 +24,7 @@ from functions.reconcile.discrepancy import Finding
 from functions.record import KeptObject, Lease, Purpose, Record, Result, to_fields
 from functions.reference import MediaPolicy, StoredObject, download_url
 from functions.request import Reader, RenderRequest, fingerprint, full_engine_version
-from liveportrait_core.engine_choice import engine_identity
+from liveportrait_core.engines.choice import engine_identity
 from tests.functions.doubles import Fields
 
 _TOKEN_KEY = "firebaseStorageDownloadTokens"

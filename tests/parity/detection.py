@@ -21,7 +21,7 @@ from liveportrait_core.face.scrfd import (
     in_order,
 )
 from liveportrait_core.face.session import CPU_PROVIDER, Session
-from liveportrait_core.options import Frame
+from liveportrait_core.report import Frame
 from tests.golden.onnx_files import write_constant_network
 from tests.parity.golden_set import FEW_SAMPLES, GoldenFile
 

@@ -9,15 +9,16 @@ from typing import Any
 import numpy as np
 import torch
 
-from liveportrait_core.animator import LivePortraitEngine
-from liveportrait_core.driving import SquareView, analyse_driving
+from liveportrait_core.engines.liveportrait.driving import SquareView, analyse_driving
+from liveportrait_core.engines.liveportrait.engine import LivePortraitEngine
+from liveportrait_core.engines.liveportrait.model import Model
+from liveportrait_core.engines.liveportrait.motion.pose import Floats, transform_keypoints
+from liveportrait_core.engines.liveportrait.source import crop_source, fit_portrait, network_frame
+from liveportrait_core.engines.liveportrait.template import MotionTemplate
 from liveportrait_core.face.detector import FoundFace
 from liveportrait_core.face.tracking import FindFace, LocateLandmarks
-from liveportrait_core.model import Model
-from liveportrait_core.motion import Floats, transform_keypoints
-from liveportrait_core.options import Frame, RenderOptions
-from liveportrait_core.source import crop_source, fit_portrait, network_frame
-from liveportrait_core.template import MotionTemplate
+from liveportrait_core.options import RenderOptions
+from liveportrait_core.report import Frame
 from tests.golden.recipe import Mix, block_means
 from tests.parity.golden_set import GoldenFile
 from tests.parity.watching import watched

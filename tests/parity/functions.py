@@ -4,8 +4,8 @@ import re
 
 import numpy as np
 
-from liveportrait_core.model import Model, ask
-from liveportrait_core.motion import (
+from liveportrait_core.engines.liveportrait.model import Model, ask
+from liveportrait_core.engines.liveportrait.motion.pose import (
     Floats,
     Motion,
     head_pose_degrees,
@@ -14,12 +14,11 @@ from liveportrait_core.motion import (
     smooth,
     transform_keypoints,
 )
-from liveportrait_core.retargeting import (
-    eye_close_ratios,
+from liveportrait_core.engines.liveportrait.motion.retargeting import (
     eye_ratios_with_driving,
-    lip_close_ratio,
     with_target,
 )
+from liveportrait_core.face.openings import eye_close_ratios, lip_close_ratio
 from tests.parity.golden_set import GoldenFile
 
 

@@ -8,7 +8,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from liveportrait_core.driving import SquareView, squashed
+from liveportrait_core.engines.liveportrait.driving import SquareView, squashed
+from liveportrait_core.engines.liveportrait.model import Model, frames_from_images
+from liveportrait_core.engines.liveportrait.paste_back import PasteBack
+from liveportrait_core.engines.liveportrait.source import (
+    crop_source,
+    fit_portrait,
+    network_frame,
+    portrait_points,
+)
 from liveportrait_core.face.crop import (
     FaceCrop,
     Points,
@@ -21,11 +29,8 @@ from liveportrait_core.face.crop import (
 )
 from liveportrait_core.face.detector import FoundFace
 from liveportrait_core.face.tracking import locate_face, track_face
-from liveportrait_core.image import fitted_size
-from liveportrait_core.model import Model, frames_from_images
-from liveportrait_core.options import Frame
-from liveportrait_core.paste_back import PasteBack
-from liveportrait_core.source import crop_source, fit_portrait, network_frame, portrait_points
+from liveportrait_core.media.image import fitted_size
+from liveportrait_core.report import Frame
 from tests.golden.recipe import Mix, block_means
 from tests.parity.detection import check_detection
 from tests.parity.golden_set import FEW_SAMPLES, GoldenFile

@@ -7,9 +7,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from liveportrait_core.model import Model, frames_from_images, motion_from_heads
-from liveportrait_core.motion import head_pose_degrees, transform_keypoints
-from liveportrait_core.networks.official import official_key, spectral_sigma
+from liveportrait_core.engines.liveportrait.model import (
+    Model,
+    frames_from_images,
+    motion_from_heads,
+)
+from liveportrait_core.engines.liveportrait.motion.pose import (
+    head_pose_degrees,
+    transform_keypoints,
+)
+from liveportrait_core.engines.liveportrait.networks.official import official_key, spectral_sigma
 from liveportrait_core.weights.checkpoints import read_state
 from liveportrait_core.weights.manifest import Checkpoint
 from tests.golden.recipe import block_means

@@ -3,8 +3,9 @@
 from dataclasses import replace
 from typing import Any
 
-from liveportrait_core.composition import MotionMode
-from liveportrait_core.keypoints import (
+from liveportrait_core.engines.liveportrait.model import Model
+from liveportrait_core.engines.liveportrait.motion.composition import MotionMode
+from liveportrait_core.engines.liveportrait.motion.keypoints import (
     AnimationSettings,
     DrivenKeypoints,
     MeasuredMotion,
@@ -12,10 +13,14 @@ from liveportrait_core.keypoints import (
     drive_clip_keypoints,
     drive_portrait_keypoints,
 )
-from liveportrait_core.model import Model
-from liveportrait_core.motion import Floats, Motion, rotation_matrix, transform_keypoints
+from liveportrait_core.engines.liveportrait.motion.pose import (
+    Floats,
+    Motion,
+    rotation_matrix,
+    transform_keypoints,
+)
+from liveportrait_core.face.openings import eye_close_ratios, lip_close_ratio
 from liveportrait_core.options import AnimationRegion
-from liveportrait_core.retargeting import eye_close_ratios, lip_close_ratio
 from tests.parity.golden_set import GoldenFile
 
 SETTINGS = AnimationSettings(normalize_lip=True, multiplier=0.8, observation_variance=3e-6)

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from liveportrait_core.device import DeviceChoice, Precision
-from liveportrait_core.model import Model, empty_networks
-from liveportrait_core.networks.official import StateDict, load_official
+from liveportrait_core.engines.liveportrait.device import DeviceChoice, Precision
+from liveportrait_core.engines.liveportrait.model import Model, empty_networks
+from liveportrait_core.engines.liveportrait.networks.official import StateDict, load_official
 from tests.golden.recipe import Seeds
 from tests.golden.synthetic_weights import synthetic_state
 from tests.parity.__main__ import OUR_SET, main

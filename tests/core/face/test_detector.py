@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from liveportrait_core.face.detector import POINT_COUNT, FaceMesh, FoundFace, person_mask
-from liveportrait_core.options import Frame
+from liveportrait_core.report import Frame
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import pytest
 
 from liveportrait_core.face.detector import FaceMesh, Points
 from liveportrait_core.face.second_look import OTHER_SIDE, look_again
-from liveportrait_core.options import Frame
+from liveportrait_core.report import Frame
 
 
 @pytest.fixture(scope="module")

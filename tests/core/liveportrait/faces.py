@@ -6,7 +6,7 @@ import numpy as np
 
 from liveportrait_core.face.crop import Points
 from liveportrait_core.face.detector import FoundFace
-from liveportrait_core.options import Frame
+from liveportrait_core.report import Frame
 
 # In face units: the eyes at ±0.4, the mouth below, everything within 1 of the middle.
 _EYES_203 = ((0, -0.6, -0.3), (12, -0.2, -0.3), (24, 0.2, -0.3), (36, 0.6, -0.3))

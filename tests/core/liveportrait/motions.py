@@ -4,8 +4,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from liveportrait_core.keypoints import MeasuredMotion
-from liveportrait_core.motion import Floats, Motion, rotation_matrix
+from liveportrait_core.engines.liveportrait.motion.keypoints import MeasuredMotion
+from liveportrait_core.engines.liveportrait.motion.pose import Floats, Motion, rotation_matrix
 
 
 def motion(count: int, seed: int = 0) -> Motion:

@@ -11,19 +11,20 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from liveportrait_core.animator import LivePortraitEngine, PreparedSource
-from liveportrait_core.driving import DrivingCrop
-from liveportrait_core.engine import AnimationEngine
-from liveportrait_core.engine_setup import USUAL_SETUP, EngineSetup
+from liveportrait_core.engines.base import AnimationEngine
+from liveportrait_core.engines.liveportrait.config import USUAL_SETUP, EngineSetup
+from liveportrait_core.engines.liveportrait.driving import DrivingCrop
+from liveportrait_core.engines.liveportrait.engine import LivePortraitEngine, PreparedSource
+from liveportrait_core.engines.liveportrait.model import AppearanceFeature, Model
+from liveportrait_core.engines.liveportrait.motion.keypoints import AnimationSettings
+from liveportrait_core.engines.liveportrait.motion.pose import Floats
+from liveportrait_core.engines.liveportrait.template import MotionTemplate
 from liveportrait_core.errors import ImageNoFace, VideoTooShort
 from liveportrait_core.face.crop import Points
 from liveportrait_core.face.detector import FoundFace
 from liveportrait_core.face.tracking import FindFace
-from liveportrait_core.keypoints import AnimationSettings
-from liveportrait_core.model import AppearanceFeature, Model
-from liveportrait_core.motion import Floats
-from liveportrait_core.options import AnimationRegion, Engine, Frame, RenderOptions, RenderWarning
-from liveportrait_core.template import MotionTemplate
+from liveportrait_core.options import AnimationRegion, Engine, RenderOptions
+from liveportrait_core.report import Frame, RenderWarning
 from tests.core.liveportrait.faces import face_106, face_203, found, gradient
 from tests.core.liveportrait.motions import held, measured
 from tests.core.small_networks import small_model, small_networks

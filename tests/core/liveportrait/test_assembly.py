@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from liveportrait_core.assembly import open_engine
-from liveportrait_core.engine_setup import EngineSetup
+from liveportrait_core.engines.liveportrait.config import EngineSetup
+from liveportrait_core.engines.liveportrait.loading import open_engine
 from liveportrait_core.errors import EngineUnavailable, InvalidOption
 from liveportrait_core.face.finders import Detector
 from liveportrait_core.face.scrfd import FaceOrder

@@ -6,16 +6,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from liveportrait_core import motion_command
 from liveportrait_core.__main__ import main
-from liveportrait_core.animator import LivePortraitEngine
-from liveportrait_core.engine_setup import EngineSetup
+from liveportrait_core.cli import template as template_command
+from liveportrait_core.engines.liveportrait.config import EngineSetup
+from liveportrait_core.engines.liveportrait.engine import LivePortraitEngine
+from liveportrait_core.engines.liveportrait.template import save_template
 from liveportrait_core.face.finders import MeshFinder
-from liveportrait_core.image import read_portrait
 from liveportrait_core.inspection import read_mp4
+from liveportrait_core.media.decode import FrameReader
+from liveportrait_core.media.image import read_portrait
+from liveportrait_core.media.probe import probe
 from liveportrait_core.renderer import Renderer
-from liveportrait_core.template import save_template
-from liveportrait_core.video import FrameReader, probe
 from tests.core.clips import ffmpeg
 from tests.core.liveportrait.test_animator import quick_model
 from tests.core.liveportrait.test_template import template
@@ -30,7 +31,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
         quick = LivePortraitEngine(quick_model(), MeshFinder(), None, digests=(), setup=setup)
         return Renderer(quick, reason="a test wants it quick")
 
-    monkeypatch.setattr(motion_command, "open_renderer", opened)
+    monkeypatch.setattr(template_command, "open_renderer", opened)
 
 
 @pytest.fixture

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from liveportrait_core.composition import (
+from liveportrait_core.engines.liveportrait.motion.composition import (
     CLOSED_LIPS_EXPRESSION,
     MotionMode,
     drive_clip,
     drive_portrait,
 )
-from liveportrait_core.motion import Floats, Motion, smooth
+from liveportrait_core.engines.liveportrait.motion.pose import Floats, Motion, smooth
 from liveportrait_core.options import AnimationRegion
 from tests.core.liveportrait.motions import motion
 

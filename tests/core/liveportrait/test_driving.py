@@ -8,18 +8,18 @@ import pytest
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from liveportrait_core.clip_motion import BATCH_FRAMES
-from liveportrait_core.driving import (
+from liveportrait_core.engines.liveportrait.driving import (
     DrivingCrop,
     SquareView,
     WholeView,
     analyse_driving,
     squashed,
 )
+from liveportrait_core.engines.liveportrait.motion.extraction import BATCH_FRAMES
+from liveportrait_core.engines.liveportrait.motion.pose import Motion, rotation_matrix
+from liveportrait_core.engines.liveportrait.template import MotionTemplate
 from liveportrait_core.errors import VideoFaceLost, VideoNoFace
-from liveportrait_core.motion import Motion, rotation_matrix
-from liveportrait_core.options import Frame, RenderWarning
-from liveportrait_core.template import MotionTemplate
+from liveportrait_core.report import Frame, RenderWarning
 from tests.core.liveportrait.faces import face_203, found
 
 FPS = Fraction(25)

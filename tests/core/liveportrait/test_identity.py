@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from liveportrait_core.composition import MotionMode
-from liveportrait_core.engine_choice import engine_identity
-from liveportrait_core.engine_setup import EngineSetup
+from liveportrait_core.engines.choice import engine_identity
+from liveportrait_core.engines.liveportrait.config import EngineSetup
+from liveportrait_core.engines.liveportrait.motion.composition import MotionMode
+from liveportrait_core.engines.liveportrait.motion.keypoints import AnimationSettings
 from liveportrait_core.errors import EngineUnavailable, InvalidOption
 from liveportrait_core.face.finders import Detector
-from liveportrait_core.keypoints import AnimationSettings
 from liveportrait_core.options import Engine
 from liveportrait_core.renderer import open_renderer
 from tests.core.liveportrait.weights_folders import weights_folder
@@ -82,8 +82,8 @@ def test_no_network_is_touched(complete: Path) -> None:
     program = (
         "import sys\n"
         "from pathlib import Path\n"
-        "from liveportrait_core.engine_choice import engine_identity\n"
-        "from liveportrait_core.engine_setup import EngineSetup\n"
+        "from liveportrait_core.engines.choice import engine_identity\n"
+        "from liveportrait_core.engines.liveportrait.config import EngineSetup\n"
         "print(engine_identity('liveportrait', Path(sys.argv[1]), EngineSetup(precision='fp16')))\n"
         "sys.exit(any(name in sys.modules for name in ('torch', 'onnxruntime', 'mediapipe')))\n"
     )

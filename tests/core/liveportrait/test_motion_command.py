@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from liveportrait_core.__main__ import main
-from liveportrait_core.motion import pose_degrees, rotation_matrix
-from liveportrait_core.options import RenderWarning
-from liveportrait_core.template import load_template, save_template
+from liveportrait_core.engines.liveportrait.motion.pose import pose_degrees, rotation_matrix
+from liveportrait_core.engines.liveportrait.template import load_template, save_template
+from liveportrait_core.report import RenderWarning
 from tests.core.liveportrait.test_template import Hostile, original, pickled, template
 from tests.core.liveportrait.weights_folders import weights_folder
 

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from liveportrait_core.options import Frame
-from liveportrait_core.paste_back import CROP_PX, PasteBack, crop_mask
+from liveportrait_core.engines.liveportrait.paste_back import CROP_PX, PasteBack, crop_mask
+from liveportrait_core.report import Frame
 
 RNG = np.random.default_rng(5)
 CROP = RNG.integers(0, 256, (CROP_PX, CROP_PX, 3), dtype=np.uint8)

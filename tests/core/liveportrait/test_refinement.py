@@ -8,10 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from liveportrait_core.engines.liveportrait.motion.keypoints import MeasuredMotion
+from liveportrait_core.engines.liveportrait.motion.pose import Floats, pose_degrees
+from liveportrait_core.engines.liveportrait.motion.refinement import (
+    Anchor,
+    MotionRefinement,
+    most_neutral_frame,
+    refine,
+)
 from liveportrait_core.errors import InvalidOption
-from liveportrait_core.keypoints import MeasuredMotion
-from liveportrait_core.motion import Floats, pose_degrees
-from liveportrait_core.refinement import Anchor, MotionRefinement, most_neutral_frame, refine
 from tests.core.liveportrait.motions import held, measured
 
 FPS = Fraction(25)

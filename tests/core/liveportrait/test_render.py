@@ -12,13 +12,14 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from liveportrait_core.animator import LivePortraitEngine
+from liveportrait_core.engines.liveportrait.engine import LivePortraitEngine
+from liveportrait_core.engines.liveportrait.model import AppearanceFeature
+from liveportrait_core.engines.liveportrait.motion.pose import Floats, Motion
 from liveportrait_core.face.finders import MeshFinder
 from liveportrait_core.inspection import inspect
-from liveportrait_core.model import AppearanceFeature
-from liveportrait_core.motion import Floats, Motion
-from liveportrait_core.options import Engine, Progress, RenderOptions, RenderWarning, Stage
+from liveportrait_core.options import Engine, RenderOptions
 from liveportrait_core.renderer import Renderer
+from liveportrait_core.report import Progress, RenderWarning, Stage
 from tests.core.clips import child_processes, ffmpeg
 from tests.core.liveportrait.test_animator import QuickModel, quick_model
 from tests.core.liveportrait.weights_folders import weights_folder

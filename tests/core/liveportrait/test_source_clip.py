@@ -10,8 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from liveportrait_core.animator import LivePortraitEngine
-from liveportrait_core.engine_setup import USUAL_SETUP, EngineSetup
+from liveportrait_core.engines.liveportrait.config import USUAL_SETUP, EngineSetup
+from liveportrait_core.engines.liveportrait.engine import LivePortraitEngine
+from liveportrait_core.engines.liveportrait.motion.keypoints import AnimationSettings
+from liveportrait_core.engines.liveportrait.template import MotionTemplate
+from liveportrait_core.engines.mesh.engine import MeshEngine
 from liveportrait_core.errors import (
     EncodeFailed,
     ImageUnsupported,
@@ -22,11 +25,9 @@ from liveportrait_core.errors import (
 from liveportrait_core.face.crop import Points
 from liveportrait_core.face.finders import MeshFinder
 from liveportrait_core.face.tracking import FindFace
-from liveportrait_core.keypoints import AnimationSettings
-from liveportrait_core.mesh.engine import MeshEngine
-from liveportrait_core.options import Box, Frame, RenderOptions, RenderWarning
+from liveportrait_core.options import RenderOptions
 from liveportrait_core.renderer import Renderer
-from liveportrait_core.template import MotionTemplate
+from liveportrait_core.report import Box, Frame, RenderWarning
 from tests.core.liveportrait.faces import face_106, face_203, found, gradient
 from tests.core.liveportrait.motions import measured
 from tests.core.liveportrait.test_animator import quick_model

@@ -13,10 +13,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from liveportrait_core.engines.liveportrait.template import (
+    MotionTemplate,
+    load_template,
+    save_template,
+)
+from liveportrait_core.engines.liveportrait.template import npz as npz_module
 from liveportrait_core.errors import VideoUnsupported
-from liveportrait_core.options import RenderWarning
-from liveportrait_core.template import MotionTemplate, load_template, save_template
-from liveportrait_core.template import npz as npz_module
+from liveportrait_core.report import RenderWarning
 from tests.core.liveportrait.motions import measured
 
 FPS = Fraction(30000, 1001)

@@ -8,7 +8,7 @@ import pytest
 from liveportrait_core.face.crop import Points
 from liveportrait_core.face.detector import FoundFace
 from liveportrait_core.face.tracking import FindFace, locate_face, track_face
-from liveportrait_core.options import Frame
+from liveportrait_core.report import Frame
 from tests.core.liveportrait.faces import face_106, face_203, found, gradient
 
 FRAME = gradient(64, 96)

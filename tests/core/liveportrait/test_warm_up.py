@@ -8,15 +8,15 @@ import pytest
 import torch
 from torch import nn
 
-from liveportrait_core.animator import LivePortraitEngine
-from liveportrait_core.device import Precision
+from liveportrait_core.engines.liveportrait.device import Precision
+from liveportrait_core.engines.liveportrait.engine import LivePortraitEngine
+from liveportrait_core.engines.liveportrait.model import Model
+from liveportrait_core.engines.liveportrait.warm_up import warm_up
 from liveportrait_core.errors import OutOfMemory, RenderError
 from liveportrait_core.face.crop import Points, reference_points
 from liveportrait_core.face.finders import MeshFinder
-from liveportrait_core.model import Model
-from liveportrait_core.options import Frame
 from liveportrait_core.renderer import Renderer
-from liveportrait_core.warm_up import warm_up
+from liveportrait_core.report import Frame
 from tests.core.liveportrait.faces import face_203
 from tests.core.small_networks import small_model, small_networks
 

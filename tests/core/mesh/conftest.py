@@ -6,9 +6,10 @@ import cv2
 import numpy as np
 import pytest
 
-from liveportrait_core.mesh.engine import MeshEngine
-from liveportrait_core.mesh.portrait import MeshPortrait
-from liveportrait_core.options import Frame, RenderOptions
+from liveportrait_core.engines.mesh.engine import MeshEngine
+from liveportrait_core.engines.mesh.portrait import MeshPortrait
+from liveportrait_core.options import RenderOptions
+from liveportrait_core.report import Frame
 
 
 def _picture(package: str, path: str) -> Frame:

@@ -5,8 +5,8 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from liveportrait_core.mesh.motion import MeshMotion
-from liveportrait_core.mesh.points import HANDLE_NAMES
+from liveportrait_core.engines.mesh.motion import MeshMotion
+from liveportrait_core.engines.mesh.points import HANDLE_NAMES
 
 Array = NDArray[np.float64]
 HANDLE_COUNT = len(HANDLE_NAMES)

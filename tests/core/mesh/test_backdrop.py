@@ -7,9 +7,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from liveportrait_core.mesh.engine import MeshEngine
-from liveportrait_core.mesh.portrait import MeshPortrait
-from liveportrait_core.options import Frame, RenderOptions
+from liveportrait_core.engines.mesh.engine import MeshEngine
+from liveportrait_core.engines.mesh.portrait import MeshPortrait
+from liveportrait_core.options import RenderOptions
+from liveportrait_core.report import Frame
 from tests.core.mesh.motions import held
 
 FARTHEST = 0.55  # that the cap can come: turns and shifts are limited

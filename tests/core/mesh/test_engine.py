@@ -12,14 +12,15 @@ import cv2
 import numpy as np
 import pytest
 
-from liveportrait_core.engine import AnimationEngine
+from liveportrait_core.engines.base import AnimationEngine
+from liveportrait_core.engines.mesh.engine import MeshEngine
+from liveportrait_core.engines.mesh.idle import synthetic_idle
+from liveportrait_core.engines.mesh.motion import MeshMotion
+from liveportrait_core.engines.mesh.portrait import MeshPortrait
 from liveportrait_core.errors import ImageNoFace
 from liveportrait_core.face.detector import FaceMesh
-from liveportrait_core.mesh.engine import MeshEngine
-from liveportrait_core.mesh.idle import synthetic_idle
-from liveportrait_core.mesh.motion import MeshMotion
-from liveportrait_core.mesh.portrait import MeshPortrait
-from liveportrait_core.options import AnimationRegion, Engine, Frame, RenderOptions, RenderWarning
+from liveportrait_core.options import AnimationRegion, Engine, RenderOptions
+from liveportrait_core.report import Frame, RenderWarning
 from tests.core.mesh.motions import held, pulled
 
 AS_FILMED = RenderOptions(driving_multiplier=1.0)
@@ -53,7 +54,7 @@ def test_it_is_an_animation_engine(engine: MeshEngine) -> None:
 
 WARMED = """
 import sys
-from liveportrait_core.mesh.engine import MeshEngine
+from liveportrait_core.engines.mesh.engine import MeshEngine
 from liveportrait_core.renderer import Renderer
 renderer = Renderer(MeshEngine(), reason="a test asks for it")
 before = set(sys.modules)

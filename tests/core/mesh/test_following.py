@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 
 from liveportrait_core.__main__ import main
+from liveportrait_core.engines.mesh.engine import MeshEngine
+from liveportrait_core.engines.mesh.idle import synthetic_idle
 from liveportrait_core.errors import VideoNoFace, VideoTooShort
-from liveportrait_core.image import write_picture
 from liveportrait_core.inspection import Following, measure_following
-from liveportrait_core.mesh.engine import MeshEngine
-from liveportrait_core.mesh.idle import synthetic_idle
-from liveportrait_core.options import AnimationRegion, Frame, RenderOptions
+from liveportrait_core.media.image import write_picture
+from liveportrait_core.options import AnimationRegion, RenderOptions
 from liveportrait_core.renderer import Renderer
+from liveportrait_core.report import Frame
 from tests.core.clips import moving_clip
 from tests.core.mesh.motions import held
 

@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from liveportrait_core.mesh.motion import (
+from liveportrait_core.engines.mesh.motion import (
     MAX_HANDLE,
     MAX_LOG_SCALE,
     MAX_ROTATION_DEG,
@@ -15,8 +15,8 @@ from liveportrait_core.mesh.motion import (
     applied,
     soft_limit,
 )
-from liveportrait_core.mesh.portrait import MeshPortrait
-from liveportrait_core.mesh.warp import FrameMotion, portrait_places
+from liveportrait_core.engines.mesh.portrait import MeshPortrait
+from liveportrait_core.engines.mesh.warp import FrameMotion, portrait_places
 from liveportrait_core.options import AnimationRegion, RenderOptions
 from tests.core.mesh.motions import HANDLE_COUNT, held
 

@@ -9,12 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from liveportrait_core.__main__ import main
-from liveportrait_core.image import write_picture
-from liveportrait_core.mesh.engine import MeshEngine
-from liveportrait_core.mesh.idle import synthetic_idle
-from liveportrait_core.mesh.portrait import MeshPortrait
-from liveportrait_core.options import Frame, RenderOptions
-from liveportrait_core.video import probe
+from liveportrait_core.engines.mesh.engine import MeshEngine
+from liveportrait_core.engines.mesh.idle import synthetic_idle
+from liveportrait_core.engines.mesh.portrait import MeshPortrait
+from liveportrait_core.media.image import write_picture
+from liveportrait_core.media.probe import probe
+from liveportrait_core.options import RenderOptions
+from liveportrait_core.report import Frame
 
 RATES = [Fraction(25), Fraction(30), Fraction(30000, 1001)]
 

@@ -6,10 +6,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from liveportrait_core.kept_motion import pack_motion, unpack_motion
-from liveportrait_core.mesh.engine import MeshEngine
-from liveportrait_core.options import Frame, RenderOptions, SyntheticIdle
+from liveportrait_core.engines.mesh.engine import MeshEngine
+from liveportrait_core.options import RenderOptions, SyntheticIdle
+from liveportrait_core.pipeline.motion_cache import pack_motion, unpack_motion
 from liveportrait_core.renderer import Renderer
+from liveportrait_core.report import Frame
 
 OPTIONS = RenderOptions(driving_multiplier=1.0, source_max_dim_px=512)
 

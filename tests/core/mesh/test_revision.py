@@ -16,12 +16,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from liveportrait_core.image import read_portrait
-from liveportrait_core.mesh.engine import MeshEngine
-from liveportrait_core.mesh.idle import synthetic_idle
-from liveportrait_core.mesh.version import REVISION
+from liveportrait_core.engines.mesh.engine import MeshEngine
+from liveportrait_core.engines.mesh.idle import synthetic_idle
+from liveportrait_core.engines.mesh.version import REVISION
+from liveportrait_core.media.formats import Film, encoding
+from liveportrait_core.media.image import read_portrait
 from liveportrait_core.options import RenderOptions
-from liveportrait_core.video.forms import Film, encoding
 from tests.core.mesh.motions import blinking, held, pulled, swaying
 
 KEPT = Path(__file__).with_name(f"revision-{REVISION}.npz")
@@ -91,8 +91,8 @@ def test_pixels_change_only_with_the_revision(
 ) -> None:
     apart = np.quantile(np.abs(now[name] - kept[name]), 1 - FORGIVEN)
     assert apart <= TOLERANCES[name], (
-        f"{name} changed by {apart:.3g}: raise REVISION in liveportrait_core/mesh/version.py and "
-        "run python -m tests.core.mesh.test_revision"
+        f"{name} changed by {apart:.3g}: raise REVISION in "
+        "liveportrait_core/engines/mesh/version.py and run python -m tests.core.mesh.test_revision"
     )
 
 

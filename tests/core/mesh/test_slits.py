@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from liveportrait_core.mesh.engine import MeshEngine
-from liveportrait_core.mesh.expression import MAX_PARTING, Mouth
-from liveportrait_core.mesh.points import LOWER_LIP, UPPER_LIP
-from liveportrait_core.mesh.portrait import MeshPortrait
-from liveportrait_core.mesh.sampling import Sampler
-from liveportrait_core.options import Box, Frame, RenderOptions
+from liveportrait_core.engines.mesh.engine import MeshEngine
+from liveportrait_core.engines.mesh.fields.expression import MAX_PARTING, Mouth
+from liveportrait_core.engines.mesh.fields.sampling import Sampler
+from liveportrait_core.engines.mesh.points import LOWER_LIP, UPPER_LIP
+from liveportrait_core.engines.mesh.portrait import MeshPortrait
+from liveportrait_core.options import RenderOptions
+from liveportrait_core.report import Box, Frame
 from tests.core.mesh.motions import held, pulled
 
 AS_FILMED = RenderOptions(driving_multiplier=1.0, normalize_lip=False)

@@ -7,12 +7,13 @@ import cv2
 import numpy as np
 import pytest
 
+from liveportrait_core.engines.mesh.engine import MeshEngine
+from liveportrait_core.engines.mesh.idle import synthetic_idle
+from liveportrait_core.engines.mesh.motion import MeshMotion, applied
+from liveportrait_core.engines.mesh.portrait import MeshPortrait
 from liveportrait_core.errors import VideoFaceLost, VideoNoFace, VideoTooShort
-from liveportrait_core.mesh.engine import MeshEngine
-from liveportrait_core.mesh.idle import synthetic_idle
-from liveportrait_core.mesh.motion import MeshMotion, applied
-from liveportrait_core.mesh.portrait import MeshPortrait
-from liveportrait_core.options import Frame, RenderOptions, RenderWarning
+from liveportrait_core.options import RenderOptions
+from liveportrait_core.report import Frame, RenderWarning
 from tests.core.mesh.motions import blinking, held, swaying
 
 FPS = held().fps

@@ -4,12 +4,16 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from liveportrait_core.networks.dense_motion import (
+from liveportrait_core.engines.liveportrait.networks.dense_motion import (
     DenseMotionNetwork,
     motion_heatmaps,
     shifted_volumes,
 )
-from liveportrait_core.networks.grid import gaussian_heatmaps, identity_grid, sample_volume
+from liveportrait_core.engines.liveportrait.networks.grid import (
+    gaussian_heatmaps,
+    identity_grid,
+    sample_volume,
+)
 
 CPU = torch.device("cpu")
 SIZE = (3, 4, 5)

@@ -8,10 +8,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from liveportrait_core.model import empty_networks
-from liveportrait_core.networks import spade_generator
-from liveportrait_core.networks.convnextv2 import ConvNeXtV2, GlobalResponseNorm
-from liveportrait_core.networks.official import (
+from liveportrait_core.engines.liveportrait.model import empty_networks
+from liveportrait_core.engines.liveportrait.networks import spade_generator
+from liveportrait_core.engines.liveportrait.networks.convnextv2 import (
+    ConvNeXtV2,
+    GlobalResponseNorm,
+)
+from liveportrait_core.engines.liveportrait.networks.official import (
     CheckpointMismatch,
     TensorForm,
     fold_spectral_norm,
@@ -19,8 +22,8 @@ from liveportrait_core.networks.official import (
     official_forms,
     official_key,
 )
-from liveportrait_core.networks.spade_generator import SpadeGenerator
-from liveportrait_core.networks.stitching_retargeting import KeypointPerceptron
+from liveportrait_core.engines.liveportrait.networks.spade_generator import SpadeGenerator
+from liveportrait_core.engines.liveportrait.networks.stitching_retargeting import KeypointPerceptron
 from tests.golden.synthetic_weights import OFFICIAL_KEYS
 
 OFFICIAL_NAMES = {

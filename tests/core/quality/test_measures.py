@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 from PIL import Image, ImageSequence
 
-from liveportrait_core.image import read_portrait
-from liveportrait_core.options import Box, Frame, VideoFormat
+from liveportrait_core.media.encode import FrameEncoder
+from liveportrait_core.media.formats import Film
+from liveportrait_core.media.image import read_portrait
+from liveportrait_core.options import VideoFormat
 from liveportrait_core.quality import JitterMeter, QualityMeter, timing_of
 from liveportrait_core.quality.border import BorderMeter
 from liveportrait_core.quality.meter import NO_CLIP
-from liveportrait_core.video import Film, FrameEncoder
+from liveportrait_core.report import Box, Frame
 from tests.core.swaying import soft_portrait
 
 FORMS = list(VideoFormat)

@@ -8,16 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from liveportrait_core.mesh.idle import synthetic_idle
-from liveportrait_core.options import (
-    SILENT_MP4,
-    Delivery,
-    QualityReport,
-    RenderOptions,
-    RenderWarning,
-    VideoFormat,
-)
+from liveportrait_core.engines.mesh.idle import synthetic_idle
+from liveportrait_core.options import SILENT_MP4, Delivery, RenderOptions, VideoFormat
 from liveportrait_core.renderer import Renderer, open_renderer
+from liveportrait_core.report import QualityReport, RenderWarning
 from tests.core.clips import moving_clip
 from tests.core.swaying import Sway, SwayingEngine, soft_portrait
 

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+from liveportrait_core.diagnostics import Driver, Gpu, OnnxRuntime, Stack, Torch, faults
 from liveportrait_core.options import Engine
-from liveportrait_core.stack import Driver, Gpu, OnnxRuntime, Stack, Torch, faults
 
 L4 = Gpu(name="NVIDIA L4", memory_bytes=24 * 2**30)
 RIGHT = Stack(

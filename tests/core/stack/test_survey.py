@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
+from liveportrait_core.diagnostics import Driver, survey
 from liveportrait_core.options import Engine
-from liveportrait_core.stack import Driver, survey
 
 DOUBLE = Path(__file__).with_name("driver_double.c")
 ASK = (
-    "import dataclasses, json; from liveportrait_core.stack import read_driver; "
+    "import dataclasses, json; from liveportrait_core.diagnostics import read_driver; "
     "print(json.dumps(dataclasses.asdict(read_driver())))"
 )
 L4 = {"DOUBLE_DRIVER": "535.216.03", "DOUBLE_GPUS": "1", "DOUBLE_CUDA": "12020"}
@@ -76,7 +76,8 @@ def test_a_driver_that_does_not_answer_is_none(libraries: Path) -> None:
 def test_the_mesh_engine_stands_on_libraries_alone() -> None:
     code = (
         "import sys; from pathlib import Path; from liveportrait_core.options import Engine; "
-        "from liveportrait_core.stack import survey; stack = survey(Engine.MESH, Path('weights')); "
+        "from liveportrait_core.diagnostics import survey; "
+        "stack = survey(Engine.MESH, Path('weights')); "
         "print(stack.torch, stack.onnxruntime, stack.weights, 'torch' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -9,18 +9,8 @@ import pytest
 from liveportrait_core.__main__ import main
 from liveportrait_core.errors import EngineUnavailable
 from liveportrait_core.weights import digests
-from liveportrait_core.weights.digests import (
-    Condition,
-    file_digest,
-    inspect_file,
-    missing_checkpoints,
-)
-from liveportrait_core.weights.manifest import (
-    PROJECT_MANIFEST,
-    Checkpoint,
-    choose_files,
-    read_manifest,
-)
+from liveportrait_core.weights.digests import (Condition, file_digest, inspect_file, missing_checkpoints)
+from liveportrait_core.weights.manifest import (PROJECT_MANIFEST, Checkpoint, choose_files, read_manifest)
 from tests.core.weights.conftest import NETWORK, ONNX, content
 
 ENGINE_NEEDS = set(Checkpoint) - {Checkpoint.DETECTOR, Checkpoint.LANDMARKS_106}

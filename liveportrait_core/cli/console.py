@@ -1,0 +1,78 @@
+"""How the commands speak to people: lines, a progress bar, and what a render has become."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tqdm import tqdm
+
+from liveportrait_core.errors import EncodeFailed
+from liveportrait_core.report import Progress, RenderReport
+
+Say = Callable[[str], None]
+
+_BAR = "{desc:<24} {percentage:3.0f}% |{bar}| {elapsed}{postfix}"
+_STAGE_WORDS = {
+    "prepare": "looking at the portrait",
+    "motion": "reading the motion",
+    "render": "animating",
+    "encode": "finishing the file",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Voice:
+    """Where lines go."""
+
+    say: Say  # results: stdout
+    warn: Say  # everything else: stderr
+
+
+@contextmanager
+def progress_bar() -> Iterator[Callable[[Progress], None]]:
+    """A bar on stderr while it is a terminal; nothing elsewhere."""
+    with tqdm(total=1.0, bar_format=_BAR, file=sys.stderr, disable=None, leave=False) as bar:
+
+        def show(progress: Progress) -> None:
+            bar.set_description_str(_STAGE_WORDS[progress.stage], refresh=False)
+            bar.postfix = None if progress.eta_s is None else f"about {progress.eta_s:.0f} s left"
+            bar.n = progress.fraction
+            bar.refresh()
+
+        yield show
+
+
+def tell_what_was_made(voice: Voice, output: Path, report: RenderReport) -> None:
+    """One line for the file, one for each warning."""
+    stages = ", ".join(f"{part.stage} {part.seconds:.1f} s" for part in report.seconds)
+    voice.say(
+        f"{output}: {report.width_px}x{report.height_px}, {report.frame_count} frames at "
+        f"{float(report.fps):.5g} fps ({report.duration_ms / 1000:.2f} s), "
+        f"{report.size_bytes / 1e6:.2f} MB, by {report.engine_version} ({stages})"
+    )
+    for warning in report.warnings:
+        voice.warn(f"Warning {warning}")
+
+
+def quality_file(output: Path) -> Path:
+    """Where the quality of a file is written: `idle.mp4` → `idle.quality.json`."""
+    return output.with_suffix(".quality.json")
+
+
+def write_quality(voice: Voice, output: Path, report: RenderReport) -> None:
+    """Put what was measured beside the file.
+
+    Raises:
+        EncodeFailed: it cannot be written.
+    """
+    if report.quality is None:
+        raise ValueError("the renderer measures every render")
+    path = quality_file(output)
+    try:
+        path.write_text(json.dumps(report.quality.as_json(), indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise EncodeFailed(f"{path} cannot be written: {error}") from error
+    voice.say(f"{path}: what was measured on it")

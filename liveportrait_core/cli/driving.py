@@ -1,0 +1,116 @@
+"""The driving file of a command and the engine it is for: analysed at most once, applied often."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from liveportrait_core.cli.console import Voice, progress_bar
+from liveportrait_core.cli.inputs import Kind, portrait_kind
+from liveportrait_core.cli.template import open_chosen, read_driving_template
+from liveportrait_core.engines.base import MotionTemplate
+from liveportrait_core.errors import InvalidOption
+from liveportrait_core.options import Delivery, Engine, RenderOptions
+from liveportrait_core.pipeline.analysis import Analysis
+from liveportrait_core.renderer import Renderer
+from liveportrait_core.report import RenderReport
+
+_WITHOUT_NETWORKS = {"device": ("auto", "cpu"), "precision": ("auto", "fp32")}
+
+
+def add_engine(command: Any) -> None:
+    """Which engine renders."""
+    command.add_argument(
+        "--engine",
+        choices=(Engine.LIVEPORTRAIT.value, Engine.MESH.value, "auto"),
+        default="auto",
+        help="auto: LivePortrait when it can run here, else mesh (default)",
+    )
+
+
+def open_engine(parsed: argparse.Namespace, voice: Voice) -> Renderer:
+    """The renderer that was asked for, and a line that says which and why.
+
+    Raises:
+        InvalidOption: an option would be ignored.
+        EngineUnavailable: LivePortrait was asked for and cannot run here.
+    """
+    renderer = open_chosen(parsed, parsed.engine)
+    voice.warn(f"Engine {renderer.engine}: {renderer.reason}.")
+    if renderer.engine is Engine.MESH:
+        for name, accepted in _WITHOUT_NETWORKS.items():
+            if vars(parsed)[name] not in accepted:
+                raise InvalidOption(
+                    f"--{name} is {vars(parsed)[name]}, and the engine mesh runs on the CPU alone; "
+                    f"accepted: {', '.join(accepted)}, or --engine liveportrait"
+                )
+    return renderer
+
+
+class DrivingFile:
+    """The driving file, analysed at most once."""
+
+    def __init__(self, renderer: Renderer, parsed: argparse.Namespace, kind: Kind) -> None:
+        """Read a template or a picture; a clip is analysed when its motion is wanted.
+
+        Raises:
+            BadInput: the file is at fault, or the engine cannot use it.
+        """
+        self.path: Path = parsed.driving
+        self._renderer = renderer
+        self._max_seconds: float = parsed.max_seconds
+        self._template: MotionTemplate | None = None
+        self._analysis: Analysis | None = None
+        if kind is Kind.TEMPLATE:
+            self._template = read_driving_template(self.path, renderer, self._max_seconds)
+        elif kind is Kind.PICTURE:
+            size = parsed.source_max_dim
+            self._template = renderer.analyse_picture(self.path, max_dim_px=size)
+
+    @property
+    def is_unread(self) -> bool:
+        """Whether it is a clip that nobody has analysed yet."""
+        return self._template is None
+
+    def motion(self) -> tuple[MotionTemplate, Analysis | None]:
+        """Its motion, and the analysis that gave it; None: a template's.
+
+        Raises:
+            BadInput: the clip is at fault.
+        """
+        if self._template is None:
+            with progress_bar() as watch:
+                self._analysis = self._renderer.analyse(
+                    self.path, max_seconds=self._max_seconds, watch=watch
+                )
+            self._template = self._analysis.template
+        return self._template, self._analysis
+
+    def render(
+        self,
+        portrait: Path,
+        output: Path,
+        options: RenderOptions,
+        delivery: Delivery,
+        poster: Path | None = None,
+    ) -> RenderReport:
+        """Animate a picture or a clip by its motion.
+
+        Raises:
+            RenderError: as `Renderer.render_template` and `Renderer.render_clip` do.
+        """
+        is_clip = portrait_kind(portrait) is Kind.CLIP
+        if is_clip:
+            self._renderer.require_clips()
+        template, analysis = self.motion()
+        verb = self._renderer.render_clip if is_clip else self._renderer.render_template
+        with progress_bar() as watch:
+            return verb(
+                portrait,
+                template,
+                output,
+                driving=analysis,
+                poster=poster,
+                options=options,
+                delivery=delivery,
+                watch=watch,
+            )

@@ -1,0 +1,179 @@
+"""The options of the command line that choose how LivePortrait is put together.
+
+Knows argparse and `EngineSetup`; opens nothing.
+"""
+
+import argparse
+from collections.abc import Container
+from dataclasses import replace
+from enum import StrEnum
+from pathlib import Path
+
+from liveportrait_core.engines.liveportrait.config import USUAL_SETUP, EngineSetup
+from liveportrait_core.engines.liveportrait.driving import DrivingCrop
+from liveportrait_core.engines.liveportrait.motion.composition import MotionMode
+from liveportrait_core.engines.liveportrait.motion.keypoints import AnimationSettings, LipClosure
+from liveportrait_core.engines.liveportrait.motion.refinement import (
+    LARGEST_MULTIPLIER,
+    LONGEST_SMOOTHING_S,
+    Anchor,
+    MotionRefinement,
+)
+from liveportrait_core.face.finders import Detector
+from liveportrait_core.face.scrfd import FaceOrder
+
+DEFAULT_WEIGHTS = Path("weights")
+_MAY_BE_IGNORED = ("weights", "device", "precision")
+_SMOOTHED = ("pose", "expression", "scale", "translation")
+_MULTIPLIED = {
+    "pose": "the head's turning, place and size",
+    "expression": "the face but for eyes and lips",
+    "eye": "the eyes",
+    "lip": "the lips",
+}
+
+SYNTHETIC = "synthetic"
+"""The third motion, which no driving file gives."""
+
+
+def add_network_options(command: argparse.ArgumentParser) -> None:
+    """Where LivePortrait's weights are, where it computes, and how it finds a face."""
+    command.add_argument(
+        "--weights", type=Path, default=DEFAULT_WEIGHTS, metavar="DIR",
+        help="folder of LivePortrait's weights (default: %(default)s)",
+    )  # fmt: skip
+    command.add_argument(
+        "--device", default="auto", metavar="NAME",
+        help="where LivePortrait runs: auto, cpu, mps, cuda or cuda:<index> (default: auto)",
+    )  # fmt: skip
+    command.add_argument(
+        "--precision", default="auto", metavar="NAME",
+        help="of LivePortrait: auto, fp32, fp16 or bf16 (default: auto)",
+    )  # fmt: skip
+    command.add_argument(
+        "--detector", choices=_names(Detector), default=USUAL_SETUP.detector.value,
+        help="who finds the face for LivePortrait; insightface needs files that are for "
+        "non-commercial research only (default: %(default)s)",
+    )  # fmt: skip
+    command.add_argument(
+        "--face", choices=_names(FaceOrder), default=USUAL_SETUP.face_order.value,
+        help="which of several faces insightface takes (default: %(default)s)",
+    )  # fmt: skip
+    command.add_argument(
+        "--crop-driving", choices=_names(DrivingCrop), default=USUAL_SETUP.driving_crop.value,
+        help="crop the driving frames to the face; auto: unless they are square "
+        "(default: %(default)s)",
+    )  # fmt: skip
+
+
+def add_animation_options(command: argparse.ArgumentParser) -> None:
+    """How LivePortrait applies motion, beyond what every engine knows."""
+    command.add_argument(
+        "--motion", choices=(*_names(MotionMode), SYNTHETIC),
+        default=USUAL_SETUP.animation.mode.value,
+        help="relative: changes since the first driving frame are added to the portrait; "
+        "absolute: it takes the driving values themselves; synthetic: the mesh engine's sway, "
+        "breath and blinks, without a driving file (default: %(default)s)",
+    )  # fmt: skip
+    command.add_argument(
+        "--stitch", action=argparse.BooleanOptionalAction, default=True,
+        help="let shoulders and border meet the photograph; without it the result is the crop "
+        "alone (default: on)",
+    )  # fmt: skip
+    for part, name in (("eye", "eyes"), ("lip", "lips")):
+        command.add_argument(
+            f"--{part}-retargeting", type=float, default=0.0, metavar="RATIO",
+            help=f"bring the {name} towards the driving face's opening: 0 = as the portrait's, "
+            "1 = as the driving face's (default: 0)",
+        )  # fmt: skip
+    command.add_argument(
+        "--lip-closure", choices=_names(LipClosure), default=LipClosure.UPSTREAM.value,
+        help="close the lips as far as the multiplier goes, or in full (default: %(default)s)",
+    )  # fmt: skip
+
+
+def add_refinement_options(command: argparse.ArgumentParser) -> None:
+    """What may be done to the driving motion first; as it stands, nothing."""
+    for part in _SMOOTHED:
+        command.add_argument(
+            f"--smooth-{part}", type=float, default=0.0, metavar="S",
+            help=f"smooth the {part} over so many seconds, without delay, 0 to "
+            f"{LONGEST_SMOOTHING_S:g} (default: 0)",
+        )  # fmt: skip
+    command.add_argument(
+        "--lock-scale", action="store_true", help="let the head neither grow nor shrink"
+    )
+    command.add_argument(
+        "--anchor", choices=_names(Anchor), default=Anchor.FIRST.value,
+        help="the driving frame that counts as rest: the first, or the one nearest to a neutral "
+        "face (default: %(default)s)",
+    )  # fmt: skip
+    for part, words in _MULTIPLIED.items():
+        command.add_argument(
+            f"--{part}-multiplier", type=float, default=1.0, metavar="X",
+            help=f"strength of {words}, on top of --driving-multiplier, 0 to "
+            f"{LARGEST_MULTIPLIER:g} (default: 1)",
+        )  # fmt: skip
+
+
+def setup_of(parsed: argparse.Namespace) -> EngineSetup:
+    """The setup that the options ask for; those a command does not have stay as they are.
+
+    Raises:
+        InvalidOption: a value is out of its range.
+    """
+    network = EngineSetup(
+        device=parsed.device,
+        precision=parsed.precision,
+        detector=Detector(parsed.detector),
+        face_order=FaceOrder(parsed.face),
+        driving_crop=DrivingCrop(parsed.crop_driving),
+        accept_no_landmarks=True,
+    )
+    if "motion" not in parsed:
+        return network
+    animation = AnimationSettings(
+        mode=MotionMode(parsed.motion),
+        stitch=parsed.stitch,
+        retarget_eyes=parsed.eye_retargeting,
+        retarget_lips=parsed.lip_retargeting,
+        lip_closure=LipClosure(parsed.lip_closure),
+    )
+    refinement = MotionRefinement(
+        smooth_pose_s=parsed.smooth_pose,
+        smooth_expression_s=parsed.smooth_expression,
+        smooth_scale_s=parsed.smooth_scale,
+        smooth_translation_s=parsed.smooth_translation,
+        lock_scale=parsed.lock_scale,
+        anchor=Anchor(parsed.anchor),
+        pose_multiplier=parsed.pose_multiplier,
+        expression_multiplier=parsed.expression_multiplier,
+        eye_multiplier=parsed.eye_multiplier,
+        lip_multiplier=parsed.lip_multiplier,
+    )
+    return replace(network, animation=animation, refinement=refinement)
+
+
+def unusual_options(parsed: argparse.Namespace) -> list[str]:
+    """The options, by name, that ask for something only LivePortrait can do."""
+    parser = argparse.ArgumentParser()
+    add_network_options(parser)
+    if "motion" in parsed:
+        add_animation_options(parser)
+        add_refinement_options(parser)
+    return changed_options(parsed, parser, besides=_MAY_BE_IGNORED)
+
+
+def changed_options(
+    parsed: argparse.Namespace, parser: argparse.ArgumentParser, *, besides: Container[str] = ()
+) -> list[str]:
+    """The options of a parser, by name, that were not left as they are by default."""
+    return [
+        f"--{'no-' if value is True else ''}{name.replace('_', '-')}"
+        for name, value in vars(parser.parse_args([])).items()
+        if name not in besides and vars(parsed)[name] != value
+    ]
+
+
+def _names(kind: type[StrEnum]) -> list[str]:
+    return [member.value for member in kind]

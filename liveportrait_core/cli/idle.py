@@ -1,0 +1,146 @@
+"""`idle`: a portrait moved by a synthetic idle, without any driving clip. The mesh engine's."""
+
+import argparse
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from liveportrait_core.cli.console import Voice, progress_bar, tell_what_was_made, write_quality
+from liveportrait_core.cli.engine_options import DEFAULT_WEIGHTS, changed_options, unusual_options
+from liveportrait_core.cli.help_text import ManualPage
+from liveportrait_core.cli.render_options import (
+    add_delivery,
+    add_look,
+    add_multiplier,
+    delivery_of,
+    options_of,
+)
+from liveportrait_core.engines.base import MotionTemplate
+from liveportrait_core.errors import InvalidOption
+from liveportrait_core.media.rate import HIGHEST_RATE
+from liveportrait_core.options import Delivery, Engine, RenderOptions, SyntheticIdle
+from liveportrait_core.renderer import Renderer, open_renderer
+
+
+def add_idle(commands: Any, voice: Voice) -> None:
+    """Add the subcommand to a parser."""
+    command = commands.add_parser(
+        "idle",
+        help="animate a portrait by a synthetic idle",
+        description="Sway, breath and blinks as of somebody who stands still; loops exactly.",
+        formatter_class=ManualPage,
+    )
+    command.set_defaults(command=lambda parsed: idle(parsed, voice))
+    command.add_argument("portrait", type=Path, metavar="PORTRAIT", help="a picture of a face")
+    command.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="OUT",
+        help="the file to write: .mp4, .gif or .webp",
+    )  # fmt: skip
+    add_synthetic_motion(command)
+    add_multiplier(command, multiplier=1.0)
+    add_look(command)
+    add_delivery(command)
+
+
+def add_synthetic_motion(command: Any) -> None:
+    """Which synthetic idle, and how long."""
+    command.add_argument(
+        "--seed", type=int, default=SyntheticIdle.seed, help="another seed, another motion"
+    )
+    command.add_argument(
+        "--seconds", type=float, default=SyntheticIdle.seconds, metavar="S",
+        help="length (default: %(default)s)",
+    )  # fmt: skip
+    command.add_argument(
+        "--fps", type=_rate, default=SyntheticIdle.fps, metavar="RATE",
+        help="frame rate, such as 25 or 30000/1001 (default: %(default)s)",
+    )  # fmt: skip
+
+
+def idle(parsed: argparse.Namespace, voice: Voice) -> int:
+    """Animate a portrait by a synthetic idle."""
+    options, delivery = options_of(parsed), delivery_of(parsed, parsed.output)
+    return render_synthetic(parsed, voice, {parsed.portrait: parsed.output}, options, delivery)
+
+
+def render_synthetic(
+    parsed: argparse.Namespace,
+    voice: Voice,
+    outputs: dict[Path, Path],
+    options: RenderOptions,
+    delivery: Delivery,
+    poster: Path | None = None,
+) -> int:
+    """Animate every portrait by the same synthetic idle."""
+    renderer, motion = open_synthetic(parsed)
+    for portrait, output in outputs.items():
+        with progress_bar() as watch:
+            report = renderer.render_template(
+                portrait,
+                motion,
+                output,
+                poster=poster,
+                options=options,
+                delivery=delivery,
+                watch=watch,
+            )
+        tell_what_was_made(voice, output, report)
+        if parsed.quality:
+            write_quality(voice, output, report)
+    return 0
+
+
+def open_synthetic(parsed: argparse.Namespace) -> tuple[Renderer, MotionTemplate]:
+    """The mesh engine, and what `add_synthetic_motion` asks it to do.
+
+    Raises:
+        InvalidOption: too short or too long.
+    """
+    idle = SyntheticIdle(seed=parsed.seed, seconds=parsed.seconds, fps=parsed.fps)
+    renderer = open_renderer(Engine.MESH, DEFAULT_WEIGHTS)
+    return renderer, renderer.synthetic_motion(idle)
+
+
+def require_mesh(parsed: argparse.Namespace) -> None:
+    """Refuse a synthetic motion by another engine, and what only that one can do.
+
+    Raises:
+        InvalidOption: LivePortrait was asked for, or an option would be ignored.
+    """
+    if parsed.engine == Engine.LIVEPORTRAIT:
+        raise InvalidOption(
+            "--engine is liveportrait, and --motion synthetic is the mesh engine's; "
+            "accepted: mesh, auto"
+        )
+    ignored = [name for name in unusual_options(parsed) if name != "--motion"]
+    if ignored:
+        raise InvalidOption(
+            f"{', '.join(ignored)}: only LivePortrait can do that; the mesh engine, whose "
+            "--motion synthetic is, would ignore it; accepted: without, or a driving file"
+        )
+
+
+def refuse_synthetic_options(parsed: argparse.Namespace) -> None:
+    """Refuse what `add_synthetic_motion` offers where a file drives.
+
+    Raises:
+        InvalidOption: one of them would be ignored.
+    """
+    parser = argparse.ArgumentParser()
+    add_synthetic_motion(parser)
+    if ignored := changed_options(parsed, parser):
+        raise InvalidOption(
+            f"{', '.join(ignored)}: only a synthetic motion has it, and {parsed.driving.name} "
+            "would drive without; accepted: without (--max-seconds shortens a clip), or "
+            "--motion synthetic and no driving file"
+        )
+
+
+def _rate(text: str) -> Fraction:
+    try:
+        rate = Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        rate = Fraction(0)
+    if not 1 <= rate <= HIGHEST_RATE:
+        raise argparse.ArgumentTypeError(f"{text!r}; accepted: 1 to 30, such as 25 or 30000/1001")
+    return rate

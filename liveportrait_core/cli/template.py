@@ -1,0 +1,146 @@
+"""The subcommands that look without rendering: `template` and `pose`.
+
+Knows argparse, files and JSON; what motion is it leaves to the engine.
+"""
+
+import argparse
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from liveportrait_core.cli.engine_options import add_network_options, setup_of, unusual_options
+from liveportrait_core.engines.liveportrait.motion.pose import Motion, pose_degrees
+from liveportrait_core.engines.liveportrait.template import (
+    MotionTemplate,
+    load_template,
+    save_template,
+)
+from liveportrait_core.errors import ImageUnsupported, InvalidOption
+from liveportrait_core.options import Engine, RenderOptions
+from liveportrait_core.renderer import Renderer, open_renderer
+from liveportrait_core.weights.digests import sha256_of
+
+if TYPE_CHECKING:  # torch takes a second to import, and --help has no use for it
+    from liveportrait_core.engines.liveportrait.engine import PreparedSource
+
+_TEMPLATE_SUFFIXES = (".npz", ".pkl")
+
+Say = Callable[[str], None]
+
+
+def add_motion_commands(commands: Any, say: Say) -> None:
+    """Add `template` and `pose` to the subcommands of a parser; `say` takes lines for people."""
+    template = commands.add_parser(
+        "template", help="keep the motion of a driving clip as a file (LivePortrait only)"
+    )
+    template.set_defaults(command=lambda parsed: write_template(parsed, say))
+    template.add_argument("driving", type=Path, metavar="DRIVING", help="a clip, or a .pkl")
+    template.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="MOTION.npz", help="the file to write"
+    )
+    pose = commands.add_parser(
+        "pose", help="pitch, yaw and roll of a face in degrees, as JSON (LivePortrait only)"
+    )
+    pose.set_defaults(command=lambda parsed: say_pose(parsed, say))
+    pose.add_argument("file", type=Path, metavar="FILE", help="a picture, a clip or a template")
+    for command in (template, pose):
+        add_network_options(command)
+        add_max_seconds(command)
+
+
+def add_max_seconds(command: argparse.ArgumentParser) -> None:
+    """How much of a clip is used."""
+    command.add_argument(
+        "--max-seconds", type=float, default=RenderOptions.max_seconds, metavar="S",
+        help="use this much of the clip (default: %(default)s)",
+    )  # fmt: skip
+
+
+def open_chosen(parsed: argparse.Namespace, engine: str) -> Renderer:
+    """The renderer that the options of `setup_options` ask for.
+
+    Raises:
+        InvalidOption: an option would be ignored.
+    """
+    setup = setup_of(parsed)
+    renderer = open_renderer(engine, parsed.weights, setup)
+    ignored = [] if renderer.engine is Engine.LIVEPORTRAIT else unusual_options(parsed)
+    if ignored:
+        raise InvalidOption(
+            f"{', '.join(ignored)}: only LivePortrait can do that; the engine {renderer.engine} "
+            f"would ignore it ({renderer.reason}); accepted: without, or --engine liveportrait"
+        )
+    return renderer
+
+
+def read_driving_template(
+    driving: Path, renderer: Renderer, max_seconds: float
+) -> MotionTemplate | None:
+    """The template that a driving file is by its name; None: it is a clip.
+
+    Raises:
+        InvalidOption: it is one, and the engine cannot use it.
+        VideoUnsupported: it is damaged.
+    """
+    if driving.suffix not in _TEMPLATE_SUFFIXES:
+        return None
+    if renderer.engine is not Engine.LIVEPORTRAIT:
+        raise InvalidOption(
+            f"{driving.name} is a motion template, which the engine {renderer.engine} cannot use; "
+            "accepted: a clip, or --engine liveportrait"
+        )
+    return load_template(driving).trimmed(max_seconds)
+
+
+def write_template(parsed: argparse.Namespace, say: Say) -> int:
+    """Analyse a clip, or read a template of the original, and write ours."""
+    if parsed.driving.suffix in _TEMPLATE_SUFFIXES:
+        template = load_template(parsed.driving)
+    else:
+        options = RenderOptions(max_seconds=parsed.max_seconds)
+        template = _analyse(open_chosen(parsed, Engine.LIVEPORTRAIT), parsed.driving, options)
+    template = replace(template, source_sha256=sha256_of(parsed.driving))
+    save_template(template, parsed.output)
+    say(
+        f"{parsed.output}: {template.frame_count} frames at {float(template.fps):.5g} fps, "
+        f"{parsed.output.stat().st_size / 1000:.0f} kB"
+    )
+    for warning in template.warnings:
+        say(f"Warning {warning}")
+    return 0
+
+
+def say_pose(parsed: argparse.Namespace, say: Say) -> int:
+    """Print the head's angles in every frame."""
+    motion, fps = _motion_of(parsed)
+    frames = [
+        {"pitch": round(pitch, 3), "yaw": round(yaw, 3), "roll": round(roll, 3)}
+        for pitch, yaw, roll in pose_degrees(motion.rotation).tolist()
+    ]
+    rate = None if fps is None else {"fps": float(fps), "fpsExact": str(fps)}
+    say(json.dumps({**(rate or {}), "unit": "degrees", "frames": frames}, indent=2))
+    return 0
+
+
+def _motion_of(parsed: argparse.Namespace) -> tuple[Motion, Fraction | None]:
+    """The motion in a file of any kind, and its rate if it has one."""
+    options = RenderOptions(max_seconds=parsed.max_seconds)
+    if parsed.file.suffix in _TEMPLATE_SUFFIXES:
+        template = load_template(parsed.file).trimmed(options.max_seconds)
+        return template.measured.motion, template.fps
+    renderer = open_chosen(parsed, Engine.LIVEPORTRAIT)
+    try:
+        prepared = renderer.prepare(parsed.file, options)
+    except ImageUnsupported:  # then it is a clip, or the complaint about that tells more
+        template = _analyse(renderer, parsed.file, options)
+        return template.measured.motion, template.fps
+    return cast("PreparedSource", prepared).source.motion, None
+
+
+def _analyse(renderer: Renderer, driving: Path, options: RenderOptions) -> MotionTemplate:
+    analysis = renderer.analyse(driving, max_seconds=options.max_seconds)
+    template = cast(MotionTemplate, analysis.template)
+    return replace(template, warnings=(*analysis.clip.warnings, *template.warnings))

@@ -1,0 +1,1 @@
+"""Engines that animate a portrait: their common port, the choice of one, and two of them."""

@@ -1,0 +1,174 @@
+"""What the mesh engine and the LivePortrait engine have in common, as the renderer sees them.
+
+Knows no engine and no file.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from fractions import Fraction
+from typing import Any, Protocol, Self, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from liveportrait_core.options import Engine, RenderOptions
+from liveportrait_core.report import Box, Frame, RenderWarning
+
+
+class PreparedPortrait(Protocol):
+    """Everything an engine computes once per portrait. Frozen; the engine's own type."""
+
+    @property
+    def box(self) -> Box:
+        """Outside it every frame equals the portrait, whatever the motion."""
+
+    @property
+    def mask(self) -> NDArray[np.bool_] | None:
+        """Of the box, h×w: outside it too; None: all of the box may change."""
+
+    @property
+    def warnings(self) -> tuple[RenderWarning, ...]:
+        """What the user should know, for example MULTIPLE_FACES_IMAGE."""
+
+
+class MotionTemplate(Protocol):
+    """The motion of one driving clip. Frozen; the engine's own type."""
+
+    @property
+    def fps(self) -> Fraction:
+        """Constant frame rate, exact."""
+
+    @property
+    def frame_count(self) -> int:
+        """Number of frames that `animate` will give."""
+
+    @property
+    def frames_without_face(self) -> int | None:
+        """Of the clip it was read from; None: nobody counted."""
+
+    @property
+    def warnings(self) -> tuple[RenderWarning, ...]:
+        """For example VIDEO_LEADING_FRAMES_SKIPPED, LANDMARKS_INTERPOLATED."""
+
+    @classmethod
+    def form(cls) -> Mapping[str, np.dtype[Any]]:
+        """Of `arrays`: what one frame has in each, a subarray type."""
+
+    @property
+    def arrays(self) -> Mapping[str, NDArray[Any]]:
+        """What moves, as it is, `frame_count` × … each; C-contiguous where a clip was analysed."""
+
+    @classmethod
+    def from_arrays(
+        cls,
+        arrays: Mapping[str, NDArray[Any]],
+        *,
+        fps: Fraction,
+        frames_without_face: int | None,
+        warnings: tuple[RenderWarning, ...],
+    ) -> Self:
+        """The template of a clip again, from arrays that are of the form."""
+
+
+class MovingPortrait(Protocol):
+    """A portrait that moves already, analysed. Frozen; the engine's own type."""
+
+    @property
+    def skipped(self) -> int:
+        """Number of frames before the first one with a face."""
+
+    @property
+    def frame_count(self) -> int:
+        """Number of frames from the first one with a face."""
+
+    @property
+    def warnings(self) -> tuple[RenderWarning, ...]:
+        """For example MULTIPLE_FACES_VIDEO."""
+
+
+Prepared = TypeVar("Prepared", bound=PreparedPortrait)
+Template = TypeVar("Template", bound=MotionTemplate)
+
+
+class AnimationEngine(Protocol[Prepared, Template]):
+    """What the mesh engine and the LivePortrait engine have in common."""
+
+    @property
+    def engine(self) -> Engine:
+        """Which one it is."""
+
+    @property
+    def version(self) -> str:
+        """<engine>-<pipeline revision>-<8 hex digits>: docs/contract.md, section 2."""
+
+    @property
+    def template_type(self) -> type[Template]:
+        """What `analyse` gives."""
+
+    @property
+    def driving_max_side_px(self) -> int | None:
+        """`analyse` wants driving frames no larger than this; None: as filmed."""
+
+    @property
+    def driving_passes(self) -> int:
+        """How often `analyse` goes over the driving frames."""
+
+    def warm_up(self) -> None:
+        """Load and run once, on blank pictures, what a render will need."""
+
+    def prepare(self, portrait: Frame, options: RenderOptions) -> Prepared:
+        """Find the face and compute everything that depends on the portrait alone.
+
+        Raises:
+            ImageNoFace: no face was found.
+        """
+
+    def analyse(self, frames: Iterable[Frame], fps: Fraction) -> Template:
+        """Turn a driving clip into motion, consuming the frames one by one.
+
+        Args:
+            frames: may be gone over more than once, and are decoded anew each time.
+            fps: their constant rate.
+
+        Raises:
+            VideoNoFace: no face was found at all.
+            VideoFaceLost: the face is missing from more than half of the frames.
+        """
+
+    def animate(
+        self, prepared: Prepared, template: Template, options: RenderOptions
+    ) -> Iterator[Frame]:
+        """Give `template.frame_count` frames of the portrait's size; frame 0 is the portrait.
+
+        The same inputs on the same device give the same pixels.
+        """
+
+
+SourceClip = TypeVar("SourceClip", bound=MovingPortrait)
+
+
+class ClipEngine(AnimationEngine[Prepared, Template], Protocol[Prepared, Template, SourceClip]):
+    """An engine that also takes pictures as driving and clips as portraits."""
+
+    def analyse_picture(self, picture: Frame) -> Template:
+        """The motion of a driving picture: one frame.
+
+        Raises:
+            VideoNoFace: no face was found.
+        """
+
+    def analyse_source(self, frames: Iterable[Frame], options: RenderOptions) -> SourceClip:
+        """Follow the face of a portrait that moves already; the frames are gone over twice.
+
+        Raises:
+            VideoNoFace: no face was found at all.
+            VideoFaceLost: the face is missing from more than half of the frames.
+        """
+
+    def animate_source(
+        self,
+        frames: Iterable[Frame],
+        source: SourceClip,
+        template: Template,
+        options: RenderOptions,
+    ) -> Iterator[Frame]:
+        """Give as many frames as the shorter of the two, all for a driving picture."""

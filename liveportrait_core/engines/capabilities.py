@@ -1,0 +1,34 @@
+"""What only one of the engines can do, and how the other one refuses it."""
+
+from typing import Any, cast
+
+from liveportrait_core.engines.base import AnimationEngine, ClipEngine, MotionTemplate
+from liveportrait_core.errors import InvalidOption
+from liveportrait_core.options import Engine, SyntheticIdle
+
+
+def clip_engine(engine: AnimationEngine[Any, Any]) -> ClipEngine[Any, Any, Any]:
+    """The engine, as one that also takes pictures as driving and clips as portraits.
+
+    Raises:
+        InvalidOption: it does not.
+    """
+    if engine.engine is not Engine.LIVEPORTRAIT:
+        raise InvalidOption(
+            f"the engine {engine.engine} animates a picture by a clip, nothing else; "
+            "accepted: that, or the engine liveportrait"
+        )
+    return cast(ClipEngine[Any, Any, Any], engine)
+
+
+def synthetic_motion(engine: Engine, idle: SyntheticIdle) -> MotionTemplate:
+    """Make up the motion of somebody who stands still and is alive.
+
+    Raises:
+        InvalidOption: the engine knows no such motion.
+    """
+    if engine is not Engine.MESH:
+        raise InvalidOption(f"a synthetic motion was asked of the engine {engine}; accepted: mesh")
+    from liveportrait_core.engines.mesh.idle import synthetic_idle
+
+    return synthetic_idle(seed=idle.seed, seconds=idle.seconds, fps=idle.fps)

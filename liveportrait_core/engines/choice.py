@@ -1,0 +1,104 @@
+"""Which engine renders, by what is asked for and what files are there, and its version.
+
+Opens none: neither torch nor a device is touched.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from liveportrait_core.engines.liveportrait.config import USUAL_SETUP, EngineSetup
+from liveportrait_core.engines.liveportrait.required_weights import require_files
+from liveportrait_core.engines.liveportrait.version import engine_version
+from liveportrait_core.engines.mesh.version import mesh_version
+from liveportrait_core.errors import EngineUnavailable, InvalidOption
+from liveportrait_core.face.finders import finder_version
+from liveportrait_core.options import Engine
+from liveportrait_core.weights.digests import missing_checkpoints, present_form
+from liveportrait_core.weights.manifest import REQUIRED_CHECKPOINTS, Checkpoint, read_manifest
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineChoice:
+    """Which engine, and why, in words for people."""
+
+    engine: Engine
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineIdentity:
+    """What names an engine's renders; the opened engine has the very same."""
+
+    engine: Engine
+    engine_version: str
+
+
+def choose_engine(engine: str, weights: Path, setup: EngineSetup = USUAL_SETUP) -> EngineChoice:
+    """Choose by what is asked for and what files are there; opens nothing.
+
+    No device is touched and no thread begun, so that a server may still fork after it.
+
+    Args:
+        engine: "liveportrait", "mesh" or "auto" (LivePortrait when its weights are complete, else
+            mesh).
+        weights: folder of LivePortrait's downloaded weights.
+        setup: how LivePortrait is put together.
+
+    Raises:
+        InvalidOption: another name.
+        EngineUnavailable: LivePortrait was asked for, and a file of it is missing.
+    """
+    if engine not in (*Engine, "auto"):
+        raise InvalidOption(f"engine is {engine!r}; accepted: liveportrait, mesh, auto")
+    if engine == Engine.MESH:
+        return EngineChoice(engine=Engine.MESH, reason="mesh was asked for")
+    missing = missing_checkpoints(weights, REQUIRED_CHECKPOINTS)
+    if engine == "auto" and missing:
+        more = f" (nor {len(missing) - 1} other files)" if missing[1:] else ""
+        lacking = f"LivePortrait's weights are not complete: {weights}/ has no {missing[0]}{more}"
+        return EngineChoice(engine=Engine.MESH, reason=lacking)
+    require_files(weights, setup)
+    reason = f"{weights}/ is complete" if engine == "auto" else "liveportrait was asked for"
+    return EngineChoice(engine=Engine.LIVEPORTRAIT, reason=reason)
+
+
+def engine_identity(engine: str, weights: Path, setup: EngineSetup = USUAL_SETUP) -> EngineIdentity:
+    """The version that this engine would have if it were opened; opens nothing.
+
+    The digests are the manifest's: an engine whose files have others does not open.
+
+    Args:
+        engine: as `choose_engine` takes it.
+        weights: folder of LivePortrait's downloaded weights; only sizes are looked at.
+        setup: of LivePortrait; its precision is that of the machine that will render.
+
+    Raises:
+        InvalidOption: the precision is left to the device, which is not asked here.
+        EngineUnavailable: LivePortrait was asked for, and a file of it is missing.
+    """
+    choice = choose_engine(engine, weights, setup)
+    if choice.engine is Engine.MESH:
+        return EngineIdentity(engine=choice.engine, engine_version=mesh_version())
+    if setup.precision == "auto":
+        raise InvalidOption(
+            "precision is 'auto', which only the device that renders can tell; accepted: fp32, "
+            "fp16, bf16, the one it renders in"
+        )
+    wanted = require_files(weights, setup)
+    return EngineIdentity(
+        engine=choice.engine,
+        engine_version=engine_version(
+            setup,
+            finder_version=finder_version(setup.detector),
+            has_landmarks=Checkpoint.LANDMARKS_203 in wanted,
+            precision=setup.precision,
+            digests=[_digest(weights, checkpoint) for checkpoint in wanted],
+        ),
+    )
+
+
+def _digest(weights: Path, checkpoint: Checkpoint) -> str:
+    form = present_form(weights, read_manifest(weights), checkpoint)
+    if form is None:
+        raise EngineUnavailable(f"{checkpoint} has gone from {weights}/ just now")
+    return form.sha256

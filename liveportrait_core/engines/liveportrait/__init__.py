@@ -1,0 +1,1 @@
+"""LivePortrait's networks as an engine, built from docs/liveportrait.md."""

@@ -1,0 +1,40 @@
+"""How the LivePortrait engine is put together: what is chosen once and holds for every render.
+
+What a single render may ask for is `liveportrait_core.options.RenderOptions`. Knows no file and no
+tensor.
+"""
+
+from dataclasses import dataclass, field
+
+from liveportrait_core.engines.liveportrait.driving import DrivingCrop
+from liveportrait_core.engines.liveportrait.motion.keypoints import AnimationSettings
+from liveportrait_core.engines.liveportrait.motion.refinement import MotionRefinement
+from liveportrait_core.errors import InvalidOption
+from liveportrait_core.face.finders import Detector
+from liveportrait_core.face.scrfd import FaceOrder
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineSetup:
+    """The choices. All but the device change pixels, and so the engine's version."""
+
+    device: str = "auto"  # or cpu, mps, cuda, cuda:<index>
+    precision: str = "auto"  # or fp32, fp16, bf16
+    detector: Detector = Detector.MEDIAPIPE
+    face_order: FaceOrder = FaceOrder.LARGEST_CENTRAL  # another only with insightface
+    driving_crop: DrivingCrop = DrivingCrop.AUTO
+    # Region, multiplier and lips of it are what each render asks for.
+    animation: AnimationSettings = field(default_factory=AnimationSettings)
+    refinement: MotionRefinement = field(default_factory=MotionRefinement)
+    accept_no_landmarks: bool = False  # without landmark.onnx take the face mesh's points
+
+    def __post_init__(self) -> None:
+        is_usual = self.face_order is FaceOrder.LARGEST_CENTRAL
+        if self.detector is Detector.MEDIAPIPE and not is_usual:
+            raise InvalidOption(
+                f"the detector mediapipe takes the largest central face, not {self.face_order}; "
+                "accepted: that, or the detector insightface"
+            )
+
+
+USUAL_SETUP = EngineSetup()

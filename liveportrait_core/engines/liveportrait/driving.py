@@ -1,0 +1,155 @@
+"""A driving clip becomes a motion template: one face followed, one view for all frames, its motion.
+
+Goes over the frames twice, because the crop is the mean over the whole clip, and holds only a batch
+of them. Frames without a face are bridged, never dropped. Knows no portrait; the detector and the
+networks are asked through functions it is given (docs/liveportrait.md, P4.6, P4.7).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from fractions import Fraction
+from typing import Protocol
+
+import cv2
+import numpy as np
+
+from liveportrait_core.engines.liveportrait.motion.extraction import (
+    ClipFrames,
+    ExtractMotion,
+    face_warnings,
+    measure_clip,
+    require_face,
+)
+from liveportrait_core.engines.liveportrait.template import MotionTemplate
+from liveportrait_core.face.crop import (
+    Matrix,
+    Points,
+    cut_crop,
+    map_points,
+    mean_upright_box,
+    oriented_box,
+    square_matrix,
+)
+from liveportrait_core.face.tracking import FaceTrack, FindFace, LocateLandmarks, track_face
+from liveportrait_core.report import Frame
+
+CROP_PX = 512
+NETWORK_PX = 256
+_SCALE = 2.2
+_OFFSET = -0.1
+
+
+class DrivingCrop(StrEnum):
+    """Whether the driving frames are cropped to the face."""
+
+    AUTO = "auto"  # unless they are square: then somebody has cropped them already
+    ALWAYS = "always"
+    NEVER = "never"
+
+
+class DrivingView(Protocol):
+    """What of every driving frame the networks see."""
+
+    def network_frame(self, frame: Frame) -> Frame:
+        """A frame as the networks see it: 256×256×3."""
+
+    def points(self, landmarks: Points) -> Points:
+        """Landmarks of a frame where the view has them."""
+
+    def see(self, frame: Frame, landmarks: Points) -> tuple[Frame, Points]:
+        """Both."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SquareView:
+    """One upright square of the clip, the same for every frame: the crop does not move."""
+
+    original_to_crop: Matrix
+
+    @classmethod
+    def around(cls, landmarks: Iterable[Points]) -> "SquareView":
+        """The mean of the squares around a face."""
+        boxes = [oriented_box(points, scale=_SCALE, vy_ratio=_OFFSET) for points in landmarks]
+        return cls(original_to_crop=square_matrix(mean_upright_box(boxes), size_px=CROP_PX))
+
+    def crop(self, frame: Frame) -> Frame:
+        """The square itself: 512×512×3."""
+        return cut_crop(frame, self.original_to_crop, CROP_PX).picture
+
+    def network_frame(self, frame: Frame) -> Frame:
+        """The square, reduced."""
+        return squashed(self.crop(frame))
+
+    def points(self, landmarks: Points) -> Points:
+        """In pixels of the 512×512 square."""
+        return map_points(landmarks, self.original_to_crop)
+
+    def see(self, frame: Frame, landmarks: Points) -> tuple[Frame, Points]:
+        """Frame and landmarks of the square."""
+        return self.network_frame(frame), self.points(landmarks)
+
+
+@dataclass(frozen=True, kw_only=True)
+class WholeView:
+    """The frames as they are."""
+
+    def network_frame(self, frame: Frame) -> Frame:
+        """The whole frame, whatever its proportions."""
+        return squashed(frame)
+
+    def points(self, landmarks: Points) -> Points:
+        """In pixels of the frame."""
+        return landmarks
+
+    def see(self, frame: Frame, landmarks: Points) -> tuple[Frame, Points]:
+        """The frame reduced, and the landmarks."""
+        return self.network_frame(frame), self.points(landmarks)
+
+
+def squashed(picture: Frame) -> Frame:
+    """A picture at the networks' size, 256×256×3, bilinear."""
+    return np.asarray(cv2.resize(picture, (NETWORK_PX, NETWORK_PX)), dtype=np.uint8)
+
+
+def analyse_driving(
+    frames: Iterable[Frame],
+    fps: Fraction,
+    *,
+    find: FindFace,
+    locate: LocateLandmarks | None,
+    extract: ExtractMotion,
+    crop: DrivingCrop = DrivingCrop.AUTO,
+) -> MotionTemplate:
+    """Turn a driving clip into motion.
+
+    Args:
+        frames: H×W×3 each; gone over twice, so no generator.
+        fps: their constant rate.
+        find: the detector.
+        locate: the landmarks; None: the detector's own points.
+        extract: the motion of a batch.
+        crop: whether frames are cropped to the face.
+
+    Raises:
+        TypeError: the frames can be gone over only once.
+        VideoNoFace: no face was found at all.
+        VideoFaceLost: the face is missing from more than half of the frames.
+    """
+    clip = ClipFrames(frames)
+    track = track_face(clip, find, locate)
+    require_face(track, "driving")
+    view = _choose_view(track, crop)
+    return MotionTemplate(
+        measured=measure_clip(clip, track, view.see, extract),
+        fps=fps,
+        warnings=face_warnings(track),
+        frames_without_face=track.skipped + len(track.landmarks) - len(track.seen),
+    )
+
+
+def _choose_view(track: FaceTrack, crop: DrivingCrop) -> DrivingView:
+    height, width = track.size
+    if crop is DrivingCrop.NEVER or (crop is DrivingCrop.AUTO and height == width):
+        return WholeView()
+    return SquareView.around(points for points in track.landmarks if points is not None)

@@ -1,0 +1,348 @@
+"""The LivePortrait engine behind the renderer's door: prepare once, analyse a clip, animate often.
+
+Knows the order of the steps; their mathematics is in the rooms below. Pictures go through in
+batches: while the device warps and decodes one, the frames of the one before are pasted back.
+"""
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import islice
+
+import numpy as np
+from numpy.typing import NDArray
+
+from liveportrait_core.engines.liveportrait.config import USUAL_SETUP, EngineSetup
+from liveportrait_core.engines.liveportrait.device import DeviceChoice
+from liveportrait_core.engines.liveportrait.driving import analyse_driving
+from liveportrait_core.engines.liveportrait.model import AppearanceFeature, Model
+from liveportrait_core.engines.liveportrait.motion.keypoints import (
+    AnimationSettings,
+    DrivenKeypoints,
+    MeasuredMotion,
+    drive_clip_keypoints,
+    drive_portrait_keypoints,
+)
+from liveportrait_core.engines.liveportrait.motion.refinement import refine
+from liveportrait_core.engines.liveportrait.paste_back import PasteBack
+from liveportrait_core.engines.liveportrait.source import (
+    crop_source,
+    fit_portrait,
+    network_frame,
+    portrait_points,
+)
+from liveportrait_core.engines.liveportrait.source_video import (
+    FittedFrames,
+    SourceClip,
+    analyse_source,
+)
+from liveportrait_core.engines.liveportrait.template import MotionTemplate
+from liveportrait_core.engines.liveportrait.version import EASE_S, engine_version
+from liveportrait_core.engines.liveportrait.warm_up import warm_up
+from liveportrait_core.engines.loop import close_loop, ease_frames
+from liveportrait_core.errors import ImageNoFace, InvalidOption, VideoTooShort
+from liveportrait_core.face.crop import FaceCrop
+from liveportrait_core.face.finders import FaceFinder
+from liveportrait_core.face.openings import eye_close_ratios, lip_close_ratio
+from liveportrait_core.face.tracking import FindFace, LocateLandmarks, locate_face
+from liveportrait_core.media.prefetch import prefetch
+from liveportrait_core.options import Engine, RenderOptions
+from liveportrait_core.report import Box, Frame, RenderWarning
+
+_MIN_FRAMES = 10
+_MIN_SECONDS = Fraction(1, 2)
+_PICTURE_FPS = Fraction(25)  # a picture has no rate; the original's templates have this one
+_BATCHES_AHEAD = 2
+_CUDA_BATCH = 8
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PreparedSource:
+    """A portrait ready to be animated."""
+
+    feature: AppearanceFeature
+    source: MeasuredMotion  # one frame
+    paste_back: PasteBack
+    warnings: tuple[RenderWarning, ...]
+
+    @property
+    def box(self) -> Box:
+        """Outside it every pasted frame equals the portrait."""
+        return self.paste_back.box
+
+    @property
+    def mask(self) -> NDArray[np.bool_]:
+        """Of the box, what the crop covers."""
+        return np.asarray(self.paste_back.mask[..., 0] > 0)
+
+
+class LivePortraitEngine:
+    """Satisfies `AnimationEngine[PreparedSource, MotionTemplate]`."""
+
+    def __init__(
+        self,
+        model: Model,
+        finder: FaceFinder,
+        locate: LocateLandmarks | None,
+        *,
+        digests: Iterable[str],
+        setup: EngineSetup = USUAL_SETUP,
+    ) -> None:
+        """Put the parts together.
+
+        Args:
+            model: the networks.
+            finder: where detectors come from.
+            locate: the landmarks; None: the detector's own points.
+            digests: of everything loaded from files that changes pixels.
+            setup: what else was chosen; device and precision are the model's.
+        """
+        self._model = model
+        self._finder = finder
+        self._locate = locate
+        self._setup = setup
+        self._digests = tuple(digests)
+
+    @property
+    def engine(self) -> Engine:
+        """Engine.LIVEPORTRAIT."""
+        return Engine.LIVEPORTRAIT
+
+    @property
+    def version(self) -> str:
+        """liveportrait-<revision>-<8 hex digits over files and settings that change pixels>."""
+        return engine_version(
+            self._setup,
+            finder_version=self._finder.version,
+            has_landmarks=self._locate is not None,
+            precision=self._model.choice.precision,
+            digests=self._digests,
+        )
+
+    @property
+    def device(self) -> DeviceChoice:
+        """Where the networks run, and why."""
+        return self._model.choice
+
+    @property
+    def template_type(self) -> type[MotionTemplate]:
+        """MotionTemplate."""
+        return MotionTemplate
+
+    @property
+    def driving_passes(self) -> int:
+        """Once for the face's place in the whole clip, once for its motion."""
+        return 2
+
+    @property
+    def driving_max_side_px(self) -> int | None:
+        """None: the crop is taken from frames as filmed."""
+        return None
+
+    def warm_up(self) -> None:
+        """One pass of every network, of the detector and of the landmarks.
+
+        Raises:
+            OutOfMemory, RenderError: this device cannot render.
+        """
+        warm_up(self._model, self._finder, self._locate, frame_batch=self._frame_batch)
+
+    def prepare(self, portrait: Frame, options: RenderOptions) -> PreparedSource:
+        """Crop the portrait and compute everything that depends on it alone.
+
+        Raises:
+            ImageNoFace: no face was found.
+        """
+        portrait = fit_portrait(portrait, options.source_max_dim_px)
+        with self._finder.portrait() as find:
+            face = locate_face(portrait, find, self._locate)
+        if face is None:
+            raise ImageNoFace(
+                "no face was found in the portrait; accepted: one clearly visible face"
+            )
+        crop = crop_source(portrait, portrait_points(face), scale=options.source_crop_scale)
+        try:
+            paste_back = PasteBack.prepare(portrait, crop.crop_to_original)
+        except ValueError as error:
+            raise ImageNoFace(f"what was found in the portrait is no face: {error}") from error
+        pictures = network_frame(crop)[None]
+        return PreparedSource(
+            feature=self._model.extract_appearance(pictures),
+            source=MeasuredMotion(
+                motion=self._model.extract_motion(pictures),
+                eye_ratios=eye_close_ratios(face.landmarks[None]),
+                lip_ratios=lip_close_ratio(face.landmarks[None]),
+            ),
+            paste_back=paste_back,
+            warnings=() if face.alone else (RenderWarning.MULTIPLE_FACES_IMAGE,),
+        )
+
+    def analyse(self, frames: Iterable[Frame], fps: Fraction) -> MotionTemplate:
+        """Turn a driving clip into motion; the frames are gone over twice.
+
+        Raises:
+            VideoNoFace: no face was found at all.
+            VideoFaceLost: the face is missing from more than half of the frames.
+            VideoTooShort: too few frames are left after those before the face appears.
+        """
+        with self._finder.clip() as find:
+            template = self._analyse(frames, fps, find)
+        least = max(_MIN_FRAMES, math.ceil(_MIN_SECONDS * fps))
+        if template.frame_count < least:
+            raise VideoTooShort(
+                f"{template.frame_count} driving frames are left from the first with a face on; "
+                f"accepted: at least {least}"
+            )
+        return template
+
+    def analyse_picture(self, picture: Frame) -> MotionTemplate:
+        """The motion of a driving picture: one frame.
+
+        Raises:
+            VideoNoFace: no face was found.
+        """
+        with self._finder.portrait() as find:
+            return self._analyse([picture], _PICTURE_FPS, find)
+
+    def _analyse(self, frames: Iterable[Frame], fps: Fraction, find: FindFace) -> MotionTemplate:
+        return analyse_driving(
+            frames,
+            fps,
+            find=find,
+            locate=self._locate,
+            extract=self._model.extract_motion,
+            crop=self._setup.driving_crop,
+        )
+
+    def animate(
+        self, prepared: PreparedSource, template: MotionTemplate, options: RenderOptions
+    ) -> Iterator[Frame]:
+        """Give `template.frame_count` frames; without `paste_back` the 512×512 crop alone.
+
+        Without stitching it is the crop too: its border would not meet the portrait.
+        """
+        driven = self.drive(prepared, template, options)
+        finish = prepared.paste_back.blend if self._is_pasted(options) else _as_it_is
+        batches = self._decoded(prepared.feature, driven)
+        for pictures in prefetch(batches, ahead=_BATCHES_AHEAD):
+            for picture in pictures:
+                yield finish(picture)
+
+    def drive(
+        self, prepared: PreparedSource, template: MotionTemplate, options: RenderOptions
+    ) -> DrivenKeypoints:
+        """The key points of every frame, by stage; the final ones closed to a loop if wanted."""
+        refined = refine(template.measured, template.fps, self._setup.refinement)
+        driven = drive_portrait_keypoints(
+            prepared.source,
+            refined.driving,
+            self._model,
+            self._settings(options),
+            anchor=refined.anchor,
+        )
+        if not options.loop or template.frame_count == 1:
+            return driven
+        ease = ease_frames(template.frame_count, float(template.fps), seconds=EASE_S)
+        closed = close_loop(driven.final.astype(np.float64), ease)
+        return replace(driven, final=closed.astype(np.float32))
+
+    def analyse_source(self, frames: Iterable[Frame], options: RenderOptions) -> SourceClip:
+        """Follow the face of a portrait that moves already; the frames are gone over twice.
+
+        Raises:
+            VideoNoFace: no face was found at all.
+            VideoFaceLost: the face is missing from more than half of the frames.
+        """
+        with self._finder.clip() as find:
+            return analyse_source(
+                FittedFrames(frames, options.source_max_dim_px),
+                scale=options.source_crop_scale,
+                find=find,
+                locate=self._locate,
+                extract=self._model.extract_motion,
+            )
+
+    def animate_source(
+        self,
+        frames: Iterable[Frame],
+        source: SourceClip,
+        template: MotionTemplate,
+        options: RenderOptions,
+    ) -> Iterator[Frame]:
+        """Animate a clip: as many frames as the shorter of the two, all for a driving picture.
+
+        Each is the source's, with the animated crop in it, and the source's own where it has no
+        face. A source clip is not closed to a loop.
+
+        Raises:
+            InvalidOption: the result is not to be pasted back.
+        """
+        if not self._is_pasted(options):
+            raise InvalidOption(
+                "a moving portrait without paste-back or stitching is not built; "
+                "accepted: both, or a picture as portrait"
+            )
+        refined = refine(template.measured, template.fps, self._setup.refinement)
+        driven = drive_clip_keypoints(
+            source.measured,
+            refined.driving,
+            self._model,
+            self._settings(options),
+            anchor=refined.anchor,
+        )
+        fitted = FittedFrames(frames, options.source_max_dim_px)
+        pictures = self._source_pictures(fitted, source, driven, options.source_crop_scale)
+        for frame, crop in prefetch(pictures, ahead=_BATCHES_AHEAD):
+            if crop is None:
+                yield frame
+            else:
+                yield PasteBack.prepare(frame, crop.crop_to_original).blend(crop.picture)
+
+    def _source_pictures(
+        self, frames: FittedFrames, source: SourceClip, driven: DrivenKeypoints, scale: float
+    ) -> Iterator[tuple[Frame, FaceCrop | None]]:
+        """Every frame of a source clip with its animated crop; None where it has no face."""
+        kept = islice(frames, source.skipped, None)
+        moves = zip(source.landmarks, driven.source, driven.final, strict=False)
+        for (landmarks, resting, moved), frame in zip(moves, kept, strict=False):
+            if landmarks is None:
+                yield frame, None
+                continue
+            crop = crop_source(frame, landmarks, scale=scale)
+            feature = self._model.extract_appearance(network_frame(crop)[None])
+            (picture,) = self._model.animate(feature, resting[None], moved[None])
+            yield frame, replace(crop, picture=picture)
+
+    @property
+    def _frame_batch(self) -> int:
+        return _CUDA_BATCH if self._model.choice.device.type == "cuda" else 1
+
+    def _settings(self, options: RenderOptions) -> AnimationSettings:
+        return replace(
+            self._setup.animation,
+            region=options.animation_region,
+            multiplier=options.driving_multiplier,
+            normalize_lip=options.normalize_lip,
+        )
+
+    def _is_pasted(self, options: RenderOptions) -> bool:
+        return options.paste_back and self._setup.animation.stitch
+
+    def _decoded(
+        self, feature: AppearanceFeature, driven: DrivenKeypoints
+    ) -> Iterator[NDArray[np.uint8]]:
+        """The animated crops in batches: b×512×512×3."""
+        final = driven.final
+        if (final == final[0]).all():
+            # A still clip is still to the last bit, whatever a batch's size does to rounding.
+            picture = self._model.animate(feature, driven.source, final[:1])
+            yield from (picture for _ in final)
+            return
+        size = self._frame_batch
+        for start in range(0, len(final), size):
+            yield self._model.animate(feature, driven.source, final[start : start + size])
+
+
+def _as_it_is(picture: Frame) -> Frame:
+    return picture

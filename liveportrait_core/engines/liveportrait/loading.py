@@ -1,0 +1,58 @@
+"""Puts the LivePortrait engine together from a folder of weights, or says what it lacks.
+
+Knows files and devices; what the parts do is theirs.
+"""
+
+import logging
+from pathlib import Path
+
+from liveportrait_core.engines.liveportrait.config import EngineSetup
+from liveportrait_core.engines.liveportrait.device import choose_device
+from liveportrait_core.engines.liveportrait.engine import LivePortraitEngine
+from liveportrait_core.engines.liveportrait.model import Model, load_networks
+from liveportrait_core.engines.liveportrait.required_weights import require_files
+from liveportrait_core.face.finders import Detector, FaceFinder, InsightFaceFinder, MeshFinder
+from liveportrait_core.face.landmarks import LandmarkNetwork
+from liveportrait_core.face.session import CPU_PROVIDER, CUDA_PROVIDER
+from liveportrait_core.weights.checkpoints import checked_path
+from liveportrait_core.weights.digests import file_digest
+from liveportrait_core.weights.manifest import Checkpoint
+
+_log = logging.getLogger(__name__)
+
+
+def open_engine(weights: Path, setup: EngineSetup) -> LivePortraitEngine:
+    """Load everything this engine needs.
+
+    Args:
+        weights: folder of the downloaded files.
+        setup: what was chosen.
+
+    Raises:
+        InvalidOption: the device or the precision is unknown.
+        EngineUnavailable: a file is missing or damaged, or the device is not there.
+    """
+    wanted = require_files(weights, setup)
+    if Checkpoint.LANDMARKS_203 not in wanted:
+        _log.warning(
+            "%s has no landmark.onnx: the face mesh's points serve for crop and openings, "
+            "which moves the result a little",
+            weights,
+        )
+    choice = choose_device(setup.device, setup.precision)
+    provider = CUDA_PROVIDER if choice.device.type == "cuda" else CPU_PROVIDER
+    paths = {file: checked_path(weights, file) for file in wanted}
+    finder: FaceFinder = MeshFinder()
+    if setup.detector is Detector.INSIGHTFACE:
+        folder = paths[Checkpoint.DETECTOR].parent
+        finder = InsightFaceFinder(folder, provider=provider, order=setup.face_order)
+    locate = None
+    if Checkpoint.LANDMARKS_203 in paths:
+        locate = LandmarkNetwork(paths[Checkpoint.LANDMARKS_203], provider=provider).locate
+    return LivePortraitEngine(
+        Model(load_networks(weights), choice),
+        finder,
+        locate,
+        digests=[file_digest(weights, path) for path in paths.values()],
+        setup=setup,
+    )

@@ -1,0 +1,275 @@
+"""LivePortrait's networks as one typed object that owns device and precision.
+
+Pictures and key points come in and go out as numpy arrays; only the appearance feature stays on the
+device. Here, and only here, uint8 pictures become float batches and back. Knows no crop, no clip
+and no option of a render.
+"""
+
+import logging
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from liveportrait_core.engines.liveportrait.device import DeviceChoice, Precision
+from liveportrait_core.engines.liveportrait.motion.pose import (
+    Floats,
+    Motion,
+    head_pose_degrees,
+    rotation_matrix,
+)
+from liveportrait_core.engines.liveportrait.motion.retargeting import (
+    apply_stitching,
+    retargeting_input,
+    stitching_input,
+)
+from liveportrait_core.engines.liveportrait.networks.appearance_feature_extractor import (
+    AppearanceFeatureExtractor,
+)
+from liveportrait_core.engines.liveportrait.networks.motion_extractor import (
+    MotionExtractor,
+    MotionHeads,
+)
+from liveportrait_core.engines.liveportrait.networks.official import (
+    CheckpointMismatch,
+    StateDict,
+    load_official,
+)
+from liveportrait_core.engines.liveportrait.networks.spade_generator import SpadeGenerator
+from liveportrait_core.engines.liveportrait.networks.stitching_retargeting import (
+    EYE_WIDTHS,
+    LIP_WIDTHS,
+    STITCHING_WIDTHS,
+    KeypointPerceptron,
+)
+from liveportrait_core.engines.liveportrait.networks.warping import WarpingModule
+from liveportrait_core.errors import OutOfMemory, RenderError
+from liveportrait_core.weights.checkpoints import foreign_file, read_perceptrons, read_state
+from liveportrait_core.weights.manifest import Checkpoint
+
+log = logging.getLogger(__name__)
+
+AppearanceFeature = Tensor
+"""1×32×16×64×64 float32, on the model's device: the portrait as the warping module wants it."""
+
+Frames = NDArray[np.uint8]
+"""B×H×W×3, RGB."""
+
+Output = TypeVar("Output", Tensor, MotionHeads)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Networks:
+    """The seven networks, in `eval()` mode."""
+
+    appearance_feature_extractor: AppearanceFeatureExtractor
+    motion_extractor: MotionExtractor
+    warping_module: WarpingModule
+    spade_generator: SpadeGenerator
+    stitching: KeypointPerceptron
+    lip_retargeting: KeypointPerceptron
+    eye_retargeting: KeypointPerceptron
+
+
+def empty_networks() -> Networks:
+    """The networks of the human models without weights, on torch's meta device."""
+    with torch.device("meta"):
+        return Networks(
+            appearance_feature_extractor=AppearanceFeatureExtractor(),
+            motion_extractor=MotionExtractor(),
+            warping_module=WarpingModule(),
+            spade_generator=SpadeGenerator(),
+            stitching=KeypointPerceptron(STITCHING_WIDTHS),
+            lip_retargeting=KeypointPerceptron(LIP_WIDTHS),
+            eye_retargeting=KeypointPerceptron(EYE_WIDTHS),
+        )
+
+
+def load_networks(folder: Path) -> Networks:
+    """The networks with the weights of a folder, on the CPU, mapped from the files.
+
+    Raises:
+        EngineUnavailable: a file is missing, damaged or another network's; it names the file.
+    """
+    networks = empty_networks()
+    for checkpoint, network in (
+        (Checkpoint.APPEARANCE_FEATURE_EXTRACTOR, networks.appearance_feature_extractor),
+        (Checkpoint.MOTION_EXTRACTOR, networks.motion_extractor),
+        (Checkpoint.WARPING_MODULE, networks.warping_module),
+        (Checkpoint.SPADE_GENERATOR, networks.spade_generator),
+    ):
+        path, state = read_state(folder, checkpoint)
+        _load(network, state, folder, path)
+    path, states = read_perceptrons(folder)
+    _load(networks.stitching, states["retarget_shoulder"], folder, path)
+    _load(networks.lip_retargeting, states["retarget_mouth"], folder, path)
+    _load(networks.eye_retargeting, states["retarget_eye"], folder, path)
+    return networks
+
+
+def _load(network: nn.Module, state: StateDict, folder: Path, path: Path) -> None:
+    try:
+        load_official(network, state)
+    except CheckpointMismatch as error:
+        expected = f"the official weights of {type(network).__name__}"
+        raise foreign_file(folder, path, expected, str(error)) from error
+
+
+class Model:
+    """What the networks can do, on one device.
+
+    S and R stay on the CPU in float32: a whole clip is one batch of microseconds for them.
+    """
+
+    def __init__(self, networks: Networks, choice: DeviceChoice) -> None:
+        self.choice = choice
+        self.networks = networks
+        self.fp32_repeats = 0  # batches that had to be computed again in fp32
+        for field in fields(networks):
+            if field.name not in ("stitching", "lip_retargeting", "eye_retargeting"):
+                getattr(networks, field.name).to(choice.device)
+        log.info("networks on %s", choice, extra={"device": str(choice.device)})
+
+    def extract_appearance(self, portrait: Frames) -> AppearanceFeature:
+        """F: 1×256×256×3 → the appearance feature."""
+        image = self.images_from_frames(portrait)
+        network = self.networks.appearance_feature_extractor
+        return self._compute("the appearance feature", lambda _: network(image).float())
+
+    def extract_motion(self, frames: Frames) -> Motion:
+        """M: B×256×256×3 → the motion of B frames."""
+        images = self.images_from_frames(frames)
+        return motion_from_heads(
+            self._compute("the motion", lambda _: self.networks.motion_extractor(images))
+        )
+
+    def animate(
+        self, feature: AppearanceFeature, source_keypoints: Floats, driving_keypoints: Floats
+    ) -> Frames:
+        """W and G: 1×21×3 source and B×21×3 driving key points → B×512×512×3."""
+        source, driving = self._tensor(source_keypoints), self._tensor(driving_keypoints)
+        images = self._compute(
+            "the frames",
+            lambda precision: self._warp_decode(feature, source, driving, precision),
+        )
+        return frames_from_images(images)
+
+    def stitch(self, source_keypoints: Floats, driving_keypoints: Floats) -> Floats:
+        """S: B×21×3 twice → B×21×3 driving key points that meet the photograph's shoulders."""
+        offsets = self.stitching_offsets(source_keypoints, driving_keypoints)
+        return apply_stitching(driving_keypoints, offsets)
+
+    def stitching_offsets(self, source_keypoints: Floats, driving_keypoints: Floats) -> Floats:
+        """S: B×21×3 twice → B×65, as `retargeting.apply_stitching` takes it."""
+        question = stitching_input(source_keypoints, driving_keypoints)
+        return ask(self.networks.stitching, question)
+
+    def retarget_eyes(self, source_keypoints: Floats, ratios: Floats) -> Floats:
+        """R: B×21×3 and B×3 (left, right, wanted) → B×21×3 offsets."""
+        return _retarget(self.networks.eye_retargeting, source_keypoints, ratios)
+
+    def retarget_lip(self, source_keypoints: Floats, ratios: Floats) -> Floats:
+        """R: B×21×3 and B×2 (lip, wanted) → B×21×3 offsets."""
+        return _retarget(self.networks.lip_retargeting, source_keypoints, ratios)
+
+    def images_from_frames(self, frames: Frames) -> Tensor:
+        """B×H×W×3 uint8 → B×3×H×W float32 in [0, 1] on the device."""
+        pixels = torch.from_numpy(np.ascontiguousarray(frames)).to(self.choice.device)
+        return pixels.permute(0, 3, 1, 2).float() / 255
+
+    def _warp_decode(
+        self, feature: Tensor, source: Tensor, driving: Tensor, precision: Precision
+    ) -> Tensor:
+        # One by one in fp32: for a batch of 8 cuDNN takes 37 GB of work space, and no less time.
+        size = 1 if precision is Precision.FP32 else len(driving)
+        parts = [driving[start : start + size] for start in range(0, len(driving), size)]
+        return torch.cat([self._warp_decode_batch(feature, source, part) for part in parts])
+
+    def _warp_decode_batch(self, feature: Tensor, source: Tensor, driving: Tensor) -> Tensor:
+        count = len(driving)
+        warped = self.networks.warping_module(
+            feature.expand(count, -1, -1, -1, -1), driving, source.expand(count, -1, -1)
+        )
+        return self.networks.spade_generator(warped.feature)
+
+    def _tensor(self, array: Floats) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(array, np.float32)).to(self.choice.device)
+
+    def _compute(self, what: str, compute: Callable[[Precision], Output]) -> Output:
+        """Compute a batch; if it is not finite in half precision, once more in fp32."""
+        precision = self.choice.precision
+        try:
+            result = self._compute_in(precision, compute)
+            if precision is not Precision.FP32 and not _is_finite(result):
+                self.fp32_repeats += 1
+                log.warning(
+                    "%s came out not finite in %s on %s: computed again in fp32 (time no. %d)."
+                    " If this goes on, choose precision fp32",
+                    what, precision, self.choice.device, self.fp32_repeats,
+                )  # fmt: skip
+                result = self._compute_in(Precision.FP32, compute)
+        except torch.OutOfMemoryError as error:
+            raise OutOfMemory(f"{self.choice.device} ran out of memory computing {what}") from error
+        if not _is_finite(result):
+            raise RenderError(f"{what} came out not finite even in fp32 on {self.choice.device}")
+        return result
+
+    def _compute_in(self, precision: Precision, compute: Callable[[Precision], Output]) -> Output:
+        # The weights stay in float32, so that a batch can be repeated in it.
+        with torch.inference_mode(), arithmetic(self.choice.device, precision):
+            return compute(precision)
+
+
+def motion_from_heads(heads: MotionHeads) -> Motion:
+    """M's raw output in the terms of `liveportrait_core.engines.liveportrait.motion.pose`."""
+    pitch, yaw, roll = (
+        head_pose_degrees(_array(logits)) for logits in (heads.pitch, heads.yaw, heads.roll)
+    )
+    return Motion(
+        canonical_keypoints=_array(heads.canonical_keypoints),
+        rotation=rotation_matrix(pitch, yaw, roll),
+        expression=_array(heads.expression),
+        scale=_array(heads.scale),
+        translation=_array(heads.translation),
+    )
+
+
+def frames_from_images(images: Tensor) -> Frames:
+    """B×3×H×W in [0, 1] → B×H×W×3 uint8; what lies between two levels takes the lower."""
+    pixels = (images.float().clamp(0, 1) * 255).to(torch.uint8)
+    return pixels.permute(0, 2, 3, 1).contiguous().cpu().numpy()
+
+
+def _array(tensor: Tensor) -> Floats:
+    return tensor.float().cpu().numpy()
+
+
+def ask(network: KeypointPerceptron, question: Floats) -> Floats:
+    """Put B×n numbers to a small network, on the CPU in float32."""
+    with torch.inference_mode():
+        return _array(network(torch.from_numpy(np.ascontiguousarray(question, np.float32))))
+
+
+def _retarget(network: KeypointPerceptron, source_keypoints: Floats, ratios: Floats) -> Floats:
+    offsets = ask(network, retargeting_input(source_keypoints, ratios))
+    return offsets.reshape(source_keypoints.shape)
+
+
+def arithmetic(device: torch.device, precision: Precision) -> AbstractContextManager[None]:
+    """Inside this context the heavy arithmetic has that precision; fp32 means all of its bits."""
+    if precision is not Precision.FP32:
+        return torch.autocast(device.type, dtype=precision.dtype)
+    if device.type == "cuda":  # its convolutions would round to TF32, which keeps 10 bits
+        return torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
+    return nullcontext()
+
+
+def _is_finite(result: Tensor | MotionHeads) -> bool:
+    tensors = (result,) if isinstance(result, Tensor) else result
+    return all(bool(torch.isfinite(tensor).all()) for tensor in tensors)

@@ -1,0 +1,250 @@
+"""From the motion of two faces to the key points the warping network is given.
+
+Composition, lip normalisation or retargeting, stitching, multiplier: in this order, a whole clip at
+a time. Pure but for the small networks, which are asked through a port; knows no picture.
+"""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Protocol
+
+import numpy as np
+
+from liveportrait_core.engines.liveportrait.motion.composition import (
+    MotionMode,
+    drive_clip,
+    drive_portrait,
+)
+from liveportrait_core.engines.liveportrait.motion.pose import Floats, Motion, transform_keypoints
+from liveportrait_core.engines.liveportrait.motion.retargeting import (
+    eye_ratios_with_driving,
+    lip_ratios_with_driving,
+    with_target,
+)
+from liveportrait_core.errors import InvalidOption
+from liveportrait_core.options import AnimationRegion
+
+LIPS_OPEN_FROM = 0.03
+"""Lips less open than this are closed already: nothing to normalise."""
+_EYES_SHUT_BELOW = 0.18
+_EYES_OPEN = 0.39
+
+
+class KeypointNetworks(Protocol):
+    """The three small networks."""
+
+    def stitch(self, source_keypoints: Floats, driving_keypoints: Floats) -> Floats:
+        """B×21×3 twice → B×21×3 that meet the photograph's shoulders and border."""
+
+    def retarget_eyes(self, source_keypoints: Floats, ratios: Floats) -> Floats:
+        """B×21×3 and B×3 (left, right, wanted) → B×21×3 offsets."""
+
+    def retarget_lip(self, source_keypoints: Floats, ratios: Floats) -> Floats:
+        """B×21×3 and B×2 (lip, wanted) → B×21×3 offsets."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeasuredMotion:
+    """The motion of B frames of a face, and how far its eyes and lips are open."""
+
+    motion: Motion
+    eye_ratios: Floats  # B×2, left and right; not a number where nobody measured them
+    lip_ratios: Floats  # B×1, likewise
+
+    @property
+    def frame_count(self) -> int:
+        """B."""
+        return self.motion.frame_count
+
+    def first(self, count: int) -> "MeasuredMotion":
+        """Its first frames."""
+        return MeasuredMotion(
+            motion=self.motion.first(count),
+            eye_ratios=self.eye_ratios[:count],
+            lip_ratios=self.lip_ratios[:count],
+        )
+
+
+class LipClosure(StrEnum):
+    """How far normalisation closes the lips."""
+
+    UPSTREAM = "upstream"  # as far as the multiplier goes: at 0.40 by 40 %, as the original
+    FULL = "full"
+
+
+class Retargeting(StrEnum):
+    """What becomes of relative driving motion when eyes or lips are retargeted."""
+
+    ADD = "add"  # it stays, and they are brought to the wanted opening on top
+    REPLACE = "replace"  # it is discarded, and lips are not normalised, as the original
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnimationSettings:
+    """How motion is applied. The defaults are the original's, with lips normalised."""
+
+    region: AnimationRegion = AnimationRegion.ALL
+    mode: MotionMode = MotionMode.RELATIVE
+    multiplier: float = 1.0  # of everything that changed, stitching and lips included
+    normalize_lip: bool = True  # only in relative mode
+    lip_closure: LipClosure = LipClosure.UPSTREAM
+    stitch: bool = True
+    retarget_eyes: float = 0.0  # 0: as open as the source's, 1: as the driving face's left eye
+    retarget_lips: float = 0.0  # 0: as open as the source's, 1: as the driving face's
+    retargeting: Retargeting = Retargeting.ADD
+    keep_source_eyes: bool = False  # source clips: every frame's eyes as open as the first frame's
+    observation_variance: float = 3e-7  # source clips: strength of the smoothing
+
+    def __post_init__(self) -> None:
+        for name in ("retarget_eyes", "retarget_lips"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise InvalidOption(
+                    f"{name.replace('_', ' ')} is {getattr(self, name)}; accepted: 0 to 1"
+                )
+
+
+@dataclass(frozen=True, kw_only=True)
+class DrivenKeypoints:
+    """Key points of T frames, by stage: T×21×3 each."""
+
+    source: Floats  # 1×21×3 for a portrait
+    composed: Floats  # before stitching
+    stitched: Floats
+    final: Floats  # what the warping network is given
+
+
+def drive_portrait_keypoints(
+    source: MeasuredMotion,
+    driving: MeasuredMotion,
+    networks: KeypointNetworks,
+    settings: AnimationSettings,
+    *,
+    anchor: int = 0,
+) -> DrivenKeypoints:
+    """Animate a still picture, whose motion has one frame: as many frames as the driving has.
+
+    Relative motion is measured from the driving frame `anchor`.
+    """
+    driven = drive_portrait(
+        source.motion, driving.motion, region=settings.region, mode=settings.mode, anchor=anchor
+    )
+    adjustment = _Adjustment(lips=_lip_offset(source, networks, settings))
+    return _finish(source, driving, driven, adjustment, networks, settings)
+
+
+def drive_clip_keypoints(
+    source: MeasuredMotion,
+    driving: MeasuredMotion,
+    networks: KeypointNetworks,
+    settings: AnimationSettings,
+    *,
+    anchor: int = 0,
+) -> DrivenKeypoints:
+    """Animate a clip: as many frames as the shorter of the two, all for a driving picture.
+
+    Relative motion is measured from the driving frame `anchor`.
+    """
+    driven = drive_clip(
+        source.motion,
+        driving.motion,
+        region=settings.region,
+        mode=settings.mode,
+        observation_variance=settings.observation_variance,
+        anchor=anchor,
+    )
+    source = source.first(driven.frame_count)
+    adjustment = _Adjustment(lips=_lip_offset(source, networks, settings))
+    if settings.keep_source_eyes:
+        adjustment = replace(adjustment, eyes=_eye_offset(source, networks))
+    return _finish(source, driving, driven, adjustment, networks, settings)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Adjustment:
+    """What is added after stitching, which would take part of it back: B×21×3, or nothing."""
+
+    lips: Floats | float = 0.0
+    eyes: Floats | float = 0.0
+
+
+def _finish(
+    source: MeasuredMotion,
+    driving: MeasuredMotion,
+    driven: Motion,
+    adjustment: _Adjustment,
+    networks: KeypointNetworks,
+    settings: AnimationSettings,
+) -> DrivenKeypoints:
+    """Retarget, stitch, adjust, multiply."""
+    neutral = transform_keypoints(source.motion)
+    composed = transform_keypoints(driven)
+    resting = np.broadcast_to(neutral, composed.shape)
+    if settings.retarget_eyes or settings.retarget_lips:
+        if settings.retargeting is Retargeting.REPLACE:
+            adjustment = _Adjustment()
+            composed = resting if settings.mode is MotionMode.RELATIVE else composed
+        composed = composed + _retargeting_offset(source, driving, resting, networks, settings)
+    stitched = networks.stitch(resting, composed) if settings.stitch else composed
+    strength = np.float32(settings.multiplier)
+    whole = np.float32(1) if settings.lip_closure is LipClosure.FULL else strength
+    moved = stitched + adjustment.eyes - resting
+    final = resting + moved * strength + adjustment.lips * whole
+    return DrivenKeypoints(source=neutral, composed=composed, stitched=stitched, final=final)
+
+
+def _lip_offset(
+    source: MeasuredMotion, networks: KeypointNetworks, settings: AnimationSettings
+) -> Floats | float:
+    """What closes the source's lips: B×21×3, zero where they are closed or stay as they are."""
+    is_wanted = settings.normalize_lip and not settings.retarget_lips
+    if not is_wanted or settings.mode is not MotionMode.RELATIVE:
+        return 0.0
+    keypoints = transform_keypoints(source.motion)
+    closed = np.zeros_like(source.lip_ratios)
+    offset = networks.retarget_lip(keypoints, with_target(source.lip_ratios, closed))
+    is_open = source.lip_ratios[:, :, None] >= LIPS_OPEN_FROM
+    return np.where(is_open, offset, np.float32(0))
+
+
+def _eye_offset(source: MeasuredMotion, networks: KeypointNetworks) -> Floats:
+    """What keeps a source clip's eyes as open as in its first frame: B×21×3."""
+    first = np.mean(source.eye_ratios[0])
+    target = np.full_like(source.lip_ratios, _EYES_OPEN if first < _EYES_SHUT_BELOW else first)
+    keypoints = transform_keypoints(source.motion)
+    return networks.retarget_eyes(keypoints, with_target(source.eye_ratios, target))
+
+
+def _retargeting_offset(
+    source: MeasuredMotion,
+    driving: MeasuredMotion,
+    resting: Floats,
+    networks: KeypointNetworks,
+    settings: AnimationSettings,
+) -> Floats:
+    """What brings eyes and lips towards the driving face's opening: T×21×3."""
+    count = len(resting)
+    eyes, driving_eyes = (_held(each.eye_ratios, count) for each in (source, driving))
+    lips, driving_lips = (_held(each.lip_ratios, count) for each in (source, driving))
+    offset = np.zeros_like(resting)
+    if settings.retarget_eyes:
+        _require_measured("eye", driving_eyes)
+        ratios = eye_ratios_with_driving(eyes, driving_eyes, settings.retarget_eyes)
+        offset = offset + networks.retarget_eyes(resting, ratios)
+    if settings.retarget_lips:
+        _require_measured("lip", driving_lips)
+        ratios = lip_ratios_with_driving(lips, driving_lips, settings.retarget_lips)
+        offset = offset + networks.retarget_lip(resting, ratios)
+    return offset
+
+
+def _require_measured(what: str, ratios: Floats) -> None:
+    if np.isnan(ratios).any():
+        raise InvalidOption(
+            f"{what} retargeting needs the driving face's {what} openings, which this template "
+            "lacks; accepted: a clip, or a template made from one"
+        )
+
+
+def _held(ratios: Floats, count: int) -> Floats:
+    """The first `count` rows; a single row is held."""
+    return np.broadcast_to(ratios, (count, ratios.shape[1])) if len(ratios) == 1 else ratios[:count]

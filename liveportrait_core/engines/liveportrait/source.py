@@ -1,0 +1,50 @@
+"""What the portrait becomes before it enters the networks: its size, its crop.
+
+Knows pictures and the source crop's constants (docs/liveportrait.md, P2, P4.4, P4.5); knows no
+network and no driving clip.
+"""
+
+import cv2
+import numpy as np
+
+from liveportrait_core.face.crop import FaceCrop, Points, crop_face
+from liveportrait_core.face.tracking import LocatedFace
+from liveportrait_core.media.image import fitted_size, scaled_size
+from liveportrait_core.report import Frame
+
+CROP_PX = 512
+NETWORK_PX = 256
+_OFFSET = -0.125  # of the crop's side: up, to take in the hair
+_DETECTOR_OF_THE_ORIGINAL = 106
+
+
+def fit_portrait(portrait: Frame, max_dim_px: int) -> Frame:
+    """An H×W×3 picture with no side above `max_dim_px` and both even; never enlarged, bilinear."""
+    height, width = portrait.shape[:2]
+    scaled = scaled_size(width, height, max_dim_px)
+    if scaled != (width, height):
+        portrait = np.asarray(cv2.resize(portrait, scaled), dtype=np.uint8)
+    cut_width, cut_height = fitted_size(width, height, max_dim_px)
+    return portrait[:cut_height, :cut_width]
+
+
+def portrait_points(face: LocatedFace) -> Points:
+    """The points a portrait is cropped by.
+
+    The detector's where they are the 106 of the original; those of other detectors lie differently,
+    so the landmarks serve, as they do in every frame of a source clip.
+    """
+    if len(face.detected) == _DETECTOR_OF_THE_ORIGINAL:
+        return face.detected
+    return face.landmarks
+
+
+def crop_source(picture: Frame, points: Points, *, scale: float) -> FaceCrop:
+    """The upright 512×512 square around the face, from which the result is pasted back."""
+    return crop_face(picture, points, size_px=CROP_PX, scale=scale, vy_ratio=_OFFSET)
+
+
+def network_frame(crop: FaceCrop) -> Frame:
+    """A source crop as the networks see it: 256×256×3, averaged over areas."""
+    size = (NETWORK_PX, NETWORK_PX)
+    return np.asarray(cv2.resize(crop.picture, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)

@@ -1,0 +1,88 @@
+"""A portrait that moves already: a clip in which one face is to be animated.
+
+Every frame has a crop of its own (docs/liveportrait.md, P4.5); a frame without a face has none, and
+stays as it is. Knows no driving clip.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from liveportrait_core.engines.liveportrait.motion.extraction import (
+    ClipFrames,
+    ExtractMotion,
+    face_warnings,
+    measure_clip,
+    require_face,
+)
+from liveportrait_core.engines.liveportrait.motion.keypoints import MeasuredMotion
+from liveportrait_core.engines.liveportrait.source import crop_source, fit_portrait, network_frame
+from liveportrait_core.face.crop import Points
+from liveportrait_core.face.tracking import FindFace, LocateLandmarks, track_face
+from liveportrait_core.report import Frame, RenderWarning
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SourceClip:
+    """Where the face is in every frame from the first one with it, and how it moves."""
+
+    skipped: int  # frames before that one
+    landmarks: tuple[Points | None, ...]
+    measured: MeasuredMotion
+    warnings: tuple[RenderWarning, ...]
+
+    @property
+    def frame_count(self) -> int:
+        """Number of frames from the first one with a face."""
+        return len(self.landmarks)
+
+
+class FittedFrames:
+    """Frames at the size of the result, decoded ahead, as often as they are gone over.
+
+    Raises:
+        TypeError: they can be gone over only once.
+    """
+
+    def __init__(self, frames: Iterable[Frame], max_dim_px: int) -> None:
+        self._frames = ClipFrames(frames)
+        self._max_dim_px = max_dim_px
+
+    def __iter__(self) -> Iterator[Frame]:
+        for frame in self._frames:
+            yield fit_portrait(frame, self._max_dim_px)
+
+
+def analyse_source(
+    frames: FittedFrames,
+    *,
+    scale: float,
+    find: FindFace,
+    locate: LocateLandmarks | None,
+    extract: ExtractMotion,
+) -> SourceClip:
+    """Follow the face that is to be animated; the frames are gone over twice.
+
+    Args:
+        frames: H×W×3 each, at the size of the result.
+        scale: side of the crop, relative to the face.
+        find: the detector.
+        locate: the landmarks; None: the detector's own points.
+        extract: the motion of a batch.
+
+    Raises:
+        VideoNoFace: no face was found at all.
+        VideoFaceLost: the face is missing from more than half of the frames.
+    """
+
+    def see(frame: Frame, landmarks: Points) -> tuple[Frame, Points]:
+        # Openings do not change with the crop, so the landmarks may stay where they are.
+        return network_frame(crop_source(frame, landmarks, scale=scale)), landmarks
+
+    track = track_face(frames, find, locate)
+    require_face(track, "source")
+    return SourceClip(
+        skipped=track.skipped,
+        landmarks=track.landmarks,
+        measured=measure_clip(frames, track, see, extract),
+        warnings=face_warnings(track),
+    )

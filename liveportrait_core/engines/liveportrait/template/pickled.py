@@ -1,0 +1,197 @@
+"""The original's templates: pickles, read without executing anything they name.
+
+A pickle is a program. This reader knows the few names by which numpy writes arrays down and puts
+inert objects of its own in their place; any other name ends the reading, with that name in the
+message. What it accepts is docs/liveportrait.md, P6.
+"""
+
+import io
+import math
+import pickle
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from liveportrait_core.engines.liveportrait.template.motion_template import (
+    FrameArrays,
+    MotionTemplate,
+    checked_rate,
+)
+from liveportrait_core.errors import VideoUnsupported
+
+MAX_BYTES = 64_000_000
+_DEFAULT_FPS = 25
+_KEYPOINTS = 21
+
+
+def read_pickle(path: Path) -> MotionTemplate:
+    """Read a template of the original, old or new.
+
+    Raises:
+        VideoUnsupported: too large, damaged, no template, or a pickle that asks for anything but
+            arrays of numbers.
+    """
+    name = path.name
+    content = _unpickled(path)
+    if not isinstance(content, dict) or not isinstance(content.get("motion"), list):
+        raise VideoUnsupported(f"{name} is no motion template: it holds no list named motion")
+    frames = content["motion"]
+    if not frames or not all(isinstance(frame, dict) for frame in frames):
+        raise VideoUnsupported(f"template {name} has no frames")
+    if content.get("n_frames", len(frames)) != len(frames):
+        raise VideoUnsupported(
+            f"template {name} says n_frames {content['n_frames']!r} and holds {len(frames)}"
+        )
+    table = _Table(name=name, content=content, frames=frames)
+    unknown = np.float32(math.nan)
+    arrays = FrameArrays(
+        # Nothing reads a driving face's own key points, and old files do not have them.
+        canonical_keypoints=table.frame_values(("kp",), (_KEYPOINTS, 3), missing=np.float32(0)),
+        rotation=table.frame_values(("R", "R_d"), (3, 3)),
+        expression=table.frame_values(("exp",), (_KEYPOINTS, 3)),
+        scale=table.frame_values(("scale",), (1,)),
+        translation=table.frame_values(("t",), (3,)),
+        eye_ratios=table.list_values(("c_eyes_lst", "c_d_eyes_lst"), (2,), missing=unknown),
+        lip_ratios=table.list_values(("c_lip_lst", "c_d_lip_lst"), (1,), missing=unknown),
+    )
+    return MotionTemplate(
+        measured=arrays.checked(name),
+        fps=checked_rate(name, content.get("output_fps", _DEFAULT_FPS), 1),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Table:
+    """The dict of a pickled template, read column by column."""
+
+    name: str
+    content: dict[Any, Any]
+    frames: list[dict[Any, Any]]
+
+    def frame_values(
+        self, keys: tuple[str, ...], shape: tuple[int, ...], missing: np.float32 | None = None
+    ) -> NDArray[np.float32]:
+        """One value of every frame, under the first of these names that the first frame has."""
+        key = next((key for key in keys if key in self.frames[0]), None)
+        if key is None:
+            return self._missing(keys, shape, missing)
+        return self._stacked(key, [frame.get(key) for frame in self.frames], shape)
+
+    def list_values(
+        self, keys: tuple[str, ...], shape: tuple[int, ...], missing: np.float32
+    ) -> NDArray[np.float32]:
+        """One of the lists that stand beside the frames."""
+        key = next((key for key in keys if key in self.content), None)
+        if key is None:
+            return self._missing(keys, shape, missing)
+        values = self.content[key]
+        if not isinstance(values, list) or len(values) != len(self.frames):
+            raise VideoUnsupported(
+                f"template {self.name} needs a list of {len(self.frames)} values under {key}"
+            )
+        return self._stacked(key, values, shape)
+
+    def _missing(
+        self, keys: tuple[str, ...], shape: tuple[int, ...], value: np.float32 | None
+    ) -> NDArray[np.float32]:
+        if value is None:
+            raise VideoUnsupported(f"template {self.name} lacks {' or '.join(keys)}")
+        return np.full((len(self.frames), *shape), value, dtype=np.float32)
+
+    def _stacked(
+        self, key: str, values: list[object], shape: tuple[int, ...]
+    ) -> NDArray[np.float32]:
+        arrays = [_numbers(self.name, value) for value in values]
+        if not all(array.shape == (1, *shape) for array in arrays):
+            shapes = sorted({str(array.shape) for array in arrays})
+            raise VideoUnsupported(
+                f"template {self.name} has {key} of shape {', '.join(shapes)}; "
+                f"accepted: {(1, *shape)}"
+            )
+        return np.concatenate(arrays).astype(np.float32)
+
+
+class _Dtype:
+    """Stands in for `numpy.dtype`: remembers which plain type was meant."""
+
+    def __init__(self, code: object, *_: object) -> None:
+        self.code = code
+        self.order = "<"
+
+    def __setstate__(self, state: tuple[object, ...]) -> None:
+        self.order = str(state[1])
+
+    def plain(self) -> np.dtype[Any]:
+        """The type meant."""
+        order = self.order if self.order in "<>=" else "?"
+        if order == "?" or self.code not in ("f4", "f8", "i4", "i8"):
+            raise ValueError(f"its elements are of type {self.code!r}")
+        return np.dtype(f"{order}{self.code}")
+
+
+class _Array:
+    """Stands in for a `numpy.ndarray` under construction."""
+
+    def __init__(self, *_: object) -> None:
+        self.state: tuple[Any, ...] = ()
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        self.state = state
+
+    def numbers(self) -> NDArray[Any]:
+        """The array it describes."""
+        _, shape, dtype, is_fortran, data = self.state
+        flat = np.frombuffer(data, dtype=dtype.plain())
+        return flat.reshape(shape, order="F" if is_fortran else "C")
+
+
+class _ArrayType:
+    """Stands in for the class `numpy.ndarray`, which is only ever named, never called."""
+
+
+_STAND_INS: dict[tuple[str, str], Callable[..., object]] = {
+    ("numpy.core.multiarray", "_reconstruct"): _Array,
+    ("numpy._core.multiarray", "_reconstruct"): _Array,
+    ("numpy", "ndarray"): _ArrayType,
+    ("numpy", "dtype"): _Dtype,
+}
+
+
+class _Reader(pickle.Unpickler):
+    """Parses a pickle, with stand-ins for numpy's names and no other name at all."""
+
+    def find_class(self, module_name: str, global_name: str) -> Any:
+        try:
+            return _STAND_INS[module_name, global_name]
+        except KeyError:
+            raise VideoUnsupported(
+                f"the pickle asks for {module_name}.{global_name}: refused, nothing was executed; "
+                "accepted: arrays of numbers in lists and dicts"
+            ) from None
+
+
+def _unpickled(path: Path) -> Any:
+    data = path.read_bytes()
+    if len(data) > MAX_BYTES:
+        raise VideoUnsupported(
+            f"template {path.name} has {len(data)} bytes; accepted: up to {MAX_BYTES}"
+        )
+    try:
+        return _Reader(io.BytesIO(data)).load()
+    except VideoUnsupported as refusal:
+        raise VideoUnsupported(f"template {path.name}: {refusal}") from refusal
+    except Exception as damage:  # a malformed pickle makes the parser raise almost anything
+        raise VideoUnsupported(f"{path.name} is no motion template: {damage}") from damage
+
+
+def _numbers(name: str, value: object) -> NDArray[Any]:
+    if not isinstance(value, _Array):
+        return np.empty(0)
+    try:
+        return value.numbers()
+    except (ValueError, TypeError, AttributeError) as damage:
+        raise VideoUnsupported(f"template {name} has a damaged array: {damage}") from damage

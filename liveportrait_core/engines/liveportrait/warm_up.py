@@ -1,0 +1,51 @@
+"""One pass of everything LivePortrait needs, on blank pictures, at the batch sizes of a render.
+
+The first pass of a network loads kernels and lets cuDNN choose its algorithms, which takes seconds
+on a GPU; and it is what shows a card too small or unable. Knows no portrait and no clip.
+"""
+
+import numpy as np
+
+from liveportrait_core.engines.liveportrait.model import Model
+from liveportrait_core.engines.liveportrait.motion.extraction import BATCH_FRAMES
+from liveportrait_core.engines.liveportrait.source import CROP_PX, NETWORK_PX
+from liveportrait_core.face.finders import FaceFinder
+from liveportrait_core.face.tracking import LocateLandmarks
+
+_BLANK_PX = 64  # in larger pictures without a face the detector looks at many tiles
+_KEYPOINTS = 21
+_FIVE_POINTS = np.array(
+    [[0.35, 0.4], [0.65, 0.4], [0.5, 0.55], [0.4, 0.7], [0.6, 0.7]], np.float32
+)  # eyes, nose and corners of the mouth of a face that fills a picture of side 1
+
+
+def warm_up(
+    model: Model, finder: FaceFinder, locate: LocateLandmarks | None, *, frame_batch: int
+) -> None:
+    """Run every network, the detector and the landmarks once.
+
+    Args:
+        model: the networks.
+        finder: where detectors come from.
+        locate: the landmarks; None: there are none.
+        frame_batch: how many frames a render warps and decodes at once.
+
+    Raises:
+        OutOfMemory: the device is too small for such batches.
+        RenderError: a network gives no numbers.
+    """
+    for find_face in (finder.portrait, finder.clip):
+        with find_face() as find:
+            find(np.zeros((_BLANK_PX, _BLANK_PX, 3), np.uint8))
+    if locate is not None:
+        locate(np.zeros((CROP_PX, CROP_PX, 3), np.uint8), _FIVE_POINTS * CROP_PX)
+    pictures = np.zeros((BATCH_FRAMES, NETWORK_PX, NETWORK_PX, 3), np.uint8)
+    keypoints = np.zeros((frame_batch, _KEYPOINTS, 3), np.float32)
+    feature = model.extract_appearance(pictures[:1])
+    for count in sorted({1, min(frame_batch, BATCH_FRAMES)}):
+        model.extract_motion(pictures[:count])
+    for count in sorted({1, frame_batch}):
+        model.animate(feature, keypoints[:1], keypoints[:count])
+    model.stitch(keypoints[:1], keypoints[:1])
+    model.retarget_eyes(keypoints[:1], np.zeros((1, 3), np.float32))
+    model.retarget_lip(keypoints[:1], np.zeros((1, 2), np.float32))

@@ -1,0 +1,104 @@
+"""The mesh engine behind the renderer's door: prepare once, analyse a clip, animate often.
+
+A preview that says so in every result. Knows the order of the steps, none of their mathematics.
+"""
+
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
+
+import numpy as np
+
+from liveportrait_core.engines.mesh.motion import MeshMotion, applied, motion_of
+from liveportrait_core.engines.mesh.portrait import MeshPortrait, prepare_portrait
+from liveportrait_core.engines.mesh.version import mesh_version
+from liveportrait_core.engines.mesh.warp import FrameMotion, draw_frame
+from liveportrait_core.face.detector import FaceMesh, person_mask
+from liveportrait_core.face.mesh_track import track_mesh
+from liveportrait_core.options import Engine, RenderOptions
+from liveportrait_core.report import Frame
+
+DRIVING_MAX_SIDE_PX = 640
+
+
+class MeshEngine:
+    """Satisfies `AnimationEngine[MeshPortrait, MeshMotion]`."""
+
+    @property
+    def engine(self) -> Engine:
+        """Engine.MESH."""
+        return Engine.MESH
+
+    @property
+    def version(self) -> str:
+        """mesh-<revision>-<8 hex digits over everything that changes pixels>."""
+        return mesh_version()
+
+    @property
+    def template_type(self) -> type[MeshMotion]:
+        """MeshMotion."""
+        return MeshMotion
+
+    @property
+    def driving_max_side_px(self) -> int | None:
+        """The tracker sees 192 pixels of a face: larger frames only cost time."""
+        return DRIVING_MAX_SIDE_PX
+
+    @property
+    def driving_passes(self) -> int:
+        """Points are taken as the frames come."""
+        return 1
+
+    def warm_up(self) -> None:
+        """Load the tracker for pictures and for clips, and the person mask."""
+        with FaceMesh(still=True), FaceMesh(still=False):
+            person_mask(np.zeros((64, 64, 3), np.uint8))
+
+    def prepare(self, portrait: Frame, options: RenderOptions) -> MeshPortrait:
+        """Find the face and build the fields by which this head can move.
+
+        How far hair, neck and shoulders follow is read from the picture: no option changes it, not
+        the scale of LivePortrait's crop either.
+
+        Raises:
+            ImageNoFace: no face was found.
+        """
+        del options
+        return prepare_portrait(portrait)
+
+    def analyse(self, frames: Iterable[Frame], fps: Fraction) -> MeshMotion:
+        """Read the motion of the largest central face.
+
+        Raises:
+            VideoNoFace: no face was found at all.
+            VideoFaceLost: the face is missing from more than half of the frames.
+            VideoTooShort: too few frames are left after those before the face appears.
+        """
+        return motion_of(track_mesh(frames, fps))
+
+    def animate(
+        self, prepared: MeshPortrait, template: MeshMotion, options: RenderOptions
+    ) -> Iterator[Frame]:
+        """Give `template.frame_count` frames; without `paste_back` their even-sized box alone."""
+        motion = applied(template, options)
+        for index in range(motion.frame_count):
+            frame = draw_frame(prepared, _frame_motion(prepared, motion, index, options))
+            if options.paste_back:
+                yield frame
+            else:
+                box = frame[prepared.box.slices]
+                yield box[: box.shape[0] // 2 * 2, : box.shape[1] // 2 * 2].copy()
+
+
+def _frame_motion(
+    prepared: MeshPortrait, motion: MeshMotion, index: int, options: RenderOptions
+) -> FrameMotion:
+    handles, lips_closed = prepared.mouth.posed(
+        motion.handles[index], normalize=options.normalize_lip
+    )
+    return FrameMotion(
+        rotation_deg=motion.rotation_deg[index],
+        shift=motion.shift[index],
+        handles=handles,
+        lids_closed=motion.closure[index] * prepared.lids_move,
+        lips_closed=lips_closed,
+    )

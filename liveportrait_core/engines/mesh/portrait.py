@@ -1,0 +1,84 @@
+"""Everything computed once per portrait. Knows the face's points and silhouette; draws nothing."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from liveportrait_core.engines.mesh.fields.backdrop import Backdrop, backdrop
+from liveportrait_core.engines.mesh.fields.expression import (
+    ExpressionField,
+    Mouth,
+    expression_field,
+    mouth_of,
+)
+from liveportrait_core.engines.mesh.fields.eyelids import Eye, eyes_of, lids_fit
+from liveportrait_core.engines.mesh.fields.head import HeadField, head_field
+from liveportrait_core.engines.mesh.fields.outline import person_in
+from liveportrait_core.engines.mesh.fields.sampling import Sampler
+from liveportrait_core.engines.mesh.points import HeadAxes
+from liveportrait_core.errors import ImageNoFace
+from liveportrait_core.face.detector import FaceMesh
+from liveportrait_core.report import Box, Frame, RenderWarning
+
+BEYOND = 0.6  # a turning head brings no more from beyond the picture's border, eye distances
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class MeshPortrait:
+    """A portrait ready to be animated; its arrays are not to be written.
+
+    picture: H×W×3 RGB uint8, already of the result's size.
+    box: outside it every frame equals the portrait.
+    """
+
+    picture: Frame
+    sampler: Sampler
+    warnings: tuple[RenderWarning, ...]
+    box: Box
+    head: HeadField
+    backdrop: Backdrop
+    expression: ExpressionField
+    eyes: tuple[Eye, Eye]  # left and right in the picture
+    mouth: Mouth
+    mask: None = None  # all of the box may change
+    lids_move: bool
+
+
+def prepare_portrait(picture: Frame) -> MeshPortrait:
+    """Find the face and build the fields.
+
+    Raises:
+        ImageNoFace: no face was found.
+    """
+    height, width = picture.shape[:2]
+    with FaceMesh(still=True) as mesh:
+        found = mesh.find(picture)
+    if found is None:
+        raise ImageNoFace(
+            f"no face was found in the portrait of {width}×{height} pixels; "
+            "accepted: one clearly visible face, seen from the front"
+        )
+    points = found.points.astype(np.float64)
+    axes = HeadAxes.of(points)
+    person = person_in(picture, axes)
+    head = head_field(points, axes, person)
+    lids_move = lids_fit(points)
+    box = head.grid.inner.within(Box(x0=0, y0=0, x1=width, y1=height))
+    if box is None:
+        raise ImageNoFace("the face that was found lies beyond the portrait's border")
+    behind = backdrop(picture, person, axes.eye_distance, head.grid, box)
+    return MeshPortrait(
+        picture=picture,
+        sampler=Sampler.of(picture, behind.cover, box, round(BEYOND * axes.eye_distance)),
+        warnings=(
+            *(() if found.alone else (RenderWarning.MULTIPLE_FACES_IMAGE,)),
+            *(() if lids_move else (RenderWarning.EYES_LEFT_STILL,)),
+        ),
+        box=box,
+        backdrop=behind,
+        head=head,
+        expression=expression_field(points, axes, head.grid),
+        eyes=eyes_of(picture, points),
+        mouth=mouth_of(points, axes),
+        lids_move=lids_move,
+    )

@@ -1,0 +1,113 @@
+"""One frame: the portrait's pixels, moved. Knows fields and one frame's figures, no clip, no time.
+
+Order from the portrait at rest outwards: lids and lips close, the expression moves the skin, the
+head turns. Drawing needs the way back, so each step is inverted by iteration: the fields are
+smooth and small.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from liveportrait_core.engines.mesh.fields.slit import LEAST_CLOSURE, Slit, draw_closed
+from liveportrait_core.engines.mesh.grid import Field, Grid
+from liveportrait_core.engines.mesh.points import Array
+from liveportrait_core.engines.mesh.portrait import MeshPortrait
+from liveportrait_core.report import Box, Frame
+
+MOST_ITERATIONS = 14  # slopes are below 0.7, so the error is below 1 % of the way
+STRIP_PX = 128  # high
+STILL_PX = 1 / 256  # half of what the sampler tells apart
+SLIT_MARGIN = 0.15  # of its reach: how much larger a slit may be seen than it is at rest
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class FrameMotion:
+    """One frame of a motion as it is drawn on one portrait."""
+
+    rotation_deg: Array  # 3, about right, down and away
+    shift: Array  # 3, right and down in eye distances, log of the size
+    handles: Array  # H×2, eye distances
+    lids_closed: Array  # 2, left and right in the picture
+    lips_closed: float
+
+
+def draw_frame(portrait: MeshPortrait, motion: FrameMotion) -> Frame:
+    """The portrait under this motion; outside `portrait.box` it is untouched."""
+    box, grid = portrait.box, portrait.head.grid
+    places = portrait_places(portrait, motion)
+    out = portrait.picture.copy()
+    for strip in _moving_strips(portrait, places):
+        moved = portrait.sampler.at(grid.per_pixel(places, strip))
+        out[strip.slices] = portrait.backdrop.composed(moved, strip)
+    left, right = portrait.eyes
+    for slit, skin, closure in (
+        (left.slit, left.skin, motion.lids_closed[0]),
+        (right.slit, right.skin, motion.lids_closed[1]),
+        (portrait.mouth.slit, None, motion.lips_closed),
+    ):
+        seen = _surroundings(slit, grid, box, places)
+        if closure < LEAST_CLOSURE or seen is None:
+            continue
+        out[seen.slices] = draw_closed(
+            out[seen.slices], grid.per_pixel(places, seen), slit, closure, portrait.sampler, skin
+        )
+    return out
+
+
+def _moving_strips(portrait: MeshPortrait, places: Field) -> Iterator[Box]:
+    """Strips of the box that hold every pixel that differs from the portrait's.
+
+    Thin ones, so that what is worked out for one of them stays in the processor's cache.
+    """
+    grid, box = portrait.head.grid, portrait.box
+    moves = np.abs(places - grid.nodes()).max(-1) > STILL_PX
+    reach = portrait.backdrop.reach  # elsewhere the plate is the portrait
+    moves &= (grid.sample(reach, places) > 0) | (reach > 0)
+    near = cv2.dilate(moves.astype(np.uint8), np.ones((3, 3), np.uint8))
+    rows = max(1, STRIP_PX // grid.step)
+    for top in range(0, len(near), rows):
+        columns = np.flatnonzero(near[top : top + rows].any(0))
+        if not len(columns):
+            continue
+        strip = Box(
+            x0=grid.box.x0 + int(columns[0]) * grid.step,
+            y0=grid.box.y0 + top * grid.step,
+            x1=grid.box.x0 + (int(columns[-1]) + 1) * grid.step,
+            y1=grid.box.y0 + (top + rows) * grid.step,
+        ).within(box)
+        if strip is not None:
+            yield strip
+
+
+def portrait_places(portrait: MeshPortrait, motion: FrameMotion) -> Field:
+    """For every node the place of the portrait that is seen there, rows×columns×2, x first."""
+    grid = portrait.head.grid
+    nodes = grid.nodes()
+    turn = portrait.head.displacement(motion.rotation_deg, motion.shift)
+    pull = portrait.expression.displacement(motion.handles)
+    unturned = _inverted(grid, turn, nodes)
+    return _inverted(grid, pull, unturned)
+
+
+def _inverted(grid: Grid, field: Field, places: Field) -> Field:
+    """Where the points seen at `places` come from: solve p + field(p) = place."""
+    if not field.any():
+        return places
+    come_from = places
+    for _ in range(MOST_ITERATIONS):
+        before, come_from = come_from, places - grid.sample(field, come_from)
+        if cv2.norm(come_from, before, cv2.NORM_INF) < STILL_PX:
+            break
+    return come_from
+
+
+def _surroundings(slit: Slit, grid: Grid, box: Box, places: Field) -> Box | None:
+    """The part of the box in which the slit's support is seen; None: all of it is elsewhere."""
+    near = np.clip(slit.centre, (box.x0, box.y0), (box.x1 - 1, box.y1 - 1)).astype(np.float32)
+    moved = near - grid.sample(places, near[None, None])[0, 0]
+    radius = (1 + SLIT_MARGIN) * slit.reach
+    left, top = (np.array(slit.centre) + moved - radius).astype(int).tolist()
+    return Box(x0=left, y0=top, x1=left + int(2 * radius), y1=top + int(2 * radius)).within(box)

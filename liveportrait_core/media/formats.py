@@ -1,0 +1,149 @@
+"""What ffmpeg is told for each form of a finished video: MP4, GIF, WebP; with sound, reduced.
+
+Arguments only: starts no process. MP4 is what docs/contract.md, section 6, wants; the others are
+for people.
+"""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from liveportrait_core.media.probe import OPEN_SAFELY
+from liveportrait_core.options import VideoFormat
+
+CRF = 18
+_FINAL = ("-preset", "slow")
+# Half of its time, for nearly its quality, by what pays in pictures that are moved by a warp:
+# docs/decisions/0004-a-quicker-encoder-for-previews.md
+_PREVIEW = (
+    "-preset", "veryfast",
+    "-x264-params", "rc-lookahead=50:subme=6:trellis=1:partitions=i4x4,i8x8",
+)  # fmt: skip
+GOP_SECONDS = 2
+# The number of threads changes libx264's bytes: fixed, so that a machine with other cores agrees.
+_THREADS = 6
+# Raw RGB would be written as untagged BT.601 and players would shift the colours; the plain
+# -color_* options are dropped on the way. zscale takes half the time of ffmpeg's own scale, and
+# puts the halved colours where players look for them: at the left one of two pixels, not between.
+_COLOUR = (
+    "zscale=matrixin=gbr:rangein=full:primariesin=709:transferin=709"
+    ":matrix=709:range=limited:primaries=709:transfer=709:filter=bicubic"
+)
+_SOUND_BITS_A_SECOND = "192k"
+_WEBP_QUALITY = 85
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sound:
+    """A stretch of a file's first sound track."""
+
+    path: Path
+    start_s: Fraction  # of the file: what is heard with frame 0
+    seconds: Fraction
+
+
+@dataclass(frozen=True, kw_only=True)
+class Film:
+    """What is going to be written: frames of width×height at a rate, and the form they take."""
+
+    width_px: int
+    height_px: int
+    rate_fps: Fraction
+    form: VideoFormat = VideoFormat.MP4
+    longest_side_px: int | None = None  # frames are reduced to it, never enlarged
+    sound: Sound | None = None  # MP4 only
+    is_preview: bool = False  # MP4 only: encoded in less time
+
+    @property
+    def result_size(self) -> tuple[int, int]:
+        """(width, height) of the file; even."""
+        longest = max(self.width_px, self.height_px)
+        if self.longest_side_px is None or longest <= self.longest_side_px:
+            return self.width_px, self.height_px
+        width, height = (
+            side * self.longest_side_px // longest // 2 * 2
+            for side in (self.width_px, self.height_px)
+        )
+        return max(2, width), max(2, height)
+
+
+def encoding(film: Film, output: Path) -> list[str]:
+    """From raw frames on stdin to a file; of a GIF, to the lossless film it is made of.
+
+    Of each frame come three planes, H×W each: green, blue, red.
+    """
+    sound = film.sound
+    return [
+        "-v", "error", "-nostats", "-progress", "pipe:2", "-stats_period", "0.25",
+        "-f", "rawvideo", "-pixel_format", "gbrp",
+        "-video_size", f"{film.width_px}x{film.height_px}",
+        "-framerate", str(film.rate_fps), "-i", "pipe:0",
+        *(_sound_input(sound) if sound else ("-an",)),
+        "-map_metadata", "-1", "-fflags", "+bitexact", "-flags:v", "+bitexact+cgop",
+        *_BY_FORM[film.form](film),
+        f"file:{output.absolute()}",
+    ]  # fmt: skip
+
+
+def gif_passes(lossless: Path, palette: Path, output: Path) -> list[list[str]]:
+    """From the lossless film to a GIF: the best 256 colours of all frames, then the frames.
+
+    Two runs over a file instead of one that would hold all frames in memory until the last.
+    """
+    read = ["-v", "error", "-nostdin", "-y", "-i", f"file:{lossless.absolute()}"]
+    return [
+        # `diff`: what moves counts more than a still background.
+        [*read, "-vf", "palettegen=stats_mode=diff", "-f", "image2", "-update", "1", "-c:v", "png",
+         f"file:{palette.absolute()}"],
+        # Ordered dithering stays where it is from frame to frame; error diffusion would crawl.
+        [*read, "-i", f"file:{palette.absolute()}",
+         "-lavfi", "paletteuse=dither=bayer:bayer_scale=4:diff_mode=rectangle",
+         "-loop", "0", "-fflags", "+bitexact", "-f", "gif", f"file:{output.absolute()}"],
+    ]  # fmt: skip
+
+
+def _sound_input(sound: Sound) -> tuple[str, ...]:
+    return (
+        *OPEN_SAFELY, "-ss", f"{float(sound.start_s):.6f}", "-t", f"{float(sound.seconds):.6f}",
+        "-i", f"file:{sound.path.absolute()}", "-map", "0:v:0", "-map", "1:a:0",
+        "-c:a", "aac", "-b:a", _SOUND_BITS_A_SECOND, "-flags:a", "+bitexact",
+    )  # fmt: skip
+
+
+def _reduction(film: Film) -> str:
+    width, height = film.result_size
+    if (width, height) == (film.width_px, film.height_px):
+        return ""
+    return f"scale={width}:{height}:flags=area+accurate_rnd+full_chroma_int,"
+
+
+def _mp4(film: Film) -> list[str]:
+    gop_frames = max(1, int(GOP_SECONDS * film.rate_fps))
+    return [
+        "-vf", _reduction(film) + _COLOUR, "-pix_fmt", "yuv420p",
+        "-c:v", "libx264", "-profile:v", "high",
+        *(_PREVIEW if film.is_preview else _FINAL),
+        "-crf", str(CRF), "-g", str(gop_frames), "-threads", str(_THREADS),
+        "-movflags", "+faststart+negative_cts_offsets",
+        # AAC begins with samples that nobody is to hear: only an edit list can say so.
+        "-use_editlist", "1" if film.sound else "0",
+        "-f", "mp4",
+    ]  # fmt: skip
+
+
+def _lossless(film: Film) -> list[str]:
+    return [
+        "-vf", _reduction(film) + "null", "-pix_fmt", "bgr0",
+        "-c:v", "ffv1", "-f", "matroska",
+    ]  # fmt: skip
+
+
+def _webp(film: Film) -> list[str]:
+    return [
+        # RGB with alpha goes in, so that libwebp converts the colours as its readers expect.
+        "-vf", _reduction(film) + "null", "-pix_fmt", "bgra", "-c:v", "libwebp_anim",
+        "-lossless", "0", "-quality", str(_WEBP_QUALITY), "-loop", "0", "-f", "webp",
+    ]  # fmt: skip
+
+
+_BY_FORM = {VideoFormat.MP4: _mp4, VideoFormat.GIF: _lossless, VideoFormat.WEBP: _webp}

@@ -1,0 +1,251 @@
+"""The portrait: from a file of any common kind to upright RGB at the size of the result.
+
+Pillow decodes because it refuses damaged files (OpenCV fills the missing part with grey), decodes
+JPEG at a reduced size, and tells the type by content. Colours are brought to sRGB, as the app
+shows them. Knows nothing of faces.
+"""
+
+import io
+import mimetypes
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Self
+
+import numpy as np
+from PIL import Image, ImageFile, UnidentifiedImageError
+
+from liveportrait_core.errors import EncodeFailed, ImageTooLarge, ImageUnsupported, InvalidOption
+from liveportrait_core.media.colours import SrgbConversion
+from liveportrait_core.report import Frame, RenderWarning
+
+MAX_BYTES = 50_000_000
+MAX_PIXELS = 120_000_000
+# What is no still picture for a portrait (vector graphics, printers' languages) is not even tried.
+_FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
+_ACCEPTED = "accepted: JPEG, PNG, WebP, AVIF, GIF, BMP or TIFF"
+_WRITTEN = ".png, .jpg, .webp"
+_ORIENTATION_TAG = 0x0112
+_POSTER_QUALITY = 92
+_TURNS: Final = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_ON_THEIR_SIDE: Final = tuple(_TURNS[orientation] for orientation in (5, 6, 7, 8))
+_STRIP_PIXELS: Final = 2_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Portrait:
+    """A decoded portrait."""
+
+    pixels: Frame  # upright, even sides
+    media_type: str  # by content, not by name
+    warnings: tuple[RenderWarning, ...]
+
+
+def fitted_size(
+    width_px: int, height_px: int, max_dim_px: int, *, multiple_px: int = 2
+) -> tuple[int, int]:
+    """Give the size of the result for a portrait of this size: (width, height).
+
+    Never enlarged. Sides that are no multiples of `multiple_px` lose pixels, at the right or below;
+    a picture smaller than that keeps its size.
+    """
+    width, height = scaled_size(width_px, height_px, max_dim_px)
+    cut_width, cut_height = width - width % multiple_px, height - height % multiple_px
+    return (cut_width, cut_height) if cut_width and cut_height else (width, height)
+
+
+def scaled_size(width_px: int, height_px: int, max_dim_px: int) -> tuple[int, int]:
+    """Give the size before sides are cut: (width, height)."""
+    longest = max(width_px, height_px)
+    if longest <= max_dim_px:
+        return width_px, height_px
+    # First the quotient, then the product, then truncation: the order decides rare sizes.
+    ratio = max_dim_px / longest
+    if height_px > width_px:
+        return max(2, int(width_px * ratio)), max_dim_px
+    return max_dim_px, max(2, int(height_px * ratio))
+
+
+def is_picture(path: Path) -> bool:
+    """Whether a file begins like a picture that `read_portrait` may accept."""
+    try:
+        with _quiet(), Image.open(path, formats=_known_formats()):
+            return True
+    except (OSError, Image.DecompressionBombError):
+        return False
+
+
+def read_portrait(path: Path, *, max_dim_px: int) -> Portrait:
+    """Decode a portrait.
+
+    Args:
+        path: a local file of at most 50 MB and 120 megapixels.
+        max_dim_px: longest side of the result.
+
+    Raises:
+        ImageUnsupported: no picture, a damaged one, or one of an unknown kind.
+        ImageTooLarge: over the limits; found before decoding.
+    """
+    with _quiet(), _damage_reported(path.name), _opened(path.name, _read_bytes(path)) as image:
+        # Telephones write a JPEG with a second picture behind it, which Pillow calls MPO.
+        media_type = "image/jpeg" if image.format == "MPO" else Image.MIME[image.format or ""]
+        stored = _Stored.of(image)
+        size = stored.turned(image.size)
+        scaled = scaled_size(*size, max_dim_px)
+        _decode(image, max(scaled))
+        reduced, is_flattened = _reduced(image, stored.turned(scaled))
+    upright = reduced.transpose(stored.turn) if stored.turn is not None else reduced
+    width, height = fitted_size(*size, max_dim_px)
+    named, _ = mimetypes.guess_type(path.name)
+    found = {
+        RenderWarning.IMAGE_DOWNSCALED: scaled != size,
+        RenderWarning.ALPHA_FLATTENED: is_flattened,
+        RenderWarning.MIME_MISMATCH: named is not None and named != media_type,
+    }
+    return Portrait(
+        pixels=np.ascontiguousarray(np.asarray(upright)[:height, :width]),
+        media_type=media_type,
+        warnings=tuple(warning for warning, is_so in found.items() if is_so),
+    )
+
+
+def jpeg_of(frame: Frame) -> bytes:
+    """Encode a frame, H×W×3 RGB uint8, as the poster's JPEG."""
+    buffer = io.BytesIO()
+    Image.fromarray(frame).save(buffer, "JPEG", quality=_POSTER_QUALITY, optimize=True)
+    return buffer.getvalue()
+
+
+def write_picture(frame: Frame, path: Path, *, longest_side_px: int | None = None) -> None:
+    """Write a frame, H×W×3 RGB uint8, as the kind of picture its name says.
+
+    Args:
+        frame: the picture.
+        path: where to; it is written over.
+        longest_side_px: it is reduced to that, never enlarged; None: as it is.
+
+    Raises:
+        InvalidOption: the name says none that can be written.
+        EncodeFailed: the file cannot be written.
+    """
+    try:
+        image = Image.fromarray(frame)
+        if longest_side_px is not None:
+            image.thumbnail((longest_side_px, longest_side_px), Image.Resampling.LANCZOS)
+        image.save(path, quality=_POSTER_QUALITY)
+    except ValueError as unknown:
+        raise InvalidOption(f"{path.name} is no picture's name; accepted: {_WRITTEN}") from unknown
+    except OSError as error:
+        raise EncodeFailed(f"{path} cannot be written: {error}") from error
+
+
+def _read_bytes(path: Path) -> bytes:
+    if not path.is_file():
+        raise ImageUnsupported(f"{path} is no file; {_ACCEPTED}")
+    size = path.stat().st_size
+    if size > MAX_BYTES:
+        raise ImageTooLarge(
+            f"{path.name} has {size / 1e6:.1f} MB; accepted: up to {MAX_BYTES // 1_000_000} MB"
+        )
+    if size == 0:
+        raise ImageUnsupported(f"{path.name} is empty; {_ACCEPTED}")
+    return path.read_bytes()
+
+
+def _opened(name: str, data: bytes) -> Image.Image:
+    """Read the header only and check the limits."""
+    image = Image.open(io.BytesIO(data), formats=_known_formats())
+    width, height = image.size
+    if width * height > MAX_PIXELS:
+        raise ImageTooLarge(
+            f"{name} has {width}x{height} pixels; accepted: up to {MAX_PIXELS // 1_000_000} million"
+        )
+    return image
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    with warnings.catch_warnings():
+        # Pillow warns of large pictures, where ours is the limit that counts, and of broken notes
+        # beside the pixels, which change nothing.
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _known_formats() -> tuple[str, ...]:
+    Image.init()  # else only the plug-ins of a few formats are known
+    return _FORMATS
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Stored:
+    """How a picture lies in its file: what makes it upright, None where it is."""
+
+    turn: Image.Transpose | None
+
+    @classmethod
+    def of(cls, image: Image.Image) -> Self:
+        """Read the orientation; one that does not exist is ignored, as viewers do."""
+        if image.format == "TIFF":  # Pillow turns it by itself
+            return cls(turn=None)
+        try:
+            orientation = image.getexif().get(_ORIENTATION_TAG)
+        except Exception:  # Pillow raises whatever a broken block makes it stumble over
+            return cls(turn=None)
+        return cls(turn=_TURNS.get(orientation) if isinstance(orientation, int) else None)
+
+    def turned(self, size: tuple[int, int]) -> tuple[int, int]:
+        """Give (width, height) upright for the one in the file, and the other way round."""
+        return (size[1], size[0]) if self.turn in _ON_THEIR_SIDE else size
+
+
+def _decode(image: Image.Image, longest_px: int) -> None:
+    if isinstance(image, ImageFile.ImageFile):
+        # JPEG alone decodes at a half, a quarter or an eighth; twice the wanted size stays sharp.
+        shrink = min(1.0, 2 * longest_px / max(image.size))
+        image.draft(None, (round(image.width * shrink), round(image.height * shrink)))
+    image.load()
+
+
+def _reduced(image: Image.Image, size: tuple[int, int]) -> tuple[Image.Image, bool]:
+    """Bring a picture to sRGB on black and to a size; and whether anything showed through.
+
+    The decoded picture is held once: only strips of it are copied, and what is kept of them is as
+    wide as the result. Reducing the width first and the height afterwards is what Pillow does too.
+    """
+    width, height = image.size
+    conversion = SrgbConversion.of(image)
+    narrow = Image.new("RGB", (size[0], height))
+    is_flattened = False
+    rows = max(1, _STRIP_PIXELS // width)
+    for top in range(0, height, rows):
+        strip = image.crop((0, top, width, min(height, top + rows)))
+        flat, shows_through = conversion.flattened(strip)
+        is_flattened = is_flattened or shows_through
+        narrow.paste(flat.resize((size[0], flat.height), Image.Resampling.LANCZOS), (0, top))
+    return narrow.resize(size, Image.Resampling.LANCZOS), is_flattened
+
+
+@contextmanager
+def _damage_reported(name: str) -> Iterator[None]:
+    try:
+        yield
+    except UnidentifiedImageError as unknown:
+        raise ImageUnsupported(f"{name} is no picture of a known kind; {_ACCEPTED}") from unknown
+    except Image.DecompressionBombError as bomb:
+        raise ImageTooLarge(f"{name}: {bomb}; accepted: up to {MAX_PIXELS} pixels") from bomb
+    except (MemoryError, ImageTooLarge, ImageUnsupported):
+        raise
+    except Exception as damage:
+        # Pillow's decoders raise whatever they stumble over: OSError, SyntaxError, RuntimeError, …
+        raise ImageUnsupported(f"{name} is damaged ({damage}); {_ACCEPTED}") from damage

@@ -1,0 +1,1 @@
+"""One render: analyse the clip, write the video, keep its motion, report progress."""

@@ -1,0 +1,243 @@
+"""The motion of a driving clip as bytes, to be kept and used again without the clip.
+
+An `.npz` of plain arrays, never a pickle. Whoever brings such bytes may have made them up: nothing
+in them is unpacked, run or allocated before it was seen to be of the size and the form that the
+engine at hand gives to its own. Knows no file, and nothing of where they are kept.
+"""
+
+import io
+import math
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from liveportrait_core.engines.base import AnimationEngine, MotionTemplate
+from liveportrait_core.errors import MotionUnusable
+from liveportrait_core.media.probe import MIN_FRAMES
+from liveportrait_core.media.rate import HIGHEST_RATE
+from liveportrait_core.options import MAX_MOTION_BYTES
+from liveportrait_core.pipeline.analysis import Analysis
+from liveportrait_core.pipeline.writer import Shot
+from liveportrait_core.quality import DrivingQuality
+from liveportrait_core.report import RenderWarning
+
+_FORMAT = 1
+_FACTS = (
+    *("format", "engine_version", "max_seconds", "fps", "warnings", "clip_warnings"),
+    *("driving_frames", "frames_without_face", "jitter_per_mille"),
+)
+_MOST_ENTRIES = 64
+_DIRECTORY_ENTRY = b"PK\x01\x02"
+_LONGEST_HEADER = 512
+_LONGEST_FACT = 4096
+_SPARE_FRAMES = 2  # at either end a frame may lie on the border of what is read
+
+Array = NDArray[Any]
+Engine = AnimationEngine[Any, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeptMotion:
+    """The motion of a driving clip that is not at hand, and what was found out about the clip."""
+
+    template: MotionTemplate  # of the engine's own type
+    clip_warnings: tuple[RenderWarning, ...]
+    quality: DrivingQuality
+
+    def leading(self, shot: Shot) -> Shot:
+        """A shot that moves like the clip: with its warnings and its quality, and silent."""
+        return replace(shot, warnings=(*self.clip_warnings, *shot.warnings), driving=self.quality)
+
+
+def pack_motion(engine: Engine, analysis: Analysis, *, max_seconds: float) -> bytes:
+    """What `unpack_motion` makes the same motion of, to the last bit.
+
+    Args:
+        engine: whose motion it is.
+        analysis: the clip and its motion.
+        max_seconds: how much of the clip was to be read.
+    """
+    template, quality = analysis.template, analysis.quality
+    facts = {
+        "format": np.array(_FORMAT),
+        "engine_version": np.array(engine.version),
+        "max_seconds": np.array(float(max_seconds)),
+        "fps": np.array(template.fps.as_integer_ratio()),
+        "warnings": _words(template.warnings),
+        "clip_warnings": _words(analysis.clip.warnings),
+        "driving_frames": _some(quality.frame_count, np.int64),
+        "frames_without_face": _some(quality.frames_without_face, np.int64),
+        "jitter_per_mille": _some(quality.jitter_per_mille, np.float64),
+    }
+    arrays = {_frames_name(name): array for name, array in template.arrays.items()}
+    packed = io.BytesIO()
+    np.savez(packed, allow_pickle=False, **facts, **arrays)
+    return packed.getvalue()
+
+
+def unpack_motion(engine: Engine, packed: bytes, *, max_seconds: float) -> KeptMotion:
+    """The motion that was packed for this engine.
+
+    Args:
+        engine: who is to be moved by it.
+        packed: what `pack_motion` gave, or anything else.
+        max_seconds: how much of the clip is to be used.
+
+    Raises:
+        MotionUnusable: it was read by another version of the engine, or from more or less of the
+            clip; it is damaged, too large, or not such bytes at all.
+    """
+    try:
+        return _unpacked(engine, packed, max_seconds)
+    except MotionUnusable:
+        raise
+    except Exception as fault:  # parsers have many ways of not getting on with made-up bytes
+        raise MotionUnusable(f"kept motion is damaged: {type(fault).__name__}: {fault}") from fault
+
+
+def _unpacked(engine: Engine, packed: bytes, max_seconds: float) -> KeptMotion:
+    form = engine.template_type.form()
+    arrays = _arrays(packed, {*_FACTS, *map(_frames_name, form)})
+    wanted = {"format": _FORMAT, "engine_version": engine.version, "max_seconds": max_seconds}
+    for name, value in wanted.items():
+        if (found := arrays[name].tolist()) != value:
+            raise MotionUnusable(f"kept motion has {name} {found!r:.80}; accepted: {value!r}")
+    fps = _rate(arrays["fps"])
+    most_frames = math.floor(Fraction(max_seconds) * fps) + _SPARE_FRAMES
+    frames_without_face = _count(arrays, "frames_without_face", most_frames)
+    template = engine.template_type.from_arrays(
+        _frames(arrays, form, most_frames),
+        fps=fps,
+        frames_without_face=frames_without_face,
+        warnings=_warnings(arrays["warnings"]),
+    )
+    return KeptMotion(
+        template=template,
+        clip_warnings=_warnings(arrays["clip_warnings"]),
+        quality=DrivingQuality(
+            frame_count=_count(arrays, "driving_frames", most_frames),
+            frames_without_face=frames_without_face,
+            jitter_per_mille=_optional(arrays["jitter_per_mille"], np.float64),
+        ),
+    )
+
+
+# --- from the archive to arrays
+
+
+def _arrays(packed: bytes, wanted: set[str]) -> dict[str, Array]:
+    """The arrays of an archive that holds these and no other.
+
+    Entries are never compressed, so that what is unpacked is no larger than what came.
+    """
+    if len(packed) > MAX_MOTION_BYTES:
+        raise MotionUnusable(
+            f"kept motion has {len(packed)} bytes; accepted: at most {MAX_MOTION_BYTES}"
+        )
+    if packed.count(_DIRECTORY_ENTRY) > _MOST_ENTRIES:
+        raise MotionUnusable(f"kept motion has more than {_MOST_ENTRIES} entries")
+    with zipfile.ZipFile(io.BytesIO(packed)) as archive:
+        entries = archive.infolist()
+        names = sorted(entry.filename for entry in entries)
+        if names != sorted(f"{name}.npy" for name in wanted):
+            raise MotionUnusable(f"kept motion holds other arrays than {', '.join(sorted(wanted))}")
+        declared = sum(entry.file_size for entry in entries)
+        if declared > MAX_MOTION_BYTES:
+            raise MotionUnusable(
+                f"kept motion unpacks to {declared} bytes; accepted: at most {MAX_MOTION_BYTES}"
+            )
+        if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
+            raise MotionUnusable("kept motion is compressed; accepted: stored as it is")
+        arrays = {name: _array(archive.read(f"{name}.npy")) for name in wanted}
+    if any(arrays[name].nbytes > _LONGEST_FACT for name in _FACTS):
+        raise MotionUnusable(f"kept motion has facts of more than {_LONGEST_FACT} bytes")
+    return arrays
+
+
+def _array(data: bytes) -> Array:
+    """One array, whose header has to say exactly what follows it."""
+    stream = io.BytesIO(data)
+    if np.lib.format.read_magic(stream) != (1, 0):
+        raise ValueError("an array of another version of the format")
+    shape, is_fortran, dtype = np.lib.format.read_array_header_1_0(
+        stream, max_header_size=_LONGEST_HEADER
+    )
+    begin = stream.tell()
+    if dtype.kind not in "fiU" or min(shape, default=0) < 0:
+        raise ValueError(f"an array of type {dtype} and shape {shape}")
+    if dtype.itemsize * math.prod(shape) != len(data) - begin:
+        raise ValueError(f"an array of shape {shape} with {len(data) - begin} bytes")
+    flat = np.ndarray(shape, dtype, data, begin, order="F" if is_fortran else "C")
+    return flat.copy(order="K")  # as it lay in memory: sums depend on it in their last bit
+
+
+# --- what the arrays mean
+
+
+def _frames_name(name: str) -> str:
+    return f"frames_{name}"
+
+
+def _frames(
+    arrays: Mapping[str, Array], form: Mapping[str, np.dtype[Any]], most_frames: int
+) -> dict[str, Array]:
+    """The arrays that are the engine's own: as many frames in each, all numbers finite."""
+    frames = {name: arrays[_frames_name(name)] for name in form}
+    count = len(next(iter(frames.values())))
+    if not MIN_FRAMES <= count <= most_frames:
+        raise MotionUnusable(
+            f"kept motion has {count} frames; accepted: {MIN_FRAMES} to {most_frames}"
+        )
+    for name, array in frames.items():
+        frame = form[name]
+        if array.dtype != frame.base or array.shape != (count, *frame.shape):
+            raise MotionUnusable(
+                f"kept motion has {name} of shape {array.shape} and type {array.dtype}; "
+                f"accepted: {(count, *frame.shape)}, {frame.base}"
+            )
+        if not np.isfinite(array).all():
+            raise MotionUnusable(f"kept motion has values in {name} that are not finite")
+    return frames
+
+
+def _rate(array: Array) -> Fraction:
+    numerator, denominator = array.tolist()
+    fps = Fraction(numerator, denominator)
+    if not 0 < fps <= HIGHEST_RATE:
+        raise MotionUnusable(
+            f"kept motion has {fps} frames a second; accepted: above 0, up to {HIGHEST_RATE}"
+        )
+    return fps
+
+
+def _some(value: float | None, kind: type[np.generic]) -> Array:
+    """A number as an array of one, or none as one of none."""
+    return np.array([] if value is None else [value], dtype=kind)
+
+
+def _optional(array: Array, kind: type[np.generic]) -> Any:
+    if array.dtype != kind or array.shape not in ((0,), (1,)) or not np.isfinite(array).all():
+        raise ValueError(f"no number, or one, is {array.tolist()!r}")
+    return array.item() if array.size else None
+
+
+def _count(arrays: Mapping[str, Array], name: str, most: int) -> int | None:
+    count: int | None = _optional(arrays[name], np.int64)
+    if count is not None and not 0 <= count <= most:
+        raise MotionUnusable(f"kept motion has {name} {count}; accepted: 0 to {most}")
+    return count
+
+
+def _words(warnings: tuple[RenderWarning, ...]) -> Array:
+    return np.array([warning.value for warning in warnings], dtype=np.str_)
+
+
+def _warnings(array: Array) -> tuple[RenderWarning, ...]:
+    if array.dtype.kind != "U" or array.ndim != 1:
+        raise ValueError(f"warnings of shape {array.shape} and type {array.dtype}")
+    return tuple(RenderWarning(word) for word in array.tolist())

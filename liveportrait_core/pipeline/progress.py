@@ -1,0 +1,213 @@
+"""A render under way: how far it is, and how it is abandoned.
+
+The render works in a thread of its own, so that whoever asked for it hears of its progress several
+times a second whatever native code is running, and can end it at once. Knows stages and counts;
+knows nothing of pictures.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from queue import Empty, SimpleQueue
+from typing import Protocol, TypeVar
+
+from liveportrait_core.report import Progress, Stage, StageSeconds
+
+_TICK_S = 0.2
+# Where each stage begins in the whole, from renders measured with both engines.
+_BEGINS_AT = {Stage.PREPARE: 0.0, Stage.MOTION: 0.05, Stage.RENDER: 0.25, Stage.ENCODE: 0.25}
+_ENDS_AT = {Stage.PREPARE: 0.05, Stage.MOTION: 0.25, Stage.RENDER: 1.0, Stage.ENCODE: 1.0}
+_DRAWING_SHARE = 0.9
+# Before this much of it is done, the pace of drawing says little about the rest.
+_TELLING_SHARE = 0.05
+
+Result = TypeVar("Result")
+
+
+class Encoding(Protocol):
+    """Where drawn frames go."""
+
+    @property
+    def frames_encoded(self) -> int:
+        """Frames that have left it."""
+
+    @property
+    def seconds_per_frame(self) -> float:
+        """How long it makes a frame wait."""
+
+
+class Filming:
+    """Frames that are drawn and, some way behind because the encoder looks ahead, encoded."""
+
+    def __init__(self, total: int, clock: Callable[[], float] = time.monotonic) -> None:
+        """Begin to count to `total`."""
+        self.drawn = 0
+        self._total = total
+        self._encoder: Encoding | None = None
+        self._clock = clock
+        self._first_drawn_at = 0.0
+
+    def count(self, encoder: Encoding) -> None:
+        """One more frame is drawn and handed to the encoder."""
+        self._encoder = encoder
+        self.drawn += 1
+        if self.drawn == 1:
+            self._first_drawn_at = self._clock()
+
+    def done(self) -> float:
+        """Share of the work that is done, 0..1."""
+        encoded = self._encoder.frames_encoded if self._encoder else 0
+        return (_DRAWING_SHARE * self.drawn + (1 - _DRAWING_SHARE) * encoded) / self._total
+
+    def remaining_s(self) -> float | None:
+        """Seconds to the end by the pace so far, without the first frame, which warms things up."""
+        if self._encoder is None or self.drawn < max(3, _TELLING_SHARE * self._total):
+            return None
+        pace_s = (self._clock() - self._first_drawn_at) / (self.drawn - 1)
+        waiting = self.drawn - self._encoder.frames_encoded
+        return (self._total - self.drawn) * pace_s + waiting * self._encoder.seconds_per_frame
+
+
+class Killable(Protocol):
+    """Something that blocks its thread until another thread kills it."""
+
+    def kill(self) -> None:
+        """End it at once; more than once does no harm."""
+
+
+class Abandoned(Exception):
+    """The caller gave this render up; nobody waits for its result."""
+
+
+class RenderProgress:
+    """Written by the worker's thread, read by the caller's."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._is_abandoned = False
+        self._killables: list[Killable] = []
+        self._entered: list[tuple[Stage, float]] = []
+        self._done: Callable[[], float] = _nothing_done
+        self._remaining_s: Callable[[], float | None] = _unknown
+        self._highest = 0.0
+        self._errands: SimpleQueue[Callable[[], None]] = SimpleQueue()
+
+    def enter(
+        self,
+        stage: Stage,
+        done: Callable[[], float] | None = None,
+        remaining_s: Callable[[], float | None] | None = None,
+    ) -> None:
+        """Begin a stage.
+
+        Args:
+            stage: the next one, in the order of `Stage`.
+            done: gives the share of it that is done, 0..1; None: the stage before goes on counting
+                (ENCODE is the end of the work that RENDER began; nothing counts in PREPARE).
+            remaining_s: gives the seconds to the end of the whole, once they can be told.
+
+        Raises:
+            Abandoned: the caller has given up.
+        """
+        self.check()
+        with self._lock:
+            self._entered.append((stage, time.monotonic()))
+            if done is not None:
+                self._done = done
+                self._remaining_s = remaining_s or _unknown
+
+    def check(self) -> None:
+        """Go on only while somebody waits for the result.
+
+        Raises:
+            Abandoned: the caller has given up.
+        """
+        if self._is_abandoned:
+            raise Abandoned
+
+    def leave(self, errand: Callable[[], None]) -> None:
+        """Leave something to the caller's thread, while the worker goes on."""
+        self._errands.put(errand)
+
+    def run_errands(self) -> None:
+        """Do what the worker has left to the caller's thread."""
+        while True:
+            try:
+                errand = self._errands.get_nowait()
+            except Empty:
+                return
+            errand()
+
+    @contextmanager
+    def killing(self, child: Killable) -> Iterator[None]:
+        """Kill this child when the render is abandoned inside the context."""
+        with self._lock:
+            self._killables.append(child)
+        try:
+            self.check()
+            yield
+        finally:
+            with self._lock:
+                self._killables.remove(child)
+
+    def abandon(self) -> None:
+        """Kill the children; the worker ends at its next check."""
+        with self._lock:
+            self._is_abandoned = True
+            killables = tuple(self._killables)
+        for child in killables:
+            child.kill()
+
+    def now(self) -> Progress:
+        """How far it is; the fraction never falls."""
+        with self._lock:
+            if not self._entered:
+                return Progress(stage=Stage.PREPARE, fraction=0.0, eta_s=None)
+            stage, _ = self._entered[-1]
+            done = min(max(self._done(), 0.0), 1.0)
+            begin, end = _BEGINS_AT[stage], _ENDS_AT[stage]
+            self._highest = max(self._highest, begin + (end - begin) * done)
+            return Progress(stage=stage, fraction=self._highest, eta_s=self._remaining_s())
+
+    def stage_seconds(self) -> tuple[StageSeconds, ...]:
+        """How long each stage took, the last one until now."""
+        ends = [began for _, began in self._entered[1:]] + [time.monotonic()]
+        return tuple(
+            StageSeconds(stage=stage, seconds=round(end - began, 3))
+            for (stage, began), end in zip(self._entered, ends, strict=True)
+        )
+
+
+def _nothing_done() -> float:
+    return 0.0
+
+
+def _unknown() -> None:
+    return None
+
+
+def run_watched(
+    work: Callable[[], Result],
+    progress: RenderProgress,
+    watch: Callable[[Progress], None] | None,
+) -> Result:
+    """Run `work` in a thread and tell `watch`, on the caller's thread, how far it is.
+
+    The errands that the work leaves are done there too, before `watch` is told. What these or
+    `watch` raise (or Ctrl-C) abandons the work and propagates once its thread has ended; what
+    `work` raises propagates too.
+    """
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="render") as pool:
+        future = pool.submit(work)
+        try:
+            while not wait([future], timeout=_TICK_S).done:
+                progress.run_errands()
+                if watch is not None:
+                    watch(progress.now())
+            progress.run_errands()
+        except BaseException:
+            progress.abandon()
+            raise
+        return future.result()
