@@ -1,0 +1,1 @@
+"""Faults planted one at a time: would the tests notice? `make mutants`."""

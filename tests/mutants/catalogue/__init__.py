@@ -1,0 +1,22 @@
+"""The list of faults, the nine that once survived first."""
+
+from tests.mutants.catalogue import (
+    cloud,
+    protocol,
+    publication,
+    reconcile,
+    renderer,
+    requests,
+    survivors,
+)
+from tests.mutants.mutant import Mutant
+
+MUTANTS: tuple[Mutant, ...] = (
+    *survivors.MUTANTS,
+    *protocol.MUTANTS,
+    *publication.MUTANTS,
+    *requests.MUTANTS,
+    *reconcile.MUTANTS,
+    *renderer.MUTANTS,
+    *cloud.MUTANTS,
+)
