@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 UNAVAILABLE := echo "make needs Python 3.11 or 3.12 (mediapipe 0.10.21, the last with its models in the wheel, has no newer wheels). Neither was found on the PATH as python3.11, python3.12 or python3, and no uv that could bring one. Install one of them (Debian: apt install python3.11-venv) or uv (pip install uv), then type the same command again." >&2; exit 2
 export PYTHONUNBUFFERED = 1
 
-.PHONY: help install weights format lint types layers check test test-gpu test-weights test-browser conformance-official parity scenarios emulator serve demo render bench deploy undeploy deploy-check image-check clean
+.PHONY: help install weights format lint types layers check test test-gpu test-weights test-browser conformance-official parity mutants scenarios emulator serve demo render bench deploy undeploy deploy-check image-check clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -70,6 +70,9 @@ conformance-official: $(STAMP) ## the table of docs/emulator.md, and the rules, 
 
 parity: $(STAMP) ## the networks against the golden vectors, one line a check; GOLDEN=folder PREFIX=seed prefix for another set
 	@$(PY) -m tests.parity $(if $(GOLDEN),--golden '$(GOLDEN)') --prefix '$(PREFIX)'
+
+mutants: $(STAMP) ## plant faults one at a time; a test must catch each (10 to 30 minutes); MUTANTS='name …', MUTANTS_ARGS='--list' or '--jobs 2'
+	@$(PY) -m tests.mutants $(MUTANTS) $(MUTANTS_ARGS)
 
 # networks: parameters, GFLOP, milliseconds and memory of each; cloud: the emulator's rates and latencies beside Google's.
 BENCH ?= networks

@@ -90,7 +90,7 @@ class Tree:
             else:
                 shutil.copy2(entry, folder / entry.name)
 
-    def try_out(self, mutant: Mutant) -> Trial:
+    def try_out(self, mutant: Mutant, *, limit_s: float = LIMIT_S) -> Trial:
         """Plant a fault, run its tests, take it out again."""
         began = time.monotonic()
         file = self._folder / mutant.file
@@ -103,7 +103,7 @@ class Tree:
             return Trial(mutant=mutant, outcome=Outcome.UNTESTED, told=str(fault), seconds=0.0)
         file.write_text(planted, encoding="utf-8")
         try:
-            outcome, told = _judged(self.run(mutant.tests), mutant)
+            outcome, told = _judged(self.run(mutant.tests, limit_s=limit_s), mutant)
         finally:
             file.write_text(sound, encoding="utf-8")
         seconds = time.monotonic() - began

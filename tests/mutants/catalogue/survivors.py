@@ -33,7 +33,7 @@ MUTANTS = (
         old="if not show or record.shown is None:",
         new="if record.shown is None:",
         why="As above, from the first heartbeat on (section 3).",
-        tests=("tests/functions/test_vigil.py",),
+        tests=("tests/functions/test_lease_rules.py",),
     ),
     Mutant(
         name="versions-snatch-the-lease-for-ever",

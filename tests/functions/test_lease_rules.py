@@ -1,0 +1,139 @@
+"""Leases: by whose clock they live, how they are renewed, who yields, and what drops them."""
+
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
+import pytest
+
+from functions.dispatch import Errand
+from functions.errors import LeaseLost, RetryLater
+from functions.inline_dispatch import InlineDispatcher
+from functions.ledger import standing_of
+from functions.record import Lease, Purpose, Record
+from functions.render_job import Doorway
+from functions.sight import look
+from functions.standing import Claim, Verdict
+from functions.vigil import Heartbeat, Vigil
+from liveportrait_core import Progress, Stage
+from liveportrait_core.errors import OutOfMemory
+from tests.functions.scene import AVATAR, Scene, document
+
+
+@dataclass
+class ScriptedDispatcher:
+    """Hands nothing over, and answers as it was told."""
+
+    verdicts: list[Verdict]
+    errands: list[Errand] = field(default_factory=list)
+
+    def hand_over(self, errand: Errand) -> Verdict:
+        self.errands.append(errand)
+        return self.verdicts.pop(0)
+
+
+@pytest.fixture
+def scene() -> Scene:
+    return Scene()
+
+
+def run_out_of_memory() -> None:
+    raise OutOfMemory
+
+
+def test_21_now_is_the_moment_of_the_databases_read() -> None:
+    read_time = datetime(2031, 5, 6, 7, 8, 9, 125_000, tzinfo=UTC)
+    document = SimpleNamespace(id=AVATAR, exists=False, read_time=read_time)
+    standing = standing_of(document, SimpleNamespace(exists=False))
+    assert standing.now == 1_935_817_689_125
+
+
+def test_renewals_write_to_the_document_once(scene: Scene) -> None:
+    scene.write(document())
+    asked = look(scene.means, AVATAR).asked
+    assert asked is not None
+    claim, rules = Claim(owner="me", asked=asked), scene.transitions
+    scene.ledger.transact(AVATAR, lambda now: rules.claim(now, claim, 480.0), counting=True)
+    deadline = scene.clock.monotonic() + 480
+    vigil = Vigil(scene.means, avatar_id=AVATAR, claim=claim, deadline=deadline)
+    scene.ledger.document_writes.clear()
+    writes = []
+    for step in range(6):
+        vigil.watch(Progress(stage=Stage.RENDER, fraction=step / 6, eta_s=None))
+        vigil.confirm()
+        writes.append(len(scene.ledger.document_writes))
+        scene.clock.advance(15)
+    assert writes == [0, 0, 1, 1, 1, 1]
+
+
+def test_20_who_lost_its_lease_yields_from_then_on(scene: Scene) -> None:
+    dispatcher = ScriptedDispatcher([Verdict.LOST, Verdict.BUSY, Verdict.DONE])
+    Doorway(scene.means, dispatcher).answer(scene.write(document()))
+    assert [errand.yielding for errand in dispatcher.errands] == [False, True, True]
+
+
+def test_20_who_yields_waits_for_a_lease_for_something_else(scene: Scene) -> None:
+    dispatcher = ScriptedDispatcher([Verdict.LOST, Verdict.DONE])
+    Doorway(scene.means, dispatcher).answer(scene.write(document()))
+    at_first, yielding = dispatcher.errands
+    other_version = Lease.granted(
+        "them", Purpose.RENDER, "other", now=round(scene.clock.now() * 1000), life_s=60
+    )
+    inline = InlineDispatcher(scene.means, scene.renderer)
+    scene.ledger.keep(AVATAR, Record(fingerprint="other", lease=other_version))
+    assert inline.hand_over(yielding) is Verdict.BUSY
+    assert scene.record.lease == other_version
+    assert inline.hand_over(at_first) is Verdict.DONE
+
+
+def test_47_a_lease_is_as_old_as_the_question_that_renewed_it() -> None:
+    def answer_late() -> Verdict:
+        time.sleep(0.3)
+        return Verdict.DONE
+
+    heartbeat = Heartbeat(answer_late, every_s=60, lease_s=0.2)
+    heartbeat.beat()
+    with pytest.raises(LeaseLost):
+        heartbeat.check()
+
+
+@pytest.mark.parametrize("change", [{"training__dynamicsEnabled": False}, {"avatarImageUrl": None}])
+def test_27_a_refusal_drops_the_lease_of_the_render_in_work(
+    scene: Scene, change: dict[str, object]
+) -> None:
+    leases: list[Lease | None] = []
+
+    def refuse() -> None:
+        leases.append(scene.record.lease)
+        scene.second_instance().answer(scene.write(document(**change)))
+        leases.append(scene.record.lease)
+
+    scene.renderer.steps = [refuse]
+    scene.doorway.answer(scene.write(document()))
+    held, dropped = leases
+    assert held is not None
+    assert dropped is None
+
+
+def test_another_value_begins_with_a_first_attempt_at_once(scene: Scene) -> None:
+    scene.renderer.steps = [run_out_of_memory]
+    with pytest.raises(RetryLater):
+        scene.save(document())
+    attempts: list[int] = []
+    scene.renderer.steps = [lambda: attempts.append(scene.record.attempts)]
+    scene.save(document(training__livePortrait__drivingMultiplier=0.9))
+    assert attempts == [1]
+    assert scene.live["state"] == "ready"
+
+
+def test_a_delivery_before_the_next_attempt_is_due_writes_nothing(scene: Scene) -> None:
+    scene.renderer.steps = [run_out_of_memory]
+    event = scene.write(document())
+    with pytest.raises(RetryLater):
+        scene.doorway.answer(event)
+    written = len(scene.ledger.document_writes)
+    with pytest.raises(RetryLater):
+        scene.doorway.answer(event)
+    assert len(scene.ledger.document_writes) == written
+    assert scene.live["error"]["code"] == "RENDER_OOM"

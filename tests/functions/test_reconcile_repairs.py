@@ -1,0 +1,38 @@
+"""The small repairs, where somebody has begun to work on the avatar since it was judged."""
+
+from collections.abc import Callable
+
+import pytest
+
+from functions.contract import Snapshot
+from functions.reconcile.repairs import drop_results, readdress, show_again
+from functions.record import Purpose, Record
+from functions.standing import Change, Standing, Verdict
+from tests.functions.scene import document
+from tests.functions.test_output import RESULT
+from tests.functions.test_transitions import RULES, lease, standing
+
+FORGED = Snapshot(fields=document(livePortrait={"state": "ready"}))
+REPAIRS: list[Callable[[Standing], Change]] = [
+    lambda now: show_again(now, RULES),
+    lambda now: drop_results(now, (RESULT,), RULES),
+    lambda now: readdress(now, RESULT.video, "https://new", RULES),
+]
+
+
+@pytest.mark.parametrize("repair", REPAIRS)
+@pytest.mark.parametrize("purpose", list(Purpose))
+def test_whoever_holds_a_lease_is_left_alone(
+    repair: Callable[[Standing], Change], purpose: Purpose
+) -> None:
+    shown = RESULT.shown(requested=1)
+    record = Record(results=(RESULT,), shown=shown, lease=lease(purpose=purpose))
+    change = repair(standing(record, FORGED))
+    assert (change.verdict, change.record, change.fields) == (Verdict.BUSY, None, {})
+    assert repair(standing(Record(results=(RESULT,), shown=shown), FORGED)).fields
+
+
+@pytest.mark.parametrize("repair", REPAIRS)
+def test_a_document_that_is_gone_is_not_made_again(repair: Callable[[Standing], Change]) -> None:
+    change = repair(standing(Record(results=(RESULT,)), None))
+    assert (change.verdict, change.record, change.fields) == (Verdict.MOVED, None, {})
