@@ -47,6 +47,13 @@ def test_ids_come_from_the_data_whatever_their_script(avatar_id: str) -> None:
     assert read(as_json(message)).avatar_id == avatar_id
 
 
+def test_a_commits_time_is_exact() -> None:
+    message = event_data(None, document())
+    message.value.update_time.nanos = 625_000_000
+    assert read(message.SerializeToString()).committed_s == 1_800_000_000.625
+    assert read(as_json(message)).committed_s == 1_800_000_000.625
+
+
 def test_a_deletion_has_the_events_own_time() -> None:
     data = event_data(document(), None).SerializeToString()
     write = read(data, event_time="2026-11-20T08:00:00.5Z")

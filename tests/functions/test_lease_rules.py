@@ -1,6 +1,5 @@
 """Leases: by whose clock they live, how they are renewed, who yields, and what drops them."""
 
-import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -87,14 +86,14 @@ def test_20_who_yields_waits_for_a_lease_for_something_else(scene: Scene) -> Non
     assert inline.hand_over(at_first) is Verdict.DONE
 
 
-def test_47_a_lease_is_as_old_as_the_question_that_renewed_it() -> None:
+def test_47_a_lease_is_as_old_as_the_question_that_renewed_it(scene: Scene) -> None:
     def answer_late() -> Verdict:
-        time.sleep(0.3)
+        scene.clock.advance(61)
         return Verdict.DONE
 
-    heartbeat = Heartbeat(answer_late, every_s=60, lease_s=0.2)
+    heartbeat = Heartbeat(answer_late, scene.clock, every_s=15, lease_s=60)
     heartbeat.beat()
-    with pytest.raises(LeaseLost):
+    with pytest.raises(LeaseLost, match=r"renewed 61\.0 s ago"):
         heartbeat.check()
 
 

@@ -94,6 +94,15 @@ def test_23_24_accepted_values(
     assert ask.warnings == (("PARAM_CLAMPED",) if clamped else ())
 
 
+@pytest.mark.parametrize(
+    "clamped", [{"drivingMultiplier": 1.7}, {"scale": 0.5}, {"sourceMaxDim": 99999}]
+)
+def test_24_one_clamped_number_among_others_is_told(clamped: dict[str, object]) -> None:
+    in_range = {"drivingMultiplier": 0.4, "scale": 2.3, "sourceMaxDim": 1600}
+    assert request(**in_range).warnings == ()
+    assert request(**(in_range | clamped)).warnings == ("PARAM_CLAMPED",)
+
+
 def test_the_camel_case_name_wins_also_when_null() -> None:
     both = request(drivingMultiplier=0.3, driving_multiplier=0.6)
     assert both.parameters.driving_multiplier == 30

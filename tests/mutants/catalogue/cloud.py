@@ -11,15 +11,15 @@ MUTANTS = (
         old="if self.generation_match not in (None, generation):",
         new="if self.generation_match and self.generation_match != generation:",
         why="if_generation_match=0 creates where nothing stands, and nothing else.",
-        tests=("tests/emulator/test_storage_json.py",),
+        tests=("tests/emulator/storage/test_json_api.py",),
     ),
     Mutant(
         name="token-not-looked-at",
-        file="emulator/storage/firebase_dialect.py",
+        file="emulator/storage/api/firebase_api.py",
         old="if token is not None and token not in stored.metadata.tokens:",
         new="if token is not None and not stored.metadata.tokens:",
         why="A URL with another token opens nothing.",
-        tests=("tests/emulator/test_storage_firebase.py",),
+        tests=("tests/emulator/storage/test_firebase_api.py",),
     ),
     Mutant(
         name="generation-reused",
@@ -27,7 +27,7 @@ MUTANTS = (
         old="generation=now,",
         new="generation=now if replaced is None else replaced.generation,",
         why="Every upload is a new generation.",
-        tests=("tests/emulator/test_storage_json.py",),
+        tests=("tests/emulator/storage/test_json_api.py",),
     ),
     Mutant(
         name="transaction-overtaken",
@@ -35,7 +35,7 @@ MUTANTS = (
         old="if any(self._store.version_time(name) > at for name in found.documents):",
         new="if any(self._store.version_time(name) > at + 10**9 for name in found.documents):",
         why="A commit whose reads were overtaken is aborted.",
-        tests=("tests/emulator/test_firestore_transactions.py",),
+        tests=("tests/emulator/firestore/test_transactions.py",),
     ),
     Mutant(
         name="half-a-commit",
@@ -43,17 +43,17 @@ MUTANTS = (
         old="before = staged[name] if name in staged else self.get(name)",
         new="before = self.get(name)",
         why="Writes of one commit see each other, in order.",
-        tests=("tests/emulator/test_firestore_writes.py",),
+        tests=("tests/emulator/firestore/test_writes.py",),
     ),
     Mutant(
         name="update-makes-a-document",
-        file="emulator/firestore/writes.py",
+        file="emulator/firestore/documents/writes.py",
         old='if kind == "exists" and precondition.exists and before is None:',
         new='if kind == "exists" and precondition.exists and name == "":',
         why="An update of a deleted document fails: no ghost appears (section 3).",
         tests=(
-            "tests/emulator/test_firestore_writes.py",
-            "tests/emulator/test_firestore_single.py",
+            "tests/emulator/firestore/test_writes.py",
+            "tests/emulator/firestore/test_document_calls.py",
         ),
     ),
     Mutant(
@@ -62,7 +62,10 @@ MUTANTS = (
         old="if not is_unchanged(before, effect.after):",
         new="if True:",
         why="A write that leaves a document as it is makes no event.",
-        tests=("tests/emulator/test_firestore_writes.py", "tests/emulator/test_eventarc.py"),
+        tests=(
+            "tests/emulator/firestore/test_writes.py",
+            "tests/emulator/eventarc/test_delivery.py",
+        ),
     ),
     Mutant(
         name="delivered-once",
@@ -70,7 +73,7 @@ MUTANTS = (
         old="while not await self._is_acknowledged(taken):",
         new="if not await self._is_acknowledged(taken):",
         why="At least once: repeated until it is acknowledged.",
-        tests=("tests/emulator/test_eventarc.py",),
+        tests=("tests/emulator/eventarc/test_delivery.py",),
     ),
     Mutant(
         name="any-answer-acknowledges",
@@ -78,7 +81,7 @@ MUTANTS = (
         old="return status in ACKNOWLEDGED",
         new="return status is not None and status < 500",
         why="A 4xx is no acknowledgement: the event comes again.",
-        tests=("tests/emulator/test_eventarc.py",),
+        tests=("tests/emulator/eventarc/test_delivery.py",),
     ),
     Mutant(
         name="task-name-free-at-once",
@@ -86,7 +89,7 @@ MUTANTS = (
         old="if task.name in self._ended:",
         new="if task.name in self._ended and self._ended[task.name].state is TaskState.DELETED:",
         why="A name stays taken after its task has ended.",
-        tests=("tests/emulator/test_tasks.py", "tests/emulator/test_tasks_refused.py"),
+        tests=("tests/emulator/tasks/test_tasks.py", "tests/emulator/tasks/test_failures.py"),
     ),
     Mutant(
         name="either-limit-ends-a-task",
@@ -94,19 +97,19 @@ MUTANTS = (
         old="return attempts >= self.max_attempts and since_first_s",
         new="return attempts >= self.max_attempts or since_first_s",
         why="Where both limits are set, both must be reached.",
-        tests=("tests/emulator/test_tasks_arithmetic.py",),
+        tests=("tests/emulator/tasks/test_limits.py",),
     ),
     Mutant(
         name="paused-queue-dispatches",
-        file="emulator/tasks/lane.py",
+        file="emulator/tasks/rate_limiter.py",
         old="if queue.state is QueueState.PAUSED or self._out",
         new="if self._out",
         why="A paused queue takes tasks and lets none out.",
-        tests=("tests/emulator/test_tasks_queues.py", "tests/emulator/test_tasks.py"),
+        tests=("tests/emulator/tasks/test_queues.py", "tests/emulator/tasks/test_tasks.py"),
     ),
     Mutant(
         name="many-renders-an-instance",
-        file="deploy/serving.py",
+        file="deploy/resources/cloud_run.py",
         old="concurrency=1,",
         new="concurrency=4,",
         why="One task an instance: others would wait for the lock on a paid GPU.",
@@ -114,7 +117,7 @@ MUTANTS = (
     ),
     Mutant(
         name="open-to-strangers",
-        file="deploy/serving.py",
+        file="deploy/resources/cloud_run.py",
         old='"--no-allow-unauthenticated"',
         new='"--allow-unauthenticated"',
         why="The renderer believes what Cloud Run lets through (section 9).",
@@ -122,7 +125,7 @@ MUTANTS = (
     ),
     Mutant(
         name="signatures-nobody-checks",
-        file="deploy/serving.py",
+        file="deploy/resources/cloud_run.py",
         old='if role == "renderer":',
         new='if role in ("renderer", "all"):',
         why="LIVEPORTRAIT_BEHIND_IAM is the renderer's alone (section 8).",
@@ -130,7 +133,7 @@ MUTANTS = (
     ),
     Mutant(
         name="ten-seconds-to-answer",
-        file="deploy/eventing.py",
+        file="deploy/resources/events.py",
         old='"ack-deadline": (("ackDeadlineSeconds",), "600")',
         new='"ack-deadline": (("ackDeadlineSeconds",), "10")',
         why="Every event that debounces and renders would be delivered again (section 4).",
@@ -138,7 +141,7 @@ MUTANTS = (
     ),
     Mutant(
         name="runner-owns-the-bucket",
-        file="deploy/access.py",
+        file="deploy/resources/iam.py",
         old='role="roles/storage.objectUser"',
         new='role="roles/storage.admin"',
         why="The least role on the smallest thing that takes it.",
@@ -146,7 +149,7 @@ MUTANTS = (
     ),
     Mutant(
         name="retries-for-an-hour",
-        file="deploy/pacing.py",
+        file="deploy/resources/scheduling.py",
         old='("retryConfig", "maxRetryDuration"): "86400s"',
         new='("retryConfig", "maxRetryDuration"): "3600s"',
         why="A dispatch is relied on for a day, so its task lives as long (section 9).",

@@ -175,7 +175,7 @@ MUTANTS = (
         name="one-fault-ends-the-heartbeat",
         file="functions/vigil.py",
         old='log.warning("lease not renewed", reason=str(fault))',
-        new='log.warning("lease not renewed", reason=str(fault))\n                return',
+        new='log.warning("lease not renewed", reason=str(fault))\n            return False',
         why="A lease is renewed until it has run out (section 4).",
         tests=("tests/functions/test_vigil.py",),
     ),

@@ -82,14 +82,14 @@ MUTANTS = (
     Mutant(
         name="lying-on-its-side",
         file="liveportrait_core/image.py",
-        old="return ImageOps.exif_transpose(image)",
-        new="return image",
+        old="reduced.transpose(stored.turn) if stored.turn is not None else reduced",
+        new="reduced",
         why="Upright, as every viewer shows it (section 6).",
         tests=_IMAGE,
     ),
     Mutant(
         name="see-through-shows-white",
-        file="liveportrait_core/image.py",
+        file="liveportrait_core/colours.py",
         old="(0, 0, 0, 255)",
         new="(255, 255, 255, 255)",
         why="Alpha is flattened onto black (section 5, ALPHA_FLATTENED).",

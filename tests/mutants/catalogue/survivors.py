@@ -55,7 +55,7 @@ MUTANTS = (
         name="renewal-counted-from-the-answer",
         file="functions/vigil.py",
         old="self._renewed_at = asked_at",
-        new="self._renewed_at = time.monotonic()",
+        new="self._renewed_at = self._clock.monotonic()",
         why="A slow answer makes a lease look younger than it is: two jobs work (section 4).",
         tests=("tests/functions/test_lease_rules.py",),
     ),
