@@ -126,6 +126,44 @@ def test_another_value_begins_with_a_first_attempt_at_once(scene: Scene) -> None
     assert scene.live["state"] == "ready"
 
 
+def test_a_failed_attempt_lets_go_of_its_lease(scene: Scene) -> None:
+    scene.renderer.steps = [run_out_of_memory]
+    with pytest.raises(RetryLater):
+        scene.save(document())
+    assert scene.record.attempts == 1
+    assert scene.record.lease is None
+
+
+def test_21_the_final_failure_after_killed_attempts_leaves_no_lease(scene: Scene) -> None:
+    class Killed(BaseException):
+        pass
+
+    def kill() -> None:
+        raise Killed
+
+    event = scene.write(document())
+    for _ in range(3):
+        scene.renderer.steps = [kill]
+        with pytest.raises(Killed):
+            scene.doorway.answer(event)
+        assert scene.record.lease is not None
+        scene.clock.advance(600)
+    scene.doorway.answer(event)
+    assert scene.live["state"] == "failed"
+    assert scene.record.lease is None
+
+
+def test_41_a_video_made_again_begins_with_a_first_attempt(scene: Scene) -> None:
+    scene.save(document())
+    for path in scene.outputs:
+        del scene.media.objects[path]
+    attempts: list[int] = []
+    scene.renderer.steps = [lambda: attempts.append(scene.record.attempts)]
+    scene.save(document(training__livePortrait__mood=1))
+    assert attempts == [1]
+    assert len(scene.outputs) == 2
+
+
 def test_a_delivery_before_the_next_attempt_is_due_writes_nothing(scene: Scene) -> None:
     scene.renderer.steps = [run_out_of_memory]
     event = scene.write(document())

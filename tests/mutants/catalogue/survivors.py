@@ -68,6 +68,22 @@ MUTANTS = (
         tests=("tests/functions/test_lease_rules.py",),
     ),
     Mutant(
+        name="final-failure-keeps-the-lease",
+        file="functions/transitions.py",
+        old="record = replace(record, lease=None, shown=shown)",
+        new="record = replace(record, shown=shown)",
+        why="A killed job's lease stands beside the failure that ended it (section 4).",
+        tests=("tests/functions/test_lease_rules.py",),
+    ),
+    Mutant(
+        name="failed-attempt-keeps-the-lease",
+        file="functions/transitions.py",
+        old="lease=None,\n            not_before=",
+        new="not_before=",
+        why="The next attempt waits for a lease that nobody holds (section 4).",
+        tests=("tests/functions/test_lease_rules.py",),
+    ),
+    Mutant(
         name="no-check-after-a-download",
         file="functions/animation.py",
         old="fetch(wanted, target)\n        self._vigil.check()",
@@ -89,6 +105,14 @@ MUTANTS = (
         old="fingerprint=fingerprint, attempts=0, not_before=0, missing=None",
         new="fingerprint=fingerprint, attempts=0, missing=None",
         why="A new wish waits out the back-off of the one before (section 4, attempts).",
+        tests=("tests/functions/test_lease_rules.py",),
+    ),
+    Mutant(
+        name="success-keeps-the-count",
+        file="functions/transitions.py",
+        old="attempts=0,\n            lease=None,\n            percent=100,",
+        new="lease=None,\n            percent=100,",
+        why="A video made again after its loss pays for the attempts of the first (section 4).",
         tests=("tests/functions/test_lease_rules.py",),
     ),
     Mutant(
