@@ -44,6 +44,15 @@ def test_the_pace_does_not_jump_at_the_seam(seed: int, frames: int) -> None:
     assert jerks.max() <= 1.5 * speeds(closed).max()
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_the_seam_is_crossed_at_the_pace_and_in_the_direction_of_the_first_step(seed: int) -> None:
+    closed = close_loop(wandering(seed, 120), ease_frames(120, 30.0, seconds=1.2))
+    across, first = closed[0] - closed[-1], closed[1] - closed[0]
+    usual = min(np.linalg.norm(first), np.median(speeds(closed)) / 2)
+    assert usual / 2 <= np.linalg.norm(across) <= 2 * usual
+    assert across @ first > 0.9 * np.linalg.norm(across) * np.linalg.norm(first)
+
+
 @UNHURRIED
 @given(seed=st.integers(0, 10_000), frames=st.integers(20, 100), ease=st.integers(1, 10))
 def test_only_the_last_part_is_led_back(seed: int, frames: int, ease: int) -> None:

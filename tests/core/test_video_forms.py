@@ -18,7 +18,7 @@ from liveportrait_core.errors import EncodeFailed, VideoUnsupported
 from liveportrait_core.inspection import read_mp4
 from liveportrait_core.media.decode import FrameReader
 from liveportrait_core.media.encode import FrameEncoder
-from liveportrait_core.media.formats import Film, Sound
+from liveportrait_core.media.formats import Film, Sound, encoding
 from liveportrait_core.media.probe import has_sound, probe
 from liveportrait_core.options import VideoFormat
 from liveportrait_core.report import Frame
@@ -205,3 +205,13 @@ def test_sound_that_ended_before_its_pictures_is_silence(tmp_path: Path) -> None
     path = write(tmp_path / "out.mp4", squares(12), film)
     facts = read_mp4(path)
     assert (len(facts.times), facts.rate_fps) == (12, FPS)
+
+
+@pytest.mark.parametrize(("is_preview", "preset"), [(False, "slow"), (True, "veryfast")])
+def test_an_mp4_is_encoded_as_the_contract_says(
+    tmp_path: Path, is_preview: bool, preset: str
+) -> None:
+    film = Film(width_px=96, height_px=96, rate_fps=FPS, is_preview=is_preview)
+    words = encoding(film, tmp_path / "a.mp4")
+    said = {name: words[words.index(name) + 1] for name in ("-preset", "-crf", "-g", "-profile:v")}
+    assert said == {"-preset": preset, "-crf": "18", "-g": "48", "-profile:v": "high"}

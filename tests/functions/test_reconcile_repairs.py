@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from functions.contract import Snapshot
+from functions.contract import MIRROR, Snapshot
+from functions.output import DELETED
 from functions.reconcile.repairs import drop_results, readdress, show_again
 from functions.record import Purpose, Record
 from functions.standing import Change, Standing, Verdict
@@ -13,6 +14,7 @@ from tests.functions.test_output import RESULT
 from tests.functions.test_transitions import RULES, lease, standing
 
 FORGED = Snapshot(fields=document(livePortrait={"state": "ready"}))
+MIRROR_FIELD = ".".join(MIRROR)
 REPAIRS: list[Callable[[Standing], Change]] = [
     lambda now: show_again(now, RULES),
     lambda now: drop_results(now, (RESULT,), RULES),
@@ -36,3 +38,18 @@ def test_whoever_holds_a_lease_is_left_alone(
 def test_a_document_that_is_gone_is_not_made_again(repair: Callable[[Standing], Change]) -> None:
     change = repair(standing(Record(results=(RESULT,)), None))
     assert (change.verdict, change.record, change.fields) == (Verdict.MOVED, None, {})
+
+
+@pytest.mark.parametrize(
+    ("mirror", "expected"),
+    [(RESULT.video.url, {MIRROR_FIELD: DELETED}), ("https://elsewhere/x.mp4", {}), ("", {})],
+)
+def test_without_any_result_our_own_mirror_goes_and_a_foreign_one_stays(
+    mirror: str, expected: dict[str, object]
+) -> None:
+    inputs = Snapshot(fields=document(training__livePortrait__idleVideoUrl=mirror))
+    record = Record(results=(RESULT,), shown=RESULT.shown(requested=1))
+    change = drop_results(standing(record, inputs), (RESULT,), RULES)
+    assert change.record is not None
+    assert change.record.results == ()
+    assert {name: each for name, each in change.fields.items() if name == MIRROR_FIELD} == expected

@@ -54,6 +54,19 @@ def test_set_replaces_and_merge_keeps(database: firestore.Client) -> None:
     assert reference.get().to_dict() == {"b": 1}
 
 
+def test_writes_of_one_batch_see_each_other_in_order(database: firestore.Client) -> None:
+    reference, other = database.document("avatars/ada"), database.document("avatars/grace")
+    other.set({"a": 1})
+    batch = database.batch()
+    batch.create(reference, {"a": 1})
+    batch.update(reference, {"b": 2})
+    batch.delete(other)
+    batch.create(other, {"c": 3})
+    batch.commit()
+    assert reference.get().to_dict() == {"a": 1, "b": 2}
+    assert other.get().to_dict() == {"c": 3}
+
+
 def test_update_reaches_field_paths_and_deletes(database: firestore.Client) -> None:
     reference = database.document("avatars/ada")
     reference.set({"training": {"status": "idle", "old": 1}, "plain": "x", "`odd`": 1})

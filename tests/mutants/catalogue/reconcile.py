@@ -76,7 +76,7 @@ MUTANTS = (
         old="ours = reader.is_own_output(avatar_id, document.mirror)",
         new="ours = isinstance(document.mirror, str)",
         why="A foreign value is left alone (section 10, stale-mirror).",
-        tests=("tests/functions/test_reconcile_mends.py",),
+        tests=("tests/functions/test_reconcile_repairs.py",),
     ),
     Mutant(
         name="repaired-under-a-living-lease",

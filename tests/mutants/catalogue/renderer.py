@@ -9,15 +9,15 @@ _MESH = ("tests/core/mesh/test_engine.py",)
 MUTANTS = (
     Mutant(
         name="loop-closes-a-frame-early",
-        file="liveportrait_core/loop.py",
-        old="to_seam / (ease + 1)",
-        new="to_seam / ease",
+        file="liveportrait_core/engines/loop.py",
+        old="np.arange(count, dtype=np.float64) - count",
+        new="np.arange(count, dtype=np.float64) - count + 1",
         why="The frame after the last one is frame 0, not the last itself (section 6).",
         tests=("tests/core/test_loop.py",),
     ),
     Mutant(
         name="pace-jumps-at-the-seam",
-        file="liveportrait_core/loop.py",
+        file="liveportrait_core/engines/loop.py",
         old="approach = samples[0] + run_up * _seam_velocity(samples)",
         new="approach = samples[0] + 0 * run_up",
         why="Frame 0 is reached with the speed at which it is left (section 6).",
@@ -25,7 +25,7 @@ MUTANTS = (
     ),
     Mutant(
         name="box-without-its-last-column",
-        file="liveportrait_core/paste_back.py",
+        file="liveportrait_core/engines/liveportrait/paste_back.py",
         old="x1=int(columns[-1]) + 1",
         new="x1=int(columns[-1])",
         why="The box holds every pixel that the mask touches (section 6).",
@@ -33,7 +33,7 @@ MUTANTS = (
     ),
     Mutant(
         name="portrait-painted-over",
-        file="liveportrait_core/paste_back.py",
+        file="liveportrait_core/engines/liveportrait/paste_back.py",
         old="result = self.portrait.copy()",
         new="result = self.portrait",
         why="Each frame would be blended into the one before (section 6).",
@@ -41,7 +41,7 @@ MUTANTS = (
     ),
     Mutant(
         name="rate-halved-once",
-        file="liveportrait_core/video/rate.py",
+        file="liveportrait_core/media/rate.py",
         old="while rate > HIGHEST_RATE:",
         new="if rate > HIGHEST_RATE:",
         why="Above 30 it is halved until it is not (section 6).",
@@ -49,7 +49,7 @@ MUTANTS = (
     ),
     Mutant(
         name="ntsc-is-thirty",
-        file="liveportrait_core/video/rate.py",
+        file="liveportrait_core/media/rate.py",
         old="    Fraction(30000, 1001),\n",
         new="",
         why="29.97 is 30000/1001 throughout (section 6).",
@@ -57,7 +57,7 @@ MUTANTS = (
     ),
     Mutant(
         name="median-of-milliseconds",
-        file="liveportrait_core/video/rate.py",
+        file="liveportrait_core/media/rate.py",
         old="if abs(interval - median) <= 1]",
         new="if interval == median]",
         why="Containers that count milliseconds run at 30.3 fps (section 6).",
@@ -65,7 +65,7 @@ MUTANTS = (
     ),
     Mutant(
         name="trimmed-a-frame-late",
-        file="liveportrait_core/video/decode.py",
+        file="liveportrait_core/media/decode.py",
         old="most_frames = int(clip.max_seconds * clip.rate_fps)",
         new="most_frames = int(clip.max_seconds * clip.rate_fps) + 1",
         why="At most the first 10.000 s (section 6).",
@@ -73,7 +73,7 @@ MUTANTS = (
     ),
     Mutant(
         name="trim-not-told",
-        file="liveportrait_core/video/probe.py",
+        file="liveportrait_core/media/probe.py",
         old="RenderWarning.VIDEO_TRIMMED: is_trimmed,",
         new="RenderWarning.VIDEO_TRIMMED: duration > 2 * limit,",
         why="VIDEO_TRIMMED wherever the clip is longer (section 5).",
@@ -81,7 +81,7 @@ MUTANTS = (
     ),
     Mutant(
         name="lying-on-its-side",
-        file="liveportrait_core/image.py",
+        file="liveportrait_core/media/image.py",
         old="reduced.transpose(stored.turn) if stored.turn is not None else reduced",
         new="reduced",
         why="Upright, as every viewer shows it (section 6).",
@@ -89,7 +89,7 @@ MUTANTS = (
     ),
     Mutant(
         name="see-through-shows-white",
-        file="liveportrait_core/colours.py",
+        file="liveportrait_core/media/colours.py",
         old="(0, 0, 0, 255)",
         new="(255, 255, 255, 255)",
         why="Alpha is flattened onto black (section 5, ALPHA_FLATTENED).",
@@ -97,7 +97,7 @@ MUTANTS = (
     ),
     Mutant(
         name="odd-side-kept",
-        file="liveportrait_core/image.py",
+        file="liveportrait_core/media/image.py",
         old="width - width % multiple_px, height - height % multiple_px",
         new="width - width % multiple_px, height",
         why="An odd side loses one pixel at the right or below (section 6).",
@@ -105,7 +105,7 @@ MUTANTS = (
     ),
     Mutant(
         name="full-range-colours",
-        file="liveportrait_core/video/forms.py",
+        file="liveportrait_core/media/formats.py",
         old=":matrix=709:range=limited:primaries=709",
         new=":matrix=709:range=full:primaries=709",
         why="Players show washed-out or crushed colours (section 6, BT.709).",
@@ -113,7 +113,7 @@ MUTANTS = (
     ),
     Mutant(
         name="half-the-quality",
-        file="liveportrait_core/video/forms.py",
+        file="liveportrait_core/media/formats.py",
         old="CRF = 18",
         new="CRF = 28",
         why="H.264 at CRF 18 (section 6).",
@@ -121,7 +121,7 @@ MUTANTS = (
     ),
     Mutant(
         name="every-video-a-preview",
-        file="liveportrait_core/video/forms.py",
+        file="liveportrait_core/media/formats.py",
         old="*(_PREVIEW if film.is_preview else _FINAL),",
         new="*_PREVIEW,",
         why="Preset slow, but for previews (section 6).",
@@ -129,7 +129,7 @@ MUTANTS = (
     ),
     Mutant(
         name="slow-start",
-        file="liveportrait_core/video/forms.py",
+        file="liveportrait_core/media/formats.py",
         old="+faststart+negative_cts_offsets",
         new="+negative_cts_offsets",
         why="moov before mdat, or nothing plays before all is there (section 6).",
@@ -137,7 +137,7 @@ MUTANTS = (
     ),
     Mutant(
         name="open-groups",
-        file="liveportrait_core/video/forms.py",
+        file="liveportrait_core/media/formats.py",
         old="GOP_SECONDS = 2",
         new="GOP_SECONDS = 10",
         why="Groups of at most 2 s (section 6).",
@@ -145,7 +145,7 @@ MUTANTS = (
     ),
     Mutant(
         name="an-edit-list",
-        file="liveportrait_core/video/forms.py",
+        file="liveportrait_core/media/formats.py",
         old='"1" if film.sound else "0"',
         new='"1"',
         why="No edit list: some players skip the first frame (section 6).",
@@ -153,15 +153,15 @@ MUTANTS = (
     ),
     Mutant(
         name="file-before-it-is-whole",
-        file="liveportrait_core/video/encode.py",
+        file="liveportrait_core/media/encode.py",
         old='if status != 0:\n            raise EncodeFailed(f"the encoder ended',
-        new='if status < 0:\n            raise EncodeFailed(f"the encoder ended',
+        new='if status > 0:\n            raise EncodeFailed(f"the encoder ended',
         why="A full disk's half file is published (one-render, 5: whole or not at all).",
         tests=_ENCODE,
     ),
     Mutant(
         name="mouth-moves-in-every-region",
-        file="liveportrait_core/mesh/motion.py",
+        file="liveportrait_core/engines/mesh/motion.py",
         old="handles[:, MOUTH] *= speaks",
         new="handles[:, MOUTH] *= 1",
         why="`pose` and `eyes` leave the mouth alone (section 2, animationRegion).",
@@ -169,7 +169,7 @@ MUTANTS = (
     ),
     Mutant(
         name="multiplier-not-for-the-head",
-        file="liveportrait_core/mesh/motion.py",
+        file="liveportrait_core/engines/mesh/motion.py",
         old="shift=_limited_shift(looped.shift * strength * poses)",
         new="shift=_limited_shift(looped.shift * poses)",
         why="The multiplier scales all movement (section 2).",
@@ -177,7 +177,7 @@ MUTANTS = (
     ),
     Mutant(
         name="compressed-motion-taken",
-        file="liveportrait_core/kept_motion.py",
+        file="liveportrait_core/pipeline/motion_cache.py",
         old="if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):",
         new="if any(entry.compress_type == zipfile.ZIP_LZMA for entry in entries):",
         why="What is unpacked is no larger than what came (section 3, caches).",
@@ -185,7 +185,7 @@ MUTANTS = (
     ),
     Mutant(
         name="motion-with-infinities",
-        file="liveportrait_core/kept_motion.py",
+        file="liveportrait_core/pipeline/motion_cache.py",
         old="if not np.isfinite(array).all():",
         new="if np.isnan(array).all():",
         why="Types, shapes and values are checked before use (section 3, caches).",
