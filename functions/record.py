@@ -198,8 +198,12 @@ class Record(Part):
 
     def dispatched(self, fingerprint: str, now: int) -> bool:
         """Whether a task stands for this very fingerprint."""
-        task = self.dispatch
-        return task is not None and task.fingerprint == fingerprint and task.stands(now)
+        task = self.standing_dispatch(now)
+        return task is not None and task.fingerprint == fingerprint
+
+    def standing_dispatch(self, now: int) -> Dispatch | None:
+        """The dispatch whose task is to be relied on."""
+        return self.dispatch if self.dispatch is not None and self.dispatch.stands(now) else None
 
     def result(self, fingerprint: str) -> Result | None:
         """The listed result of a fingerprint."""

@@ -19,6 +19,7 @@ from functions.request import Refusal
 from functions.sight import look
 from functions.standing import Change, Standing, Verdict
 from functions.visit import Visit
+from functions.withdrawal import settle
 
 _PATIENCE_S = 600.0  # how old a wish may be whose inexplicable failure is still retried
 
@@ -106,7 +107,8 @@ class Doorway:
             case Gate.MIRROR_TOUCHED:
                 return self._transact(visit, self._rules.heal).verdict
             case Gate.ASKED:
-                return self._pursue(visit)
+                verdict = self._pursue(visit)
+                return self._settle(visit) if verdict is Verdict.PAST else verdict
             case _:
                 return self._tidy(visit)
 
@@ -116,14 +118,28 @@ class Doorway:
             while clean_up(self._means, visit.avatar_id) is Verdict.BUSY:
                 self._pursuit.wait(visit, self._means.settings.poll_s)
             return Verdict.DONE
-        return self._transact(visit, lambda now: self._rules.settle(now, visit.relevant)).verdict
+        return self._settle(visit)
+
+    def _settle(self, visit: Visit) -> Verdict:
+        """Take back what a document shows that asks for nothing any more.
+
+        A job that is still at it is waited for, because it may be killed: but by one alone, and
+        where a task stands for it, by that task.
+        """
+        while (change := self._transact(visit, settle)).verdict is Verdict.BUSY:
+            if change.dispatch is not None and visit.dispatch is None:
+                break
+            self._pursuit.wait(visit, self._means.settings.poll_s)
+        return Verdict.DONE
 
     def _pursue(self, visit: Visit) -> Verdict:
         """What is there now counts; the event only says that something may have changed."""
         with telemetry.span("gate"):
             sight = look(self._means, visit.avatar_id)
-            if self._pursuit.answered(visit, sight) or moved_on(visit, sight):
+            if self._pursuit.answered(visit, sight):
                 return Verdict.DONE
+            if moved_on(visit, sight):
+                return Verdict.PAST
             if sight.asked is not None:
                 asked = sight.asked
                 self._transact(visit, lambda now: self._rules.queue(now, asked))
@@ -147,7 +163,9 @@ class Doorway:
         if visit.dispatch is not None:
             self._await_the_save(visit, visit.dispatch.fingerprint)
         verdict = self._pursuit.conclude(visit)
-        if verdict is Verdict.PAST and visit.dispatch is not None:
+        if verdict is Verdict.PAST and visit.dispatch is None:
+            return self._settle(visit)
+        if verdict is Verdict.PAST:
             return Verdict.MOVED  # it may be what it was again: whoever relies on this task knows
         return self._rest(visit) if verdict is Verdict.DONE else verdict
 

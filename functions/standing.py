@@ -66,7 +66,7 @@ class Change:
     counts: bool = False  # a render start, for the quotas
     erases: bool = False  # the ledger's document goes
     retired: tuple[Result, ...] = ()  # have left the ledger: their objects may go
-    dispatch: Dispatch | None = None  # only with HANDED: the task that is to be in the queue
+    dispatch: Dispatch | None = None  # only with HANDED and BUSY: the task that stands for it
 
 
 @dataclass(frozen=True, kw_only=True)

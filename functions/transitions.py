@@ -14,6 +14,7 @@ from functions.record import Dispatch, Missing, Problem, Record, Result, Shown
 from functions.request import NotOptedIn, Reader, Refusal
 from functions.settings import Settings
 from functions.standing import Advance, Asked, Change, Claim, Standing, Verdict
+from functions.withdrawal import released, withdrawn
 
 ATTEMPTS = 3
 _HOUR_MS = 3_600_000
@@ -90,23 +91,6 @@ class Transitions:
             shown=asked.pending(record.shown, state, now, problem),
         )
         return self._write(standing, record, verdict=Verdict.FINAL if over else Verdict.AGAIN)
-
-    def settle(self, standing: Standing, relevant: object) -> Change:
-        """Take back a `queued` or `rendering` that nobody asks for any more."""
-        document, record = standing.document, standing.record
-        if document is None or document.relevant != relevant:
-            return Change(verdict=Verdict.MOVED)
-        if not document.shows_pending or record.lease_lives(standing.now):
-            return Change(verdict=Verdict.DONE)
-        last = record.results[0] if record.results else None
-        record = record.asking(last.fingerprint if last else "")
-        shown = None if last is None else last.shown(requested=last.started)
-        record = replace(record, shown=shown)
-        return Change(
-            verdict=Verdict.DONE,
-            record=standing.changed(record),
-            fields=shown_fields(document, record),
-        )
 
     def heal(self, standing: Standing) -> Change:
         """Mend the mirror after a stale save; never anything else."""
@@ -275,12 +259,18 @@ class Transitions:
         return replace(self._write(standing, record, publishing=True), retired=retired)
 
     def fail(self, standing: Standing, claim: Claim, problem: Problem) -> Change:
-        """Note a failed attempt: `queued` until the next one, or `failed` for good."""
+        """Note a failed attempt: `queued` until the next one, or `failed` for good.
+
+        MOVED also where the next attempt might succeed, but the document asks for none any more:
+        then nothing is left of this one.
+        """
         if (verdict := self.hold(standing, claim)) is not Verdict.DONE:
             return Change(verdict=verdict)
         record, now = standing.record, standing.now
         asks = standing.document is not None and standing.document.opted_in
-        again = problem.retryable and record.attempts < ATTEMPTS and asks
+        if problem.retryable and not asks:  # to opt in again is to ask anew
+            return withdrawn(standing, replace(record, lease=None), Verdict.MOVED)
+        again = problem.retryable and record.attempts < ATTEMPTS
         state = State.QUEUED if again else State.FAILED
         record = replace(
             record,
@@ -296,7 +286,7 @@ class Transitions:
         """Let go of the lease, if it is still one's own."""
         if not standing.record.held_by(owner):
             return Change(verdict=Verdict.LOST)
-        return Change(verdict=Verdict.DONE, record=replace(standing.record, lease=None))
+        return released(standing)
 
     # --- parts
 

@@ -6,7 +6,6 @@ import pytest
 
 from functions.contract import ABSENT
 from liveportrait_core import Engine, RenderWarning
-from liveportrait_core.errors import OutOfMemory
 from tests.functions.scene import (
     AVATAR,
     BUCKET,
@@ -20,6 +19,14 @@ from tests.functions.scene import (
 @pytest.fixture
 def scene() -> Scene:
     return Scene()
+
+
+class Killed(BaseException):
+    """The process is no more."""
+
+
+def die() -> None:
+    raise Killed
 
 
 def params(multiplier: object) -> dict[str, object]:
@@ -196,16 +203,6 @@ def test_11_withdrawn_during_a_render(scene: Scene) -> None:
     assert len(scene.ledger.document_writes) == writes
 
 
-def test_11_a_failure_after_the_withdrawal_is_final(scene: Scene) -> None:
-    def withdraw_and_fail() -> None:
-        scene.write(document(training__livePortrait=UNSET))
-        raise OutOfMemory
-
-    scene.renderer.steps = [withdraw_and_fail]
-    scene.save(document())
-    assert (scene.live["state"], scene.live["error"]["code"]) == ("failed", "RENDER_OOM")
-
-
 def test_a_queued_that_nobody_asks_for_is_taken_back(scene: Scene) -> None:
     scene.save(document())
     ready = scene.live
@@ -214,7 +211,9 @@ def test_a_queued_that_nobody_asks_for_is_taken_back(scene: Scene) -> None:
     scene.clock.after(
         1, lambda: withdrawn.append(scene.write(document(training__livePortrait=UNSET)))
     )
-    scene.doorway.answer(event)
+    scene.clock.after(2, die)
+    with pytest.raises(Killed):
+        scene.doorway.answer(event)
     assert scene.live["state"] == "queued"
     scene.doorway.answer(withdrawn[0])
     assert scene.live["state"] == "ready"
@@ -227,7 +226,9 @@ def test_a_queued_without_any_result_disappears(scene: Scene) -> None:
     scene.clock.after(
         1, lambda: withdrawn.append(scene.write(document(training__livePortrait=UNSET)))
     )
-    scene.doorway.answer(event)
+    scene.clock.after(2, die)
+    with pytest.raises(Killed):
+        scene.doorway.answer(event)
     assert scene.live["state"] == "queued"
     scene.doorway.answer(withdrawn[0])
     assert "livePortrait" not in scene.ledger.documents[AVATAR]

@@ -8,10 +8,11 @@ import pytest
 from functions.clean_up import Cleaner
 from functions.contract import Snapshot, State
 from functions.errors import Code
-from functions.record import Lease, Problem, Purpose, Record
+from functions.record import Dispatch, Lease, Problem, Purpose, Record
 from functions.request import Reader, Refusal, RenderRequest
 from functions.standing import Advance, Asked, Change, Claim, Standing, Starts, Verdict
 from functions.transitions import Transitions
+from functions.withdrawal import settle
 from tests.functions.scene import AVATAR, POLICY, SETTINGS, document
 from tests.functions.test_output import RESULT
 
@@ -342,13 +343,13 @@ WITHDRAWN = Snapshot(fields=document(training__livePortrait=None, livePortrait={
 
 
 def test_11_a_queued_is_taken_back_only_while_nobody_works() -> None:
-    relevant = WITHDRAWN.relevant
-    assert RULES.settle(standing(document=DOCUMENT), relevant).verdict is Verdict.MOVED
-    assert RULES.settle(standing(document=None), relevant).verdict is Verdict.MOVED
-    working = standing(Record(lease=lease()), WITHDRAWN)
-    assert RULES.settle(working, relevant) == Change(verdict=Verdict.DONE)
+    assert settle(standing(document=DOCUMENT)) == Change(verdict=Verdict.DONE)
+    assert settle(standing(document=None)) == Change(verdict=Verdict.DONE)
+    task = Dispatch(fingerprint="aaaa", at=NOW)
+    working = standing(Record(lease=lease(), dispatch=task), WITHDRAWN)
+    assert settle(working) == Change(verdict=Verdict.BUSY, dispatch=task)
     left = standing(Record(lease=lease(expires=NOW), results=(RESULT,)), WITHDRAWN)
-    live = RULES.settle(left, relevant).fields["livePortrait"]
+    live = settle(left).fields["livePortrait"]
     assert isinstance(live, dict)
     assert (live["state"], live["idleVideoUrl"]) == ("ready", RESULT.video.url)
 
