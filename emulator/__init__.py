@@ -1,4 +1,4 @@
-"""The stand-in cloud: Firestore, Cloud Storage for Firebase and Eventarc on one machine.
+"""A cloud emulator: Firestore, Cloud Storage for Firebase, Eventarc and Cloud Tasks on one machine.
 
-Knows wire formats; imports neither the doorway nor the renderer.
+Knows wire formats; imports neither `functions` nor `liveportrait_core`.
 """

@@ -1,4 +1,4 @@
-"""The command line: starts the cloud on its usual ports and says how clients find it."""
+"""The command line: starts the emulator on its usual ports and prints how clients find it."""
 
 import argparse
 import logging
@@ -19,7 +19,7 @@ _SAME = object()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs until it is interrupted or terminated; returns the exit status."""
+    """Run until it is interrupted or terminated; return the exit status."""
     parser = _parser()
     parsed = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(message)s")
@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 suite.connect(f"{pattern} to {url}", pattern, [url])
             for name, value in suite.environment.items():
                 print(f"export {name}={shlex.quote(value)}", flush=True)
-            _describe(suite, parsed)
+            _print_addresses(suite, parsed)
             signal.sigwait(stop_signals)
     except (PortBusy, OfficialMissing, ValueError, OSError) as error:
         parser.exit(_REFUSED, f"emulator: {error}\n")
@@ -64,7 +64,7 @@ def _options(parsed: argparse.Namespace) -> SuiteOptions:
     )
 
 
-def _describe(suite: Suite, parsed: argparse.Namespace) -> None:
+def _print_addresses(suite: Suite, parsed: argparse.Namespace) -> None:
     triggers = [(parsed.document, parsed.function), *parsed.trigger]
     lines = (
         f"Firestore          {suite.firestore_address}",
@@ -72,12 +72,12 @@ def _describe(suite: Suite, parsed: argparse.Namespace) -> None:
         f"Cloud Tasks        {suite.tasks_address}  (queue {suite.options.queue_name})",
         f"Control            {suite.control_url}",
         *(f"Writes to {pattern} go to {url}" for pattern, url in triggers),
-        f"Security rules are not evaluated. {_ending(suite.options)} (Ctrl-C).",
+        f"Security rules are not evaluated. {_exit_notice(suite.options)} (Ctrl-C).",
     )
     print("\n".join(lines), file=sys.stderr, flush=True)
 
 
-def _ending(options: SuiteOptions) -> str:
+def _exit_notice(options: SuiteOptions) -> str:
     if options.export_to is None:
         return "Nothing is kept when this ends"
     return f"When this ends, its data goes to {options.export_to}"
@@ -164,7 +164,7 @@ def _add_data_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _trigger(text: str) -> tuple[str, str]:
-    """Splits at the URL: a pattern may have an equals sign of its own, as in {rest=**}."""
+    """Split PATTERN=URL at the URL: a pattern may contain an equals sign, as in {rest=**}."""
     pattern, separator, address = text.partition("=http://")
     if not pattern or not separator:
         raise argparse.ArgumentTypeError(f'"{text}"; accepted: PATTERN=http://HOST:PORT/…')

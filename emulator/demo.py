@@ -1,8 +1,7 @@
-"""The newcomer's run: a slider save becomes an idle video, and another save renders again.
+"""The demo: a slider save becomes an idle video, and another save renders again.
 
-The stand-in cloud runs in this process, and the app's part is played in it (`demo_app`); the
-function and the renderer's command line are processes of their own, as they would be elsewhere:
-this module imports neither.
+The emulator and the app's part (`demo_app`) run in this process; the function and the renderer's
+command line are processes of their own: this module imports neither.
 """
 
 import argparse
@@ -38,7 +37,7 @@ class DemoFailed(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class DemoOptions:
-    """What the newcomer may choose."""
+    """The options of the demo."""
 
     portrait: Path
     driving: Path | None  # None: a synthetic idle of the astronaut
@@ -48,12 +47,12 @@ class DemoOptions:
 
 
 def renderer_command(*arguments: str | Path) -> list[str]:
-    """The renderer's command line, as a process."""
+    """Return the renderer's command line."""
     return [sys.executable, "-m", "liveportrait_core", *map(str, arguments)]
 
 
 def run_renderer(*arguments: str | Path) -> str:
-    """Run the renderer's command line; give what it printed."""
+    """Run the renderer's command line; return its output."""
     command = renderer_command(*arguments)
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
     if done.returncode != 0:
@@ -63,13 +62,13 @@ def run_renderer(*arguments: str | Path) -> str:
 
 
 def download(url: str, target: Path) -> None:
-    """Fetch a token URL as a player does: without credentials."""
-    with urllib.request.urlopen(url, timeout=30) as answer:  # noqa: S310 — the emulator's URL
-        target.write_bytes(answer.read())
+    """Download a token URL like a player, without credentials."""
+    with urllib.request.urlopen(url, timeout=30) as response:  # noqa: S310 — the emulator's URL
+        target.write_bytes(response.read())
 
 
 def require_ready(outcome: Mapping[str, Any], log: Path) -> None:
-    """Stop unless the render succeeded."""
+    """Raise DemoFailed unless the render succeeded."""
     if outcome.get("state") != "ready":
         error = outcome.get("error") or {}
         field = f" ({error['field']})" if error.get("field") else ""
@@ -79,7 +78,7 @@ def require_ready(outcome: Mapping[str, Any], log: Path) -> None:
 
 
 def stage_seconds(log: Path, fingerprint: str) -> dict[str, float]:
-    """Seconds of each stage of a render, from the function's own log line about it."""
+    """Return the seconds of each stage of a render, from the function's log."""
     for line in log.read_text(errors="replace").splitlines():
         if line.startswith("{") and fingerprint in line and '"seconds"' in line:
             seconds: dict[str, float] = json.loads(line)["seconds"]
@@ -88,7 +87,7 @@ def stage_seconds(log: Path, fingerprint: str) -> dict[str, float]:
 
 
 def run(options: DemoOptions) -> dict[str, Any]:
-    """The whole demo; gives the closing JSON object."""
+    """Run the whole demo; return the closing JSON object."""
     options.out.mkdir(parents=True, exist_ok=True)
     for name in LEFT_BEHIND:
         (options.out / name).unlink(missing_ok=True)
@@ -112,7 +111,7 @@ def run(options: DemoOptions) -> dict[str, Any]:
 
 
 def cloud_options(backend: FirestoreBackend) -> SuiteOptions:
-    """Free ports; the usual ones where a suite that runs already is attached to."""
+    """Return options with free ports; with the usual ones for a suite that runs already."""
     if backend is FirestoreBackend.SUITE:
         return SuiteOptions(backend=backend, firestore_port=8080, storage_port=9199)
     return SuiteOptions(backend=backend)
@@ -120,7 +119,7 @@ def cloud_options(backend: FirestoreBackend) -> SuiteOptions:
 
 @contextmanager
 def running_function(settings: Mapping[str, str], log: Path) -> Iterator[FunctionProcess]:
-    """Run the function; where LivePortrait has only a CPU, with a shorter clip."""
+    """Run the function; with a shorter clip where LivePortrait has only a CPU."""
     print("  starting the function", flush=True)
     function = FunctionProcess(settings, log).start()
     try:
@@ -136,13 +135,13 @@ def running_function(settings: Mapping[str, str], log: Path) -> Iterator[Functio
 
 
 def is_slow(function: FunctionProcess) -> bool:
-    """Whether the networks have nothing but a CPU."""
+    """Return whether LivePortrait runs on a CPU."""
     health = function.health()
     return bool(health["engine"] == "liveportrait" and health["device"] == "cpu")
 
 
 def log_to(log: Path) -> None:
-    """Send everything that is logged in this process to a file, nothing to the terminal."""
+    """Log to a file instead of the terminal."""
     handler = logging.FileHandler(log)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.getLogger().addHandler(handler)
@@ -150,10 +149,7 @@ def log_to(log: Path) -> None:
 
 
 def synthetic_hero(clip: Path, function: FunctionProcess) -> Path:
-    """Make the hero clip: a synthetic idle of the astronaut, another person than the portrait.
-
-    Where a frame takes seconds, half as many of them.
-    """
+    """Make the hero clip: a synthetic idle of the astronaut, at half the rate on a CPU."""
     rate_fps = "15" if is_slow(function) else "30"
     print("  making a hero clip from a public-domain photograph (a synthetic idle)", flush=True)
     run_renderer(
@@ -172,7 +168,7 @@ def synthetic_hero(clip: Path, function: FunctionProcess) -> Path:
 
 
 def play(app: App, options: DemoOptions, driving: Path, function_log: Path) -> dict[str, Any]:
-    """Act as the app: create the avatar, save the slider, watch, save again."""
+    """Act as the app: create the avatar, save the slider, listen, save again."""
     print("  uploading the portrait and the hero video to Storage", flush=True)
     portrait_url = app.upload("hero.jpg", options.portrait, "image/jpeg")
     video_url = app.upload("heroVideo.mp4", driving, "video/mp4")
@@ -227,7 +223,7 @@ def play(app: App, options: DemoOptions, driving: Path, function_log: Path) -> d
 
 
 def closing_words(options: DemoOptions, health: Mapping[str, Any]) -> str:
-    """Which engine rendered, why, and the one command that changes it."""
+    """Return the closing text: which engine rendered, why, and the command for the other one."""
     other = "make weights demo ENGINE=liveportrait"
     if health["engine"] == "liveportrait":
         other = "make demo ENGINE=mesh"

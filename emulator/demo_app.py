@@ -1,7 +1,6 @@
-"""The app's part in the demo: uploads, saves, listens; one line that shows how far the answer is.
+"""The app in the demo: uploads, saves, listens, and prints a progress line.
 
-The ordinary Google clients, as any client of the function has them. Knows neither the function nor
-who plays the part.
+Uses the ordinary Google clients, like any client of the function.
 """
 
 import sys
@@ -21,7 +20,7 @@ FINAL_STATES = ("ready", "failed", "blocked", "disabled")
 
 
 class NoOutcome(Exception):
-    """A save was not answered in time."""
+    """There was no final state in time after a save."""
 
 
 WORDS = {
@@ -36,7 +35,7 @@ WORDS = {
 
 
 class ProgressLine:
-    """One line that a person can read: redrawn on a terminal, printed on change elsewhere."""
+    """A progress line: redrawn on a terminal, printed on change elsewhere."""
 
     def __init__(self) -> None:
         self._tty = sys.stdout.isatty()
@@ -44,7 +43,7 @@ class ProgressLine:
         self._started = time.monotonic()
 
     def show(self, live_portrait: Mapping[str, Any]) -> None:
-        """Draw the state as the document tells it."""
+        """Print the state of the document."""
         words = WORDS[live_portrait.get("state", "")]
         elapsed_s = time.monotonic() - self._started
         eta_s = live_portrait.get("etaSeconds")
@@ -58,13 +57,13 @@ class ProgressLine:
         self._last = words
 
     def end(self) -> None:
-        """Leave the line standing."""
+        """End the line."""
         if self._tty:
             print()
 
 
 class App:
-    """What the Flutter app does: uploads, saves, listens, plays."""
+    """The Flutter app's part: uploads, saves, listens, plays."""
 
     def __init__(self, storage_url: str, bucket: str, avatar_id: str) -> None:
         self._storage_url = storage_url
@@ -88,7 +87,7 @@ class App:
             self._changed.notify_all()
 
     def upload(self, name: str, source: Path, content_type: str) -> str:
-        """Put a file where the app puts it; give its download URL."""
+        """Upload a file as the app does; return its download URL."""
         blob = self._bucket.blob(f"{self._folder}/{name}")
         token = str(uuid.uuid4())
         blob.metadata = {"firebaseStorageDownloadTokens": token}
@@ -97,13 +96,13 @@ class App:
         return f"{self._storage_url}/v0/b/{blob.bucket.name}/o/{path}?alt=media&token={token}"
 
     def follow(self, *, not_url: str | None = None) -> dict[str, Any]:
-        """Wait for the outcome of the save just made, as the listener hears it.
+        """Wait for the final state after the latest save, by listening.
 
         Args:
-            not_url: the video that was ready before the save: its `ready` is not the answer.
+            not_url: the video that was ready before the save; its `ready` is ignored.
 
         Raises:
-            NoOutcome: none came.
+            NoOutcome: there is none in time.
         """
         line = ProgressLine()
         give_up_at = time.monotonic() + RENDER_TIMEOUT_S
@@ -112,7 +111,7 @@ class App:
                 self._changed.wait(timeout=0.25)
                 seen = dict(self._live_portrait)
             if seen.get("state") == "ready" and seen.get("idleVideoUrl") == not_url:
-                seen = {}  # still the answer to the save before this one
+                seen = {}  # still the state of the previous save
             line.show(seen)
             if seen.get("state") in FINAL_STATES:
                 line.end()

@@ -1,4 +1,4 @@
-"""A function under functions-framework, as the stand-in cloud's users run it: its own process.
+"""A function under functions-framework, in its own process.
 
 Knows functions-framework's command line and a `/health` route, nothing of what the function does.
 """
@@ -20,13 +20,13 @@ from typing import Any, Self
 
 
 class FunctionNotReady(Exception):
-    """The function's process ended or did not answer in time."""
+    """The function's process ended, or was not ready in time."""
 
 
 class FunctionProcess:
     """The function under functions-framework, as its own process, logging to a file.
 
-    Its address is known before it starts, and stays when it is started again.
+    Its address is known before it starts, and stays the same after a restart.
     """
 
     def __init__(self, environment: Mapping[str, str], log: Path) -> None:
@@ -38,7 +38,7 @@ class FunctionProcess:
 
     @property
     def log(self) -> Path:
-        """Where the function's output goes."""
+        """The file of the function's output."""
         return self._log
 
     def start(self, ready_timeout_s: float = 300.0) -> Self:
@@ -81,9 +81,9 @@ class FunctionProcess:
         raise FunctionNotReady(f"the function did not start; the end of {self._log}:\n{tail}")
 
     def health(self) -> dict[str, Any]:
-        """What the function's health route says."""
-        with urllib.request.urlopen(f"{self.url}/health", timeout=5) as answer:  # noqa: S310
-            return dict(json.load(answer))
+        """Return the response of the function's health route."""
+        with urllib.request.urlopen(f"{self.url}/health", timeout=5) as response:  # noqa: S310
+            return dict(json.load(response))
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to the function and to its workers."""
@@ -91,7 +91,7 @@ class FunctionProcess:
             os.killpg(self._process.pid, number)
 
     def stop(self) -> None:
-        """End it, by force if it does not end by itself."""
+        """Terminate it; kill it where it does not end."""
         process, self._process = self._process, None
         if process is None:
             return
@@ -118,7 +118,7 @@ class FunctionProcess:
 
 
 def _source() -> Path:
-    """The file that functions-framework serves, in this checkout or in an installed package."""
+    """Return the file that functions-framework serves, in this checkout or an installed package."""
     package = importlib.util.find_spec("functions")
     if package is None or package.origin is None:
         raise FunctionNotReady("no package `functions` can be imported here")
@@ -126,7 +126,7 @@ def _source() -> Path:
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
+    """Return a free port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -1,7 +1,4 @@
-"""One HTTP request to whom an event or a task is for, asynchronous and cancellable.
-
-Knows neither of them.
-"""
+"""One HTTP request to a function, asynchronous and cancellable."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -12,7 +9,7 @@ _CONTINUE = 100
 
 
 class Unreachable(Exception):
-    """There was no answer: refused, reset, or something else than HTTP."""
+    """There was no response: refused, reset, or something other than HTTP."""
 
 
 async def send(
@@ -23,10 +20,10 @@ async def send(
     method: str = "POST",
     on_sent: Callable[[], None] = lambda: None,
 ) -> int:
-    """Sends a request and returns the status of the answer; calls `on_sent` between the two.
+    """Send a request and return the status of the response; call `on_sent` between the two.
 
     Raises:
-        Unreachable: there was no answer.
+        Unreachable: there was no response.
     """
     parts = urlsplit(url)
     if parts.scheme != "http":
@@ -47,15 +44,15 @@ async def send(
             writer.write("\r\n".join(lines).encode("ascii") + body)
             await writer.drain()
             on_sent()
-            return await _answer(reader, has_body=method != "HEAD")
+            return await _read_response(reader, has_body=method != "HEAD")
         finally:
             writer.close()
     except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
         raise Unreachable(f"{url}: {error}") from error
 
 
-async def _answer(reader: asyncio.StreamReader, *, has_body: bool) -> int:
-    """Returns the status after reading the body, which a server may still be sending."""
+async def _read_response(reader: asyncio.StreamReader, *, has_body: bool) -> int:
+    """Return the status after reading the body, which a server may still be sending."""
     status, head = await _head(reader)
     while status == _CONTINUE:
         status, head = await _head(reader)

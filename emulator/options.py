@@ -1,4 +1,4 @@
-"""What a cloud is made of, as whoever starts one says it. Plain values."""
+"""The options of an emulator. Plain values."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -12,24 +12,24 @@ _LAST_PORT = 65535
 
 
 class FirestoreBackend(StrEnum):
-    """Who is Firestore in this cloud; Eventarc is always our own."""
+    """The implementation of Firestore; Eventarc is always this package's."""
 
-    EMBEDDED = "embedded"  # our own
-    JAR = "jar"  # Google's emulator, where its jar is on this machine; its events come to ours
+    EMBEDDED = "embedded"  # this package's
+    JAR = "jar"  # Google's emulator, where its jar is on this machine; its events are relayed
     SUITE = "suite"  # a running `firebase emulators:start`, Storage too; followed by listening
 
 
 @dataclass(frozen=True, kw_only=True)
 class SuiteOptions:
-    """What a cloud is made of. Port 0 means a free one; `time_factor` hurries events and tasks.
+    """The options of an emulator. Port 0: a free one; `time_factor` scales the services' times.
 
-    `queue` is the id of the queue that is there from the start, in the location `local`, for one
-    renderer: it pushes one task at a time.
+    `queue` is the id of the queue that exists from the start, in the location `local`; it pushes
+    one task at a time.
 
-    Before it answers, the cloud takes up the export in `import_from` and what `seed_from` holds;
-    when it stops, its data goes to `export_to`.
+    At the start the export in `import_from` and the folder `seed_from` are loaded; at the stop the
+    data is exported to `export_to`.
 
-    Who reaches the control endpoint may do anything: it has a host of its own, the loopback.
+    Any client of the control endpoint may do anything: it has a host of its own, the loopback.
     """
 
     project: str = "demo-avatar"

@@ -1,13 +1,13 @@
-"""A cloud's data in a folder: what `--export-on-exit` writes, `--import` takes up again.
+"""Export and import of all data: `--export-on-exit` writes a folder, `--import` reads it.
 
-    emulator-export.json   the version of this form
+    emulator-export.json   the version of the format
     firestore.jsonl        a line for each document: times, and the message as JSON
-    storage.jsonl          a line for each bucket and each object: its description
+    storage.jsonl          a line for each bucket and each object: its metadata
     objects/N              the bytes of object N
 
-Names, times, generations and tokens come back as they were; history does not, so that listeners
-which resume begin anew. No event is made of what is restored. Not the form of the official suite,
-whose Firestore export only Google's own emulator reads.
+Names, times, generations and tokens are restored; history is not, so resuming listeners start over.
+Restoring sends no events. Not the format of the official suite, whose Firestore export only
+Google's own emulator reads.
 """
 
 import json
@@ -36,11 +36,11 @@ _HEAD, _DOCUMENTS, _OBJECTS, _BYTES = (
 
 
 def check_target(folder: Path) -> None:
-    """Checks, before there is anything to lose, that an export may go to a folder.
+    """Check, at the start, that an export may be written to a folder.
 
     Raises:
-        ValueError: the folder holds something else than an export.
-        OSError: it cannot be made.
+        ValueError: the folder contains something other than an export.
+        OSError: it cannot be created.
     """
     folder.mkdir(parents=True, exist_ok=True)
     if any(folder.iterdir()) and not (folder / _HEAD).is_file():
@@ -48,10 +48,10 @@ def check_target(folder: Path) -> None:
 
 
 def export(folder: Path, documents: DocumentStore, objects: ObjectStore) -> None:
-    """Writes all data into a folder; an earlier export there is replaced as a whole.
+    """Write all data to a folder; replace an earlier export as a whole.
 
     Raises:
-        ValueError: the folder holds something else than an export.
+        ValueError: the folder contains something other than an export.
         OSError: it cannot be written.
     """
     check_target(folder)
@@ -66,10 +66,10 @@ def export(folder: Path, documents: DocumentStore, objects: ObjectStore) -> None
 
 
 def restore(folder: Path, documents: DocumentStore, objects: ObjectStore) -> None:
-    """Reads what `export` has written, into empty stores.
+    """Read a folder that `export` has written, into empty stores.
 
     Raises:
-        ValueError: the folder is no export, of another version, or damaged.
+        ValueError: the folder is no export, has another version, or is damaged.
     """
     head = folder / _HEAD
     if not head.is_file():

@@ -1,11 +1,11 @@
-"""Fills a cloud from a folder that people write by hand.
+"""Loads a folder written by hand.
 
     firestore.json   {"avatars/ada": {"born": {"$timestamp": "1815-12-10T00:00:00Z"}}, …}
     storage/…        each file becomes the object of its path, in the cloud's bucket
 
-Values are plain JSON; what JSON lacks is a map with one key that begins with a dollar: $timestamp,
+Values are plain JSON; other types are maps with one key that begins with a dollar: $timestamp,
 $bytes (base64), $reference (a document's path), $geo ([latitude, longitude]). Documents are written
-by ordinary commits: listeners and functions hear of them.
+by ordinary commits: listeners and functions receive them.
 """
 
 import base64
@@ -30,7 +30,7 @@ DOCUMENTS, OBJECTS = "firestore.json", "storage"
 
 @dataclass(frozen=True, kw_only=True)
 class Seeded:
-    """How much there was to fill in."""
+    """The number of documents and objects loaded."""
 
     documents: int
     objects: int
@@ -39,17 +39,17 @@ class Seeded:
 def seed(
     folder: Path, documents: DocumentStore, objects: ObjectStore, *, database: str, bucket: str
 ) -> Seeded:
-    """Writes what a folder holds; what stands under the same names is replaced.
+    """Load a folder; replace documents and objects of the same names.
 
     Args:
         folder: has `firestore.json`, `storage/` or both.
-        documents: where the documents go.
-        objects: where the files go.
+        documents: the store for the documents.
+        objects: the store for the files.
         database: full name, `projects/P/databases/D`.
         bucket: name of an existing bucket.
 
     Raises:
-        ValueError: the folder has neither, or a document is malformed; then nothing was written.
+        ValueError: the folder has neither, or a document is malformed; nothing was written.
     """
     file, files = folder / DOCUMENTS, folder / OBJECTS
     if not file.is_file() and not files.is_dir():

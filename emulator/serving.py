@@ -11,15 +11,15 @@ from starlette.types import ASGIApp
 
 
 class PortBusy(Exception):
-    """A port is taken; the message names it and who holds it, as far as that can be found."""
+    """A port is taken; the message names it and, where possible, the process that holds it."""
 
 
 class ConnectionDropped(Exception):
-    """An application raises it to close a connection in the middle of an answer, on purpose."""
+    """An application raises it to close a connection in the middle of a response, on purpose."""
 
 
 class _WithoutDropped(logging.Filter):
-    """Keeps uvicorn from reporting what was done on purpose as a failure."""
+    """Keeps uvicorn from logging planned connection drops as failures."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         return not (record.exc_info and isinstance(record.exc_info[1], ConnectionDropped))
@@ -29,10 +29,10 @@ _WITHOUT_DROPPED = _WithoutDropped()
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """Binds a listening socket; port 0 means a free one.
+    """Bind a listening socket; port 0: a free one.
 
     Raises:
-        PortBusy: somebody holds the port.
+        PortBusy: the port is taken.
     """
     # The protocol is named because asyncio turns off Nagle only where it is.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -48,30 +48,29 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 def cors_headers(method: str, headers: Headers, exposed: str = "*") -> dict[str, str]:
-    """Returns what lets pages of any origin use a service.
+    """Return the CORS headers that let pages of any origin use a service.
 
-    Origin and wanted headers are echoed: browsers that send credentials take no `*`, and say so
-    nowhere.
+    Origin and requested headers are echoed: browsers that send credentials accept no `*`.
     """
-    answer = {
+    cors = {
         "Access-Control-Allow-Origin": headers.get("origin", "*"),
         "Access-Control-Expose-Headers": exposed,
         "Vary": "Origin",
     }
     if "origin" in headers:
-        answer["Access-Control-Allow-Credentials"] = "true"
+        cors["Access-Control-Allow-Credentials"] = "true"
     if method == "OPTIONS":
-        answer["Access-Control-Allow-Methods"] = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
-        answer["Access-Control-Allow-Headers"] = headers.get("access-control-request-headers", "*")
-        answer["Access-Control-Max-Age"] = "3600"
-    return answer
+        cors["Access-Control-Allow-Methods"] = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
+        cors["Access-Control-Allow-Headers"] = headers.get("access-control-request-headers", "*")
+        cors["Access-Control-Max-Age"] = "3600"
+    return cors
 
 
 class HttpServer:
     """Serves an ASGI application within the running event loop.
 
     Args:
-        application: what answers.
+        application: the ASGI application.
         listener: a bound socket; without one, connections come through `connection` alone.
     """
 
@@ -90,17 +89,17 @@ class HttpServer:
         self._listener = listener
 
     async def serve(self) -> None:
-        """Serves until it is told to stop."""
+        """Serve until it is told to stop."""
         await self._server.serve(sockets=[self._listener] if self._listener else [])
 
     def connection(self) -> asyncio.Protocol:
-        """Returns what takes over a connection that somebody else accepted; only while serving."""
+        """Return a protocol for a connection that was accepted elsewhere; only while serving."""
         return self._config.http_protocol_class(  # type: ignore[call-arg]
             config=self._config, server_state=self._server.server_state, app_state={}
         )
 
     def stop(self) -> None:
-        """Has `serve` come to its end."""
+        """Make `serve` return."""
         self._server.should_exit = True
 
 
@@ -137,5 +136,5 @@ def _listening_inodes(port: int) -> set[str]:
 def _holds(process: Path, sockets: set[str]) -> bool:
     try:
         return any(str(entry.readlink()) in sockets for entry in (process / "fd").iterdir())
-    except OSError:  # ended meanwhile, or not ours to look into
+    except OSError:  # ended meanwhile, or not readable
         return False

@@ -1,7 +1,7 @@
 """One port for gRPC and HTTP, as the official emulator has it.
 
-A gRPC client begins with `PRI `, which no other HTTP request does: such connections are relayed to
-the gRPC server's own socket, all others are handed to the HTTP server in this process.
+A gRPC client begins with `PRI `, which no HTTP/1.1 request does: such connections are relayed to
+the gRPC server's own socket, all others are passed to the HTTP server in this process.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ _GRPC_GRACE_S = 0.5
 
 
 class SharedPort:
-    """Accepts the connections of one listening socket and passes them on."""
+    """Accepts the connections of one listening socket and forwards them."""
 
     def __init__(self, listener: socket.socket, http: HttpServer, grpc_socket: Path) -> None:
         self._listener = listener
@@ -27,13 +27,13 @@ class SharedPort:
         self._server: asyncio.Server | None = None
 
     async def start(self) -> None:
-        """Begins to accept."""
+        """Begin to accept connections."""
         self._server = await asyncio.get_running_loop().create_server(
-            lambda: _Sniffer(self._http, self._grpc_socket), sock=self._listener
+            lambda: _ProtocolDetector(self._http, self._grpc_socket), sock=self._listener
         )
 
     def close(self) -> None:
-        """Accepts no more; what was passed on goes on."""
+        """Accept no more connections; forwarded ones continue."""
         if self._server is not None:
             self._server.close()
 
@@ -46,14 +46,14 @@ async def sharing(
     grpc_socket: Path,
     end: Callable[[], Awaitable[None]],
 ) -> AsyncIterator[None]:
-    """Serves both on one listening socket as long as the block lasts.
+    """Serve both on one listening socket for the duration of the block.
 
     Args:
         listener: the bound socket.
-        http: answers what is not gRPC.
+        http: serves everything but gRPC.
         grpc_server: an asynchronous server of grpc, not yet started, on `grpc_socket`.
-        grpc_socket: where it listens.
-        end: ends what would keep connections open, once no new ones are accepted.
+        grpc_socket: the path of its socket.
+        end: closes long-lived streams, once no new connections are accepted.
     """
     await grpc_server.start()
     shared = SharedPort(listener, http, grpc_socket)
@@ -69,8 +69,8 @@ async def sharing(
         await serving
 
 
-class _Sniffer(asyncio.Protocol):
-    """Waits for a connection's first bytes and gives it to whom it concerns."""
+class _ProtocolDetector(asyncio.Protocol):
+    """Reads a connection's first bytes and forwards it to the server of its protocol."""
 
     def __init__(self, http: HttpServer, grpc_socket: Path) -> None:
         self._http = http
@@ -80,11 +80,11 @@ class _Sniffer(asyncio.Protocol):
         self._joining: asyncio.Task[None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keeps the connection."""
+        """Store the transport."""
         self._transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
-        """Decides as soon as enough has come."""
+        """Decide as soon as enough bytes have arrived."""
         self._begun += data
         if self._begun.startswith(_PREFACE):
             self._transport.pause_reading()
@@ -107,7 +107,7 @@ class _Sniffer(asyncio.Protocol):
             return
         outer.other = inner
         pipe.other = self._transport
-        if self._transport.is_closing():  # gone meanwhile: nobody will tell the new pipe
+        if self._transport.is_closing():  # closed meanwhile: the new pipe would not notice
             inner.close()
             return
         inner.write(self._begun)
@@ -116,23 +116,23 @@ class _Sniffer(asyncio.Protocol):
 
 
 class _Pipe(asyncio.Protocol):
-    """Writes what comes on one connection to another, no faster than that one takes it."""
+    """Copies one connection to another, with flow control."""
 
     def __init__(self, other: asyncio.Transport) -> None:
         self.other = other
 
     def data_received(self, data: bytes) -> None:
-        """Passes on."""
+        """Write the data to the other connection."""
         self.other.write(data)
 
     def pause_writing(self) -> None:
-        """This connection takes no more: the other one shall not read."""
+        """Stop reading the other connection while this one's buffer is full."""
         self.other.pause_reading()
 
     def resume_writing(self) -> None:
-        """This connection takes more again."""
+        """Read the other connection again."""
         self.other.resume_reading()
 
     def connection_lost(self, error: Exception | None) -> None:
-        """Ends with its other half."""
+        """Close the other connection too."""
         self.other.close()

@@ -1,6 +1,6 @@
-"""The whole cloud as one object: starts and stops its servers in a thread of its own.
+"""The whole emulator as one object: starts and stops its servers in a thread of its own.
 
-What the command line, the demo and the tests use. Knows no wire format.
+Used by the command line, the demo and the tests.
 """
 
 import asyncio
@@ -26,23 +26,23 @@ from emulator.firestore.transactions import Transactions
 from emulator.options import FirestoreBackend, SuiteOptions
 from emulator.persistence import check_target, restore
 from emulator.serving import HttpServer, bind
-from emulator.storage.api.firebase_api import FirebaseDialect
-from emulator.storage.api.json_api import JsonDialect
-from emulator.storage.api.xml_api import XmlDialect
+from emulator.storage.api.firebase_api import FirebaseApi
+from emulator.storage.api.json_api import JsonApi
+from emulator.storage.api.xml_api import XmlApi
 from emulator.storage.http.server import StorageServer
-from emulator.storage.http.service import Backend
+from emulator.storage.http.service import StorageService
 from emulator.storage.store import ObjectStore
 from emulator.storage.uploads import UploadSessions
 from emulator.tasks.embedded import EmbeddedTasks
 
 __all__ = ["FirestoreBackend", "Suite", "SuiteOptions"]
 
-_START_TIMEOUT_S = 90.0  # Java may take its time
+_START_TIMEOUT_S = 90.0  # Java starts slowly
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Running:
-    """What exists between start and stop."""
+    """The state between start and stop."""
 
     thread: threading.Thread
     loop: asyncio.AbstractEventLoop
@@ -55,7 +55,7 @@ class _Running:
 
 
 class Suite:
-    """The cloud; a context manager."""
+    """The emulator; a context manager."""
 
     def __init__(self, options: SuiteOptions | None = None) -> None:
         self.options = options or SuiteOptions()
@@ -74,7 +74,7 @@ class Suite:
         self.stop()
 
     def start(self) -> None:
-        """Starts the servers, and returns when they answer.
+        """Start the servers, and return when they are ready.
 
         Raises:
             PortBusy: one of the ports is taken.
@@ -88,7 +88,7 @@ class Suite:
         self._running = ready.result(_START_TIMEOUT_S)
 
     def stop(self) -> None:
-        """Stops the servers and deletes the objects' files; a stopped suite stays stopped."""
+        """Stop the servers and delete the objects' files."""
         running, self._running = self._running, None
         if running is None:
             return
@@ -97,7 +97,7 @@ class Suite:
 
     @property
     def firestore_address(self) -> str:
-        """Host and port of the Firestore service, as clients want it."""
+        """Host and port of the Firestore service, as clients expect it."""
         return f"{self.options.host}:{self._started.firestore_port}"
 
     @property
@@ -107,7 +107,7 @@ class Suite:
 
     @property
     def tasks_address(self) -> str:
-        """Host and port of the Cloud Tasks service, as clients want it."""
+        """Host and port of the Cloud Tasks service, as clients expect it."""
         return f"{self.options.host}:{self._started.tasks_port}"
 
     @property
@@ -117,7 +117,7 @@ class Suite:
 
     @property
     def control(self) -> Control:
-        """The handle on what happens inside."""
+        """The control handle."""
         return self._started.control
 
     @property
@@ -132,15 +132,15 @@ class Suite:
         }
 
     def connect(self, name: str, document_pattern: str, targets: Sequence[str]) -> None:
-        """Sends every write to a fitting document to a function, instance by instance in turn.
+        """Send every write to a matching document to a function, to its instances in turn.
 
         Raises:
-            ValueError: the pattern or a target has another form than accepted.
+            ValueError: the pattern or a target is not accepted.
         """
         self.control.connect(name, document_pattern, targets)
 
     def reset(self) -> None:
-        """Forgets data, events, tasks, counts and planned faults; triggers and the bucket stay."""
+        """Delete data, events, tasks, counts and planned faults; triggers and buckets stay."""
         self.control.reset()
 
     @property
@@ -166,7 +166,7 @@ class Suite:
             bind(options.control_host, options.control_port) as control,
         ):
             cloud, firestore = _assemble(options, folder)
-            _take_up(options, cloud)
+            _load_data(options, cloud)
             http_servers = [
                 HttpServer(_storage_application(cloud), storage),
                 HttpServer(control_application(cloud), control),
@@ -203,7 +203,7 @@ def _assemble(
     documents = DocumentStore()
     transactions = Transactions(documents, faults)
     objects = ObjectStore(folder)
-    objects.create_bucket(options.bucket)  # an imported one of this name takes its place
+    objects.create_bucket(options.bucket)  # an imported one of this name replaces it
     dispatcher = Dispatcher(faults, options.time_factor)
     documents.subscribe(dispatcher.on_commit)
     address = (options.host, options.firestore_port)
@@ -217,7 +217,7 @@ def _assemble(
         bucket=options.bucket,
         documents=documents,
         transactions=transactions,
-        objects=Backend(store=objects, uploads=UploadSessions(), faults=faults),
+        objects=StorageService(store=objects, uploads=UploadSessions(), faults=faults),
         dispatcher=dispatcher,
         tasks=EmbeddedTasks(
             (options.host, options.tasks_port),
@@ -234,8 +234,8 @@ def _assemble(
     return cloud, official or embedded
 
 
-def _take_up(options: SuiteOptions, cloud: Cloud) -> None:
-    """Fills the cloud as its options say."""
+def _load_data(options: SuiteOptions, cloud: Cloud) -> None:
+    """Load the export and the seed that the options name."""
     if options.import_from is not None:
         restore(options.import_from, cloud.documents, cloud.objects.store)
     if options.seed_from is not None:
@@ -245,6 +245,6 @@ def _take_up(options: SuiteOptions, cloud: Cloud) -> None:
 
 
 def _storage_application(cloud: Cloud) -> StorageServer:
-    dialects = (JsonDialect, FirebaseDialect, XmlDialect)  # the last one's paths fit nearly all
-    routes = [one for dialect in dialects for one in dialect(cloud.objects).routes()]
+    apis = (JsonApi, FirebaseApi, XmlApi)  # the last one's paths match nearly everything
+    routes = [one for api in apis for one in api(cloud.objects).routes()]
     return StorageServer(routes, cloud.faults)

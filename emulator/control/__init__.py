@@ -1,1 +1,1 @@
-"""Looking into the running cloud and steering it: from Python, and over HTTP."""
+"""Inspection and control of the running emulator: from Python, and over HTTP."""

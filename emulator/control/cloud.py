@@ -1,4 +1,4 @@
-"""The parts of a running cloud in one place, and what is done to all of them at once."""
+"""The parts of a running emulator, and the operations on all of them."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,23 +12,25 @@ from emulator.firestore.store import DocumentStore
 from emulator.firestore.transactions import Transactions
 from emulator.persistence import export
 from emulator.seeding import Seeded, seed
-from emulator.storage.http.service import Backend
+from emulator.storage.http.service import StorageService
 from emulator.tasks.embedded import EmbeddedTasks
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cloud:
-    """The parts of a running cloud; to be touched on its event loop only."""
+    """The parts of a running emulator; to be used on its event loop only."""
 
     project: str
     bucket: str
     documents: DocumentStore
     transactions: Transactions
-    objects: Backend
+    objects: StorageService
     dispatcher: Dispatcher
     tasks: EmbeddedTasks
     faults: FaultPlan
-    official: JarFirestore | AttachedFirestore | None = None  # Google's Firestore: ours is idle
+    official: JarFirestore | AttachedFirestore | None = (
+        None  # Google's Firestore; the embedded one is idle
+    )
     has_storage: bool = True  # False where Storage is Google's too
 
     @property
@@ -36,13 +38,13 @@ class Cloud:
         """The default database's name."""
         return f"projects/{self.project}/databases/(default)"
 
-    def forget_official(self) -> None:
-        """Deletes the documents of Google's emulator; blocks, so never on the loop."""
+    def clear_official(self) -> None:
+        """Delete the documents of Google's emulator; blocks, so never on the event loop."""
         if self.official is not None:
             self.official.clear()
 
     def reset(self) -> None:
-        """Forgets data, events, tasks, counts and planned faults; triggers and buckets stay."""
+        """Delete data, events, tasks, counts and planned faults; triggers and buckets stay."""
         self.faults.clear()
         self.transactions.clear()
         self.documents.clear()
@@ -52,24 +54,24 @@ class Cloud:
         self.tasks.clear()
 
     def is_idle(self) -> bool:
-        """Says whether no event and no task is under way; what is held back does not count."""
+        """Return whether no event and no task is pending; held ones do not count."""
         return self.dispatcher.is_idle() and self.tasks.is_idle()
 
     async def connect(self, trigger: Trigger) -> None:
-        """Adds a trigger, or replaces the one of the same name.
+        """Add a trigger, or replace the one of the same name.
 
         Raises:
-            ValueError: Firestore is somebody else's and cannot tell of such documents.
+            ValueError: Firestore is attached and cannot report such documents.
         """
         if isinstance(self.official, AttachedFirestore):
             await self.official.follow(trigger.collection_id)
         self.dispatcher.connect(trigger)
 
     def plan(self, fault: Fault) -> None:
-        """Plans a fault.
+        """Plan a fault.
 
         Raises:
-            ValueError: it would strike a commit, and Firestore is Google's; or likewise of Storage.
+            ValueError: it concerns commits and Firestore is Google's; or likewise for Storage.
         """
         if fault.kind in STORAGE_FAULTS and not self.has_storage:
             raise ValueError(f"a fault of kind {fault.kind} needs our Storage; this is Google's")
@@ -78,7 +80,7 @@ class Cloud:
         self.faults.plan(fault)
 
     def seed(self, folder: Path) -> Seeded:
-        """Writes what a folder holds, as `emulator.seeding` says.
+        """Load a folder, as `emulator.seeding` says.
 
         Raises:
             ValueError: the folder is malformed, or Firestore is Google's.
@@ -93,10 +95,10 @@ class Cloud:
         )
 
     def export(self, folder: Path) -> None:
-        """Writes all data into a folder, for another start's `--import`.
+        """Write all data to a folder, for `--import`.
 
         Raises:
-            ValueError: the folder holds something else, or Firestore is Google's.
+            ValueError: the folder contains something else, or Firestore is Google's.
         """
         self._require_embedded("an export")
         export(folder, self.documents, self.objects.store)

@@ -1,7 +1,7 @@
 """The control endpoint: health, data, events, deliveries, tasks, calls, faults and triggers.
 
-Runs on the cloud's event loop. It is bound to the loopback address unless told otherwise: whoever
-reaches it may do anything.
+Runs on the emulator's event loop. It is bound to the loopback address by default, because any
+client that reaches it may do anything.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 def control_application(cloud: Cloud) -> Starlette:
-    """Returns the application that steers a cloud."""
+    """Return the application that controls an emulator."""
     endpoints = _Endpoints(cloud)
     return Starlette(
         routes=[
@@ -53,15 +53,15 @@ def control_application(cloud: Cloud) -> Starlette:
 
 
 def _checked(endpoint: Endpoint) -> Endpoint:
-    """Answers 400 with the reason where a body has another form than accepted."""
+    """Respond with 400 and the reason where a body is not accepted."""
 
-    async def answer(request: Request) -> Response:
+    async def respond(request: Request) -> Response:
         try:
             return await endpoint(request)
         except (ValueError, TypeError, KeyError, TasksError) as error:
             return JSONResponse({"error": f"{type(error).__name__}: {error}"}, status_code=400)
 
-    return answer
+    return respond
 
 
 async def _body(request: Request) -> dict[str, Any]:
@@ -101,7 +101,7 @@ class _Endpoints:
         )
 
     async def reset(self, request: Request) -> Response:
-        await asyncio.to_thread(self._cloud.forget_official)
+        await asyncio.to_thread(self._cloud.clear_official)
         self._cloud.reset()
         return Response(status_code=204)
 

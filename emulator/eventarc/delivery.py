@@ -1,4 +1,4 @@
-"""What became of an event: its attempts and its outcome. Plain values."""
+"""The delivery of an event: its attempts and its outcome. Plain values."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -8,7 +8,7 @@ ACKNOWLEDGED = frozenset({102, 200, 201, 202, 204})
 
 
 class Outcome(StrEnum):
-    """Where a delivery stands."""
+    """The outcome of a delivery so far."""
 
     HELD = "held"  # kept back on purpose
     PENDING = "pending"  # under way, or waiting for its next attempt
@@ -19,9 +19,9 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Attempt:
-    """One request: when it began (seconds since the epoch), where to, and what came of it.
+    """One request: when it began (seconds since the epoch), its target and its result.
 
-    `status` is the answer's, None while it runs or if there was none; `error` then says why.
+    `status` is the response's, None while it runs or without one; `error` then says why.
     """
 
     target: str
@@ -33,7 +33,7 @@ class Attempt:
 
 @dataclass(frozen=True, kw_only=True)
 class Delivery:
-    """An event on its way to one trigger's function."""
+    """The delivery of one event to one trigger's function."""
 
     event_id: str
     trigger: str

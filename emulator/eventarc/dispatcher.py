@@ -1,6 +1,6 @@
-"""Delivers events at least once: concurrent, unordered, repeated until they are acknowledged.
+"""Delivers events at least once: concurrent, unordered, retried until they are acknowledged.
 
-Knows triggers and HTTP, no document store; the suite hands it the changes. All times of the real
+Knows triggers and HTTP, no document store; the suite passes the changes. All times of the real
 service are multiplied by the time factor.
 """
 
@@ -13,7 +13,7 @@ from collections.abc import Coroutine, Iterator, Sequence
 from typing import Any
 
 from emulator.eventarc.delivery import ACKNOWLEDGED, Delivery, Outcome
-from emulator.eventarc.pending_delivery import Parcel, parcel
+from emulator.eventarc.pending_delivery import PendingDelivery, pending_delivery
 from emulator.eventarc.trigger import CloudEvent, Trigger, cloud_event
 from emulator.faults import FaultKind, FaultPlan
 from emulator.firestore.documents.document import DocumentChange
@@ -27,15 +27,15 @@ ACKNOWLEDGEMENT_DEADLINE_S = 600.0
 RETENTION_S = 24 * 3600.0
 _REMEMBERED = 10_000
 _UNLIMITED = 1_000_000
-_SETTLED = (Outcome.ACKNOWLEDGED, Outcome.DROPPED)
+_FINAL = (Outcome.ACKNOWLEDGED, Outcome.DROPPED)
 
 
 class Dispatcher:
-    """The triggers, and the events on their way.
+    """The triggers and their deliveries.
 
     Args:
-        faults: what goes wrong on purpose.
-        time_factor: 1 for the real service's times, less to hurry.
+        faults: the planned faults.
+        time_factor: 1 for the real service's times, less to shorten them.
     """
 
     def __init__(self, faults: FaultPlan, time_factor: float = 1.0) -> None:
@@ -44,20 +44,20 @@ class Dispatcher:
         self._triggers: dict[str, Trigger] = {}
         self._turns: dict[str, Iterator[str]] = {}
         self._slots: dict[str, asyncio.Semaphore] = {}
-        self._parcels: list[Parcel] = []
-        self._held: list[Parcel] = []
-        self._swapped: list[Parcel] = []  # at most one: it leaves behind the next
+        self._deliveries: list[PendingDelivery] = []
+        self._held: list[PendingDelivery] = []
+        self._swapped: list[PendingDelivery] = []  # at most one: it is sent after the next
         self._tasks: set[asyncio.Task[None]] = set()
         self._unreachable: set[str] = set()
 
     def connect(self, trigger: Trigger) -> None:
-        """Adds a trigger, or replaces the one of the same name, also for what is on its way."""
+        """Add a trigger, or replace the one of the same name, also for deliveries under way."""
         self._triggers[trigger.name] = trigger
         self._turns[trigger.name] = itertools.cycle(trigger.targets)
         self._slots[trigger.name] = asyncio.Semaphore(trigger.concurrency or _UNLIMITED)
 
     def disconnect(self, name: str) -> None:
-        """Removes a trigger; what it has sent already stays on its way.
+        """Remove a trigger; deliveries under way continue.
 
         Raises:
             KeyError: there is no trigger of this name.
@@ -65,30 +65,30 @@ class Dispatcher:
         del self._triggers[name]
 
     def triggers(self) -> tuple[Trigger, ...]:
-        """Returns the triggers."""
+        """Return the triggers."""
         return tuple(self._triggers.values())
 
     def on_commit(self, changes: Sequence[DocumentChange]) -> None:
-        """Takes the changes of one commit and sends what the triggers ask for."""
+        """Send the changes of one commit to the triggers that they match."""
         for change in changes:
             for trigger in self._triggers.values():
                 if trigger.matches(change):
                     event = cloud_event(change, str(uuid.uuid4()), trigger.event_type)
-                    self._take(parcel(event, trigger))
+                    self._schedule(pending_delivery(event, trigger))
 
     def deliveries(self) -> tuple[Delivery, ...]:
-        """Returns the deliveries since the last clearing, oldest first; of many the last 10,000."""
-        return tuple(one.delivery for one in self._parcels)
+        """Return the deliveries since the last `clear`, oldest first, at least the last 10,000."""
+        return tuple(one.delivery for one in self._deliveries)
 
     def events(self) -> tuple[CloudEvent, ...]:
-        """Returns the events since the last clearing, oldest first; of many the last 10,000."""
-        return tuple(one.event for one in self._parcels)
+        """Return the events since the last `clear`, oldest first, at least the last 10,000."""
+        return tuple(one.event for one in self._deliveries)
 
     def release(self, *, reverse: bool = False) -> int:
-        """Sends the events that were held back, and returns how many there were.
+        """Send the held events and return their number.
 
-        One that waits to be swapped comes last. Each one leaves when the request before it has been
-        sent, so that they arrive in order.
+        One that waits to be swapped comes last. Each is sent after the request before it, so that
+        they arrive in order.
         """
         held = self._held[::-1] if reverse else self._held[:]
         held += self._swapped
@@ -99,61 +99,61 @@ class Dispatcher:
         return len(held)
 
     def is_idle(self) -> bool:
-        """Says whether nothing is pending and no request runs; held events do not count."""
+        """Return whether nothing is pending and no request runs; held events do not count."""
         return not self._tasks
 
     def clear(self) -> None:
-        """Forgets all events, and stops sending; the triggers stay."""
+        """Forget all events and stop sending; the triggers stay."""
         for task in self._tasks:
             task.cancel()
-        self._parcels.clear()
+        self._deliveries.clear()
         self._held.clear()
         self._swapped.clear()
         self._unreachable.clear()
-        for trigger in self._triggers.values():  # a task that never began gives no slot back
+        for trigger in self._triggers.values():  # a task that never began releases no slot
             self._slots[trigger.name] = asyncio.Semaphore(trigger.concurrency or _UNLIMITED)
 
     async def close(self) -> None:
-        """Stops sending, and waits until that is so."""
+        """Stop sending, and wait for its end."""
         tasks = tuple(self._tasks)
         self.clear()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _take(self, taken: Parcel) -> None:
-        self._parcels.append(taken)
+    def _schedule(self, pending: PendingDelivery) -> None:
+        self._deliveries.append(pending)
         self._forget_old()
-        document = taken.event.document
+        document = pending.event.document
         if self._faults.take(FaultKind.DROP_EVENT, document):
-            taken.settle(Outcome.DROPPED)
+            pending.set_outcome(Outcome.DROPPED)
             return
         if self._faults.take(FaultKind.DUPLICATE_EVENT, document):
-            taken.copies = 2
+            pending.copies = 2
         delay = self._faults.take(FaultKind.DELAY_EVENT, document)
         if delay is not None:
-            taken.delay_s = delay.seconds
+            pending.delay_s = delay.seconds
         if self._faults.take(FaultKind.HOLD_EVENT, document):
-            taken.settle(Outcome.HELD)
-            self._held.append(taken)
+            pending.set_outcome(Outcome.HELD)
+            self._held.append(pending)
         elif self._faults.take(FaultKind.SWAP_EVENT, document):
-            taken.settle(Outcome.HELD)
-            self._swapped.append(taken)
+            pending.set_outcome(Outcome.HELD)
+            self._swapped.append(pending)
         elif self._swapped:
-            self._start(self._send_in_order([taken, self._swapped.pop()]))
+            self._start(self._send_in_order([pending, self._swapped.pop()]))
         else:
-            self._send(taken)
+            self._send(pending)
 
     def _forget_old(self) -> None:
-        if len(self._parcels) > 2 * _REMEMBERED:
-            old, self._parcels = self._parcels[:-_REMEMBERED], self._parcels[-_REMEMBERED:]
-            living = [one for one in old if one.delivery.outcome not in _SETTLED]
-            self._parcels[:0] = living
+        if len(self._deliveries) > 2 * _REMEMBERED:
+            old, self._deliveries = self._deliveries[:-_REMEMBERED], self._deliveries[-_REMEMBERED:]
+            unfinished = [one for one in old if one.delivery.outcome not in _FINAL]
+            self._deliveries[:0] = unfinished
 
-    def _send(self, taken: Parcel) -> None:
-        taken.settle(Outcome.PENDING)
-        for _ in range(taken.copies):
-            self._start(self._deliver(taken))
+    def _send(self, pending: PendingDelivery) -> None:
+        pending.set_outcome(Outcome.PENDING)
+        for _ in range(pending.copies):
+            self._start(self._deliver(pending))
 
-    async def _send_in_order(self, held: Sequence[Parcel]) -> None:
+    async def _send_in_order(self, held: Sequence[PendingDelivery]) -> None:
         for one in held:
             self._send(one)
             await one.sent.wait()
@@ -163,56 +163,63 @@ class Dispatcher:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _deliver(self, taken: Parcel) -> None:
-        """Repeats attempts until one is acknowledged in time, or the event is too old."""
-        await asyncio.sleep(taken.delay_s)
+    async def _deliver(self, pending: PendingDelivery) -> None:
+        """Repeat attempts until one is acknowledged in time, or the event is too old."""
+        await asyncio.sleep(pending.delay_s)
         give_up_at = time.monotonic() + RETENTION_S * self._factor
         backoff = FIRST_BACKOFF_S
-        while not await self._is_acknowledged(taken):
+        while not await self._is_acknowledged(pending):
             if time.monotonic() + backoff * self._factor > give_up_at:
                 _log.error(
-                    "event %s about %s is given up", taken.event.identifier, taken.event.document
+                    "event %s about %s is given up",
+                    pending.event.identifier,
+                    pending.event.document,
                 )
-                taken.end_copy(Outcome.DEAD)
+                pending.end_copy(Outcome.DEAD)
                 return
             await asyncio.sleep(backoff * self._factor)
             backoff = min(2 * backoff, LONGEST_BACKOFF_S)
-        taken.end_copy(Outcome.ACKNOWLEDGED)
+        pending.end_copy(Outcome.ACKNOWLEDGED)
 
-    async def _is_acknowledged(self, taken: Parcel) -> bool:
-        """Makes one attempt; past the deadline its request goes on, but no longer counts."""
-        slots = self._slots[taken.trigger.name]
+    async def _is_acknowledged(self, pending: PendingDelivery) -> bool:
+        """Make one attempt; past the deadline its request continues, but no longer counts."""
+        slots = self._slots[pending.trigger.name]
         await slots.acquire()
-        answer: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
-        self._start(self._attempt(taken, slots, answer))
+        response_status: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
+        self._start(self._attempt(pending, slots, response_status))
         try:
-            status = await asyncio.wait_for(answer, ACKNOWLEDGEMENT_DEADLINE_S * self._factor)
+            status = await asyncio.wait_for(
+                response_status, ACKNOWLEDGEMENT_DEADLINE_S * self._factor
+            )
         except TimeoutError:
             return False
         return status in ACKNOWLEDGED
 
     async def _attempt(
-        self, taken: Parcel, slots: asyncio.Semaphore, answer: "asyncio.Future[int | None]"
+        self,
+        pending: PendingDelivery,
+        slots: asyncio.Semaphore,
+        response_status: "asyncio.Future[int | None]",
     ) -> None:
-        target = next(self._turns[taken.trigger.name])
-        number = taken.begin_attempt(target)
-        status, trouble = None, ""
+        target = next(self._turns[pending.trigger.name])
+        number = pending.begin_attempt(target)
+        status, error_text = None, ""
         try:
             status = await send(
-                target, taken.event.headers, taken.event.body, on_sent=taken.sent.set
+                target, pending.event.headers, pending.event.body, on_sent=pending.sent.set
             )
             self._unreachable.discard(target)
         except Unreachable as error:
-            trouble = str(error)
-            self._tell_unreachable(target, trouble)
+            error_text = str(error)
+            self._warn_unreachable(target, error_text)
         finally:
             slots.release()
-        taken.sent.set()
-        taken.end_attempt(number, status, trouble)
-        if not answer.done():
-            answer.set_result(status)
+        pending.sent.set()
+        pending.end_attempt(number, status, error_text)
+        if not response_status.done():
+            response_status.set_result(status)
 
-    def _tell_unreachable(self, target: str, trouble: str) -> None:
+    def _warn_unreachable(self, target: str, error_text: str) -> None:
         if target not in self._unreachable:
             self._unreachable.add(target)
-            _log.warning("cannot reach %s (%s); events for it are repeated", target, trouble)
+            _log.warning("cannot reach %s (%s); events for it are repeated", target, error_text)

@@ -1,4 +1,4 @@
-"""An event on its way to one trigger's function: mutable, owned by the dispatcher."""
+"""A delivery in progress: mutable, owned by the dispatcher."""
 
 import asyncio
 import time
@@ -9,11 +9,11 @@ from emulator.eventarc.trigger import CloudEvent, Trigger
 
 
 @dataclass(kw_only=True)
-class Parcel:
-    """An event, its trigger, and what became of it so far.
+class PendingDelivery:
+    """An event, its trigger, and the state of its delivery.
 
-    `copies` is 2 where a duplicate was planned, `delay_s` the wait before it
-    leaves; `sent` is set when a request has left the house.
+    `copies` is 2 where a duplicate is planned; `delay_s` is the wait before the first attempt;
+    `sent` is set when a request has been sent.
     """
 
     event: CloudEvent
@@ -23,25 +23,25 @@ class Parcel:
     delay_s: float = 0.0
     sent: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def settle(self, outcome: Outcome) -> None:
-        """Says where the delivery stands."""
+    def set_outcome(self, outcome: Outcome) -> None:
+        """Set the outcome."""
         self.delivery = replace(self.delivery, outcome=outcome)
 
     def end_copy(self, outcome: Outcome) -> None:
-        """Ends one copy; the last one's outcome is the delivery's."""
+        """End one copy; the last one's outcome is the delivery's."""
         self.copies -= 1
         if self.copies == 0:
-            self.settle(outcome)
+            self.set_outcome(outcome)
 
     def begin_attempt(self, target: str) -> int:
-        """Adds an attempt and returns its number."""
+        """Add an attempt and return its number."""
         attempts = self.delivery.attempts
         attempt = Attempt(target=target, started_at=time.time())
         self.delivery = replace(self.delivery, attempts=(*attempts, attempt))
         return len(attempts)
 
     def end_attempt(self, number: int, status: int | None, error: str) -> None:
-        """Says what came of an attempt."""
+        """Record the result of an attempt."""
         attempts = list(self.delivery.attempts)
         attempts[number] = replace(
             attempts[number], finished_at=time.time(), status=status, error=error
@@ -49,8 +49,8 @@ class Parcel:
         self.delivery = replace(self.delivery, attempts=tuple(attempts))
 
 
-def parcel(event: CloudEvent, trigger: Trigger) -> Parcel:
-    """Packs an event for a trigger."""
+def pending_delivery(event: CloudEvent, trigger: Trigger) -> PendingDelivery:
+    """Return the delivery of an event to a trigger, not begun."""
     delivery = Delivery(
         event_id=event.identifier,
         trigger=trigger.name,
@@ -58,4 +58,4 @@ def parcel(event: CloudEvent, trigger: Trigger) -> Parcel:
         created_at=time.time(),
         outcome=Outcome.PENDING,
     )
-    return Parcel(event=event, trigger=trigger, delivery=delivery)
+    return PendingDelivery(event=event, trigger=trigger, delivery=delivery)

@@ -1,7 +1,7 @@
-"""Which document changes concern a trigger, and the CloudEvent that one becomes. Pure.
+"""Triggers, and the CloudEvents of document changes. Pure.
 
-The event is CloudEvents 1.0 in binary mode: everything about it in headers, the change itself in
-the body as `google.events.cloud.firestore.v1.DocumentEventData`.
+Events are CloudEvents 1.0 in binary mode: attributes in headers, the change in the body as
+`google.events.cloud.firestore.v1.DocumentEventData`.
 """
 
 import re
@@ -28,7 +28,7 @@ _CAPTURE = re.compile(r"\{[^{}/=]+(?:=([^{}/]+))?\}")
 
 
 class EventType(StrEnum):
-    """Which changes a trigger is told of."""
+    """The changes that a trigger receives."""
 
     WRITTEN = "google.cloud.firestore.document.v1.written"  # all of them
     CREATED = "google.cloud.firestore.document.v1.created"
@@ -38,10 +38,10 @@ class EventType(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Trigger:
-    """Sends changes of documents that fit a pattern to a function.
+    """Sends changes of documents that match a pattern to a function.
 
     `document_pattern` is a path relative to the database; `*` and `{name}` stand for one segment,
-    `**` and `{name=**}` for any number, `ma*` and `{name=ma*}` for what begins so. `targets` are
+    `**` and `{name=**}` for any number, `ma*` and `{name=ma*}` for a prefix. `targets` are
     the URLs of the function's instances, used in turn. At most `concurrency` requests run at once;
     None is no limit.
     """
@@ -73,10 +73,10 @@ class Trigger:
 
     @property
     def collection_id(self) -> str:
-        """The collection whose documents fit.
+        """The collection whose documents match.
 
         Raises:
-            ValueError: the pattern leaves it open.
+            ValueError: the pattern does not determine it.
         """
         segments = self.document_pattern.strip("/").split("/")
         if "**" in self.document_pattern or len(segments) % 2 or set(segments[-2]) & set("*{}"):
@@ -87,7 +87,7 @@ class Trigger:
         return segments[-2]
 
     def matches(self, change: DocumentChange) -> bool:
-        """Says whether a change concerns this trigger."""
+        """Return whether a change matches this trigger."""
         if change.path.database != self.database or self.event_type not in _types_of(change):
             return False
         return _pattern(self.document_pattern).fullmatch(change.path.relative) is not None
@@ -95,7 +95,7 @@ class Trigger:
 
 @dataclass(frozen=True, kw_only=True)
 class CloudEvent:
-    """One event as it goes over the wire, the same in every attempt."""
+    """One event as it is sent, the same in every attempt."""
 
     identifier: str
     document: str  # relative to the database
@@ -104,7 +104,7 @@ class CloudEvent:
 
 
 def cloud_event(change: DocumentChange, identifier: str, event_type: EventType) -> CloudEvent:
-    """Makes the event of a change."""
+    """Make the event of a change."""
     _, project, _, database = change.path.database.split("/")
     moment = datetime.fromtimestamp(change.commit_time // 1_000_000, UTC)
     time = f"{moment:%Y-%m-%dT%H:%M:%S}.{change.commit_time % 1_000_000:06d}Z"
@@ -152,7 +152,7 @@ def _pattern(text: str) -> re.Pattern[str]:
 
 
 def _event_data(change: DocumentChange) -> Any:
-    """Both document messages share their field numbers, so bytes carry over one to one."""
+    """Return the event's message; both document messages share their field numbers."""
     data = DocumentEventData.pb()()
     if change.after is not None:
         data.value.MergeFromString(change.after.message.SerializeToString())
@@ -165,5 +165,5 @@ def _event_data(change: DocumentChange) -> Any:
 
 
 def _header_text(value: str) -> str:
-    """Percent-encodes what a header cannot carry, as CloudEvents' HTTP binding asks."""
+    """Percent-encode what a header cannot carry, as CloudEvents' HTTP binding asks."""
     return quote(value, safe="!#$&'()*+,-./:;<=>?@[\\]^_`{|}~")

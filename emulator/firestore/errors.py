@@ -1,11 +1,11 @@
-"""What the store refuses, as one tree; each class is the gRPC status that clients act on.
+"""The errors of Firestore as one tree; each class is the gRPC status that clients act on.
 
 FirestoreError
 ├── InvalidArgument      the request is malformed
 ├── NotFound             the document must exist and does not
 ├── AlreadyExists        the document must not exist and does
 ├── FailedPrecondition   the document is not at the wanted version, or the time is too old
-├── Aborted              a transaction lost against another; begin it again
+├── Aborted              a conflict with another transaction; begin it again
 ├── Unavailable          a planned fault
 └── Unimplemented        the emulator does not speak this part of Firestore
 """
@@ -52,7 +52,7 @@ class FailedPrecondition(FirestoreError):
 
 
 class Aborted(FirestoreError):
-    """The transaction lost against another one."""
+    """The transaction conflicts with another one."""
 
     status = "ABORTED"
     code = 10

@@ -1,8 +1,7 @@
-"""The Firestore messages in their raw form.
+"""The generated Firestore messages, without their proto-plus wrappers.
 
-The client package wraps its messages in proto-plus classes, which cost several times the work; the
-store and the dialects use the generated classes underneath. They carry no types, so this module is
-the one place that says how they look to the type checker. It knows no rule of Firestore.
+The client package wraps its messages in proto-plus classes, which are several times slower. The
+generated classes carry no types, so this module declares them for the type checker.
 """
 
 from typing import TYPE_CHECKING, Any, Self
@@ -65,7 +64,7 @@ else:
 
 
 def raw(wrapper: type) -> type[Message]:
-    """Returns the generated class underneath a proto-plus class."""
+    """Return the generated class underneath a proto-plus class."""
     return wrapper.pb()  # type: ignore[attr-defined]
 
 
@@ -73,17 +72,17 @@ MICROSECONDS = 1_000_000
 
 
 def timestamp(time_us: int) -> Timestamp:
-    """Returns the protobuf form of a time in microseconds since the epoch."""
+    """Return the protobuf form of a time in microseconds since the epoch."""
     return Timestamp(seconds=time_us // MICROSECONDS, nanos=time_us % MICROSECONDS * 1000)
 
 
 def microseconds(stamp: Timestamp) -> int:
-    """Returns a protobuf time in microseconds since the epoch; finer digits are cut off."""
+    """Return a protobuf time in microseconds since the epoch; finer digits are cut off."""
     return int(stamp.seconds) * MICROSECONDS + int(stamp.nanos) // 1000
 
 
-def same_wire(one: Message, other: Message) -> bool:
-    """Says whether two messages are the same on the wire; NaN equals NaN, 1 differs from 1.0."""
+def same_bytes(one: Message, other: Message) -> bool:
+    """Return whether two messages serialize alike; NaN equals NaN, 1 differs from 1.0."""
     return bool(
         one.SerializeToString(deterministic=True) == other.SerializeToString(deterministic=True)
     )

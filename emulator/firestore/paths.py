@@ -36,7 +36,7 @@ class DocumentPath:
 
 
 def split_name(name: str) -> tuple[str, tuple[str, ...]]:
-    """Splits `projects/P/databases/D/documents[/a/b/…]` into its database and the segments below.
+    """Split `projects/P/databases/D/documents[/a/b/…]` into its database and the segments below.
 
     Raises:
         InvalidArgument: the name has another form.
@@ -55,7 +55,7 @@ def split_name(name: str) -> tuple[str, tuple[str, ...]]:
 
 
 def document_path(name: str) -> DocumentPath:
-    """Parses the full name of a document.
+    """Parse the full name of a document.
 
     Raises:
         InvalidArgument: it is no document's name.
@@ -70,7 +70,7 @@ def document_path(name: str) -> DocumentPath:
 
 
 def parse_field_path(text: str) -> FieldPath:
-    """Parses a field path: segments joined by dots, quoted with backticks where they are not plain.
+    """Parse a field path: segments joined by dots, quoted with backticks where they are not plain.
 
     Raises:
         InvalidArgument: an empty segment, or a quote that does not end.
@@ -92,7 +92,7 @@ def parse_field_path(text: str) -> FieldPath:
 
 
 def format_field_path(path: FieldPath) -> str:
-    """Writes a field path in the form that `parse_field_path` reads."""
+    """Write a field path in the form that `parse_field_path` reads."""
     return ".".join(map(_format_segment, path))
 
 

@@ -1,93 +1,93 @@
-"""The line in which transactions that lost wait for their next try.
+"""The queue in which aborted transactions wait for their retry.
 
-A client that begins an aborted transaction again expects to keep its place, so it does not back
-off. Without a line, many clients on one document would abort each other until their attempts run
-out. Knows names and transaction ids, nothing of documents.
+Clients that retry an aborted transaction do not back off. Without a queue, many clients on one
+document would abort each other until their attempts run out. Knows names and transaction ids, no
+documents.
 """
 
 import asyncio
 from dataclasses import dataclass
 
-PATIENCE_S = 5.0
-"""How long a place is kept for a client that does not come back."""
+RETRY_TIMEOUT_S = 5.0
+"""How long an entry is kept for a client that does not come back."""
 
 
 @dataclass(kw_only=True)
-class _Place:
+class _Entry:
     names: frozenset[str]
-    until: float | None = None  # set when its turn has come
+    until: float | None = None  # set when its turn comes
 
 
-class WaitingLine:
-    """Places in the order in which they were taken; those without a common name do not meet."""
+class RetryQueue:
+    """Entries in order of arrival; entries without a common name are independent."""
 
-    def __init__(self, patience_s: float = PATIENCE_S) -> None:
-        self._patience_s = patience_s
-        self._places: dict[bytes, _Place] = {}
+    def __init__(self, timeout_s: float = RETRY_TIMEOUT_S) -> None:
+        self._timeout_s = timeout_s
+        self._entries: dict[bytes, _Entry] = {}
         self._waiting: set[asyncio.Event] = set()
 
     async def wait(self, transaction: bytes, names: frozenset[str]) -> None:
-        """Takes a place and returns when nobody before it wants one of the same names."""
-        place = self._places[transaction] = _Place(names=names)
+        """Add an entry; return when no earlier entry shares a name with it."""
+        entry = self._entries[transaction] = _Entry(names=names)
         loop = asyncio.get_running_loop()
-        left = asyncio.Event()
-        self._waiting.add(left)
+        changed = asyncio.Event()
+        self._waiting.add(changed)
         try:
             while (blocker := self._blocker(transaction)) is not None:
-                left.clear()
-                until = blocker.until or loop.time() + self._patience_s
+                changed.clear()
+                until = blocker.until or loop.time() + self._timeout_s
                 try:
                     async with asyncio.timeout_at(until):
-                        await left.wait()
+                        await changed.wait()
                 except TimeoutError:
                     self._expire(loop.time())
         except asyncio.CancelledError:
             self.leave(transaction)
             raise
         finally:
-            self._waiting.discard(left)
-        place.until = loop.time() + self._patience_s
+            self._waiting.discard(changed)
+        entry.until = loop.time() + self._timeout_s
 
     def extend(self, transaction: bytes, names: frozenset[str]) -> None:
-        """Adds names to a place without waiting: who has a turn and waits might block a circle."""
-        self._places[transaction].names |= names
+        """Add names to an entry without waiting: waiting while holding a turn could deadlock."""
+        self._entries[transaction].names |= names
 
-    def holds(self, transaction: bytes) -> bool:
-        """Says whether a transaction has a place."""
-        return transaction in self._places
+    def contains(self, transaction: bytes) -> bool:
+        """Return whether a transaction has an entry."""
+        return transaction in self._entries
 
     def leave(self, transaction: bytes) -> None:
-        """Gives a place up; without one, nothing happens."""
-        if self._places.pop(transaction, None) is not None:
-            for left in self._waiting:
-                left.set()
+        """Remove an entry, if there is one."""
+        if self._entries.pop(transaction, None) is not None:
+            for changed in self._waiting:
+                changed.set()
 
-    def is_taken(self, names: frozenset[str], transaction: bytes) -> bool:
-        """Says whether one that comes first, and whose turn it is, wants one of the names."""
+    def is_blocked(self, names: frozenset[str], transaction: bytes) -> bool:
+        """Return whether an earlier entry, whose turn it is, has one of the names."""
         now = asyncio.get_running_loop().time()
-        for other, place in self._places.items():
+        for other, entry in self._entries.items():
             if other == transaction:
                 return False
-            has_turn = place.until is not None and place.until > now
-            if has_turn and not names.isdisjoint(place.names):
+            has_turn = entry.until is not None and entry.until > now
+            if has_turn and not names.isdisjoint(entry.names):
                 return True
         return False
 
     def clear(self) -> None:
-        """Gives all places up."""
-        for transaction in tuple(self._places):
+        """Remove all entries."""
+        for transaction in tuple(self._entries):
             self.leave(transaction)
 
-    def _blocker(self, transaction: bytes) -> _Place | None:
-        own = self._places.get(transaction)
-        for other, place in self._places.items():
+    def _blocker(self, transaction: bytes) -> _Entry | None:
+        own = self._entries.get(transaction)
+        for other, entry in self._entries.items():
             if own is None or other == transaction:
                 return None
-            if not place.names.isdisjoint(own.names):
-                return place
+            if not entry.names.isdisjoint(own.names):
+                return entry
         return None
 
     def _expire(self, now: float) -> None:
-        for transaction, place in tuple(self._places.items()):
-            if place.until is not None and place.until <= now:
+        for transaction, entry in tuple(self._entries.items()):
+            if entry.until is not None and entry.until <= now:
                 self.leave(transaction)

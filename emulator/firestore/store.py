@@ -1,7 +1,7 @@
-"""The truth about documents: every version of the last hour, commits, and who is told of them.
+"""The store of documents: every version of the last hour, commits, and their subscribers.
 
-Speaks in Firestore's own messages but in no protocol; the dialects and the transactions stand on
-top. Nothing here waits or locks: all of it runs on one event loop.
+Uses Firestore's own messages, but no transport. Never waits and never locks: everything runs on one
+event loop.
 """
 
 import time
@@ -29,7 +29,7 @@ Listener = Callable[[Sequence[DocumentChange]], None]
 
 @dataclass(frozen=True, kw_only=True)
 class WriteOutcome:
-    """The answer to one write: `update_time` is None after a delete."""
+    """The result of one write: `update_time` is None after a delete."""
 
     update_time: int | None
     transform_results: tuple[Value, ...]
@@ -37,7 +37,7 @@ class WriteOutcome:
 
 @dataclass(frozen=True, kw_only=True)
 class CommitOutcome:
-    """The answer to a commit; times in microseconds since the epoch."""
+    """The result of a commit; times in microseconds since the epoch."""
 
     commit_time: int
     writes: tuple[WriteOutcome, ...]
@@ -50,7 +50,7 @@ class _Version:
 
 
 def wall_clock_us() -> int:
-    """Returns the time of day in microseconds since the epoch."""
+    """Return the time of day in microseconds since the epoch."""
     return time.time_ns() // 1000
 
 
@@ -70,17 +70,17 @@ class DocumentStore:
         self._listeners: list[Listener] = []
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
-        """Has `listener` called after each commit that changed something; returns its end."""
+        """Call `listener` after each commit with changes; return the function that ends that."""
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
 
     def read_time(self) -> int:
-        """Returns the time of a read that happens now: every later commit is later than it."""
+        """Return the time of a read that happens now: every later commit is later than it."""
         self._last_time = max(self._clock(), self._last_time)
         return self._last_time
 
     def check_read_time(self, at: int) -> None:
-        """Checks that the store still knows what was true at a time.
+        """Check that the store can still be read as of a time.
 
         Raises:
             FailedPrecondition: the time is more than an hour ago, or in the future.
@@ -92,11 +92,11 @@ class DocumentStore:
             )
 
     def remembers(self, at: int) -> bool:
-        """Says whether the store was not cleared, and forgot nothing, since a time."""
+        """Return whether the whole history since a time is kept."""
         return max(self._oldest_time, self.read_time() - HISTORY_US) <= at <= self._last_time
 
     def get(self, name: str, at: int | None = None) -> StoredDocument | None:
-        """Returns the document now, or as it was at a time; None where there is none."""
+        """Return the document now, or as it was at a time; None where there is none."""
         versions = self._versions.get(name)
         if not versions:
             return None
@@ -106,21 +106,21 @@ class DocumentStore:
         return versions[position - 1].document if position else None
 
     def version_time(self, name: str) -> int:
-        """Returns when the document was last written or deleted; 0 if never."""
+        """Return when the document was last written or deleted; 0 if never."""
         versions = self._versions.get(name)
         return versions[-1].time if versions else 0
 
     def query(self, query: CompiledQuery, at: int | None = None) -> list[StoredDocument]:
-        """Returns the results of a query, in order."""
+        """Return the results of a query, in order."""
         return query.run(self.candidates(query, at))
 
     def candidates(self, query: CompiledQuery, at: int | None = None) -> Iterator[StoredDocument]:
-        """Yields the documents of the query's collection or collection group, in no order."""
+        """Yield the documents of the query's collection or collection group, in no order."""
         for collection in self._collections_of(query):
             yield from self.documents_in(collection, at)
 
     def in_scope(self, query: CompiledQuery, name: str) -> bool:
-        """Says whether a document lies in the query's collection or collection group."""
+        """Return whether a document lies in the query's collection or collection group."""
         collection, _, _ = name.rpartition("/")
         if not query.all_descendants:
             return collection == f"{query.parent}/{query.collection_id}"
@@ -128,20 +128,20 @@ class DocumentStore:
         return named and collection.startswith(f"{query.parent}/")
 
     def documents_in(self, collection: str, at: int | None = None) -> Iterator[StoredDocument]:
-        """Yields the documents directly in a collection, given by its full name."""
+        """Yield the documents directly in a collection, given by its full name."""
         for name in self._collections.get(collection, ()):
             document = self.get(name, at)
             if document is not None:
                 yield document
 
     def collections_below(self, parent: str, at: int | None = None) -> Iterator[str]:
-        """Yields the full names of the non-empty collections at any depth below a name."""
+        """Yield the full names of the non-empty collections at any depth below a name."""
         for collection in self._collections:
             if collection.startswith(f"{parent}/") and any(self.documents_in(collection, at)):
                 yield collection
 
     def commit(self, writes: Iterable[Write]) -> CommitOutcome:
-        """Applies all the writes or none, in order, at one time.
+        """Apply all the writes or none, in order, at one time.
 
         Raises:
             NotFound, AlreadyExists, FailedPrecondition, InvalidArgument: a write is refused; then
@@ -169,21 +169,21 @@ class DocumentStore:
         return CommitOutcome(commit_time=time_us, writes=tuple(outcomes))
 
     def all_documents(self) -> Iterator[StoredDocument]:
-        """Yields every document of every database, by name."""
+        """Yield every document of every database, by name."""
         for name in sorted(self._versions):
             document = self.get(name)
             if document is not None:
                 yield document
 
     def restore(self, document: StoredDocument) -> None:
-        """Takes over a document as it was, times included; nobody is told, history begins here."""
+        """Insert a document as exported, times included, without calling subscribers."""
         version = _Version(time=document.update_time, document=document)
         self._versions[document.name] = [version]
         self._collections.setdefault(document.name.rpartition("/")[0], set()).add(document.name)
         self._last_time = max(self._last_time, document.update_time)
 
     def clear(self, database: str = "") -> None:
-        """Forgets documents and history, of one database or of all; listeners see the deletions."""
+        """Delete documents and history of one database or all; subscribers see the deletions."""
         time_us = max(self._clock(), self._last_time + 1)
         self._last_time = time_us
         prefix = f"{database}/" if database else ""

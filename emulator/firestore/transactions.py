@@ -1,8 +1,8 @@
-"""Transactions: what each has read, and whether that still stands when it commits.
+"""Transactions: what each has read, and whether that is still current when it commits.
 
-Optimistic: nothing is locked; a transaction whose reads were overtaken is answered ABORTED, and the
-client begins it again. From then on it waits in line, and others yield to it, so that clients which
-meet on one document all come through. Knows the store, no protocol.
+Optimistic concurrency: nothing is locked; a transaction whose reads are stale is ABORTED, and the
+client begins it again. The retry waits in a queue and takes precedence over others, so that many
+clients on one document all succeed. Knows the store, no transport.
 """
 
 import os
@@ -16,7 +16,7 @@ from emulator.firestore.errors import Aborted, InvalidArgument, Unavailable
 from emulator.firestore.messages import MICROSECONDS, Write
 from emulator.firestore.paths import document_path
 from emulator.firestore.queries.query import CompiledQuery
-from emulator.firestore.retry_queue import WaitingLine
+from emulator.firestore.retry_queue import RetryQueue
 from emulator.firestore.store import CommitOutcome, DocumentStore
 
 LIFETIME_US = 270 * MICROSECONDS
@@ -36,7 +36,7 @@ class Transaction:
 
     began: int
     read_only: bool
-    again: bool  # an earlier try of it was aborted
+    is_retry: bool  # an earlier attempt was aborted
     read_time: int | None = None
     documents: set[str] = field(default_factory=set)
     queries: list[tuple[CompiledQuery, tuple[str, ...]]] = field(default_factory=list)
@@ -49,29 +49,29 @@ class Transactions:
         self._store = store
         self._faults = faults
         self._open: dict[bytes, Transaction] = {}
-        self._line = WaitingLine()
+        self._retries = RetryQueue()
 
     def begin(
-        self, *, read_only: bool = False, again: bool = False, read_time: int | None = None
+        self, *, read_only: bool = False, is_retry: bool = False, read_time: int | None = None
     ) -> bytes:
-        """Begins a transaction and returns its id.
+        """Begin a transaction and return its id.
 
         Args:
             read_only: it will write nothing.
-            again: an earlier try was aborted; this one waits in line.
-            read_time: pins a read-only one to the past.
+            is_retry: an earlier attempt was aborted; this one waits in the retry queue.
+            read_time: the time of a read-only transaction in the past.
         """
         now = self._store.read_time()
         for old in [key for key, open_ in self._open.items() if now - open_.began > LIFETIME_US]:
             self._close(old)
         identifier = os.urandom(16)
         self._open[identifier] = Transaction(
-            began=now, read_only=read_only, again=again, read_time=read_time
+            began=now, read_only=read_only, is_retry=is_retry, read_time=read_time
         )
         return identifier
 
     def read_time(self, transaction: bytes) -> int:
-        """Returns the time at which a transaction sees the documents.
+        """Return the time at which a transaction sees the documents.
 
         Raises:
             InvalidArgument: there is no such transaction.
@@ -82,26 +82,26 @@ class Transactions:
         return found.read_time
 
     async def wait_turn(self, transaction: bytes, names: frozenset[str]) -> None:
-        """Has a transaction that was aborted before wait until it comes first on some documents.
+        """Wait, in a retried transaction, until it is the first in the queue for some documents.
 
         Raises:
             InvalidArgument: there is no such transaction.
         """
-        if not self._find(transaction).again:
+        if not self._find(transaction).is_retry:
             return
-        if self._line.holds(transaction):
-            self._line.extend(transaction, names)
+        if self._retries.contains(transaction):
+            self._retries.extend(transaction, names)
         else:
-            await self._line.wait(transaction, names)
+            await self._retries.wait(transaction, names)
 
     def get(self, transaction: bytes, name: str) -> StoredDocument | None:
-        """Reads a document within a transaction."""
+        """Read a document within a transaction."""
         at = self.read_time(transaction)
         self._find(transaction).documents.add(name)
         return self._store.get(name, at)
 
     def query(self, transaction: bytes, query: CompiledQuery) -> list[StoredDocument]:
-        """Runs a query within a transaction."""
+        """Run a query within a transaction."""
         at = self.read_time(transaction)
         results = self._store.query(query, at)
         names = tuple(document.name for document in results)
@@ -109,30 +109,30 @@ class Transactions:
         return results
 
     def commit(self, writes: Sequence[Write], transaction: bytes = b"") -> CommitOutcome:
-        """Commits writes, within a transaction or on their own.
+        """Commit writes, within a transaction or on their own.
 
         Raises:
-            Aborted: what the transaction has read was changed since.
+            Aborted: something that the transaction has read has changed since.
             FirestoreError: a write is refused, or a fault was planned.
         """
-        if self._strikes(FaultKind.ABORT_COMMIT, writes):
+        if self._takes_fault(FaultKind.ABORT_COMMIT, writes):
             self._close(transaction)
             raise Aborted(_CONTENTION)
         if transaction:
-            self._settle(transaction, writes)
+            self._check_and_close(transaction, writes)
         outcome = self._store.commit(writes)
-        if self._strikes(FaultKind.LOSE_COMMIT_ANSWER, writes):
+        if self._takes_fault(FaultKind.LOSE_COMMIT_ANSWER, writes):
             raise Unavailable("The answer to this commit was lost (a planned fault)")
         return outcome
 
     def rollback(self, transaction: bytes) -> None:
-        """Ends a transaction without writing; one that is over already is no error."""
+        """End a transaction without writing; one that is over already is no error."""
         self._close(transaction)
 
     def clear(self) -> None:
-        """Ends all transactions."""
+        """End all transactions."""
         self._open.clear()
-        self._line.clear()
+        self._retries.clear()
 
     def _find(self, transaction: bytes) -> Transaction:
         found = self._open.get(transaction)
@@ -140,22 +140,24 @@ class Transactions:
             raise InvalidArgument(_GONE)
         return found
 
-    def _settle(self, transaction: bytes, writes: Sequence[Write]) -> None:
+    def _check_and_close(self, transaction: bytes, writes: Sequence[Write]) -> None:
         found = self._find(transaction)
         if found.read_only and writes:
             raise InvalidArgument("Cannot modify entities in a read-only transaction.")
         if not found.read_only:
             wanted = found.documents | set(map(target_name, writes))
-            if self._line.is_taken(frozenset(wanted), transaction) or not self._still_stands(found):
+            if self._retries.is_blocked(frozenset(wanted), transaction) or not self._is_current(
+                found
+            ):
                 self._close(transaction)
                 raise Aborted(_CONTENTION)
         self._close(transaction)
 
     def _close(self, transaction: bytes) -> None:
         self._open.pop(transaction, None)
-        self._line.leave(transaction)
+        self._retries.leave(transaction)
 
-    def _still_stands(self, found: Transaction) -> bool:
+    def _is_current(self, found: Transaction) -> bool:
         at = found.read_time
         if at is None:
             return True
@@ -168,7 +170,7 @@ class Transactions:
         unchanged = all(document.update_time <= at for document in results)
         return unchanged and tuple(document.name for document in results) == names
 
-    def _strikes(self, kind: FaultKind, writes: Sequence[Write]) -> bool:
+    def _takes_fault(self, kind: FaultKind, writes: Sequence[Write]) -> bool:
         return any(
             self._faults.take(kind, document_path(target_name(write)).relative) for write in writes
         )

@@ -1,1 +1,1 @@
-"""Cloud Storage: one store of objects, and the two HTTP dialects that speak to it."""
+"""Cloud Storage: one store of objects, and the HTTP APIs on it."""

@@ -1,4 +1,4 @@
-"""Contents of objects as files: received piece by piece, with measured on the way."""
+"""Contents of objects as files: received in pieces, with their digests."""
 
 import base64
 import hashlib
@@ -13,7 +13,7 @@ import google_crc32c
 
 @dataclass(frozen=True, kw_only=True)
 class Content:
-    """The bytes of one object; both digests in base64, as the APIs give them."""
+    """The bytes of one object; both digests in base64, as in the APIs."""
 
     file: Path
     size_bytes: int
@@ -22,7 +22,7 @@ class Content:
 
 
 class Receiver:
-    """Takes the bytes of an upload into a new file; an unfinished one leaves none."""
+    """Writes the bytes of an upload to a new file, which is deleted unless it is finished."""
 
     def __init__(self, folder: Path) -> None:
         with tempfile.NamedTemporaryFile(dir=folder, delete=False) as created:
@@ -34,14 +34,14 @@ class Receiver:
         self.size_bytes = 0
 
     def write(self, piece: bytes) -> None:
-        """Appends a piece."""
+        """Append a piece."""
         self._stream.write(piece)
         self._md5.update(piece)
         self._crc32c.update(piece)
         self.size_bytes += len(piece)
 
     def finish(self) -> Content:
-        """Closes the file and returns what was received."""
+        """Close the file and return what was received."""
         self._stream.close()
         self._discard.detach()
         return Content(
@@ -52,7 +52,7 @@ class Receiver:
         )
 
     def discard(self) -> None:
-        """Closes the file and deletes it, unless it is finished."""
+        """Close the file and delete it, unless it is finished."""
         self._discard()
 
 

@@ -1,4 +1,4 @@
-"""What the object store refuses, as one tree; each class is an HTTP status with Google's reason.
+"""The errors of Cloud Storage as one tree; each class is an HTTP status with Google's reason.
 
 StorageError
 ├── BadRequest           400 invalid
@@ -7,7 +7,7 @@ StorageError
 ├── NotFound             404 notFound
 ├── Conflict             409 conflict
 ├── PreconditionFailed   412 conditionNotMet
-├── NotModified          304 (an answer without a body)
+├── NotModified          304 (a response without a body)
 ├── RangeNotSatisfiable  416 requestedRangeNotSatisfiable
 └── Planned              the status of a planned fault
 """
@@ -93,7 +93,7 @@ class RangeNotSatisfiable(StorageError):
         self.size = size
 
 
-class Planned(StorageError):
+class PlannedFault(StorageError):
     """A planned fault."""
 
     def __init__(self, status: int) -> None:

@@ -1,4 +1,4 @@
-"""An object as it was stored, what a client may set on it, and the conditions it may ask for."""
+"""Stored objects, the metadata that clients set, and preconditions."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ TOKENS_KEY = "firebaseStorageDownloadTokens"
 
 @dataclass(frozen=True, kw_only=True)
 class ObjectMetadata:
-    """The part of an object's description that clients set."""
+    """The metadata that clients set."""
 
     content_type: str | None = None
     cache_control: str | None = None
@@ -48,7 +48,7 @@ class StoredObject:
 
 @dataclass(frozen=True, kw_only=True)
 class Conditions:
-    """What a request requires of the object as it stands; generation 0 means that there is none."""
+    """The preconditions of a request; generation 0: there is no such object."""
 
     generation_match: int | None = None
     generation_not_match: int | None = None
@@ -56,11 +56,11 @@ class Conditions:
     metageneration_not_match: int | None = None
 
     def check(self, current: StoredObject | None, *, reading: bool = False) -> None:
-        """Compares the object as it stands with what is required.
+        """Check the preconditions on the present object.
 
         Raises:
-            PreconditionFailed: it is not so.
-            NotModified: a read required another generation than the one that stands.
+            PreconditionFailed: one does not hold.
+            NotModified: a read required another generation than the present one.
         """
         generation = current.generation if current else 0
         metageneration = current.metageneration if current else 0

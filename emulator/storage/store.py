@@ -1,4 +1,4 @@
-"""The truth about buckets and objects. Contents are files in one folder; knows no protocol."""
+"""The store of buckets and objects. Contents are files in one folder; knows no API."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -29,7 +29,7 @@ class NameSpan:
     end: str = ""
 
     def has(self, name: str) -> bool:
-        """Whether a name lies inside."""
+        """Return whether a name lies inside."""
         encoded = name.encode()
         return self.start.encode() <= encoded and (not self.end or encoded < self.end.encode())
 
@@ -39,7 +39,7 @@ _EVERY_NAME = NameSpan()
 
 @dataclass(frozen=True, kw_only=True)
 class ObjectPage:
-    """A part of a listing: objects, common prefixes up to the delimiter, token of what follows."""
+    """A page of a listing: objects, common prefixes up to the delimiter, token of the next page."""
 
     objects: tuple[StoredObject, ...]
     prefixes: tuple[str, ...]
@@ -50,7 +50,7 @@ class ObjectStore:
     """All buckets and their objects.
 
     Args:
-        folder: an existing folder for the contents; the caller deletes it in the end.
+        folder: an existing folder for the contents; the caller deletes it.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -60,7 +60,7 @@ class ObjectStore:
         self._objects: dict[str, dict[str, StoredObject]] = {}
 
     def create_bucket(self, name: str) -> Bucket:
-        """Creates a bucket.
+        """Create a bucket.
 
         Raises:
             Conflict: there is one of this name.
@@ -72,7 +72,7 @@ class ObjectStore:
         return self._buckets[name]
 
     def bucket(self, name: str) -> Bucket:
-        """Returns a bucket.
+        """Return a bucket.
 
         Raises:
             NotFound: there is none of this name.
@@ -82,11 +82,11 @@ class ObjectStore:
         return self._buckets[name]
 
     def buckets(self) -> tuple[Bucket, ...]:
-        """Returns all buckets, by name."""
+        """Return all buckets, by name."""
         return tuple(self._buckets[name] for name in sorted(self._buckets))
 
     def delete_bucket(self, name: str) -> None:
-        """Deletes an empty bucket.
+        """Delete an empty bucket.
 
         Raises:
             NotFound: there is none of this name.
@@ -98,11 +98,11 @@ class ObjectStore:
         del self._buckets[name], self._objects[name]
 
     def receiver(self) -> Receiver:
-        """Returns a place for the bytes of an upload."""
+        """Return a receiver for the bytes of an upload."""
         return Receiver(self._folder)
 
     def find(self, bucket: str, name: str) -> StoredObject | None:
-        """Returns an object, or None where there is none.
+        """Return an object, or None where there is none.
 
         Raises:
             NotFound: there is no such bucket.
@@ -113,7 +113,7 @@ class ObjectStore:
     def get(
         self, bucket: str, name: str, conditions: Conditions = _ANY, generation: int | None = None
     ) -> StoredObject:
-        """Returns an object, at a certain generation if one is given.
+        """Return an object, of a certain generation if one is given.
 
         Raises:
             NotFound, PreconditionFailed, NotModified.
@@ -123,10 +123,10 @@ class ObjectStore:
         return found
 
     def check_put(self, bucket: str, name: str, conditions: Conditions) -> None:
-        """Checks whether an upload could be stored now.
+        """Check whether an upload could be stored now.
 
         Raises:
-            BadRequest: the name is none; NotFound: no such bucket; PreconditionFailed.
+            BadRequest: the name is invalid; NotFound: no such bucket; PreconditionFailed.
         """
         if not name or len(name.encode()) > _MAX_NAME_BYTES or "\n" in name or "\r" in name:
             raise BadRequest(
@@ -143,7 +143,7 @@ class ObjectStore:
         metadata: ObjectMetadata,
         conditions: Conditions = _ANY,
     ) -> StoredObject:
-        """Stores a new generation of an object; deletes the content if it is refused.
+        """Store a new generation of an object; delete the content if it is refused.
 
         Raises:
             BadRequest, NotFound, PreconditionFailed.
@@ -170,7 +170,7 @@ class ObjectStore:
             replaced.content.file.unlink(missing_ok=True)
         return stored
 
-    def describe(
+    def update_metadata(
         self,
         bucket: str,
         name: str,
@@ -178,26 +178,26 @@ class ObjectStore:
         conditions: Conditions = _ANY,
         generation: int | None = None,
     ) -> StoredObject:
-        """Replaces what clients may set; the metageneration rises by one.
+        """Replace the metadata that clients may set; increment the metageneration.
 
         Raises:
             NotFound, PreconditionFailed.
         """
         found = self._existing(bucket, name, generation)
         conditions.check(found)
-        described = replace(
+        updated = replace(
             found,
             metadata=metadata,
             metageneration=found.metageneration + 1,
             updated=self._now(),
         )
-        self._objects[bucket][name] = described
-        return described
+        self._objects[bucket][name] = updated
+        return updated
 
     def delete(
         self, bucket: str, name: str, conditions: Conditions = _ANY, generation: int | None = None
     ) -> None:
-        """Deletes an object.
+        """Delete an object.
 
         Raises:
             NotFound, PreconditionFailed.
@@ -215,7 +215,7 @@ class ObjectStore:
         metadata: ObjectMetadata | None,
         conditions: Conditions = _ANY,
     ) -> StoredObject:
-        """Copies an object, with its own description or with a new one.
+        """Copy an object, with its own metadata or with new metadata.
 
         Raises:
             BadRequest, NotFound, PreconditionFailed.
@@ -230,7 +230,7 @@ class ObjectStore:
         metadata: ObjectMetadata,
         conditions: Conditions = _ANY,
     ) -> StoredObject:
-        """Makes an object of others, one after the other.
+        """Concatenate objects into one.
 
         Raises:
             BadRequest, NotFound, PreconditionFailed.
@@ -253,9 +253,9 @@ class ObjectStore:
         token: str | None = None,
         limit: int = 1000,
     ) -> ObjectPage:
-        """Lists objects by name; what lies behind a delimiter appears as one common prefix.
+        """List objects by name; names that share the part up to a delimiter become one prefix.
 
-        `token` is the last name or prefix of the page before.
+        `token` is the last name or prefix of the previous page.
 
         Raises:
             NotFound: there is no such bucket.
@@ -278,22 +278,22 @@ class ObjectStore:
         return ObjectPage(objects=tuple(objects), prefixes=tuple(prefixes), next_token=None)
 
     def all_objects(self, bucket: str) -> tuple[StoredObject, ...]:
-        """Returns a bucket's objects, by name."""
+        """Return a bucket's objects, by name."""
         objects = self._objects[bucket]
         return tuple(objects[name] for name in sorted(objects))
 
     def restore_bucket(self, bucket: Bucket) -> None:
-        """Takes over a bucket as it was."""
+        """Insert a bucket as exported."""
         self._buckets[bucket.name] = bucket
         self._objects.setdefault(bucket.name, {})
 
     def restore(self, stored: StoredObject) -> None:
-        """Takes over an object as it was, generation included."""
+        """Insert an object as exported, generation included."""
         self._objects[stored.bucket][stored.name] = stored
         self._last_time = max(self._last_time, stored.generation, stored.updated)
 
     def clear(self) -> None:
-        """Deletes all objects; the buckets stay."""
+        """Delete all objects; the buckets stay."""
         for objects in self._objects.values():
             for stored in objects.values():
                 stored.content.file.unlink(missing_ok=True)

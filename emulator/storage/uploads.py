@@ -1,4 +1,4 @@
-"""Uploads: what is to be stored, and how one comes in several requests. Shared by both dialects."""
+"""Uploads, in one request or in several (resumable)."""
 
 import uuid
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from emulator.storage.objects import Conditions, ObjectMetadata, StoredObject
 
 @dataclass(frozen=True, kw_only=True)
 class Upload:
-    """An object that is to be stored; `digests` are announced as `md5Hash` or `crc32c`, base64."""
+    """An object to be stored; `digests` as announced, `md5Hash` or `crc32c`, base64."""
 
     bucket: str
     name: str
@@ -22,7 +22,7 @@ class Upload:
 
 @dataclass(kw_only=True)
 class UploadSession:
-    """One resumable upload, and the object that came of it in the end."""
+    """One resumable upload, and the stored object once it is complete."""
 
     identifier: str
     upload: Upload
@@ -31,14 +31,14 @@ class UploadSession:
 
     @property
     def received_bytes(self) -> int:
-        """How much has arrived."""
+        """The number of bytes received."""
         return self.receiver.size_bytes
 
     def accept(self, piece: bytes, position: int) -> None:
-        """Appends a piece that begins at `position`; what arrived before is skipped.
+        """Append a piece that begins at `position`; skip bytes that were received before.
 
         Raises:
-            BadRequest: there is a gap between what arrived and the piece.
+            BadRequest: there is a gap before the piece.
         """
         known = self.received_bytes - position
         if known < 0:
@@ -48,24 +48,24 @@ class UploadSession:
         self.receiver.write(piece[known:])
 
     def announce(self, digests: Mapping[str, str]) -> None:
-        """Adds digests that came with the last piece."""
+        """Add digests that came with the last piece."""
         self.upload = replace(self.upload, digests={**self.upload.digests, **digests})
 
 
 class UploadSessions:
-    """The resumable uploads in progress, and those that ended."""
+    """The resumable uploads, in progress and completed."""
 
     def __init__(self) -> None:
         self._sessions: dict[str, UploadSession] = {}
 
     def begin(self, upload: Upload, receiver: Receiver) -> UploadSession:
-        """Begins an upload."""
+        """Begin an upload."""
         session = UploadSession(identifier=uuid.uuid4().hex, upload=upload, receiver=receiver)
         self._sessions[session.identifier] = session
         return session
 
     def find(self, identifier: str) -> UploadSession:
-        """Returns an upload, also one that ended.
+        """Return an upload, also a completed one.
 
         Raises:
             NotFound: there is none of this id.
@@ -75,7 +75,7 @@ class UploadSessions:
         return self._sessions[identifier]
 
     def cancel(self, identifier: str) -> None:
-        """Gives an upload up.
+        """Cancel an upload.
 
         Raises:
             NotFound: there is none of this id.
@@ -84,6 +84,6 @@ class UploadSessions:
         del self._sessions[identifier]
 
     def clear(self) -> None:
-        """Gives all uploads up."""
+        """Cancel all uploads."""
         for identifier in tuple(self._sessions):
             self.cancel(identifier)

@@ -1,1 +1,1 @@
-"""Cloud Tasks: queues of HTTP requests, each pushed until it is answered with success."""
+"""Cloud Tasks: queues of HTTP requests, each pushed until it succeeds."""

@@ -1,7 +1,4 @@
-"""What each method of the service does: raw request messages in, raw answers out.
-
-Knows no protocol; the two dialects share it.
-"""
+"""The methods of the service: request messages in, response messages out, without any transport."""
 
 import time
 from collections.abc import Callable, Coroutine, Sequence
@@ -34,7 +31,7 @@ Call = Callable[[Message], Coroutine[Any, Any, "Message | Empty"]]
 
 
 class Calls:
-    """The methods, on a store and what pushes its tasks."""
+    """The methods, on a store and the runner of its tasks."""
 
     def __init__(
         self, store: TaskStore, runner: Runner, faults: FaultPlan, time_factor: float
@@ -45,7 +42,7 @@ class Calls:
         self._factor = time_factor
 
     def table(self) -> dict[str, Call]:
-        """Returns every method by its name."""
+        """Return every method by its name."""
         return {
             "CreateQueue": self._create_queue,
             "CreateTask": self._create_task,
@@ -70,7 +67,7 @@ class Calls:
         return queue_message(self._store.add_queue(queue_value(request.queue)))
 
     async def _update_queue(self, request: Message) -> Message:
-        """Changes a queue, or adds it where there is none."""
+        """Change a queue, or add it where there is none."""
         name = check_queue(request.queue.name)
         earlier = {one.name: one for one in self._store.queues()}.get(name)
         if earlier is None:
@@ -80,7 +77,7 @@ class Calls:
             wanted = queue_message(earlier)
             _merge(request.update_mask, request.queue, wanted)
         changed = self._store.replace_queue(queue_value(wanted, earlier))
-        self._runner.stir(name)
+        self._runner.update(name)
         return queue_message(changed)
 
     async def _get_queue(self, request: Message) -> Message:
@@ -114,7 +111,7 @@ class Calls:
     async def _resume_queue(self, request: Message) -> Message:
         name = check_queue(request.name)
         queue = self._store.set_queue_state(name, QueueState.RUNNING)
-        self._runner.stir(name)
+        self._runner.update(name)
         return queue_message(queue)
 
     async def _create_task(self, request: Message) -> Message:
@@ -169,7 +166,7 @@ def _merge(mask: FieldMask, source: Message, target: Message) -> None:
 
 
 def _page(found: Sequence[_Named], request: Message, largest: int) -> tuple[Sequence[_Named], str]:
-    """Returns one page of what is sorted by name, and the token of the next: its last name."""
+    """Return one page of a list sorted by name, and the token of the next: the page's last name."""
     if request.page_size < 0:
         raise InvalidArgument(f"page_size is {request.page_size}; accepted: 0 (largest) or more")
     size = min(request.page_size or largest, largest)

@@ -1,4 +1,4 @@
-"""Cloud Tasks as one running thing: its port, the servers behind it, and what pushes the tasks."""
+"""Cloud Tasks: its port, the servers behind it, and the runner that pushes the tasks."""
 
 import asyncio
 import contextlib
@@ -23,11 +23,11 @@ class EmbeddedTasks:
     """Serves queues over gRPC and REST on one port, and pushes their tasks.
 
     Args:
-        address: host and port to bind; port 0 means a free one.
-        faults: what goes wrong on purpose.
+        address: host and port to bind; port 0: a free one.
+        faults: the planned faults.
         folder: an existing folder for a socket.
-        first_queue: the queue that is there at the start, and again after a reset.
-        time_factor: 1 for the real service's times, less to hurry.
+        first_queue: the queue that exists at the start and after a reset.
+        time_factor: 1 for the real service's times, less to shorten them.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class EmbeddedTasks:
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Serves as long as the block lasts; `port` then says where.
+        """Serve for the duration of the block; `port` then says where.
 
         Raises:
             PortBusy: the port is taken.
@@ -65,15 +65,15 @@ class EmbeddedTasks:
                 yield
 
     def queues(self) -> tuple[Queue, ...]:
-        """Returns all queues."""
+        """Return all queues."""
         return self._store.queues()
 
     def tasks(self) -> tuple[Task, ...]:
-        """Returns all tasks, oldest first; those too that have ended, as long as names are kept."""
+        """Return all tasks, oldest first, with ended ones as long as their names are kept."""
         return self._store.history()
 
     def pause(self, queue: str) -> None:
-        """Has a queue dispatch nothing.
+        """Pause a queue.
 
         Raises:
             NotFound: there is no such queue.
@@ -81,20 +81,20 @@ class EmbeddedTasks:
         self._store.set_queue_state(queue, QueueState.PAUSED)
 
     def resume(self, queue: str) -> None:
-        """Has a queue dispatch again.
+        """Resume a queue.
 
         Raises:
             NotFound: there is no such queue.
         """
         self._store.set_queue_state(queue, QueueState.RUNNING)
-        self._runner.stir(queue)
+        self._runner.update(queue)
 
     def is_idle(self) -> bool:
-        """Says whether no request runs and no task waits but in paused queues."""
+        """Return whether no request runs and no task waits, except in paused queues."""
         return self._runner.is_idle()
 
     def clear(self) -> None:
-        """Forgets all tasks and names; the first queue is as it was at the start, alone."""
+        """Delete all tasks, names and queues; add the first queue again."""
         self._runner.clear()
         self._store.clear()
         self._store.add_queue(self._first_queue)

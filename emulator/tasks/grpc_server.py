@@ -1,4 +1,4 @@
-"""The gRPC dialect: a generic handler made of the client's own message types, no generated stub."""
+"""The gRPC transport: a generic handler of the client's own message types, no generated stub."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -16,7 +16,7 @@ _SERVICE = "google.cloud.tasks.v2.CloudTasks"
 
 
 def grpc_server(calls: Mapping[str, Call], faults: FaultPlan, address: str) -> Any:
-    """Returns a `grpc.aio.Server` of the service; to be made within its loop.
+    """Return a `grpc.aio.Server` of the service; call it within its loop.
 
     Raises:
         RuntimeError: the address is taken.

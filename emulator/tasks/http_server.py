@@ -1,4 +1,4 @@
-"""What is reached over HTTP: the REST dialect, and the keys by which tokens are checked."""
+"""The HTTP server: the REST transport, and the keys by which tokens are checked."""
 
 import logging
 import re
@@ -67,11 +67,11 @@ class TasksHttpServer:
         self._faults = faults
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers one request."""
-        response = await self._answer(Request(scope, receive))
+        """Respond to one request."""
+        response = await self._respond(Request(scope, receive))
         await response(scope, receive, send)
 
-    async def _answer(self, request: Request) -> Response:
+    async def _respond(self, request: Request) -> Response:
         try:
             if request.url.path == "/":
                 return PlainTextResponse("Ok\n")

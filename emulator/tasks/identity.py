@@ -1,7 +1,7 @@
-"""The stand-in's own Google accounts: one key, the tokens it signs, and how others check them.
+"""OpenID Connect tokens for service accounts: one key, its tokens, its public certificates.
 
-Tokens look as Google's do, and are worth nothing outside: the key is made at the start and kept
-nowhere else.
+Tokens have the form of Google's, and are valid for this emulator alone: the key is generated at the
+start.
 """
 
 import base64
@@ -29,11 +29,11 @@ class Identity:
     """Signs identity tokens for any service account, and publishes the key."""
 
     def prepare(self) -> None:
-        """Makes the key, which takes a while; blocks, so not on the loop."""
+        """Generate the key; slow and blocking, so not on the event loop."""
         _ = self._signer
 
     def token(self, oidc: Oidc) -> str:
-        """Returns an OpenID Connect token, RS256, good for an hour of the real clock."""
+        """Return an OpenID Connect token, RS256, valid for an hour of the real clock."""
         now = int(time.time())
         account = str(int(hashlib.sha256(oidc.email.encode()).hexdigest()[:17], 16))
         claims = {
@@ -50,7 +50,7 @@ class Identity:
 
     @property
     def key_set(self) -> dict[str, Any]:
-        """The public key as a JSON Web Key Set, as `/oauth2/v3/certs` shows it."""
+        """The public key as a JSON Web Key Set, for `/oauth2/v3/certs`."""
         numbers = self._key.public_key().public_numbers()
         key = {
             "kty": "RSA",
@@ -64,7 +64,7 @@ class Identity:
 
     @cached_property
     def certificates(self) -> dict[str, str]:
-        """The public key in a certificate, by key id, as `/oauth2/v1/certs` shows it."""
+        """The public key in a certificate, by key id, for `/oauth2/v1/certs`."""
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "stand-in.invalid")])
         now = datetime.now(UTC)
         certificate = (
@@ -101,6 +101,6 @@ class Identity:
 
 
 def _unsigned(number: int) -> str:
-    """Returns a positive number as base64url without padding."""
+    """Return a positive number as base64url without padding."""
     big_endian = number.to_bytes((number.bit_length() + 7) // 8, "big")
     return base64.urlsafe_b64encode(big_endian).rstrip(b"=").decode("ascii")

@@ -53,12 +53,12 @@ _UNKNOWN = 2
 
 
 def raw(name: str) -> type[Message]:
-    """Returns the generated class of a message."""
+    """Return the generated class of a message."""
     return getattr(types, name).pb()
 
 
 def queue_message(queue: Queue) -> Message:
-    """Returns a queue as clients see it."""
+    """Return a queue as clients see it."""
     limits, retry = queue.rate_limits, queue.retry_config
     return raw("Queue")(
         name=queue.name,
@@ -74,7 +74,7 @@ def queue_message(queue: Queue) -> Message:
 
 
 def queue_value(message: Message, earlier: Queue | None = None) -> Queue:
-    """Returns the queue that a client asks for.
+    """Return the queue that a client asks for.
 
     Args:
         message: the whole queue; what is unset or 0 becomes the service's default.
@@ -100,7 +100,7 @@ def queue_value(message: Message, earlier: Queue | None = None) -> Queue:
 
 
 def task_message(task: Task, view: int) -> Message:
-    """Returns a task as clients see it; its body only in the full view."""
+    """Return a task as clients see it; its body only in the full view."""
     request = task.request
     message = raw("Task")(
         name=task.name,
@@ -130,7 +130,7 @@ def task_message(task: Task, view: int) -> Message:
 
 
 def task_value(message: Message, queue: str, now: float, time_factor: float) -> Task:
-    """Returns the task that a client asks for; its name ends in `/` where it has none yet.
+    """Return the task that a client asks for; its name ends in `/` where it has none yet.
 
     Raises:
         InvalidArgument: a value is out of range, or the task is too large.

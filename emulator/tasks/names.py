@@ -1,4 +1,4 @@
-"""Names of locations, queues and tasks: their form, and what is part of what. Pure."""
+"""Names of locations, queues and tasks. Pure."""
 
 import re
 
@@ -15,37 +15,37 @@ _TASK_FORM = f"{_QUEUE_FORM}/tasks/TASK_ID"
 
 
 def check_location(name: str) -> str:
-    """Returns a location's name; raises InvalidArgument where it is none."""
+    """Return a location's name; raise InvalidArgument where it has another form."""
     return _checked("Location", name, _LOCATION, _LOCATION_FORM)
 
 
 def check_queue(name: str) -> str:
-    """Returns a queue's name; raises InvalidArgument where it is none."""
+    """Return a queue's name; raise InvalidArgument where it has another form."""
     return _checked("Queue", name, _QUEUE, _QUEUE_FORM)
 
 
 def check_task(name: str) -> str:
-    """Returns a task's name; raises InvalidArgument where it is none."""
+    """Return a task's name; raise InvalidArgument where it has another form."""
     return _checked("Task", name, _TASK, _TASK_FORM)
 
 
 def location_of(queue: str) -> str:
-    """Returns the name of the location in which a queue lies."""
+    """Return the name of a queue's location."""
     return queue.rpartition("/queues/")[0]
 
 
 def queue_of(task: str) -> str:
-    """Returns the name of the queue in which a task lies."""
+    """Return the name of a task's queue."""
     return task.rpartition("/tasks/")[0]
 
 
 def short_name(name: str) -> str:
-    """Returns the last part of a name, the id."""
+    """Return the last part of a name, the id."""
     return name.rpartition("/")[2]
 
 
 def fault_path(task: str) -> str:
-    """Returns `QUEUE_ID/TASK_ID`, by which planned faults are restricted."""
+    """Return `QUEUE_ID/TASK_ID`, the path that planned faults match."""
     return f"{short_name(queue_of(task))}/{short_name(task)}"
 
 

@@ -1,4 +1,4 @@
-"""The request by which one attempt of a task reaches its target. Pure but for the token's time."""
+"""The headers of a task's HTTP request. Pure but for the token's time."""
 
 from emulator.tasks.identity import Identity
 from emulator.tasks.names import queue_of, short_name
@@ -22,7 +22,7 @@ _REASONS = {
 
 
 def status_name(attempt: Attempt) -> str:
-    """Returns the name of the gRPC status that stands for what came of an attempt."""
+    """Return the name of the gRPC status of an attempt's result."""
     if attempt.status is None:
         return attempt.error.partition(":")[0]
     if attempt.has_succeeded:
@@ -31,7 +31,7 @@ def status_name(attempt: Attempt) -> str:
 
 
 def push_headers(task: Task, identity: Identity) -> list[tuple[str, str]]:
-    """Returns the headers of a task's next attempt: the client's, and the service's own."""
+    """Return the headers of a task's next attempt: the client's and the service's own."""
     request = task.request
     kept = [
         (name, value)
@@ -47,7 +47,7 @@ def push_headers(task: Task, identity: Identity) -> list[tuple[str, str]]:
 
 
 def _own_headers(task: Task) -> list[tuple[str, str]]:
-    # An execution is an attempt that the target answered with anything but 5xx.
+    # An execution is an attempt with any response but 5xx.
     executed = [one for one in task.answered if (one.status or 0) < 500]
     own = [
         ("X-CloudTasks-QueueName", short_name(queue_of(task.name))),

@@ -1,6 +1,6 @@
-"""A queue as a value: its limits, its retries, its state; and the arithmetic of both. Pure.
+"""A queue as a value: its limits, its retries, its state. Pure.
 
-All times are the real service's, in seconds; whoever waits applies the suite's time factor.
+All times are the real service's, in seconds; callers apply the suite's time factor.
 """
 
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from emulator.tasks.errors import InvalidArgument
 
 UNLIMITED = -1
 RETENTION_S = 31 * 86_400.0
-"""The age at which a task is deleted, whatever became of it."""
+"""The age at which a task is deleted in any state."""
 _MOST_PER_SECOND = 500.0
 _MOST_AT_ONCE = 5_000
 _SMALLEST_BURST = 10
@@ -54,7 +54,7 @@ class RateLimits:
 
 @dataclass(frozen=True, kw_only=True)
 class RetryConfig:
-    """When a task that failed is tried again. `max_retry_duration_s` 0 is no limit.
+    """When a failed task is retried. `max_retry_duration_s` 0 is no limit.
 
     Raises:
         InvalidArgument: a value is out of the range that the service accepts.
@@ -80,7 +80,7 @@ class RetryConfig:
             raise InvalidArgument(f"max_doublings is {self.max_doublings}; accepted: 0 or more")
 
     def backoff_s(self, failures: int) -> float:
-        """Returns the pause after so many failed attempts.
+        """Return the pause after a number of failed attempts.
 
         It begins at `min_backoff`, doubles `max_doublings` times, then grows by the last doubled
         value, and never exceeds `max_backoff`: 10, 20, 40, 80, 160, 240, 300, 300 s for 10 s, 300 s
@@ -93,7 +93,7 @@ class RetryConfig:
         return min(self.max_backoff_s, self.min_backoff_s * 2.0**doublings * steps)
 
     def is_spent(self, attempts: int, since_first_s: float) -> bool:
-        """Says whether no further attempt is made.
+        """Return whether no further attempt is made.
 
         Args:
             attempts: how many were made; at least one.

@@ -1,4 +1,4 @@
-"""The way out of one queue: a token bucket, a number of places, and whether it is open at all."""
+"""The dispatch limits of one queue: a token bucket, a number of concurrent dispatches, pausing."""
 
 import asyncio
 from collections import deque
@@ -7,12 +7,12 @@ from collections.abc import Callable
 from emulator.tasks.queue import Queue, QueueState
 
 
-class Bucket:
-    """A token bucket. Pure: it is told the time, in seconds.
+class TokenBucket:
+    """A token bucket; begins full. Pure: callers pass the time, in seconds.
 
     Args:
-        rate: tokens that come in a second.
-        size: the most that it holds; it begins full.
+        rate: tokens a second.
+        size: the most tokens that it holds.
         now: the present time.
     """
 
@@ -23,17 +23,17 @@ class Bucket:
         self._counted_at = now
 
     def wait_s(self, now: float) -> float:
-        """Returns the time until there is a token; 0 where there is one."""
+        """Return the seconds until there is a token; 0 where there is one."""
         self._fill(now)
         return max(0.0, (1 - self._tokens) / self.rate)
 
     def take(self, now: float) -> None:
-        """Takes a token."""
+        """Take a token."""
         self._fill(now)
         self._tokens -= 1
 
     def change(self, rate: float, size: float, now: float) -> None:
-        """Goes on at another rate and size with what there is."""
+        """Change rate and size; keep the present tokens, up to the new size."""
         self._fill(now)
         self.rate, self.size = rate, size
         self._tokens = min(self._tokens, size)
@@ -43,13 +43,13 @@ class Bucket:
         self._counted_at = now
 
 
-class Lane:
-    """Lets tasks of a queue out, first come, first served, as its limits say.
+class RateLimiter:
+    """Admits dispatches of a queue within its limits, first come, first served.
 
     Args:
-        queue: tells the queue as it is now.
+        queue: returns the queue as it is now.
         clock: seconds, monotonic.
-        time_factor: 1 for the real service's rates, less to hurry.
+        time_factor: 1 for the real service's rates, less for faster ones.
     """
 
     def __init__(
@@ -58,58 +58,58 @@ class Lane:
         self._queue = queue
         self._clock = clock
         self._factor = time_factor
-        self._out = 0
-        self._line: deque[asyncio.Future[None]] = deque()
+        self._running = 0
+        self._waiting: deque[asyncio.Future[None]] = deque()
         self._timer: asyncio.TimerHandle | None = None
         limits = queue().rate_limits
-        self._bucket = Bucket(
+        self._bucket = TokenBucket(
             limits.max_dispatches_per_second / time_factor, limits.max_burst_size, clock()
         )
 
-    async def enter(self) -> None:
-        """Waits until one more dispatch is allowed, and counts it."""
+    async def acquire(self) -> None:
+        """Wait until one more dispatch is allowed, and count it."""
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._line.append(turn)
-        self.stir()
+        self._waiting.append(turn)
+        self.update()
         try:
             await turn
         except asyncio.CancelledError:
             if not turn.cancelled():  # its turn had come in the same moment
-                self.leave()
+                self.release()
             raise
 
-    def leave(self) -> None:
-        """Gives the place back."""
-        self._out -= 1
-        self.stir()
+    def release(self) -> None:
+        """End a dispatch that `acquire` admitted."""
+        self._running -= 1
+        self.update()
 
-    def stir(self) -> None:
-        """Lets out who may leave now: somebody came or left, or the queue has changed."""
+    def update(self) -> None:
+        """Admit waiting dispatches after an arrival, an end, or a change of the queue."""
         self.close()
-        while self._is_waited_for() and (wait_s := self._wait_s()) is not None:
+        while self._has_waiting() and (wait_s := self._wait_s()) is not None:
             if wait_s > 0:
-                self._timer = asyncio.get_running_loop().call_later(wait_s, self.stir)
+                self._timer = asyncio.get_running_loop().call_later(wait_s, self.update)
                 return
             self._bucket.take(self._clock())
-            self._out += 1
-            self._line.popleft().set_result(None)
+            self._running += 1
+            self._waiting.popleft().set_result(None)
 
     def close(self) -> None:
-        """Looks no more by itself."""
+        """Cancel the timer."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
-    def _is_waited_for(self) -> bool:
-        while self._line and self._line[0].done():  # cancelled
-            self._line.popleft()
-        return bool(self._line)
+    def _has_waiting(self) -> bool:
+        while self._waiting and self._waiting[0].done():  # cancelled
+            self._waiting.popleft()
+        return bool(self._waiting)
 
     def _wait_s(self) -> float | None:
-        """Returns the time until the next dispatch; None where only a change allows one."""
+        """Return the time until the next dispatch; None where only a change allows one."""
         queue, now = self._queue(), self._clock()
         limits = queue.rate_limits
-        if queue.state is QueueState.PAUSED or self._out >= limits.max_concurrent_dispatches:
+        if queue.state is QueueState.PAUSED or self._running >= limits.max_concurrent_dispatches:
             return None
         rate = limits.max_dispatches_per_second / self._factor
         if (rate, limits.max_burst_size) != (self._bucket.rate, self._bucket.size):

@@ -1,7 +1,7 @@
-"""Pushes tasks: each when it is due and its queue lets it out, until it has ended.
+"""Pushes tasks: each when it is due and its queue's limits admit it, until it has ended.
 
-Knows the store and HTTP, no wire format of the service. All times of the real service are
-multiplied by the time factor.
+Knows the store and HTTP, no message of the service. All times of the real service are multiplied
+by the time factor.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from emulator.tasks.identity import Identity
 from emulator.tasks.names import fault_path, queue_of
 from emulator.tasks.push import push_headers
 from emulator.tasks.queue import RETENTION_S, QueueState
-from emulator.tasks.rate_limiter import Lane
+from emulator.tasks.rate_limiter import RateLimiter
 from emulator.tasks.store import TaskStore
 from emulator.tasks.task import Task, TaskState
 
@@ -22,13 +22,13 @@ _log = logging.getLogger(__name__)
 
 
 class Runner:
-    """What pushes tasks; lives on one event loop.
+    """Pushes tasks; lives on one event loop.
 
     Args:
         store: the tasks.
-        faults: what goes wrong on purpose.
-        identity: who signs the tokens.
-        time_factor: 1 for the real service's times, less to hurry.
+        faults: the planned faults.
+        identity: signs the tokens.
+        time_factor: 1 for the real service's times, less to shorten them.
     """
 
     def __init__(
@@ -38,51 +38,51 @@ class Runner:
         self._faults = faults
         self._identity = identity
         self._factor = time_factor
-        self._lanes: dict[str, Lane] = {}
+        self._limiters: dict[str, RateLimiter] = {}
         self._waiting: dict[str, asyncio.Task[None]] = {}
         self._attempts: set[asyncio.Task[None]] = set()
 
     def start(self, name: str) -> None:
-        """Begins to see a task through, or begins again after its schedule has changed."""
+        """Begin to run a task, or begin again after its schedule has changed."""
         self.forget(name)
-        self._waiting[name] = asyncio.get_running_loop().create_task(self._see_through(name))
+        self._waiting[name] = asyncio.get_running_loop().create_task(self._run_to_end(name))
         self._waiting[name].add_done_callback(lambda done: self._drop(name, done))
 
     def forget(self, name: str) -> None:
-        """Stops waiting for a task's turn; a request that is out goes on."""
+        """Stop waiting for a task's turn; a request under way continues."""
         waiting = self._waiting.pop(name, None)
         if waiting is not None:
             waiting.cancel()
 
     def run_now(self, name: str) -> None:
-        """Pushes a task at once, whatever its schedule, its queue's limits and state."""
+        """Push a task at once, regardless of its schedule and of its queue's limits and state."""
         self._store.reschedule(name, time.time())
         attempt = self._begin_attempt(name)
-        attempt.add_done_callback(lambda _done: self._see_further(name))
+        attempt.add_done_callback(lambda _done: self._continue(name))
 
-    def stir(self, queue: str) -> None:
-        """Has a queue's tasks look at its limits and state again."""
-        if queue in self._lanes:
-            self._lanes[queue].stir()
+    def update(self, queue: str) -> None:
+        """Apply a queue's changed limits and state to its waiting tasks."""
+        if queue in self._limiters:
+            self._limiters[queue].update()
 
     def is_idle(self) -> bool:
-        """Says whether no request runs and no task waits but in paused queues."""
+        """Return whether no request runs and no task waits, except in paused queues."""
         if self._attempts:
             return False
         paused = {one.name for one in self._store.queues() if one.state is QueueState.PAUSED}
         return all(queue_of(name) in paused for name in self._waiting)
 
     def clear(self) -> None:
-        """Stops everything."""
+        """Stop everything."""
         for task in (*self._waiting.values(), *self._attempts):
             task.cancel()
-        for lane in self._lanes.values():
-            lane.close()
+        for limiter in self._limiters.values():
+            limiter.close()
         self._waiting.clear()
-        self._lanes.clear()
+        self._limiters.clear()
 
     async def close(self) -> None:
-        """Stops everything, and waits until that is so."""
+        """Stop everything, and wait for its end."""
         tasks = (*self._waiting.values(), *self._attempts)
         self.clear()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -91,33 +91,33 @@ class Runner:
         if self._waiting.get(name) is done:
             del self._waiting[name]
 
-    def _see_further(self, name: str) -> None:
+    def _continue(self, name: str) -> None:
         if self._store.find(name) is None:
             self.forget(name)
         else:
             self.start(name)
 
-    def _lane(self, queue: str) -> Lane:
-        if queue not in self._lanes:
-            self._lanes[queue] = Lane(
+    def _limiter(self, queue: str) -> RateLimiter:
+        if queue not in self._limiters:
+            self._limiters[queue] = RateLimiter(
                 lambda: self._store.queue(queue), time.monotonic, self._factor
             )
-        return self._lanes[queue]
+        return self._limiters[queue]
 
-    async def _see_through(self, name: str) -> None:
-        """Repeats attempts until one succeeds or no further one is due."""
+    async def _run_to_end(self, name: str) -> None:
+        """Repeat attempts until one succeeds or no further one is due."""
         while (task := self._store.find(name)) is not None:
             if (ahead_s := task.due_at - time.time()) > 0:
                 await asyncio.sleep(ahead_s)
-                continue  # it may have been put off meanwhile
-            lane = self._lane(queue_of(name))
-            await lane.enter()
+                continue  # it may have been rescheduled meanwhile
+            limiter = self._limiter(queue_of(name))
+            await limiter.acquire()
             try:
                 copies = 1 + bool(self._faults.take(FaultKind.DUPLICATE_TASK, fault_path(name)))
                 attempts = [self._begin_attempt(name) for _ in range(copies)]
                 await asyncio.wait(attempts)
             finally:
-                lane.leave()
+                limiter.release()
 
     def _begin_attempt(self, name: str) -> "asyncio.Task[None]":
         headers = push_headers(self._store.task(name), self._identity)
@@ -129,7 +129,7 @@ class Runner:
         return running
 
     async def _attempt(self, task: Task, number: int, headers: list[tuple[str, str]]) -> None:
-        status, error = await self._answer(task, headers)
+        status, error = await self._send_request(task, headers)
         url = task.request.url
         _log.info("task %s, attempt %d, to %s: %s", task.name, number + 1, url, status or error)
         left = self._store.end_attempt(task.name, number, status, error)
@@ -140,8 +140,10 @@ class Runner:
             return
         self._schedule_next(left)
 
-    async def _answer(self, task: Task, headers: list[tuple[str, str]]) -> tuple[int | None, str]:
-        """Returns the answer's status, or None and why there was none."""
+    async def _send_request(
+        self, task: Task, headers: list[tuple[str, str]]
+    ) -> tuple[int | None, str]:
+        """Return the status of the response, or None and why there was none."""
         path = fault_path(task.name)
         if self._faults.take(FaultKind.DROP_TASK, path):
             return None, "UNAVAILABLE: lost on its way, on purpose"

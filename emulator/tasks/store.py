@@ -1,6 +1,6 @@
-"""The truth about queues and tasks: which there are, and whose names are taken.
+"""The store of queues and tasks, and of the names that are taken.
 
-Knows no wire format and never waits. Ended tasks are kept as long as their names are.
+Knows no message of the service and never waits. Ended tasks are kept as long as their names.
 """
 
 import uuid
@@ -13,7 +13,7 @@ from emulator.tasks.queue import Queue, QueueState
 from emulator.tasks.task import Attempt, Task, TaskState
 
 TASK_NAME_RETENTION_S = 24 * 3_600.0
-"""How long the name of an ended task is not given again: the service says up to 24 hours."""
+"""How long the name of an ended task is reserved: the service says up to 24 hours."""
 QUEUE_NAME_RETENTION_S = 3 * 86_400.0
 
 
@@ -22,7 +22,7 @@ class TaskStore:
 
     Args:
         clock: seconds since the epoch.
-        time_factor: 1 for the real service's times, less to hurry.
+        time_factor: 1 for the real service's times, less to shorten them.
     """
 
     def __init__(self, clock: Callable[[], float], time_factor: float = 1.0) -> None:
@@ -34,7 +34,7 @@ class TaskStore:
         self._ended: dict[str, Task] = {}  # in the order in which they ended
 
     def add_queue(self, queue: Queue) -> Queue:
-        """Adds a queue.
+        """Add a queue.
 
         Raises:
             AlreadyExists: there is one of this name.
@@ -54,46 +54,46 @@ class TaskStore:
         return queue
 
     def queue(self, name: str) -> Queue:
-        """Returns a queue; raises NotFound where there is none."""
+        """Return a queue; raise NotFound where there is none."""
         try:
             return self._queues[name]
         except KeyError:
             raise NotFound(f'Queue "{name}" does not exist') from None
 
     def queues(self, location: str | None = None) -> tuple[Queue, ...]:
-        """Returns the queues, of one location or all, by name."""
+        """Return the queues, of one location or all, by name."""
         found = [one for one in self._queues.values() if location in (None, location_of(one.name))]
         return tuple(sorted(found, key=lambda one: one.name))
 
     def replace_queue(self, queue: Queue) -> Queue:
-        """Puts a queue in the place of the one of its name; raises NotFound without one."""
+        """Replace the queue of the same name; raise NotFound without one."""
         self.queue(queue.name)
         self._queues[queue.name] = queue
         return queue
 
     def set_queue_state(self, name: str, state: QueueState) -> Queue:
-        """Pauses or resumes a queue."""
+        """Pause or resume a queue."""
         return self.replace_queue(replace(self.queue(name), state=state))
 
     def purge_queue(self, name: str) -> Queue:
-        """Deletes all tasks of a queue."""
+        """Delete all tasks of a queue."""
         queue = self.replace_queue(replace(self.queue(name), purged_at=self._clock()))
         self._delete_tasks(name)
         return queue
 
     def delete_queue(self, name: str) -> None:
-        """Deletes a queue and its tasks."""
+        """Delete a queue and its tasks."""
         self.queue(name)
         self._delete_tasks(name)
         del self._queues[name]
         self._deleted_queues[name] = self._clock()
 
     def add_task(self, task: Task) -> Task:
-        """Adds a task; one without an id (`…/tasks/`) is given one.
+        """Add a task; generate an id where it has none (`…/tasks/`).
 
         Raises:
             NotFound: there is no such queue.
-            AlreadyExists: a task of this name lives, or has ended less than a day ago.
+            AlreadyExists: a task of this name exists, or has ended less than a day ago.
         """
         self.queue(queue_of(task.name))
         if not short_name(task.name):
@@ -110,11 +110,11 @@ class TaskStore:
         return task
 
     def find(self, name: str) -> Task | None:
-        """Returns a task that has not ended."""
+        """Return a task that has not ended."""
         return self._tasks.get(name)
 
     def task(self, name: str) -> Task:
-        """Returns a task that has not ended; raises NotFound where there is none."""
+        """Return a task that has not ended; raise NotFound where there is none."""
         self.queue(queue_of(name))
         task = self._tasks.get(name)
         if task is None:
@@ -123,35 +123,35 @@ class TaskStore:
         return task
 
     def tasks(self, queue: str) -> tuple[Task, ...]:
-        """Returns a queue's tasks that have not ended, by name; raises NotFound without one."""
+        """Return a queue's tasks that have not ended, by name; raise NotFound without one."""
         self.queue(queue)
         found = [one for one in self._tasks.values() if queue_of(one.name) == queue]
         return tuple(sorted(found, key=lambda one: one.name))
 
     def history(self) -> tuple[Task, ...]:
-        """Returns all tasks, those too that have ended and whose names are still taken."""
+        """Return all tasks, with ended ones whose names are still taken."""
         both = (*self._ended.values(), *self._tasks.values())
         return tuple(sorted(both, key=lambda one: one.created_at))
 
     def delete_task(self, name: str) -> None:
-        """Deletes a task; raises NotFound where it has ended."""
+        """Delete a task; raise NotFound where it has ended."""
         self.task(name)
         self.end(name, TaskState.DELETED)
 
     def reschedule(self, name: str, due_at: float) -> Task:
-        """Says when a task is due next."""
+        """Set when a task is due next."""
         self._tasks[name] = replace(self.task(name), scheduled_at=due_at, due_at=due_at)
         return self._tasks[name]
 
     def begin_attempt(self, name: str) -> int:
-        """Adds an attempt and returns its number."""
+        """Add an attempt and return its number."""
         task = self.task(name)
         attempt = Attempt(scheduled_at=task.scheduled_at, dispatched_at=self._clock())
         self._tasks[name] = replace(task, attempts=(*task.attempts, attempt))
         return len(task.attempts)
 
     def end_attempt(self, name: str, number: int, status: int | None, error: str) -> Task | None:
-        """Says what came of an attempt; returns the task, or None where it has ended meanwhile."""
+        """Record the result of an attempt; return the task, or None where it has ended."""
         place = self._tasks if name in self._tasks else self._ended
         if name not in place:
             return None
@@ -163,12 +163,12 @@ class TaskStore:
         return self._tasks.get(name)
 
     def end(self, name: str, state: TaskState) -> None:
-        """Ends a task; its name stays taken for a day."""
+        """End a task; its name stays reserved for a day."""
         task = self._tasks.pop(name)
         self._ended[name] = replace(task, state=state, ended_at=self._clock())
 
     def clear(self) -> None:
-        """Forgets all queues and tasks, and the names that were taken."""
+        """Delete all queues, tasks and reserved names."""
         self._queues.clear()
         self._deleted_queues.clear()
         self._tasks.clear()

@@ -1,4 +1,4 @@
-"""A task as a value: its request, its attempts, where it stands. Pure.
+"""A task as a value: its request, its attempts, its state. Pure.
 
 Times are seconds since the epoch.
 """
@@ -14,17 +14,17 @@ LONGEST_DEADLINE_S = 1_800.0
 
 
 class TaskState(StrEnum):
-    """Where a task stands."""
+    """The state of a task."""
 
     PENDING = "pending"  # under way, or waiting for its next attempt
-    DONE = "done"  # answered by 2xx
+    DONE = "done"  # the response was 2xx
     DELETED = "deleted"  # by a client, or with its queue
     GIVEN_UP = "given_up"  # out of attempts, or too old
 
 
 @dataclass(frozen=True, kw_only=True)
 class Oidc:
-    """Whose identity token the request bears, and for which audience."""
+    """The account and the audience of the request's identity token."""
 
     email: str
     audience: str
@@ -32,7 +32,7 @@ class Oidc:
 
 @dataclass(frozen=True, kw_only=True)
 class HttpRequest:
-    """What is sent."""
+    """The request to the target."""
 
     url: str
     method: str = "POST"
@@ -45,7 +45,7 @@ class HttpRequest:
 class Attempt:
     """One dispatch of a task.
 
-    `status` is the answer's, None while it runs or if there was none; `error` then says why.
+    `status` is the response's, None while it runs or without one; `error` then says why.
     """
 
     scheduled_at: float
@@ -56,7 +56,7 @@ class Attempt:
 
     @property
     def has_succeeded(self) -> bool:
-        """Whether this answer ends the task."""
+        """Whether this response ends the task."""
         return self.status is not None and 200 <= self.status < 300
 
 
@@ -64,8 +64,8 @@ class Attempt:
 class Task:
     """A task.
 
-    `scheduled_at` is when its next attempt is due, as clients are told; `due_at` is the same with
-    the suite's time factor applied, when it is really made.
+    `scheduled_at` is when its next attempt is due, as clients see it; `due_at` is the same with the
+    suite's time factor applied.
     """
 
     name: str
@@ -81,5 +81,5 @@ class Task:
 
     @property
     def answered(self) -> tuple[Attempt, ...]:
-        """The attempts that were answered, whatever the answer."""
+        """The attempts with a response, of any status."""
         return tuple(one for one in self.attempts if one.status is not None)

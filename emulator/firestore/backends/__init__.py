@@ -1,1 +1,1 @@
-"""Where the documents live: in this process, in Google's emulator, or in a running suite."""
+"""Where the documents are: in this process, in Google's emulator, or in a running suite."""

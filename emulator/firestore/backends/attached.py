@@ -1,8 +1,8 @@
-"""A Firestore emulator that somebody else runs, followed by listening to collection groups.
+"""A Firestore emulator that is already running, followed by listening to collection groups.
 
-What it tells becomes changes. Writes that follow each other faster than they are told come as one,
-as listeners hear them; while the connection is away, the differences are told when it is back.
-Google's emulator tells listeners nothing of queries without a collection, so each is named.
+Its snapshots become changes. Writes in quick succession may come as one, as for any listener; after
+a reconnection, the differences are reported. Google's emulator does not support listening to all
+collections at once, so each collection group is named.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ class AttachedFirestore:
     Args:
         address: host and port where the emulator is.
         project: whose documents are followed.
-        listener: takes the changes, but none of what is there at the beginning.
+        listener: takes the changes, but not the initial documents.
     """
 
     def __init__(self, address: tuple[str, int], project: str, listener: Listener) -> None:
@@ -45,15 +45,15 @@ class AttachedFirestore:
         self._following: dict[str, asyncio.Task[None]] = {}
 
     def clear(self) -> None:
-        """Deletes all documents; blocks, and the deletions are events."""
+        """Delete all documents; blocks. The deletions are events."""
         clear_documents(self._address, self._project)
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Is attached as long as the block lasts.
+        """Stay attached for the duration of the block.
 
         Raises:
-            OfficialMissing: nobody answers there.
+            OfficialMissing: there is no emulator at the address.
         """
         async with grpc.aio.insecure_channel(self._address, options=_OPTIONS) as channel:
             self._channel = channel
@@ -70,7 +70,7 @@ class AttachedFirestore:
                 await asyncio.gather(*self._following.values(), return_exceptions=True)
 
     async def follow(self, collection_id: str) -> None:
-        """Begins to follow a collection group, and returns when every later write will be told.
+        """Begin to follow a collection group; return once every later write will be reported.
 
         Raises:
             ValueError: the emulator does not tell what is there.
@@ -98,7 +98,7 @@ class _Group:
         self._known: dict[str, StoredDocument] = {}
 
     async def follow(self, channel: grpc.aio.Channel, listener: Listener) -> None:
-        """Listens without end, anew when the stream breaks."""
+        """Listen forever; reconnect when the stream breaks."""
         while True:
             try:
                 await self._listen(channel, listener)
@@ -120,9 +120,9 @@ class _Group:
         await call.write(self._request())
         news: dict[str, StoredDocument | None] = dict.fromkeys(self._known)
         is_current = False
-        async for answer in call:
-            _take(answer, news)
-            change = answer.target_change
+        async for response in call:
+            _take(response, news)
+            change = response.target_change
             if change.target_change_type == _RESET:  # all that is there follows
                 news, is_current = dict.fromkeys(self._known), False
             is_current = is_current or change.target_change_type == _CURRENT
@@ -157,11 +157,11 @@ class _Group:
         return changes
 
 
-def _take(answer: Message, news: dict[str, StoredDocument | None]) -> None:
-    match answer.WhichOneof("response_type"):
+def _take(response: Message, news: dict[str, StoredDocument | None]) -> None:
+    match response.WhichOneof("response_type"):
         case "document_change":
             message = Document()
-            message.CopyFrom(answer.document_change.document)
+            message.CopyFrom(response.document_change.document)
             news[message.name] = StoredDocument(
                 path=document_path(message.name),
                 message=message,
@@ -169,9 +169,9 @@ def _take(answer: Message, news: dict[str, StoredDocument | None]) -> None:
                 update_time=microseconds(message.update_time),
             )
         case "document_delete":
-            news[answer.document_delete.document] = None
+            news[response.document_delete.document] = None
         case "document_remove":
-            news[answer.document_remove.document] = None
+            news[response.document_remove.document] = None
 
 
 def _version(document: StoredDocument | None) -> int:

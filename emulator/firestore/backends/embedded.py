@@ -1,4 +1,4 @@
-"""The embedded Firestore as one running thing: its port, and the servers behind it."""
+"""The embedded Firestore: its port, and the servers behind it."""
 
 import contextlib
 from collections.abc import AsyncIterator
@@ -8,7 +8,7 @@ from emulator.faults import FaultPlan
 from emulator.firestore.rpc.methods import methods
 from emulator.firestore.store import DocumentStore
 from emulator.firestore.transactions import Transactions
-from emulator.firestore.transports.grpc_server import FirestoreService
+from emulator.firestore.transports.grpc_server import FirestoreGrpcServer
 from emulator.firestore.transports.http_server import FirestoreHttpServer
 from emulator.serving import HttpServer, bind
 from emulator.shared_port import sharing
@@ -18,10 +18,10 @@ class EmbeddedFirestore:
     """Serves a store over gRPC, REST and the web channel on one port.
 
     Args:
-        address: host and port to bind; port 0 means a free one.
+        address: host and port to bind; port 0: a free one.
         store: the documents.
         transactions: what commits.
-        faults: what goes wrong on purpose.
+        faults: the planned faults.
         folder: an existing folder for a socket.
     """
 
@@ -36,14 +36,14 @@ class EmbeddedFirestore:
         table = methods(store, transactions)
         self.port = 0
         self._address = address
-        self._service = FirestoreService(table, faults)
+        self._service = FirestoreGrpcServer(table, faults)
         self._browsers = FirestoreHttpServer(table, faults, store.clear)
         self._http = HttpServer(self._browsers)
         self._grpc_socket = folder / "grpc.sock"
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Serves as long as the block lasts; `port` then says where.
+        """Serve for the duration of the block; `port` then says where.
 
         Raises:
             PortBusy: the port is taken.

@@ -1,8 +1,8 @@
-"""Takes the events of Google's Firestore emulator and hands them on as changes.
+"""Converts the events of Google's Firestore emulator to changes.
 
-It posts each one to where it believes the Functions emulator to be: the protobuf as base64 text,
-one at a time, never twice, also for writes that change nothing, with headers that garble what is
-not ASCII. So headers are not read, idle writes are dropped, and the answer is given at once.
+It posts each event to the address of its Functions emulator: the protobuf as base64 text, one at a
+time, never twice, also for writes that change nothing, with headers that garble non-ASCII text. So
+headers are not read, writes without a change are dropped, and the response is immediate.
 """
 
 import base64
@@ -35,7 +35,7 @@ class Relay:
         self._listener = listener
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Takes one event."""
+        """Pass one event on."""
         body = await Request(scope, receive).body()
         try:
             change = change_of(body)
@@ -49,7 +49,7 @@ class Relay:
 
 
 def change_of(body: bytes) -> DocumentChange | None:
-    """Returns the change that an event tells of; None where nothing changed.
+    """Return the change that an event reports; None where nothing changed.
 
     Raises:
         ValueError: the body is no event.

@@ -1,4 +1,4 @@
-"""Google's Firestore emulator in the place of the embedded one, its events relayed to ours."""
+"""Google's Firestore emulator in the place of the embedded one, its events relayed to Eventarc."""
 
 import asyncio
 import contextlib
@@ -15,9 +15,9 @@ class JarFirestore:
     """Runs the jar on a port.
 
     Args:
-        address: host and port for it; port 0 means a free one.
-        project: whose events are relayed.
-        folder: an existing folder for what the jar says.
+        address: host and port for it; port 0: a free one.
+        project: the project whose events are relayed.
+        folder: an existing folder for the jar's log.
         listener: takes each change.
     """
 
@@ -32,19 +32,19 @@ class JarFirestore:
         self._official: OfficialFirestore | None = None
 
     def clear(self) -> None:
-        """Deletes all documents; blocks, and the deletions are events."""
+        """Delete all documents; blocks. The deletions are events."""
         if self._official is not None:
             self._official.clear(self._project)
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Runs the jar as long as the block lasts; `port` then says where.
+        """Run the jar for the duration of the block; `port` then says where.
 
         Raises:
             PortBusy: the port is taken.
-            OfficialMissing: jar or Java is not there, or it does not start.
+            OfficialMissing: jar or Java is missing, or it does not start.
         """
-        with bind(*self._address) as probe:  # the jar's own message does not say who holds it
+        with bind(*self._address) as probe:  # the jar's own message does not name the process
             self.port = probe.getsockname()[1]
         with bind("127.0.0.1", 0) as listener:
             relay = HttpServer(self._relay, listener)
@@ -57,7 +57,7 @@ class JarFirestore:
             )
             try:
                 await asyncio.to_thread(official.__enter__)
-                await asyncio.to_thread(official.tell_of_writes, self._project)
+                await asyncio.to_thread(official.subscribe_to_writes, self._project)
                 self._official = official
                 yield
             finally:

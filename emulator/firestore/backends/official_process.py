@@ -1,7 +1,6 @@
 """Google's own Firestore emulator as a process, where its jar is on this machine.
 
-It comes with the gcloud SDK or lies in the Firebase CLI's cache; it is never fetched. Knows no
-other part of the cloud.
+It comes with the gcloud SDK, or is in the Firebase CLI's cache; it is never downloaded.
 """
 
 import json
@@ -28,7 +27,7 @@ _ALL_WRITES = {
 
 
 class OfficialMissing(Exception):
-    """Jar or Java is not on this machine; the message says where they were looked for."""
+    """Jar or Java is not on this machine; the message names the searched places."""
 
 
 class OfficialFirestore:
@@ -36,7 +35,7 @@ class OfficialFirestore:
 
     Args:
         port: a free port of the loopback address.
-        log: where the process writes what it says.
+        log: the file for the process's output.
         host: the address to listen on.
         functions: host and port to which it posts events, as to the Functions emulator.
     """
@@ -52,16 +51,16 @@ class OfficialFirestore:
 
     @property
     def address(self) -> str:
-        """Host and port, as clients want it."""
+        """Host and port, as clients expect it."""
         return f"{self._host}:{self._port}"
 
-    def tell_of_writes(self, project: str) -> None:
-        """Has it post every write to the default database of a project."""
+    def subscribe_to_writes(self, project: str) -> None:
+        """Have it post every write to the default database of a project."""
         path = f"{project}/eventarcTrigger?eventarcTriggerId=all"
         _request(self.address, "POST", path, _ALL_WRITES)
 
     def clear(self, project: str) -> None:
-        """Deletes all documents of a project's default database."""
+        """Delete all documents of a project's default database."""
         clear_documents(self.address, project)
 
     def __enter__(self) -> Self:
@@ -76,7 +75,7 @@ class OfficialFirestore:
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
-        self._await_answer(time.monotonic() + _START_TIMEOUT_S)
+        self._wait_until_ready(time.monotonic() + _START_TIMEOUT_S)
         return self
 
     def __exit__(
@@ -93,7 +92,7 @@ class OfficialFirestore:
                 self._process.kill()
                 self._process.wait()
 
-    def _await_answer(self, give_up_at: float) -> None:
+    def _wait_until_ready(self, give_up_at: float) -> None:
         while time.monotonic() < give_up_at:
             if self._process is None or self._process.poll() is not None:
                 break
@@ -108,7 +107,7 @@ class OfficialFirestore:
 
 
 def clear_documents(address: str, project: str) -> None:
-    """Deletes all documents of a project's default database on a running Firestore emulator."""
+    """Delete all documents of a project's default database on a running Firestore emulator."""
     _request(address, "DELETE", f"{project}/databases/(default)/documents")
 
 
@@ -123,10 +122,10 @@ def _request(address: str, method: str, path: str, form: object = None) -> None:
 
 
 def find_official() -> tuple[Path, Path]:
-    """Returns Java and the jar.
+    """Return Java and the jar.
 
     Raises:
-        OfficialMissing: one of them is not there.
+        OfficialMissing: one of them is missing.
     """
     java = shutil.which("java")
     if java is None:

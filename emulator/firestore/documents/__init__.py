@@ -1,1 +1,1 @@
-"""Documents as values: their fields, order, limits, and what a write makes of them. Pure."""
+"""Documents as values: fields, order, limits, and the effect of a write. Pure."""

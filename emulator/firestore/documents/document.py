@@ -12,7 +12,7 @@ from emulator.firestore.paths import DocumentPath, FieldPath
 class StoredDocument:
     """One version of a document. Times are microseconds since the epoch.
 
-    `message` carries name, fields and both times; nobody changes it once it is stored.
+    `message` carries name, fields and both times; it is never changed once it is stored.
     """
 
     path: DocumentPath
@@ -26,7 +26,7 @@ class StoredDocument:
         return str(self.message.name)
 
     def masked(self, paths: Iterable[FieldPath]) -> Document:
-        """Returns the document with the given fields only."""
+        """Return the document with the given fields only."""
         whole = self.message
         part = Document(
             name=whole.name, create_time=whole.create_time, update_time=whole.update_time
@@ -37,7 +37,7 @@ class StoredDocument:
 
 @dataclass(frozen=True, kw_only=True)
 class DocumentChange:
-    """What one commit did to one document: created (no `before`), changed, deleted (no `after`)."""
+    """One document in a commit; `before` is None if it was created, `after` if deleted."""
 
     path: DocumentPath
     before: StoredDocument | None

@@ -1,6 +1,7 @@
-"""What production refuses to store. Pure; sizes are measured on the wire form.
+"""The limits of production. Pure.
 
-That comes close to production's own way of counting, which charges for names and index entries.
+Sizes are those of the serialized messages: close to production's, which also counts names and index
+entries.
 """
 
 import re
@@ -18,7 +19,7 @@ _NUMERIC_ID = re.compile(r"__id-?\d+__")
 
 
 def check_document(document: Document) -> None:
-    """Checks size and depth of a document, and that no array holds an array.
+    """Check size and depth of a document, and that no array holds an array.
 
     Raises:
         InvalidArgument: production would refuse it.
@@ -33,7 +34,7 @@ def check_document(document: Document) -> None:
 
 
 def check_segments(name: str, segments: Sequence[str]) -> None:
-    """Checks that no id of a document to be written is reserved.
+    """Check that no id of a document to be written is reserved.
 
     Raises:
         InvalidArgument: one is.
@@ -46,7 +47,7 @@ def check_segments(name: str, segments: Sequence[str]) -> None:
 
 
 def check_transforms(name: str, transforms: Sequence[FieldTransform]) -> None:
-    """Checks how many transforms there are on one document.
+    """Check how many transforms there are on one document.
 
     Raises:
         InvalidArgument: there are too many.

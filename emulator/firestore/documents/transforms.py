@@ -1,4 +1,4 @@
-"""Field transforms: values that the server works out at the commit. Pure."""
+"""Field transforms: values that the server computes at the commit. Pure."""
 
 import math
 
@@ -11,7 +11,7 @@ _REQUEST_TIME = 1
 
 
 def transformed(transform: FieldTransform, before: Value | None, time_us: int) -> Value:
-    """Returns the field's new value.
+    """Return the field's new value.
 
     Args:
         transform: what to do.
@@ -36,7 +36,7 @@ def transformed(transform: FieldTransform, before: Value | None, time_us: int) -
 
 
 def transform_result(transform: FieldTransform, after: Value) -> Value:
-    """Returns what the answer to the commit says about a transform: null for the array ones."""
+    """Return the result of a transform in the response to a commit: null for the array ones."""
     if transform.WhichOneof("transform_type") in (
         "append_missing_elements",
         "remove_all_from_array",

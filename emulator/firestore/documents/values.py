@@ -39,7 +39,7 @@ _VECTOR_TYPE = "__vector__"
 
 
 def sort_key(value: Value) -> SortKey:
-    """Returns (type rank, …): orders and equates values as Firestore's queries do. Hashable."""
+    """Return (type rank, …), hashable: orders and equates values as Firestore's queries do."""
     kind = value.WhichOneof("value_type")
     if kind == "map_value":
         return _map_key(value.map_value.fields)
@@ -79,7 +79,7 @@ def _rare_key(kind: str | None, value: Value) -> SortKey:
 
 @lru_cache(maxsize=1 << 16)  # a large collection is sorted anew for every page of it
 def reference_key(name: str) -> SortKey:
-    """Returns the sort key of a document's name: segment by segment, in the order of bytes."""
+    """Return the sort key of a document's name: segment by segment, in the order of bytes."""
     return (TypeRank.REFERENCE, tuple(segment.encode() for segment in name.split("/")))
 
 
@@ -92,7 +92,7 @@ def _map_key(fields: Fields) -> SortKey:
 
 
 def get_field(fields: Fields, path: FieldPath) -> Value | None:
-    """Returns the value at a path, or None where there is none."""
+    """Return the value at a path, or None where there is none."""
     for depth, segment in enumerate(path):
         if segment not in fields:
             return None
@@ -106,7 +106,7 @@ def get_field(fields: Fields, path: FieldPath) -> Value | None:
 
 
 def set_field(fields: Fields, path: FieldPath, value: Value) -> None:
-    """Puts a value at a path; whatever stands in the way becomes a map."""
+    """Set the value at a path; replace what is no map on the way by maps."""
     for segment in path[:-1]:
         inner = fields[segment]
         if inner.WhichOneof("value_type") != "map_value":
@@ -116,7 +116,7 @@ def set_field(fields: Fields, path: FieldPath, value: Value) -> None:
 
 
 def delete_field(fields: Fields, path: FieldPath) -> None:
-    """Removes the value at a path, if there is one; the maps around it stay."""
+    """Remove the value at a path, if there is one; the maps around it stay."""
     for segment in path[:-1]:
         if segment not in fields or fields[segment].WhichOneof("value_type") != "map_value":
             return
@@ -125,7 +125,7 @@ def delete_field(fields: Fields, path: FieldPath) -> None:
 
 
 def cut_times(fields: Fields) -> None:
-    """Cuts the times in a map to microseconds, the finest that is stored."""
+    """Truncate the times in a map to microseconds, the finest that is stored."""
     for value in fields.values():
         _cut_times(value)
 
@@ -142,7 +142,7 @@ def _cut_times(value: Value) -> None:
 
 
 def project(fields: Fields, paths: Iterable[FieldPath], into: Fields) -> None:
-    """Copies the values at the given paths into another, empty map."""
+    """Copy the values at the given paths into another, empty map."""
     for path in paths:
         value = get_field(fields, path)
         if value is not None:
@@ -150,7 +150,7 @@ def project(fields: Fields, paths: Iterable[FieldPath], into: Fields) -> None:
 
 
 def changed_paths(before: Fields, after: Fields, prefix: FieldPath = ()) -> list[FieldPath]:
-    """Returns the innermost paths that differ between two maps, sorted."""
+    """Return the innermost paths that differ between two maps, sorted."""
     changed: list[FieldPath] = []
     for name in sorted({*before, *after}):
         path = (*prefix, name)

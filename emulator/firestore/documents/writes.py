@@ -1,4 +1,4 @@
-"""What one write makes of one document. Pure: knows messages and rules, no store and no clock."""
+"""The effect of one write on one document. Pure: knows neither store nor clock."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from emulator.firestore.messages import (
     Value,
     Write,
     microseconds,
-    same_wire,
+    same_bytes,
 )
 from emulator.firestore.paths import FieldPath, document_path, parse_field_path
 
@@ -35,7 +35,7 @@ class WriteEffect:
 
 
 def target_name(write: Write) -> str:
-    """Returns the full name of the document that a write is about.
+    """Return the full name of the document of a write.
 
     Raises:
         InvalidArgument: the write has no operation, or no name that a document may have.
@@ -56,10 +56,10 @@ def target_name(write: Write) -> str:
 def check_precondition(
     precondition: Precondition, name: str, before: StoredDocument | None
 ) -> None:
-    """Compares the document as it stands with what the write requires.
+    """Check a write's precondition on the present document.
 
     Raises:
-        NotFound, AlreadyExists, FailedPrecondition: it is not so.
+        NotFound, AlreadyExists, FailedPrecondition: it does not hold.
     """
     kind = precondition.WhichOneof("condition_type")
     if kind == "exists" and precondition.exists and before is None:
@@ -84,11 +84,11 @@ def _check_update_time(wanted: int, name: str, before: StoredDocument | None) ->
 
 
 def apply_write(write: Write, before: StoredDocument | None, time_us: int) -> WriteEffect:
-    """Works out the document after a write whose precondition holds.
+    """Compute the document after a write whose precondition holds.
 
     Args:
         write: update, delete or transform.
-        before: the document as it stands, None where there is none.
+        before: the present document, None where there is none.
         time_us: the time of the commit, microseconds.
 
     Raises:
@@ -109,10 +109,10 @@ def apply_write(write: Write, before: StoredDocument | None, time_us: int) -> Wr
 
 
 def is_unchanged(before: StoredDocument | None, after: Document | None) -> bool:
-    """Says whether a write leaves the document as it is: then no new version comes of it."""
+    """Return whether a write changes nothing: then no new version is stored."""
     if before is None or after is None:
         return before is None and after is None
-    return same_wire(_fields_only(before.message), _fields_only(after))
+    return same_bytes(_fields_only(before.message), _fields_only(after))
 
 
 def _fields_only(message: Document) -> Document:

@@ -14,7 +14,7 @@ _INT64_MAX = 2**63 - 1
 def aggregate(
     aggregations: Iterable[Message], documents: Sequence[StoredDocument]
 ) -> dict[str, Value]:
-    """Returns the value of each aggregation by its alias.
+    """Return the value of each aggregation by its alias.
 
     Raises:
         InvalidArgument: an aggregation is none of count, sum and avg.

@@ -62,7 +62,7 @@ _NAN_KEY: SortKey = (TypeRank.NAN,)
 
 
 def document_key(document: StoredDocument, path: FieldPath) -> SortKey | None:
-    """Returns the sort key of a document's field (its name for `__name__`), None if absent."""
+    """Return the sort key of a document's field (its name for `__name__`), None if absent."""
     if path == NAME_PATH:
         return reference_key(document.name)
     value = get_field(document.message.fields, path)
@@ -70,7 +70,7 @@ def document_key(document: StoredDocument, path: FieldPath) -> SortKey | None:
 
 
 def compile_filter(wire: Filter) -> Predicate:
-    """Compiles a filter.
+    """Compile a filter.
 
     Raises:
         InvalidArgument: an unknown operator, or an operand that does not suit it.
@@ -87,7 +87,7 @@ def compile_filter(wire: Filter) -> Predicate:
 
 
 def inequality_paths(wire: Filter) -> set[FieldPath]:
-    """Returns the fields that a filter restricts by an inequality; they are ordered implicitly."""
+    """Return the fields that a filter restricts by an inequality; they are ordered implicitly."""
     match wire.WhichOneof("filter_type"):
         case "composite_filter":
             return {

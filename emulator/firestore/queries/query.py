@@ -34,7 +34,7 @@ class Order:
 
 @dataclass(frozen=True, kw_only=True)
 class Bound:
-    """Where the results begin or end, along the first of the orders.
+    """Where the results begin or end, in the order of the first criteria.
 
     `inclusive` says whether a document that compares equal to the bound is a result.
     """
@@ -48,10 +48,10 @@ class CompiledQuery:
 
     Args:
         parent: the full name below which the collection lies: a document, or `…/documents`.
-        query: the query as it came over the wire.
+        query: the query's message.
 
     Raises:
-        InvalidArgument, Unimplemented: the query is malformed, or outside of what is emulated.
+        InvalidArgument, Unimplemented: the query is malformed, or not emulated.
     """
 
     def __init__(self, parent: str, query: StructuredQuery) -> None:
@@ -81,7 +81,7 @@ class CompiledQuery:
         return self.limit is not None or self.offset > 0
 
     def matches(self, document: StoredDocument) -> bool:
-        """Says whether a candidate passes filter, order and cursors; limit and offset apart."""
+        """Return whether a candidate passes filter, order and cursors; limit and offset apart."""
         if self._filter is not None and not self._filter(document):
             return False
         keys = [document_key(document, order.path) for order in self.orders]
@@ -89,7 +89,7 @@ class CompiledQuery:
         return len(present) == len(keys) and self._within(present)
 
     def run(self, candidates: Iterable[StoredDocument]) -> list[StoredDocument]:
-        """Returns the results, in order."""
+        """Return the results, in order."""
         found = [document for document in candidates if self.matches(document)]
         for order in reversed(self.orders):
             found.sort(key=_sorting(order.path), reverse=order.descending)
@@ -97,7 +97,7 @@ class CompiledQuery:
         return found[self.offset : end]
 
     def projected(self, document: StoredDocument) -> Document:
-        """Returns the document as the query answers it: whole, or the selected fields."""
+        """Return the document as it appears in the results: whole, or the selected fields."""
         if self._selected is None:
             return document.message
         return document.masked(self._selected)

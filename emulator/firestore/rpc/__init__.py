@@ -1,1 +1,1 @@
-"""Firestore's RPC methods, request message in, response messages out, without any transport."""
+"""Firestore's RPC methods: request message in, response messages out, without any transport."""

@@ -1,7 +1,6 @@
-"""Firestore's calls on many documents: request message in, answer messages out, then the end.
+"""Methods on many documents: reads, queries, commits, transactions, listings.
 
-In no particular protocol: a dialect hands over the request as the protocol's own message and sends
-the answers in its own clothes. Refusals are raised as `FirestoreError`.
+Errors are raised as `FirestoreError`.
 """
 
 from collections.abc import AsyncIterator
@@ -22,8 +21,8 @@ from emulator.firestore.store import CommitOutcome, DocumentStore, WriteOutcome
 from emulator.firestore.transactions import Transactions
 
 
-class Calls:
-    """The calls, on a store and its transactions."""
+class BulkCalls:
+    """The methods, on a store and its transactions."""
 
     def __init__(self, store: DocumentStore, transactions: Transactions) -> None:
         self._store = store
@@ -31,7 +30,7 @@ class Calls:
         self._reader = Reader(store, transactions)
 
     async def batch_get_documents(self, request: Message) -> AsyncIterator[Message]:
-        """BatchGetDocuments: one answer for each document, in the order of the request."""
+        """BatchGetDocuments: one response for each document, in the order of the request."""
         for name in request.documents:
             document_path(name)
         view = self._reader.view(request)
@@ -39,55 +38,55 @@ class Calls:
         begun = view.begun
         for name in request.documents:
             document = self._reader.get(view, name)
-            answer = raw(types.BatchGetDocumentsResponse)(
+            response = raw(types.BatchGetDocumentsResponse)(
                 read_time=timestamp(self._reader.read_time(view)), transaction=begun
             )
             if document is None:
-                answer.missing = name
+                response.missing = name
             else:
-                answer.found.CopyFrom(masked(document, request))
+                response.found.CopyFrom(masked(document, request))
             begun = b""
-            yield answer
+            yield response
 
     async def run_query(self, request: Message) -> AsyncIterator[Message]:
-        """RunQuery: one answer for each result; a last one with the read time if there is none."""
+        """RunQuery: one response for each result; one with the read time if there is none."""
         view = self._reader.view(request)
         query = CompiledQuery(_parent(request), request.structured_query)
-        answer_type = raw(types.RunQueryResponse)
+        response_type = raw(types.RunQueryResponse)
         results = self._reader.run(view, query)
         read_time = timestamp(self._reader.read_time(view))
         if view.begun or not results:
-            yield answer_type(read_time=read_time, transaction=view.begun)
+            yield response_type(read_time=read_time, transaction=view.begun)
         for document in results:
-            yield answer_type(document=query.projected(document), read_time=read_time)
+            yield response_type(document=query.projected(document), read_time=read_time)
 
     async def run_aggregation_query(self, request: Message) -> AsyncIterator[Message]:
-        """RunAggregationQuery: one answer with all the aggregates."""
+        """RunAggregationQuery: one response with all the aggregates."""
         view = self._reader.view(request)
         wanted = request.structured_aggregation_query
         query = CompiledQuery(_parent(request), wanted.structured_query)
-        answer = raw(types.RunAggregationQueryResponse)(transaction=view.begun)
+        response = raw(types.RunAggregationQueryResponse)(transaction=view.begun)
         results = self._reader.run(view, query)
         for alias, value in aggregation.aggregate(wanted.aggregations, results).items():
-            answer.result.aggregate_fields[alias].CopyFrom(value)
-        answer.read_time.CopyFrom(timestamp(self._reader.read_time(view)))
-        yield answer
+            response.result.aggregate_fields[alias].CopyFrom(value)
+        response.read_time.CopyFrom(timestamp(self._reader.read_time(view)))
+        yield response
 
     async def commit(self, request: Message) -> Message:
         """Commit."""
         outcome = self._transactions.commit(list(request.writes), request.transaction)
-        answer = raw(types.CommitResponse)(commit_time=timestamp(outcome.commit_time))
-        answer.write_results.extend(map(write_result, outcome.writes))
-        return answer
+        response = raw(types.CommitResponse)(commit_time=timestamp(outcome.commit_time))
+        response.write_results.extend(map(write_result, outcome.writes))
+        return response
 
     async def batch_write(self, request: Message) -> Message:
         """BatchWrite: each write succeeds or fails on its own."""
         names = [target_name(write) for write in request.writes]
         if len(set(names)) < len(names):
             raise InvalidArgument("BatchWrite accepts only one write for each document")
-        answer = raw(types.BatchWriteResponse)()
+        response = raw(types.BatchWriteResponse)()
         for write in request.writes:
-            result, status = answer.write_results.add(), answer.status.add()
+            result, status = response.write_results.add(), response.status.add()
             try:
                 outcome: CommitOutcome = self._transactions.commit([write])
             except FirestoreError as error:
@@ -95,7 +94,7 @@ class Calls:
                 status.message = str(error)
             else:
                 result.CopyFrom(write_result(outcome.writes[0]))
-        return answer
+        return response
 
     async def begin_transaction(self, request: Message) -> Message:
         """BeginTransaction."""
@@ -115,16 +114,16 @@ class Calls:
         """ListDocuments."""
         view = self._reader.view(request)
         page = listing.documents_page(self._store, request, view.at)
-        answer = raw(types.ListDocumentsResponse)(next_page_token=page.next_token)
-        answer.documents.extend(page.documents)
-        return answer
+        response = raw(types.ListDocumentsResponse)(next_page_token=page.next_token)
+        response.documents.extend(page.documents)
+        return response
 
     async def list_collection_ids(self, request: Message) -> Message:
         """ListCollectionIds."""
         page = listing.collection_ids_page(self._store, request, self._reader.view(request).at)
-        answer = raw(types.ListCollectionIdsResponse)(next_page_token=page.next_token)
-        answer.collection_ids.extend(page.ids)
-        return answer
+        response = raw(types.ListCollectionIdsResponse)(next_page_token=page.next_token)
+        response.collection_ids.extend(page.ids)
+        return response
 
 
 def _parent(request: Message) -> str:
@@ -133,7 +132,7 @@ def _parent(request: Message) -> str:
 
 
 def write_result(outcome: WriteOutcome) -> WriteResult:
-    """Returns the wire form of what one write came to."""
+    """Return the message of a write's result."""
     result = WriteResult(transform_results=outcome.transform_results)
     if outcome.update_time is not None:
         result.update_time.CopyFrom(timestamp(outcome.update_time))

@@ -1,6 +1,6 @@
-"""Firestore's calls about one document: get, create, update, delete. In no particular protocol.
+"""Methods on one document: get, create, update, delete.
 
-Google's own clients never send them (they batch); REST users and other libraries do.
+Google's own clients never call them (they batch); REST users and other libraries do.
 """
 
 import secrets
@@ -19,7 +19,7 @@ _ID_LENGTH = 20
 
 
 class DocumentCalls:
-    """The calls, on a reader and the transactions that commit."""
+    """The methods, on a reader and the transactions that commit."""
 
     def __init__(self, reader: Reader, transactions: Transactions) -> None:
         self._reader = reader

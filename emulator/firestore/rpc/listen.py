@@ -1,7 +1,7 @@
-"""Listeners: what one stream of targets must be told, in no particular protocol.
+"""Listen: the responses of one stream of targets, without a transport.
 
-A `Watch` lives as long as its stream. It follows the store's commits and hands over answer messages
-through a callback; it never waits. A resume token is the time of the snapshot it ends.
+A `Watch` lives as long as its stream. It subscribes to the store's commits and passes responses to
+a callback; it never waits. A resume token is the time of its snapshot.
 """
 
 from collections.abc import Callable, Sequence
@@ -27,8 +27,8 @@ class _ChangeType(IntEnum):
 
 
 @dataclass(kw_only=True)
-class _Followed:
-    """One target, and what the client has been told is in it."""
+class _TargetState:
+    """One target, and the documents that the client knows to be in it."""
 
     target_id: int
     names: frozenset[str]  # of a target on documents
@@ -41,144 +41,144 @@ class Watch:
 
     Args:
         store: the documents.
-        send: takes each answer, in order.
+        send: takes each response, in order.
     """
 
     def __init__(self, store: DocumentStore, send: Callable[[ListenResponse], None]) -> None:
         self._store = store
         self._send = send
-        self._targets: dict[int, _Followed] = {}
+        self._targets: dict[int, _TargetState] = {}
         self._unsubscribe = store.subscribe(self._on_commit)
 
     def receive(self, request: Message) -> None:
-        """Takes one request of a Listen stream."""
+        """Handle one request of a Listen stream."""
         if request.WhichOneof("target_change") == "add_target":
             self.add_target(request.add_target)
         else:
             self.remove_target(request.remove_target)
 
     def close(self) -> None:
-        """Stops following the store."""
+        """End the subscription to the store."""
         self._unsubscribe()
         self._targets.clear()
 
     def add_target(self, target: Target) -> None:
-        """Begins to follow a target: its present state first, or what changed since its token.
+        """Add a target; send its present state first, or what changed since its token.
 
-        A malformed target is answered by its removal with the reason, as production does.
+        A malformed target is removed with the reason, as in production.
         """
         target_id = target.target_id or max(self._targets, default=0) + 1
         try:
-            followed = _follow(target, target_id)
+            state = _target_state(target, target_id)
         except FirestoreError as error:
             self._change(_ChangeType.REMOVE, target_id, cause=error)
             return
-        self._targets[target_id] = followed
+        self._targets[target_id] = state
         now = self._store.read_time()
         self._change(_ChangeType.ADD, target_id)
-        is_resumed = self._resume(followed, _resume_time(target))
-        self._tell_differences(followed, self._results(followed), now)
+        is_resumed = self._resume(state, _resume_time(target))
+        self._send_differences(state, self._results(state), now)
         if not is_resumed:
-            for name in sorted(followed.names - followed.known.keys()):
-                self._deleted(followed, name, now)
+            for name in sorted(state.names - state.known.keys()):
+                self._deleted(state, name, now)
         elif target.HasField("expected_count"):
-            self._count(followed)
+            self._count(state)
         self._change(_ChangeType.CURRENT, target_id, snapshot_time=now)
         self._snapshot(now)
         if target.once:
             self.remove_target(target_id)
 
     def remove_target(self, target_id: int) -> None:
-        """Stops following a target."""
+        """Remove a target."""
         if self._targets.pop(target_id, None) is not None:
             self._change(_ChangeType.REMOVE, target_id)
 
-    def _resume(self, followed: _Followed, at: int | None) -> bool:
-        """Takes up where the client was; has it forget all where that is too long ago."""
+    def _resume(self, state: _TargetState, at: int | None) -> bool:
+        """Continue from the client's token; reset the target where that is too old."""
         if at is None:
             return False
         if not self._store.remembers(at):
-            self._change(_ChangeType.RESET, followed.target_id)
+            self._change(_ChangeType.RESET, state.target_id)
             return False
-        followed.known = self._results(followed, at)
+        state.known = self._results(state, at)
         return True
 
     def _on_commit(self, changes: Sequence[DocumentChange]) -> None:
         now = changes[0].commit_time
-        told = [self._follow_changes(followed, changes, now) for followed in self._targets.values()]
+        told = [self._apply_changes(state, changes, now) for state in self._targets.values()]
         if any(told):
             self._snapshot(now)
 
-    def _follow_changes(
-        self, followed: _Followed, changes: Sequence[DocumentChange], now: int
+    def _apply_changes(
+        self, state: _TargetState, changes: Sequence[DocumentChange], now: int
     ) -> bool:
-        query = followed.query
+        query = state.query
         if query is None:
-            changes = [change for change in changes if change.name in followed.names]
+            changes = [change for change in changes if change.name in state.names]
         else:
             changes = [change for change in changes if self._store.in_scope(query, change.name)]
         if not changes:
             return False
         if query is not None and query.depends_on_others:
-            return self._tell_differences(followed, self._results(followed), now)
-        results = dict(followed.known)
+            return self._send_differences(state, self._results(state), now)
+        results = dict(state.known)
         for change in changes:
             results.pop(change.name, None)
             if change.after is not None and (query is None or query.matches(change.after)):
                 results[change.name] = change.after
-        return self._tell_differences(followed, results, now)
+        return self._send_differences(state, results, now)
 
-    def _results(self, followed: _Followed, at: int | None = None) -> Results:
-        if followed.query is not None:
-            found = self._store.query(followed.query, at)
+    def _results(self, state: _TargetState, at: int | None = None) -> Results:
+        if state.query is not None:
+            found = self._store.query(state.query, at)
             return {document.name: document for document in found}
-        documents = (self._store.get(name, at) for name in sorted(followed.names))
+        documents = (self._store.get(name, at) for name in sorted(state.names))
         return {document.name: document for document in documents if document is not None}
 
-    def _tell_differences(self, followed: _Followed, results: Results, now: int) -> bool:
+    def _send_differences(self, state: _TargetState, results: Results, now: int) -> bool:
         told = False
         for name, document in results.items():
-            before = followed.known.get(name)
+            before = state.known.get(name)
             if before is None or before.update_time != document.update_time:
-                self._changed(followed, document)
+                self._changed(state, document)
                 told = True
-        for name in followed.known.keys() - results.keys():
+        for name in state.known.keys() - results.keys():
             if self._store.get(name) is None:
-                self._deleted(followed, name, now)
+                self._deleted(state, name, now)
             else:
-                self._removed(followed, name, now)
+                self._removed(state, name, now)
             told = True
-        followed.known = results
+        state.known = results
         return told
 
-    def _changed(self, followed: _Followed, document: StoredDocument) -> None:
-        answer = ListenResponse()
-        query = followed.query
+    def _changed(self, state: _TargetState, document: StoredDocument) -> None:
+        response = ListenResponse()
+        query = state.query
         message = document.message if query is None else query.projected(document)
-        answer.document_change.document.CopyFrom(message)
-        answer.document_change.target_ids.append(followed.target_id)
-        self._send(answer)
+        response.document_change.document.CopyFrom(message)
+        response.document_change.target_ids.append(state.target_id)
+        self._send(response)
 
-    def _deleted(self, followed: _Followed, name: str, now: int) -> None:
-        answer = ListenResponse()
-        answer.document_delete.document = name
-        answer.document_delete.read_time.CopyFrom(timestamp(now))
-        answer.document_delete.removed_target_ids.append(followed.target_id)
-        self._send(answer)
+    def _deleted(self, state: _TargetState, name: str, now: int) -> None:
+        response = ListenResponse()
+        response.document_delete.document = name
+        response.document_delete.read_time.CopyFrom(timestamp(now))
+        response.document_delete.removed_target_ids.append(state.target_id)
+        self._send(response)
 
-    def _removed(self, followed: _Followed, name: str, now: int) -> None:
-        answer = ListenResponse()
-        answer.document_remove.document = name
-        answer.document_remove.read_time.CopyFrom(timestamp(now))
-        answer.document_remove.removed_target_ids.append(followed.target_id)
-        self._send(answer)
+    def _removed(self, state: _TargetState, name: str, now: int) -> None:
+        response = ListenResponse()
+        response.document_remove.document = name
+        response.document_remove.read_time.CopyFrom(timestamp(now))
+        response.document_remove.removed_target_ids.append(state.target_id)
+        self._send(response)
 
-    def _count(self, followed: _Followed) -> None:
-        """Tells a client that resumed how many documents it should know by now."""
-        answer = ListenResponse()
-        answer.filter.target_id = followed.target_id
-        answer.filter.count = len(followed.known)
-        self._send(answer)
+    def _count(self, state: _TargetState) -> None:
+        """Send a resumed client the number of documents that it should know."""
+        response = ListenResponse()
+        response.filter.target_id = state.target_id
+        response.filter.count = len(state.known)
+        self._send(response)
 
     def _change(
         self,
@@ -188,41 +188,41 @@ class Watch:
         snapshot_time: int | None = None,
         cause: FirestoreError | None = None,
     ) -> None:
-        answer = ListenResponse()
-        answer.target_change.target_change_type = kind
-        answer.target_change.target_ids.append(target_id)
+        response = ListenResponse()
+        response.target_change.target_change_type = kind
+        response.target_change.target_ids.append(target_id)
         if snapshot_time is not None:
-            _end_snapshot(answer, snapshot_time)
+            _end_snapshot(response, snapshot_time)
         if cause is not None:
-            answer.target_change.cause.code = cause.code
-            answer.target_change.cause.message = str(cause)
-        self._send(answer)
+            response.target_change.cause.code = cause.code
+            response.target_change.cause.message = str(cause)
+        self._send(response)
 
     def _snapshot(self, now: int) -> None:
-        """Says that all targets are consistent as of a time: the client shows what it has."""
-        answer = ListenResponse()
-        answer.target_change.target_change_type = _ChangeType.NO_CHANGE
-        _end_snapshot(answer, now)
-        self._send(answer)
+        """Send that all targets are consistent as of a time, so that the client may show them."""
+        response = ListenResponse()
+        response.target_change.target_change_type = _ChangeType.NO_CHANGE
+        _end_snapshot(response, now)
+        self._send(response)
 
 
-def _end_snapshot(answer: ListenResponse, now: int) -> None:
-    answer.target_change.read_time.CopyFrom(timestamp(now))
-    answer.target_change.resume_token = str(now).encode()
+def _end_snapshot(response: ListenResponse, now: int) -> None:
+    response.target_change.read_time.CopyFrom(timestamp(now))
+    response.target_change.resume_token = str(now).encode()
 
 
-def _follow(target: Target, target_id: int) -> _Followed:
+def _target_state(target: Target, target_id: int) -> _TargetState:
     match target.WhichOneof("target_type"):
         case "documents":
             for name in target.documents.documents:
                 document_path(name)
-            return _Followed(
+            return _TargetState(
                 target_id=target_id, names=frozenset(target.documents.documents), query=None
             )
         case "query":
             split_name(target.query.parent)
             query = CompiledQuery(target.query.parent, target.query.structured_query)
-            return _Followed(target_id=target_id, names=frozenset(), query=query)
+            return _TargetState(target_id=target_id, names=frozenset(), query=query)
         case _:
             raise InvalidArgument("A target needs documents or a query")
 

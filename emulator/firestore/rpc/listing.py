@@ -1,4 +1,4 @@
-"""Pages of documents and of collection ids: what ListDocuments and ListCollectionIds answer."""
+"""Pages of documents and of collection ids, for ListDocuments and ListCollectionIds."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ _DEFAULT_PAGE = 300
 
 @dataclass(frozen=True, kw_only=True)
 class DocumentsPage:
-    """Some documents of a collection, and the token of the page that follows."""
+    """Some documents of a collection, and the token of the next page."""
 
     documents: tuple[Document, ...]
     next_token: str
@@ -21,14 +21,14 @@ class DocumentsPage:
 
 @dataclass(frozen=True, kw_only=True)
 class IdsPage:
-    """Some collection ids, and the token of the page that follows."""
+    """Some collection ids, and the token of the next page."""
 
     ids: tuple[str, ...]
     next_token: str
 
 
 def documents_page(store: DocumentStore, request: Message, at: int | None) -> DocumentsPage:
-    """Returns one page of a collection; with `show_missing` also names that only have children.
+    """Return one page of a collection; with `show_missing` also missing documents with children.
 
     Raises:
         InvalidArgument: a malformed parent or page token, or `show_missing` with an order.
@@ -47,7 +47,7 @@ def documents_page(store: DocumentStore, request: Message, at: int | None) -> Do
 
 
 def collection_ids_page(store: DocumentStore, request: Message, at: int | None) -> IdsPage:
-    """Returns one page of the ids of the collections directly below a document or the root.
+    """Return one page of the ids of the collections directly below a document or the root.
 
     Raises:
         InvalidArgument: a malformed parent or page token.

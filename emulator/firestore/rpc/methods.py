@@ -1,7 +1,4 @@
-"""Every method of the service in one table, for all dialects: name, messages, what it does.
-
-Knows no protocol: a dialect hands over request messages and sends answers in its own clothes.
-"""
+"""Every method of the service in one table, for all transports: name, request type, function."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
@@ -10,7 +7,7 @@ from typing import Protocol
 from google.cloud.firestore_v1 import types
 
 from emulator.firestore.messages import Message, raw
-from emulator.firestore.rpc.bulk_calls import Calls
+from emulator.firestore.rpc.bulk_calls import BulkCalls
 from emulator.firestore.rpc.document_calls import DocumentCalls
 from emulator.firestore.rpc.listen import Watch
 from emulator.firestore.rpc.reading import Reader
@@ -23,19 +20,19 @@ Streaming = Callable[[Message], AsyncIterator[Message]]
 Send = Callable[[Message], None]
 
 
-class Conversation(Protocol):
-    """A stream in both directions: requests go in one by one, answers come through a callback."""
+class BidirectionalStream(Protocol):
+    """A stream in both directions: requests go in one by one, responses to a callback."""
 
     def receive(self, request: Message) -> None:
-        """Takes a request; raises FirestoreError where that ends the stream."""
+        """Handle a request; raise FirestoreError where that ends the stream."""
 
     def close(self) -> None:
-        """Ends it."""
+        """End it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class UnaryMethod:
-    """One request, one answer."""
+    """One request, one response."""
 
     name: str
     request: type[Message]
@@ -44,7 +41,7 @@ class UnaryMethod:
 
 @dataclass(frozen=True, kw_only=True)
 class StreamingMethod:
-    """One request, any number of answers."""
+    """One request, any number of responses."""
 
     name: str
     request: type[Message]
@@ -52,27 +49,27 @@ class StreamingMethod:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ConversationMethod:
-    """A stream in both directions; `open` begins one, given who takes the answers."""
+class BidirectionalMethod:
+    """A stream in both directions; `open` begins one, given the callback for responses."""
 
     name: str
     request: type[Message]
-    open: Callable[[Send], Conversation]
+    open: Callable[[Send], BidirectionalStream]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Methods:
-    """All of them."""
+    """All methods, by kind."""
 
     unary: tuple[UnaryMethod, ...]
     streaming: tuple[StreamingMethod, ...]
-    conversations: tuple[ConversationMethod, ...]
+    bidirectional: tuple[BidirectionalMethod, ...]
 
 
 def methods(store: DocumentStore, transactions: Transactions) -> Methods:
-    """Returns the service's methods on a store."""
+    """Return the service's methods on a store."""
     reader = Reader(store, transactions)
-    calls, documents = Calls(store, transactions), DocumentCalls(reader, transactions)
+    calls, documents = BulkCalls(store, transactions), DocumentCalls(reader, transactions)
     unary: dict[str, Unary] = {
         "BatchWrite": calls.batch_write,
         "BeginTransaction": calls.begin_transaction,
@@ -91,7 +88,7 @@ def methods(store: DocumentStore, transactions: Transactions) -> Methods:
         "RunAggregationQuery": calls.run_aggregation_query,
         "RunQuery": calls.run_query,
     }
-    conversations: dict[str, Callable[[Send], Conversation]] = {
+    bidirectional: dict[str, Callable[[Send], BidirectionalStream]] = {
         "Listen": lambda send: Watch(store, send),
         "Write": lambda send: WriteStream(transactions, send),
     }
@@ -104,9 +101,9 @@ def methods(store: DocumentStore, transactions: Transactions) -> Methods:
             StreamingMethod(name=name, request=_request(name), call=call)
             for name, call in streaming.items()
         ),
-        conversations=tuple(
-            ConversationMethod(name=name, request=_request(name), open=open_)
-            for name, open_ in conversations.items()
+        bidirectional=tuple(
+            BidirectionalMethod(name=name, request=_request(name), open=open_)
+            for name, open_ in bidirectional.items()
         ),
     )
 

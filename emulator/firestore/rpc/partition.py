@@ -1,4 +1,4 @@
-"""PartitionQuery: cuts a collection group into pieces that can be read side by side."""
+"""PartitionQuery: split a collection group into parts that can be read in parallel."""
 
 from google.cloud.firestore_v1 import types
 
@@ -11,7 +11,7 @@ from emulator.firestore.rpc.reading import Reader
 
 
 def partitions(reader: Reader, request: Message) -> Message:
-    """Returns at most `partition_count` documents at which the results of a query are cut.
+    """Return at most `partition_count` documents at which the results of a query are split.
 
     Raises:
         InvalidArgument: the query is no whole collection group in the order of names, or the count,
@@ -24,10 +24,12 @@ def partitions(reader: Reader, request: Message) -> Message:
     wanted = min(request.partition_count, max(0, len(names) - 1))
     cuts = [names[(number + 1) * len(names) // (wanted + 1)] for number in range(wanted)]
     start, end = _page(request, len(cuts))
-    answer = raw(types.PartitionQueryResponse)(next_page_token=str(end) if end < len(cuts) else "")
+    response = raw(types.PartitionQueryResponse)(
+        next_page_token=str(end) if end < len(cuts) else ""
+    )
     for name in cuts[start:end]:
-        answer.partitions.add().values.add(reference_value=name)
-    return answer
+        response.partitions.add().values.add(reference_value=name)
+    return response
 
 
 def _check(request: Message, query: CompiledQuery) -> None:

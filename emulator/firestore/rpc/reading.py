@@ -1,7 +1,4 @@
-"""At which moment a request reads, and reading then: now, at a past time, or in a transaction.
-
-Every call that reads names its moment in the same way; this is the one place that understands it.
-"""
+"""Consistent reads: now, at a past time, or in a transaction, as a request's selector says."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,11 +13,11 @@ from emulator.firestore.transactions import Transactions
 
 @dataclass(frozen=True, kw_only=True)
 class View:
-    """The moment at which a request reads: `at` None is now, `transaction` records what is read."""
+    """The time of a request's reads: `at` None is now, `transaction` records what is read."""
 
     at: int | None = None
     transaction: bytes = b""
-    begun: bytes = b""  # a transaction that this very request began, to be named in the answer
+    begun: bytes = b""  # a transaction that this request began, to be named in the response
 
 
 class Reader:
@@ -31,10 +28,10 @@ class Reader:
         self._transactions = transactions
 
     def begin(self, options: Message) -> bytes:
-        """Begins a transaction with the given options and returns its id.
+        """Begin a transaction with the given options and return its id.
 
         Raises:
-            FailedPrecondition: it shall read at a time that the store has forgotten.
+            FailedPrecondition: its read time is older than the history.
         """
         if options.HasField("read_only"):
             at = None
@@ -42,13 +39,13 @@ class Reader:
                 at = microseconds(options.read_only.read_time)
                 self._store.check_read_time(at)
             return self._transactions.begin(read_only=True, read_time=at)
-        return self._transactions.begin(again=bool(options.read_write.retry_transaction))
+        return self._transactions.begin(is_retry=bool(options.read_write.retry_transaction))
 
     def view(self, request: Message) -> View:
-        """Returns the moment that a request names.
+        """Return the view that a request selects.
 
         Raises:
-            FailedPrecondition: the store has forgotten it.
+            FailedPrecondition: its read time is older than the history.
         """
         match request.WhichOneof("consistency_selector"):
             case "transaction":
@@ -64,31 +61,31 @@ class Reader:
                 return View()
 
     async def wait_turn(self, view: View, names: Iterable[str]) -> None:
-        """Waits until a transaction that lost before comes first on some documents."""
+        """Wait, in a retried transaction, until it is the first in the queue for some documents."""
         if view.transaction:
             await self._transactions.wait_turn(view.transaction, frozenset(names))
 
     def get(self, view: View, name: str) -> StoredDocument | None:
-        """Reads a document; None where there is none."""
+        """Read a document; None where there is none."""
         if view.transaction:
             return self._transactions.get(view.transaction, name)
         return self._store.get(name, view.at)
 
     def run(self, view: View, query: CompiledQuery) -> list[StoredDocument]:
-        """Runs a query."""
+        """Run a query."""
         if view.transaction:
             return self._transactions.query(view.transaction, query)
         return self._store.query(query, view.at)
 
     def read_time(self, view: View) -> int:
-        """Returns the time as of which the view is true, microseconds."""
+        """Return the read time of a view, microseconds."""
         if view.transaction:
             return self._transactions.read_time(view.transaction)
         return self._store.read_time() if view.at is None else view.at
 
 
 def masked(document: StoredDocument, request: Message) -> Document:
-    """Returns the document with the fields that a request's `mask` names; all without a mask."""
+    """Return the document with the fields that a request's `mask` names; all without a mask."""
     if not request.HasField("mask"):
         return document.message
     return document.masked(map(parse_field_path, request.mask.field_paths))

@@ -1,7 +1,7 @@
-"""The Write stream: commits in a row on one stream, as the mobile and browser SDKs make them.
+"""The Write stream: commits in sequence on one stream, as the mobile and browser SDKs make them.
 
-The first request opens the stream and writes nothing; every later one is one commit. The token of
-an answer stands for all that was committed before it. In no particular protocol.
+The first request opens the stream and writes nothing; every later one is one commit. A response's
+token stands for all commits before it.
 """
 
 import uuid
@@ -20,7 +20,7 @@ class WriteStream:
 
     Args:
         transactions: what commits.
-        send: takes each answer, in order.
+        send: takes each response, in order.
     """
 
     def __init__(self, transactions: Transactions, send: Callable[[Message], None]) -> None:
@@ -30,18 +30,18 @@ class WriteStream:
         self._answered = 0
 
     def receive(self, request: Message) -> None:
-        """Takes one request and sends its answer.
+        """Handle one request and send its response.
 
         Raises:
             FirestoreError: a write is refused, which ends the stream.
         """
-        answer = self._committed(request) if self._answered else self._opened(request)
+        response = self._committed(request) if self._answered else self._opened(request)
         self._answered += 1
-        answer.stream_token = f"{self._identifier}/{self._answered}".encode()
-        self._send(answer)
+        response.stream_token = f"{self._identifier}/{self._answered}".encode()
+        self._send(response)
 
     def close(self) -> None:
-        """Ends the stream; what was committed stays."""
+        """End the stream; what was committed stays."""
 
     def _opened(self, request: Message) -> Message:
         if request.writes:
@@ -50,6 +50,6 @@ class WriteStream:
 
     def _committed(self, request: Message) -> Message:
         outcome = self._transactions.commit(list(request.writes))
-        answer = raw(types.WriteResponse)(commit_time=timestamp(outcome.commit_time))
-        answer.write_results.extend(map(write_result, outcome.writes))
-        return answer
+        response = raw(types.WriteResponse)(commit_time=timestamp(outcome.commit_time))
+        response.write_results.extend(map(write_result, outcome.writes))
+        return response

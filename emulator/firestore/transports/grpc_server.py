@@ -1,7 +1,4 @@
-"""The gRPC dialect: a generic handler made of the client's own message types, no generated stub.
-
-Knows the shapes of the calls, nothing of what they do.
-"""
+"""The gRPC transport: a generic handler of the client's own message types, no generated stub."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -15,8 +12,8 @@ from emulator.faults import FaultPlan
 from emulator.firestore.errors import FirestoreError, Unavailable
 from emulator.firestore.messages import Message
 from emulator.firestore.rpc.methods import (
-    Conversation,
-    ConversationMethod,
+    BidirectionalMethod,
+    BidirectionalStream,
     Methods,
     StreamingMethod,
     UnaryMethod,
@@ -28,19 +25,19 @@ _OPTIONS = (
     ("grpc.max_send_message_length", 64 * 1024 * 1024),
 )
 
-_Answers = asyncio.Queue[Message | FirestoreError | None]  # None: the client has ended
+_Responses = asyncio.Queue[Message | FirestoreError | None]  # None: the client closed its side
 
 
-class FirestoreService:
+class FirestoreGrpcServer:
     """The service `google.firestore.v1.Firestore`."""
 
     def __init__(self, methods: Methods, faults: FaultPlan) -> None:
         self._methods = methods
         self._faults = faults
-        self._streams: set[_Answers] = set()
+        self._streams: set[_Responses] = set()
 
     def server(self, address: str) -> Any:
-        """Returns a `grpc.aio.Server` for this service at an address; to be made within its loop.
+        """Return a `grpc.aio.Server` for this service at an address; call it within its loop.
 
         Raises:
             RuntimeError: the address is taken.
@@ -53,15 +50,19 @@ class FirestoreService:
         return server
 
     def end_streams(self) -> None:
-        """Ends all streams in both directions, so that the server can stop at once."""
-        for answers in tuple(self._streams):
-            answers.put_nowait(Unavailable("The emulator is stopping"))
+        """End all streams in both directions, so that the server can stop at once."""
+        for responses in tuple(self._streams):
+            responses.put_nowait(Unavailable("The emulator is stopping"))
 
     def _handlers(self) -> dict[str, Any]:
         kinds: tuple[tuple[Sequence[Any], Any, Callable[[Any], Any]], ...] = (
             (self._methods.unary, grpc.unary_unary_rpc_method_handler, self._unary),
             (self._methods.streaming, grpc.unary_stream_rpc_method_handler, self._streaming),
-            (self._methods.conversations, grpc.stream_stream_rpc_method_handler, self._converse),
+            (
+                self._methods.bidirectional,
+                grpc.stream_stream_rpc_method_handler,
+                self._bidirectional,
+            ),
         )
         return {
             method.name: handler(
@@ -96,38 +97,38 @@ class FirestoreService:
 
         return handle
 
-    def _converse(
-        self, method: ConversationMethod
+    def _bidirectional(
+        self, method: BidirectionalMethod
     ) -> Callable[[AsyncIterator[Message], Any], AsyncIterator[Message]]:
         async def handle(requests: AsyncIterator[Message], context: Any) -> AsyncIterator[Message]:
             self._faults.count(f"firestore.{method.name}")
-            answers: _Answers = asyncio.Queue()
-            conversation = method.open(answers.put_nowait)
-            self._streams.add(answers)
-            reader = asyncio.create_task(_read(requests, conversation, answers))
+            responses: _Responses = asyncio.Queue()
+            stream = method.open(responses.put_nowait)
+            self._streams.add(responses)
+            reader = asyncio.create_task(_read(requests, stream, responses))
             try:
-                while (answer := await answers.get()) is not None:
-                    if isinstance(answer, FirestoreError):
-                        await _refuse(context, answer)
-                    yield answer
+                while (response := await responses.get()) is not None:
+                    if isinstance(response, FirestoreError):
+                        await _refuse(context, response)
+                    yield response
             finally:
-                self._streams.discard(answers)
+                self._streams.discard(responses)
                 reader.cancel()
-                conversation.close()
+                stream.close()
 
         return handle
 
 
 async def _read(
-    requests: AsyncIterator[Message], conversation: Conversation, answers: _Answers
+    requests: AsyncIterator[Message], stream: BidirectionalStream, responses: _Responses
 ) -> None:
     try:
         async for request in requests:
-            conversation.receive(request)
+            stream.receive(request)
     except FirestoreError as error:
-        answers.put_nowait(error)
+        responses.put_nowait(error)
     else:
-        answers.put_nowait(None)
+        responses.put_nowait(None)
 
 
 async def _refuse(context: Any, error: FirestoreError) -> NoReturn:

@@ -1,4 +1,4 @@
-"""What browsers reach of Firestore: REST and the web channel behind one ASGI application."""
+"""REST and the web channel behind one ASGI application."""
 
 import logging
 import re
@@ -11,12 +11,12 @@ from starlette.types import Receive, Scope, Send
 
 from emulator.faults import FaultPlan
 from emulator.firestore.rpc.methods import Methods
-from emulator.firestore.transports.rest import RestDialect
+from emulator.firestore.transports.rest import RestTransport
 from emulator.firestore.transports.web_channel import ROOT, WebChannel
 from emulator.serving import cors_headers
 
 _CLEARED = re.compile(r"/emulator/v1/(projects/[^/]+/databases/[^/]+)/documents")
-"""Where the official emulator has its documents deleted; libraries for tests use it."""
+"""The official emulator's path for deleting documents; test libraries use it."""
 _log = logging.getLogger(__name__)
 
 
@@ -24,40 +24,40 @@ class FirestoreHttpServer:
     """The ASGI application.
 
     Args:
-        methods: what is answered.
+        methods: the service's methods.
         faults: counts the calls.
         clear: deletes the documents of a database, given by its full name.
     """
 
     def __init__(self, methods: Methods, faults: FaultPlan, clear: Callable[[str], None]) -> None:
         self._clear = clear
-        self._rest = RestDialect(methods, faults)
+        self._rest = RestTransport(methods, faults)
         self._channel = WebChannel(methods, faults)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers one request."""
+        """Respond to one request."""
         request = Request(scope, receive)
-        response = await self._answer(request)
+        response = await self._respond(request)
         response.headers.update(cors_headers(request.method, request.headers))
         await response(scope, receive, send)
 
     def end_streams(self) -> None:
-        """Ends what would keep the server from stopping."""
+        """End all streams, so that the server can stop."""
         self._channel.end_streams()
 
-    async def _answer(self, request: Request) -> Response:
+    async def _respond(self, request: Request) -> Response:
         try:
             if request.method == "OPTIONS":
                 return Response(status_code=204)
             if request.url.path == "/" and request.method in ("GET", "HEAD"):
                 return PlainTextResponse("Ok\n")
             if request.url.path.startswith(ROOT):
-                return await self._channel.answer(request)
+                return await self._channel.respond(request)
             cleared = _CLEARED.fullmatch(unquote(request.url.path))
             if cleared is not None and request.method == "DELETE":
                 self._clear(cleared[1])
                 return JSONResponse({})
-            return await self._rest.answer(request)
+            return await self._rest.respond(request)
         except ClientDisconnect:
             return Response(status_code=400)
         except Exception:

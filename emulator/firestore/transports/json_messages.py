@@ -1,4 +1,4 @@
-"""Firestore's messages as JSON, the way Google's HTTP front end writes them. Knows no call."""
+"""Firestore's messages as JSON, as Google's HTTP front end writes them."""
 
 import json
 from collections.abc import Mapping
@@ -20,11 +20,11 @@ HTTP_STATUSES: Mapping[str, int] = {
     "UNAVAILABLE": 503,
     "UNIMPLEMENTED": 501,
 }
-"""The HTTP status of each refusal."""
+"""The HTTP status of each error."""
 
 
-def fill(message: _Filled, form: Mapping[str, Any]) -> _Filled:
-    """Fills a message from its JSON form and returns it.
+def parse_message(message: _Filled, form: Mapping[str, Any]) -> _Filled:
+    """Fill a message from its JSON form and return it.
 
     Raises:
         InvalidArgument: the form does not suit the message.
@@ -35,8 +35,8 @@ def fill(message: _Filled, form: Mapping[str, Any]) -> _Filled:
         raise InvalidArgument(f"Invalid JSON payload received. {error}") from error
 
 
-def parse(text: bytes | str) -> dict[str, Any]:
-    """Reads a JSON object; nothing at all counts as an empty one.
+def parse_object(text: bytes | str) -> dict[str, Any]:
+    """Read a JSON object; an empty text counts as an empty one.
 
     Raises:
         InvalidArgument: it is something else.
@@ -50,12 +50,12 @@ def parse(text: bytes | str) -> dict[str, Any]:
     return form
 
 
-def form_of(message: Message) -> dict[str, Any]:
-    """Returns the JSON form of a message."""
+def to_json(message: Message) -> dict[str, Any]:
+    """Return the JSON form of a message."""
     return json_format.MessageToDict(message)
 
 
-def error_form(error: FirestoreError) -> dict[str, Any]:
-    """Returns the JSON form of a refusal, whose code is an HTTP status."""
+def error_json(error: FirestoreError) -> dict[str, Any]:
+    """Return the JSON form of an error, whose code is an HTTP status."""
     status = HTTP_STATUSES[error.status]
     return {"error": {"code": status, "message": str(error), "status": error.status}}

@@ -1,8 +1,7 @@
-"""The REST dialect: paths, queries and JSON bodies to the service's own messages, and back.
+"""The REST transport: paths, queries and JSON bodies to messages, and back.
 
-Browsers use it for what is asked once (reads in transactions, counts, commits of transactions);
-listeners and ordinary writes come through the web channel. Knows the shapes of URLs, nothing of
-what the calls do.
+Browsers use it for single requests (reads in transactions, counts, commits of transactions);
+listeners and ordinary writes come through the web channel.
 """
 
 from collections.abc import Mapping
@@ -18,10 +17,10 @@ from emulator.firestore.errors import FirestoreError, NotFound
 from emulator.firestore.rpc.methods import Methods, StreamingMethod, UnaryMethod
 from emulator.firestore.transports.json_messages import (
     HTTP_STATUSES,
-    error_form,
-    fill,
-    form_of,
-    parse,
+    error_json,
+    parse_message,
+    parse_object,
+    to_json,
 )
 
 _ROOT = "/v1/"
@@ -37,45 +36,45 @@ _SYSTEM = frozenset(
 
 @dataclass(frozen=True, kw_only=True)
 class _Call:
-    """A call as its URL names it: the method, and the fields of the request that stand there."""
+    """A call as its URL names it: the method, and the request's fields in the URL."""
 
     method: str
     fields: Mapping[str, Any]
     body_field: str | None = None  # the field that the body is; None: the body is the request
 
 
-class RestDialect:
-    """Answers REST requests by the service's methods."""
+class RestTransport:
+    """Calls the service's methods for REST requests."""
 
     def __init__(self, methods: Methods, faults: FaultPlan) -> None:
         self._unary = {method.name: method for method in methods.unary}
         self._streaming = {method.name: method for method in methods.streaming}
         self._faults = faults
 
-    async def answer(self, request: Request) -> Response:
-        """Answers one request; refusals become Google's error JSON."""
+    async def respond(self, request: Request) -> Response:
+        """Respond to one request; errors become Google's error JSON."""
         is_streaming = False
         try:
             call = _call(request)
             self._faults.count(f"firestore.{call.method}")
             method = self._unary.get(call.method) or self._streaming[call.method]
             is_streaming = isinstance(method, StreamingMethod)
-            return JSONResponse(await self._answer(method, call, await request.body()))
+            return JSONResponse(await self._respond(method, call, await request.body()))
         except FirestoreError as error:
-            body = error_form(error)
+            body = error_json(error)
             status = HTTP_STATUSES[error.status]
             return JSONResponse([body] if is_streaming else body, status_code=status)
 
-    async def _answer(
+    async def _respond(
         self, method: UnaryMethod | StreamingMethod, call: _Call, body: bytes
     ) -> dict[str, Any] | list[dict[str, Any]]:
-        form = parse(body)
+        form = parse_object(body)
         if call.body_field is not None:
             form = {call.body_field: form}
-        request = fill(method.request(), _merged(form, call.fields))
+        request = parse_message(method.request(), _merged(form, call.fields))
         if isinstance(method, UnaryMethod):
-            return form_of(await method.call(request))
-        return [form_of(answer) async for answer in method.call(request)]
+            return to_json(await method.call(request))
+        return [to_json(response) async for response in method.call(request)]
 
 
 def _call(request: Request) -> _Call:
@@ -91,7 +90,7 @@ def _call(request: Request) -> _Call:
 
 
 def _plain_call(request: Request, name: str) -> _Call:
-    """A call whose verb is that of HTTP."""
+    """Return the call of a URL without a custom verb, by the HTTP method."""
     fields = _query_fields(request)
     parent, _, last = name.rpartition("/")
     in_collection = {**fields, "parent": parent, "collectionId": last}
@@ -124,7 +123,7 @@ def _method_name(verb: str) -> str:
 
 
 def _query_fields(request: Request) -> dict[str, Any]:
-    """Reads `a.b=text` as {"a": {"b": "text"}}; lists and switches by their names."""
+    """Read `a.b=text` as {"a": {"b": "text"}}; lists and booleans by their names."""
     fields: dict[str, Any] = {}
     query = request.query_params
     for key in query:
@@ -142,7 +141,7 @@ def _query_fields(request: Request) -> dict[str, Any]:
 
 
 def _merged(form: dict[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Puts what the URL says above what the body says; maps in both are joined."""
+    """Merge the fields of the URL over those of the body; join maps that are in both."""
     merged = dict(form)
     for key, value in fields.items():
         both = isinstance(value, dict) and isinstance(merged.get(key), dict)

@@ -1,8 +1,7 @@
-"""The web channel: streams in both directions for browsers, which have no gRPC.
+"""The web channel (WebChannel): streams in both directions for browsers, which have no gRPC.
 
-A channel is a session: its requests come as POSTs that carry numbered maps, its answers leave as
-numbered arrays on one long GET, and what the browser has not acknowledged is sent again on the next
-one. Knows sessions and their order, nothing of what the streams do.
+A channel is a session: its requests come as POSTs of numbered maps, its responses leave as numbered
+arrays on one long GET, and what the browser has not acknowledged is sent again on the next GET.
 """
 
 import asyncio
@@ -19,15 +18,20 @@ from starlette.responses import Response, StreamingResponse
 from emulator.faults import FaultPlan
 from emulator.firestore.errors import FirestoreError
 from emulator.firestore.messages import Message
-from emulator.firestore.rpc.methods import ConversationMethod, Methods
-from emulator.firestore.transports.json_messages import error_form, fill, form_of, parse
+from emulator.firestore.rpc.methods import BidirectionalMethod, Methods
+from emulator.firestore.transports.json_messages import (
+    error_json,
+    parse_message,
+    parse_object,
+    to_json,
+)
 
 ROOT = "/google.firestore.v1.Firestore/"
 _PATH = re.compile(re.escape(ROOT) + r"(\w+)/channel")
 KEEP_ALIVE_S = 30.0
 ABANDONED_S = 60.0
-"""How long a session without its long GET is kept: longer than a browser takes to come again."""
-LONGEST_ANSWER = 500
+"""How long a session without its long GET is kept: longer than a browser takes to reconnect."""
+MAX_ARRAYS = 500
 """Arrays on one long GET; then it ends, and the browser's next one acknowledges them."""
 _VERSION, _SERVER_VERSION = 8, 14
 _TEXT = {"Content-Type": "text/plain; charset=utf-8", "Cache-Control": "no-cache, no-store"}
@@ -36,20 +40,20 @@ _TEXT = {"Content-Type": "text/plain; charset=utf-8", "Cache-Control": "no-cache
 class _Session:
     """One channel: requests in, numbered arrays out."""
 
-    def __init__(self, method: ConversationMethod) -> None:
+    def __init__(self, method: BidirectionalMethod) -> None:
         self.identifier = uuid.uuid4().hex
         self.is_over = False
         self.last_array = 0
-        self.back_channel: object | None = None  # whichever GET was the last to come
+        self.back_channel: object | None = None  # the latest GET
         self.left_at = asyncio.get_running_loop().time()
         self._next_map = 0
         self._unacknowledged: list[tuple[int, Any]] = []
         self._news = asyncio.Event()
         self._request = method.request
-        self._conversation = method.open(lambda answer: self.push(form_of(answer)))
+        self._stream = method.open(lambda response: self.push(to_json(response)))
 
     def take(self, form: Mapping[str, list[str]]) -> None:
-        """Takes the maps of one POST; those that came before are skipped."""
+        """Handle the maps of one POST; skip those that came before."""
         first = _integer(form.get("ofs", ["0"])[0])
         for index in range(_integer(form.get("count", ["0"])[0])):
             number = first + index
@@ -59,29 +63,29 @@ class _Session:
             self._receive(form.get(f"req{index}___data__", [""])[0])
 
     def acknowledge(self, number: int) -> None:
-        """Forgets what the browser has."""
+        """Drop the arrays up to a number that the browser has received."""
         self._unacknowledged = [one for one in self._unacknowledged if one[0] > number]
 
     def push(self, message: Any) -> None:
-        """Numbers a message and has it sent."""
+        """Number a message and queue it for sending."""
         self.last_array += 1
         self._unacknowledged.append((self.last_array, [message]))
         self._news.set()
 
     def end(self) -> None:
-        """Ends the stream; what waits is still sent."""
+        """End the stream; queued messages are still sent."""
         if not self.is_over:
             self.is_over = True
-            self._conversation.close()
+            self._stream.close()
             self._news.set()
 
-    async def answers(self, acknowledged: int, *, once: bool) -> AsyncIterator[str]:
-        """Yields what the browser has not seen, piece by piece, until it leaves or all is over."""
+    async def responses(self, acknowledged: int, *, once: bool) -> AsyncIterator[str]:
+        """Yield unacknowledged arrays until the browser disconnects or the stream has ended."""
         me = self.back_channel = object()
         sent = acknowledged
         self.acknowledge(acknowledged)
         try:
-            while self.back_channel is me and sent - acknowledged < LONGEST_ANSWER:
+            while self.back_channel is me and sent - acknowledged < MAX_ARRAYS:
                 news = [one for one in self._unacknowledged if one[0] > sent]
                 if news:
                     sent = news[-1][0]
@@ -107,10 +111,10 @@ class _Session:
 
     def _receive(self, text: str) -> None:
         try:
-            request: Message = fill(self._request(), parse(text))
-            self._conversation.receive(request)
+            request: Message = parse_message(self._request(), parse_object(text))
+            self._stream.receive(request)
         except FirestoreError as error:
-            self.push(error_form(error))
+            self.push(error_json(error))
             self.end()
 
 
@@ -118,12 +122,12 @@ class WebChannel:
     """The sessions, and the requests that belong to them."""
 
     def __init__(self, methods: Methods, faults: FaultPlan) -> None:
-        self._methods = {method.name: method for method in methods.conversations}
+        self._methods = {method.name: method for method in methods.bidirectional}
         self._faults = faults
         self._sessions: dict[str, _Session] = {}
 
-    async def answer(self, request: Request) -> Response:
-        """Answers one request of a channel."""
+    async def respond(self, request: Request) -> Response:
+        """Respond to one request of a channel."""
         self._forget_abandoned()
         query = request.query_params
         if "SID" not in query:
@@ -141,15 +145,15 @@ class WebChannel:
         if request.method == "POST":
             return await self._take(request, session)
         acknowledged = _integer(query.get("AID"))
-        answers = session.answers(acknowledged, once=query.get("CI") == "1")
-        return StreamingResponse(answers, headers=_TEXT)
+        responses = session.responses(acknowledged, once=query.get("CI") == "1")
+        return StreamingResponse(responses, headers=_TEXT)
 
     def end_streams(self) -> None:
-        """Ends all sessions, so that the server can stop at once."""
+        """End all sessions, so that the server can stop at once."""
         for session in tuple(self._sessions.values()):
             self._end(session)
 
-    async def _open(self, request: Request, method: ConversationMethod) -> Response:
+    async def _open(self, request: Request, method: BidirectionalMethod) -> Response:
         self._faults.count(f"firestore.{method.name}")
         session = _Session(method)
         self._sessions[session.identifier] = session
@@ -187,6 +191,6 @@ def _piece(arrays: list[tuple[int, Any]]) -> str:
 
 
 def _sized(form: Any) -> str:
-    """Puts the length before the text: it counts characters, so all is escaped to ASCII."""
+    """Prefix the length; it counts characters, so the text is escaped to ASCII."""
     text = json.dumps(form, separators=(",", ":"))
     return f"{len(text)}\n{text}"

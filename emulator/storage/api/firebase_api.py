@@ -1,7 +1,7 @@
-"""The `v0` API that the Firebase SDKs and token URLs speak.
+"""The `v0` API of the Firebase SDKs and of token URLs.
 
-Security rules are not evaluated: who comes as an SDK does, or with any Authorization header, may
-read and write. A bare URL needs the object's token, as those do that apps keep in documents.
+Security rules are not evaluated: requests of an SDK, or with any Authorization header, may read and
+write. A plain URL needs the object's token, as the URLs that apps keep in documents have it.
 """
 
 import uuid
@@ -11,12 +11,12 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from emulator.storage.api.resources import described, patched, rfc3339
+from emulator.storage.api.resources import merge_metadata, metadata_fields, rfc3339
 from emulator.storage.errors import Forbidden
 from emulator.storage.http.download import download
-from emulator.storage.http.responses import header_integer, json_answer, read_json
+from emulator.storage.http.responses import header_integer, json_response, read_json
 from emulator.storage.http.server import PathParameters, Route, route
-from emulator.storage.http.service import Backend, page_asked_for
+from emulator.storage.http.service import StorageService, requested_page
 from emulator.storage.objects import TOKENS_KEY, ObjectMetadata, StoredObject
 from emulator.storage.uploads import Upload, UploadSession
 
@@ -24,15 +24,15 @@ _IDENTIFYING = ("authorization", "x-firebase-storage-version")
 _CHUNK_GRANULARITY = str(256 * 1024)
 
 
-class FirebaseDialect:
+class FirebaseApi:
     """The calls of the `v0` API on a store."""
 
-    def __init__(self, backend: Backend) -> None:
-        self._backend = backend
-        self._store = backend.store
+    def __init__(self, service: StorageService) -> None:
+        self._service = service
+        self._store = service.store
 
     def routes(self) -> list[Route]:
-        """Returns the routes of this dialect."""
+        """Return the routes."""
         objects = "/v0/b/{bucket}/o"
         one = f"{objects}/{{name}}"
         return [
@@ -47,36 +47,36 @@ class FirebaseDialect:
         ]
 
     async def _list(self, request: Request, path: PathParameters) -> Response:
-        page = page_asked_for(self._store, path["bucket"], request)
+        page = requested_page(self._store, path["bucket"], request)
         body: dict[str, Any] = {
             "prefixes": list(page.prefixes),
             "items": [{"name": stored.name, "bucket": stored.bucket} for stored in page.objects],
         }
         if page.next_token is not None:
             body["nextPageToken"] = page.next_token
-        return json_answer(body)
+        return json_response(body)
 
     async def _get(self, request: Request, path: PathParameters) -> Response:
         stored = self._store.get(path["bucket"], path["name"])
         _check_token(request, stored)
         if request.query_params.get("alt") == "media":
-            return await download(request, stored, self._backend.faults)
+            return await download(request, stored, self._service.faults)
         if not stored.metadata.tokens:
             stored = self._with_token(stored)
-        return json_answer(firebase_resource(stored))
+        return json_response(firebase_resource(stored))
 
     def _with_token(self, stored: StoredObject) -> StoredObject:
-        """Gives an object its first token: `getDownloadURL` makes a URL of any object."""
-        return self._store.describe(stored.bucket, stored.name, _tokened(stored.metadata))
+        """Add a first token to an object: `getDownloadURL` works on any object."""
+        return self._store.update_metadata(stored.bucket, stored.name, _tokened(stored.metadata))
 
     async def _patch(self, request: Request, path: PathParameters) -> Response:
         stored = self._store.get(path["bucket"], path["name"])
         tokens = stored.metadata.custom.get(TOKENS_KEY)
-        metadata = patched(stored.metadata, await read_json(request))
+        metadata = merge_metadata(stored.metadata, await read_json(request))
         if tokens is not None:
             metadata = replace(metadata, custom={**metadata.custom, TOKENS_KEY: tokens})
-        described_object = self._store.describe(path["bucket"], path["name"], metadata)
-        return json_answer(firebase_resource(described_object))
+        updated = self._store.update_metadata(path["bucket"], path["name"], metadata)
+        return json_response(firebase_resource(updated))
 
     async def _delete(self, request: Request, path: PathParameters) -> Response:
         self._store.delete(path["bucket"], path["name"])
@@ -95,24 +95,24 @@ class FirebaseDialect:
 
     async def _insert_media(self, request: Request, bucket: str, name: str) -> Response:
         metadata = ObjectMetadata(content_type=request.headers.get("content-type"))
-        receiver = await self._backend.receive(request)
+        receiver = await self._service.receive(request)
         upload = Upload(bucket=bucket, name=name, metadata=_tokened(metadata))
-        return json_answer(firebase_resource(self._backend.admit_and_store(upload, receiver)))
+        return json_response(firebase_resource(self._service.admit_and_store(upload, receiver)))
 
     async def _insert_multipart(self, request: Request, bucket: str, name: str) -> Response:
-        head, receiver = await self._backend.receive_multipart(request)
-        metadata = patched(ObjectMetadata(content_type=head.content_type), head.description)
+        head, receiver = await self._service.receive_multipart(request)
+        metadata = merge_metadata(ObjectMetadata(content_type=head.content_type), head.metadata)
         upload = Upload(bucket=bucket, name=name, metadata=_tokened(metadata))
-        return json_answer(firebase_resource(self._backend.admit_and_store(upload, receiver)))
+        return json_response(firebase_resource(self._service.admit_and_store(upload, receiver)))
 
     async def _begin_resumable(self, request: Request, bucket: str, name: str) -> Response:
         announced = ObjectMetadata(
             content_type=request.headers.get("x-goog-upload-header-content-type")
         )
-        metadata = patched(announced, await read_json(request))
+        metadata = merge_metadata(announced, await read_json(request))
         upload = Upload(bucket=bucket, name=name, metadata=_tokened(metadata))
-        self._backend.admit(upload)
-        session = self._backend.uploads.begin(upload, self._store.receiver())
+        self._service.admit(upload)
+        session = self._service.uploads.begin(upload, self._store.receiver())
         url = str(request.url.include_query_params(name=name, upload_id=session.identifier))
         return Response(
             headers={
@@ -124,10 +124,10 @@ class FirebaseDialect:
         )
 
     async def _continue(self, request: Request) -> Response:
-        session = self._backend.uploads.find(request.query_params["upload_id"])
+        session = self._service.uploads.find(request.query_params["upload_id"])
         commands = request.headers.get("x-goog-upload-command", "").replace(" ", "").split(",")
         if "cancel" in commands:
-            self._backend.uploads.cancel(session.identifier)
+            self._service.uploads.cancel(session.identifier)
             return Response(headers={"X-Goog-Upload-Status": "cancelled"})
         if "upload" in commands and session.stored is None:
             offset = header_integer(request, "x-goog-upload-offset")
@@ -136,13 +136,13 @@ class FirebaseDialect:
                 session.accept(piece, position)
                 position += len(piece)
         if "finalize" in commands:
-            stored = session.stored or self._backend.finish(session)
-            return json_answer(firebase_resource(stored), headers=_upload_status(session))
+            stored = session.stored or self._service.finish(session)
+            return json_response(firebase_resource(stored), headers=_upload_status(session))
         return Response(headers=_upload_status(session))
 
 
 def firebase_resource(stored: StoredObject) -> dict[str, Any]:
-    """Returns the JSON description of an object in this dialect."""
+    """Return the JSON resource of an object in this API."""
     custom = {key: value for key, value in stored.metadata.custom.items() if key != TOKENS_KEY}
     resource: dict[str, Any] = {
         "name": stored.name,
@@ -158,7 +158,7 @@ def firebase_resource(stored: StoredObject) -> dict[str, Any]:
         "etag": stored.etag,
         "downloadTokens": ",".join(stored.metadata.tokens),
         "contentDisposition": "inline",
-        **described(stored.metadata),
+        **metadata_fields(stored.metadata),
     }
     if custom:
         resource["metadata"] = custom

@@ -8,13 +8,13 @@ from starlette.responses import Response
 from emulator.storage.api.json_buckets import BucketCalls
 from emulator.storage.api.json_copies import CopyCalls
 from emulator.storage.api.json_requests import base_url, conditions
-from emulator.storage.api.resources import object_resource, patched
+from emulator.storage.api.resources import merge_metadata, object_resource
 from emulator.storage.errors import BadRequest
 from emulator.storage.http.download import download
 from emulator.storage.http.ranges import Chunk, parse_content_range
-from emulator.storage.http.responses import json_answer, query_integer, read_json
+from emulator.storage.http.responses import json_response, query_integer, read_json
 from emulator.storage.http.server import PathParameters, Route, route
-from emulator.storage.http.service import Backend, page_asked_for
+from emulator.storage.http.service import StorageService, requested_page
 from emulator.storage.objects import ObjectMetadata, StoredObject
 from emulator.storage.uploads import Upload, UploadSession
 
@@ -23,15 +23,15 @@ _RESUME_INCOMPLETE = 308
 _CLIENT_CLOSED = 499
 
 
-class JsonDialect:
+class JsonApi:
     """The calls of the JSON API on a store."""
 
-    def __init__(self, backend: Backend) -> None:
-        self._backend = backend
-        self._store = backend.store
+    def __init__(self, service: StorageService) -> None:
+        self._service = service
+        self._store = service.store
 
     def routes(self) -> list[Route]:
-        """Returns the routes of this dialect."""
+        """Return the routes."""
         buckets = "(?:/storage/v1)?/b"  # Node's client leaves the prefix out for an emulator
         objects, one = f"{buckets}/{{bucket}}/o", f"{buckets}/{{bucket}}/o/{{name}}"
         upload = f"/upload{objects}"
@@ -50,7 +50,7 @@ class JsonDialect:
         ]
 
     async def _list(self, request: Request, path: PathParameters) -> Response:
-        page = page_asked_for(self._store, path["bucket"], request)
+        page = requested_page(self._store, path["bucket"], request)
         body: dict[str, Any] = {"kind": "storage#objects"}
         if page.objects:
             body["items"] = [object_resource(base_url(request), stored) for stored in page.objects]
@@ -58,7 +58,7 @@ class JsonDialect:
             body["prefixes"] = list(page.prefixes)
         if page.next_token is not None:
             body["nextPageToken"] = page.next_token
-        return json_answer(body)
+        return json_response(body)
 
     def _find(self, request: Request, path: PathParameters) -> StoredObject:
         return self._store.get(
@@ -68,32 +68,32 @@ class JsonDialect:
     async def _get(self, request: Request, path: PathParameters) -> Response:
         stored = self._find(request, path)
         if request.query_params.get("alt") == "media":
-            return await download(request, stored, self._backend.faults)
-        return json_answer(object_resource(base_url(request), stored))
+            return await download(request, stored, self._service.faults)
+        return json_response(object_resource(base_url(request), stored))
 
     async def _download(self, request: Request, path: PathParameters) -> Response:
-        return await download(request, self._find(request, path), self._backend.faults)
+        return await download(request, self._find(request, path), self._service.faults)
 
     async def _patch(self, request: Request, path: PathParameters) -> Response:
         stored = self._store.get(path["bucket"], path["name"])
-        metadata = patched(stored.metadata, await read_json(request))
-        return self._describe(request, path, metadata)
+        metadata = merge_metadata(stored.metadata, await read_json(request))
+        return self._update_metadata(request, path, metadata)
 
     async def _update(self, request: Request, path: PathParameters) -> Response:
-        metadata = patched(ObjectMetadata(), await read_json(request))
-        return self._describe(request, path, metadata)
+        metadata = merge_metadata(ObjectMetadata(), await read_json(request))
+        return self._update_metadata(request, path, metadata)
 
-    def _describe(
+    def _update_metadata(
         self, request: Request, path: PathParameters, metadata: ObjectMetadata
     ) -> Response:
-        stored = self._store.describe(
+        stored = self._store.update_metadata(
             path["bucket"],
             path["name"],
             metadata,
             conditions(request),
             query_integer(request, "generation"),
         )
-        return json_answer(object_resource(base_url(request), stored))
+        return json_response(object_resource(base_url(request), stored))
 
     async def _delete(self, request: Request, path: PathParameters) -> Response:
         self._store.delete(
@@ -121,53 +121,53 @@ class JsonDialect:
             metadata=ObjectMetadata(content_type=request.headers.get("content-type")),
             conditions=conditions(request),
         )
-        receiver = await self._backend.receive(request)
-        stored = self._backend.admit_and_store(upload, receiver)
-        return json_answer(object_resource(base_url(request), stored))
+        receiver = await self._service.receive(request)
+        stored = self._service.admit_and_store(upload, receiver)
+        return json_response(object_resource(base_url(request), stored))
 
     async def _insert_multipart(self, request: Request, path: PathParameters) -> Response:
-        head, receiver = await self._backend.receive_multipart(request)
+        head, receiver = await self._service.receive_multipart(request)
         announced = ObjectMetadata(content_type=head.content_type)
-        upload = _described_upload(request, path, head.description, announced)
-        stored = self._backend.admit_and_store(upload, receiver)
-        return json_answer(object_resource(base_url(request), stored))
+        upload = _upload(request, path, head.metadata, announced)
+        stored = self._service.admit_and_store(upload, receiver)
+        return json_response(object_resource(base_url(request), stored))
 
     async def _begin_resumable(self, request: Request, path: PathParameters) -> Response:
         announced = ObjectMetadata(content_type=request.headers.get("x-upload-content-type"))
-        upload = _described_upload(request, path, await read_json(request), announced)
-        self._backend.admit(upload)
-        session = self._backend.uploads.begin(upload, self._store.receiver())
+        upload = _upload(request, path, await read_json(request), announced)
+        self._service.admit(upload)
+        session = self._service.uploads.begin(upload, self._store.receiver())
         location = request.url.include_query_params(upload_id=session.identifier)
         return Response(
             headers={"Location": str(location), "X-GUploader-UploadID": session.identifier}
         )
 
     async def _continue(self, request: Request, path: PathParameters) -> Response:
-        session = self._backend.uploads.find(request.query_params.get("upload_id", ""))
+        session = self._service.uploads.find(request.query_params.get("upload_id", ""))
         chunk = _chunk(request)
         if session.stored is not None:
-            return json_answer(object_resource(base_url(request), session.stored))
+            return json_response(object_resource(base_url(request), session.stored))
         position = session.received_bytes if chunk.start is None else chunk.start
         async for piece in request.stream():
             session.accept(piece, position)
             position += len(piece)
         session.announce(_hash_header(request))
         if chunk.ends or session.received_bytes == chunk.total:
-            return json_answer(object_resource(base_url(request), self._backend.finish(session)))
+            return json_response(object_resource(base_url(request), self._service.finish(session)))
         return _incomplete(session)
 
     async def _cancel(self, request: Request, path: PathParameters) -> Response:
-        self._backend.uploads.cancel(request.query_params.get("upload_id", ""))
+        self._service.uploads.cancel(request.query_params.get("upload_id", ""))
         return Response(status_code=_CLIENT_CLOSED)
 
 
-def _described_upload(
+def _upload(
     request: Request, path: PathParameters, body: dict[str, Any], announced: ObjectMetadata
 ) -> Upload:
     return Upload(
         bucket=path["bucket"],
         name=request.query_params.get("name") or str(body.get("name", "")),
-        metadata=patched(announced, body),
+        metadata=merge_metadata(announced, body),
         conditions=conditions(request),
         digests={kind: str(body[kind]) for kind in _DIGESTS if body.get(kind)},
     )

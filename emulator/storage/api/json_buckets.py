@@ -5,7 +5,7 @@ from starlette.responses import Response
 
 from emulator.storage.api.resources import bucket_resource
 from emulator.storage.errors import BadRequest, NotModified, PreconditionFailed
-from emulator.storage.http.responses import json_answer, query_integer, read_json
+from emulator.storage.http.responses import json_response, query_integer, read_json
 from emulator.storage.http.server import PathParameters, Route, route
 from emulator.storage.store import ObjectStore
 
@@ -19,7 +19,7 @@ class BucketCalls:
         self._store = store
 
     def routes(self, buckets: str) -> list[Route]:
-        """Returns the routes; `buckets` is the path of all buckets."""
+        """Return the routes; `buckets` is the path of all buckets."""
         bucket = f"{buckets}/{{bucket}}"
         return [
             route("GET", buckets, self._list, "storage.buckets.list"),
@@ -30,18 +30,18 @@ class BucketCalls:
 
     async def _list(self, request: Request, path: PathParameters) -> Response:
         items = [bucket_resource(bucket) for bucket in self._store.buckets()]
-        return json_answer({"kind": "storage#buckets", "items": items})
+        return json_response({"kind": "storage#buckets", "items": items})
 
     async def _create(self, request: Request, path: PathParameters) -> Response:
         body = await read_json(request)
         if not body.get("name"):
             raise BadRequest("A bucket needs a name")
-        return json_answer(bucket_resource(self._store.create_bucket(str(body["name"]))))
+        return json_response(bucket_resource(self._store.create_bucket(str(body["name"]))))
 
     async def _get(self, request: Request, path: PathParameters) -> Response:
         bucket = self._store.bucket(path["bucket"])
         _check(request, reading=True)
-        return json_answer(bucket_resource(bucket))
+        return json_response(bucket_resource(bucket))
 
     async def _delete(self, request: Request, path: PathParameters) -> Response:
         self._store.bucket(path["bucket"])

@@ -1,4 +1,4 @@
-"""The JSON API's calls that make an object of others: copy, rewrite, compose."""
+"""The JSON API's calls that create an object from others: copy, rewrite, compose."""
 
 from typing import Any
 
@@ -6,9 +6,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from emulator.storage.api.json_requests import base_url, conditions
-from emulator.storage.api.resources import object_resource, patched
+from emulator.storage.api.resources import merge_metadata, object_resource
 from emulator.storage.errors import BadRequest
-from emulator.storage.http.responses import json_answer, query_integer, read_json
+from emulator.storage.http.responses import json_response, query_integer, read_json
 from emulator.storage.http.server import PathParameters, Route, route
 from emulator.storage.objects import Conditions, ObjectMetadata, StoredObject
 from emulator.storage.store import ObjectStore
@@ -23,7 +23,7 @@ class CopyCalls:
         self._store = store
 
     def routes(self, one: str) -> list[Route]:
-        """Returns the routes; `one` is the path of one object."""
+        """Return the routes; `one` is the path of one object."""
         target = "b/{to_bucket}/o/{to_name}"
         return [
             route("POST", f"{one}/rewriteTo/{target}", self._rewrite, "storage.objects.rewrite"),
@@ -39,18 +39,18 @@ class CopyCalls:
             query_integer(request, "sourceGeneration"),
         )
         body = await read_json(request)
-        metadata = patched(ObjectMetadata(), body) if body else None
+        metadata = merge_metadata(ObjectMetadata(), body) if body else None
         return self._store.copy(
             source, path["to_bucket"], path["to_name"], metadata, conditions(request)
         )
 
     async def _copy(self, request: Request, path: PathParameters) -> Response:
-        return json_answer(object_resource(base_url(request), await self._copied(request, path)))
+        return json_response(object_resource(base_url(request), await self._copied(request, path)))
 
     async def _rewrite(self, request: Request, path: PathParameters) -> Response:
         stored = await self._copied(request, path)
         size = str(stored.content.size_bytes)
-        return json_answer(
+        return json_response(
             {
                 "kind": "storage#rewriteResponse",
                 "done": True,
@@ -68,11 +68,11 @@ class CopyCalls:
                 f"sourceObjects is {sources!r}; accepted: a list of 1 to {_MAX_COMPONENTS} objects"
             )
         components = [self._component(path["bucket"], source) for source in sources]
-        metadata = patched(ObjectMetadata(), body.get("destination") or {})
+        metadata = merge_metadata(ObjectMetadata(), body.get("destination") or {})
         stored = self._store.compose(
             components, path["bucket"], path["name"], metadata, conditions(request)
         )
-        return json_answer(object_resource(base_url(request), stored))
+        return json_response(object_resource(base_url(request), stored))
 
     def _component(self, bucket: str, source: Any) -> StoredObject:
         if not isinstance(source, dict) or not source.get("name"):

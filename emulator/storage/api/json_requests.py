@@ -1,4 +1,4 @@
-"""What the calls of the JSON API read from every request in the same way."""
+"""What all calls of the JSON API read from a request: base URL and preconditions."""
 
 from starlette.requests import Request
 
@@ -7,15 +7,15 @@ from emulator.storage.objects import Conditions
 
 
 def base_url(request: Request) -> str:
-    """Returns the URL by which the client reached this server, without a path."""
+    """Return the URL of this server as the client addressed it, without a path."""
     return f"{request.url.scheme}://{request.url.netloc}"
 
 
 def conditions(request: Request, *, source: bool = False) -> Conditions:
-    """Returns the preconditions of a request, on its object or on the source of a copy.
+    """Return the preconditions of a request, on its object or on the source of a copy.
 
     Raises:
-        BadRequest: one is no number.
+        BadRequest: one is not a number.
     """
     prefix = "ifSource" if source else "if"
     return Conditions(

@@ -1,4 +1,4 @@
-"""Objects and buckets as JSON, and back. Pure: knows no request beyond the base of its URLs."""
+"""JSON resources of objects and buckets, and metadata from JSON. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -20,7 +20,7 @@ _FIELDS = {
 
 
 def object_resource(base: str, stored: StoredObject) -> dict[str, Any]:
-    """Returns the JSON description of an object; `base` is the server's URL without a path."""
+    """Return the JSON resource of an object; `base` is the server's URL without a path."""
     path = f"/storage/v1/b/{stored.bucket}/o/{quote(stored.name, safe='')}"
     updated, created = rfc3339(stored.updated), rfc3339(stored.created)
     resource: dict[str, Any] = {
@@ -40,21 +40,21 @@ def object_resource(base: str, stored: StoredObject) -> dict[str, Any]:
         "timeCreated": created,
         "updated": updated,
         "timeStorageClassUpdated": created,
-        **described(stored.metadata),
+        **metadata_fields(stored.metadata),
     }
     if stored.metadata.custom:
         resource["metadata"] = dict(stored.metadata.custom)
     return resource
 
 
-def described(metadata: ObjectMetadata) -> dict[str, str]:
-    """Returns what clients set, under its JSON names, custom entries apart."""
+def metadata_fields(metadata: ObjectMetadata) -> dict[str, str]:
+    """Return the metadata that clients set, under its JSON names, without custom entries."""
     values = {json_name: getattr(metadata, name) for json_name, name in _FIELDS.items()}
     return {name: value for name, value in values.items() if value is not None}
 
 
-def patched(metadata: ObjectMetadata, body: dict[str, Any]) -> ObjectMetadata:
-    """Returns the metadata after a JSON description was merged into it; null removes an entry.
+def merge_metadata(metadata: ObjectMetadata, body: dict[str, Any]) -> ObjectMetadata:
+    """Return metadata with a JSON body merged into it; null removes an entry.
 
     Raises:
         BadRequest: an entry is no text.
@@ -69,7 +69,7 @@ def patched(metadata: ObjectMetadata, body: dict[str, Any]) -> ObjectMetadata:
 
 
 def rfc3339(time_us: int) -> str:
-    """Returns a time in microseconds since the epoch as text with milliseconds."""
+    """Return a time in microseconds since the epoch as text with milliseconds."""
     moment = datetime.fromtimestamp(time_us / 1_000_000, UTC)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
@@ -90,7 +90,7 @@ def _text(name: str, value: Any) -> str | None:
 
 
 def bucket_resource(bucket: Bucket) -> dict[str, Any]:
-    """Returns the JSON description of a bucket."""
+    """Return the JSON resource of a bucket."""
     return {
         "kind": "storage#bucket",
         "id": bucket.name,

@@ -1,6 +1,6 @@
-"""The plain URLs of Cloud Storage, `/BUCKET/OBJECT`: what public and signed URLs use (XML API).
+"""The XML API, `/BUCKET/OBJECT`: used by public and signed URLs.
 
-Access control is not evaluated: an unsigned request passes. Listings are JSON's business.
+Access control is not evaluated: an unsigned request passes. There are no listings.
 """
 
 import time
@@ -15,7 +15,7 @@ from emulator.storage.errors import BadRequest, NotModified, RangeNotSatisfiable
 from emulator.storage.http.download import download
 from emulator.storage.http.responses import header_integer, query_integer
 from emulator.storage.http.server import PathParameters, Route, route
-from emulator.storage.http.service import Backend
+from emulator.storage.http.service import StorageService
 from emulator.storage.http.signed_url import check_signature
 from emulator.storage.objects import Conditions, ObjectMetadata, StoredObject
 from emulator.storage.uploads import Upload
@@ -24,15 +24,15 @@ _META = "x-goog-meta-"
 _Call = Callable[[Request, PathParameters], Awaitable[Response]]
 
 
-class XmlDialect:
+class XmlApi:
     """The calls on a store."""
 
-    def __init__(self, backend: Backend) -> None:
-        self._backend = backend
-        self._store = backend.store
+    def __init__(self, service: StorageService) -> None:
+        self._service = service
+        self._store = service.store
 
     def routes(self) -> list[Route]:
-        """Returns the routes; they fit nearly every path, so they come last."""
+        """Return the routes; they match nearly every path, so they come last."""
         one = "/{bucket}/(?P<name>.+)"
         return [
             route("GET", one, self._checked(self._get), "storage.xml.get"),
@@ -43,35 +43,35 @@ class XmlDialect:
         ]
 
     def _checked(self, call: _Call) -> _Call:
-        """Checks the signature first; answers refusals in this dialect's form."""
+        """Check the signature first; return errors in XML."""
 
-        async def answer(request: Request, path: PathParameters) -> Response:
+        async def respond(request: Request, path: PathParameters) -> Response:
             try:
                 check_signature(request.query_params, request.headers, time.time())
                 return await call(request, path)
             except NotModified:
                 raise
             except StorageError as error:
-                return _error_answer(error)
+                return _error_response(error)
 
-        return answer
+        return respond
 
     async def _get(self, request: Request, path: PathParameters) -> Response:
         generation = query_integer(request, "generation")
         stored = self._store.get(path["bucket"], path["name"], _conditions(request), generation)
-        return await download(request, stored, self._backend.faults)
+        return await download(request, stored, self._service.faults)
 
     async def _put(self, request: Request, path: PathParameters) -> Response:
-        receiver = await self._backend.receive(request)
-        stored = self._backend.admit_and_store(_upload(request, path), receiver)
-        return Response(headers=_described(stored))
+        receiver = await self._service.receive(request)
+        stored = self._service.admit_and_store(_upload(request, path), receiver)
+        return Response(headers=_metadata_headers(stored))
 
     async def _begin(self, request: Request, path: PathParameters) -> Response:
         if request.headers.get("x-goog-resumable") != "start":
             raise BadRequest("POST accepts x-goog-resumable: start, which begins an upload")
         upload = _upload(request, path)
-        self._backend.admit(upload)
-        session = self._backend.uploads.begin(upload, self._store.receiver())
+        self._service.admit(upload)
+        session = self._service.uploads.begin(upload, self._store.receiver())
         target = f"{base_url(request)}/upload/storage/v1/b/{path['bucket']}/o"
         location = f"{target}?uploadType=resumable&upload_id={session.identifier}"
         return Response(status_code=201, headers={"Location": location})
@@ -113,7 +113,7 @@ def _conditions(request: Request) -> Conditions:
     )
 
 
-def _described(stored: StoredObject) -> dict[str, str]:
+def _metadata_headers(stored: StoredObject) -> dict[str, str]:
     return {
         "ETag": f'"{stored.etag}"',
         "X-Goog-Generation": str(stored.generation),
@@ -122,7 +122,7 @@ def _described(stored: StoredObject) -> dict[str, str]:
     }
 
 
-def _error_answer(error: StorageError) -> Response:
+def _error_response(error: StorageError) -> Response:
     headers = {}
     if isinstance(error, RangeNotSatisfiable):
         headers["Content-Range"] = f"bytes */{error.size}"

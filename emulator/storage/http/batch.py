@@ -1,4 +1,4 @@
-"""Batches: several calls in one body of type multipart/mixed, and their answers likewise."""
+"""Batches: several calls in one body of type multipart/mixed, and their responses likewise."""
 
 import uuid
 from collections.abc import Awaitable, Callable
@@ -16,14 +16,14 @@ from emulator.storage.errors import BadRequest
 PATH = "/batch/storage/v1"
 _MAX_CALLS = 100
 
-Answer = Callable[[Request], Awaitable[Response]]
+Responder = Callable[[Request], Awaitable[Response]]
 
 
-async def batch(request: Request, answer: Answer) -> Response:
-    """Answers the calls in a body, one after the other.
+async def batch(request: Request, respond: Responder) -> Response:
+    """Run the calls in a body, one after the other.
 
     Raises:
-        BadRequest: the body is no batch, or too many calls.
+        BadRequest: the body is no batch, or has too many calls.
     """
     head = f"Content-Type: {request.headers.get('content-type', '')}\r\n\r\n".encode()
     parsed = BytesParser().parsebytes(head + await request.body())
@@ -31,9 +31,11 @@ async def batch(request: Request, answer: Answer) -> Response:
     if not 1 <= len(parts) <= _MAX_CALLS:
         raise BadRequest(f"The batch has {len(parts)} calls; accepted: 1 to {_MAX_CALLS}")
     boundary = f"batch_{uuid.uuid4().hex}"
-    answers = [_part(boundary, part, await answer(_inner_request(request, part))) for part in parts]
+    responses = [
+        _part(boundary, part, await respond(_inner_request(request, part))) for part in parts
+    ]
     return Response(
-        b"".join(answers) + f"--{boundary}--\r\n".encode(),
+        b"".join(responses) + f"--{boundary}--\r\n".encode(),
         media_type=f"multipart/mixed; boundary={boundary}",
     )
 
@@ -67,12 +69,12 @@ def _inner_request(outer: Request, part: Message) -> Request:
     return Request(scope, receive)
 
 
-def _part(boundary: str, part: Message, answer: Response) -> bytes:
+def _part(boundary: str, part: Message, response: Response) -> bytes:
     identifier = str(part.get("Content-ID", "")).strip("<>")
     head = (
         f"--{boundary}\r\nContent-Type: application/http\r\n"
         f"Content-ID: <response-{identifier}>\r\n\r\n"
-        f"HTTP/1.1 {answer.status_code} {HTTPStatus(answer.status_code).phrase}\r\n"
+        f"HTTP/1.1 {response.status_code} {HTTPStatus(response.status_code).phrase}\r\n"
     )
-    headers = "".join(f"{name}: {value}\r\n" for name, value in answer.headers.items())
-    return f"{head}{headers}\r\n".encode() + bytes(answer.body) + b"\r\n"
+    headers = "".join(f"{name}: {value}\r\n" for name, value in response.headers.items())
+    return f"{head}{headers}\r\n".encode() + bytes(response.body) + b"\r\n"

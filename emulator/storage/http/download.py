@@ -1,4 +1,4 @@
-"""Downloads, the same in both dialects: the bytes or a range of them, streamed from the file."""
+"""Downloads, the same in all APIs: the bytes or a range of them, streamed from the file."""
 
 import asyncio
 import weakref
@@ -13,7 +13,7 @@ from starlette.responses import Response, StreamingResponse
 
 from emulator.faults import Fault, FaultKind, FaultPlan
 from emulator.serving import ConnectionDropped
-from emulator.storage.errors import Planned
+from emulator.storage.errors import PlannedFault
 from emulator.storage.http.ranges import Span, parse_range
 from emulator.storage.objects import StoredObject
 
@@ -21,14 +21,14 @@ _PIECE_BYTES = 1 << 18
 
 
 async def download(request: Request, stored: StoredObject, faults: FaultPlan) -> Response:
-    """Answers with an object's bytes, or the range of them that was asked for.
+    """Return a response with an object's bytes, or the requested range of them.
 
     Raises:
         RangeNotSatisfiable, Planned.
     """
     fault = faults.take(FaultKind.FAIL_DOWNLOAD, stored.name)
     if fault is not None:
-        raise Planned(fault.status)
+        raise PlannedFault(fault.status)
     if _is_unpacked(request, stored):
         return _unpacked(request, stored)
     size = stored.content.size_bytes
@@ -51,7 +51,7 @@ async def download(request: Request, stored: StoredObject, faults: FaultPlan) ->
 
 
 def _is_unpacked(request: Request, stored: StoredObject) -> bool:
-    """Says whether a compressed object goes out uncompressed: its reader takes no gzip."""
+    """Return whether a compressed object is sent uncompressed: the client accepts no gzip."""
     accepted = request.headers.get("accept-encoding", "")
     may_transform = "no-transform" not in (stored.metadata.cache_control or "")
     is_marked = stored.metadata.content_encoding == "gzip"
@@ -64,7 +64,7 @@ def _is_gzip(file: Path) -> bool:
 
 
 def _unpacked(request: Request, stored: StoredObject) -> Response:
-    """Answers with the whole object uncompressed; its length is not known, ranges do not apply."""
+    """Return a response with the whole object uncompressed; without a length, and no ranges."""
     headers = _headers(stored) | {"Warning": "214 UploadServer gunzipped"}
     del headers["Content-Encoding"], headers["Accept-Ranges"]
     if request.method == "HEAD":

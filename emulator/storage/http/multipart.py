@@ -1,4 +1,4 @@
-"""An upload of type multipart/related: a JSON description, then the bytes. Read as a stream."""
+"""Uploads of type multipart/related: metadata as JSON, then the bytes. Read as a stream."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -15,17 +15,17 @@ _HEAD_LIMIT_BYTES = 1 << 20
 
 @dataclass(frozen=True, kw_only=True)
 class MultipartHead:
-    """What precedes the bytes: the description as JSON, and the content type of the second part."""
+    """The metadata as JSON, and the content type of the second part."""
 
-    description: dict[str, Any]
+    metadata: dict[str, Any]
     content_type: str | None
 
 
 def boundary_of(content_type: str) -> bytes:
-    """Returns the boundary that a Content-Type header names.
+    """Return the boundary in a Content-Type header.
 
     Raises:
-        BadRequest: it names none.
+        BadRequest: there is none.
     """
     header = Message()
     header["Content-Type"] = content_type
@@ -40,7 +40,7 @@ def boundary_of(content_type: str) -> bytes:
 async def read_multipart(
     pieces: AsyncIterator[bytes], boundary: bytes, receiver: Receiver
 ) -> MultipartHead:
-    """Reads the two parts, the second one straight into the receiver.
+    """Read the two parts, the second one straight into the receiver.
 
     Raises:
         BadRequest: the body is not two parts, or the first is no JSON object.
@@ -72,10 +72,10 @@ def _split_head(buffer: bytes, delimiter: bytes) -> tuple[MultipartHead, bytes] 
         if len(buffer) > _HEAD_LIMIT_BYTES:
             raise BadRequest("The description of a multipart upload exceeds 1 MiB")
         return None
-    _, _, description = sections[1].partition(b"\r\n\r\n")
+    _, _, metadata = sections[1].partition(b"\r\n\r\n")
     header, _, rest = sections[2].partition(b"\r\n\r\n")
     parsed = BytesHeaderParser().parsebytes(header.removeprefix(b"\r\n") + b"\r\n\r\n")
     return (
-        MultipartHead(description=parse_json(description), content_type=parsed["Content-Type"]),
+        MultipartHead(metadata=parse_json(metadata), content_type=parsed["Content-Type"]),
         rest,
     )

@@ -31,7 +31,7 @@ class Chunk:
 
 
 def parse_range(header: str | None, size: int) -> Span | None:
-    """Reads a Range header; None means the whole object (also for a form that is not understood).
+    """Read a Range header; None: the whole object, also for an unknown form.
 
     Raises:
         RangeNotSatisfiable: the range lies outside of the object.
@@ -51,7 +51,7 @@ def parse_range(header: str | None, size: int) -> Span | None:
 
 
 def parse_content_range(header: str) -> Chunk:
-    """Reads the Content-Range header of a part of an upload.
+    """Read the Content-Range header of a part of an upload.
 
     Raises:
         BadRequest: it has another form.

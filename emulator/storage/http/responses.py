@@ -1,4 +1,4 @@
-"""JSON and numbers in, JSON out, as both dialects write them. Knows no object."""
+"""JSON responses, and JSON and numbers in requests, as all APIs write them."""
 
 import json
 from collections.abc import Mapping
@@ -10,13 +10,15 @@ from starlette.responses import JSONResponse, Response
 from emulator.storage.errors import BadRequest
 
 
-def json_answer(body: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """Answers with JSON."""
+def json_response(
+    body: Any, status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response:
+    """Return a JSON response."""
     return JSONResponse(body, status_code=status, headers=headers)
 
 
 def parse_json(body: bytes) -> dict[str, Any]:
-    """Reads a JSON object; nothing at all counts as an empty one.
+    """Read a JSON object; an empty body counts as an empty one.
 
     Raises:
         BadRequest: it is something else.
@@ -31,7 +33,7 @@ def parse_json(body: bytes) -> dict[str, Any]:
 
 
 async def read_json(request: Request) -> dict[str, Any]:
-    """Reads a body that is a JSON object; an empty body counts as an empty one.
+    """Read a body that is a JSON object; an empty body counts as an empty one.
 
     Raises:
         BadRequest: it is something else.
@@ -40,7 +42,7 @@ async def read_json(request: Request) -> dict[str, Any]:
 
 
 def query_integer(request: Request, name: str) -> int | None:
-    """Reads a whole number from the query; None where it is absent.
+    """Read a whole number from the query; None where it is absent.
 
     Raises:
         BadRequest: it is something else.
@@ -49,7 +51,7 @@ def query_integer(request: Request, name: str) -> int | None:
 
 
 def header_integer(request: Request, name: str) -> int | None:
-    """Reads a whole number from the headers; None where it is absent.
+    """Read a whole number from the headers; None where it is absent.
 
     Raises:
         BadRequest: it is something else.

@@ -1,6 +1,6 @@
-"""The HTTP server of all dialects: routes, CORS, errors in Google's form, counts.
+"""The HTTP server of all APIs: routes, CORS, errors in Google's form, counts.
 
-Names of objects arrive percent-encoded, slashes included, so routes are matched on the raw path.
+Object names arrive percent-encoded, slashes included, so routes are matched on the raw path.
 Security rules are not evaluated.
 """
 
@@ -18,7 +18,7 @@ from emulator.faults import FaultPlan
 from emulator.serving import cors_headers
 from emulator.storage.errors import NotFound, NotModified, RangeNotSatisfiable, StorageError
 from emulator.storage.http import batch
-from emulator.storage.http.responses import json_answer
+from emulator.storage.http.responses import json_response
 
 _log = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ _EXPOSED = (
 
 @dataclass(frozen=True, kw_only=True)
 class Route:
-    """One method on one form of path; `counted` names it in the count of calls."""
+    """One method on one path pattern; `counted` is its name in the count of calls."""
 
     method: str
     path: re.Pattern[str]
@@ -45,7 +45,7 @@ class Route:
 
 
 def route(method: str, path: str, handler: Handler, counted: str) -> Route:
-    """Makes a route of a path with `{parameters}`; a parameter ends at a slash."""
+    """Make a route of a path with `{parameters}`; a parameter ends at a slash."""
     pattern = re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", path)
     return Route(method=method, path=re.compile(pattern), handler=handler, counted=counted)
 
@@ -59,28 +59,28 @@ class StorageServer:
         self._faults = faults
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers one request."""
+        """Respond to one request."""
         request = Request(scope, receive)
-        response = await self._answer(request)
+        response = await self._respond(request)
         response.headers.update(cors_headers(request.method, request.headers, _EXPOSED))
         await response(scope, receive, send)
 
-    async def _answer(self, request: Request) -> Response:
+    async def _respond(self, request: Request) -> Response:
         if request.method == "OPTIONS":
             return Response(status_code=204)
         try:
             return await self._route(request)
         except StorageError as error:
             await _drain(request)
-            return _error_answer(error)
+            return _error_response(error)
         except ClientDisconnect:
             return Response(status_code=_CLIENT_CLOSED)
         except Exception:
             _log.exception("%s %s failed", request.method, request.url.path)
-            return _error_answer(StorageError("The emulator failed; its log says how"))
+            return _error_response(StorageError("The emulator failed; its log says how"))
 
     async def _batch(self, request: Request, path: PathParameters) -> Response:
-        return await batch.batch(request, self._answer)
+        return await batch.batch(request, self._respond)
 
     async def _route(self, request: Request) -> Response:
         path = request.scope["raw_path"].decode("ascii")
@@ -96,22 +96,22 @@ class StorageServer:
 
 
 def _counted(matched: Route, request: Request) -> str:
-    """A description and a download are the same route; they are counted apart."""
+    """Return the name in the count of calls: metadata and media share a route."""
     if request.query_params.get("alt") == "media" and matched.counted.endswith(".get"):
         return f"{matched.counted.removesuffix('get')}download"
     return matched.counted
 
 
 async def _drain(request: Request) -> None:
-    """Reads what is left of a refused upload: a client that still sends would miss the answer."""
+    """Read the rest of a refused upload: a client that still sends would miss the response."""
     try:
         async for _ in request.stream():
             pass
-    except (RuntimeError, ClientDisconnect):  # the handler has read all, or nobody is there
+    except (RuntimeError, ClientDisconnect):  # all is read, or the client is gone
         return
 
 
-def _error_answer(error: StorageError) -> Response:
+def _error_response(error: StorageError) -> Response:
     if isinstance(error, NotModified):
         return Response(status_code=304)
     headers = {}
@@ -119,4 +119,4 @@ def _error_answer(error: StorageError) -> Response:
         headers["Content-Range"] = f"bytes */{error.size}"
     entry = {"message": str(error), "domain": "global", "reason": error.reason}
     body = {"error": {"code": error.status, "message": str(error), "errors": [entry]}}
-    return json_answer(body, error.status, headers)
+    return json_response(body, error.status, headers)

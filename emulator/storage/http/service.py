@@ -1,4 +1,4 @@
-"""What both dialects do with uploads: receive, check, store, and fail where it was planned."""
+"""Uploads and listings as all APIs use them; consults the planned faults."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from starlette.requests import Request
 
 from emulator.faults import FaultKind, FaultPlan
 from emulator.storage.content import Content, Receiver
-from emulator.storage.errors import BadRequest, Planned, StorageError
+from emulator.storage.errors import BadRequest, PlannedFault, StorageError
 from emulator.storage.http.multipart import MultipartHead, boundary_of, read_multipart
 from emulator.storage.http.responses import query_integer
 from emulator.storage.objects import StoredObject
@@ -18,54 +18,54 @@ _MAX_PAGE = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Backend:
-    """The store with everything around it."""
+class StorageService:
+    """The store, the resumable uploads and the planned faults."""
 
     store: ObjectStore
     uploads: UploadSessions
     faults: FaultPlan
 
     async def receive(self, request: Request) -> Receiver:
-        """Receives a body that is nothing but an object's bytes."""
+        """Receive a body of an object's bytes."""
         receiver = self.store.receiver()
         async for piece in request.stream():
             receiver.write(piece)
         return receiver
 
     async def receive_multipart(self, request: Request) -> tuple[MultipartHead, Receiver]:
-        """Receives a body that is a description and an object's bytes.
+        """Receive a body of metadata and an object's bytes.
 
         Raises:
-            BadRequest: the body is something else.
+            BadRequest: the body has another form.
         """
         boundary = boundary_of(request.headers.get("content-type", ""))
         receiver = self.store.receiver()
         return await read_multipart(request.stream(), boundary, receiver), receiver
 
     def admit(self, upload: Upload) -> None:
-        """Refuses an upload that could not be stored, or for which a fault was planned.
+        """Check that an upload can be stored and that no fault is planned for it.
 
         Raises:
-            StorageError: it is refused.
+            StorageError: it cannot, or a fault is planned.
         """
         fault = self.faults.take(FaultKind.FAIL_UPLOAD, upload.name)
         if fault is not None:
-            raise Planned(fault.status)
+            raise PlannedFault(fault.status)
         self.store.check_put(upload.bucket, upload.name, upload.conditions)
 
     def admit_and_store(self, upload: Upload, receiver: Receiver) -> StoredObject:
-        """Stores what one request brought.
+        """Store the upload of one request.
 
         Raises:
             StorageError: it is refused, or its digest is not the announced one.
         """
         self.admit(upload)
         stored = self._store(upload, receiver)
-        self._lose_answer(upload)
+        self._lose_response(upload)
         return stored
 
     def finish(self, session: UploadSession) -> StoredObject:
-        """Stores what a resumable upload brought.
+        """Store a resumable upload.
 
         Raises:
             StorageError: it is refused, or its digest is not the announced one.
@@ -75,7 +75,7 @@ class Backend:
         except StorageError:
             self.uploads.cancel(session.identifier)
             raise
-        self._lose_answer(session.upload)
+        self._lose_response(session.upload)
         return session.stored
 
     def _store(self, upload: Upload, receiver: Receiver) -> StoredObject:
@@ -85,10 +85,10 @@ class Backend:
             upload.bucket, upload.name, content, upload.metadata, upload.conditions
         )
 
-    def _lose_answer(self, upload: Upload) -> None:
+    def _lose_response(self, upload: Upload) -> None:
         fault = self.faults.take(FaultKind.LOSE_UPLOAD_ANSWER, upload.name)
         if fault is not None:
-            raise Planned(fault.status)
+            raise PlannedFault(fault.status)
 
 
 def _check_digests(content: Content, digests: Mapping[str, str]) -> None:
@@ -101,8 +101,8 @@ def _check_digests(content: Content, digests: Mapping[str, str]) -> None:
             )
 
 
-def page_asked_for(store: ObjectStore, bucket: str, request: Request) -> ObjectPage:
-    """Lists the objects that a query asks for; both dialects spell it alike.
+def requested_page(store: ObjectStore, bucket: str, request: Request) -> ObjectPage:
+    """Return the page of a listing that a request's query parameters ask for.
 
     Raises:
         BadRequest: `maxResults` is no whole number.

@@ -1,6 +1,6 @@
-"""Signed URLs, both versions: their form and their time. Pure.
+"""Signed URLs, both versions: their form and their lifetime. Pure.
 
-The signature itself is not checked: the emulator knows nobody's key.
+The signature itself is not checked: the emulator has no keys.
 """
 
 from collections.abc import Mapping
@@ -14,11 +14,11 @@ _LONGEST_S = 7 * 24 * 3600
 
 
 def check_signature(query: Mapping[str, str], headers: Mapping[str, str], now_s: float) -> None:
-    """Checks a signed request; one that carries no signature passes.
+    """Check a signed request; one that carries no signature passes.
 
     Raises:
         BadRequest: a part is missing or malformed, or a signed header was not sent.
-        ExpiredToken: its time is over.
+        ExpiredToken: it has expired.
     """
     if "X-Goog-Algorithm" in query:
         _check_v4(query, headers, now_s)

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from emulator.firestore.retry_queue import WaitingLine
+from emulator.firestore.retry_queue import RetryQueue
 
 A, B, C = b"a", b"b", b"c"
 
@@ -14,72 +14,72 @@ def names(*listed: str) -> frozenset[str]:
     return frozenset(listed)
 
 
-def run(story: Callable[[WaitingLine], Awaitable[None]], patience_s: float = 30.0) -> None:
+def run(scenario: Callable[[RetryQueue], Awaitable[None]], timeout_s: float = 30.0) -> None:
     async def tell() -> None:
         async with asyncio.timeout(10):
-            await story(WaitingLine(patience_s))
+            await scenario(RetryQueue(timeout_s))
 
     asyncio.run(tell())
 
 
 def test_one_waits_for_the_one_before_it() -> None:
-    async def story(line: WaitingLine) -> None:
-        await line.wait(A, names("x"))
-        second = asyncio.create_task(line.wait(B, names("x", "y")))
-        third = asyncio.create_task(line.wait(C, names("y")))
+    async def scenario(queue: RetryQueue) -> None:
+        await queue.wait(A, names("x"))
+        second = asyncio.create_task(queue.wait(B, names("x", "y")))
+        third = asyncio.create_task(queue.wait(C, names("y")))
         await asyncio.sleep(0.01)
         assert not second.done()
         assert not third.done()
-        line.leave(A)
+        queue.leave(A)
         await second
         assert not third.done()
-        line.leave(B)
+        queue.leave(B)
         await third
 
-    run(story)
+    run(scenario)
 
 
 def test_those_without_a_common_name_do_not_meet() -> None:
-    async def story(line: WaitingLine) -> None:
-        await line.wait(A, names("x"))
-        await line.wait(B, names("y"))
-        assert line.holds(B)
-        assert not line.is_taken(names("y"), A)
+    async def scenario(queue: RetryQueue) -> None:
+        await queue.wait(A, names("x"))
+        await queue.wait(B, names("y"))
+        assert queue.contains(B)
+        assert not queue.is_blocked(names("y"), A)
 
-    run(story)
+    run(scenario)
 
 
 def test_others_yield_to_who_has_the_turn() -> None:
-    async def story(line: WaitingLine) -> None:
-        await line.wait(A, names("x"))
-        assert line.is_taken(names("x"), C)
-        assert not line.is_taken(names("z"), C)
-        line.extend(A, names("z"))
-        assert line.is_taken(names("z"), C)
-        assert not line.is_taken(names("x", "z"), A)
-        line.clear()
-        assert not line.is_taken(names("x", "z"), C)
+    async def scenario(queue: RetryQueue) -> None:
+        await queue.wait(A, names("x"))
+        assert queue.is_blocked(names("x"), C)
+        assert not queue.is_blocked(names("z"), C)
+        queue.extend(A, names("z"))
+        assert queue.is_blocked(names("z"), C)
+        assert not queue.is_blocked(names("x", "z"), A)
+        queue.clear()
+        assert not queue.is_blocked(names("x", "z"), C)
 
-    run(story)
+    run(scenario)
 
 
 def test_who_never_comes_back_loses_the_place() -> None:
-    async def story(line: WaitingLine) -> None:
-        await line.wait(A, names("x"))
-        await line.wait(B, names("x"))
-        assert not line.holds(A)
+    async def scenario(queue: RetryQueue) -> None:
+        await queue.wait(A, names("x"))
+        await queue.wait(B, names("x"))
+        assert not queue.contains(A)
 
-    run(story, patience_s=0.02)
+    run(scenario, timeout_s=0.02)
 
 
 def test_who_is_cancelled_leaves_the_line() -> None:
-    async def story(line: WaitingLine) -> None:
-        await line.wait(A, names("x"))
-        second = asyncio.create_task(line.wait(B, names("x")))
+    async def scenario(queue: RetryQueue) -> None:
+        await queue.wait(A, names("x"))
+        second = asyncio.create_task(queue.wait(B, names("x")))
         await asyncio.sleep(0.01)
         second.cancel()
         with pytest.raises(asyncio.CancelledError):
             await second
-        assert not line.holds(B)
+        assert not queue.contains(B)
 
-    run(story)
+    run(scenario)

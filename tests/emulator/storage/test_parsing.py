@@ -44,7 +44,7 @@ def test_a_multipart_body_cut_anywhere_gives_its_data(
     head = asyncio.run(read_multipart(pieces(), b"b", receiver))
     content = receiver.finish()
     assert content.file.read_bytes() == data
-    assert (head.description, head.content_type) == ({"name": "x"}, "a/b")
+    assert (head.metadata, head.content_type) == ({"name": "x"}, "a/b")
     content.file.unlink()
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from emulator.tasks.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
 from emulator.tasks.names import check_queue, check_task, fault_path, queue_of
 from emulator.tasks.queue import UNLIMITED, Queue, RateLimits, RetryConfig
-from emulator.tasks.rate_limiter import Bucket
+from emulator.tasks.rate_limiter import TokenBucket
 from emulator.tasks.store import QUEUE_NAME_RETENTION_S, TASK_NAME_RETENTION_S, TaskStore
 from emulator.tasks.task import HttpRequest, Task, TaskState
 
@@ -84,7 +84,7 @@ def test_both_limits_must_be_reached(retry: RetryConfig, attempts: int, since_s:
 def test_a_bucket_never_gives_more_than_its_rate_and_burst(
     rate: float, size: int, pauses: list[float]
 ) -> None:
-    bucket, now, taken = Bucket(rate, size, 0.0), 0.0, 0
+    bucket, now, taken = TokenBucket(rate, size, 0.0), 0.0, 0
     for pause in pauses:
         now += pause
         if bucket.wait_s(now) == 0:
@@ -95,7 +95,7 @@ def test_a_bucket_never_gives_more_than_its_rate_and_burst(
 
 @given(rate=st.floats(0.1, 500), size=st.integers(1, 100))
 def test_after_the_wait_there_is_a_token(rate: float, size: int) -> None:
-    bucket = Bucket(rate, size, 0.0)
+    bucket = TokenBucket(rate, size, 0.0)
     for _ in range(size):
         assert bucket.wait_s(0.0) == 0
         bucket.take(0.0)
@@ -105,7 +105,7 @@ def test_after_the_wait_there_is_a_token(rate: float, size: int) -> None:
 
 
 def test_a_slower_bucket_keeps_no_more_than_it_holds() -> None:
-    bucket = Bucket(100, 20, 0.0)
+    bucket = TokenBucket(100, 20, 0.0)
     bucket.change(1, 10, 0.0)
     for _ in range(10):
         bucket.take(0.0)
