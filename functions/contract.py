@@ -1,14 +1,13 @@
 """The avatar document of docs/contract.md: which fields are read, and what an event is about.
 
-Pure: no cloud, no clock, no file. The values are the plain ones that `event` and `ledger` decode
+Pure: no cloud, no clock, no file. The values are the plain ones that `firestore_values` decodes
 from the wire (null, bool, int, float, str, bytes, list, mapping, and `Opaque` for the rest).
 """
 
-import math
+from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cached_property
 from typing import Final
 
 CONTRACT_VERSION = 1
@@ -25,20 +24,16 @@ OUTPUT: Final = ("livePortrait",)
 OWNER: Final = ("userId",)
 DYNAMICS: Final = ("dynamics", "basic")
 
+RELEVANT_PATHS: tuple[FieldPath, ...] = (IMAGE_URL, VIDEO_URL, DYNAMICS_ENABLED, INPUTS)
+"""The relevant set, and the mirror, which lies within the inputs."""
 EVENT_PATHS: tuple[FieldPath, ...] = (
-    IMAGE_URL,
-    VIDEO_URL,
-    DYNAMICS_ENABLED,
-    INPUTS,
+    *RELEVANT_PATHS,
     (*OUTPUT, "state"),
     (*OUTPUT, "idleVideoUrl"),
 )
 """What an event's snapshots are read for."""
 DOCUMENT_PATHS: tuple[FieldPath, ...] = (
-    IMAGE_URL,
-    VIDEO_URL,
-    DYNAMICS_ENABLED,
-    INPUTS,
+    *RELEVANT_PATHS,
     OUTPUT,
     OWNER,
     DYNAMICS,
@@ -87,15 +82,59 @@ class Opaque:
     text: str
 
 
-def canonical(value: object) -> object:
-    """The wire value as something comparable: 1, 1.0 and true differ, NaN equals NaN."""
-    if isinstance(value, float):
-        return ("float", "nan" if math.isnan(value) else value.hex())
-    if isinstance(value, Mapping):
-        return ("map", tuple((key, canonical(value[key])) for key in sorted(value)))
-    if isinstance(value, list | tuple):
-        return ("array", tuple(canonical(item) for item in value))
-    return ("str" if isinstance(value, str) else type(value).__name__, value)
+class Encoded(Mapping[str, object]):
+    """A map that is still in its wire form, which may be large: an entry is decoded when used."""
+
+    @abstractmethod
+    def alike(self, other: "Encoded", *, but: str) -> bool:
+        """Whether both are surely the same, told without decoding; `but` is a key not to count."""
+
+
+def same(one: object, other: object, *, but: str = "") -> bool:
+    """Whether two values are one on the wire: 1, 1.0 and true differ, NaN equals NaN.
+
+    Ends at the first difference: what clients write may be large.
+
+    Args:
+        one: a value.
+        other: another.
+        but: a key of the outermost map that does not count.
+    """
+    if one is other:
+        return True
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        return _same_maps(one, other, but)
+    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
+        return len(one) == len(other) and all(map(same, one, other))
+    if isinstance(one, float) and isinstance(other, float):
+        return one.hex() == other.hex()  # "nan" for every NaN
+    if isinstance(one, str) and isinstance(other, str):
+        return one == other
+    return type(one) is type(other) and one == other
+
+
+def _same_maps(one: Mapping[str, object], other: Mapping[str, object], but: str) -> bool:
+    if isinstance(one, Encoded) and isinstance(other, Encoded) and one.alike(other, but=but):
+        return True
+    counting = [key for key in one if not but or key != but]
+    if len(counting) != len(other) - bool(but and but in other):
+        return False
+    return all(key in other and same(one[key], other[key]) for key in counting)
+
+
+@dataclass(frozen=True, eq=False)
+class Relevant:
+    """The relevant set of a document: two that are equal ask for the same."""
+
+    inputs: object  # with the mirror, which does not count
+    others: tuple[object, ...]
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Relevant)
+            and same(self.others, other.others)
+            and same(self.inputs, other.inputs, but=MIRROR[-1])
+        )
 
 
 def dig(fields: Mapping[str, object], path: FieldPath) -> object:
@@ -114,14 +153,11 @@ class Snapshot:
 
     fields: Mapping[str, object]
 
-    @cached_property
-    def relevant(self) -> object:
+    @property
+    def relevant(self) -> Relevant:
         """The relevant set, comparable: two snapshots with equal ones ask for the same."""
-        inputs = dig(self.fields, INPUTS)
-        if isinstance(inputs, Mapping):
-            inputs = {key: value for key, value in inputs.items() if key != MIRROR[-1]}
         others = (dig(self.fields, path) for path in (IMAGE_URL, VIDEO_URL, DYNAMICS_ENABLED))
-        return tuple(canonical(value) for value in (inputs, *others))
+        return Relevant(dig(self.fields, INPUTS), tuple(others))
 
     @property
     def inputs(self) -> Mapping[str, object] | None:
@@ -132,7 +168,8 @@ class Snapshot:
     @property
     def opted_in(self) -> bool:
         """Whether the document asks for anything at all."""
-        return self.inputs is not None and not _RECOGNISED.isdisjoint(self.inputs)
+        inputs = self.inputs
+        return inputs is not None and any(name in inputs for name in _RECOGNISED)
 
     @property
     def mirror(self) -> object:
@@ -169,6 +206,7 @@ class DocumentWrite:
     before: Snapshot | None
     after: Snapshot | None  # None: the document was deleted
     committed_s: float  # Unix time of the commit
+    untouched: bool = False  # neither relevant set nor mirror changed: then nothing was decoded
 
 
 class Gate(StrEnum):
@@ -184,10 +222,12 @@ class Gate(StrEnum):
 def gate(write: DocumentWrite) -> Gate:
     """Sort an event into the cases 1 to 4 of docs/contract.md, section 1."""
     before, after = write.before, write.after
+    if write.untouched:
+        return Gate.UNRELATED
     if after is None:
         return Gate.DELETED
     if before is not None and before.relevant == after.relevant:
-        unchanged = canonical(before.mirror) == canonical(after.mirror)
+        unchanged = same(before.mirror, after.mirror)
         shown = dig(after.fields, (*OUTPUT, "idleVideoUrl"))
         own_commit = isinstance(shown, str) and shown == after.mirror
         return Gate.UNRELATED if unchanged or own_commit else Gate.MIRROR_TOUCHED

@@ -5,7 +5,6 @@ that read the ledger and the document; times are the database's (`read_time`), n
 machine's.
 """
 
-import calendar
 import hashlib
 import random
 import re
@@ -16,13 +15,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from google.api_core import exceptions
-from google.api_core.datetime_helpers import DatetimeWithNanoseconds
 from google.cloud import firestore
-from google.cloud.firestore import DocumentReference
 from google.cloud.firestore_v1.transaction import Transaction
-from google.cloud.firestore_v1.vector import Vector
 
-from functions.contract import DOCUMENT_PATHS, FieldPath, Opaque, Snapshot
+from functions.contract import DOCUMENT_PATHS, Snapshot
+from functions.documents import Found, read
+from functions.firestore_values import decode, picked
 from functions.output import Deleted
 from functions.record import Record, from_fields, to_fields
 from functions.standing import Change, Standing, Starts
@@ -31,6 +29,7 @@ JOBS = "livePortraitJobs"
 QUOTA = "livePortraitQuota"
 _LEDGER_FIELDS = tuple(to_fields(Record()))
 STANDING_MASK = [*(".".join(path) for path in DOCUMENT_PATHS), *_LEDGER_FIELDS]
+_QUOTA_FIELDS = ("day", "starts")
 _PLAIN_ID = re.compile(r"[A-Za-z0-9_\-]{1,128}")
 _TRIES = 8
 _QUOTA_KEPT = timedelta(days=2)  # then the day is over; Firestore's TTL policy deletes by this
@@ -87,18 +86,14 @@ class FirestoreLedger:
     def _standing(
         self, avatar_id: str, transaction: Transaction | None, *, counting: bool = False
     ) -> Standing:
-        document_ref = self._document(avatar_id)
-        found = {
-            snapshot.reference: snapshot
-            for snapshot in self._client.get_all(
-                [document_ref, self._job(avatar_id)],
-                field_paths=STANDING_MASK,
-                transaction=transaction,
-                timeout=_READ_TIMEOUT_S,
-            )
-        }
-        document = found[document_ref]
-        standing = standing_of(document, found[self._job(avatar_id)])
+        document, job = read(
+            self._client,
+            [self._document(avatar_id), self._job(avatar_id)],
+            STANDING_MASK,
+            transaction=transaction,
+            timeout_s=_READ_TIMEOUT_S,
+        )
+        standing = standing_of(document, job)
         if not counting:
             return standing
         starts = self._starts(avatar_id, standing.document, document.read_time, transaction)
@@ -115,12 +110,16 @@ class FirestoreLedger:
         names = _quota_names(avatar_id, owner)
         counts = dict.fromkeys(names, 0)
         refs = [self._client.collection(QUOTA).document(name) for name in names]
-        for snapshot in self._client.get_all(
-            refs, transaction=transaction, timeout=_READ_TIMEOUT_S
+        for quota in read(
+            self._client,
+            refs,
+            _QUOTA_FIELDS,
+            transaction=transaction,
+            timeout_s=_READ_TIMEOUT_S,
         ):
-            fields = snapshot.to_dict() or {}
+            fields: dict[str, Any] = {name: decode(each) for name, each in quota.fields.items()}
             if fields.get("day") == _day(now):
-                counts[snapshot.id] = fields.get("starts", 0)
+                counts[quota.id] = fields.get("starts", 0)
         return Starts(avatar=counts[names[0]], owner=counts[names[-1]] if owner else 0)
 
     def _write(self, transaction: Transaction, standing: Standing, change: Change) -> None:
@@ -148,12 +147,12 @@ class FirestoreLedger:
         return self._client.collection(JOBS).document(avatar_id)
 
 
-def standing_of(document: Any, job: Any) -> Standing:
+def standing_of(document: Found, job: Found) -> Standing:
     """What an avatar's document and ledger say, read together under `STANDING_MASK`."""
     return Standing(
         avatar_id=document.id,
         document=snapshot_of(document),
-        record=from_fields(job.to_dict() or {}) if job.exists else Record(),
+        record=from_fields({name: decode(value) for name, value in job.fields.items()}),
         now=round(document.read_time.timestamp() * 1000),
     )
 
@@ -167,42 +166,9 @@ def _contended(fault: BaseException | None) -> bool:
     return False
 
 
-def snapshot_of(document: Any) -> Snapshot | None:
+def snapshot_of(document: Found) -> Snapshot | None:
     """What a document says, as far as it was read; None: there is none."""
-    if not document.exists:
-        return None
-    fields: dict[str, Any] = {}
-    for path in DOCUMENT_PATHS:
-        _copy(document.to_dict() or {}, path, fields)
-    return Snapshot(fields=fields)
-
-
-def _copy(source: Mapping[str, Any], path: FieldPath, target: dict[str, Any]) -> None:
-    name, *rest = path
-    if name not in source:
-        return
-    if not rest:
-        target[name] = _plain(source[name])
-    elif isinstance(source[name], Mapping):
-        _copy(source[name], tuple(rest), target.setdefault(name, {}))
-
-
-def _plain(value: Any) -> object:
-    """The client's value as the plain one that `contract` knows; `event.decode` gives the same."""
-    if isinstance(value, DatetimeWithNanoseconds):
-        seconds = calendar.timegm(value.utctimetuple())
-        return Opaque(kind="timestamp", text=f"{seconds}.{value.microsecond:06d}")
-    if isinstance(value, firestore.GeoPoint):
-        return Opaque(kind="geopoint", text=f"{value.latitude!r},{value.longitude!r}")
-    if isinstance(value, DocumentReference):
-        return Opaque(kind="reference", text=value.path)
-    if isinstance(value, Vector):
-        return _plain(value.to_map_value())
-    if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return value
+    return Snapshot(fields=picked(document.fields, DOCUMENT_PATHS)) if document.exists else None
 
 
 def _to_wire(fields: Mapping[str, object]) -> dict[str, object]:

@@ -16,8 +16,8 @@ from functions.contract import (
     MIRROR,
     OUTPUT,
     Snapshot,
-    canonical,
     dig,
+    same,
 )
 from functions.record import Problem, Record, Result
 from functions.request import Parameters, Reader
@@ -72,7 +72,7 @@ def shown_fields(document: Snapshot, record: Record) -> dict[str, object]:
     shown = live_portrait(record)
     if shown is None:
         return {} if document.output is ABSENT else {_dotted(OUTPUT): DELETED}
-    if canonical(shown) == canonical(document.output):
+    if same(shown, document.output):
         return {}
     return {_dotted(OUTPUT): shown}
 
@@ -118,7 +118,7 @@ def dynamics_fields(document: Snapshot, record: Record, *, now: int) -> dict[str
         name: dig(document.fields, (*DYNAMICS, name)) for name in (*values, *_RETIRED_DYNAMICS)
     }
     retired = {name: DELETED for name in _RETIRED_DYNAMICS if present[name] is not ABSENT}
-    if not retired and all(canonical(present[name]) == canonical(values[name]) for name in values):
+    if not retired and all(same(present[name], values[name]) for name in values):
         return {}
     values["generatedAt"] = datetime.fromtimestamp(now / 1000, UTC)
     return {_dotted((*DYNAMICS, name)): value for name, value in (values | retired).items()}

@@ -22,8 +22,8 @@ from functions.contract import (
     FieldPath,
     Snapshot,
     State,
-    canonical,
     dig,
+    same,
 )
 from functions.errors import Code, Failure
 from functions.reference import MediaPolicy, StoredObject, input_path, is_own_output
@@ -69,8 +69,9 @@ class RenderRequest:
     def same_render(self, other: object) -> bool:
         """Whether both ask for the same video of the same two paths."""
         return isinstance(other, RenderRequest) and (
-            (self.parameters, self.image_path, self.video_path, canonical(self.nonce))
-            == (other.parameters, other.image_path, other.video_path, canonical(other.nonce))
+            (self.parameters, self.image_path, self.video_path)
+            == (other.parameters, other.image_path, other.video_path)
+            and same(self.nonce, other.nonce)
         )
 
 

@@ -4,7 +4,7 @@ Decides nothing, and writes nothing but its own mark, `livePortraitReconcile/{sh
 client may read or write.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from google.cloud import firestore
@@ -13,6 +13,7 @@ from google.cloud.firestore_v1.field_path import FieldPath
 
 from functions import log
 from functions.contract import INPUTS, OUTPUT, Snapshot
+from functions.documents import Found, read, stream
 from functions.ledger import JOBS, STANDING_MASK, snapshot_of, standing_of
 from functions.reconcile.survey import Glance, Requested
 
@@ -33,13 +34,13 @@ class FirestoreCensus:
 
     def avatars(self, after: str, limit: int) -> Mapping[str, Snapshot]:
         """The next documents by id, in their order; only what tells whom the pipeline serves."""
-        found = _next(self._avatars.select(_SERVED), after, limit)
-        snapshots = ((each.id, snapshot_of(each)) for each in found)
+        query = _next(self._avatars.select(_SERVED), after, limit)
+        snapshots = ((each.id, snapshot_of(each)) for each in stream(self._client, query))
         return {name: snapshot for name, snapshot in snapshots if snapshot is not None}
 
     def ledgers(self, after: str, limit: int) -> Sequence[str]:
         """The next ids of ledgers, in their order."""
-        return [each.id for each in _next(self._jobs.select([_NAME]), after, limit)]
+        return [each.id for each in _next(self._jobs.select([_NAME]), after, limit).stream()]
 
     def requested(self, after: Requested | None, limit: int) -> Sequence[Requested]:
         """The next avatars by their last request, newest first; one never asked for is none."""
@@ -62,15 +63,12 @@ class FirestoreCensus:
         """
         glances: list[Glance] = []
         for ids in _chunks(avatar_ids):
-            documents = [self._avatars.document(each) for each in ids]
+            avatars = [self._avatars.document(each) for each in ids]
             jobs = [self._jobs.document(each) for each in ids]
-            found = {
-                snapshot.reference: snapshot
-                for snapshot in self._client.get_all([*documents, *jobs], STANDING_MASK)
-            }
-            for document, job in zip(documents, jobs, strict=True):
+            found = read(self._client, [*avatars, *jobs], STANDING_MASK)
+            for document, job in zip(found[: len(ids)], found[len(ids) :], strict=True):
                 try:
-                    glances.append(_glance(found[document], found[job]))
+                    glances.append(_glance(document, job))
                 except (LookupError, TypeError, ValueError, AttributeError) as fault:
                     with log.bound(avatar_id=document.id):
                         log.warning("ledger not understood", reason=str(fault))
@@ -80,9 +78,8 @@ class FirestoreCensus:
         """Those of these that have no document."""
         missing: list[str] = []
         for ids in _chunks(avatar_ids):
-            documents = [self._avatars.document(each) for each in ids]
-            found = self._client.get_all(documents, [_NAME])
-            missing += [snapshot.id for snapshot in found if not snapshot.exists]
+            avatars = [self._avatars.document(each) for each in ids]
+            missing += [each.id for each in read(self._client, avatars, [_NAME]) if not each.exists]
         return sorted(missing)
 
 
@@ -106,15 +103,16 @@ class FirestoreMarks:
         self._marks.document(name).delete()
 
 
-def _next(query: Any, after: str, limit: int) -> Iterator[Any]:
+def _next(query: Any, after: str, limit: int) -> Any:
     ordered = query.order_by(_NAME)
     if after:
         ordered = ordered.start_after({_NAME: after})
-    return ordered.limit(limit).stream()
+    return ordered.limit(limit)
 
 
-def _glance(document: Any, job: Any) -> Glance:
-    written = round(document.update_time.timestamp() * 1000) if document.exists else 0
+def _glance(document: Found, job: Found) -> Glance:
+    updated = document.update_time
+    written = 0 if updated is None else round(updated.timestamp() * 1000)
     return Glance(standing=standing_of(document, job), written=written)
 
 

@@ -1,5 +1,6 @@
 """What an event is about: the gate's decisions, the relevant set, equality of wire values."""
 
+import copy
 import math
 from typing import Any
 
@@ -7,7 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.contract import ABSENT, DocumentWrite, Gate, Snapshot, canonical, dig, gate
+from functions.contract import (
+    ABSENT,
+    DocumentWrite,
+    Gate,
+    Opaque,
+    Snapshot,
+    State,
+    dig,
+    gate,
+    same,
+)
 from tests.functions.scene import UNSET, document, snapshot
 
 SCALARS = (
@@ -45,15 +56,32 @@ def write(before: dict[str, Any] | None, after: dict[str, Any] | None) -> Docume
         ([1, 2], (1, 2), True),
         ({"a": 1, "b": math.nan}, {"b": math.nan, "a": 1}, True),
         ({"a": None}, {}, False),
+        ({"a": 1}, {"b": 1}, False),
+        ({"a": [{"b": 1}]}, {"a": [{"b": 1.0}]}, False),
+        ([1], [1, 2], False),
+        (State.READY, "ready", True),
+        (Opaque(kind="reference", text="x"), Opaque(kind="geopoint", text="x"), False),
     ],
 )
 def test_equality_is_of_wire_values(one: object, other: object, equal: bool) -> None:
-    assert (canonical(one) == canonical(other)) is equal
+    assert same(one, other) is same(other, one) is equal
 
 
 @given(WIRE_VALUES)
 def test_every_value_equals_itself(value: object) -> None:
-    assert canonical(value) == canonical(value)
+    assert same(value, copy.deepcopy(value))
+
+
+@given(WIRE_VALUES, WIRE_VALUES)
+def test_equality_is_mutual(one: object, other: object) -> None:
+    assert same(one, other) is same(other, one)
+
+
+def test_a_key_may_be_left_out_of_account() -> None:
+    assert same({"a": 1, "x": 2}, {"a": 1}, but="x")
+    assert same({"a": 1}, {"a": 1, "x": 2}, but="x")
+    assert not same({"a": 1, "x": 2}, {"x": 2}, but="x")
+    assert not same({"a": {"x": 2}}, {"a": {}}, but="x")
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from google.cloud import firestore
 from google.cloud.firestore_v1.vector import Vector
 
 from emulator.suite import Suite
-from functions.contract import Snapshot, State, canonical
+from functions.contract import Snapshot, State, same
 from functions.event import parse
 from functions.ledger import FirestoreLedger
 from functions.output import DELETED
@@ -291,4 +291,4 @@ def test_a_document_read_equals_the_event_that_told_of_it(
     assert read is not None
     assert write.after is not None
     assert read.relevant == write.after.relevant
-    assert canonical(read.fields["training"]) == canonical(write.after.fields["training"])
+    assert same(read.fields["training"], write.after.fields["training"])

@@ -1,0 +1,89 @@
+"""Firestore's documents as they come: existence, times and undecoded fields.
+
+The client's own reading decodes every field at once, and raises for values that it cannot express:
+a reference into another project, a map that looks like one of its types. Clients may write those,
+so everything that reads documents of theirs reads here. Decides nothing, and writes nothing.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from google.cloud import firestore
+from google.cloud.firestore import DocumentReference
+from google.cloud.firestore_v1.transaction import Transaction
+
+# The client has no public way around its decoder: the calls below are those of its own `get_all`
+# and `stream`, with its connection, credentials and headers.
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """A document as it was at one moment."""
+
+    id: str
+    exists: bool
+    read_time: datetime
+    update_time: datetime | None = None  # None: there is no document
+    fields: Mapping[str, Any] = field(default_factory=dict)  # protobuf `Value`s by name
+
+
+def read(
+    client: firestore.Client,
+    references: Sequence[DocumentReference],
+    field_paths: Sequence[str],
+    *,
+    transaction: Transaction | None = None,
+    timeout_s: float | None = None,
+) -> list[Found]:
+    """These documents in this order, whether they exist or not.
+
+    Args:
+        client: whose connection it goes over.
+        references: of the documents, each once.
+        field_paths: what is read of them.
+        transaction: one that is under way.
+        timeout_s: None: the client's own.
+    """
+    names = [f"{client._database_string}/documents/{each.path}" for each in references]
+    request = {
+        "database": client._database_string,
+        "documents": names,
+        "mask": {"field_paths": list(field_paths)},
+        "transaction": None if transaction is None else transaction.id,
+    }
+    options: dict[str, Any] = {} if timeout_s is None else {"timeout": timeout_s}
+    answers = client._firestore_api.batch_get_documents(
+        request=request, metadata=client._rpc_metadata, **options
+    )
+    found: dict[str, Found] = {}
+    for answer in answers:
+        name = answer.missing or answer.found.name
+        found[name] = _found(answer.found if not answer.missing else None, name, answer.read_time)
+    return [found[name] for name in names]
+
+
+def stream(client: firestore.Client, query: Any) -> Iterator[Found]:
+    """What a query finds."""
+    parent, _ = query._parent._parent_info()
+    answers = client._firestore_api.run_query(
+        request={"parent": parent, "structured_query": query._to_protobuf()},
+        metadata=client._rpc_metadata,
+    )
+    for answer in answers:
+        if answer.document.name:  # else it tells of the progress
+            yield _found(answer.document, answer.document.name, answer.read_time)
+
+
+def _found(document: Any | None, name: str, read_time: datetime) -> Found:
+    name = name.rpartition("/")[2]
+    if document is None:
+        return Found(id=name, exists=False, read_time=read_time)
+    return Found(
+        id=name,
+        exists=True,
+        read_time=read_time,
+        update_time=document.update_time,
+        fields=type(document).pb(document).fields,
+    )
