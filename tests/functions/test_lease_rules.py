@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from types import SimpleNamespace
 
 import pytest
 
 from functions.dispatch import Errand
+from functions.documents import Found
 from functions.errors import LeaseLost, RetryLater
 from functions.inline_dispatch import InlineDispatcher
 from functions.ledger import standing_of
@@ -43,8 +43,8 @@ def run_out_of_memory() -> None:
 
 def test_21_now_is_the_moment_of_the_databases_read() -> None:
     read_time = datetime(2031, 5, 6, 7, 8, 9, 125_000, tzinfo=UTC)
-    document = SimpleNamespace(id=AVATAR, exists=False, read_time=read_time)
-    standing = standing_of(document, SimpleNamespace(exists=False))
+    nothing = Found(id=AVATAR, exists=False, read_time=read_time)
+    standing = standing_of(nothing, nothing)
     assert standing.now == 1_935_817_689_125
 
 
