@@ -1,4 +1,4 @@
-"""The deployment program: settings in, gcloud commands out.
+"""The deployment program: from settings to gcloud commands.
 
-Knows Google Cloud, not what it deploys.
+Knows Google Cloud, not the deployed code.
 """

@@ -1,7 +1,7 @@
 """`python -m deploy plan|apply|remove`: the whole pipeline in one Google Cloud project.
 
-plan prints every command and starts nothing; apply looks, makes what is missing and changes what
-differs; remove takes it away again and says what it leaves. docs/deployment.md tells the rest.
+plan prints every command and runs none; apply checks every resource, creates missing ones and
+updates different ones; remove removes them and says what it leaves. See docs/deployment.md.
 """
 
 import argparse
@@ -10,9 +10,9 @@ from collections import Counter
 from pathlib import Path
 
 from deploy import names
-from deploy.errors import DeployFault, SettingInvalid
+from deploy.errors import DeployError, InvalidSetting
 from deploy.execution import script
-from deploy.execution.deployment import Deployment, Patience
+from deploy.execution.deployment import Deployment, RetryPolicy
 from deploy.execution.journal import Journal
 from deploy.plan import Plan, make
 from deploy.repository_files import image_tag, read
@@ -22,70 +22,70 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def main(words: list[str]) -> int:
-    """Run one command; the exit code: 0 done, 1 stopped, 2 a wrong option, 130 interrupted."""
+    """Run one command; return the exit code: 0 done, 1 stopped, 2 wrong option, 130 interrupted."""
     options = _parser().parse_args(words)
     try:
         settings = _settings(options)
         plan = make(settings, read(ROOT))
-    except SettingInvalid as fault:
-        print(f"deploy: {fault}", file=sys.stderr)
+    except InvalidSetting as error:
+        print(f"deploy: {error}", file=sys.stderr)
         return 2
     if options.verb == "plan" or options.dry_run:
-        _print(settings, plan, options)
+        _print_plan(settings, plan, options)
         return 0
     journal = Journal(ROOT / names.folder(settings))
     try:
-        _act(settings, plan, journal, options)
-    except DeployFault as fault:
-        _stopped(f"Stopped at {fault}", journal)
+        _run(settings, plan, journal, options)
+    except DeployError as error:
+        _print_stopped(f"Stopped at {error}", journal)
         return 1
     except KeyboardInterrupt:
-        _stopped("Interrupted; the command that ran may have done its part.", journal)
+        _print_stopped("Interrupted; the command that ran may have done its part.", journal)
         return 130
     return 0
 
 
-def _stopped(said: str, journal: Journal) -> None:
+def _print_stopped(message: str, journal: Journal) -> None:
     print(
-        f"\n{said}\nWhat was done until then stands ({journal.path.relative_to(ROOT)}); the same "
-        "command again looks at everything and goes on here.",
+        f"\n{message}\nWhat was done until then stands ({journal.path.relative_to(ROOT)}); the "
+        "same command again looks at everything and goes on here.",
         file=sys.stderr,
     )
 
 
-def _act(settings: Settings, plan: Plan, journal: Journal, options: argparse.Namespace) -> None:
+def _run(settings: Settings, plan: Plan, journal: Journal, options: argparse.Namespace) -> None:
     deployment = Deployment(
         settings,
         plan,
         root=ROOT,
         journal=journal,
         say=print,
-        patience=Patience(pause_s=options.patience_s / Patience.tries),
+        retries=RetryPolicy(pause_s=options.patience_s / RetryPolicy.tries),
     )
     if options.verb == "apply":
         print(f"{settings.project}, image {settings.tag}")
-        print(f"Done: {_sum(deployment.apply())}.")
+        print(f"Done: {_summary(deployment.apply())}.")
         return
     counts, left = deployment.remove(with_images=options.with_images)
-    print(f"Done: {_sum(counts)}. Left, besides documents, portraits and videos:")
+    print(f"Done: {_summary(counts)}. Left, besides documents, portraits and videos:")
     for sentence in left:
         print(f"  - {sentence}")
 
 
-def _sum(counts: Counter[str]) -> str:
+def _summary(counts: Counter[str]) -> str:
     return ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items()))
 
 
-def _print(settings: Settings, plan: Plan, options: argparse.Namespace) -> None:
+def _print_plan(settings: Settings, plan: Plan, options: argparse.Namespace) -> None:
     if options.verb == "remove":
-        print(script.removing(settings, plan, with_images=options.with_images), end="")
+        print(script.remove_script(settings, plan, with_images=options.with_images), end="")
         return
     for step in plan.steps:
         for file in step.files:
             path = ROOT / file.path
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(file.content, "utf-8")
-    print(script.making(settings, plan), end="")
+    print(script.apply_script(settings, plan), end="")
 
 
 def _settings(options: argparse.Namespace) -> Settings:
@@ -115,7 +115,7 @@ def _settings(options: argparse.Namespace) -> Settings:
 def _pair(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not equals:
-        raise SettingInvalid(f"env is {text!r}; accepted: NAME=VALUE")
+        raise InvalidSetting(f"env is {text!r}; accepted: NAME=VALUE")
     return name, value
 
 
@@ -135,7 +135,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_options(parser: argparse.ArgumentParser, verb: str) -> None:
     parts = [part.value for part in Part]
-    owned = [Part.RULES.value, Part.CORS.value]  # what an app may have of its own
+    owned = [Part.RULES.value, Part.CORS.value]  # the app may have its own
     add = parser.add_argument
     add("--project", required=True, help="the project's id")
     add("--region", required=True, help="of services, queue and images; one with the GPU")

@@ -1,8 +1,8 @@
-"""What a check's answer says: missing, different, right, or somebody else's. Pure.
+"""Expectations on the JSON of a check: missing, different, matching, or foreign. Pure.
 
-The answers are the JSON of gcloud's `list`, `describe` and `get-iam-policy`, and of Firebase's
-rules service. Lists are asked for rather than single things, so that "not there" is an empty list
-and never has to be told from a failure by the words of a message.
+The JSON is that of gcloud's `list`, `describe` and `get-iam-policy`, and of Firebase's rules
+service. Lists are preferred to single resources: a missing one is then an empty list, not a failure
+that only its message distinguishes.
 """
 
 import re
@@ -17,213 +17,216 @@ Variables = Mapping[str, str]
 _NUMBER = re.compile(r"-?\d+(\.\d+)?s?")
 
 
-class Standing(Enum):
-    """How a thing is."""
+class ResourceState(Enum):
+    """The state of a resource."""
 
     MISSING = "missing"
     DIFFERS = "differs"
-    RIGHT = "stands"
-    FOREIGN = "is the app's own"  # there, and not made by this program
+    MATCHES = "stands"
+    FOREIGN = "is the app's own"  # not made by this program
 
 
 @dataclass(frozen=True, kw_only=True)
-class Verdict:
-    """A standing, what differs, and the variables that the answer defines."""
+class CheckResult:
+    """The state, the differences, and the variables taken from the JSON."""
 
-    standing: Standing
+    state: ResourceState
     differences: tuple[str, ...] = ()
     found: Variables = field(default_factory=dict)
 
 
-class Look(Protocol):
-    """Reads one answer."""
+class Expectation(Protocol):
+    """An expectation on the JSON of a check."""
 
-    def judge(self, answer: Any, variables: Variables) -> Verdict:
-        """What the answer says, the expectations' variables filled in."""
+    def evaluate(self, output: Any, variables: Variables) -> CheckResult:
+        """Return the result; `variables` are filled into the expected values."""
 
 
 @dataclass(frozen=True)
-class Where:
-    """In a list of maps: the one whose `key` has this value."""
+class EntryWhere:
+    """A step of a path: in a list of maps, the one whose `key` has this value."""
 
     key: str
     value: str
 
 
-Path = tuple[str | int | Where, ...]
+Path = tuple[str | int | EntryWhere, ...]
 
 
 @dataclass(frozen=True)
-class Want:
-    """What must stand at a path; numbers and seconds are equal however they are written."""
+class ExpectedField:
+    """The expected value at a path; numbers and seconds are equal in any notation."""
 
     path: Path
     value: str
 
-    def difference(self, answer: Any, variables: Variables) -> str | None:
-        """One phrase where it differs, else None."""
-        found, wanted = at(answer, self.path), fill(self.value, variables)
-        if found is not None and same(found, wanted):
+    def difference(self, output: Any, variables: Variables) -> str | None:
+        """Return a phrase where it differs, else None."""
+        found, wanted = value_at(output, self.path), fill(self.value, variables)
+        if found is not None and is_equal(found, wanted):
             return None
-        names = (part.value if isinstance(part, Where) else part for part in self.path)
+        names = (part.value if isinstance(part, EntryWhere) else part for part in self.path)
         name = ".".join(part for part in names if isinstance(part, str))
         return f"{name} is {found!r}, wanted {wanted!r}"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Listed:
-    """The answer is a list, and one of its entries is the thing.
+class ListEntry:
+    """The JSON is a list with an entry for the resource.
 
     Attributes:
-        name: which entry: the value at `key`, or the end of it after a slash.
-        key: where an entry has its name, or its names.
-        wants: what the entry must have.
+        name: the entry's name: the value at `key`, or its end after a slash.
+        key: the path of an entry's name or names.
+        fields: the expected fields of the entry.
         defines: variables taken from the entry.
-        under: the key that holds the list, where the answer is a map.
+        list_key: the key of the list, where the JSON is a map.
     """
 
     name: str
     key: Path = ("name",)
-    wants: tuple[Want, ...] = ()
+    fields: tuple[ExpectedField, ...] = ()
     defines: Mapping[str, Path] = field(default_factory=dict)
-    under: str | None = None
+    list_key: str | None = None
 
-    def judge(self, answer: Any, variables: Variables) -> Verdict:
-        """Missing where no entry has the name."""
-        entries = answer if self.under is None else answer.get(self.under, [])
+    def evaluate(self, output: Any, variables: Variables) -> CheckResult:
+        """Return the result; MISSING where no entry has the name."""
+        entries = output if self.list_key is None else output.get(self.list_key, [])
         name = fill(self.name, variables)
         for entry in entries:
-            known = at(entry, self.key)
+            known = value_at(entry, self.key)
             names = known if isinstance(known, list) else [known]
             if any(f"/{text}".endswith(f"/{name}") for text in names):
-                return _verdict(entry, self.wants, variables, self.defines)
-        return Verdict(standing=Standing.MISSING)
+                return _compare(entry, self.fields, variables, self.defines)
+        return CheckResult(state=ResourceState.MISSING)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Described:
-    """The answer is the thing itself, which is there whenever it can be asked for."""
+class SingleResource:
+    """The JSON is the resource itself, which exists whenever it can be described."""
 
-    wants: tuple[Want, ...]
+    fields: tuple[ExpectedField, ...]
 
-    def judge(self, answer: Any, variables: Variables) -> Verdict:
-        """Right, or what differs."""
-        return _verdict(answer, self.wants, variables, {})
+    def evaluate(self, output: Any, variables: Variables) -> CheckResult:
+        """Return the result: matching or different."""
+        return _compare(output, self.fields, variables, {})
 
 
 @dataclass(frozen=True, kw_only=True)
-class Enabled:
-    """All of these services are among the enabled ones."""
+class EnabledServices:
+    """All of these services are enabled."""
 
     services: tuple[str, ...]
 
-    def judge(self, answer: Any, variables: Variables) -> Verdict:
-        """Missing while one of them is."""
-        enabled = {at(entry, ("config", "name")) for entry in answer}
+    def evaluate(self, output: Any, variables: Variables) -> CheckResult:
+        """Return the result; MISSING while one service is not enabled."""
+        enabled = {value_at(entry, ("config", "name")) for entry in output}
         absent = tuple(name for name in self.services if name not in enabled)
-        return Verdict(
-            standing=Standing.MISSING if absent else Standing.RIGHT,
+        return CheckResult(
+            state=ResourceState.MISSING if absent else ResourceState.MATCHES,
             differences=tuple(f"{name} is not enabled" for name in absent),
         )
 
 
 @dataclass(frozen=True, kw_only=True)
-class Bound:
+class RoleBinding:
     """The policy binds this member to this role, under the condition of this title (or none)."""
 
     role: str
     member: str
     condition: str | None = None
 
-    def judge(self, answer: Any, variables: Variables) -> Verdict:
-        """Missing while it does not."""
+    def evaluate(self, output: Any, variables: Variables) -> CheckResult:
+        """Return the result: matching or missing."""
         member = fill(self.member, variables)
-        for binding in answer.get("bindings", []):
+        for binding in output.get("bindings", []):
             if (
                 binding["role"] == self.role
                 and member in binding.get("members", [])
-                and at(binding, ("condition", "title")) == self.condition
+                and value_at(binding, ("condition", "title")) == self.condition
             ):
-                return Verdict(standing=Standing.RIGHT)
-        return Verdict(standing=Standing.MISSING)
+                return CheckResult(state=ResourceState.MATCHES)
+        return CheckResult(state=ResourceState.MISSING)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Closed:
-    """The policy lets in nobody whom Google does not know by name."""
+class NotPublic:
+    """The policy grants nothing to the public."""
 
-    def judge(self, answer: Any, variables: Variables) -> Verdict:
-        """Foreign where everybody is let in."""
-        members = {name for binding in answer.get("bindings", []) for name in binding["members"]}
+    def evaluate(self, output: Any, variables: Variables) -> CheckResult:
+        """Return the result; FOREIGN where the policy is public."""
+        members = {name for binding in output.get("bindings", []) for name in binding["members"]}
         open_to_all = members & {"allUsers", "allAuthenticatedUsers"}
-        return Verdict(standing=Standing.FOREIGN if open_to_all else Standing.RIGHT)
+        return CheckResult(state=ResourceState.FOREIGN if open_to_all else ResourceState.MATCHES)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ruled:
-    """The ruleset in force is ours: its file bears our name and our text."""
+class ActiveRuleset:
+    """The active ruleset is this program's: file name and text match."""
 
     file: str
     content: str
 
-    def judge(self, answer: Any, variables: Variables) -> Verdict:
-        """Foreign where a file of another name is in force."""
-        files = at(answer, ("source", "files")) or []
+    def evaluate(self, output: Any, variables: Variables) -> CheckResult:
+        """Return the result; FOREIGN where another file is active."""
+        files = value_at(output, ("source", "files")) or []
         if [entry.get("name") for entry in files] != [self.file]:
-            return Verdict(standing=Standing.FOREIGN)
+            return CheckResult(state=ResourceState.FOREIGN)
         if files[0].get("content") != self.content:
-            return Verdict(
-                standing=Standing.DIFFERS, differences=("its text is another version's",)
+            return CheckResult(
+                state=ResourceState.DIFFERS, differences=("its text is another version's",)
             )
-        return Verdict(standing=Standing.RIGHT)
+        return CheckResult(state=ResourceState.MATCHES)
 
 
 @dataclass(frozen=True, kw_only=True)
-class OwnCors:
-    """A bucket's CORS: none, ours, or the app's."""
+class BucketCors:
+    """A bucket's CORS: none, this program's, or the app's."""
 
     cors: Sequence[Any]
 
-    def judge(self, answer: Any, variables: Variables) -> Verdict:
-        """Foreign where other entries than ours stand."""
-        standing = answer.get("cors_config") or []
-        if not standing:
-            return Verdict(standing=Standing.MISSING)
-        ours = standing == list(self.cors)
-        return Verdict(standing=Standing.RIGHT if ours else Standing.FOREIGN)
+    def evaluate(self, output: Any, variables: Variables) -> CheckResult:
+        """Return the result; FOREIGN where there are other entries."""
+        cors = output.get("cors_config") or []
+        if not cors:
+            return CheckResult(state=ResourceState.MISSING)
+        ours = cors == list(self.cors)
+        return CheckResult(state=ResourceState.MATCHES if ours else ResourceState.FOREIGN)
 
 
-def at(answer: Any, path: Path) -> Any:
-    """The value at a path; None where the path ends early."""
+def value_at(output: Any, path: Path) -> Any:
+    """Return the value at a path; None where the path ends early."""
     for part in path:
-        if isinstance(part, str) and isinstance(answer, Mapping):
-            answer = answer.get(part)
-        elif isinstance(part, int) and isinstance(answer, list) and part < len(answer):
-            answer = answer[part]
-        elif isinstance(part, Where) and isinstance(answer, list):
-            answer = next((entry for entry in answer if entry.get(part.key) == part.value), None)
+        if isinstance(part, str) and isinstance(output, Mapping):
+            output = output.get(part)
+        elif isinstance(part, int) and isinstance(output, list) and part < len(output):
+            output = output[part]
+        elif isinstance(part, EntryWhere) and isinstance(output, list):
+            output = next((entry for entry in output if entry.get(part.key) == part.value), None)
         else:
             return None
-    return answer
+    return output
 
 
-def same(found: Any, wanted: str) -> bool:
-    """Whether an answer's value is the wanted one: 5.0 and "5", "300s" and "300.0s"."""
+def is_equal(found: Any, wanted: str) -> bool:
+    """Return whether a value is the expected one: 5.0 and "5", "300s" and "300.0s" are equal."""
     if isinstance(found, list):
-        return any(same(entry, wanted) for entry in found)
+        return any(is_equal(entry, wanted) for entry in found)
     text = str(found)
     if _NUMBER.fullmatch(text) and _NUMBER.fullmatch(wanted):
         return float(text.rstrip("s")) == float(wanted.rstrip("s"))
     return text == wanted
 
 
-def _verdict(
-    answer: Any, wants: tuple[Want, ...], variables: Variables, defines: Mapping[str, Path]
-) -> Verdict:
-    phrases = (want.difference(answer, variables) for want in wants)
+def _compare(
+    output: Any,
+    fields: tuple[ExpectedField, ...],
+    variables: Variables,
+    defines: Mapping[str, Path],
+) -> CheckResult:
+    phrases = (field_.difference(output, variables) for field_ in fields)
     differences = tuple(phrase for phrase in phrases if phrase is not None)
-    return Verdict(
-        standing=Standing.DIFFERS if differences else Standing.RIGHT,
+    return CheckResult(
+        state=ResourceState.DIFFERS if differences else ResourceState.MATCHES,
         differences=differences,
-        found={name: str(at(answer, path)) for name, path in defines.items()},
+        found={name: str(value_at(output, path)) for name, path in defines.items()},
     )

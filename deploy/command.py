@@ -1,7 +1,7 @@
-"""A command as a value: its words, what it captures, and how a shell would write it.
+"""Commands as values: their words, what they capture, and their form in a shell.
 
-A word may name a variable, `${FIRESTORE_LOCATION}`: a fact that only the project knows. The plan is
-made without it, a run fills it in. Starts nothing.
+A word may contain a variable, `${FIRESTORE_LOCATION}`: a fact of the project. Plans contain the
+variable, a run fills in its value.
 """
 
 import re
@@ -20,9 +20,9 @@ class Command:
 
     Attributes:
         argv: the words; the first is the program.
-        capture: the variable that takes the answer.
-        pattern: its first group is what is captured; without it, all of the answer but its ends.
-        authorized: give the operator's access token on standard input, where no list of processes
+        capture: the variable for the output.
+        pattern: its first group is captured; without it, the whole output, stripped.
+        authorized: pass the operator's access token on standard input, where no list of processes
             shows it; the words then read headers from there (`curl -H @-`).
     """
 
@@ -33,26 +33,26 @@ class Command:
 
 
 def gcloud(verb: str, *words: str, capture: str | None = None) -> Command:
-    """A gcloud command; the verb is of several words, such as `run services list`."""
+    """Return a gcloud command; the verb is of several words, such as `run services list`."""
     return Command(argv=("gcloud", *verb.split(), *words), capture=capture)
 
 
 def variable(name: str) -> str:
-    """How a word of a command cites a variable."""
+    """Return a variable as it is written in a command's words."""
     return f"${{{name}}}"
 
 
 def fill(text: str, variables: Mapping[str, str]) -> str:
-    """The text with every variable's value.
+    """Return the text with every variable's value.
 
     Raises:
-        KeyError: a variable that nothing has defined: a fault of the plan.
+        KeyError: a variable is not defined: an error of the plan.
     """
     return _VARIABLE.sub(lambda match: variables[match[1]], text)
 
 
 def shell(command: Command) -> str:
-    """One line that a POSIX shell runs as this program would, variables as the shell's own."""
+    """Return the command as one line for a POSIX shell, with variables as shell variables."""
     line = " ".join(_quoted(word) for word in command.argv)
     if command.authorized:
         line = f"{_TOKEN} {line}"
@@ -62,11 +62,11 @@ def shell(command: Command) -> str:
     return line if command.capture is None else f"{command.capture}=$({line})"
 
 
-def captured(command: Command, answer: str) -> str:
-    """What the command's variable takes from its answer; empty where the pattern is not in it."""
+def captured(command: Command, output: str) -> str:
+    """Return the captured part of a command's output; empty where the pattern does not match."""
     if command.pattern is None:
-        return answer.strip()
-    match = re.search(command.pattern, answer)
+        return output.strip()
+    match = re.search(command.pattern, output)
     return match[1] if match else ""
 
 

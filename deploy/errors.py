@@ -1,28 +1,28 @@
-"""What ends a deployment, as one tree; the message is what the operator reads.
+"""The errors of a deployment as one tree.
 
-DeployFault
-├── SettingInvalid    an option is wrong: the thing, the value, what would be accepted
-├── FactRefused       what was looked up in the project rules the deployment out
-├── StandsForeign     something of the app's own stands where ours would go
-└── CommandFailed     a command ended badly, or answered what nothing could be read from
+DeployError
+├── InvalidSetting       an option is wrong: its name, its value, what is accepted
+├── UnsupportedProject   a fact of the project rules out the deployment
+├── ForeignResource      the app has its own resource in the place of one of the plan
+└── CommandFailed        a command failed, or its output cannot be read
 """
 
 
-class DeployFault(Exception):
-    """The deployment cannot go on."""
+class DeployError(Exception):
+    """The deployment cannot continue."""
 
 
-class SettingInvalid(DeployFault):
+class InvalidSetting(DeployError):
     """An option is wrong."""
 
 
-class FactRefused(DeployFault):
-    """What was looked up in the project rules the deployment out."""
+class UnsupportedProject(DeployError):
+    """A fact of the project rules out the deployment."""
 
 
-class StandsForeign(DeployFault):
-    """Something of the app's own stands where ours would go."""
+class ForeignResource(DeployError):
+    """The app has its own resource in the place of one of the plan."""
 
 
-class CommandFailed(DeployFault):
-    """A command ended badly, or answered what nothing could be read from."""
+class CommandFailed(DeployError):
+    """A command failed, or its output cannot be read."""

@@ -1,4 +1,4 @@
-"""What everything in the project is called; variables stand for what only the project knows."""
+"""Names of all resources; variables stand for facts of the project."""
 
 from deploy.command import variable
 from deploy.settings import Settings
@@ -27,65 +27,65 @@ CHANNEL = variable("CHANNEL")
 RULESET = variable("RULESET")
 ITEM = variable("ITEM")
 
-# In force for a thing made by this program: the digest of the words that made it.
+# The label of resources made by this program: the digest of the words that made them.
 PLAN_LABEL = "idle-plan"
 
 
 def project(settings: Settings) -> str:
-    """The flag that every command bears."""
+    """Return the flag of every command."""
     return f"--project={settings.project}"
 
 
 def account(settings: Settings, name: str) -> str:
-    """A service account's e-mail."""
+    """Return a service account's e-mail address."""
     return f"{name}@{settings.project}.iam.gserviceaccount.com"
 
 
 def member(settings: Settings, name: str) -> str:
-    """A service account as IAM's bindings name it."""
+    """Return a service account as a member of IAM bindings."""
     return f"serviceAccount:{account(settings, name)}"
 
 
 def agent(service: str) -> str:
-    """The account by which one of Google's services acts in this project, as a member."""
+    """Return the service agent of one of Google's services, as a member of IAM bindings."""
     return f"serviceAccount:service-{PROJECT_NUMBER}@gcp-sa-{service}.iam.gserviceaccount.com"
 
 
 def repository(settings: Settings) -> str:
-    """Where the images are."""
+    """Return the address of the image repository."""
     return f"{settings.region}-docker.pkg.dev/{settings.project}/{REPOSITORY}"
 
 
 def image(settings: Settings) -> str:
-    """The one image, of this deployment's tag."""
+    """Return the image's address, with this deployment's tag."""
     return f"{repository(settings)}/idle:{settings.tag}"
 
 
 def build_bucket(settings: Settings) -> str:
-    """Where the sources wait for Cloud Build."""
+    """Return the bucket of the sources for Cloud Build."""
     return f"{settings.project}-idle-build"
 
 
 def queue(settings: Settings) -> str:
-    """The queue's full name."""
+    """Return the queue's full name."""
     return f"projects/{settings.project}/locations/{settings.region}/queues/{QUEUE}"
 
 
 def renderer_url(settings: Settings) -> str:
-    """Cloud Run's deterministic URL: known before the service is."""
+    """Return Cloud Run's deterministic URL, which is known before the service exists."""
     return f"https://{RENDERER}-{PROJECT_NUMBER}.{settings.region}.run.app"
 
 
 def receiver(settings: Settings) -> str:
-    """The service that events go to."""
+    """Return the service that receives events."""
     return RENDERER if settings.single else GATE
 
 
 def runners(settings: Settings) -> tuple[str, ...]:
-    """The accounts under which the function's own code runs."""
+    """Return the accounts under which the function's code runs."""
     return (RENDERER, RECONCILE) if settings.single else (GATE, RENDERER, RECONCILE)
 
 
 def folder(settings: Settings) -> str:
-    """Where generated files and the journal are, from the repository's root."""
+    """Return the folder of generated files and the journal, from the repository's root."""
     return f"out/deploy/{settings.project}"

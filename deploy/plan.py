@@ -1,4 +1,4 @@
-"""The plan: settings and the repository's own files in, ordered steps out. Pure."""
+"""The plan: from settings and the repository's files to ordered steps. Pure."""
 
 from dataclasses import dataclass
 
@@ -12,28 +12,28 @@ from deploy.resources import (
     project_setup,
     scheduling,
 )
-from deploy.resources.data_protection import Guard
-from deploy.resources.monitoring import Watch
+from deploy.resources.data_protection import DataConfig
+from deploy.resources.monitoring import MonitoringConfig
 from deploy.settings import Settings
 from deploy.step import Step
 
 
 @dataclass(frozen=True, kw_only=True)
-class Material:
-    """The repository's files that a deployment carries into the project."""
+class RepositoryFiles:
+    """The repository's files that a deployment uses."""
 
-    guard: Guard
-    watch: Watch
+    data: DataConfig
+    monitoring: MonitoringConfig
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What a deployment does.
+    """The steps of a deployment.
 
     Attributes:
-        first: what must stand before facts can be looked up.
+        first: steps that must be done before facts can be looked up.
         lookups: the facts.
-        steps: the rest, in the order of making; removed in the opposite order.
+        steps: the other steps, in the order of creation; removed in the opposite order.
     """
 
     first: tuple[Step, ...]
@@ -41,27 +41,27 @@ class Plan:
     steps: tuple[Step, ...]
 
 
-def make(settings: Settings, material: Material) -> Plan:
-    """The plan of a deployment."""
+def make(settings: Settings, files: RepositoryFiles) -> Plan:
+    """Return the plan of a deployment."""
     return Plan(
         first=(project_setup.apis(settings),),
         lookups=lookups(settings),
         steps=(
             *project_setup.accounts(settings),
-            *iam.agents(settings),
-            *iam.data(settings),
+            *iam.service_agents(settings),
+            *iam.data_access(settings),
             *project_setup.image(settings),
-            *_serving(settings),
-            *iam.calls(settings),
-            *data_protection.steps(settings, material.guard),
+            *_services(settings),
+            *iam.invokers(settings),
+            *data_protection.steps(settings, files.data),
             *events.steps(settings),
             scheduling.schedule(settings),
-            *monitoring.steps(settings, material.watch),
+            *monitoring.steps(settings, files.monitoring),
         ),
     )
 
 
-def _serving(settings: Settings) -> tuple[Step, ...]:
+def _services(settings: Settings) -> tuple[Step, ...]:
     if settings.single:
         return (cloud_run.renderer(settings), cloud_run.job(settings))
     return (

@@ -1,14 +1,11 @@
-"""What only the project knows: looked up through gcloud, never assumed.
-
-And what of it rules a deployment out.
-"""
+"""Facts of the project, looked up through gcloud, and the checks on them."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from deploy import names
 from deploy.command import Command, captured, gcloud
-from deploy.errors import CommandFailed, FactRefused
+from deploy.errors import CommandFailed, UnsupportedProject
 from deploy.settings import Part, Settings
 
 # A database in several regions has a trigger location of the same name; events pass through one
@@ -18,11 +15,11 @@ MULTI_REGIONS = {"nam5": "us-central1", "eur3": "europe-west4"}
 
 @dataclass(frozen=True, kw_only=True)
 class Lookup:
-    """One fact.
+    """The lookup of one fact.
 
     Attributes:
         command: captures it.
-        absent: what to tell where the command fails or answers nothing.
+        absent: the error where the command fails or prints nothing.
     """
 
     command: Command
@@ -45,7 +42,7 @@ _ABSENT = {
 
 
 def lookups(settings: Settings) -> tuple[Lookup, ...]:
-    """The commands, in the order in which they are asked."""
+    """Return the lookups, in order."""
     project = names.project(settings)
     database = (f"--database={names.DATABASE}", project)
     bucket = (f"gs://{settings.bucket}", project)
@@ -73,62 +70,62 @@ def lookups(settings: Settings) -> tuple[Lookup, ...]:
 
 
 def look_up(settings: Settings, run: Callable[[Command], str]) -> dict[str, str]:
-    """All facts as variables.
+    """Return all facts as variables.
 
     Args:
-        settings: what is deployed.
+        settings: the deployment.
         run: the standard output of a command; raises CommandFailed.
 
     Raises:
-        FactRefused: a fact is not to be had, or rules the deployment out.
+        UnsupportedProject: a fact is missing, or rules out the deployment.
     """
     facts: dict[str, str] = {}
     for lookup in lookups(settings):
         try:
-            answer = captured(lookup.command, run(lookup.command))
-        except CommandFailed as fault:
-            raise FactRefused(f"{lookup.absent}\n{fault}") from fault
-        if not answer:
-            raise FactRefused(lookup.absent)
-        facts[lookup.command.capture or ""] = answer
+            output = captured(lookup.command, run(lookup.command))
+        except CommandFailed as error:
+            raise UnsupportedProject(f"{lookup.absent}\n{error}") from error
+        if not output:
+            raise UnsupportedProject(lookup.absent)
+        facts[lookup.command.capture or ""] = output
     _refuse(settings, facts)
     return facts
 
 
 def remarks(settings: Settings, facts: Mapping[str, str]) -> tuple[str, ...]:
-    """What the operator should know, of distances above all; nothing of it stops a deployment."""
-    said = []
+    """Return notes for the operator, mostly about distances; none stops a deployment."""
+    notes = []
     if settings.notify is None and Part.MONITORING not in settings.omits:
-        said.append("alerts write to nobody; --notify EMAIL names somebody")
+        notes.append("alerts write to nobody; --notify EMAIL names somebody")
     location = facts["FIRESTORE_LOCATION"]
     if location in MULTI_REGIONS:
-        said.append(
+        notes.append(
             f"the database is in {location}: its events pass through {MULTI_REGIONS[location]}, "
             f"and the service answers in {settings.region}"
         )
     elif location != settings.region:
-        said.append(
+        notes.append(
             f"the database is in {location}, the services in {settings.region}: every read, write "
             "and event crosses regions"
         )
     bucket = facts["BUCKET_LOCATION"].lower()
     if "-" in bucket and bucket != settings.region:
-        said.append(
+        notes.append(
             f"the bucket is in {bucket}, the services in {settings.region}: clips and videos are "
             "carried across regions, which costs"
         )
-    return tuple(said)
+    return tuple(notes)
 
 
 def _refuse(settings: Settings, facts: Mapping[str, str]) -> None:
     kind, location = facts["DATABASE_TYPE"], facts["FIRESTORE_LOCATION"]
     if kind != "FIRESTORE_NATIVE":
-        raise FactRefused(
+        raise UnsupportedProject(
             f"the database {names.DATABASE} of {settings.project} is {kind}; accepted: "
             "FIRESTORE_NATIVE, for Datastore mode knows neither listeners nor document events"
         )
     if location not in MULTI_REGIONS and location not in facts["EVENTARC_LOCATIONS"].split():
-        raise FactRefused(
+        raise UnsupportedProject(
             f"the database {names.DATABASE} is in {location}, where Eventarc has no triggers; "
             "accepted: a database in a location that `gcloud eventarc locations list` names"
         )

@@ -1,16 +1,16 @@
-"""Reads the repository: the files that a deployment carries, and the digest of the image's."""
+"""The repository's files that a deployment uses, and the digest of the image's files."""
 
 import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from deploy.errors import SettingInvalid
-from deploy.plan import Material
-from deploy.resources.data_protection import Guard
-from deploy.resources.monitoring import Sheet, Watch
+from deploy.errors import InvalidSetting
+from deploy.plan import RepositoryFiles
+from deploy.resources.data_protection import DataConfig
+from deploy.resources.monitoring import MonitoringConfig, MonitoringFile
 
-# What the Dockerfile copies, as .gcloudignore lets it through.
+# The files that the Dockerfile copies, after .gcloudignore.
 _IMAGE_FILES = (
     ".dockerignore",
     ".gcloudignore",
@@ -24,17 +24,17 @@ _IMAGE_FOLDERS = ("functions", "liveportrait_core")
 _NOT_IN_IMAGE = ("functions/rules/",)
 
 
-def read(root: Path) -> Material:
-    """The files under `root`.
+def read(root: Path) -> RepositoryFiles:
+    """Read the files under `root`.
 
     Raises:
-        SettingInvalid: a file of deploy/monitoring/ is not what its API takes.
+        InvalidSetting: a file of deploy/monitoring/ is not accepted by its API.
     """
     rules = root / "functions/rules"
     exemptions = json.loads((root / "firestore.indexes.json").read_text("utf-8"))
     monitoring = root / "deploy/monitoring"
-    return Material(
-        guard=Guard(
+    return RepositoryFiles(
+        data=DataConfig(
             firestore_rules=(rules / "firestore.rules").read_text("utf-8"),
             storage_rules=(rules / "storage.rules").read_text("utf-8"),
             cors=tuple(json.loads((root / "deploy/cors.json").read_text("utf-8"))),
@@ -44,16 +44,16 @@ def read(root: Path) -> Material:
                 if entry["indexes"] == []
             ),
         ),
-        watch=Watch(
-            metrics=_sheets(monitoring / "metrics", ("filter",)),
-            policies=_sheets(monitoring / "policies", ("displayName", "conditions")),
-            dashboards=_sheets(monitoring / "dashboards", ("displayName",)),
+        monitoring=MonitoringConfig(
+            metrics=_files(monitoring / "metrics", ("filter",)),
+            policies=_files(monitoring / "policies", ("displayName", "conditions")),
+            dashboards=_files(monitoring / "dashboards", ("displayName",)),
         ),
     )
 
 
 def image_tag(root: Path, *extra: str) -> str:
-    """The digest of everything that goes into the image, and of how it is built.
+    """Return the digest of the image's files and of its build arguments.
 
     Args:
         root: the repository's.
@@ -79,12 +79,12 @@ def _image_paths(root: Path) -> Iterator[Path]:
                 yield path
 
 
-def _sheets(folder: Path, keys: tuple[str, ...]) -> tuple[Sheet, ...]:
-    sheets = []
+def _files(folder: Path, keys: tuple[str, ...]) -> tuple[MonitoringFile, ...]:
+    files = []
     for path in sorted(folder.glob("*.json")):
         body = json.loads(path.read_text("utf-8"))
         for key in keys:
             if key not in body:
-                raise SettingInvalid(f"{path} has no {key!r}; accepted: the body of Google's API")
-        sheets.append(Sheet(name=path.stem, body=body))
-    return tuple(sheets)
+                raise InvalidSetting(f"{path} has no {key!r}; accepted: the body of Google's API")
+        files.append(MonitoringFile(name=path.stem, body=body))
+    return tuple(files)

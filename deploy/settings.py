@@ -1,10 +1,10 @@
-"""What a deployment may choose, validated; nothing is looked up here."""
+"""The settings of a deployment, validated. Pure."""
 
 import re
 from dataclasses import dataclass
 from enum import Enum
 
-from deploy.errors import SettingInvalid
+from deploy.errors import InvalidSetting
 
 _PROJECT = re.compile(r"[a-z][a-z0-9-]{4,28}[a-z0-9]")
 _REGION = re.compile(r"[a-z]+-[a-z]+[0-9]{1,2}")
@@ -40,7 +40,7 @@ class Card(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class Machine:
-    """What an instance with a card needs at least, and where Cloud Run has that card.
+    """The minimum for an instance with a card, and the regions where Cloud Run has that card.
 
     Attributes:
         cpu: of one instance.
@@ -71,7 +71,7 @@ MACHINES = {
 
 
 class Part(Enum):
-    """What belongs to the app or its owner as much as to this deployment."""
+    """Parts that the app or its owner may manage instead."""
 
     RULES = "rules"  # Firestore's and Storage's security rules
     CORS = "cors"  # the bucket's
@@ -87,20 +87,20 @@ class Settings:
         project: its id, not its number.
         region: of services, queue, job, images.
         bucket: the app's, with the portraits and the clips.
-        tag: of the image; the digest of what goes into it.
-        single: one service that answers events and renders, instead of gate, queue and renderer.
+        tag: of the image; the digest of its content.
+        single: one service that handles events and renders, instead of gate, queue and renderer.
         engine: `liveportrait` or `mesh`.
         card: the GPU.
         precision: of the networks.
-        max_instances: renders at a time, and so the bound of the cost; not above the GPU quota.
+        max_instances: concurrent renders, which bounds the cost; at most the GPU quota.
         collection: of the avatars.
         schedule: of the reconcile pass, cron in UTC.
         budget: a month's, in the billing account's currency.
-        notify: the e-mail address that alerts go to; None: they only show in the console.
+        notify: the e-mail address for alerts; None: they are shown in the console only.
         environment: more variables for the function, of the names that it reads.
         replaces: parts whose foreign content is replaced.
-        omits: parts that are not touched.
-        any_region: trust the region for the card, for a list newer than ours.
+        omits: parts that are left alone.
+        any_region: accept any region for the card, where Google's list has grown.
     """
 
     project: str
@@ -129,7 +129,7 @@ class Settings:
 
     @property
     def machine(self) -> Machine:
-        """What the renderer runs on."""
+        """The renderer's machine."""
         return MACHINES[self.card]
 
     def _check_names(self) -> None:
@@ -141,13 +141,13 @@ class Settings:
         if self.notify is not None:
             _match("notify", self.notify, _EMAIL, "an e-mail address")
         if len(self.schedule.split()) != 5:
-            raise SettingInvalid(
+            raise InvalidSetting(
                 f"schedule is {self.schedule!r}; accepted: five fields of cron, such as 17 3 * * *"
             )
         both = self.replaces & self.omits
         if both:
             names = ", ".join(sorted(part.value for part in both))
-            raise SettingInvalid(f"{names} is to be replaced and omitted; accepted: one of the two")
+            raise InvalidSetting(f"{names} is to be replaced and omitted; accepted: one of the two")
 
     def _check_numbers(self) -> None:
         for name, value, low, high in (
@@ -155,19 +155,19 @@ class Settings:
             ("budget", self.budget, 1, 1_000_000),
         ):
             if not low <= value <= high:
-                raise SettingInvalid(f"{name} is {value}; accepted: {low} to {high}")
+                raise InvalidSetting(f"{name} is {value}; accepted: {low} to {high}")
 
     def _check_engine(self) -> None:
         _one_of("engine", self.engine, ("liveportrait", "mesh"))
         _one_of("precision", self.precision, ("fp16", "bf16", "fp32"))
         if (self.engine == "mesh") != (self.card is Card.NONE):
-            raise SettingInvalid(
+            raise InvalidSetting(
                 f"gpu is {self.card.value!r} with the engine {self.engine}; accepted: 'none' with "
                 "mesh, which uses no GPU, and a card with liveportrait, which is too slow without"
             )
         regions = self.machine.regions
         if regions and self.region not in regions and not self.any_region:
-            raise SettingInvalid(
+            raise InvalidSetting(
                 f"region is {self.region!r}, where Cloud Run has no {self.card.value} as far as "
                 f"this program knows; accepted: {', '.join(regions)} (or --any-region, where "
                 "Google's list has grown; the database and the bucket may be elsewhere)"
@@ -177,20 +177,20 @@ class Settings:
         for name, value in self.environment:
             _match("env", name, _VARIABLE, "LIVEPORTRAIT_… or OTEL_… variables")
             if name in _PLANNED:
-                raise SettingInvalid(
+                raise InvalidSetting(
                     f"env sets {name}, which this program sets itself; accepted: its own options"
                 )
             if "|" in value or "\n" in value:
-                raise SettingInvalid(
+                raise InvalidSetting(
                     f"env {name} is {value!r}; accepted: text without '|' and line breaks"
                 )
 
 
 def _match(name: str, value: str, pattern: re.Pattern[str], accepted: str) -> None:
     if pattern.fullmatch(value) is None:
-        raise SettingInvalid(f"{name} is {value!r}; accepted: {accepted}")
+        raise InvalidSetting(f"{name} is {value!r}; accepted: {accepted}")
 
 
 def _one_of(name: str, value: str, accepted: tuple[str, ...]) -> None:
     if value not in accepted:
-        raise SettingInvalid(f"{name} is {value!r}; accepted: {', '.join(accepted)}")
+        raise InvalidSetting(f"{name} is {value!r}; accepted: {', '.join(accepted)}")

@@ -1,22 +1,22 @@
-"""One step of a plan: a thing in the project, how to see it, make it, change it and remove it."""
+"""One step of a plan: a resource and how to check, create, update and remove it."""
 
 from dataclasses import dataclass
 
-from deploy.checks import Bound, Look
+from deploy.checks import Expectation, RoleBinding
 from deploy.command import Command, gcloud
 
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """A command that changes nothing, and how its JSON answer is read."""
+    """A command that changes nothing, and the expectation on its JSON."""
 
     command: Command
-    look: Look
+    expectation: Expectation
 
 
 @dataclass(frozen=True, kw_only=True)
 class File:
-    """A file that a command reads: generated, in the deployment's folder under out/."""
+    """A generated file that a command reads, in the deployment's folder under out/."""
 
     path: str
     content: str
@@ -24,21 +24,21 @@ class File:
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """A thing that the deployment wants.
+    """A resource of the deployment.
 
     Attributes:
-        title: the thing, as a noun.
-        why: the reason for it, or for the way it is.
-        checks: asked in order until one does not find it right.
-        create: makes it.
-        update: makes it right where it differs; None: `create` does that too.
-        remove: takes it away again; nothing where it goes with another thing.
-        leaves: what `remove` leaves, and why; None: nothing is left.
-        learn: captures that must come before the checks.
-        settles: may fail for a minute because something made just before is not known everywhere.
-        foreign: what to tell the operator where the app's own stands; None: it is replaced.
-        files: what the commands read.
-        holds_images: outlives the deployment unless images are to go too.
+        title: the resource, as a noun.
+        why: the reason for it, or for its configuration.
+        checks: run in order until one does not match.
+        create: creates it.
+        update: changes it where it differs; None: `create` does that too.
+        remove: removes it; empty where it is removed with another resource.
+        leaves: what `remove` leaves, and why; None: nothing.
+        captures: commands that capture variables before the checks.
+        eventually_consistent: may fail for a minute until a resource created just before is known.
+        foreign_message: for the operator where the app has its own; None: it is replaced.
+        files: the files that the commands read.
+        holds_images: kept unless images are to be removed too.
     """
 
     title: str
@@ -48,35 +48,35 @@ class Step:
     update: tuple[Command, ...] | None = None
     remove: tuple[Command, ...] = ()
     leaves: str | None = None
-    learn: tuple[Command, ...] = ()
-    settles: bool = False
-    foreign: str | None = None
+    captures: tuple[Command, ...] = ()
+    eventually_consistent: bool = False
+    foreign_message: str | None = None
     files: tuple[File, ...] = ()
     holds_images: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class Policy:
-    """Whose IAM policy: the words before the verb, and those that name the thing.
+    """An IAM policy: the command's words before the verb, and those that name the resource.
 
     Attributes:
         group: such as `run services`.
         target: such as `idle-gate --region=…`.
-        conditional: its bindings may bear conditions, so that "none" must be said.
-        stays: the thing outlives the deployment, so that bindings on it must be removed one by one.
+        conditional: its bindings may have conditions, so that "none" must be explicit.
+        persistent: the resource is not removed, so its bindings must be removed one by one.
     """
 
     group: str
     target: tuple[str, ...]
     conditional: bool = False
-    stays: bool = False
+    persistent: bool = False
 
     def command(self, verb: str, *flags: str) -> Command:
-        """A command about this policy, such as `get-iam-policy`."""
+        """Return a command about this policy, such as `get-iam-policy`."""
         return gcloud(f"{self.group} {verb}", *self.target, *flags)
 
     def flags(self, role: str, member: str, condition: "Condition | None") -> tuple[str, ...]:
-        """How commands name a binding of it."""
+        """Return the flags that name a binding of it."""
         named = (f"--member={member}", f"--role={role}")
         if condition is not None:
             return (
@@ -88,7 +88,7 @@ class Policy:
 
 @dataclass(frozen=True, kw_only=True)
 class Condition:
-    """When a binding holds."""
+    """The condition of a binding."""
 
     title: str
     expression: str
@@ -104,33 +104,35 @@ def grant(
     condition: Condition | None = None,
     before: tuple[Command, ...] = (),
     leaves: str | None = None,
-    where: tuple[Check, ...] = (),
+    resource_checks: tuple[Check, ...] = (),
 ) -> Step:
-    """A binding as a step.
+    """Return the step of a binding.
 
     Args:
-        policy: on what.
-        role: what for.
-        member: whom.
+        policy: the policy.
+        role: the role.
+        member: the member.
         title: the binding, as a phrase.
         why: the reason.
-        condition: when it holds.
-        before: commands ahead of making it.
-        leaves: why it is left; None: it is removed, or goes with its thing.
-        where: checks that see the thing, where it may be gone before its binding is looked for.
+        condition: when it applies.
+        before: commands before creating it.
+        leaves: why it is left; None: it is removed, directly or with its resource.
+        resource_checks: checks of the resource, where it may be missing.
     """
     flags = policy.flags(role, member, condition)
-    seen = Check(
+    check = Check(
         command=policy.command("get-iam-policy", "--format=json"),
-        look=Bound(role=role, member=member, condition=condition.title if condition else None),
+        expectation=RoleBinding(
+            role=role, member=member, condition=condition.title if condition else None
+        ),
     )
     removed = policy.command("remove-iam-policy-binding", *flags)
     return Step(
         title=title,
         why=why,
-        checks=(*where, seen),
+        checks=(*resource_checks, check),
         create=(*before, policy.command("add-iam-policy-binding", *flags)),
-        remove=(removed,) if policy.stays and leaves is None else (),
+        remove=(removed,) if policy.persistent and leaves is None else (),
         leaves=leaves,
-        settles=True,
+        eventually_consistent=True,
     )

@@ -1,1 +1,1 @@
-"""How a plan is carried out: as commands that run, or as a script to read."""
+"""Execution of a plan, and its form as a shell script."""

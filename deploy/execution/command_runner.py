@@ -1,4 +1,4 @@
-"""The only place that starts a process: gcloud and curl, on the operator's account."""
+"""Runs gcloud and curl on the operator's account; the only module that starts a process."""
 
 import json
 import os
@@ -17,46 +17,48 @@ _TOKEN = ("gcloud", "auth", "print-access-token")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
-    """How a process ended and what it said."""
+class CommandResult:
+    """Exit code and output of a process."""
 
     code: int
     out: str
     err: str
 
 
-class Terminal:
+class CommandRunner:
     """Runs commands in the repository's root.
 
-    gcloud never asks anything: where it would, it takes its default, and fails where it has none.
+    gcloud does not prompt: it uses its default, and fails where it has none.
     """
 
     def __init__(self, root: Path) -> None:
         self._root = root
         self._environment = {**os.environ, "CLOUDSDK_CORE_DISABLE_PROMPTS": "1"}
 
-    def run(self, command: Command, variables: Mapping[str, str], *, aloud: bool = False) -> Answer:
-        """Run it to its end.
+    def run(
+        self, command: Command, variables: Mapping[str, str], *, show_output: bool = False
+    ) -> CommandResult:
+        """Run a command to its end.
 
         Args:
-            command: what to run.
+            command: the command.
             variables: for its words.
-            aloud: show what it says while it says it; a build takes half an hour.
+            show_output: show its output as it comes; a build takes half an hour.
 
         Raises:
-            CommandFailed: the program is not there.
+            CommandFailed: the program is missing.
         """
         words = [fill(word, variables) for word in command.argv]
         header = self._header() if command.authorized else None
-        return self._start(words, header, aloud)
+        return self._start(words, header, show_output)
 
     def _header(self) -> str:
-        answer = self._start(list(_TOKEN), None, aloud=False)
-        if answer.code != 0:
-            raise CommandFailed(f"{' '.join(_TOKEN)}\n{answer.err.strip()}")
-        return f"Authorization: Bearer {answer.out.strip()}\n"
+        result = self._start(list(_TOKEN), None, show_output=False)
+        if result.code != 0:
+            raise CommandFailed(f"{' '.join(_TOKEN)}\n{result.err.strip()}")
+        return f"Authorization: Bearer {result.out.strip()}\n"
 
-    def _start(self, words: list[str], given: str | None, aloud: bool) -> Answer:
+    def _start(self, words: list[str], given: str | None, show_output: bool) -> CommandResult:
         try:
             process = subprocess.Popen(  # noqa: S603 - the plan's words, no shell
                 words,
@@ -67,60 +69,60 @@ class Terminal:
                 stderr=subprocess.PIPE,
                 text=True,
             )
-        except FileNotFoundError as fault:
+        except FileNotFoundError as error:
             raise CommandFailed(
                 f"{words[0]} is not on the PATH; accepted: the Google Cloud CLI and curl"
-            ) from fault
+            ) from error
         out: list[str] = []
         err: list[str] = []
         with process:
             readers = [
-                threading.Thread(target=_read, args=(stream, lines, aloud), daemon=True)
+                threading.Thread(target=_read, args=(stream, lines, show_output), daemon=True)
                 for stream, lines in ((process.stdout, out), (process.stderr, err))
             ]
             for reader in readers:
                 reader.start()
-            _give(process.stdin, given)
+            _write(process.stdin, given)
             for reader in readers:
                 reader.join()
-        return Answer(code=process.returncode, out="".join(out), err="".join(err))
+        return CommandResult(code=process.returncode, out="".join(out), err="".join(err))
 
 
-def parsed(command: Command, answer: Answer) -> Any:
-    """The JSON of an answer.
+def parsed(command: Command, result: CommandResult) -> Any:
+    """Return the JSON of a command's output.
 
     Raises:
-        CommandFailed: it is none.
+        CommandFailed: it is no JSON.
     """
     try:
-        return json.loads(answer.out)
-    except ValueError as fault:
+        return json.loads(result.out)
+    except ValueError as error:
         raise CommandFailed(
-            f"{shell(command)}\nanswered {answer.out[:200]!r}; accepted: JSON"
-        ) from fault
+            f"{shell(command)}\nanswered {result.out[:200]!r}; accepted: JSON"
+        ) from error
 
 
-def failure(command: Command, answer: Answer) -> str:
-    """The command and its own words, for the operator."""
-    words = (answer.err.strip() or answer.out.strip())[-2000:]
-    return f"{shell(command)}\nended with {answer.code}: {words}"
+def failure(command: Command, result: CommandResult) -> str:
+    """Return the command and its output, for the operator."""
+    words = (result.err.strip() or result.out.strip())[-2000:]
+    return f"{shell(command)}\nended with {result.code}: {words}"
 
 
-def _read(stream: IO[str] | None, lines: list[str], aloud: bool) -> None:
+def _read(stream: IO[str] | None, lines: list[str], show_output: bool) -> None:
     try:
         for line in stream or ():
             lines.append(line)
-            if aloud:
+            if show_output:
                 sys.stderr.write(f"      {line}")
     except ValueError:
-        pass  # closed under the reader: the run was interrupted
+        pass  # closed meanwhile: the run was interrupted
 
 
-def _give(stream: IO[str] | None, text: str | None) -> None:
+def _write(stream: IO[str] | None, text: str | None) -> None:
     if stream is None:
         return
     try:
         stream.write(text or "")
         stream.close()
     except BrokenPipeError:
-        pass  # it ended without reading: its own words tell why
+        pass  # it ended without reading: its output says why

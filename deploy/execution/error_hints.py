@@ -1,4 +1,4 @@
-"""What to do about the failures that a first deployment usually meets."""
+"""Hints for the usual failures of a first deployment."""
 
 _HINTS = (
     (
@@ -34,9 +34,9 @@ _HINTS = (
 )
 
 
-def hint(said: str) -> str:
-    """A sentence to put behind a failure; empty where nothing is known about it."""
-    lower = said.lower()
+def hint(message: str) -> str:
+    """Return a sentence to append to a failure; empty where there is no hint."""
+    lower = message.lower()
     for phrase, advice in _HINTS:
         if phrase in lower:
             return f"\nWhat helps: {advice}."

@@ -1,4 +1,4 @@
-"""What was done, step by step, one JSON line each: for the person who asks what stands."""
+"""The journal of a deployment: one JSON line for each step, for people."""
 
 import json
 from datetime import UTC, datetime
@@ -8,28 +8,28 @@ NAME = "journal.jsonl"
 
 
 class Journal:
-    """A file that is only added to."""
+    """An append-only file."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / NAME
 
     @property
     def path(self) -> Path:
-        """Where it is."""
+        """The path of the file."""
         return self._path
 
     def write(self, step: str, outcome: str, detail: str = "") -> None:
-        """Add one line."""
+        """Append one line."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        at = datetime.now(UTC).isoformat(timespec="seconds")
-        line = {"at": at, "step": step, "outcome": outcome}
+        value_at = datetime.now(UTC).isoformat(timespec="seconds")
+        line = {"at": value_at, "step": step, "outcome": outcome}
         if detail:
             line["detail"] = detail
         with self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
 
     def unfinished(self) -> str | None:
-        """The step at which the last run failed; None where it did not, or there was none."""
+        """Return the step at which the last run failed, None where it did not."""
         if not self._path.exists():
             return None
         lines = self._path.read_text("utf-8").splitlines()

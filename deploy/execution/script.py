@@ -1,8 +1,8 @@
-"""A plan as a shell script: every command as it would be run, in order. Pure."""
+"""A plan as a shell script: every command, in order. Pure."""
 
 from collections.abc import Iterator
 
-from deploy.checks import Listed
+from deploy.checks import ListEntry
 from deploy.command import Command, shell
 from deploy.names import folder
 from deploy.plan import Plan
@@ -12,13 +12,13 @@ from deploy.step import Step
 _VALUE = "--format=value"
 
 
-def making(settings: Settings, plan: Plan) -> str:
-    """The script that makes everything in an empty project."""
+def apply_script(settings: Settings, plan: Plan) -> str:
+    """Return the script that creates everything in an empty project."""
     return "\n".join(_making(settings, plan)) + "\n"
 
 
-def removing(settings: Settings, plan: Plan, *, with_images: bool) -> str:
-    """The script that removes everything."""
+def remove_script(settings: Settings, plan: Plan, *, with_images: bool) -> str:
+    """Return the script that removes everything."""
     return "\n".join(_removing(settings, plan, with_images)) + "\n"
 
 
@@ -50,7 +50,7 @@ def _removing(settings: Settings, plan: Plan, with_images: bool) -> Iterator[str
             continue
         number += 1
         yield f"\n# {number}. {step.title}"
-        yield from _definitions(step, step.remove)
+        yield from _variable_definitions(step, step.remove)
         yield from (shell(command) for command in step.remove)
 
 
@@ -62,28 +62,28 @@ def _facts(plan: Plan) -> Iterator[str]:
 def _step(number: int, step: Step) -> Iterator[str]:
     yield f"\n# {number}. {step.title}"
     yield f"#    {step.why}"
-    yield from (shell(command) for command in step.learn)
+    yield from (shell(command) for command in step.captures)
     yield from (f"#    seen by: {shell(check.command)}" for check in step.checks)
     yield from (shell(command) for command in step.create)
     if step.update is not None and step.update != step.create:
         yield "#    where it differs:"
-        yield from (f"#    {line}" for line in _definitions(step, step.update))
+        yield from (f"#    {line}" for line in _variable_definitions(step, step.update))
         yield from (f"#    {shell(command)}" for command in step.update)
 
 
-def _definitions(step: Step, commands: tuple[Command, ...]) -> Iterator[str]:
-    """The shell's way to a name that only the project knows, where the commands cite one."""
+def _variable_definitions(step: Step, commands: tuple[Command, ...]) -> Iterator[str]:
+    """Yield the shell lines that define the variables in the commands, by lists with a filter."""
     words = "\n".join(word for command in commands for word in command.argv)
     for check in step.checks:
-        look = check.look
-        if not isinstance(look, Listed) or look.under is not None:
+        expectation = check.expectation
+        if not isinstance(expectation, ListEntry) or expectation.list_key is not None:
             continue
-        for name, path in look.defines.items():
+        for name, path in expectation.defines.items():
             if f"${{{name}}}" in words:
-                key, value = ".".join(map(str, look.key)), ".".join(map(str, path))
+                key, value = ".".join(map(str, expectation.key)), ".".join(map(str, path))
                 argv = (
                     *(word for word in check.command.argv if not word.startswith("--format=")),
-                    f'--filter={key}="{look.name}"',
+                    f'--filter={key}="{expectation.name}"',
                     f"{_VALUE}({value})",
                 )
                 yield shell(Command(argv=argv, capture=name))

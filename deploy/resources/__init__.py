@@ -1,1 +1,1 @@
-"""The steps of a plan, by subject: how each resource is checked, made and removed. Pure."""
+"""The steps of a plan, by subject: how each resource is checked, created and removed. Pure."""

@@ -1,27 +1,27 @@
-"""What runs: the services and the reconcile job."""
+"""Cloud Run: the services and the reconcile job."""
 
 import hashlib
 
 from deploy import names
-from deploy.checks import Listed, Path, Want, Where
+from deploy.checks import EntryWhere, ExpectedField, ListEntry, Path
 from deploy.command import gcloud
 from deploy.settings import Card, Settings
 from deploy.step import Check, Step
 
 _SPEC: Path = ("spec", "template", "spec")
-_READY: Path = ("status", "conditions", Where("type", "Ready"), "status")
+_READY: Path = ("status", "conditions", EntryWhere("type", "Ready"), "status")
 _ALL = (
-    "--min-instances=0",  # where nothing happens, nothing runs
+    "--min-instances=0",  # scale to zero
     # 240 s is the longest that Cloud Run waits for a start.
     "--startup-probe=httpGet.path=/health,periodSeconds=10,timeoutSeconds=5,failureThreshold=24",
-    # Events, tasks and probes come from within; nobody else may ask, token or not.
+    # Events, tasks and probes are internal; other callers are refused, with or without a token.
     "--ingress=internal",
     "--no-allow-unauthenticated",
 )
 
 
 def renderer(settings: Settings) -> Step:
-    """The service with the GPU; alone, it answers the events too."""
+    """Return the step of the service with the GPU; with `single`, it handles events too."""
     if settings.single:
         return _service(
             settings,
@@ -46,7 +46,7 @@ def renderer(settings: Settings) -> Step:
 
 
 def gate(settings: Settings) -> Step:
-    """The service without a GPU that looks at every write."""
+    """Return the step of the service without a GPU, which handles every write."""
     return _service(
         settings,
         names.GATE,
@@ -59,10 +59,10 @@ def gate(settings: Settings) -> Step:
 
 
 def job(settings: Settings) -> Step:
-    """`python -m functions.reconcile` as a Cloud Run job."""
-    place = (f"--region={settings.region}", names.project(settings))
-    track, role, hardware = _errand(settings)
-    words = _labelled(
+    """Return the step of `python -m functions.reconcile` as a Cloud Run job."""
+    location = (f"--region={settings.region}", names.project(settings))
+    track, role, hardware = _job_hardware(settings)
+    words = _with_label(
         names.RECONCILE,
         f"--image={names.image(settings)}",
         "--args=-m,functions.reconcile",
@@ -73,25 +73,25 @@ def job(settings: Settings) -> Step:
         f"--service-account={names.account(settings, names.RECONCILE)}",
         _variables(_environment(settings, role)),
         *hardware,
-        *place,
+        *location,
     )
     return Step(
         title=f"Job {names.RECONCILE}",
         why="Finds and mends what events missed. One task; for a backfill over many avatars give "
         "an execution more of them (--tasks).",
-        checks=(_seen("jobs", names.RECONCILE, place, (_labelled_as(words),)),),
+        checks=(_check("jobs", names.RECONCILE, location, (_expected_label(words),)),),
         create=(gcloud(f"{track} run jobs deploy", *words),),
-        remove=(gcloud("run jobs delete", names.RECONCILE, *place, "--quiet"),),
-        settles=True,
+        remove=(gcloud("run jobs delete", names.RECONCILE, *location, "--quiet"),),
+        eventually_consistent=True,
     )
 
 
-def _errand(settings: Settings) -> tuple[str, str, tuple[str, ...]]:
-    """The job's release track, role and hardware: where nobody else renders, it does."""
+def _job_hardware(settings: Settings) -> tuple[str, str, tuple[str, ...]]:
+    """Return the job's release track, role and hardware; with `single`, the job renders itself."""
     if not settings.single:
         return "", "gate", ("--cpu=1", "--memory=1Gi")
     machine = settings.machine
-    # Jobs know no zonal redundancy, and take a GPU in gcloud's beta.
+    # Jobs have no zonal redundancy, and GPUs in gcloud's beta only.
     hardware = (f"--cpu={machine.cpu}", f"--memory={machine.memory}", *_card(settings)[:2])
     return "" if settings.card is Card.NONE else "beta", "all", hardware
 
@@ -106,49 +106,55 @@ def _service(
     environment: dict[str, str],
     flags: tuple[str, ...],
 ) -> Step:
-    place = (f"--region={settings.region}", names.project(settings))
-    # Every event or task that is being answered holds a thread.
-    told = environment | {"THREADS": str(max(concurrency, 4))}
-    words = _labelled(
+    location = (f"--region={settings.region}", names.project(settings))
+    # Every event or task in progress occupies a thread.
+    variables = environment | {"THREADS": str(max(concurrency, 4))}
+    words = _with_label(
         name,
         f"--image={names.image(settings)}",
         f"--service-account={names.account(settings, name)}",
-        _variables(told),
+        _variables(variables),
         f"--concurrency={concurrency}",
         f"--timeout={timeout}",
         *flags,
         *_ALL,
-        *place,
+        *location,
     )
-    wants = {
+    spec = {
         ("containers", 0, "image"): names.image(settings),
         ("serviceAccountName",): names.account(settings, name),
         ("containerConcurrency",): str(concurrency),
         ("timeoutSeconds",): str(timeout),
     }
-    spec = tuple(Want((*_SPEC, *path), value) for path, value in wants.items())
-    seen = (_labelled_as(words), *spec, *_told(told), Want(_READY, "True"))
+    fields = (
+        _expected_label(words),
+        *(ExpectedField((*_SPEC, *path), value) for path, value in spec.items()),
+        *_expected_environment(variables),
+        ExpectedField(_READY, "True"),
+    )
     return Step(
         title=f"Service {name}",
         why=why,
-        checks=(_seen("services", name, place, seen),),
+        checks=(_check("services", name, location, fields),),
         create=(gcloud("run deploy", *words),),
-        remove=(gcloud("run services delete", name, *place, "--quiet"),),
-        settles=True,
+        remove=(gcloud("run services delete", name, *location, "--quiet"),),
+        eventually_consistent=True,
     )
 
 
-def _seen(kind: str, name: str, place: tuple[str, ...], wants: tuple[Want, ...]) -> Check:
+def _check(
+    kind: str, name: str, location: tuple[str, ...], fields: tuple[ExpectedField, ...]
+) -> Check:
     return Check(
-        command=gcloud(f"run {kind} list", *place, "--format=json"),
-        look=Listed(name=name, key=("metadata", "name"), wants=wants),
+        command=gcloud(f"run {kind} list", *location, "--format=json"),
+        expectation=ListEntry(name=name, key=("metadata", "name"), fields=fields),
     )
 
 
-def _told(environment: dict[str, str]) -> tuple[Want, ...]:
+def _expected_environment(environment: dict[str, str]) -> tuple[ExpectedField, ...]:
     variables = (*_SPEC, "containers", 0, "env")
     return tuple(
-        Want((*variables, Where("name", name), "value"), value)
+        ExpectedField((*variables, EntryWhere("name", name), "value"), value)
         for name, value in sorted(environment.items())
     )
 
@@ -162,7 +168,7 @@ def _hardware(settings: Settings) -> tuple[str, ...]:
     )
     if settings.card is Card.NONE:
         return (*flags, "--cpu-throttling", "--cpu-boost")
-    # The CPU stays on between requests: a GPU is only to be had so.
+    # A GPU requires that the CPU stays on between requests.
     return (*flags, "--no-cpu-throttling", *_card(settings))
 
 
@@ -181,8 +187,8 @@ def _environment(settings: Settings, role: str) -> dict[str, str]:
         "GOOGLE_CLOUD_PROJECT": settings.project,
     }
     if settings.engine == "liveportrait":
-        # Told, not chosen at the start: it is part of the engine's version, and the gate has no
-        # GPU to ask.
+        # Set, not detected at the start: it is part of the engine's version, and the gate has no
+        # GPU.
         environment["LIVEPORTRAIT_PRECISION"] = settings.precision
         if role != "gate":
             environment["LIVEPORTRAIT_DEVICE"] = "cuda"  # never the CPU by mistake
@@ -192,8 +198,8 @@ def _environment(settings: Settings, role: str) -> dict[str, str]:
             settings, names.TASKS_CALLER
         )
     if role == "renderer":
-        # Cloud Run verifies each token, since nobody may call without one, and removes its
-        # signature; `iam.calls` refuses a service that everybody may call.
+        # Cloud Run requires and verifies each token, and removes its signature; `iam.invokers`
+        # refuses a public service.
         environment["LIVEPORTRAIT_BEHIND_IAM"] = "on"
     if role == "gate":
         environment["LIVEPORTRAIT_TASKS_QUEUE"] = names.queue(settings)
@@ -202,15 +208,15 @@ def _environment(settings: Settings, role: str) -> dict[str, str]:
 
 def _variables(environment: dict[str, str]) -> str:
     pairs = "|".join(f"{name}={value}" for name, value in sorted(environment.items()))
-    return f"--set-env-vars=^|^{pairs}"  # gcloud's own way to say that commas do not separate
+    return f"--set-env-vars=^|^{pairs}"  # gcloud's syntax for another separator than commas
 
 
-def _labelled(*words: str) -> tuple[str, ...]:
+def _with_label(*words: str) -> tuple[str, ...]:
     digest = hashlib.sha256("\0".join(words).encode()).hexdigest()[:12]
     return (*words, f"--labels={names.PLAN_LABEL}={digest}")
 
 
-def _labelled_as(words: tuple[str, ...]) -> Want:
-    """That a thing was made by these words, the last of which is its label."""
+def _expected_label(words: tuple[str, ...]) -> ExpectedField:
+    """Return the expected label of a resource created by these words, the last of which sets it."""
     label, _, digest = words[-1].removeprefix("--labels=").partition("=")
-    return Want(("metadata", "labels", label), digest)
+    return ExpectedField(("metadata", "labels", label), digest)

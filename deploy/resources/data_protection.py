@@ -1,10 +1,10 @@
-"""What guards the data: security rules, CORS, expiry, index exemptions."""
+"""Data protection: security rules, CORS, expiry, index exemptions."""
 
 import json
 from dataclasses import dataclass, replace
 
 from deploy import names
-from deploy.checks import Listed, OwnCors, Ruled
+from deploy.checks import ActiveRuleset, BucketCors, ListEntry
 from deploy.command import Command, gcloud
 from deploy.resources import iam
 from deploy.settings import Part, Settings
@@ -16,8 +16,8 @@ _EXPIRY = "expireAt"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Guard:
-    """The repository's files about the data, read.
+class DataConfig:
+    """The repository's files about the data.
 
     Attributes:
         firestore_rules: the text.
@@ -32,24 +32,24 @@ class Guard:
     exemptions: tuple[tuple[str, str], ...]
 
 
-def steps(settings: Settings, guard: Guard) -> tuple[Step, ...]:
-    """Rules and CORS where they are ours to set; expiry; exemptions."""
+def steps(settings: Settings, data: DataConfig) -> tuple[Step, ...]:
+    """Return the steps: rules and CORS unless omitted, expiry, index exemptions."""
     chosen: list[Step] = []
     if Part.RULES not in settings.omits:
         chosen += (
             iam.storage_rules(settings),
-            _rules(settings, "cloud.firestore", "firestore.rules", guard.firestore_rules),
+            _rules(settings, "cloud.firestore", "firestore.rules", data.firestore_rules),
             _rules(
                 settings,
                 f"firebase.storage/{settings.bucket}",
                 "storage.rules",
-                guard.storage_rules,
+                data.storage_rules,
             ),
         )
     if Part.CORS not in settings.omits:
-        chosen.append(_cors(settings, guard))
+        chosen.append(_cors(settings, data))
     chosen.append(_expiry(settings))
-    chosen += (_exemption(settings, group, field) for group, field in guard.exemptions)
+    chosen += (_exemption(settings, group, field) for group, field in data.exemptions)
     return tuple(chosen)
 
 
@@ -57,7 +57,7 @@ def _rules(settings: Settings, service: str, file: str, text: str) -> Step:
     # gcloud has no command for rules, and the Firebase CLI would ask for Node: the service's own
     # HTTP interface needs neither.
     release = f"projects/{settings.project}/releases/{service}"
-    ours = f"idle.{file}"  # a ruleset of ours is known by its file's name
+    ours = f"idle.{file}"  # identifies a ruleset of this program
     ruleset = File(
         path=f"{names.folder(settings)}/{file}.json",
         content=json.dumps({"source": {"files": [{"name": ours, "content": text}]}}, indent=2),
@@ -76,14 +76,19 @@ def _rules(settings: Settings, service: str, file: str, text: str) -> Step:
         checks=(
             Check(
                 command=_get(settings, f"projects/{settings.project}/releases?pageSize=100"),
-                look=Listed(name=release, under="releases", defines={"ITEM": ("rulesetName",)}),
+                expectation=ListEntry(
+                    name=release, list_key="releases", defines={"ITEM": ("rulesetName",)}
+                ),
             ),
-            Check(command=_get(settings, names.ITEM), look=Ruled(file=ours, content=text)),
+            Check(
+                command=_get(settings, names.ITEM),
+                expectation=ActiveRuleset(file=ours, content=text),
+            ),
         ),
         create=(make, _post(settings, f"projects/{settings.project}/releases", put)),
         update=(make, _post(settings, release, patch, method="PATCH")),
         leaves="the rules stay in force: without any, nobody could read or write",
-        foreign=None
+        foreign_message=None
         if Part.RULES in settings.replaces
         else f"it has rules that this program did not make. Merge functions/rules/{file} into the "
         "app's rules and go on with --omit rules; or, if nothing else needs them, --replace rules",
@@ -108,7 +113,7 @@ def _curl(settings: Settings) -> tuple[str, ...]:
     return ("curl", "--fail-with-body", "--silent", "--show-error", "-H", "@-", "-H", quota)
 
 
-def _cors(settings: Settings, guard: Guard) -> Step:
+def _cors(settings: Settings, data: DataConfig) -> Step:
     bucket, project = f"gs://{settings.bucket}", names.project(settings)
     return Step(
         title=f"CORS of {bucket}",
@@ -116,12 +121,12 @@ def _cors(settings: Settings, guard: Guard) -> Step:
         checks=(
             Check(
                 command=gcloud("storage buckets describe", bucket, project, "--format=json"),
-                look=OwnCors(cors=guard.cors),
+                expectation=BucketCors(cors=data.cors),
             ),
         ),
         create=(gcloud("storage buckets update", bucket, "--cors-file=deploy/cors.json", project),),
         leaves="CORS stays: it opens nothing that a URL's token does not open",
-        foreign=None
+        foreign_message=None
         if Part.CORS in settings.replaces
         else "it has a CORS configuration of its own. Add deploy/cors.json to it and go on with "
         "--omit cors; or --replace cors",
@@ -141,7 +146,7 @@ def _expiry(settings: Settings) -> Step:
         checks=(
             Check(
                 command=gcloud("firestore fields ttls list", *flags, "--format=json"),
-                look=Listed(name=f"collectionGroups/{_QUOTA}/fields/{_EXPIRY}"),
+                expectation=ListEntry(name=f"collectionGroups/{_QUOTA}/fields/{_EXPIRY}"),
             ),
         ),
         create=(
@@ -163,7 +168,7 @@ def _exemption(settings: Settings, group: str, field: str) -> Step:
         checks=(
             Check(
                 command=gcloud("firestore indexes fields list", *flags, "--format=json"),
-                look=Listed(name=f"collectionGroups/{group}/fields/{field}"),
+                expectation=ListEntry(name=f"collectionGroups/{group}/fields/{field}"),
             ),
         ),
         create=(

@@ -1,18 +1,18 @@
-"""How a write comes to the service: trigger, subscription, dead letters."""
+"""Events: trigger, subscription, dead letters."""
 
 from deploy import names
-from deploy.checks import Described, Listed, Path, Want, Where
+from deploy.checks import EntryWhere, ExpectedField, ListEntry, Path, SingleResource
 from deploy.command import Command, gcloud
 from deploy.resources.iam import identity
 from deploy.settings import Settings
 from deploy.step import Check, Policy, Step, grant
 
-_KEPT = "604800s"  # a week, the longest but one month that costs nothing to speak of
+_RETENTION = "604800s"  # a week; a month is possible, at hardly any cost
 _EVENT = "google.cloud.firestore.document.v1.written"
 
 
 def steps(settings: Settings) -> tuple[Step, ...]:
-    """Dead letters first, so that the subscription can name them at once."""
+    """Return the steps; dead letters first, because the subscription refers to them."""
     return (
         _dead_topic(settings),
         _dead_subscription(settings),
@@ -38,7 +38,7 @@ def _dead_topic(settings: Settings) -> Step:
         checks=(
             Check(
                 command=gcloud("pubsub topics list", project, "--format=json"),
-                look=Listed(name=names.DEAD_LETTERS),
+                expectation=ListEntry(name=names.DEAD_LETTERS),
             ),
         ),
         create=(gcloud("pubsub topics create", names.DEAD_LETTERS, project),),
@@ -48,15 +48,16 @@ def _dead_topic(settings: Settings) -> Step:
 
 def _dead_subscription(settings: Settings) -> Step:
     project = names.project(settings)
-    flags = (f"--message-retention-duration={_KEPT}", "--expiration-period=never", project)
+    flags = (f"--message-retention-duration={_RETENTION}", "--expiration-period=never", project)
     return Step(
         title=f"Subscription {names.DEAD_LETTERS}",
         why="Without one, dead letters are gone; a person reads it, nothing is pushed.",
         checks=(
             Check(
                 command=gcloud("pubsub subscriptions list", project, "--format=json"),
-                look=Listed(
-                    name=names.DEAD_LETTERS, wants=(Want(("messageRetentionDuration",), _KEPT),)
+                expectation=ListEntry(
+                    name=names.DEAD_LETTERS,
+                    fields=(ExpectedField(("messageRetentionDuration",), _RETENTION),),
                 ),
             ),
         ),
@@ -74,32 +75,32 @@ def _dead_subscription(settings: Settings) -> Step:
 
 
 def _trigger(settings: Settings) -> Step:
-    place = (f"--location={names.FIRESTORE_LOCATION}", names.project(settings))
-    wants: dict[Path, str] = {
+    location = (f"--location={names.FIRESTORE_LOCATION}", names.project(settings))
+    fields: dict[Path, str] = {
         ("destination", "cloudRun", "service"): names.receiver(settings),
         ("destination", "cloudRun", "region"): settings.region,
-        ("eventFilters", Where("attribute", "document"), "value"): _document(settings),
+        ("eventFilters", EntryWhere("attribute", "document"), "value"): _document(settings),
         ("serviceAccount",): names.account(settings, names.TRIGGER_CALLER),
     }
-    create = gcloud("eventarc triggers create", names.TRIGGER, *_aim(settings), *place)
-    delete = gcloud("eventarc triggers delete", names.TRIGGER, *place, "--quiet")
+    create = gcloud("eventarc triggers create", names.TRIGGER, *_destination(settings), *location)
+    delete = gcloud("eventarc triggers delete", names.TRIGGER, *location, "--quiet")
     return Step(
         title=f"Trigger {names.TRIGGER}",
         why="In the database's location, wherever the services are: elsewhere it never fires and "
         "says nothing. Fields cannot be filtered; the gate does that.",
         checks=(
             Check(
-                command=gcloud("eventarc triggers list", *place, "--format=json"),
-                look=Listed(
+                command=gcloud("eventarc triggers list", *location, "--format=json"),
+                expectation=ListEntry(
                     name=names.TRIGGER,
-                    wants=tuple(Want(path, value) for path, value in wants.items()),
+                    fields=tuple(ExpectedField(path, value) for path, value in fields.items()),
                 ),
             ),
         ),
         create=(create,),
-        update=(delete, create),  # filters are not to be changed in place
+        update=(delete, create),  # filters cannot be changed in place
         remove=(delete,),
-        settles=True,
+        eventually_consistent=True,
     )
 
 
@@ -107,8 +108,8 @@ def _document(settings: Settings) -> str:
     return f"{settings.collection}/{{avatarId}}"
 
 
-def _aim(settings: Settings) -> tuple[str, ...]:
-    """What fires the trigger, and where it goes."""
+def _destination(settings: Settings) -> tuple[str, ...]:
+    """Return the flags for the trigger's filters and destination."""
     return (
         f"--destination-run-service={names.receiver(settings)}",
         f"--destination-run-region={settings.region}",
@@ -132,26 +133,28 @@ def _subscription(settings: Settings) -> Step:
         "min-retry-delay": (("retryPolicy", "minimumBackoff"), "10s"),
         "max-retry-delay": (("retryPolicy", "maximumBackoff"), "600s"),
     }
-    about = (names.TRIGGER_SUBSCRIPTION, project)
+    subscription = (names.TRIGGER_SUBSCRIPTION, project)
     flags = tuple(f"--{flag}={value}" for flag, (_, value) in limits.items())
     return Step(
         title="The trigger's subscription",
         why="Ten minutes to answer instead of ten seconds; back-off; dead letters after "
         f"{attempts} attempts.",
-        learn=(_learnt(project),),
+        captures=(_subscription_lookup(project),),
         checks=(
             Check(
-                command=gcloud("pubsub subscriptions describe", *about, "--format=json"),
-                look=Described(wants=tuple(Want(path, value) for path, value in limits.values())),
+                command=gcloud("pubsub subscriptions describe", *subscription, "--format=json"),
+                expectation=SingleResource(
+                    fields=tuple(ExpectedField(path, value) for path, value in limits.values())
+                ),
             ),
         ),
-        create=(gcloud("pubsub subscriptions update", *about, *flags),),
-        settles=True,
+        create=(gcloud("pubsub subscriptions update", *subscription, *flags),),
+        eventually_consistent=True,
     )
 
 
-def _learnt(project: str) -> Command:
-    """Eventarc names the subscription that it makes as it likes."""
+def _subscription_lookup(project: str) -> Command:
+    """Return the command that captures the subscription's name, which Eventarc chooses."""
     return gcloud(
         "eventarc triggers describe",
         names.TRIGGER,

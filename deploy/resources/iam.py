@@ -1,14 +1,14 @@
-"""Who may do what: the least roles, each on the smallest thing that takes it."""
+"""IAM: the least roles, each on the smallest resource that has a policy."""
 
 from deploy import names
-from deploy.checks import Closed
+from deploy.checks import NotPublic
 from deploy.command import Command, gcloud
 from deploy.settings import Settings
 from deploy.step import Check, Condition, Policy, Step, grant
 
 
-def data(settings: Settings) -> tuple[Step, ...]:
-    """The function's own code: this database, this bucket's objects."""
+def data_access(settings: Settings) -> tuple[Step, ...]:
+    """Return the steps for the function's access to the database and the bucket's objects."""
     database = Condition(
         title="idle-database",
         expression=f'resource.name=="projects/{settings.project}/databases/{names.DATABASE}"',
@@ -17,7 +17,7 @@ def data(settings: Settings) -> tuple[Step, ...]:
         group="storage buckets",
         target=(f"gs://{settings.bucket}", names.project(settings)),
         conditional=True,
-        stays=True,
+        persistent=True,
     )
     steps: list[Step] = []
     for runner in names.runners(settings):
@@ -42,8 +42,8 @@ def data(settings: Settings) -> tuple[Step, ...]:
     return tuple(steps)
 
 
-def agents(settings: Settings) -> tuple[Step, ...]:
-    """Google's own accounts in this project, which exist only once they were asked for."""
+def service_agents(settings: Settings) -> tuple[Step, ...]:
+    """Return the steps for Google's service agents, which exist only once they are created."""
     wanted = [("eventarc", "carries events"), ("cloudscheduler", "starts the job")]
     if not settings.single:
         wanted.append(("cloudtasks", "signs the tasks' tokens"))
@@ -63,7 +63,7 @@ def agents(settings: Settings) -> tuple[Step, ...]:
 
 
 def storage_rules(settings: Settings) -> Step:
-    """Storage's rules ask Firestore who owns an avatar."""
+    """Return the step that lets Storage's rules read an avatar's owner in Firestore."""
     return grant(
         _project(settings),
         role="roles/firebaserules.firestoreServiceAgent",
@@ -76,7 +76,7 @@ def storage_rules(settings: Settings) -> Step:
 
 
 def identity(settings: Settings, service: str) -> Command:
-    """Makes one of Google's own accounts, or finds it made."""
+    """Return the command that creates a service agent where it does not exist."""
     return gcloud(
         "beta services identity create",
         f"--service={service}.googleapis.com",
@@ -84,8 +84,8 @@ def identity(settings: Settings, service: str) -> Command:
     )
 
 
-def calls(settings: Settings) -> tuple[Step, ...]:
-    """Who may call whom."""
+def invokers(settings: Settings) -> tuple[Step, ...]:
+    """Return the steps for the callers of the services."""
     receiver = names.receiver(settings)
     trigger = names.member(settings, names.TRIGGER_CALLER)
     steps = (
@@ -107,14 +107,14 @@ def calls(settings: Settings) -> tuple[Step, ...]:
         _signature(settings),
     )
     services = (names.RENDERER,) if settings.single else (names.GATE, names.RENDERER)
-    closed = tuple(_closed(settings, service) for service in services)
-    return closed + steps if settings.single else closed + steps + _tasks(settings)
+    checks = tuple(_not_public(settings, service) for service in services)
+    return checks + steps if settings.single else checks + steps + _tasks(settings)
 
 
 def _start(settings: Settings) -> Step:
-    place = (f"--region={settings.region}", names.project(settings))
+    location = (f"--region={settings.region}", names.project(settings))
     return grant(
-        Policy(group="run jobs", target=(names.RECONCILE, *place)),
+        Policy(group="run jobs", target=(names.RECONCILE, *location)),
         role="roles/run.invoker",
         member=names.member(settings, names.SCHEDULER),
         title=f"The schedule may start {names.RECONCILE}",
@@ -123,7 +123,7 @@ def _start(settings: Settings) -> Step:
 
 
 def _signature(settings: Settings) -> Step:
-    """The push subscription's token is signed for the trigger's account by Pub/Sub's agent."""
+    """Return the step that lets Pub/Sub's agent sign the push subscription's token."""
     return grant(
         _account(settings, names.TRIGGER_CALLER),
         role="roles/iam.serviceAccountTokenCreator",
@@ -134,7 +134,7 @@ def _signature(settings: Settings) -> Step:
     )
 
 
-def _closed(settings: Settings, service: str) -> Step:
+def _not_public(settings: Settings, service: str) -> Step:
     policy = _service(settings, service)
     return Step(
         title=f"Strangers may not call {service}",
@@ -143,12 +143,12 @@ def _closed(settings: Settings, service: str) -> Step:
         checks=(
             Check(
                 command=policy.command("get-iam-policy", "--format=json"),
-                look=Closed(),
+                expectation=NotPublic(),
             ),
         ),
         create=(),
-        foreign="its policy lets allUsers or allAuthenticatedUsers call it; accepted: neither. "
-        "Take them out (gcloud run services remove-iam-policy-binding), then go on",
+        foreign_message="its policy lets allUsers or allAuthenticatedUsers call it; accepted: "
+        "neither. Take them out (gcloud run services remove-iam-policy-binding), then go on",
     )
 
 
@@ -187,12 +187,12 @@ def _tasks(settings: Settings) -> tuple[Step, ...]:
 
 
 def _project(settings: Settings) -> Policy:
-    return Policy(group="projects", target=(settings.project,), conditional=True, stays=True)
+    return Policy(group="projects", target=(settings.project,), conditional=True, persistent=True)
 
 
 def _service(settings: Settings, name: str) -> Policy:
-    place = (f"--region={settings.region}", names.project(settings))
-    return Policy(group="run services", target=(name, *place))
+    location = (f"--region={settings.region}", names.project(settings))
+    return Policy(group="run services", target=(name, *location))
 
 
 def _account(settings: Settings, name: str) -> Policy:

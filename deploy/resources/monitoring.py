@@ -1,4 +1,4 @@
-"""What tells a person: log-based metrics, alert policies, a dashboard, a budget."""
+"""Monitoring: log-based metrics, alert policies, a dashboard, a budget."""
 
 import hashlib
 import json
@@ -7,43 +7,47 @@ from dataclasses import dataclass
 from typing import Any
 
 from deploy import names
-from deploy.checks import Listed, Path, Want
+from deploy.checks import ExpectedField, ListEntry, Path
 from deploy.command import gcloud
 from deploy.settings import Part, Settings
 from deploy.step import Check, File, Step
 
 _LABEL = names.PLAN_LABEL
-_SHARES = ("0.5", "0.9", "1.0")  # of the budget, at which the billing account's people are told
+_SHARES = (
+    "0.5",
+    "0.9",
+    "1.0",
+)  # of the budget, at which the billing account's administrators are notified
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sheet:
-    """A file of deploy/monitoring/, read: the body that Google's API takes."""
+class MonitoringFile:
+    """A file of deploy/monitoring/: the body that Google's API takes."""
 
     name: str
     body: Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Watch:
-    """All of deploy/monitoring/."""
+class MonitoringConfig:
+    """All files of deploy/monitoring/."""
 
-    metrics: tuple[Sheet, ...] = ()
-    policies: tuple[Sheet, ...] = ()
-    dashboards: tuple[Sheet, ...] = ()
+    metrics: tuple[MonitoringFile, ...] = ()
+    policies: tuple[MonitoringFile, ...] = ()
+    dashboards: tuple[MonitoringFile, ...] = ()
 
 
-def steps(settings: Settings, watch: Watch) -> tuple[Step, ...]:
-    """Metrics before the policies that watch them."""
+def steps(settings: Settings, config: MonitoringConfig) -> tuple[Step, ...]:
+    """Return the steps; metrics before the policies that use them."""
     chosen: list[Step] = []
     if Part.BUDGET not in settings.omits:
         chosen.append(_budget(settings))
     if Part.MONITORING not in settings.omits:
         if settings.notify is not None:
             chosen.append(_channel(settings, settings.notify))
-        chosen += (_metric(settings, sheet) for sheet in watch.metrics)
-        chosen += (_policy(settings, sheet) for sheet in watch.policies)
-        chosen += (_dashboard(settings, sheet) for sheet in watch.dashboards)
+        chosen += (_metric(settings, file) for file in config.metrics)
+        chosen += (_policy(settings, file) for file in config.policies)
+        chosen += (_dashboard(settings, file) for file in config.dashboards)
     return tuple(chosen)
 
 
@@ -57,7 +61,7 @@ def _channel(settings: Settings, address: str) -> Step:
         checks=(
             Check(
                 command=gcloud(f"{channels} list", project, "--format=json"),
-                look=Listed(name=title, key=("displayName",), defines=define),
+                expectation=ListEntry(name=title, key=("displayName",), defines=define),
             ),
         ),
         create=(
@@ -75,77 +79,79 @@ def _channel(settings: Settings, address: str) -> Step:
     )
 
 
-def _metric(settings: Settings, sheet: Sheet) -> Step:
+def _metric(settings: Settings, file: MonitoringFile) -> Step:
     project = names.project(settings)
-    # A metric bears no labels of its own: its description tells which version of the file it is.
-    note = f"{sheet.body.get('description', '')} [{_LABEL} {_digest(sheet.body)}]".strip()
-    file = _file(settings, "metrics", sheet.name, {**sheet.body, "description": note})
+    # A metric has no labels: its description contains the digest of the file.
+    note = f"{file.body.get('description', '')} [{_LABEL} {_digest(file.body)}]".strip()
+    generated = _file(settings, "metrics", file.name, {**file.body, "description": note})
     metrics = "logging metrics"
-    flags = (f"--config-from-file={file.path}", project)
+    flags = (f"--config-from-file={generated.path}", project)
     return Step(
-        title=f"Metric {sheet.name}",
+        title=f"Metric {file.name}",
         why="Counted from the function's log, so that alerts need no collector.",
         checks=(
             Check(
                 command=gcloud(f"{metrics} list", project, "--format=json"),
-                look=Listed(name=sheet.name, wants=(Want(("description",), note),)),
+                expectation=ListEntry(
+                    name=file.name, fields=(ExpectedField(("description",), note),)
+                ),
             ),
         ),
-        create=(gcloud(f"{metrics} create", sheet.name, *flags),),
-        update=(gcloud(f"{metrics} update", sheet.name, *flags),),
-        remove=(gcloud(f"{metrics} delete", sheet.name, project, "--quiet"),),
-        files=(file,),
+        create=(gcloud(f"{metrics} create", file.name, *flags),),
+        update=(gcloud(f"{metrics} update", file.name, *flags),),
+        remove=(gcloud(f"{metrics} delete", file.name, project, "--quiet"),),
+        files=(generated,),
     )
 
 
-def _policy(settings: Settings, sheet: Sheet) -> Step:
-    project, title = names.project(settings), str(sheet.body["displayName"])
-    digest = _digest({"body": sheet.body, "notify": settings.notify})
-    labels = {**sheet.body.get("userLabels", {}), _LABEL: digest}
-    file = _file(settings, "policies", sheet.name, {**sheet.body, "userLabels": labels})
-    source = f"--policy-from-file={file.path}"
-    told = () if settings.notify is None else (f"notification-channels={names.CHANNEL}",)
-    new, anew = (tuple(f"--{way}{flag}" for flag in told) for way in ("", "set-"))
+def _policy(settings: Settings, file: MonitoringFile) -> Step:
+    project, title = names.project(settings), str(file.body["displayName"])
+    digest = _digest({"body": file.body, "notify": settings.notify})
+    labels = {**file.body.get("userLabels", {}), _LABEL: digest}
+    generated = _file(settings, "policies", file.name, {**file.body, "userLabels": labels})
+    source = f"--policy-from-file={generated.path}"
+    channel_flags = () if settings.notify is None else (f"notification-channels={names.CHANNEL}",)
+    new, anew = (tuple(f"--{way}{flag}" for flag in channel_flags) for way in ("", "set-"))
     policies = "alpha monitoring policies"
     return Step(
         title=f"Alert “{title}”",
         why="docs/operations.md tells what it means and what to do.",
-        checks=(_titled(policies, title, Want(("userLabels", _LABEL), digest), project),),
+        checks=(_titled(policies, title, ExpectedField(("userLabels", _LABEL), digest), project),),
         create=(gcloud(f"{policies} create", source, *new, project),),
         update=(gcloud(f"{policies} update", names.ITEM, source, *anew, project),),
         remove=(gcloud(f"{policies} delete", names.ITEM, project, "--quiet"),),
-        settles=True,  # a metric made a moment ago is not known to alerts for some minutes
-        files=(file,),
+        eventually_consistent=True,  # alerts do not know a new metric for some minutes
+        files=(generated,),
     )
 
 
-def _dashboard(settings: Settings, sheet: Sheet) -> Step:
-    project, title = names.project(settings), str(sheet.body["displayName"])
-    digest = _digest(sheet.body)
-    # A dashboard's labels have no values that mean anything: the key bears the digest.
+def _dashboard(settings: Settings, file: MonitoringFile) -> Step:
+    project, title = names.project(settings), str(file.body["displayName"])
+    digest = _digest(file.body)
+    # The values of a dashboard's labels are ignored: the key contains the digest.
     label = f"{_LABEL}-{digest}"
-    file = _file(settings, "dashboards", sheet.name, {**sheet.body, "labels": {label: ""}})
+    generated = _file(settings, "dashboards", file.name, {**file.body, "labels": {label: ""}})
     dashboards = "monitoring dashboards"
-    create = gcloud(f"{dashboards} create", f"--config-from-file={file.path}", project)
+    create = gcloud(f"{dashboards} create", f"--config-from-file={generated.path}", project)
     delete = gcloud(f"{dashboards} delete", names.ITEM, project, "--quiet")
     return Step(
         title=f"Dashboard “{title}”",
         why="One page for a glance.",
-        checks=(_titled(dashboards, title, Want(("labels", label), ""), project),),
+        checks=(_titled(dashboards, title, ExpectedField(("labels", label), ""), project),),
         create=(create,),
         update=(delete, create),  # an update in place asks for the latest etag inside the file
         remove=(delete,),
-        files=(file,),
+        files=(generated,),
     )
 
 
 def _budget(settings: Settings) -> Step:
     billing = f"--billing-account={names.BILLING_ACCOUNT}"
-    charged = f"--billing-project={settings.project}"  # whose quota of calls is used
+    charged = f"--billing-project={settings.project}"  # the project whose API quota is used
     amount = f"--budget-amount={settings.budget}"
     rules = tuple(f"--threshold-rule=percent={share}" for share in _SHARES)
     budgets = "billing budgets"
-    wanted = Want(("amount", "specifiedAmount", "units"), str(settings.budget))
+    wanted = ExpectedField(("amount", "specifiedAmount", "units"), str(settings.budget))
     title = f"{names.BUDGET} {settings.project}"
     return Step(
         title=f"Budget “{title}”",
@@ -169,11 +175,13 @@ def _budget(settings: Settings) -> Step:
     )
 
 
-def _titled(kind: str, title: str, want: Want, *flags: str) -> Check:
-    """Whether the one of this title is as wanted; its id, which Google gives, becomes `ITEM`."""
+def _titled(kind: str, title: str, field_: ExpectedField, *flags: str) -> Check:
+    """Return the check of a resource by its title; its id, which Google assigns, becomes `ITEM`."""
     return Check(
         command=gcloud(f"{kind} list", *flags, "--format=json"),
-        look=Listed(name=title, key=("displayName",), wants=(want,), defines={"ITEM": ("name",)}),
+        expectation=ListEntry(
+            name=title, key=("displayName",), fields=(field_,), defines={"ITEM": ("name",)}
+        ),
     )
 
 

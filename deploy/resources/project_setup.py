@@ -1,9 +1,9 @@
-"""The ground: APIs, the image, the accounts."""
+"""Project setup: APIs, service accounts, the image."""
 
 import json
 
 from deploy import names
-from deploy.checks import Enabled, Listed, Want
+from deploy.checks import EnabledServices, ExpectedField, ListEntry
 from deploy.command import gcloud
 from deploy.settings import Settings
 from deploy.step import Check, File, Policy, Step, grant
@@ -28,11 +28,11 @@ SERVICES = (
     "run",
     "storage",
 )
-_BUILD_TIMEOUT = "5400s"  # some gigabytes of packages and 0.6 GB of weights to fetch and to push
+_BUILD_TIMEOUT = "5400s"  # gigabytes of packages and 0.6 GB of weights to download and to push
 
 
 def apis(settings: Settings) -> Step:
-    """First of all, because the facts are looked up through these APIs."""
+    """Return the first step: the facts are looked up through these APIs."""
     services = tuple(f"{name}.googleapis.com" for name in SERVICES)
     return Step(
         title="APIs",
@@ -42,7 +42,7 @@ def apis(settings: Settings) -> Step:
                 command=gcloud(
                     "services list", "--enabled", names.project(settings), "--format=json"
                 ),
-                look=Enabled(services=services),
+                expectation=EnabledServices(services=services),
             ),
         ),
         create=(gcloud("services enable", *services, names.project(settings)),),
@@ -51,7 +51,7 @@ def apis(settings: Settings) -> Step:
 
 
 def accounts(settings: Settings) -> tuple[Step, ...]:
-    """One service account for each thing that acts, so that each has only its own rights."""
+    """Return the steps for the service accounts, one for each caller, for least privilege."""
     duties = {
         names.BUILDER: "builds the image",
         names.RENDERER: "renders",
@@ -68,7 +68,7 @@ def accounts(settings: Settings) -> tuple[Step, ...]:
 
 
 def image(settings: Settings) -> tuple[Step, ...]:
-    """Repository, the builder's place and rights, and the build itself."""
+    """Return the steps for repository, build bucket, the builder's roles, and the build."""
     flags = (f"--location={settings.region}", names.project(settings))
     builder = names.member(settings, names.BUILDER)
     repository = _repository(settings)
@@ -76,8 +76,10 @@ def image(settings: Settings) -> tuple[Step, ...]:
         repository,
         _build_bucket(settings),
         grant(
-            Policy(group="artifacts repositories", target=(names.REPOSITORY, *flags), stays=True),
-            where=repository.checks,
+            Policy(
+                group="artifacts repositories", target=(names.REPOSITORY, *flags), persistent=True
+            ),
+            resource_checks=repository.checks,
             role="roles/artifactregistry.writer",
             member=builder,
             title="The builder may push images",
@@ -95,7 +97,7 @@ def image(settings: Settings) -> tuple[Step, ...]:
             why="In the build bucket only.",
         ),
         grant(
-            Policy(group="projects", target=(settings.project,), conditional=True, stays=True),
+            Policy(group="projects", target=(settings.project,), conditional=True, persistent=True),
             role="roles/logging.logWriter",
             member=builder,
             title="The builder may write its log",
@@ -113,7 +115,7 @@ def _account(settings: Settings, name: str, duty: str) -> Step:
         checks=(
             Check(
                 command=gcloud("iam service-accounts list", project, "--format=json"),
-                look=Listed(name=email, key=("email",)),
+                expectation=ListEntry(name=email, key=("email",)),
             ),
         ),
         create=(
@@ -136,7 +138,9 @@ def _repository(settings: Settings) -> Step:
         checks=(
             Check(
                 command=gcloud("artifacts repositories list", *flags, "--format=json"),
-                look=Listed(name=names.REPOSITORY, wants=(Want(("format",), "DOCKER"),)),
+                expectation=ListEntry(
+                    name=names.REPOSITORY, fields=(ExpectedField(("format",), "DOCKER"),)
+                ),
             ),
         ),
         create=(
@@ -162,7 +166,7 @@ def _build_bucket(settings: Settings) -> Step:
         checks=(
             Check(
                 command=gcloud("storage buckets list", project, "--format=json"),
-                look=Listed(name=names.build_bucket(settings)),
+                expectation=ListEntry(name=names.build_bucket(settings)),
             ),
         ),
         create=(
@@ -195,7 +199,7 @@ def _build(settings: Settings) -> Step:
                     project,
                     "--format=json",
                 ),
-                look=Listed(name=settings.tag, key=("tags",)),
+                expectation=ListEntry(name=settings.tag, key=("tags",)),
             ),
         ),
         create=(
@@ -208,7 +212,7 @@ def _build(settings: Settings) -> Step:
                 project,
             ),
         ),
-        settles=True,
+        eventually_consistent=True,
         files=(file,),
     )
 

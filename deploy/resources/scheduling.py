@@ -1,7 +1,7 @@
-"""What sets the pace: the queue's limits and the reconcile job's schedule."""
+"""Scheduling: the queue's limits and the reconcile job's schedule."""
 
 from deploy import names
-from deploy.checks import Listed, Want
+from deploy.checks import ExpectedField, ListEntry
 from deploy.command import gcloud
 from deploy.settings import Settings
 from deploy.step import Check, Step
@@ -18,15 +18,15 @@ _FLAGS = {
 
 
 def queue(settings: Settings) -> Step:
-    """The queue between gate and renderer; its limits bound the cost."""
+    """Return the step of the queue between gate and renderer; its limits bound the cost."""
     flags = (f"--location={settings.region}", names.project(settings))
     limits = {
         # As many as there can be renderers: a task that waits here costs nothing.
         ("rateLimits", "maxConcurrentDispatches"): str(settings.max_instances),
         ("rateLimits", "maxDispatchesPerSecond"): "5",
-        # A task ends when both are passed: after a day, as the dispatch in the ledger does. So a
-        # refused token or a body that nothing can read is bounded, and a day without GPUs is not
-        # the end of a render. How often one is *rendered*, the ledger counts (three attempts).
+        # A task ends when both limits are exceeded: after a day, like the dispatch in the ledger.
+        # That bounds a refused token or an unreadable body, and a render survives a day without
+        # GPUs. Render attempts are counted in the ledger (three).
         ("retryConfig", "maxAttempts"): "100",
         ("retryConfig", "maxRetryDuration"): "86400s",
         ("retryConfig", "minBackoff"): "10s",
@@ -40,9 +40,9 @@ def queue(settings: Settings) -> Step:
         checks=(
             Check(
                 command=gcloud("tasks queues list", *flags, "--format=json"),
-                look=Listed(
+                expectation=ListEntry(
                     name=names.QUEUE,
-                    wants=tuple(Want(path, value) for path, value in limits.items()),
+                    fields=tuple(ExpectedField(path, value) for path, value in limits.items()),
                 ),
             ),
         ),
@@ -51,12 +51,12 @@ def queue(settings: Settings) -> Step:
         remove=(gcloud("tasks queues delete", names.QUEUE, *flags, "--quiet"),),
         leaves="Cloud Tasks refuses a deleted queue's name for some days: an apply after a remove "
         "may have to wait",
-        settles=True,
+        eventually_consistent=True,
     )
 
 
 def schedule(settings: Settings) -> Step:
-    """When the job runs."""
+    """Return the step of the reconcile job's schedule."""
     flags = (f"--location={settings.region}", names.project(settings))
     caller = names.account(settings, names.SCHEDULER)
     uri = (
@@ -79,12 +79,12 @@ def schedule(settings: Settings) -> Step:
         checks=(
             Check(
                 command=gcloud("scheduler jobs list", *flags, "--format=json"),
-                look=Listed(
+                expectation=ListEntry(
                     name=names.RECONCILE,
-                    wants=(
-                        Want(("schedule",), settings.schedule),
-                        Want(("httpTarget", "uri"), uri),
-                        Want(("httpTarget", "oauthToken", "serviceAccountEmail"), caller),
+                    fields=(
+                        ExpectedField(("schedule",), settings.schedule),
+                        ExpectedField(("httpTarget", "uri"), uri),
+                        ExpectedField(("httpTarget", "oauthToken", "serviceAccountEmail"), caller),
                     ),
                 ),
             ),
@@ -92,5 +92,5 @@ def schedule(settings: Settings) -> Step:
         create=(gcloud("scheduler jobs create http", *words),),
         update=(gcloud("scheduler jobs update http", *words),),
         remove=(gcloud("scheduler jobs delete", names.RECONCILE, *flags, "--quiet"),),
-        settles=True,
+        eventually_consistent=True,
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.execution.deployment import Deployment, Patience
+from deploy.execution.deployment import Deployment, RetryPolicy
 from deploy.execution.journal import Journal
 from deploy.plan import Plan
 from deploy.settings import Settings
@@ -49,7 +49,7 @@ class Operator:
             root=self._root,
             journal=self.journal,
             say=self.said.append,
-            patience=Patience(tries=3, pause_s=0.01),
+            retries=RetryPolicy(tries=3, pause_s=0.01),
         )
 
 

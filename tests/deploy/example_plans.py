@@ -3,9 +3,9 @@
 from dataclasses import replace
 from pathlib import Path
 
-from deploy.plan import Material, Plan, make
-from deploy.resources.data_protection import Guard
-from deploy.resources.monitoring import Sheet, Watch
+from deploy.plan import Plan, RepositoryFiles, make
+from deploy.resources.data_protection import DataConfig
+from deploy.resources.monitoring import MonitoringConfig, MonitoringFile
 from deploy.settings import Card, Settings
 from tests.deploy.fake_cloud.project import BUCKET, PROJECT, REGION
 
@@ -28,8 +28,8 @@ RTX = replace(
 )
 ALL = {"smallest": SMALLEST, "usual": USUAL, "rtx": RTX}
 
-MATERIAL = Material(
-    guard=Guard(
+FILES = RepositoryFiles(
+    data=DataConfig(
         firestore_rules="rules_version = '2'; // Firestore's",
         storage_rules="rules_version = '2'; // Storage's",
         cors=(
@@ -48,14 +48,16 @@ MATERIAL = Material(
         ),
         exemptions=(("livePortraitJobs", "results"),),
     ),
-    watch=Watch(
-        metrics=(Sheet(name="idle-errors", body={"description": "Errors.", "filter": "x"}),),
-        policies=(Sheet(name="renders-fail", body={"displayName": "Idle: renders fail"}),),
-        dashboards=(Sheet(name="idle", body={"displayName": "Idle videos"}),),
+    monitoring=MonitoringConfig(
+        metrics=(
+            MonitoringFile(name="idle-errors", body={"description": "Errors.", "filter": "x"}),
+        ),
+        policies=(MonitoringFile(name="renders-fail", body={"displayName": "Idle: renders fail"}),),
+        dashboards=(MonitoringFile(name="idle", body={"displayName": "Idle videos"}),),
     ),
 )
 
 
 def plan(settings: Settings) -> Plan:
     """The plan over the small files."""
-    return make(settings, MATERIAL)
+    return make(settings, FILES)

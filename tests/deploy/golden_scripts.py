@@ -13,8 +13,8 @@ def scripts() -> dict[str, str]:
     texts = {}
     for name, settings in ALL.items():
         made = plan(settings)
-        texts[f"{name}.sh"] = script.making(settings, made)
-        texts[f"{name}-removed.sh"] = script.removing(settings, made, with_images=False)
+        texts[f"{name}.sh"] = script.apply_script(settings, made)
+        texts[f"{name}-removed.sh"] = script.remove_script(settings, made, with_images=False)
     return texts
 
 

@@ -41,8 +41,8 @@ def matches(text: str, entry: Entry) -> bool:
     tokens = [*_tokens(text)]
     parser = _Parser(tokens=tokens, entry=entry)
     fits = parser.either()
-    if parser.at != len(tokens):
-        raise ValueError(f"left over at {tokens[parser.at]} of {text}")
+    if parser.value_at != len(tokens):
+        raise ValueError(f"left over at {tokens[parser.value_at]} of {text}")
     return fits
 
 
@@ -56,21 +56,21 @@ def _dig(entry: Entry, path: str) -> object:
 
 
 def _tokens(text: str) -> Iterator[tuple[str, ...]]:
-    at = 0
-    while at < len(text):
-        found = _TOKEN.match(text, at)
+    value_at = 0
+    while value_at < len(text):
+        found = _TOKEN.match(text, value_at)
         if found is None:
-            raise ValueError(f"not known: {text[at:]}")
+            raise ValueError(f"not known: {text[value_at:]}")
         bracket, word, field, operator, value, string = found.groups()
         yield (field, operator, value) if field else (bracket or word or string,)
-        at = found.end()
+        value_at = found.end()
 
 
 @dataclass
 class _Parser:
     tokens: list[tuple[str, ...]]
     entry: Entry
-    at: int = 0
+    value_at: int = 0
 
     def either(self) -> bool:
         fits = self.both()
@@ -89,8 +89,8 @@ class _Parser:
             fits = self.either()
             self._require(")")
             return fits
-        field, operator, value = self.tokens[self.at]
-        self.at += 1
+        field, operator, value = self.tokens[self.value_at]
+        self.value_at += 1
         found = _dig(self.entry, field)
         if value == "":
             return found in self._listed()
@@ -104,16 +104,16 @@ class _Parser:
         self._require("(")
         values = []
         while not self._take(")"):
-            values.append(self.tokens[self.at][0].strip('"'))
-            self.at += 1
+            values.append(self.tokens[self.value_at][0].strip('"'))
+            self.value_at += 1
             self._take("OR")
         return values
 
     def _take(self, word: str) -> bool:
-        taken = self.at < len(self.tokens) and self.tokens[self.at] == (word,)
-        self.at += taken
+        taken = self.value_at < len(self.tokens) and self.tokens[self.value_at] == (word,)
+        self.value_at += taken
         return taken
 
     def _require(self, word: str) -> None:
         if not self._take(word):
-            raise ValueError(f"{word} expected at {self.tokens[self.at :]}")
+            raise ValueError(f"{word} expected at {self.tokens[self.value_at :]}")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from deploy.checks import Described, Enabled, Listed, Want, Where
+from deploy.checks import EnabledServices, EntryWhere, ExpectedField, ListEntry, SingleResource
 from deploy.checks import Path as Way
 from deploy.step import Check
 from tests.deploy.example_plans import ALL, plan
@@ -39,21 +39,21 @@ NO_MESSAGE = ("storage buckets", "artifacts docker images")
 
 def ways(check: Check) -> list[tuple[Way, Any]]:
     """Every path that a check looks at, and a value of the kind that it expects there."""
-    look = check.look
-    if isinstance(look, Enabled):
+    expectation = check.expectation
+    if isinstance(expectation, EnabledServices):
         return [(("config", "name"), "x")]
-    if isinstance(look, Described):
-        return [wanted(want) for want in look.wants]
-    if isinstance(look, Listed):
-        names = [(look.key, "x"), *((path, "x") for path in look.defines.values())]
-        return names + [wanted(want) for want in look.wants]
+    if isinstance(expectation, SingleResource):
+        return [wanted(field_) for field_ in expectation.fields]
+    if isinstance(expectation, ListEntry):
+        names = [(expectation.key, "x"), *((path, "x") for path in expectation.defines.values())]
+        return names + [wanted(field_) for field_ in expectation.fields]
     return []
 
 
-def wanted(want: Want) -> tuple[Way, Any]:
-    labels = "labels" in want.path or "userLabels" in want.path or "env" in want.path
-    number = want.value.isdigit() and not labels
-    return want.path, int(want.value) if number else want.value
+def wanted(field_: ExpectedField) -> tuple[Way, Any]:
+    labels = "labels" in field_.path or "userLabels" in field_.path or "env" in field_.path
+    number = field_.value.isdigit() and not labels
+    return field_.path, int(field_.value) if number else field_.value
 
 
 def body(way: Way, value: Any) -> Any:
@@ -61,7 +61,7 @@ def body(way: Way, value: Any) -> Any:
     if not way:
         return value
     first, rest = way[0], way[1:]
-    if isinstance(first, Where):
+    if isinstance(first, EntryWhere):
         inner = body(rest, value)
         return [{first.key: first.value, **inner}]
     if isinstance(first, int):

@@ -7,10 +7,10 @@ import pytest
 
 from deploy.errors import CommandFailed
 from deploy.plan import make
-from deploy.resources.monitoring import Sheet, Watch
+from deploy.resources.monitoring import MonitoringConfig, MonitoringFile
 from deploy.settings import Settings
 from tests.deploy.conftest import Operator
-from tests.deploy.example_plans import ALL, MATERIAL, SMALLEST, USUAL, plan
+from tests.deploy.example_plans import ALL, FILES, SMALLEST, USUAL, plan
 from tests.deploy.fake_cloud.arguments import Words
 from tests.deploy.fake_cloud.processes import Wire
 
@@ -155,14 +155,20 @@ def test_monitoring_files_that_changed_are_brought_up_to_date(
 ) -> None:
     operator.deployment(USUAL, plan(USUAL)).apply()
     before = len(wire.changes)
-    watch = Watch(
-        metrics=(Sheet(name="idle-errors", body={"description": "Errors.", "filter": "y"}),),
-        policies=(
-            Sheet(name="renders-fail", body={"displayName": "Idle: renders fail", "enabled": True}),
+    monitoring = MonitoringConfig(
+        metrics=(
+            MonitoringFile(name="idle-errors", body={"description": "Errors.", "filter": "y"}),
         ),
-        dashboards=(Sheet(name="idle", body={"displayName": "Idle videos", "gridLayout": {}}),),
+        policies=(
+            MonitoringFile(
+                name="renders-fail", body={"displayName": "Idle: renders fail", "enabled": True}
+            ),
+        ),
+        dashboards=(
+            MonitoringFile(name="idle", body={"displayName": "Idle videos", "gridLayout": {}}),
+        ),
     )
-    made = make(USUAL, replace(MATERIAL, watch=watch))
+    made = make(USUAL, replace(FILES, monitoring=monitoring))
     counts = operator.deployment(USUAL, made).apply()
     assert counts["changed"] == 3
     assert [" ".join(words.places[:4]) for words in wire.changes[before:]] == [

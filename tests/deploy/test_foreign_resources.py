@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from deploy.errors import StandsForeign
+from deploy.errors import ForeignResource
 from deploy.settings import Part
 from tests.deploy.conftest import Operator
 from tests.deploy.example_plans import SMALLEST, USUAL, plan
@@ -16,7 +16,7 @@ def test_the_apps_own_rules_are_not_replaced_unasked(wire: Wire, operator: Opera
     files = [{"name": "firestore.rules", "content": "the app's"}]
     wire.cloud.rulesets["projects/p/rulesets/app"] = {"source": {"files": files}}
     wire.cloud.releases[release] = "projects/p/rulesets/app"
-    with pytest.raises(StandsForeign, match=r"--omit rules.*--replace rules"):
+    with pytest.raises(ForeignResource, match=r"--omit rules.*--replace rules"):
         operator.deployment(USUAL, plan(USUAL)).apply()
     assert wire.cloud.releases[release] == "projects/p/rulesets/app"
 
@@ -42,7 +42,7 @@ def test_our_own_older_rules_are_replaced(wire: Wire, operator: Operator) -> Non
 
 def test_the_buckets_own_cors_is_not_replaced_unasked(wire: Wire, operator: Operator) -> None:
     wire.cloud.cors = [{"origin": ["https://app.example.com"], "method": ["PUT"]}]
-    with pytest.raises(StandsForeign, match=r"--omit cors.*--replace cors"):
+    with pytest.raises(ForeignResource, match=r"--omit cors.*--replace cors"):
         operator.deployment(SMALLEST, plan(SMALLEST)).apply()
     replacing = replace(SMALLEST, replaces=frozenset({Part.CORS}))
     operator.deployment(replacing, plan(replacing)).apply()
@@ -55,5 +55,5 @@ def test_a_service_that_was_opened_to_everybody_stops_the_run(
     operator.deployment(USUAL, plan(USUAL)).apply()
     policy = wire.cloud.policies[f"run|services|idle-renderer|{USUAL.region}"]
     policy.add(("roles/run.invoker", "allUsers", None))
-    with pytest.raises(StandsForeign, match=r"Strangers may not call idle-renderer: .*allUsers"):
+    with pytest.raises(ForeignResource, match=r"Strangers may not call idle-renderer: .*allUsers"):
         operator.deployment(USUAL, plan(USUAL)).apply()

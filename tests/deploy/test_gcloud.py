@@ -44,7 +44,7 @@ def commands(made: Plan) -> Iterator[Command]:
     """Every gcloud command that a run may come to."""
     every = [lookup.command for lookup in made.lookups]
     for step in (*made.first, *made.steps):
-        every += (*step.learn, *(check.command for check in step.checks))
+        every += (*step.captures, *(check.command for check in step.checks))
         every += (*step.create, *(step.update or ()), *step.remove)
     return (command for command in every if command.argv[0] == "gcloud")
 
@@ -123,10 +123,10 @@ def test_googles_apis_know_every_field_of_the_monitoring_files(
     """Gcloud itself passes fields and values on that it does not know, without a word."""
     alert = ("monitoring", "v3", "AlertPolicy")
     bodies: list[Body] = [(*alert, {"combiner": "XOR", "conditions": [{"what": 1}]})]
-    watch = read(ROOT).watch
-    bodies += [(*alert, sheet.body) for sheet in watch.policies]
-    bodies += [("monitoring", "v1", "Dashboard", sheet.body) for sheet in watch.dashboards]
-    bodies += [("logging", "v2", "LogMetric", sheet.body) for sheet in watch.metrics]
+    monitoring = read(ROOT).monitoring
+    bodies += [(*alert, sheet.body) for sheet in monitoring.policies]
+    bodies += [("monitoring", "v1", "Dashboard", sheet.body) for sheet in monitoring.dashboards]
+    bodies += [("logging", "v2", "LogMetric", sheet.body) for sheet in monitoring.metrics]
     wrong, *rest = unknown_fields(parser, environment, bodies)
     assert wrong == ["AlertPolicy.combiner", "AlertPolicy.conditions.what"], "it would be noticed"
     assert [unknown for unknown in rest if unknown] == []

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from deploy.command import Command
-from deploy.execution.script import making, removing
+from deploy.execution.script import apply_script, remove_script
 from deploy.settings import Part, Settings
 from deploy.step import Step
 from tests.deploy.conftest import Operator
@@ -101,7 +101,7 @@ def test_the_queue_never_hands_over_more_than_there_are_renderers() -> None:
 
 
 def test_the_smallest_deployment_has_neither_queue_nor_gate() -> None:
-    text = making(SMALLEST, plan(SMALLEST))
+    text = apply_script(SMALLEST, plan(SMALLEST))
     assert "tasks queues" not in text
     assert "idle-gate" not in text
     assert "idle-tasks" not in text
@@ -157,10 +157,10 @@ def test_the_printed_scripts_do_what_a_run_does(
             path = tmp_path / file.path
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(file.content, "utf-8")
-    run_script(making(USUAL, made), wire, tmp_path)
+    run_script(apply_script(USUAL, made), wire, tmp_path)
     counts = operator.deployment(USUAL, made).apply()
     assert counts == {"stands": counts.total()}
 
-    run_script(removing(USUAL, made, with_images=True), wire, tmp_path)
+    run_script(remove_script(USUAL, made, with_images=True), wire, tmp_path)
     counts, _ = operator.deployment(USUAL, made).remove(with_images=True)
     assert counts == {"absent": counts.total()}

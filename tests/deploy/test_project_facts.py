@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from deploy.errors import CommandFailed, FactRefused
+from deploy.errors import CommandFailed, UnsupportedProject
 from deploy.settings import Part
 from tests.deploy.conftest import Operator
 from tests.deploy.example_plans import SMALLEST, USUAL, plan
@@ -27,7 +27,7 @@ def test_a_project_that_will_not_do_is_refused_before_anything_is_made(
 ) -> None:
     for name, value in project.items():
         setattr(wire.cloud, name, value)
-    with pytest.raises(FactRefused) as refusal:
+    with pytest.raises(UnsupportedProject) as refusal:
         operator.deployment(USUAL, plan(USUAL)).apply()
     assert said in str(refusal.value)
     assert [words.places[:2] for words in wire.changes] == [("services", "enable")]

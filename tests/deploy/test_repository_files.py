@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.errors import SettingInvalid
+from deploy.errors import InvalidSetting
 from deploy.plan import make
 from deploy.repository_files import image_tag, read
 from tests.deploy.example_plans import ALL, ROOT, USUAL
@@ -95,11 +95,13 @@ def test_the_build_names_arguments_that_the_dockerfile_has() -> None:
 def test_the_shipped_files_make_a_plan() -> None:
     material = read(ROOT)
     titles = {step.title for step in make(USUAL, material).steps}
-    assert {f"Metric {sheet.name}" for sheet in material.watch.metrics} <= titles
-    assert {f"Alert “{sheet.body['displayName']}”" for sheet in material.watch.policies} <= titles
+    assert {f"Metric {sheet.name}" for sheet in material.monitoring.metrics} <= titles
+    assert {
+        f"Alert “{sheet.body['displayName']}”" for sheet in material.monitoring.policies
+    } <= titles
     assert "No index on livePortraitJobs.results" in titles
-    assert material.guard.firestore_rules.startswith("rules_version = '2';")
-    names = [sheet.body["displayName"] for sheet in material.watch.policies]
+    assert material.data.firestore_rules.startswith("rules_version = '2';")
+    names = [sheet.body["displayName"] for sheet in material.monitoring.policies]
     assert len(set(names)) == len(names), "alerts are found by their names"
 
 
@@ -111,5 +113,5 @@ def test_a_monitoring_file_that_its_api_would_not_take_is_refused(copy: Path) ->
     folder.mkdir(parents=True)
     (copy / "deploy/cors.json").write_text("[]", "utf-8")
     (folder / "bad.json").write_text(json.dumps({"displayName": "x"}), "utf-8")
-    with pytest.raises(SettingInvalid, match=r"bad\.json has no 'conditions'"):
+    with pytest.raises(InvalidSetting, match=r"bad\.json has no 'conditions'"):
         read(copy)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from deploy.errors import SettingInvalid
+from deploy.errors import InvalidSetting
 from deploy.settings import Card, Part
 from tests.deploy.example_plans import USUAL
 
@@ -41,7 +41,7 @@ from tests.deploy.example_plans import USUAL
     ],
 )
 def test_a_wrong_option_is_refused(changes: dict[str, Any], said: str) -> None:
-    with pytest.raises(SettingInvalid) as refusal:
+    with pytest.raises(InvalidSetting) as refusal:
         replace(USUAL, **changes)
     assert str(refusal.value).startswith(said)
 
