@@ -10,7 +10,7 @@ from google.cloud import firestore
 from google.cloud.storage import Client as StorageClient
 
 from emulator.suite import Suite, SuiteOptions
-from tests.core.liveportrait.weights_folders import LANDMARKS, weights_folder
+from tests.core.weights_folders import LANDMARKS, weights_folder
 from tests.end_to_end import app
 from tests.end_to_end.app import Cloud, Media
 from tests.end_to_end.deployment import Dispatch, deployed

@@ -17,7 +17,7 @@ from liveportrait_core.errors import EngineUnavailable
 from tests.functions.nominal_weights import nominal_weights
 
 MESH = Settings(bucket="demo", engine="mesh")
-DOUBLE = Path("tests/core/stack/driver_double.c")
+DOUBLE = Path("tests/core/diagnostics/driver_double.c")
 
 
 def lines(captured: str) -> list[dict[str, Any]]:

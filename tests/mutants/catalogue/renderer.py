@@ -2,9 +2,9 @@
 
 from tests.mutants.mutant import Mutant
 
-_IMAGE = ("tests/core/test_image.py", "tests/core/test_image_refusals.py")
-_ENCODE = ("tests/core/test_video_encode.py",)
-_MESH = ("tests/core/mesh/test_engine.py",)
+_IMAGE = ("tests/core/media/test_image.py", "tests/core/media/test_image_refusals.py")
+_ENCODE = ("tests/core/media/test_encode.py",)
+_MESH = ("tests/core/engines/mesh/test_engine.py",)
 
 MUTANTS = (
     Mutant(
@@ -13,7 +13,7 @@ MUTANTS = (
         old="np.arange(count, dtype=np.float64) - count",
         new="np.arange(count, dtype=np.float64) - count + 1",
         why="The frame after the last one is frame 0, not the last itself (section 6).",
-        tests=("tests/core/test_loop.py",),
+        tests=("tests/core/engines/test_loop.py",),
     ),
     Mutant(
         name="pace-jumps-at-the-seam",
@@ -21,7 +21,7 @@ MUTANTS = (
         old="approach = samples[0] + run_up * _seam_velocity(samples)",
         new="approach = samples[0] + 0 * run_up",
         why="Frame 0 is reached with the speed at which it is left (section 6).",
-        tests=("tests/core/test_loop.py",),
+        tests=("tests/core/engines/test_loop.py",),
     ),
     Mutant(
         name="box-without-its-last-column",
@@ -29,7 +29,7 @@ MUTANTS = (
         old="x1=int(columns[-1]) + 1",
         new="x1=int(columns[-1])",
         why="The box holds every pixel that the mask touches (section 6).",
-        tests=("tests/core/liveportrait/test_paste_back.py",),
+        tests=("tests/core/engines/liveportrait/test_paste_back.py",),
     ),
     Mutant(
         name="portrait-painted-over",
@@ -37,7 +37,7 @@ MUTANTS = (
         old="result = self.portrait.copy()",
         new="result = self.portrait",
         why="Each frame would be blended into the one before (section 6).",
-        tests=("tests/core/liveportrait/test_paste_back.py",),
+        tests=("tests/core/engines/liveportrait/test_paste_back.py",),
     ),
     Mutant(
         name="rate-halved-once",
@@ -45,7 +45,7 @@ MUTANTS = (
         old="while rate > HIGHEST_RATE:",
         new="if rate > HIGHEST_RATE:",
         why="Above 30 it is halved until it is not (section 6).",
-        tests=("tests/core/test_video_rate.py",),
+        tests=("tests/core/media/test_rate.py",),
     ),
     Mutant(
         name="ntsc-is-thirty",
@@ -53,7 +53,7 @@ MUTANTS = (
         old="    Fraction(30000, 1001),\n",
         new="",
         why="29.97 is 30000/1001 throughout (section 6).",
-        tests=("tests/core/test_video_rate.py",),
+        tests=("tests/core/media/test_rate.py",),
     ),
     Mutant(
         name="median-of-milliseconds",
@@ -61,7 +61,7 @@ MUTANTS = (
         old="if abs(interval - median) <= 1]",
         new="if interval == median]",
         why="Containers that count milliseconds run at 30.3 fps (section 6).",
-        tests=("tests/core/test_video_rate.py",),
+        tests=("tests/core/media/test_rate.py",),
     ),
     Mutant(
         name="trimmed-a-frame-late",
@@ -69,7 +69,7 @@ MUTANTS = (
         old="most_frames = int(clip.max_seconds * clip.rate_fps)",
         new="most_frames = int(clip.max_seconds * clip.rate_fps) + 1",
         why="At most the first 10.000 s (section 6).",
-        tests=("tests/core/test_video_decode.py",),
+        tests=("tests/core/media/test_decode.py",),
     ),
     Mutant(
         name="trim-not-told",
@@ -77,7 +77,7 @@ MUTANTS = (
         old="RenderWarning.VIDEO_TRIMMED: is_trimmed,",
         new="RenderWarning.VIDEO_TRIMMED: duration > 2 * limit,",
         why="VIDEO_TRIMMED wherever the clip is longer (section 5).",
-        tests=("tests/core/test_video_probe.py",),
+        tests=("tests/core/media/test_probe.py",),
     ),
     Mutant(
         name="lying-on-its-side",
@@ -109,7 +109,7 @@ MUTANTS = (
         old=":matrix=709:range=limited:primaries=709",
         new=":matrix=709:range=full:primaries=709",
         why="Players show washed-out or crushed colours (section 6, BT.709).",
-        tests=("tests/core/test_video_encode.py", "tests/core/test_colours.py"),
+        tests=("tests/core/media/test_encode.py", "tests/core/media/test_rendered_colours.py"),
     ),
     Mutant(
         name="half-the-quality",
@@ -117,7 +117,7 @@ MUTANTS = (
         old="CRF = 18",
         new="CRF = 28",
         why="H.264 at CRF 18 (section 6).",
-        tests=("tests/core/test_video_forms.py", "tests/core/test_video_encode.py"),
+        tests=("tests/core/media/test_formats.py", "tests/core/media/test_encode.py"),
     ),
     Mutant(
         name="every-video-a-preview",
@@ -125,7 +125,7 @@ MUTANTS = (
         old="*(_PREVIEW if film.is_preview else _FINAL),",
         new="*_PREVIEW,",
         why="Preset slow, but for previews (section 6).",
-        tests=("tests/core/test_video_forms.py", "tests/core/test_video_encode.py"),
+        tests=("tests/core/media/test_formats.py", "tests/core/media/test_encode.py"),
     ),
     Mutant(
         name="slow-start",
@@ -181,7 +181,7 @@ MUTANTS = (
         old="if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):",
         new="if any(entry.compress_type == zipfile.ZIP_LZMA for entry in entries):",
         why="What is unpacked is no larger than what came (section 3, caches).",
-        tests=("tests/core/test_kept_motion.py",),
+        tests=("tests/core/pipeline/test_motion_cache.py",),
     ),
     Mutant(
         name="motion-with-infinities",
@@ -189,6 +189,6 @@ MUTANTS = (
         old="if not np.isfinite(array).all():",
         new="if np.isnan(array).all():",
         why="Types, shapes and values are checked before use (section 3, caches).",
-        tests=("tests/core/test_kept_motion.py",),
+        tests=("tests/core/pipeline/test_motion_cache.py",),
     ),
 )
