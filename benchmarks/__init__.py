@@ -1,4 +1,4 @@
-"""How much the networks compute and how long it takes; `python -m benchmarks --help`.
+"""Benchmarks of networks, mesh engine and emulator; see `python -m benchmarks --help`.
 
-Measures the product as it is. Knows nothing of tests, and nothing it prints is asserted anywhere.
+Times are printed for people; no test asserts them.
 """

@@ -20,14 +20,14 @@ HEAD = (
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one subcommand and give the exit status."""
+    """Run one subcommand and return the exit status."""
     parsed = _parser().parse_args(arguments)
     command: Callable[[argparse.Namespace], int] = parsed.command
     return command(parsed)
 
 
 def measure_the_networks(parsed: argparse.Namespace) -> int:
-    """Each network by itself."""
+    """Measure each network by itself."""
     try:
         choice = choose_device(parsed.device, parsed.precision)
     except RenderError as error:
@@ -47,7 +47,7 @@ def measure_the_networks(parsed: argparse.Namespace) -> int:
 
 
 def measure_the_mesh(parsed: argparse.Namespace) -> int:
-    """The mesh engine's stages."""
+    """Measure the mesh engine's stages."""
     print(mesh.HEAD)
     for row in mesh.measure_mesh(parsed.seconds):
         print(mesh.table_line(row), flush=True)
@@ -55,7 +55,7 @@ def measure_the_mesh(parsed: argparse.Namespace) -> int:
 
 
 def measure_the_pairs(parsed: argparse.Namespace) -> int:
-    """How the mesh engine's renders follow their clips."""
+    """Measure how the mesh engine's renders follow their clips."""
     print(pairs.HEAD)
     for pair in pairs.measure_pairs(parsed.portraits, parsed.driving, parsed.multiplier):
         print(pairs.table_line(pair), flush=True)
@@ -63,7 +63,7 @@ def measure_the_pairs(parsed: argparse.Namespace) -> int:
 
 
 def measure_the_cloud(parsed: argparse.Namespace) -> int:
-    """The stand-in cloud, beside Google's where it is found."""
+    """Measure the emulator, beside Google's where it is found."""
     print(cloud.HEAD)
     for row in cloud.measure_cloud(parsed.seconds):
         print(cloud.table_line(row), flush=True)
@@ -71,7 +71,7 @@ def measure_the_cloud(parsed: argparse.Namespace) -> int:
 
 
 def table_line(row: Row) -> str:
-    """One row as people read it."""
+    """Return one row as text."""
     rate = row.gflop / (row.ms / 1000) if row.ms else 0.0
     peak = "-" if row.peak_mb is None else f"{row.peak_mb:.0f}"
     return (

@@ -1,7 +1,7 @@
-"""The stand-in cloud: start, writes, reads, latencies, throughput; Google's own beside it.
+"""The emulator: start, writes, reads, latencies, throughput; Google's own beside it.
 
-Everything goes over real wires, from the Python clients of one process; the emulator runs in a
-process of its own. Google's Firestore emulator has rows where its jar is found.
+All requests go over TCP, from the Python clients of one process; the emulator runs in a process of
+its own. Google's Firestore emulator has rows where its jar is found.
 """
 
 import logging
@@ -29,7 +29,7 @@ from emulator.firestore.backends.official_process import OfficialFirestore, Offi
 from emulator.serving import bind
 
 HEAD = f"{'stand-in cloud':34} {'embedded':>12} {'official':>12}"
-_PATIENCE_S = 20.0
+_TIMEOUT_S = 20.0
 _SAMPLES = 40
 _OBJECT_BYTES = 64 << 20
 
@@ -45,13 +45,13 @@ class CloudRow:
 
 
 def table_line(row: CloudRow) -> str:
-    """One row as people read it."""
+    """Return one row as text."""
     official = "-" if row.official is None else f"{row.official:,.1f}"
     return f"{f'{row.what}, {row.unit}':34} {row.embedded:>12,.1f} {official:>12}"
 
 
 def measure_cloud(seconds: float) -> Iterator[CloudRow]:
-    """Yields the rows; each rate is measured for about so many seconds."""
+    """Yield the rows; each rate is measured for about `seconds`."""
     before = time.perf_counter()
     with _embedded() as (ours, variables), _official() as theirs:
         started = theirs.started_s if theirs else None
@@ -71,15 +71,15 @@ def measure_cloud(seconds: float) -> Iterator[CloudRow]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Place:
-    """A running emulator: how long it took to answer, and a client of it."""
+class _Emulator:
+    """A running emulator: its start-up time, and a client of it."""
 
     started_s: float
     database: firestore.Client
 
 
 @contextmanager
-def _embedded() -> Iterator[tuple[_Place, dict[str, str]]]:
+def _embedded() -> Iterator[tuple[_Emulator, dict[str, str]]]:
     begun = time.perf_counter()
     with bind("127.0.0.1", 0) as probe:
         control = probe.getsockname()[1]
@@ -99,14 +99,14 @@ def _embedded() -> Iterator[tuple[_Place, dict[str, str]]]:
             variables = {name: value for name, _, value in exports}
             variables["CONTROL"] = f"http://127.0.0.1:{control}"
             database = _client(variables["FIRESTORE_EMULATOR_HOST"])
-            yield _Place(started_s=started, database=database), variables
+            yield _Emulator(started_s=started, database=database), variables
             database.close()
         finally:
             process.send_signal(signal.SIGTERM)
 
 
 @contextmanager
-def _official() -> Iterator[_Place | None]:
+def _official() -> Iterator[_Emulator | None]:
     with bind("127.0.0.1", 0) as probe:
         port = probe.getsockname()[1]
     with tempfile.TemporaryDirectory() as folder:
@@ -120,7 +120,7 @@ def _official() -> Iterator[_Place | None]:
             return
         try:
             database = _client(running.address)
-            yield _Place(started_s=time.perf_counter() - begun, database=database)
+            yield _Emulator(started_s=time.perf_counter() - begun, database=database)
             database.close()
         finally:
             running.__exit__(None, None, None)
@@ -146,7 +146,7 @@ def _firestore_measures(
 
 
 def _rate(clients: int, seconds: float, work: Callable[[int], object]) -> float:
-    """How often the work is done in a second, by so many threads at once."""
+    """Return the rate of the work, per second, with a number of threads."""
     work(0)
     give_up_at = time.perf_counter() + seconds
 
@@ -206,7 +206,7 @@ def _listener_latency_ms(database: firestore.Client) -> float:
 
 
 def _event_latency_ms(database: firestore.Client, control_url: str) -> float:
-    """From the call that writes to the function's first byte of the event."""
+    """Return the time from the call that writes to the function's first byte of the event."""
     come = threading.Semaphore(0)
 
     class Function(BaseHTTPRequestHandler):
@@ -235,15 +235,15 @@ def _event_latency_ms(database: firestore.Client, control_url: str) -> float:
 def _latency_ms(
     write: Callable[[int], object], heard: threading.Semaphore, *, first: bool
 ) -> float:
-    """The median time from the beginning of a write until it is heard of."""
-    if first and not heard.acquire(timeout=_PATIENCE_S):
+    """Return the median time from the beginning of a write until its notification."""
+    if first and not heard.acquire(timeout=_TIMEOUT_S):
         raise TimeoutError("the listener's first snapshot did not come")
     took = []
     for number in range(_SAMPLES):
         begun = time.perf_counter()
         write(number)
-        if not heard.acquire(timeout=_PATIENCE_S):
-            raise TimeoutError(f"write {number} was not heard of within {_PATIENCE_S} s")
+        if not heard.acquire(timeout=_TIMEOUT_S):
+            raise TimeoutError(f"write {number} was not heard of within {_TIMEOUT_S} s")
         took.append(time.perf_counter() - begun)
     return statistics.median(took) * 1000
 

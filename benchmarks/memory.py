@@ -1,4 +1,4 @@
-"""The largest memory a piece of work takes, on the device it runs on."""
+"""Peak memory of a piece of work on its device."""
 
 import re
 from collections.abc import Callable
@@ -11,10 +11,10 @@ _CLEAR = Path("/proc/self/clear_refs")
 
 
 def peak_growth_bytes(device: torch.device, work: Callable[[], object]) -> int | None:
-    """By how much memory grows at its highest while the work runs; None: not measurable here.
+    """Return the peak growth of memory while the work runs; None: not measurable here.
 
-    On CUDA what torch allocates, on Linux' CPU the resident set; weights that are already there do
-    not count.
+    On CUDA torch's allocations, on Linux' CPU the resident set; memory in use before does not
+    count.
     """
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)

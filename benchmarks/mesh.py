@@ -1,8 +1,8 @@
-"""The mesh engine at the product's size: how long each stage of a render takes, and its memory.
+"""The mesh engine at the product's size: time of each stage of a render, and its memory.
 
-One clip, made by the engine itself, moves one public-domain portrait that is enlarged to the size.
-Seconds on a clock count what else the machine does; the rows of core time do not, and say what two
-cores would do that have nothing else to do.
+One clip, made by the engine itself, drives one public-domain portrait enlarged to the size. Wall
+time includes the machine's other load; the rows of core time do not, and give the time on two free
+cores.
 """
 
 import resource
@@ -48,7 +48,7 @@ class StageRow:
 
 
 def measure_mesh(seconds: float, size_px: tuple[int, int] = SIZE_PX) -> Iterator[StageRow]:
-    """Draw alone, core time, then the stages of a render of this length and of twice as much."""
+    """Yield drawing alone, core time, then the stages of renders of this length and twice it."""
     renderer = Renderer(MeshEngine(), reason="it is what is measured")
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         portrait, clip = _inputs(renderer, Path(name), seconds, size_px)
@@ -59,7 +59,7 @@ def measure_mesh(seconds: float, size_px: tuple[int, int] = SIZE_PX) -> Iterator
 
 
 def table_line(row: StageRow) -> str:
-    """One row as people read it."""
+    """Return one row as text."""
     per_frame = 1000 * row.seconds / row.frames
     memory = "" if row.peak_mb is None else f"   memory +{row.peak_mb:.0f} MB"
     return f"{row.stage:28} {row.seconds:8.2f} {per_frame:11.1f} {1000 / per_frame:9.1f}{memory}"
@@ -96,7 +96,7 @@ def _drawing(renderer: Renderer, portrait: Path, seconds: float) -> StageRow:
 
 
 def _core_time(portrait: Path, seconds: float) -> Iterator[StageRow]:
-    """Of this process and of its encoder, while they film a synthetic idle together."""
+    """Yield the core time of this process and of its encoder, over a synthetic idle."""
     engine, options = MeshEngine(), RenderOptions()
     picture = read_portrait(portrait, max_dim_px=options.source_max_dim_px).pixels
     prepared = engine.prepare(picture, options)
@@ -126,7 +126,7 @@ def _core_time(portrait: Path, seconds: float) -> Iterator[StageRow]:
 
 
 def _core_seconds() -> tuple[float, float]:
-    """What this process has had so far, and its children that have ended."""
+    """Return the CPU seconds of this process and of its ended children."""
     own, children = (
         usage.ru_utime + usage.ru_stime
         for usage in map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))

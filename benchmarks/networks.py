@@ -65,7 +65,7 @@ class Effort:
 def measure_networks(
     choice: DeviceChoice, names: Sequence[str], batches: Sequence[int], effort: Effort
 ) -> Iterator[Row]:
-    """One row for each network, by its name in `INPUT_SHAPES`, and batch size."""
+    """Yield one row for each network, by its name in `INPUT_SHAPES`, and batch size."""
     networks = empty_networks()
     for name in names:
         device = torch.device("cpu") if name in SMALL else choice.device
@@ -76,7 +76,7 @@ def measure_networks(
 
 
 def gflop(name: str, network: nn.Module, batch: int) -> float:
-    """What one batch computes: counted by torch on tensors without content."""
+    """Return the GFLOP of one batch, counted by torch on tensors without content."""
     shapeless = network.to("meta")
     counter = FlopCounterMode(display=False)
     with counter, torch.no_grad():

@@ -1,6 +1,6 @@
-"""Every portrait with every driving clip through the mesh engine, and what can be measured of it.
+"""Every portrait with every driving clip, rendered by the mesh engine and measured.
 
-The figures are those of the finished files. Nothing is judged here; reading is left to people.
+The figures are those of the finished files; there are no thresholds.
 """
 
 import tempfile
@@ -61,7 +61,7 @@ def measure_pairs(
 
 
 def table_line(pair: Pair) -> str:
-    """One row: correlation×gain of each axis (- where the driving head rests), and so on."""
+    """Return one row: correlation×gain of each axis (- where the driving head is still), …."""
     seen, quality = pair.following, pair.quality
     by_axis = {turning.axis: turning for turning in seen.turnings}
     turns = (

@@ -97,6 +97,6 @@ class FaultPlan:
         self.calls[method] += 1
 
     def clear(self) -> None:
-        """Delete planned faults and counts."""
+        """Delete planned faults and count."""
         self._faults.clear()
         self.calls.clear()

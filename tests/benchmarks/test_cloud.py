@@ -1,4 +1,4 @@
-"""The rows of the stand-in cloud, on a machine without Google's emulator."""
+"""The rows of the emulator's benchmark, on a machine without Google's emulator."""
 
 import pytest
 

@@ -1,1 +1,1 @@
-"""The deployment program, against a stand-in for gcloud that is a real process."""
+"""The deployment program, against a fake gcloud that is a real process."""

@@ -1,4 +1,4 @@
-"""A stand-in project on the PATH and a deployment over it; the real gcloud, as a reader."""
+"""A fake gcloud on the PATH and a deployment with it; the real gcloud, to parse commands."""
 
 import json
 import os
@@ -14,27 +14,27 @@ from deploy.execution.journal import Journal
 from deploy.plan import Plan
 from deploy.settings import Settings
 from tests.deploy.example_plans import ROOT
-from tests.deploy.fake_cloud.processes import Wire
+from tests.deploy.fake_cloud.processes import FakeGcloud
 from tests.deploy.fake_cloud.project import Cloud
 
 PARSER = Path(__file__).with_name("gcloud_parser_script.py")
 
 
 @pytest.fixture
-def wire(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wire]:
+def fake_gcloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeGcloud]:
     """An empty project, reached by `gcloud` and `curl`."""
     folder = tmp_path / "bin"
     folder.mkdir()
     (tmp_path / "deploy").mkdir()
     (tmp_path / "deploy/cors.json").write_bytes((ROOT / "deploy/cors.json").read_bytes())
-    wire = Wire(cloud=Cloud(root=tmp_path), folder=folder)
-    monkeypatch.setenv("PATH", wire.path)
-    yield wire
-    wire.close()
+    fake_gcloud = FakeGcloud(cloud=Cloud(root=tmp_path), folder=folder)
+    monkeypatch.setenv("PATH", fake_gcloud.path)
+    yield fake_gcloud
+    fake_gcloud.close()
 
 
 class Operator:
-    """Runs deployments over the stand-in project, and remembers what was said."""
+    """Runs deployments on the fake project, and records their output."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -55,13 +55,13 @@ class Operator:
 
 @pytest.fixture
 def operator(tmp_path: Path) -> Operator:
-    """Somebody who runs the deployment program."""
+    """Run the deployment program."""
     return Operator(tmp_path)
 
 
 @pytest.fixture(scope="session")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """No account, no questions, nobody told."""
+    """No account, no prompts, no usage reports."""
     return {
         **os.environ,
         "CLOUDSDK_CONFIG": str(tmp_path_factory.mktemp("gcloud")),

@@ -33,7 +33,7 @@ def extract(entry: Entry, extractor: str) -> object:
 
 
 def matches(text: str, entry: Entry) -> bool:
-    """Whether an entry fits a query.
+    """Return whether an entry fits a query.
 
     Raises:
         ValueError: the query has a form that this does not know.

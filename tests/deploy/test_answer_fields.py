@@ -1,8 +1,8 @@
-"""Where the checks look in gcloud's answers, those answers have something.
+"""The fields that the checks expect exist in Google's own messages.
 
-The stand-in project answers in forms that were written for it; the installed gcloud's own messages
-tell whether Google's answers have these fields. `storage` and `docker images` answer in forms of
-gcloud's own making, which no message describes.
+The fake project's output was written for it; the installed gcloud's messages tell whether Google's
+output has these fields. `storage` and `docker images` have output formats of gcloud's own, which no
+message describes.
 """
 
 from typing import Any
@@ -38,7 +38,7 @@ NO_MESSAGE = ("storage buckets", "artifacts docker images")
 
 
 def ways(check: Check) -> list[tuple[Way, Any]]:
-    """Every path that a check looks at, and a value of the kind that it expects there."""
+    """Every path that a check reads, with a value of the expected type."""
     expectation = check.expectation
     if isinstance(expectation, EnabledServices):
         return [(("config", "name"), "x")]
@@ -57,7 +57,7 @@ def wanted(field_: ExpectedField) -> tuple[Way, Any]:
 
 
 def body(way: Way, value: Any) -> Any:
-    """The smallest answer that has this value at this path."""
+    """The smallest message that has this value at this path."""
     if not way:
         return value
     first, rest = way[0], way[1:]
@@ -70,7 +70,7 @@ def body(way: Way, value: Any) -> Any:
 
 
 def bodies(check: Check) -> dict[str, Body]:
-    """What a check looks at, each as the smallest message that would have it."""
+    """The paths that a check reads, each as the smallest message that has it."""
     command = " ".join(word for word in check.command.argv[1:] if not word.startswith("-"))
     if check.command.argv[0] != "gcloud" or command.startswith(NO_MESSAGE):
         return {}

@@ -1,4 +1,4 @@
-"""How answers are read."""
+"""Expectations on the JSON of checks."""
 
 from typing import Any
 

@@ -9,8 +9,8 @@ import threading
 import pytest
 
 from tests.deploy.example_plans import ROOT
-from tests.deploy.fake_cloud.arguments import Words
-from tests.deploy.fake_cloud.processes import Wire
+from tests.deploy.fake_cloud.arguments import Arguments
+from tests.deploy.fake_cloud.processes import FakeGcloud
 
 TOLD = ("--project", "my-app-1234", "--region", "europe-west4", "--bucket", "my-app.appspot.com")
 
@@ -25,15 +25,15 @@ def deploy(*words: str, path: str = os.environ["PATH"]) -> subprocess.CompletedP
     )
 
 
-def test_plan_and_dry_runs_print_and_start_nothing(wire: Wire) -> None:
-    printed = deploy("plan", *TOLD, path=wire.path)
+def test_plan_and_dry_runs_print_and_start_nothing(fake_gcloud: FakeGcloud) -> None:
+    printed = deploy("plan", *TOLD, path=fake_gcloud.path)
     assert printed.returncode == 0, printed.stderr
     assert "gcloud run deploy idle-renderer --image=europe-west4-docker.pkg.dev/" in printed.stdout
     assert "FIRESTORE_LOCATION=$(gcloud firestore databases describe" in printed.stdout
-    assert deploy("apply", "--dry-run", *TOLD, path=wire.path).stdout == printed.stdout
-    removed = deploy("remove", "--dry-run", *TOLD, path=wire.path)
+    assert deploy("apply", "--dry-run", *TOLD, path=fake_gcloud.path).stdout == printed.stdout
+    removed = deploy("remove", "--dry-run", *TOLD, path=fake_gcloud.path)
     assert "gcloud run services delete idle-gate" in removed.stdout
-    assert (wire.looks, wire.changes) == (0, [])
+    assert (fake_gcloud.read_count, fake_gcloud.changes) == (0, [])
 
 
 @pytest.mark.parametrize(
@@ -52,9 +52,9 @@ def test_a_wrong_option_ends_with_2(words: tuple[str, ...], said: str) -> None:
     assert ended.stdout == ""
 
 
-def test_what_stops_a_run_is_said_without_a_traceback(wire: Wire) -> None:
-    wire.cloud.database = None
-    ended = deploy("apply", *TOLD, path=wire.path)
+def test_what_stops_a_run_is_said_without_a_traceback(fake_gcloud: FakeGcloud) -> None:
+    fake_gcloud.cloud.database = None
+    ended = deploy("apply", *TOLD, path=fake_gcloud.path)
     assert ended.returncode == 1
     assert "Stopped at project my-app-1234 has no Firestore database" in ended.stderr
     assert "the same command again looks at everything and goes on here" in ended.stderr
@@ -62,19 +62,19 @@ def test_what_stops_a_run_is_said_without_a_traceback(wire: Wire) -> None:
     assert "made     APIs" in ended.stdout
 
 
-def test_an_interrupted_run_says_that_it_can_go_on(wire: Wire) -> None:
+def test_an_interrupted_run_says_that_it_can_go_on(fake_gcloud: FakeGcloud) -> None:
     came, released = threading.Event(), threading.Event()
 
-    def fault(number: int, words: Words) -> str | None:
+    def fault(number: int, words: Arguments) -> str | None:
         came.set()
         released.wait(3)
         return None
 
-    wire.fault = fault
+    fake_gcloud.fault = fault
     process = subprocess.Popen(
         [sys.executable, "-m", "deploy", "apply", *TOLD],
         cwd=ROOT,
-        env={**os.environ, "PATH": wire.path},
+        env={**os.environ, "PATH": fake_gcloud.path},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
@@ -88,8 +88,8 @@ def test_an_interrupted_run_says_that_it_can_go_on(wire: Wire) -> None:
         assert process.wait(30) == 130
 
 
-def test_without_gcloud_it_says_so(wire: Wire) -> None:
-    (wire.folder / "gcloud").unlink()
-    ended = deploy("apply", *TOLD, path=str(wire.folder))
+def test_without_gcloud_it_says_so(fake_gcloud: FakeGcloud) -> None:
+    (fake_gcloud.folder / "gcloud").unlink()
+    ended = deploy("apply", *TOLD, path=str(fake_gcloud.folder))
     assert ended.returncode == 1
     assert "gcloud is not on the PATH; accepted: the Google Cloud CLI and curl" in ended.stderr

@@ -1,4 +1,4 @@
-"""What the deployment tells each process is what the function reads, accepts and means."""
+"""The environment of each deployed process is one that the function accepts."""
 
 import pytest
 
@@ -18,7 +18,7 @@ def read(settings: Deployed, title: str) -> Settings:
 
 
 @pytest.mark.parametrize("name", example_plans.ALL)
-def test_every_process_starts_with_what_it_is_told(name: str) -> None:
+def test_every_process_starts_with_its_settings(name: str) -> None:
     settings = example_plans.ALL[name]
     titles = [step.title for step in example_plans.plan(settings).steps]
     started = [title for title in titles if title.startswith(("Service idle-", "Job idle-"))]

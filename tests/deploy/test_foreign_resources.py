@@ -1,4 +1,4 @@
-"""What is the app's own is left alone unless the operator says otherwise."""
+"""The app's own resources are left alone unless the operator says otherwise."""
 
 from dataclasses import replace
 
@@ -8,52 +8,56 @@ from deploy.errors import ForeignResource
 from deploy.settings import Part
 from tests.deploy.conftest import Operator
 from tests.deploy.example_plans import SMALLEST, USUAL, plan
-from tests.deploy.fake_cloud.processes import Wire
+from tests.deploy.fake_cloud.processes import FakeGcloud
 
 
-def test_the_apps_own_rules_are_not_replaced_unasked(wire: Wire, operator: Operator) -> None:
+def test_the_apps_own_rules_are_not_replaced_unasked(
+    fake_gcloud: FakeGcloud, operator: Operator
+) -> None:
     release = f"projects/{USUAL.project}/releases/cloud.firestore"
     files = [{"name": "firestore.rules", "content": "the app's"}]
-    wire.cloud.rulesets["projects/p/rulesets/app"] = {"source": {"files": files}}
-    wire.cloud.releases[release] = "projects/p/rulesets/app"
+    fake_gcloud.cloud.rulesets["projects/p/rulesets/app"] = {"source": {"files": files}}
+    fake_gcloud.cloud.releases[release] = "projects/p/rulesets/app"
     with pytest.raises(ForeignResource, match=r"--omit rules.*--replace rules"):
         operator.deployment(USUAL, plan(USUAL)).apply()
-    assert wire.cloud.releases[release] == "projects/p/rulesets/app"
+    assert fake_gcloud.cloud.releases[release] == "projects/p/rulesets/app"
 
     omitting = replace(USUAL, omits=frozenset({Part.RULES}))
     operator.deployment(omitting, plan(omitting)).apply()
-    assert wire.cloud.releases == {release: "projects/p/rulesets/app"}
+    assert fake_gcloud.cloud.releases == {release: "projects/p/rulesets/app"}
 
     replacing = replace(USUAL, replaces=frozenset({Part.RULES}))
     operator.deployment(replacing, plan(replacing)).apply()
-    ruleset = wire.cloud.rulesets[wire.cloud.releases[release]]
+    ruleset = fake_gcloud.cloud.rulesets[fake_gcloud.cloud.releases[release]]
     assert ruleset["source"]["files"][0]["name"] == "idle.firestore.rules"
 
 
-def test_our_own_older_rules_are_replaced(wire: Wire, operator: Operator) -> None:
+def test_our_own_older_rules_are_replaced(fake_gcloud: FakeGcloud, operator: Operator) -> None:
     operator.deployment(USUAL, plan(USUAL)).apply()
     release = f"projects/{USUAL.project}/releases/cloud.firestore"
-    older = wire.cloud.releases[release]
-    wire.cloud.rulesets[older]["source"]["files"][0]["content"] = "an older version's"
+    older = fake_gcloud.cloud.releases[release]
+    fake_gcloud.cloud.rulesets[older]["source"]["files"][0]["content"] = "an older version's"
     counts = operator.deployment(USUAL, plan(USUAL)).apply()
     assert counts["changed"] == 1
-    assert wire.cloud.releases[release] != older
+    assert fake_gcloud.cloud.releases[release] != older
 
 
-def test_the_buckets_own_cors_is_not_replaced_unasked(wire: Wire, operator: Operator) -> None:
-    wire.cloud.cors = [{"origin": ["https://app.example.com"], "method": ["PUT"]}]
+def test_the_buckets_own_cors_is_not_replaced_unasked(
+    fake_gcloud: FakeGcloud, operator: Operator
+) -> None:
+    fake_gcloud.cloud.cors = [{"origin": ["https://app.example.com"], "method": ["PUT"]}]
     with pytest.raises(ForeignResource, match=r"--omit cors.*--replace cors"):
         operator.deployment(SMALLEST, plan(SMALLEST)).apply()
     replacing = replace(SMALLEST, replaces=frozenset({Part.CORS}))
     operator.deployment(replacing, plan(replacing)).apply()
-    assert wire.cloud.cors[0]["method"] == ["GET", "HEAD"]
+    assert fake_gcloud.cloud.cors[0]["method"] == ["GET", "HEAD"]
 
 
 def test_a_service_that_was_opened_to_everybody_stops_the_run(
-    wire: Wire, operator: Operator
+    fake_gcloud: FakeGcloud, operator: Operator
 ) -> None:
     operator.deployment(USUAL, plan(USUAL)).apply()
-    policy = wire.cloud.policies[f"run|services|idle-renderer|{USUAL.region}"]
+    policy = fake_gcloud.cloud.policies[f"run|services|idle-renderer|{USUAL.region}"]
     policy.add(("roles/run.invoker", "allUsers", None))
     with pytest.raises(ForeignResource, match=r"Strangers may not call idle-renderer: .*allUsers"):
         operator.deployment(USUAL, plan(USUAL)).apply()

@@ -116,7 +116,7 @@ def test_failures_are_counted_by_code_attempt_by_attempt(
     assert values("idle-render-seconds", told) == []
 
 
-def test_a_newer_wish_and_a_used_up_quota_are_told(
+def test_a_newer_request_and_a_used_up_quota_are_logged(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     scene = Scene(settings=replace(SETTINGS, renders_per_day=1))
@@ -134,7 +134,9 @@ def test_a_newer_wish_and_a_used_up_quota_are_told(
     ]
 
 
-def test_what_nobody_foresaw_is_an_error(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unforeseen_exception_is_an_error(
+    scene: Scene, capsys: pytest.CaptureFixture[str]
+) -> None:
     scene.renderer.steps = [lambda: fail(ZeroDivisionError("a bug"))]
     with pytest.raises(RetryLater):
         scene.save(document())

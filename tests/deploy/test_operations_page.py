@@ -47,7 +47,7 @@ def commands() -> Iterator[list[str]]:
 
 
 @pytest.mark.gcloud
-def test_gcloud_takes_every_command_of_the_handbook(
+def test_gcloud_takes_every_command_of_the_page(
     parser: list[str], environment: dict[str, str], tmp_path: Path
 ) -> None:
     (tmp_path / "out").mkdir()

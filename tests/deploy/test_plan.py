@@ -13,7 +13,7 @@ from deploy.settings import Part, Settings
 from deploy.step import Step
 from tests.deploy.conftest import Operator
 from tests.deploy.example_plans import ALL, RTX, SMALLEST, USUAL, plan
-from tests.deploy.fake_cloud.processes import Wire
+from tests.deploy.fake_cloud.processes import FakeGcloud
 from tests.deploy.golden_scripts import FOLDER, scripts
 
 
@@ -69,7 +69,7 @@ def test_the_gate_and_the_smallest_deployment_have_no_gpu() -> None:
         assert not any("gpu" in flag for flag in flags(command))
 
 
-def test_gate_and_renderer_are_told_the_same_engine() -> None:
+def test_gate_and_renderer_have_the_same_engine() -> None:
     gate, renderer = (
         environment(USUAL, f"Service {name}") for name in ("idle-gate", "idle-renderer")
     )
@@ -142,13 +142,13 @@ def test_only_the_queue_may_call_the_renderer() -> None:
     assert "--member=serviceAccount:idle-tasks@my-app-1234.iam.gserviceaccount.com" in argv
 
 
-def run_script(text: str, wire: Wire, folder: Path) -> None:
-    environment = {**os.environ, "PATH": wire.path}
+def run_script(text: str, fake_gcloud: FakeGcloud, folder: Path) -> None:
+    environment = {**os.environ, "PATH": fake_gcloud.path}
     subprocess.run(["bash", "-euc", text], check=True, cwd=folder, env=environment)
 
 
 def test_the_printed_scripts_do_what_a_run_does(
-    wire: Wire, operator: Operator, tmp_path: Path
+    fake_gcloud: FakeGcloud, operator: Operator, tmp_path: Path
 ) -> None:
     """Copied into a shell, line for line."""
     made = plan(USUAL)
@@ -157,10 +157,10 @@ def test_the_printed_scripts_do_what_a_run_does(
             path = tmp_path / file.path
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(file.content, "utf-8")
-    run_script(apply_script(USUAL, made), wire, tmp_path)
+    run_script(apply_script(USUAL, made), fake_gcloud, tmp_path)
     counts = operator.deployment(USUAL, made).apply()
     assert counts == {"stands": counts.total()}
 
-    run_script(remove_script(USUAL, made, with_images=True), wire, tmp_path)
+    run_script(remove_script(USUAL, made, with_images=True), fake_gcloud, tmp_path)
     counts, _ = operator.deployment(USUAL, made).remove(with_images=True)
     assert counts == {"absent": counts.total()}

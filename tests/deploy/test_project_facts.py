@@ -1,4 +1,4 @@
-"""What is looked up, and what of it rules a deployment out, in one sentence."""
+"""Facts of the project, and the errors about them."""
 
 from dataclasses import replace
 from typing import Any
@@ -9,7 +9,7 @@ from deploy.errors import CommandFailed, UnsupportedProject
 from deploy.settings import Part
 from tests.deploy.conftest import Operator
 from tests.deploy.example_plans import SMALLEST, USUAL, plan
-from tests.deploy.fake_cloud.processes import Wire
+from tests.deploy.fake_cloud.processes import FakeGcloud
 
 
 @pytest.mark.parametrize(
@@ -23,21 +23,23 @@ from tests.deploy.fake_cloud.processes import Wire
     ],
 )
 def test_a_project_that_will_not_do_is_refused_before_anything_is_made(
-    wire: Wire, operator: Operator, project: dict[str, Any], said: str
+    fake_gcloud: FakeGcloud, operator: Operator, project: dict[str, Any], said: str
 ) -> None:
     for name, value in project.items():
-        setattr(wire.cloud, name, value)
+        setattr(fake_gcloud.cloud, name, value)
     with pytest.raises(UnsupportedProject) as refusal:
         operator.deployment(USUAL, plan(USUAL)).apply()
     assert said in str(refusal.value)
-    assert [words.places[:2] for words in wire.changes] == [("services", "enable")]
+    assert [words.positional[:2] for words in fake_gcloud.changes] == [("services", "enable")]
 
 
-def test_a_billing_account_of_somebody_else_can_be_left_out(wire: Wire, operator: Operator) -> None:
-    wire.cloud.billing = None
+def test_a_billing_account_without_access_can_be_left_out(
+    fake_gcloud: FakeGcloud, operator: Operator
+) -> None:
+    fake_gcloud.cloud.billing = None
     omitting = replace(USUAL, omits=frozenset({Part.BUDGET}))
     operator.deployment(omitting, plan(omitting)).apply()
-    assert "budgets" not in wire.cloud.things
+    assert "budgets" not in fake_gcloud.cloud.things
 
 
 @pytest.mark.parametrize(
@@ -50,10 +52,10 @@ def test_a_billing_account_of_somebody_else_can_be_left_out(wire: Wire, operator
     ],
 )
 def test_distance_is_remarked(
-    wire: Wire, operator: Operator, location: str, said: str | None
+    fake_gcloud: FakeGcloud, operator: Operator, location: str, said: str | None
 ) -> None:
-    wire.cloud.location = location
-    wire.fault = lambda number, words: "before" if number == 2 else None
+    fake_gcloud.cloud.location = location
+    fake_gcloud.fault = lambda number, words: "before" if number == 2 else None
     with pytest.raises(CommandFailed):
         operator.deployment(USUAL, plan(USUAL)).apply()
     notes = [line for line in operator.said if line.startswith("Note")]
@@ -61,12 +63,14 @@ def test_distance_is_remarked(
     assert all(said is not None and said in note for note in notes)
 
 
-def test_a_bucket_elsewhere_is_remarked(wire: Wire, operator: Operator) -> None:
-    wire.cloud.location, wire.cloud.bucket_location = "europe-west4", "US-EAST1"
+def test_a_bucket_elsewhere_is_remarked(fake_gcloud: FakeGcloud, operator: Operator) -> None:
+    fake_gcloud.cloud.location, fake_gcloud.cloud.bucket_location = "europe-west4", "US-EAST1"
     operator.deployment(SMALLEST, plan(SMALLEST)).apply()
     assert any("the bucket is in us-east1" in line for line in operator.said)
 
 
-def test_that_nobody_is_written_to_is_remarked(wire: Wire, operator: Operator) -> None:
+def test_alerts_without_a_recipient_are_remarked(
+    fake_gcloud: FakeGcloud, operator: Operator
+) -> None:
     operator.deployment(SMALLEST, plan(SMALLEST)).apply()
     assert "Note: alerts write to nobody; --notify EMAIL names somebody." in operator.said

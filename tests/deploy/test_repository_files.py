@@ -1,4 +1,4 @@
-"""What a deployment carries from the repository, and the digest that names an image."""
+"""The repository's files in a deployment, and the digest that names an image."""
 
 import json
 import re

@@ -1,1 +1,1 @@
-"""The stand-in cloud, driven over its wires by the official clients."""
+"""The cloud emulator, driven over its network interfaces by the official clients."""

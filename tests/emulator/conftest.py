@@ -1,4 +1,4 @@
-"""One stand-in cloud for all of these tests, emptied before each; the clients that speak to it."""
+"""One emulator for all of these tests, reset before each, and its clients."""
 
 import uuid
 from collections.abc import Callable, Iterator
@@ -27,7 +27,7 @@ def running_suite() -> Iterator[Suite]:
 
 @pytest.fixture
 def suite(running_suite: Suite, monkeypatch: pytest.MonkeyPatch) -> Suite:
-    """The cloud without data, events, counts and faults; the environment points to it."""
+    """The emulator without data, events, counts and faults; the environment points to it."""
     running_suite.reset()
     for name, value in running_suite.environment.items():
         monkeypatch.setenv(name, value)
@@ -63,7 +63,7 @@ def bucket(suite: Suite, storage: Client) -> Bucket:
 
 @pytest.fixture
 def function(suite: Suite) -> Iterator[FunctionDouble]:
-    """A function that answers as it is told, connected to `avatars/{avatarId}`."""
+    """A function with planned responses, connected to `avatars/{avatarId}`."""
     with FunctionDouble() as double:
         suite.connect("function", "avatars/{avatarId}", [double.url])
         yield double
@@ -86,7 +86,7 @@ def queue(suite: Suite) -> str:
 
 @pytest.fixture
 def worker(suite: Suite) -> Iterator[FunctionDouble]:
-    """What tasks are pushed to: answers as it is told."""
+    """The target of tasks, with planned responses."""
     with FunctionDouble() as double:
         yield double
         suite.control.wait_idle()
@@ -94,7 +94,7 @@ def worker(suite: Suite) -> Iterator[FunctionDouble]:
 
 @pytest.fixture
 def new_function(suite: Suite) -> Iterator[Callable[[str], FunctionDouble]]:
-    """Makes further functions, each connected to a pattern of its own."""
+    """Make further functions, each connected to a pattern of its own."""
     doubles: list[FunctionDouble] = []
     names: list[str] = []
 

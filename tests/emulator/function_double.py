@@ -1,4 +1,4 @@
-"""A small real HTTP server in the place of the function: answers as it is told, keeps what came."""
+"""A small real HTTP server in the place of the function: plans responses, records requests."""
 
 import threading
 import time
@@ -32,7 +32,7 @@ class Received:
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """How one request is answered: after a while, with a status."""
+    """The response to one request: delay and status."""
 
     status: int = 204
     after_s: float = 0.0

@@ -1,4 +1,4 @@
-"""Data in folders: seeds that people write, exports that another start takes up."""
+"""Data in folders: seeds written by hand, exports imported by another start."""
 
 import json
 import signal
@@ -176,7 +176,7 @@ def test_folders_over_http(
 
 
 def run_once(*arguments: str) -> tuple[int, str, str]:
-    """Starts the command line, waits until it is up, and stops it."""
+    """Start the command line, waits until it is up, and stops it."""
     free = ("--firestore-port", "0", "--storage-port", "0", "--tasks-port", "0")
     ports = (*free, "--control-port", "0")
     process = subprocess.Popen(

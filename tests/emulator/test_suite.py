@@ -1,4 +1,4 @@
-"""The suite as an object: starts, stops, and leaves nothing behind."""
+"""The suite as an object: starts, stops, and cleans up."""
 
 import os
 import subprocess

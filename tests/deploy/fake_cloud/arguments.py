@@ -1,14 +1,14 @@
-"""The words of a gcloud or curl command, sorted into places and flags."""
+"""The words of a gcloud or curl command, as positional words and flags."""
 
 from collections.abc import Sequence
 
 
-class Words:
+class Arguments:
     """Positional words in order, flags by name; a flag without a value is an empty one."""
 
     def __init__(self, argv: Sequence[str]) -> None:
         self.argv = tuple(argv)
-        self.places = tuple(word for word in argv if not word.startswith("--"))
+        self.positional = tuple(word for word in argv if not word.startswith("--"))
         self._flags: dict[str, list[str]] = {}
         for word in argv:
             if word.startswith("--"):
@@ -19,9 +19,9 @@ class Words:
         return " ".join(self.argv)
 
     def starts(self, prefix: str) -> bool:
-        """Whether the places begin with these words."""
+        """Return whether the places begin with these words."""
         wanted = tuple(prefix.split())
-        return self.places[: len(wanted)] == wanted
+        return self.positional[: len(wanted)] == wanted
 
     def flag(self, name: str, default: str | None = None) -> str:
         """A flag's only value."""
@@ -38,5 +38,5 @@ class Words:
         return self._flags.get(name, [])
 
     def has(self, name: str) -> bool:
-        """Whether the flag is there."""
+        """Return whether the flag is there."""
         return name in self._flags

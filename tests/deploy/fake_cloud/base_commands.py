@@ -1,75 +1,81 @@
-"""What stands on its own in the stand-in project: APIs, accounts, policies, images, services."""
+"""Commands on APIs, accounts, policies, images and services."""
 
 import json
 from typing import Any
 
-from tests.deploy.fake_cloud.arguments import Words
-from tests.deploy.fake_cloud.handlers import Handler, full, gone, listed, place
-from tests.deploy.fake_cloud.project import NUMBER, PROJECT, Cloud, Refused
+from tests.deploy.fake_cloud.arguments import Arguments
+from tests.deploy.fake_cloud.handlers import (
+    Handler,
+    delete_handler,
+    full_name,
+    list_handler,
+    location_of,
+)
+from tests.deploy.fake_cloud.project import NUMBER, PROJECT, Cloud, CommandRefused
 
 
-def _enable(cloud: Cloud, words: Words) -> str:
-    cloud.enabled |= set(words.places[2:])
+def _enable(cloud: Cloud, words: Arguments) -> str:
+    cloud.enabled |= set(words.positional[2:])
     return ""
 
 
-def _enabled(cloud: Cloud, words: Words) -> Any:
+def _enabled(cloud: Cloud, words: Arguments) -> Any:
     return [{"config": {"name": name}, "state": "ENABLED"} for name in sorted(cloud.enabled)]
 
 
-def _project(cloud: Cloud, words: Words) -> str:
+def _project(cloud: Cloud, words: Arguments) -> str:
     return f"{NUMBER}\n"
 
 
-def _database(cloud: Cloud, words: Words) -> str:
+def _database(cloud: Cloud, words: Arguments) -> str:
     if cloud.database is None:
-        raise Refused("NOT_FOUND: database (default)")
+        raise CommandRefused("NOT_FOUND: database (default)")
     return cloud.database if "type" in words.flag("format") else cloud.location
 
 
-def _bucket(cloud: Cloud, words: Words) -> Any:
-    if cloud.bucket is None or words.places[3] != f"gs://{cloud.bucket}":
-        raise Refused("gs:// bucket: 404")
+def _bucket(cloud: Cloud, words: Arguments) -> Any:
+    if cloud.bucket is None or words.positional[3] != f"gs://{cloud.bucket}":
+        raise CommandRefused("gs:// bucket: 404")
     if words.flag("format") == "json":
         return {"name": cloud.bucket, "cors_config": cloud.cors} if cloud.cors else {}
     return f"{cloud.bucket_location}\n"
 
 
-def _cors(cloud: Cloud, words: Words) -> str:
+def _cors(cloud: Cloud, words: Arguments) -> str:
     cloud.cors = json.loads((cloud.root / words.flag("cors-file")).read_text("utf-8"))
     return ""
 
 
-def _identity(cloud: Cloud, words: Words) -> str:
+def _identity(cloud: Cloud, words: Arguments) -> str:
     service = words.flag("service")
     if service not in cloud.enabled:
-        raise Refused(f"{service} is not enabled")
+        raise CommandRefused(f"{service} is not enabled")
     cloud.agents.add(service.removesuffix(".googleapis.com"))
     return ""
 
 
-def _account(cloud: Cloud, words: Words) -> str:
-    email = f"{words.places[3]}@{PROJECT}.iam.gserviceaccount.com"
+def _account(cloud: Cloud, words: Arguments) -> str:
+    email = f"{words.positional[3]}@{PROJECT}.iam.gserviceaccount.com"
     cloud.make("accounts", email, {"email": email, "displayName": words.flag("display-name")})
     return ""
 
 
-def _account_gone(cloud: Cloud, words: Words) -> str:
-    member = f"serviceAccount:{words.places[3]}"
+def _account_gone(cloud: Cloud, words: Arguments) -> str:
+    member = f"serviceAccount:{words.positional[3]}"
     for name, held in cloud.policies.items():
         left = {binding for binding in held if binding[1] == member}
         assert not left, f"{member} still has {left} on {name}"
-    cloud.unmake("accounts", words.places[3])
+    cloud.delete("accounts", words.positional[3])
     return ""
 
 
-def _policy_name(words: Words, verb: str) -> str:
-    index = words.places.index(verb)
-    target = words.places[index + 1].rpartition("/")[2]
-    return "|".join((*words.places[:index], target, place(words)))
+def _policy_name(words: Arguments, verb: str) -> str:
+    index = words.positional.index(verb)
+    target = words.positional[index + 1].rpartition("/")[2]
+    return "|".join((*words.positional[:index], target, location_of(words)))
 
 
-def _exists(cloud: Cloud, words: Words, verb: str) -> None:
+def _exists(cloud: Cloud, words: Arguments, verb: str) -> None:
     kinds = {
         "run services": "services",
         "run jobs": "jobs",
@@ -81,11 +87,11 @@ def _exists(cloud: Cloud, words: Words, verb: str) -> None:
     }
     for prefix, kind in kinds.items():
         if words.starts(prefix):
-            cloud.find(kind, words.places[words.places.index(verb) + 1].rpartition("/")[2])
+            cloud.find(kind, words.positional[words.positional.index(verb) + 1].rpartition("/")[2])
 
 
-def policy(cloud: Cloud, words: Words) -> Any:
-    """Answers `get-iam-policy`."""
+def policy(cloud: Cloud, words: Arguments) -> Any:
+    """Answer `get-iam-policy`."""
     _exists(cloud, words, "get-iam-policy")
     bindings: list[Any] = []
     for role, member, title in sorted(
@@ -98,48 +104,48 @@ def policy(cloud: Cloud, words: Words) -> Any:
     return {"bindings": bindings, "etag": "x"} if bindings else {"etag": "x"}
 
 
-def _binding(words: Words) -> tuple[str, str, str | None]:
+def _binding(words: Arguments) -> tuple[str, str, str | None]:
     condition = words.flag("condition", "None")
     title = None if condition == "None" else condition.partition("title=")[2]
     return words.flag("role"), words.flag("member"), title
 
 
-def bind(cloud: Cloud, words: Words) -> str:
-    """Answers `add-iam-policy-binding`."""
+def bind(cloud: Cloud, words: Arguments) -> str:
+    """Answer `add-iam-policy-binding`."""
     _exists(cloud, words, "add-iam-policy-binding")
-    cloud.known(words.flag("member"))
+    cloud.check_member(words.flag("member"))
     cloud.policies.setdefault(_policy_name(words, "add-iam-policy-binding"), set()).add(
         _binding(words)
     )
     return ""
 
 
-def _unbind(cloud: Cloud, words: Words) -> str:
+def _unbind(cloud: Cloud, words: Arguments) -> str:
     held = cloud.policies[_policy_name(words, "remove-iam-policy-binding")]
     held.remove(_binding(words))
     return ""
 
 
-def _repository(cloud: Cloud, words: Words) -> str:
-    name = words.places[3]
+def _repository(cloud: Cloud, words: Arguments) -> str:
+    name = words.positional[3]
     cloud.make(
-        "repositories", name, {"name": full(words, "repositories", name), "format": "DOCKER"}
+        "repositories", name, {"name": full_name(words, "repositories", name), "format": "DOCKER"}
     )
     return ""
 
 
-def _build_bucket(cloud: Cloud, words: Words) -> str:
-    name = words.places[3].removeprefix("gs://")
+def _build_bucket(cloud: Cloud, words: Arguments) -> str:
+    name = words.positional[3].removeprefix("gs://")
     cloud.make("buckets", name, {"name": name})
     return ""
 
 
-def _build_bucket_gone(cloud: Cloud, words: Words) -> str:
-    cloud.unmake("buckets", words.places[2].removeprefix("gs://"))
+def _build_bucket_gone(cloud: Cloud, words: Arguments) -> str:
+    cloud.delete("buckets", words.positional[2].removeprefix("gs://"))
     return ""
 
 
-def _build(cloud: Cloud, words: Words) -> str:
+def _build(cloud: Cloud, words: Arguments) -> str:
     recipe = json.loads((cloud.root / words.flag("config")).read_text("utf-8"))
     (image,) = recipe["images"]
     repository, _, tag = image.rpartition(":")
@@ -148,15 +154,15 @@ def _build(cloud: Cloud, words: Words) -> str:
     return ""
 
 
-def _told(words: Words) -> list[dict[str, str]]:
+def _told(words: Arguments) -> list[dict[str, str]]:
     pairs = words.flag("set-env-vars").removeprefix("^|^").split("|")
     return [dict(zip(("name", "value"), pair.split("=", 1), strict=True)) for pair in pairs]
 
 
-def _spec(words: Words) -> dict[str, Any]:
+def _spec(words: Arguments) -> dict[str, Any]:
     label, _, digest = words.flag("labels").partition("=")
     return {
-        "metadata": {"name": words.places[-1], "labels": {label: digest}},
+        "metadata": {"name": words.positional[-1], "labels": {label: digest}},
         "spec": {
             "template": {
                 "spec": {
@@ -174,16 +180,16 @@ def _spec(words: Words) -> dict[str, Any]:
 
 
 def _deployed(kind: str) -> Handler:
-    def handler(cloud: Cloud, words: Words) -> str:
+    def handler(cloud: Cloud, words: Arguments) -> str:
         cloud.find("images", words.flag("image"))
-        cloud.known(words.flag("service-account"))
-        cloud.things.setdefault(kind, {})[words.places[-1]] = _spec(words)
+        cloud.check_member(words.flag("service-account"))
+        cloud.things.setdefault(kind, {})[words.positional[-1]] = _spec(words)
         return ""
 
     return handler
 
 
-GROUND: dict[str, Handler] = {
+BASE_COMMANDS: dict[str, Handler] = {
     "auth print-access-token": lambda cloud, words: "the-token\n",
     "services list": _enabled,
     "services enable": _enable,
@@ -193,7 +199,7 @@ GROUND: dict[str, Handler] = {
     "projects add-iam-policy-binding": bind,
     "projects remove-iam-policy-binding": _unbind,
     "firestore databases describe": _database,
-    "storage buckets list": listed("buckets"),
+    "storage buckets list": list_handler("buckets"),
     "storage buckets describe": _bucket,
     "storage buckets create": _build_bucket,
     "storage buckets update": _cors,
@@ -201,28 +207,28 @@ GROUND: dict[str, Handler] = {
     "storage buckets add-iam-policy-binding": bind,
     "storage buckets remove-iam-policy-binding": _unbind,
     "storage rm": _build_bucket_gone,
-    "iam service-accounts list": listed("accounts"),
+    "iam service-accounts list": list_handler("accounts"),
     "iam service-accounts create": _account,
     "iam service-accounts delete": _account_gone,
     "iam service-accounts get-iam-policy": policy,
     "iam service-accounts add-iam-policy-binding": bind,
-    "artifacts repositories list": listed("repositories"),
+    "artifacts repositories list": list_handler("repositories"),
     "artifacts repositories create": _repository,
-    "artifacts repositories delete": gone("repositories", 3),
+    "artifacts repositories delete": delete_handler("repositories", 3),
     "artifacts repositories get-iam-policy": policy,
     "artifacts repositories add-iam-policy-binding": bind,
     "artifacts repositories remove-iam-policy-binding": _unbind,
-    "artifacts docker images list": listed("images"),
+    "artifacts docker images list": list_handler("images"),
     "builds submit": _build,
-    "run services list": listed("services"),
-    "run services delete": gone("services", 3),
+    "run services list": list_handler("services"),
+    "run services delete": delete_handler("services", 3),
     "run services get-iam-policy": policy,
     "run services add-iam-policy-binding": bind,
     "run deploy": _deployed("services"),
-    "run jobs list": listed("jobs"),
+    "run jobs list": list_handler("jobs"),
     "run jobs deploy": _deployed("jobs"),
     "beta run jobs deploy": _deployed("jobs"),
-    "run jobs delete": gone("jobs", 3),
+    "run jobs delete": delete_handler("jobs", 3),
     "run jobs get-iam-policy": policy,
     "run jobs add-iam-policy-binding": bind,
 }

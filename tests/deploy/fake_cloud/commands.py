@@ -1,23 +1,23 @@
-"""Every command that the stand-in project knows."""
+"""Every command that the fake project knows."""
 
 import json
 
-from tests.deploy.fake_cloud.arguments import Words
-from tests.deploy.fake_cloud.base_commands import GROUND
-from tests.deploy.fake_cloud.project import Cloud, Refused
-from tests.deploy.fake_cloud.service_commands import FLOW
+from tests.deploy.fake_cloud.arguments import Arguments
+from tests.deploy.fake_cloud.base_commands import BASE_COMMANDS
+from tests.deploy.fake_cloud.project import Cloud, CommandRefused
+from tests.deploy.fake_cloud.service_commands import SERVICE_COMMANDS
 
-_HANDLERS = GROUND | FLOW
+_HANDLERS = BASE_COMMANDS | SERVICE_COMMANDS
 
 
-def answer(cloud: Cloud, words: Words) -> str:
-    """The standard output of one command.
+def answer(cloud: Cloud, words: Arguments) -> str:
+    """Return the standard output of one command.
 
     Raises:
-        Refused: the standard error.
+        CommandRefused: the standard error.
     """
     for prefix, handler in _HANDLERS.items():
         if words.starts(prefix):
             said = handler(cloud, words)
             return said if isinstance(said, str) else json.dumps(said)
-    raise Refused(f"the stand-in knows no such command: {words}")
+    raise CommandRefused(f"the stand-in knows no such command: {words}")

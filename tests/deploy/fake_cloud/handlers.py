@@ -1,29 +1,29 @@
-"""Things by kind and name: listed, made, changed and removed alike, whatever they are."""
+"""Handlers that list, create, update and delete resources of any kind."""
 
 from collections.abc import Callable
 from typing import Any
 
-from tests.deploy.fake_cloud.arguments import Words
+from tests.deploy.fake_cloud.arguments import Arguments
 from tests.deploy.fake_cloud.project import PROJECT, Cloud
 
-Handler = Callable[[Cloud, Words], Any]
+Handler = Callable[[Cloud, Arguments], Any]
 
 
-def place(words: Words) -> str:
+def location_of(words: Arguments) -> str:
     """The location or region that a command names; empty without."""
     return words.flag("location", "") or words.flag("region", "")
 
 
-def full(words: Words, kind: str, name: str) -> str:
+def full_name(words: Arguments, kind: str, name: str) -> str:
     """The name as `list` shows it."""
-    return f"projects/{PROJECT}/locations/{place(words)}/{kind}/{name}"
+    return f"projects/{PROJECT}/locations/{location_of(words)}/{kind}/{name}"
 
 
-def listed(kind: str) -> Handler:
-    """Answers `list`."""
+def list_handler(kind: str) -> Handler:
+    """Answer `list`."""
 
-    def handler(cloud: Cloud, words: Words) -> Any:
-        wanted = place(words)
+    def handler(cloud: Cloud, words: Arguments) -> Any:
+        wanted = location_of(words)
         things = cloud.things.get(kind, {}).values()
         found = [thing for thing in things if not wanted or thing.get("#place", wanted) == wanted]
         if not words.has("filter"):
@@ -35,22 +35,22 @@ def listed(kind: str) -> Handler:
     return handler
 
 
-def gone(kind: str, index: int) -> Handler:
-    """Answers `delete`; the name is the place of this index."""
+def delete_handler(kind: str, index: int) -> Handler:
+    """Answer `delete`; the name is the place of this index."""
 
-    def handler(cloud: Cloud, words: Words) -> str:
-        cloud.unmake(kind, words.places[index])
+    def handler(cloud: Cloud, words: Arguments) -> str:
+        cloud.delete(kind, words.positional[index])
         return ""
 
     return handler
 
 
-def made(kind: str, index: int, body: Any, change: bool = False) -> Handler:
-    """Answers `create` or `update` by what `body` makes of the words."""
+def create_handler(kind: str, index: int, body: Any, change: bool = False) -> Handler:
+    """Answer `create` or `update` by what `body` makes of the words."""
 
-    def handler(cloud: Cloud, words: Words) -> str:
+    def handler(cloud: Cloud, words: Arguments) -> str:
         act = cloud.change if change else cloud.make
-        act(kind, words.places[index], body(words))
+        act(kind, words.positional[index], body(words))
         return ""
 
     return handler

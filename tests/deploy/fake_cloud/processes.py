@@ -1,4 +1,4 @@
-"""`gcloud` and `curl` as real processes on the PATH, which ask a stand-in project in this one.
+"""`gcloud` and `curl` as real processes on the PATH, which ask a fake project in this process.
 
 The processes are small shell scripts, so that a deployment of a hundred commands takes a second.
 """
@@ -10,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.deploy.fake_cloud.arguments import Words
+from tests.deploy.fake_cloud.arguments import Arguments
 from tests.deploy.fake_cloud.commands import answer
-from tests.deploy.fake_cloud.project import Cloud, Refused
+from tests.deploy.fake_cloud.project import Cloud, CommandRefused
 
 _SCRIPT = """#!/bin/bash
 header=()
@@ -27,32 +27,32 @@ exit "$code"
 """
 _CHANGES = ("list", "describe", "get-iam-policy", "print-access-token")
 
-Fault = Callable[[int, Words], str | None]
+Fault = Callable[[int, Arguments], str | None]
 
 
-def _no_fault(number: int, words: Words) -> str | None:
+def _no_fault(number: int, words: Arguments) -> str | None:
     return None
 
 
 @dataclass
-class Wire:
-    """The scripts' other end.
+class FakeGcloud:
+    """The server of the scripts.
 
     Attributes:
         cloud: the project.
         folder: where the scripts are, for the PATH.
-        blind: while positive, looking commands are refused because their API was just enabled.
-        fault: asked for each changing command with its number; "before": the network is gone,
-            "after": done, but the answer is lost, "ERROR: …": refused with these words.
-        changes: the changing commands that came, in order.
+        failing_reads: while positive, reading commands fail because their API was just enabled.
+        fault: called for each changing command with its number; "before": the network is gone,
+            "after": done, but the output is lost, "ERROR: …": refused with this message.
+        changes: the changing commands, in order.
     """
 
     cloud: Cloud
     folder: Path
     fault: Fault = _no_fault
-    changes: list[Words] = field(default_factory=list)
-    looks: int = 0
-    blind: int = 0
+    changes: list[Arguments] = field(default_factory=list)
+    read_count: int = 0
+    failing_reads: int = 0
 
     def __post_init__(self) -> None:
         self._socket = socket.create_server(("127.0.0.1", 0))
@@ -66,11 +66,11 @@ class Wire:
 
     @property
     def path(self) -> str:
-        """A PATH on which gcloud and curl are these."""
+        """A PATH with these gcloud and curl."""
         return f"{self.folder}:{os.environ['PATH']}"
 
     def close(self) -> None:
-        """No more commands."""
+        """Stop serving."""
         self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
         self._thread.join()
@@ -82,15 +82,15 @@ class Wire:
             except OSError:
                 return
             with connection:
-                code, out, err = self._answer(Words(_received(connection)))
+                code, out, err = self._answer(Arguments(_received(connection)))
                 connection.sendall(f"{code}\0{out}\0{err}\0".encode())
 
-    def _answer(self, words: Words) -> tuple[int, str, str]:
+    def _answer(self, words: Arguments) -> tuple[int, str, str]:
         try:
             if not _changes(words):
-                self.looks += 1
-                if self.blind and self.cloud.enabled:
-                    self.blind -= 1
+                self.read_count += 1
+                if self.failing_reads and self.cloud.enabled:
+                    self.failing_reads -= 1
                     return 1, "", "ERROR: API has not been used in project 1 before or is disabled"
                 return 0, answer(self.cloud, words), ""
             self.changes.append(words)
@@ -100,17 +100,17 @@ class Wire:
             if fault is not None and fault != "after":
                 return 1, "", fault
             out = answer(self.cloud, words)
-        except Refused as refused:
+        except CommandRefused as refused:
             return 1, "", f"ERROR: {refused}"
         except Exception as broken:  # a fault of the stand-in must not hang the test
             return 70, "", f"the stand-in broke at {words}: {broken!r}"
         return (1, "", "ERROR: the answer was lost") if fault == "after" else (0, out, "")
 
 
-def _changes(words: Words) -> bool:
-    if words.places[0] == "curl":
+def _changes(words: Arguments) -> bool:
+    if words.positional[0] == "curl":
         return "-X" in words.argv
-    return not any(place in _CHANGES for place in words.places[:5])
+    return not any(location_of in _CHANGES for location_of in words.positional[:5])
 
 
 def _received(connection: socket.socket) -> list[str]:

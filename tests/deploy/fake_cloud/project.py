@@ -1,7 +1,7 @@
-"""A project as gcloud and curl show it: what was made stands, and is refused a second time.
+"""A project as gcloud and curl show it; creating a resource twice is refused.
 
-It answers in the forms of Google's `--format=json`. It knows the dependencies that matter: a
-binding wants its account, a service its image, a trigger its service and the database's location.
+Its output has the form of Google's `--format=json`. It knows the dependencies that matter: a
+binding needs its account, a service its image, a trigger its service and the database's location.
 """
 
 from dataclasses import dataclass, field
@@ -15,8 +15,8 @@ NUMBER = "123456789"
 BILLING = "billingAccounts/0X0X0X-0X0X0X-0X0X0X"
 
 
-class Refused(Exception):
-    """What gcloud would write to stderr."""
+class CommandRefused(Exception):
+    """A command is refused; the message is gcloud's stderr."""
 
 
 @dataclass
@@ -25,10 +25,10 @@ class Cloud:
 
     Attributes:
         root: where the commands' relative paths begin.
-        facts: what stands before any deployment.
+        facts: the state before any deployment.
         things: by kind and name, as `list` would show each.
         policies: role, member and condition title, by the words that name a thing.
-        agents: the service agents that were made.
+        agents: the service agents created so far.
     """
 
     root: Path
@@ -47,7 +47,7 @@ class Cloud:
     releases: dict[str, str] = field(default_factory=dict)
 
     def state(self) -> dict[str, Any]:
-        """Everything, comparable; numbers that only count are left out."""
+        """Return everything, comparable, without counters."""
         return {
             "enabled": sorted(self.enabled),
             "things": self.things,
@@ -60,40 +60,46 @@ class Cloud:
         }
 
     def reset(self) -> None:
-        """Forget everything that was made."""
-        for made in (self.enabled, self.things, self.policies, self.agents, self.rulesets):
-            made.clear()
+        """Delete everything that was created."""
+        for create_handler in (
+            self.enabled,
+            self.things,
+            self.policies,
+            self.agents,
+            self.rulesets,
+        ):
+            create_handler.clear()
         self.releases.clear()
         self.cors = []
 
     def make(self, kind: str, name: str, body: dict[str, Any]) -> None:
-        """A new thing."""
+        """Create a resource."""
         if name in self.things.setdefault(kind, {}):
-            raise Refused(f"ALREADY_EXISTS: {kind} {name}")
+            raise CommandRefused(f"ALREADY_EXISTS: {kind} {name}")
         self.things[kind][name] = body
 
     def change(self, kind: str, name: str, body: dict[str, Any]) -> None:
-        """A thing that is there."""
+        """Update a resource."""
         self.find(kind, name).update(body)
 
     def find(self, kind: str, name: str) -> Any:
-        """A thing, or the refusal."""
+        """Return a resource; refuse where there is none."""
         if name not in self.things.get(kind, {}):
-            raise Refused(f"NOT_FOUND: {kind} {name} does not exist")
+            raise CommandRefused(f"NOT_FOUND: {kind} {name} does not exist")
         return self.things[kind][name]
 
-    def unmake(self, kind: str, name: str) -> None:
-        """Away with it, and with what only holds with it."""
+    def delete(self, kind: str, name: str) -> None:
+        """Delete a resource and its policies."""
         self.find(kind, name)
         del self.things[kind][name]
         for policy in [policy for policy in self.policies if f"|{name}|" in f"|{policy}|"]:
             del self.policies[policy]
 
-    def known(self, member: str) -> None:
-        """Refuse members that nobody made."""
+    def check_member(self, member: str) -> None:
+        """Refuse members that do not exist."""
         email = member.removeprefix("serviceAccount:")
         if "gcp-sa-" in email:
             if email.split("gcp-sa-")[1].split(".")[0] not in self.agents:
-                raise Refused(f"INVALID_ARGUMENT: Service account {email} does not exist.")
+                raise CommandRefused(f"INVALID_ARGUMENT: Service account {email} does not exist.")
         elif email not in self.things.get("accounts", {}):
-            raise Refused(f"INVALID_ARGUMENT: Service account {email} does not exist.")
+            raise CommandRefused(f"INVALID_ARGUMENT: Service account {email} does not exist.")

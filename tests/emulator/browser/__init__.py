@@ -1,1 +1,1 @@
-"""The unmodified Firebase SDKs of npm against the stand-in cloud: in Chromium and in Node."""
+"""The unmodified Firebase SDKs of npm against the emulator: in Chromium and in Node."""

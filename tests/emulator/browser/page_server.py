@@ -90,7 +90,7 @@ class PageServer:
 
 
 def _pass_on(request: BaseHTTPRequestHandler, target: str) -> None:
-    """A reverse proxy's work: each piece of the answer leaves as it comes."""
+    """Forward a request as a reverse proxy does, streaming the response."""
     parts = urlsplit(target)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port)
     body = request.rfile.read(int(request.headers.get("Content-Length") or 0))

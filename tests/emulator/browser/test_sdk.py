@@ -1,4 +1,4 @@
-"""The Firebase SDKs of npm, as they come: `make test-browser` installs them and runs this."""
+"""The Firebase SDKs of npm: `make test-browser` installs them and runs this."""
 
 import json
 import shutil

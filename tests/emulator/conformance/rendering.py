@@ -2,7 +2,7 @@
 
 from typing import Any
 
-import tests.emulator.conformance.conversations
+import tests.emulator.conformance.concurrency
 import tests.emulator.conformance.documents
 import tests.emulator.conformance.queries
 import tests.emulator.conformance.storage
@@ -13,7 +13,7 @@ _LONGEST = 60
 
 
 def table() -> str:
-    """Returns a row for each case."""
+    """Return a row for each case."""
     head = "| case | client | embedded | official |\n|---|---|---|---|\n"
     return head + "".join(_row(case) for case in CASES)
 

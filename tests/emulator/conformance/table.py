@@ -22,7 +22,7 @@ ABSENT: Any = object()
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """Where a case runs: clients of one emulator, and names that nobody else uses."""
+    """Where a case runs: clients of one emulator, and names of its own."""
 
     database: firestore.Client
     admin: firebase_admin.App | None = None
@@ -44,7 +44,7 @@ class Place:
         return self.all()
 
     def run(self, work: Callable[[firestore.AsyncClient], Awaitable[_Result]]) -> _Result:
-        """Runs a coroutine with an asynchronous client."""
+        """Run a coroutine with an asynchronous client."""
 
         async def with_client() -> _Result:
             client = firestore.AsyncClient(project=self.database.project)
@@ -75,7 +75,7 @@ class Place:
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """One case; where the two differ, `why` says which one follows production, and how we know."""
+    """One case; where the two differ, `why` says which follows production, and how it is known."""
 
     name: str
     clients: str
@@ -91,7 +91,7 @@ CASES: list[Case] = []
 def case(
     name: str, embedded: Any, *, official: Any = SAME, why: str = "", clients: str = "firestore"
 ) -> Callable[[Callable[[Place], Any]], Callable[[Place], Any]]:
-    """Adds a function to the table."""
+    """Add a function to the table."""
     if official is SAME:
         official = embedded
     assert bool(why) == (official is not ABSENT and official != embedded), name
@@ -106,7 +106,7 @@ def case(
 
 
 def outcome(case: Case, place: Place) -> Any:
-    """Runs a case; a refusal's outcome is the name of its class."""
+    """Run a case; an error's outcome is the name of its class."""
     try:
         return case.do(place)
     except GoogleAPICallError as error:

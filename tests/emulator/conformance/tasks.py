@@ -1,4 +1,4 @@
-"""Cases about Cloud Tasks; Google has no emulator of it, so they run against ours alone."""
+"""Cases about Cloud Tasks; Google has no emulator of it, so they run against this one alone."""
 
 import time
 from collections.abc import Callable
@@ -20,14 +20,14 @@ def tasks(name: str, expected: Any) -> Callable[[Callable[[Place], Any]], Callab
 
 
 def queue(at: Place, **fields: Any) -> str:
-    """Makes a queue of the room's own that repeats quickly, and returns its name."""
+    """Create a queue of the case's own that retries quickly, and return its name."""
     name = f"{LOCATION}/queues/{at.room}"
     at.queues.create_queue(parent=LOCATION, queue=Queue({"name": name, **fields}))
     return name
 
 
 def add(at: Place, queue: str, name: str = "", **fields: Any) -> str:
-    """Adds a task for the target, and returns its name."""
+    """Add a task for the target, and return its name."""
     full = {"name": f"{queue}/tasks/{name}"} if name else {}
     request = {"url": f"{at.target.url}/work", **fields.pop("http_request", {})}
     task = Task({**full, "http_request": request, **fields})
@@ -35,7 +35,7 @@ def add(at: Place, queue: str, name: str = "", **fields: Any) -> str:
 
 
 def pushed(at: Place, count: int) -> list[dict[str, str]]:
-    """Waits for so many requests; returns what of their headers begins with `x-cloudtasks-task`."""
+    """Wait for a number of requests; return their `x-cloudtasks-task…` headers."""
     while len(at.target.received) < count:
         time.sleep(0.002)
     prefix = "x-cloudtasks-task"

@@ -25,7 +25,7 @@ def save(database: firestore.Client, name: str = "avatars/ada", **fields: Any) -
     database.document(name).set(fields or {"n": time.time_ns()}, merge=True)
 
 
-def test_a_created_document_is_told_whole(
+def test_a_creation_event_has_the_whole_document(
     database: firestore.Client, function: FunctionDouble, control: Control
 ) -> None:
     written = database.document("avatars/ada").set({"n": 1, "at": firestore.SERVER_TIMESTAMP})
@@ -58,7 +58,7 @@ def test_a_created_document_is_told_whole(
     assert "update_mask" not in data
 
 
-def test_a_change_tells_both_versions_and_the_mask(
+def test_a_change_event_has_both_versions_and_the_mask(
     database: firestore.Client, function: FunctionDouble, control: Control
 ) -> None:
     save(database, training={"status": "idle", "odd key": 1, "same": [1]}, gone=1)
@@ -83,7 +83,7 @@ def test_a_change_tells_both_versions_and_the_mask(
     ]
 
 
-def test_a_deletion_tells_what_was(
+def test_a_deletion_event_has_the_old_document(
     database: firestore.Client, function: FunctionDouble, control: Control
 ) -> None:
     save(database, n=1)

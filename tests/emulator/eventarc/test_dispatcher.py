@@ -1,4 +1,4 @@
-"""The end of an event that nobody acknowledges; and triggers that cannot be."""
+"""The end of an event that is never acknowledged; and invalid triggers."""
 
 import asyncio
 

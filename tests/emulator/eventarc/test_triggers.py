@@ -1,4 +1,4 @@
-"""Triggers: what concerns them, how much they take at once, and events out of step."""
+"""Triggers: patterns, event types, concurrency, and events out of order."""
 
 import threading
 import time
@@ -98,7 +98,7 @@ def test_so_many_requests_at_once_and_no_more(
     assert not pairs.broken
 
 
-def test_a_refused_event_gives_its_place_back(
+def test_a_refused_event_releases_its_slot(
     database: firestore.Client, control: Control, double: FunctionDouble
 ) -> None:
     double.answers.append(Answer(status=500))

@@ -1,4 +1,4 @@
-"""A cloud attached to a Firestore that somebody else runs: a second one of ours, or the jar."""
+"""An emulator attached to a running Firestore: a second emulator, or the jar."""
 
 import time
 from collections.abc import Iterator
@@ -95,7 +95,7 @@ def test_only_what_is_ours_is_refused_or_reset(
     assert list(database.collections()) == []
 
 
-def test_nobody_there_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_emulator_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("emulator.firestore.backends.attached._PATIENCE_S", 0.3)
     with bind("127.0.0.1", 0) as probe:
         port = probe.getsockname()[1]

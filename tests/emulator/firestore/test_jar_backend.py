@@ -1,4 +1,4 @@
-"""The cloud with Google's emulator as its Firestore, where the jar is found; the relay anywhere."""
+"""The emulator with Google's jar as its Firestore, where it is found; the relay in any case."""
 
 import base64
 import time

@@ -13,7 +13,7 @@ from emulator.firestore.rpc.listen import Watch
 from emulator.firestore.store import DocumentStore
 from emulator.suite import Suite
 
-PATIENCE_S = 10.0
+TIMEOUT_S = 10.0
 Heard = "queue.Queue[list[Any]]"
 
 
@@ -28,12 +28,12 @@ class Listener:
 
     def next(self) -> list[dict[str, Any] | None]:
         """The documents of the next snapshot."""
-        documents, _ = self._heard.get(timeout=PATIENCE_S)
+        documents, _ = self._heard.get(timeout=TIMEOUT_S)
         return [document.to_dict() for document in documents]
 
     def next_changes(self) -> list[tuple[str, str]]:
         """Kind and id of the changes of the next snapshot."""
-        _, changes = self._heard.get(timeout=PATIENCE_S)
+        _, changes = self._heard.get(timeout=TIMEOUT_S)
         return [(change.type.name, change.document.id) for change in changes]
 
     def stop(self) -> None:

@@ -1,4 +1,4 @@
-"""What the ordinary client seldom sends, by its message types: the corners of the calls."""
+"""Requests that the ordinary client rarely sends, by its message types."""
 
 from typing import Any
 

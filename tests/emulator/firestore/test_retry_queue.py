@@ -1,4 +1,4 @@
-"""The line of aborted transactions: order, independence, and clients that never come back."""
+"""The queue of aborted transactions: order, independence, and clients that never retry."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -22,7 +22,7 @@ def run(scenario: Callable[[RetryQueue], Awaitable[None]], timeout_s: float = 30
     asyncio.run(tell())
 
 
-def test_one_waits_for_the_one_before_it() -> None:
+def test_an_entry_waits_for_the_one_before_it() -> None:
     async def scenario(queue: RetryQueue) -> None:
         await queue.wait(A, names("x"))
         second = asyncio.create_task(queue.wait(B, names("x", "y")))
@@ -39,7 +39,7 @@ def test_one_waits_for_the_one_before_it() -> None:
     run(scenario)
 
 
-def test_those_without_a_common_name_do_not_meet() -> None:
+def test_entries_without_a_common_name_are_independent() -> None:
     async def scenario(queue: RetryQueue) -> None:
         await queue.wait(A, names("x"))
         await queue.wait(B, names("y"))
@@ -49,7 +49,7 @@ def test_those_without_a_common_name_do_not_meet() -> None:
     run(scenario)
 
 
-def test_others_yield_to_who_has_the_turn() -> None:
+def test_the_transaction_whose_turn_it_is_blocks_others() -> None:
     async def scenario(queue: RetryQueue) -> None:
         await queue.wait(A, names("x"))
         assert queue.is_blocked(names("x"), C)
@@ -63,7 +63,7 @@ def test_others_yield_to_who_has_the_turn() -> None:
     run(scenario)
 
 
-def test_who_never_comes_back_loses_the_place() -> None:
+def test_an_entry_expires_without_a_retry() -> None:
     async def scenario(queue: RetryQueue) -> None:
         await queue.wait(A, names("x"))
         await queue.wait(B, names("x"))
@@ -72,7 +72,7 @@ def test_who_never_comes_back_loses_the_place() -> None:
     run(scenario, timeout_s=0.02)
 
 
-def test_who_is_cancelled_leaves_the_line() -> None:
+def test_a_cancelled_wait_removes_its_entry() -> None:
     async def scenario(queue: RetryQueue) -> None:
         await queue.wait(A, names("x"))
         second = asyncio.create_task(queue.wait(B, names("x")))

@@ -22,7 +22,7 @@ from emulator.firestore.transactions import LIFETIME_US, Transactions
 
 
 def in_threads(count: int, work: Callable[[int], Any]) -> list[Any]:
-    """Runs work(0), work(1), … at the same time."""
+    """Run work(0), work(1), … at the same time."""
     start = threading.Barrier(count)
 
     def begin(number: int) -> Any:
@@ -187,7 +187,7 @@ def test_a_lost_answer_has_been_written_once(database: firestore.Client, control
 def test_a_lost_answer_in_a_transaction_is_no_success(
     database: firestore.Client, control: Control
 ) -> None:
-    """The client repeats the commit under an id that is over, as production is known to answer."""
+    """The client repeats the commit under an id that has ended, and is refused as in production."""
     reference = database.document("counters/a")
     reference.set({"n": 1})
     control.lose_commit_answers(1)
@@ -214,7 +214,7 @@ NUMBERS = st.frozensets(st.integers(0, 2), min_size=1)
 
 
 def after(state: list[int], step: Step) -> list[int]:
-    """Writes what is made of all that was read, so that every order leaves its trace."""
+    """Write what is made of all that was read, so that every order leaves its trace."""
     reads, writes, own = step
     value = (7 * sum(state[number] for number in reads) + own) % 1009
     return [value if number in writes else old for number, old in enumerate(state)]

@@ -1,4 +1,4 @@
-"""The web channel, request by request: what the browser test does as a whole, in its corners."""
+"""The web channel, request by request."""
 
 import json
 from collections.abc import Iterator
@@ -50,7 +50,7 @@ def maps(first: int, *requests: dict[str, Any]) -> dict[str, str]:
 
 
 def sized(text: str) -> list[Any]:
-    """Takes apart texts that follow their lengths."""
+    """Take apart texts that follow their lengths."""
     found = []
     while text:
         length, _, rest = text.partition("\n")
@@ -79,7 +79,7 @@ def http(suite: Suite) -> Iterator[httpx.Client]:
         yield client
 
 
-def test_a_listener_hears_what_changes(http: httpx.Client, database: firestore.Client) -> None:
+def test_a_listener_receives_changes(http: httpx.Client, database: firestore.Client) -> None:
     channel = Channel(http, "Listen", listen_to("rooms/a"))
     assert channel.greeting[0] == "c"
     told = channel.receive()

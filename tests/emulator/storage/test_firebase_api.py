@@ -265,7 +265,7 @@ def test_a_broken_download_is_short(client: httpx.Client, video: str, control: C
     assert client.get(f"/o/{video}?alt=media&token=secret").content == b"0123456789"
 
 
-def test_calls_are_counted_by_dialect(client: httpx.Client, video: str, control: Control) -> None:
+def test_calls_are_counted_by_api(client: httpx.Client, video: str, control: Control) -> None:
     control.clear_calls()
     client.get(f"/o/{video}?alt=media&token=secret")
     client.get(f"/o/{video}", headers=APP)

@@ -1,4 +1,4 @@
-"""The JSON API of Storage as other clients than Python's may speak it: plain HTTP."""
+"""The JSON API of Storage over plain HTTP, as clients other than Python's use it."""
 
 from collections.abc import Iterator
 
@@ -89,7 +89,7 @@ def test_a_resumable_upload_in_one_piece_or_cancelled(
     assert bucket.blob("a").download_as_bytes() == b"whole"
 
 
-def test_an_update_replaces_and_a_copy_may_describe(
+def test_an_update_replaces_and_a_copy_may_set_metadata(
     client: httpx.Client, bucket: Bucket, objects: str
 ) -> None:
     blob = bucket.blob("a")
@@ -108,7 +108,7 @@ def test_an_update_replaces_and_a_copy_may_describe(
 
 
 @pytest.mark.parametrize("body", [b"{", b"[]", b'{"metadata": {"a": 1}}', b'{"contentType": 1}'])
-def test_malformed_descriptions_are_refused(
+def test_malformed_metadata_is_refused(
     client: httpx.Client, bucket: Bucket, objects: str, body: bytes
 ) -> None:
     bucket.blob("a").upload_from_string(b"data")

@@ -1,4 +1,4 @@
-"""What Storage has beyond plain objects: compose, batches, signed URLs, compressed objects."""
+"""Compose, batches, signed URLs, compressed objects."""
 
 import datetime
 import gzip
@@ -18,7 +18,7 @@ HOUR = datetime.timedelta(hours=1)
 
 
 class Signer(AnonymousCredentials, Signing):
-    """Credentials with a signature that nobody can check."""
+    """Credentials with a fake signature."""
 
     signer_email = "nobody@demo-avatar.iam.gserviceaccount.com"
     signer = None

@@ -1,4 +1,4 @@
-"""Tasks that are refused, and what goes wrong with them on purpose."""
+"""Refused tasks, and planned faults of tasks."""
 
 import threading
 from typing import Any

@@ -1,4 +1,4 @@
-"""Back-off, token bucket, names and their retention: the queue's arithmetic, without any wire."""
+"""Back-off, token bucket, names and their retention, without a transport."""
 
 from typing import Any
 

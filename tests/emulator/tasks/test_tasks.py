@@ -21,7 +21,7 @@ from tests.emulator.function_double import Answer, FunctionDouble
 
 
 def create(tasks: CloudTasksClient, queue: str, url: str, **fields: Any) -> Task:
-    """Creates a task with a small body."""
+    """Create a task with a small body."""
     request = {"url": url, "body": b"{}", **fields.pop("http_request", {})}
     return tasks.create_task(parent=queue, task=Task({"http_request": request, **fields}))
 

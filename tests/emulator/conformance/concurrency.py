@@ -38,7 +38,7 @@ def _(at: Place) -> Any:
 
 
 def overtaken(at: Place, read: Any) -> Any:
-    """Begins, reads, has another transaction write in between, commits."""
+    """Begin, reads, has another transaction write in between, commits."""
     transaction = at.database.transaction()
     transaction._begin()
     list(read(transaction))
@@ -126,7 +126,7 @@ def _(at: Place) -> Any:
 
 
 class Heard:
-    """What a listener was told, waited for."""
+    """The snapshots of a listener."""
 
     def __init__(self, target: Any) -> None:
         self._condition = threading.Condition()
