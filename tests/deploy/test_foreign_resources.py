@@ -53,11 +53,12 @@ def test_the_buckets_own_cors_is_not_replaced_unasked(
     assert fake_gcloud.cloud.cors[0]["method"] == ["GET", "HEAD"]
 
 
+@pytest.mark.parametrize("everybody", ["allUsers", "allAuthenticatedUsers"])
 def test_a_service_that_was_opened_to_everybody_stops_the_run(
-    fake_gcloud: FakeGcloud, operator: Operator
+    fake_gcloud: FakeGcloud, operator: Operator, everybody: str
 ) -> None:
     operator.deployment(USUAL, plan(USUAL)).apply()
     policy = fake_gcloud.cloud.policies[f"run|services|idle-renderer|{USUAL.region}"]
-    policy.add(("roles/run.invoker", "allUsers", None))
+    policy.add(("roles/run.invoker", everybody, None))
     with pytest.raises(ForeignResource, match=r"Strangers may not call idle-renderer: .*allUsers"):
         operator.deployment(USUAL, plan(USUAL)).apply()

@@ -13,7 +13,7 @@ from google.cloud.storage import Bucket
 from emulator.suite import Suite
 from functions.contract import ABSENT, State
 from functions.errors import SettingInvalid
-from functions.media_store import CloudMediaStore
+from functions.media_store import TOKEN_KEY, CloudMediaStore
 from functions.reconcile.census import FirestoreCensus, FirestoreMarks
 from functions.reconcile.discrepancy import ListedObject
 from functions.reconcile.inventory import CloudInventory
@@ -215,6 +215,27 @@ def test_no_token_is_given_to_what_has_changed_since(world: World, since: str) -
         CloudMediaStore(world.bucket).discard("avatars/a/x", before.stored.generation)
     assert not world.inventory.give_token(before, "ours")
     assert all("ours" not in each.stored.tokens for each in world.inventory.objects("avatars/a/x"))
+
+
+def test_a_token_given_between_our_look_and_our_write_stays(bucket: Bucket, suite: Suite) -> None:
+    suite.reset()
+    bucket.blob("avatars/a/x").upload_from_string(b"x")
+    (listed,) = CloudInventory(bucket).objects("avatars/a/x")
+
+    class Overtaken:
+        """The bucket, in which somebody gives a token right after it was looked at."""
+
+        def get_blob(self, path: str, *, generation: int) -> Any:
+            found = bucket.get_blob(path, generation=generation)
+            theirs = bucket.get_blob(path)
+            theirs.metadata = {TOKEN_KEY: "theirs"}
+            theirs.patch()
+            return found
+
+    assert not CloudInventory(Overtaken()).give_token(listed, "ours")
+    (after,) = CloudInventory(bucket).objects("avatars/a/x")
+    assert after.stored.tokens == ("theirs",)
+    suite.reset()
 
 
 def test_a_mark_stands_until_it_is_dropped(world: World) -> None:

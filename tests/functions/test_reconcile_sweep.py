@@ -102,6 +102,14 @@ def test_a_signal_ends_it_after_the_avatar_at_hand(watch: Watch) -> None:
     assert watch.marks.marks == {}
 
 
+def test_a_dry_run_leaves_marks_alone(watch: Watch) -> None:
+    for name in "abcdef":
+        watch.avatar(name)
+    assert watch.sweep(dry_run=True, page_size=2, limit=3).ending is Ending.LIMIT
+    assert watch.sweep(dry_run=True, page_size=2).found == {Finding.LOST_EVENT: 6}
+    assert watch.marks.kept == 0
+
+
 def test_a_beginning_can_be_named(watch: Watch) -> None:
     for name in "abcdef":
         watch.avatar(name)

@@ -84,6 +84,7 @@ def test_varying_intervals_are_told(tmp_path: Path) -> None:
         ("64x64", "480", 0.6, VideoTooLarge, "480.00 fps; accepted: up to 240"),
         ("64x64", "30", 0.3, VideoTooShort, "lasts 0.30 s; accepted: at least 0.5 s"),
         ("64x64", "8", 1.0, VideoTooShort, "has 8 frames .*; accepted: at least 10"),
+        ("64x64", "16", 0.5625, VideoTooShort, "has 9 frames .*; accepted: at least 10"),
         ("64x64", "30", 0.02, VideoTooShort, "has one frame"),
     ],
 )
@@ -97,6 +98,8 @@ def test_limits(
 
 def test_just_within_the_limits(tmp_path: Path) -> None:
     assert probe(moving_clip(tmp_path / "a.mp4", rate="24", seconds=0.5), 10).expected_frames == 12
+    least = moving_clip(tmp_path / "least.mp4", rate="16", size="64x64", seconds=0.625)
+    assert probe(least, 10).expected_frames == 10
     fast = moving_clip(tmp_path / "b.mp4", rate="240", size="64x64", seconds=0.5)
     assert probe(fast, 10).rate_fps == 30
     assert probe(moving_clip(tmp_path / "c.mp4", size="4096x64"), 10).width_px == 4096

@@ -7,6 +7,7 @@ from tests.mutants.catalogue import (
     reconcile,
     renderer,
     requests,
+    service,
     survivors,
 )
 from tests.mutants.mutant import Mutant
@@ -16,6 +17,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *protocol.MUTANTS,
     *publication.MUTANTS,
     *requests.MUTANTS,
+    *service.MUTANTS,
     *reconcile.MUTANTS,
     *renderer.MUTANTS,
     *cloud.MUTANTS,
