@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from functions import firestore_values
 from functions.contract import DocumentWrite, Gate, gate
 from functions.event import parse
-from tests.functions.scene import document
+from tests.functions.scene import UNSET, document
 from tests.functions.test_contract import WIRE_VALUES
 from tests.functions.wire import event_data, fill
 
@@ -139,6 +139,15 @@ def test_the_order_of_entries_is_no_change(
     decoded = Decoded(monkeypatch)
     assert gate(parse(wire, collection="avatars")) is Gate.UNRELATED
     assert decoded.values == 0
+
+
+@pytest.mark.parametrize("name", ["avatarImageUrl", "training__heroVideoUrl", "training"])
+def test_a_field_that_is_removed_is_a_change(name: str) -> None:
+    before = document(livePortrait={"state": "queued"})
+    after = document(livePortrait={"state": "queued"}, **{name: UNSET})
+    seen = gate(read(event_data(before, after)))
+    assert seen is (Gate.LEFT_QUEUED if name == "training" else Gate.ASKED)
+    assert gate(read(event_data(after, before))) is Gate.ASKED
 
 
 def test_a_nan_is_no_change_whatever_its_bits() -> None:

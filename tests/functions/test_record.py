@@ -110,6 +110,13 @@ def test_what_a_newer_version_has_added_is_kept(record: Record, data: st.DataObj
     assert to_fields(replace(read, attempts=9)) == {**fields, "attempts": 9}
 
 
+def test_a_newer_versions_keys_stay_with_their_parts() -> None:
+    shown = Shown(state=State.QUEUED, parameters=Parameters())
+    fields: dict[str, Any] = {**to_fields(Record(shown=shown)), "hint": 1}
+    fields["shown"] = {**fields["shown"], "mood": "calm"}
+    assert to_fields(from_fields(fields)) == fields
+
+
 def maps_in(value: object) -> Iterator[dict[str, object]]:
     """Every map of a ledger's document, at whatever depth."""
     if isinstance(value, dict):

@@ -7,6 +7,8 @@ import pytest
 
 from functions.contract import DocumentWrite
 from functions.errors import LeaseLost, RetryLater
+from functions.output import DELETED
+from functions.standing import Change
 from liveportrait_core.errors import ImageNoFace, OutOfMemory
 from tests.functions.scene import AVATAR, IMAGE, UNSET, Scene, document
 
@@ -73,6 +75,25 @@ def test_without_a_result_nothing_is_shown_any_more(scene: Scene) -> None:
         scene.doorway.answer(event)
     assert "livePortrait" not in scene.ledger.documents[AVATAR]
     assert scene.record.lease is None
+
+
+def test_giving_up_the_lease_takes_back_what_is_pending_in_the_same_transaction(
+    scene: Scene,
+) -> None:
+    changes: list[Change] = []
+
+    def give_up() -> None:
+        opt_out(scene)
+        held = scene.ledger.read(AVATAR)
+        assert held.record.lease is not None
+        changes.append(scene.transitions.release(held, held.record.lease.owner))
+
+    scene.renderer.steps = [give_up]
+    scene.save(document())
+    (change,) = changes
+    assert change.record is not None
+    assert change.record.lease is None
+    assert change.fields == {"livePortrait": DELETED}
 
 
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])

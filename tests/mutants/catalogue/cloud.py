@@ -70,8 +70,8 @@ MUTANTS = (
     Mutant(
         name="delivered-once",
         file="emulator/eventarc/dispatcher.py",
-        old="while not await self._is_acknowledged(taken):",
-        new="if not await self._is_acknowledged(taken):",
+        old="while not await self._is_acknowledged(pending):",
+        new="if not await self._is_acknowledged(pending):",
         why="At least once: repeated until it is acknowledged.",
         tests=("tests/emulator/eventarc/test_delivery.py",),
     ),
@@ -102,8 +102,8 @@ MUTANTS = (
     Mutant(
         name="paused-queue-dispatches",
         file="emulator/tasks/rate_limiter.py",
-        old="if queue.state is QueueState.PAUSED or self._out",
-        new="if self._out",
+        old="if queue.state is QueueState.PAUSED or self._running",
+        new="if self._running",
         why="A paused queue takes tasks and lets none out.",
         tests=("tests/emulator/tasks/test_queues.py", "tests/emulator/tasks/test_tasks.py"),
     ),

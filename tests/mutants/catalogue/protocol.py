@@ -101,11 +101,19 @@ MUTANTS = (
     ),
     Mutant(
         name="withdrawn-under-a-living-lease",
-        file="functions/transitions.py",
-        old="if not document.shows_pending or record.lease_lives(standing.now):",
-        new="if not document.shows_pending:",
+        file="functions/withdrawal.py",
+        old="if record.lease_lives(standing.now):",
+        new="if record.cleaning(standing.now):",
         why="A `queued` is taken back only where no lease lives (section 1.3).",
-        tests=("tests/functions/test_transitions.py",),
+        tests=("tests/functions/test_withdrawal.py", "tests/functions/test_transitions.py"),
+    ),
+    Mutant(
+        name="stopped-job-leaves-rendering",
+        file="functions/withdrawal.py",
+        old="if pending and document is not None and not document.opted_in:",
+        new="if pending and document is None:",
+        why="A document that asks for nothing shows `rendering` for ever (section 1.3).",
+        tests=("tests/functions/test_withdrawal.py",),
     ),
     Mutant(
         name="grace-begins-anew",

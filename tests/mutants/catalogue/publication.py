@@ -94,7 +94,7 @@ MUTANTS = (
     Mutant(
         name="forged-answer-stands",
         file="functions/output.py",
-        old="if canonical(shown) == canonical(document.output):",
+        old="if same(shown, document.output):",
         new='if shown["state"] == dig(document.fields, (*OUTPUT, "state")):',
         why="Clients can forge the map; what the ledger says is written again (section 3).",
         tests=("tests/functions/test_output.py",),
