@@ -182,7 +182,7 @@ MUTANTS = (
     Mutant(
         name="binding-under-any-condition",
         file="deploy/checks.py",
-        old='and at(binding, ("condition", "title")) == self.condition',
+        old='and value_at(binding, ("condition", "title")) == self.condition',
         new="",
         why="A role under another condition is not the one that is wanted.",
         tests=("tests/deploy/test_checks.py",),

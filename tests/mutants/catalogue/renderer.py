@@ -197,7 +197,7 @@ MUTANTS = (
         old="if max(packets.width_px, packets.height_px) > MAX_SIDE_PX:",
         new="if min(packets.width_px, packets.height_px) > MAX_SIDE_PX:",
         why="At most 4096 px a side (section 2, limits).",
-        tests=("tests/core/test_video_probe.py",),
+        tests=("tests/core/media/test_probe.py",),
     ),
     Mutant(
         name="nine-frames-are-enough",
@@ -205,7 +205,7 @@ MUTANTS = (
         old="if used < MIN_FRAMES:",
         new="if used < MIN_FRAMES - 1:",
         why="At least 10 frames (section 2, limits).",
-        tests=("tests/core/test_video_probe.py",),
+        tests=("tests/core/media/test_probe.py",),
     ),
     Mutant(
         name="pose-changes-the-size",
@@ -213,7 +213,7 @@ MUTANTS = (
         old="scale=wanted.scale if region is AnimationRegion.ALL else source.scale",
         new="scale=posed.scale",
         why="As the original has it: the size follows in `all` alone (section 2).",
-        tests=("tests/core/liveportrait/test_composition.py",),
+        tests=("tests/core/engines/liveportrait/motion/test_composition.py",),
     ),
     Mutant(
         name="turned-from-the-wrong-side",
@@ -221,7 +221,7 @@ MUTANTS = (
         old="return change @ source.rotation",
         new="return source.rotation @ change",
         why="As the original has it: turns do not commute (section 6).",
-        tests=("tests/core/liveportrait/test_composition.py",),
+        tests=("tests/core/engines/liveportrait/motion/test_composition.py",),
     ),
     Mutant(
         name="portrait-enlarged",
