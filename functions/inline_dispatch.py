@@ -5,6 +5,7 @@ what a transaction may change that of `transitions`.
 """
 
 import threading
+from typing import Protocol
 from uuid import uuid4
 
 from functions import log, telemetry
@@ -20,14 +21,24 @@ from functions.telemetry import Outcome
 _LOCK_WAIT_S = 60.0
 
 
+class RenderLock(Protocol):
+    """What lets one render at a time into a process: `threading.Lock`."""
+
+    def acquire(self, *, timeout: float) -> bool:
+        """Take it within so many seconds; False: it was another's all the time."""
+
+    def release(self) -> None:
+        """Give it back."""
+
+
 class InlineDispatcher:
     """Satisfies `Dispatcher`, for as long as the instance lives."""
 
-    def __init__(self, means: Means, renderer: Renderer) -> None:
+    def __init__(self, means: Means, renderer: Renderer, lock: RenderLock | None = None) -> None:
         self._means = means
         self._renderer = renderer
         self._rules = means.transitions
-        self._lock = threading.Lock()
+        self._lock = lock or threading.Lock()
 
     def hand_over(self, errand: Errand) -> Verdict:
         """Claim and render, unless somebody else is at it; that one is to be waited for."""
