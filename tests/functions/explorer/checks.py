@@ -1,0 +1,157 @@
+"""What must hold at every step, whatever happened; the first breach ends an episode.
+
+Called for every commit, every changed object and every act of the app. Compares with the model and
+with the contract's own words; of the product it asks only what its records say.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from functions.output import live_portrait
+from functions.record import Record
+from functions.reference import download_url
+from tests.functions.explorer.attempts import ATTEMPTS, Attempts
+from tests.functions.explorer.model import Avatar
+from tests.functions.explorer.world import Commit, World
+from tests.functions.scene import POLICY
+
+MIRROR = "training.livePortrait.idleVideoUrl"
+GRACE_S = 60.0
+RETRIED = ("RENDER_FAILED", "RENDER_OOM", "RENDER_TIMEOUT", "UPLOAD_FAILED", "INTERNAL")
+
+
+@dataclass(kw_only=True)
+class Checks:
+    """The invariants of one episode."""
+
+    world: World
+    avatars: dict[str, Avatar]
+    attempts: Attempts
+    wrong: Callable[[str, str], object]
+    quota: int
+    shown: Counter[tuple[str, str]] = field(default_factory=Counter)  # `rendering`, by request
+    heard: set[tuple[str, int, str, int]] = field(default_factory=set)  # `queued`, for what
+
+    def committed(self, commit: Commit) -> None:
+        """A transaction was committed."""
+        avatar = self.avatars[commit.avatar_id]
+        self.attempts.committed(avatar, commit)
+        if commit.fields:
+            self._fields(avatar, commit)
+        self.look(avatar)
+
+    def object_changed(self, path: str) -> None:
+        """An object was made or deleted by the product."""
+        for avatar in self.avatars.values():
+            if f"avatars/{avatar.id}/" in path:
+                self.look(avatar)
+
+    # --- what the document is told
+
+    def _fields(self, avatar: Avatar, commit: Commit) -> None:
+        document = commit.document
+        if not set(commit.fields) <= {"livePortrait", MIRROR} or document is None:
+            self.wrong("fields", f"{sorted(commit.fields)} are written to {document}")
+            return
+        if MIRROR in commit.fields:
+            inputs = document["training"].get("livePortrait")
+            if not isinstance(inputs, dict):
+                self.wrong("fields", "training.livePortrait is resurrected")
+            elif inputs.get("idleVideoUrl") == commit.fields[MIRROR]:
+                self.wrong("writes", "the mirror is written although it stands")
+        if "livePortrait" in commit.fields:
+            self._live(avatar, commit, commit.fields["livePortrait"], document.get("livePortrait"))
+
+    def _live(self, avatar: Avatar, commit: Commit, live: Any, before: object) -> None:
+        if live == before:
+            self.wrong("writes", "livePortrait is written although it stands")
+        forged = before != live_portrait(commit.before)
+        avatar.forged = False
+        if not isinstance(live, dict):
+            return
+        if not forged:
+            self._counted(avatar, live)
+        if live["state"] == "failed" and live.get("fingerprint"):
+            self._failed(avatar, commit, live)
+        is_new = live["state"] == "ready" and live["fingerprint"] == live["resultFingerprint"]
+        wanted = avatar.wanted
+        if is_new and wanted.opted_in and live["params"]["drivingMultiplier"] != wanted.multiplier:
+            self.wrong("model", f"ready at {live['params']}, the app wants {wanted.multiplier}")
+
+    def _counted(self, avatar: Avatar, live: dict[str, Any]) -> None:
+        """At most four writes a render: `queued`, twice `rendering`, the end."""
+        if live["state"] == "rendering":
+            request = (avatar.id, live["requestId"])
+            self.shown[request] += 1
+            if self.shown[request] > 2:
+                self.wrong("writes", f"`rendering` is written {self.shown[request]} times")
+        elif live["state"] == "queued" and live["error"] is None:
+            claims = self.attempts.claims[avatar.id, avatar.wish]
+            heard = (avatar.id, avatar.wish, live["fingerprint"], claims)
+            if heard in self.heard and self.attempts.versions == 1:
+                self.wrong("writes", "`queued` is written twice, and nothing began in between")
+            self.heard.add(heard)
+
+    # --- failures
+
+    def _failed(self, avatar: Avatar, commit: Commit, live: dict[str, Any]) -> None:
+        """A final failure of a request: it must have its reason, and destroy nothing."""
+        code, before = live["error"]["code"], commit.before
+        if before.failed_for_good(live["fingerprint"]):
+            return  # it stands already
+        self._destroys_nothing(avatar, before, live["fingerprint"], code)
+        if code.endswith("_NOT_FOUND"):
+            since = avatar.absent_since
+            if since is None or self.world.timeline.now - since < GRACE_S:
+                self.wrong("failed", f"{code} although it was there a minute ago")
+        elif code == "QUOTA_EXCEEDED":
+            attempts = self.attempts
+            if attempts.starts[f"avatar:{avatar.id} {attempts.today()}"] < self.quota:
+                self.wrong("failed", "the quota is not used up")
+        elif code in RETRIED:
+            made = self.attempts.of(avatar.id, live["fingerprint"])
+            excused = sum(each.excused for each in made)
+            if excused < ATTEMPTS:
+                self.wrong("failed", f"{code} after {len(made)} attempts, {excused} with reason")
+
+    def _destroys_nothing(
+        self, avatar: Avatar, before: Record, fingerprint: str, code: str
+    ) -> None:
+        shown = before.shown
+        lease, lives = (
+            before.lease,
+            before.in_work(fingerprint, round(self.world.timeline.now * 1000)),
+        )
+        if lease is not None and lives and not self.attempts.is_ours(lease):
+            self.wrong("failed", f"{code} is written over a living render of the same")
+        stands = shown is not None and (shown.state, shown.fingerprint) == ("ready", fingerprint)
+        if stands and before.result(fingerprint) is not None and not avatar.lost:
+            self.wrong("failed", f"`ready` becomes failed: {code}")
+
+    # --- what is there
+
+    def look(self, avatar: Avatar) -> None:
+        """The URL that the document shows plays, and what the ledger lists is in place."""
+        record, objects = self.world.ledger.record(avatar.id), self.world.media.objects
+        for kept in (item for each in record.results for item in (each.video, each.poster)):
+            held = objects.get(kept.path)
+            stands = held is not None and held.generation == kept.generation
+            if not stands and (kept.path, kept.generation) not in avatar.lost:
+                self.wrong("listed", f"{kept.path} is listed and not there")
+        document = self.world.ledger.documents.get(avatar.id)
+        live = None if document is None else document.get("livePortrait")
+        if not avatar.forged and isinstance(live, dict) and "idleVideoUrl" in live:
+            self._plays(avatar, record, live["idleVideoUrl"], live["idleVideoPath"])
+
+    def _plays(self, avatar: Avatar, record: Record, url: str, path: str) -> None:
+        listed = [each.video for each in record.results if each.video.url == url]
+        if not listed:
+            self.wrong("plays", f"the document shows {path}, which the ledger does not list")
+            return
+        place = (path, listed[0].generation)
+        held = self.world.held(path)
+        plays = held is not None and download_url(path, held.token, POLICY) == url
+        if not plays and place not in avatar.lost and place not in avatar.revoked:
+            self.wrong("plays", f"the URL shown does not play: {path}")

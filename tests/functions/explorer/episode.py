@@ -1,0 +1,267 @@
+"""One episode: a seed becomes a world, everything happens in it, and what it came to is judged."""
+
+import random
+from collections.abc import Callable
+from contextlib import redirect_stderr
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from functions.task_route import Role
+from tests.functions.explorer.app import App
+from tests.functions.explorer.attempts import Attempts
+from tests.functions.explorer.checks import Checks
+from tests.functions.explorer.deliveries import Couriers
+from tests.functions.explorer.disturbances import HARD, KILLS, Disturbance, Weather
+from tests.functions.explorer.instances import SETTINGS, VERSIONS, Instance, Workshop
+from tests.functions.explorer.model import Avatar
+from tests.functions.explorer.quiet import Quiet
+from tests.functions.explorer.report import Report
+from tests.functions.explorer.timeline import Timeline
+from tests.functions.explorer.world import START_S, Commit, World
+
+_DAY_S = 86_400.0
+_STORM_S = 900.0  # after the last act, then nothing is disturbed any more
+_SKEWS = (0.0, 0.0, 0.0, 660.0, -660.0, 2.0)
+_AVATAR = "ava"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What an episode came to."""
+
+    seed: int
+    check: str | None  # that found something
+    breach: str
+    acts: tuple[str, ...]
+    disturbances: tuple[str, ...]
+    kinds: tuple[str, ...]  # of the disturbances
+    trace: tuple[str, ...]
+
+
+class Episode:
+    """All that belongs to one seed."""
+
+    def __init__(
+        self, seed: int, without: frozenset[str], *, off: frozenset[str], telling: bool
+    ) -> None:
+        self.seed = seed
+        self.without = without
+        self.timeline = Timeline(seed, START_S)
+        self.report = Report(timeline=self.timeline, off=off, telling=telling)
+        self._stream = random.Random(f"{seed}/deployment")  # noqa: S311 - must be repeatable
+        self._instances: list[Instance] = []
+        self._build()
+        self._deploy()
+
+    # --- what there is
+
+    def _build(self) -> None:
+        tell, wrong = self.report.tell, self.report.wrong
+        self.attempts = Attempts(timeline=self.timeline, wrong=wrong)
+        self.weather = Weather(
+            timeline=self.timeline,
+            seed=self.seed,
+            without=self.without,
+            tell=tell,
+            heed=self._heed,
+            excuse=self.attempts.excuse,
+        )
+        self.couriers = Couriers(
+            timeline=self.timeline,
+            seed=self.seed,
+            instances=self._answering,
+            tell=tell,
+            wrong=wrong,
+        )
+        self.world = World(
+            timeline=self.timeline,
+            deliver=self.couriers.event,
+            enqueue=lambda task: self.couriers.task(task, f"t{self.world.number('t')}"),
+            committed=self._committed,
+            object_changed=lambda path: self.report.made(lambda: self.checks.object_changed(path)),
+        )
+        self.avatar = Avatar(id=_AVATAR)
+        settings = replace(SETTINGS, renders_per_day=self._stream.choice((30, 30, 30, 3)))
+        self.checks = Checks(
+            world=self.world,
+            avatars={_AVATAR: self.avatar},
+            attempts=self.attempts,
+            wrong=wrong,
+            quota=settings.renders_per_day,
+        )
+        self.workshop = Workshop(
+            timeline=self.timeline, weather=self.weather, world=self.world, settings=settings
+        )
+        self.app = App(
+            world=self.world,
+            avatar=self.avatar,
+            seed=self.seed,
+            tell=tell,
+            acted=self.checks.look,
+            without=self.without,
+            alone=self._stream.random() < 0.65,
+            sweep=lambda: self._sweep(quiet_s=60.0),
+        )
+
+    def _deploy(self) -> None:
+        stream = self._stream
+        self.queued = stream.random() < 0.45
+        self.versions = VERSIONS if stream.random() < 0.3 else VERSIONS[:1]
+        self.attempts.versions = len(self.versions)
+        skewed = stream.random() < 0.25
+        roles = (Role.ALL,) * stream.choice((2, 2, 3))
+        if self.queued:
+            roles = (Role.GATE, Role.GATE, Role.RENDERER, Role.RENDERER)
+        for number, role in enumerate(roles):
+            skew_s = stream.choice(_SKEWS)
+            version = self.versions[number % len(self.versions)]
+            self._start(role, version, skew_s if skewed else 0.0)
+
+    def _start(self, role: Role, version: str, skew_s: float) -> None:
+        name = f"{role.value}{self.world.number(role.value)}"
+        self._instances.append(self.workshop.instance(name, role, version, skew_s))
+
+    def _answering(self, roles: frozenset[Role]) -> list[Instance]:
+        living = (each for each in self._instances if each.answers and not each.dead)
+        return [each for each in living if each.role in roles]
+
+    # --- what happens
+
+    def run(self) -> Verdict:
+        """Play it to its end."""
+        acts = self.app.script()
+        with redirect_stderr(self.report.log):
+            try:
+                self._play(acts)
+            finally:
+                self.timeline.close(self._instances)
+        happened = self.weather.happened
+        return Verdict(
+            seed=self.seed,
+            check=self.report.check,
+            breach=self.report.breach,
+            acts=tuple(name for _, name, _ in acts),
+            disturbances=tuple(each.name for each in happened),
+            kinds=tuple(f"{each.port} {each.kind.name}" for each in happened),
+            trace=tuple(self.report.trace),
+        )
+
+    def _play(self, acts: list[tuple[float, str, Callable[[str], object]]]) -> None:
+        for at_s, name, act in acts:
+            self.timeline.after(at_s, partial(act, name))
+        self.timeline.advance((acts[-1][0] if acts else 0) + _STORM_S)
+        self.weather.calm = True
+        self.weather.outages.clear()
+        self.report.tell("", "--- nothing is disturbed any more")
+        self.timeline.run()
+        if self.report.check is None:
+            if left := sorted(self.couriers.under_way):
+                self.report.wrong("acknowledged", f"never acknowledged: {left}")
+            self._judge(mended=False)
+            self._end_the_roll_out()
+            self._mend()
+
+    def _end_the_roll_out(self) -> None:
+        last = self.versions[-1]
+        self.versions = (last,)
+        for instance in [each for each in self._instances if each.version != last]:
+            self.timeline.kill(instance)
+            if instance.answers:
+                self._start(instance.role, last, 0.0)
+
+    def _mend(self) -> None:
+        """Reconcile day after day, until it finds nothing more."""
+        attended = 1
+        for _ in range(6):
+            if self.report.check is not None or not attended:
+                break
+            self.timeline.advance(_DAY_S + 3600)
+            self.report.tell("", "--- reconcile")
+            tallies = self._sweep(quiet_s=900.0)
+            self.timeline.run()
+            if not tallies or tallies[0].faults:
+                self.report.wrong("reconcile", "reconcile has faults")
+            attended = tallies[0].attended if tallies else 1
+        if attended:
+            self.report.wrong("reconcile", "reconcile finds something again and again")
+        self._judge(mended=True)
+
+    def _judge(self, *, mended: bool) -> None:
+        happened = self.weather.happened
+        soft = all(each.kind not in HARD and each.port.startswith("ledger") for each in happened)
+        quiet = Quiet(
+            world=self.world,
+            checks=self.checks,
+            wrong=self.report.wrong,
+            mended=mended,
+            orderly=soft and not self.weather.missed,
+        )
+        self.report.made(lambda: quiet.look(self.avatar))
+        self.report.made(quiet.quotas)
+
+    def _sweep(self, *, quiet_s: float) -> list[Any]:
+        """Reconcile once, in a process of its own."""
+        number = self.world.number("r")
+        name, version = f"r{number}", self.versions[number % len(self.versions)]
+        role = Role.GATE if self.queued else Role.ALL
+        instance = self.workshop.instance(name, role, version, 0.0)
+        instance.answers = False
+        self._instances.append(instance)
+        tallies: list[Any] = []
+
+        def sweep() -> None:
+            try:
+                tallies.append(self.workshop.sweep(instance, quiet_s=quiet_s))
+            except Exception as fault:  # the end of a run; the next one goes on
+                self.report.tell(name, f"ends with {fault!r}")
+            else:
+                self.report.tell(name, f"found {dict(tallies[0].found)}")
+
+        self.timeline.spawn(name, instance, sweep)
+        return tallies
+
+    # --- what follows from it
+
+    def _committed(self, commit: Commit) -> None:
+        self.report.committed(commit)
+        self.report.made(lambda: self.checks.committed(commit))
+
+    def _heed(self, disturbance: Disturbance) -> None:
+        self.attempts.heed(disturbance)
+        host = disturbance.party.host
+        if disturbance.kind in KILLS and isinstance(host, Instance) and host.answers:
+            later_s = 1 + 30 * disturbance.size
+            self.timeline.after(later_s, lambda: self._start(host.role, host.version, 0.0))
+
+
+def play(
+    seed: int,
+    without: frozenset[str] = frozenset(),
+    *,
+    off: frozenset[str] = frozenset(),
+    telling: bool = False,
+) -> Verdict:
+    """Play one episode.
+
+    Args:
+        seed: which one.
+        without: acts and disturbances that are left out.
+        off: checks that are not made.
+        telling: whether a trace is kept.
+    """
+    return Episode(seed, without, off=off, telling=telling).run()
+
+
+def shrink(found: Verdict, without: frozenset[str], off: frozenset[str]) -> frozenset[str]:
+    """What can be left out, so that the same check still finds something."""
+    tried: set[str] = set(without)
+    while True:
+        named = (*reversed(found.acts), *reversed(found.disturbances), "outage")
+        candidate = next((each for each in named if each not in tried), None)
+        if candidate is None:
+            return without
+        tried.add(candidate)
+        smaller = play(found.seed, without | {candidate}, off=off)
+        if smaller.check == found.check:
+            without, found = without | {candidate}, smaller

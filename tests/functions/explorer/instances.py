@@ -1,0 +1,185 @@
+"""The product in an episode: instances of two versions, each with disturbed ports of its own.
+
+The only module here that builds the product. An instance answers events, tasks, or both; reconcile
+is a process of its own.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from functions.errors import RetryLater
+from functions.inline_dispatch import InlineDispatcher
+from functions.ports import Means
+from functions.queued_dispatch import QueuedDispatcher
+from functions.reconcile.discrepancy import Judge
+from functions.reconcile.itinerary import Itinerary
+from functions.reconcile.mending import Mender
+from functions.reconcile.survey import Shard, Survey
+from functions.reconcile.sweep import Orders, Sweep, Tally
+from functions.render_job import Doorway
+from functions.request import Reader, full_engine_version
+from functions.settings import Settings
+from functions.task_route import Role
+from functions.transitions import Transitions
+from liveportrait_core import RenderReport
+from liveportrait_core.errors import ImageNoFace, OutOfMemory
+from tests.functions.explorer.disturbances import Disturbed, DisturbedLedger, Weather
+from tests.functions.explorer.timeline import Host, Ticking, Timeline, TurnLock
+from tests.functions.explorer.world import World
+from tests.functions.reconciling import MemoryCensus, MemoryInventory, MemoryMarks
+from tests.functions.scene import BUCKET, POLICY
+from tests.functions.scripted_renderer import ScriptedRenderer
+
+VERSIONS = ("mesh-1-0123abcd", "mesh-2-89abcdef")
+SETTINGS = Settings(bucket=BUCKET, engine="mesh", project="demo", keep=2, keep_hours=0)
+_FAULTS: dict[str, Callable[[], Exception]] = {
+    "OutOfMemory": lambda: OutOfMemory("no room"),
+    "ImageNoFace": lambda: ImageNoFace("no face"),
+    "RuntimeError": lambda: RuntimeError("a defect"),
+}
+
+
+class PartyClock:
+    """A machine's clock: its sleepers give way, and its time may be wrong."""
+
+    def __init__(self, timeline: Timeline, weather: Weather, skew_s: float) -> None:
+        self._timeline = timeline
+        self._weather = weather
+        self._skew_s = skew_s
+
+    def now(self) -> float:
+        return self._timeline.now + self._skew_s
+
+    def monotonic(self) -> float:
+        return self._timeline.now
+
+    def sleep(self, seconds: float) -> None:
+        self._weather.call("clock.sleep", lambda: self._timeline.park(seconds), ConnectionError)
+
+    def every(self, seconds: float, action: Callable[[], bool]) -> Ticking:
+        return Ticking(self._timeline, seconds, action)
+
+
+class SlowRenderer(ScriptedRenderer):
+    """Takes its time, frame after frame, and now and then fails."""
+
+    timeline: Timeline
+    weather: Weather
+
+    def render(self, *args: Any, **given: Any) -> RenderReport:
+        return self._course(lambda: super(SlowRenderer, self).render(*args, **given))
+
+    def render_kept(self, *args: Any, **given: Any) -> RenderReport:
+        return self._course(lambda: super(SlowRenderer, self).render_kept(*args, **given))
+
+    def _course(self, render: Callable[[], RenderReport]) -> RenderReport:
+        """Decide beforehand how long it takes, and how it fails."""
+        party = self.timeline.current
+        assert party is not None
+        name, stream = self.weather.breaks(4), party.stream
+        frames = stream.randint(1, 4)
+        pause_s = stream.choice((0.3, 1.1, 1.1, 3.0, 18.0))
+        which, where = stream.choice(tuple(_FAULTS)), stream.random()
+        self.steps = [lambda: self._frame(pause_s)] * frames
+        if name is not None:
+            self.steps.insert(int(where * frames), lambda: self._fail(name, which))
+        self.before_motion = [lambda: self._frame(pause_s)]
+        return render()
+
+    def _frame(self, pause_s: float) -> None:
+        self.weather.call("renderer.frame", lambda: self.timeline.park(pause_s), ConnectionError)
+
+    def _fail(self, name: str, which: str) -> None:
+        self.weather.broke(name, which)
+        raise _FAULTS[which]()
+
+
+@dataclass(kw_only=True, eq=False)
+class Instance(Host):
+    """One process of the deployment."""
+
+    role: Role
+    version: str
+    means: Means
+    doorway: Doorway
+    answers: bool = True  # False: reconcile
+
+
+@dataclass(kw_only=True)
+class Workshop:
+    """Makes instances on one world."""
+
+    timeline: Timeline
+    weather: Weather
+    world: World
+    settings: Settings = SETTINGS
+
+    def instance(self, name: str, role: Role, version: str, skew_s: float) -> Instance:
+        """A process that answers from now on."""
+        renderer = SlowRenderer(engine_version=version)
+        renderer.timeline, renderer.weather = self.timeline, self.weather
+        reader = Reader(policy=POLICY)
+        means: Any = Means(
+            settings=self.settings,
+            transitions=Transitions(reader=reader, settings=self.settings),
+            ledger=self._port("ledger", self.world.ledger, DisturbedLedger),
+            media=self._port("media", self.world.media),
+            engine=renderer,
+            clock=PartyClock(self.timeline, self.weather, skew_s),
+        )
+        if role is Role.GATE:
+            queue = self._port("queue", self.world.queue, fault=RetryLater)
+            dispatcher: Any = QueuedDispatcher(means, queue)
+        else:
+            dispatcher = InlineDispatcher(means, renderer, lock=TurnLock(self.timeline))
+        doorway = Doorway(means, dispatcher)
+        return Instance(name=name, role=role, version=version, means=means, doorway=doorway)
+
+    def sweep(self, instance: Instance, *, quiet_s: float, disturbed: bool = True) -> Tally:
+        """One run of reconcile in a process."""
+        means = instance.means
+        reader = means.transitions.reader
+        census = MemoryCensus(ledger=self.world.ledger, written=self.world.written)
+        inventory = MemoryInventory(media=self.world.media, created=self.world.media.created)
+        marks: Any = MemoryMarks()
+        reading: Any = _Whole(inventory)
+        survey = Survey(
+            census=self._port("ledger", census),
+            inventory=self._port("media", reading),
+            media=means.media,
+            reader=reader,
+            shard=Shard(),
+            page_size=3,
+        )
+        version = means.engine.engine_version
+        judge = Judge(
+            transitions=means.transitions,
+            engine=means.engine.engine.value,
+            engine_version=full_engine_version(version, max_seconds=self.settings.max_seconds),
+            quiet_s=quiet_s,
+        )
+        mender = Mender(means=means, inventory=survey.inventory, doorway=lambda: instance.doorway)
+        itinerary = Itinerary(survey=survey, judge=judge, upgrading=False)
+        return Sweep(itinerary, mender, marks, Orders(), clock=means.clock).run()
+
+    def _port(
+        self, name: str, inner: Any, kind: type[Disturbed] = Disturbed, fault: Any = ConnectionError
+    ) -> Any:
+        return kind(name, inner, self.weather, fault)
+
+
+class _Whole:
+    """An inventory whose listings are read at once, so that a call is a call."""
+
+    def __init__(self, inner: MemoryInventory) -> None:
+        self._inner = inner
+
+    def objects(self, prefix: str, *, start: str = "", end: str = "") -> Any:
+        return iter(list(self._inner.objects(prefix, start=start, end=end)))
+
+    def folders(self, prefix: str, *, start: str = "") -> Any:
+        return iter(list(self._inner.folders(prefix, start=start)))
+
+    def give_token(self, *args: Any) -> bool:
+        return self._inner.give_token(*args)

@@ -1,0 +1,145 @@
+"""What must stand once all is quiet: as the app asked, nothing left over, quotas that add up."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from functions.record import Record
+from functions.task import RenderTask
+from tests.functions.explorer.checks import MIRROR, RETRIED, Checks
+from tests.functions.explorer.model import DROPPED, Avatar
+from tests.functions.explorer.world import World
+
+_PENDING = ("queued", "rendering")
+_FAILURES = (*RETRIED, "IMAGE_NO_FACE", "QUOTA_EXCEEDED")
+
+
+@dataclass(kw_only=True)
+class Quiet:
+    """The end of an episode.
+
+    Attributes:
+        world: what is judged.
+        checks: those of every step.
+        wrong: to be told.
+        mended: reconcile has been there.
+        orderly: no process died, no call hung, no object failed to be deleted: nothing was left
+            for reconcile to mend.
+    """
+
+    world: World
+    checks: Checks
+    wrong: Callable[[str, str], object]
+    mended: bool
+    orderly: bool
+
+    def look(self, avatar: Avatar) -> None:
+        """Judge one avatar."""
+        self.checks.look(avatar)
+        record = self.world.ledger.record(avatar.id)
+        document = self.world.ledger.documents.get(avatar.id)
+        if (document is not None) != avatar.wanted.exists:
+            self.wrong("model", f"the document is {document}, the app wants {avatar.wanted}")
+            return
+        self._lease(record)
+        if not (self.mended or self.orderly):
+            return
+        self._dispatch(avatar, record)
+        self._objects(avatar, record)
+        if document is None:
+            self._gone(avatar, record)
+        elif not avatar.forged:
+            live = document.get("livePortrait")
+            self._shows(avatar, live if isinstance(live, dict) else {})
+            self._mirror(avatar, record, document["training"].get("livePortrait"))
+        elif self.mended and record != Record():
+            self.wrong("model", f"what was forged is left: {document.get('livePortrait')}")
+
+    def quotas(self) -> None:
+        """As many starts as there were claims."""
+        for name, quota in self.world.ledger.quotas.items():
+            claims = self.checks.attempts.starts[f"{name} {quota['day']}"]
+            if quota["starts"] != claims:
+                self.wrong("starts", f"{name}: {quota['starts']} starts, {claims} claims")
+
+    # --- what may be left over
+
+    def _lease(self, record: Record) -> None:
+        """None, but for that of a render that died, once it has run out: it means nothing."""
+        lease = record.lease
+        if lease is None:
+            return
+        lives = lease.expires > self.world.timeline.now * 1000
+        strict = self.mended or self.orderly
+        if lives or (strict and not self.checks.attempts.is_dead(lease)):
+            self.wrong("lease left", f"a lease is left: {lease}")
+
+    def _dispatch(self, avatar: Avatar, record: Record) -> None:
+        """None, but for one whose task was never made: its name is free for the next wish."""
+        if record.dispatch is None:
+            return
+        task = RenderTask(avatar_id=avatar.id, dispatch=record.dispatch)
+        if avatar.renders or task.task_id in self.world.queue.names:
+            self.wrong("dispatch left", f"a dispatch is left: {record.dispatch}")
+
+    def _objects(self, avatar: Avatar, record: Record) -> None:
+        folder = f"avatars/{avatar.id}/livePortrait/"
+        kept = (item for each in record.results for item in (each.video, each.poster))
+        listed = {(each.path, each.generation) for each in kept}
+        stored = {
+            (path, held.generation)
+            for path, held in self.world.media.objects.items()
+            if path.startswith(folder)
+        }
+        if stored - listed:
+            self.wrong("objects left", f"nobody lists {sorted(stored - listed)}")
+
+    def _gone(self, avatar: Avatar, record: Record) -> None:
+        if avatar.id in self.world.ledger.jobs:
+            self.wrong("ledger left", f"the ledger of a deleted avatar is left: {record}")
+        cache = f"livePortraitCache/avatars/{avatar.id}/"
+        if left := [path for path in self.world.media.objects if path.startswith(cache)]:
+            self.wrong("objects left", f"a deleted avatar leaves {left}")
+
+    # --- what is shown
+
+    def _shows(self, avatar: Avatar, live: dict[str, Any]) -> None:
+        state, error = live.get("state"), live.get("error")
+        told = (state, error["code"] if error else None)
+        if state in _PENDING:
+            self.wrong("stuck", f"it is quiet, and the document shows {state}")
+        elif avatar.wanted.opted_in and (self.mended or not avatar.overwritten):
+            if not self._is_right(avatar, *told):
+                self.wrong("model", f"{told} is shown for {avatar.wanted}")
+            elif state == "ready":
+                self._made_of_what_is_asked(avatar, live)
+
+    def _is_right(self, avatar: Avatar, state: str | None, code: str | None) -> bool:
+        if avatar.wanted.refusal is not None:
+            return (state, code) == avatar.wanted.refusal
+        if avatar.absent_since is not None:
+            return state == "ready" or code == "HERO_IMAGE_NOT_FOUND"
+        return state == "ready" or (state == "failed" and code in _FAILURES)
+
+    def _made_of_what_is_asked(self, avatar: Avatar, live: dict[str, Any]) -> None:
+        objects = self.world.media.objects
+        held = objects.get(live["idleVideoPath"])
+        if held is None or held.body == b"forged" or avatar.absent_since is not None:
+            return  # the checks of every step know whether it may be so
+        inputs = (f"avatars/{avatar.id}/{name}" for name in (avatar.wanted.image, "heroVideo.mp4"))
+        portrait, clip = (objects[path].body for path in inputs)
+        multiplier = f"driving_multiplier={avatar.wanted.multiplier}".encode()
+        begins = b"video of " + portrait + clip + b"RenderOptions("
+        if not held.body.startswith(begins) or multiplier not in held.body:
+            self.wrong("model", f"{held.body!r} is shown for {avatar.wanted}")
+        if live["fingerprint"] != live["resultFingerprint"]:
+            self.wrong("model", "`ready` shows the result of another request")
+
+    def _mirror(self, avatar: Avatar, record: Record, inputs: object) -> None:
+        """A stale save's URL is healed; a foreign one stays."""
+        if not isinstance(inputs, dict) or not record.results or not avatar.wanted.opted_in:
+            return
+        mirror = inputs.get("idleVideoUrl", DROPPED)
+        ours = isinstance(mirror, str) and f"avatars%2F{avatar.id}%2FlivePortrait" in mirror
+        if mirror != record.results[0].video.url and (ours or mirror in (DROPPED, None)):
+            self.wrong("mirror", f"{MIRROR} is {mirror}")

@@ -1,0 +1,194 @@
+"""The one world of an episode: documents, ledgers, objects and a queue, and who hears of them.
+
+The doubles of the ports, told to raise events as the database does, and to report every commit and
+every change of an object to whoever checks them.
+"""
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from functions.contract import DocumentWrite
+from functions.record import Record
+from functions.reference import Publication, StoredObject
+from functions.standing import Change, Standing
+from functions.task import RenderTask
+from tests.functions.doubles import (
+    Fields,
+    HeldObject,
+    MemoryLedger,
+    MemoryMediaStore,
+    MemoryTaskQueue,
+)
+from tests.functions.explorer.timeline import Timeline
+from tests.functions.scene import BUCKET, snapshot
+
+START_S = 1_800_000_000.0
+
+
+@dataclass(kw_only=True)
+class Commit:
+    """One transaction's effect on an avatar."""
+
+    avatar_id: str
+    before: Record
+    after: Record
+    document: Fields | None  # as it was before
+    fields: dict[str, object]  # of the document, as written
+    counted: bool
+
+
+class _ServerClock:
+    """The database's own time."""
+
+    def __init__(self, timeline: Timeline) -> None:
+        self._timeline = timeline
+
+    def now(self) -> float:
+        return self._timeline.now
+
+
+class WatchedLedger(MemoryLedger):
+    """A ledger whose commits are told."""
+
+    def __init__(self, world: "World") -> None:
+        clock: Any = _ServerClock(world.timeline)
+        super().__init__(clock)
+        self._world = world
+        self._read: dict[str, tuple[Fields, Record]] = {}
+
+    def record(self, avatar_id: str) -> Record:
+        stored = self.jobs.get(avatar_id)
+        if stored is None:
+            return Record()
+        known = self._read.get(avatar_id)
+        if known is None or known[0] is not stored:
+            known = self._read[avatar_id] = (stored, super().record(avatar_id))
+        return known[1]
+
+    def standing(self, avatar_id: str, *, counting: bool) -> Standing:
+        """What a transaction would see."""
+        return self._standing(avatar_id, counting=counting)
+
+    def _commit(self, standing: Standing, change: Change) -> None:
+        avatar_id, world = standing.avatar_id, self._world
+        before = copy.deepcopy(self.documents.get(avatar_id)) if change.fields else None
+        super()._commit(standing, change)
+        if change.fields:
+            world.told(avatar_id, before, f"w{world.number('w')}")
+        if change.fields or change.record is not None or change.erases or change.counts:
+            world.committed(
+                Commit(
+                    avatar_id=avatar_id,
+                    before=standing.record,
+                    after=self.record(avatar_id),
+                    document=before,
+                    fields=dict(change.fields),
+                    counted=change.counts,
+                )
+            )
+
+
+class WatchedMediaStore(MemoryMediaStore):
+    """A bucket that knows since when its objects are there, and tells of every change."""
+
+    def __init__(self, world: "World") -> None:
+        super().__init__()
+        self._world = world
+        self.created: dict[str, int] = {}
+
+    def put(self, path: str, body: bytes, **given: Any) -> StoredObject:
+        self._stamp(path)
+        return super().put(path, body, **given)
+
+    def publish(self, publication: Publication, *, replacing: int = 0) -> StoredObject:
+        before = self.objects.get(publication.path)
+        stored = super().publish(publication, replacing=replacing)
+        if self.objects.get(publication.path) is not before:
+            self._stamp(publication.path)
+            self._world.object_changed(publication.path)
+        return stored
+
+    def __getattribute__(self, name: str) -> Any:
+        value = super().__getattribute__(name)
+        if name not in ("discard", "clear"):
+            return value
+
+        def deleting(*args: Any, **kwargs: Any) -> Any:
+            before = set(self.objects)
+            result = value(*args, **kwargs)
+            for path in sorted(before - set(self.objects)):
+                self._world.object_changed(path)
+            return result
+
+        return deleting
+
+    def _stamp(self, path: str) -> None:
+        self.created[path] = round(self._world.timeline.now * 1000)
+
+
+@dataclass(kw_only=True)
+class World:
+    """What all instances share."""
+
+    timeline: Timeline
+    deliver: Callable[[str, DocumentWrite], object]
+    enqueue: Callable[[RenderTask], object]
+    committed: Callable[[Commit], object]
+    object_changed: Callable[[str], object]
+    written: dict[str, int] = field(default_factory=dict)  # documents: epoch ms of the last write
+    numbers: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.ledger = WatchedLedger(self)
+        self.media = WatchedMediaStore(self)
+        self.queue = _TellingQueue(self)
+
+    def number(self, what: str) -> int:
+        """The next number of a kind of thing."""
+        self.numbers[what] = self.numbers.get(what, 0) + 1
+        return self.numbers[what]
+
+    def write(self, avatar_id: str, fields: Fields | None, name: str) -> None:
+        """The app writes a document, or deletes it."""
+        before = copy.deepcopy(self.ledger.documents.get(avatar_id))
+        if fields is None:
+            self.ledger.documents.pop(avatar_id, None)
+        else:
+            self.ledger.documents[avatar_id] = fields
+        if before != fields:
+            self.told(avatar_id, before, name)
+
+    def told(self, avatar_id: str, before: Fields | None, name: str) -> None:
+        """A document was written: there is an event of it."""
+        self.timeline.now += 0.001  # no two commits have one time
+        self.written[avatar_id] = round(self.timeline.now * 1000)
+        event = DocumentWrite(
+            avatar_id=avatar_id,
+            before=snapshot(before),
+            after=snapshot(self.ledger.documents.get(avatar_id)),
+            committed_s=self.timeline.now,
+        )
+        self.deliver(name, event)
+
+    def held(self, path: str) -> HeldObject | None:
+        """What stands at a path."""
+        return self.media.objects.get(path)
+
+
+class _TellingQueue(MemoryTaskQueue):
+    def __init__(self, world: World) -> None:
+        super().__init__()
+        self._world = world
+
+    def put(self, task: RenderTask) -> bool:
+        is_new = super().put(task)
+        if is_new:
+            self._world.enqueue(task)
+        return is_new
+
+
+def url_of(path: str) -> str:
+    """How the app names an object."""
+    return f"gs://{BUCKET}/{path}"
