@@ -24,7 +24,7 @@ from emulator.suite import FirestoreBackend, Suite, SuiteOptions
 
 SEED = Path(__file__).parent / "seed"
 AVATAR = "demo"
-LEFT_BEHIND = (
+OUTPUT_FILES = (
     *("emulator.log", "function.log", "inspection.json"),
     *("idle.mp4", "idle-060.mp4", "poster.jpg", "contact.png"),
 )
@@ -89,7 +89,7 @@ def stage_seconds(log: Path, fingerprint: str) -> dict[str, float]:
 def run(options: DemoOptions) -> dict[str, Any]:
     """Run the whole demo; return the closing JSON object."""
     options.out.mkdir(parents=True, exist_ok=True)
-    for name in LEFT_BEHIND:
+    for name in OUTPUT_FILES:
         (options.out / name).unlink(missing_ok=True)
     log_to(options.out / "emulator.log")
     suite_options = cloud_options(options.backend)
@@ -106,7 +106,7 @@ def run(options: DemoOptions) -> dict[str, Any]:
                 result = play(app, options, driving, function_log)
             finally:
                 app.close()
-            print(closing_words(options, function.health()), flush=True)
+            print(closing_text(options, function.health()), flush=True)
             return result
 
 
@@ -222,7 +222,7 @@ def play(app: App, options: DemoOptions, driving: Path, function_log: Path) -> d
     }
 
 
-def closing_words(options: DemoOptions, health: Mapping[str, Any]) -> str:
+def closing_text(options: DemoOptions, health: Mapping[str, Any]) -> str:
     """Return the closing text: which engine rendered, why, and the command for the other one."""
     other = "make weights demo ENGINE=liveportrait"
     if health["engine"] == "liveportrait":

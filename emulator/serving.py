@@ -18,14 +18,14 @@ class ConnectionDropped(Exception):
     """An application raises it to close a connection in the middle of a response, on purpose."""
 
 
-class _WithoutDropped(logging.Filter):
+class _DropFilter(logging.Filter):
     """Keeps uvicorn from logging planned connection drops as failures."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         return not (record.exc_info and isinstance(record.exc_info[1], ConnectionDropped))
 
 
-_WITHOUT_DROPPED = _WithoutDropped()
+_DROP_FILTER = _DropFilter()
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -85,7 +85,7 @@ class HttpServer:
             timeout_graceful_shutdown=1,
         )
         self._server = uvicorn.Server(config)
-        logging.getLogger("uvicorn.error").addFilter(_WITHOUT_DROPPED)
+        logging.getLogger("uvicorn.error").addFilter(_DROP_FILTER)
         self._listener = listener
 
     async def serve(self) -> None:

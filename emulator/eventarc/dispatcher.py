@@ -121,7 +121,7 @@ class Dispatcher:
 
     def _schedule(self, pending: PendingDelivery) -> None:
         self._deliveries.append(pending)
-        self._forget_old()
+        self._drop_old()
         document = pending.event.document
         if self._faults.take(FaultKind.DROP_EVENT, document):
             pending.set_outcome(Outcome.DROPPED)
@@ -142,7 +142,7 @@ class Dispatcher:
         else:
             self._send(pending)
 
-    def _forget_old(self) -> None:
+    def _drop_old(self) -> None:
         if len(self._deliveries) > 2 * _REMEMBERED:
             old, self._deliveries = self._deliveries[:-_REMEMBERED], self._deliveries[-_REMEMBERED:]
             unfinished = [one for one in old if one.delivery.outcome not in _FINAL]

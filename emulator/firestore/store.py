@@ -211,7 +211,7 @@ class DocumentStore:
                 continue
             versions = self._versions.setdefault(name, [])
             versions.append(_Version(time=time_us, document=after))
-            self._forget_old(versions, time_us)
+            self._drop_old(versions, time_us)
             self._collections.setdefault(name.rpartition("/")[0], set()).add(name)
             changes.append(
                 DocumentChange(
@@ -222,7 +222,7 @@ class DocumentStore:
             for listener in tuple(self._listeners):
                 listener(changes)
 
-    def _forget_old(self, versions: list[_Version], now: int) -> None:
+    def _drop_old(self, versions: list[_Version], now: int) -> None:
         horizon = now - HISTORY_US
         while len(versions) > 1 and versions[1].time <= horizon:
             del versions[0]

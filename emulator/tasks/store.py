@@ -98,7 +98,7 @@ class TaskStore:
         self.queue(queue_of(task.name))
         if not short_name(task.name):
             task = replace(task, name=f"{task.name}{uuid.uuid4().int % 10**20}")
-        self._forget_ended()
+        self._drop_expired()
         if task.name in self._tasks:
             raise AlreadyExists(f'A task with the name "{task.name}" already exists')
         if task.name in self._ended:
@@ -178,7 +178,7 @@ class TaskStore:
         for task in self.tasks(queue):
             self.end(task.name, TaskState.DELETED)
 
-    def _forget_ended(self) -> None:
+    def _drop_expired(self) -> None:
         oldest = self._clock() - TASK_NAME_RETENTION_S * self._factor
         for name, task in list(self._ended.items()):
             if task.ended_at is None or task.ended_at > oldest:

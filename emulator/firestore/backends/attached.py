@@ -23,8 +23,8 @@ from emulator.firestore.store import Listener, wall_clock_us
 _log = logging.getLogger(__name__)
 _LISTEN = "/google.firestore.v1.Firestore/Listen"
 _CURRENT, _RESET = 3, 4
-_PATIENCE_S = 8.0
-_AGAIN_S = 1.0
+_TIMEOUT_S = 8.0
+_RECONNECT_S = 1.0
 _OPTIONS = (("grpc.max_receive_message_length", 64 * 1024 * 1024),)
 
 
@@ -58,7 +58,7 @@ class AttachedFirestore:
         async with grpc.aio.insecure_channel(self._address, options=_OPTIONS) as channel:
             self._channel = channel
             try:
-                await asyncio.wait_for(channel.channel_ready(), _PATIENCE_S)
+                await asyncio.wait_for(channel.channel_ready(), _TIMEOUT_S)
             except TimeoutError as error:
                 message = f"no Firestore emulator answers on {self._address}"
                 raise OfficialMissing(message) from error
@@ -77,18 +77,18 @@ class AttachedFirestore:
         """
         if collection_id in self._following:
             return
-        group = _Group(f"projects/{self._project}/databases/(default)", collection_id)
+        group = _GroupListener(f"projects/{self._project}/databases/(default)", collection_id)
         task = asyncio.create_task(group.follow(self._channel, self._listener))
         self._following[collection_id] = task
         try:
-            await asyncio.wait_for(group.is_known.wait(), _PATIENCE_S)
+            await asyncio.wait_for(group.is_known.wait(), _TIMEOUT_S)
         except TimeoutError as error:
             task.cancel()
             del self._following[collection_id]
             raise ValueError(f"{self._address} tells nothing of {collection_id}") from error
 
 
-class _Group:
+class _GroupListener:
     """What is known of one collection group."""
 
     def __init__(self, database: str, collection_id: str) -> None:
@@ -104,7 +104,7 @@ class _Group:
                 await self._listen(channel, listener)
             except grpc.aio.AioRpcError as error:
                 _log.warning("listening to %s: %s", self._collection_id, error.details())
-            await asyncio.sleep(_AGAIN_S)
+            await asyncio.sleep(_RECONNECT_S)
 
     async def _listen(self, channel: grpc.aio.Channel, listener: Listener) -> None:
         stream = channel.stream_stream(
@@ -118,17 +118,17 @@ class _Group:
         )
         call = stream(metadata=metadata)
         await call.write(self._request())
-        news: dict[str, StoredDocument | None] = dict.fromkeys(self._known)
+        updates: dict[str, StoredDocument | None] = dict.fromkeys(self._known)
         is_current = False
         async for response in call:
-            _take(response, news)
+            _collect(response, updates)
             change = response.target_change
             if change.target_change_type == _RESET:  # all that is there follows
-                news, is_current = dict.fromkeys(self._known), False
+                updates, is_current = dict.fromkeys(self._known), False
             is_current = is_current or change.target_change_type == _CURRENT
             if is_current and change.HasField("read_time"):
-                changes = self._learn(news)
-                news = {}
+                changes = self._apply(updates)
+                updates = {}
                 if changes and self.is_known.is_set():
                     listener(changes)
                 self.is_known.set()
@@ -141,9 +141,9 @@ class _Group:
         query.structured_query.from_.add(collection_id=self._collection_id, all_descendants=True)
         return request
 
-    def _learn(self, news: dict[str, StoredDocument | None]) -> list[DocumentChange]:
+    def _apply(self, updates: dict[str, StoredDocument | None]) -> list[DocumentChange]:
         changes = []
-        for name, after in news.items():
+        for name, after in updates.items():
             before = self._known.pop(name, None)
             if after is not None:
                 self._known[name] = after
@@ -157,21 +157,21 @@ class _Group:
         return changes
 
 
-def _take(response: Message, news: dict[str, StoredDocument | None]) -> None:
+def _collect(response: Message, updates: dict[str, StoredDocument | None]) -> None:
     match response.WhichOneof("response_type"):
         case "document_change":
             message = Document()
             message.CopyFrom(response.document_change.document)
-            news[message.name] = StoredDocument(
+            updates[message.name] = StoredDocument(
                 path=document_path(message.name),
                 message=message,
                 create_time=microseconds(message.create_time),
                 update_time=microseconds(message.update_time),
             )
         case "document_delete":
-            news[response.document_delete.document] = None
+            updates[response.document_delete.document] = None
         case "document_remove":
-            news[response.document_remove.document] = None
+            updates[response.document_remove.document] = None
 
 
 def _version(document: StoredDocument | None) -> int:

@@ -105,8 +105,8 @@ class Watch:
 
     def _on_commit(self, changes: Sequence[DocumentChange]) -> None:
         now = changes[0].commit_time
-        told = [self._apply_changes(state, changes, now) for state in self._targets.values()]
-        if any(told):
+        sent = [self._apply_changes(state, changes, now) for state in self._targets.values()]
+        if any(sent):
             self._snapshot(now)
 
     def _apply_changes(
@@ -136,20 +136,20 @@ class Watch:
         return {document.name: document for document in documents if document is not None}
 
     def _send_differences(self, state: _TargetState, results: Results, now: int) -> bool:
-        told = False
+        is_changed = False
         for name, document in results.items():
             before = state.known.get(name)
             if before is None or before.update_time != document.update_time:
                 self._changed(state, document)
-                told = True
+                is_changed = True
         for name in state.known.keys() - results.keys():
             if self._store.get(name) is None:
                 self._deleted(state, name, now)
             else:
                 self._removed(state, name, now)
-            told = True
+            is_changed = True
         state.known = results
-        return told
+        return is_changed
 
     def _changed(self, state: _TargetState, document: StoredDocument) -> None:
         response = ListenResponse()

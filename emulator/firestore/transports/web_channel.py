@@ -48,11 +48,11 @@ class _Session:
         self.left_at = asyncio.get_running_loop().time()
         self._next_map = 0
         self._unacknowledged: list[tuple[int, Any]] = []
-        self._news = asyncio.Event()
+        self._changed = asyncio.Event()
         self._request = method.request
         self._stream = method.open(lambda response: self.push(to_json(response)))
 
-    def take(self, form: Mapping[str, list[str]]) -> None:
+    def receive_maps(self, form: Mapping[str, list[str]]) -> None:
         """Handle the maps of one POST; skip those that came before."""
         first = _integer(form.get("ofs", ["0"])[0])
         for index in range(_integer(form.get("count", ["0"])[0])):
@@ -70,41 +70,41 @@ class _Session:
         """Number a message and queue it for sending."""
         self.last_array += 1
         self._unacknowledged.append((self.last_array, [message]))
-        self._news.set()
+        self._changed.set()
 
     def end(self) -> None:
         """End the stream; queued messages are still sent."""
         if not self.is_over:
             self.is_over = True
             self._stream.close()
-            self._news.set()
+            self._changed.set()
 
     async def responses(self, acknowledged: int, *, once: bool) -> AsyncIterator[str]:
         """Yield unacknowledged arrays until the browser disconnects or the stream has ended."""
-        me = self.back_channel = object()
+        this_get = self.back_channel = object()
         sent = acknowledged
         self.acknowledge(acknowledged)
         try:
-            while self.back_channel is me and sent - acknowledged < MAX_ARRAYS:
-                news = [one for one in self._unacknowledged if one[0] > sent]
-                if news:
-                    sent = news[-1][0]
-                    yield _piece(news)
-                if (news and once) or (self.is_over and not news):
+            while self.back_channel is this_get and sent - acknowledged < MAX_ARRAYS:
+                pending = [one for one in self._unacknowledged if one[0] > sent]
+                if pending:
+                    sent = pending[-1][0]
+                    yield _piece(pending)
+                if (pending and once) or (self.is_over and not pending):
                     return
-                if not news:
+                if not pending:
                     await self._wait()
         finally:
-            if self.back_channel is me:
+            if self.back_channel is this_get:
                 self.back_channel = None
                 self.left_at = asyncio.get_running_loop().time()
-            self._news.set()
+            self._changed.set()
 
     async def _wait(self) -> None:
-        self._news.clear()
+        self._changed.clear()
         try:
             async with asyncio.timeout(KEEP_ALIVE_S):
-                await self._news.wait()
+                await self._changed.wait()
         except TimeoutError:
             self.last_array += 1
             self._unacknowledged.append((self.last_array, ["noop"]))
@@ -128,7 +128,7 @@ class WebChannel:
 
     async def respond(self, request: Request) -> Response:
         """Respond to one request of a channel."""
-        self._forget_abandoned()
+        self._drop_abandoned()
         query = request.query_params
         if "SID" not in query:
             path = _PATH.fullmatch(request.url.path)
@@ -143,7 +143,7 @@ class WebChannel:
             self._end(session)
             return Response("", headers=_TEXT)
         if request.method == "POST":
-            return await self._take(request, session)
+            return await self._receive_maps(request, session)
         acknowledged = _integer(query.get("AID"))
         responses = session.responses(acknowledged, once=query.get("CI") == "1")
         return StreamingResponse(responses, headers=_TEXT)
@@ -157,13 +157,13 @@ class WebChannel:
         self._faults.count(f"firestore.{method.name}")
         session = _Session(method)
         self._sessions[session.identifier] = session
-        session.take(await _form(request))
+        session.receive_maps(await _form(request))
         greeting = ["c", session.identifier, "", _VERSION, _SERVER_VERSION, KEEP_ALIVE_S * 1000]
         return Response(_piece([(0, greeting)]), headers=_TEXT)
 
-    async def _take(self, request: Request, session: _Session) -> Response:
+    async def _receive_maps(self, request: Request, session: _Session) -> Response:
         session.acknowledge(_integer(request.query_params.get("AID")))
-        session.take(await _form(request))
+        session.receive_maps(await _form(request))
         is_present = int(session.back_channel is not None)
         return Response(_sized([is_present, session.last_array, 0]), headers=_TEXT)
 
@@ -171,7 +171,7 @@ class WebChannel:
         session.end()
         self._sessions.pop(session.identifier, None)
 
-    def _forget_abandoned(self) -> None:
+    def _drop_abandoned(self) -> None:
         oldest = asyncio.get_running_loop().time() - ABANDONED_S
         for session in tuple(self._sessions.values()):
             if session.back_channel is None and session.left_at < oldest:

@@ -97,13 +97,13 @@ class FirebaseApi:
         metadata = ObjectMetadata(content_type=request.headers.get("content-type"))
         receiver = await self._service.receive(request)
         upload = Upload(bucket=bucket, name=name, metadata=_tokened(metadata))
-        return json_response(firebase_resource(self._service.admit_and_store(upload, receiver)))
+        return json_response(firebase_resource(self._service.check_and_store(upload, receiver)))
 
     async def _insert_multipart(self, request: Request, bucket: str, name: str) -> Response:
         head, receiver = await self._service.receive_multipart(request)
         metadata = merge_metadata(ObjectMetadata(content_type=head.content_type), head.metadata)
         upload = Upload(bucket=bucket, name=name, metadata=_tokened(metadata))
-        return json_response(firebase_resource(self._service.admit_and_store(upload, receiver)))
+        return json_response(firebase_resource(self._service.check_and_store(upload, receiver)))
 
     async def _begin_resumable(self, request: Request, bucket: str, name: str) -> Response:
         announced = ObjectMetadata(
@@ -111,7 +111,7 @@ class FirebaseApi:
         )
         metadata = merge_metadata(announced, await read_json(request))
         upload = Upload(bucket=bucket, name=name, metadata=_tokened(metadata))
-        self._service.admit(upload)
+        self._service.check_upload(upload)
         session = self._service.uploads.begin(upload, self._store.receiver())
         url = str(request.url.include_query_params(name=name, upload_id=session.identifier))
         return Response(

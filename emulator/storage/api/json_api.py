@@ -122,20 +122,20 @@ class JsonApi:
             conditions=conditions(request),
         )
         receiver = await self._service.receive(request)
-        stored = self._service.admit_and_store(upload, receiver)
+        stored = self._service.check_and_store(upload, receiver)
         return json_response(object_resource(base_url(request), stored))
 
     async def _insert_multipart(self, request: Request, path: PathParameters) -> Response:
         head, receiver = await self._service.receive_multipart(request)
         announced = ObjectMetadata(content_type=head.content_type)
         upload = _upload(request, path, head.metadata, announced)
-        stored = self._service.admit_and_store(upload, receiver)
+        stored = self._service.check_and_store(upload, receiver)
         return json_response(object_resource(base_url(request), stored))
 
     async def _begin_resumable(self, request: Request, path: PathParameters) -> Response:
         announced = ObjectMetadata(content_type=request.headers.get("x-upload-content-type"))
         upload = _upload(request, path, await read_json(request), announced)
-        self._service.admit(upload)
+        self._service.check_upload(upload)
         session = self._service.uploads.begin(upload, self._store.receiver())
         location = request.url.include_query_params(upload_id=session.identifier)
         return Response(

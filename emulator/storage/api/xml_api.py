@@ -63,14 +63,14 @@ class XmlApi:
 
     async def _put(self, request: Request, path: PathParameters) -> Response:
         receiver = await self._service.receive(request)
-        stored = self._service.admit_and_store(_upload(request, path), receiver)
+        stored = self._service.check_and_store(_upload(request, path), receiver)
         return Response(headers=_metadata_headers(stored))
 
     async def _begin(self, request: Request, path: PathParameters) -> Response:
         if request.headers.get("x-goog-resumable") != "start":
             raise BadRequest("POST accepts x-goog-resumable: start, which begins an upload")
         upload = _upload(request, path)
-        self._service.admit(upload)
+        self._service.check_upload(upload)
         session = self._service.uploads.begin(upload, self._store.receiver())
         target = f"{base_url(request)}/upload/storage/v1/b/{path['bucket']}/o"
         location = f"{target}?uploadType=resumable&upload_id={session.identifier}"

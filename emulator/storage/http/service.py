@@ -42,7 +42,7 @@ class StorageService:
         receiver = self.store.receiver()
         return await read_multipart(request.stream(), boundary, receiver), receiver
 
-    def admit(self, upload: Upload) -> None:
+    def check_upload(self, upload: Upload) -> None:
         """Check that an upload can be stored and that no fault is planned for it.
 
         Raises:
@@ -53,13 +53,13 @@ class StorageService:
             raise PlannedFault(fault.status)
         self.store.check_put(upload.bucket, upload.name, upload.conditions)
 
-    def admit_and_store(self, upload: Upload, receiver: Receiver) -> StoredObject:
+    def check_and_store(self, upload: Upload, receiver: Receiver) -> StoredObject:
         """Store the upload of one request.
 
         Raises:
             StorageError: it is refused, or its digest is not the announced one.
         """
-        self.admit(upload)
+        self.check_upload(upload)
         stored = self._store(upload, receiver)
         self._lose_response(upload)
         return stored

@@ -96,7 +96,7 @@ def test_only_what_is_ours_is_refused_or_reset(
 
 
 def test_a_missing_emulator_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("emulator.firestore.backends.attached._PATIENCE_S", 0.3)
+    monkeypatch.setattr("emulator.firestore.backends.attached._TIMEOUT_S", 0.3)
     with bind("127.0.0.1", 0) as probe:
         port = probe.getsockname()[1]
     with pytest.raises(OfficialMissing, match=f"no Firestore emulator answers on .*:{port}"):
