@@ -4,6 +4,7 @@ Pure: no cloud, no clock, no file. The values are the plain ones that `firestore
 from the wire (null, bool, int, float, str, bytes, list, mapping, and `Opaque` for the rest).
 """
 
+import reprlib
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -53,6 +54,10 @@ ALIASES: Mapping[str, tuple[str, ...]] = {  # the first name wins
 _RECOGNISED = frozenset(name for names in ALIASES.values() for name in names)
 
 
+_BRIEF = reprlib.Repr()
+_BRIEF.maxstring = _BRIEF.maxother = 80
+
+
 class State(StrEnum):
     """`livePortrait.state`."""
 
@@ -80,6 +85,11 @@ class Opaque:
 
     kind: str
     text: str
+
+
+def brief(value: object) -> str:
+    """A value as a message shows it: a client's may be a megabyte."""
+    return _BRIEF.repr(value)[:80]
 
 
 class Encoded(Mapping[str, object]):

@@ -19,17 +19,19 @@ from functions import shallow
 from functions.contract import EVENT_PATHS, RELEVANT_PATHS, DocumentWrite, Snapshot
 from functions.errors import EventUnreadable
 from functions.firestore_values import picked
+from functions.task import is_document_id
 
 _EventData = DocumentEventData.pb()
 
 
-def parse(data: object, *, collection: str, event_time: str | None = None) -> DocumentWrite:
+def parse(data: object, *, collection: str, event_time: object = None) -> DocumentWrite:
     """Read an event's data.
 
     Args:
         data: protobuf bytes, or the JSON form as a mapping.
         collection: the only collection whose documents are accepted.
-        event_time: the CloudEvent's own time (RFC 3339): a deletion carries no commit time.
+        event_time: the CloudEvent's own time (RFC 3339): a deletion carries no commit time. What
+            is none counts as now.
 
     Raises:
         EventUnreadable: the data cannot be parsed, or names another database or collection.
@@ -37,10 +39,10 @@ def parse(data: object, *, collection: str, event_time: str | None = None) -> Do
     try:
         return _skimmed(data, collection, event_time) or _read(data, collection, event_time)
     except (DecodeError, json_format.ParseError, TypeError, ValueError, AttributeError) as fault:
-        raise EventUnreadable(f"the event's data cannot be parsed: {fault}") from fault
+        raise EventUnreadable(f"the event's data cannot be parsed: {str(fault)[:500]}") from fault
 
 
-def _skimmed(data: object, collection: str, event_time: str | None) -> DocumentWrite | None:
+def _skimmed(data: object, collection: str, event_time: object) -> DocumentWrite | None:
     """The write, where its bytes tell that nothing relevant changed; None: it has to be read."""
     if not isinstance(data, bytes):
         return None
@@ -59,7 +61,7 @@ def _skimmed(data: object, collection: str, event_time: str | None) -> DocumentW
     )
 
 
-def _read(data: object, collection: str, event_time: str | None) -> DocumentWrite:
+def _read(data: object, collection: str, event_time: object) -> DocumentWrite:
     message = _message(data)
     after = message.value if message.HasField("value") and message.value.name else None
     before = message.old_value if message.HasField("old_value") and message.old_value.name else None
@@ -90,20 +92,18 @@ def _message(data: object) -> Any:
 def _avatar_id(name: str, collection: str) -> str:
     pattern = rf"projects/[^/]+/databases/\(default\)/documents/{re.escape(collection)}/([^/]+)"
     found = re.fullmatch(pattern, name)
-    if found is None:
+    if found is None or not is_document_id(found[1]):
         raise EventUnreadable(
-            f"the event is about {name!r}; accepted: a document of the collection {collection!r} "
-            "in the database '(default)'"
+            f"the event is about {name[:200]!r}; accepted: a document of the collection "
+            f"{collection!r} in the database '(default)'"
         )
     return found[1]
 
 
-def _committed_s(after: Any | None, event_time: str | None) -> float:
+def _committed_s(after: Any | None, event_time: object) -> float:
     if after is not None and after.HasField("update_time"):
         return after.update_time.seconds + after.update_time.nanos / 1e9
-    if event_time:
-        try:
-            return datetime.fromisoformat(event_time).timestamp()
-        except ValueError:
-            return time.time()
-    return time.time()
+    try:
+        return datetime.fromisoformat(str(event_time)).timestamp()
+    except (ValueError, OverflowError):  # none, no date, or one before all years
+        return time.time()

@@ -5,6 +5,7 @@ are bound by a context variable, so that no caller has to pass them along. The s
 those of Cloud Logging's structured logging; an error carries what makes Error Reporting group it.
 """
 
+import itertools
 import json
 import sys
 import traceback
@@ -17,6 +18,9 @@ from enum import StrEnum
 from functions.trace_context import TraceContext
 
 _SPECIAL = "logging.googleapis.com/"
+_MAX_TEXT = 2000  # characters of a field; what clients and strangers write may be a megabyte
+_MAX_STACK = 16_000
+_MAX_ITEMS = 100
 _REPORTED_ERROR = (
     "type.googleapis.com/google.devtools.clouderrorreporting.v1beta1.ReportedErrorEvent"
 )
@@ -92,7 +96,7 @@ def error(message: str, **fields: object) -> None:
 def fault(message: str, exception: BaseException, **fields: object) -> None:
     """Tell of an exception that somebody must look into; Error Reporting groups by its stack."""
     stack = "".join(traceback.format_exception(exception))
-    special = {"@type": _REPORTED_ERROR, "stack_trace": stack}
+    special = {"@type": _REPORTED_ERROR, "stack_trace": _cut(stack, _MAX_STACK)}
     _tell(Severity.ERROR, message, {"reason": str(exception), **fields}, special)
 
 
@@ -104,15 +108,37 @@ def _tell(
 ) -> None:
     now = _bound.get()
     line: dict[str, object] = {"severity": severity, "message": message, **now.ids}
-    line.update({_camel(name): value for name, value in fields.items()})
+    line.update({_camel(name): _bounded(value) for name, value in fields.items()})
     line.update(special or {})
     line.update(now.trace)
     if now.ids:
         # Labels are indexed and fields are not: an avatar's story is found at once among a month's.
         line[f"{_SPECIAL}labels"] = now.ids
     # One write per line: threads must not tear each other's lines apart.
-    sys.stderr.write(json.dumps(line, ensure_ascii=False, default=str) + "\n")
+    sys.stderr.write(json.dumps(line, ensure_ascii=False) + "\n")
     sys.stderr.flush()
+
+
+def _bounded(value: object) -> object:
+    """The value as JSON has it, of a length that a line can take."""
+    if value is None or isinstance(value, bool | float):
+        return value
+    if isinstance(value, int) and value.bit_length() < _MAX_TEXT:
+        return value
+    if isinstance(value, Mapping):
+        kept = itertools.islice(value.items(), _MAX_ITEMS)
+        return {_cut(str(name), _MAX_TEXT): _bounded(each) for name, each in kept}
+    if isinstance(value, list | tuple):
+        return [_bounded(each) for each in value[:_MAX_ITEMS]]
+    return _cut(hex(value) if isinstance(value, int) else str(value), _MAX_TEXT)
+
+
+def _cut(text: str, length: int) -> str:
+    """A text without its middle, where it is longer than that."""
+    if len(text) <= length:
+        return text
+    half = length // 2
+    return f"{text[:half]} … {len(text) - 2 * half} characters … {text[-half:]}"
 
 
 def _camel(name: str) -> str:

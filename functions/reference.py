@@ -17,6 +17,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 # A second layer of encoding is a disguise: after decoding once, no slash or dot may hide.
 _DISGUISED = re.compile(r"\\|%(?:2f|2e|5c|25|00)", re.IGNORECASE)
 _MAX_NAME_BYTES = 1024
+_MAX_URL_CHARACTERS = 8192  # a name three times as long for its encoding, a signature, and room
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,6 +92,8 @@ def download_url(path: str, token: str, policy: MediaPolicy) -> str:
 
 def locate(url: str, policy: MediaPolicy) -> str | None:
     """The path of an object of the configured bucket, or None for every other text."""
+    if len(url) > _MAX_URL_CHARACTERS:  # before anything looks at each character
+        return None
     if _CONTROL.search(url) or url != url.strip():
         return None
     if url.startswith("gs://"):

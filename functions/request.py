@@ -22,6 +22,7 @@ from functions.contract import (
     FieldPath,
     Snapshot,
     State,
+    brief,
     dig,
     same,
 )
@@ -142,7 +143,8 @@ class Reader:
         if isinstance(url, str):
             path = input_path(url, policy=self.policy, avatar_id=avatar_id, user_id=document.owner)
         if path is None:
-            shown = str(url).partition("?")[0][:200]  # what follows may be a token or a signature
+            # What follows a question mark may be a token or a signature.
+            shown = url[:200].partition("?")[0] if isinstance(url, str) else brief(url)
             raise Failure(
                 Code.URL_NOT_ALLOWED,
                 f"{'.'.join(field)} is {shown!r}; accepted: an object of bucket "
@@ -203,12 +205,12 @@ def _is_missing(value: object) -> bool:
 def _present(document: Snapshot, field: FieldPath, code: Code) -> object:
     value = dig(document.fields, field)
     if _is_missing(value):
-        raise Failure(code, f"{'.'.join(field)} is {value!r}", field=".".join(field))
+        raise Failure(code, f"{'.'.join(field)} is {brief(value)}", field=".".join(field))
     return value
 
 
 def _invalid(field: str, value: object, accepted: str) -> Failure:
-    shown = repr(value)[:80]
+    shown = brief(value)
     return Failure(Code.INVALID_PARAMS, f"{field} is {shown}; accepted: {accepted}", field=field)
 
 

@@ -96,3 +96,34 @@ def test_a_trace_without_a_span_or_a_project_tells_only_what_is_known(
     assert "logging.googleapis.com/spanId" not in first
     assert first["logging.googleapis.com/trace_sampled"] is False
     assert [sorted(line) for line in others] == [["message", "severity"]] * 2
+
+
+def test_a_line_has_a_length_that_the_cloud_takes(capsys: pytest.CaptureFixture[str]) -> None:
+    huge: list[object] = [
+        "x" * 900_000,
+        ValueError("x" * 900_000),
+        ["x" * 9_000] * 1_000,
+        {str(number): "x" for number in range(100_000)},
+        {"x" * 900_000: [{"a": b"x" * 900_000}]},
+        10**5_000,
+    ]
+    for value in huge:
+        log.warning("refused", reason=value)
+    (text, *_, number) = lines = told(capsys)
+    assert all(len(json.dumps(line)) < 256_000 for line in lines)
+    assert text["reason"].startswith("xxx")
+    assert text["reason"].endswith("xxx")
+    assert " 898000 characters " in text["reason"]
+    assert number["reason"].startswith("0x")
+
+
+def test_a_huge_fault_is_told_with_both_ends_of_its_stack(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    try:
+        raise ValueError("x" * 900_000)
+    except ValueError as fault:
+        log.fault("event not served", fault)
+    (line,) = told(capsys)
+    assert line["stack_trace"].startswith("Traceback (most recent call last):")
+    assert len(json.dumps(line)) < 20_000

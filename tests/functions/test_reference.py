@@ -122,6 +122,23 @@ def test_the_emulators_host_is_allowed_while_it_is_set(host: str) -> None:
     assert allowed(url.replace("http:", "https:"), EMULATED) is None
 
 
+def test_a_url_is_refused_by_its_length_whatever_it_names() -> None:
+    longest = f"{FIREBASE}avatars%2Fava%2Fa.jpg?token=".ljust(8192, "t")
+    assert allowed(longest) == "avatars/ava/a.jpg"
+    assert is_own_output(
+        f"{FIREBASE}avatars%2Fava%2FlivePortrait%2Fa".ljust(8192, "?"),
+        policy=POLICY,
+        avatar_id="ava",
+    )
+    for url in (
+        f"{longest}t",
+        longest.ljust(900_000, "t"),
+        f"gs://{BUCKET}/avatars/ava/a".ljust(900_000),
+    ):
+        assert allowed(url) is None
+        assert not is_own_output(url, policy=POLICY, avatar_id="ava")
+
+
 def test_uploads_are_a_setting_and_only_the_owners_own() -> None:
     uploads = replace(POLICY, accept_uploads=True)
     assert allowed(f"gs://{BUCKET}/users/u1/uploads/a.jpg", uploads) == "users/u1/uploads/a.jpg"

@@ -297,3 +297,35 @@ def test_settings_are_folded_into_the_engine_version() -> None:
 
 def test_the_video_path_is_read_too() -> None:
     assert request().video_path == VIDEO
+
+
+HUGE: dict[str, object] = {
+    "a text": "x" * 900_000,
+    "a URL": f"gs://{BUCKET}/avatars/{AVATAR}/".ljust(900_000, "x"),
+    "bytes": bytes(900_000),
+    "a list": [None] * 100_000,
+    "a list of texts": ["x" * 9_000] * 100,
+    "a map": {f"key {number}": "x" * 40 for number in range(20_000)},
+    "a deep map": {"a": {"b": {"c": [{"d": "x" * 900_000}]}}},
+}
+
+
+@pytest.mark.parametrize("value", HUGE.values(), ids=HUGE.keys())
+@pytest.mark.parametrize(
+    ("place", "code"),
+    [
+        ("avatarImageUrl", Code.URL_NOT_ALLOWED),
+        ("training__heroVideoUrl", Code.URL_NOT_ALLOWED),
+        ("training__dynamicsEnabled", Code.INVALID_PARAMS),
+        ("training__livePortrait__drivingMultiplier", Code.INVALID_PARAMS),
+        ("training__livePortrait__normalizeLip", Code.INVALID_PARAMS),
+        ("training__livePortrait__animationRegion", Code.INVALID_PARAMS),
+        ("training__livePortrait__sourceMaxDim", Code.INVALID_PARAMS),
+        ("training__livePortrait__renderNonce", Code.INVALID_PARAMS),
+    ],
+)
+def test_a_huge_value_is_refused_in_a_short_sentence(place: str, code: Code, value: object) -> None:
+    ask = read(**{place: value})
+    assert isinstance(ask, Refusal)
+    assert (ask.code, ask.field) == (code, place.replace("__", "."))
+    assert len(ask.reason) < 500
