@@ -71,7 +71,7 @@ conformance-official: $(STAMP) ## the table of docs/emulator.md, and the rules, 
 parity: $(STAMP) ## the networks against the golden vectors, one line a check; GOLDEN=folder PREFIX=seed prefix for another set
 	@$(PY) -m tests.parity $(if $(GOLDEN),--golden '$(GOLDEN)') --prefix '$(PREFIX)'
 
-mutants: $(STAMP) ## plant faults one at a time; a test must catch each (10 to 30 minutes); MUTANTS='name …', MUTANTS_ARGS='--list' or '--jobs 2'
+mutants: $(STAMP) ## plant faults one at a time; a test must catch each (about 8 minutes on two cores); MUTANTS='name …', MUTANTS_ARGS='--list' or '--jobs 2'
 	@$(PY) -m tests.mutants $(MUTANTS) $(MUTANTS_ARGS)
 
 # networks: parameters, GFLOP, milliseconds and memory of each; cloud: the emulator's rates and latencies beside Google's.
