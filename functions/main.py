@@ -5,11 +5,13 @@ Run it from the root with `python -m functions_framework --source functions/main
 """
 
 import functools
+import http
 import os
 
 import flask
 import functions_framework
 from cloudevents.http import CloudEvent
+from werkzeug.exceptions import HTTPException
 
 from functions import log
 from functions.contract import Gate, gate
@@ -21,6 +23,9 @@ from functions.readiness import Stage
 from functions.task import MAX_BODY_BYTES, read_avatar_id
 from functions.task_route import Role
 from liveportrait_core import RenderError
+
+_TASKS = "/render"
+_MAX_REQUEST_BYTES = 32 << 20  # as Cloud Run; an event holds two documents of 1 MiB
 
 
 @functools.cache
@@ -34,6 +39,7 @@ def _instance() -> Instance:
 @functions_framework.cloud_event
 def on_avatar_written(event: CloudEvent) -> None:
     """Answer one event: return to acknowledge it, 503 to have it delivered again."""
+    flask.g.is_event = True
     instance = _instance()
     if instance.settings.role is Role.RENDERER:
         log.error("event sent to a renderer", event_id=event.get("id"))
@@ -72,6 +78,20 @@ def render() -> flask.typing.ResponseReturnValue:
     return "", 204
 
 
+def refuse(fault: Exception) -> flask.typing.ResponseReturnValue:
+    """Answer 400, briefly, to what the framework cannot read as a CloudEvent.
+
+    It fails of such requests in many ways, or answers with all of their headers and data.
+    """
+    is_ours = flask.g.get("is_event") or flask.request.path == _TASKS
+    if isinstance(fault, HTTPException) and (is_ours or fault.code != http.HTTPStatus.BAD_REQUEST):
+        return fault.get_response()
+    if is_ours:
+        raise fault
+    log.warning("request not read", reason=f"no CloudEvent: {type(fault).__name__}")
+    return "This is no CloudEvent.\n", http.HTTPStatus.BAD_REQUEST
+
+
 def health() -> flask.typing.ResponseReturnValue:
     """Which engine is ready, or why none is, at once; the framework answers 405 to other GETs."""
     instance = _instance()
@@ -97,4 +117,6 @@ if flask.has_app_context():  # the framework is loading this file to serve it
     # gunicorn loads it too, and then forks: its worker begins to open everything at once.
     os.register_at_fork(after_in_child=_instance().readiness.begin)
     flask.current_app.add_url_rule("/health", view_func=health)
-    flask.current_app.add_url_rule("/render", view_func=render, methods=["POST"])
+    flask.current_app.add_url_rule(_TASKS, view_func=render, methods=["POST"])
+    flask.current_app.register_error_handler(Exception, refuse)
+    flask.current_app.config["MAX_CONTENT_LENGTH"] = _MAX_REQUEST_BYTES
