@@ -18,6 +18,12 @@ TARGETS = {
     "gcloud": "make deploy-check",
 }
 
+# A loaded machine is no failure: hypothesis' deadline of 200 ms would make it one. A test that
+# passed passes again; `--hypothesis-profile wild` looks further.
+settings.register_profile("house", deadline=None, derandomize=True)
+settings.register_profile("wild", deadline=None)
+settings.load_profile("house")
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let the scenarios run on another Firestore, and with another dispatch."""
@@ -38,11 +44,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Begin to count, and give hypothesis time."""
+    """Begin to count."""
     config.stash[LEFT_OUT] = Counter()
-    # A loaded machine is no failure: hypothesis' deadline of 200 ms would make it one.
-    settings.register_profile("house", deadline=None)
-    settings.load_profile("house")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from contextlib import suppress
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -116,6 +117,7 @@ HAPPENINGS: dict[str, Callable[[Scene], object]] = {
 }
 
 
+@pytest.mark.timeout(600)  # hypothesis shortens a counterexample for up to 300 s
 @settings(max_examples=150, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(sorted(HAPPENINGS)), st.booleans()), max_size=9))
 def test_a_few_passes_mend_everything(happenings: list[tuple[str, bool]]) -> None:

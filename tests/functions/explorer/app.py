@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from functions.reference import download_url
-from tests.functions.explorer.model import DROPPED, MULTIPLIERS, Avatar, Wanted
+from tests.functions.explorer.model import DROPPED, FORGED, MULTIPLIERS, Avatar, Wanted
 from tests.functions.explorer.world import World
 from tests.functions.scene import BUCKET, POLICY
 
@@ -54,8 +54,9 @@ class App:
     def _choose(self, stream: random.Random) -> Callable[[str, float], object]:
         of_the_app = (
             *(self._move,) * 6, self._nonce, self._nonce, self._unknown, self._again,
-            self._opt, self._opt, self._switch, self._portrait, self._wrong, self._crop,
-            self._delete, self._delete, self._stale, self._stale, self._nickname,
+            self._opt, self._opt, self._switch, self._portrait, self._wrong,
+            self._abroad, self._crop, self._delete, self._delete, self._nickname,
+            self._stale, self._stale,
         )  # fmt: skip
         of_others = (
             self._lose, self._lose, self._replace, self._revoke, self._forge, self._overwrite,
@@ -114,6 +115,9 @@ class App:
     def _wrong(self, name: str, _: float) -> None:
         self._change(name, multiplier="wrong")
 
+    def _abroad(self, name: str, _: float) -> None:
+        self._change(name, foreign=not self.avatar.wanted.foreign)
+
     def _crop(self, name: str, size: float) -> None:
         """A new portrait: the old object goes first, the URL follows two seconds later."""
         old = self.avatar.wanted.image
@@ -164,7 +168,7 @@ class App:
     def _replace(self, name: str, size: float) -> None:
         for path in self._outputs("idle.mp4" if size < 0.5 else "poster.jpg")[-1:]:
             self._destroyed(name, path)
-            self.world.media.put(path, b"forged", token="forged")
+            self.world.media.put(path, FORGED, token="forged")
         self.acted(self.avatar)
 
     def _destroyed(self, name: str, path: str) -> None:
@@ -191,15 +195,16 @@ class App:
         self.acted(self.avatar)
 
     def _overwrite(self, name: str, size: float) -> None:
-        """The portrait is overwritten under its URL; mostly the app saves once more."""
+        """Portrait or clip is overwritten under its URL; mostly the app saves once more."""
         wanted = self.avatar.wanted
-        if wanted.image is None:
+        path = "heroVideo.mp4" if size * 10 % 1 < 0.5 else wanted.image
+        if path is None:
             return
-        self._put(wanted.image, b"portrait, overwritten by " + name.encode())
+        self._put(path, b"overwritten by " + name.encode())
         self._look_for_the_portrait()
         self.avatar.wish += 1
         self.avatar.overwritten = True
-        self.tell(name, f"{wanted.image} is overwritten")
+        self.tell(name, f"{path} is overwritten")
         self.acted(self.avatar)
         if size < 0.6 and wanted.exists:
             self._change(name, nonce=wanted.nonce + 1)

@@ -32,6 +32,7 @@ class Checks:
     wrong: Callable[[str, str], object]
     quota: int
     shown: Counter[tuple[str, str]] = field(default_factory=Counter)  # `rendering`, by request
+    meant: dict[str, object] = field(default_factory=dict)  # by fingerprint: what was asked
     heard: set[tuple[str, int, str, int]] = field(default_factory=set)  # `queued`, for what
 
     def committed(self, commit: Commit) -> None:
@@ -73,12 +74,10 @@ class Checks:
             return
         if not forged:
             self._counted(avatar, live)
-        if live["state"] == "failed" and live.get("fingerprint"):
+        if live["state"] == "failed":
             self._failed(avatar, commit, live)
-        is_new = live["state"] == "ready" and live["fingerprint"] == live["resultFingerprint"]
-        wanted = avatar.wanted
-        if is_new and wanted.opted_in and live["params"]["drivingMultiplier"] != wanted.multiplier:
-            self.wrong("model", f"ready at {live['params']}, the app wants {wanted.multiplier}")
+        if live["state"] == "ready" and avatar.wanted.opted_in:
+            self._ready(avatar, live)
 
     def _counted(self, avatar: Avatar, live: dict[str, Any]) -> None:
         """At most four writes a render: `queued`, twice `rendering`, the end."""
@@ -94,14 +93,29 @@ class Checks:
                 self.wrong("writes", "`queued` is written twice, and nothing began in between")
             self.heard.add(heard)
 
+    def _ready(self, avatar: Avatar, live: dict[str, Any]) -> None:
+        """It is the last wish that is answered, and no two wishes go by one name."""
+        wanted = avatar.wanted
+        if live["params"]["drivingMultiplier"] != wanted.multiplier:
+            self.wrong("model", f"ready at {live['params']}, the app wants {wanted}")
+        name = live["fingerprint"]
+        meant = self.meant.setdefault(name, (wanted.multiplier, wanted.nonce, wanted.image))
+        if meant != (wanted.multiplier, wanted.nonce, wanted.image):
+            self.wrong("model", f"{name} answers {wanted}, and was the name of {meant}")
+
     # --- failures
 
     def _failed(self, avatar: Avatar, commit: Commit, live: dict[str, Any]) -> None:
-        """A final failure of a request: it must have its reason, and destroy nothing."""
+        """A final failure must have its reason, and destroy nothing."""
         code, before = live["error"]["code"], commit.before
-        if before.failed_for_good(live["fingerprint"]):
-            return  # it stands already
-        self._destroys_nothing(avatar, before, live["fingerprint"], code)
+        if "fingerprint" not in live:
+            if code == "INTERNAL":  # else it was refused: the model says whether rightly
+                self._ends_nothing(avatar, before)
+        elif not before.failed_for_good(live["fingerprint"]):  # else it stands already
+            self._destroys_nothing(avatar, before, live["fingerprint"], code)
+            self._has_reason(avatar, live["fingerprint"], code)
+
+    def _has_reason(self, avatar: Avatar, fingerprint: str, code: str) -> None:
         if code.endswith("_NOT_FOUND"):
             since = avatar.absent_since
             if since is None or self.world.timeline.now - since < GRACE_S:
@@ -111,7 +125,7 @@ class Checks:
             if attempts.starts[f"avatar:{avatar.id} {attempts.today()}"] < self.quota:
                 self.wrong("failed", "the quota is not used up")
         elif code in RETRIED:
-            made = self.attempts.of(avatar.id, live["fingerprint"])
+            made = self.attempts.of(avatar.id, fingerprint)
             excused = sum(each.excused for each in made)
             if excused < ATTEMPTS:
                 self.wrong("failed", f"{code} after {len(made)} attempts, {excused} with reason")
@@ -129,6 +143,13 @@ class Checks:
         stands = shown is not None and (shown.state, shown.fingerprint) == ("ready", fingerprint)
         if stands and before.result(fingerprint) is not None and not avatar.lost:
             self.wrong("failed", f"`ready` becomes failed: {code}")
+
+    def _ends_nothing(self, avatar: Avatar, before: Record) -> None:
+        """A fault of one delivery is not the end of a render, of its attempts, or of a result."""
+        if before.lease_lives(round(self.world.timeline.now * 1000)):
+            self.wrong("failed", "INTERNAL is written over a living lease")
+        if before.shown is not None and before.shown.state == "ready" and not avatar.lost:
+            self.wrong("failed", "INTERNAL is written over `ready`")
 
     # --- what is there
 

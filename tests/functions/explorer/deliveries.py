@@ -86,17 +86,21 @@ class Couriers:
             delay_s = 1 + 60 * size * size
         self.timeline.after(delay_s, lambda: self._deliver(message))
         if twice > 0.9:
-            self.timeline.after(
-                delay_s * 2 * stream.random(), lambda: self._deliver(message, again=True)
-            )
+            self.timeline.after(delay_s * 2 * stream.random(), lambda: self._again(message))
 
-    def _deliver(self, message: Message, *, again: bool = False) -> None:
-        if message.acknowledged and not again:
+    def _again(self, message: Message) -> None:
+        """If it was acknowledged, that got lost."""
+        message.acknowledged = False
+        self.under_way.add(message.name)
+        self._deliver(message)
+
+    def _deliver(self, message: Message) -> None:
+        if message.acknowledged:
             return
         chosen = message.stream.random()
         hosts = self.instances(message.roles)
         if not hosts:
-            self.timeline.after(5, lambda: self._deliver(message, again=again))
+            self.timeline.after(5, lambda: self._deliver(message))
             return
         message.deliveries += 1
         if message.deliveries > _MOST_DELIVERIES:
@@ -145,6 +149,6 @@ class Couriers:
     def _acknowledge(self, message: Message) -> None:
         again, size = message.stream.random(), message.stream.random()
         if not message.acknowledged and again > 0.93 and not message.idle:
-            self.timeline.after(700 * size * size, lambda: self._deliver(message, again=True))
+            self.timeline.after(700 * size * size, lambda: self._again(message))
         message.acknowledged = True
         self.under_way.discard(message.name)

@@ -51,7 +51,8 @@ _KINDS = {
     "clock.sleep": _WAITING,
     "renderer.frame": _WAITING,
 }
-HARD = frozenset(set(Kind) - {Kind.FAIL, Kind.LOSE, Kind.AGAIN, Kind.TWICE})
+SOFT = frozenset({Kind.FAIL, Kind.LOSE, Kind.AGAIN, Kind.TWICE})
+HARD = frozenset(set(Kind) - SOFT)
 KILLS = frozenset({Kind.KILL_BEFORE, Kind.KILL_AFTER})
 
 

@@ -12,7 +12,7 @@ from tests.functions.explorer.app import App
 from tests.functions.explorer.attempts import Attempts
 from tests.functions.explorer.checks import Checks
 from tests.functions.explorer.deliveries import Couriers
-from tests.functions.explorer.disturbances import HARD, KILLS, Disturbance, Weather
+from tests.functions.explorer.disturbances import KILLS, SOFT, Disturbance, Kind, Weather
 from tests.functions.explorer.instances import SETTINGS, VERSIONS, Instance, Workshop
 from tests.functions.explorer.model import Avatar
 from tests.functions.explorer.quiet import Quiet
@@ -188,14 +188,14 @@ class Episode:
         self._judge(mended=True)
 
     def _judge(self, *, mended: bool) -> None:
-        happened = self.weather.happened
-        soft = all(each.kind not in HARD and each.port.startswith("ledger") for each in happened)
+        kinds = {each.kind for each in self.weather.happened}
         quiet = Quiet(
             world=self.world,
             checks=self.checks,
             wrong=self.report.wrong,
             mended=mended,
-            orderly=soft and not self.weather.missed,
+            orderly=kinds <= {*SOFT, Kind.BREAK} and not self.weather.missed,
+            killed=not KILLS.isdisjoint(kinds),
         )
         self.report.made(lambda: quiet.look(self.avatar))
         self.report.made(quiet.quotas)

@@ -9,7 +9,9 @@ from typing import Any
 from tests.functions.doubles import Fields
 
 DROPPED = "dropped"
+FORGED = b"forged"  # what somebody else puts in the place of a result
 MULTIPLIERS = (0.1, 0.2, 0.3)
+_FOREIGN = "https://elsewhere.example/clip.mp4"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +25,7 @@ class Wanted:
     mood: int = 0  # an unknown key: it is part of what is asked, and changes nothing
     enabled: bool = True
     image: str | None = "hero.jpg"
+    foreign: bool = False  # the clip's URL is another server's
     nickname: int = 0
     mirror: object = DROPPED  # what the save says of `idleVideoUrl`
 
@@ -40,13 +43,14 @@ class Wanted:
             return "blocked", "MISSING_HERO_IMAGE"
         if isinstance(self.multiplier, str):
             return "failed", "INVALID_PARAMS"
-        return None
+        return ("failed", "URL_NOT_ALLOWED") if self.foreign else None
 
     def fields(self, avatar_id: str, bucket: str) -> Fields:
         """The document, without what the server owns."""
+        folder = f"gs://{bucket}/avatars/{avatar_id}"
         training: dict[str, Any] = {
             "status": "done",
-            "heroVideoUrl": f"gs://{bucket}/avatars/{avatar_id}/heroVideo.mp4",
+            "heroVideoUrl": _FOREIGN if self.foreign else f"{folder}/heroVideo.mp4",
             "dynamicsEnabled": self.enabled,
         }
         if self.opted_in:
@@ -60,12 +64,11 @@ class Wanted:
             if self.mirror != DROPPED:
                 inputs["idleVideoUrl"] = self.mirror
             training["livePortrait"] = inputs
-        image = None if self.image is None else f"gs://{bucket}/avatars/{avatar_id}/{self.image}"
         return {
             "nickname": f"Ava {self.nickname}",
             "userId": "owner-1",
             "updatedAt": 1,
-            "avatarImageUrl": image,
+            "avatarImageUrl": None if self.image is None else f"{folder}/{self.image}",
             "training": training,
         }
 

@@ -1,13 +1,13 @@
 """What must stand once all is quiet: as the app asked, nothing left over, quotas that add up."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from functions.record import Record
+from functions.record import Purpose, Record
 from functions.task import RenderTask
 from tests.functions.explorer.checks import MIRROR, RETRIED, Checks
-from tests.functions.explorer.model import DROPPED, Avatar
+from tests.functions.explorer.model import DROPPED, FORGED, Avatar
 from tests.functions.explorer.world import World
 
 _PENDING = ("queued", "rendering")
@@ -23,8 +23,9 @@ class Quiet:
         checks: those of every step.
         wrong: to be told.
         mended: reconcile has been there.
-        orderly: no process died, no call hung, no object failed to be deleted: nothing was left
-            for reconcile to mend.
+        orderly: nothing befell that may leave objects behind: no process died or was paused, no
+            call hung.
+        killed: some process died.
     """
 
     world: World
@@ -32,6 +33,7 @@ class Quiet:
     wrong: Callable[[str, str], object]
     mended: bool
     orderly: bool
+    killed: bool
 
     def look(self, avatar: Avatar) -> None:
         """Judge one avatar."""
@@ -42,10 +44,9 @@ class Quiet:
             self.wrong("model", f"the document is {document}, the app wants {avatar.wanted}")
             return
         self._lease(record)
-        if not (self.mended or self.orderly):
-            return
         self._dispatch(avatar, record)
-        self._objects(avatar, record)
+        if self.mended or self.orderly:
+            self._objects(avatar, record)
         if document is None:
             self._gone(avatar, record)
         elif not avatar.forged:
@@ -70,7 +71,7 @@ class Quiet:
         if lease is None:
             return
         lives = lease.expires > self.world.timeline.now * 1000
-        strict = self.mended or self.orderly
+        strict = self.mended or (self.orderly and lease.purpose is Purpose.RENDER)
         if lives or (strict and not self.checks.attempts.is_dead(lease)):
             self.wrong("lease left", f"a lease is left: {lease}")
 
@@ -79,7 +80,7 @@ class Quiet:
         if record.dispatch is None:
             return
         task = RenderTask(avatar_id=avatar.id, dispatch=record.dispatch)
-        if avatar.renders or task.task_id in self.world.queue.names:
+        if task.task_id in self.world.queue.names:
             self.wrong("dispatch left", f"a dispatch is left: {record.dispatch}")
 
     def _objects(self, avatar: Avatar, record: Record) -> None:
@@ -89,14 +90,17 @@ class Quiet:
         stored = {
             (path, held.generation)
             for path, held in self.world.media.objects.items()
-            if path.startswith(folder)
+            if path.startswith(folder) and (self.mended or held.body != FORGED)
         }
         if stored - listed:
             self.wrong("objects left", f"nobody lists {sorted(stored - listed)}")
 
     def _gone(self, avatar: Avatar, record: Record) -> None:
-        if avatar.id in self.world.ledger.jobs:
+        dead = replace(record, lease=None) == Record() and record.lease is not None
+        if avatar.id in self.world.ledger.jobs and (self.mended or not dead):
             self.wrong("ledger left", f"the ledger of a deleted avatar is left: {record}")
+        if not (self.mended or self.orderly):
+            return
         cache = f"livePortraitCache/avatars/{avatar.id}/"
         if left := [path for path in self.world.media.objects if path.startswith(cache)]:
             self.wrong("objects left", f"a deleted avatar leaves {left}")
@@ -107,12 +111,21 @@ class Quiet:
         state, error = live.get("state"), live.get("error")
         told = (state, error["code"] if error else None)
         if state in _PENDING:
-            self.wrong("stuck", f"it is quiet, and the document shows {state}")
+            if self.mended or not self._may_wait(avatar):
+                self.wrong("stuck", f"it is quiet, and the document shows {state}")
         elif avatar.wanted.opted_in and (self.mended or not avatar.overwritten):
-            if not self._is_right(avatar, *told):
+            if not self._is_right(avatar, *told) or (told[1] in RETRIED and "params" not in live):
                 self.wrong("model", f"{told} is shown for {avatar.wanted}")
             elif state == "ready":
                 self._made_of_what_is_asked(avatar, live)
+
+    def _may_wait(self, avatar: Avatar) -> bool:
+        """Whether reconcile is what ends this.
+
+        A render died that nobody wants any more; or a duplicate, whose answer counts no more, came
+        to another version, which named the request anew and was to try again.
+        """
+        return self.checks.attempts.versions > 1 or (self.killed and not avatar.wanted.opted_in)
 
     def _is_right(self, avatar: Avatar, state: str | None, code: str | None) -> bool:
         if avatar.wanted.refusal is not None:
@@ -124,7 +137,7 @@ class Quiet:
     def _made_of_what_is_asked(self, avatar: Avatar, live: dict[str, Any]) -> None:
         objects = self.world.media.objects
         held = objects.get(live["idleVideoPath"])
-        if held is None or held.body == b"forged" or avatar.absent_since is not None:
+        if held is None or held.body == FORGED or avatar.absent_since is not None:
             return  # the checks of every step know whether it may be so
         inputs = (f"avatars/{avatar.id}/{name}" for name in (avatar.wanted.image, "heroVideo.mp4"))
         portrait, clip = (objects[path].body for path in inputs)
