@@ -77,7 +77,7 @@ mutants: $(STAMP) ## plant faults one at a time; a test must catch each (about 8
 # networks: parameters, GFLOP, milliseconds and memory of each; cloud: the emulator's rates and latencies beside Google's.
 BENCH ?= networks
 
-bench: $(STAMP) ## measure what is here: BENCH=networks|mesh|cloud (BENCH_ARGS=--quick for the networks in a minute)
+bench: $(STAMP) ## measure what is here: BENCH=networks|mesh|cloud|events (BENCH_ARGS=--quick for the networks in a minute)
 	@$(PY) -m benchmarks $(BENCH) $(BENCH_ARGS)
 
 # usual (inline, and with tasks what is marked `queue`) | inline | tasks | both

@@ -1,4 +1,4 @@
-"""`python -m benchmarks networks | mesh | pairs | cloud`: tables to read, JSON lines to keep."""
+"""`python -m benchmarks networks | mesh | pairs | cloud | events`: tables, and JSON lines."""
 
 import argparse
 import json
@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks import cloud, mesh, pairs
+from benchmarks import cloud, events, mesh, pairs
 from benchmarks.networks import INPUT_SHAPES, Effort, Row, measure_networks
 from liveportrait_core.engines.liveportrait.device import AUTO, choose_device
 from liveportrait_core.errors import RenderError
@@ -70,6 +70,14 @@ def measure_the_cloud(parsed: argparse.Namespace) -> int:
     return 0
 
 
+def measure_the_events(parsed: argparse.Namespace) -> int:
+    """Unrelated writes beside much else."""
+    print(events.HEAD)
+    for row in events.measure_events(parsed.repeats):
+        print(events.table_line(row), flush=True)
+    return 0
+
+
 def table_line(row: Row) -> str:
     """Return one row as text."""
     rate = row.gflop / (row.ms / 1000) if row.ms else 0.0
@@ -114,6 +122,9 @@ def _parser() -> argparse.ArgumentParser:
     emulated = commands.add_parser("cloud", help="the stand-in cloud: start, rates, latencies")
     emulated.set_defaults(command=measure_the_cloud)
     emulated.add_argument("--seconds", type=float, default=2.0, help="a row; default %(default)s")
+    unrelated = commands.add_parser("events", help="events that are about something else")
+    unrelated.set_defaults(command=measure_the_events)
+    unrelated.add_argument("--repeats", type=int, default=9, help="a row; default %(default)s")
     return parser
 
 
