@@ -48,6 +48,15 @@ def test_ids_come_from_the_data_whatever_their_script(avatar_id: str) -> None:
     assert read(as_json(message)).avatar_id == avatar_id
 
 
+@pytest.mark.parametrize("avatar_id", ["x" * 1501, "é" * 751, "__x__", ".", ".."])
+def test_a_name_that_no_document_can_have_is_unreadable(avatar_id: str) -> None:
+    for before, after in ((None, document()), (document(), document(nickname="B"))):
+        message = event_data(before, after, name=name_of(avatar_id))
+        for data in (message.SerializeToString(), as_json(message)):
+            with pytest.raises(EventUnreadable, match="accepted: a document"):
+                read(data)
+
+
 def test_a_commits_time_is_exact() -> None:
     message = event_data(None, document())
     message.value.update_time.nanos = 625_000_000

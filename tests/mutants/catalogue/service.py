@@ -173,6 +173,14 @@ MUTANTS = (
         tests=("tests/functions/test_main.py",),
     ),
     Mutant(
+        name="log-lines-of-a-megabyte",
+        file="functions/log.py",
+        old="_MAX_TEXT = 2000",
+        new="_MAX_TEXT = 2_000_000",
+        why="What strangers write is cut before it is logged: lines above 256 kB are lost.",
+        tests=("tests/functions/test_log.py",),
+    ),
+    Mutant(
         name="half-an-emulator",
         file="functions/settings.py",
         old="if not firestore and not storage:",
