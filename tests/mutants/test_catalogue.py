@@ -34,8 +34,8 @@ def test_a_fault_can_be_planted_and_its_tests_are_there(mutant: Mutant) -> None:
         assert f"def {name}" in (ROOT / file).read_text(encoding="utf-8")
 
 
-def test_names_are_used_once_and_the_list_is_long_enough() -> None:
-    assert [
-        name for name, count in Counter(each.name for each in MUTANTS).items() if count > 1
-    ] == []
+def test_no_name_and_no_fault_stands_twice_and_the_list_is_long_enough() -> None:
+    names = Counter(each.name for each in MUTANTS)
+    faults = Counter((each.file, each.old, each.new) for each in MUTANTS)
+    assert [each for each, count in (*names.items(), *faults.items()) if count > 1] == []
     assert len(MUTANTS) >= 40

@@ -52,22 +52,6 @@ MUTANTS = (
         tests=("tests/functions/test_media_store.py",),
     ),
     Mutant(
-        name="unpacked-while-fetched",
-        file="functions/media_store.py",
-        old="raw_download=True",
-        new="raw_download=False",
-        why="An upload marked as gzip unpacks to more than any limit (section 2).",
-        tests=("tests/functions/test_media_store.py",),
-    ),
-    Mutant(
-        name="content-encoding-taken",
-        file="functions/animation.py",
-        old="if wanted.encoding:",
-        new='if wanted.encoding not in ("", "gzip"):',
-        why="Inputs are taken as they are stored, without a content encoding (section 2).",
-        tests=("tests/functions/test_rendering.py", "tests/functions/test_media_store.py"),
-    ),
-    Mutant(
         name="published-over-anything",
         file="functions/media_store.py",
         old="if_generation_match=replacing",
