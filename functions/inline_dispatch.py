@@ -15,6 +15,7 @@ from functions.dispatch import Errand, tell_refusal
 from functions.errors import Code, LeaseLost, RetryLater, Stopped
 from functions.ports import Means, Renderer
 from functions.rendering import Rendering, problem_of
+from functions.retrying import retry
 from functions.standing import Change, Claim, Verdict
 from functions.telemetry import Outcome
 
@@ -70,12 +71,17 @@ class InlineDispatcher:
         left_s = errand.deadline - self._means.clock.monotonic()
         if left_s < self._means.settings.deadline_s / 2:
             raise RetryLater(f"only {left_s:.0f} s are left of this event's deadline")
-        with telemetry.span("claim"):
+
+        def take() -> Change:
             return self._means.ledger.transact(
                 errand.avatar_id,
                 lambda now: self._rules.claim(now, claim, left_s, yielding=errand.yielding),
                 counting=True,
             )
+
+        # A claim that was granted unheard would cost an attempt, and the wait for its lease.
+        with telemetry.span("claim"):
+            return retry(self._means.clock, take, within_s=self._means.settings.patience_s)
 
     def _account(self, errand: Errand, granted: Change) -> Account:
         first = granted.record is None or granted.record.attempts == 1

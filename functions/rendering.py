@@ -17,6 +17,7 @@ from functions.errors import Code, Failure, ObjectStands, Stopped
 from functions.ports import Means, Renderer
 from functions.record import KeptObject, Problem, Quality, Result
 from functions.reference import Publication, StoredObject, download_url, output_folder
+from functions.retrying import retry
 from functions.standing import Change, Standing, Verdict
 from functions.vigil import Vigil, require
 from liveportrait_core import QualityReport, RenderError, RenderReport
@@ -149,7 +150,10 @@ class Rendering:
             quality=_brief(report.quality),
         )
         transitions, claim = self._means.transitions, self._assignment.claim
-        change = self._transact(lambda standing: transitions.complete(standing, claim, result))
+        change = self._transact(
+            lambda standing: transitions.complete(standing, claim, result),
+            within_s=self._means.settings.lease_s,  # the heartbeat goes on meanwhile
+        )
         require(change.verdict)
         self._delete_retired(change.retired)
 
@@ -158,8 +162,15 @@ class Rendering:
             with _litter(kept.path):
                 self._means.media.discard(kept.path, kept.generation)
 
-    def _transact(self, decide: Callable[[Standing], Change]) -> Change:
-        return self._means.ledger.transact(self._assignment.avatar_id, decide)
+    def _transact(
+        self, decide: Callable[[Standing], Change], *, within_s: float | None = None
+    ) -> Change:
+        clock, patience_s = self._means.clock, self._means.settings.patience_s
+        return retry(
+            clock,
+            lambda: self._means.ledger.transact(self._assignment.avatar_id, decide),
+            within_s=patience_s if within_s is None else within_s,
+        )
 
 
 @contextmanager

@@ -72,6 +72,11 @@ class Settings:
         return self.lease_s / 2
 
     @property
+    def patience_s(self) -> float:
+        """How long an attempt asks again what became of a transaction that failed: 15 s."""
+        return self.lease_s / 4
+
+    @property
     def grace_s(self) -> float:
         """How long a missing input may stay missing before that is final: 60 s."""
         return self.lease_s

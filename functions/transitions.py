@@ -17,6 +17,7 @@ from functions.standing import Advance, Asked, Change, Claim, Standing, Verdict
 from functions.withdrawal import released, withdrawn
 
 ATTEMPTS = 3
+_FIRST_STAGE = "download"  # as the claim shows it
 _HOUR_MS = 3_600_000
 
 
@@ -174,7 +175,7 @@ class Transitions:
         shown = replace(
             asked.pending(record.shown, State.RENDERING, now),
             request_id=claim.owner,
-            stage="download",
+            stage=_FIRST_STAGE,
             started=now,
             deadline=now + round(time_left_s * 1000),
         )
@@ -217,7 +218,10 @@ class Transitions:
         return Verdict.MOVED
 
     def renew(self, standing: Standing, claim: Claim, advance: Advance, *, show: bool) -> Change:
-        """Extend the lease and keep the progress; on `show`, in the document as well."""
+        """Extend the lease and keep the progress; on `show`, in the document as well, but once.
+
+        Whether it was shown before, the ledger knows: the job may not have heard.
+        """
         if (verdict := self.hold(standing, claim)) is not Verdict.DONE:
             return Change(verdict=verdict)
         record = replace(
@@ -225,7 +229,7 @@ class Transitions:
             lease=claim.lease(standing.now, self.settings.lease_s),
             percent=advance.percent,
         )
-        if not show or record.shown is None:
+        if not show or record.shown is None or record.shown.stage != _FIRST_STAGE:
             return Change(verdict=Verdict.DONE, record=record)
         shown = replace(
             record.shown, stage=advance.stage, percent=advance.percent, eta_s=advance.eta_s

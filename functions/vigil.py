@@ -11,6 +11,7 @@ from typing import Self
 from functions import log
 from functions.errors import Code, Failure, LeaseLost, Stopped, Superseded
 from functions.ports import Clock, Means, Ticker
+from functions.retrying import retry
 from functions.standing import Advance, Claim, Verdict
 from liveportrait_core import Progress
 
@@ -97,7 +98,6 @@ class Vigil:
         self._claim = claim
         self._deadline = deadline  # on the clock's monotonic scale
         self._began = self._looked = means.clock.monotonic()
-        self._shown_midway = False
         self._advance = Advance(stage="download", percent=0, eta_s=None)
         settings = means.settings
         self._heartbeat = Heartbeat(
@@ -144,9 +144,14 @@ class Vigil:
             self._look()
 
     def renew(self, stage: str) -> None:
-        """Before publishing: check everything, and renew the lease now."""
+        """Before publishing: check everything, and renew the lease now.
+
+        A fault is no reason to throw away what was rendered, as long as the lease lives.
+        """
         self._advance = Advance(stage=stage, percent=_RENDERED_PERCENT, eta_s=None)
-        self.confirm()
+        clock = self._means.clock
+        left_s = self._deadline - clock.monotonic()
+        retry(clock, self.confirm, within_s=min(left_s, self._means.settings.lease_s))
 
     def confirm(self) -> None:
         """Check everything, and renew the lease now: nothing is sure but what the ledger says."""
@@ -164,11 +169,10 @@ class Vigil:
     def _renew(self) -> Verdict:
         advance = self._advance
         elapsed_s = self._means.clock.monotonic() - self._began
-        show = not self._shown_midway and elapsed_s >= self._means.settings.midway_s
+        show = elapsed_s >= self._means.settings.midway_s
         transitions = self._means.transitions
         change = self._means.ledger.transact(
             self._avatar_id,
             lambda standing: transitions.renew(standing, self._claim, advance, show=show),
         )
-        self._shown_midway = self._shown_midway or show
         return change.verdict
