@@ -19,10 +19,14 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 
 from liveportrait_core.errors import EncodeFailed, ImageTooLarge, ImageUnsupported, InvalidOption
 from liveportrait_core.media.colours import SrgbConversion
+from liveportrait_core.media.decoding_memory import bytes_to_decode
 from liveportrait_core.report import Frame, RenderWarning
 
 MAX_BYTES = 50_000_000
 MAX_PIXELS = 120_000_000
+MAX_SIDE_PX = 65_535  # of JPEG; more would be a line
+MIN_SIDE_PX = 2
+MAX_DECODING_BYTES = 920 * 2**20  # with Python and what is copied: within 1 GiB
 # What is no still picture for a portrait (vector graphics, printers' languages) is not even tried.
 _FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 _ACCEPTED = "accepted: JPEG, PNG, WebP, AVIF, GIF, BMP or TIFF"
@@ -102,7 +106,7 @@ def read_portrait(path: Path, *, max_dim_px: int) -> Portrait:
         stored = _Stored.of(image)
         size = stored.turned(image.size)
         scaled = scaled_size(*size, max_dim_px)
-        _decode(image, max(scaled))
+        _decode(image, max(scaled), path.name)
         reduced, is_flattened = _reduced(image, stored.turned(scaled))
     upright = reduced.transpose(stored.turn) if stored.turn is not None else reduced
     width, height = fitted_size(*size, max_dim_px)
@@ -170,6 +174,14 @@ def _opened(name: str, data: bytes) -> Image.Image:
         raise ImageTooLarge(
             f"{name} has {width}x{height} pixels; accepted: up to {MAX_PIXELS // 1_000_000} million"
         )
+    if max(width, height) > MAX_SIDE_PX:
+        raise ImageTooLarge(
+            f"{name} has {width}x{height} pixels; accepted: up to {MAX_SIDE_PX} a side"
+        )
+    if min(width, height) < MIN_SIDE_PX:
+        raise ImageUnsupported(
+            f"{name} has {width}x{height} pixels; accepted: at least {MIN_SIDE_PX} a side"
+        )
     return image
 
 
@@ -209,11 +221,19 @@ class _Stored:
         return (size[1], size[0]) if self.turn in _ON_THEIR_SIDE else size
 
 
-def _decode(image: Image.Image, longest_px: int) -> None:
+def _decode(image: Image.Image, longest_px: int, name: str) -> None:
+    full_size = image.size
     if isinstance(image, ImageFile.ImageFile):
         # JPEG alone decodes at a half, a quarter or an eighth; twice the wanted size stays sharp.
         shrink = min(1.0, 2 * longest_px / max(image.size))
         image.draft(None, (round(image.width * shrink), round(image.height * shrink)))
+    needed = bytes_to_decode(image, full_size=full_size)
+    if needed > MAX_DECODING_BYTES:
+        raise ImageTooLarge(
+            f"{name} takes {needed / 2**20:.0f} MiB to decode, as a {image.format} of "
+            f"{full_size[0]}x{full_size[1]} pixels; accepted: up to {MAX_DECODING_BYTES // 2**20} "
+            f"MiB, which is enough for {MAX_PIXELS // 1_000_000} megapixels as PNG or plain JPEG"
+        )
     image.load()
 
 

@@ -2,8 +2,6 @@
 
 import io
 import struct
-import subprocess
-import sys
 import zlib
 from pathlib import Path
 
@@ -91,26 +89,3 @@ def png_header(width: int, height: int) -> bytes:
         struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk))
         for chunk in (body, data)
     )
-
-
-def test_a_hundred_megapixels_stay_within_memory(tmp_path: Path) -> None:
-    """8000×12000, whose pixels alone are 288 MB: read at a quarter of its sides."""
-    ffmpeg(
-        "-f", "lavfi", "-i", "color=c=0x804020:size=8000x12000", "-frames:v", "1",
-        str(tmp_path / "p.jpg"),
-    )  # fmt: skip
-    program = (
-        "import resource, sys; from pathlib import Path;"
-        "from liveportrait_core.media.image import read_portrait;"
-        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss;"
-        "shape = read_portrait(Path(sys.argv[1]), max_dim_px=1600).pixels.shape;"
-        "after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss;"
-        "print(*shape, (after - before) // 1024)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program, str(tmp_path / "p.jpg")],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    height, width, _, megabytes = map(int, done.stdout.split())
-    assert (width, height) == (1066, 1600)
-    assert megabytes < 160
