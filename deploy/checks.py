@@ -54,7 +54,7 @@ Path = tuple[str | int | EntryWhere, ...]
 
 
 @dataclass(frozen=True)
-class ExpectedField:
+class Field:
     """The expected value at a path; numbers and seconds are equal in any notation."""
 
     path: Path
@@ -84,7 +84,7 @@ class ListEntry:
 
     name: str
     key: Path = ("name",)
-    fields: tuple[ExpectedField, ...] = ()
+    fields: tuple[Field, ...] = ()
     defines: Mapping[str, Path] = field(default_factory=dict)
     list_key: str | None = None
 
@@ -104,7 +104,7 @@ class ListEntry:
 class SingleResource:
     """The JSON is the resource itself, which exists whenever it can be described."""
 
-    fields: tuple[ExpectedField, ...]
+    fields: tuple[Field, ...]
 
     def evaluate(self, output: Any, variables: Variables) -> CheckResult:
         """Return the result: matching or different."""
@@ -218,10 +218,7 @@ def is_equal(found: Any, wanted: str) -> bool:
 
 
 def _compare(
-    output: Any,
-    fields: tuple[ExpectedField, ...],
-    variables: Variables,
-    defines: Mapping[str, Path],
+    output: Any, fields: tuple[Field, ...], variables: Variables, defines: Mapping[str, Path]
 ) -> CheckResult:
     phrases = (field_.difference(output, variables) for field_ in fields)
     differences = tuple(phrase for phrase in phrases if phrase is not None)

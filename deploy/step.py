@@ -11,7 +11,7 @@ class Check:
     """A command that changes nothing, and the expectation on its JSON."""
 
     command: Command
-    expectation: Expectation
+    expect: Expectation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,7 +122,7 @@ def grant(
     flags = policy.flags(role, member, condition)
     check = Check(
         command=policy.command("get-iam-policy", "--format=json"),
-        expectation=RoleBinding(
+        expect=RoleBinding(
             role=role, member=member, condition=condition.title if condition else None
         ),
     )

@@ -20,8 +20,7 @@ from typing import Any
 from google.protobuf import json_format
 
 from emulator.firestore.documents.document import StoredDocument
-from emulator.firestore.messages import Document, microseconds
-from emulator.firestore.paths import document_path
+from emulator.firestore.messages import Document
 from emulator.firestore.store import DocumentStore
 from emulator.storage.objects import ObjectMetadata, StoredObject
 from emulator.storage.store import Bucket, ObjectStore
@@ -101,13 +100,7 @@ def _document_line(document: StoredDocument) -> dict[str, Any]:
 
 
 def _document(line: dict[str, Any]) -> StoredDocument:
-    message = json_format.ParseDict(line, Document())
-    return StoredDocument(
-        path=document_path(message.name),
-        message=message,
-        create_time=microseconds(message.create_time),
-        update_time=microseconds(message.update_time),
-    )
+    return StoredDocument.of_message(json_format.ParseDict(line, Document()))
 
 
 def _object_lines(folder: Path, objects: ObjectStore) -> Iterator[dict[str, Any]]:
@@ -136,9 +129,7 @@ def _restore_storage(line: dict[str, Any], folder: Path, objects: ObjectStore) -
         objects.restore_bucket(Bucket(name=line["name"], created=line["created"]))
         return
     receiver = objects.receiver()
-    with (folder / str(line["number"])).open("rb") as stream:
-        while piece := stream.read(1 << 20):
-            receiver.write(piece)
+    receiver.write_file(folder / str(line["number"]))
     content = receiver.finish()
     if content.crc32c != line["crc32c"]:
         raise ValueError(f"the bytes of {line['bucket']}/{line['name']} are not those exported")

@@ -138,8 +138,6 @@ def _special(plain: dict[str, Any], database: str, where: str) -> Value:
 
 def _put(file: Path, name: str, objects: ObjectStore, bucket: str) -> None:
     receiver = objects.receiver()
-    with file.open("rb") as stream:
-        while piece := stream.read(1 << 20):
-            receiver.write(piece)
+    receiver.write_file(file)
     content_type = mimetypes.guess_type(name)[0] or "application/octet-stream"
     objects.put(bucket, name, receiver.finish(), ObjectMetadata(content_type=content_type))

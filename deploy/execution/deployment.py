@@ -146,7 +146,7 @@ class Deployment:
         result = CheckResult(state=ResourceState.MATCHES)
         for check in step.checks:
             output = parsed(check.command, self._run(check.command, _ENABLING))
-            result = check.expectation.evaluate(output, self._variables)
+            result = check.expect.evaluate(output, self._variables)
             self._variables |= result.found
             if result.state is not ResourceState.MATCHES:
                 break

@@ -75,15 +75,15 @@ def _variable_definitions(step: Step, commands: tuple[Command, ...]) -> Iterator
     """Yield the shell lines that define the variables in the commands, by lists with a filter."""
     words = "\n".join(word for command in commands for word in command.argv)
     for check in step.checks:
-        expectation = check.expectation
-        if not isinstance(expectation, ListEntry) or expectation.list_key is not None:
+        expect = check.expect
+        if not isinstance(expect, ListEntry) or expect.list_key is not None:
             continue
-        for name, path in expectation.defines.items():
+        for name, path in expect.defines.items():
             if f"${{{name}}}" in words:
-                key, value = ".".join(map(str, expectation.key)), ".".join(map(str, path))
+                key, value = ".".join(map(str, expect.key)), ".".join(map(str, path))
                 argv = (
                     *(word for word in check.command.argv if not word.startswith("--format=")),
-                    f'--filter={key}="{expectation.name}"',
+                    f'--filter={key}="{expect.name}"',
                     f"{_VALUE}({value})",
                 )
                 yield shell(Command(argv=argv, capture=name))

@@ -3,7 +3,7 @@
 import hashlib
 
 from deploy import names
-from deploy.checks import EntryWhere, ExpectedField, ListEntry, Path
+from deploy.checks import EntryWhere, Field, ListEntry, Path
 from deploy.command import gcloud
 from deploy.settings import Card, Settings
 from deploy.step import Check, Step
@@ -128,9 +128,9 @@ def _service(
     }
     fields = (
         _expected_label(words),
-        *(ExpectedField((*_SPEC, *path), value) for path, value in spec.items()),
+        *(Field((*_SPEC, *path), value) for path, value in spec.items()),
         *_expected_environment(variables),
-        ExpectedField(_READY, "True"),
+        Field(_READY, "True"),
     )
     return Step(
         title=f"Service {name}",
@@ -142,19 +142,17 @@ def _service(
     )
 
 
-def _check(
-    kind: str, name: str, location: tuple[str, ...], fields: tuple[ExpectedField, ...]
-) -> Check:
+def _check(kind: str, name: str, location: tuple[str, ...], fields: tuple[Field, ...]) -> Check:
     return Check(
         command=gcloud(f"run {kind} list", *location, "--format=json"),
-        expectation=ListEntry(name=name, key=("metadata", "name"), fields=fields),
+        expect=ListEntry(name=name, key=("metadata", "name"), fields=fields),
     )
 
 
-def _expected_environment(environment: dict[str, str]) -> tuple[ExpectedField, ...]:
+def _expected_environment(environment: dict[str, str]) -> tuple[Field, ...]:
     variables = (*_SPEC, "containers", 0, "env")
     return tuple(
-        ExpectedField((*variables, EntryWhere("name", name), "value"), value)
+        Field((*variables, EntryWhere("name", name), "value"), value)
         for name, value in sorted(environment.items())
     )
 
@@ -216,7 +214,7 @@ def _with_label(*words: str) -> tuple[str, ...]:
     return (*words, f"--labels={names.PLAN_LABEL}={digest}")
 
 
-def _expected_label(words: tuple[str, ...]) -> ExpectedField:
+def _expected_label(words: tuple[str, ...]) -> Field:
     """Return the expected label of a resource created by these words, the last of which sets it."""
     label, _, digest = words[-1].removeprefix("--labels=").partition("=")
-    return ExpectedField(("metadata", "labels", label), digest)
+    return Field(("metadata", "labels", label), digest)

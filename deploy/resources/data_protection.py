@@ -40,10 +40,7 @@ def steps(settings: Settings, data: DataConfig) -> tuple[Step, ...]:
             iam.storage_rules(settings),
             _rules(settings, "cloud.firestore", "firestore.rules", data.firestore_rules),
             _rules(
-                settings,
-                f"firebase.storage/{settings.bucket}",
-                "storage.rules",
-                data.storage_rules,
+                settings, f"firebase.storage/{settings.bucket}", "storage.rules", data.storage_rules
             ),
         )
     if Part.CORS not in settings.omits:
@@ -76,13 +73,12 @@ def _rules(settings: Settings, service: str, file: str, text: str) -> Step:
         checks=(
             Check(
                 command=_get(settings, f"projects/{settings.project}/releases?pageSize=100"),
-                expectation=ListEntry(
+                expect=ListEntry(
                     name=release, list_key="releases", defines={"ITEM": ("rulesetName",)}
                 ),
             ),
             Check(
-                command=_get(settings, names.ITEM),
-                expectation=ActiveRuleset(file=ours, content=text),
+                command=_get(settings, names.ITEM), expect=ActiveRuleset(file=ours, content=text)
             ),
         ),
         create=(make, _post(settings, f"projects/{settings.project}/releases", put)),
@@ -97,10 +93,7 @@ def _rules(settings: Settings, service: str, file: str, text: str) -> Step:
 
 
 def _get(settings: Settings, path: str) -> Command:
-    return Command(
-        argv=(*_curl(settings), f"{_RULES_SERVICE}/{path}"),
-        authorized=True,
-    )
+    return Command(argv=(*_curl(settings), f"{_RULES_SERVICE}/{path}"), authorized=True)
 
 
 def _post(settings: Settings, path: str, body: str, method: str = "POST") -> Command:
@@ -121,7 +114,7 @@ def _cors(settings: Settings, data: DataConfig) -> Step:
         checks=(
             Check(
                 command=gcloud("storage buckets describe", bucket, project, "--format=json"),
-                expectation=BucketCors(cors=data.cors),
+                expect=BucketCors(cors=data.cors),
             ),
         ),
         create=(gcloud("storage buckets update", bucket, "--cors-file=deploy/cors.json", project),),
@@ -146,7 +139,7 @@ def _expiry(settings: Settings) -> Step:
         checks=(
             Check(
                 command=gcloud("firestore fields ttls list", *flags, "--format=json"),
-                expectation=ListEntry(name=f"collectionGroups/{_QUOTA}/fields/{_EXPIRY}"),
+                expect=ListEntry(name=f"collectionGroups/{_QUOTA}/fields/{_EXPIRY}"),
             ),
         ),
         create=(
@@ -157,18 +150,14 @@ def _expiry(settings: Settings) -> Step:
 
 
 def _exemption(settings: Settings, group: str, field: str) -> Step:
-    flags = (
-        f"--collection-group={group}",
-        f"--database={names.DATABASE}",
-        names.project(settings),
-    )
+    flags = (f"--collection-group={group}", f"--database={names.DATABASE}", names.project(settings))
     return Step(
         title=f"No index on {group}.{field}",
         why="Nobody queries by it; indexing it would cost at every write.",
         checks=(
             Check(
                 command=gcloud("firestore indexes fields list", *flags, "--format=json"),
-                expectation=ListEntry(name=f"collectionGroups/{group}/fields/{field}"),
+                expect=ListEntry(name=f"collectionGroups/{group}/fields/{field}"),
             ),
         ),
         create=(

@@ -1,7 +1,7 @@
 """Events: trigger, subscription, dead letters."""
 
 from deploy import names
-from deploy.checks import EntryWhere, ExpectedField, ListEntry, Path, SingleResource
+from deploy.checks import EntryWhere, Field, ListEntry, Path, SingleResource
 from deploy.command import Command, gcloud
 from deploy.resources.iam import identity
 from deploy.settings import Settings
@@ -38,7 +38,7 @@ def _dead_topic(settings: Settings) -> Step:
         checks=(
             Check(
                 command=gcloud("pubsub topics list", project, "--format=json"),
-                expectation=ListEntry(name=names.DEAD_LETTERS),
+                expect=ListEntry(name=names.DEAD_LETTERS),
             ),
         ),
         create=(gcloud("pubsub topics create", names.DEAD_LETTERS, project),),
@@ -55,9 +55,9 @@ def _dead_subscription(settings: Settings) -> Step:
         checks=(
             Check(
                 command=gcloud("pubsub subscriptions list", project, "--format=json"),
-                expectation=ListEntry(
+                expect=ListEntry(
                     name=names.DEAD_LETTERS,
-                    fields=(ExpectedField(("messageRetentionDuration",), _RETENTION),),
+                    fields=(Field(("messageRetentionDuration",), _RETENTION),),
                 ),
             ),
         ),
@@ -91,9 +91,9 @@ def _trigger(settings: Settings) -> Step:
         checks=(
             Check(
                 command=gcloud("eventarc triggers list", *location, "--format=json"),
-                expectation=ListEntry(
+                expect=ListEntry(
                     name=names.TRIGGER,
-                    fields=tuple(ExpectedField(path, value) for path, value in fields.items()),
+                    fields=tuple(Field(path, value) for path, value in fields.items()),
                 ),
             ),
         ),
@@ -143,8 +143,8 @@ def _subscription(settings: Settings) -> Step:
         checks=(
             Check(
                 command=gcloud("pubsub subscriptions describe", *subscription, "--format=json"),
-                expectation=SingleResource(
-                    fields=tuple(ExpectedField(path, value) for path, value in limits.values())
+                expect=SingleResource(
+                    fields=tuple(Field(path, value) for path, value in limits.values())
                 ),
             ),
         ),

@@ -141,10 +141,7 @@ def _not_public(settings: Settings, service: str) -> Step:
         why="It believes what Cloud Run lets through. A new service is closed; only a person can "
         "have opened it.",
         checks=(
-            Check(
-                command=policy.command("get-iam-policy", "--format=json"),
-                expectation=NotPublic(),
-            ),
+            Check(command=policy.command("get-iam-policy", "--format=json"), expect=NotPublic()),
         ),
         create=(),
         foreign_message="its policy lets allUsers or allAuthenticatedUsers call it; accepted: "

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from deploy import names
-from deploy.checks import ExpectedField, ListEntry, Path
+from deploy.checks import Field, ListEntry, Path
 from deploy.command import gcloud
 from deploy.settings import Part, Settings
 from deploy.step import Check, File, Step
@@ -61,7 +61,7 @@ def _channel(settings: Settings, address: str) -> Step:
         checks=(
             Check(
                 command=gcloud(f"{channels} list", project, "--format=json"),
-                expectation=ListEntry(name=title, key=("displayName",), defines=define),
+                expect=ListEntry(name=title, key=("displayName",), defines=define),
             ),
         ),
         create=(
@@ -92,9 +92,7 @@ def _metric(settings: Settings, file: MonitoringFile) -> Step:
         checks=(
             Check(
                 command=gcloud(f"{metrics} list", project, "--format=json"),
-                expectation=ListEntry(
-                    name=file.name, fields=(ExpectedField(("description",), note),)
-                ),
+                expect=ListEntry(name=file.name, fields=(Field(("description",), note),)),
             ),
         ),
         create=(gcloud(f"{metrics} create", file.name, *flags),),
@@ -116,7 +114,7 @@ def _policy(settings: Settings, file: MonitoringFile) -> Step:
     return Step(
         title=f"Alert “{title}”",
         why="docs/operations.md tells what it means and what to do.",
-        checks=(_titled(policies, title, ExpectedField(("userLabels", _LABEL), digest), project),),
+        checks=(_titled(policies, title, Field(("userLabels", _LABEL), digest), project),),
         create=(gcloud(f"{policies} create", source, *new, project),),
         update=(gcloud(f"{policies} update", names.ITEM, source, *anew, project),),
         remove=(gcloud(f"{policies} delete", names.ITEM, project, "--quiet"),),
@@ -137,7 +135,7 @@ def _dashboard(settings: Settings, file: MonitoringFile) -> Step:
     return Step(
         title=f"Dashboard “{title}”",
         why="One page for a glance.",
-        checks=(_titled(dashboards, title, ExpectedField(("labels", label), ""), project),),
+        checks=(_titled(dashboards, title, Field(("labels", label), ""), project),),
         create=(create,),
         update=(delete, create),  # an update in place asks for the latest etag inside the file
         remove=(delete,),
@@ -151,7 +149,7 @@ def _budget(settings: Settings) -> Step:
     amount = f"--budget-amount={settings.budget}"
     rules = tuple(f"--threshold-rule=percent={share}" for share in _SHARES)
     budgets = "billing budgets"
-    wanted = ExpectedField(("amount", "specifiedAmount", "units"), str(settings.budget))
+    wanted = Field(("amount", "specifiedAmount", "units"), str(settings.budget))
     title = f"{names.BUDGET} {settings.project}"
     return Step(
         title=f"Budget “{title}”",
@@ -175,11 +173,11 @@ def _budget(settings: Settings) -> Step:
     )
 
 
-def _titled(kind: str, title: str, field_: ExpectedField, *flags: str) -> Check:
+def _titled(kind: str, title: str, field_: Field, *flags: str) -> Check:
     """Return the check of a resource by its title; its id, which Google assigns, becomes `ITEM`."""
     return Check(
         command=gcloud(f"{kind} list", *flags, "--format=json"),
-        expectation=ListEntry(
+        expect=ListEntry(
             name=title, key=("displayName",), fields=(field_,), defines={"ITEM": ("name",)}
         ),
     )

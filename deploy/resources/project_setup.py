@@ -3,7 +3,7 @@
 import json
 
 from deploy import names
-from deploy.checks import EnabledServices, ExpectedField, ListEntry
+from deploy.checks import EnabledServices, Field, ListEntry
 from deploy.command import gcloud
 from deploy.settings import Settings
 from deploy.step import Check, File, Policy, Step, grant
@@ -42,7 +42,7 @@ def apis(settings: Settings) -> Step:
                 command=gcloud(
                     "services list", "--enabled", names.project(settings), "--format=json"
                 ),
-                expectation=EnabledServices(services=services),
+                expect=EnabledServices(services=services),
             ),
         ),
         create=(gcloud("services enable", *services, names.project(settings)),),
@@ -115,15 +115,12 @@ def _account(settings: Settings, name: str, duty: str) -> Step:
         checks=(
             Check(
                 command=gcloud("iam service-accounts list", project, "--format=json"),
-                expectation=ListEntry(name=email, key=("email",)),
+                expect=ListEntry(name=email, key=("email",)),
             ),
         ),
         create=(
             gcloud(
-                "iam service-accounts create",
-                name,
-                f"--display-name=Idle videos: {duty}",
-                project,
+                "iam service-accounts create", name, f"--display-name=Idle videos: {duty}", project
             ),
         ),
         remove=(gcloud("iam service-accounts delete", email, project, "--quiet"),),
@@ -138,9 +135,7 @@ def _repository(settings: Settings) -> Step:
         checks=(
             Check(
                 command=gcloud("artifacts repositories list", *flags, "--format=json"),
-                expectation=ListEntry(
-                    name=names.REPOSITORY, fields=(ExpectedField(("format",), "DOCKER"),)
-                ),
+                expect=ListEntry(name=names.REPOSITORY, fields=(Field(("format",), "DOCKER"),)),
             ),
         ),
         create=(
@@ -166,7 +161,7 @@ def _build_bucket(settings: Settings) -> Step:
         checks=(
             Check(
                 command=gcloud("storage buckets list", project, "--format=json"),
-                expectation=ListEntry(name=names.build_bucket(settings)),
+                expect=ListEntry(name=names.build_bucket(settings)),
             ),
         ),
         create=(
@@ -199,7 +194,7 @@ def _build(settings: Settings) -> Step:
                     project,
                     "--format=json",
                 ),
-                expectation=ListEntry(name=settings.tag, key=("tags",)),
+                expect=ListEntry(name=settings.tag, key=("tags",)),
             ),
         ),
         create=(

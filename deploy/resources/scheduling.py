@@ -1,7 +1,7 @@
 """Scheduling: the queue's limits and the reconcile job's schedule."""
 
 from deploy import names
-from deploy.checks import ExpectedField, ListEntry
+from deploy.checks import Field, ListEntry
 from deploy.command import gcloud
 from deploy.settings import Settings
 from deploy.step import Check, Step
@@ -40,9 +40,9 @@ def queue(settings: Settings) -> Step:
         checks=(
             Check(
                 command=gcloud("tasks queues list", *flags, "--format=json"),
-                expectation=ListEntry(
+                expect=ListEntry(
                     name=names.QUEUE,
-                    fields=tuple(ExpectedField(path, value) for path, value in limits.items()),
+                    fields=tuple(Field(path, value) for path, value in limits.items()),
                 ),
             ),
         ),
@@ -79,12 +79,12 @@ def schedule(settings: Settings) -> Step:
         checks=(
             Check(
                 command=gcloud("scheduler jobs list", *flags, "--format=json"),
-                expectation=ListEntry(
+                expect=ListEntry(
                     name=names.RECONCILE,
                     fields=(
-                        ExpectedField(("schedule",), settings.schedule),
-                        ExpectedField(("httpTarget", "uri"), uri),
-                        ExpectedField(("httpTarget", "oauthToken", "serviceAccountEmail"), caller),
+                        Field(("schedule",), settings.schedule),
+                        Field(("httpTarget", "uri"), uri),
+                        Field(("httpTarget", "oauthToken", "serviceAccountEmail"), caller),
                     ),
                 ),
             ),

@@ -236,6 +236,4 @@ def _stamp(
     create_time = time_us if before is None else before.create_time
     after.create_time.CopyFrom(timestamp(create_time))
     after.update_time.CopyFrom(timestamp(time_us))
-    return StoredDocument(
-        path=document_path(after.name), message=after, create_time=create_time, update_time=time_us
-    )
+    return StoredDocument.of_message(after)

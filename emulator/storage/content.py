@@ -40,6 +40,12 @@ class Receiver:
         self._crc32c.update(piece)
         self.size_bytes += len(piece)
 
+    def write_file(self, file: Path) -> None:
+        """Append the bytes of a file."""
+        with file.open("rb") as stream:
+            while piece := stream.read(1 << 20):
+                self.write(piece)
+
     def finish(self) -> Content:
         """Close the file and return what was received."""
         self._stream.close()

@@ -238,9 +238,7 @@ class ObjectStore:
         self.check_put(bucket, name, conditions)
         receiver = self.receiver()
         for source in sources:
-            with source.content.file.open("rb") as stream:
-                while piece := stream.read(1 << 20):
-                    receiver.write(piece)
+            receiver.write_file(source.content.file)
         return self.put(bucket, name, receiver.finish(), metadata, conditions)
 
     def list_page(

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from deploy.checks import EnabledServices, EntryWhere, ExpectedField, ListEntry, SingleResource
+from deploy.checks import EnabledServices, EntryWhere, Field, ListEntry, SingleResource
 from deploy.checks import Path as Way
 from deploy.step import Check
 from tests.deploy.example_plans import ALL, plan
@@ -39,7 +39,7 @@ NO_MESSAGE = ("storage buckets", "artifacts docker images")
 
 def ways(check: Check) -> list[tuple[Way, Any]]:
     """Every path that a check reads, with a value of the expected type."""
-    expectation = check.expectation
+    expectation = check.expect
     if isinstance(expectation, EnabledServices):
         return [(("config", "name"), "x")]
     if isinstance(expectation, SingleResource):
@@ -50,7 +50,7 @@ def ways(check: Check) -> list[tuple[Way, Any]]:
     return []
 
 
-def wanted(field_: ExpectedField) -> tuple[Way, Any]:
+def wanted(field_: Field) -> tuple[Way, Any]:
     labels = "labels" in field_.path or "userLabels" in field_.path or "env" in field_.path
     number = field_.value.isdigit() and not labels
     return field_.path, int(field_.value) if number else field_.value

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from deploy.checks import (
     EnabledServices,
     EntryWhere,
-    ExpectedField,
+    Field,
     ListEntry,
     ResourceState,
     RoleBinding,
@@ -69,12 +69,12 @@ def test_a_path_ends_where_the_answer_does(path: Any, value: Any) -> None:
     ],
 )
 def test_a_thing_is_found_by_the_end_of_its_name(entries: Any, state: ResourceState) -> None:
-    expectation = ListEntry(name="q", fields=(ExpectedField(("size",), "5"),))
+    expectation = ListEntry(name="q", fields=(Field(("size",), "5"),))
     assert expectation.evaluate(entries, NOTHING).state is state
 
 
 def test_a_difference_says_what_is_and_what_is_wanted() -> None:
-    expectation = ListEntry(name="q", fields=(ExpectedField(("limits", "size"), "${SIZE}"),))
+    expectation = ListEntry(name="q", fields=(Field(("limits", "size"), "${SIZE}"),))
     result = expectation.evaluate([{"name": "q", "limits": {"size": 6}}], {"SIZE": "5"})
     assert result.differences == ("limits.size is 6, wanted '5'",)
 

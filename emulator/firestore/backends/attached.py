@@ -16,7 +16,7 @@ from google.cloud.firestore_v1 import types
 
 from emulator.firestore.backends.official_process import OfficialMissing, clear_documents
 from emulator.firestore.documents.document import DocumentChange, StoredDocument
-from emulator.firestore.messages import Document, ListenResponse, Message, microseconds, raw
+from emulator.firestore.messages import Document, ListenResponse, Message, raw
 from emulator.firestore.paths import document_path
 from emulator.firestore.store import Listener, wall_clock_us
 
@@ -162,12 +162,7 @@ def _collect(response: Message, updates: dict[str, StoredDocument | None]) -> No
         case "document_change":
             message = Document()
             message.CopyFrom(response.document_change.document)
-            updates[message.name] = StoredDocument(
-                path=document_path(message.name),
-                message=message,
-                create_time=microseconds(message.create_time),
-                update_time=microseconds(message.update_time),
-            )
+            updates[message.name] = StoredDocument.of_message(message)
         case "document_delete":
             updates[response.document_delete.document] = None
         case "document_remove":

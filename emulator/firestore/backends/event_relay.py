@@ -17,8 +17,7 @@ from starlette.types import Receive, Scope, Send
 
 from emulator.firestore.documents.document import DocumentChange, StoredDocument
 from emulator.firestore.documents.writes import is_unchanged
-from emulator.firestore.messages import Document, Message, microseconds
-from emulator.firestore.paths import document_path
+from emulator.firestore.messages import Document, Message
 from emulator.firestore.store import Listener, wall_clock_us
 
 _log = logging.getLogger(__name__)
@@ -71,9 +70,4 @@ def _stored(data: Message, field: str) -> StoredDocument | None:
     if not data.HasField(field):
         return None
     message = Document.FromString(getattr(data, field).SerializeToString())
-    return StoredDocument(
-        path=document_path(message.name),
-        message=message,
-        create_time=microseconds(message.create_time),
-        update_time=microseconds(message.update_time),
-    )
+    return StoredDocument.of_message(message)

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Self
 
 from emulator.firestore.documents.values import project
-from emulator.firestore.messages import Document
-from emulator.firestore.paths import DocumentPath, FieldPath
+from emulator.firestore.messages import Document, microseconds
+from emulator.firestore.paths import DocumentPath, FieldPath, document_path
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +20,16 @@ class StoredDocument:
     message: Document
     create_time: int
     update_time: int
+
+    @classmethod
+    def of_message(cls, message: Document) -> Self:
+        """Return the document of a message that has a name and both times."""
+        return cls(
+            path=document_path(message.name),
+            message=message,
+            create_time=microseconds(message.create_time),
+            update_time=microseconds(message.update_time),
+        )
 
     @property
     def name(self) -> str:
