@@ -31,12 +31,7 @@ _FINAL = (Outcome.ACKNOWLEDGED, Outcome.DROPPED)
 
 
 class Dispatcher:
-    """The triggers and their deliveries.
-
-    Args:
-        faults: the planned faults.
-        time_factor: 1 for the real service's times, less to shorten them.
-    """
+    """The triggers and their deliveries."""
 
     def __init__(self, faults: FaultPlan, time_factor: float = 1.0) -> None:
         self._faults = faults

@@ -1,7 +1,7 @@
 """Uploads, in one request or in several (resumable)."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from emulator.storage.content import Receiver
@@ -34,12 +34,18 @@ class UploadSession:
         """The number of bytes received."""
         return self.receiver.size_bytes
 
-    def accept(self, piece: bytes, position: int) -> None:
-        """Append a piece that begins at `position`; skip bytes that were received before.
+    async def receive(self, pieces: AsyncIterator[bytes], position: int | None) -> None:
+        """Append pieces that begin at `position` (None: at the end); skip bytes received before.
 
         Raises:
-            BadRequest: there is a gap before the piece.
+            BadRequest: there is a gap before a piece.
         """
+        position = self.received_bytes if position is None else position
+        async for piece in pieces:
+            self._append(piece, position)
+            position += len(piece)
+
+    def _append(self, piece: bytes, position: int) -> None:
         known = self.received_bytes - position
         if known < 0:
             raise BadRequest(

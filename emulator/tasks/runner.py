@@ -22,14 +22,7 @@ _log = logging.getLogger(__name__)
 
 
 class Runner:
-    """Pushes tasks; lives on one event loop.
-
-    Args:
-        store: the tasks.
-        faults: the planned faults.
-        identity: signs the tokens.
-        time_factor: 1 for the real service's times, less to shorten them.
-    """
+    """Pushes tasks; lives on one event loop."""
 
     def __init__(
         self, store: TaskStore, faults: FaultPlan, identity: Identity, time_factor: float = 1.0

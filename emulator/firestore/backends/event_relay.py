@@ -24,11 +24,7 @@ _log = logging.getLogger(__name__)
 
 
 class Relay:
-    """The ASGI application.
-
-    Args:
-        listener: takes each change.
-    """
+    """The ASGI application; passes each change to `listener`."""
 
     def __init__(self, listener: Listener) -> None:
         self._listener = listener

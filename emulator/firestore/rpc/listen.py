@@ -37,12 +37,7 @@ class _TargetState:
 
 
 class Watch:
-    """The targets of one stream.
-
-    Args:
-        store: the documents.
-        send: takes each response, in order.
-    """
+    """The targets of one stream; `send` takes the responses, in order."""
 
     def __init__(self, store: DocumentStore, send: Callable[[ListenResponse], None]) -> None:
         self._store = store

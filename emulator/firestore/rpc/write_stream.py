@@ -16,12 +16,7 @@ from emulator.firestore.transactions import Transactions
 
 
 class WriteStream:
-    """One stream of commits.
-
-    Args:
-        transactions: what commits.
-        send: takes each response, in order.
-    """
+    """One stream of commits; `send` takes the responses, in order."""
 
     def __init__(self, transactions: Transactions, send: Callable[[Message], None]) -> None:
         self._transactions = transactions

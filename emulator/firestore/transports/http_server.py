@@ -21,13 +21,7 @@ _log = logging.getLogger(__name__)
 
 
 class FirestoreHttpServer:
-    """The ASGI application.
-
-    Args:
-        methods: the service's methods.
-        faults: counts the calls.
-        clear: deletes the documents of a database, given by its full name.
-    """
+    """The ASGI application; `clear` deletes a database, given by its full name."""
 
     def __init__(self, methods: Methods, faults: FaultPlan, clear: Callable[[str], None]) -> None:
         self._clear = clear

@@ -131,10 +131,7 @@ class FirebaseApi:
             return Response(headers={"X-Goog-Upload-Status": "cancelled"})
         if "upload" in commands and session.stored is None:
             offset = header_integer(request, "x-goog-upload-offset")
-            position = session.received_bytes if offset is None else offset
-            async for piece in request.stream():
-                session.accept(piece, position)
-                position += len(piece)
+            await session.receive(request.stream(), offset)
         if "finalize" in commands:
             stored = session.stored or self._service.finish(session)
             return json_response(firebase_resource(stored), headers=_upload_status(session))

@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from emulator.storage.api.json_buckets import BucketCalls
 from emulator.storage.api.json_copies import CopyCalls
-from emulator.storage.api.json_requests import base_url, conditions
+from emulator.storage.api.json_requests import base_url, conditions, object_response
 from emulator.storage.api.resources import merge_metadata, object_resource
 from emulator.storage.errors import BadRequest
 from emulator.storage.http.download import download
@@ -69,7 +69,7 @@ class JsonApi:
         stored = self._find(request, path)
         if request.query_params.get("alt") == "media":
             return await download(request, stored, self._service.faults)
-        return json_response(object_resource(base_url(request), stored))
+        return object_response(request, stored)
 
     async def _download(self, request: Request, path: PathParameters) -> Response:
         return await download(request, self._find(request, path), self._service.faults)
@@ -93,7 +93,7 @@ class JsonApi:
             conditions(request),
             query_integer(request, "generation"),
         )
-        return json_response(object_resource(base_url(request), stored))
+        return object_response(request, stored)
 
     async def _delete(self, request: Request, path: PathParameters) -> Response:
         self._store.delete(
@@ -123,14 +123,14 @@ class JsonApi:
         )
         receiver = await self._service.receive(request)
         stored = self._service.check_and_store(upload, receiver)
-        return json_response(object_resource(base_url(request), stored))
+        return object_response(request, stored)
 
     async def _insert_multipart(self, request: Request, path: PathParameters) -> Response:
         head, receiver = await self._service.receive_multipart(request)
         announced = ObjectMetadata(content_type=head.content_type)
         upload = _upload(request, path, head.metadata, announced)
         stored = self._service.check_and_store(upload, receiver)
-        return json_response(object_resource(base_url(request), stored))
+        return object_response(request, stored)
 
     async def _begin_resumable(self, request: Request, path: PathParameters) -> Response:
         announced = ObjectMetadata(content_type=request.headers.get("x-upload-content-type"))
@@ -146,14 +146,11 @@ class JsonApi:
         session = self._service.uploads.find(request.query_params.get("upload_id", ""))
         chunk = _chunk(request)
         if session.stored is not None:
-            return json_response(object_resource(base_url(request), session.stored))
-        position = session.received_bytes if chunk.start is None else chunk.start
-        async for piece in request.stream():
-            session.accept(piece, position)
-            position += len(piece)
+            return object_response(request, session.stored)
+        await session.receive(request.stream(), chunk.start)
         session.announce(_hash_header(request))
         if chunk.ends or session.received_bytes == chunk.total:
-            return json_response(object_resource(base_url(request), self._service.finish(session)))
+            return object_response(request, self._service.finish(session))
         return _incomplete(session)
 
     async def _cancel(self, request: Request, path: PathParameters) -> Response:

@@ -5,7 +5,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from emulator.storage.api.json_requests import base_url, conditions
+from emulator.storage.api.json_requests import base_url, conditions, object_response
 from emulator.storage.api.resources import merge_metadata, object_resource
 from emulator.storage.errors import BadRequest
 from emulator.storage.http.responses import json_response, query_integer, read_json
@@ -45,7 +45,7 @@ class CopyCalls:
         )
 
     async def _copy(self, request: Request, path: PathParameters) -> Response:
-        return json_response(object_resource(base_url(request), await self._copied(request, path)))
+        return object_response(request, await self._copied(request, path))
 
     async def _rewrite(self, request: Request, path: PathParameters) -> Response:
         stored = await self._copied(request, path)
@@ -72,7 +72,7 @@ class CopyCalls:
         stored = self._store.compose(
             components, path["bucket"], path["name"], metadata, conditions(request)
         )
-        return json_response(object_resource(base_url(request), stored))
+        return object_response(request, stored)
 
     def _component(self, bucket: str, source: Any) -> StoredObject:
         if not isinstance(source, dict) or not source.get("name"):

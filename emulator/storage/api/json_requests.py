@@ -1,14 +1,21 @@
-"""What all calls of the JSON API read from a request: base URL and preconditions."""
+"""What all calls of the JSON API share: base URL, preconditions, the response with an object."""
 
 from starlette.requests import Request
+from starlette.responses import Response
 
-from emulator.storage.http.responses import query_integer
-from emulator.storage.objects import Conditions
+from emulator.storage.api.resources import object_resource
+from emulator.storage.http.responses import json_response, query_integer
+from emulator.storage.objects import Conditions, StoredObject
 
 
 def base_url(request: Request) -> str:
     """Return the URL of this server as the client addressed it, without a path."""
     return f"{request.url.scheme}://{request.url.netloc}"
+
+
+def object_response(request: Request, stored: StoredObject) -> Response:
+    """Return the response with the resource of an object."""
+    return json_response(object_resource(base_url(request), stored))
 
 
 def conditions(request: Request, *, source: bool = False) -> Conditions:
