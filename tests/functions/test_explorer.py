@@ -12,7 +12,7 @@ SOAKED = 50_000
 UNMENDED = frozenset(
     {
         *("attempts", "failed", "lease left", "listed", "mirror", "model", "objects left", "plays"),
-        *("stuck", "writes"),
+        *("dispatch left", "stuck", "writes"),
     }
 )
 

@@ -9,12 +9,27 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from functions.reference import download_url
+from tests.functions.explorer.disturbances import Cue
 from tests.functions.explorer.model import DROPPED, FORGED, MULTIPLIERS, Avatar, Wanted
 from tests.functions.explorer.world import World
 from tests.functions.scene import BUCKET, POLICY
 
 _FORGED: tuple[Any, ...] = ("text", {"state": "ready"}, {"state": "queued"}, {})
+_CUES = (
+    *("media.publish", "media.publish", "media.fetch", "media.discard", "media.clear"),
+    *("ledger.transact", "ledger.transact", "ledger.read", "renderer.frame", "queue.put"),
+)
 _GAPS = ((0.3, 0.05, 1.0), (0.65, 1.0, 9.0), (0.85, 9.0, 75.0), (1.0, 75.0, 900.0))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Act:
+    """Something that is done, at a moment or upon the first call of some port after it."""
+
+    at_s: float
+    name: str
+    do: Callable[[str], object]
+    cue: Cue | None = None
 
 
 @dataclass(kw_only=True)
@@ -35,18 +50,23 @@ class App:
         self._put("hero.jpg", b"portrait")
         self._put("heroVideo.mp4", b"clip")
 
-    def script(self) -> list[tuple[float, str, Callable[[str], object]]]:
-        """Moments, names and actions."""
+    def script(self) -> list[Act]:
+        """What happens, in order."""
         stream, at_s = self._stream, 0.0
-        acts = [(0.0, f"{self.avatar.id}0", self._act(self._save, 0.0))]
+        acts = [Act(at_s=0.0, name=f"{self.avatar.id}0", do=self._act(self._save, 0.0))]
         for number in range(1, stream.choice((2, 3, 4, 6, 8))):
             pick, size = stream.random(), stream.random()
             low_s, high_s = next((low, high) for share, low, high in _GAPS if pick < share)
             at_s += low_s + (high_s - low_s) * size
             chosen = self._choose(stream)
             name = f"{self.avatar.id}{number}"
-            acts.append((at_s, name, self._act(chosen, stream.random())))
-        return [act for act in acts if act[1] not in self.without]
+            cue = Cue(
+                port=stream.choice(_CUES), number=stream.choice((1, 1, 2, 3)), before=pick < 0.5
+            )
+            cued = stream.random() < 0.4
+            do = self._act(chosen, stream.random())
+            acts.append(Act(at_s=at_s, name=name, do=do, cue=cue if cued else None))
+        return [act for act in acts if act.name not in self.without]
 
     def _act(self, action: Callable[[str, float], object], size: float) -> Any:
         return lambda name: action(name, size)

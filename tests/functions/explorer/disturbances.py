@@ -7,7 +7,7 @@ stream, so that leaving one out (`without`) changes nothing before it.
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -46,6 +46,16 @@ _WAITING = (
     (Kind.FREEZE_BEFORE, 2),
     (Kind.KILL_BEFORE, 2),
 )
+_WEIGHTS = {  # how often a call is disturbed, beside others: most calls only read
+    "ledger.transact": 2.0,
+    "ledger.read": 0.5,
+    "media.find": 0.5,
+    "media.publish": 2.0,
+    "media.discard": 4.0,
+    "media.clear": 4.0,
+    "queue.put": 2.0,
+    "clock.sleep": 0.5,
+}
 _KINDS = {
     "ledger.transact": (*_COMMON, (Kind.AGAIN, 3), (Kind.TWICE, 3)),
     "clock.sleep": _WAITING,
@@ -72,6 +82,15 @@ class Disturbance:
         return 61 + 40 * self.size if self.size < 0.8 else 600 + 300 * (self.size - 0.8)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Cue:
+    """A call of a port, counted from now on, and which side of it."""
+
+    port: str
+    number: int
+    before: bool
+
+
 @dataclass(kw_only=True)
 class Weather:
     """How much is disturbed in an episode, and what has been."""
@@ -86,6 +105,7 @@ class Weather:
     happened: list[Disturbance] = field(default_factory=list)
     outages: list[tuple[str, float, float]] = field(default_factory=list)  # port, from, until
     missed: int = 0  # calls during outages
+    _waiting: list[tuple[Cue, Callable[[], object]]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         stream = random.Random(f"{self.seed}/weather")  # noqa: S311 - must be repeatable
@@ -107,7 +127,8 @@ class Weather:
         party.calls += 1
         chance, choice, size = (party.stream.random() for _ in range(3))
         name = f"{party.name}:{party.calls}"
-        if self.calm or chance >= self.chance or name in self.without:
+        likely = self.chance * _WEIGHTS.get(port, 1.0)
+        if self.calm or chance >= likely or name in self.without:
             return None
         kinds = _KINDS.get(port, _COMMON)
         left = choice * sum(weight for _, weight in kinds)
@@ -145,6 +166,20 @@ class Weather:
         now = self.timeline.now
         return any(each == port and begin <= now < end for each, begin, end in self.outages)
 
+    def upon(self, cue: Cue, action: Callable[[], object]) -> None:
+        """Let something happen right before or right after a call, from whomever it comes."""
+        self._waiting.append((cue, action))
+
+    def _reach(self, port: str, *, before: bool) -> None:
+        waiting, self._waiting = self._waiting, []
+        for cue, action in waiting:
+            if (cue.port, cue.before) != (port, before):
+                self._waiting.append((cue, action))
+            elif cue.number > 1:
+                self._waiting.append((replace(cue, number=cue.number - 1), action))
+            else:
+                action()
+
     # --- what it does to a call
 
     def call(
@@ -163,9 +198,25 @@ class Weather:
             self.missed += 1
             self.excuse(f"{port} was away")
             raise fault(f"{port} is away")
+        if self._waiting:
+            self._reach(port, before=True)
         if drawn is None:
-            return effect()
-        self.befall(drawn)
+            result = effect()
+        else:
+            self.befall(drawn)
+            result = self._disturb(drawn, effect, fault, rehearse)
+        if self._waiting:
+            self._reach(port, before=False)
+        return result
+
+    def _disturb(
+        self,
+        drawn: Disturbance,
+        effect: Callable[[], Any],
+        fault: Callable[[str], Exception],
+        rehearse: Callable[[], object],
+    ) -> Any:
+        party = drawn.party
         self._before(drawn, fault)
         if drawn.kind is Kind.AGAIN:
             rehearse()

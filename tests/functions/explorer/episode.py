@@ -1,14 +1,13 @@
 """One episode: a seed becomes a world, everything happens in it, and what it came to is judged."""
 
 import random
-from collections.abc import Callable
 from contextlib import redirect_stderr
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 from functions.task_route import Role
-from tests.functions.explorer.app import App
+from tests.functions.explorer.app import Act, App
 from tests.functions.explorer.attempts import Attempts
 from tests.functions.explorer.checks import Checks
 from tests.functions.explorer.deliveries import Couriers
@@ -22,6 +21,7 @@ from tests.functions.explorer.world import START_S, Commit, World
 
 _DAY_S = 86_400.0
 _STORM_S = 900.0  # after the last act, then nothing is disturbed any more
+_CUE_S = 90.0  # for so long an act waits for its cue
 _SKEWS = (0.0, 0.0, 0.0, 660.0, -660.0, 2.0)
 _AVATAR = "ava"
 
@@ -141,16 +141,16 @@ class Episode:
             seed=self.seed,
             check=self.report.check,
             breach=self.report.breach,
-            acts=tuple(name for _, name, _ in acts),
+            acts=tuple(act.name for act in acts),
             disturbances=tuple(each.name for each in happened),
             kinds=tuple(f"{each.port} {each.kind.name}" for each in happened),
             trace=tuple(self.report.trace),
         )
 
-    def _play(self, acts: list[tuple[float, str, Callable[[str], object]]]) -> None:
-        for at_s, name, act in acts:
-            self.timeline.after(at_s, partial(act, name))
-        self.timeline.advance((acts[-1][0] if acts else 0) + _STORM_S)
+    def _play(self, acts: list[Act]) -> None:
+        for act in acts:
+            self.timeline.after(act.at_s, partial(self._await, act))
+        self.timeline.advance((acts[-1].at_s if acts else 0) + _STORM_S)
         self.weather.calm = True
         self.weather.outages.clear()
         self.report.tell("", "--- nothing is disturbed any more")
@@ -161,6 +161,21 @@ class Episode:
             self._judge(mended=False)
             self._end_the_roll_out()
             self._mend()
+
+    def _await(self, act: Act) -> None:
+        """Let an act happen upon its cue, or without it when that does not come."""
+        done: list[Act] = []
+
+        def do() -> None:
+            if not done:
+                done.append(act)
+                act.do(act.name)
+
+        if act.cue is None:
+            do()
+        else:
+            self.weather.upon(act.cue, do)
+            self.timeline.after(_CUE_S, do)
 
     def _end_the_roll_out(self) -> None:
         last = self.versions[-1]
