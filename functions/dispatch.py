@@ -22,7 +22,7 @@ class Errand:
     video: StoredObject | None  # None: a synthetic idle
     in_work: bool  # somebody's lease for this very fingerprint lived when it was looked at
     yielding: bool  # wait for any living lease: this job lost its own while the document stood
-    since_s: float  # Unix time of the wish: the save's commit, or when it was handed to a queue
+    since_s: float  # Unix time of the wish, by the database's clock: its save, or its dispatch
     deadline: float  # on the clock's monotonic scale
 
 

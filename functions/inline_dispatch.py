@@ -84,10 +84,9 @@ class InlineDispatcher:
             return retry(self._means.clock, take, within_s=self._means.settings.patience_s)
 
     def _account(self, errand: Errand, granted: Change) -> Account:
-        first = granted.record is None or granted.record.attempts == 1
         return Account(
             self._means.clock,
-            waited_s=self._means.clock.now() - errand.since_s if first else None,
+            waited_s=_waited_s(errand, granted),
             device=self._renderer.device,
             usd_per_hour=self._means.settings.usd_per_hour,
         )
@@ -136,3 +135,12 @@ class InlineDispatcher:
             account.ended(Outcome.RETRIED if again else Outcome.FAILED, problem.code)
             rendering.discard()
         return verdict
+
+
+def _waited_s(errand: Errand, granted: Change) -> float | None:
+    """From the wish to its first claim, both by the database's clock; None for a later attempt."""
+    record = granted.record
+    if record is None or record.attempts != 1 or record.shown is None:
+        return None
+    started = record.shown.started
+    return None if started is None else started / 1000 - errand.since_s

@@ -77,6 +77,16 @@ class Dispatch(Part):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Trouble(Part):
+    """Tries for a wish that failed before any claim, one after the other."""
+
+    wish: str  # a digest of what the document asks for
+    since: int  # epoch ms of the first
+    last: int  # epoch ms
+    tries: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class KeptObject(Part):
     """An object of ours, and the generation that is the published one."""
 
@@ -169,6 +179,7 @@ class Record(Part):
     attempts: int = 0  # claims for it
     not_before: int = 0  # epoch ms of the next attempt
     missing: Missing | None = None
+    trouble: Trouble | None = None
     lease: Lease | None = None
     dispatch: Dispatch | None = None  # None: no task stands for anything
     percent: int = 0  # fine progress of the render in flight

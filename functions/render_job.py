@@ -10,18 +10,16 @@ from dataclasses import replace
 
 from functions import log, telemetry
 from functions.clean_up import clean_up
-from functions.contract import DocumentWrite, Gate, State, gate
+from functions.contract import DocumentWrite, Gate, gate
 from functions.dispatch import Dispatcher
-from functions.errors import Code, RetryLater
+from functions.errors import RetryLater
 from functions.ports import Means
 from functions.pursuit import Pursuit, moved_on
-from functions.request import Refusal
 from functions.sight import look
 from functions.standing import Change, Standing, Verdict
+from functions.trouble import note
 from functions.visit import Visit
 from functions.withdrawal import settle
-
-_PATIENCE_S = 600.0  # how old a wish may be whose inexplicable failure is still retried
 
 
 class Doorway:
@@ -63,8 +61,7 @@ class Doorway:
         with log.bound(avatar_id=avatar_id):
             first = visit = self._present(avatar_id, deadline)
             while self._serve(visit, self._attend) is Verdict.MOVED:
-                now = self._present(avatar_id, deadline)
-                visit = replace(now, dispatch=first.dispatch, since_s=self._clock.now())
+                visit = replace(self._present(avatar_id, deadline), dispatch=first.dispatch)
 
     def _deadline(self) -> float:
         return self._clock.monotonic() + self._means.settings.deadline_s
@@ -84,7 +81,7 @@ class Doorway:
             avatar_id=avatar_id,
             case=case,
             relevant=None if document is None else document.relevant,
-            since_s=self._clock.now() if dispatch is None else dispatch.at / 1000,
+            since_s=(standing.now if dispatch is None else dispatch.at) / 1000,
             deadline=deadline,
             dispatch=dispatch,
         )
@@ -134,6 +131,7 @@ class Doorway:
 
     def _pursue(self, visit: Visit) -> Verdict:
         """What is there now counts; the event only says that something may have changed."""
+        began = self._clock.monotonic()
         with telemetry.span("gate"):
             sight = look(self._means, visit.avatar_id)
             if self._pursuit.answered(visit, sight):
@@ -144,12 +142,14 @@ class Doorway:
                 asked = sight.asked
                 self._transact(visit, lambda now: self._rules.queue(now, asked))
         with telemetry.span("debounce"):
-            self._debounce(visit)
+            elapsed_s = self._clock.monotonic() - began
+            self._debounce(visit, sight.standing.now / 1000 + elapsed_s)
         return self._pursuit.conclude(visit)
 
-    def _debounce(self, visit: Visit) -> None:
+    def _debounce(self, visit: Visit, now_s: float) -> None:
+        """Wait until the save has come to rest: by the database's clock, whatever this one says."""
         debounce_s = self._means.settings.debounce_s
-        left_s = visit.since_s + debounce_s - self._clock.now()
+        left_s = visit.since_s + debounce_s - now_s
         if left_s > 0:
             self._clock.sleep(min(left_s, debounce_s))
 
@@ -187,22 +187,18 @@ class Doorway:
     # --- faults nobody foresaw
 
     def _unexplained(self, visit: Visit, fault: Exception) -> Verdict:
-        """Before the claim: retried while the wish is young, then `failed` where possible."""
+        """Before the claim: never acknowledged for being old, but told where it lasts."""
         log.fault("event not served", fault)
-        young = self._clock.now() - visit.since_s < _PATIENCE_S
-        if young or visit.case is Gate.DELETED:
-            raise RetryLater(f"not served: {fault}") from fault
-        if visit.case is not Gate.ASKED:
-            return Verdict.DONE
-        refusal = Refusal(state=State.FAILED, code=Code.INTERNAL)
         try:
-            self._transact(visit, lambda now: self._rules.refuse(now, visit.relevant, refusal))
-            return self._rest(visit)
+            if visit.case is Gate.ASKED and self._note(visit) is Verdict.FINAL:
+                return self._rest(visit)
         except Exception as second:
-            log.fault("failure not written", second)
-            if visit.dispatch is not None:  # a task must not end while somebody relies on it
-                raise RetryLater(f"failure not written: {second}") from second
-        return Verdict.DONE
+            log.fault("failure not noted", second)
+        raise RetryLater(f"not served: {fault}") from fault
+
+    def _note(self, visit: Visit) -> Verdict:
+        reader = self._rules.reader
+        return self._transact(visit, lambda now: note(now, visit.relevant, reader)).verdict
 
     def _transact(self, visit: Visit, decide: Callable[[Standing], Change]) -> Change:
         return self._means.ledger.transact(visit.avatar_id, decide)

@@ -14,6 +14,7 @@ from functions.record import Dispatch, Missing, Problem, Record, Result, Shown
 from functions.request import NotOptedIn, Reader, Refusal
 from functions.settings import Settings
 from functions.standing import Advance, Asked, Change, Claim, Standing, Verdict
+from functions.trouble import is_told
 from functions.withdrawal import released, withdrawn
 
 ATTEMPTS = 3
@@ -55,8 +56,10 @@ class Transitions:
         if (hindrance := standing.hindrance(asked.relevant)) is not None:
             return Change(verdict=hindrance)
         record, wanted = standing.record, asked.fingerprint
-        in_work = record.in_work(wanted, standing.now)
-        if in_work or record.failed_for_good(wanted) or record.result(wanted) != asked.unfit:
+        told = standing.document is not None and is_told(record, standing.document)
+        if told or record.in_work(wanted, standing.now) or record.failed_for_good(wanted):
+            return Change(verdict=Verdict.DONE)
+        if record.result(wanted) != asked.unfit:
             return Change(verdict=Verdict.DONE)
         if not record.queued_for(wanted):
             record = record.asking(wanted)
@@ -118,7 +121,7 @@ class Transitions:
             return refusal
         record = record.asking(wanted)
         if not record.dispatched(wanted, now):
-            record = replace(record, dispatch=Dispatch(fingerprint=wanted, at=now))
+            record = replace(record, dispatch=Dispatch(fingerprint=wanted, at=now), trouble=None)
         return replace(
             self._write(standing, record, verdict=Verdict.HANDED), dispatch=record.dispatch
         )
@@ -183,6 +186,7 @@ class Transitions:
             record,
             attempts=record.attempts + 1,
             missing=None,
+            trouble=None,
             percent=0,
             lease=claim.lease(now, self.settings.lease_s),
             shown=shown,

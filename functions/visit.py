@@ -13,6 +13,6 @@ class Visit:
     avatar_id: str
     case: Gate
     relevant: object  # of the document for whose sake it is; None: it is gone
-    since_s: float  # Unix time: how old the wish is
+    since_s: float  # Unix time of the wish, by the database's clock
     deadline: float  # on the clock's monotonic scale
     dispatch: Dispatch | None = None  # the task that this visit brings to its end
