@@ -11,7 +11,6 @@ from functions import log, telemetry
 from functions.contract import IMAGE_FIELD, VIDEO_FIELD
 from functions.dispatch import Dispatcher, Errand
 from functions.errors import Code, RetryLater
-from functions.output import shown_fields
 from functions.ports import Means
 from functions.record import Problem
 from functions.request import Refusal
@@ -64,7 +63,7 @@ class Pursuit:
         standing = sight.standing
         if not standing.record.failed_for_good(asked.fingerprint):
             return False
-        if standing.document is not None and shown_fields(standing.document, standing.record):
+        if self._rules.restate(standing, asked).fields:
             self._transact(visit, lambda now: self._rules.restate(now, asked))
         return True
 

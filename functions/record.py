@@ -176,7 +176,9 @@ class Record(Part):
     """`livePortraitJobs/{avatarId}`."""
 
     fingerprint: str = ""  # last asked for; "" when that is not rendered
-    attempts: int = 0  # claims for it
+    wish: str = ""  # the same as long as only the engine version differs
+    attempts: int = 0  # claims for this wish
+    tried: tuple[str, ...] = ()  # the fingerprints they were for: one for each engine version
     not_before: int = 0  # epoch ms of the next attempt
     missing: Missing | None = None
     trouble: Trouble | None = None
@@ -220,13 +222,21 @@ class Record(Part):
         """The listed result of a fingerprint."""
         return next((each for each in self.results if each.fingerprint == fingerprint), None)
 
-    def asking(self, fingerprint: str) -> "Record":
-        """The record once this is asked for: another request's count and lease are dropped."""
+    def asking(self, fingerprint: str, wish: str = "") -> "Record":
+        """The record once this is asked for: another request's count and lease are dropped.
+
+        The same wish under another engine version is no other request: while two versions are
+        deployed they take turns, and its attempts are counted over both. Only where a version finds
+        the final failure of another does it begin to count, and only once.
+        """
         record = self
         if record.fingerprint != fingerprint:
-            record = replace(
-                record, fingerprint=fingerprint, attempts=0, not_before=0, missing=None
-            )
+            anew = record.failed_for_good(record.fingerprint) and fingerprint not in record.tried
+            if not wish or wish != record.wish:
+                record = replace(record, attempts=0, tried=(), not_before=0, missing=None)
+            elif anew:
+                record = replace(record, attempts=0, not_before=0)
+            record = replace(record, fingerprint=fingerprint, wish=wish)
         if record.lease is not None and record.lease.fingerprint != fingerprint:
             record = replace(record, lease=None)
         return record

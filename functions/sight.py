@@ -58,6 +58,7 @@ def look(means: Means, avatar_id: str) -> Sight:
         relevant=standing.document.relevant,
         request=ask,
         fingerprint=name,
+        wish=fingerprint(ask, engine_version="", image=image, video=video),
         engine=means.engine.engine.value,
         engine_version=version,
         unfit=None if fit else listed,

@@ -76,6 +76,7 @@ class Asked:
     relevant: object  # `Snapshot.relevant`
     request: RenderRequest
     fingerprint: str
+    wish: str  # the same for every engine version
     engine: str
     engine_version: str
     unfit: Result | None = None  # listed for this fingerprint, but its objects are gone

@@ -37,14 +37,14 @@ class Transitions:
             return Change(verdict=hindrance)
         if standing.record.result(asked.fingerprint) != result:
             return Change(verdict=Verdict.MOVED)
-        record = standing.record.asking(asked.fingerprint)
+        record = standing.record.asking(asked.fingerprint, asked.wish)
         others = (each for each in record.results if each != result)
         shown = asked.answered(record.shown, result, standing.now)
         record = replace(record, lease=None, results=(result, *others), shown=shown)
         return self._write(standing, record, publishing=record != standing.record)
 
     def restate(self, standing: Standing, asked: Asked) -> Change:
-        """Show a final failure again, where somebody has forged another state."""
+        """Show a final failure again where another state was forged; heal the mirror."""
         if (hindrance := standing.hindrance(asked.relevant)) is not None:
             return Change(verdict=hindrance)
         if not standing.record.failed_for_good(asked.fingerprint):
@@ -62,7 +62,7 @@ class Transitions:
         if record.result(wanted) != asked.unfit:
             return Change(verdict=Verdict.DONE)
         if not record.queued_for(wanted):
-            record = record.asking(wanted)
+            record = record.asking(wanted, asked.wish)
             record = replace(record, shown=asked.pending(record.shown, State.QUEUED, standing.now))
         return self._write(standing, record)
 
@@ -82,7 +82,7 @@ class Transitions:
         """An input is not there: try again for a while, without costing an attempt, then fail."""
         if (hindrance := standing.hindrance(asked.relevant)) is not None:
             return Change(verdict=hindrance)
-        record, now = standing.record.asking(asked.fingerprint), standing.now
+        record, now = standing.record.asking(asked.fingerprint, asked.wish), standing.now
         if record.failed_for_good(asked.fingerprint):
             return Change(verdict=Verdict.FINAL)
         known = record.missing is not None and record.missing.path == path
@@ -119,7 +119,7 @@ class Transitions:
         refusal = self._refuse_start(standing, asked)
         if refusal is not None and not record.in_work(wanted, now):
             return refusal
-        record = record.asking(wanted)
+        record = record.asking(wanted, asked.wish)
         if not record.dispatched(wanted, now):
             record = replace(record, dispatch=Dispatch(fingerprint=wanted, at=now), trouble=None)
         return replace(
@@ -166,7 +166,7 @@ class Transitions:
             return Change(verdict=Verdict.BUSY)
         if (refusal := self._refuse_start(standing, asked)) is not None:
             return refusal
-        record = record.asking(wanted)
+        record = record.asking(wanted, asked.wish)
         if now < record.not_before:
             return Change(verdict=Verdict.NOT_YET)
         return self._grant(standing, record, claim, time_left_s)
@@ -185,6 +185,8 @@ class Transitions:
         record = replace(
             record,
             attempts=record.attempts + 1,
+            wish=asked.wish,
+            tried=tuple(dict.fromkeys((*record.tried, asked.fingerprint))),
             missing=None,
             trouble=None,
             percent=0,
@@ -195,7 +197,7 @@ class Transitions:
 
     def _refuse_start(self, standing: Standing, asked: Asked) -> Change | None:
         """The final failure of a request whose attempts, or whose owner's renders, are used up."""
-        record, starts = standing.record.asking(asked.fingerprint), standing.starts
+        record, starts = standing.record.asking(asked.fingerprint, asked.wish), standing.starts
         rules = self.settings
         code = None
         if starts.avatar >= rules.renders_per_day or starts.owner >= rules.renders_per_owner_day:
@@ -259,6 +261,7 @@ class Transitions:
         record = replace(
             record,
             attempts=0,
+            tried=(),
             lease=None,
             percent=100,
             results=kept,

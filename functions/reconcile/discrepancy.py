@@ -192,15 +192,16 @@ class Judge:
 
     def _wish(self, entry: Entry, request: RenderRequest, engine_version: str) -> Asked:
         document = entry.standing.document
+        image, video = entry.stored(request.image_path), entry.stored(request.video_path)
+        name, wish = (
+            fingerprint(request, engine_version=version, image=image, video=video)
+            for version in (engine_version, "")
+        )
         return Asked(
             relevant=None if document is None else document.relevant,
             request=request,
-            fingerprint=fingerprint(
-                request,
-                engine_version=engine_version,
-                image=entry.stored(request.image_path),
-                video=entry.stored(request.video_path),
-            ),
+            fingerprint=name,
+            wish=wish,
             engine=self.engine,
             engine_version=engine_version,
         )

@@ -13,6 +13,7 @@ from tests.functions.scene import (
     Scene,
     document,
 )
+from tests.functions.scripted_renderer import ScriptedRenderer
 
 
 @pytest.fixture
@@ -39,6 +40,63 @@ def test_20_two_deployments_with_different_engines_do_not_snatch_for_ever(scene:
     assert scene.live["state"] == "ready"
 
 
+class Killed(BaseException):
+    """The process is no more."""
+
+
+def kill() -> None:
+    raise Killed
+
+
+def out_of_memory() -> None:
+    raise OutOfMemory
+
+
+def test_attempts_are_bounded_while_two_versions_take_turns(scene: Scene) -> None:
+    newer = ScriptedRenderer(engine_version="mesh-2-89abcdef")
+    event = scene.write(document())
+    for turn in range(6):
+        renderer = (scene.renderer, newer)[turn % 2]
+        if turn < 3:
+            renderer.steps = [kill]
+            with pytest.raises(Killed):
+                scene.second_instance(renderer).answer(event)
+        else:
+            scene.second_instance(renderer).answer(event)
+            assert scene.live["error"]["code"] == "RENDER_FAILED"
+        scene.clock.advance(61)
+    assert (len(scene.renderer.renders), len(newer.renders), scene.starts) == (2, 1, 3)
+
+
+def test_two_versions_that_take_turns_in_failing_share_their_attempts(scene: Scene) -> None:
+    newer = ScriptedRenderer(engine_version="mesh-2-89abcdef")
+    event = scene.write(document())
+    for renderer in (scene.renderer, newer, scene.renderer):
+        renderer.steps = [out_of_memory]
+        try:
+            scene.second_instance(renderer).answer(event)
+        except RetryLater:
+            scene.clock.advance(61)
+    assert (scene.live["state"], scene.starts) == ("failed", 3)
+
+
+def test_a_newer_version_may_try_what_an_older_one_failed_at_for_good(scene: Scene) -> None:
+    newer = ScriptedRenderer(engine_version="mesh-2-89abcdef")
+    event = scene.write(document())
+    for renderer in (scene.renderer, newer):
+        for _ in range(3):
+            renderer.steps = [out_of_memory]
+            try:
+                scene.second_instance(renderer).answer(event)
+            except RetryLater:
+                scene.clock.advance(61)
+        assert (scene.live["state"], scene.live["error"]["code"]) == ("failed", "RENDER_OOM")
+    for renderer in (scene.renderer, newer) * 2:
+        scene.second_instance(renderer).answer(event)
+    assert scene.live["state"] == "failed"
+    assert (len(scene.renderer.renders), len(newer.renders)) == (3, 3)
+
+
 def test_21_a_duplicate_waits_for_the_lease_and_then_takes_over(scene: Scene) -> None:
     event = scene.write(document())
     waited = []
@@ -57,12 +115,6 @@ def test_21_a_duplicate_waits_for_the_lease_and_then_takes_over(scene: Scene) ->
 
 def test_21_a_killed_instance_is_followed_by_the_redelivery(scene: Scene) -> None:
     event = scene.write(document())
-
-    class Killed(BaseException):
-        pass
-
-    def kill() -> None:
-        raise Killed
 
     for attempt in (1, 2, 3):
         scene.renderer.steps = [kill]
@@ -121,9 +173,6 @@ def test_a_final_failure_stands_until_something_relevant_changes(scene: Scene) -
 
 
 def test_a_retryable_failure_is_tried_three_times_with_back_off(scene: Scene) -> None:
-    def out_of_memory() -> None:
-        raise OutOfMemory
-
     event = scene.write(document())
     for attempt, back_off_s in ((1, 10), (2, 20)):
         scene.renderer.steps = [out_of_memory]
@@ -144,9 +193,6 @@ def test_a_retryable_failure_is_tried_three_times_with_back_off(scene: Scene) ->
 
 
 def test_another_request_clears_the_count(scene: Scene) -> None:
-    def out_of_memory() -> None:
-        raise OutOfMemory
-
     scene.renderer.steps = [out_of_memory]
     with pytest.raises(RetryLater):
         scene.save(document())

@@ -63,6 +63,7 @@ RESULTS = st.builds(
 RECORDS = st.builds(
     Record,
     fingerprint=TEXT,
+    wish=st.just(""),
     attempts=st.integers(0, 3),
     not_before=MOMENT,
     missing=st.none() | st.builds(Missing, path=TEXT, since=MOMENT),
@@ -203,16 +204,25 @@ def test_21_a_lease_lives_until_it_expires() -> None:
     assert not record.held_by("b")
 
 
-@given(RECORDS, TEXT)
+@given(RECORDS, TEXT, TEXT)
 def test_asking_for_another_clears_the_count_and_a_duplicate_does_not(
-    record: Record, fingerprint: str
+    record: Record, fingerprint: str, wish: str
 ) -> None:
-    asked = record.asking(fingerprint)
+    asked = record.asking(fingerprint, wish)
     assert asked.fingerprint == fingerprint
-    assert asked.asking(fingerprint) == asked
+    assert asked.asking(fingerprint, wish) == asked
     if record.fingerprint == fingerprint:
         assert (asked.attempts, asked.missing) == (record.attempts, record.missing)
     else:
         assert (asked.attempts, asked.not_before, asked.missing) == (0, 0, None)
     assert asked.lease is None or asked.lease.fingerprint == fingerprint
     assert asked.results == record.results
+
+
+def test_attempts_are_counted_over_engine_versions_until_one_fails_for_good() -> None:
+    record = Record(fingerprint="v1", wish="w", attempts=2, not_before=7, tried=("v1",))
+    assert record.asking("v2", "w") == replace(record, fingerprint="v2")
+    assert record.asking("v2", "another").attempts == 0
+    failed = replace(record, shown=Shown(state=State.FAILED, fingerprint="v1"))
+    assert failed.asking("v2", "w").attempts == 0
+    assert replace(failed, tried=("v2", "v1")).asking("v2", "w").attempts == 2

@@ -6,6 +6,7 @@ import pytest
 
 from functions.contract import ABSENT
 from liveportrait_core import Engine, RenderWarning
+from liveportrait_core.errors import ImageNoFace
 from tests.functions.scene import (
     AVATAR,
     BUCKET,
@@ -186,6 +187,27 @@ def test_09_a_foreign_mirror_is_left_alone(scene: Scene) -> None:
     fields["training"]["livePortrait"]["idleVideoUrl"] = "https://example.com/x.mp4"
     scene.save(fields)
     assert scene.mirror == "https://example.com/x.mp4"
+
+
+def test_09_a_stale_mirror_is_healed_although_the_request_failed_for_good(scene: Scene) -> None:
+    def no_face() -> None:
+        raise ImageNoFace
+
+    scene.save(document())
+    url = scene.live["idleVideoUrl"]
+    scene.renderer.steps = [no_face]
+    scene.save(document(training__livePortrait={**params(0.5), "idleVideoUrl": url}))
+    assert scene.live["state"] == "failed"
+    for stale in (url.replace(scene.live["resultFingerprint"], "f" * 16), None):
+        writes = len(scene.ledger.document_writes)
+        mirrored = {**params(0.5), "idleVideoUrl": stale, "mood": str(stale)}
+        scene.save(document(training__livePortrait=mirrored))
+        assert scene.mirror == url
+        assert scene.ledger.document_writes[writes:] == [
+            (AVATAR, {"training.livePortrait.idleVideoUrl": url})
+        ]
+    assert scene.live["state"] == "failed"
+    assert len(scene.renderer.renders) == 2
 
 
 def test_11_withdrawn_during_a_render(scene: Scene) -> None:

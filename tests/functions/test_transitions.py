@@ -26,6 +26,7 @@ ASKED = Asked(
     relevant=DOCUMENT.relevant,
     request=REQUEST,
     fingerprint="aaaa",
+    wish="the wish",
     engine="mesh",
     engine_version="mesh-1-0",
 )
@@ -286,7 +287,8 @@ def test_13_the_grace_of_a_missing_object_is_of_one_path() -> None:
     late = replace(standing(first.record), now=NOW + 60_000)
     assert RULES.miss(late, ASKED, "a", OOM).verdict is Verdict.FINAL
     assert RULES.miss(late, ASKED, "b", OOM).verdict is Verdict.AGAIN
-    assert RULES.miss(late, replace(ASKED, fingerprint="bbbb"), "a", OOM).verdict is Verdict.AGAIN
+    other = replace(ASKED, fingerprint="bbbb", wish="another")
+    assert RULES.miss(late, other, "a", OOM).verdict is Verdict.AGAIN
     assert RULES.miss(replace(late, now=NOW + 59_999), ASKED, "a", OOM).verdict is Verdict.AGAIN
 
 
