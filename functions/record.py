@@ -5,7 +5,7 @@ the matter of `transitions`; how the document shows it, of `output`.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -177,8 +177,8 @@ class Record(Part):
 
     fingerprint: str = ""  # last asked for; "" when that is not rendered
     wish: str = ""  # the same as long as only the engine version differs
-    attempts: int = 0  # claims for this wish
-    tried: tuple[str, ...] = ()  # the fingerprints they were for: one for each engine version
+    attempts: int = 0  # claims for it
+    others: Mapping[str, int] = field(default_factory=dict)  # for the wish's other fingerprints
     not_before: int = 0  # epoch ms of the next attempt
     missing: Missing | None = None
     trouble: Trouble | None = None
@@ -226,16 +226,15 @@ class Record(Part):
         """The record once this is asked for: another request's count and lease are dropped.
 
         The same wish under another engine version is no other request: while two versions are
-        deployed they take turns, and its attempts are counted over both. Only where a version finds
-        the final failure of another does it begin to count, and only once.
+        deployed they take turns, and each has its own count.
         """
         record = self
         if record.fingerprint != fingerprint:
-            anew = record.failed_for_good(record.fingerprint) and fingerprint not in record.tried
-            if not wish or wish != record.wish:
-                record = replace(record, attempts=0, tried=(), not_before=0, missing=None)
-            elif anew:
-                record = replace(record, attempts=0, not_before=0)
+            if wish and wish == record.wish:
+                counts = {**record.others, record.fingerprint: record.attempts}
+                record = replace(record, attempts=counts.pop(fingerprint, 0), others=counts)
+            else:
+                record = replace(record, attempts=0, others={}, not_before=0, missing=None)
             record = replace(record, fingerprint=fingerprint, wish=wish)
         if record.lease is not None and record.lease.fingerprint != fingerprint:
             record = replace(record, lease=None)

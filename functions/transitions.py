@@ -186,7 +186,6 @@ class Transitions:
             record,
             attempts=record.attempts + 1,
             wish=asked.wish,
-            tried=tuple(dict.fromkeys((*record.tried, asked.fingerprint))),
             missing=None,
             trouble=None,
             percent=0,
@@ -261,7 +260,7 @@ class Transitions:
         record = replace(
             record,
             attempts=0,
-            tried=(),
+            others={},
             lease=None,
             percent=100,
             results=kept,

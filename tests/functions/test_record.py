@@ -219,10 +219,13 @@ def test_asking_for_another_clears_the_count_and_a_duplicate_does_not(
     assert asked.results == record.results
 
 
-def test_attempts_are_counted_over_engine_versions_until_one_fails_for_good() -> None:
-    record = Record(fingerprint="v1", wish="w", attempts=2, not_before=7, tried=("v1",))
-    assert record.asking("v2", "w") == replace(record, fingerprint="v2")
-    assert record.asking("v2", "another").attempts == 0
-    failed = replace(record, shown=Shown(state=State.FAILED, fingerprint="v1"))
-    assert failed.asking("v2", "w").attempts == 0
-    assert replace(failed, tried=("v2", "v1")).asking("v2", "w").attempts == 2
+def test_each_engine_version_keeps_its_own_count_while_they_take_turns() -> None:
+    record = Record(fingerprint="v1", wish="w", attempts=2, not_before=7)
+    second = record.asking("v2", "w")
+    assert (second.attempts, second.others, second.not_before) == (0, {"v1": 2}, 7)
+    second = replace(second, attempts=1)
+    assert second.asking("v1", "w") == replace(record, others={"v2": 1})
+    assert second.asking("v3", "w").asking("v2", "w").attempts == 1
+    for other in (second.asking("v1", "another"), second.asking("v1")):
+        assert (other.attempts, other.others, other.not_before) == (0, {}, 0)
+    assert from_fields(to_fields(second)) == second
