@@ -168,6 +168,8 @@ class Vigil:
 
     def _renew(self) -> Verdict:
         advance = self._advance
+        if self._means.clock.monotonic() > self._deadline + self._means.settings.lease_s:
+            raise LeaseLost("the job hangs: the time of its event is long over")
         elapsed_s = self._means.clock.monotonic() - self._began
         show = elapsed_s >= self._means.settings.midway_s
         transitions = self._means.transitions

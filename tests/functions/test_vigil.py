@@ -227,6 +227,17 @@ def test_the_deadline_and_the_eta(scene: Scene, vigil: Vigil) -> None:
         vigil.watch(progress())
 
 
+def test_a_job_that_hangs_does_not_hold_its_lease_for_ever(scene: Scene, vigil: Vigil) -> None:
+    scene.clock.ticking = True
+    with vigil:
+        scene.clock.advance(150)
+        assert scene.record.lease_lives(round(scene.clock.now() * 1000))
+        scene.clock.advance(100)
+        assert not scene.record.lease_lives(round(scene.clock.now() * 1000))
+        with pytest.raises(LeaseLost, match="hangs"):
+            vigil.check()
+
+
 def test_renewing_keeps_the_progress_in_the_ledger_and_extends_the_lease(
     scene: Scene, vigil: Vigil
 ) -> None:
