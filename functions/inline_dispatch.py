@@ -68,11 +68,10 @@ class InlineDispatcher:
             self._lock.release()
 
     def _claim(self, errand: Errand, claim: Claim) -> Change:
-        left_s = errand.deadline - self._means.clock.monotonic()
-        if left_s < self._means.settings.deadline_s / 2:
-            raise RetryLater(f"only {left_s:.0f} s are left of this event's deadline")
-
         def take() -> Change:
+            left_s = errand.deadline - self._means.clock.monotonic()
+            if left_s < self._means.settings.deadline_s / 2:
+                raise RetryLater(f"only {left_s:.0f} s are left of this event's deadline")
             return self._means.ledger.transact(
                 errand.avatar_id,
                 lambda now: self._rules.claim(now, claim, left_s, yielding=errand.yielding),
