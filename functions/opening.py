@@ -8,16 +8,16 @@ import time
 
 from functions import log
 from functions.settings import Settings
-from liveportrait_core.diagnostics import Stack, faults, survey
+from liveportrait_core.diagnostics import Stack, check, inspect
 from liveportrait_core.engines.choice import choose_engine
-from liveportrait_core.engines.liveportrait.config import EngineSetup
+from liveportrait_core.engines.liveportrait.config import EngineConfig
 from liveportrait_core.errors import EngineUnavailable
 from liveportrait_core.renderer import Renderer, open_renderer
 
 
-def engine_setup(settings: Settings) -> EngineSetup:
+def engine_setup(settings: Settings) -> EngineConfig:
     """How LivePortrait is put together in this deployment."""
-    return EngineSetup(
+    return EngineConfig(
         device=settings.device,
         precision=settings.precision,
         accept_no_landmarks=settings.emulated,
@@ -35,7 +35,7 @@ def open_warm(settings: Settings) -> Renderer:
     began = time.monotonic()
     setup = engine_setup(settings)
     choice = choose_engine(settings.engine, settings.weights, setup)
-    stack = survey(choice.engine, settings.weights)
+    stack = inspect(choice.engine, settings.weights)
     log.info("started", role=settings.role.value, device=settings.device, **_fields(stack))
     _judge(stack, settings)
     renderer = open_renderer(settings.engine, settings.weights, setup)
@@ -54,7 +54,7 @@ def open_warm(settings: Settings) -> Renderer:
 
 
 def _judge(stack: Stack, settings: Settings) -> None:
-    found = faults(stack, device=settings.device)
+    found = check(stack, device=settings.device)
     if not found:
         return
     if settings.emulated and settings.device == "auto":

@@ -15,12 +15,12 @@ from liveportrait_core.cli import (
     ENVIRONMENT,
     EXAMPLES,
     EXIT_STATUS,
-    ManualPage,
-    Voice,
+    Console,
+    HelpFormatter,
     add_crop,
     add_idle,
     add_inspect,
-    add_ladder,
+    add_multiplier_sweep,
     add_render,
 )
 from liveportrait_core.cli.template import add_motion_commands
@@ -41,23 +41,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{error.code}: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("Abandoned; nothing unfinished was left.", file=sys.stderr)
+        print("Cancelled; nothing unfinished was left.", file=sys.stderr)
         return 130
 
 
 def command_parser() -> argparse.ArgumentParser:
     """Everything that can be typed, and what it does."""
-    voice = Voice(say=print, warn=lambda line: print(line, file=sys.stderr))
+    voice = Console(say=print, warn=lambda line: print(line, file=sys.stderr))
     parser = argparse.ArgumentParser(
         prog="python -m liveportrait_core",
         description="Make a portrait move. `COMMAND --help` says more of each.",
         epilog="\n".join((EXAMPLES, EXIT_STATUS, ENVIRONMENT)),
-        formatter_class=ManualPage,
+        formatter_class=HelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"avatar-idle {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     add_render(commands, voice)
-    add_ladder(commands, voice)
+    add_multiplier_sweep(commands, voice)
     add_idle(commands, voice)
     add_inspect(commands, voice)
     add_crop(commands, voice)

@@ -11,7 +11,7 @@ from typing import Any
 from liveportrait_core.engines.base import AnimationEngine, MotionTemplate, PreparedPortrait
 from liveportrait_core.engines.capabilities import clip_engine, synthetic_motion
 from liveportrait_core.engines.choice import choose_engine
-from liveportrait_core.engines.liveportrait.config import USUAL_SETUP, EngineSetup
+from liveportrait_core.engines.liveportrait.config import DEFAULT_CONFIG, EngineConfig
 from liveportrait_core.media.image import read_portrait, write_picture
 from liveportrait_core.media.probe import probe
 from liveportrait_core.options import (
@@ -159,7 +159,7 @@ class Renderer:
             analysis = analyse_clip(self._engine, clip, progress)
             if keep is not None:
                 motion = pack_motion(self._engine, analysis, max_seconds=options.max_seconds)
-                progress.leave(lambda: keep(motion))
+                progress.post_callback(lambda: keep(motion))
             shot = picture_shot(
                 self._engine, picture, prepared, analysis.template, options, delivery
             )
@@ -275,7 +275,7 @@ class Renderer:
         def work(progress: RenderProgress, video: Path) -> Filmed:
             frames = DecodedClip(clip, None, progress)
             total = 2 * clip.expected_frames
-            progress.enter(Stage.PREPARE, lambda: frames.given / total)
+            progress.enter(Stage.PREPARE, lambda: frames.frames_read / total)
             source = engine.analyse_source(frames, options)
             drawn = engine.animate_source(frames, source, template, options)
             shot = clip_shot(engine, drawn, clip, source, template, delivery)
@@ -328,20 +328,20 @@ class Renderer:
         clip_engine(self._engine)
 
 
-def open_renderer(engine: str, weights: Path, setup: EngineSetup = USUAL_SETUP) -> Renderer:
+def open_renderer(engine: str, weights: Path, config: EngineConfig = DEFAULT_CONFIG) -> Renderer:
     """Choose the engine as `choose_engine` does, and open it.
 
     Raises:
         InvalidOption: another name.
         EngineUnavailable: LivePortrait was chosen and cannot run here.
     """
-    choice = choose_engine(engine, weights, setup)
+    choice = choose_engine(engine, weights, config)
     if choice.engine is Engine.MESH:
         from liveportrait_core.engines.mesh.engine import MeshEngine
 
         return Renderer(MeshEngine(), reason=choice.reason)
     from liveportrait_core.engines.liveportrait.loading import open_engine
 
-    opened = open_engine(weights, setup)
+    opened = open_engine(weights, config)
     reason = f"{choice.reason}; networks on {opened.device}"
     return Renderer(opened, reason=reason, device=str(opened.device.device))

@@ -1,26 +1,25 @@
 """The subcommands of `python -m liveportrait_core` that make or judge something, one module each.
 
-Each adds itself to the parser and speaks through a `Voice`; none prints. They know files and people
-and ask the renderer for everything else.
+Each adds itself to the parser and writes to a `Console`; none prints. The rest is the renderer's.
 """
 
-from liveportrait_core.cli.console import Voice
+from liveportrait_core.cli.console import Console
 from liveportrait_core.cli.crop import add_crop
-from liveportrait_core.cli.help_text import ENVIRONMENT, EXAMPLES, EXIT_STATUS, ManualPage
+from liveportrait_core.cli.help_text import ENVIRONMENT, EXAMPLES, EXIT_STATUS, HelpFormatter
 from liveportrait_core.cli.idle import add_idle
 from liveportrait_core.cli.inspect import add_inspect
-from liveportrait_core.cli.multiplier_sweep import add_ladder
+from liveportrait_core.cli.multiplier_sweep import add_multiplier_sweep
 from liveportrait_core.cli.render import add_render
 
 __all__ = [
     "ENVIRONMENT",
     "EXAMPLES",
     "EXIT_STATUS",
-    "ManualPage",
-    "Voice",
+    "Console",
+    "HelpFormatter",
     "add_crop",
     "add_idle",
     "add_inspect",
-    "add_ladder",
+    "add_multiplier_sweep",
     "add_render",
 ]

@@ -24,7 +24,7 @@ _STAGE_WORDS = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Voice:
+class Console:
     """Where lines go."""
 
     say: Say  # results: stdout
@@ -45,7 +45,7 @@ def progress_bar() -> Iterator[Callable[[Progress], None]]:
         yield show
 
 
-def tell_what_was_made(voice: Voice, output: Path, report: RenderReport) -> None:
+def print_report(voice: Console, output: Path, report: RenderReport) -> None:
     """One line for the file, one for each warning."""
     stages = ", ".join(f"{part.stage} {part.seconds:.1f} s" for part in report.seconds)
     voice.say(
@@ -62,7 +62,7 @@ def quality_file(output: Path) -> Path:
     return output.with_suffix(".quality.json")
 
 
-def write_quality(voice: Voice, output: Path, report: RenderReport) -> None:
+def write_quality(voice: Console, output: Path, report: RenderReport) -> None:
     """Put what was measured beside the file.
 
     Raises:

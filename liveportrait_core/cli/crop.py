@@ -5,8 +5,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from liveportrait_core.cli.console import Voice
-from liveportrait_core.cli.help_text import ManualPage
+from liveportrait_core.cli.console import Console
+from liveportrait_core.cli.help_text import HelpFormatter
 from liveportrait_core.engines.liveportrait.source import crop_source, portrait_points
 from liveportrait_core.errors import ImageNoFace
 from liveportrait_core.face.finders import MeshFinder
@@ -15,7 +15,7 @@ from liveportrait_core.media.image import read_portrait, write_picture
 from liveportrait_core.options import RenderOptions
 
 
-def add_crop(commands: Any, voice: Voice) -> None:
+def add_crop(commands: Any, voice: Console) -> None:
     """Add the subcommand to a parser."""
     command = commands.add_parser(
         "crop",
@@ -23,7 +23,7 @@ def add_crop(commands: Any, voice: Voice) -> None:
         description="Cut the 512x512 square around the largest central face, by the points of "
         "MediaPipe's face mesh; needs no weights. Prints, as JSON, the affine map from pixels of "
         "the square to pixels of the picture.",
-        formatter_class=ManualPage,
+        formatter_class=HelpFormatter,
     )
     command.set_defaults(command=lambda parsed: crop(parsed, voice))
     command.add_argument("picture", type=Path, metavar="PICTURE", help="a picture of a face")
@@ -37,7 +37,7 @@ def add_crop(commands: Any, voice: Voice) -> None:
     )  # fmt: skip
 
 
-def crop(parsed: argparse.Namespace, voice: Voice) -> int:
+def crop(parsed: argparse.Namespace, voice: Console) -> int:
     """Cut the square and tell where it lies."""
     options = RenderOptions(source_crop_scale=parsed.scale)
     picture = read_portrait(parsed.picture, max_dim_px=options.source_max_dim_px)

@@ -4,9 +4,9 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from liveportrait_core.cli.console import Voice, progress_bar
+from liveportrait_core.cli.console import Console, progress_bar
 from liveportrait_core.cli.inputs import Kind, portrait_kind
-from liveportrait_core.cli.template import open_chosen, read_driving_template
+from liveportrait_core.cli.template import open_configured, read_template
 from liveportrait_core.engines.base import MotionTemplate
 from liveportrait_core.errors import InvalidOption
 from liveportrait_core.options import Delivery, Engine, RenderOptions
@@ -27,14 +27,14 @@ def add_engine(command: Any) -> None:
     )
 
 
-def open_engine(parsed: argparse.Namespace, voice: Voice) -> Renderer:
+def open_engine(parsed: argparse.Namespace, voice: Console) -> Renderer:
     """The renderer that was asked for, and a line that says which and why.
 
     Raises:
         InvalidOption: an option would be ignored.
         EngineUnavailable: LivePortrait was asked for and cannot run here.
     """
-    renderer = open_chosen(parsed, parsed.engine)
+    renderer = open_configured(parsed, parsed.engine)
     voice.warn(f"Engine {renderer.engine}: {renderer.reason}.")
     if renderer.engine is Engine.MESH:
         for name, accepted in _WITHOUT_NETWORKS.items():
@@ -61,7 +61,7 @@ class DrivingFile:
         self._template: MotionTemplate | None = None
         self._analysis: Analysis | None = None
         if kind is Kind.TEMPLATE:
-            self._template = read_driving_template(self.path, renderer, self._max_seconds)
+            self._template = read_template(self.path, renderer, self._max_seconds)
         elif kind is Kind.PICTURE:
             size = parsed.source_max_dim
             self._template = renderer.analyse_picture(self.path, max_dim_px=size)

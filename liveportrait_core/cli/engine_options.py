@@ -1,6 +1,6 @@
 """The options of the command line that choose how LivePortrait is put together.
 
-Knows argparse and `EngineSetup`; opens nothing.
+Knows argparse and `EngineConfig`; opens nothing.
 """
 
 import argparse
@@ -9,7 +9,7 @@ from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 
-from liveportrait_core.engines.liveportrait.config import USUAL_SETUP, EngineSetup
+from liveportrait_core.engines.liveportrait.config import DEFAULT_CONFIG, EngineConfig
 from liveportrait_core.engines.liveportrait.driving import DrivingCrop
 from liveportrait_core.engines.liveportrait.motion.composition import MotionMode
 from liveportrait_core.engines.liveportrait.motion.keypoints import AnimationSettings, LipClosure
@@ -51,16 +51,16 @@ def add_network_options(command: argparse.ArgumentParser) -> None:
         help="of LivePortrait: auto, fp32, fp16 or bf16 (default: auto)",
     )  # fmt: skip
     command.add_argument(
-        "--detector", choices=_names(Detector), default=USUAL_SETUP.detector.value,
+        "--detector", choices=_names(Detector), default=DEFAULT_CONFIG.detector.value,
         help="who finds the face for LivePortrait; insightface needs files that are for "
         "non-commercial research only (default: %(default)s)",
     )  # fmt: skip
     command.add_argument(
-        "--face", choices=_names(FaceOrder), default=USUAL_SETUP.face_order.value,
+        "--face", choices=_names(FaceOrder), default=DEFAULT_CONFIG.face_order.value,
         help="which of several faces insightface takes (default: %(default)s)",
     )  # fmt: skip
     command.add_argument(
-        "--crop-driving", choices=_names(DrivingCrop), default=USUAL_SETUP.driving_crop.value,
+        "--crop-driving", choices=_names(DrivingCrop), default=DEFAULT_CONFIG.driving_crop.value,
         help="crop the driving frames to the face; auto: unless they are square "
         "(default: %(default)s)",
     )  # fmt: skip
@@ -70,7 +70,7 @@ def add_animation_options(command: argparse.ArgumentParser) -> None:
     """How LivePortrait applies motion, beyond what every engine knows."""
     command.add_argument(
         "--motion", choices=(*_names(MotionMode), SYNTHETIC),
-        default=USUAL_SETUP.animation.mode.value,
+        default=DEFAULT_CONFIG.animation.mode.value,
         help="relative: changes since the first driving frame are added to the portrait; "
         "absolute: it takes the driving values themselves; synthetic: the mesh engine's sway, "
         "breath and blinks, without a driving file (default: %(default)s)",
@@ -116,13 +116,13 @@ def add_refinement_options(command: argparse.ArgumentParser) -> None:
         )  # fmt: skip
 
 
-def setup_of(parsed: argparse.Namespace) -> EngineSetup:
-    """The setup that the options ask for; those a command does not have stay as they are.
+def config_of(parsed: argparse.Namespace) -> EngineConfig:
+    """The config that the options ask for; those a command does not have stay as they are.
 
     Raises:
         InvalidOption: a value is out of its range.
     """
-    network = EngineSetup(
+    network = EngineConfig(
         device=parsed.device,
         precision=parsed.precision,
         detector=Detector(parsed.detector),
@@ -154,7 +154,7 @@ def setup_of(parsed: argparse.Namespace) -> EngineSetup:
     return replace(network, animation=animation, refinement=refinement)
 
 
-def unusual_options(parsed: argparse.Namespace) -> list[str]:
+def non_default_options(parsed: argparse.Namespace) -> list[str]:
     """The options, by name, that ask for something only LivePortrait can do."""
     parser = argparse.ArgumentParser()
     add_network_options(parser)

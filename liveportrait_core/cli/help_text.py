@@ -3,7 +3,7 @@
 import argparse
 
 
-class ManualPage(argparse.RawDescriptionHelpFormatter):
+class HelpFormatter(argparse.RawDescriptionHelpFormatter):
     """Help as a manual page: texts keep their lines, options have room."""
 
     def __init__(self, prog: str) -> None:
@@ -49,7 +49,7 @@ examples:
     python -m liveportrait_core render portrait.jpg smile.jpg -o smiling.jpg
 """
 
-LADDER_EXAMPLES = """\
+SWEEP_EXAMPLES = """\
 examples:
   Which multiplier suits this clip?
     python -m liveportrait_core ladder portrait.jpg driving.mp4 -o ladder/

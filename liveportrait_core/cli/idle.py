@@ -5,13 +5,17 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from liveportrait_core.cli.console import Voice, progress_bar, tell_what_was_made, write_quality
-from liveportrait_core.cli.engine_options import DEFAULT_WEIGHTS, changed_options, unusual_options
-from liveportrait_core.cli.help_text import ManualPage
+from liveportrait_core.cli.console import Console, print_report, progress_bar, write_quality
+from liveportrait_core.cli.engine_options import (
+    DEFAULT_WEIGHTS,
+    changed_options,
+    non_default_options,
+)
+from liveportrait_core.cli.help_text import HelpFormatter
 from liveportrait_core.cli.render_options import (
     add_delivery,
-    add_look,
     add_multiplier,
+    add_render_options,
     delivery_of,
     options_of,
 )
@@ -22,13 +26,13 @@ from liveportrait_core.options import Delivery, Engine, RenderOptions, Synthetic
 from liveportrait_core.renderer import Renderer, open_renderer
 
 
-def add_idle(commands: Any, voice: Voice) -> None:
+def add_idle(commands: Any, voice: Console) -> None:
     """Add the subcommand to a parser."""
     command = commands.add_parser(
         "idle",
         help="animate a portrait by a synthetic idle",
         description="Sway, breath and blinks as of somebody who stands still; loops exactly.",
-        formatter_class=ManualPage,
+        formatter_class=HelpFormatter,
     )
     command.set_defaults(command=lambda parsed: idle(parsed, voice))
     command.add_argument("portrait", type=Path, metavar="PORTRAIT", help="a picture of a face")
@@ -38,7 +42,7 @@ def add_idle(commands: Any, voice: Voice) -> None:
     )  # fmt: skip
     add_synthetic_motion(command)
     add_multiplier(command, multiplier=1.0)
-    add_look(command)
+    add_render_options(command)
     add_delivery(command)
 
 
@@ -57,7 +61,7 @@ def add_synthetic_motion(command: Any) -> None:
     )  # fmt: skip
 
 
-def idle(parsed: argparse.Namespace, voice: Voice) -> int:
+def idle(parsed: argparse.Namespace, voice: Console) -> int:
     """Animate a portrait by a synthetic idle."""
     options, delivery = options_of(parsed), delivery_of(parsed, parsed.output)
     return render_synthetic(parsed, voice, {parsed.portrait: parsed.output}, options, delivery)
@@ -65,7 +69,7 @@ def idle(parsed: argparse.Namespace, voice: Voice) -> int:
 
 def render_synthetic(
     parsed: argparse.Namespace,
-    voice: Voice,
+    voice: Console,
     outputs: dict[Path, Path],
     options: RenderOptions,
     delivery: Delivery,
@@ -84,7 +88,7 @@ def render_synthetic(
                 delivery=delivery,
                 watch=watch,
             )
-        tell_what_was_made(voice, output, report)
+        print_report(voice, output, report)
         if parsed.quality:
             write_quality(voice, output, report)
     return 0
@@ -112,7 +116,7 @@ def require_mesh(parsed: argparse.Namespace) -> None:
             "--engine is liveportrait, and --motion synthetic is the mesh engine's; "
             "accepted: mesh, auto"
         )
-    ignored = [name for name in unusual_options(parsed) if name != "--motion"]
+    ignored = [name for name in non_default_options(parsed) if name != "--motion"]
     if ignored:
         raise InvalidOption(
             f"{', '.join(ignored)}: only LivePortrait can do that; the mesh engine, whose "

@@ -5,22 +5,22 @@ import json
 from pathlib import Path
 from typing import Any
 
-from liveportrait_core.cli.console import Voice
-from liveportrait_core.cli.help_text import ManualPage
+from liveportrait_core.cli.console import Console
+from liveportrait_core.cli.help_text import HelpFormatter
 from liveportrait_core.cli.render_options import add_source_max_dim
 from liveportrait_core.errors import InvalidOption
 from liveportrait_core.inspection import contact_sheet, inspect, measure_following
 from liveportrait_core.options import RenderOptions
 
 
-def add_inspect(commands: Any, voice: Voice) -> None:
+def add_inspect(commands: Any, voice: Console) -> None:
     """Add the subcommand to a parser."""
     command = commands.add_parser(
         "inspect",
         help="measure a finished video, as JSON",
         description="Measure a finished video on the file itself; exit status 1 where it falls "
         "short.",
-        formatter_class=ManualPage,
+        formatter_class=HelpFormatter,
     )
     command.set_defaults(command=lambda parsed: inspect_video(parsed, voice))
     command.add_argument("video", type=Path, metavar="VIDEO", help="the video to judge")
@@ -40,7 +40,7 @@ def add_inspect(commands: Any, voice: Voice) -> None:
     add_source_max_dim(command)
 
 
-def inspect_video(parsed: argparse.Namespace, voice: Voice) -> int:
+def inspect_video(parsed: argparse.Namespace, voice: Console) -> int:
     """Measure a finished video and show it."""
     if parsed.following and parsed.driving is None:
         raise InvalidOption("--following compares with a driving clip; accepted: with --driving")

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from liveportrait_core.cli.console import Voice, progress_bar, tell_what_was_made, write_quality
+from liveportrait_core.cli.console import Console, print_report, progress_bar, write_quality
 from liveportrait_core.cli.driving import DrivingFile, add_engine, open_engine
 from liveportrait_core.cli.engine_options import (
     SYNTHETIC,
@@ -15,19 +15,19 @@ from liveportrait_core.cli.engine_options import (
     add_network_options,
     add_refinement_options,
 )
-from liveportrait_core.cli.help_text import EXIT_STATUS, LADDER_EXAMPLES, ManualPage
+from liveportrait_core.cli.help_text import EXIT_STATUS, SWEEP_EXAMPLES, HelpFormatter
 from liveportrait_core.cli.idle import add_synthetic_motion, open_synthetic, require_mesh
 from liveportrait_core.cli.inputs import Kind, driving_kind
 from liveportrait_core.cli.render_options import (
-    add_look,
     add_loop,
+    add_render_options,
     add_size_and_quality,
     made_folder,
     options_of,
 )
 from liveportrait_core.cli.template import add_max_seconds
 from liveportrait_core.errors import InvalidOption
-from liveportrait_core.inspection import Rung, ladder_sheet
+from liveportrait_core.inspection import SweepItem, sweep_sheet
 from liveportrait_core.options import Delivery, RenderOptions
 from liveportrait_core.report import RenderReport
 
@@ -38,7 +38,7 @@ _SHEET = "ladder.png"
 _Make = Callable[[Path, RenderOptions], RenderReport]
 
 
-def add_ladder(commands: Any, voice: Voice) -> None:
+def add_multiplier_sweep(commands: Any, voice: Console) -> None:
     """Add the subcommand to a parser."""
     command = commands.add_parser(
         "ladder",
@@ -46,8 +46,8 @@ def add_ladder(commands: Any, voice: Voice) -> None:
         usage="%(prog)s [OPTION ...] PORTRAIT DRIVING -o FOLDER",
         description="Make a portrait move like the face in a driving file at several strengths.\n"
         f"The driving file is analysed once. FOLDER gets idle-0.08.mp4 and so on, and {_SHEET}.",
-        epilog="\n".join((LADDER_EXAMPLES, EXIT_STATUS)),
-        formatter_class=ManualPage,
+        epilog="\n".join((SWEEP_EXAMPLES, EXIT_STATUS)),
+        formatter_class=HelpFormatter,
     )
     command.set_defaults(command=lambda parsed: ladder(parsed, voice))
     command.add_argument(
@@ -69,7 +69,7 @@ def add_ladder(commands: Any, voice: Voice) -> None:
     add_synthetic_motion(command.add_argument_group("the synthetic motion"))
     add_size_and_quality(command.add_argument_group("the files"))
     look = command.add_argument_group("the look")
-    add_look(look)
+    add_render_options(look)
     add_loop(look)
     add_max_seconds(look)
     add_animation_options(command.add_argument_group("LivePortrait's ways"))
@@ -77,7 +77,7 @@ def add_ladder(commands: Any, voice: Voice) -> None:
     add_network_options(command.add_argument_group("LivePortrait's networks"))
 
 
-def ladder(parsed: argparse.Namespace, voice: Voice) -> int:
+def ladder(parsed: argparse.Namespace, voice: Console) -> int:
     """Animate a portrait by the same motion at several multipliers."""
     multipliers = parse_multipliers(parsed.multipliers)
     options = options_of(parsed, max_seconds=parsed.max_seconds, loop=parsed.loop)
@@ -89,12 +89,12 @@ def ladder(parsed: argparse.Namespace, voice: Voice) -> int:
     for multiplier in multipliers:
         video = folder / f"idle-{multiplier:g}.mp4"
         report = make(video, replace(options, driving_multiplier=multiplier))
-        tell_what_was_made(voice, video, report)
+        print_report(voice, video, report)
         if parsed.quality:
             write_quality(voice, video, report)
-        rungs.append(Rung(multiplier=multiplier, video=video, report=report))
+        rungs.append(SweepItem(multiplier=multiplier, video=video, report=report))
     title = f"{parsed.portrait.name}, moved by {mover}, by {rungs[-1].report.engine_version}"
-    moments = ladder_sheet(rungs, folder / _SHEET, title=title)
+    moments = sweep_sheet(rungs, folder / _SHEET, title=title)
     voice.say(f"{folder / _SHEET}: {len(rungs)} multipliers at {len(moments)} moments")
     return 0
 
@@ -127,7 +127,7 @@ def _number(word: str) -> float:
 
 
 def _by_driving_file(
-    parsed: argparse.Namespace, voice: Voice, delivery: Delivery
+    parsed: argparse.Namespace, voice: Console, delivery: Delivery
 ) -> tuple[str, _Make]:
     if parsed.driving is None:
         raise InvalidOption(
@@ -149,7 +149,7 @@ def _by_driving_file(
 
 
 def _by_synthetic_motion(
-    parsed: argparse.Namespace, voice: Voice, delivery: Delivery
+    parsed: argparse.Namespace, voice: Console, delivery: Delivery
 ) -> tuple[str, _Make]:
     if parsed.driving is not None:
         raise InvalidOption(

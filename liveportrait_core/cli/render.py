@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from liveportrait_core.cli.console import Voice, progress_bar, tell_what_was_made, write_quality
+from liveportrait_core.cli.console import Console, print_report, progress_bar, write_quality
 from liveportrait_core.cli.driving import DrivingFile, add_engine, open_engine
 from liveportrait_core.cli.engine_options import (
     SYNTHETIC,
@@ -14,7 +14,7 @@ from liveportrait_core.cli.engine_options import (
     add_network_options,
     add_refinement_options,
 )
-from liveportrait_core.cli.help_text import ENVIRONMENT, EXIT_STATUS, RENDER_EXAMPLES, ManualPage
+from liveportrait_core.cli.help_text import ENVIRONMENT, EXIT_STATUS, RENDER_EXAMPLES, HelpFormatter
 from liveportrait_core.cli.idle import (
     add_synthetic_motion,
     refuse_synthetic_options,
@@ -24,9 +24,9 @@ from liveportrait_core.cli.idle import (
 from liveportrait_core.cli.inputs import Kind, driving_kind, portrait_kind
 from liveportrait_core.cli.render_options import (
     add_delivery,
-    add_look,
     add_loop,
     add_multiplier,
+    add_render_options,
     delivery_of,
     made_folder,
     options_of,
@@ -42,7 +42,7 @@ from liveportrait_core.report import RenderReport
 _ONLY_FOR_VIDEOS = {"--format": "format", "--poster": "poster"}
 
 
-def add_render(commands: Any, voice: Voice) -> None:
+def add_render(commands: Any, voice: Console) -> None:
     """Add the subcommand to a parser."""
     command = commands.add_parser(
         "render",
@@ -50,7 +50,7 @@ def add_render(commands: Any, voice: Voice) -> None:
         usage="%(prog)s [OPTION ...] PORTRAIT [PORTRAIT ...] DRIVING -o OUT",
         description="Make a portrait move like the face in a driving file.",
         epilog="\n".join((RENDER_EXAMPLES, EXIT_STATUS, ENVIRONMENT)),
-        formatter_class=ManualPage,
+        formatter_class=HelpFormatter,
     )
     command.set_defaults(command=lambda parsed: render(parsed, voice))
     command.add_argument(
@@ -88,12 +88,12 @@ def _add_file(group: Any) -> None:
 
 def _add_look(group: Any) -> None:
     add_multiplier(group, multiplier=RenderOptions.driving_multiplier)
-    add_look(group)
+    add_render_options(group)
     add_loop(group)
     add_max_seconds(group)
 
 
-def render(parsed: argparse.Namespace, voice: Voice) -> int:
+def render(parsed: argparse.Namespace, voice: Console) -> int:
     """Animate every portrait by the driving file."""
     options = options_of(parsed, max_seconds=parsed.max_seconds, loop=parsed.loop)
     if parsed.motion == SYNTHETIC:
@@ -118,7 +118,7 @@ def render(parsed: argparse.Namespace, voice: Voice) -> int:
 
     def make(portrait: Path, output: Path) -> None:
         report = _render_one(renderer, driving, portrait, output, options, delivery, parsed.poster)
-        tell_what_was_made(voice, output, report)
+        print_report(voice, output, report)
         if parsed.quality:
             write_quality(voice, output, report)
 
@@ -126,7 +126,7 @@ def render(parsed: argparse.Namespace, voice: Voice) -> int:
 
 
 def _render_without_driving(
-    parsed: argparse.Namespace, voice: Voice, options: RenderOptions
+    parsed: argparse.Namespace, voice: Console, options: RenderOptions
 ) -> int:
     require_mesh(parsed)
     outputs = _outputs(parsed)
@@ -134,7 +134,7 @@ def _render_without_driving(
     return render_synthetic(parsed, voice, outputs, options, delivery, parsed.poster)
 
 
-def _each(outputs: dict[Path, Path], make: Callable[[Path, Path], None], voice: Voice) -> int:
+def _each(outputs: dict[Path, Path], make: Callable[[Path, Path], None], voice: Console) -> int:
     """Make every result; of several, one that fails does not stop the others."""
     status = 0
     for portrait, output in outputs.items():
@@ -172,7 +172,7 @@ def _render_one(
         )
 
 
-def _render_pictures(parsed: argparse.Namespace, voice: Voice, options: RenderOptions) -> int:
+def _render_pictures(parsed: argparse.Namespace, voice: Console, options: RenderOptions) -> int:
     """A driving picture gives pictures."""
     asked = [name for name, field in _ONLY_FOR_VIDEOS.items() if vars(parsed)[field] is not None]
     asked += ["--quality"] if parsed.quality else []

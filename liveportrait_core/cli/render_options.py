@@ -24,7 +24,7 @@ def add_multiplier(command: argparse.ArgumentParser, *, multiplier: float) -> No
     )  # fmt: skip
 
 
-def add_look(command: argparse.ArgumentParser) -> None:
+def add_render_options(command: argparse.ArgumentParser) -> None:
     """How the portrait is animated, but for how strongly."""
     command.add_argument(
         "--normalize-lip", action=argparse.BooleanOptionalAction, default=True,
@@ -81,7 +81,7 @@ def add_size_and_quality(command: argparse.ArgumentParser) -> None:
 
 
 def options_of(parsed: argparse.Namespace, **more: Any) -> RenderOptions:
-    """What `add_look` was told, and `add_multiplier` where a command has it.
+    """What `add_render_options` was told, and `add_multiplier` where a command has it.
 
     Raises:
         InvalidOption: a value is out of its range.

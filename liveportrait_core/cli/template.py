@@ -11,7 +11,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from liveportrait_core.cli.engine_options import add_network_options, setup_of, unusual_options
+from liveportrait_core.cli.engine_options import add_network_options, config_of, non_default_options
 from liveportrait_core.engines.liveportrait.motion.pose import Motion, pose_degrees
 from liveportrait_core.engines.liveportrait.template import (
     MotionTemplate,
@@ -59,15 +59,15 @@ def add_max_seconds(command: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
-def open_chosen(parsed: argparse.Namespace, engine: str) -> Renderer:
+def open_configured(parsed: argparse.Namespace, engine: str) -> Renderer:
     """The renderer that the options of `setup_options` ask for.
 
     Raises:
         InvalidOption: an option would be ignored.
     """
-    setup = setup_of(parsed)
-    renderer = open_renderer(engine, parsed.weights, setup)
-    ignored = [] if renderer.engine is Engine.LIVEPORTRAIT else unusual_options(parsed)
+    config = config_of(parsed)
+    renderer = open_renderer(engine, parsed.weights, config)
+    ignored = [] if renderer.engine is Engine.LIVEPORTRAIT else non_default_options(parsed)
     if ignored:
         raise InvalidOption(
             f"{', '.join(ignored)}: only LivePortrait can do that; the engine {renderer.engine} "
@@ -76,9 +76,7 @@ def open_chosen(parsed: argparse.Namespace, engine: str) -> Renderer:
     return renderer
 
 
-def read_driving_template(
-    driving: Path, renderer: Renderer, max_seconds: float
-) -> MotionTemplate | None:
+def read_template(driving: Path, renderer: Renderer, max_seconds: float) -> MotionTemplate | None:
     """The template that a driving file is by its name; None: it is a clip.
 
     Raises:
@@ -101,7 +99,7 @@ def write_template(parsed: argparse.Namespace, say: Say) -> int:
         template = load_template(parsed.driving)
     else:
         options = RenderOptions(max_seconds=parsed.max_seconds)
-        template = _analyse(open_chosen(parsed, Engine.LIVEPORTRAIT), parsed.driving, options)
+        template = _analyse(open_configured(parsed, Engine.LIVEPORTRAIT), parsed.driving, options)
     template = replace(template, source_sha256=sha256_of(parsed.driving))
     save_template(template, parsed.output)
     say(
@@ -131,7 +129,7 @@ def _motion_of(parsed: argparse.Namespace) -> tuple[Motion, Fraction | None]:
     if parsed.file.suffix in _TEMPLATE_SUFFIXES:
         template = load_template(parsed.file).trimmed(options.max_seconds)
         return template.measured.motion, template.fps
-    renderer = open_chosen(parsed, Engine.LIVEPORTRAIT)
+    renderer = open_configured(parsed, Engine.LIVEPORTRAIT)
     try:
         prepared = renderer.prepare(parsed.file, options)
     except ImageUnsupported:  # then it is a clip, or the complaint about that tells more

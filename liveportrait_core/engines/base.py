@@ -69,7 +69,7 @@ class MotionTemplate(Protocol):
         """The template of a clip again, from arrays that are of the form."""
 
 
-class MovingPortrait(Protocol):
+class SourceVideo(Protocol):
     """A portrait that moves already, analysed. Frozen; the engine's own type."""
 
     @property
@@ -143,10 +143,10 @@ class AnimationEngine(Protocol[Prepared, Template]):
         """
 
 
-SourceClip = TypeVar("SourceClip", bound=MovingPortrait)
+Video = TypeVar("Video", bound=SourceVideo)
 
 
-class ClipEngine(AnimationEngine[Prepared, Template], Protocol[Prepared, Template, SourceClip]):
+class ClipEngine(AnimationEngine[Prepared, Template], Protocol[Prepared, Template, Video]):
     """An engine that also takes pictures as driving and clips as portraits."""
 
     def analyse_picture(self, picture: Frame) -> Template:
@@ -156,7 +156,7 @@ class ClipEngine(AnimationEngine[Prepared, Template], Protocol[Prepared, Templat
             VideoNoFace: no face was found.
         """
 
-    def analyse_source(self, frames: Iterable[Frame], options: RenderOptions) -> SourceClip:
+    def analyse_source(self, frames: Iterable[Frame], options: RenderOptions) -> Video:
         """Follow the face of a portrait that moves already; the frames are gone over twice.
 
         Raises:
@@ -167,7 +167,7 @@ class ClipEngine(AnimationEngine[Prepared, Template], Protocol[Prepared, Templat
     def animate_source(
         self,
         frames: Iterable[Frame],
-        source: SourceClip,
+        source: Video,
         template: Template,
         options: RenderOptions,
     ) -> Iterator[Frame]:

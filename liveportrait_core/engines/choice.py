@@ -6,8 +6,8 @@ Opens none: neither torch nor a device is touched.
 from dataclasses import dataclass
 from pathlib import Path
 
-from liveportrait_core.engines.liveportrait.config import USUAL_SETUP, EngineSetup
-from liveportrait_core.engines.liveportrait.required_weights import require_files
+from liveportrait_core.engines.liveportrait.config import DEFAULT_CONFIG, EngineConfig
+from liveportrait_core.engines.liveportrait.required_weights import require_weights
 from liveportrait_core.engines.liveportrait.version import engine_version
 from liveportrait_core.engines.mesh.version import mesh_version
 from liveportrait_core.errors import EngineUnavailable, InvalidOption
@@ -33,7 +33,9 @@ class EngineIdentity:
     engine_version: str
 
 
-def choose_engine(engine: str, weights: Path, setup: EngineSetup = USUAL_SETUP) -> EngineChoice:
+def choose_engine(
+    engine: str, weights: Path, config: EngineConfig = DEFAULT_CONFIG
+) -> EngineChoice:
     """Choose by what is asked for and what files are there; opens nothing.
 
     No device is touched and no thread begun, so that a server may still fork after it.
@@ -42,7 +44,7 @@ def choose_engine(engine: str, weights: Path, setup: EngineSetup = USUAL_SETUP) 
         engine: "liveportrait", "mesh" or "auto" (LivePortrait when its weights are complete, else
             mesh).
         weights: folder of LivePortrait's downloaded weights.
-        setup: how LivePortrait is put together.
+        config: how LivePortrait is put together.
 
     Raises:
         InvalidOption: another name.
@@ -57,12 +59,14 @@ def choose_engine(engine: str, weights: Path, setup: EngineSetup = USUAL_SETUP) 
         more = f" (nor {len(missing) - 1} other files)" if missing[1:] else ""
         lacking = f"LivePortrait's weights are not complete: {weights}/ has no {missing[0]}{more}"
         return EngineChoice(engine=Engine.MESH, reason=lacking)
-    require_files(weights, setup)
+    require_weights(weights, config)
     reason = f"{weights}/ is complete" if engine == "auto" else "liveportrait was asked for"
     return EngineChoice(engine=Engine.LIVEPORTRAIT, reason=reason)
 
 
-def engine_identity(engine: str, weights: Path, setup: EngineSetup = USUAL_SETUP) -> EngineIdentity:
+def engine_identity(
+    engine: str, weights: Path, config: EngineConfig = DEFAULT_CONFIG
+) -> EngineIdentity:
     """The version that this engine would have if it were opened; opens nothing.
 
     The digests are the manifest's: an engine whose files have others does not open.
@@ -70,28 +74,28 @@ def engine_identity(engine: str, weights: Path, setup: EngineSetup = USUAL_SETUP
     Args:
         engine: as `choose_engine` takes it.
         weights: folder of LivePortrait's downloaded weights; only sizes are looked at.
-        setup: of LivePortrait; its precision is that of the machine that will render.
+        config: of LivePortrait; its precision is that of the machine that will render.
 
     Raises:
         InvalidOption: the precision is left to the device, which is not asked here.
         EngineUnavailable: LivePortrait was asked for, and a file of it is missing.
     """
-    choice = choose_engine(engine, weights, setup)
+    choice = choose_engine(engine, weights, config)
     if choice.engine is Engine.MESH:
         return EngineIdentity(engine=choice.engine, engine_version=mesh_version())
-    if setup.precision == "auto":
+    if config.precision == "auto":
         raise InvalidOption(
             "precision is 'auto', which only the device that renders can tell; accepted: fp32, "
             "fp16, bf16, the one it renders in"
         )
-    wanted = require_files(weights, setup)
+    wanted = require_weights(weights, config)
     return EngineIdentity(
         engine=choice.engine,
         engine_version=engine_version(
-            setup,
-            finder_version=finder_version(setup.detector),
+            config,
+            finder_version=finder_version(config.detector),
             has_landmarks=Checkpoint.LANDMARKS_203 in wanted,
-            precision=setup.precision,
+            precision=config.precision,
             digests=[_digest(weights, checkpoint) for checkpoint in wanted],
         ),
     )

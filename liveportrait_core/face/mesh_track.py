@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from liveportrait_core.errors import VideoFaceLost, VideoNoFace, VideoTooShort
 from liveportrait_core.face.detector import POINT_COUNT, FaceMesh, Points
-from liveportrait_core.face.second_look import look_again
+from liveportrait_core.face.flip_averaging import points_from_flip
 from liveportrait_core.report import Frame, RenderWarning
 
 MIN_FRAMES = 10
@@ -47,7 +47,7 @@ def track_mesh(frames: Iterable[Frame], fps: Fraction) -> MeshTrack:
         for frame in frames:
             found = mesh.follow(frame)
             seen.append(None if found is None else found.points)
-            again.append(None if found is None else look_again(mirror, frame, found.points))
+            again.append(None if found is None else points_from_flip(mirror, frame, found.points))
             alone = alone and (found is None or found.alone)
     _require_face(seen)
     first = next(i for i, points in enumerate(seen) if points is not None)

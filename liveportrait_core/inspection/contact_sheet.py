@@ -6,14 +6,14 @@ Driving and result are shown at the same moments, so that one column can be comp
 from pathlib import Path
 
 from liveportrait_core.inspection.checks import Inspection
-from liveportrait_core.inspection.moments import telling_moments
+from liveportrait_core.inspection.key_frames import key_frames
 from liveportrait_core.inspection.sheet import (
     COLUMNS,
     Row,
     Tile,
     even_moments,
-    film_row,
     follow_face,
+    frame_row,
     frames_at,
     tile_picture,
     write_sheet,
@@ -51,19 +51,19 @@ def contact_sheet(
     rows = [_portrait_row(portrait, inspection)]
     if driving is not None:
         driven = frames_at(driving, moments, inspection.duration_s)
-        rows.append(film_row("Driving clip", driving.name, driven, inspection.fps))
-    rows.append(film_row("Result", video.name, frames, inspection.fps))
+        rows.append(frame_row("Driving clip", driving.name, driven, inspection.fps))
+    rows.append(frame_row("Result", video.name, frames, inspection.fps))
     box = inspection.moving_box
     if box is not None and _share(box, inspection) < _SMALL_SHARE:
         close = {place: frame[box.slices] for place, frame in frames.items()}
-        rows.append(film_row("Result, closer", "the part that moves", close, inspection.fps))
+        rows.append(frame_row("Result, closer", "the part that moves", close, inspection.fps))
     write_sheet(rows, output)
 
 
 def _moments(video: Path, inspection: Inspection) -> list[int]:
     """Where head, eyes and lips differ most; at even distances where nothing of a face moves."""
     track = follow_face(video, inspection.duration_s)
-    telling = telling_moments(track, count=COLUMNS) if track.landmarks else []
+    telling = key_frames(track, count=COLUMNS) if track.landmarks else []
     return telling if len(telling) == COLUMNS else even_moments(inspection.frame_count)
 
 

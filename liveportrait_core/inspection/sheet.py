@@ -1,6 +1,6 @@
 """How sheets of pictures for people are drawn: rows of labelled tiles, one column for each moment.
 
-Knows neither what is shown nor why; `contact_sheet` and `ladder_sheet` say that.
+Knows neither what is shown nor why; `contact_sheet` and `sweep_sheet` say that.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -62,7 +62,7 @@ def write_sheet(rows: Sequence[Row], output: Path) -> None:
         raise EncodeFailed(f"{output} cannot be written: {error}") from error
 
 
-def film_row(heading: str, remark: str, frames: Mapping[int, Frame], fps: Fraction) -> Row:
+def frame_row(heading: str, remark: str, frames: Mapping[int, Frame], fps: Fraction) -> Row:
     """Frames of a film, each labelled with its moment."""
     tiles = [
         Tile(picture=tile_picture(frame), label=f"{float(place / fps):.2f} s · frame {place}")

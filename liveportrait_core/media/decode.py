@@ -138,7 +138,7 @@ def _filters(clip: DrivingClip, max_side_px: int) -> str:
     # `fps` shows the last frame that rounds to an instant. Where several do, as of a clip filmed at
     # a multiple of the rate, this shift makes it the one filmed at that instant.
     shift_s = (
-        Fraction(1, 2) - min(Fraction(1, 2), clip.rate_fps / clip.filmed_fps / 2)
+        Fraction(1, 2) - min(Fraction(1, 2), clip.rate_fps / clip.source_fps / 2)
     ) / clip.rate_fps
     steps = [
         f"settb=AVTB,setpts=PTS+{round(shift_s * 1_000_000)}",

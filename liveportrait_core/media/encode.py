@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from liveportrait_core.errors import EncodeFailed
 from liveportrait_core.media.ffmpeg import FfmpegProcess
-from liveportrait_core.media.formats import Film, encoding, gif_passes
+from liveportrait_core.media.formats import EncoderSettings, encoding, gif_passes
 from liveportrait_core.options import VideoFormat
 from liveportrait_core.report import Frame
 
@@ -39,17 +39,17 @@ class FrameEncoder:
     otherwise nothing is left behind. `kill` may be called from another thread.
     """
 
-    def __init__(self, output: Path, film: Film) -> None:
+    def __init__(self, output: Path, settings: EncoderSettings) -> None:
         """Start the encoder.
 
         Args:
             output: the file.
-            film: the frames that will come, and the form they are to take.
+            settings: the frames that will come, and the form they are to take.
 
         Raises:
             EncodeFailed: a side is odd, or the folder cannot be written.
         """
-        width_px, height_px = film.width_px, film.height_px
+        width_px, height_px = settings.width_px, settings.height_px
         if width_px % 2 or height_px % 2 or min(width_px, height_px) < 2:
             raise EncodeFailed(f"a video of {width_px}x{height_px} pixels; accepted: even sides")
         if not output.parent.is_dir():
@@ -64,11 +64,11 @@ class FrameEncoder:
         self._taken = 0
         self._is_finished = False
         self._is_killed = False
-        self._is_gif = film.form is VideoFormat.GIF
+        self._is_gif = settings.form is VideoFormat.GIF
         self._lossless = self._part.with_suffix(".mkv")  # a GIF is made of it
         self._palette = self._part.with_suffix(".png")
         written = self._lossless if self._is_gif else self._part
-        self._child = FfmpegProcess(encoding(film, written), feed=True, on_line=self._note)
+        self._child = FfmpegProcess(encoding(settings, written), feed=True, on_line=self._note)
         self._writer = threading.Thread(target=self._feed, name="encoder-feed", daemon=True)
         self._writer.start()
 

@@ -35,7 +35,7 @@ _WEBP_QUALITY = 85
 
 @dataclass(frozen=True, kw_only=True)
 class Sound:
-    """A stretch of a file's first sound track."""
+    """A part of a file's first sound track."""
 
     path: Path
     start_s: Fraction  # of the file: what is heard with frame 0
@@ -43,7 +43,7 @@ class Sound:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Film:
+class EncoderSettings:
     """What is going to be written: frames of width×height at a rate, and the form they take."""
 
     width_px: int
@@ -67,26 +67,26 @@ class Film:
         return max(2, width), max(2, height)
 
 
-def encoding(film: Film, output: Path) -> list[str]:
-    """From raw frames on stdin to a file; of a GIF, to the lossless film it is made of.
+def encoding(settings: EncoderSettings, output: Path) -> list[str]:
+    """From raw frames on stdin to a file; of a GIF, to the lossless video it is made of.
 
     Of each frame come three planes, H×W each: green, blue, red.
     """
-    sound = film.sound
+    sound = settings.sound
     return [
         "-v", "error", "-nostats", "-progress", "pipe:2", "-stats_period", "0.25",
         "-f", "rawvideo", "-pixel_format", "gbrp",
-        "-video_size", f"{film.width_px}x{film.height_px}",
-        "-framerate", str(film.rate_fps), "-i", "pipe:0",
+        "-video_size", f"{settings.width_px}x{settings.height_px}",
+        "-framerate", str(settings.rate_fps), "-i", "pipe:0",
         *(_sound_input(sound) if sound else ("-an",)),
         "-map_metadata", "-1", "-fflags", "+bitexact", "-flags:v", "+bitexact+cgop",
-        *_BY_FORM[film.form](film),
+        *_BY_FORM[settings.form](settings),
         f"file:{output.absolute()}",
     ]  # fmt: skip
 
 
 def gif_passes(lossless: Path, palette: Path, output: Path) -> list[list[str]]:
-    """From the lossless film to a GIF: the best 256 colours of all frames, then the frames.
+    """From the lossless video to a GIF: the best 256 colours of all frames, then the frames.
 
     Two runs over a file instead of one that would hold all frames in memory until the last.
     """
@@ -110,38 +110,38 @@ def _sound_input(sound: Sound) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def _reduction(film: Film) -> str:
-    width, height = film.result_size
-    if (width, height) == (film.width_px, film.height_px):
+def _reduction(settings: EncoderSettings) -> str:
+    width, height = settings.result_size
+    if (width, height) == (settings.width_px, settings.height_px):
         return ""
     return f"scale={width}:{height}:flags=area+accurate_rnd+full_chroma_int,"
 
 
-def _mp4(film: Film) -> list[str]:
-    gop_frames = max(1, int(GOP_SECONDS * film.rate_fps))
+def _mp4(settings: EncoderSettings) -> list[str]:
+    gop_frames = max(1, int(GOP_SECONDS * settings.rate_fps))
     return [
-        "-vf", _reduction(film) + _COLOUR, "-pix_fmt", "yuv420p",
+        "-vf", _reduction(settings) + _COLOUR, "-pix_fmt", "yuv420p",
         "-c:v", "libx264", "-profile:v", "high",
-        *(_PREVIEW if film.is_preview else _FINAL),
+        *(_PREVIEW if settings.is_preview else _FINAL),
         "-crf", str(CRF), "-g", str(gop_frames), "-threads", str(_THREADS),
         "-movflags", "+faststart+negative_cts_offsets",
         # AAC begins with samples that nobody is to hear: only an edit list can say so.
-        "-use_editlist", "1" if film.sound else "0",
+        "-use_editlist", "1" if settings.sound else "0",
         "-f", "mp4",
     ]  # fmt: skip
 
 
-def _lossless(film: Film) -> list[str]:
+def _lossless(settings: EncoderSettings) -> list[str]:
     return [
-        "-vf", _reduction(film) + "null", "-pix_fmt", "bgr0",
+        "-vf", _reduction(settings) + "null", "-pix_fmt", "bgr0",
         "-c:v", "ffv1", "-f", "matroska",
     ]  # fmt: skip
 
 
-def _webp(film: Film) -> list[str]:
+def _webp(settings: EncoderSettings) -> list[str]:
     return [
         # RGB with alpha goes in, so that libwebp converts the colours as its readers expect.
-        "-vf", _reduction(film) + "null", "-pix_fmt", "bgra", "-c:v", "libwebp_anim",
+        "-vf", _reduction(settings) + "null", "-pix_fmt", "bgra", "-c:v", "libwebp_anim",
         "-lossless", "0", "-quality", str(_WEBP_QUALITY), "-loop", "0", "-f", "webp",
     ]  # fmt: skip
 

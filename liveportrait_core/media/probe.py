@@ -45,7 +45,7 @@ class DrivingClip:
     codec: str
     width_px: int  # as stored, before rotation
     height_px: int
-    filmed_fps: Fraction  # by the median interval
+    source_fps: Fraction  # by the median interval
     rate_fps: Fraction  # constant rate of the frames that will be read
     max_seconds: Fraction  # the part that will be read
     expected_frames: int  # about as many as will be read
@@ -103,7 +103,7 @@ def probe(path: Path, max_seconds: float) -> DrivingClip:
         codec=packets.codec,
         width_px=packets.width_px,
         height_px=packets.height_px,
-        filmed_fps=cadence.rate_fps,
+        source_fps=cadence.rate_fps,
         rate_fps=rate,
         max_seconds=limit,
         expected_frames=max(1, int(min(duration, limit) * rate)),

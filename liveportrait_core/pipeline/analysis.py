@@ -36,17 +36,17 @@ def analyse_clip(
         VideoUnsupported, VideoTooShort, VideoNoFace, VideoFaceLost: the clip is at fault.
     """
     jitter = JitterMeter()
-    frames = DecodedClip(clip, engine.driving_max_side_px, progress, see=jitter.add)
+    frames = DecodedClip(clip, engine.driving_max_side_px, progress, on_frame=jitter.add)
     total = engine.driving_passes * clip.expected_frames
-    progress.enter(Stage.MOTION, lambda: frames.given / total)
+    progress.enter(Stage.MOTION, lambda: frames.frames_read / total)
     template: MotionTemplate = engine.analyse(frames, clip.rate_fps)
     progress.check()
     return Analysis(
         template=template,
         clip=clip,
-        skipped=frames.length - template.frame_count,
+        skipped=frames.frame_count - template.frame_count,
         quality=DrivingQuality(
-            frame_count=frames.length,
+            frame_count=frames.frame_count,
             frames_without_face=template.frames_without_face,
             jitter_per_mille=jitter.per_mille(),
         ),

@@ -38,7 +38,7 @@ class Encoding(Protocol):
         """How long it makes a frame wait."""
 
 
-class Filming:
+class EncodingProgress:
     """Frames that are drawn and, some way behind because the encoder looks ahead, encoded."""
 
     def __init__(self, total: int, clock: Callable[[], float] = time.monotonic) -> None:
@@ -77,7 +77,7 @@ class Killable(Protocol):
         """End it at once; more than once does no harm."""
 
 
-class Abandoned(Exception):
+class Cancelled(Exception):
     """The caller gave this render up; nobody waits for its result."""
 
 
@@ -86,13 +86,13 @@ class RenderProgress:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._is_abandoned = False
+        self._is_cancelled = False
         self._killables: list[Killable] = []
         self._entered: list[tuple[Stage, float]] = []
         self._done: Callable[[], float] = _nothing_done
         self._remaining_s: Callable[[], float | None] = _unknown
         self._highest = 0.0
-        self._errands: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._callbacks: SimpleQueue[Callable[[], None]] = SimpleQueue()
 
     def enter(
         self,
@@ -109,7 +109,7 @@ class RenderProgress:
             remaining_s: gives the seconds to the end of the whole, once they can be told.
 
         Raises:
-            Abandoned: the caller has given up.
+            Cancelled: the caller has given up.
         """
         self.check()
         with self._lock:
@@ -122,26 +122,26 @@ class RenderProgress:
         """Go on only while somebody waits for the result.
 
         Raises:
-            Abandoned: the caller has given up.
+            Cancelled: the caller has given up.
         """
-        if self._is_abandoned:
-            raise Abandoned
+        if self._is_cancelled:
+            raise Cancelled
 
-    def leave(self, errand: Callable[[], None]) -> None:
+    def post_callback(self, callback: Callable[[], None]) -> None:
         """Leave something to the caller's thread, while the worker goes on."""
-        self._errands.put(errand)
+        self._callbacks.put(callback)
 
-    def run_errands(self) -> None:
+    def run_callbacks(self) -> None:
         """Do what the worker has left to the caller's thread."""
         while True:
             try:
-                errand = self._errands.get_nowait()
+                callback = self._callbacks.get_nowait()
             except Empty:
                 return
-            errand()
+            callback()
 
     @contextmanager
-    def killing(self, child: Killable) -> Iterator[None]:
+    def register_child(self, child: Killable) -> Iterator[None]:
         """Kill this child when the render is abandoned inside the context."""
         with self._lock:
             self._killables.append(child)
@@ -152,10 +152,10 @@ class RenderProgress:
             with self._lock:
                 self._killables.remove(child)
 
-    def abandon(self) -> None:
+    def cancel(self) -> None:
         """Kill the children; the worker ends at its next check."""
         with self._lock:
-            self._is_abandoned = True
+            self._is_cancelled = True
             killables = tuple(self._killables)
         for child in killables:
             child.kill()
@@ -195,7 +195,7 @@ def run_watched(
 ) -> Result:
     """Run `work` in a thread and tell `watch`, on the caller's thread, how far it is.
 
-    The errands that the work leaves are done there too, before `watch` is told. What these or
+    The callbacks that the work leaves are done there too, before `watch` is told. What these or
     `watch` raise (or Ctrl-C) abandons the work and propagates once its thread has ended; what
     `work` raises propagates too.
     """
@@ -203,11 +203,11 @@ def run_watched(
         future = pool.submit(work)
         try:
             while not wait([future], timeout=_TICK_S).done:
-                progress.run_errands()
+                progress.run_callbacks()
                 if watch is not None:
                     watch(progress.now())
-            progress.run_errands()
+            progress.run_callbacks()
         except BaseException:
-            progress.abandon()
+            progress.cancel()
             raise
         return future.result()

@@ -10,8 +10,8 @@ from liveportrait_core.engines.base import (
     AnimationEngine,
     ClipEngine,
     MotionTemplate,
-    MovingPortrait,
     PreparedPortrait,
+    SourceVideo,
 )
 from liveportrait_core.media.image import Portrait
 from liveportrait_core.media.probe import DrivingClip
@@ -47,7 +47,7 @@ def clip_shot(
     engine: ClipEngine[Any, Any, Any],
     frames: Iterator[Frame],
     clip: DrivingClip,
-    source: MovingPortrait,
+    source: SourceVideo,
     template: MotionTemplate,
     delivery: Delivery,
 ) -> Shot:

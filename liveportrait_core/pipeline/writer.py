@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from liveportrait_core.errors import EncodeFailed, OutOfMemory
 from liveportrait_core.media.decode import FrameReader
 from liveportrait_core.media.encode import FrameEncoder
-from liveportrait_core.media.formats import Film, Sound
+from liveportrait_core.media.formats import EncoderSettings, Sound
 from liveportrait_core.media.image import jpeg_of
 from liveportrait_core.media.probe import DrivingClip
 from liveportrait_core.options import Delivery, Engine
-from liveportrait_core.pipeline.progress import Filming, RenderProgress, run_watched
+from liveportrait_core.pipeline.progress import EncodingProgress, RenderProgress, run_watched
 from liveportrait_core.quality import NO_CLIP, DrivingQuality, QualityMeter
 from liveportrait_core.report import Box, Frame, Progress, RenderReport, RenderWarning, Stage
 
@@ -55,12 +55,12 @@ class Filmed:
 
 def film(shot: Shot, progress: RenderProgress, video: Path) -> Filmed:
     """Warp, measure and encode, overlapped by the encoder's bounded queue."""
-    filming = Filming(shot.frame_count)
+    filming = EncodingProgress(shot.frame_count)
     progress.enter(Stage.RENDER, filming.done, filming.remaining_s)
     first = next(iter(shot.frames))
     written = _film_of(shot, first)
     meter = _meter_of(shot, first)
-    with FrameEncoder(video, written) as encoder, progress.killing(encoder):
+    with FrameEncoder(video, written) as encoder, progress.register_child(encoder):
         for frame in chain((first,), shot.frames):
             progress.check()
             encoder.write(frame)
@@ -89,9 +89,9 @@ def film(shot: Shot, progress: RenderProgress, video: Path) -> Filmed:
     )
 
 
-def _film_of(shot: Shot, first: Frame) -> Film:
+def _film_of(shot: Shot, first: Frame) -> EncoderSettings:
     height, width = first.shape[:2]
-    return Film(
+    return EncoderSettings(
         width_px=width,
         height_px=height,
         rate_fps=shot.fps,
@@ -110,7 +110,7 @@ def _meter_of(shot: Shot, first: Frame) -> QualityMeter:
     return QualityMeter(shot.portrait, shot.box, shot.mask)
 
 
-def _reduced(frame: Frame, written: Film) -> Frame:
+def _reduced(frame: Frame, written: EncoderSettings) -> Frame:
     """A frame at the size of the file."""
     if written.result_size == (written.width_px, written.height_px):
         return frame
@@ -119,7 +119,7 @@ def _reduced(frame: Frame, written: Film) -> Frame:
     )
 
 
-def _reduced_box(box: Box, written: Film) -> Box:
+def _reduced_box(box: Box, written: EncoderSettings) -> Box:
     """The box in the pixels of the file; a pixel that it touches belongs to it."""
     width, height = written.result_size
     return Box(
@@ -138,29 +138,29 @@ class DecodedClip:
         clip: DrivingClip,
         max_side_px: int | None,
         progress: RenderProgress,
-        see: Callable[[Frame], None] | None = None,
+        on_frame: Callable[[Frame], None] | None = None,
     ) -> None:
-        """Decode nothing yet; `see` is shown every frame, the first time the clip is gone over."""
+        """Decode nothing yet; pass every frame to `on_frame` during the first pass."""
         self._clip = clip
         self._max_side_px = max_side_px
         self._progress = progress
-        self._see = see
-        self.given = 0  # in all
-        self.length = 0  # of the clip, once it has been gone over
+        self._on_frame = on_frame
+        self.frames_read = 0  # in all
+        self.frame_count = 0  # of the clip, once it has been gone over
 
     def __iter__(self) -> Iterator[Frame]:
         with (
             FrameReader(self._clip, max_side_px=self._max_side_px) as reader,
-            self._progress.killing(reader),
+            self._progress.register_child(reader),
         ):
             for count, frame in enumerate(reader, 1):
                 self._progress.check()
-                if count > self.length:
-                    self.length = count
-                    if self._see is not None:
-                        self._see(frame)
+                if count > self.frame_count:
+                    self.frame_count = count
+                    if self._on_frame is not None:
+                        self._on_frame(frame)
                 yield frame
-                self.given += 1
+                self.frames_read += 1
         self._progress.check()
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from liveportrait_core.engines.liveportrait.driving import SquareView, analyse_driving
+from liveportrait_core.engines.liveportrait.driving import FixedCrop, analyse_driving
 from liveportrait_core.engines.liveportrait.engine import LivePortraitEngine
 from liveportrait_core.engines.liveportrait.model import Model
 from liveportrait_core.engines.liveportrait.motion.pose import Floats, transform_keypoints
@@ -69,7 +69,7 @@ def _check_crops(golden: GoldenFile, portrait: Frame, frames: list[Frame]) -> No
     golden.compare_relative("M_o2c", crop.original_to_crop)
     golden.compare_relative("M_c2o", crop.crop_to_original)
     golden.compare_levels("source_256", network_frame(crop), share=1e-3)
-    view = SquareView.around(golden.given("driving_lmk203"))
+    view = FixedCrop.around(golden.given("driving_lmk203"))
     pictures = np.stack([view.network_frame(frame) for frame in frames])
     golden.compare_levels("driving_256", pictures, share=1e-3)
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from liveportrait_core.engines.liveportrait.driving import SquareView, squashed
+from liveportrait_core.engines.liveportrait.driving import FixedCrop, resize_to_network
 from liveportrait_core.engines.liveportrait.model import Model, frames_from_images
 from liveportrait_core.engines.liveportrait.paste_back import PasteBack
 from liveportrait_core.engines.liveportrait.source import (
@@ -84,7 +84,7 @@ def _check_patches(golden: GoldenFile, picture: Frame) -> None:
     crop = cut_crop(picture, golden.given("crop_b_M_o2c"), 512)
     golden.compare("crop_b_img_patch_200_296", crop.picture[200:296, 200:296])
     golden.compare("crop_b_256_area", network_frame(crop))
-    golden.compare("crop_b_256_linear", squashed(crop.picture))
+    golden.compare("crop_b_256_linear", resize_to_network(crop.picture))
 
 
 def _check_square(golden: GoldenFile, picture: Frame) -> None:
@@ -164,14 +164,14 @@ def _check_source_clip(golden: GoldenFile, frames: list[Frame]) -> None:
 def _check_driving_clip(golden: GoldenFile, frames: list[Frame]) -> None:
     track = track_face(frames, _detector(golden), _landmarks(golden))
     faces = [points for points in track.landmarks if points is not None]
-    view = SquareView.around(faces)
+    view = FixedCrop.around(faces)
     golden.compare("cr_drv_lmk", np.stack([view.points(points) for points in faces]))
     golden.compare("cr_drv_small", np.stack([block_means(view.crop(f), 8) for f in frames]))
     golden.compare_levels("cr_drv_256_frame1", view.network_frame(frames[1]), share=1e-3)
 
 
 def _check_network_pictures(golden: GoldenFile, model: Model, frame: Frame) -> None:
-    images = model.images_from_frames(squashed(frame)[None])
+    images = model.images_from_frames(resize_to_network(frame)[None])
     golden.compare_summary("prepare_source_nonsquare", images.numpy())
     output = torch.from_numpy(golden.given("parse_in"))
     golden.compare("parse_out", frames_from_images(output))

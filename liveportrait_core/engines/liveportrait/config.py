@@ -15,7 +15,7 @@ from liveportrait_core.face.scrfd import FaceOrder
 
 
 @dataclass(frozen=True, kw_only=True)
-class EngineSetup:
+class EngineConfig:
     """The choices. All but the device change pixels, and so the engine's version."""
 
     device: str = "auto"  # or cpu, mps, cuda, cuda:<index>
@@ -37,4 +37,4 @@ class EngineSetup:
             )
 
 
-USUAL_SETUP = EngineSetup()
+DEFAULT_CONFIG = EngineConfig()

@@ -9,7 +9,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
-from typing import Protocol
 
 import cv2
 import numpy as np
@@ -17,8 +16,9 @@ import numpy as np
 from liveportrait_core.engines.liveportrait.motion.extraction import (
     ClipFrames,
     ExtractMotion,
+    Preprocess,
+    extract_clip_motion,
     face_warnings,
-    measure_clip,
     require_face,
 )
 from liveportrait_core.engines.liveportrait.template import MotionTemplate
@@ -48,27 +48,14 @@ class DrivingCrop(StrEnum):
     NEVER = "never"
 
 
-class DrivingView(Protocol):
-    """What of every driving frame the networks see."""
-
-    def network_frame(self, frame: Frame) -> Frame:
-        """A frame as the networks see it: 256×256×3."""
-
-    def points(self, landmarks: Points) -> Points:
-        """Landmarks of a frame where the view has them."""
-
-    def see(self, frame: Frame, landmarks: Points) -> tuple[Frame, Points]:
-        """Both."""
-
-
 @dataclass(frozen=True, kw_only=True, eq=False)
-class SquareView:
+class FixedCrop:
     """One upright square of the clip, the same for every frame: the crop does not move."""
 
     original_to_crop: Matrix
 
     @classmethod
-    def around(cls, landmarks: Iterable[Points]) -> "SquareView":
+    def around(cls, landmarks: Iterable[Points]) -> "FixedCrop":
         """The mean of the squares around a face."""
         boxes = [oriented_box(points, scale=_SCALE, vy_ratio=_OFFSET) for points in landmarks]
         return cls(original_to_crop=square_matrix(mean_upright_box(boxes), size_px=CROP_PX))
@@ -79,35 +66,35 @@ class SquareView:
 
     def network_frame(self, frame: Frame) -> Frame:
         """The square, reduced."""
-        return squashed(self.crop(frame))
+        return resize_to_network(self.crop(frame))
 
     def points(self, landmarks: Points) -> Points:
         """In pixels of the 512×512 square."""
         return map_points(landmarks, self.original_to_crop)
 
-    def see(self, frame: Frame, landmarks: Points) -> tuple[Frame, Points]:
+    def __call__(self, frame: Frame, landmarks: Points) -> tuple[Frame, Points]:
         """Frame and landmarks of the square."""
         return self.network_frame(frame), self.points(landmarks)
 
 
 @dataclass(frozen=True, kw_only=True)
-class WholeView:
+class FullFrame:
     """The frames as they are."""
 
     def network_frame(self, frame: Frame) -> Frame:
         """The whole frame, whatever its proportions."""
-        return squashed(frame)
+        return resize_to_network(frame)
 
     def points(self, landmarks: Points) -> Points:
         """In pixels of the frame."""
         return landmarks
 
-    def see(self, frame: Frame, landmarks: Points) -> tuple[Frame, Points]:
+    def __call__(self, frame: Frame, landmarks: Points) -> tuple[Frame, Points]:
         """The frame reduced, and the landmarks."""
         return self.network_frame(frame), self.points(landmarks)
 
 
-def squashed(picture: Frame) -> Frame:
+def resize_to_network(picture: Frame) -> Frame:
     """A picture at the networks' size, 256×256×3, bilinear."""
     return np.asarray(cv2.resize(picture, (NETWORK_PX, NETWORK_PX)), dtype=np.uint8)
 
@@ -139,17 +126,17 @@ def analyse_driving(
     clip = ClipFrames(frames)
     track = track_face(clip, find, locate)
     require_face(track, "driving")
-    view = _choose_view(track, crop)
+    preprocess = _choose_preprocess(track, crop)
     return MotionTemplate(
-        measured=measure_clip(clip, track, view.see, extract),
+        measured=extract_clip_motion(clip, track, preprocess, extract),
         fps=fps,
         warnings=face_warnings(track),
         frames_without_face=track.skipped + len(track.landmarks) - len(track.seen),
     )
 
 
-def _choose_view(track: FaceTrack, crop: DrivingCrop) -> DrivingView:
+def _choose_preprocess(track: FaceTrack, crop: DrivingCrop) -> Preprocess:
     height, width = track.size
     if crop is DrivingCrop.NEVER or (crop is DrivingCrop.AUTO and height == width):
-        return WholeView()
-    return SquareView.around(points for points in track.landmarks if points is not None)
+        return FullFrame()
+    return FixedCrop.around(points for points in track.landmarks if points is not None)

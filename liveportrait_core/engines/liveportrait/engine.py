@@ -13,7 +13,7 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from liveportrait_core.engines.liveportrait.config import USUAL_SETUP, EngineSetup
+from liveportrait_core.engines.liveportrait.config import DEFAULT_CONFIG, EngineConfig
 from liveportrait_core.engines.liveportrait.device import DeviceChoice
 from liveportrait_core.engines.liveportrait.driving import analyse_driving
 from liveportrait_core.engines.liveportrait.model import AppearanceFeature, Model
@@ -34,7 +34,7 @@ from liveportrait_core.engines.liveportrait.source import (
 )
 from liveportrait_core.engines.liveportrait.source_video import (
     FittedFrames,
-    SourceClip,
+    MeasuredVideo,
     analyse_source,
 )
 from liveportrait_core.engines.liveportrait.template import MotionTemplate
@@ -87,7 +87,7 @@ class LivePortraitEngine:
         locate: LocateLandmarks | None,
         *,
         digests: Iterable[str],
-        setup: EngineSetup = USUAL_SETUP,
+        config: EngineConfig = DEFAULT_CONFIG,
     ) -> None:
         """Put the parts together.
 
@@ -96,12 +96,12 @@ class LivePortraitEngine:
             finder: where detectors come from.
             locate: the landmarks; None: the detector's own points.
             digests: of everything loaded from files that changes pixels.
-            setup: what else was chosen; device and precision are the model's.
+            config: what else was chosen; device and precision are the model's.
         """
         self._model = model
         self._finder = finder
         self._locate = locate
-        self._setup = setup
+        self._config = config
         self._digests = tuple(digests)
 
     @property
@@ -113,7 +113,7 @@ class LivePortraitEngine:
     def version(self) -> str:
         """liveportrait-<revision>-<8 hex digits over files and settings that change pixels>."""
         return engine_version(
-            self._setup,
+            self._config,
             finder_version=self._finder.version,
             has_landmarks=self._locate is not None,
             precision=self._model.choice.precision,
@@ -212,7 +212,7 @@ class LivePortraitEngine:
             find=find,
             locate=self._locate,
             extract=self._model.extract_motion,
-            crop=self._setup.driving_crop,
+            crop=self._config.driving_crop,
         )
 
     def animate(
@@ -233,7 +233,7 @@ class LivePortraitEngine:
         self, prepared: PreparedSource, template: MotionTemplate, options: RenderOptions
     ) -> DrivenKeypoints:
         """The key points of every frame, by stage; the final ones closed to a loop if wanted."""
-        refined = refine(template.measured, template.fps, self._setup.refinement)
+        refined = refine(template.measured, template.fps, self._config.refinement)
         driven = drive_portrait_keypoints(
             prepared.source,
             refined.driving,
@@ -247,7 +247,7 @@ class LivePortraitEngine:
         closed = close_loop(driven.final.astype(np.float64), ease)
         return replace(driven, final=closed.astype(np.float32))
 
-    def analyse_source(self, frames: Iterable[Frame], options: RenderOptions) -> SourceClip:
+    def analyse_source(self, frames: Iterable[Frame], options: RenderOptions) -> MeasuredVideo:
         """Follow the face of a portrait that moves already; the frames are gone over twice.
 
         Raises:
@@ -266,7 +266,7 @@ class LivePortraitEngine:
     def animate_source(
         self,
         frames: Iterable[Frame],
-        source: SourceClip,
+        source: MeasuredVideo,
         template: MotionTemplate,
         options: RenderOptions,
     ) -> Iterator[Frame]:
@@ -283,7 +283,7 @@ class LivePortraitEngine:
                 "a moving portrait without paste-back or stitching is not built; "
                 "accepted: both, or a picture as portrait"
             )
-        refined = refine(template.measured, template.fps, self._setup.refinement)
+        refined = refine(template.measured, template.fps, self._config.refinement)
         driven = drive_clip_keypoints(
             source.measured,
             refined.driving,
@@ -300,7 +300,7 @@ class LivePortraitEngine:
                 yield PasteBack.prepare(frame, crop.crop_to_original).blend(crop.picture)
 
     def _source_pictures(
-        self, frames: FittedFrames, source: SourceClip, driven: DrivenKeypoints, scale: float
+        self, frames: FittedFrames, source: MeasuredVideo, driven: DrivenKeypoints, scale: float
     ) -> Iterator[tuple[Frame, FaceCrop | None]]:
         """Every frame of a source clip with its animated crop; None where it has no face."""
         kept = islice(frames, source.skipped, None)
@@ -320,14 +320,14 @@ class LivePortraitEngine:
 
     def _settings(self, options: RenderOptions) -> AnimationSettings:
         return replace(
-            self._setup.animation,
+            self._config.animation,
             region=options.animation_region,
             multiplier=options.driving_multiplier,
             normalize_lip=options.normalize_lip,
         )
 
     def _is_pasted(self, options: RenderOptions) -> bool:
-        return options.paste_back and self._setup.animation.stitch
+        return options.paste_back and self._config.animation.stitch
 
     def _decoded(
         self, feature: AppearanceFeature, driven: DrivenKeypoints

@@ -6,11 +6,11 @@ Knows files and devices; what the parts do is theirs.
 import logging
 from pathlib import Path
 
-from liveportrait_core.engines.liveportrait.config import EngineSetup
+from liveportrait_core.engines.liveportrait.config import EngineConfig
 from liveportrait_core.engines.liveportrait.device import choose_device
 from liveportrait_core.engines.liveportrait.engine import LivePortraitEngine
 from liveportrait_core.engines.liveportrait.model import Model, load_networks
-from liveportrait_core.engines.liveportrait.required_weights import require_files
+from liveportrait_core.engines.liveportrait.required_weights import require_weights
 from liveportrait_core.face.finders import Detector, FaceFinder, InsightFaceFinder, MeshFinder
 from liveportrait_core.face.landmarks import LandmarkNetwork
 from liveportrait_core.face.session import CPU_PROVIDER, CUDA_PROVIDER
@@ -21,31 +21,31 @@ from liveportrait_core.weights.manifest import Checkpoint
 _log = logging.getLogger(__name__)
 
 
-def open_engine(weights: Path, setup: EngineSetup) -> LivePortraitEngine:
+def open_engine(weights: Path, config: EngineConfig) -> LivePortraitEngine:
     """Load everything this engine needs.
 
     Args:
         weights: folder of the downloaded files.
-        setup: what was chosen.
+        config: what was chosen.
 
     Raises:
         InvalidOption: the device or the precision is unknown.
         EngineUnavailable: a file is missing or damaged, or the device is not there.
     """
-    wanted = require_files(weights, setup)
+    wanted = require_weights(weights, config)
     if Checkpoint.LANDMARKS_203 not in wanted:
         _log.warning(
             "%s has no landmark.onnx: the face mesh's points serve for crop and openings, "
             "which moves the result a little",
             weights,
         )
-    choice = choose_device(setup.device, setup.precision)
+    choice = choose_device(config.device, config.precision)
     provider = CUDA_PROVIDER if choice.device.type == "cuda" else CPU_PROVIDER
     paths = {file: checked_path(weights, file) for file in wanted}
     finder: FaceFinder = MeshFinder()
-    if setup.detector is Detector.INSIGHTFACE:
+    if config.detector is Detector.INSIGHTFACE:
         folder = paths[Checkpoint.DETECTOR].parent
-        finder = InsightFaceFinder(folder, provider=provider, order=setup.face_order)
+        finder = InsightFaceFinder(folder, provider=provider, order=config.face_order)
     locate = None
     if Checkpoint.LANDMARKS_203 in paths:
         locate = LandmarkNetwork(paths[Checkpoint.LANDMARKS_203], provider=provider).locate
@@ -54,5 +54,5 @@ def open_engine(weights: Path, setup: EngineSetup) -> LivePortraitEngine:
         finder,
         locate,
         digests=[file_digest(weights, path) for path in paths.values()],
-        setup=setup,
+        config=config,
     )

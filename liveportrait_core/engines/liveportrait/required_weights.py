@@ -5,7 +5,7 @@ Opens none of them, and no network: a process that renders nothing asks this too
 
 from pathlib import Path
 
-from liveportrait_core.engines.liveportrait.config import EngineSetup
+from liveportrait_core.engines.liveportrait.config import EngineConfig
 from liveportrait_core.errors import EngineUnavailable
 from liveportrait_core.face.finders import Detector
 from liveportrait_core.weights.digests import missing_checkpoints
@@ -18,22 +18,22 @@ from liveportrait_core.weights.manifest import (
 )
 
 
-def _wanted_files(weights: Path, setup: EngineSetup) -> tuple[Checkpoint, ...]:
-    if setup.detector is Detector.INSIGHTFACE:
+def _wanted_files(weights: Path, config: EngineConfig) -> tuple[Checkpoint, ...]:
+    if config.detector is Detector.INSIGHTFACE:
         # Its 106 points tell no opening of the eyes: here the landmarks are needed in any case.
         return (*REQUIRED_CHECKPOINTS, Checkpoint.DETECTOR, Checkpoint.LANDMARKS_106)
-    if setup.accept_no_landmarks and missing_checkpoints(weights, (Checkpoint.LANDMARKS_203,)):
+    if config.accept_no_landmarks and missing_checkpoints(weights, (Checkpoint.LANDMARKS_203,)):
         return NETWORK_CHECKPOINTS
     return REQUIRED_CHECKPOINTS
 
 
-def require_files(weights: Path, setup: EngineSetup) -> tuple[Checkpoint, ...]:
-    """Give the files that this setup needs; whether they are whole is seen when they are read.
+def require_weights(weights: Path, config: EngineConfig) -> tuple[Checkpoint, ...]:
+    """Give the files that this config needs; whether they are whole is seen when they are read.
 
     Raises:
         EngineUnavailable: one of them is missing.
     """
-    wanted = _wanted_files(weights, setup)
+    wanted = _wanted_files(weights, config)
     manifest = read_manifest(weights)
     missing = [
         " or ".join(str(weights / form.path) for form in manifest.files_for(checkpoint))

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from liveportrait_core.engines.liveportrait.motion.extraction import (
     ClipFrames,
     ExtractMotion,
+    extract_clip_motion,
     face_warnings,
-    measure_clip,
     require_face,
 )
 from liveportrait_core.engines.liveportrait.motion.keypoints import MeasuredMotion
@@ -22,7 +22,7 @@ from liveportrait_core.report import Frame, RenderWarning
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class SourceClip:
+class MeasuredVideo:
     """Where the face is in every frame from the first one with it, and how it moves."""
 
     skipped: int  # frames before that one
@@ -59,7 +59,7 @@ def analyse_source(
     find: FindFace,
     locate: LocateLandmarks | None,
     extract: ExtractMotion,
-) -> SourceClip:
+) -> MeasuredVideo:
     """Follow the face that is to be animated; the frames are gone over twice.
 
     Args:
@@ -74,15 +74,15 @@ def analyse_source(
         VideoFaceLost: the face is missing from more than half of the frames.
     """
 
-    def see(frame: Frame, landmarks: Points) -> tuple[Frame, Points]:
+    def preprocess(frame: Frame, landmarks: Points) -> tuple[Frame, Points]:
         # Openings do not change with the crop, so the landmarks may stay where they are.
         return network_frame(crop_source(frame, landmarks, scale=scale)), landmarks
 
     track = track_face(frames, find, locate)
     require_face(track, "source")
-    return SourceClip(
+    return MeasuredVideo(
         skipped=track.skipped,
         landmarks=track.landmarks,
-        measured=measure_clip(frames, track, see, extract),
+        measured=extract_clip_motion(frames, track, preprocess, extract),
         warnings=face_warnings(track),
     )

@@ -6,7 +6,7 @@ Pure. The opened engine and a process that only has to name renders compute it f
 import hashlib
 from collections.abc import Iterable
 
-from liveportrait_core.engines.liveportrait.config import EngineSetup
+from liveportrait_core.engines.liveportrait.config import EngineConfig
 from liveportrait_core.options import Engine
 
 REVISION = 2  # raise it with every change that changes pixels
@@ -14,7 +14,7 @@ EASE_S = 1.0  # over which the end of a clip eases back to its beginning
 
 
 def engine_version(
-    setup: EngineSetup,
+    config: EngineConfig,
     *,
     finder_version: str,
     has_landmarks: bool,
@@ -24,7 +24,7 @@ def engine_version(
     """liveportrait-<revision>-<8 hex digits over files and settings that change pixels>.
 
     Args:
-        setup: all of it counts but the device, and the precision as it was chosen.
+        config: all of it counts but the device, and the precision as it was chosen.
         finder_version: of who finds the face.
         has_landmarks: the 203 landmarks serve; otherwise the face mesh's points.
         precision: fp32, fp16 or bf16.
@@ -34,10 +34,10 @@ def engine_version(
         finder_version,
         "203 landmarks" if has_landmarks else "face mesh landmarks",
         precision,
-        setup.face_order,
-        setup.driving_crop,
-        repr(setup.animation),
-        repr(setup.refinement),
+        config.face_order,
+        config.driving_crop,
+        repr(config.animation),
+        repr(config.refinement),
         str(EASE_S),
     )
     sha = hashlib.sha256("\n".join((*settings, *digests)).encode())

@@ -92,13 +92,13 @@ class MeshEngine:
 def _frame_motion(
     prepared: MeshPortrait, motion: MeshMotion, index: int, options: RenderOptions
 ) -> FrameMotion:
-    handles, lips_closed = prepared.mouth.posed(
-        motion.handles[index], normalize=options.normalize_lip
+    control_points, lips_closed = prepared.mouth.posed(
+        motion.control_points[index], normalize=options.normalize_lip
     )
     return FrameMotion(
         rotation_deg=motion.rotation_deg[index],
         shift=motion.shift[index],
-        handles=handles,
+        control_points=control_points,
         lids_closed=motion.closure[index] * prepared.lids_move,
         lips_closed=lips_closed,
     )

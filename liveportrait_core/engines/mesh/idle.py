@@ -11,7 +11,7 @@ import numpy as np
 from numpy.random import Generator
 
 from liveportrait_core.engines.mesh.motion import MeshMotion
-from liveportrait_core.engines.mesh.points import HANDLE_NAMES, HANDLES, Array
+from liveportrait_core.engines.mesh.points import CONTROL_POINT_NAMES, CONTROL_POINTS, Array
 
 SWAY_DEG = (2.8, 6.5, 2.8)  # pitch, yaw, roll: usual reach
 SWAY_BAND_HZ = (0.10, 0.45)
@@ -39,7 +39,7 @@ def synthetic_idle(*, seed: int, seconds: float, fps: Fraction) -> MeshMotion:
         fps=fps,
         rotation_deg=sway[:, :3],
         shift=sway[:, 3:],
-        handles=_expression(random, time_s, length_s),
+        control_points=_expression(random, time_s, length_s),
         closure=_blinks(random, time_s, length_s),
         periodic=True,
     )
@@ -77,17 +77,20 @@ def _from_its_calmest(sway: Array, reach: Array) -> Array:
 
 def _expression(random: Generator, time_s: Array, length_s: float) -> Array:
     """A hint of a smile that comes and goes, brows that are not quite still."""
-    handles = np.zeros((len(time_s), len(HANDLES), 2))
+    control_points = np.zeros((len(time_s), len(CONTROL_POINTS), 2))
     smile = SMILE * (0.5 - 0.5 * np.cos(2 * np.pi * time_s[:, None] / length_s))
     for side, sign in (("left", -1.0), ("right", 1.0)):
-        handles[:, HANDLE_NAMES.index(f"{side} mouth corner")] = smile * (sign * 0.8, -0.7)
-        handles[:, HANDLE_NAMES.index(f"{side} cheek")] = smile * (sign * 0.2, -0.45)
+        control_points[:, CONTROL_POINT_NAMES.index(f"{side} mouth corner")] = smile * (
+            sign * 0.8,
+            -0.7,
+        )
+        control_points[:, CONTROL_POINT_NAMES.index(f"{side} cheek")] = smile * (sign * 0.2, -0.45)
     brow = BROW * _noise(random, time_s, length_s)
     brow -= brow[0]
-    for index, name in enumerate(HANDLE_NAMES):
+    for index, name in enumerate(CONTROL_POINT_NAMES):
         if "brow" in name:
-            handles[:, index, 1] = brow * (0.7 if "inner" in name else 1.0)
-    return handles
+            control_points[:, index, 1] = brow * (0.7 if "inner" in name else 1.0)
+    return control_points
 
 
 def _blinks(random: Generator, time_s: Array, length_s: float) -> Array:

@@ -21,7 +21,7 @@ from liveportrait_core.engines.mesh.points import (
     MOUTH,
     Array,
     HeadAxes,
-    handle_positions,
+    control_point_positions,
 )
 from liveportrait_core.engines.mesh.pose import fit_poses
 from liveportrait_core.face.mesh_track import MeshTrack
@@ -39,7 +39,7 @@ EXPRESSION_SMOOTHING_S = 0.030
 MAX_ROTATION_DEG = 7.0
 MAX_SHIFT = 0.15  # of the head, in eye distances
 MAX_LOG_SCALE = 0.03
-MAX_HANDLE = 0.12
+MAX_CONTROL_POINT = 0.12
 FULL_BLINK_MULTIPLIER = 0.40  # from here on blinks are whole
 SQUINT_TO_BLINK = (0.35, 0.85)  # closure
 OPEN_EYE_PERCENTILE = 80.0  # of the gap between the lids over a clip
@@ -50,6 +50,7 @@ BLINK_ASIDE_S = 0.13  # so far apart may lids shut and yet be of one blink
 BLINK_FORGOTTEN_S = 1 / 3
 EASE_S = 1.2
 LID_EASE_S = 0.25
+# The names are those of the cached motion's arrays: one of them is older than its field.
 _FORM = {
     "rotation_deg": np.dtype((np.float64, (3,))),
     "shift": np.dtype((np.float64, (3,))),
@@ -64,7 +65,7 @@ class MeshMotion:
 
     rotation_deg: N×3, rotation vector about the axes right (pitch), down (yaw) and away (roll).
     shift: N×3, of the head's pivot: right and down in eye distances, then the log of its size.
-    handles: N×H×2, right and down in the head's own directions, eye distances.
+    control_points: N×H×2, right and down in the head's own directions, eye distances.
     closure: N×2, lids of the left and right eye in the picture: 0 as in frame 0, 1 closed.
     periodic: the frame after the last is frame 0 by itself.
     """
@@ -72,7 +73,7 @@ class MeshMotion:
     fps: Fraction
     rotation_deg: Array
     shift: Array
-    handles: Array
+    control_points: Array
     closure: Array
     periodic: bool = False
     frames_without_face: int | None = None
@@ -91,12 +92,23 @@ class MeshMotion:
     @property
     def arrays(self) -> Mapping[str, Array]:
         """Every channel, N×…."""
-        return {name: getattr(self, name) for name in _FORM}
+        return {
+            "rotation_deg": self.rotation_deg,
+            "shift": self.shift,
+            "handles": self.control_points,
+            "closure": self.closure,
+        }
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, Array], **facts: Any) -> Self:
         """The motion of a clip from its channels, and from the other fields by name."""
-        return cls(**dict[str, Any](arrays), **facts)
+        return cls(
+            rotation_deg=arrays["rotation_deg"],
+            shift=arrays["shift"],
+            control_points=arrays["handles"],
+            closure=arrays["closure"],
+            **facts,
+        )
 
 
 def motion_of(track: MeshTrack) -> MeshMotion:
@@ -113,13 +125,15 @@ def motion_of(track: MeshTrack) -> MeshMotion:
     shift[:, 1] -= slide
     turns[:, 0] += slide * head.eye_distance / (head.pivot - poses.centre)[2]
     still = poses.stilled(track.points)
-    handles = handle_positions((still - poses.centre) @ head.axes)[..., :2] / head.eye_distance
+    control_points = (
+        control_point_positions((still - poses.centre) @ head.axes)[..., :2] / head.eye_distance
+    )
     closure = np.stack([_closure(still, upper, lower) for upper, lower, _brow in EYES], axis=1)
     return MeshMotion(
         fps=track.fps,
         rotation_deg=_since_first(np.degrees(turns), POSE_SMOOTHING_S * fps),
         shift=_since_first(shift, POSE_SMOOTHING_S * fps),
-        handles=_since_first(handles, EXPRESSION_SMOOTHING_S * fps),
+        control_points=_since_first(control_points, EXPRESSION_SMOOTHING_S * fps),
         closure=_closure_since_first(closure, fps),
         frames_without_face=track.frames_without_face,
         warnings=track.warnings,
@@ -186,21 +200,21 @@ def applied(motion: MeshMotion, options: RenderOptions) -> MeshMotion:
             motion,
             rotation_deg=close_loop(motion.rotation_deg, ease),
             shift=close_loop(motion.shift, ease),
-            handles=close_loop(motion.handles, ease),
+            control_points=close_loop(motion.control_points, ease),
             closure=close_loop(motion.closure, lid_ease),
         )
     strength, region = options.driving_multiplier, options.animation_region
     poses = region in (AnimationRegion.ALL, AnimationRegion.POSE)
     looks = region in (AnimationRegion.ALL, AnimationRegion.EXP, AnimationRegion.EYES)
     speaks = region in (AnimationRegion.ALL, AnimationRegion.EXP, AnimationRegion.LIP)
-    handles = looped.handles * strength
-    handles[:, BROWS] *= looks
-    handles[:, MOUTH] *= speaks
+    control_points = looped.control_points * strength
+    control_points[:, BROWS] *= looks
+    control_points[:, MOUTH] *= speaks
     return replace(
         looped,
         rotation_deg=soft_limit(looped.rotation_deg * strength * poses, MAX_ROTATION_DEG),
         shift=_limited_shift(looped.shift * strength * poses),
-        handles=soft_limit(handles, MAX_HANDLE),
+        control_points=soft_limit(control_points, MAX_CONTROL_POINT),
         closure=_scaled_closure(np.clip(looped.closure, 0, 1), strength) * looks,
     )
 

@@ -56,17 +56,19 @@ MOUTH_HANDLES = {
     "left cheek": (205, 50, 187, 207),
     "right cheek": (425, 280, 411, 427),
 }
-HANDLES = BROW_HANDLES | MOUTH_HANDLES
+CONTROL_POINTS = BROW_HANDLES | MOUTH_HANDLES
 BROWS = slice(0, len(BROW_HANDLES))
-MOUTH = slice(len(BROW_HANDLES), len(HANDLES))
-UPPER_LIP = tuple(i for i, name in enumerate(HANDLES) if "upper lip" in name)
-LOWER_LIP = tuple(i for i, name in enumerate(HANDLES) if "lower lip" in name)
-HANDLE_NAMES = tuple(HANDLES)
+MOUTH = slice(len(BROW_HANDLES), len(CONTROL_POINTS))
+UPPER_LIP = tuple(i for i, name in enumerate(CONTROL_POINTS) if "upper lip" in name)
+LOWER_LIP = tuple(i for i, name in enumerate(CONTROL_POINTS) if "lower lip" in name)
+CONTROL_POINT_NAMES = tuple(CONTROL_POINTS)
 
 
-def handle_positions(points: Array) -> Array:
-    """Mean position of every handle: …×478×D → …×H×D."""
-    return np.stack([points[..., list(rows), :].mean(-2) for rows in HANDLES.values()], axis=-2)
+def control_point_positions(points: Array) -> Array:
+    """Mean position of every control point: …×478×D → …×H×D."""
+    return np.stack(
+        [points[..., list(rows), :].mean(-2) for rows in CONTROL_POINTS.values()], axis=-2
+    )
 
 
 PIVOT = np.array([0.0, 1.3, 1.5])  # right, down and away from between the eyes, eye distances

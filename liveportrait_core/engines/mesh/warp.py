@@ -29,7 +29,7 @@ class FrameMotion:
 
     rotation_deg: Array  # 3, about right, down and away
     shift: Array  # 3, right and down in eye distances, log of the size
-    handles: Array  # H×2, eye distances
+    control_points: Array  # H×2, eye distances
     lids_closed: Array  # 2, left and right in the picture
     lips_closed: float
 
@@ -87,7 +87,7 @@ def portrait_places(portrait: MeshPortrait, motion: FrameMotion) -> Field:
     grid = portrait.head.grid
     nodes = grid.nodes()
     turn = portrait.head.displacement(motion.rotation_deg, motion.shift)
-    pull = portrait.expression.displacement(motion.handles)
+    pull = portrait.expression.displacement(motion.control_points)
     unturned = _inverted(grid, turn, nodes)
     return _inverted(grid, pull, unturned)
 

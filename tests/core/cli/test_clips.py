@@ -8,7 +8,7 @@ from PIL import Image
 
 from liveportrait_core.__main__ import main
 from liveportrait_core.cli import template as template_command
-from liveportrait_core.engines.liveportrait.config import EngineSetup
+from liveportrait_core.engines.liveportrait.config import EngineConfig
 from liveportrait_core.engines.liveportrait.engine import LivePortraitEngine
 from liveportrait_core.engines.liveportrait.template import save_template
 from liveportrait_core.face.finders import MeshFinder
@@ -27,8 +27,8 @@ from tests.core.media.test_formats import heard, loud_from_to_s
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever is asked for, a LivePortrait engine whose networks are small opens."""
 
-    def opened(engine: str, weights: Path, setup: EngineSetup) -> Renderer:
-        quick = LivePortraitEngine(quick_model(), MeshFinder(), None, digests=(), setup=setup)
+    def opened(engine: str, weights: Path, config: EngineConfig) -> Renderer:
+        quick = LivePortraitEngine(quick_model(), MeshFinder(), None, digests=(), config=config)
         return Renderer(quick, reason="a test wants it quick")
 
     monkeypatch.setattr(template_command, "open_renderer", opened)

@@ -237,5 +237,5 @@ def test_ctrl_c_leaves_nothing(tmp_path: Path) -> None:
     os.kill(child.pid, signal.SIGINT)
     _, said = child.communicate(timeout=60)
     assert child.returncode == 130
-    assert said.decode().strip().endswith("Abandoned; nothing unfinished was left.")
+    assert said.decode().strip().endswith("Cancelled; nothing unfinished was left.")
     assert list(out.iterdir()) == []

@@ -17,8 +17,8 @@ from liveportrait_core.engines.mesh.idle import synthetic_idle
 from liveportrait_core.errors import EncodeFailed, InvalidOption
 from liveportrait_core.face.finders import MeshFinder
 from liveportrait_core.face.tracking import FaceTrack, track_face
-from liveportrait_core.inspection import Rung, ladder_sheet
-from liveportrait_core.inspection.moments import telling_moments
+from liveportrait_core.inspection import SweepItem, sweep_sheet
+from liveportrait_core.inspection.key_frames import key_frames
 from liveportrait_core.media.decode import FrameReader
 from liveportrait_core.media.probe import probe
 from liveportrait_core.options import Engine, RenderOptions
@@ -175,7 +175,7 @@ def test_the_moments_show_the_blink_and_the_turn(tmp_path: Path) -> None:
     open_renderer("mesh", tmp_path).render_template(ASTRONAUT, motion, film, options=options)
     with FrameReader(probe(film, 10), max_side_px=None) as reader, MeshFinder().clip() as find:
         track = track_face(reader, find, None)
-    moments = telling_moments(track, count=6)
+    moments = key_frames(track, count=6)
     assert moments[0] == 0
     assert len(set(moments)) == 6
     closure = motion.closure.min(1)
@@ -193,12 +193,12 @@ def test_moments_are_frames_with_a_face(count: int, frames: int, skipped: int) -
     moved = [face + rng.normal(0, 3, face.shape).astype(np.float32) for _ in range(frames)]
     landmarks = tuple(points if i % 3 == 0 else None for i, points in enumerate(moved))
     track = FaceTrack(size=(100, 100), skipped=skipped, landmarks=landmarks, alone=True, cuts=())
-    moments = telling_moments(track, count=count)
+    moments = key_frames(track, count=count)
     assert moments == sorted(set(moments))
     assert set(moments) <= {skipped + i for i in track.seen}
     assert len(moments) == min(count, len(track.seen))
     still = FaceTrack(size=(9, 9), skipped=0, landmarks=(face,) * frames, alone=True, cuts=())
-    assert telling_moments(still, count=count) == [0]
+    assert key_frames(still, count=count) == [0]
 
 
 def test_a_sheet_of_films_without_a_face(tmp_path: Path) -> None:
@@ -208,14 +208,14 @@ def test_a_sheet_of_films_without_a_face(tmp_path: Path) -> None:
         fps=Fraction(24), size_bytes=1, box=Box(x0=0, y0=0, x1=160, y1=120), warnings=(),
         seconds=(),
     )  # fmt: skip
-    rungs = [Rung(multiplier=number, video=film, report=report) for number in (0.1, 1.0)]
-    moments = ladder_sheet(rungs, tmp_path / "a.png", title="A test pattern")
+    rungs = [SweepItem(multiplier=number, video=film, report=report) for number in (0.1, 1.0)]
+    moments = sweep_sheet(rungs, tmp_path / "a.png", title="A test pattern")
     assert moments == [0, 5, 9, 14, 18, 23]
     with Image.open(tmp_path / "a.png") as sheet:
         is_pattern = np.ptp(np.asarray(sheet.convert("RGB")).astype(int), axis=2) > 200
     assert is_pattern.any(1).sum() > 200
     with pytest.raises(EncodeFailed, match=r"a\.png cannot be written"):
-        ladder_sheet(rungs, tmp_path / "nowhere" / "a.png", title="A test pattern")
+        sweep_sheet(rungs, tmp_path / "nowhere" / "a.png", title="A test pattern")
 
 
 def test_the_manual_of_the_ladder(capsys: pytest.CaptureFixture[str]) -> None:

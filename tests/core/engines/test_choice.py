@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from liveportrait_core.engines.choice import engine_identity
-from liveportrait_core.engines.liveportrait.config import EngineSetup
+from liveportrait_core.engines.liveportrait.config import EngineConfig
 from liveportrait_core.engines.liveportrait.motion.composition import MotionMode
 from liveportrait_core.engines.liveportrait.motion.keypoints import AnimationSettings
 from liveportrait_core.errors import EngineUnavailable, InvalidOption
@@ -17,7 +17,7 @@ from liveportrait_core.options import Engine
 from liveportrait_core.renderer import open_renderer
 from tests.core.weights_folders import weights_folder
 
-CPU = EngineSetup(device="cpu", precision="fp32")
+CPU = EngineConfig(device="cpu", precision="fp32")
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def without_landmarks(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize(
-    "setup",
+    "config",
     [
         CPU,
         replace(CPU, precision="bf16"),
@@ -39,9 +39,9 @@ def without_landmarks(tmp_path_factory: pytest.TempPathFactory) -> Path:
         replace(CPU, animation=AnimationSettings(mode=MotionMode.ABSOLUTE)),
     ],
 )
-def test_liveportrait_is_named_as_it_opens(complete: Path, setup: EngineSetup) -> None:
-    opened = open_renderer("liveportrait", complete, setup)
-    named = engine_identity("liveportrait", complete, setup)
+def test_liveportrait_is_named_as_it_opens(complete: Path, config: EngineConfig) -> None:
+    opened = open_renderer("liveportrait", complete, config)
+    named = engine_identity("liveportrait", complete, config)
     assert (named.engine, named.engine_version) == (opened.engine, opened.engine_version)
 
 
@@ -70,7 +70,7 @@ def test_the_mesh_is_named_as_it_opens(without_landmarks: Path) -> None:
 
 def test_a_precision_that_only_the_device_can_tell_is_refused(complete: Path) -> None:
     with pytest.raises(InvalidOption, match=r"precision is 'auto'.*fp32, fp16, bf16"):
-        engine_identity("liveportrait", complete, EngineSetup())
+        engine_identity("liveportrait", complete, EngineConfig())
 
 
 def test_missing_files_are_named(without_landmarks: Path) -> None:
@@ -83,8 +83,9 @@ def test_no_network_is_touched(complete: Path) -> None:
         "import sys\n"
         "from pathlib import Path\n"
         "from liveportrait_core.engines.choice import engine_identity\n"
-        "from liveportrait_core.engines.liveportrait.config import EngineSetup\n"
-        "print(engine_identity('liveportrait', Path(sys.argv[1]), EngineSetup(precision='fp16')))\n"
+        "from liveportrait_core.engines.liveportrait.config import EngineConfig\n"
+        "config = EngineConfig(precision='fp16')\n"
+        "print(engine_identity('liveportrait', Path(sys.argv[1]), config))\n"
         "sys.exit(any(name in sys.modules for name in ('torch', 'onnxruntime', 'mediapipe')))\n"
     )
     done = subprocess.run(

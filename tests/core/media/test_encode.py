@@ -16,7 +16,7 @@ from liveportrait_core.errors import EncodeFailed
 from liveportrait_core.inspection import read_mp4
 from liveportrait_core.media.decode import FrameReader
 from liveportrait_core.media.encode import FrameEncoder
-from liveportrait_core.media.formats import Film
+from liveportrait_core.media.formats import EncoderSettings
 from liveportrait_core.media.probe import probe
 from liveportrait_core.report import Frame
 from tests.core.clips import child_processes, ffmpeg
@@ -38,7 +38,9 @@ def write_all(encoder: FrameEncoder, frames: Iterable[Frame]) -> None:
 
 def encode(path: Path, frames: list[Frame], rate: Fraction = NTSC) -> Path:
     height, width = frames[0].shape[:2]
-    with FrameEncoder(path, Film(width_px=width, height_px=height, rate_fps=rate)) as encoder:
+    with FrameEncoder(
+        path, EncoderSettings(width_px=width, height_px=height, rate_fps=rate)
+    ) as encoder:
         write_all(encoder, frames)
     return path
 
@@ -108,12 +110,16 @@ def test_a_photograph_survives(tmp_path: Path) -> None:
 @pytest.mark.parametrize("size", [(97, 64), (96, 63), (0, 2)])
 def test_odd_sides_are_refused(tmp_path: Path, size: tuple[int, int]) -> None:
     with pytest.raises(EncodeFailed, match="accepted: even sides"):
-        FrameEncoder(tmp_path / "a.mp4", Film(width_px=size[0], height_px=size[1], rate_fps=NTSC))
+        FrameEncoder(
+            tmp_path / "a.mp4", EncoderSettings(width_px=size[0], height_px=size[1], rate_fps=NTSC)
+        )
     assert not child_processes()
 
 
 def test_a_frame_of_another_size_is_refused_and_nothing_is_left(tmp_path: Path) -> None:
-    encoder = FrameEncoder(tmp_path / "a.mp4", Film(width_px=96, height_px=64, rate_fps=NTSC))
+    encoder = FrameEncoder(
+        tmp_path / "a.mp4", EncoderSettings(width_px=96, height_px=64, rate_fps=NTSC)
+    )
     with pytest.raises(EncodeFailed, match=r"\(64, 96, 3\) uint8"), encoder:
         encoder.write(pictures(1, 98, 64)[0])
     assert list(tmp_path.iterdir()) == []
@@ -121,7 +127,9 @@ def test_a_frame_of_another_size_is_refused_and_nothing_is_left(tmp_path: Path) 
 
 
 def test_no_frame_at_all_is_a_failure(tmp_path: Path) -> None:
-    encoder = FrameEncoder(tmp_path / "a.mp4", Film(width_px=96, height_px=64, rate_fps=NTSC))
+    encoder = FrameEncoder(
+        tmp_path / "a.mp4", EncoderSettings(width_px=96, height_px=64, rate_fps=NTSC)
+    )
     with pytest.raises(EncodeFailed), encoder:
         pass
     assert list(tmp_path.iterdir()) == []
@@ -129,12 +137,16 @@ def test_no_frame_at_all_is_a_failure(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(EncodeFailed, match="is no folder"):
-        FrameEncoder(tmp_path / "x" / "a.mp4", Film(width_px=96, height_px=64, rate_fps=NTSC))
+        FrameEncoder(
+            tmp_path / "x" / "a.mp4", EncoderSettings(width_px=96, height_px=64, rate_fps=NTSC)
+        )
 
 
 def test_an_exception_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
     (tmp_path / "a.mp4").write_bytes(b"the one before")
-    encoder = FrameEncoder(tmp_path / "a.mp4", Film(width_px=96, height_px=64, rate_fps=NTSC))
+    encoder = FrameEncoder(
+        tmp_path / "a.mp4", EncoderSettings(width_px=96, height_px=64, rate_fps=NTSC)
+    )
     with pytest.raises(ZeroDivisionError), encoder:
         write_all(encoder, (frame * (1 // (5 - i)) for i, frame in enumerate(pictures(10))))
     assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"]
@@ -143,7 +155,9 @@ def test_an_exception_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> No
 
 
 def test_an_encoder_killed_from_outside_is_reported(tmp_path: Path) -> None:
-    encoder = FrameEncoder(tmp_path / "a.mp4", Film(width_px=96, height_px=64, rate_fps=NTSC))
+    encoder = FrameEncoder(
+        tmp_path / "a.mp4", EncoderSettings(width_px=96, height_px=64, rate_fps=NTSC)
+    )
     (child,) = child_processes()
     os.kill(child, signal.SIGKILL)
     with pytest.raises(EncodeFailed, match="the encoder has stopped"), encoder:
@@ -168,7 +182,7 @@ def test_frames_may_be_overwritten_once_they_are_handed_over(tmp_path: Path) -> 
     reference = encode(tmp_path / "a.mp4", frames).read_bytes()
     canvas = frames[0].copy()
     with FrameEncoder(
-        tmp_path / "b.mp4", Film(width_px=96, height_px=64, rate_fps=NTSC)
+        tmp_path / "b.mp4", EncoderSettings(width_px=96, height_px=64, rate_fps=NTSC)
     ) as encoder:
         for frame in frames:
             canvas[:] = frame

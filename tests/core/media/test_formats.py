@@ -18,7 +18,7 @@ from liveportrait_core.errors import EncodeFailed, VideoUnsupported
 from liveportrait_core.inspection import read_mp4
 from liveportrait_core.media.decode import FrameReader
 from liveportrait_core.media.encode import FrameEncoder
-from liveportrait_core.media.formats import Film, Sound, encoding
+from liveportrait_core.media.formats import EncoderSettings, Sound, encoding
 from liveportrait_core.media.probe import has_sound, probe
 from liveportrait_core.options import VideoFormat
 from liveportrait_core.report import Frame
@@ -37,7 +37,7 @@ def squares(count: int, side: int = 96) -> list[Frame]:
     return list(frames)
 
 
-def write(path: Path, frames: list[Frame], film: Film) -> Path:
+def write(path: Path, frames: list[Frame], film: EncoderSettings) -> Path:
     with FrameEncoder(path, film) as encoder:
         for frame in frames:
             encoder.write(frame)
@@ -52,7 +52,7 @@ def shown(path: Path) -> list[Frame]:
 @pytest.mark.parametrize("form", [VideoFormat.GIF, VideoFormat.WEBP])
 def test_every_frame_is_in_it_at_its_time_in_its_colours(tmp_path: Path, form: VideoFormat) -> None:
     frames = squares(24)
-    film = Film(width_px=96, height_px=96, rate_fps=FPS, form=form)
+    film = EncoderSettings(width_px=96, height_px=96, rate_fps=FPS, form=form)
     path = write(tmp_path / f"a.{form}", frames, film)
     found = shown(path)
     assert len(found) == 24
@@ -71,14 +71,14 @@ def test_every_frame_is_in_it_at_its_time_in_its_colours(tmp_path: Path, form: V
 
 @pytest.mark.parametrize("form", list(VideoFormat))
 def test_the_same_frames_give_the_same_bytes(tmp_path: Path, form: VideoFormat) -> None:
-    film = Film(width_px=96, height_px=96, rate_fps=FPS, form=form)
+    film = EncoderSettings(width_px=96, height_px=96, rate_fps=FPS, form=form)
     one, other = (write(tmp_path / name, squares(12), film).read_bytes() for name in ("a", "b"))
     assert one == other
 
 
 @pytest.mark.parametrize("form", list(VideoFormat))
 def test_an_encoder_given_up_leaves_nothing(tmp_path: Path, form: VideoFormat) -> None:
-    film = Film(width_px=96, height_px=96, rate_fps=FPS, form=form)
+    film = EncoderSettings(width_px=96, height_px=96, rate_fps=FPS, form=form)
     with contextlib.suppress(ZeroDivisionError), FrameEncoder(tmp_path / "a", film) as encoder:
         encoder.write(squares(1)[0])
         raise ZeroDivisionError
@@ -88,7 +88,7 @@ def test_an_encoder_given_up_leaves_nothing(tmp_path: Path, form: VideoFormat) -
 
 @pytest.mark.parametrize("form", list(VideoFormat))
 def test_killed_before_its_end_nothing_is_finished(tmp_path: Path, form: VideoFormat) -> None:
-    film = Film(width_px=96, height_px=96, rate_fps=FPS, form=form)
+    film = EncoderSettings(width_px=96, height_px=96, rate_fps=FPS, form=form)
     encoder = FrameEncoder(tmp_path / "a", film)
     encoder.write(squares(1)[0])
     encoder.kill()
@@ -99,7 +99,7 @@ def test_killed_before_its_end_nothing_is_finished(tmp_path: Path, form: VideoFo
 
 def test_frames_are_reduced_and_keep_their_colours(tmp_path: Path) -> None:
     frames = squares(12, side=200)
-    film = Film(width_px=200, height_px=200, rate_fps=FPS, longest_side_px=101)
+    film = EncoderSettings(width_px=200, height_px=200, rate_fps=FPS, longest_side_px=101)
     path = write(tmp_path / "a.mp4", frames, film)
     facts = read_mp4(path)
     assert film.result_size == (facts.width_px, facts.height_px) == (100, 100)
@@ -116,7 +116,7 @@ EVEN = st.integers(1, 2048).map(lambda half: 2 * half)
 def test_a_reduced_film_has_even_sides_and_its_proportions(
     width: int, height: int, longest: int
 ) -> None:
-    film = Film(width_px=width, height_px=height, rate_fps=FPS, longest_side_px=longest)
+    film = EncoderSettings(width_px=width, height_px=height, rate_fps=FPS, longest_side_px=longest)
     wide, high = film.result_size
     assert wide % 2 == high % 2 == 0
     assert 2 <= max(wide, high) <= max(2, min(longest, max(width, height)))
@@ -164,7 +164,7 @@ def test_sound_stays_with_its_pictures(tmp_path: Path, late_s: float, skipped: i
         start_s=clip.begins_at_s + skipped / clip.rate_fps,
         seconds=len(frames) / clip.rate_fps,
     )
-    film = Film(width_px=64, height_px=48, rate_fps=clip.rate_fps, sound=sound)
+    film = EncoderSettings(width_px=64, height_px=48, rate_fps=clip.rate_fps, sound=sound)
     path = write(tmp_path / "out.mp4", frames, film)
     facts = read_mp4(path)
     assert facts.rate_fps == clip.rate_fps
@@ -180,7 +180,7 @@ def test_sound_stays_with_its_pictures(tmp_path: Path, late_s: float, skipped: i
 def test_sound_is_trimmed_with_the_film(tmp_path: Path) -> None:
     clip = beeping_clip(tmp_path / "clip.mp4")
     sound = Sound(path=clip, start_s=Fraction(0), seconds=Fraction(1, 2))
-    film = Film(width_px=96, height_px=96, rate_fps=FPS, sound=sound)
+    film = EncoderSettings(width_px=96, height_px=96, rate_fps=FPS, sound=sound)
     path = write(tmp_path / "out.mp4", squares(12), film)
     assert len(heard(path)) / HERTZ == pytest.approx(0.5, abs=0.03)
     said = subprocess.run(
@@ -201,7 +201,7 @@ def test_who_has_sound(tmp_path: Path) -> None:
 def test_sound_that_ended_before_its_pictures_is_silence(tmp_path: Path) -> None:
     clip = beeping_clip(tmp_path / "clip.mp4")
     sound = Sound(path=clip, start_s=Fraction(20), seconds=Fraction(1, 2))
-    film = Film(width_px=96, height_px=96, rate_fps=FPS, sound=sound)
+    film = EncoderSettings(width_px=96, height_px=96, rate_fps=FPS, sound=sound)
     path = write(tmp_path / "out.mp4", squares(12), film)
     facts = read_mp4(path)
     assert (len(facts.times), facts.rate_fps) == (12, FPS)
@@ -211,7 +211,7 @@ def test_sound_that_ended_before_its_pictures_is_silence(tmp_path: Path) -> None
 def test_an_mp4_is_encoded_as_the_contract_says(
     tmp_path: Path, is_preview: bool, preset: str
 ) -> None:
-    film = Film(width_px=96, height_px=96, rate_fps=FPS, is_preview=is_preview)
+    film = EncoderSettings(width_px=96, height_px=96, rate_fps=FPS, is_preview=is_preview)
     words = encoding(film, tmp_path / "a.mp4")
     said = {name: words[words.index(name) + 1] for name in ("-preset", "-crf", "-g", "-profile:v")}
     assert said == {"-preset": preset, "-crf": "18", "-g": "48", "-profile:v": "high"}

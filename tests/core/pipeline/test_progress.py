@@ -7,7 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from liveportrait_core.pipeline.progress import Abandoned, Filming, RenderProgress, run_watched
+from liveportrait_core.pipeline.progress import (
+    Cancelled,
+    EncodingProgress,
+    RenderProgress,
+    run_watched,
+)
 from liveportrait_core.report import Progress, Stage
 
 shares = st.lists(st.floats(-0.5, 1.5), min_size=1, max_size=30)
@@ -39,14 +44,16 @@ class Door:
         self.opened.set()
 
 
-def film(total: int, drawn: int, pace_s: float, warm_up_s: float, encoder: Encoder) -> Filming:
+def progress_of(
+    total: int, drawn: int, pace_s: float, warm_up_s: float, encoder: Encoder
+) -> EncodingProgress:
     clock = FakeClock()
-    filming = Filming(total, clock)
+    encoding = EncodingProgress(total, clock)
     clock.now_s += warm_up_s
     for place in range(drawn):
         clock.now_s += pace_s if place else 0.0
-        filming.count(encoder)
-    return filming
+        encoding.count(encoder)
+    return encoding
 
 
 @given(
@@ -60,19 +67,19 @@ def test_a_slow_engine_with_an_idle_encoder_is_told_to_the_second(
 ) -> None:
     drawn = max(4, int(total * share))
     encoder = Encoder(frames_encoded=max(0, drawn - 55))
-    left_s = film(total, drawn, pace_s, warm_up_s, encoder).remaining_s()
+    left_s = progress_of(total, drawn, pace_s, warm_up_s, encoder).remaining_s()
     assert left_s == pytest.approx((total - drawn) * pace_s)
 
 
 def test_frames_that_wait_in_the_encoder_count_by_its_own_pace() -> None:
     encoder = Encoder(frames_encoded=240, seconds_per_frame=0.05)
-    assert film(300, 300, 0.05, 0, encoder).remaining_s() == pytest.approx(60 * 0.05)
+    assert progress_of(300, 300, 0.05, 0, encoder).remaining_s() == pytest.approx(60 * 0.05)
 
 
 def test_too_early_nothing_is_told() -> None:
-    assert film(300, 14, 0.1, 5, Encoder()).remaining_s() is None
-    assert film(300, 15, 0.1, 5, Encoder()).remaining_s() is not None
-    assert film(20, 2, 0.1, 5, Encoder()).remaining_s() is None
+    assert progress_of(300, 14, 0.1, 5, Encoder()).remaining_s() is None
+    assert progress_of(300, 15, 0.1, 5, Encoder()).remaining_s() is not None
+    assert progress_of(20, 2, 0.1, 5, Encoder()).remaining_s() is None
 
 
 @given(total=st.integers(1, 600), drawn=st.integers(0, 600), encoded=st.integers(0, 600))
@@ -80,7 +87,7 @@ def test_the_share_lies_between_nothing_and_everything(
     total: int, drawn: int, encoded: int
 ) -> None:
     drawn = min(drawn, total)
-    share = film(total, drawn, 0.1, 0, Encoder(frames_encoded=min(encoded, drawn))).done()
+    share = progress_of(total, drawn, 0.1, 0, Encoder(frames_encoded=min(encoded, drawn))).done()
     assert 0 <= share <= 1 + 1e-9
     assert (share > 1 - 1e-9) == (drawn == total == min(encoded, drawn))
 
@@ -115,9 +122,9 @@ def test_giving_up_opens_what_blocks_and_ends_at_the_next_check() -> None:
 
     def work() -> None:
         progress.enter(Stage.MOTION, lambda: 0.5)
-        with progress.killing(door):
+        with progress.register_child(door):
             door.opened.wait()
-        with pytest.raises(Abandoned):
+        with pytest.raises(Cancelled):
             progress.check()
         ended.append(True)
 
@@ -131,10 +138,10 @@ def test_giving_up_opens_what_blocks_and_ends_at_the_next_check() -> None:
 
 def test_nothing_new_begins_once_it_is_given_up() -> None:
     progress = RenderProgress()
-    progress.abandon()
-    with pytest.raises(Abandoned):
+    progress.cancel()
+    with pytest.raises(Cancelled):
         progress.enter(Stage.RENDER)
-    with pytest.raises(Abandoned), progress.killing(Door()):
+    with pytest.raises(Cancelled), progress.register_child(Door()):
         pytest.fail("must not be entered")
 
 

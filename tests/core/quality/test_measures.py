@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, ImageSequence
 
 from liveportrait_core.media.encode import FrameEncoder
-from liveportrait_core.media.formats import Film
+from liveportrait_core.media.formats import EncoderSettings
 from liveportrait_core.media.image import read_portrait
 from liveportrait_core.options import VideoFormat
 from liveportrait_core.quality import JitterMeter, QualityMeter, timing_of
@@ -127,7 +127,9 @@ def test_a_mask_moves_the_border_into_the_box(portrait: Frame) -> None:
 
 
 def filmed(path: Path, form: VideoFormat, fps: Fraction, count: int = 20) -> Path:
-    with FrameEncoder(path, Film(width_px=48, height_px=32, rate_fps=fps, form=form)) as encoder:
+    with FrameEncoder(
+        path, EncoderSettings(width_px=48, height_px=32, rate_fps=fps, form=form)
+    ) as encoder:
         for place in range(count):
             encoder.write(np.full((32, 48, 3), 10 * place, np.uint8))
     return path

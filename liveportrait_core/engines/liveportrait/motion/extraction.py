@@ -25,7 +25,7 @@ _DECODED_AHEAD = 4
 
 ExtractMotion = Callable[[NDArray[np.uint8]], Motion]
 """B×256×256×3 → the motion of B frames."""
-See = Callable[[Frame, Points], tuple[Frame, Points]]
+Preprocess = Callable[[Frame, Points], tuple[Frame, Points]]
 """A frame and its landmarks → what the networks see of it, 256×256×3, and the landmarks there."""
 
 
@@ -65,13 +65,13 @@ def require_face(track: FaceTrack, what: str) -> None:
         )
 
 
-def measure_clip(
-    frames: Iterable[Frame], track: FaceTrack, see: See, extract: ExtractMotion
+def extract_clip_motion(
+    frames: Iterable[Frame], track: FaceTrack, preprocess: Preprocess, extract: ExtractMotion
 ) -> MeasuredMotion:
     """The motion of every frame from the first with a face on; those without one are bridged."""
     kept = islice(frames, track.skipped, None)
     pairs = zip(kept, track.landmarks, strict=True)
-    seen = (see(frame, points) for frame, points in pairs if points is not None)
+    seen = (preprocess(frame, points) for frame, points in pairs if points is not None)
     motions: list[Motion] = []
     landmarks: list[Points] = []
     while batch := list(islice(seen, BATCH_FRAMES)):

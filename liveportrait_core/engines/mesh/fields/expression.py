@@ -1,6 +1,6 @@
 """How a portrait's skin follows brows, cheeks and mouth, and how its lips part or close.
 
-Knows the portrait's points and the handles of a motion; knows no head pose and no pixels.
+Knows the portrait's points and the control points of a motion; knows no head pose and no pixels.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from liveportrait_core.engines.mesh.points import (
     UPPER_LIP,
     Array,
     HeadAxes,
-    handle_positions,
+    control_point_positions,
 )
 
 OPEN_MOUTH = 0.03  # gap between lips that counts as open, relative to the mouth's width
@@ -32,7 +32,7 @@ MAX_SLOPE = 0.6  # of the skin's displacement; at 1 it would fold
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ExpressionField:
-    """How far every node follows each handle.
+    """How far every node follows each control point.
 
     weights: rows×columns×H; nodes `step_px` apart.
     axes: 2×2, from the head's directions to the picture's, times the eye distance in pixels.
@@ -42,12 +42,12 @@ class ExpressionField:
     axes: Array
     step_px: int
 
-    def displacement(self, handles: Array) -> Field:
-        """Where H×2 handle movements take every node at rest, rows×columns×2 pixels, forwards.
+    def displacement(self, control_points: Array) -> Field:
+        """Displace every node at rest, forwards: H×2 movements → rows×columns×2 pixels.
 
-        Handles that pull against each other are damped together, so that the skin never folds.
+        Control points that pull against each other are damped together: the skin never folds.
         """
-        pulls = (handles @ self.axes.T).astype(np.float32)
+        pulls = (control_points @ self.axes.T).astype(np.float32)
         moves = np.ascontiguousarray(self.weights @ pulls)
         down, right = np.diff(moves, axis=0)[:, :-1], np.diff(moves, axis=1)[:-1]
         steepest = float(np.sqrt(((down**2).sum(-1) + (right**2).sum(-1)).max())) / self.step_px
@@ -59,20 +59,20 @@ def expression_field(points: Array, head: HeadAxes, grid: Grid) -> ExpressionFie
     place = head.seen_from(grid.nodes())
     right, down = np.abs(place[..., 0]), place[..., 1]
     seen = head.seen_from(points[:, :2])
-    handles = head.seen_from(handle_positions(points)[:, :2])
+    control_points = head.seen_from(control_point_positions(points)[:, :2])
     oval = seen[list(FACE_OVAL)]
     upper_lids = seen[[row for upper, _lower, _brow in EYES for row in upper]]
     lower_lids = seen[[row for _upper, lower, _brow in EYES for row in lower]]
     nose = seen[[168, 6, 197, 5, 4, 98, 327]]
     above = oval[oval[:, 1] < 0.5]
     beside = oval[(oval[:, 1] >= 0.2) & (oval[:, 1] < 1.4)]
-    weights = np.zeros((*grid.shape, len(handles)), np.float32)
+    weights = np.zeros((*grid.shape, len(control_points)), np.float32)
     brow_window = (1 - eased(down, -0.34, -0.12)) * eased(down, -1.7, -1.2)
     brow_window *= 1 - eased(right, 1.0, 1.5)
     mouth_window = eased(down, 0.35, 0.85) * (1 - eased(down, 2.0, 2.7))
     mouth_window *= 1 - eased(right, 0.9, 1.5)
-    brows = _following(place, handles[BROWS], np.concatenate([upper_lids, above]))
-    mouth = _following(place, handles[MOUTH], np.concatenate([lower_lids, nose, beside]))
+    brows = _following(place, control_points[BROWS], np.concatenate([upper_lids, above]))
+    mouth = _following(place, control_points[MOUTH], np.concatenate([lower_lids, nose, beside]))
     weights[..., BROWS] = brows * brow_window[..., None]
     weights[..., MOUTH] = mouth * mouth_window[..., None]
     return ExpressionField(
@@ -80,12 +80,12 @@ def expression_field(points: Array, head: HeadAxes, grid: Grid) -> ExpressionFie
     )
 
 
-def _following(places: Array, handles: Array, anchors: Array) -> Array:
-    """How far places follow the handles while the anchors rest, rows×columns×len(handles)."""
-    centres = np.concatenate([handles, anchors])
-    values = np.eye(len(centres))[:, : len(handles)]
+def _following(places: Array, control_points: Array, anchors: Array) -> Array:
+    """How far places follow the control points while the anchors rest, rows×columns×H."""
+    centres = np.concatenate([control_points, anchors])
+    values = np.eye(len(centres))[:, : len(control_points)]
     spline = RBFInterpolator(centres, values, smoothing=1e-3, kernel="thin_plate_spline")
-    return spline(places.reshape(-1, 2)).reshape(*places.shape[:2], len(handles))
+    return spline(places.reshape(-1, 2)).reshape(*places.shape[:2], len(control_points))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,18 +98,18 @@ class Mouth:
     slit: Slit
     gap: float
 
-    def posed(self, handles: Array, *, normalize: bool) -> tuple[Array, float]:
+    def posed(self, control_points: Array, *, normalize: bool) -> tuple[Array, float]:
         """Share a wanted parting of the lips between the gap that is there and stretched skin.
 
-        Returns the handles to pull, H×2, and how far the gap is closed, 0..1.
+        Returns the control points to pull, H×2, and how far the gap is closed, 0..1.
         """
-        parting = float(handles[LOWER_LIP, 1].mean() - handles[UPPER_LIP, 1].mean())
+        parting = float(control_points[LOWER_LIP, 1].mean() - control_points[UPPER_LIP, 1].mean())
         at_rest = 0.0 if normalize else self.gap
         shown = float(np.clip(at_rest + parting, 0.0, self.gap))
         stretched = parting - (shown - at_rest)
         limit = MAX_PARTING if stretched > 0 else MAX_PRESSING
         excess = parting - stretched / (1.0 + (stretched / limit) ** 4) ** 0.25
-        pulled = handles.copy()
+        pulled = control_points.copy()
         pulled[UPPER_LIP, 1] += excess / 2
         pulled[LOWER_LIP, 1] -= excess / 2
         return pulled, 1.0 - shown / self.gap if self.gap else 0.0

@@ -10,10 +10,10 @@ from scipy.spatial.transform import Rotation
 
 from liveportrait_core.engines.liveportrait.driving import (
     DrivingCrop,
-    SquareView,
-    WholeView,
+    FixedCrop,
+    FullFrame,
     analyse_driving,
-    squashed,
+    resize_to_network,
 )
 from liveportrait_core.engines.liveportrait.motion.extraction import BATCH_FRAMES
 from liveportrait_core.engines.liveportrait.motion.pose import Motion, rotation_matrix
@@ -99,7 +99,7 @@ def test_a_gap_is_bridged_in_motion_and_not_one_frame_is_dropped() -> None:
 def test_seen_frames_beside_a_gap_keep_their_motion_to_the_bit() -> None:
     seen = [True, True, False, True]
     template = analysed(clip([10, 20, 0, 40]), Extractor(), seen=seen)
-    exact = Extractor()(np.stack([squashed(frame) for frame in clip([10, 20, 40])]))
+    exact = Extractor()(np.stack([resize_to_network(frame) for frame in clip([10, 20, 40])]))
     assert np.array_equal(template.measured.motion.rotation[[0, 1, 3]], exact.rotation)
     assert np.array_equal(template.measured.motion.expression[[0, 1, 3]], exact.expression)
 
@@ -171,7 +171,7 @@ def test_frames_are_cropped_unless_they_are_square(
 
 def test_the_view_stands_still_while_the_face_moves() -> None:
     faces = [face_203(x=x, y=120, size=40) for x in (150, 160, 170)]
-    view = SquareView.around(faces)
+    view = FixedCrop.around(faces)
     middles = [float(view.points(face)[:, 0].mean()) for face in faces]
     assert np.ptp(middles) == pytest.approx(20 * 512 / (2.2 * 80), rel=0.02)
     assert view.crop(clip([7])[0]).shape == (512, 512, 3)
@@ -179,4 +179,4 @@ def test_the_view_stands_still_while_the_face_moves() -> None:
 
 def test_a_whole_view_leaves_landmarks_where_they_are() -> None:
     points = face_203(x=50, y=50, size=20)
-    assert WholeView().points(points) is points
+    assert FullFrame().points(points) is points

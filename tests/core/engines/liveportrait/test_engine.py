@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from liveportrait_core.engines.base import AnimationEngine
-from liveportrait_core.engines.liveportrait.config import USUAL_SETUP, EngineSetup
+from liveportrait_core.engines.liveportrait.config import DEFAULT_CONFIG, EngineConfig
 from liveportrait_core.engines.liveportrait.driving import DrivingCrop
 from liveportrait_core.engines.liveportrait.engine import LivePortraitEngine, PreparedSource
 from liveportrait_core.engines.liveportrait.model import AppearanceFeature, Model
@@ -72,12 +72,12 @@ def engine(
     *,
     model: Model | None = None,
     version: str = "test 1",
-    setup: EngineSetup = USUAL_SETUP,
+    config: EngineConfig = DEFAULT_CONFIG,
 ) -> LivePortraitEngine:
     seen = face or found(face_106(x=120, y=150, size=50))
     finder = OneFace(seen, version=version)
     return LivePortraitEngine(
-        model or quick_model(), finder, landmarks, digests=["f00d"], setup=setup
+        model or quick_model(), finder, landmarks, digests=["f00d"], config=config
     )
 
 
@@ -143,7 +143,7 @@ def test_without_paste_back_the_crop_comes_alone() -> None:
 
 
 def test_without_stitching_there_is_nothing_to_paste() -> None:
-    liveportrait = engine(setup=EngineSetup(animation=AnimationSettings(stitch=False)))
+    liveportrait = engine(config=EngineConfig(animation=AnimationSettings(stitch=False)))
     prepared = liveportrait.prepare(PORTRAIT, OPTIONS)
     (frame,) = liveportrait.animate(prepared, template(1), OPTIONS)
     assert frame.shape == (512, 512, 3)
@@ -243,8 +243,8 @@ def test_the_version_tells_everything_that_changes_pixels() -> None:
     other_weights = LivePortraitEngine(quick_model(), OneFace(None), landmarks, digests=["beef"])
     others = {
         engine(version="test 2").version,
-        engine(setup=EngineSetup(driving_crop=DrivingCrop.ALWAYS)).version,
-        engine(setup=EngineSetup(animation=AnimationSettings(stitch=False))).version,
+        engine(config=EngineConfig(driving_crop=DrivingCrop.ALWAYS)).version,
+        engine(config=EngineConfig(animation=AnimationSettings(stitch=False))).version,
         without_landmarks.version,
         other_weights.version,
     }

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from liveportrait_core.engines.liveportrait.config import EngineSetup
+from liveportrait_core.engines.liveportrait.config import EngineConfig
 from liveportrait_core.engines.liveportrait.loading import open_engine
 from liveportrait_core.errors import EngineUnavailable, InvalidOption
 from liveportrait_core.face.finders import Detector
@@ -15,7 +15,7 @@ from liveportrait_core.options import Engine
 from liveportrait_core.renderer import open_renderer
 from tests.core.weights_folders import LANDMARKS, weights_folder
 
-CPU = EngineSetup(device="cpu")
+CPU = EngineConfig(device="cpu")
 LENIENT = replace(CPU, accept_no_landmarks=True)
 
 
@@ -85,18 +85,18 @@ def test_a_damaged_file_is_found_before_anything_is_rendered(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("setup", "message"),
+    ("config", "message"),
     [
-        (EngineSetup(device="tpu"), "device is 'tpu'"),
-        (EngineSetup(precision="int8"), "precision is 'int8'"),
+        (EngineConfig(device="tpu"), "device is 'tpu'"),
+        (EngineConfig(precision="int8"), "precision is 'int8'"),
     ],
 )
-def test_unknown_names_are_refused(setup: EngineSetup, message: str, complete: Path) -> None:
+def test_unknown_names_are_refused(config: EngineConfig, message: str, complete: Path) -> None:
     with pytest.raises(InvalidOption, match=message):
-        open_renderer("liveportrait", complete, setup)
+        open_renderer("liveportrait", complete, config)
 
 
 def test_mediapipe_takes_the_largest_central_face() -> None:
     with pytest.raises(InvalidOption, match="takes the largest central face, not left-right"):
-        EngineSetup(face_order=FaceOrder.LEFT_RIGHT)
-    EngineSetup(face_order=FaceOrder.LEFT_RIGHT, detector=Detector.INSIGHTFACE)
+        EngineConfig(face_order=FaceOrder.LEFT_RIGHT)
+    EngineConfig(face_order=FaceOrder.LEFT_RIGHT, detector=Detector.INSIGHTFACE)

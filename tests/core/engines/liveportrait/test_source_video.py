@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from liveportrait_core.engines.liveportrait.config import USUAL_SETUP, EngineSetup
+from liveportrait_core.engines.liveportrait.config import DEFAULT_CONFIG, EngineConfig
 from liveportrait_core.engines.liveportrait.engine import LivePortraitEngine
 from liveportrait_core.engines.liveportrait.motion.keypoints import AnimationSettings
 from liveportrait_core.engines.liveportrait.template import MotionTemplate
@@ -58,8 +58,8 @@ def landmarks(_frame: Frame, _near: Points) -> Points:
     return face_203(x=150, y=120, size=40)
 
 
-def engine(seen: Sequence[bool] = ALL, setup: EngineSetup = USUAL_SETUP) -> LivePortraitEngine:
-    return LivePortraitEngine(quick_model(), SeenIn(seen), landmarks, digests=(), setup=setup)
+def engine(seen: Sequence[bool] = ALL, config: EngineConfig = DEFAULT_CONFIG) -> LivePortraitEngine:
+    return LivePortraitEngine(quick_model(), SeenIn(seen), landmarks, digests=(), config=config)
 
 
 def template(count: int) -> MotionTemplate:
@@ -125,16 +125,16 @@ def test_a_source_that_can_be_gone_over_only_once_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("setup", "options"),
+    ("config", "options"),
     [
-        (USUAL_SETUP, replace(OPTIONS, paste_back=False)),
-        (EngineSetup(animation=AnimationSettings(stitch=False)), OPTIONS),
+        (DEFAULT_CONFIG, replace(OPTIONS, paste_back=False)),
+        (EngineConfig(animation=AnimationSettings(stitch=False)), OPTIONS),
     ],
 )
 def test_a_moving_portrait_is_always_pasted_back(
-    setup: EngineSetup, options: RenderOptions
+    config: EngineConfig, options: RenderOptions
 ) -> None:
-    liveportrait = engine(setup=setup)
+    liveportrait = engine(config=config)
     source = liveportrait.analyse_source(FRAMES, options)
     with pytest.raises(InvalidOption, match="without paste-back or stitching"):
         next(liveportrait.animate_source(FRAMES, source, template(1), options))

@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from liveportrait_core.engines.mesh.motion import MeshMotion
-from liveportrait_core.engines.mesh.points import HANDLE_NAMES
+from liveportrait_core.engines.mesh.points import CONTROL_POINT_NAMES
 
 Array = NDArray[np.float64]
-HANDLE_COUNT = len(HANDLE_NAMES)
+CONTROL_POINT_COUNT = len(CONTROL_POINT_NAMES)
 
 
 def held(
@@ -17,7 +17,7 @@ def held(
     rotation_deg: tuple[float, float, float] = (0, 0, 0),
     shift: tuple[float, float, float] = (0, 0, 0),
     closure: tuple[float, float] = (0, 0),
-    handles: Array | None = None,
+    control_points: Array | None = None,
     frames: int = 1,
 ) -> MeshMotion:
     """One posture, held."""
@@ -25,8 +25,9 @@ def held(
         fps=Fraction(30),
         rotation_deg=np.tile(np.array(rotation_deg, float), (frames, 1)),
         shift=np.tile(np.array(shift, float), (frames, 1)),
-        handles=np.tile(
-            np.zeros((HANDLE_COUNT, 2)) if handles is None else handles, (frames, 1, 1)
+        control_points=np.tile(
+            np.zeros((CONTROL_POINT_COUNT, 2)) if control_points is None else control_points,
+            (frames, 1, 1),
         ),
         closure=np.tile(np.array(closure, float), (frames, 1)),
         periodic=True,
@@ -35,10 +36,10 @@ def held(
 
 def pulled(**movements: tuple[float, float]) -> Array:
     """Handles, H×2: `pulled(left_mouth_corner=(-0.05, -0.04))`."""
-    handles = np.zeros((HANDLE_COUNT, 2))
+    control_points = np.zeros((CONTROL_POINT_COUNT, 2))
     for name, movement in movements.items():
-        handles[HANDLE_NAMES.index(name.replace("_", " "))] = movement
-    return handles
+        control_points[CONTROL_POINT_NAMES.index(name.replace("_", " "))] = movement
+    return control_points
 
 
 def swaying(axis: int, reach_deg: float, *, frames: int = 60) -> MeshMotion:
@@ -49,7 +50,7 @@ def swaying(axis: int, reach_deg: float, *, frames: int = 60) -> MeshMotion:
         fps=Fraction(30),
         rotation_deg=rotation,
         shift=np.zeros((frames, 3)),
-        handles=np.zeros((frames, HANDLE_COUNT, 2)),
+        control_points=np.zeros((frames, CONTROL_POINT_COUNT, 2)),
         closure=np.zeros((frames, 2)),
         periodic=True,
     )
@@ -66,7 +67,7 @@ def blinking(frames: int, *blinks: int) -> MeshMotion:
         fps=still.fps,
         rotation_deg=still.rotation_deg,
         shift=still.shift,
-        handles=still.handles,
+        control_points=still.control_points,
         closure=np.stack([closure, closure], axis=1),
         periodic=True,
     )

@@ -80,7 +80,9 @@ def test_no_motion_gives_the_portrait_to_the_pixel(
 def test_outside_the_box_every_pixel_is_the_portraits(
     engine: MeshEngine, astronaut_portrait: MeshPortrait, astronaut: Frame
 ) -> None:
-    motion = held(rotation_deg=(20, 20, 20), shift=(1, 1, 0.2), closure=(1, 1), handles=SMILE)
+    motion = held(
+        rotation_deg=(20, 20, 20), shift=(1, 1, 0.2), closure=(1, 1), control_points=SMILE
+    )
     frame = still(engine, astronaut_portrait, motion)
     touched = changed(frame, astronaut)
     assert touched.mean() > 0.02
@@ -155,7 +157,7 @@ def test_a_picture_without_a_face_is_refused(engine: MeshEngine) -> None:
 
 
 EVERYTHING = held(
-    rotation_deg=(3, 5, 2), shift=(0.05, 0, 0), closure=(1, 1), handles=SMILE + BROWS_UP
+    rotation_deg=(3, 5, 2), shift=(0.05, 0, 0), closure=(1, 1), control_points=SMILE + BROWS_UP
 )
 
 
@@ -163,9 +165,9 @@ EVERYTHING = held(
     ("region", "alone"),
     [
         (AnimationRegion.POSE, held(rotation_deg=(3, 5, 2), shift=(0.05, 0, 0))),
-        (AnimationRegion.EXP, held(closure=(1, 1), handles=SMILE + BROWS_UP)),
-        (AnimationRegion.LIP, held(handles=SMILE)),
-        (AnimationRegion.EYES, held(closure=(1, 1), handles=BROWS_UP)),
+        (AnimationRegion.EXP, held(closure=(1, 1), control_points=SMILE + BROWS_UP)),
+        (AnimationRegion.LIP, held(control_points=SMILE)),
+        (AnimationRegion.EYES, held(closure=(1, 1), control_points=BROWS_UP)),
         (AnimationRegion.ALL, EVERYTHING),
     ],
 )
@@ -228,7 +230,9 @@ def test_a_driver_who_opens_the_mouth_shows_the_teeth_that_are_there(
     engine: MeshEngine, astronaut_portrait: MeshPortrait
 ) -> None:
     parted = held(
-        handles=pulled(lower_lip=(0, 0.11), left_lower_lip=(0, 0.11), right_lower_lip=(0, 0.11))
+        control_points=pulled(
+            lower_lip=(0, 0.11), left_lower_lip=(0, 0.11), right_lower_lip=(0, 0.11)
+        )
     )
     gaps = [
         lip_gap(still(engine, astronaut_portrait, motion, normalize_lip=True))

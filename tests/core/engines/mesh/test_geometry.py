@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from liveportrait_core.engines.mesh.motion import (
-    MAX_HANDLE,
+    MAX_CONTROL_POINT,
     MAX_LOG_SCALE,
     MAX_ROTATION_DEG,
     MAX_SHIFT,
@@ -18,7 +18,7 @@ from liveportrait_core.engines.mesh.motion import (
 from liveportrait_core.engines.mesh.portrait import MeshPortrait
 from liveportrait_core.engines.mesh.warp import FrameMotion, portrait_places
 from liveportrait_core.options import AnimationRegion, RenderOptions
-from tests.core.engines.mesh.motions import HANDLE_COUNT, held
+from tests.core.engines.mesh.motions import CONTROL_POINT_COUNT, held
 
 AS_FILMED = RenderOptions(driving_multiplier=1.0, loop=False)
 SHARED = settings(
@@ -34,11 +34,11 @@ UNHURRIED = settings(deadline=None)  # the machine may be busy
 def positions(portrait: MeshPortrait, motion: MeshMotion) -> NDArray[np.float32]:
     """Where the first frame's pixels come from, as the engine would draw it."""
     drawn = applied(motion, AS_FILMED)
-    handles, lips_closed = portrait.mouth.posed(drawn.handles[0], normalize=True)
+    control_points, lips_closed = portrait.mouth.posed(drawn.control_points[0], normalize=True)
     frame = FrameMotion(
         rotation_deg=drawn.rotation_deg[0],
         shift=drawn.shift[0],
-        handles=handles,
+        control_points=control_points,
         lids_closed=np.zeros(2),
         lips_closed=lips_closed,
     )
@@ -57,8 +57,8 @@ def test_nothing_folds_over_however_wild_the_motion(
     shift: tuple[float, float, float],
     seed: int,
 ) -> None:
-    handles = np.random.default_rng(seed).normal(scale=0.1, size=(HANDLE_COUNT, 2))
-    motion = held(rotation_deg=turn, shift=shift, handles=handles)
+    control_points = np.random.default_rng(seed).normal(scale=0.1, size=(CONTROL_POINT_COUNT, 2))
+    motion = held(rotation_deg=turn, shift=shift, control_points=control_points)
     field = positions(hopper_portrait, motion)[::3, ::3].astype(np.float64)
     by_x, by_y = np.diff(field, axis=1)[:-1], np.diff(field, axis=0)[:, :-1]
     jacobian = by_x[..., 0] * by_y[..., 1] - by_x[..., 1] * by_y[..., 0]
@@ -132,14 +132,14 @@ def test_no_applied_motion_exceeds_its_limits(region: AnimationRegion) -> None:
         fps=held().fps,
         rotation_deg=random.normal(scale=30, size=(40, 3)),
         shift=random.normal(size=(40, 3)),
-        handles=random.normal(size=(40, HANDLE_COUNT, 2)),
+        control_points=random.normal(size=(40, CONTROL_POINT_COUNT, 2)),
         closure=random.uniform(size=(40, 2)),
     )
     drawn = applied(wild, RenderOptions(driving_multiplier=1.0, animation_region=region))
     assert np.linalg.norm(drawn.rotation_deg, axis=1).max() <= MAX_ROTATION_DEG
     assert np.linalg.norm(drawn.shift[:, :2], axis=1).max() <= MAX_SHIFT
     assert np.abs(drawn.shift[:, 2]).max() <= MAX_LOG_SCALE
-    assert np.linalg.norm(drawn.handles, axis=2).max() <= MAX_HANDLE
+    assert np.linalg.norm(drawn.control_points, axis=2).max() <= MAX_CONTROL_POINT
     assert drawn.closure.max() <= 1
 
 
@@ -169,7 +169,7 @@ def test_lids_that_close_further_are_drawn_closed_further(multiplier: float) -> 
         fps=held().fps,
         rotation_deg=np.zeros((50, 3)),
         shift=np.zeros((50, 3)),
-        handles=np.zeros((50, HANDLE_COUNT, 2)),
+        control_points=np.zeros((50, CONTROL_POINT_COUNT, 2)),
         closure=np.stack([steps, steps], axis=1),
     )
     options = RenderOptions(driving_multiplier=multiplier, loop=False)

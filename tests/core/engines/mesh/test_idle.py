@@ -28,7 +28,7 @@ def test_it_begins_at_rest_and_comes_round(seed: int, seconds: float, fps: Fract
     idle = synthetic_idle(seed=seed, seconds=seconds, fps=fps)
     assert idle.periodic
     assert idle.frame_count == round(seconds * fps)
-    for channel in (idle.rotation_deg, idle.shift, idle.handles, idle.closure):
+    for channel in (idle.rotation_deg, idle.shift, idle.control_points, idle.closure):
         assert np.abs(channel[0]).max() < 1e-9
         steps = np.abs(np.diff(channel, axis=0)).max()
         assert np.abs(channel[-1] - channel[0]).max() <= steps * 1.05 + 1e-9

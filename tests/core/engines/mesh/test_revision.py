@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from liveportrait_core.engines.mesh.engine import MeshEngine
 from liveportrait_core.engines.mesh.idle import synthetic_idle
 from liveportrait_core.engines.mesh.version import REVISION
-from liveportrait_core.media.formats import Film, encoding
+from liveportrait_core.media.formats import EncoderSettings, encoding
 from liveportrait_core.media.image import read_portrait
 from liveportrait_core.options import RenderOptions
 from tests.core.engines.mesh.motions import blinking, held, pulled, swaying
@@ -35,7 +35,7 @@ EVERYTHING = held(
     rotation_deg=(3, 5, 2),
     shift=(0.05, 0.03, 0.01),
     closure=(0.5, 1),
-    handles=pulled(
+    control_points=pulled(
         left_mouth_corner=(-0.05, -0.04), lower_lip=(0, 0.06), left_inner_brow=(0, 0.05)
     ),
 )
@@ -59,7 +59,7 @@ def made() -> dict[str, NDArray[np.floating]]:
     return {
         "frames": np.stack(frames).round(2),
         "read_turns": read.rotation_deg,
-        "read_handles": read.handles,
+        "read_handles": read.control_points,
         "read_closure": read.closure,
         "idle_turns": idle.rotation_deg,
         "idle_closure": idle.closure,
@@ -67,7 +67,7 @@ def made() -> dict[str, NDArray[np.floating]]:
 
 
 def encoder() -> str:
-    film = Film(width_px=64, height_px=64, rate_fps=Fraction(30), is_preview=True)
+    film = EncoderSettings(width_px=64, height_px=64, rate_fps=Fraction(30), is_preview=True)
     return " ".join(encoding(film, Path("out"))[:-1])
 
 

@@ -96,7 +96,7 @@ def test_a_still_face_stays_still(engine: MeshEngine, astronaut: Frame) -> None:
     read = engine.analyse([astronaut] * 15, FPS)
     assert np.abs(read.rotation_deg).max() < 0.3
     assert np.abs(read.shift).max() < 0.01
-    assert np.abs(read.handles).max() < 0.01
+    assert np.abs(read.control_points).max() < 0.01
     assert read.closure.max() < 0.05
 
 

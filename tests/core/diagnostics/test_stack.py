@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from liveportrait_core.diagnostics import Driver, survey
+from liveportrait_core.diagnostics import Driver, inspect
 from liveportrait_core.options import Engine
 
 DOUBLE = Path(__file__).with_name("driver_double.c")
@@ -76,8 +76,8 @@ def test_a_driver_that_does_not_answer_is_none(libraries: Path) -> None:
 def test_the_mesh_engine_stands_on_libraries_alone() -> None:
     code = (
         "import sys; from pathlib import Path; from liveportrait_core.options import Engine; "
-        "from liveportrait_core.diagnostics import survey; "
-        "stack = survey(Engine.MESH, Path('weights')); "
+        "from liveportrait_core.diagnostics import inspect; "
+        "stack = inspect(Engine.MESH, Path('weights')); "
         "print(stack.torch, stack.onnxruntime, stack.weights, 'torch' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -85,7 +85,7 @@ def test_the_mesh_engine_stands_on_libraries_alone() -> None:
 
 
 def test_liveportrait_stands_on_torch_and_onnxruntime(tmp_path: Path) -> None:
-    stack = survey(Engine.LIVEPORTRAIT, tmp_path)
+    stack = inspect(Engine.LIVEPORTRAIT, tmp_path)
     assert stack.torch is not None
     assert stack.onnxruntime is not None
     assert stack.torch.version.startswith("2.13.0")

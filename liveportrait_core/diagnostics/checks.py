@@ -7,7 +7,7 @@ the CPU would be right and many times too slow, and nobody would know.
 from collections.abc import Iterator
 
 from liveportrait_core.diagnostics.driver import Driver, Version
-from liveportrait_core.diagnostics.survey import OnnxRuntime, Stack, Torch
+from liveportrait_core.diagnostics.stack import OnnxRuntime, Stack, Torch
 from liveportrait_core.face.session import CUDA_PROVIDER
 from liveportrait_core.options import Engine
 
@@ -15,7 +15,7 @@ _DRIVER_FOR_CUDA = {12: 525, 13: 580}  # the oldest driver branch that serves a 
 _CURE = "What to do: docs/image.md, Drivers"
 
 
-def faults(stack: Stack, *, device: str) -> tuple[str, ...]:
+def check(stack: Stack, *, device: str) -> tuple[str, ...]:
     """Judge.
 
     Args:

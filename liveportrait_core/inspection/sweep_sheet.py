@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 
 from liveportrait_core.face.tracking import FaceTrack
-from liveportrait_core.inspection.moments import telling_moments
+from liveportrait_core.inspection.key_frames import key_frames
 from liveportrait_core.inspection.sheet import (
     COLUMNS,
     Row,
     even_moments,
-    film_row,
     follow_face,
+    frame_row,
     frames_at,
     write_sheet,
 )
@@ -26,7 +26,7 @@ _AROUND_FACE = 0.25  # of its width and height, on each side: hair and chin
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rung:
+class SweepItem:
     """A film of the ladder."""
 
     multiplier: float
@@ -34,7 +34,7 @@ class Rung:
     report: RenderReport
 
 
-def ladder_sheet(rungs: Sequence[Rung], output: Path, *, title: str) -> list[int]:
+def sweep_sheet(rungs: Sequence[SweepItem], output: Path, *, title: str) -> list[int]:
     """Write a PNG with a row for each rung and give the frames that it shows.
 
     Args:
@@ -50,7 +50,7 @@ def ladder_sheet(rungs: Sequence[Rung], output: Path, *, title: str) -> list[int
     seconds = max(strongest.report.duration_ms / 1000, 0.5)
     track = follow_face(strongest.video, seconds)
     if track.landmarks:
-        moments, box = telling_moments(track, count=COLUMNS), _around(track)
+        moments, box = key_frames(track, count=COLUMNS), _around(track)
         chosen = f"those at which head, eyes and lips differ most at {strongest.multiplier:g}"
     else:
         moments, box = even_moments(strongest.report.frame_count), strongest.report.box
@@ -77,12 +77,12 @@ def _around(track: FaceTrack) -> Box:
     return Box(x0=x0, y0=y0, x1=x1, y1=y1)
 
 
-def _row(rung: Rung, moments: Sequence[int], seconds: float, box: Box) -> Row:
+def _row(rung: SweepItem, moments: Sequence[int], seconds: float, box: Box) -> Row:
     frames = frames_at(rung.video, moments, seconds)
     shown = {place: frame[box.slices] for place, frame in frames.items()}
     quality = rung.report.quality
     remark = "not measured" if quality is None else in_words(quality)
-    return film_row(f"Multiplier {rung.multiplier:g}", remark, shown, rung.report.fps)
+    return frame_row(f"Multiplier {rung.multiplier:g}", remark, shown, rung.report.fps)
 
 
 def in_words(quality: QualityReport) -> str:

@@ -1,7 +1,7 @@
 """What an engine stands on here, in one value: read once at the start, for one log line.
 
 Asks the driver and the installed packages, and lets a graph of one node show where onnxruntime
-really runs. Judges nothing; `liveportrait_core.diagnostics.faults` does.
+really runs. Judges nothing; `check` does.
 """
 
 import hashlib
@@ -53,7 +53,7 @@ class Stack:
     weights: str | None  # 12 hex digits over the manifest's digests; None: none used
 
 
-def survey(engine: Engine, weights: Path) -> Stack:
+def inspect(engine: Engine, weights: Path) -> Stack:
     """Look around. Imports torch and onnxruntime for the engine that uses them, and wakes CUDA.
 
     Raises:

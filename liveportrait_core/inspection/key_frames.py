@@ -33,7 +33,7 @@ class _Aspect:
         return np.sqrt(((self.values - self.values[row]) ** 2).mean(1))
 
 
-def telling_moments(track: FaceTrack, *, count: int) -> list[int]:
+def key_frames(track: FaceTrack, *, count: int) -> list[int]:
     """The first frame and the frames most unlike it and unlike one another, in order of time.
 
     Moments at even distances miss a blink, which lasts a few frames, and pixels see it less than

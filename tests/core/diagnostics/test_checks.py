@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from liveportrait_core.diagnostics import Driver, Gpu, OnnxRuntime, Stack, Torch, faults
+from liveportrait_core.diagnostics import Driver, Gpu, OnnxRuntime, Stack, Torch, check
 from liveportrait_core.options import Engine
 
 L4 = Gpu(name="NVIDIA L4", memory_bytes=24 * 2**30)
@@ -28,7 +28,7 @@ ON_CPU = replace(
 
 
 def only(stack: Stack, device: str = "cuda") -> str:
-    (fault,) = faults(stack, device=device)
+    (fault,) = check(stack, device=device)
     return fault
 
 
@@ -39,12 +39,12 @@ def onnx(**changes: object) -> Stack:
 
 @pytest.mark.parametrize("device", ["auto", "cuda", "cuda:0", "cpu"])
 def test_what_fits_together_has_no_faults(device: str) -> None:
-    assert faults(RIGHT, device=device) == ()
+    assert check(RIGHT, device=device) == ()
 
 
 @pytest.mark.parametrize("device", ["auto", "cpu"])
 def test_a_machine_without_a_gpu_is_right_unless_one_was_asked_for(device: str) -> None:
-    assert faults(ON_CPU, device=device) == ()
+    assert check(ON_CPU, device=device) == ()
 
 
 def test_a_gpu_that_was_asked_for_and_is_not_there() -> None:
@@ -65,13 +65,13 @@ def test_a_driver_too_old_for_the_build_says_both_and_what_to_do(device: str) ->
 
 def test_compatibility_libraries_make_an_old_driver_serve() -> None:
     helped = replace(RIGHT, driver=Driver(version="535.216.03", cuda=(13, 0), gpus=(L4,)))
-    assert faults(helped, device="cuda") == ()
+    assert check(helped, device="cuda") == ()
 
 
 def test_a_newer_driver_of_the_same_or_a_later_family_serves() -> None:
     for served in ((13, 3), (14, 0)):
         newer = replace(RIGHT, driver=Driver(version="610.1", cuda=served, gpus=(L4,)))
-        assert faults(newer, device="cuda") == ()
+        assert check(newer, device="cuda") == ()
 
 
 def test_compatibility_libraries_older_than_the_driver_are_named() -> None:
@@ -118,5 +118,5 @@ def test_two_onnxruntimes_in_one_folder_are_refused_everywhere(device: str) -> N
 
 def test_the_mesh_engine_asks_for_no_gpu_and_can_use_none() -> None:
     mesh = replace(RIGHT, engine=Engine.MESH, torch=None, onnxruntime=None, driver=Driver())
-    assert faults(mesh, device="auto") == ()
+    assert check(mesh, device="auto") == ()
     assert "the engine mesh draws on the CPU alone" in only(mesh)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from liveportrait_core.face.detector import FaceMesh, Points
-from liveportrait_core.face.second_look import OTHER_SIDE, look_again
+from liveportrait_core.face.flip_averaging import OTHER_SIDE, points_from_flip
 from liveportrait_core.report import Frame
 
 
@@ -30,7 +30,7 @@ def face(picture: Frame) -> Points:
 
 def again(frame: Frame, face: Points) -> Points | None:
     with FaceMesh(still=False, most_faces=1) as mesh:
-        return look_again(mesh, frame, face)
+        return points_from_flip(mesh, frame, face)
 
 
 def test_a_mirrors_mirror_shows_every_point_itself() -> None:

@@ -28,7 +28,7 @@ OTHER_SIDE = np.array((*_MIDDLE, *_RIGHT, *_LEFT))[np.argsort(_ROWS)]
 """For each of the 478 points the one that a mirror shows in its place."""
 
 
-def look_again(mesh: FaceMesh, frame: Frame, face: Points) -> Points | None:
+def points_from_flip(mesh: FaceMesh, frame: Frame, face: Points) -> Points | None:
     """The face, 478×3 pixels, as it is seen in a mirror; None where it is not.
 
     Args:
