@@ -23,11 +23,13 @@ from benchmarks.memory import peak_growth_bytes
 from liveportrait_core.engines.mesh.engine import MeshEngine
 from liveportrait_core.engines.mesh.idle import synthetic_idle
 from liveportrait_core.media.image import read_portrait, write_picture
-from liveportrait_core.options import SILENT_MP4, RenderOptions
+from liveportrait_core.options import RenderOptions
+from liveportrait_core.pipeline.plan import prepare_picture
 from liveportrait_core.pipeline.progress import RenderProgress
-from liveportrait_core.pipeline.writer import Shot, film
+from liveportrait_core.pipeline.writer import VideoWriter
 from liveportrait_core.renderer import Renderer
-from liveportrait_core.report import Frame, RenderReport, Stage
+from liveportrait_core.report import Frame, RenderedVideo, Stage
+from liveportrait_core.request import Clip, MotionTemplate, RenderRequest
 
 SIZE_PX = (1200, 1600)
 FPS = Fraction(30)
@@ -78,7 +80,14 @@ def _inputs(
     large = cv2.resize(small, size_px, interpolation=cv2.INTER_CUBIC)
     write_picture(np.asarray(large, np.uint8), portrait)
     idle = synthetic_idle(seed=SEED, seconds=2 * seconds, fps=FPS)
-    renderer.render_template(driver, idle, clip, options=RenderOptions(driving_multiplier=1.0))
+    renderer.render(
+        RenderRequest(
+            portrait=driver,
+            motion=MotionTemplate(motion=idle),
+            output=clip,
+            options=RenderOptions(driving_multiplier=1.0),
+        )
+    )
     return portrait, clip
 
 
@@ -86,7 +95,7 @@ def _drawing(renderer: Renderer, portrait: Path, seconds: float) -> StageRow:
     options = RenderOptions()
     prepared = renderer.prepare(portrait, options)
     idle = synthetic_idle(seed=SEED, seconds=seconds, fps=FPS)
-    frames, times = renderer.animate(prepared, idle, options), []
+    frames, times = renderer.animate(prepared, MotionTemplate(motion=idle), options), []
     for _ in range(idle.frame_count):
         start = time.perf_counter()
         next(frames)
@@ -97,25 +106,16 @@ def _drawing(renderer: Renderer, portrait: Path, seconds: float) -> StageRow:
 
 def _core_time(portrait: Path, seconds: float) -> Iterator[StageRow]:
     """Yield the core time of this process and of its encoder, over a synthetic idle."""
-    engine, options = MeshEngine(), RenderOptions()
-    picture = read_portrait(portrait, max_dim_px=options.source_max_dim_px).pixels
-    prepared = engine.prepare(picture, options)
+    engine = MeshEngine()
     idle = synthetic_idle(seed=SEED, seconds=seconds, fps=FPS)
-    shot = Shot(
-        engine=engine.engine,
-        engine_version=engine.version,
-        frames=engine.animate(prepared, idle, options),
-        frame_count=idle.frame_count,
-        fps=FPS,
-        portrait=picture,
-        box=prepared.box,
-        mask=prepared.mask,
-        warnings=prepared.warnings,
-        delivery=SILENT_MP4,
-    )
-    before = _core_seconds()
+    template = MotionTemplate(motion=idle)
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
-        film(shot, RenderProgress(), Path(name) / "idle.mp4")
+        video = Path(name) / "idle.mp4"
+        request = RenderRequest(portrait=portrait, motion=template, output=video)
+        picture = read_portrait(portrait, max_dim_px=request.options.source_max_dim_px)
+        plan = prepare_picture(engine, picture, request)(template)
+        before = _core_seconds()
+        VideoWriter(plan, RenderProgress()).write(video, Path(name) / "poster.jpg")
     drawing, encoding = (late - early for early, late in zip(before, _core_seconds(), strict=True))
     for stage, spent in (
         ("core time, drawing", drawing),
@@ -135,13 +135,20 @@ def _core_seconds() -> tuple[float, float]:
 
 
 def _render(renderer: Renderer, portrait: Path, clip: Path, seconds: float) -> Iterator[StageRow]:
-    reports: list[RenderReport] = []
+    reports: list[RenderedVideo] = []
 
     def work() -> None:
         with tempfile.TemporaryDirectory(prefix="bench-") as name:
             options = RenderOptions(max_seconds=seconds)
             reports.append(
-                renderer.render(portrait, clip, Path(name) / "idle.mp4", options=options)
+                renderer.render(
+                    RenderRequest(
+                        portrait=portrait,
+                        motion=Clip(path=clip),
+                        output=Path(name) / "idle.mp4",
+                        options=options,
+                    )
+                )
             )
 
     peak = peak_growth_bytes(torch.device("cpu"), work)

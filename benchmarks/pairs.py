@@ -13,6 +13,7 @@ from liveportrait_core.inspection import Following, measure_following
 from liveportrait_core.options import RenderOptions
 from liveportrait_core.renderer import Renderer
 from liveportrait_core.report import QualityReport
+from liveportrait_core.request import RenderRequest
 
 HEAD = (
     f"{'portrait':12} {'clip':10} {'×':>4} | {'pitch':>10} {'yaw':>10} {'roll':>10} |"
@@ -43,12 +44,13 @@ def measure_pairs(
             for multiplier in multipliers:
                 with tempfile.TemporaryDirectory(prefix="pair-") as folder:
                     video = Path(folder) / "idle.mp4"
-                    report = renderer.render_template(
-                        portrait,
-                        analysis.template,
-                        video,
-                        driving=analysis,
-                        options=RenderOptions(driving_multiplier=multiplier),
+                    report = renderer.render(
+                        RenderRequest(
+                            portrait=portrait,
+                            motion=analysis,
+                            output=video,
+                            options=RenderOptions(driving_multiplier=multiplier),
+                        )
                     )
                     followed = measure_following(video, clip, max_seconds=RenderOptions.max_seconds)
                 yield Pair(

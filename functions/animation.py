@@ -6,7 +6,7 @@ is kept. Publishes nothing but that motion.
 
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -19,7 +19,14 @@ from functions.ports import Means, Renderer
 from functions.reference import StoredObject
 from functions.standing import Claim
 from functions.vigil import Vigil
-from liveportrait_core import MotionUnusable, RenderReport, SyntheticIdle
+from liveportrait_core import (
+    CachedMotion,
+    Clip,
+    MotionUnusable,
+    RenderedVideo,
+    RenderRequest,
+    SyntheticIdle,
+)
 
 _MAX_IMAGE_BYTES = 50_000_000
 _MAX_VIDEO_BYTES = 200_000_000
@@ -87,7 +94,7 @@ class Animation:
             driving = None if motion is not None else self._fetch_clip()
         return Inputs(portrait=portrait, driving=driving, motion=motion)
 
-    def render(self, inputs: Inputs) -> RenderReport:
+    def render(self, inputs: Inputs) -> RenderedVideo:
         """Make video and poster; keep the motion of a clip that was fetched.
 
         Raises:
@@ -97,45 +104,36 @@ class Animation:
         telemetry.describe(motion_recalled=inputs.motion is not None)
         if inputs.motion is not None and self._cache is not None:
             try:
-                return self._render_kept(inputs.portrait, inputs.motion)
+                return self._render(inputs.portrait, CachedMotion(data=inputs.motion))
             except MotionUnusable as fault:
                 self._cache.distrust(str(fault))
             telemetry.describe(motion_recalled=False)
             with self._downloading():
                 inputs = replace(inputs, driving=self._fetch_clip(), motion=None)
         if inputs.driving is None or self._cache is None:
-            return self._render_idle(inputs.portrait)
-        return self._renderer.render(
-            inputs.portrait,
-            inputs.driving,
-            self.video,
+            return self._render(inputs.portrait, self._synthetic_idle())
+        motion = Clip(path=inputs.driving)
+        return self._render(inputs.portrait, motion, on_motion=self._cache.keep)
+
+    def _render(
+        self,
+        portrait: Path,
+        motion: Clip | CachedMotion | SyntheticIdle,
+        on_motion: Callable[[bytes], None] | None = None,
+    ) -> RenderedVideo:
+        request = RenderRequest(
+            portrait=portrait,
+            motion=motion,
+            output=self.video,
             poster=self.poster,
             options=self._options,
-            keep=self._cache.keep,
-            watch=self._vigil.watch,
         )
+        return self._renderer.render(request, on_motion=on_motion, on_progress=self._vigil.watch)
 
-    def _render_kept(self, portrait: Path, motion: bytes) -> RenderReport:
-        return self._renderer.render_kept(
-            portrait,
-            motion,
-            self.video,
-            poster=self.poster,
-            options=self._options,
-            watch=self._vigil.watch,
-        )
-
-    def _render_idle(self, portrait: Path) -> RenderReport:
+    def _synthetic_idle(self) -> SyntheticIdle:
         # Every avatar moves in its own way, always the same until a new nonce asks for another.
-        seed = zlib.crc32(f"{self._job.avatar_id}/{self._job.claim.asked.request.nonce}".encode())
-        return self._renderer.render_idle(
-            portrait,
-            SyntheticIdle(seed=seed),
-            self.video,
-            poster=self.poster,
-            options=self._options,
-            watch=self._vigil.watch,
-        )
+        nonce = self._job.claim.asked.request.nonce
+        return SyntheticIdle(seed=zlib.crc32(f"{self._job.avatar_id}/{nonce}".encode()))
 
     @contextmanager
     def _downloading(self) -> Iterator[None]:

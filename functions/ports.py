@@ -15,7 +15,7 @@ from functions.reference import Publication, StoredObject
 from functions.settings import Settings
 from functions.standing import Change, Standing
 from functions.transitions import Transitions
-from liveportrait_core import Engine, Progress, RenderOptions, RenderReport, SyntheticIdle
+from liveportrait_core import Engine, Progress, RenderedVideo, RenderRequest
 
 _PATIENCE_S = 5.0
 
@@ -80,43 +80,16 @@ class Renderer(RenderEngine, Protocol):
 
     def render(
         self,
-        portrait: Path,
-        driving: Path,
-        output: Path,
+        request: RenderRequest,
         *,
-        poster: Path | None = None,
-        options: RenderOptions,
-        keep: Callable[[bytes], None] | None = None,
-        watch: Callable[[Progress], None] | None = None,
-    ) -> RenderReport:
-        """Render, and give the clip's motion away as soon as it is known.
+        on_motion: Callable[[bytes], None] | None = None,
+        on_progress: Callable[[Progress], None] | None = None,
+    ) -> RenderedVideo:
+        """Render, and give a clip's motion away as soon as it is known.
 
-        What `keep` or `watch` raises abandons it and propagates; no output file is left then.
+        What `on_motion` or `on_progress` raises cancels it and propagates; no output file is left
+        then. `MotionUnusable` where the request's cached motion is.
         """
-
-    def render_kept(
-        self,
-        portrait: Path,
-        motion: bytes,
-        output: Path,
-        *,
-        poster: Path | None = None,
-        options: RenderOptions,
-        watch: Callable[[Progress], None] | None = None,
-    ) -> RenderReport:
-        """The same video from that motion, without the clip; `MotionUnusable`, or the same."""
-
-    def render_idle(
-        self,
-        portrait: Path,
-        idle: SyntheticIdle,
-        output: Path,
-        *,
-        poster: Path | None = None,
-        options: RenderOptions,
-        watch: Callable[[Progress], None] | None = None,
-    ) -> RenderReport:
-        """Like `render`, without any driving clip."""
 
 
 class Ticker(Protocol):

@@ -20,7 +20,7 @@ from functions.reference import Publication, StoredObject, download_url, output_
 from functions.retrying import retry
 from functions.standing import Change, Standing, Verdict
 from functions.vigil import Vigil, require
-from liveportrait_core import QualityReport, RenderError, RenderReport
+from liveportrait_core import QualityReport, RenderedVideo, RenderError
 
 _TRIES = 3
 
@@ -130,7 +130,7 @@ class Rendering:
             raise Failure(Code.UPLOAD_FAILED, f"{publication.path}: {fault}") from fault
         raise Failure(Code.UPLOAD_FAILED, f"{publication.path} is written by others all the time")
 
-    def _complete(self, report: RenderReport, poster: KeptObject, video: KeptObject) -> None:
+    def _complete(self, report: RenderedVideo, poster: KeptObject, video: KeptObject) -> None:
         asked, owner = self._assignment.claim.asked, self._assignment.claim.owner
         result = Result(
             fingerprint=asked.fingerprint,

@@ -17,10 +17,11 @@ from liveportrait_core.report import (
     Frame,
     Progress,
     QualityReport,
-    RenderReport,
+    RenderedVideo,
     RenderWarning,
     Stage,
 )
+from liveportrait_core.request import CachedMotion, Clip, MotionTemplate, RenderRequest
 
 __version__ = "0.1.0"  # of the whole project: pyproject.toml reads it here, CHANGELOG.md dates it
 
@@ -28,15 +29,19 @@ __all__ = [
     "MAX_MOTION_BYTES",
     "AnimationRegion",
     "Box",
+    "CachedMotion",
+    "Clip",
     "Engine",
     "Frame",
+    "MotionTemplate",
     "MotionUnusable",
     "Progress",
     "QualityReport",
     "RenderError",
     "RenderOptions",
-    "RenderReport",
+    "RenderRequest",
     "RenderWarning",
+    "RenderedVideo",
     "Stage",
     "SyntheticIdle",
 ]

@@ -1,52 +1,33 @@
-"""The front door: prepare a portrait once, animate it often; or both, from files to files.
+"""The front door: render one request; or prepare, analyse and animate by hand.
 
 Chooses the engine. Knows files and threads, no face and no mathematics of motion.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from liveportrait_core.engines.base import AnimationEngine, MotionTemplate, PreparedPortrait
+from liveportrait_core.engines.base import AnimationEngine, PreparedPortrait
 from liveportrait_core.engines.capabilities import clip_engine, synthetic_motion
 from liveportrait_core.engines.choice import choose_engine
 from liveportrait_core.engines.liveportrait.config import DEFAULT_CONFIG, EngineConfig
-from liveportrait_core.media.image import read_portrait, write_picture
-from liveportrait_core.media.probe import probe
-from liveportrait_core.options import (
-    SILENT_MP4,
-    Delivery,
-    Engine,
-    RenderOptions,
-    SoundFrom,
-    SyntheticIdle,
-)
-from liveportrait_core.pipeline.analysis import (
-    Analysis,
-    analyse_clip,
-    following,
-    require_sound,
-    sound_of,
-)
+from liveportrait_core.media.image import read_portrait
+from liveportrait_core.media.probe import DrivingClip, probe
+from liveportrait_core.options import Engine, RenderOptions, SyntheticIdle
+from liveportrait_core.pipeline.analysis import analyse_clip
 from liveportrait_core.pipeline.motion_cache import pack_motion, unpack_motion
+from liveportrait_core.pipeline.plan import Planner, prepare_clip, prepare_picture, require_sound
 from liveportrait_core.pipeline.progress import RenderProgress, run_watched
-from liveportrait_core.pipeline.render_plan import clip_shot, picture_shot
-from liveportrait_core.pipeline.writer import (
-    DecodedClip,
-    Filmed,
-    film,
-    memory_errors_translated,
-    publish,
-)
-from liveportrait_core.report import Frame, Progress, RenderReport, Stage
+from liveportrait_core.pipeline.writer import VideoWriter, memory_errors_translated, publish
+from liveportrait_core.report import Frame, Progress, RenderedVideo, Stage
+from liveportrait_core.request import CachedMotion, Clip, MotionTemplate, RenderRequest
+
+OnMotion = Callable[[bytes], None]
+OnProgress = Callable[[Progress], None]
 
 
 class Renderer:
-    """One engine behind two verbs, `prepare` and `animate`; `render` is both, with files.
-
-    May be kept and used again and again, for one job at a time.
-    """
+    """One engine; may be used again and again, for one job at a time."""
 
     def __init__(
         self, engine: AnimationEngine[Any, Any], *, reason: str, device: str = "cpu"
@@ -86,238 +67,96 @@ class Renderer:
         with memory_errors_translated():
             self._engine.warm_up()
 
+    def render(
+        self,
+        request: RenderRequest,
+        *,
+        on_motion: OnMotion | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> RenderedVideo:
+        """Write the video of a portrait that moves as requested.
+
+        Both callbacks run on the caller's thread. What they raise cancels the render at once,
+        leaves no file, and propagates unchanged.
+
+        Args:
+            request: what to render.
+            on_motion: is given the motion of a `Clip` for a later `CachedMotion`, once, as soon as
+                it is known; drawing goes on meanwhile.
+            on_progress: is told the progress several times a second.
+
+        Raises:
+            BadInput: the portrait, the clip or an option is at fault; see its subclasses.
+            MotionUnusable: the cached motion is not of this engine version and this many seconds.
+            OutOfMemory: the machine or the device had too little.
+            EncodeFailed: the video could not be written.
+        """
+
+        def work(progress: RenderProgress, video: Path, poster: Path) -> RenderedVideo:
+            progress.enter(Stage.PREPARE)
+            prepare, source = self._open_portrait(request, progress)
+            driving = self._open_motion(request)  # a bad clip ends it before the long work
+            require_sound(request.delivery, driving=driving, source=source)
+            plan = prepare()
+            if isinstance(driving, DrivingClip):
+                driving = self._analyse(driving, request, progress, on_motion)
+            elif isinstance(request.motion, CachedMotion):
+                progress.enter(Stage.MOTION)  # it is known: a stage of no length
+            return VideoWriter(plan(driving), progress).write(video, poster)
+
+        return publish(work, request.output, request.poster, on_progress)
+
     def prepare(self, portrait: Path, options: RenderOptions) -> PreparedPortrait:
         """Decode a portrait and compute everything that depends on it alone.
 
         Raises:
             ImageUnsupported, ImageTooLarge, ImageNoFace: the portrait is at fault.
+            OutOfMemory: the machine or the device had too little.
         """
-        picture = read_portrait(portrait, max_dim_px=options.source_max_dim_px)
-        prepared: PreparedPortrait = self._engine.prepare(picture.pixels, options)
-        return prepared
+        with memory_errors_translated():
+            picture = read_portrait(portrait, max_dim_px=options.source_max_dim_px)
+            prepared: PreparedPortrait = self._engine.prepare(picture.pixels, options)
+            return prepared
 
     def animate(
         self, prepared: PreparedPortrait, template: MotionTemplate, options: RenderOptions
     ) -> Iterator[Frame]:
-        """Give `template.frame_count` frames, H×W×3 RGB uint8; frame 0 is the portrait."""
-        return self._engine.animate(prepared, template, options)
+        """Give the motion's number of frames, H×W×3 RGB uint8; frame 0 is the portrait.
+
+        Raises:
+            OutOfMemory: the machine or the device had too little.
+        """
+        with memory_errors_translated():
+            yield from self._engine.animate(prepared, template.motion, options)
 
     def analyse(
-        self,
-        driving: Path,
-        *,
-        max_seconds: float,
-        watch: Callable[[Progress], None] | None = None,
-    ) -> Analysis:
+        self, driving: Path, *, max_seconds: float, on_progress: OnProgress | None = None
+    ) -> MotionTemplate:
         """Decode a driving clip and turn it into motion, for any number of portraits.
 
         Raises:
             VideoUnsupported, VideoTooLarge, VideoTooShort, VideoNoFace, VideoFaceLost: the clip is
                 at fault.
-        """
-        clip, progress = probe(driving, max_seconds), RenderProgress()
-        return run_watched(lambda: analyse_clip(self._engine, clip, progress), progress, watch)
-
-    def render(
-        self,
-        portrait: Path,
-        driving: Path,
-        output: Path,
-        *,
-        poster: Path | None = None,
-        options: RenderOptions,
-        delivery: Delivery = SILENT_MP4,
-        keep: Callable[[bytes], None] | None = None,
-        watch: Callable[[Progress], None] | None = None,
-    ) -> RenderReport:
-        """Make the video of a portrait that moves like a driving clip.
-
-        Args:
-            portrait: a picture.
-            driving: a clip.
-            output: the file to write; it appears complete or not at all.
-            poster: a JPEG of frame 0 to write as well.
-            options: how to animate.
-            delivery: in which form, how large, with whose sound.
-            keep: is given the clip's motion for `render_kept`, once, as soon as it is known, on the
-                caller's thread; drawing goes on meanwhile. What it raises ends the render likewise.
-            watch: hears of the progress several times a second, on the caller's thread. What it
-                raises ends the render at once, leaves no file, and propagates unchanged.
-
-        Raises:
-            BadInput: the portrait, the clip or an option is at fault; see its subclasses.
             OutOfMemory: the machine or the device had too little.
-            EncodeFailed: the video could not be written.
         """
-
-        def work(progress: RenderProgress, video: Path) -> Filmed:
-            progress.enter(Stage.PREPARE)
-            picture = read_portrait(portrait, max_dim_px=options.source_max_dim_px)
-            clip = probe(driving, options.max_seconds)  # a bad clip ends it before the long work
-            require_sound(delivery, driving=clip, source=None)
-            prepared = self._engine.prepare(picture.pixels, options)
-            analysis = analyse_clip(self._engine, clip, progress)
-            if keep is not None:
-                motion = pack_motion(self._engine, analysis, max_seconds=options.max_seconds)
-                progress.post_callback(lambda: keep(motion))
-            shot = picture_shot(
-                self._engine, picture, prepared, analysis.template, options, delivery
-            )
-            return film(following(shot, analysis), progress, video)
-
-        return publish(work, output, poster, watch)
-
-    def render_kept(
-        self,
-        portrait: Path,
-        motion: bytes,
-        output: Path,
-        *,
-        poster: Path | None = None,
-        options: RenderOptions,
-        watch: Callable[[Progress], None] | None = None,
-    ) -> RenderReport:
-        """Make the video that `render` made when it gave this motion to be kept; silent, as MP4.
-
-        Raises:
-            MotionUnusable: at once; it is not the motion of so many seconds by this very engine.
-            ImageUnsupported, ImageTooLarge, ImageNoFace, OutOfMemory, EncodeFailed: as of `render`.
-        """
-        kept = unpack_motion(self._engine, motion, max_seconds=options.max_seconds)
-
-        def work(progress: RenderProgress, video: Path) -> Filmed:
-            progress.enter(Stage.PREPARE)
-            picture = read_portrait(portrait, max_dim_px=options.source_max_dim_px)
-            prepared = self._engine.prepare(picture.pixels, options)
-            progress.enter(Stage.MOTION)  # it is known: a stage of no length
-            shot = picture_shot(self._engine, picture, prepared, kept.template, options, SILENT_MP4)
-            return film(kept.leading(shot), progress, video)
-
-        return publish(work, output, poster, watch)
-
-    def render_template(
-        self,
-        portrait: Path,
-        template: MotionTemplate,
-        output: Path,
-        *,
-        driving: Analysis | None = None,
-        poster: Path | None = None,
-        options: RenderOptions,
-        delivery: Delivery = SILENT_MP4,
-        watch: Callable[[Progress], None] | None = None,
-    ) -> RenderReport:
-        """Like `render`, with a motion of this engine's type that is there already.
-
-        `driving` is the analysis that it comes from, for the clip's warnings, quality and sound.
-        """
-        require_sound(delivery, driving=driving.clip if driving else None, source=None)
-
-        def work(progress: RenderProgress, video: Path) -> Filmed:
-            progress.enter(Stage.PREPARE)
-            picture = read_portrait(portrait, max_dim_px=options.source_max_dim_px)
-            prepared = self._engine.prepare(picture.pixels, options)
-            shot = picture_shot(self._engine, picture, prepared, template, options, delivery)
-            return film(following(shot, driving) if driving else shot, progress, video)
-
-        return publish(work, output, poster, watch)
-
-    def synthetic_motion(self, idle: SyntheticIdle) -> MotionTemplate:
-        """Make up the motion of somebody who stands still and is alive.
-
-        Raises:
-            InvalidOption: the engine knows no such motion.
-        """
-        return synthetic_motion(self.engine, idle)
-
-    def render_idle(
-        self,
-        portrait: Path,
-        idle: SyntheticIdle,
-        output: Path,
-        *,
-        poster: Path | None = None,
-        options: RenderOptions,
-        watch: Callable[[Progress], None] | None = None,
-    ) -> RenderReport:
-        """Like `render`, without any driving clip.
-
-        Raises:
-            InvalidOption: the engine knows no such motion.
-        """
-        motion = self.synthetic_motion(idle)
-        return self.render_template(
-            portrait, motion, output, poster=poster, options=options, watch=watch
-        )
-
-    def render_clip(
-        self,
-        portrait: Path,
-        template: MotionTemplate,
-        output: Path,
-        *,
-        driving: Analysis | None = None,
-        poster: Path | None = None,
-        options: RenderOptions,
-        delivery: Delivery = SILENT_MP4,
-        watch: Callable[[Progress], None] | None = None,
-    ) -> RenderReport:
-        """Like `render_template`, with a clip as the portrait; at the portrait's rate, no loop.
-
-        Raises:
-            InvalidOption: the engine animates pictures only.
-            BadInput: as for a driving clip.
-        """
-        engine = clip_engine(self._engine)
-        clip = probe(portrait, options.max_seconds)
-        require_sound(delivery, driving=driving.clip if driving else None, source=clip)
-
-        def work(progress: RenderProgress, video: Path) -> Filmed:
-            frames = DecodedClip(clip, None, progress)
-            total = 2 * clip.expected_frames
-            progress.enter(Stage.PREPARE, lambda: frames.frames_read / total)
-            source = engine.analyse_source(frames, options)
-            drawn = engine.animate_source(frames, source, template, options)
-            shot = clip_shot(engine, drawn, clip, source, template, delivery)
-            if delivery.sound is SoundFrom.SOURCE:
-                shot = replace(shot, sound=sound_of(clip, source.skipped, shot))
-            return film(following(shot, driving) if driving else shot, progress, video)
-
-        return publish(work, output, poster, watch)
-
-    def render_picture(
-        self,
-        portrait: Path,
-        template: MotionTemplate,
-        output: Path,
-        *,
-        options: RenderOptions,
-        delivery: Delivery = SILENT_MP4,
-    ) -> None:
-        """Make a picture of a portrait with the face of a template's first frame.
-
-        Of `delivery` the size counts; `output` names the kind of picture.
-
-        Raises:
-            BadInput: the portrait is at fault, or `output` names no kind of picture.
-        """
-        picture = read_portrait(portrait, max_dim_px=options.source_max_dim_px)
         with memory_errors_translated():
-            prepared = self._engine.prepare(picture.pixels, options)
-            frame = next(self._engine.animate(prepared, template, options))
-        write_picture(frame, output, longest_side_px=delivery.longest_side_px)
+            clip, progress = probe(driving, max_seconds), RenderProgress()
+            return run_watched(
+                lambda: analyse_clip(self._engine, clip, progress), progress, on_progress
+            )
 
     def analyse_picture(self, driving: Path, *, max_dim_px: int) -> MotionTemplate:
-        """Turn a driving picture into motion of one frame, of this engine's type.
+        """Turn a driving picture into motion of one frame.
 
         Raises:
             InvalidOption: the engine takes clips only.
             ImageUnsupported, ImageTooLarge, VideoNoFace: the picture is at fault.
+            OutOfMemory: the machine or the device had too little.
         """
         engine = clip_engine(self._engine)
-        picture = read_portrait(driving, max_dim_px=max_dim_px)
-        template: MotionTemplate = engine.analyse_picture(picture.pixels)
-        return template
+        with memory_errors_translated():
+            picture = read_portrait(driving, max_dim_px=max_dim_px)
+            return MotionTemplate(motion=engine.analyse_picture(picture.pixels))
 
     def require_clips(self) -> None:
         """Refuse clips as portraits, and pictures as driving, where the engine takes neither.
@@ -326,6 +165,41 @@ class Renderer:
             InvalidOption: it does not.
         """
         clip_engine(self._engine)
+
+    def _open_portrait(
+        self, request: RenderRequest, progress: RenderProgress
+    ) -> tuple[Callable[[], Planner], DrivingClip | None]:
+        """Read the portrait; the long work on it is left to what is returned, with its clip."""
+        if isinstance(request.portrait, Clip):
+            engine = clip_engine(self._engine)
+            clip = probe(request.portrait.path, request.options.max_seconds)
+            return lambda: prepare_clip(engine, clip, request, progress), clip
+        picture = read_portrait(request.portrait, max_dim_px=request.options.source_max_dim_px)
+        return lambda: prepare_picture(self._engine, picture, request), None
+
+    def _open_motion(self, request: RenderRequest) -> MotionTemplate | DrivingClip:
+        """Check a clip, or restore or generate a motion that needs none."""
+        motion, max_seconds = request.motion, request.options.max_seconds
+        if isinstance(motion, Clip):
+            return probe(motion.path, max_seconds)
+        if isinstance(motion, CachedMotion):
+            return unpack_motion(self._engine, motion.data, max_seconds=max_seconds)
+        if isinstance(motion, SyntheticIdle):
+            return MotionTemplate(motion=synthetic_motion(self.engine, motion))
+        return motion
+
+    def _analyse(
+        self,
+        clip: DrivingClip,
+        request: RenderRequest,
+        progress: RenderProgress,
+        on_motion: OnMotion | None,
+    ) -> MotionTemplate:
+        template = analyse_clip(self._engine, clip, progress)
+        if on_motion is not None:
+            data = pack_motion(self._engine, template, max_seconds=request.options.max_seconds)
+            progress.post_callback(lambda: on_motion(data))
+        return template
 
 
 def open_renderer(engine: str, weights: Path, config: EngineConfig = DEFAULT_CONFIG) -> Renderer:

@@ -145,7 +145,7 @@ def _rounded(value: float | None, *, digits: int = 4) -> float | None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RenderReport:
+class RenderedVideo:
     """What a finished render is."""
 
     engine: Engine

@@ -10,7 +10,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from liveportrait_core.errors import EncodeFailed
-from liveportrait_core.report import Progress, RenderReport
+from liveportrait_core.report import Progress, RenderedVideo
 
 Say = Callable[[str], None]
 
@@ -45,16 +45,16 @@ def progress_bar() -> Iterator[Callable[[Progress], None]]:
         yield show
 
 
-def print_report(voice: Console, output: Path, report: RenderReport) -> None:
+def print_report(console: Console, output: Path, report: RenderedVideo) -> None:
     """One line for the file, one for each warning."""
     stages = ", ".join(f"{part.stage} {part.seconds:.1f} s" for part in report.seconds)
-    voice.say(
+    console.say(
         f"{output}: {report.width_px}x{report.height_px}, {report.frame_count} frames at "
         f"{float(report.fps):.5g} fps ({report.duration_ms / 1000:.2f} s), "
         f"{report.size_bytes / 1e6:.2f} MB, by {report.engine_version} ({stages})"
     )
     for warning in report.warnings:
-        voice.warn(f"Warning {warning}")
+        console.warn(f"Warning {warning}")
 
 
 def quality_file(output: Path) -> Path:
@@ -62,7 +62,7 @@ def quality_file(output: Path) -> Path:
     return output.with_suffix(".quality.json")
 
 
-def write_quality(voice: Console, output: Path, report: RenderReport) -> None:
+def write_quality(console: Console, output: Path, report: RenderedVideo) -> None:
     """Put what was measured beside the file.
 
     Raises:
@@ -75,4 +75,4 @@ def write_quality(voice: Console, output: Path, report: RenderReport) -> None:
         path.write_text(json.dumps(report.quality.as_json(), indent=2) + "\n", encoding="utf-8")
     except OSError as error:
         raise EncodeFailed(f"{path} cannot be written: {error}") from error
-    voice.say(f"{path}: what was measured on it")
+    console.say(f"{path}: what was measured on it")

@@ -15,7 +15,7 @@ from liveportrait_core.media.image import read_portrait, write_picture
 from liveportrait_core.options import RenderOptions
 
 
-def add_crop(commands: Any, voice: Console) -> None:
+def add_crop(commands: Any, console: Console) -> None:
     """Add the subcommand to a parser."""
     command = commands.add_parser(
         "crop",
@@ -25,7 +25,7 @@ def add_crop(commands: Any, voice: Console) -> None:
         "the square to pixels of the picture.",
         formatter_class=HelpFormatter,
     )
-    command.set_defaults(command=lambda parsed: crop(parsed, voice))
+    command.set_defaults(command=lambda parsed: crop(parsed, console))
     command.add_argument("picture", type=Path, metavar="PICTURE", help="a picture of a face")
     command.add_argument(
         "-o", "--output", type=Path, required=True, metavar="OUT",
@@ -37,7 +37,7 @@ def add_crop(commands: Any, voice: Console) -> None:
     )  # fmt: skip
 
 
-def crop(parsed: argparse.Namespace, voice: Console) -> int:
+def crop(parsed: argparse.Namespace, console: Console) -> int:
     """Cut the square and tell where it lies."""
     options = RenderOptions(source_crop_scale=parsed.scale)
     picture = read_portrait(parsed.picture, max_dim_px=options.source_max_dim_px)
@@ -54,5 +54,5 @@ def crop(parsed: argparse.Namespace, voice: Console) -> int:
         "picture": {"width": width, "height": height},
         "cropToPicture": square.crop_to_original.tolist(),
     }
-    voice.say(json.dumps(told, indent=2))
+    console.say(json.dumps(told, indent=2))
     return 0

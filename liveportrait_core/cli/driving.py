@@ -7,12 +7,11 @@ from typing import Any
 from liveportrait_core.cli.console import Console, progress_bar
 from liveportrait_core.cli.inputs import Kind, portrait_kind
 from liveportrait_core.cli.template import open_configured, read_template
-from liveportrait_core.engines.base import MotionTemplate
 from liveportrait_core.errors import InvalidOption
 from liveportrait_core.options import Delivery, Engine, RenderOptions
-from liveportrait_core.pipeline.analysis import Analysis
 from liveportrait_core.renderer import Renderer
-from liveportrait_core.report import RenderReport
+from liveportrait_core.report import RenderedVideo
+from liveportrait_core.request import Clip, MotionTemplate, RenderRequest
 
 _WITHOUT_NETWORKS = {"device": ("auto", "cpu"), "precision": ("auto", "fp32")}
 
@@ -27,7 +26,7 @@ def add_engine(command: Any) -> None:
     )
 
 
-def open_engine(parsed: argparse.Namespace, voice: Console) -> Renderer:
+def open_engine(parsed: argparse.Namespace, console: Console) -> Renderer:
     """The renderer that was asked for, and a line that says which and why.
 
     Raises:
@@ -35,7 +34,7 @@ def open_engine(parsed: argparse.Namespace, voice: Console) -> Renderer:
         EngineUnavailable: LivePortrait was asked for and cannot run here.
     """
     renderer = open_configured(parsed, parsed.engine)
-    voice.warn(f"Engine {renderer.engine}: {renderer.reason}.")
+    console.warn(f"Engine {renderer.engine}: {renderer.reason}.")
     if renderer.engine is Engine.MESH:
         for name, accepted in _WITHOUT_NETWORKS.items():
             if vars(parsed)[name] not in accepted:
@@ -59,7 +58,6 @@ class DrivingFile:
         self._renderer = renderer
         self._max_seconds: float = parsed.max_seconds
         self._template: MotionTemplate | None = None
-        self._analysis: Analysis | None = None
         if kind is Kind.TEMPLATE:
             self._template = read_template(self.path, renderer, self._max_seconds)
         elif kind is Kind.PICTURE:
@@ -67,23 +65,22 @@ class DrivingFile:
             self._template = renderer.analyse_picture(self.path, max_dim_px=size)
 
     @property
-    def is_unread(self) -> bool:
-        """Whether it is a clip that nobody has analysed yet."""
-        return self._template is None
+    def is_analysed(self) -> bool:
+        """Whether its motion is known."""
+        return self._template is not None
 
-    def motion(self) -> tuple[MotionTemplate, Analysis | None]:
-        """Its motion, and the analysis that gave it; None: a template's.
+    def template(self) -> MotionTemplate:
+        """Its motion.
 
         Raises:
             BadInput: the clip is at fault.
         """
         if self._template is None:
-            with progress_bar() as watch:
-                self._analysis = self._renderer.analyse(
-                    self.path, max_seconds=self._max_seconds, watch=watch
+            with progress_bar() as on_progress:
+                self._template = self._renderer.analyse(
+                    self.path, max_seconds=self._max_seconds, on_progress=on_progress
                 )
-            self._template = self._analysis.template
-        return self._template, self._analysis
+        return self._template
 
     def render(
         self,
@@ -92,25 +89,22 @@ class DrivingFile:
         options: RenderOptions,
         delivery: Delivery,
         poster: Path | None = None,
-    ) -> RenderReport:
+    ) -> RenderedVideo:
         """Animate a picture or a clip by its motion.
 
         Raises:
-            RenderError: as `Renderer.render_template` and `Renderer.render_clip` do.
+            RenderError: as `Renderer.render` does.
         """
         is_clip = portrait_kind(portrait) is Kind.CLIP
         if is_clip:
             self._renderer.require_clips()
-        template, analysis = self.motion()
-        verb = self._renderer.render_clip if is_clip else self._renderer.render_template
-        with progress_bar() as watch:
-            return verb(
-                portrait,
-                template,
-                output,
-                driving=analysis,
-                poster=poster,
-                options=options,
-                delivery=delivery,
-                watch=watch,
-            )
+        request = RenderRequest(
+            portrait=Clip(path=portrait) if is_clip else portrait,
+            motion=self.template(),
+            output=output,
+            poster=poster,
+            options=options,
+            delivery=delivery,
+        )
+        with progress_bar() as on_progress:
+            return self._renderer.render(request, on_progress=on_progress)

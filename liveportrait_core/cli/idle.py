@@ -19,14 +19,14 @@ from liveportrait_core.cli.render_options import (
     delivery_of,
     options_of,
 )
-from liveportrait_core.engines.base import MotionTemplate
 from liveportrait_core.errors import InvalidOption
 from liveportrait_core.media.rate import HIGHEST_RATE
 from liveportrait_core.options import Delivery, Engine, RenderOptions, SyntheticIdle
 from liveportrait_core.renderer import Renderer, open_renderer
+from liveportrait_core.request import RenderRequest
 
 
-def add_idle(commands: Any, voice: Console) -> None:
+def add_idle(commands: Any, console: Console) -> None:
     """Add the subcommand to a parser."""
     command = commands.add_parser(
         "idle",
@@ -34,7 +34,7 @@ def add_idle(commands: Any, voice: Console) -> None:
         description="Sway, breath and blinks as of somebody who stands still; loops exactly.",
         formatter_class=HelpFormatter,
     )
-    command.set_defaults(command=lambda parsed: idle(parsed, voice))
+    command.set_defaults(command=lambda parsed: idle(parsed, console))
     command.add_argument("portrait", type=Path, metavar="PORTRAIT", help="a picture of a face")
     command.add_argument(
         "-o", "--output", type=Path, required=True, metavar="OUT",
@@ -61,15 +61,15 @@ def add_synthetic_motion(command: Any) -> None:
     )  # fmt: skip
 
 
-def idle(parsed: argparse.Namespace, voice: Console) -> int:
+def idle(parsed: argparse.Namespace, console: Console) -> int:
     """Animate a portrait by a synthetic idle."""
     options, delivery = options_of(parsed), delivery_of(parsed, parsed.output)
-    return render_synthetic(parsed, voice, {parsed.portrait: parsed.output}, options, delivery)
+    return render_synthetic(parsed, console, {parsed.portrait: parsed.output}, options, delivery)
 
 
 def render_synthetic(
     parsed: argparse.Namespace,
-    voice: Console,
+    console: Console,
     outputs: dict[Path, Path],
     options: RenderOptions,
     delivery: Delivery,
@@ -78,23 +78,23 @@ def render_synthetic(
     """Animate every portrait by the same synthetic idle."""
     renderer, motion = open_synthetic(parsed)
     for portrait, output in outputs.items():
-        with progress_bar() as watch:
-            report = renderer.render_template(
-                portrait,
-                motion,
-                output,
-                poster=poster,
-                options=options,
-                delivery=delivery,
-                watch=watch,
-            )
-        print_report(voice, output, report)
+        request = RenderRequest(
+            portrait=portrait,
+            motion=motion,
+            output=output,
+            poster=poster,
+            options=options,
+            delivery=delivery,
+        )
+        with progress_bar() as on_progress:
+            report = renderer.render(request, on_progress=on_progress)
+        print_report(console, output, report)
         if parsed.quality:
-            write_quality(voice, output, report)
+            write_quality(console, output, report)
     return 0
 
 
-def open_synthetic(parsed: argparse.Namespace) -> tuple[Renderer, MotionTemplate]:
+def open_synthetic(parsed: argparse.Namespace) -> tuple[Renderer, SyntheticIdle]:
     """The mesh engine, and what `add_synthetic_motion` asks it to do.
 
     Raises:
@@ -102,7 +102,7 @@ def open_synthetic(parsed: argparse.Namespace) -> tuple[Renderer, MotionTemplate
     """
     idle = SyntheticIdle(seed=parsed.seed, seconds=parsed.seconds, fps=parsed.fps)
     renderer = open_renderer(Engine.MESH, DEFAULT_WEIGHTS)
-    return renderer, renderer.synthetic_motion(idle)
+    return renderer, idle
 
 
 def require_mesh(parsed: argparse.Namespace) -> None:

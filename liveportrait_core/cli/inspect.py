@@ -13,7 +13,7 @@ from liveportrait_core.inspection import contact_sheet, inspect, measure_followi
 from liveportrait_core.options import RenderOptions
 
 
-def add_inspect(commands: Any, voice: Console) -> None:
+def add_inspect(commands: Any, console: Console) -> None:
     """Add the subcommand to a parser."""
     command = commands.add_parser(
         "inspect",
@@ -22,7 +22,7 @@ def add_inspect(commands: Any, voice: Console) -> None:
         "short.",
         formatter_class=HelpFormatter,
     )
-    command.set_defaults(command=lambda parsed: inspect_video(parsed, voice))
+    command.set_defaults(command=lambda parsed: inspect_video(parsed, console))
     command.add_argument("video", type=Path, metavar="VIDEO", help="the video to judge")
     command.add_argument(
         "--portrait", type=Path, required=True, metavar="FILE", help="what it was made from"
@@ -40,7 +40,7 @@ def add_inspect(commands: Any, voice: Console) -> None:
     add_source_max_dim(command)
 
 
-def inspect_video(parsed: argparse.Namespace, voice: Console) -> int:
+def inspect_video(parsed: argparse.Namespace, console: Console) -> int:
     """Measure a finished video and show it."""
     if parsed.following and parsed.driving is None:
         raise InvalidOption("--following compares with a driving clip; accepted: with --driving")
@@ -59,5 +59,5 @@ def inspect_video(parsed: argparse.Namespace, voice: Console) -> int:
     if parsed.following:
         following = measure_following(parsed.video, parsed.driving, max_seconds=parsed.max_seconds)
         measured["following"] = following.as_json()
-    voice.say(json.dumps(measured, indent=2))
+    console.say(json.dumps(measured, indent=2))
     return 0 if inspection.ok else 1

@@ -29,16 +29,17 @@ from liveportrait_core.cli.template import add_max_seconds
 from liveportrait_core.errors import InvalidOption
 from liveportrait_core.inspection import SweepItem, sweep_sheet
 from liveportrait_core.options import Delivery, RenderOptions
-from liveportrait_core.report import RenderReport
+from liveportrait_core.report import RenderedVideo
+from liveportrait_core.request import RenderRequest
 
 _USUAL = "0.08,0.2,0.4,0.7,1"
 _FEWEST, _MOST = 2, 12
 _SHEET = "ladder.png"
 
-_Make = Callable[[Path, RenderOptions], RenderReport]
+_Make = Callable[[Path, RenderOptions], RenderedVideo]
 
 
-def add_multiplier_sweep(commands: Any, voice: Console) -> None:
+def add_multiplier_sweep(commands: Any, console: Console) -> None:
     """Add the subcommand to a parser."""
     command = commands.add_parser(
         "ladder",
@@ -49,7 +50,7 @@ def add_multiplier_sweep(commands: Any, voice: Console) -> None:
         epilog="\n".join((SWEEP_EXAMPLES, EXIT_STATUS)),
         formatter_class=HelpFormatter,
     )
-    command.set_defaults(command=lambda parsed: ladder(parsed, voice))
+    command.set_defaults(command=lambda parsed: ladder(parsed, console))
     command.add_argument(
         "portrait", type=Path, metavar="PORTRAIT", help="a picture or a clip of a face"
     )
@@ -77,25 +78,25 @@ def add_multiplier_sweep(commands: Any, voice: Console) -> None:
     add_network_options(command.add_argument_group("LivePortrait's networks"))
 
 
-def ladder(parsed: argparse.Namespace, voice: Console) -> int:
+def ladder(parsed: argparse.Namespace, console: Console) -> int:
     """Animate a portrait by the same motion at several multipliers."""
     multipliers = parse_multipliers(parsed.multipliers)
     options = options_of(parsed, max_seconds=parsed.max_seconds, loop=parsed.loop)
     delivery = Delivery(longest_side_px=parsed.output_size)
     choose = _by_synthetic_motion if parsed.motion == SYNTHETIC else _by_driving_file
-    mover, make = choose(parsed, voice, delivery)
+    mover, make = choose(parsed, console, delivery)
     folder = made_folder(parsed.output)
     rungs = []
     for multiplier in multipliers:
         video = folder / f"idle-{multiplier:g}.mp4"
         report = make(video, replace(options, driving_multiplier=multiplier))
-        print_report(voice, video, report)
+        print_report(console, video, report)
         if parsed.quality:
-            write_quality(voice, video, report)
+            write_quality(console, video, report)
         rungs.append(SweepItem(multiplier=multiplier, video=video, report=report))
     title = f"{parsed.portrait.name}, moved by {mover}, by {rungs[-1].report.engine_version}"
     moments = sweep_sheet(rungs, folder / _SHEET, title=title)
-    voice.say(f"{folder / _SHEET}: {len(rungs)} multipliers at {len(moments)} moments")
+    console.say(f"{folder / _SHEET}: {len(rungs)} multipliers at {len(moments)} moments")
     return 0
 
 
@@ -127,7 +128,7 @@ def _number(word: str) -> float:
 
 
 def _by_driving_file(
-    parsed: argparse.Namespace, voice: Console, delivery: Delivery
+    parsed: argparse.Namespace, console: Console, delivery: Delivery
 ) -> tuple[str, _Make]:
     if parsed.driving is None:
         raise InvalidOption(
@@ -139,17 +140,17 @@ def _by_driving_file(
             f"{parsed.driving.name} is a picture, which gives no clips; "
             "accepted: a clip or a motion template"
         )
-    driving = DrivingFile(open_engine(parsed, voice), parsed, kind)
-    driving.motion()  # what is wrong with it is said before a folder is made
+    driving = DrivingFile(open_engine(parsed, console), parsed, kind)
+    driving.template()  # what is wrong with it is said before a folder is made
 
-    def make(video: Path, options: RenderOptions) -> RenderReport:
+    def make(video: Path, options: RenderOptions) -> RenderedVideo:
         return driving.render(parsed.portrait, video, options, delivery)
 
     return parsed.driving.name, make
 
 
 def _by_synthetic_motion(
-    parsed: argparse.Namespace, voice: Console, delivery: Delivery
+    parsed: argparse.Namespace, console: Console, delivery: Delivery
 ) -> tuple[str, _Make]:
     if parsed.driving is not None:
         raise InvalidOption(
@@ -158,12 +159,17 @@ def _by_synthetic_motion(
         )
     require_mesh(parsed)
     renderer, motion = open_synthetic(parsed)
-    voice.warn(f"Engine {renderer.engine}: {renderer.reason}.")
+    console.warn(f"Engine {renderer.engine}: {renderer.reason}.")
 
-    def make(video: Path, options: RenderOptions) -> RenderReport:
-        with progress_bar() as watch:
-            return renderer.render_template(
-                parsed.portrait, motion, video, options=options, delivery=delivery, watch=watch
-            )
+    def make(video: Path, options: RenderOptions) -> RenderedVideo:
+        request = RenderRequest(
+            portrait=parsed.portrait,
+            motion=motion,
+            output=video,
+            options=options,
+            delivery=delivery,
+        )
+        with progress_bar() as on_progress:
+            return renderer.render(request, on_progress=on_progress)
 
     return f"a synthetic idle of seed {parsed.seed}", make

@@ -33,16 +33,18 @@ from liveportrait_core.cli.render_options import (
 )
 from liveportrait_core.cli.template import add_max_seconds
 from liveportrait_core.errors import BadInput, InvalidOption, RenderError
+from liveportrait_core.media.image import write_picture
 from liveportrait_core.media.probe import probe
 from liveportrait_core.options import Delivery, RenderOptions, SoundFrom
-from liveportrait_core.pipeline.analysis import require_sound
+from liveportrait_core.pipeline.plan import require_sound
 from liveportrait_core.renderer import Renderer
-from liveportrait_core.report import RenderReport
+from liveportrait_core.report import RenderedVideo
+from liveportrait_core.request import Clip, RenderRequest
 
 _ONLY_FOR_VIDEOS = {"--format": "format", "--poster": "poster"}
 
 
-def add_render(commands: Any, voice: Console) -> None:
+def add_render(commands: Any, console: Console) -> None:
     """Add the subcommand to a parser."""
     command = commands.add_parser(
         "render",
@@ -52,7 +54,7 @@ def add_render(commands: Any, voice: Console) -> None:
         epilog="\n".join((RENDER_EXAMPLES, EXIT_STATUS, ENVIRONMENT)),
         formatter_class=HelpFormatter,
     )
-    command.set_defaults(command=lambda parsed: render(parsed, voice))
+    command.set_defaults(command=lambda parsed: render(parsed, console))
     command.add_argument(
         "portraits", type=Path, nargs="+", metavar="PORTRAIT", help="a picture or a clip of a face"
     )
@@ -93,11 +95,11 @@ def _add_look(group: Any) -> None:
     add_max_seconds(group)
 
 
-def render(parsed: argparse.Namespace, voice: Console) -> int:
+def render(parsed: argparse.Namespace, console: Console) -> int:
     """Animate every portrait by the driving file."""
     options = options_of(parsed, max_seconds=parsed.max_seconds, loop=parsed.loop)
     if parsed.motion == SYNTHETIC:
-        return _render_without_driving(parsed, voice, options)
+        return _render_without_driving(parsed, console, options)
     *parsed.portraits, parsed.driving = parsed.portraits
     if not parsed.portraits:
         raise InvalidOption(
@@ -107,34 +109,34 @@ def render(parsed: argparse.Namespace, voice: Console) -> int:
     refuse_synthetic_options(parsed)
     kind = driving_kind(parsed.driving)
     if kind is Kind.PICTURE and not _has_clips(parsed):
-        return _render_pictures(parsed, voice, options)
+        return _render_pictures(parsed, console, options)
     outputs = _outputs(parsed)
     delivery = delivery_of(parsed, None if len(outputs) > 1 else parsed.output)
-    renderer = open_engine(parsed, voice)
+    renderer = open_engine(parsed, console)
     _require_sound(parsed, kind, delivery)
     driving = DrivingFile(renderer, parsed, kind)
     if len(outputs) > 1:
-        driving.motion()  # what is wrong with it is said once, and not of every portrait
+        driving.template()  # what is wrong with it is said once, and not of every portrait
 
     def make(portrait: Path, output: Path) -> None:
         report = _render_one(renderer, driving, portrait, output, options, delivery, parsed.poster)
-        print_report(voice, output, report)
+        print_report(console, output, report)
         if parsed.quality:
-            write_quality(voice, output, report)
+            write_quality(console, output, report)
 
-    return _each(outputs, make, voice)
+    return _each(outputs, make, console)
 
 
 def _render_without_driving(
-    parsed: argparse.Namespace, voice: Console, options: RenderOptions
+    parsed: argparse.Namespace, console: Console, options: RenderOptions
 ) -> int:
     require_mesh(parsed)
     outputs = _outputs(parsed)
     delivery = delivery_of(parsed, None if len(outputs) > 1 else parsed.output)
-    return render_synthetic(parsed, voice, outputs, options, delivery, parsed.poster)
+    return render_synthetic(parsed, console, outputs, options, delivery, parsed.poster)
 
 
-def _each(outputs: dict[Path, Path], make: Callable[[Path, Path], None], voice: Console) -> int:
+def _each(outputs: dict[Path, Path], make: Callable[[Path, Path], None], console: Console) -> int:
     """Make every result; of several, one that fails does not stop the others."""
     status = 0
     for portrait, output in outputs.items():
@@ -143,7 +145,7 @@ def _each(outputs: dict[Path, Path], make: Callable[[Path, Path], None], voice: 
         except RenderError as error:
             if len(outputs) == 1:
                 raise
-            voice.warn(f"{error.code}: {portrait.name}: {error}")
+            console.warn(f"{error.code}: {portrait.name}: {error}")
             status = max(status, 2 if isinstance(error, BadInput) else 1)
     return status
 
@@ -156,23 +158,23 @@ def _render_one(
     options: RenderOptions,
     delivery: Delivery,
     poster: Path | None,
-) -> RenderReport:
+) -> RenderedVideo:
     """A lone portrait and its clip are read together: what is wrong with one ends it early."""
-    if portrait_kind(portrait) is Kind.CLIP or not driving.is_unread:
+    if portrait_kind(portrait) is Kind.CLIP or driving.is_analysed:
         return driving.render(portrait, output, options, delivery, poster)
-    with progress_bar() as watch:
-        return renderer.render(
-            portrait,
-            driving.path,
-            output,
-            poster=poster,
-            options=options,
-            delivery=delivery,
-            watch=watch,
-        )
+    request = RenderRequest(
+        portrait=portrait,
+        motion=Clip(path=driving.path),
+        output=output,
+        poster=poster,
+        options=options,
+        delivery=delivery,
+    )
+    with progress_bar() as on_progress:
+        return renderer.render(request, on_progress=on_progress)
 
 
-def _render_pictures(parsed: argparse.Namespace, voice: Console, options: RenderOptions) -> int:
+def _render_pictures(parsed: argparse.Namespace, console: Console, options: RenderOptions) -> int:
     """A driving picture gives pictures."""
     asked = [name for name, field in _ONLY_FOR_VIDEOS.items() if vars(parsed)[field] is not None]
     asked += ["--quality"] if parsed.quality else []
@@ -182,15 +184,16 @@ def _render_pictures(parsed: argparse.Namespace, voice: Console, options: Render
             f"{parsed.driving.name} is a picture, and gives a picture: {', '.join(asked)} "
             "would be ignored; accepted: without, or a driving clip"
         )
-    delivery = Delivery(longest_side_px=parsed.output_size)
-    renderer = open_engine(parsed, voice)
+    Delivery(longest_side_px=parsed.output_size)  # refuses a size out of range
+    renderer = open_engine(parsed, console)
     template = renderer.analyse_picture(parsed.driving, max_dim_px=options.source_max_dim_px)
 
     def make(portrait: Path, output: Path) -> None:
-        renderer.render_picture(portrait, template, output, options=options, delivery=delivery)
-        voice.say(f"{output}: {portrait.name} with the face of {parsed.driving.name}")
+        frame = next(renderer.animate(renderer.prepare(portrait, options), template, options))
+        write_picture(frame, output, longest_side_px=parsed.output_size)
+        console.say(f"{output}: {portrait.name} with the face of {parsed.driving.name}")
 
-    return _each(_outputs(parsed, suffix=".jpg"), make, voice)
+    return _each(_outputs(parsed, suffix=".jpg"), make, console)
 
 
 def _require_sound(parsed: argparse.Namespace, kind: Kind, delivery: Delivery) -> None:

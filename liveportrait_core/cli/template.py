@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any, cast
 from liveportrait_core.cli.engine_options import add_network_options, config_of, non_default_options
 from liveportrait_core.engines.liveportrait.motion.pose import Motion, pose_degrees
 from liveportrait_core.engines.liveportrait.template import (
-    MotionTemplate,
+    LivePortraitMotion,
     load_template,
     save_template,
 )
 from liveportrait_core.errors import ImageUnsupported, InvalidOption
 from liveportrait_core.options import Engine, RenderOptions
 from liveportrait_core.renderer import Renderer, open_renderer
+from liveportrait_core.request import MotionTemplate
 from liveportrait_core.weights.digests import sha256_of
 
 if TYPE_CHECKING:  # torch takes a second to import, and --help has no use for it
@@ -90,7 +91,7 @@ def read_template(driving: Path, renderer: Renderer, max_seconds: float) -> Moti
             f"{driving.name} is a motion template, which the engine {renderer.engine} cannot use; "
             "accepted: a clip, or --engine liveportrait"
         )
-    return load_template(driving).trimmed(max_seconds)
+    return MotionTemplate(motion=load_template(driving).trimmed(max_seconds))
 
 
 def write_template(parsed: argparse.Namespace, say: Say) -> int:
@@ -138,7 +139,7 @@ def _motion_of(parsed: argparse.Namespace) -> tuple[Motion, Fraction | None]:
     return cast("PreparedSource", prepared).source.motion, None
 
 
-def _analyse(renderer: Renderer, driving: Path, options: RenderOptions) -> MotionTemplate:
-    analysis = renderer.analyse(driving, max_seconds=options.max_seconds)
-    template = cast(MotionTemplate, analysis.template)
-    return replace(template, warnings=(*analysis.clip.warnings, *template.warnings))
+def _analyse(renderer: Renderer, driving: Path, options: RenderOptions) -> LivePortraitMotion:
+    template = renderer.analyse(driving, max_seconds=options.max_seconds)
+    motion = cast(LivePortraitMotion, template.motion)
+    return replace(motion, warnings=(*template.warnings, *motion.warnings))

@@ -3,15 +3,16 @@
 Knows no engine and no file.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
-from typing import Any, Protocol, Self, TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from liveportrait_core.options import Engine, RenderOptions
 from liveportrait_core.report import Box, Frame, RenderWarning
+from liveportrait_core.request import EngineMotion
 
 
 class PreparedPortrait(Protocol):
@@ -28,45 +29,6 @@ class PreparedPortrait(Protocol):
     @property
     def warnings(self) -> tuple[RenderWarning, ...]:
         """What the user should know, for example MULTIPLE_FACES_IMAGE."""
-
-
-class MotionTemplate(Protocol):
-    """The motion of one driving clip. Frozen; the engine's own type."""
-
-    @property
-    def fps(self) -> Fraction:
-        """Constant frame rate, exact."""
-
-    @property
-    def frame_count(self) -> int:
-        """Number of frames that `animate` will give."""
-
-    @property
-    def frames_without_face(self) -> int | None:
-        """Of the clip it was read from; None: nobody counted."""
-
-    @property
-    def warnings(self) -> tuple[RenderWarning, ...]:
-        """For example VIDEO_LEADING_FRAMES_SKIPPED, LANDMARKS_INTERPOLATED."""
-
-    @classmethod
-    def form(cls) -> Mapping[str, np.dtype[Any]]:
-        """Of `arrays`: what one frame has in each, a subarray type."""
-
-    @property
-    def arrays(self) -> Mapping[str, NDArray[Any]]:
-        """What moves, as it is, `frame_count` × … each; C-contiguous where a clip was analysed."""
-
-    @classmethod
-    def from_arrays(
-        cls,
-        arrays: Mapping[str, NDArray[Any]],
-        *,
-        fps: Fraction,
-        frames_without_face: int | None,
-        warnings: tuple[RenderWarning, ...],
-    ) -> Self:
-        """The template of a clip again, from arrays that are of the form."""
 
 
 class SourceVideo(Protocol):
@@ -86,7 +48,7 @@ class SourceVideo(Protocol):
 
 
 Prepared = TypeVar("Prepared", bound=PreparedPortrait)
-Template = TypeVar("Template", bound=MotionTemplate)
+Template = TypeVar("Template", bound=EngineMotion)
 
 
 class AnimationEngine(Protocol[Prepared, Template]):
@@ -101,7 +63,7 @@ class AnimationEngine(Protocol[Prepared, Template]):
         """<engine>-<pipeline revision>-<8 hex digits>: docs/contract.md, section 2."""
 
     @property
-    def template_type(self) -> type[Template]:
+    def motion_type(self) -> type[Template]:
         """What `analyse` gives."""
 
     @property

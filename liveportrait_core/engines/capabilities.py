@@ -2,9 +2,10 @@
 
 from typing import Any, cast
 
-from liveportrait_core.engines.base import AnimationEngine, ClipEngine, MotionTemplate
+from liveportrait_core.engines.base import AnimationEngine, ClipEngine
 from liveportrait_core.errors import InvalidOption
 from liveportrait_core.options import Engine, SyntheticIdle
+from liveportrait_core.request import EngineMotion
 
 
 def clip_engine(engine: AnimationEngine[Any, Any]) -> ClipEngine[Any, Any, Any]:
@@ -21,8 +22,8 @@ def clip_engine(engine: AnimationEngine[Any, Any]) -> ClipEngine[Any, Any, Any]:
     return cast(ClipEngine[Any, Any, Any], engine)
 
 
-def synthetic_motion(engine: Engine, idle: SyntheticIdle) -> MotionTemplate:
-    """Make up the motion of somebody who stands still and is alive.
+def synthetic_motion(engine: Engine, idle: SyntheticIdle) -> EngineMotion:
+    """Generate sway, breath and blinks.
 
     Raises:
         InvalidOption: the engine knows no such motion.

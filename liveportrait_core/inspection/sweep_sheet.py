@@ -20,7 +20,7 @@ from liveportrait_core.inspection.sheet import (
     frames_at,
     write_sheet,
 )
-from liveportrait_core.report import Box, QualityReport, RenderReport
+from liveportrait_core.report import Box, QualityReport, RenderedVideo
 
 _AROUND_FACE = 0.25  # of its width and height, on each side: hair and chin
 
@@ -31,7 +31,7 @@ class SweepItem:
 
     multiplier: float
     video: Path
-    report: RenderReport
+    report: RenderedVideo
 
 
 def sweep_sheet(rungs: Sequence[SweepItem], output: Path, *, title: str) -> list[int]:

@@ -9,22 +9,19 @@ import io
 import math
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from liveportrait_core.engines.base import AnimationEngine, MotionTemplate
+from liveportrait_core.engines.base import AnimationEngine
 from liveportrait_core.errors import MotionUnusable
 from liveportrait_core.media.probe import MIN_FRAMES
 from liveportrait_core.media.rate import HIGHEST_RATE
 from liveportrait_core.options import MAX_MOTION_BYTES
-from liveportrait_core.pipeline.analysis import Analysis
-from liveportrait_core.pipeline.writer import Shot
-from liveportrait_core.quality import DrivingQuality
 from liveportrait_core.report import RenderWarning
+from liveportrait_core.request import MotionTemplate
 
 _FORMAT = 1
 _FACTS = (
@@ -41,46 +38,33 @@ Array = NDArray[Any]
 Engine = AnimationEngine[Any, Any]
 
 
-@dataclass(frozen=True, kw_only=True)
-class KeptMotion:
-    """The motion of a driving clip that is not at hand, and what was found out about the clip."""
-
-    template: MotionTemplate  # of the engine's own type
-    clip_warnings: tuple[RenderWarning, ...]
-    quality: DrivingQuality
-
-    def leading(self, shot: Shot) -> Shot:
-        """A shot that moves like the clip: with its warnings and its quality, and silent."""
-        return replace(shot, warnings=(*self.clip_warnings, *shot.warnings), driving=self.quality)
-
-
-def pack_motion(engine: Engine, analysis: Analysis, *, max_seconds: float) -> bytes:
+def pack_motion(engine: Engine, template: MotionTemplate, *, max_seconds: float) -> bytes:
     """What `unpack_motion` makes the same motion of, to the last bit.
 
     Args:
         engine: whose motion it is.
-        analysis: the clip and its motion.
+        template: the clip's motion, by this engine.
         max_seconds: how much of the clip was to be read.
     """
-    template, quality = analysis.template, analysis.quality
+    motion = template.motion
     facts = {
         "format": np.array(_FORMAT),
         "engine_version": np.array(engine.version),
         "max_seconds": np.array(float(max_seconds)),
-        "fps": np.array(template.fps.as_integer_ratio()),
-        "warnings": _words(template.warnings),
-        "clip_warnings": _words(analysis.clip.warnings),
-        "driving_frames": _some(quality.frame_count, np.int64),
-        "frames_without_face": _some(quality.frames_without_face, np.int64),
-        "jitter_per_mille": _some(quality.jitter_per_mille, np.float64),
+        "fps": np.array(motion.fps.as_integer_ratio()),
+        "warnings": _words(motion.warnings),
+        "clip_warnings": _words(template.warnings),
+        "driving_frames": _some(template.clip_frames, np.int64),
+        "frames_without_face": _some(template.frames_without_face, np.int64),
+        "jitter_per_mille": _some(template.jitter_per_mille, np.float64),
     }
-    arrays = {_frames_name(name): array for name, array in template.arrays.items()}
+    arrays = {_frames_name(name): array for name, array in motion.arrays.items()}
     packed = io.BytesIO()
     np.savez(packed, allow_pickle=False, **facts, **arrays)
     return packed.getvalue()
 
 
-def unpack_motion(engine: Engine, packed: bytes, *, max_seconds: float) -> KeptMotion:
+def unpack_motion(engine: Engine, packed: bytes, *, max_seconds: float) -> MotionTemplate:
     """The motion that was packed for this engine.
 
     Args:
@@ -94,14 +78,14 @@ def unpack_motion(engine: Engine, packed: bytes, *, max_seconds: float) -> KeptM
     """
     try:
         return _unpacked(engine, packed, max_seconds)
-    except MotionUnusable:
-        raise
+    except (MotionUnusable, MemoryError):
+        raise  # too little memory says nothing about the bytes
     except Exception as fault:  # parsers have many ways of not getting on with made-up bytes
         raise MotionUnusable(f"kept motion is damaged: {type(fault).__name__}: {fault}") from fault
 
 
-def _unpacked(engine: Engine, packed: bytes, max_seconds: float) -> KeptMotion:
-    form = engine.template_type.form()
+def _unpacked(engine: Engine, packed: bytes, max_seconds: float) -> MotionTemplate:
+    form = engine.motion_type.form()
     arrays = _arrays(packed, {*_FACTS, *map(_frames_name, form)})
     wanted = {"format": _FORMAT, "engine_version": engine.version, "max_seconds": max_seconds}
     for name, value in wanted.items():
@@ -110,20 +94,18 @@ def _unpacked(engine: Engine, packed: bytes, max_seconds: float) -> KeptMotion:
     fps = _rate(arrays["fps"])
     most_frames = math.floor(Fraction(max_seconds) * fps) + _SPARE_FRAMES
     frames_without_face = _count(arrays, "frames_without_face", most_frames)
-    template = engine.template_type.from_arrays(
+    motion = engine.motion_type.from_arrays(
         _frames(arrays, form, most_frames),
         fps=fps,
         frames_without_face=frames_without_face,
         warnings=_warnings(arrays["warnings"]),
     )
-    return KeptMotion(
-        template=template,
-        clip_warnings=_warnings(arrays["clip_warnings"]),
-        quality=DrivingQuality(
-            frame_count=_count(arrays, "driving_frames", most_frames),
-            frames_without_face=frames_without_face,
-            jitter_per_mille=_optional(arrays["jitter_per_mille"], np.float64),
-        ),
+    return MotionTemplate(
+        motion=motion,
+        warnings=_warnings(arrays["clip_warnings"]),
+        clip_frames=_count(arrays, "driving_frames", most_frames),
+        frames_without_face=frames_without_face,
+        jitter_per_mille=_optional(arrays["jitter_per_mille"], np.float64),
     )
 
 

@@ -5,7 +5,7 @@ the first. Knows no engine: what it compares with is the portrait and the drivin
 """
 
 from liveportrait_core.quality.jitter import JitterMeter
-from liveportrait_core.quality.meter import NO_CLIP, DrivingQuality, QualityMeter
+from liveportrait_core.quality.meter import QualityMeter
 from liveportrait_core.quality.timing import Timing, timing_of
 
-__all__ = ["NO_CLIP", "DrivingQuality", "JitterMeter", "QualityMeter", "Timing", "timing_of"]
+__all__ = ["JitterMeter", "QualityMeter", "Timing", "timing_of"]

@@ -3,7 +3,6 @@
 Frames come by once, before they are encoded; the file is looked at when it is finished.
 """
 
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from statistics import median
@@ -18,20 +17,9 @@ from liveportrait_core.quality.border import BorderMeter, Mask
 from liveportrait_core.quality.jitter import Grey, JitterMeter, small_grey
 from liveportrait_core.quality.timing import timing_of
 from liveportrait_core.report import Box, Frame, QualityReport, RenderWarning
+from liveportrait_core.request import MotionTemplate
 
 _LEAST_FACE_PX = 32
-
-
-@dataclass(frozen=True, kw_only=True)
-class DrivingQuality:
-    """What was measured on the driving clip; None where there was no clip to measure."""
-
-    frame_count: int | None = None
-    frames_without_face: int | None = None
-    jitter_per_mille: float | None = None
-
-
-NO_CLIP = DrivingQuality()
 
 
 class QualityMeter:
@@ -73,7 +61,7 @@ class QualityMeter:
         video: Path,
         form: VideoFormat,
         wanted_fps: Fraction,
-        driving: DrivingQuality,
+        motion: MotionTemplate,
         warnings: tuple[RenderWarning, ...],
     ) -> QualityReport:
         """What was measured, once the file is finished.
@@ -88,9 +76,9 @@ class QualityMeter:
         border = self._border
         return QualityReport(
             frames=timing.frame_count,
-            driving_frames=driving.frame_count,
-            frames_without_face=driving.frames_without_face,
-            jitter_driving_per_mille=driving.jitter_per_mille,
+            driving_frames=motion.clip_frames,
+            frames_without_face=motion.frames_without_face,
+            jitter_driving_per_mille=motion.jitter_per_mille,
             jitter_result_per_mille=_of_whole(self._jitter, self._first, self.box),
             median_step_levels=median(self._steps) if self._steps else 0.0,
             loop_step_levels=_difference(self._last_grey, self._first_grey),

@@ -11,6 +11,7 @@ from liveportrait_core.engines.mesh.engine import MeshEngine
 from liveportrait_core.engines.mesh.idle import synthetic_idle
 from liveportrait_core.options import RenderOptions
 from liveportrait_core.renderer import Renderer
+from liveportrait_core.request import MotionTemplate, RenderRequest
 
 
 def test_every_stage_has_its_row() -> None:
@@ -32,7 +33,14 @@ def test_every_pair_has_its_row(tmp_path: Path, capsys: pytest.CaptureFixture[st
     portrait.write_bytes(files("skimage").joinpath("data/astronaut.png").read_bytes())
     renderer = Renderer(MeshEngine(), reason="a test asks for it")
     idle = synthetic_idle(seed=3, seconds=2, fps=mesh.FPS)
-    renderer.render_template(portrait, idle, clip, options=RenderOptions(driving_multiplier=1.0))
+    renderer.render(
+        RenderRequest(
+            portrait=portrait,
+            motion=MotionTemplate(motion=idle),
+            output=clip,
+            options=RenderOptions(driving_multiplier=1.0),
+        )
+    )
     assert main(["pairs", str(portrait), "--driving", str(clip), "--multiplier", "0.5"]) == 0
     head, row = capsys.readouterr().out.splitlines()
     assert head == pairs.HEAD

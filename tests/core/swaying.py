@@ -58,7 +58,7 @@ class SwayingEngine:
     version = "mesh-0-5a5a5a5a"
     driving_max_side_px = 64
     driving_passes = 1
-    template_type = Sway
+    motion_type = Sway
 
     def warm_up(self) -> None:
         self.prepared = 0

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from liveportrait_core.media.image import read_portrait
 from liveportrait_core.options import Engine, RenderOptions
 from liveportrait_core.renderer import Renderer, open_renderer
 from liveportrait_core.report import Frame, Progress, RenderWarning, Stage
+from liveportrait_core.request import Clip, MotionTemplate, RenderRequest
 from tests.core.clips import child_processes, moving_clip
 from tests.core.swaying import Sway, SwayingEngine, SwayingPortrait, soft_portrait
 
@@ -71,7 +72,13 @@ def names(folder: Path) -> list[str]:
 
 def test_a_render(portrait: Path, driving: Path, out: Path) -> None:
     report = renderer().render(
-        portrait, driving, out / "a.mp4", poster=out / "a.jpg", options=OPTIONS
+        RenderRequest(
+            portrait=portrait,
+            motion=Clip(path=driving),
+            output=out / "a.mp4",
+            poster=out / "a.jpg",
+            options=OPTIONS,
+        )
     )
     assert names(out) == ["a.jpg", "a.mp4"]
     assert (report.width_px, report.height_px, report.frame_count) == (160, 200, 30)
@@ -91,7 +98,13 @@ def test_the_same_inputs_give_the_same_bytes(portrait: Path, driving: Path, out:
     kept = renderer()
     for name in ("a", "b"):
         kept.render(
-            portrait, driving, out / f"{name}.mp4", poster=out / f"{name}.jpg", options=OPTIONS
+            RenderRequest(
+                portrait=portrait,
+                motion=Clip(path=driving),
+                output=out / f"{name}.mp4",
+                poster=out / f"{name}.jpg",
+                options=OPTIONS,
+            )
         )
     assert (out / "a.mp4").read_bytes() == (out / "b.mp4").read_bytes()
     assert (out / "a.jpg").read_bytes() == (out / "b.jpg").read_bytes()
@@ -100,14 +113,22 @@ def test_the_same_inputs_give_the_same_bytes(portrait: Path, driving: Path, out:
 def test_the_two_verbs(portrait: Path, out: Path) -> None:
     kept = renderer()
     prepared = kept.prepare(portrait, OPTIONS)
-    frames = list(kept.animate(prepared, Sway(fps=FPS, frame_count=12), OPTIONS))
+    template = MotionTemplate(motion=Sway(fps=FPS, frame_count=12))
+    frames = list(kept.animate(prepared, template, OPTIONS))
     assert len(frames) == 12
     assert np.array_equal(frames[0], rgb_of(portrait))
 
 
 def test_a_motion_that_is_there_already(portrait: Path, out: Path) -> None:
     sway = Sway(fps=FPS, frame_count=24)
-    report = renderer().render_template(portrait, sway, out / "a.mp4", options=OPTIONS)
+    report = renderer().render(
+        RenderRequest(
+            portrait=portrait,
+            motion=MotionTemplate(motion=sway),
+            output=out / "a.mp4",
+            options=OPTIONS,
+        )
+    )
     assert (report.frame_count, report.fps) == (24, FPS)
     assert [part.stage for part in report.seconds] == [Stage.PREPARE, Stage.RENDER, Stage.ENCODE]
 
@@ -123,7 +144,12 @@ def test_the_caller_hears_of_every_stage_on_its_own_thread(
         heard.append(progress)
 
     engine = SwayingEngine(slowness_s=0.03)
-    renderer(engine).render(portrait, driving, out / "a.mp4", options=OPTIONS, watch=watch)
+    renderer(engine).render(
+        RenderRequest(
+            portrait=portrait, motion=Clip(path=driving), output=out / "a.mp4", options=OPTIONS
+        ),
+        on_progress=watch,
+    )
     assert threads == {threading.get_ident()}
     assert {Stage.MOTION, Stage.RENDER} <= {progress.stage for progress in heard}
     fractions = [progress.fraction for progress in heard]
@@ -151,7 +177,14 @@ def test_what_the_caller_raises_ends_it_and_leaves_nothing(
     engine = SwayingEngine(slowness_s=0.05)
     with pytest.raises(type(refusal)) as caught:
         renderer(engine).render(
-            portrait, driving, out / "a.mp4", poster=out / "a.jpg", options=OPTIONS, watch=watch
+            RenderRequest(
+                portrait=portrait,
+                motion=Clip(path=driving),
+                output=out / "a.mp4",
+                poster=out / "a.jpg",
+                options=OPTIONS,
+            ),
+            on_progress=watch,
         )
     assert caught.value is refusal
     assert names(out) == ["a.mp4"]
@@ -166,22 +199,42 @@ def test_a_renderer_is_as_good_as_new_after_being_given_up(
 
     kept = renderer(SwayingEngine(slowness_s=0.02))
     with pytest.raises(Enough):
-        kept.render(portrait, driving, out / "a.mp4", options=OPTIONS, watch=watch)
-    kept.render(portrait, driving, out / "a.mp4", options=OPTIONS)
+        kept.render(
+            RenderRequest(
+                portrait=portrait, motion=Clip(path=driving), output=out / "a.mp4", options=OPTIONS
+            ),
+            on_progress=watch,
+        )
+    kept.render(
+        RenderRequest(
+            portrait=portrait, motion=Clip(path=driving), output=out / "a.mp4", options=OPTIONS
+        )
+    )
     assert inspect(out / "a.mp4", portrait, driving).ok
 
 
 def test_a_bad_clip_is_told_before_the_long_work(portrait: Path, out: Path) -> None:
     engine = SwayingEngine()
     with pytest.raises(VideoUnsupported):
-        renderer(engine).render(portrait, portrait, out / "a.mp4", options=OPTIONS)
+        renderer(engine).render(
+            RenderRequest(
+                portrait=portrait, motion=Clip(path=portrait), output=out / "a.mp4", options=OPTIONS
+            )
+        )
     assert engine.prepared == 0
     assert names(out) == []
 
 
 def test_a_bad_portrait_is_told_first_of_all(driving: Path, out: Path) -> None:
     with pytest.raises(ImageUnsupported):
-        renderer().render(driving, driving.with_name("absent"), out / "a.mp4", options=OPTIONS)
+        renderer().render(
+            RenderRequest(
+                portrait=driving,
+                motion=Clip(path=driving.with_name("absent")),
+                output=out / "a.mp4",
+                options=OPTIONS,
+            )
+        )
 
 
 class FailingEngine(SwayingEngine):
@@ -226,17 +279,36 @@ def test_an_engine_that_fails(
 ) -> None:
     with pytest.raises(told):
         renderer(FailingEngine(verb, error)).render(
-            portrait, driving, out / "a.mp4", poster=out / "a.jpg", options=OPTIONS
+            RenderRequest(
+                portrait=portrait,
+                motion=Clip(path=driving),
+                output=out / "a.mp4",
+                poster=out / "a.jpg",
+                options=OPTIONS,
+            )
         )
     assert names(out) == []
 
 
 def test_folders_that_are_not_there(portrait: Path, driving: Path, out: Path) -> None:
     with pytest.raises(EncodeFailed, match="is no folder to write a"):
-        renderer().render(portrait, driving, out / "x" / "a.mp4", options=OPTIONS)
+        renderer().render(
+            RenderRequest(
+                portrait=portrait,
+                motion=Clip(path=driving),
+                output=out / "x" / "a.mp4",
+                options=OPTIONS,
+            )
+        )
     with pytest.raises(EncodeFailed, match="is no folder to write a"):
         renderer().render(
-            portrait, driving, out / "a.mp4", poster=out / "x" / "a.jpg", options=OPTIONS
+            RenderRequest(
+                portrait=portrait,
+                motion=Clip(path=driving),
+                output=out / "a.mp4",
+                poster=out / "x" / "a.jpg",
+                options=OPTIONS,
+            )
         )
     assert names(out) == []
 
@@ -246,8 +318,77 @@ def test_a_poster_that_cannot_be_written_takes_the_video_with_it(
 ) -> None:
     (out / "a.jpg").mkdir()
     with pytest.raises(EncodeFailed, match=r"a\.jpg"):
-        renderer().render(portrait, driving, out / "a.mp4", poster=out / "a.jpg", options=OPTIONS)
+        renderer().render(
+            RenderRequest(
+                portrait=portrait,
+                motion=Clip(path=driving),
+                output=out / "a.mp4",
+                poster=out / "a.jpg",
+                options=OPTIONS,
+            )
+        )
     assert names(out) == ["a.jpg"]
+
+
+@pytest.mark.parametrize("old", [b"the poster before", None])
+def test_a_video_that_cannot_be_put_in_place_leaves_the_old_poster(
+    portrait: Path, driving: Path, out: Path, old: bytes | None
+) -> None:
+    (out / "a.mp4").mkdir()
+    if old is not None:
+        (out / "a.jpg").write_bytes(old)
+    request = RenderRequest(
+        portrait=portrait,
+        motion=Clip(path=driving),
+        output=out / "a.mp4",
+        poster=out / "a.jpg",
+        options=OPTIONS,
+    )
+    with pytest.raises(EncodeFailed, match=r"a\.mp4"):
+        renderer().render(request)
+    assert names(out) == (["a.mp4"] if old is None else ["a.jpg", "a.mp4"])
+    assert old is None or (out / "a.jpg").read_bytes() == old
+
+
+class StarvedEngine(SwayingEngine):
+    """Runs out of memory in one of its verbs."""
+
+    def __init__(self, verb: str) -> None:
+        super().__init__()
+        self.verb = verb
+
+    def prepare(self, portrait: Frame, options: RenderOptions) -> SwayingPortrait:
+        self.fail("prepare")
+        return super().prepare(portrait, options)
+
+    def analyse(self, frames: Iterable[Frame], fps: Fraction) -> Sway:
+        self.fail("analyse")
+        return super().analyse(frames, fps)
+
+    def animate(
+        self, prepared: SwayingPortrait, template: Sway, options: RenderOptions
+    ) -> Iterator[Frame]:
+        self.fail("animate")
+        yield from super().animate(prepared, template, options)
+
+    def fail(self, verb: str) -> None:
+        if verb == self.verb:
+            raise MemoryError("8 GB")
+
+
+@pytest.mark.parametrize("verb", ["prepare", "analyse", "animate"])
+def test_too_little_memory_has_one_name_in_every_verb(
+    verb: str, portrait: Path, driving: Path
+) -> None:
+    starved = renderer(StarvedEngine(verb))
+    idle = MotionTemplate(motion=Sway(fps=FPS, frame_count=2))
+    verbs: dict[str, Callable[[], object]] = {
+        "prepare": lambda: starved.prepare(portrait, OPTIONS),
+        "analyse": lambda: starved.analyse(driving, max_seconds=1),
+        "animate": lambda: list(starved.animate(starved.prepare(portrait, OPTIONS), idle, OPTIONS)),
+    }
+    with pytest.raises(OutOfMemory, match="8 GB"):
+        verbs[verb]()
 
 
 @pytest.mark.parametrize("engine", ["mesh", "auto"])
@@ -280,12 +421,12 @@ def test_every_error_has_a_code_and_an_answer_to_retry() -> None:
 _MEASURE = """
 import resource, sys
 from pathlib import Path
-from liveportrait_core.options import RenderOptions
+from liveportrait_core import Clip, RenderRequest
 from liveportrait_core.renderer import Renderer
 from tests.core.swaying import SwayingEngine
 portrait, driving, output = map(Path, sys.argv[1:])
 renderer = Renderer(SwayingEngine(), reason="measured")
-renderer.render(portrait, driving, output, options=RenderOptions())
+renderer.render(RenderRequest(portrait=portrait, motion=Clip(path=driving), output=output))
 own, child = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
 print(own.ru_maxrss // 1024, child.ru_maxrss // 1024)
 """

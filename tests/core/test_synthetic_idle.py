@@ -11,6 +11,7 @@ from liveportrait_core.errors import InvalidOption
 from liveportrait_core.inspection import inspect
 from liveportrait_core.options import Engine
 from liveportrait_core.renderer import Renderer, open_renderer
+from liveportrait_core.request import RenderRequest
 from tests.core.swaying import SwayingEngine
 
 HOPPER = Path("emulator/seed/grace_hopper.jpg")
@@ -27,8 +28,10 @@ def test_a_portrait_idles_without_a_clip(tmp_path: Path) -> None:
     assert picture is not None
     cv2.imwrite(str(portrait), cv2.resize(picture, (256, 300), interpolation=cv2.INTER_AREA))
     poster = tmp_path / "poster.jpg"
-    report = open_renderer("mesh", Path("weights")).render_idle(
-        portrait, IDLE, video, poster=poster, options=RenderOptions()
+    report = open_renderer("mesh", Path("weights")).render(
+        RenderRequest(
+            portrait=portrait, motion=IDLE, output=video, poster=poster, options=RenderOptions()
+        )
     )
     assert (report.frame_count, report.fps) == (30, Fraction(15))
     assert poster.is_file()
@@ -37,8 +40,10 @@ def test_a_portrait_idles_without_a_clip(tmp_path: Path) -> None:
 
 def test_an_engine_that_knows_no_idle_says_so(tmp_path: Path) -> None:
     with pytest.raises(InvalidOption, match="accepted: mesh"):
-        Renderer(WithoutIdle(), reason="a test").render_idle(
-            HOPPER, IDLE, tmp_path / "idle.mp4", options=RenderOptions()
+        Renderer(WithoutIdle(), reason="a test").render(
+            RenderRequest(
+                portrait=HOPPER, motion=IDLE, output=tmp_path / "idle.mp4", options=RenderOptions()
+            )
         )
 
 

@@ -7,11 +7,14 @@ from pathlib import Path
 
 from liveportrait_core import (
     Box,
+    CachedMotion,
+    Clip,
     Engine,
     MotionUnusable,
     Progress,
+    RenderedVideo,
     RenderOptions,
-    RenderReport,
+    RenderRequest,
     RenderWarning,
     Stage,
     SyntheticIdle,
@@ -35,57 +38,39 @@ class ScriptedRenderer:
 
     def render(
         self,
-        portrait: Path,
-        driving: Path,
-        output: Path,
+        request: RenderRequest,
         *,
-        poster: Path | None = None,
-        options: RenderOptions,
-        keep: Callable[[bytes], None] | None = None,
-        watch: Callable[[Progress], None] | None = None,
-    ) -> RenderReport:
-        clip = driving.read_bytes()
+        on_motion: Callable[[bytes], None] | None = None,
+        on_progress: Callable[[Progress], None] | None = None,
+    ) -> RenderedVideo:
+        assert isinstance(request.portrait, Path)
+        moved_by = self._moved_by(request, on_motion)
+        if not isinstance(request.motion, SyntheticIdle):
+            moved_by += repr(request.options).encode()
+        body = request.portrait.read_bytes() + moved_by
+        return self._make(body, request.output, request.poster, request.options, on_progress)
+
+    def _moved_by(self, request: RenderRequest, on_motion: Callable[[bytes], None] | None) -> bytes:
+        motion = request.motion
+        if isinstance(motion, SyntheticIdle):
+            self.idles.append(motion)
+            return repr((motion, request.options)).encode()
+        if isinstance(motion, CachedMotion):
+            if not motion.data.startswith(self._mark):
+                raise MotionUnusable("another engine's")
+            self.recalls.append(motion.data)
+            return motion.data.removeprefix(self._mark)
+        assert isinstance(motion, Clip)
+        clip = motion.path.read_bytes()
         while self.before_motion:
             self.before_motion.pop(0)()
-        if keep is not None:
-            keep(self._mark + clip)
-        body = portrait.read_bytes() + clip + repr(options).encode()
-        return self._make(body, output, poster, options, watch)
-
-    def render_kept(
-        self,
-        portrait: Path,
-        motion: bytes,
-        output: Path,
-        *,
-        poster: Path | None = None,
-        options: RenderOptions,
-        watch: Callable[[Progress], None] | None = None,
-    ) -> RenderReport:
-        if not motion.startswith(self._mark):
-            raise MotionUnusable("another engine's")
-        self.recalls.append(motion)
-        clip = motion.removeprefix(self._mark)
-        body = portrait.read_bytes() + clip + repr(options).encode()
-        return self._make(body, output, poster, options, watch)
+        if on_motion is not None:
+            on_motion(self._mark + clip)
+        return clip
 
     @property
     def _mark(self) -> bytes:
         return f"motion by {self.engine_version} of ".encode()
-
-    def render_idle(
-        self,
-        portrait: Path,
-        idle: SyntheticIdle,
-        output: Path,
-        *,
-        poster: Path | None = None,
-        options: RenderOptions,
-        watch: Callable[[Progress], None] | None = None,
-    ) -> RenderReport:
-        self.idles.append(idle)
-        body = portrait.read_bytes() + repr((idle, options)).encode()
-        return self._make(body, output, poster, options, watch)
 
     def _make(
         self,
@@ -93,21 +78,21 @@ class ScriptedRenderer:
         output: Path,
         poster: Path | None,
         options: RenderOptions,
-        watch: Callable[[Progress], None] | None,
-    ) -> RenderReport:
+        on_progress: Callable[[Progress], None] | None,
+    ) -> RenderedVideo:
         self.renders.append(options)
         steps, self.steps = self.steps, []
         for number in range(len(steps) + 1):
             if number < len(steps):
                 steps[number]()
-            if watch is not None:
+            if on_progress is not None:
                 fraction = number / (len(steps) + 1)
-                watch(Progress(stage=Stage.RENDER, fraction=fraction, eta_s=self.eta_s))
+                on_progress(Progress(stage=Stage.RENDER, fraction=fraction, eta_s=self.eta_s))
         video = b"video of " + body
         output.write_bytes(video)
         if poster is not None:
             poster.write_bytes(b"poster of " + body)
-        return RenderReport(
+        return RenderedVideo(
             engine=self.engine,
             engine_version=self.engine_version,
             width_px=300,

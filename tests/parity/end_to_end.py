@@ -14,7 +14,7 @@ from liveportrait_core.engines.liveportrait.engine import LivePortraitEngine
 from liveportrait_core.engines.liveportrait.model import Model
 from liveportrait_core.engines.liveportrait.motion.pose import Floats, transform_keypoints
 from liveportrait_core.engines.liveportrait.source import crop_source, fit_portrait, network_frame
-from liveportrait_core.engines.liveportrait.template import MotionTemplate
+from liveportrait_core.engines.liveportrait.template import LivePortraitMotion
 from liveportrait_core.face.detector import FoundFace
 from liveportrait_core.face.tracking import FindFace, LocateLandmarks
 from liveportrait_core.options import RenderOptions
@@ -76,7 +76,7 @@ def _check_crops(golden: GoldenFile, portrait: Frame, frames: list[Frame]) -> No
 
 def _analyse(
     golden: GoldenFile, model: Model, finder: "_GivenFaces", frames: list[Frame]
-) -> MotionTemplate:
+) -> LivePortraitMotion:
     # Not `engine.analyse`, which refuses so short a clip.
     with finder.clip() as find:
         return analyse_driving(
@@ -88,7 +88,7 @@ def _analyse(
         )
 
 
-def _check_template(golden: GoldenFile, template: MotionTemplate) -> None:
+def _check_template(golden: GoldenFile, template: LivePortraitMotion) -> None:
     motion = template.measured.motion
     for name, values in (
         ("scale", motion.scale),

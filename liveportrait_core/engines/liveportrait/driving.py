@@ -21,7 +21,7 @@ from liveportrait_core.engines.liveportrait.motion.extraction import (
     face_warnings,
     require_face,
 )
-from liveportrait_core.engines.liveportrait.template import MotionTemplate
+from liveportrait_core.engines.liveportrait.template import LivePortraitMotion
 from liveportrait_core.face.crop import (
     Matrix,
     Points,
@@ -107,7 +107,7 @@ def analyse_driving(
     locate: LocateLandmarks | None,
     extract: ExtractMotion,
     crop: DrivingCrop = DrivingCrop.AUTO,
-) -> MotionTemplate:
+) -> LivePortraitMotion:
     """Turn a driving clip into motion.
 
     Args:
@@ -127,7 +127,7 @@ def analyse_driving(
     track = track_face(clip, find, locate)
     require_face(track, "driving")
     preprocess = _choose_preprocess(track, crop)
-    return MotionTemplate(
+    return LivePortraitMotion(
         measured=extract_clip_motion(clip, track, preprocess, extract),
         fps=fps,
         warnings=face_warnings(track),

@@ -37,7 +37,7 @@ from liveportrait_core.engines.liveportrait.source_video import (
     MeasuredVideo,
     analyse_source,
 )
-from liveportrait_core.engines.liveportrait.template import MotionTemplate
+from liveportrait_core.engines.liveportrait.template import LivePortraitMotion
 from liveportrait_core.engines.liveportrait.version import EASE_S, engine_version
 from liveportrait_core.engines.liveportrait.warm_up import warm_up
 from liveportrait_core.engines.loop import close_loop, ease_frames
@@ -78,7 +78,7 @@ class PreparedSource:
 
 
 class LivePortraitEngine:
-    """Satisfies `AnimationEngine[PreparedSource, MotionTemplate]`."""
+    """Satisfies `AnimationEngine[PreparedSource, LivePortraitMotion]`."""
 
     def __init__(
         self,
@@ -126,9 +126,9 @@ class LivePortraitEngine:
         return self._model.choice
 
     @property
-    def template_type(self) -> type[MotionTemplate]:
-        """MotionTemplate."""
-        return MotionTemplate
+    def motion_type(self) -> type[LivePortraitMotion]:
+        """LivePortraitMotion."""
+        return LivePortraitMotion
 
     @property
     def driving_passes(self) -> int:
@@ -178,7 +178,7 @@ class LivePortraitEngine:
             warnings=() if face.alone else (RenderWarning.MULTIPLE_FACES_IMAGE,),
         )
 
-    def analyse(self, frames: Iterable[Frame], fps: Fraction) -> MotionTemplate:
+    def analyse(self, frames: Iterable[Frame], fps: Fraction) -> LivePortraitMotion:
         """Turn a driving clip into motion; the frames are gone over twice.
 
         Raises:
@@ -196,7 +196,7 @@ class LivePortraitEngine:
             )
         return template
 
-    def analyse_picture(self, picture: Frame) -> MotionTemplate:
+    def analyse_picture(self, picture: Frame) -> LivePortraitMotion:
         """The motion of a driving picture: one frame.
 
         Raises:
@@ -205,7 +205,9 @@ class LivePortraitEngine:
         with self._finder.portrait() as find:
             return self._analyse([picture], _PICTURE_FPS, find)
 
-    def _analyse(self, frames: Iterable[Frame], fps: Fraction, find: FindFace) -> MotionTemplate:
+    def _analyse(
+        self, frames: Iterable[Frame], fps: Fraction, find: FindFace
+    ) -> LivePortraitMotion:
         return analyse_driving(
             frames,
             fps,
@@ -216,7 +218,7 @@ class LivePortraitEngine:
         )
 
     def animate(
-        self, prepared: PreparedSource, template: MotionTemplate, options: RenderOptions
+        self, prepared: PreparedSource, template: LivePortraitMotion, options: RenderOptions
     ) -> Iterator[Frame]:
         """Give `template.frame_count` frames; without `paste_back` the 512×512 crop alone.
 
@@ -230,7 +232,7 @@ class LivePortraitEngine:
                 yield finish(picture)
 
     def drive(
-        self, prepared: PreparedSource, template: MotionTemplate, options: RenderOptions
+        self, prepared: PreparedSource, template: LivePortraitMotion, options: RenderOptions
     ) -> DrivenKeypoints:
         """The key points of every frame, by stage; the final ones closed to a loop if wanted."""
         refined = refine(template.measured, template.fps, self._config.refinement)
@@ -267,7 +269,7 @@ class LivePortraitEngine:
         self,
         frames: Iterable[Frame],
         source: MeasuredVideo,
-        template: MotionTemplate,
+        template: LivePortraitMotion,
         options: RenderOptions,
     ) -> Iterator[Frame]:
         """Animate a clip: as many frames as the shorter of the two, all for a driving picture.

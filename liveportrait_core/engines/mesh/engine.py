@@ -34,7 +34,7 @@ class MeshEngine:
         return mesh_version()
 
     @property
-    def template_type(self) -> type[MeshMotion]:
+    def motion_type(self) -> type[MeshMotion]:
         """MeshMotion."""
         return MeshMotion
 

@@ -16,6 +16,7 @@ from liveportrait_core.cli.help_text import EXAMPLES, RENDER_EXAMPLES
 from liveportrait_core.engines.mesh.idle import synthetic_idle
 from liveportrait_core.options import RenderOptions
 from liveportrait_core.renderer import open_renderer
+from liveportrait_core.request import MotionTemplate, RenderRequest
 
 README = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
 SAMPLES = {
@@ -32,8 +33,13 @@ def test_the_python_example_of_the_readme_runs(tmp_path: Path) -> None:
         with Image.open(sample) as image:
             image.convert("RGB").save(tmp_path / "portraits" / f"{name}.jpg")
     motion = synthetic_idle(seed=3, seconds=0.5, fps=Fraction(24))
-    open_renderer("mesh", tmp_path).render_template(
-        SAMPLES["collins"], motion, tmp_path / "driving.mp4", options=RenderOptions()
+    open_renderer("mesh", tmp_path).render(
+        RenderRequest(
+            portrait=SAMPLES["collins"],
+            motion=MotionTemplate(motion=motion),
+            output=tmp_path / "driving.mp4",
+            options=RenderOptions(),
+        )
     )
     run = subprocess.run(
         [sys.executable, "-W", "error", "-c", code],

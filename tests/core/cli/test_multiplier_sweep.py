@@ -23,7 +23,8 @@ from liveportrait_core.media.decode import FrameReader
 from liveportrait_core.media.probe import probe
 from liveportrait_core.options import Engine, RenderOptions
 from liveportrait_core.renderer import open_renderer
-from liveportrait_core.report import Box, RenderReport
+from liveportrait_core.report import Box, RenderedVideo
+from liveportrait_core.request import MotionTemplate, RenderRequest
 from tests.core.clips import moving_clip
 
 HOPPER = Path(str(files("matplotlib"))) / "mpl-data" / "sample_data" / "grace_hopper.jpg"
@@ -172,7 +173,11 @@ def test_the_moments_show_the_blink_and_the_turn(tmp_path: Path) -> None:
     motion = synthetic_idle(seed=7, seconds=4, fps=Fraction(24))
     film = tmp_path / "a.mp4"
     options = RenderOptions(driving_multiplier=1)
-    open_renderer("mesh", tmp_path).render_template(ASTRONAUT, motion, film, options=options)
+    open_renderer("mesh", tmp_path).render(
+        RenderRequest(
+            portrait=ASTRONAUT, motion=MotionTemplate(motion=motion), output=film, options=options
+        )
+    )
     with FrameReader(probe(film, 10), max_side_px=None) as reader, MeshFinder().clip() as find:
         track = track_face(reader, find, None)
     moments = key_frames(track, count=6)
@@ -203,7 +208,7 @@ def test_moments_are_frames_with_a_face(count: int, frames: int, skipped: int) -
 
 def test_a_sheet_of_films_without_a_face(tmp_path: Path) -> None:
     film = moving_clip(tmp_path / "a.mp4", rate="24", seconds=1)
-    report = RenderReport(
+    report = RenderedVideo(
         engine=Engine.MESH, engine_version="mesh-1-0", width_px=160, height_px=120, frame_count=24,
         fps=Fraction(24), size_bytes=1, box=Box(x0=0, y0=0, x1=160, y1=120), warnings=(),
         seconds=(),

@@ -19,6 +19,7 @@ from liveportrait_core.media.image import read_portrait
 from liveportrait_core.options import RenderOptions
 from liveportrait_core.renderer import open_renderer
 from liveportrait_core.report import Frame
+from liveportrait_core.request import MotionTemplate, RenderRequest
 from tests.core.clips import ffmpeg, moving_clip
 from tests.core.media.test_formats import heard, loud_from_to_s
 
@@ -33,7 +34,14 @@ def hero(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("hero")
     renderer = open_renderer("mesh", folder)
     motion = synthetic_idle(seed=3, seconds=1.0, fps=Fraction(24))
-    renderer.render_template(ASTRONAUT, motion, folder / "face.mp4", options=RenderOptions())
+    renderer.render(
+        RenderRequest(
+            portrait=ASTRONAUT,
+            motion=MotionTemplate(motion=motion),
+            output=folder / "face.mp4",
+            options=RenderOptions(),
+        )
+    )
     ffmpeg(
         "-i", str(folder / "face.mp4"),
         "-f", "lavfi", "-i", "aevalsrc='sin(2*PI*1000*t)*between(t,0.5,0.75)':s=44100:d=1.25",

@@ -15,6 +15,7 @@ from liveportrait_core.errors import EncodeFailed, ImageUnsupported, VideoUnsupp
 from liveportrait_core.inspection import Inspection, contact_sheet, inspect, read_mp4
 from liveportrait_core.options import RenderOptions
 from liveportrait_core.renderer import Renderer
+from liveportrait_core.request import MotionTemplate, RenderRequest
 from tests.core.clips import ffmpeg, moving_clip
 from tests.core.swaying import Sway, SwayingEngine, soft_portrait
 
@@ -46,7 +47,11 @@ def swayed(
     renderer = Renderer(SwayingEngine(is_jumping=jumps), reason="a test asks for it")
     sway = Sway(fps=Fraction(24), frame_count=frames)
     options = RenderOptions(driving_multiplier=multiplier)
-    renderer.render_template(portrait, sway, path, options=options)
+    renderer.render(
+        RenderRequest(
+            portrait=portrait, motion=MotionTemplate(motion=sway), output=path, options=options
+        )
+    )
     return path
 
 

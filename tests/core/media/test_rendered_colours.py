@@ -17,6 +17,7 @@ from liveportrait_core.media.probe import probe
 from liveportrait_core.options import Delivery, RenderOptions, VideoFormat
 from liveportrait_core.renderer import Renderer, open_renderer
 from liveportrait_core.report import Frame
+from liveportrait_core.request import MotionTemplate, RenderRequest
 from tests.core.swaying import Sway, SwayingEngine
 
 ASTRONAUT = Path(str(files("skimage"))) / "data" / "astronaut.png"
@@ -61,10 +62,14 @@ def test_patches_keep_their_colours(tmp_path: Path, form: VideoFormat, kind: str
     portrait = tmp_path / "p"
     Image.fromarray(patches).save(portrait, kind, quality=97, lossless=True)
     out = tmp_path / "out"
-    Renderer(SwayingEngine(), reason="test").render_template(
-        portrait, Sway(fps=FPS, frame_count=12), out,
-        options=RenderOptions(driving_multiplier=1.0), delivery=Delivery(format=form),
-    )  # fmt: skip
+    request = RenderRequest(
+        portrait=portrait,
+        motion=MotionTemplate(motion=Sway(fps=FPS, frame_count=12)),
+        output=out,
+        options=RenderOptions(driving_multiplier=1.0),
+        delivery=Delivery(format=form),
+    )
+    Renderer(SwayingEngine(), reason="test").render(request)
     for frame in frames_of(out, form):
         for place, (name, colour) in enumerate(COLOURS.items()):
             row, column = divmod(place, 5)
@@ -90,7 +95,14 @@ def test_a_red_portrait_stays_red_while_its_face_moves(tmp_path: Path) -> None:
     out = tmp_path / "a.mp4"
     renderer = open_renderer("mesh", tmp_path)
     motion = synthetic_idle(seed=3, seconds=1.0, fps=FPS)
-    renderer.render_template(portrait, motion, out, options=RenderOptions())
+    renderer.render(
+        RenderRequest(
+            portrait=portrait,
+            motion=MotionTemplate(motion=motion),
+            output=out,
+            options=RenderOptions(),
+        )
+    )
     with Image.open(portrait) as image:
         whole = np.asarray(image).mean((0, 1))
     for frame in frames_of(out, VideoFormat.MP4):
@@ -102,8 +114,14 @@ def test_the_poster_has_the_video_s_colours(tmp_path: Path) -> None:
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     portrait = red_portrait(tmp_path / "p.png", profile=srgb)
     out, poster = tmp_path / "a.mp4", tmp_path / "a.jpg"
-    Renderer(SwayingEngine(), reason="test").render_template(
-        portrait, Sway(fps=FPS, frame_count=12), out, poster=poster, options=RenderOptions()
+    Renderer(SwayingEngine(), reason="test").render(
+        RenderRequest(
+            portrait=portrait,
+            motion=MotionTemplate(motion=Sway(fps=FPS, frame_count=12)),
+            output=out,
+            poster=poster,
+            options=RenderOptions(),
+        )
     )
     first = next(frames_of(out, VideoFormat.MP4))
     with Image.open(poster) as image:

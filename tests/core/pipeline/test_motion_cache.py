@@ -14,13 +14,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from liveportrait_core.errors import EncodeFailed, ImageUnsupported, MotionUnusable
+from liveportrait_core.errors import EncodeFailed, ImageUnsupported, MotionUnusable, OutOfMemory
 from liveportrait_core.options import MAX_MOTION_BYTES, RenderOptions
 from liveportrait_core.pipeline.motion_cache import unpack_motion
 from liveportrait_core.renderer import Renderer
 from liveportrait_core.report import Progress, RenderWarning, Stage
+from liveportrait_core.request import CachedMotion, Clip, RenderRequest
 from tests.core.clips import moving_clip
-from tests.core.swaying import SwayingEngine, soft_portrait
+from tests.core.swaying import Sway, SwayingEngine, soft_portrait
 
 OPTIONS = RenderOptions(driving_multiplier=1.0, max_seconds=2.0)
 Arrays = dict[str, Any]
@@ -43,27 +44,36 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Inputs:
     portrait = soft_portrait(folder / "portrait.png")
     driving = moving_clip(folder / "driving.mp4", rate="30000/1001")
     kept: list[bytes] = []
-    renderer().render(portrait, driving, folder / "a.mp4", options=OPTIONS, keep=kept.append)
+    renderer().render(
+        RenderRequest(
+            portrait=portrait, motion=Clip(path=driving), output=folder / "a.mp4", options=OPTIONS
+        ),
+        on_motion=kept.append,
+    )
     return Inputs(portrait=portrait, driving=driving, motion=kept[0])
 
 
 def test_the_same_video_without_the_clip(inputs: Inputs, tmp_path: Path) -> None:
     kept: list[bytes] = []
     first = renderer().render(
-        inputs.portrait,
-        inputs.driving,
-        tmp_path / "a.mp4",
-        poster=tmp_path / "a.jpg",
-        options=OPTIONS,
-        keep=kept.append,
+        RenderRequest(
+            portrait=inputs.portrait,
+            motion=Clip(path=inputs.driving),
+            output=tmp_path / "a.mp4",
+            poster=tmp_path / "a.jpg",
+            options=OPTIONS,
+        ),
+        on_motion=kept.append,
     )
     assert kept == [inputs.motion]
-    again = renderer().render_kept(
-        inputs.portrait,
-        kept[0],
-        tmp_path / "b.mp4",
-        poster=tmp_path / "b.jpg",
-        options=OPTIONS,
+    again = renderer().render(
+        RenderRequest(
+            portrait=inputs.portrait,
+            motion=CachedMotion(data=kept[0]),
+            output=tmp_path / "b.mp4",
+            poster=tmp_path / "b.jpg",
+            options=OPTIONS,
+        )
     )
     assert (tmp_path / "a.mp4").read_bytes() == (tmp_path / "b.mp4").read_bytes()
     assert (tmp_path / "a.jpg").read_bytes() == (tmp_path / "b.jpg").read_bytes()
@@ -79,9 +89,22 @@ def test_warnings_of_the_clip_are_kept_too(inputs: Inputs, tmp_path: Path) -> No
     kept: list[bytes] = []
     short = replace(OPTIONS, max_seconds=0.6)
     renderer().render(
-        inputs.portrait, inputs.driving, tmp_path / "a.mp4", options=short, keep=kept.append
+        RenderRequest(
+            portrait=inputs.portrait,
+            motion=Clip(path=inputs.driving),
+            output=tmp_path / "a.mp4",
+            options=short,
+        ),
+        on_motion=kept.append,
     )
-    again = renderer().render_kept(inputs.portrait, kept[0], tmp_path / "b.mp4", options=short)
+    again = renderer().render(
+        RenderRequest(
+            portrait=inputs.portrait,
+            motion=CachedMotion(data=kept[0]),
+            output=tmp_path / "b.mp4",
+            options=short,
+        )
+    )
     assert again.warnings[0] is RenderWarning.VIDEO_TRIMMED
     assert (tmp_path / "a.mp4").read_bytes() == (tmp_path / "b.mp4").read_bytes()
 
@@ -99,12 +122,14 @@ def test_it_is_handed_over_on_the_callers_thread_before_the_frames_are_drawn(
 
     slow = SwayingEngine(slowness_s=0.05)
     renderer(slow).render(
-        inputs.portrait,
-        inputs.driving,
-        tmp_path / "a.mp4",
-        options=OPTIONS,
-        keep=keep,
-        watch=watch,
+        RenderRequest(
+            portrait=inputs.portrait,
+            motion=Clip(path=inputs.driving),
+            output=tmp_path / "a.mp4",
+            options=OPTIONS,
+        ),
+        on_motion=keep,
+        on_progress=watch,
     )
     place = told.index(threading.get_ident())
     assert told.count(threading.get_ident()) == 1
@@ -118,7 +143,13 @@ def test_what_keeping_raises_ends_the_render(inputs: Inputs, tmp_path: Path) -> 
 
     with pytest.raises(InterruptedError):
         renderer().render(
-            inputs.portrait, inputs.driving, tmp_path / "a.mp4", options=OPTIONS, keep=refuse
+            RenderRequest(
+                portrait=inputs.portrait,
+                motion=Clip(path=inputs.driving),
+                output=tmp_path / "a.mp4",
+                options=OPTIONS,
+            ),
+            on_motion=refuse,
         )
     assert list(tmp_path.iterdir()) == []
 
@@ -133,14 +164,27 @@ def test_a_render_that_fails_later_has_handed_its_motion_over(
     kept: list[bytes] = []
     with pytest.raises(EncodeFailed):
         renderer(Dry()).render(
-            inputs.portrait, inputs.driving, tmp_path / "a.mp4", options=OPTIONS, keep=kept.append
+            RenderRequest(
+                portrait=inputs.portrait,
+                motion=Clip(path=inputs.driving),
+                output=tmp_path / "a.mp4",
+                options=OPTIONS,
+            ),
+            on_motion=kept.append,
         )
     assert kept == [inputs.motion]
 
 
 def test_a_bad_portrait_is_refused_as_ever(inputs: Inputs, tmp_path: Path) -> None:
     with pytest.raises(ImageUnsupported):
-        renderer().render_kept(inputs.driving, inputs.motion, tmp_path / "a.mp4", options=OPTIONS)
+        renderer().render(
+            RenderRequest(
+                portrait=inputs.driving,
+                motion=CachedMotion(data=inputs.motion),
+                output=tmp_path / "a.mp4",
+                options=OPTIONS,
+            )
+        )
 
 
 def arrays_of(packed: bytes) -> Arrays:
@@ -159,6 +203,25 @@ def refused(motion: bytes, options: RenderOptions = OPTIONS) -> str:
         unpack_motion(SwayingEngine(), motion, max_seconds=options.max_seconds)
     assert len(str(caught.value)) < 1000
     return str(caught.value)
+
+
+def test_too_little_memory_says_nothing_about_the_motion(inputs: Inputs, tmp_path: Path) -> None:
+    class Starved(Sway):
+        @classmethod
+        def from_arrays(cls, arrays: Any, **facts: Any) -> Any:
+            raise MemoryError("8 GB")
+
+    class StarvedEngine(SwayingEngine):
+        motion_type = Starved
+
+    request = RenderRequest(
+        portrait=inputs.portrait,
+        motion=CachedMotion(data=inputs.motion),
+        output=tmp_path / "a.mp4",
+        options=OPTIONS,
+    )
+    with pytest.raises(OutOfMemory, match="8 GB"):
+        renderer(StarvedEngine()).render(request)
 
 
 def test_no_pickle_and_plain_arrays(inputs: Inputs) -> None:
@@ -182,8 +245,13 @@ def test_another_part_of_the_clip(inputs: Inputs) -> None:
 def test_it_is_refused_before_anything_is_done(inputs: Inputs, tmp_path: Path) -> None:
     engine = SwayingEngine()
     with pytest.raises(MotionUnusable):
-        renderer(engine).render_kept(
-            inputs.portrait, inputs.motion[:-1], tmp_path / "a.mp4", options=OPTIONS
+        renderer(engine).render(
+            RenderRequest(
+                portrait=inputs.portrait,
+                motion=CachedMotion(data=inputs.motion[:-1]),
+                output=tmp_path / "a.mp4",
+                options=OPTIONS,
+            )
         )
     assert engine.prepared == 0
 
@@ -291,8 +359,8 @@ def test_damaged_bytes_are_refused_or_do_no_harm(inputs: Inputs, data: st.DataOb
         kept = unpack_motion(SwayingEngine(), bytes(motion), max_seconds=2.0)
     except MotionUnusable:
         return
-    assert 10 <= kept.template.frame_count <= 62
-    assert 0 < kept.template.fps <= Fraction(30)
+    assert 10 <= kept.motion.frame_count <= 62
+    assert 0 < kept.motion.fps <= Fraction(30)
 
 
 @given(st.binary(max_size=300))

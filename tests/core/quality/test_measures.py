@@ -14,9 +14,9 @@ from liveportrait_core.media.image import read_portrait
 from liveportrait_core.options import VideoFormat
 from liveportrait_core.quality import JitterMeter, QualityMeter, timing_of
 from liveportrait_core.quality.border import BorderMeter
-from liveportrait_core.quality.meter import NO_CLIP
 from liveportrait_core.report import Box, Frame
-from tests.core.swaying import soft_portrait
+from liveportrait_core.request import MotionTemplate
+from tests.core.swaying import Sway, soft_portrait
 
 FORMS = list(VideoFormat)
 
@@ -173,5 +173,6 @@ def test_a_wrong_rate_is_seen(tmp_path: Path) -> None:
 
 def test_a_meter_without_frames_refuses(portrait: Frame, tmp_path: Path) -> None:
     meter = QualityMeter(portrait, BOX)
+    clipless = MotionTemplate(motion=Sway(fps=Fraction(25), frame_count=1))
     with pytest.raises(ValueError, match="without frames"):
-        meter.report(tmp_path, VideoFormat.MP4, Fraction(25), NO_CLIP, ())
+        meter.report(tmp_path, VideoFormat.MP4, Fraction(25), clipless, ())

@@ -12,6 +12,7 @@ from liveportrait_core.engines.mesh.idle import synthetic_idle
 from liveportrait_core.options import SILENT_MP4, Delivery, RenderOptions, VideoFormat
 from liveportrait_core.renderer import Renderer, open_renderer
 from liveportrait_core.report import QualityReport, RenderWarning
+from liveportrait_core.request import Clip, MotionTemplate, RenderRequest
 from tests.core.clips import moving_clip
 from tests.core.swaying import Sway, SwayingEngine, soft_portrait
 
@@ -23,12 +24,14 @@ def swaying(
     tmp_path: Path, engine: SwayingEngine, delivery: Delivery = SILENT_MP4
 ) -> QualityReport:
     portrait = soft_portrait(tmp_path / "p.png", 160, 200)
-    report = Renderer(engine, reason="test").render_template(
-        portrait,
-        Sway(fps=Fraction(24), frame_count=24),
-        tmp_path / "out",
-        options=STRONG,
-        delivery=delivery,
+    report = Renderer(engine, reason="test").render(
+        RenderRequest(
+            portrait=portrait,
+            motion=MotionTemplate(motion=Sway(fps=Fraction(24), frame_count=24)),
+            output=tmp_path / "out",
+            options=STRONG,
+            delivery=delivery,
+        )
     )
     assert report.quality is not None
     return report.quality
@@ -71,7 +74,9 @@ def test_the_driving_clip_is_measured_as_it_is_decoded(tmp_path: Path) -> None:
     portrait = soft_portrait(tmp_path / "p.png")
     clip = moving_clip(tmp_path / "c.mp4", rate="60", seconds=0.7)
     report = Renderer(SwayingEngine(), reason="test").render(
-        portrait, clip, tmp_path / "a.mp4", options=STRONG
+        RenderRequest(
+            portrait=portrait, motion=Clip(path=clip), output=tmp_path / "a.mp4", options=STRONG
+        )
     )
     assert report.quality is not None
     assert report.quality.driving_frames == 21  # at 30 a second
@@ -84,8 +89,16 @@ def test_a_face_through_the_mesh_engine(tmp_path: Path) -> None:
     renderer = open_renderer("mesh", tmp_path)
     hero, out = tmp_path / "hero.mp4", tmp_path / "a.mp4"
     motion = synthetic_idle(seed=3, seconds=1.0, fps=Fraction(24))
-    renderer.render_template(ASTRONAUT, motion, hero, options=STRONG)
-    quality = renderer.render(ASTRONAUT, hero, out, options=RenderOptions()).quality
+    renderer.render(
+        RenderRequest(
+            portrait=ASTRONAUT, motion=MotionTemplate(motion=motion), output=hero, options=STRONG
+        )
+    )
+    quality = renderer.render(
+        RenderRequest(
+            portrait=ASTRONAUT, motion=Clip(path=hero), output=out, options=RenderOptions()
+        )
+    ).quality
     assert quality is not None
     assert (quality.driving_frames, quality.frames_without_face) == (24, 0)
     assert quality.touched_outside_share == 0
@@ -105,8 +118,13 @@ def test_without_paste_back_there_is_no_border(tmp_path: Path) -> None:
     renderer = open_renderer("mesh", tmp_path)
     motion = synthetic_idle(seed=3, seconds=0.5, fps=Fraction(12))
     options = RenderOptions(paste_back=False)
-    quality = renderer.render_template(
-        ASTRONAUT, motion, tmp_path / "a.mp4", options=options
+    quality = renderer.render(
+        RenderRequest(
+            portrait=ASTRONAUT,
+            motion=MotionTemplate(motion=motion),
+            output=tmp_path / "a.mp4",
+            options=options,
+        )
     ).quality
     assert quality is not None
     assert quality.ring_delta_e is None

@@ -22,7 +22,7 @@ from functions.request import Reader, full_engine_version
 from functions.settings import Settings
 from functions.task_route import Role
 from functions.transitions import Transitions
-from liveportrait_core import RenderReport
+from liveportrait_core import RenderedVideo, RenderRequest, SyntheticIdle
 from liveportrait_core.errors import ImageNoFace, OutOfMemory
 from tests.functions.explorer.disturbances import Disturbed, DisturbedLedger, Weather
 from tests.functions.explorer.timeline import Host, Ticking, Timeline, TurnLock
@@ -67,13 +67,12 @@ class SlowRenderer(ScriptedRenderer):
     timeline: Timeline
     weather: Weather
 
-    def render(self, *args: Any, **given: Any) -> RenderReport:
-        return self._course(lambda: super(SlowRenderer, self).render(*args, **given))
+    def render(self, request: RenderRequest, **given: Any) -> RenderedVideo:
+        if isinstance(request.motion, SyntheticIdle):
+            return super().render(request, **given)
+        return self._course(lambda: super(SlowRenderer, self).render(request, **given))
 
-    def render_kept(self, *args: Any, **given: Any) -> RenderReport:
-        return self._course(lambda: super(SlowRenderer, self).render_kept(*args, **given))
-
-    def _course(self, render: Callable[[], RenderReport]) -> RenderReport:
+    def _course(self, render: Callable[[], RenderedVideo]) -> RenderedVideo:
         """Decide beforehand how long it takes, and how it fails."""
         party = self.timeline.current
         assert party is not None

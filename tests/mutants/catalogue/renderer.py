@@ -122,7 +122,7 @@ MUTANTS = (
     Mutant(
         name="every-video-a-preview",
         file="liveportrait_core/media/formats.py",
-        old="*(_PREVIEW if film.is_preview else _FINAL),",
+        old="*(_PREVIEW if settings.is_preview else _FINAL),",
         new="*_PREVIEW,",
         why="Preset slow, but for previews (section 6).",
         tests=("tests/core/media/test_formats.py", "tests/core/media/test_encode.py"),
@@ -146,7 +146,7 @@ MUTANTS = (
     Mutant(
         name="an-edit-list",
         file="liveportrait_core/media/formats.py",
-        old='"1" if film.sound else "0"',
+        old='"1" if settings.sound else "0"',
         new='"1"',
         why="No edit list: some players skip the first frame (section 6).",
         tests=_ENCODE,
@@ -162,8 +162,8 @@ MUTANTS = (
     Mutant(
         name="mouth-moves-in-every-region",
         file="liveportrait_core/engines/mesh/motion.py",
-        old="handles[:, MOUTH] *= speaks",
-        new="handles[:, MOUTH] *= 1",
+        old="control_points[:, MOUTH] *= speaks",
+        new="control_points[:, MOUTH] *= 1",
         why="`pose` and `eyes` leave the mouth alone (section 2, animationRegion).",
         tests=_MESH,
     ),
@@ -234,8 +234,8 @@ MUTANTS = (
     Mutant(
         name="lips-follow-in-halves",
         file="liveportrait_core/engines/mesh/motion.py",
-        old="handles = looped.handles * strength",
-        new="handles = looped.handles.copy()",
+        old="control_points = looped.control_points * strength",
+        new="control_points = looped.control_points.copy()",
         why="The multiplier scales the expression too (section 2).",
         tests=_MESH,
     ),

@@ -5,17 +5,17 @@
 
 from pathlib import Path
 
-from liveportrait_core.engines.liveportrait.template.motion_template import MotionTemplate
+from liveportrait_core.engines.liveportrait.template.motion_template import LivePortraitMotion
 from liveportrait_core.engines.liveportrait.template.npz import read_npz, save_template
 from liveportrait_core.engines.liveportrait.template.pickled import read_pickle
 from liveportrait_core.errors import VideoUnsupported
 
-__all__ = ["MotionTemplate", "load_template", "save_template"]
+__all__ = ["LivePortraitMotion", "load_template", "save_template"]
 
 _ZIP_MAGIC = b"PK\x03\x04"
 
 
-def load_template(path: Path) -> MotionTemplate:
+def load_template(path: Path) -> LivePortraitMotion:
     """Read a template of either kind, told apart by content and not by name.
 
     Raises:

@@ -29,7 +29,7 @@ _FRAME_SHAPES = {
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class MotionTemplate:
+class LivePortraitMotion:
     """The motion of one driving clip."""
 
     measured: MeasuredMotion
@@ -58,7 +58,7 @@ class MotionTemplate:
         """The template of a clip from its motion and openings, and from other fields by name."""
         return cls(measured=FrameArrays(**arrays).measured, **facts)
 
-    def trimmed(self, max_seconds: float) -> "MotionTemplate":
+    def trimmed(self, max_seconds: float) -> "LivePortraitMotion":
         """The first seconds of it, with a warning if that leaves something out."""
         count = int(max_seconds * self.fps)
         if self.frame_count <= count:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from liveportrait_core.engines.liveportrait.template.motion_template import (
     FrameArrays,
-    MotionTemplate,
+    LivePortraitMotion,
     checked_rate,
 )
 from liveportrait_core.errors import EncodeFailed, VideoUnsupported
@@ -22,7 +22,7 @@ _FRAME_ARRAYS = tuple(field.name for field in fields(FrameArrays))
 _ARRAYS = ("format_version", "fps", "warnings", "source_sha256", *_FRAME_ARRAYS)
 
 
-def save_template(template: MotionTemplate, path: Path) -> None:
+def save_template(template: LivePortraitMotion, path: Path) -> None:
     """Write a template; it appears complete or not at all.
 
     Raises:
@@ -47,7 +47,7 @@ def save_template(template: MotionTemplate, path: Path) -> None:
         raise EncodeFailed(f"template {path} cannot be written: {error}") from error
 
 
-def read_npz(path: Path) -> MotionTemplate:
+def read_npz(path: Path) -> LivePortraitMotion:
     """Read a template of our own.
 
     Raises:
@@ -69,7 +69,7 @@ def read_npz(path: Path) -> MotionTemplate:
         warnings = tuple(RenderWarning(warning) for warning in arrays["warnings"].tolist())
     except (TypeError, ValueError) as error:
         raise VideoUnsupported(f"template {name} is damaged: {error}") from error
-    return MotionTemplate(
+    return LivePortraitMotion(
         measured=FrameArrays(**{part: arrays[part] for part in _FRAME_ARRAYS}).checked(name),
         fps=checked_rate(name, numerator, denominator),
         warnings=warnings,

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from liveportrait_core.engines.liveportrait.template.motion_template import (
     FrameArrays,
-    MotionTemplate,
+    LivePortraitMotion,
     checked_rate,
 )
 from liveportrait_core.errors import VideoUnsupported
@@ -28,7 +28,7 @@ _DEFAULT_FPS = 25
 _KEYPOINTS = 21
 
 
-def read_pickle(path: Path) -> MotionTemplate:
+def read_pickle(path: Path) -> LivePortraitMotion:
     """Read a template of the original, old or new.
 
     Raises:
@@ -58,7 +58,7 @@ def read_pickle(path: Path) -> MotionTemplate:
         eye_ratios=table.list_values(("c_eyes_lst", "c_d_eyes_lst"), (2,), missing=unknown),
         lip_ratios=table.list_values(("c_lip_lst", "c_d_lip_lst"), (1,), missing=unknown),
     )
-    return MotionTemplate(
+    return LivePortraitMotion(
         measured=arrays.checked(name),
         fps=checked_rate(name, content.get("output_fps", _DEFAULT_FPS), 1),
     )

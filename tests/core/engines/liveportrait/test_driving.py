@@ -17,7 +17,7 @@ from liveportrait_core.engines.liveportrait.driving import (
 )
 from liveportrait_core.engines.liveportrait.motion.extraction import BATCH_FRAMES
 from liveportrait_core.engines.liveportrait.motion.pose import Motion, rotation_matrix
-from liveportrait_core.engines.liveportrait.template import MotionTemplate
+from liveportrait_core.engines.liveportrait.template import LivePortraitMotion
 from liveportrait_core.errors import VideoFaceLost, VideoNoFace
 from liveportrait_core.report import Frame, RenderWarning
 from tests.core.faces import face_203, found
@@ -59,7 +59,7 @@ def analysed(
     seen: Sequence[bool] | None = None,
     crop: DrivingCrop = DrivingCrop.AUTO,
     alone: bool = True,
-) -> MotionTemplate:
+) -> LivePortraitMotion:
     points = face_203(x=160, y=120, size=40)
     answers = iter(seen or [True] * len(frames))
     return analyse_driving(

@@ -18,7 +18,7 @@ from liveportrait_core.engines.liveportrait.engine import LivePortraitEngine, Pr
 from liveportrait_core.engines.liveportrait.model import AppearanceFeature, Model
 from liveportrait_core.engines.liveportrait.motion.keypoints import AnimationSettings
 from liveportrait_core.engines.liveportrait.motion.pose import Floats
-from liveportrait_core.engines.liveportrait.template import MotionTemplate
+from liveportrait_core.engines.liveportrait.template import LivePortraitMotion
 from liveportrait_core.errors import ImageNoFace, VideoTooShort
 from liveportrait_core.face.crop import Points
 from liveportrait_core.face.detector import FoundFace
@@ -81,8 +81,8 @@ def engine(
     )
 
 
-def template(count: int = 6) -> MotionTemplate:
-    return MotionTemplate(measured=measured(count, 3), fps=FPS)
+def template(count: int = 6) -> LivePortraitMotion:
+    return LivePortraitMotion(measured=measured(count, 3), fps=FPS)
 
 
 def clip(count: int) -> list[Frame]:
@@ -97,7 +97,7 @@ def animated(options: RenderOptions, count: int = 6) -> list[Frame]:
 
 
 def test_it_is_an_engine_as_the_renderer_wants_one() -> None:
-    opened: AnimationEngine[PreparedSource, MotionTemplate] = engine()
+    opened: AnimationEngine[PreparedSource, LivePortraitMotion] = engine()
     assert opened.engine is Engine.LIVEPORTRAIT
     assert opened.driving_passes == 2
     assert opened.driving_max_side_px is None
@@ -164,7 +164,7 @@ def test_the_loop_comes_back_to_the_first_frame() -> None:
     drift = np.linspace(0, 0.1, 60, dtype=np.float32)[:, None, None]
     drifting = held(one, 60)
     motion = replace(drifting.motion, expression=one.motion.expression + drift)
-    walk = MotionTemplate(measured=replace(drifting, motion=motion), fps=FPS)
+    walk = LivePortraitMotion(measured=replace(drifting, motion=motion), fps=FPS)
     still_open = liveportrait.drive(prepared, walk, OPTIONS).final
     closed = liveportrait.drive(prepared, walk, replace(OPTIONS, loop=True)).final
     median_step = float(np.median(np.abs(np.diff(closed, axis=0)).mean(axis=(1, 2))))

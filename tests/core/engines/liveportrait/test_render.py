@@ -20,6 +20,7 @@ from liveportrait_core.inspection import inspect
 from liveportrait_core.options import Engine, RenderOptions
 from liveportrait_core.renderer import Renderer
 from liveportrait_core.report import Progress, RenderWarning, Stage
+from liveportrait_core.request import CachedMotion, Clip, RenderRequest
 from tests.core.clips import child_processes, ffmpeg
 from tests.core.engines.liveportrait.test_engine import QuickModel, quick_model
 from tests.core.small_networks import small_networks
@@ -53,7 +54,12 @@ def test_a_clip_moves_a_portrait(portrait: Path, driving: Path, tmp_path: Path) 
     renderer = Renderer(engine, reason="test")
     heard: list[Progress] = []
     out = tmp_path / "idle.mp4"
-    report = renderer.render(portrait, driving, out, options=RenderOptions(), watch=heard.append)
+    report = renderer.render(
+        RenderRequest(
+            portrait=portrait, motion=Clip(path=driving), output=out, options=RenderOptions()
+        ),
+        on_progress=heard.append,
+    )
     assert report.engine is Engine.LIVEPORTRAIT
     assert report.engine_version == engine.version
     assert (report.width_px, report.height_px, report.frame_count) == (320, 320, 12)
@@ -68,7 +74,14 @@ def test_a_clip_moves_a_portrait(portrait: Path, driving: Path, tmp_path: Path) 
 def test_the_same_files_give_the_same_bytes(portrait: Path, driving: Path, tmp_path: Path) -> None:
     renderer = quick_renderer()
     for name in ("one.mp4", "other.mp4"):
-        renderer.render(portrait, driving, tmp_path / name, options=RenderOptions())
+        renderer.render(
+            RenderRequest(
+                portrait=portrait,
+                motion=Clip(path=driving),
+                output=tmp_path / name,
+                options=RenderOptions(),
+            )
+        )
     assert (tmp_path / "one.mp4").read_bytes() == (tmp_path / "other.mp4").read_bytes()
 
 
@@ -84,15 +97,27 @@ def test_kept_motion_gives_the_same_bytes(portrait: Path, tmp_path: Path) -> Non
         feed=frames.tobytes(),
     )  # fmt: skip
     options = RenderOptions()
-    first = renderer.render(portrait, clip, tmp_path / "a.mp4", options=options, keep=kept.append)
-    again = renderer.render_kept(portrait, kept[0], tmp_path / "b.mp4", options=options)
+    first = renderer.render(
+        RenderRequest(
+            portrait=portrait, motion=Clip(path=clip), output=tmp_path / "a.mp4", options=options
+        ),
+        on_motion=kept.append,
+    )
+    again = renderer.render(
+        RenderRequest(
+            portrait=portrait,
+            motion=CachedMotion(data=kept[0]),
+            output=tmp_path / "b.mp4",
+            options=options,
+        )
+    )
     assert (tmp_path / "a.mp4").read_bytes() == (tmp_path / "b.mp4").read_bytes()
     assert replace(again, seconds=()) == replace(first, seconds=())
     assert again.quality is not None
     assert again.quality.frames_without_face == 4
     assert RenderWarning.LANDMARKS_INTERPOLATED in again.warnings
     analysis = renderer.analyse(clip, max_seconds=10.0)
-    assert all(array.flags.c_contiguous for array in analysis.template.arrays.values())
+    assert all(array.flags.c_contiguous for array in analysis.motion.arrays.values())
 
 
 @pytest.mark.parametrize("stage", [Stage.MOTION, Stage.RENDER])
@@ -108,7 +133,13 @@ def test_who_gives_up_is_obeyed_and_nothing_is_left(
 
     with pytest.raises(GivenUp):
         slow_renderer().render(
-            portrait, driving, tmp_path / "a.mp4", options=RenderOptions(), watch=watch
+            RenderRequest(
+                portrait=portrait,
+                motion=Clip(path=driving),
+                output=tmp_path / "a.mp4",
+                options=RenderOptions(),
+            ),
+            on_progress=watch,
         )
     assert list(tmp_path.iterdir()) == []
     assert not [thread for thread in threading.enumerate() if thread.name == "prefetch"]

@@ -13,7 +13,7 @@ from PIL import Image
 from liveportrait_core.engines.liveportrait.config import DEFAULT_CONFIG, EngineConfig
 from liveportrait_core.engines.liveportrait.engine import LivePortraitEngine
 from liveportrait_core.engines.liveportrait.motion.keypoints import AnimationSettings
-from liveportrait_core.engines.liveportrait.template import MotionTemplate
+from liveportrait_core.engines.liveportrait.template import LivePortraitMotion
 from liveportrait_core.engines.mesh.engine import MeshEngine
 from liveportrait_core.errors import (
     EncodeFailed,
@@ -25,9 +25,11 @@ from liveportrait_core.errors import (
 from liveportrait_core.face.crop import Points
 from liveportrait_core.face.finders import MeshFinder
 from liveportrait_core.face.tracking import FindFace
+from liveportrait_core.media.image import write_picture
 from liveportrait_core.options import RenderOptions
 from liveportrait_core.renderer import Renderer
 from liveportrait_core.report import Box, Frame, RenderWarning
+from liveportrait_core.request import Clip, MotionTemplate, RenderRequest
 from tests.core.engines.liveportrait.motions import measured
 from tests.core.engines.liveportrait.test_engine import quick_model
 from tests.core.faces import face_106, face_203, found, gradient
@@ -62,11 +64,11 @@ def engine(seen: Sequence[bool] = ALL, config: EngineConfig = DEFAULT_CONFIG) ->
     return LivePortraitEngine(quick_model(), SeenIn(seen), landmarks, digests=(), config=config)
 
 
-def template(count: int) -> MotionTemplate:
-    return MotionTemplate(measured=measured(count, 3), fps=FPS)
+def template(count: int) -> LivePortraitMotion:
+    return LivePortraitMotion(measured=measured(count, 3), fps=FPS)
 
 
-def animated(liveportrait: LivePortraitEngine, driving: MotionTemplate) -> list[Frame]:
+def animated(liveportrait: LivePortraitEngine, driving: LivePortraitMotion) -> list[Frame]:
     source = liveportrait.analyse_source(FRAMES, OPTIONS)
     return list(liveportrait.animate_source(FRAMES, source, driving, OPTIONS))
 
@@ -152,9 +154,16 @@ def renderer() -> Renderer:
 def test_a_clip_is_animated_from_file_to_file(
     renderer: Renderer, driving: Path, tmp_path: Path
 ) -> None:
-    motion = renderer.analyse(driving, max_seconds=10).template
+    template = renderer.analyse(driving, max_seconds=10)
     out = tmp_path / "out.mp4"
-    report = renderer.render_clip(driving, motion, out, options=OPTIONS)
+    report = renderer.render(
+        RenderRequest(
+            portrait=Clip(path=driving),
+            motion=template,
+            output=out,
+            options=OPTIONS,
+        )
+    )
     assert (report.width_px, report.height_px, report.frame_count) == (320, 240, 12)
     assert report.fps == 24
     assert report.box == Box(x0=0, y0=0, x1=320, y1=240)
@@ -165,22 +174,21 @@ def test_a_clip_is_animated_from_file_to_file(
 def test_a_picture_drives_a_picture(renderer: Renderer, portrait: Path, tmp_path: Path) -> None:
     motion = renderer.analyse_picture(portrait, max_dim_px=640)
     out = tmp_path / "out.png"
-    renderer.render_picture(portrait, motion, out, options=OPTIONS)
+    frame = next(renderer.animate(renderer.prepare(portrait, OPTIONS), motion, OPTIONS))
+    write_picture(frame, out)
     made, source = np.asarray(Image.open(out)), np.asarray(Image.open(portrait))
     assert made.shape == source.shape
     assert not np.array_equal(made, source)
 
 
-def test_a_picture_has_to_be_a_picture(
-    renderer: Renderer, portrait: Path, driving: Path, tmp_path: Path
-) -> None:
+def test_a_picture_has_to_be_a_picture(renderer: Renderer, driving: Path, tmp_path: Path) -> None:
     with pytest.raises(ImageUnsupported, match="driving"):
         renderer.analyse_picture(driving, max_dim_px=640)
-    motion = renderer.analyse_picture(portrait, max_dim_px=640)
+    frame = np.zeros((4, 4, 3), np.uint8)
     with pytest.raises(InvalidOption, match=r"out\.mp4 is no picture's name; accepted: \.png"):
-        renderer.render_picture(portrait, motion, tmp_path / "out.mp4", options=OPTIONS)
+        write_picture(frame, tmp_path / "out.mp4")
     with pytest.raises(EncodeFailed, match="cannot be written"):
-        renderer.render_picture(portrait, motion, tmp_path / "no" / "out.png", options=OPTIONS)
+        write_picture(frame, tmp_path / "no" / "out.png")
 
 
 def test_the_mesh_engine_says_what_it_cannot_do(portrait: Path, tmp_path: Path) -> None:
@@ -188,4 +196,11 @@ def test_the_mesh_engine_says_what_it_cannot_do(portrait: Path, tmp_path: Path) 
     with pytest.raises(InvalidOption, match="animates a picture by a clip, nothing else"):
         mesh.analyse_picture(portrait, max_dim_px=640)
     with pytest.raises(InvalidOption, match="accepted: that, or the engine liveportrait"):
-        mesh.render_clip(portrait, template(1), tmp_path / "a.mp4", options=OPTIONS)
+        mesh.render(
+            RenderRequest(
+                portrait=Clip(path=portrait),
+                motion=MotionTemplate(motion=template(1)),
+                output=tmp_path / "a.mp4",
+                options=OPTIONS,
+            )
+        )

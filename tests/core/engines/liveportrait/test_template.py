@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from liveportrait_core.engines.liveportrait.template import (
-    MotionTemplate,
+    LivePortraitMotion,
     load_template,
     save_template,
 )
@@ -26,8 +26,8 @@ from tests.core.engines.liveportrait.motions import measured
 FPS = Fraction(30000, 1001)
 
 
-def template(count: int = 3) -> MotionTemplate:
-    return MotionTemplate(
+def template(count: int = 3) -> LivePortraitMotion:
+    return LivePortraitMotion(
         measured=measured(count),
         fps=FPS,
         warnings=(RenderWarning.LANDMARKS_INTERPOLATED,),
@@ -69,7 +69,7 @@ def test_our_files_come_back_as_they_were(
     count: int, rate: Fraction, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     path = tmp_path_factory.mktemp("templates") / "motion.npz"
-    saved = MotionTemplate(measured=measured(count), fps=rate, warnings=template().warnings)
+    saved = LivePortraitMotion(measured=measured(count), fps=rate, warnings=template().warnings)
     save_template(saved, path)
     loaded = load_template(path)
     assert loaded.fps == rate

@@ -15,6 +15,7 @@ from liveportrait_core.media.image import write_picture
 from liveportrait_core.options import AnimationRegion, RenderOptions
 from liveportrait_core.renderer import Renderer
 from liveportrait_core.report import Frame
+from liveportrait_core.request import Clip, MotionTemplate, RenderRequest
 from tests.core.clips import moving_clip
 from tests.core.engines.mesh.motions import held
 
@@ -32,7 +33,14 @@ def driving(renderer: Renderer, astronaut: Frame, tmp_path_factory: pytest.TempP
     folder = tmp_path_factory.mktemp("driving")
     write_picture(astronaut, folder / "astronaut.png")
     idle = synthetic_idle(seed=3, seconds=3.2, fps=held().fps)
-    renderer.render_template(folder / "astronaut.png", idle, folder / "driving.mp4", options=FILMED)
+    renderer.render(
+        RenderRequest(
+            portrait=folder / "astronaut.png",
+            motion=MotionTemplate(motion=idle),
+            output=folder / "driving.mp4",
+            options=FILMED,
+        )
+    )
     return folder / "driving.mp4"
 
 
@@ -47,7 +55,9 @@ def followed(
     renderer: Renderer, portrait: Path, driving: Path, video: Path, region: AnimationRegion
 ) -> Following:
     options = RenderOptions(driving_multiplier=0.6, animation_region=region)
-    renderer.render(portrait, driving, video, options=options)
+    renderer.render(
+        RenderRequest(portrait=portrait, motion=Clip(path=driving), output=video, options=options)
+    )
     return measure_following(video, driving, max_seconds=10)
 
 

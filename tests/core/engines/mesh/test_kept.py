@@ -11,6 +11,7 @@ from liveportrait_core.options import RenderOptions, SyntheticIdle
 from liveportrait_core.pipeline.motion_cache import pack_motion, unpack_motion
 from liveportrait_core.renderer import Renderer
 from liveportrait_core.report import Frame
+from liveportrait_core.request import CachedMotion, Clip, RenderRequest
 
 OPTIONS = RenderOptions(driving_multiplier=1.0, source_max_dim_px=512)
 
@@ -26,10 +27,26 @@ def test_the_same_video_from_kept_motion(
     renderer = Renderer(engine, reason="a test asks for it")
     portrait, person = stored(hopper, tmp_path / "p.png"), stored(astronaut, tmp_path / "d.png")
     clip, kept = tmp_path / "clip.mp4", list[bytes]()
-    renderer.render_idle(person, SyntheticIdle(seconds=1.0), clip, options=OPTIONS)
+    renderer.render(
+        RenderRequest(
+            portrait=person, motion=SyntheticIdle(seconds=1.0), output=clip, options=OPTIONS
+        )
+    )
 
-    first = renderer.render(portrait, clip, tmp_path / "a.mp4", options=OPTIONS, keep=kept.append)
-    again = renderer.render_kept(portrait, kept[0], tmp_path / "b.mp4", options=OPTIONS)
+    first = renderer.render(
+        RenderRequest(
+            portrait=portrait, motion=Clip(path=clip), output=tmp_path / "a.mp4", options=OPTIONS
+        ),
+        on_motion=kept.append,
+    )
+    again = renderer.render(
+        RenderRequest(
+            portrait=portrait,
+            motion=CachedMotion(data=kept[0]),
+            output=tmp_path / "b.mp4",
+            options=OPTIONS,
+        )
+    )
     assert (tmp_path / "a.mp4").read_bytes() == (tmp_path / "b.mp4").read_bytes()
     assert replace(again, seconds=()) == replace(first, seconds=())
     assert again.quality is not None
@@ -38,8 +55,8 @@ def test_the_same_video_from_kept_motion(
     analysis = renderer.analyse(clip, max_seconds=10.0)
     motion = pack_motion(engine, analysis, max_seconds=10.0)
     assert motion == kept[0]
-    template = unpack_motion(engine, motion, max_seconds=10.0).template
-    for name, array in analysis.template.arrays.items():
+    template = unpack_motion(engine, motion, max_seconds=10.0).motion
+    for name, array in analysis.motion.arrays.items():
         found = template.arrays[name]
         assert (found.dtype, found.strides) == (array.dtype, array.strides)
         assert np.array_equal(found, array)
