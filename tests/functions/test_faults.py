@@ -9,6 +9,7 @@ import pytest
 from functions.contract import DocumentWrite
 from functions.errors import RetryLater
 from functions.ports import Ticker
+from functions.record import Lease, Purpose
 from functions.standing import Change, Standing
 from liveportrait_core.errors import ImageNoFace, OutOfMemory
 from tests.functions.doubles import MemoryLedger, VirtualClock
@@ -194,6 +195,19 @@ def test_a_render_in_flight_is_left_alone(scene: Scene, event: DocumentWrite) ->
     scene.renderer.steps = [duplicate] * 3
     scene.doorway.answer(event)
     assert scene.states == ["queued", "rendering", "rendering", "ready"]
+
+
+def test_while_anything_holds_a_lease_nothing_is_counted(
+    scene: Scene, event: DocumentWrite
+) -> None:
+    fail(scene, event, times=12)
+    assert scene.live["state"] == "failed"
+    trouble, now = scene.record.trouble, round(scene.clock.now() * 1000)
+    other = Lease(owner="a", purpose=Purpose.RENDER, fingerprint="f", expires=now + 60_000)
+    scene.ledger.keep(AVATAR, replace(scene.record, lease=other, shown=None))
+    fail(scene, event, times=1, every_s=0)
+    assert scene.record.trouble == trouble
+    assert scene.record.shown is None
 
 
 def test_an_attempt_that_has_tries_left_is_left_alone(scene: Scene, event: DocumentWrite) -> None:

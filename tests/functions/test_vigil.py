@@ -209,6 +209,13 @@ def test_disabled_blocked_or_gone_stops_it(
         vigil.renew("upload")
 
 
+def test_what_was_decided_is_not_asked_again(scene: Scene, vigil: Vigil) -> None:
+    scene.write(document(training__dynamicsEnabled=False))
+    with pytest.raises(Superseded):
+        vigil.renew("upload")
+    assert scene.clock.slept == []
+
+
 def test_an_outage_between_two_batches_is_no_reason_to_stop(scene: Scene, vigil: Vigil) -> None:
     scene.ledger.faults = [ConnectionError("away")]
     scene.clock.advance(1)

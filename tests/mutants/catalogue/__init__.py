@@ -2,6 +2,7 @@
 
 from tests.mutants.catalogue import (
     cloud,
+    lateness,
     protocol,
     publication,
     reconcile,
@@ -15,6 +16,7 @@ from tests.mutants.mutant import Mutant
 MUTANTS: tuple[Mutant, ...] = (
     *survivors.MUTANTS,
     *protocol.MUTANTS,
+    *lateness.MUTANTS,
     *publication.MUTANTS,
     *requests.MUTANTS,
     *service.MUTANTS,
