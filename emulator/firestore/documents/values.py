@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 from emulator.firestore.messages import Value
-from emulator.firestore.paths import FieldPath
+from emulator.firestore.paths import FieldPath, numeric_id
 
 Fields = MutableMapping[str, Value]
 """The map of a document or of a map value: field name → value."""
@@ -79,12 +79,26 @@ def _rare_key(kind: str | None, value: Value) -> SortKey:
 
 @lru_cache(maxsize=1 << 16)  # a large collection is sorted anew for every page of it
 def reference_key(name: str) -> SortKey:
-    """Return the sort key of a document's name: segment by segment, in the order of bytes."""
-    return (TypeRank.REFERENCE, tuple(segment.encode() for segment in name.split("/")))
+    """Return the sort key of a document's name, segment by segment.
+
+    Ids that stand for numbers (`__id7__`) come first, in the order of the numbers; all others in
+    the order of their bytes.
+    """
+    return (TypeRank.REFERENCE, tuple(map(_segment_key, name.split("/"))))
+
+
+def _segment_key(segment: str) -> SortKey:
+    number = numeric_id(segment)
+    return (1, segment.encode()) if number is None else (0, number)
+
+
+def is_vector(fields: Fields) -> bool:
+    """Return whether a map is the form in which vectors travel."""
+    return "__type__" in fields and fields["__type__"].string_value == _VECTOR_TYPE
 
 
 def _map_key(fields: Fields) -> SortKey:
-    if "__type__" in fields and fields["__type__"].string_value == _VECTOR_TYPE:
+    if is_vector(fields):
         numbers = fields["value"].array_value.values if "value" in fields else ()
         return (TypeRank.VECTOR, len(numbers), tuple(map(sort_key, numbers)))
     items = sorted((name.encode(), sort_key(value)) for name, value in fields.items())

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from emulator.firestore.documents.document import StoredDocument
-from emulator.firestore.documents.limits import check_document, check_segments, check_transforms
+from emulator.firestore.documents.limits import check_document, check_transforms
 from emulator.firestore.documents.transforms import transform_result, transformed
 from emulator.firestore.documents.values import cut_times, delete_field, get_field, set_field
 from emulator.firestore.errors import (
@@ -49,7 +49,7 @@ def target_name(write: Write) -> str:
             name = write.transform.document
         case _:
             raise InvalidArgument("A write needs one of update, delete and transform")
-    check_segments(name, document_path(name).segments)
+    document_path(name)
     return str(name)
 
 

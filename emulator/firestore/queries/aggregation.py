@@ -6,7 +6,8 @@ from emulator.firestore.documents.document import StoredDocument
 from emulator.firestore.documents.values import get_field
 from emulator.firestore.errors import InvalidArgument
 from emulator.firestore.messages import Message, Value
-from emulator.firestore.paths import parse_field_path
+from emulator.firestore.paths import NAME_PATH, parse_field_path
+from emulator.firestore.queries.validation import check_aliases
 
 _INT64_MAX = 2**63 - 1
 
@@ -17,8 +18,11 @@ def aggregate(
     """Return the value of each aggregation by its alias.
 
     Raises:
-        InvalidArgument: an aggregation is none of count, sum and avg.
+        InvalidArgument: an aggregation is none of count, sum and avg, or production would refuse
+            their number or names.
     """
+    aggregations = list(aggregations)
+    check_aliases(aggregations)
     values: dict[str, Value] = {}
     for position, aggregation in enumerate(aggregations, start=1):
         alias = aggregation.alias or f"field_{position}"
@@ -45,6 +49,8 @@ def _count(count: Message, documents: Sequence[StoredDocument]) -> Value:
 
 def _numbers(operator: Message, documents: Sequence[StoredDocument]) -> list[int | float]:
     path = parse_field_path(operator.field.field_path)
+    if path == NAME_PATH:
+        raise InvalidArgument("Aggregations are not supported for the property: __name__")
     numbers: list[int | float] = []
     for document in documents:
         value = get_field(document.message.fields, path)

@@ -1,7 +1,6 @@
 """Filters of structured queries, compiled to predicates. Pure."""
 
 from collections.abc import Callable
-from enum import IntEnum
 
 from emulator.firestore.documents.document import StoredDocument
 from emulator.firestore.documents.values import (
@@ -13,50 +12,12 @@ from emulator.firestore.documents.values import (
 )
 from emulator.firestore.errors import InvalidArgument
 from emulator.firestore.messages import Filter, Message, Value
-from emulator.firestore.paths import FieldPath, parse_field_path
+from emulator.firestore.paths import NAME_PATH, FieldPath, parse_field_path
+from emulator.firestore.queries.operators import AND, LIST_OPERATORS, OR, Operator, UnaryOperator
 
 Predicate = Callable[[StoredDocument], bool]
 _Test = Callable[[SortKey], bool]
 
-NAME_PATH: FieldPath = ("__name__",)
-_MAX_DISJUNCTION = 30
-_MAX_EXCLUDED = 10
-_AND, _OR = 1, 2
-
-
-class Operator(IntEnum):
-    """google.firestore.v1.StructuredQuery.FieldFilter.Operator."""
-
-    LESS_THAN = 1
-    LESS_THAN_OR_EQUAL = 2
-    GREATER_THAN = 3
-    GREATER_THAN_OR_EQUAL = 4
-    EQUAL = 5
-    NOT_EQUAL = 6
-    ARRAY_CONTAINS = 7
-    IN = 8
-    ARRAY_CONTAINS_ANY = 9
-    NOT_IN = 10
-
-
-class UnaryOperator(IntEnum):
-    """google.firestore.v1.StructuredQuery.UnaryFilter.Operator."""
-
-    IS_NAN = 2
-    IS_NULL = 3
-    IS_NOT_NAN = 4
-    IS_NOT_NULL = 5
-
-
-_INEQUALITIES = {
-    Operator.LESS_THAN,
-    Operator.LESS_THAN_OR_EQUAL,
-    Operator.GREATER_THAN,
-    Operator.GREATER_THAN_OR_EQUAL,
-    Operator.NOT_EQUAL,
-    Operator.NOT_IN,
-}
-_LISTS = {Operator.IN, Operator.ARRAY_CONTAINS_ANY, Operator.NOT_IN}
 _NULL_KEY: SortKey = (TypeRank.NULL,)
 _NAN_KEY: SortKey = (TypeRank.NAN,)
 
@@ -72,8 +33,10 @@ def document_key(document: StoredDocument, path: FieldPath) -> SortKey | None:
 def compile_filter(wire: Filter) -> Predicate:
     """Compile a filter.
 
+    The filter has passed the validation of its query.
+
     Raises:
-        InvalidArgument: an unknown operator, or an operand that does not suit it.
+        InvalidArgument: an unknown operator.
     """
     match wire.WhichOneof("filter_type"):
         case "composite_filter":
@@ -86,29 +49,11 @@ def compile_filter(wire: Filter) -> Predicate:
             raise InvalidArgument("A filter needs one of composite, field and unary filter")
 
 
-def inequality_paths(wire: Filter) -> set[FieldPath]:
-    """Return the fields that a filter restricts by an inequality; they are ordered implicitly."""
-    match wire.WhichOneof("filter_type"):
-        case "composite_filter":
-            return {
-                path for inner in wire.composite_filter.filters for path in inequality_paths(inner)
-            }
-        case "field_filter" if wire.field_filter.op in _INEQUALITIES:
-            return {parse_field_path(wire.field_filter.field.field_path)}
-        case "unary_filter" if wire.unary_filter.op in (
-            UnaryOperator.IS_NOT_NAN,
-            UnaryOperator.IS_NOT_NULL,
-        ):
-            return {parse_field_path(wire.unary_filter.field.field_path)}
-        case _:
-            return set()
-
-
 def _composite(wire: Message) -> Predicate:
     predicates = [compile_filter(inner) for inner in wire.filters]
-    if not predicates or wire.op not in (_AND, _OR):
+    if not predicates or wire.op not in (AND, OR):
         raise InvalidArgument("A composite filter needs AND or OR, and at least one filter")
-    if wire.op == _AND:
+    if wire.op == AND:
         return lambda document: all(predicate(document) for predicate in predicates)
     return lambda document: any(predicate(document) for predicate in predicates)
 
@@ -142,7 +87,7 @@ def _field(wire: Message) -> Predicate:
         operator = Operator(wire.op)
     except ValueError as error:
         raise InvalidArgument(f"Unknown operator {wire.op} on {wire.field.field_path}") from error
-    if operator in _LISTS:
+    if operator in LIST_OPERATORS:
         return _on_field(path, _list_test(operator, wire.value))
     return _on_field(path, _scalar_test(operator, sort_key(wire.value)))
 
@@ -167,11 +112,6 @@ def _scalar_test(operator: Operator, operand: SortKey) -> _Test:
 
 
 def _list_test(operator: Operator, value: Value) -> _Test:
-    if value.WhichOneof("value_type") != "array_value" or not value.array_value.values:
-        raise InvalidArgument(f"'{operator.name}' requires a non-empty ArrayValue.")
-    most = _MAX_EXCLUDED if operator is Operator.NOT_IN else _MAX_DISJUNCTION
-    if len(value.array_value.values) > most:
-        raise InvalidArgument(f"'{operator.name}' supports up to {most} comparison values.")
     operands = {sort_key(element) for element in value.array_value.values}
     if operator is Operator.ARRAY_CONTAINS_ANY:
         return lambda key: key[0] is TypeRank.ARRAY and not operands.isdisjoint(key[1])

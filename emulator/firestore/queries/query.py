@@ -13,13 +13,13 @@ from emulator.firestore.documents.document import StoredDocument
 from emulator.firestore.documents.values import SortKey, sort_key
 from emulator.firestore.errors import InvalidArgument, Unimplemented
 from emulator.firestore.messages import Document, Message, StructuredQuery
-from emulator.firestore.paths import FieldPath, parse_field_path
+from emulator.firestore.paths import NAME_PATH, FieldPath, parse_field_path
 from emulator.firestore.queries.filters import (
-    NAME_PATH,
     compile_filter,
     document_key,
-    inequality_paths,
 )
+from emulator.firestore.queries.operators import inequality_paths
+from emulator.firestore.queries.validation import check_query
 
 _DESCENDING = 2
 
@@ -55,9 +55,8 @@ class CompiledQuery:
     """
 
     def __init__(self, parent: str, query: StructuredQuery) -> None:
+        check_query(parent, query)
         selectors = query.from_
-        if len(selectors) != 1:
-            raise InvalidArgument(f"A query needs one collection in from; it has {len(selectors)}")
         if query.HasField("find_nearest"):
             raise Unimplemented("The emulator does not evaluate find_nearest")
         self.parent = parent
@@ -66,10 +65,6 @@ class CompiledQuery:
         self.orders = _effective_orders(query)
         self.limit: int | None = query.limit.value if query.HasField("limit") else None
         self.offset = int(query.offset)
-        if self.offset < 0 or (self.limit is not None and self.limit < 0):
-            raise InvalidArgument(
-                f"limit is {self.limit}, offset is {self.offset}; accepted: 0 or more"
-            )
         self._filter = compile_filter(query.where) if query.HasField("where") else None
         self._start = _bound(query, "start_at", self.orders)
         self._end = _bound(query, "end_at", self.orders)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from emulator.firestore.documents.values import reference_key
 from emulator.firestore.errors import InvalidArgument
 from emulator.firestore.messages import Document, Message, StructuredQuery
 from emulator.firestore.paths import parse_field_path, split_name
@@ -85,7 +86,7 @@ def _with_missing(
     for below in store.collections_below(collection, at):
         name = f"{collection}/{below[len(collection) + 1 :].split('/')[0]}"
         by_name.setdefault(name, Document(name=name))
-    return [by_name[name] for name in sorted(by_name)]
+    return [by_name[name] for name in sorted(by_name, key=reference_key)]
 
 
 def _slice(request: Message, total: int) -> tuple[int, int]:

@@ -4,8 +4,7 @@ from google.cloud.firestore_v1 import types
 
 from emulator.firestore.errors import InvalidArgument
 from emulator.firestore.messages import Message, raw
-from emulator.firestore.paths import split_name
-from emulator.firestore.queries.filters import NAME_PATH
+from emulator.firestore.paths import NAME_PATH, split_name
 from emulator.firestore.queries.query import CompiledQuery
 from emulator.firestore.rpc.reading import Reader
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import tests.emulator.conformance.concurrency
 import tests.emulator.conformance.documents
+import tests.emulator.conformance.limits
 import tests.emulator.conformance.queries
 import tests.emulator.conformance.storage
 import tests.emulator.conformance.tasks  # noqa: F401 (they fill the table)
