@@ -14,6 +14,7 @@ from tests.functions.explorer.model import DROPPED, FORGED, MULTIPLIERS, Avatar,
 from tests.functions.explorer.world import World
 from tests.functions.scene import BUCKET, POLICY
 
+_OURS = ("livePortrait", "dynamics")  # fields that only the server writes
 _FORGED: tuple[Any, ...] = ("text", {"state": "ready"}, {"state": "queued"}, {})
 _CUES = (
     *("media.publish", "media.publish", "media.fetch", "media.discard", "media.clear"),
@@ -80,7 +81,7 @@ class App:
         )  # fmt: skip
         of_others = (
             self._lose, self._lose, self._replace, self._revoke, self._forge, self._overwrite,
-            lambda *_: self.sweep(),
+            self._spoil, lambda *_: self.sweep(),
         )  # fmt: skip
         pick, which = stream.random(), stream.random()
         acts: Any = of_others if pick > 0.82 and not self.alone else of_the_app
@@ -97,8 +98,9 @@ class App:
         fields = None
         if wanted.exists:
             fields = wanted.fields(self.avatar.id, BUCKET)
-            if before is not None and "livePortrait" in before:
-                fields["livePortrait"] = before["livePortrait"]
+            fields |= {
+                name: before[name] for name in _OURS if before is not None and name in before
+            }
         self.tell(name, f"app: {wanted}")
         self.avatar.asks(wanted)
         if not wanted.exists:
@@ -195,6 +197,14 @@ class App:
         self.tell(name, f"somebody destroys {path}")
         self.avatar.lost.add((path, self.world.media.objects[path].generation))
         self.avatar.wish += 1  # a render of it is another one from now on
+
+    def _spoil(self, name: str, _: float) -> None:
+        """The kept motion is overwritten."""
+        path = f"livePortraitCache/avatars/{self.avatar.id}/motion.npz"
+        held = self.world.media.objects.get(path)
+        if held is not None:
+            self.tell(name, "somebody overwrites the kept motion")
+            self.world.media.put(path, b"spoilt", facts=held.facts)
 
     def _revoke(self, name: str, size: float) -> None:
         for path in self._outputs(".mp4")[-1:]:

@@ -12,12 +12,14 @@ from typing import Any
 from functions.output import live_portrait
 from functions.record import Record
 from functions.reference import download_url
-from tests.functions.explorer.attempts import ATTEMPTS, Attempts
+from functions.settings import Settings
+from tests.functions.explorer.attempts import ATTEMPTS, OWNER, Attempts
 from tests.functions.explorer.model import Avatar
 from tests.functions.explorer.world import Commit, World
 from tests.functions.scene import POLICY
 
 MIRROR = "training.livePortrait.idleVideoUrl"
+DYNAMICS = "dynamics.basic."
 GRACE_S = 60.0
 RETRIED = ("RENDER_FAILED", "RENDER_OOM", "RENDER_TIMEOUT", "UPLOAD_FAILED", "INTERNAL")
 
@@ -30,7 +32,7 @@ class Checks:
     avatars: dict[str, Avatar]
     attempts: Attempts
     wrong: Callable[[str, str], object]
-    quota: int
+    settings: Settings
     shown: Counter[tuple[str, str]] = field(default_factory=Counter)  # `rendering`, by request
     meant: dict[str, object] = field(default_factory=dict)  # by fingerprint: what was asked
     heard: set[tuple[str, int, str, int]] = field(default_factory=set)  # `queued`, for what
@@ -53,7 +55,9 @@ class Checks:
 
     def _fields(self, avatar: Avatar, commit: Commit) -> None:
         document = commit.document
-        if not set(commit.fields) <= {"livePortrait", MIRROR} or document is None:
+        ours = {each for each in commit.fields if not each.startswith(DYNAMICS)}
+        allowed = self.settings.mirror_dynamics or ours == set(commit.fields)
+        if not allowed or not ours <= {"livePortrait", MIRROR} or document is None:
             self.wrong("fields", f"{sorted(commit.fields)} are written to {document}")
             return
         if MIRROR in commit.fields:
@@ -121,14 +125,21 @@ class Checks:
             if since is None or self.world.timeline.now - since < GRACE_S:
                 self.wrong("failed", f"{code} although it was there a minute ago")
         elif code == "QUOTA_EXCEEDED":
-            attempts = self.attempts
-            if attempts.starts[f"avatar:{avatar.id} {attempts.today()}"] < self.quota:
-                self.wrong("failed", "the quota is not used up")
+            self._is_spent(avatar)
         elif code in RETRIED:
             made = self.attempts.of(avatar.id, fingerprint)
             excused = sum(each.excused for each in made)
             if excused < ATTEMPTS:
                 self.wrong("failed", f"{code} after {len(made)} attempts, {excused} with reason")
+
+    def _is_spent(self, avatar: Avatar) -> None:
+        starts, today, rules = self.attempts.starts, self.attempts.today(), self.settings
+        of_avatar, of_owner = (
+            starts[f"avatar:{avatar.id} {today}"],
+            starts[f"owner:{OWNER} {today}"],
+        )
+        if of_avatar < rules.renders_per_day and of_owner < rules.renders_per_owner_day:
+            self.wrong("failed", f"QUOTA_EXCEEDED after {of_avatar} and {of_owner} renders")
 
     def _destroys_nothing(
         self, avatar: Avatar, before: Record, fingerprint: str, code: str

@@ -23,7 +23,7 @@ _DAY_S = 86_400.0
 _STORM_S = 900.0  # after the last act, then nothing is disturbed any more
 _CUE_S = 90.0  # for so long an act waits for its cue
 _SKEWS = (0.0, 0.0, 0.0, 660.0, -660.0, 2.0)
-_AVATAR = "ava"
+_SECOND_OF = 0.12  # of all episodes: two avatars of one owner, who may render little
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,35 +80,47 @@ class Episode:
             enqueue=lambda task: self.couriers.task(task, f"t{self.world.number('t')}"),
             committed=self._committed,
             object_changed=lambda path: self.report.made(lambda: self.checks.object_changed(path)),
+            forgotten=lambda avatar_id: wrong("newer", f"fields of {avatar_id}'s ledger are lost"),
         )
-        self.avatar = Avatar(id=_AVATAR)
-        settings = replace(SETTINGS, renders_per_day=self._stream.choice((30, 30, 30, 3)))
+        two = self._stream.random() < _SECOND_OF
+        self.avatars = {each: Avatar(id=each) for each in (("ava", "bob") if two else ("ava",))}
+        settings = replace(
+            SETTINGS,
+            renders_per_day=self._stream.choice((30, 30, 30, 3)),
+            renders_per_owner_day=4 if two else 100,
+            mirror_dynamics=self._stream.random() < 0.1,
+        )
         self.checks = Checks(
             world=self.world,
-            avatars={_AVATAR: self.avatar},
+            avatars=self.avatars,
             attempts=self.attempts,
             wrong=wrong,
-            quota=settings.renders_per_day,
+            settings=settings,
         )
         self.workshop = Workshop(
             timeline=self.timeline, weather=self.weather, world=self.world, settings=settings
         )
-        self.app = App(
-            world=self.world,
-            avatar=self.avatar,
-            seed=self.seed,
-            tell=tell,
-            acted=self.checks.look,
-            without=self.without,
-            alone=self._stream.random() < 0.65,
-            sweep=lambda: self._sweep(quiet_s=60.0),
-        )
+        alone = self._stream.random() < 0.65
+        self.apps = [
+            App(
+                world=self.world,
+                avatar=avatar,
+                seed=self.seed,
+                tell=tell,
+                acted=self.checks.look,
+                without=self.without,
+                alone=alone,
+                sweep=lambda: self._sweep(quiet_s=60.0),
+            )
+            for avatar in self.avatars.values()
+        ]
 
     def _deploy(self) -> None:
         stream = self._stream
         self.queued = stream.random() < 0.45
         self.versions = VERSIONS if stream.random() < 0.3 else VERSIONS[:1]
         self.attempts.versions = len(self.versions)
+        self.world.newer = self.versions[1] if len(self.versions) > 1 else None
         skewed = stream.random() < 0.25
         roles = (Role.ALL,) * stream.choice((2, 2, 3))
         if self.queued:
@@ -130,7 +142,7 @@ class Episode:
 
     def run(self) -> Verdict:
         """Play it to its end."""
-        acts = self.app.script()
+        acts = [act for app in self.apps for act in app.script()]
         with redirect_stderr(self.report.log):
             try:
                 self._play(acts)
@@ -150,7 +162,7 @@ class Episode:
     def _play(self, acts: list[Act]) -> None:
         for act in acts:
             self.timeline.after(act.at_s, partial(self._await, act))
-        self.timeline.advance((acts[-1].at_s if acts else 0) + _STORM_S)
+        self.timeline.advance(max((act.at_s for act in acts), default=0) + _STORM_S)
         self.weather.calm = True
         self.weather.outages.clear()
         self.report.tell("", "--- nothing is disturbed any more")
@@ -212,7 +224,8 @@ class Episode:
             orderly=kinds <= {*SOFT, Kind.BREAK} and not self.weather.missed,
             killed=not KILLS.isdisjoint(kinds),
         )
-        self.report.made(lambda: quiet.look(self.avatar))
+        for avatar in self.avatars.values():
+            self.report.made(partial(quiet.look, avatar))
         self.report.made(quiet.quotas)
 
     def _sweep(self, *, quiet_s: float) -> list[Any]:

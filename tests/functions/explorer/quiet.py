@@ -6,6 +6,7 @@ from typing import Any
 
 from functions.record import Purpose, Record
 from functions.task import RenderTask
+from tests.functions.doubles import Fields
 from tests.functions.explorer.checks import MIRROR, RETRIED, Checks
 from tests.functions.explorer.model import DROPPED, FORGED, Avatar
 from tests.functions.explorer.world import World
@@ -53,6 +54,7 @@ class Quiet:
             live = document.get("livePortrait")
             self._shows(avatar, live if isinstance(live, dict) else {})
             self._mirror(avatar, record, document["training"].get("livePortrait"))
+            self._second_mirror(avatar, record, document)
         elif self.mended and record != Record():
             self.wrong("model", f"what was forged is left: {document.get('livePortrait')}")
 
@@ -156,3 +158,12 @@ class Quiet:
         ours = isinstance(mirror, str) and f"avatars%2F{avatar.id}%2FlivePortrait" in mirror
         if mirror != record.results[0].video.url and (ours or mirror in (DROPPED, None)):
             self.wrong("mirror", f"{MIRROR} is {mirror}")
+
+    def _second_mirror(self, avatar: Avatar, record: Record, document: Fields) -> None:
+        """Where it is on, it shows what was last published."""
+        shown = record.shown
+        if not self.checks.settings.mirror_dynamics or not avatar.renders or shown is None:
+            return
+        told = document.get("dynamics", {}).get("basic", {}).get("idleVideoUrl")
+        if shown.state == "ready" and self.mended and told != record.results[0].video.url:
+            self.wrong("mirror", f"the second mirror is {told}")

@@ -24,6 +24,7 @@ from tests.functions.doubles import (
 from tests.functions.explorer.timeline import Timeline
 from tests.functions.scene import BUCKET, snapshot
 
+LATER = "later"  # a field of the ledger that only the newer version knows
 START_S = 1_800_000_000.0
 
 
@@ -74,7 +75,10 @@ class WatchedLedger(MemoryLedger):
     def _commit(self, standing: Standing, change: Change) -> None:
         avatar_id, world = standing.avatar_id, self._world
         before = copy.deepcopy(self.documents.get(avatar_id)) if change.fields else None
+        known = self.jobs.get(avatar_id)
         super()._commit(standing, change)
+        if change.record is not None and not change.erases:
+            self._add_what_is_newer(avatar_id, known or {})
         if change.fields:
             world.told(avatar_id, before, f"w{world.number('w')}")
         if change.fields or change.record is not None or change.erases or change.counts:
@@ -88,6 +92,30 @@ class WatchedLedger(MemoryLedger):
                     counted=change.counts,
                 )
             )
+
+    def _add_what_is_newer(self, avatar_id: str, known: Fields) -> None:
+        """The newer of two versions writes fields of its own; the other must not lose them."""
+        party, job = self._world.timeline.current, self.jobs[avatar_id]
+        version = None if party is None else getattr(party.host, "version", None)
+        if version is not None and version == self._world.newer:
+            for part in (job, *job["results"]):
+                part[LATER] = 1
+        lost = LATER in known and LATER not in job and not self._is_cleaned(job)
+        if lost or _newer(known) - _newer(job) - (_paths(known) - _paths(job)):
+            self._world.forgotten(avatar_id)
+
+    def _is_cleaned(self, job: Fields) -> bool:
+        return job["lease"] is not None and job["lease"]["purpose"] == "clean-up"
+
+
+def _paths(job: Fields) -> set[str]:
+    """The results that are listed."""
+    return {result["requestId"] for result in job.get("results", ())}
+
+
+def _newer(job: Fields) -> set[str]:
+    """The results with fields that only the newer version knows."""
+    return {result["requestId"] for result in job.get("results", ()) if LATER in result}
 
 
 class WatchedMediaStore(MemoryMediaStore):
@@ -137,6 +165,8 @@ class World:
     enqueue: Callable[[RenderTask], object]
     committed: Callable[[Commit], object]
     object_changed: Callable[[str], object]
+    forgotten: Callable[[str], object]  # somebody has lost what only a newer version knows
+    newer: str | None = None  # the newer of two versions
     written: dict[str, int] = field(default_factory=dict)  # documents: epoch ms of the last write
     numbers: dict[str, int] = field(default_factory=dict)
 
