@@ -7,7 +7,7 @@ may simply be repeated. Rules: docs/contract.md, sections 3, 4 and 9.
 
 from dataclasses import dataclass, replace
 
-from functions.contract import State
+from functions.contract import ABSENT, State
 from functions.errors import Code
 from functions.output import dynamics_fields, mirror_fields, shown_fields
 from functions.record import Dispatch, Missing, Problem, Record, Result, Shown
@@ -35,13 +35,17 @@ class Transitions:
         """Publish a listed result again; heal the mirror where it stands already."""
         if (hindrance := standing.hindrance(asked.relevant)) is not None:
             return Change(verdict=hindrance)
-        if standing.record.result(asked.fingerprint) != result:
+        listed = standing.record.result(asked.fingerprint)
+        if listed is None or listed != result:
             return Change(verdict=Verdict.MOVED)
         record = standing.record.asking(asked.fingerprint, asked.wish)
-        others = (each for each in record.results if each != result)
-        shown = asked.answered(record.shown, result, standing.now)
-        record = replace(record, lease=None, results=(result, *others), shown=shown)
-        return self._write(standing, record, publishing=record != standing.record)
+        others = (each for each in record.results if each != listed)
+        shown = asked.answered(record.shown, listed, standing.now)
+        record = replace(record, lease=None, results=(listed, *others), shown=shown)
+        # An avatar that was made again shows nothing, whatever its ledger says.
+        unshown = standing.document is not None and standing.document.output is ABSENT
+        publishing = unshown or record != standing.record
+        return self._write(standing, record, publishing=publishing)
 
     def restate(self, standing: Standing, asked: Asked) -> Change:
         """Show a final failure again where another state was forged; heal the mirror."""

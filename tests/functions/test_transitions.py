@@ -254,6 +254,22 @@ def test_a_reused_result_becomes_the_first() -> None:
     assert change.fields["training.livePortrait.idleVideoUrl"] == RESULT.video.url
 
 
+def test_what_a_newer_version_added_to_a_result_since_it_was_seen_outlives_its_reuse() -> None:
+    added = replace(RESULT, unknown={"later": 1})
+    record = Record(results=(replace(RESULT, fingerprint="bbbb"), added))
+    change = RULES.reuse(standing(record), replace(ASKED, fingerprint="0123"), RESULT)
+    assert change.record is not None
+    assert change.record.results[0].unknown == {"later": 1}
+
+
+def test_an_avatar_made_again_gets_the_optional_mirror_with_its_old_result() -> None:
+    rules = replace(RULES, settings=replace(SETTINGS, mirror_dynamics=True))
+    asked = replace(ASKED, fingerprint="0123")
+    answered = rules.reuse(standing(Record(results=(RESULT,))), asked, RESULT).record
+    change = rules.reuse(standing(answered), asked, RESULT)  # the ledger says so already
+    assert change.fields["dynamics.basic.status"] == "ready"
+
+
 @pytest.mark.parametrize(
     ("attempts", "state", "not_before"), [(1, "queued", NOW + 10_000), (3, "failed", 0)]
 )
