@@ -42,7 +42,8 @@ class Attempts:
     made: dict[str, Attempt] = field(default_factory=dict)  # by the owner of the lease
     claims: Counter[tuple[str, int]] = field(default_factory=Counter)  # by avatar and wish
     starts: Counter[str] = field(default_factory=Counter)  # by name of the quota, and day
-    _latest: Disturbance | None = None
+    _latest: dict[str, Disturbance] = field(default_factory=dict)  # by party
+    _paused: set[str] = field(default_factory=set)  # parties whose time ran on without them
 
     # --- what befalls them
 
@@ -51,7 +52,9 @@ class Attempts:
 
         A single fault of the ledger is no reason: an attempt has to survive it.
         """
-        self._latest = disturbance
+        self._latest[disturbance.party.name] = disturbance
+        if disturbance.kind in HARD:
+            self._paused |= {root(each.name) for each in disturbance.party.host.parties}
         for attempt in self.made.values():
             if not attempt.over:
                 self._weigh(attempt, disturbance)
@@ -111,9 +114,11 @@ class Attempts:
         assert party is not None
         name = root(party.name)
         attempt = Attempt(avatar_id=avatar.id, fingerprint=lease.fingerprint, party=name)
-        latest = self._latest
+        latest = self._latest.get(party.name)
         if latest is not None and latest.name == f"{party.name}:{party.calls}":
             self._weigh(attempt, latest)  # it befell the claim itself
+        if name in self._paused:
+            attempt.reasons.append("its time had run on before")
         self.made[lease.owner] = attempt
         for quota in (f"avatar:{avatar.id}", f"owner:{OWNER}"):
             self.starts[f"{quota} {self.today()}"] += 1

@@ -55,7 +55,7 @@ class Quiet:
             self._shows(avatar, live if isinstance(live, dict) else {})
             self._mirror(avatar, record, document["training"].get("livePortrait"))
             self._second_mirror(avatar, record, document)
-        elif self.mended and record != Record():
+        elif self.mended and record.shown is not None:  # else it could be anybody's text
             self.wrong("model", f"what was forged is left: {document.get('livePortrait')}")
 
     def quotas(self) -> None:
