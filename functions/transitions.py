@@ -43,9 +43,8 @@ class Transitions:
         shown = asked.answered(record.shown, listed, standing.now)
         record = replace(record, lease=None, results=(listed, *others), shown=shown)
         # An avatar that was made again shows nothing, whatever its ledger says.
-        unshown = standing.document is not None and standing.document.output is ABSENT
-        publishing = unshown or record != standing.record
-        return self._write(standing, record, publishing=publishing)
+        anew = standing.document is not None and standing.document.output is ABSENT
+        return self._write(standing, record, publishing=anew or record != standing.record)
 
     def restate(self, standing: Standing, asked: Asked) -> Change:
         """Show a final failure again where another state was forged; heal the mirror."""
