@@ -13,9 +13,11 @@ from typing import Self
 
 import numpy as np
 
-from liveportrait_core.errors import VideoUnsupported
+from liveportrait_core.errors import VideoTooLarge, VideoUnsupported
+from liveportrait_core.media.child_limits import ChildLimits
 from liveportrait_core.media.ffmpeg import FfmpegProcess
-from liveportrait_core.media.probe import MAX_SIDE_PX, OPEN_SAFELY, DrivingClip
+from liveportrait_core.media.opening import OPEN_SAFELY, decoding_limits
+from liveportrait_core.media.probe import MAX_SIDE_PX, DrivingClip
 from liveportrait_core.report import Frame
 
 _STALL_LIMIT_S = 60.0
@@ -45,7 +47,9 @@ class FrameReader:
         """
         self._clip = clip
         self._is_killed = False
-        self._child = FfmpegProcess(_arguments(clip, max_side_px))
+        self._child = FfmpegProcess(
+            _arguments(clip, max_side_px), limits=_limits(clip, max_side_px)
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -68,6 +72,7 @@ class FrameReader:
 
         Raises:
             VideoUnsupported: nothing could be decoded, the decoder failed or stood still.
+            VideoTooLarge: decoding takes more than it may.
         """
         count = 0
         while (frame := self._read_frame()) is not None:
@@ -76,6 +81,10 @@ class FrameReader:
         if self._is_killed:
             return
         status = self._child.wait(_STALL_LIMIT_S)
+        if self._child.exceeded:
+            raise VideoTooLarge(
+                f"{self._clip.path.name} takes {self._child.exceeded} to decode: given up"
+            )
         if status != 0 or count == 0:
             raise VideoUnsupported(
                 f"{self._clip.path.name} cannot be decoded: {self._child.last_words}"
@@ -118,6 +127,16 @@ class FrameReader:
                     f"{self._clip.path.name} gave no frame for {_STALL_LIMIT_S:.0f} s: given up"
                 )
         return 0
+
+
+def _limits(clip: DrivingClip, max_side_px: int | None) -> ChildLimits:
+    pixels = clip.width_px * clip.height_px
+    side_px = max_side_px or MAX_SIDE_PX
+    return decoding_limits(
+        pixels_read=pixels,
+        pixels_shown=min(side_px * side_px, 2 * pixels),  # pixels may be wider than high
+        frames=int((clip.max_seconds + 1) * max(clip.filmed_fps, clip.rate_fps)),
+    )
 
 
 def _arguments(clip: DrivingClip, max_side_px: int | None) -> list[str]:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from liveportrait_core.errors import EncodeFailed
 from liveportrait_core.media.ffmpeg import FfmpegProcess
-from liveportrait_core.media.formats import EncoderSettings, encoding, gif_passes
+from liveportrait_core.media.formats import EncoderSettings, encoding, encoding_limits, gif_passes
 from liveportrait_core.options import VideoFormat
 from liveportrait_core.report import Frame
 
@@ -68,7 +68,10 @@ class FrameEncoder:
         self._lossless = self._part.with_suffix(".mkv")  # a GIF is made of it
         self._palette = self._part.with_suffix(".png")
         written = self._lossless if self._is_gif else self._part
-        self._child = FfmpegProcess(encoding(settings, written), feed=True, on_line=self._note)
+        self._limits = encoding_limits(settings)
+        self._child = FfmpegProcess(
+            encoding(settings, written), limits=self._limits, feed=True, on_line=self._note
+        )
         self._writer = threading.Thread(target=self._feed, name="encoder-feed", daemon=True)
         self._writer.start()
 
@@ -139,8 +142,8 @@ class FrameEncoder:
             status = self._child.wait(_STALL_LIMIT_S)
         except subprocess.TimeoutExpired as late:
             raise EncodeFailed(f"the encoder did not end within {_STALL_LIMIT_S:.0f} s") from late
-        if status != 0:
-            raise EncodeFailed(f"the encoder ended with status {status}: {self._child.last_words}")
+        if status != 0 or self._child.exceeded:
+            raise EncodeFailed(f"the encoder ended with status {status}: {self._reason}")
         if self._is_gif:
             self._make_gif()
         self._part.replace(self._output)
@@ -149,15 +152,20 @@ class FrameEncoder:
     def _make_gif(self) -> None:
         for arguments in gif_passes(self._lossless, self._palette, self._part):
             self._child.close()
-            self._child = FfmpegProcess(arguments)
+            self._child = FfmpegProcess(arguments, limits=self._limits)
             if self._is_killed:
                 self._child.kill()
             try:
                 status = self._child.wait(_GIF_LIMIT_S)
             except subprocess.TimeoutExpired as late:
                 raise EncodeFailed(f"no GIF was made within {_GIF_LIMIT_S:.0f} s") from late
-            if status != 0:
-                raise EncodeFailed(f"the GIF could not be made: {self._child.last_words}")
+            if status != 0 or self._child.exceeded:
+                raise EncodeFailed(f"the GIF could not be made: {self._reason}")
+
+    @property
+    def _reason(self) -> str:
+        exceeded = self._child.exceeded
+        return f"it takes {exceeded}" if exceeded else self._child.last_words
 
     def _put(self, data: _Planes | None) -> None:
         give_up_at = time.monotonic() + _STALL_LIMIT_S
@@ -170,7 +178,7 @@ class FrameEncoder:
             else:
                 return
         self._child.kill()
-        raise EncodeFailed(f"the encoder has stopped: {self._child.last_words}")
+        raise EncodeFailed(f"the encoder has stopped: {self._reason}")
 
     def _feed(self) -> None:
         """The writer thread: from the queue into the pipe, until None or the child's end."""

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from liveportrait_core.media.probe import OPEN_SAFELY
+from liveportrait_core.media.child_limits import ChildLimits
+from liveportrait_core.media.opening import OPEN_SAFELY
 from liveportrait_core.options import VideoFormat
 
 CRF = 18
@@ -31,6 +32,16 @@ _COLOUR = (
 )
 _SOUND_BITS_A_SECOND = "192k"
 _WEBP_QUALITY = 85
+# Measured at 2048x2048: libx264 with preset slow looks ahead 50 frames and takes 420 bytes a pixel.
+_SMALLEST_BYTES = 2**30
+_BYTES_A_PIXEL = 500
+_KEPT_BYTES = 3 * 2**30  # libwebp holds what it has encoded until the last frame
+# Ten minutes at 30 frames a second, the longest clip that is read; a slow core takes 40 ns a pixel.
+_MOST_FRAMES = 18_000
+_SECONDS_A_PIXEL = 400e-9
+_SMALLEST_S = 600
+_LARGEST_FILE = 4_000_000_000
+_LARGEST_LOSSLESS = 64_000_000_000  # seven megabytes for a frame of 2048x2048 noise
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +94,17 @@ def encoding(settings: EncoderSettings, output: Path) -> list[str]:
         *_BY_FORM[settings.form](settings),
         f"file:{output.absolute()}",
     ]  # fmt: skip
+
+
+def encoding_limits(settings: EncoderSettings) -> ChildLimits:
+    """Bound what the encoder may take; of how many frames come, only that they are not for ever."""
+    pixels = settings.width_px * settings.height_px
+    kept = _KEPT_BYTES if settings.form is VideoFormat.WEBP else 0
+    return ChildLimits(
+        memory_bytes=_SMALLEST_BYTES + pixels * _BYTES_A_PIXEL + kept,
+        processor_s=_SMALLEST_S + int(_MOST_FRAMES * pixels * _SECONDS_A_PIXEL),
+        file_bytes=_LARGEST_LOSSLESS if settings.form is VideoFormat.GIF else _LARGEST_FILE,
+    )
 
 
 def gif_passes(lossless: Path, palette: Path, output: Path) -> list[list[str]]:

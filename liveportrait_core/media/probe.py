@@ -12,8 +12,16 @@ from fractions import Fraction
 from pathlib import Path
 
 from liveportrait_core.errors import VideoTooLarge, VideoTooShort, VideoUnsupported
-from liveportrait_core.media.ffmpeg import ffmpeg_executable, plain_words
+from liveportrait_core.media import ffmpeg
+from liveportrait_core.media.opening import (
+    ACCEPTED,
+    ACCEPTED_CODECS,
+    OPEN_SAFELY,
+    PROBE_LIMITS,
+    VIDEO_CODECS,
+)
 from liveportrait_core.media.rate import cadence_of, output_rate
+from liveportrait_core.media.sample_tables import announced_samples
 from liveportrait_core.report import RenderWarning
 
 MAX_BYTES = 200_000_000
@@ -22,8 +30,6 @@ MAX_RATE_FPS = 240
 MIN_SECONDS = Fraction(1, 2)
 MIN_FRAMES = 10
 
-OPEN_SAFELY = ("-protocol_whitelist", "file", "-format_whitelist", "mov,matroska,avi")
-_ACCEPTED = "accepted: MP4, MOV, WebM, Matroska or AVI with a video track"
 _PROBE_LIMIT_S = 30.0
 # Cameras that say 240 run at 239.9 or 240.1.
 _RATE_TOLERANCE = Fraction(101, 100)
@@ -120,24 +126,30 @@ def has_sound(path: Path) -> bool:
     Raises:
         VideoUnsupported: it cannot be read.
     """
-    command = [
-        ffmpeg_executable(), "-hide_banner", "-nostdin", *OPEN_SAFELY,
+    arguments = [
+        "-nostdin", *OPEN_SAFELY,
         "-t", "0.1", "-i", f"file:{path.absolute()}",
         "-map", "0:V:0", "-map", "0:a:0?", "-c", "copy", "-f", "framecrc", "-",
     ]  # fmt: skip
-    done = _finished(path, command)
-    return "#media_type 1: audio" in done.stdout.decode("ascii", "replace")
+    done = _finished(path, arguments)
+    return "#media_type 1: audio" in done.output
 
 
 def _check_file(path: Path) -> None:
     if not path.is_file():
-        raise VideoUnsupported(f"{path} is no file; {_ACCEPTED}")
+        raise VideoUnsupported(f"{path} is no file; {ACCEPTED}")
     size = path.stat().st_size
     if size == 0:
-        raise VideoUnsupported(f"{path.name} is empty; {_ACCEPTED}")
+        raise VideoUnsupported(f"{path.name} is empty; {ACCEPTED}")
     if size > MAX_BYTES:
         raise VideoTooLarge(
             f"{path.name} has {size / 1e6:.1f} MB; accepted: up to {MAX_BYTES // 1_000_000} MB"
+        )
+    announced = announced_samples(path)
+    if announced > size:
+        raise VideoUnsupported(
+            f"{path.name} is cut off or broken: it announces {announced} samples or bytes of them, "
+            f"more than it holds; {ACCEPTED}"
         )
 
 
@@ -146,28 +158,27 @@ def _run_probe(path: Path, limit: Fraction) -> tuple[str, str]:
     seconds = limit + 2
     # A hostile file may hold millions of packets at one instant.
     most_packets = int(seconds * MAX_RATE_FPS * _RATE_TOLERANCE) + 2
-    command = [
-        ffmpeg_executable(), "-hide_banner", "-nostdin", *OPEN_SAFELY,
+    arguments = [
+        "-nostdin", *OPEN_SAFELY,
         "-t", str(float(seconds)), "-i", f"file:{path.absolute()}",
         "-map", "0:V:0", "-c", "copy", "-frames:v", str(most_packets), "-f", "framecrc", "-",
     ]  # fmt: skip
-    done = _finished(path, command)
-    return done.stdout.decode("ascii", "replace"), done.stderr.decode("utf-8", "replace")
+    done = _finished(path, arguments)
+    return done.output, done.said
 
 
-def _finished(path: Path, command: list[str]) -> subprocess.CompletedProcess[bytes]:
+def _finished(path: Path, arguments: list[str]) -> ffmpeg.Finished:
     try:
-        done = subprocess.run(  # noqa: S603 - a fixed executable, no shell
-            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_PROBE_LIMIT_S
-        )
+        done = ffmpeg.run(arguments, limits=PROBE_LIMITS, limit_s=_PROBE_LIMIT_S)
     except subprocess.TimeoutExpired as late:
         raise VideoUnsupported(
-            f"{path.name} could not be read within {_PROBE_LIMIT_S:.0f} s; {_ACCEPTED}"
+            f"{path.name} could not be read within {_PROBE_LIMIT_S:.0f} s; {ACCEPTED}"
         ) from late
-    if done.returncode != 0:
-        said = done.stderr.decode("utf-8", "replace")
+    if done.exceeded:
+        raise VideoTooLarge(f"{path.name} takes {done.exceeded} to read: given up; {ACCEPTED}")
+    if done.status != 0:
         raise VideoUnsupported(
-            f"{path.name} is no clip that can be read ({_reason(said)}); {_ACCEPTED}"
+            f"{path.name} is no clip that can be read ({_reason(done.said)}); {ACCEPTED}"
         )
     return done
 
@@ -175,18 +186,21 @@ def _finished(path: Path, command: list[str]) -> subprocess.CompletedProcess[byt
 def _reason(said: str) -> str:
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     complaints = [line for line in lines if "rror" in line or "nvalid" in line or "not " in line]
-    return plain_words((complaints or lines or ["no reason given"])[0])
+    return ffmpeg.plain_words((complaints or lines or ["no reason given"])[0])
 
 
 def _parse_packets(path: Path, listing: str, said: str, limit: Fraction) -> _Packets:
     if any(phrase in said for phrase in _CUT_OFF):
         raise VideoUnsupported(
-            f"{path.name} is cut off: it announces more than it holds; {_ACCEPTED}"
+            f"{path.name} is cut off: it announces more than it holds; {ACCEPTED}"
         )
     head = dict(re.findall(r"^#(\w+) 0: +(\S+)$", listing, re.MULTILINE))
+    codec = head.get("codec_id", "")
+    if codec and codec not in VIDEO_CODECS:
+        raise VideoUnsupported(f"{path.name} is coded with {codec}; {ACCEPTED_CODECS}")
     times = _presentation_times(listing)
     if not times or not {"tb", "codec_id", "dimensions"} <= head.keys():
-        raise VideoUnsupported(f"{path.name} holds no frames; {_ACCEPTED}")
+        raise VideoUnsupported(f"{path.name} holds no frames; {ACCEPTED}")
     width, height = head["dimensions"].split("x")
     tick_s = Fraction(head["tb"])
     # Reading stops by decoding time: of the last frames, shown in another order, some are missing.
@@ -219,7 +233,7 @@ def _is_discarded(fields: list[str]) -> bool:
 
 def _check_sides(path: Path, packets: _Packets) -> None:
     if min(packets.width_px, packets.height_px) < 1:
-        raise VideoUnsupported(f"{path.name} does not say how large its frames are; {_ACCEPTED}")
+        raise VideoUnsupported(f"{path.name} does not say how large its frames are; {ACCEPTED}")
     if max(packets.width_px, packets.height_px) > MAX_SIDE_PX:
         raise VideoTooLarge(
             f"{path.name} has frames of {packets.width_px}x{packets.height_px} pixels; "
