@@ -135,7 +135,7 @@ def _limits(clip: DrivingClip, max_side_px: int | None) -> ChildLimits:
     return decoding_limits(
         pixels_read=pixels,
         pixels_shown=min(side_px * side_px, 2 * pixels),  # pixels may be wider than high
-        frames=int((clip.max_seconds + 1) * max(clip.filmed_fps, clip.rate_fps)),
+        frames=int((clip.max_seconds + 1) * max(clip.source_fps, clip.rate_fps)),
     )
 
 
