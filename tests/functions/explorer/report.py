@@ -14,6 +14,30 @@ from typing import Any
 from tests.functions.explorer.timeline import Timeline
 from tests.functions.explorer.world import START_S, Commit
 
+CHECKS = frozenset(
+    {
+        "acknowledged",  # every event and task comes to its end
+        "attempts",  # at most three for a wish and a version
+        "check",  # the checks themselves can be made
+        "dispatch left",  # no task is noted that nobody will deliver
+        "error",  # nothing goes wrong in the product but what was planted
+        "failed",  # `failed` has its reason, and ends nothing that lives or stands
+        "fields",  # the app's fields are as it wrote them
+        "lease",  # nobody takes a living lease for the same, or that of a clean-up
+        "lease left",
+        "ledger left",  # of a deleted avatar
+        "listed",  # what the ledger lists is in place
+        "mirror",
+        "model",  # the last wish is answered, with what it asked for
+        "newer",  # what only a newer version knows is kept
+        "objects left",  # nothing unlisted stays
+        "plays",  # the URL shown plays, and the ledger lists it
+        "reconcile",  # it ends without faults, and finds nothing any more
+        "starts",  # the quotas count what was claimed
+        "stuck",  # nothing is queued or rendering once all is quiet
+        "writes",  # at most four a render, and none that changes nothing
+    }
+)
 _RANDOM = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
 _PLANTED = re.compile("fails|is lost|is away|a defect|no room|LeaseLost")
 _LABELS = "logging.googleapis.com/labels"
@@ -34,6 +58,7 @@ class Report:
 
     def wrong(self, check: str, what: str) -> None:
         """Something is not as it must be: the episode ends."""
+        assert check in CHECKS, check
         if self.check is None and check not in self.off:
             self.tell("", f"*** {what}")
             self.check, self.breach = check, self._plain(what)
