@@ -3,12 +3,10 @@
 from enum import Enum, auto
 from pathlib import Path
 
+from liveportrait_core.media.file_kind import Role, kind_of
 from liveportrait_core.media.image import is_picture
 
 _TEMPLATE_SUFFIXES = (".npz", ".pkl")
-_STILL_BRANDS = (b"avif", b"avis", b"heic", b"heix", b"mif1")  # pictures in an MP4's clothes
-_MOVIE_ATOMS = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")
-_MATROSKA = b"\x1aE\xdf\xa3"
 
 
 class Kind(Enum):
@@ -25,18 +23,12 @@ def portrait_kind(path: Path) -> Kind:
 
 
 def driving_kind(path: Path) -> Kind:
-    """TEMPLATE by its name; else PICTURE; all else counts as a clip, whose reader judges it."""
+    """TEMPLATE by its name; else a still PICTURE; else a CLIP, whose reader judges."""
     if path.suffix in _TEMPLATE_SUFFIXES:
         return Kind.TEMPLATE
     return Kind.PICTURE if not _is_clip(path) and is_picture(path) else Kind.CLIP
 
 
 def _is_clip(path: Path) -> bool:
-    if not path.is_file():
-        return False
-    with path.open("rb") as file:
-        head = file.read(12)
-    if head[4:8] == b"ftyp":
-        return head[8:12] not in _STILL_BRANDS
-    is_avi = head[:4] == b"RIFF" and head[8:12] == b"AVI "
-    return is_avi or head[:4] == _MATROSKA or head[4:8] in _MOVIE_ATOMS
+    kind = kind_of(path) if path.is_file() else None
+    return kind is not None and kind.role is Role.CLIP and kind.is_read

@@ -7,7 +7,9 @@ shows them. Knows nothing of faces.
 
 import io
 import mimetypes
+import struct
 import warnings
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +22,7 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 from liveportrait_core.errors import EncodeFailed, ImageTooLarge, ImageUnsupported, InvalidOption
 from liveportrait_core.media.colours import SrgbConversion
 from liveportrait_core.media.decoding_memory import bytes_to_decode
+from liveportrait_core.media.file_kind import Role, kind_of
 from liveportrait_core.report import Frame, RenderWarning
 
 MAX_BYTES = 50_000_000
@@ -29,6 +32,7 @@ MIN_SIDE_PX = 2
 MAX_DECODING_BYTES = 920 * 2**20  # with Python and what is copied: within 1 GiB
 # What is no still picture for a portrait (vector graphics, printers' languages) is not even tried.
 _FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
+_MOVING: Final = ("GIF", "PNG", "WEBP", "AVIF")
 _ACCEPTED = "accepted: JPEG, PNG, WebP, AVIF, GIF, BMP or TIFF"
 _WRITTEN = ".png, .jpg, .webp"
 _ORIENTATION_TAG = 0x0112
@@ -44,6 +48,7 @@ _TURNS: Final = {
 }
 _ON_THEIR_SIDE: Final = tuple(_TURNS[orientation] for orientation in (5, 6, 7, 8))
 _STRIP_PIXELS: Final = 2_000_000
+_NO_LEVELS: Final = ("F", "I")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,10 +86,11 @@ def scaled_size(width_px: int, height_px: int, max_dim_px: int) -> tuple[int, in
 
 
 def is_picture(path: Path) -> bool:
-    """Whether a file begins like a picture that `read_portrait` may accept."""
+    """Whether a file begins like a still picture that `read_portrait` may accept."""
     try:
-        with _quiet(), Image.open(path, formats=_known_formats()):
-            return True
+        with _quiet(), Image.open(path, formats=_known_formats()) as image:
+            # Telephones' JPEGs and TIFFs may hold further pictures, which are no animation.
+            return image.format not in _MOVING or not getattr(image, "is_animated", False)
     except (OSError, Image.DecompressionBombError):
         return False
 
@@ -100,7 +106,7 @@ def read_portrait(path: Path, *, max_dim_px: int) -> Portrait:
         ImageUnsupported: no picture, a damaged one, or one of an unknown kind.
         ImageTooLarge: over the limits; found before decoding.
     """
-    with _quiet(), _damage_reported(path.name), _opened(path.name, _read_bytes(path)) as image:
+    with _quiet(), _damage_reported(path), _opened(path.name, _read_bytes(path)) as image:
         # Telephones write a JPEG with a second picture behind it, which Pillow calls MPO.
         media_type = "image/jpeg" if image.format == "MPO" else Image.MIME[image.format or ""]
         stored = _Stored.of(image)
@@ -182,6 +188,7 @@ def _opened(name: str, data: bytes) -> Image.Image:
         raise ImageUnsupported(
             f"{name} has {width}x{height} pixels; accepted: at least {MIN_SIDE_PX} a side"
         )
+    _check_pixels(image, name, data)
     return image
 
 
@@ -257,11 +264,12 @@ def _reduced(image: Image.Image, size: tuple[int, int]) -> tuple[Image.Image, bo
 
 
 @contextmanager
-def _damage_reported(name: str) -> Iterator[None]:
+def _damage_reported(path: Path) -> Iterator[None]:
+    name = path.name
     try:
         yield
     except UnidentifiedImageError as unknown:
-        raise ImageUnsupported(f"{name} is no picture of a known kind; {_ACCEPTED}") from unknown
+        raise ImageUnsupported(f"{name} is {_what_else(path)}; {_ACCEPTED}") from unknown
     except Image.DecompressionBombError as bomb:
         raise ImageTooLarge(f"{name}: {bomb}; accepted: up to {MAX_PIXELS} pixels") from bomb
     except (MemoryError, ImageTooLarge, ImageUnsupported):
@@ -269,3 +277,40 @@ def _damage_reported(name: str) -> Iterator[None]:
     except Exception as damage:
         # Pillow's decoders raise whatever they stumble over: OSError, SyntaxError, RuntimeError, …
         raise ImageUnsupported(f"{name} is damaged ({damage}); {_ACCEPTED}") from damage
+
+
+def _what_else(path: Path) -> str:
+    """What a file is that Pillow does not open."""
+    kind = kind_of(path)
+    if kind is None:
+        return "no picture of a known kind"
+    if kind.role is Role.PICTURE and kind.is_read:
+        return f"{kind.words}, but damaged or of a kind that is not read"
+    return kind.words
+
+
+def _check_pixels(image: Image.Image, name: str, data: bytes) -> None:
+    """Refuse what Pillow would decode all the same: to black, or with a part of it wrong."""
+    if image.mode in _NO_LEVELS:
+        raise ImageUnsupported(
+            f"{name} is a {image.format} of measurements (32 bits a channel), not of brightness; "
+            "accepted: 8 or 16 bits a channel"
+        )
+    if image.format == "PNG" and not _has_its_checksums(data):
+        raise ImageUnsupported(f"{name} is damaged (a checksum does not fit); {_ACCEPTED}")
+
+
+def _has_its_checksums(png: bytes) -> bool:
+    """Whether the parts with the pixels are as they were written; Pillow skips their checksums."""
+    view, at = memoryview(png), 8
+    while at + 12 <= len(png):
+        length, kind = struct.unpack_from(">I4s", png, at)
+        end = at + 8 + length
+        if kind == b"IEND" or end + 4 > len(png):
+            break  # cut off: the decoder says so
+        if kind == b"IDAT" and struct.unpack_from(">I", png, end)[0] != zlib.crc32(
+            view[at + 4 : end]
+        ):
+            return False
+        at = end + 4
+    return True

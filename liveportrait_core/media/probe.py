@@ -13,6 +13,7 @@ from pathlib import Path
 
 from liveportrait_core.errors import VideoTooLarge, VideoTooShort, VideoUnsupported
 from liveportrait_core.media import ffmpeg
+from liveportrait_core.media.file_kind import Role, kind_of
 from liveportrait_core.media.opening import (
     ACCEPTED,
     ACCEPTED_CODECS,
@@ -36,6 +37,12 @@ _RATE_TOLERANCE = Fraction(101, 100)
 _DISCARDED = 4  # packet flag: decoded for others' sake, never shown (edit lists)
 _NO_TIME = str(-(2**63))
 _CUT_OFF = ("partial file", "File ended prematurely")
+_NO_FILM = "Failed to set value '0:V:0' for option 'map'"
+_IN_PLAIN_WORDS = {
+    "moov atom not found": "is cut off, damaged or no clip: it has no index",
+    "Format not on whitelist": "is damaged or no clip of a known kind",
+    "Error opening input: Invalid data": "is damaged or no clip of a known kind",
+}
 _MEDIA_TYPES = {
     "mov,mp4,m4a,3gp,3g2,mj2": ("video/mp4", "video/quicktime", "video/x-m4v", "video/3gpp"),
     "matroska,webm": ("video/webm", "video/x-matroska", "video/matroska"),
@@ -145,6 +152,9 @@ def _check_file(path: Path) -> None:
         raise VideoTooLarge(
             f"{path.name} has {size / 1e6:.1f} MB; accepted: up to {MAX_BYTES // 1_000_000} MB"
         )
+    kind = kind_of(path)
+    if kind is not None and not (kind.role is Role.CLIP and kind.is_read):
+        raise VideoUnsupported(f"{path.name} is {kind.words}; {ACCEPTED}")
     announced = announced_samples(path)
     if announced > size:
         raise VideoUnsupported(
@@ -177,16 +187,26 @@ def _finished(path: Path, arguments: list[str]) -> ffmpeg.Finished:
     if done.exceeded:
         raise VideoTooLarge(f"{path.name} takes {done.exceeded} to read: given up; {ACCEPTED}")
     if done.status != 0:
-        raise VideoUnsupported(
-            f"{path.name} is no clip that can be read ({_reason(done.said)}); {ACCEPTED}"
-        )
+        raise VideoUnsupported(f"{path.name} {_reason(done.said)}; {ACCEPTED}")
     return done
 
 
 def _reason(said: str) -> str:
+    """Why it cannot be read, in words for the one who gave it; else in ffmpeg's."""
+    if _NO_FILM in said:
+        kinds = re.findall(
+            r"^ *Stream #0:\d+.*?: (\w+):.*?(\(attached pic\))?$", said, re.MULTILINE
+        )
+        if ("Video", "(attached pic)") in kinds:
+            return "holds no film, only a cover picture"
+        return "holds sound only" if ("Audio", "") in kinds else "holds no video track"
+    for phrase, words in _IN_PLAIN_WORDS.items():
+        if phrase in said:
+            return words
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     complaints = [line for line in lines if "rror" in line or "nvalid" in line or "not " in line]
-    return ffmpeg.plain_words((complaints or lines or ["no reason given"])[0])
+    first = ffmpeg.plain_words((complaints or lines or ["no reason given"])[0])
+    return f"is no clip that can be read ({first})"
 
 
 def _parse_packets(path: Path, listing: str, said: str, limit: Fraction) -> _Packets:

@@ -32,6 +32,15 @@ def test_pictures_under_any_name(tmp_path: Path, kind: str) -> None:
     assert portrait_kind(path) is driving_kind(path) is Kind.PICTURE
 
 
+@pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP"])
+def test_what_moves_is_no_picture_to_drive_by(tmp_path: Path, kind: str) -> None:
+    frames = [Image.new("RGB", (16, 16), (200, 30, 40 * i)) for i in range(3)]
+    path = tmp_path / "p"
+    frames[0].save(path, kind, save_all=True, append_images=frames[1:])
+    assert driving_kind(path) is Kind.CLIP  # whose reader says what it is
+    assert portrait_kind(path) is Kind.PICTURE
+
+
 @given(st.binary(max_size=64))
 def test_whatever_is_in_a_file_it_has_a_kind(
     tmp_path_factory: pytest.TempPathFactory, data: bytes
