@@ -132,7 +132,6 @@ class InlineDispatcher:
         else:
             again = verdict is Verdict.AGAIN
             account.ended(Outcome.RETRIED if again else Outcome.FAILED, problem.code)
-            rendering.discard()
         return verdict
 
 

@@ -11,8 +11,10 @@ from google.api_core import exceptions
 from google.cloud.storage import Bucket
 
 from functions.errors import ObjectChanged, ObjectStands
+from functions.record import Deletion
 from functions.reference import Publication, StoredObject
 
+_CREATION = "items(name,generation,timeCreated),nextPageToken"
 TOKEN_KEY = "firebaseStorageDownloadTokens"  # noqa: S105 - the name of a metadata key
 
 
@@ -88,10 +90,21 @@ class CloudMediaStore:
         except (exceptions.NotFound, exceptions.PreconditionFailed):
             return
 
-    def clear(self, folder: str) -> None:
-        """Delete everything below a folder."""
-        for blob in self._bucket.list_blobs(prefix=folder):
-            self.discard(blob.name, blob.generation)
+    def clear(self, deletion: Deletion) -> None:
+        """Delete everything whose path begins so, as far as it was created by then.
+
+        What was created later is spared by the store's own clock (`timeCreated`), and what
+        replaces a listed object by its generation. One that cannot be deleted spares no other.
+        """
+        faults: list[exceptions.GoogleAPIError] = []
+        for blob in self._bucket.list_blobs(prefix=deletion.path, fields=_CREATION):
+            if deletion.covers(round(blob.time_created.timestamp() * 1000)):
+                try:
+                    self.discard(blob.name, blob.generation)
+                except exceptions.GoogleAPIError as fault:
+                    faults.append(fault)
+        if faults:
+            raise faults[0]
 
 
 class _Bounded:

@@ -10,8 +10,10 @@ import json
 from pathlib import Path
 
 from functions import log
+from functions.disposal import noted
 from functions.errors import Failure, ObjectStands, Stopped
 from functions.ports import Means
+from functions.record import Deletion
 from functions.reference import Publication, StoredObject, cache_folder
 from functions.vigil import Vigil
 from liveportrait_core import MAX_MOTION_BYTES
@@ -130,9 +132,16 @@ class MotionCache:
         except Exception as fault:
             log.warning("document and ledger not read", reason=str(fault))
             gone = True
-        if gone and (found := self._media.find(self._path)) is not None:
-            self._media.discard(self._path, found.generation)
-            log.info("motion given up", path=self._path)
+        if not gone:
+            return
+        try:
+            if (found := self._media.find(self._path)) is not None:
+                self._media.discard(self._path, found.generation)
+                log.info("motion given up", path=self._path)
+        except Exception as fault:
+            log.warning("object not deleted", path=self._path, reason=str(fault))
+            deletion = Deletion(path=self._path)
+            self._ledger.transact(self._avatar_id, lambda now: noted(now, deletion))
 
 
 def motion_path(avatar_id: str) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from functions.record import Deletion
 from functions.reference import Publication, StoredObject
 from functions.settings import Settings
 from functions.standing import Change, Standing
@@ -55,8 +56,8 @@ class MediaStore(Protocol):
     def discard(self, path: str, generation: int) -> None:
         """Delete exactly this generation, if it is still there."""
 
-    def clear(self, folder: str) -> None:
-        """Delete everything below a folder."""
+    def clear(self, deletion: Deletion) -> None:
+        """Delete everything whose path begins so, as far as it was created by then."""
 
 
 class RenderEngine(Protocol):

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from functions import log, telemetry
 from functions.contract import IMAGE_FIELD, VIDEO_FIELD
 from functions.dispatch import Dispatcher, Errand
+from functions.disposal import dispose
 from functions.errors import Code, RetryLater
 from functions.ports import Means
 from functions.record import Problem
@@ -48,13 +49,28 @@ class Pursuit:
             yielding = yielding or verdict is Verdict.LOST
         return verdict
 
+    def look(self, visit: Visit) -> Sight:
+        """See what is asked for now; and delete what others have left to be deleted."""
+        sight = look(self._means, visit.avatar_id)
+        standing = sight.standing
+        if standing.record.deletions and not standing.record.cleaning(standing.now):
+            dispose(self._means, visit.avatar_id, standing.record)
+        return sight
+
+    def transact(self, visit: Visit, decide: Callable[[Standing], Change]) -> Change:
+        """Have this decided; and delete what it leaves to be deleted."""
+        change = self._means.ledger.transact(visit.avatar_id, decide)
+        if change.record is not None and change.record.deletions:
+            dispose(self._means, visit.avatar_id, change.record)
+        return change
+
     def answered(self, visit: Visit, sight: Sight) -> bool:
         """(b) A listed result, or a final failure of this very request, answers at once."""
         asked, result = sight.asked, sight.result
         if asked is None:
             return False
         if result is not None:
-            change = self._transact(visit, lambda now: self._rules.reuse(now, asked, result))
+            change = self.transact(visit, lambda now: self._rules.reuse(now, asked, result))
             if change.record is not None:
                 how = Outcome.REUSED
                 log.info("answered by a kept result", outcome=how, fingerprint=asked.fingerprint)
@@ -64,7 +80,7 @@ class Pursuit:
         if not standing.record.failed_for_good(asked.fingerprint):
             return False
         if self._rules.restate(standing, asked).fields:
-            self._transact(visit, lambda now: self._rules.restate(now, asked))
+            self.transact(visit, lambda now: self._rules.restate(now, asked))
         return True
 
     def wait(self, visit: Visit, seconds: float) -> None:
@@ -76,7 +92,7 @@ class Pursuit:
 
     def _settle(self, visit: Visit, *, yielding: bool) -> Verdict:
         """As `conclude`; anything else: look again."""
-        sight = look(self._means, visit.avatar_id)
+        sight = self.look(visit)
         if relieved(visit, sight):
             return Verdict.HANDED
         if moved_on(visit, sight):
@@ -103,7 +119,7 @@ class Pursuit:
         return self._concluded(visit, self._dispatcher.hand_over(errand))
 
     def _refuse(self, visit: Visit, refusal: Refusal) -> Verdict:
-        change = self._transact(visit, lambda now: self._rules.refuse(now, visit.relevant, refusal))
+        change = self.transact(visit, lambda now: self._rules.refuse(now, visit.relevant, refusal))
         if change.fields:
             code = None if refusal.code is None else refusal.code.value
             how, state = Outcome.REFUSED, refusal.state.value
@@ -116,7 +132,7 @@ class Pursuit:
         if sight.image is not None and asked.request.video_path is not None:
             path, code, field = asked.request.video_path, Code.HERO_VIDEO_NOT_FOUND, VIDEO_FIELD
         problem = Problem.of(code, field)
-        change = self._transact(visit, lambda now: self._rules.miss(now, asked, path, problem))
+        change = self.transact(visit, lambda now: self._rules.miss(now, asked, path, problem))
         if change.verdict in _MISSED:
             how = _MISSED[change.verdict]
             log.info("input not found", outcome=how, code=code.value, path=path)
@@ -137,9 +153,6 @@ class Pursuit:
             case _:
                 self.wait(visit, _PAUSE_S)
         return verdict
-
-    def _transact(self, visit: Visit, decide: Callable[[Standing], Change]) -> Change:
-        return self._means.ledger.transact(visit.avatar_id, decide)
 
 
 def moved_on(visit: Visit, sight: Sight) -> bool:

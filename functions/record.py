@@ -172,6 +172,23 @@ class Result(Part):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Deletion(Part):
+    """What is to be deleted: one generation of an object, or every object whose path begins so.
+
+    The latter only as far as it was created by a certain moment, where one is named: what another
+    has made there since must stay.
+    """
+
+    path: str
+    generation: int = 0  # of the one object at exactly this path; 0: all whose paths begin so
+    until: int | None = None  # epoch ms, by the store's clock
+
+    def covers(self, created: int) -> bool:
+        """Whether an object created at this moment (epoch ms) is old enough."""
+        return self.until is None or created <= self.until
+
+
+@dataclass(frozen=True, kw_only=True)
 class Record(Part):
     """`livePortraitJobs/{avatarId}`."""
 
@@ -187,6 +204,7 @@ class Record(Part):
     percent: int = 0  # fine progress of the render in flight
     shown: Shown | None = None
     results: tuple[Result, ...] = ()  # the last good one first
+    deletions: tuple[Deletion, ...] = ()  # still to be carried out, whatever fails meanwhile
 
     def lease_lives(self, now: int) -> bool:
         """Whether somebody has the right to work, by the database's clock."""
@@ -255,6 +273,10 @@ class Record(Part):
             and shown.state is state
             and shown.fingerprint == fingerprint == self.fingerprint
         )
+
+    def deleting(self, *deletions: Deletion) -> "Record":
+        """The record with these noted as well, each once."""
+        return replace(self, deletions=tuple(dict.fromkeys((*self.deletions, *deletions))))
 
     def lists(self, path: str, generation: int) -> bool:
         """Whether an object is one of a listed result."""

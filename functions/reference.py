@@ -62,6 +62,11 @@ def output_folder(avatar_id: str) -> str:
     return f"avatars/{avatar_id}/livePortrait/"
 
 
+def attempt_folder(avatar_id: str, fingerprint: str, request_id: str) -> str:
+    """The folder of what one claim makes, with a closing slash: no two attempts share a path."""
+    return f"{output_folder(avatar_id)}{fingerprint}/{request_id}/"
+
+
 def cache_folder(avatar_id: str) -> str:
     """The folder of what is cached for an avatar, with a closing slash."""
     return f"livePortraitCache/avatars/{avatar_id}/"

@@ -15,8 +15,7 @@ from functions.dispatch import Dispatcher
 from functions.errors import RetryLater
 from functions.ports import Means
 from functions.pursuit import Pursuit, moved_on
-from functions.sight import look
-from functions.standing import Change, Standing, Verdict
+from functions.standing import Verdict
 from functions.trouble import note
 from functions.visit import Visit
 from functions.withdrawal import settle
@@ -102,7 +101,7 @@ class Doorway:
             case Gate.UNRELATED:
                 return Verdict.DONE
             case Gate.MIRROR_TOUCHED:
-                return self._transact(visit, self._rules.heal).verdict
+                return self._pursuit.transact(visit, self._rules.heal).verdict
             case Gate.ASKED:
                 verdict = self._pursue(visit)
                 return self._settle(visit) if verdict is Verdict.PAST else verdict
@@ -123,7 +122,7 @@ class Doorway:
         A job that is still at it is waited for, because it may be killed: but by one alone, and
         where a task stands for it, by that task.
         """
-        while (change := self._transact(visit, settle)).verdict is Verdict.BUSY:
+        while (change := self._pursuit.transact(visit, settle)).verdict is Verdict.BUSY:
             if change.dispatch is not None and visit.dispatch is None:
                 break
             self._pursuit.wait(visit, self._means.settings.poll_s)
@@ -133,14 +132,14 @@ class Doorway:
         """What is there now counts; the event only says that something may have changed."""
         began = self._clock.monotonic()
         with telemetry.span("gate"):
-            sight = look(self._means, visit.avatar_id)
+            sight = self._pursuit.look(visit)
             if self._pursuit.answered(visit, sight):
                 return Verdict.DONE
             if moved_on(visit, sight):
                 return Verdict.PAST
             if sight.asked is not None:
                 asked = sight.asked
-                self._transact(visit, lambda now: self._rules.queue(now, asked))
+                self._pursuit.transact(visit, lambda now: self._rules.queue(now, asked))
         with telemetry.span("debounce"):
             elapsed_s = self._clock.monotonic() - began
             self._debounce(visit, sight.standing.now / 1000 + elapsed_s)
@@ -174,7 +173,7 @@ class Doorway:
 
         Its own event is being debounced meanwhile, and will leave a task of its own.
         """
-        sight = look(self._means, visit.avatar_id)
+        sight = self._pursuit.look(visit)
         if sight.asked is not None and sight.asked.fingerprint != dispatched:
             with telemetry.span("debounce"):
                 self._pursuit.wait(visit, self._means.settings.debounce_s)
@@ -182,7 +181,9 @@ class Doorway:
     def _rest(self, visit: Visit) -> Verdict:
         if visit.dispatch is None:
             return Verdict.DONE
-        return self._transact(visit, lambda now: self._rules.rest(now, visit.relevant)).verdict
+        return self._pursuit.transact(
+            visit, lambda now: self._rules.rest(now, visit.relevant)
+        ).verdict
 
     # --- faults nobody foresaw
 
@@ -198,7 +199,4 @@ class Doorway:
 
     def _note(self, visit: Visit) -> Verdict:
         reader = self._rules.reader
-        return self._transact(visit, lambda now: note(now, visit.relevant, reader)).verdict
-
-    def _transact(self, visit: Visit, decide: Callable[[Standing], Change]) -> Change:
-        return self._means.ledger.transact(visit.avatar_id, decide)
+        return self._pursuit.transact(visit, lambda now: note(now, visit.relevant, reader)).verdict

@@ -1,28 +1,26 @@
 """One claimed render: animate, publish, complete; or withdraw without a trace.
 
 Knows the order and the promises of docs/contract.md, sections 3 and 4: poster before video,
-objects that two jobs never share, one commit that makes the result visible. Knows no wire.
+paths that two attempts never share, one commit that makes the result visible. Knows no wire.
 """
 
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from uuid import uuid4
 
 from functions import log, telemetry
 from functions.animation import Animation, Assignment
 from functions.contract import IMAGE_FIELD, VIDEO_FIELD
-from functions.errors import Code, Failure, ObjectStands, Stopped
+from functions.disposal import dispose, noted
+from functions.errors import Code, Failure
 from functions.ports import Means, Renderer
-from functions.record import KeptObject, Problem, Quality, Result
-from functions.reference import Publication, StoredObject, download_url, output_folder
+from functions.record import Deletion, KeptObject, Problem, Quality, Result
+from functions.reference import Publication, attempt_folder, download_url
 from functions.retrying import retry
 from functions.standing import Change, Standing, Verdict
 from functions.vigil import Vigil, require
 from liveportrait_core import QualityReport, RenderedVideo, RenderError
-
-_TRIES = 3
 
 
 class Rendering:
@@ -32,7 +30,7 @@ class Rendering:
         self._means = means
         self._renderer = renderer
         self._assignment = assignment
-        self._tokens: dict[str, str] = {}  # by path: how it knows what it made there
+        self._uploading = False  # whether objects of this attempt may be there
 
     def run(self) -> None:
         """Render and publish.
@@ -53,8 +51,8 @@ class Rendering:
             rendered = clock.monotonic()
             with telemetry.stage("upload"):
                 vigil.renew("upload")
-                poster = self._publish(animation.poster, "image/jpeg", vigil)
-                video = self._publish(animation.video, "video/mp4", vigil)
+                poster = self._publish(animation.poster, "image/jpeg")
+                video = self._publish(animation.video, "video/mp4")
             uploaded = clock.monotonic()
             with telemetry.span("publish"):
                 self._complete(report, poster, video)
@@ -68,29 +66,35 @@ class Rendering:
     def fail(self, problem: Problem) -> Verdict:
         """Note that this attempt failed; what that means for the request is the verdict."""
         transitions, claim = self._means.transitions, self._assignment.claim
-        return self._transact(lambda standing: transitions.fail(standing, claim, problem)).verdict
+        change = self._transact(lambda standing: transitions.fail(standing, claim, problem))
+        self._dispose(change)
+        return change.verdict
 
     def withdraw(self) -> None:
-        """Let go of the lease if it is still one's own, and delete what this attempt made."""
-        transitions, owner = self._means.transitions, self._assignment.claim.owner
-        self._transact(lambda standing: transitions.release(standing, owner))
-        self.discard()
+        """Release the lease if it is still one's own, and delete what this attempt made.
 
-    def discard(self) -> None:
-        """Delete what this attempt made, unless the ledger lists it: a commit's answer was lost."""
-        for path, token in self._tokens.items():
-            with _litter(path):
-                found = self._means.media.find(path)
-                if found is None or found.token != token:
-                    continue
-                record = self._means.ledger.read(self._assignment.avatar_id).record
-                if not record.lists(path, found.generation):
-                    self._means.media.discard(path, found.generation)
-
-    def _publish(self, file: Path, content_type: str, vigil: Vigil) -> KeptObject:
+        Not what the ledger lists: then it is the answer of the commit that was lost.
+        """
         job = self._assignment
-        path = f"{output_folder(job.avatar_id)}{job.claim.asked.fingerprint}/{file.name}"
-        token = self._tokens[path] = str(uuid4())
+        transitions, owner = self._means.transitions, job.claim.owner
+        change = self._transact(lambda standing: transitions.release(standing, owner))
+        if change.verdict is Verdict.LOST and self._uploading:
+            made = Deletion(path=attempt_folder(job.avatar_id, job.claim.asked.fingerprint, owner))
+            change = self._transact(lambda standing: noted(standing, made, unless=owner))
+        self._dispose(change)
+
+    def _dispose(self, change: Change) -> None:
+        """Delete what this job, or another before it, has left to be deleted."""
+        if change.record is not None and change.record.deletions:
+            dispose(self._means, self._assignment.avatar_id, change.record)
+
+    def _publish(self, file: Path, content_type: str) -> KeptObject:
+        """Create an object at a path that no other attempt has."""
+        job = self._assignment
+        asked, token = job.claim.asked, str(uuid4())
+        folder = attempt_folder(job.avatar_id, asked.fingerprint, job.claim.owner)
+        path = f"{folder}{file.name}"
+        self._uploading = True
         publication = Publication(
             path=path,
             file=file,
@@ -98,37 +102,20 @@ class Rendering:
             token=token,
             facts={
                 "avatarId": job.avatar_id,
-                "fingerprint": job.claim.asked.fingerprint,
-                "engineVersion": job.claim.asked.engine_version,
+                "fingerprint": asked.fingerprint,
+                "engineVersion": asked.engine_version,
             },
         )
-        stored = self._create(publication, vigil)
+        try:
+            stored = self._means.media.publish(publication)
+        except Exception as fault:
+            raise Failure(Code.UPLOAD_FAILED, f"{path}: {fault}") from fault
         policy = self._means.transitions.reader.policy
         return KeptObject(
             path=path,
             generation=stored.generation,
             url=download_url(path, token, policy),
         )
-
-    def _create(self, publication: Publication, vigil: Vigil) -> StoredObject:
-        """Create the object; replace what an earlier job left there, never what a later one made.
-
-        What stands there was seen before the lease was found to be still ours: whoever publishes
-        after us has another lease, hence another generation, and the replacement misses it.
-        """
-        replacing = 0
-        try:
-            for _ in range(_TRIES):
-                try:
-                    return self._means.media.publish(publication, replacing=replacing)
-                except ObjectStands as stands:
-                    vigil.renew("upload")
-                    replacing = stands.generation
-        except (Stopped, Failure):
-            raise
-        except Exception as fault:
-            raise Failure(Code.UPLOAD_FAILED, f"{publication.path}: {fault}") from fault
-        raise Failure(Code.UPLOAD_FAILED, f"{publication.path} is written by others all the time")
 
     def _complete(self, report: RenderedVideo, poster: KeptObject, video: KeptObject) -> None:
         asked, owner = self._assignment.claim.asked, self._assignment.claim.owner
@@ -155,12 +142,9 @@ class Rendering:
             within_s=self._means.settings.lease_s,  # the heartbeat goes on meanwhile
         )
         require(change.verdict)
-        self._delete_retired(change.retired)
-
-    def _delete_retired(self, retired: tuple[Result, ...]) -> None:
-        for kept in (item for result in retired for item in (result.video, result.poster)):
-            with _litter(kept.path):
-                self._means.media.discard(kept.path, kept.generation)
+        if change.retired:
+            log.info("results retired", fingerprints=[each.fingerprint for each in change.retired])
+        self._dispose(change)
 
     def _transact(
         self, decide: Callable[[Standing], Change], *, within_s: float | None = None
@@ -171,15 +155,6 @@ class Rendering:
             lambda: self._means.ledger.transact(self._assignment.avatar_id, decide),
             within_s=patience_s if within_s is None else within_s,
         )
-
-
-@contextmanager
-def _litter(path: str) -> Iterator[None]:
-    """The outcome stands already: an object that cannot be deleted now is only litter."""
-    try:
-        yield
-    except Exception as fault:
-        log.warning("object not deleted", path=path, reason=str(fault))
 
 
 def _brief(report: QualityReport | None) -> Quality | None:

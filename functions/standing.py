@@ -8,7 +8,17 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from functions.contract import Snapshot, State
-from functions.record import Dispatch, Lease, Problem, Purpose, Record, Result, Shown
+from functions.record import (
+    Deletion,
+    Dispatch,
+    Lease,
+    Problem,
+    Purpose,
+    Record,
+    Result,
+    Shown,
+)
+from functions.reference import attempt_folder
 from functions.request import RenderRequest
 
 
@@ -37,8 +47,28 @@ class Standing:
         return Verdict.BUSY if self.record.cleaning(self.now) else None
 
     def changed(self, record: Record) -> Record | None:
-        """A record to be written; None where it stands already."""
+        """A record to be written; None where it stands already.
+
+        What only the present one accounts for is to be deleted, and is noted in the new one: the
+        objects of results that leave it, and whatever a render has made whose lease it drops.
+        """
+        gone = [
+            Deletion(path=item.path, generation=item.generation)
+            for result in self.record.results
+            for item in (result.video, result.poster)
+            if not record.lists(item.path, item.generation)
+        ]
+        record = record.deleting(*gone, *self.dropped(record))
         return None if record == self.record else record
+
+    def dropped(self, record: Record) -> tuple[Deletion, ...]:
+        """What the render has made, or may have, whose lease is not in this record any longer."""
+        lease = self.record.lease
+        if lease is None or lease.purpose is not Purpose.RENDER or record.held_by(lease.owner):
+            return ()
+        if any(result.request_id == lease.owner for result in record.results):
+            return ()  # it is at its end
+        return (Deletion(path=attempt_folder(self.avatar_id, lease.fingerprint, lease.owner)),)
 
 
 class Verdict(StrEnum):
@@ -65,7 +95,7 @@ class Change:
     fields: Mapping[str, object] = field(default_factory=dict)  # of the document, by field path
     counts: bool = False  # a render start, for the quotas
     erases: bool = False  # the ledger's document goes
-    retired: tuple[Result, ...] = ()  # have left the ledger: their objects may go
+    retired: tuple[Result, ...] = ()  # have left the ledger, to be told of
     dispatch: Dispatch | None = None  # only with HANDED and BUSY: the task that stands for it
 
 

@@ -34,13 +34,14 @@ def released(standing: Standing) -> Change:
     pending = record.shown is not None and record.shown.state in _PENDING
     if pending and document is not None and not document.opted_in:
         return withdrawn(standing, record)
-    return Change(verdict=Verdict.DONE, record=record)
+    return Change(verdict=Verdict.DONE, record=standing.changed(record))
 
 
 def withdrawn(standing: Standing, record: Record, verdict: Verdict = Verdict.DONE) -> Change:
     """Show the last result of this record again, or nothing."""
     last = record.results[0] if record.results else None
     record = record.asking(last.fingerprint if last else "")
-    record = replace(record, shown=None if last is None else last.shown(requested=last.started))
+    shown = None if last is None else last.shown(requested=last.started)
+    record = replace(record, lease=None, shown=shown)
     fields = {} if standing.document is None else shown_fields(standing.document, record)
     return Change(verdict=verdict, record=standing.changed(record), fields=fields)

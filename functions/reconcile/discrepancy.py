@@ -13,6 +13,7 @@ from enum import StrEnum
 from urllib.parse import parse_qs, urlsplit
 
 from functions.contract import ABSENT, State
+from functions.disposal import holds_clean_up
 from functions.output import mirror_fields, shown_fields
 from functions.record import KeptObject, Record, Result
 from functions.reference import StoredObject, output_folder
@@ -22,7 +23,8 @@ from functions.transitions import Transitions
 
 _LITTER_AGE_MS = 24 * 3_600_000
 _TASK_AGE_MS = 6 * 3_600_000
-_MADE_BY_US = re.compile(r"[0-9a-f]{16}/(?:idle\.mp4|poster\.jpg)")
+# The middle part is the claim's id; what versions before it made has none.
+_MADE_BY_US = re.compile(r"[0-9a-f]{16}/(?:[0-9a-f-]{36}/)?(?:idle\.mp4|poster\.jpg)")
 _PENDING = (State.QUEUED, State.RENDERING)
 
 
@@ -30,7 +32,7 @@ class Finding(StrEnum):
     """What may be wrong, in the order in which it is mended."""
 
     NO_DOCUMENT = "no-document"  # ledger, objects or caches of an avatar that is gone
-    LITTER = "litter"  # an object that no ledger lists, a day old: a crash left it
+    LITTER = "litter"  # noted for deletion; or listed nowhere and a day old: a crash left it
     DEAD_TOKEN = "dead-token"  # noqa: S105 - the URL of a listed object opens it no longer
     LOST_EVENT = "lost-event"  # the document asks for something that nothing answers
     LEFT_OVER = "left-over"  # `queued` or `rendering`, and nobody is at it
@@ -95,7 +97,7 @@ class Judge:
     # --- objects
 
     def _objects(self, entry: Entry) -> Iterator[Finding]:
-        if litter(entry):
+        if litter(entry) or owes_deletions(entry.standing.record):
             yield Finding.LITTER
         if dead_tokens(entry):
             yield Finding.DEAD_TOKEN
@@ -242,6 +244,11 @@ def litter(entry: Entry) -> tuple[StoredObject, ...]:
         and standing.now - listed.created > _LITTER_AGE_MS
         and not standing.record.lists(path, listed.stored.generation)
     )
+
+
+def owes_deletions(record: Record) -> bool:
+    """Whether something is noted for deletion, or a clean-up was left half done."""
+    return bool(record.deletions) or holds_clean_up(record)
 
 
 def _stands(entry: Entry, kept: KeptObject) -> bool:

@@ -11,8 +11,16 @@ from typing import Protocol
 from uuid import uuid4
 
 from functions import log, telemetry
+from functions.disposal import dispose
 from functions.ports import Means
-from functions.reconcile.discrepancy import Entry, Finding, dead_results, dead_tokens, litter
+from functions.reconcile.discrepancy import (
+    Entry,
+    Finding,
+    dead_results,
+    dead_tokens,
+    litter,
+    owes_deletions,
+)
 from functions.reconcile.repairs import drop_results, readdress, show_again
 from functions.reconcile.survey import Inventory
 from functions.record import KeptObject
@@ -68,15 +76,19 @@ class Mender:
         for stored in litter(entry):
             log.info("litter deleted", path=stored.path, generation=stored.generation)
             self.means.media.discard(stored.path, stored.generation)
+        record = entry.standing.record
+        owed = owes_deletions(record)
+        if owed and not dispose(self.means, entry.standing.avatar_id, record):
+            return Verdict.AGAIN
         return Verdict.DONE
 
     def _drop_results(self, entry: Entry) -> Verdict:
         gone, rules = dead_results(entry), self.means.transitions
-        verdict = self._transact(entry, lambda now: drop_results(now, gone, rules))
-        if verdict is Verdict.DONE:
-            for kept in (item for result in gone for item in (result.video, result.poster)):
-                self.means.media.discard(kept.path, kept.generation)  # the half that is left
-        return verdict
+        avatar_id = entry.standing.avatar_id
+        change = self.means.ledger.transact(avatar_id, lambda now: drop_results(now, gone, rules))
+        if change.record is not None:
+            dispose(self.means, avatar_id, change.record)  # the half that is left
+        return change.verdict
 
     def _renew_urls(self, entry: Entry) -> Verdict:
         """Publish the token that an object has now; give it one where it has none."""

@@ -73,7 +73,7 @@ def _written(standing: Standing, record: Record, rules: Transitions) -> Change:
             fields |= _mirrors(standing.avatar_id, document, record, rules, standing.now)
     return Change(
         verdict=Verdict.DONE,
-        record=None if record == standing.record else record,
+        record=standing.changed(record),
         fields=fields,
     )
 

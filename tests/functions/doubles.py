@@ -6,7 +6,6 @@ clock), and can be told to fail on purpose.
 
 import copy
 import errno
-import itertools
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from typing import Any
 from functions.contract import DOCUMENT_PATHS, Snapshot, dig
 from functions.errors import ObjectChanged, ObjectStands
 from functions.output import Deleted
-from functions.record import Record, from_fields, to_fields
+from functions.record import Deletion, Record, from_fields, to_fields
 from functions.reference import Publication, StoredObject
 from functions.standing import Change, Standing, Starts
 from functions.task import RenderTask
@@ -207,25 +206,31 @@ class HeldObject:
     facts: Mapping[str, str]
     encoding: str = ""
 
+    @property
+    def created(self) -> int:
+        """Epoch ms."""
+        return self.generation // 1000
+
 
 class MemoryMediaStore:
-    """A bucket as a dictionary; every write has a new generation."""
+    """A bucket as a dictionary; every write has a new generation, a moment in microseconds."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: VirtualClock | None = None) -> None:
+        self._clock = clock or VirtualClock()
         self.objects: dict[str, HeldObject] = {}
         self.calls: Counter[str] = Counter()
         self.fetched: list[str] = []  # paths
         # By method, raised one by one; to publish what has no token counts as `keep`.
         self.faults: dict[str, list[Exception]] = {}
         self.lost_answers: list[Exception] = []  # of publish: raised after the object is there
-        self._generations = itertools.count(1001)
+        self._last_generation = 0
 
     def put(
         self, path: str, body: bytes, *, token: str = "", facts: Mapping[str, str] | None = None
     ) -> StoredObject:
         self.objects[path] = HeldObject(
             body=body,
-            generation=next(self._generations),
+            generation=self._generation(),
             content_type="",
             token=token,
             facts=facts or {},
@@ -255,7 +260,7 @@ class MemoryMediaStore:
             raise ObjectStands(publication.path, 0 if held is None else held.generation)
         self.objects[publication.path] = HeldObject(
             body=publication.file.read_bytes(),
-            generation=next(self._generations),
+            generation=self._generation(),
             content_type=publication.content_type,
             token=publication.token,
             facts=publication.facts,
@@ -269,10 +274,16 @@ class MemoryMediaStore:
         if path in self.objects and self.objects[path].generation == generation:
             del self.objects[path]
 
-    def clear(self, folder: str) -> None:
+    def clear(self, deletion: Deletion) -> None:
         self._called("clear")
-        for path in [path for path in self.objects if path.startswith(folder)]:
-            del self.objects[path]
+        for path, held in list(self.objects.items()):
+            if path.startswith(deletion.path) and deletion.covers(held.created):
+                del self.objects[path]
+
+    def _generation(self) -> int:
+        now = round(self._clock.now() * 1_000_000)
+        self._last_generation = max(now, self._last_generation + 1)
+        return self._last_generation
 
     def _called(self, method: str) -> None:
         self.calls[method] += 1

@@ -86,12 +86,12 @@ class Scene:
 
     settings: Settings = SETTINGS
     clock: VirtualClock = field(default_factory=VirtualClock)
-    media: MemoryMediaStore = field(default_factory=MemoryMediaStore)
     renderer: ScriptedRenderer = field(default_factory=ScriptedRenderer)
     queue: MemoryTaskQueue = field(default_factory=MemoryTaskQueue)
 
     def __post_init__(self) -> None:
         self.ledger = MemoryLedger(self.clock)
+        self.media = MemoryMediaStore(self.clock)
         reader = Reader(policy=POLICY, synthetic_idle=self.settings.synthetic_idle)
         self.transitions = Transitions(reader=reader, settings=self.settings)
         self.means = Means(

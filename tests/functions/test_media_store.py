@@ -14,6 +14,7 @@ from emulator.suite import Suite
 from functions.errors import ObjectChanged, ObjectStands
 from functions.media_store import CloudMediaStore
 from functions.ports import MediaStore
+from functions.record import Deletion
 from functions.reference import MediaPolicy, Publication, download_url
 
 
@@ -167,9 +168,21 @@ def test_clearing_takes_the_folder_and_nothing_beside_it(
     for number in range(3):
         media.publish(replace(publication, path=f"{publication.path}{number}"))
     media.publish(beside)
-    media.clear(f"avatars/{avatar_id}/livePortrait/")
+    media.clear(Deletion(path=f"avatars/{avatar_id}/livePortrait/"))
     assert media.find(f"{publication.path}0") is None
     assert media.find(beside.path) is not None
+
+
+def test_clearing_spares_what_was_created_since(
+    media: MediaStore, publication: Publication, avatar_id: str
+) -> None:
+    folder = f"avatars/{avatar_id}/livePortrait/"
+    # A generation is the moment of creation in microseconds, here as in the real cloud.
+    created_ms = media.publish(publication).generation // 1000
+    media.clear(Deletion(path=folder, until=created_ms - 10))
+    assert media.find(publication.path) is not None
+    media.clear(Deletion(path=folder, until=created_ms + 10))
+    assert media.find(publication.path) is None
 
 
 def test_01_an_object_is_immutable_private_and_playable_by_its_token(

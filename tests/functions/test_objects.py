@@ -3,7 +3,7 @@
 import pytest
 
 from functions.errors import RetryLater
-from functions.record import Record
+from functions.record import Deletion, Record
 from tests.functions.scene import (
     AVATAR,
     IMAGE,
@@ -133,8 +133,8 @@ def test_19_a_clean_up_whose_lease_was_taken_deletes_no_more(scene: Scene) -> No
     scene.media.put(cached, b"cache")
     clear = scene.media.clear
 
-    def lose_the_lease(folder: str) -> None:
-        clear(folder)
+    def lose_the_lease(deletion: Deletion) -> None:
+        clear(deletion)
         scene.ledger.keep(AVATAR, Record())
 
     scene.media.clear = lose_the_lease  # type: ignore[method-assign]
@@ -175,7 +175,9 @@ def test_41_a_result_whose_object_was_overwritten_is_rendered_again(
     scene.media.put(f"{folder}/{name}", b"forged")
     scene.save(document(training__livePortrait={**params(0.4), "mood": "calm"}))
     assert scene.live["state"] == "ready"
-    assert scene.media.objects[f"{folder}/{name}"].body != b"forged"
+    kept = scene.record.results[0]
+    assert scene.media.objects[kept.video.path].body.startswith(b"video of")
+    assert scene.media.objects[kept.poster.path].body.startswith(b"poster of")
     assert len(scene.renderer.renders) == 2
 
 

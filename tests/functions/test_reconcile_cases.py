@@ -109,9 +109,9 @@ def video_replaced(scene: Scene) -> None:
 def video_deleted_while_blocked(scene: Scene) -> None:
     scene.save(document(training__livePortrait=params(0.2)))
     scene.save(document())
-    newest = scene.live["resultFingerprint"]
+    newest = scene.live["idleVideoPath"]
     scene.save(document(avatarImageUrl=None))
-    del scene.media.objects[f"{OUTPUT}{newest}/idle.mp4"]
+    del scene.media.objects[newest]
 
 
 def every_video_deleted_while_disabled(scene: Scene) -> None:

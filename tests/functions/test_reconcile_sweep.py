@@ -1,5 +1,6 @@
 """How a pass goes over many avatars: page by page, by shards, at what rate, after what fault."""
 
+import re
 import string
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -59,7 +60,11 @@ def shape(watch: Watch) -> object:
     states = {
         name: fields.get("livePortrait", {}).get("state") for name, fields in documents.items()
     }
-    return states, sorted(watch.scene.ledger.jobs), sorted(watch.scene.media.objects)
+    objects = [CLAIM.sub("", path) for path in sorted(watch.scene.media.objects)]
+    return states, sorted(watch.scene.ledger.jobs), objects
+
+
+CLAIM = re.compile(r"/[0-9a-f-]{36}(?=/)")  # every attempt has a folder of its own
 
 
 LETTERS = string.ascii_letters[:4] + "-_~ é0"

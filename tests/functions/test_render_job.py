@@ -39,7 +39,7 @@ def test_01_a_first_save_renders_and_publishes(scene: Scene) -> None:
     scene.save(document())
     assert scene.states == ["queued", "rendering", "ready"]
     live = scene.live
-    folder = f"{OUTPUT}{live['fingerprint']}"
+    folder = f"{OUTPUT}{live['fingerprint']}/{live['requestId']}"
     assert scene.outputs == [f"{folder}/idle.mp4", f"{folder}/poster.jpg"]
     assert list(scene.media.objects)[-2:] == [f"{folder}/poster.jpg", f"{folder}/idle.mp4"]
     video = scene.media.objects[f"{folder}/idle.mp4"]

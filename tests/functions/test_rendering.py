@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from functions.errors import Code, Failure, LeaseLost, RetryLater
-from functions.reference import Publication
+from functions.reference import Publication, StoredObject
 from functions.rendering import problem_of
 from liveportrait_core.errors import (
     EncodeFailed,
@@ -17,7 +17,7 @@ from liveportrait_core.errors import (
     VideoTooShort,
 )
 from tests.functions.doubles import HeldObject
-from tests.functions.scene import AVATAR, IMAGE, OUTPUT, SETTINGS, VIDEO, Scene, document
+from tests.functions.scene import AVATAR, IMAGE, SETTINGS, VIDEO, Scene, document
 
 
 @pytest.fixture
@@ -110,25 +110,24 @@ def test_a_lost_answer_of_an_upload_is_taken_over(scene: Scene) -> None:
     assert scene.media.objects[kept.video.path].generation == kept.video.generation
 
 
-def leave_behind(scene: Scene, name: str) -> None:
-    """An object of an earlier attempt that nobody lists, at the very path of the next one."""
-    other = Scene()
-    for path in (IMAGE, VIDEO):
-        other.media.objects[path] = scene.media.objects[path]
-    other.save(document())
-    scene.media.put(f"{OUTPUT}{other.live['fingerprint']}/{name}", b"litter", token="another's")
+def test_an_object_of_anothers_at_its_path_is_never_replaced(scene: Scene) -> None:
+    publish = scene.media.publish
 
+    def taken(publication: Publication, *, replacing: int = 0) -> object:
+        if publication.token:
+            scene.media.publish = publish  # type: ignore[method-assign]
+            theirs.append(publish(replace(publication, token="theirs")))
+        return publish(publication, replacing=replacing)
 
-@pytest.mark.parametrize("name", ["poster.jpg", "idle.mp4"])
-def test_litter_of_an_earlier_job_is_replaced(scene: Scene, name: str) -> None:
-    leave_behind(scene, name)
-    scene.save(document())
-    kept = scene.record.results[0]
-    for item in (kept.video, kept.poster):
-        held = scene.media.objects[item.path]
-        assert held.generation == item.generation
-        assert held.body != b"litter"
-        assert held.token in item.url
+    theirs: list[StoredObject] = []
+    scene.media.publish = taken  # type: ignore[method-assign, assignment]
+    event = scene.write(document())
+    with pytest.raises(RetryLater):
+        scene.doorway.answer(event)
+    assert scene.live["error"]["code"] == "UPLOAD_FAILED"
+    assert scene.redeliver(event) == 1
+    assert scene.live["state"] == "ready"
+    assert theirs[0].path not in (scene.record.results[0].poster.path, *scene.outputs)
 
 
 def test_47_what_a_successor_published_is_never_replaced(scene: Scene) -> None:
@@ -154,24 +153,21 @@ def test_47_what_a_successor_published_is_never_replaced(scene: Scene) -> None:
     assert scene.live["idleVideoUrl"] == kept.video.url
 
 
-def test_what_a_successor_has_uploaded_but_not_published_yet_is_spared(scene: Scene) -> None:
+def test_a_job_that_lost_its_lease_while_it_uploaded_leaves_nothing(scene: Scene) -> None:
     publish = scene.media.publish
 
-    def taken_over(publication: Publication, *, replacing: int = 0) -> object:
-        if not publication.token:  # the motion
-            return publish(publication, replacing=replacing)
+    def lose(publication: Publication, *, replacing: int = 0) -> object:
         stored = publish(publication, replacing=replacing)
-        theirs = replace(publication, token="successor's")
-        publish(theirs, replacing=stored.generation)
-        raise LeaseLost
+        if publication.path.endswith("poster.jpg"):
+            scene.media.publish = publish  # type: ignore[method-assign]
+            scene.second_instance().answer(scene.write(document(avatarImageUrl=None)))
+        return stored
 
-    scene.media.publish = taken_over  # type: ignore[method-assign, assignment]
-    event = scene.write(document())
-    scene.clock.ticking = True
-    scene.renderer.steps = [lambda: scene.clock.advance(300)]  # no time for a second attempt
-    with pytest.raises(RetryLater):
-        scene.doorway.answer(event)
-    assert [scene.media.objects[path].token for path in scene.outputs] == ["successor's"]
+    scene.media.publish = lose  # type: ignore[method-assign, assignment]
+    scene.save(document())
+    assert scene.live["state"] == "blocked"
+    assert scene.outputs == []
+    assert scene.record.deletions == ()
 
 
 def test_a_failed_upload_is_retried_by_the_redelivery_and_leaves_nothing(scene: Scene) -> None:
@@ -211,20 +207,23 @@ def test_a_commit_whose_answer_was_lost_keeps_its_objects(scene: Scene) -> None:
     assert len(scene.renderer.renders) == 1
 
 
-def test_a_retired_object_that_cannot_be_deleted_is_only_litter(scene: Scene) -> None:
+def test_a_retired_object_that_cannot_be_deleted_is_deleted_next_time() -> None:
     scene = Scene(settings=replace(SETTINGS, keep=1, keep_hours=0))
     scene.save(document())
     scene.clock.advance(1)
     scene.media.faults["discard"] = [OSError("busy")]
-    scene.save(document(training__livePortrait__drivingMultiplier=0.5))
+    event = scene.save(document(training__livePortrait__drivingMultiplier=0.5))
     assert scene.live["state"] == "ready"
     assert len(scene.record.results) == 1
     assert len(scene.outputs) == 3
+    scene.doorway.answer(event)
+    assert len(scene.outputs) == 2
+    assert scene.record.deletions == ()
 
 
-def test_what_a_stopped_job_cannot_delete_is_only_litter(scene: Scene) -> None:
+def test_what_a_stopped_job_cannot_delete_is_deleted_next_time(scene: Scene) -> None:
     scene.media.lost_answers = [OSError("connection reset")]
-    scene.media.faults["discard"] = [OSError("busy")]
+    scene.media.faults["clear"] = [OSError("busy")]
     event = scene.write(document())
     with pytest.raises(RetryLater, match="next attempt"):
         scene.doorway.answer(event)

@@ -326,11 +326,13 @@ def test_18_a_clean_up_takes_the_lease_of_a_render_but_not_of_another_clean_up()
     assert begun.record.cleaning(NOW)
     assert begun.record.results == ()
     again = CLEANER.begin(standing(begun.record, None))
-    assert again == Change(verdict=Verdict.CLAIMED)
+    assert again == begun
     assert RIVAL.begin(standing(begun.record, None)).verdict is Verdict.BUSY
     assert CLEANER.begin(standing(claimed())).verdict is Verdict.MOVED
-    assert CLEANER.end(standing(begun.record, None)).erases
-    assert RIVAL.end(standing(begun.record, None)).verdict is Verdict.LOST
+    noted = begun.record.deletions
+    assert CLEANER.end(standing(begun.record, None), noted).erases
+    assert CLEANER.end(standing(begun.record, None), noted[1:]).verdict is Verdict.MOVED
+    assert RIVAL.end(standing(begun.record, None), noted).verdict is Verdict.LOST
     assert CLEANER.renew(standing(begun.record)).verdict is Verdict.DONE
     assert CLEANER.renew(standing(Record(), None)).verdict is Verdict.LOST
 

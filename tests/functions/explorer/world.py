@@ -122,7 +122,8 @@ class WatchedMediaStore(MemoryMediaStore):
     """A bucket that knows since when its objects are there, and tells of every change."""
 
     def __init__(self, world: "World") -> None:
-        super().__init__()
+        clock: Any = _ServerClock(world.timeline)
+        super().__init__(clock)
         self._world = world
         self.created: dict[str, int] = {}
 
