@@ -141,7 +141,11 @@ def _timescale(mdhd: _Box) -> int:
 def _run_lengths(box: _Box, value: str) -> tuple[int, ...]:
     """The (count, value) pairs of stts and ctts, spelt out."""
     (count,) = box.numbers("I", 4)
-    pairs = struct.iter_unpack(f">I{value}", box.data[box.begin + 8 : box.begin + 8 + 8 * count])
+    runs = box.data[box.begin + 8 : min(box.end, box.begin + 8 + 8 * count)]
+    pairs = tuple(struct.iter_unpack(f">I{value}", runs))
+    announced = sum(repeat for repeat, _ in pairs)
+    if announced > len(box.data):  # a few bytes may stand for a thousand million
+        raise ValueError(f"{announced} samples in a file of {len(box.data)} bytes")
     return tuple(number for repeat, number in pairs for _ in range(repeat))
 
 

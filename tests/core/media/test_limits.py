@@ -19,6 +19,7 @@ from liveportrait_core.media.child_limits import ChildLimits
 from liveportrait_core.media.decode import FrameReader
 from liveportrait_core.media.encode import FrameEncoder
 from liveportrait_core.media.formats import EncoderSettings
+from liveportrait_core.media.mp4 import read_mp4
 from tests.core.clips import child_processes, moving_clip
 
 MIB = 2**20
@@ -90,6 +91,15 @@ def test_a_small_file_that_announces_many_samples_is_refused_by_its_tables(
     assert path.stat().st_size < 50_000
     with pytest.raises(VideoUnsupported, match=f"it announces {SAMPLES} samples .* accepted: MP4"):
         probe.probe(path, 10)
+
+
+@pytest.mark.parametrize("make", [announcing, announcing_times])
+def test_a_second_reader_of_the_boxes_spells_no_such_table_out(
+    tmp_path: Path, make: Callable[[Path], Path]
+) -> None:
+    path = make(tmp_path / "clip.mp4")
+    with pytest.raises(VideoUnsupported, match=f"{SAMPLES} samples in a file of"):
+        read_mp4(path)
 
 
 def test_a_file_large_enough_for_what_it_announces_meets_the_limit_of_memory(
