@@ -68,8 +68,7 @@ def _carry_out(
 
 def _finish_for_another(means: Means, avatar_id: str) -> None:
     """The avatar is there again: what a clean-up before could not delete must go all the same."""
-    record = means.ledger.read(avatar_id).record
-    if record.deletions and not dispose(means, avatar_id, record):
+    if not dispose(means, avatar_id):
         raise RetryLater(f"not everything of {avatar_id}'s former life could be deleted")
 
 

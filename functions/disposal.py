@@ -14,14 +14,22 @@ from functions.record import Deletion, Purpose, Record
 from functions.standing import Change, Standing, Verdict
 
 
-def dispose(means: Means, avatar_id: str, record: Record) -> bool:
-    """Carry out what this record has noted; what fails now stays noted, and is told in the log.
+def dispose(means: Means, avatar_id: str, record: Record | None = None) -> bool:
+    """Carry out what is noted; what fails now stays noted, and is told in the log.
+
+    Args:
+        means: where.
+        avatar_id: whose.
+        record: the ledger as it was just seen; None: it is to be read.
 
     Returns:
         Whether nothing is left of it.
     """
-    gone = [each for each in record.deletions if delete(means, each)]
     try:
+        record = record or means.ledger.read(avatar_id).record
+        if not owes_deletions(record):
+            return True
+        gone = [each for each in record.deletions if delete(means, each)]
         means.ledger.transact(avatar_id, lambda now: struck_off(now, gone))
     except Exception as fault:  # then they are deleted once more
         log.warning("deletions not struck off", reason=str(fault))
@@ -70,9 +78,13 @@ def noted(standing: Standing, deletion: Deletion, *, unless: str = "") -> Change
 
 def without_clean_up(record: Record) -> Record:
     """The record without the lease of a clean-up, if it has one."""
-    return replace(record, lease=None) if holds_clean_up(record) else record
+    return replace(record, lease=None) if _holds_clean_up(record) else record
 
 
-def holds_clean_up(record: Record) -> bool:
-    """Whether the lease, living or not, is a clean-up's."""
+def owes_deletions(record: Record) -> bool:
+    """Whether something is noted for deletion, or a clean-up was begun."""
+    return bool(record.deletions) or _holds_clean_up(record)
+
+
+def _holds_clean_up(record: Record) -> bool:
     return record.lease is not None and record.lease.purpose is Purpose.CLEAN_UP

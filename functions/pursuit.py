@@ -53,14 +53,14 @@ class Pursuit:
         """See what is asked for now; and delete what others have left to be deleted."""
         sight = look(self._means, visit.avatar_id)
         standing = sight.standing
-        if standing.record.deletions and not standing.record.cleaning(standing.now):
+        if not standing.record.cleaning(standing.now):
             dispose(self._means, visit.avatar_id, standing.record)
         return sight
 
     def transact(self, visit: Visit, decide: Callable[[Standing], Change]) -> Change:
         """Have this decided; and delete what it leaves to be deleted."""
         change = self._means.ledger.transact(visit.avatar_id, decide)
-        if change.record is not None and change.record.deletions:
+        if change.record is not None:
             dispose(self._means, visit.avatar_id, change.record)
         return change
 

@@ -84,9 +84,11 @@ class Rendering:
         self._dispose(change)
 
     def _dispose(self, change: Change) -> None:
-        """Delete what this job, or another before it, has left to be deleted."""
-        if change.record is not None and change.record.deletions:
-            dispose(self._means, self._assignment.avatar_id, change.record)
+        """Delete what this job, or another before it, has left to be deleted.
+
+        A change without a record may have been committed before, and its answer lost.
+        """
+        dispose(self._means, self._assignment.avatar_id, change.record)
 
     def _publish(self, file: Path, content_type: str) -> KeptObject:
         """Create an object at a path that no other attempt has."""

@@ -13,7 +13,7 @@ from enum import StrEnum
 from urllib.parse import parse_qs, urlsplit
 
 from functions.contract import ABSENT, State
-from functions.disposal import holds_clean_up
+from functions.disposal import owes_deletions
 from functions.output import mirror_fields, shown_fields
 from functions.record import KeptObject, Record, Result
 from functions.reference import StoredObject, output_folder
@@ -244,11 +244,6 @@ def litter(entry: Entry) -> tuple[StoredObject, ...]:
         and standing.now - listed.created > _LITTER_AGE_MS
         and not standing.record.lists(path, listed.stored.generation)
     )
-
-
-def owes_deletions(record: Record) -> bool:
-    """Whether something is noted for deletion, or a clean-up was left half done."""
-    return bool(record.deletions) or holds_clean_up(record)
 
 
 def _stands(entry: Entry, kept: KeptObject) -> bool:

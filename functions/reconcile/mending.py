@@ -19,7 +19,6 @@ from functions.reconcile.discrepancy import (
     dead_results,
     dead_tokens,
     litter,
-    owes_deletions,
 )
 from functions.reconcile.repairs import drop_results, readdress, show_again
 from functions.reconcile.survey import Inventory
@@ -76,11 +75,9 @@ class Mender:
         for stored in litter(entry):
             log.info("litter deleted", path=stored.path, generation=stored.generation)
             self.means.media.discard(stored.path, stored.generation)
-        record = entry.standing.record
-        owed = owes_deletions(record)
-        if owed and not dispose(self.means, entry.standing.avatar_id, record):
-            return Verdict.AGAIN
-        return Verdict.DONE
+        standing = entry.standing
+        done = dispose(self.means, standing.avatar_id, standing.record)
+        return Verdict.DONE if done else Verdict.AGAIN
 
     def _drop_results(self, entry: Entry) -> Verdict:
         gone, rules = dead_results(entry), self.means.transitions

@@ -89,7 +89,7 @@ MUTANTS = (
     Mutant(
         name="half-of-a-dead-result-stays",
         file="functions/reconcile/mending.py",
-        old="self.means.media.discard(kept.path, kept.generation)  # the half that is left",
+        old="dispose(self.means, avatar_id, change.record)  # the half that is left",
         new="pass",
         why="What is left of its objects goes (section 10, dead-result).",
         tests=_MENDS,

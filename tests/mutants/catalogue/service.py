@@ -35,10 +35,10 @@ MUTANTS = (
     Mutant(
         name="video-before-its-poster",
         file="functions/rendering.py",
-        old="""poster = self._publish(animation.poster, "image/jpeg", vigil)
-                video = self._publish(animation.video, "video/mp4", vigil)""",
-        new="""video = self._publish(animation.video, "video/mp4", vigil)
-                poster = self._publish(animation.poster, "image/jpeg", vigil)""",
+        old="""poster = self._publish(animation.poster, "image/jpeg")
+                video = self._publish(animation.video, "video/mp4")""",
+        new="""video = self._publish(animation.video, "video/mp4")
+                poster = self._publish(animation.poster, "image/jpeg")""",
         why="The poster first, the video last (section 3, storage).",
         tests=("tests/functions/test_render_job.py", "tests/functions/test_rendering.py"),
     ),

@@ -6,10 +6,10 @@ MUTANTS = (
     Mutant(
         name="stopped-job-keeps-its-objects",
         file="functions/rendering.py",
-        old="transitions.release(standing, owner))\n        self.discard()",
-        new="transitions.release(standing, owner))",
+        old="if change.verdict is Verdict.LOST and self._uploading:",
+        new="if change.verdict is Verdict.LOST and not self._uploading:",
         why="A superseded render leaves objects that no ledger lists (section 4).",
-        tests=("tests/functions/test_stopped_jobs.py",),
+        tests=("tests/functions/test_rendering.py",),
     ),
     Mutant(
         name="lease-by-the-instances-clock",
