@@ -5,10 +5,12 @@ StorageError
 ├── ExpiredToken         400 expired, of a signed URL
 ├── Forbidden            403 forbidden
 ├── NotFound             404 notFound
+│   └── NoSuchUpload     404, of an upload in parts
 ├── Conflict             409 conflict
 ├── PreconditionFailed   412 conditionNotMet
 ├── NotModified          304 (a response without a body)
 ├── RangeNotSatisfiable  416 requestedRangeNotSatisfiable
+├── NotEmulated          501 notImplemented
 └── Planned              the status of a planned fault
 """
 
@@ -58,6 +60,12 @@ class NotFound(StorageError):
     xml_code = "NoSuchKey"
 
 
+class NoSuchUpload(NotFound):
+    """The requested upload was not found."""
+
+    xml_code = "NoSuchUpload"
+
+
 class Conflict(StorageError):
     """It exists already."""
 
@@ -91,6 +99,14 @@ class RangeNotSatisfiable(StorageError):
     def __init__(self, message: str, size: int) -> None:
         super().__init__(message)
         self.size = size
+
+
+class NotEmulated(StorageError):
+    """The emulator does not do this."""
+
+    status = 501
+    reason = "notImplemented"
+    xml_code = "NotImplemented"
 
 
 class PlannedFault(StorageError):

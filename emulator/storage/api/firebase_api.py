@@ -5,6 +5,7 @@ write. A plain URL needs the object's token, as the URLs that apps keep in docum
 """
 
 import uuid
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -12,9 +13,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from emulator.storage.api.resources import merge_metadata, metadata_fields, rfc3339
-from emulator.storage.errors import Forbidden
+from emulator.storage.errors import BadRequest, Forbidden
 from emulator.storage.http.download import download
-from emulator.storage.http.responses import header_integer, json_response, read_json
+from emulator.storage.http.recognition import known
+from emulator.storage.http.responses import header_integer, json_response, query_integer, read_json
 from emulator.storage.http.server import PathParameters, Route, route
 from emulator.storage.http.service import StorageService, requested_page
 from emulator.storage.objects import TOKENS_KEY, ObjectMetadata, StoredObject
@@ -22,6 +24,18 @@ from emulator.storage.uploads import Upload, UploadSession
 
 _IDENTIFYING = ("authorization", "x-firebase-storage-version")
 _CHUNK_GRANULARITY = str(256 * 1024)
+_PROTOCOLS = ("raw", "multipart", "resumable")
+_COMMANDS = ("start", "upload", "query", "finalize", "cancel")
+_LIST = known("alt=json prefix delimiter maxResults pageToken")
+_GET = known("alt=json|media token generation")
+_ONE = known("alt=json")
+_UPLOAD_HEADERS = (
+    "hash upload-protocol upload-command upload-offset upload-file-name upload-content-type "
+    "upload-content-length upload-header-content-type upload-header-content-length"
+)
+_UPLOAD_QUERY = "alt=json name uploadType=media|multipart|resumable upload_id upload_protocol"
+_UPLOAD = known(_UPLOAD_QUERY, headers=_UPLOAD_HEADERS)
+_POST = known(f"{_UPLOAD_QUERY} create_token=true delete_token", headers=_UPLOAD_HEADERS)
 
 
 class FirebaseApi:
@@ -36,14 +50,15 @@ class FirebaseApi:
         objects = "/v0/b/{bucket}/o"
         one = f"{objects}/{{name}}"
         return [
-            route("GET", objects, self._list, "firebase.objects.list"),
-            route("POST", objects, self._upload, "firebase.objects.insert"),
-            route("GET", one, self._get, "firebase.objects.get"),
-            route("HEAD", one, self._get, "firebase.objects.get"),
-            route("POST", one, self._upload, "firebase.objects.insert"),
-            route("PUT", one, self._upload, "firebase.objects.insert"),
-            route("PATCH", one, self._patch, "firebase.objects.patch"),
-            route("DELETE", one, self._delete, "firebase.objects.delete"),
+            route("GET", objects, self._list, "firebase.objects.list", _LIST),
+            route("POST", objects, self._upload, "firebase.objects.insert", _UPLOAD),
+            route("PUT", objects, self._continue, "firebase.objects.insert", _UPLOAD),
+            route("GET", one, self._get, "firebase.objects.get", _GET),
+            route("HEAD", one, self._get, "firebase.objects.get", _GET),
+            route("POST", one, self._post, "firebase.objects.insert", _POST),
+            route("PUT", one, self._continue, "firebase.objects.insert", _UPLOAD),
+            route("PATCH", one, self._patch, "firebase.objects.patch", _ONE),
+            route("DELETE", one, self._delete, "firebase.objects.delete", _ONE),
         ]
 
     async def _list(self, request: Request, path: PathParameters) -> Response:
@@ -57,7 +72,8 @@ class FirebaseApi:
         return json_response(body)
 
     async def _get(self, request: Request, path: PathParameters) -> Response:
-        stored = self._store.get(path["bucket"], path["name"])
+        generation = query_integer(request, "generation")
+        stored = self._store.get(path["bucket"], path["name"], generation=generation)
         _check_token(request, stored)
         if request.query_params.get("alt") == "media":
             return await download(request, stored, self._service.faults)
@@ -82,13 +98,30 @@ class FirebaseApi:
         self._store.delete(path["bucket"], path["name"])
         return Response(status_code=204)
 
+    async def _post(self, request: Request, path: PathParameters) -> Response:
+        changes = [name for name in _TOKEN_CHANGES if name in request.query_params]
+        if not changes:
+            return await self._upload(request, path)
+        if len(changes) > 1 or await request.body():
+            raise BadRequest("create_token and delete_token are accepted alone, without a body")
+        stored = self._store.get(path["bucket"], path["name"])
+        metadata = _TOKEN_CHANGES[changes[0]](stored.metadata, request.query_params[changes[0]])
+        updated = self._store.update_metadata(stored.bucket, stored.name, metadata)
+        return json_response(firebase_resource(updated))
+
     async def _upload(self, request: Request, path: PathParameters) -> Response:
-        name = path.get("name") or request.query_params.get("name", "")
-        protocol = request.headers.get("x-goog-upload-protocol", "")
         if "upload_id" in request.query_params:
-            return await self._continue(request)
+            return await self._continue(request, path)
+        name = path.get("name") or request.query_params.get("name", "")
+        protocol = request.headers.get("x-goog-upload-protocol", "raw")
+        if protocol not in _PROTOCOLS:
+            raise BadRequest(
+                f'X-Goog-Upload-Protocol is "{protocol}"; accepted: {", ".join(_PROTOCOLS)}'
+            )
         if protocol == "resumable":
             return await self._begin_resumable(request, path["bucket"], name)
+        if "x-goog-upload-command" in request.headers:
+            raise BadRequest("X-Goog-Upload-Command is accepted in resumable uploads alone")
         if protocol == "multipart":
             return await self._insert_multipart(request, path["bucket"], name)
         return await self._insert_media(request, path["bucket"], name)
@@ -102,6 +135,7 @@ class FirebaseApi:
     async def _insert_multipart(self, request: Request, bucket: str, name: str) -> Response:
         head, receiver = await self._service.receive_multipart(request)
         metadata = merge_metadata(ObjectMetadata(content_type=head.content_type), head.metadata)
+        name = name or str(head.metadata.get("name", ""))
         upload = Upload(bucket=bucket, name=name, metadata=_tokened(metadata))
         return json_response(firebase_resource(self._service.check_and_store(upload, receiver)))
 
@@ -109,10 +143,17 @@ class FirebaseApi:
         announced = ObjectMetadata(
             content_type=request.headers.get("x-goog-upload-header-content-type")
         )
-        metadata = merge_metadata(announced, await read_json(request))
+        commands = _commands(request, {"start"}, {"start", "upload", "finalize"})
+        body = await read_json(request) if len(commands) == 1 else {}
+        name = name or str(body.get("name", ""))
+        metadata = merge_metadata(announced, body)
         upload = Upload(bucket=bucket, name=name, metadata=_tokened(metadata))
         self._service.check_upload(upload)
         session = self._service.uploads.begin(upload, self._store.receiver())
+        if len(commands) > 1:
+            await session.receive(request.stream(), 0)
+            stored = self._service.finish(session)
+            return json_response(firebase_resource(stored), headers=_upload_status(session))
         url = str(request.url.include_query_params(name=name, upload_id=session.identifier))
         return Response(
             headers={
@@ -123,9 +164,11 @@ class FirebaseApi:
             }
         )
 
-    async def _continue(self, request: Request) -> Response:
-        session = self._service.uploads.find(request.query_params["upload_id"])
-        commands = request.headers.get("x-goog-upload-command", "").replace(" ", "").split(",")
+    async def _continue(self, request: Request, path: PathParameters) -> Response:
+        session = self._service.uploads.find(request.query_params.get("upload_id", ""))
+        commands = _commands(
+            request, {"upload"}, {"upload", "finalize"}, {"finalize"}, {"query"}, {"cancel"}
+        )
         if "cancel" in commands:
             self._service.uploads.cancel(session.identifier)
             return Response(headers={"X-Goog-Upload-Status": "cancelled"})
@@ -160,6 +203,32 @@ def firebase_resource(stored: StoredObject) -> dict[str, Any]:
     if custom:
         resource["metadata"] = custom
     return resource
+
+
+def _commands(request: Request, *accepted: set[str]) -> set[str]:
+    text = request.headers.get("x-goog-upload-command", "")
+    commands = set(text.replace(" ", "").split(","))
+    if commands not in accepted:
+        shown = '", "'.join(", ".join(sorted(one, key=_COMMANDS.index)) for one in accepted)
+        raise BadRequest(f'X-Goog-Upload-Command is "{text}"; accepted here: "{shown}"')
+    return commands
+
+
+def _with_tokens(metadata: ObjectMetadata, tokens: Iterable[str]) -> ObjectMetadata:
+    return replace(metadata, custom={**metadata.custom, TOKENS_KEY: ",".join(tokens)})
+
+
+def _token_added(metadata: ObjectMetadata, _: str) -> ObjectMetadata:
+    return _with_tokens(metadata, (*metadata.tokens, str(uuid.uuid4())))
+
+
+def _token_removed(metadata: ObjectMetadata, token: str) -> ObjectMetadata:
+    """Return metadata without a token; an object keeps at least one, so that it has a URL."""
+    kept = tuple(one for one in metadata.tokens if one != token)
+    return _with_tokens(metadata, kept or (str(uuid.uuid4()),))
+
+
+_TOKEN_CHANGES = {"create_token": _token_added, "delete_token": _token_removed}
 
 
 def _tokened(metadata: ObjectMetadata) -> ObjectMetadata:

@@ -5,6 +5,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from emulator.storage.api import json_accepts as accepts
 from emulator.storage.api.json_buckets import BucketCalls
 from emulator.storage.api.json_copies import CopyCalls
 from emulator.storage.api.json_requests import base_url, conditions, object_response
@@ -34,19 +35,21 @@ class JsonApi:
         """Return the routes."""
         buckets = "(?:/storage/v1)?/b"  # Node's client leaves the prefix out for an emulator
         objects, one = f"{buckets}/{{bucket}}/o", f"{buckets}/{{bucket}}/o/{{name}}"
-        upload = f"/upload{objects}"
+        upload = f"(?:/resumable)?/upload{objects}"  # gcloud and gsutil add a prefix
         return [
             *BucketCalls(self._store).routes(buckets),
             *CopyCalls(self._store).routes(one),
-            route("GET", objects, self._list, "storage.objects.list"),
-            route("GET", one, self._get, "storage.objects.get"),
-            route("PATCH", one, self._patch, "storage.objects.patch"),
-            route("PUT", one, self._update, "storage.objects.update"),
-            route("DELETE", one, self._delete, "storage.objects.delete"),
-            route("GET", f"/download{one}", self._download, "storage.objects.download"),
-            route("POST", upload, self._insert, "storage.objects.insert"),
-            route("PUT", upload, self._continue, "storage.objects.insert.continue"),
-            route("DELETE", upload, self._cancel, "storage.objects.insert.cancel"),
+            route("GET", objects, self._list, "storage.objects.list", accepts.LIST),
+            route("GET", one, self._get, "storage.objects.get", accepts.GET),
+            route("PATCH", one, self._patch, "storage.objects.patch", accepts.UPDATE),
+            route("PUT", one, self._update, "storage.objects.update", accepts.UPDATE),
+            route("DELETE", one, self._delete, "storage.objects.delete", accepts.DELETE),
+            route(
+                "GET", f"/download{one}", self._download, "storage.objects.download", accepts.GET
+            ),
+            route("POST", upload, self._insert, "storage.objects.insert", accepts.INSERT),
+            route("PUT", upload, self._continue, "storage.objects.insert.continue", accepts.INSERT),
+            route("DELETE", upload, self._cancel, "storage.objects.insert.cancel", accepts.INSERT),
         ]
 
     async def _list(self, request: Request, path: PathParameters) -> Response:
@@ -102,6 +105,8 @@ class JsonApi:
         return Response(status_code=204)
 
     async def _insert(self, request: Request, path: PathParameters) -> Response:
+        if "upload_id" in request.query_params:
+            return await self._continue(request, path)  # fsspec's client sends pieces by POST
         match request.query_params.get("uploadType"):
             case "media":
                 return await self._insert_media(request, path)

@@ -3,6 +3,7 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
+from emulator.storage.api import json_accepts as accepts
 from emulator.storage.api.resources import bucket_resource
 from emulator.storage.errors import BadRequest, NotModified, PreconditionFailed
 from emulator.storage.http.responses import json_response, query_integer, read_json
@@ -22,10 +23,10 @@ class BucketCalls:
         """Return the routes; `buckets` is the path of all buckets."""
         bucket = f"{buckets}/{{bucket}}"
         return [
-            route("GET", buckets, self._list, "storage.buckets.list"),
-            route("POST", buckets, self._create, "storage.buckets.insert"),
-            route("GET", bucket, self._get, "storage.buckets.get"),
-            route("DELETE", bucket, self._delete, "storage.buckets.delete"),
+            route("GET", buckets, self._list, "storage.buckets.list", accepts.LIST_BUCKETS),
+            route("POST", buckets, self._create, "storage.buckets.insert", accepts.INSERT_BUCKET),
+            route("GET", bucket, self._get, "storage.buckets.get", accepts.GET_BUCKET),
+            route("DELETE", bucket, self._delete, "storage.buckets.delete", accepts.DELETE_BUCKET),
         ]
 
     async def _list(self, request: Request, path: PathParameters) -> Response:

@@ -5,11 +5,13 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from emulator.storage.api import json_accepts as accepts
 from emulator.storage.api.json_requests import base_url, conditions, object_response
 from emulator.storage.api.resources import merge_metadata, object_resource
 from emulator.storage.errors import BadRequest
+from emulator.storage.http.recognition import Known
 from emulator.storage.http.responses import json_response, query_integer, read_json
-from emulator.storage.http.server import PathParameters, Route, route
+from emulator.storage.http.server import Handler, PathParameters, Route, route
 from emulator.storage.objects import Conditions, ObjectMetadata, StoredObject
 from emulator.storage.store import ObjectStore
 
@@ -26,10 +28,13 @@ class CopyCalls:
         """Return the routes; `one` is the path of one object."""
         target = "b/{to_bucket}/o/{to_name}"
         return [
-            route("POST", f"{one}/rewriteTo/{target}", self._rewrite, "storage.objects.rewrite"),
-            route("POST", f"{one}/copyTo/{target}", self._copy, "storage.objects.copy"),
-            route("POST", f"{one}/compose", self._compose, "storage.objects.compose"),
+            self._route(f"{one}/rewriteTo/{target}", self._rewrite, "rewrite", accepts.REWRITE),
+            self._route(f"{one}/copyTo/{target}", self._copy, "copy", accepts.COPY),
+            self._route(f"{one}/compose", self._compose, "compose", accepts.COMPOSE),
         ]
+
+    def _route(self, path: str, call: Handler, name: str, accepted: Known) -> Route:
+        return route("POST", path, call, f"storage.objects.{name}", accepted)
 
     async def _copied(self, request: Request, path: PathParameters) -> StoredObject:
         source = self._store.get(

@@ -53,6 +53,21 @@ def metadata_fields(metadata: ObjectMetadata) -> dict[str, str]:
     return {name: value for name, value in values.items() if value is not None}
 
 
+_HEADERS = {
+    "content-type": "content_type",
+    "cache-control": "cache_control",
+    "content-disposition": "content_disposition",
+    "content-encoding": "content_encoding",
+    "content-language": "content_language",
+}
+
+
+def object_metadata(headers: Mapping[str, str], custom: Mapping[str, str]) -> ObjectMetadata:
+    """Return the metadata that a request's headers set."""
+    values = {field: headers.get(name) for name, field in _HEADERS.items()}
+    return ObjectMetadata(custom=custom, **values)
+
+
 def merge_metadata(metadata: ObjectMetadata, body: dict[str, Any]) -> ObjectMetadata:
     """Return metadata with a JSON body merged into it; null removes an entry.
 

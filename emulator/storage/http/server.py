@@ -16,8 +16,15 @@ from starlette.types import Receive, Scope, Send
 
 from emulator.faults import FaultPlan
 from emulator.serving import cors_headers
-from emulator.storage.errors import NotFound, NotModified, RangeNotSatisfiable, StorageError
+from emulator.storage.errors import (
+    NotEmulated,
+    NotFound,
+    NotModified,
+    RangeNotSatisfiable,
+    StorageError,
+)
 from emulator.storage.http import batch
+from emulator.storage.http.recognition import Known, check_request, known, recognised
 from emulator.storage.http.responses import json_response
 
 _log = logging.getLogger(__name__)
@@ -26,6 +33,9 @@ PathParameters = dict[str, str]
 Handler = Callable[[Request, PathParameters], Awaitable[Response]]
 
 _CLIENT_CLOSED = 499
+_JSON_API = re.compile(
+    r"(/resumable)?(/upload|/download)?(/storage/v1)?/(b|projects|channels)(/|$)|/batch/"
+)
 _EXPOSED = (
     "Content-Encoding, Content-Length, Content-Range, Content-Type, ETag, Location, Range, "
     "X-Firebase-Storage-XSRF, X-Goog-Generation, X-Goog-Hash, X-Goog-Metageneration, "
@@ -36,25 +46,35 @@ _EXPOSED = (
 
 @dataclass(frozen=True, kw_only=True)
 class Route:
-    """One method on one path pattern; `counted` is its name in the count of calls."""
+    """One method on one path pattern; `counted` is its name in the count of calls.
+
+    `accepted` is what a request may ask for; None: the handler checks it.
+    """
 
     method: str
     path: re.Pattern[str]
     handler: Handler
     counted: str
+    accepted: Known | None
 
 
-def route(method: str, path: str, handler: Handler, counted: str) -> Route:
+def route(method: str, path: str, handler: Handler, counted: str, accepted: Known | None) -> Route:
     """Make a route of a path with `{parameters}`; a parameter ends at a slash."""
     pattern = re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", path)
-    return Route(method=method, path=re.compile(pattern), handler=handler, counted=counted)
+    return Route(
+        method=method,
+        path=re.compile(pattern),
+        handler=handler,
+        counted=counted,
+        accepted=accepted,
+    )
 
 
 class StorageServer:
     """The ASGI application."""
 
     def __init__(self, routes: list[Route], faults: FaultPlan) -> None:
-        calls = route("POST", batch.PATH, self._batch, "storage.batch")
+        calls = route("POST", batch.PATH, self._batch, "storage.batch", known())
         self._routes = [calls, *routes]
         self._faults = faults
 
@@ -69,7 +89,7 @@ class StorageServer:
         if request.method == "OPTIONS":
             return Response(status_code=204)
         try:
-            return await self._route(request)
+            return await self._route(await recognised(request))
         except StorageError as error:
             await _drain(request)
             return _error_response(error)
@@ -89,10 +109,13 @@ class StorageServer:
                 continue
             match = candidate.path.fullmatch(path)
             if match is not None:
+                if candidate.accepted is not None:
+                    check_request(request, request.method, candidate.accepted)
                 self._faults.count(_counted(candidate, request))
                 parameters = {name: unquote(text) for name, text in match.groupdict().items()}
                 return await candidate.handler(request, parameters)
-        raise NotFound(f"The emulator has no {request.method} {path}")
+        kind = NotEmulated if _JSON_API.match(path) else NotFound
+        raise kind(f"The emulator has no {request.method} {path}")
 
 
 def _counted(matched: Route, request: Request) -> str:

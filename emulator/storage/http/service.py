@@ -80,7 +80,7 @@ class StorageService:
 
     def _store(self, upload: Upload, receiver: Receiver) -> StoredObject:
         content = receiver.finish()
-        _check_digests(content, upload.digests)
+        check_digests(content, upload.digests)
         return self.store.put(
             upload.bucket, upload.name, content, upload.metadata, upload.conditions
         )
@@ -91,7 +91,12 @@ class StorageService:
             raise PlannedFault(fault.status)
 
 
-def _check_digests(content: Content, digests: Mapping[str, str]) -> None:
+def check_digests(content: Content, digests: Mapping[str, str]) -> None:
+    """Compare the digests of received bytes with the announced ones.
+
+    Raises:
+        BadRequest: one differs; the content is deleted.
+    """
     for kind, computed in (("md5Hash", content.md5), ("crc32c", content.crc32c)):
         announced = digests.get(kind)
         if announced and announced != computed:

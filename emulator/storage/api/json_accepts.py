@@ -1,0 +1,36 @@
+"""What each call of the JSON API accepts; every other parameter is refused.
+
+`projection` chooses whether access controls are told; there are none to tell.
+"""
+
+from emulator.storage.http.recognition import known
+
+_COMMON = "alt=json fields projection=full|noAcl"
+_CONDITIONS = (
+    "ifGenerationMatch ifGenerationNotMatch ifMetagenerationMatch ifMetagenerationNotMatch"
+)
+_SOURCE_CONDITIONS = (
+    "ifSourceGenerationMatch ifSourceGenerationNotMatch "
+    "ifSourceMetagenerationMatch ifSourceMetagenerationNotMatch"
+)
+_BUCKET_CONDITIONS = "ifMetagenerationMatch ifMetagenerationNotMatch"
+
+LIST = known(
+    f"{_COMMON} prefix delimiter startOffset endOffset pageToken maxResults softDeleted=false "
+    "includeFoldersAsPrefixes=false versions=false"
+)
+GET = known(
+    f"alt=json|media fields projection=full|noAcl generation {_CONDITIONS} softDeleted=false"
+)
+UPDATE = known(f"{_COMMON} generation {_CONDITIONS} overrideUnlockedRetention=false")
+DELETE = known(f"{_COMMON} generation {_CONDITIONS}")
+INSERT = known(f"{_COMMON} name uploadType upload_id {_CONDITIONS}", headers="hash")
+COPY = known(f"{_COMMON} sourceGeneration {_CONDITIONS} {_SOURCE_CONDITIONS}")
+REWRITE = known(
+    f"{_COMMON} sourceGeneration maxBytesRewrittenPerCall {_CONDITIONS} {_SOURCE_CONDITIONS}"
+)
+COMPOSE = known(f"{_COMMON} {_CONDITIONS}")
+LIST_BUCKETS = known(f"{_COMMON} project softDeleted=false")
+INSERT_BUCKET = known(f"{_COMMON} project enableObjectRetention=false")
+GET_BUCKET = known(f"{_COMMON} {_BUCKET_CONDITIONS} softDeleted=false")
+DELETE_BUCKET = known(f"{_COMMON} {_BUCKET_CONDITIONS}")
