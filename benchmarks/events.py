@@ -12,8 +12,8 @@ from typing import Any
 
 from google.events.cloud.firestore import DocumentEventData
 
-from functions.contract import Gate, gate
-from functions.event import parse
+from functions.cloud.events import parse
+from functions.domain.document import Gate, gate
 
 HEAD = f"{'what is large':20} {'where':22} {'MB':>5} {'ms':>8} {'of a parse':>10}"
 _EventData = DocumentEventData.pb()

@@ -13,15 +13,15 @@ import functions_framework
 from cloudevents.http import CloudEvent
 from werkzeug.exceptions import HTTPException
 
-from functions import log
-from functions.contract import Gate, gate
+from functions.app import Instance, start
+from functions.cloud.events import parse
+from functions.domain.document import Gate, gate
+from functions.domain.task import MAX_BODY_BYTES, read_avatar_id
 from functions.errors import EventUnreadable, RetryLater, SettingInvalid, TaskRefused
-from functions.event import parse
-from functions.instance import Instance, start
-from functions.ports import RenderEngine
-from functions.readiness import Stage
-from functions.task import MAX_BODY_BYTES, read_avatar_id
-from functions.task_route import Role
+from functions.jobs.ports import RenderEngine
+from functions.observability import log
+from functions.roles import Role
+from functions.runtime.readiness import Stage
 from liveportrait_core import RenderError
 
 _TASKS = "/render"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from functions.errors import SettingInvalid
 from functions.otel_settings import NOTHING, Exported, exported
-from functions.task_route import Role, TaskRoute, task_route
+from functions.roles import Role, TaskRoute, task_route
 
 ENGINES = ("liveportrait", "mesh", "auto")
 PRECISIONS = ("auto", "fp32", "fp16", "bf16")

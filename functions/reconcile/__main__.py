@@ -15,18 +15,17 @@ import threading
 import time
 from collections.abc import Sequence
 
-from functions import log
+from functions.app import Instance, start
+from functions.domain.request import full_engine_version
 from functions.errors import RetryLater, SettingInvalid
-from functions.instance import Instance, start
-from functions.reconcile.census import FirestoreCensus, FirestoreMarks
-from functions.reconcile.discrepancy import Judge
-from functions.reconcile.inventory import CloudInventory
-from functions.reconcile.itinerary import Itinerary
-from functions.reconcile.mending import Mender
-from functions.reconcile.survey import Shard, Survey
-from functions.reconcile.sweep import EverythingGone, Orders, Sweep, Tally
-from functions.request import full_engine_version
-from functions.task_route import Role
+from functions.observability import log
+from functions.reconcile.adapters import CloudInventory, FirestoreCensus, FirestoreMarks
+from functions.reconcile.findings import Judge
+from functions.reconcile.page_loader import Shard, Survey
+from functions.reconcile.paging import Itinerary
+from functions.reconcile.repair import Mender
+from functions.reconcile.runner import EverythingGone, Orders, Sweep, Tally
+from functions.roles import Role
 from liveportrait_core import RenderError
 
 _NOT_BEGUN = 2

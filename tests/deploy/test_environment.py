@@ -4,8 +4,8 @@ import pytest
 
 from deploy.command import fill
 from deploy.settings import Settings as Deployed
+from functions.roles import Role
 from functions.settings import Settings, from_environment
-from functions.task_route import Role
 from tests.deploy import example_plans
 from tests.deploy.test_plan import environment
 

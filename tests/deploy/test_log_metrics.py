@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from functions.errors import RetryLater
-from functions.readiness import Readiness
+from functions.runtime.readiness import Readiness
 from liveportrait_core.errors import ImageNoFace, OutOfMemory
 from tests.deploy.log_filter import Entry, entry_of, extract, matches
 from tests.functions.scene import SETTINGS, VIDEO, Scene, document

@@ -10,7 +10,7 @@ import pytest
 import yaml  # type: ignore[import-untyped]
 
 from functions.errors import Code
-from functions.telemetry import Outcome
+from functions.observability.telemetry import Outcome
 from tests.deploy.test_gcloud import refusals
 
 HANDBOOK = Path("docs/operations.md").read_text()

@@ -3,13 +3,13 @@
 import re
 from pathlib import Path
 
-from functions.contract import ALIASES, IMAGE_URL, INPUTS, OUTPUT, VIDEO_URL, State
+from functions.domain.document import ALIASES, IMAGE_URL, INPUTS, OUTPUT, VIDEO_URL, State
+from functions.domain.request import Parameters
+from functions.domain.status_view import live_portrait
 from functions.errors import Code
-from functions.output import live_portrait
-from functions.request import Parameters
 from liveportrait_core import RenderWarning
 from liveportrait_core.report import Stage
-from tests.functions.test_output import RECORD
+from tests.functions.domain.test_status_view import RECORD
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "flutter.md").read_text()

@@ -33,7 +33,7 @@ def start_function(weights: Path, **environment: str) -> subprocess.CompletedPro
         "GOOGLE_CLOUD_PROJECT": "demo-avatar",
     }
     return subprocess.run(
-        [sys.executable, "-c", "from functions.instance import start; start()"],
+        [sys.executable, "-c", "from functions.app import start; start()"],
         env={**outside, **settings, **environment},
         capture_output=True,
         text=True,

@@ -12,9 +12,9 @@ from google.cloud import firestore
 from google.cloud.storage import Bucket, Client
 
 from emulator.suite import Suite, SuiteOptions
-from functions.ledger import FirestoreLedger
-from functions.media_store import CloudMediaStore
-from functions.ports import MediaStore, RenderLedger
+from functions.cloud.firestore import FirestoreLedger
+from functions.cloud.storage import CloudMediaStore
+from functions.jobs.ports import MediaStore, RenderLedger
 from tests.functions.doubles import Fields, MemoryLedger, MemoryMediaStore, VirtualClock
 
 

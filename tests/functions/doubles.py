@@ -13,13 +13,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from functions.contract import DOCUMENT_PATHS, Snapshot, dig
+from functions.domain.document import DOCUMENT_PATHS, Snapshot, dig
+from functions.domain.job_record import Deletion, Record, from_fields, to_fields
+from functions.domain.snapshot import Change, Standing, Starts
+from functions.domain.status_view import Deleted
+from functions.domain.storage_paths import Publication, StoredObject
+from functions.domain.task import RenderTask
 from functions.errors import ObjectChanged, ObjectStands
-from functions.output import Deleted
-from functions.record import Deletion, Record, from_fields, to_fields
-from functions.reference import Publication, StoredObject
-from functions.standing import Change, Standing, Starts
-from functions.task import RenderTask
 
 Fields = dict[str, Any]
 

@@ -5,17 +5,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from functions.contract import EVENT_PATHS, DocumentWrite, Snapshot, dig
+from functions.domain.document import EVENT_PATHS, DocumentWrite, Snapshot, dig
+from functions.domain.job_record import Record
+from functions.domain.request import Reader
+from functions.domain.storage_paths import MediaPolicy
+from functions.domain.transitions import Transitions
 from functions.errors import RetryLater
-from functions.inline_dispatch import InlineDispatcher
-from functions.ports import Means
-from functions.queued_dispatch import QueuedDispatcher
-from functions.record import Record
-from functions.reference import MediaPolicy
-from functions.render_job import Doorway
-from functions.request import Reader
+from functions.jobs.handler import Doorway
+from functions.jobs.inline_dispatch import InlineDispatcher
+from functions.jobs.ports import Means
+from functions.jobs.queued_dispatch import QueuedDispatcher
 from functions.settings import Settings
-from functions.transitions import Transitions
 from tests.functions.doubles import (
     Fields,
     MemoryLedger,

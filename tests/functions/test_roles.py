@@ -18,11 +18,11 @@ from werkzeug.serving import make_server
 from emulator.function_process import free_port
 from emulator.suite import Suite
 from emulator.tasks.task import Task
+from functions.cloud.tasks import CloudTasksQueue
+from functions.domain.job_record import Dispatch
+from functions.domain.task import RenderTask
 from functions.errors import RetryLater
-from functions.record import Dispatch
-from functions.task import RenderTask
-from functions.task_queue import CloudTasksQueue
-from functions.task_route import TaskRoute
+from functions.roles import TaskRoute
 from tests.functions.scene import document
 from tests.functions.test_main import post
 from tests.functions.wire import event_data, name_of

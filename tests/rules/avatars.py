@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from functions.output import live_portrait
-from tests.functions.test_output import RECORD
+from functions.domain.status_view import live_portrait
+from tests.functions.domain.test_status_view import RECORD
 from tests.rules.firestore import Action
 
 OWNER, STRANGER, NOBODY = "alice", "mallory", None

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from functions.ledger import JOBS, QUOTA
-from functions.reconcile.census import MARKS
+from functions.cloud.firestore import JOBS, QUOTA
+from functions.reconcile.adapters import MARKS
 from tests.rules.avatars import (
     AVATAR,
     FRESH,

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from functions.contract import ALIASES, Snapshot
+from functions.domain.document import ALIASES, Snapshot
+from functions.domain.request import Reader, RenderRequest
+from functions.domain.storage_paths import MediaPolicy
 from functions.errors import Code
-from functions.reference import MediaPolicy
-from functions.request import Reader, RenderRequest
 from tests.rules.avatars import AVATAR, Row
 from tests.rules.firestore import GONE, Update
 from tests.rules.firestore_values import VALUES

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from functions.reference import download_url
+from functions.domain.storage_paths import download_url
 from tests.functions.explorer.disturbances import Cue
 from tests.functions.explorer.model import DROPPED, FORGED, MULTIPLIERS, Avatar, Wanted
 from tests.functions.explorer.world import World

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from functions.record import Lease, Purpose
+from functions.domain.job_record import Lease, Purpose
 from tests.functions.explorer.disturbances import HARD, Disturbance
 from tests.functions.explorer.model import Avatar
 from tests.functions.explorer.timeline import Timeline

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from functions.output import live_portrait
-from functions.record import Record
-from functions.reference import download_url
+from functions.domain.job_record import Record
+from functions.domain.status_view import live_portrait
+from functions.domain.storage_paths import download_url
 from functions.settings import Settings
 from tests.functions.explorer.attempts import ATTEMPTS, OWNER, Attempts
 from tests.functions.explorer.model import Avatar

@@ -9,10 +9,10 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from functions.contract import DocumentWrite, Gate, gate
+from functions.domain.document import DocumentWrite, Gate, gate
+from functions.domain.task import RenderTask, read_avatar_id
 from functions.errors import RetryLater
-from functions.task import RenderTask, read_avatar_id
-from functions.task_route import Role
+from functions.roles import Role
 from tests.functions.explorer.instances import Instance
 from tests.functions.explorer.timeline import Killed, Party, Timeline
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
-from functions.standing import Change, Standing
+from functions.domain.snapshot import Change, Standing
 from tests.functions.explorer.timeline import Killed, Party, Timeline
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from functions.task_route import Role
+from functions.roles import Role
 from tests.functions.explorer.app import Act, App
 from tests.functions.explorer.attempts import Attempts
 from tests.functions.explorer.checks import Checks

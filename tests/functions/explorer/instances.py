@@ -8,26 +8,26 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from functions.domain.request import Reader, full_engine_version
+from functions.domain.transitions import Transitions
 from functions.errors import RetryLater
-from functions.inline_dispatch import InlineDispatcher
-from functions.ports import Means
-from functions.queued_dispatch import QueuedDispatcher
-from functions.reconcile.discrepancy import Judge
-from functions.reconcile.itinerary import Itinerary
-from functions.reconcile.mending import Mender
-from functions.reconcile.survey import Shard, Survey
-from functions.reconcile.sweep import Orders, Sweep, Tally
-from functions.render_job import Doorway
-from functions.request import Reader, full_engine_version
+from functions.jobs.handler import Doorway
+from functions.jobs.inline_dispatch import InlineDispatcher
+from functions.jobs.ports import Means
+from functions.jobs.queued_dispatch import QueuedDispatcher
+from functions.reconcile.findings import Judge
+from functions.reconcile.page_loader import Shard, Survey
+from functions.reconcile.paging import Itinerary
+from functions.reconcile.repair import Mender
+from functions.reconcile.runner import Orders, Sweep, Tally
+from functions.roles import Role
 from functions.settings import Settings
-from functions.task_route import Role
-from functions.transitions import Transitions
 from liveportrait_core import RenderedVideo, RenderRequest, SyntheticIdle
 from liveportrait_core.errors import ImageNoFace, OutOfMemory
 from tests.functions.explorer.disturbances import Disturbed, DisturbedLedger, Weather
 from tests.functions.explorer.timeline import Host, Ticking, Timeline, TurnLock
 from tests.functions.explorer.world import World
-from tests.functions.reconciling import MemoryCensus, MemoryInventory, MemoryMarks
+from tests.functions.reconcile.reconciling import MemoryCensus, MemoryInventory, MemoryMarks
 from tests.functions.scene import BUCKET, POLICY
 from tests.functions.scripted_renderer import ScriptedRenderer
 

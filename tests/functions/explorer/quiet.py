@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from functions.record import Purpose, Record
-from functions.task import RenderTask
+from functions.domain.job_record import Purpose, Record
+from functions.domain.task import RenderTask
 from tests.functions.doubles import Fields
 from tests.functions.explorer.checks import MIRROR, RETRIED, Checks
 from tests.functions.explorer.model import DROPPED, FORGED, Avatar

@@ -9,11 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from functions.contract import DocumentWrite
-from functions.record import Record
-from functions.reference import Publication, StoredObject
-from functions.standing import Change, Standing
-from functions.task import RenderTask
+from functions.domain.document import DocumentWrite
+from functions.domain.job_record import Record
+from functions.domain.snapshot import Change, Standing
+from functions.domain.storage_paths import Publication, StoredObject
+from functions.domain.task import RenderTask
 from tests.functions.doubles import (
     Fields,
     HeldObject,

@@ -12,8 +12,8 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud import firestore, storage
 
 from emulator.suite import Suite
+from tests.functions.cloud.issuer import ACCOUNT, URL
 from tests.functions.hostile.message import VICTIM, Message
-from tests.functions.issuer import ACCOUNT, URL
 
 LONGEST_LINE = 25_000  # of the log
 _LONGEST_ANSWER = 2_000

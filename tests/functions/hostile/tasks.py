@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from tests.functions.cloud.issuer import ACCOUNT, Issuer
 from tests.functions.hostile.message import LONG, VICTIM, Message
-from tests.functions.issuer import ACCOUNT, Issuer
 
 _TASKS = "/render"
 _JSON = {"content-type": "application/json"}

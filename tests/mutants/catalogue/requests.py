@@ -2,47 +2,47 @@
 
 from tests.mutants.mutant import Mutant
 
-_REFERENCE = ("tests/functions/test_reference.py",)
-_REQUEST = ("tests/functions/test_request.py",)
-_CALLER = ("tests/functions/test_caller.py",)
-_GATE = ("tests/functions/test_contract.py",)
+_REFERENCE = ("tests/functions/domain/test_storage_paths.py",)
+_REQUEST = ("tests/functions/domain/test_request.py",)
+_CALLER = ("tests/functions/cloud/test_oidc.py",)
+_GATE = ("tests/functions/domain/test_document.py",)
 
 MUTANTS = (
     Mutant(
         name="event-of-any-collection",
-        file="functions/event.py",
+        file="functions/cloud/events.py",
         old="{re.escape(collection)}/([^/]+)",
         new="[^/]+/([^/]+)",
         why="Another collection's documents are not ours (section 1).",
-        tests=("tests/functions/test_event.py",),
+        tests=("tests/functions/cloud/test_events.py",),
     ),
     Mutant(
         name="event-of-any-database",
-        file="functions/event.py",
+        file="functions/cloud/events.py",
         old=r"databases/\(default\)/documents",
         new="databases/[^/]+/documents",
         why="Another database's event would be answered in ours (section 1).",
-        tests=("tests/functions/test_event.py",),
+        tests=("tests/functions/cloud/test_events.py",),
     ),
     Mutant(
         name="commit-time-in-whole-seconds",
-        file="functions/event.py",
+        file="functions/cloud/events.py",
         old="after.update_time.seconds + after.update_time.nanos / 1e9",
         new="after.update_time.seconds",
         why="The debounce counts from the event's own commit (section 1.4c).",
-        tests=("tests/functions/test_event.py",),
+        tests=("tests/functions/cloud/test_events.py",),
     ),
     Mutant(
         name="every-event-decoded",
-        file="functions/event.py",
+        file="functions/cloud/events.py",
         old="return _skimmed(data, collection, event_time) or _read(",
         new="return _read(",
         why="An unrelated write beside a megabyte costs half a second (section 1.2).",
-        tests=("tests/functions/test_hot_path.py",),
+        tests=("tests/functions/cloud/test_hot_path.py",),
     ),
     Mutant(
         name="mirror-asks-for-a-render",
-        file="functions/contract.py",
+        file="functions/domain/document.py",
         old="same(self.inputs, other.inputs, but=MIRROR[-1])",
         new="same(self.inputs, other.inputs)",
         why="Our own commit would ask for the next render, for ever (section 1.2).",
@@ -50,7 +50,7 @@ MUTANTS = (
     ),
     Mutant(
         name="nan-is-a-change",
-        file="functions/contract.py",
+        file="functions/domain/document.py",
         old="return one.hex() == other.hex()",
         new="return one == other",
         why="Compared as wire values: NaN equals NaN (section 1.2).",
@@ -58,7 +58,7 @@ MUTANTS = (
     ),
     Mutant(
         name="true-is-one",
-        file="functions/contract.py",
+        file="functions/domain/document.py",
         old="return type(one) is type(other) and one == other",
         new="return one == other",
         why="Compared as wire values: true is not 1 (section 1.2).",
@@ -66,23 +66,25 @@ MUTANTS = (
     ),
     Mutant(
         name="removed-field-not-seen",
-        file="functions/shallow.py",
+        file="functions/cloud/field_changes.py",
         old="for key in before.keys() | after.keys():",
         new="for key in after:",
         why="Opting out would be taken for an unrelated write (section 1.2).",
-        tests=("tests/functions/test_hot_path.py",),
+        tests=("tests/functions/cloud/test_hot_path.py",),
     ),
     Mutant(
         name="newer-versions-keys-lost",
-        file="functions/ledger_form.py",
+        file="functions/domain/record_codec.py",
         old="return {**unknown, **known}",
         new="return known",
         why="What only a newer version knows is kept on writing (section 3, ledger).",
-        tests=("tests/functions/test_record.py::test_a_newer_versions_keys_stay_with_their_parts",),
+        tests=(
+            "tests/functions/domain/test_job_record.py::test_a_newer_versions_keys_stay_with_their_parts",
+        ),
     ),
     Mutant(
         name="anything-opts-in",
-        file="functions/contract.py",
+        file="functions/domain/document.py",
         old="any(name in inputs for name in _RECOGNISED)",
         new="len(inputs) > 0",
         why="Opted in is who has a recognised input key (section 1.3).",
@@ -90,7 +92,7 @@ MUTANTS = (
     ),
     Mutant(
         name="any-length-of-url",
-        file="functions/reference.py",
+        file="functions/domain/storage_paths.py",
         old="if len(url) > _MAX_URL_CHARACTERS:",
         new="if not url:",
         why="A URL of a megabyte is refused by its length (section 2).",
@@ -98,31 +100,31 @@ MUTANTS = (
     ),
     Mutant(
         name="no-such-id",
-        file="functions/event.py",
+        file="functions/cloud/events.py",
         old="if found is None or not is_document_id(found[1]):",
         new="if found is None:",
         why="A name that no document can have is unreadable, and does not come back (section 1).",
-        tests=("tests/functions/test_hostile.py",),
+        tests=("tests/functions/hostile/test_events.py",),
     ),
     Mutant(
         name="inputs-unseen-in-the-bytes",
-        file="functions/shallow.py",
+        file="functions/cloud/field_changes.py",
         old="if not same(one_value, other_value):",
         new="if not same(one_value, other_value, but='scale'):",
         why="What the bytes tell is what the values tell (section 1.2).",
-        tests=("tests/functions/test_hot_path.py",),
+        tests=("tests/functions/cloud/test_hot_path.py",),
     ),
     Mutant(
         name="unknown-kind-is-null",
-        file="functions/firestore_values.py",
+        file="functions/cloud/firestore_values.py",
         old='return Opaque(kind="unknown", text=digest)',
         new="return None",
         why="A type that is newer than the service is of the wrong type (section 2).",
-        tests=("tests/functions/test_foreign_values.py",),
+        tests=("tests/functions/cloud/test_foreign_values.py",),
     ),
     Mutant(
         name="own-video-as-an-input",
-        file="functions/reference.py",
+        file="functions/domain/storage_paths.py",
         old="if path is None or path.startswith(output_folder(avatar_id)):",
         new="if path is None:",
         why="Our own outputs are no inputs (section 2).",
@@ -130,7 +132,7 @@ MUTANTS = (
     ),
     Mutant(
         name="avatars-of-the-same-beginning",
-        file="functions/reference.py",
+        file="functions/domain/storage_paths.py",
         old='allowed = [f"avatars/{avatar_id}/"]',
         new='allowed = [f"avatars/{avatar_id}"]',
         why="avatars/ava admits the files of avatars/ava2 (section 2).",
@@ -138,7 +140,7 @@ MUTANTS = (
     ),
     Mutant(
         name="decoded-twice",
-        file="functions/reference.py",
+        file="functions/domain/storage_paths.py",
         old='_checked(unquote(raw, errors="strict"))',
         new='_checked(unquote(unquote(raw), errors="strict"))',
         why="What hides behind a second encoding is refused (section 2).",
@@ -146,7 +148,7 @@ MUTANTS = (
     ),
     Mutant(
         name="path-climbs",
-        file="functions/reference.py",
+        file="functions/domain/storage_paths.py",
         old='segment in ("", ".", "..")',
         new='segment in ("", ".")',
         why="No name that other readers would normalise out of its folder (section 2).",
@@ -154,7 +156,7 @@ MUTANTS = (
     ),
     Mutant(
         name="host-by-its-end",
-        file="functions/reference.py",
+        file="functions/domain/storage_paths.py",
         old='scheme == "https" and host == _CLOUD_STORAGE',
         new='scheme == "https" and host.endswith(_CLOUD_STORAGE)',
         why="Only Google's own hosts name our objects (section 2).",
@@ -162,7 +164,7 @@ MUTANTS = (
     ),
     Mutant(
         name="bucket-by-its-beginning",
-        file="functions/reference.py",
+        file="functions/domain/storage_paths.py",
         old="if bucket == policy.bucket else None",
         new="if bucket.startswith(policy.bucket) else None",
         why="B is the configured bucket (section 2).",
@@ -170,7 +172,7 @@ MUTANTS = (
     ),
     Mutant(
         name="uploads-of-everybody",
-        file="functions/reference.py",
+        file="functions/domain/storage_paths.py",
         old='allowed.append(f"users/{user_id}/uploads/")',
         new='allowed.append("users/")',
         why="Only the owner's own uploads (section 2).",
@@ -178,7 +180,7 @@ MUTANTS = (
     ),
     Mutant(
         name="null-gives-way-to-the-alias",
-        file="functions/request.py",
+        file="functions/domain/request.py",
         old="if name in self._inputs), key)",
         new="if self._inputs.get(name) is not None), key)",
         why="A camel-case key that is null still wins (section 2).",
@@ -186,7 +188,7 @@ MUTANTS = (
     ),
     Mutant(
         name="true-is-a-multiplier",
-        file="functions/request.py",
+        file="functions/domain/request.py",
         old="isinstance(value, bool) or not isinstance(value, int | float)",
         new="not isinstance(value, int | float)",
         why="A bool is INVALID_PARAMS (section 2).",
@@ -194,7 +196,7 @@ MUTANTS = (
     ),
     Mutant(
         name="clamped-by-the-last-number-only",
-        file="functions/request.py",
+        file="functions/domain/request.py",
         old="self.clamped = self.clamped or not low <= value <= high",
         new="self.clamped = not low <= value <= high",
         why="PARAM_CLAMPED for any number out of its range (section 2).",
@@ -202,7 +204,7 @@ MUTANTS = (
     ),
     Mutant(
         name="fingerprint-without-a-generation",
-        file="functions/request.py",
+        file="functions/domain/request.py",
         old="image.generation if image else None",
         new="None",
         why="A picture overwritten under its URL is never rendered (section 2).",
@@ -210,7 +212,7 @@ MUTANTS = (
     ),
     Mutant(
         name="fingerprint-without-the-nonce",
-        file="functions/request.py",
+        file="functions/domain/request.py",
         old='"nonce": request.nonce,',
         new="",
         why="A new nonce means: render again (section 2).",
@@ -218,7 +220,7 @@ MUTANTS = (
     ),
     Mutant(
         name="length-of-the-clip-in-no-version",
-        file="functions/request.py",
+        file="functions/domain/request.py",
         old='f"{digits}|max_seconds={max_seconds!r}"',
         new="digits",
         why="Every setting that changes pixels is part of engineVersion (section 2).",
@@ -226,7 +228,7 @@ MUTANTS = (
     ),
     Mutant(
         name="unverified-mail",
-        file="functions/caller.py",
+        file="functions/cloud/oidc.py",
         old='claims.get("email_verified") is True',
         new='claims.get("email_verified") is not False',
         why="email_verified is checked (section 9, who calls).",
@@ -234,7 +236,7 @@ MUTANTS = (
     ),
     Mutant(
         name="token-for-another-receiver",
-        file="functions/caller.py",
+        file="functions/cloud/oidc.py",
         old='claims.get("aud") == route.renderer_url',
         new='str(claims.get("aud")).startswith(route.renderer_url)',
         why="The audience is the renderer's URL (section 9, who calls).",
@@ -242,7 +244,7 @@ MUTANTS = (
     ),
     Mutant(
         name="removed-signature-always-believed",
-        file="functions/caller.py",
+        file="functions/cloud/oidc.py",
         old="if signature == _REMOVED and self._route.behind_iam:",
         new="if signature == _REMOVED:",
         why="Anybody could write such a token (section 9, who calls).",
@@ -250,7 +252,7 @@ MUTANTS = (
     ),
     Mutant(
         name="removed-signature-of-yesterday",
-        file="functions/caller.py",
+        file="functions/cloud/oidc.py",
         old='<= claims["exp"] + _SKEW_S:',
         new='<= claims["exp"] + 86_400:',
         why="Claims and time are checked all the same (section 9, who calls).",
@@ -258,7 +260,7 @@ MUTANTS = (
     ),
     Mutant(
         name="strangers-make-us-fetch-keys",
-        file="functions/caller.py",
+        file="functions/cloud/oidc.py",
         old="unknown = key_id not in self._keys and age_s >= _KEYS_PAUSE_S",
         new="unknown = key_id not in self._keys",
         why="Made-up key ids cost one request each (section 9, who calls).",

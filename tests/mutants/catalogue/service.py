@@ -2,15 +2,15 @@
 
 from tests.mutants.mutant import Mutant
 
-_OBJECTS = ("tests/functions/test_objects.py",)
-_LEDGER = ("tests/functions/test_ledger.py",)
+_OBJECTS = ("tests/functions/jobs/test_objects.py",)
+_LEDGER = ("tests/functions/cloud/test_firestore.py",)
 _ROLES = ("tests/functions/test_roles.py",)
 _SETTINGS = ("tests/functions/test_settings.py",)
 
 MUTANTS = (
     Mutant(
         name="kept-video-without-its-poster",
-        file="functions/sight.py",
+        file="functions/jobs/avatar_state.py",
         old="for kept in (listed.video, listed.poster):",
         new="for kept in (listed.video,):",
         why="A result is reused only while both objects are in place (section 3, storage).",
@@ -18,7 +18,7 @@ MUTANTS = (
     ),
     Mutant(
         name="kept-video-of-any-generation",
-        file="functions/sight.py",
+        file="functions/jobs/avatar_state.py",
         old="if found is None or found.generation != kept.generation:",
         new="if found is None:",
         why="A video overwritten by somebody else is shown as ours (section 3, storage).",
@@ -26,65 +26,65 @@ MUTANTS = (
     ),
     Mutant(
         name="older-event-renders-too",
-        file="functions/pursuit.py",
+        file="functions/jobs/pursuit.py",
         old="if moved_on(visit, sight):",
         new="if moved_on(visit, sight) and sight.asked is None:",
         why="A newer event exists: the older one is acknowledged (section 1.4c).",
-        tests=("tests/functions/test_render_job.py", "tests/functions/test_tasks.py"),
+        tests=("tests/functions/jobs/test_handler.py", "tests/functions/jobs/test_tasks.py"),
     ),
     Mutant(
         name="video-before-its-poster",
-        file="functions/rendering.py",
+        file="functions/jobs/attempt.py",
         old="""poster = self._publish(animation.poster, "image/jpeg")
                 video = self._publish(animation.video, "video/mp4")""",
         new="""video = self._publish(animation.video, "video/mp4")
                 poster = self._publish(animation.poster, "image/jpeg")""",
         why="The poster first, the video last (section 3, storage).",
-        tests=("tests/functions/test_render_job.py", "tests/functions/test_rendering.py"),
+        tests=("tests/functions/jobs/test_handler.py", "tests/functions/jobs/test_attempt.py"),
     ),
     Mutant(
         name="task-that-was-not-made",
-        file="functions/queued_dispatch.py",
+        file="functions/jobs/queued_dispatch.py",
         old="reason=str(later))\n            raise",
         new="reason=str(later))\n            return False",
         why="Any other refusal by the queue answers the event 503 (section 9, dispatch).",
-        tests=("tests/functions/test_tasks.py",),
+        tests=("tests/functions/jobs/test_tasks.py",),
     ),
     Mutant(
         name="render-begun-with-no-time-left",
-        file="functions/inline_dispatch.py",
+        file="functions/jobs/inline_dispatch.py",
         old="if left_s < self._means.settings.deadline_s / 2:",
         new="if left_s < 0:",
         why="With less than half the deadline left: 503 before the claim (section 4).",
-        tests=("tests/functions/test_attempts.py",),
+        tests=("tests/functions/jobs/test_attempts.py",),
     ),
     Mutant(
         name="deadline-from-the-claim",
-        file="functions/inline_dispatch.py",
+        file="functions/jobs/inline_dispatch.py",
         old="deadline=errand.deadline,",
         new="deadline=self._means.clock.monotonic() + self._means.settings.deadline_s,",
         why="The deadline counts from the function's entry (section 4).",
-        tests=("tests/functions/test_deadlines.py",),
+        tests=("tests/functions/jobs/test_deadlines.py",),
     ),
     Mutant(
         name="every-claim-a-new-request",
-        file="functions/standing.py",
+        file="functions/domain/snapshot.py",
         old="return before.requested if before is not None and same else now",
         new="return now",
         why="requestedAt is the request's, whichever attempt answers (section 3).",
-        tests=("tests/functions/test_deadlines.py",),
+        tests=("tests/functions/jobs/test_deadlines.py",),
     ),
     Mutant(
         name="failure-without-an-end",
-        file="functions/standing.py",
+        file="functions/domain/snapshot.py",
         old="finished=now if state is State.FAILED else None",
         new="finished=None",
         why="finishedAt tells when it failed (section 3).",
-        tests=("tests/functions/test_deadlines.py",),
+        tests=("tests/functions/jobs/test_deadlines.py",),
     ),
     Mutant(
         name="ghost-document",
-        file="functions/ledger.py",
+        file="functions/cloud/firestore.py",
         old="transaction.update(self._document(standing.avatar_id), _to_wire(change.fields))",
         new="transaction.set(\n"
         "                self._document(standing.avatar_id), _to_wire(change.fields), merge=True\n"
@@ -94,7 +94,7 @@ MUTANTS = (
     ),
     Mutant(
         name="owner-as-a-path",
-        file="functions/ledger.py",
+        file="functions/cloud/firestore.py",
         old="plain = _PLAIN_ID.fullmatch(owner) is not None",
         new='plain = "/" not in owner',
         why="A userId that is no plain id stands as its digest (section 3, quota).",
@@ -102,7 +102,7 @@ MUTANTS = (
     ),
     Mutant(
         name="contention-is-a-fault",
-        file="functions/ledger.py",
+        file="functions/cloud/firestore.py",
         old="fault = fault.__cause__ or fault.__context__",
         new="fault = None",
         why="Two instances on one avatar meet: the transaction is repeated (section 4).",
@@ -110,35 +110,35 @@ MUTANTS = (
     ),
     Mutant(
         name="private-objects-are-all-ours",
-        file="functions/media_store.py",
+        file="functions/cloud/storage.py",
         old="if publication.token and standing.token == publication.token:",
         new="if standing.token == publication.token:",
         why="What another job has stored meanwhile is left alone (section 3, caches).",
-        tests=("tests/functions/test_media_store.py",),
+        tests=("tests/functions/cloud/test_storage.py",),
     ),
     Mutant(
         name="more-bytes-than-were-told",
-        file="functions/media_store.py",
+        file="functions/cloud/storage.py",
         old="if self._file.tell() + len(piece) > size:",
         new="if self._file.tell() > size:",
         why="Limits hold for what is written, not for what was announced (section 2).",
-        tests=("tests/functions/test_media_store.py",),
+        tests=("tests/functions/cloud/test_storage.py",),
     ),
     Mutant(
         name="unpacked-on-the-way",
-        file="functions/media_store.py",
+        file="functions/cloud/storage.py",
         old="raw_download=True",
         new="raw_download=False",
         why="Two megabytes marked as gzip become as many gigabytes (section 2).",
-        tests=("tests/functions/test_media_store.py",),
+        tests=("tests/functions/cloud/test_storage.py",),
     ),
     Mutant(
         name="packed-input-admitted",
-        file="functions/animation.py",
+        file="functions/jobs/animation.py",
         old="if wanted.encoding:",
         new="if not wanted.path:",
         why="An input with a content encoding is refused before it is fetched (section 2).",
-        tests=("tests/functions/test_rendering.py",),
+        tests=("tests/functions/jobs/test_attempt.py",),
     ),
     Mutant(
         name="no-event-is-a-fault-of-ours",
@@ -146,7 +146,7 @@ MUTANTS = (
         old="register_error_handler(Exception, refuse)",
         new="register_error_handler(HTTPException, refuse)",
         why="What is no CloudEvent is refused, not an error of the service (section 1).",
-        tests=("tests/functions/test_hostile.py",),
+        tests=("tests/functions/hostile/test_events.py",),
     ),
     Mutant(
         name="any-caller-may-render",
@@ -174,11 +174,11 @@ MUTANTS = (
     ),
     Mutant(
         name="log-lines-of-a-megabyte",
-        file="functions/log.py",
+        file="functions/observability/log.py",
         old="_MAX_TEXT = 2000",
         new="_MAX_TEXT = 2_000_000",
         why="What strangers write is cut before it is logged: lines above 256 kB are lost.",
-        tests=("tests/functions/test_log.py",),
+        tests=("tests/functions/observability/test_log.py",),
     ),
     Mutant(
         name="half-an-emulator",
@@ -206,26 +206,26 @@ MUTANTS = (
     ),
     Mutant(
         name="renderer-without-tls",
-        file="functions/task_route.py",
+        file="functions/roles.py",
         old='scheme = "https?" if emulated else "https"',
         new='scheme = "https?"',
         why="A token over plain HTTP is anybody's (section 9).",
-        tests=("tests/functions/test_task_route.py",),
+        tests=("tests/functions/test_roles_settings.py",),
     ),
     Mutant(
         name="failed-opening-stands-for-ever",
-        file="functions/readiness.py",
+        file="functions/runtime/readiness.py",
         old="failed_lately = time.monotonic() - self._failed_at < self._again_after_s",
         new='failed_lately = self._failed_at > -float("inf")',
         why="A driver may come up after the process: it is tried again.",
-        tests=("tests/functions/test_readiness.py",),
+        tests=("tests/functions/runtime/test_readiness.py",),
     ),
     Mutant(
         name="seconds-priced-as-minutes",
-        file="functions/account.py",
+        file="functions/jobs/attempt_metrics.py",
         old="worked_s * self._usd_per_hour / 3600",
         new="worked_s * self._usd_per_hour / 60",
         why="The cost that the log tells is of hours (section 8, price).",
-        tests=("tests/functions/test_account.py",),
+        tests=("tests/functions/jobs/test_attempt_metrics.py",),
     ),
 )

@@ -1,0 +1,206 @@
+"""What lives as long as the warm instance: settings, renderer, and the doorway with its clients.
+
+The settings are read and the engine is chosen at the start, so that a wrong one stops it. Renderer
+and clients are opened by `readiness`, which the server's worker begins after gunicorn has forked:
+neither CUDA nor gRPC survives a fork.
+"""
+
+import os
+import threading
+from typing import Any
+
+import firebase_admin
+from firebase_admin import credentials, firestore, storage
+from google.auth.credentials import AnonymousCredentials
+
+from functions.cloud.firestore import FirestoreLedger
+from functions.cloud.oidc import Caller
+from functions.cloud.storage import CloudMediaStore
+from functions.cloud.tasks import CloudTasksQueue
+from functions.domain.request import Reader
+from functions.domain.storage_paths import MediaPolicy
+from functions.domain.transitions import Transitions
+from functions.errors import SettingInvalid
+from functions.jobs.dispatch import Dispatcher
+from functions.jobs.handler import Doorway
+from functions.jobs.inline_dispatch import InlineDispatcher
+from functions.jobs.ports import Means, RenderEngine, SystemClock
+from functions.jobs.queued_dispatch import QueuedDispatcher
+from functions.observability import log, telemetry
+from functions.observability.exporters import Exporters
+from functions.roles import Role, TaskRoute
+from functions.runtime.process_age import process_age_s
+from functions.runtime.readiness import Readiness
+from functions.runtime.startup import engine_setup, open_warm
+from functions.settings import Settings, from_environment
+from liveportrait_core.engines.choice import EngineIdentity, choose_engine, engine_identity
+from liveportrait_core.renderer import Renderer
+
+_ANSWER_S = 120.0  # to begin and to end a task's request, beside the render's own deadline
+_LONGEST_DEADLINE_S = 1800.0  # that Cloud Tasks knows
+
+
+class Instance:
+    """One process's worth of doorway."""
+
+    def __init__(self, settings: Settings, named: EngineIdentity | None = None) -> None:
+        """Open nothing yet.
+
+        Args:
+            settings: what was chosen.
+            named: the engine of another process, which renders; None: this one does.
+        """
+        self.settings = settings
+        self._named = named
+        self.exporters = Exporters(settings.exported, project=settings.project)
+        self.readiness: Readiness[Renderer | None] = Readiness(self._open)
+        self._firebase: Any = None
+        self._means: Means | None = None
+        self._doorway: Doorway | None = None
+        self._caller: Caller | None = None
+        self._making = threading.RLock()
+
+    @property
+    def engine(self) -> RenderEngine:
+        """What names a render; where none is made here, nothing is opened for it."""
+        return self._named or self.renderer
+
+    @property
+    def renderer(self) -> Renderer:
+        """The renderer, as soon as it is open and warm.
+
+        Raises:
+            RetryLater: it does not open; the log says why.
+            SettingInvalid: a gate has none.
+        """
+        renderer = self.readiness.wait()
+        if renderer is None:
+            raise SettingInvalid(f"the role {self.settings.role} has no renderer")
+        return renderer
+
+    def _open(self) -> Renderer | None:
+        """Everything that the first request would otherwise wait for."""
+        renderer = None
+        if self._named is None:
+            renderer = open_warm(self.settings)
+        else:
+            named = self._named
+            log.info(
+                "started",
+                role=self.settings.role.value,
+                engine=named.engine.value,
+                engine_version=named.engine_version,
+            )
+            _ = self.doorway
+        self._tell_cold_start()
+        return renderer
+
+    def _tell_cold_start(self) -> None:
+        self.exporters.start()  # before it, nothing is kept
+        age_s = process_age_s()
+        telemetry.cold_start(age_s)
+        log.info("ready", cold_start_s=round(age_s, 1))
+
+    @property
+    def doorway(self) -> Doorway:
+        """The doorway, its clients made on first use."""
+        with self._making:
+            if self._doorway is None:
+                self._doorway = Doorway(self.means, self._dispatcher(self.means))
+            return self._doorway
+
+    @property
+    def means(self) -> Means:
+        """What everybody works with, the clients made on first use."""
+        with self._making:
+            if self._means is None:
+                self._means = self._make_means()
+            return self._means
+
+    @property
+    def database(self) -> Any:
+        """The Firestore client, one for all."""
+        return firestore.client(self._app)
+
+    @property
+    def bucket(self) -> Any:
+        """The Storage bucket."""
+        return storage.bucket(self.settings.bucket, self._app)
+
+    @property
+    def _app(self) -> Any:
+        with self._making:
+            if self._firebase is None:
+                self._firebase = _firebase_app(self.settings)
+            return self._firebase
+
+    @property
+    def caller(self) -> Caller:
+        """Who may send tasks; only where tasks are answered."""
+        with self._making:
+            if self._caller is None:
+                self._caller = Caller(self._route)
+            return self._caller
+
+    @property
+    def _route(self) -> TaskRoute:
+        if self.settings.route is None:
+            raise SettingInvalid(f"the role {self.settings.role} has no queue")
+        return self.settings.route
+
+    def _dispatcher(self, means: Means) -> Dispatcher:
+        if self.settings.role is not Role.GATE:
+            return InlineDispatcher(means, self.renderer)
+        # The queue repeats a task that is not answered in time: later than a render gives up.
+        deadline_s = min(self.settings.deadline_s + _ANSWER_S, _LONGEST_DEADLINE_S)
+        return QueuedDispatcher(means, CloudTasksQueue.open(self._route, deadline_s=deadline_s))
+
+    def _make_means(self) -> Means:
+        settings = self.settings
+        policy = MediaPolicy(
+            bucket=settings.bucket,
+            emulator=settings.storage_emulator,
+            accept_uploads=settings.accept_uploads,
+        )
+        return Means(
+            settings=settings,
+            transitions=Transitions(
+                reader=Reader(policy=policy, synthetic_idle=settings.synthetic_idle),
+                settings=settings,
+            ),
+            ledger=FirestoreLedger(self.database, collection=settings.collection),
+            media=CloudMediaStore(self.bucket),
+            engine=self.engine,
+            clock=SystemClock(),
+        )
+
+
+def start() -> Instance:
+    """Read the environment and choose the engine.
+
+    Raises:
+        SettingInvalid: a setting is wrong.
+        EngineUnavailable: the engine asked for lacks files.
+        InvalidOption: a gate was not told in which precision the renderer renders.
+    """
+    settings = from_environment(os.environ)
+    if settings.role is Role.GATE:
+        named = engine_identity(settings.engine, settings.weights, engine_setup(settings))
+        return Instance(settings, named)
+    choose_engine(settings.engine, settings.weights, engine_setup(settings))
+    return Instance(settings)
+
+
+class _Anonymous(credentials.Base):  # type: ignore[misc]  # firebase_admin is untyped
+    """Credentials for emulators, which ask for none."""
+
+    def get_credential(self) -> AnonymousCredentials:
+        return AnonymousCredentials()
+
+
+def _firebase_app(settings: Settings) -> Any:
+    options = {"storageBucket": settings.bucket}
+    if settings.project is not None:
+        options["projectId"] = settings.project
+    credential = _Anonymous() if settings.emulated else credentials.ApplicationDefault()
+    return firebase_admin.initialize_app(credential, options)

@@ -1,0 +1,109 @@
+"""The wire form of an event, and the only reader of it: CloudEvent → `contract.DocumentWrite`.
+
+Reads Firestore's `DocumentEventData` as protobuf or as its JSON. The document's name is taken from
+the data, never from headers, which other intermediaries may have garbled; `update_mask` is not
+relied on. Most events are about something else: that is told from their bytes, undecoded.
+"""
+
+import re
+import time
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from google.events.cloud.firestore import DocumentEventData
+from google.protobuf import json_format
+from google.protobuf.message import DecodeError
+
+from functions.cloud import field_changes as shallow
+from functions.cloud.firestore_values import picked
+from functions.domain.document import EVENT_PATHS, RELEVANT_PATHS, DocumentWrite, Snapshot
+from functions.domain.task import is_document_id
+from functions.errors import EventUnreadable
+
+_EventData = DocumentEventData.pb()
+
+
+def parse(data: object, *, collection: str, event_time: object = None) -> DocumentWrite:
+    """Read an event's data.
+
+    Args:
+        data: protobuf bytes, or the JSON form as a mapping.
+        collection: the only collection whose documents are accepted.
+        event_time: the CloudEvent's own time (RFC 3339): a deletion carries no commit time. What
+            is none counts as now.
+
+    Raises:
+        EventUnreadable: the data cannot be parsed, or names another database or collection.
+    """
+    try:
+        return _skimmed(data, collection, event_time) or _read(data, collection, event_time)
+    except (DecodeError, json_format.ParseError, TypeError, ValueError, AttributeError) as fault:
+        raise EventUnreadable(f"the event's data cannot be parsed: {str(fault)[:500]}") from fault
+
+
+def _skimmed(data: object, collection: str, event_time: object) -> DocumentWrite | None:
+    """The write, where its bytes tell that nothing relevant changed; None: it has to be read."""
+    if not isinstance(data, bytes):
+        return None
+    message = shallow.Event.FromString(data)
+    before, after = message.old_value, message.value
+    if not (before.name and after.name):
+        return None
+    if not shallow.untouched(before.fields, after.fields, RELEVANT_PATHS):
+        return None
+    return DocumentWrite(
+        avatar_id=_avatar_id(after.name, collection),
+        before=None,
+        after=None,
+        committed_s=_committed_s(after, event_time),
+        untouched=True,
+    )
+
+
+def _read(data: object, collection: str, event_time: object) -> DocumentWrite:
+    message = _message(data)
+    after = message.value if message.HasField("value") and message.value.name else None
+    before = message.old_value if message.HasField("old_value") and message.old_value.name else None
+    named = after or before
+    if named is None:
+        raise EventUnreadable("the event names no document: neither value nor old_value is there")
+    return DocumentWrite(
+        avatar_id=_avatar_id(named.name, collection),
+        before=None if before is None else Snapshot(fields=picked(before.fields, EVENT_PATHS)),
+        after=None if after is None else Snapshot(fields=picked(after.fields, EVENT_PATHS)),
+        committed_s=_committed_s(after, event_time),
+    )
+
+
+def _message(data: object) -> Any:
+    message = _EventData()
+    if isinstance(data, bytes):
+        message.ParseFromString(data)
+    elif isinstance(data, Mapping):
+        json_format.ParseDict(data, message, ignore_unknown_fields=True)
+    else:
+        raise EventUnreadable(
+            f"the event's data is {type(data).__name__}; accepted: protobuf bytes or JSON"
+        )
+    return message
+
+
+def _avatar_id(name: str, collection: str) -> str:
+    pattern = rf"projects/[^/]+/databases/\(default\)/documents/{re.escape(collection)}/([^/]+)"
+    found = re.fullmatch(pattern, name)
+    if found is None or not is_document_id(found[1]):
+        raise EventUnreadable(
+            f"the event is about {name[:200]!r}; accepted: a document of the collection "
+            f"{collection!r} in the database '(default)'"
+        )
+    return found[1]
+
+
+def _committed_s(after: Any | None, event_time: object) -> float:
+    if after is not None and after.HasField("update_time"):
+        return after.update_time.seconds + after.update_time.nanos / 1e9
+    try:
+        return datetime.fromisoformat(str(event_time)).timestamp()
+    except (ValueError, OverflowError):  # none, no date, or one before all years
+        return time.time()

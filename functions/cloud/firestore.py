@@ -1,0 +1,191 @@
+"""The Firestore adapter: reads document and ledger together, commits what a transition decided.
+
+Decides nothing itself. Every write to an avatar document passes through here, as one transaction
+that read the ledger and the document; times are the database's (`read_time`), never this
+machine's.
+"""
+
+import hashlib
+import random
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from google.api_core import exceptions
+from google.cloud import firestore
+from google.cloud.firestore_v1.transaction import Transaction
+
+from functions.cloud.documents import Found, read
+from functions.cloud.firestore_values import decode, picked
+from functions.domain.document import DOCUMENT_PATHS, Snapshot
+from functions.domain.job_record import Record, from_fields, to_fields
+from functions.domain.snapshot import Change, Standing, Starts
+from functions.domain.status_view import Deleted
+
+JOBS = "livePortraitJobs"
+QUOTA = "livePortraitQuota"
+_LEDGER_FIELDS = tuple(to_fields(Record()))
+STANDING_MASK = [*(".".join(path) for path in DOCUMENT_PATHS), *_LEDGER_FIELDS]
+_QUOTA_FIELDS = ("day", "starts")
+_PLAIN_ID = re.compile(r"[A-Za-z0-9_\-]{1,128}")
+_TRIES = 8
+_QUOTA_KEPT = timedelta(days=2)  # then the day is over; Firestore's TTL policy deletes by this
+_READ_TIMEOUT_S = 20.0  # a channel that slept through an instance's freeze must not hold an event
+
+
+class FirestoreLedger:
+    """The ledger of one project's avatars."""
+
+    def __init__(self, client: firestore.Client, *, collection: str) -> None:
+        self._client = client
+        self._collection = collection
+
+    def read(self, avatar_id: str) -> Standing:
+        """Document and ledger as they are, outside any transaction."""
+        return self._standing(avatar_id, None)
+
+    def transact(
+        self, avatar_id: str, decide: Callable[[Standing], Change], *, counting: bool = False
+    ) -> Change:
+        """Read, let `decide` say what changes, write it: all or nothing, again on contention.
+
+        Args:
+            avatar_id: whose document and ledger.
+            decide: may be called several times; must be pure.
+            counting: also read today's render starts, for a claim.
+        """
+        for attempt in range(_TRIES):
+            transaction = self._client.transaction(max_attempts=1)
+            try:
+                return self._attempt(transaction, avatar_id, decide, counting)
+            except (exceptions.GoogleAPICallError, ValueError) as fault:
+                if attempt == _TRIES - 1 or not _contended(fault):
+                    raise
+                time.sleep(random.uniform(0, 0.05 * 2**attempt))  # noqa: S311 - spreads rivals
+        raise AssertionError("unreachable")
+
+    def _attempt(
+        self,
+        transaction: Transaction,
+        avatar_id: str,
+        decide: Callable[[Standing], Change],
+        counting: bool,
+    ) -> Change:
+        @firestore.transactional
+        def run(transaction: Transaction) -> Change:
+            standing = self._standing(avatar_id, transaction, counting=counting)
+            change = decide(standing)
+            self._write(transaction, standing, change)
+            return change
+
+        return run(transaction)
+
+    def _standing(
+        self, avatar_id: str, transaction: Transaction | None, *, counting: bool = False
+    ) -> Standing:
+        document, job = read(
+            self._client,
+            [self._document(avatar_id), self._job(avatar_id)],
+            STANDING_MASK,
+            transaction=transaction,
+            timeout_s=_READ_TIMEOUT_S,
+        )
+        standing = standing_of(document, job)
+        if not counting:
+            return standing
+        starts = self._starts(avatar_id, standing.document, document.read_time, transaction)
+        return replace(standing, starts=starts)
+
+    def _starts(
+        self,
+        avatar_id: str,
+        document: Snapshot | None,
+        now: datetime,
+        transaction: Transaction | None,
+    ) -> Starts:
+        owner = None if document is None else document.owner
+        names = _quota_names(avatar_id, owner)
+        counts = dict.fromkeys(names, 0)
+        refs = [self._client.collection(QUOTA).document(name) for name in names]
+        for quota in read(
+            self._client,
+            refs,
+            _QUOTA_FIELDS,
+            transaction=transaction,
+            timeout_s=_READ_TIMEOUT_S,
+        ):
+            fields: dict[str, Any] = {name: decode(each) for name, each in quota.fields.items()}
+            if fields.get("day") == _day(now):
+                counts[quota.id] = fields.get("starts", 0)
+        return Starts(avatar=counts[names[0]], owner=counts[names[-1]] if owner else 0)
+
+    def _write(self, transaction: Transaction, standing: Standing, change: Change) -> None:
+        job = self._job(standing.avatar_id)
+        if change.erases:
+            transaction.delete(job)
+        elif change.record is not None:
+            fields = to_fields(change.record)
+            transaction.set(job, fields, merge=list(fields))  # a newer version's others stay
+        if change.fields:
+            transaction.update(self._document(standing.avatar_id), _to_wire(change.fields))
+        if change.counts:
+            owner = None if standing.document is None else standing.document.owner
+            names = _quota_names(standing.avatar_id, owner)
+            starts = (standing.starts.avatar, standing.starts.owner)
+            now = datetime.fromtimestamp(standing.now / 1000, UTC)
+            for name, count in zip(names, starts, strict=False):
+                fields = {"day": _day(now), "starts": count + 1, "expireAt": now + _QUOTA_KEPT}
+                transaction.set(self._client.collection(QUOTA).document(name), fields)
+
+    def _document(self, avatar_id: str) -> Any:
+        return self._client.collection(self._collection).document(avatar_id)
+
+    def _job(self, avatar_id: str) -> Any:
+        return self._client.collection(JOBS).document(avatar_id)
+
+
+def standing_of(document: Found, job: Found) -> Standing:
+    """What an avatar's document and ledger say, read together under `STANDING_MASK`."""
+    return Standing(
+        avatar_id=document.id,
+        document=snapshot_of(document),
+        record=from_fields({name: decode(value) for name, value in job.fields.items()}),
+        now=round(document.read_time.timestamp() * 1000),
+    )
+
+
+def _contended(fault: BaseException | None) -> bool:
+    """Whether a transaction failed because of another one, under whatever the client wrapped it."""
+    while fault is not None:
+        if isinstance(fault, exceptions.Aborted):
+            return True
+        fault = fault.__cause__ or fault.__context__
+    return False
+
+
+def snapshot_of(document: Found) -> Snapshot | None:
+    """What a document says, as far as it was read; None: there is none."""
+    return Snapshot(fields=picked(document.fields, DOCUMENT_PATHS)) if document.exists else None
+
+
+def _to_wire(fields: Mapping[str, object]) -> dict[str, object]:
+    return {
+        path: firestore.DELETE_FIELD if isinstance(value, Deleted) else value
+        for path, value in fields.items()
+    }
+
+
+def _quota_names(avatar_id: str, owner: str | None) -> list[str]:
+    names = [f"avatar:{avatar_id}"]
+    if owner is not None:
+        # Clients write `userId`: what is no plain id must not become part of a path.
+        plain = _PLAIN_ID.fullmatch(owner) is not None
+        names.append(f"owner:{owner if plain else hashlib.sha256(owner.encode()).hexdigest()}")
+    return names
+
+
+def _day(now: datetime) -> str:
+    return now.astimezone(UTC).date().isoformat()

@@ -1,0 +1,135 @@
+"""The Storage adapter: finds, fetches, publishes and discards objects of the one configured bucket.
+
+Objects are named by path and guarded by generation; no URL is ever requested. Decides nothing.
+"""
+
+import errno
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from google.api_core import exceptions
+from google.cloud.storage import Bucket
+
+from functions.domain.job_record import Deletion
+from functions.domain.storage_paths import Publication, StoredObject
+from functions.errors import ObjectChanged, ObjectStands
+
+_CREATION = "items(name,generation,timeCreated),nextPageToken"
+TOKEN_KEY = "firebaseStorageDownloadTokens"  # noqa: S105 - the name of a metadata key
+
+
+class CloudMediaStore:
+    """One bucket."""
+
+    def __init__(self, bucket: Bucket) -> None:
+        self._bucket = bucket
+
+    def find(self, path: str) -> StoredObject | None:
+        """What stands at a path; None: nothing."""
+        blob = self._bucket.get_blob(path)
+        return None if blob is None else stored_object(blob)
+
+    def fetch(self, wanted: StoredObject, to: Path) -> None:
+        """Copy the stored bytes of exactly this generation to a local file.
+
+        Nothing is unpacked: of an object marked as gzip, Storage and its client would otherwise
+        write what no size told of has a bound for.
+
+        Raises:
+            ObjectChanged: it is gone, or another generation stands there.
+            OSError: more than `wanted.size_bytes` came.
+        """
+        blob = self._bucket.blob(wanted.path)
+        try:
+            with to.open("wb") as file:
+                bounded = _Bounded(file, wanted)
+                blob.download_to_file(
+                    bounded, raw_download=True, if_generation_match=wanted.generation
+                )
+        except BaseException as fault:
+            to.unlink(missing_ok=True)
+            if isinstance(fault, exceptions.NotFound | exceptions.PreconditionFailed):
+                raise ObjectChanged(
+                    f"{wanted.path} is no longer at generation {wanted.generation}"
+                ) from fault
+            raise
+
+    def publish(self, publication: Publication, *, replacing: int = 0) -> StoredObject:
+        """Create an object, or replace exactly the generation `replacing`.
+
+        Raises:
+            ObjectStands: another's object stands there, at the generation named.
+        """
+        blob = self._bucket.blob(publication.path)
+        if publication.token:
+            blob.cache_control = "private, max-age=31536000, immutable"
+            blob.content_disposition = f'inline; filename="{publication.file.name}"'
+            blob.metadata = {**publication.facts, TOKEN_KEY: publication.token}
+        else:
+            blob.cache_control = "private, no-store"
+            blob.metadata = dict(publication.facts)
+        try:
+            blob.upload_from_filename(
+                str(publication.file),
+                content_type=publication.content_type,
+                if_generation_match=replacing,
+            )
+            return stored_object(blob)
+        except exceptions.PreconditionFailed as fault:
+            standing = self.find(publication.path)
+            if standing is None:  # gone in between: the caller may create it after all
+                raise ObjectStands(publication.path, 0) from fault
+            if publication.token and standing.token == publication.token:
+                return standing  # our own upload, whose answer was lost
+            raise ObjectStands(publication.path, standing.generation) from fault
+
+    def discard(self, path: str, generation: int) -> None:
+        """Delete exactly this generation, if it is still there."""
+        try:
+            self._bucket.blob(path).delete(if_generation_match=generation)
+        except (exceptions.NotFound, exceptions.PreconditionFailed):
+            return
+
+    def clear(self, deletion: Deletion) -> None:
+        """Delete everything whose path begins so, as far as it was created by then.
+
+        What was created later is spared by the store's own clock (`timeCreated`), and what
+        replaces a listed object by its generation. One that cannot be deleted spares no other.
+        """
+        faults: list[exceptions.GoogleAPIError] = []
+        for blob in self._bucket.list_blobs(prefix=deletion.path, fields=_CREATION):
+            if deletion.covers(round(blob.time_created.timestamp() * 1000)):
+                try:
+                    self.discard(blob.name, blob.generation)
+                except exceptions.GoogleAPIError as fault:
+                    faults.append(fault)
+        if faults:
+            raise faults[0]
+
+
+class _Bounded:
+    """A file that takes no more bytes than its object has."""
+
+    def __init__(self, file: BinaryIO, wanted: StoredObject) -> None:
+        self._file = file
+        self._wanted = wanted
+
+    def write(self, piece: bytes) -> int:
+        """Write a piece, or raise `OSError` where it is one too many."""
+        size, name = self._wanted.size_bytes, self._wanted.path
+        if self._file.tell() + len(piece) > size:
+            raise OSError(errno.EFBIG, f"more came than the {size} bytes of the object", name)
+        return self._file.write(piece)
+
+
+def stored_object(blob: Any) -> StoredObject:
+    """What Storage says of an object."""
+    facts = dict(blob.metadata or {})
+    return StoredObject(
+        path=blob.name,
+        generation=int(blob.generation),
+        size_bytes=int(blob.size or 0),
+        token=facts.pop(TOKEN_KEY, ""),
+        encoding="" if blob.content_encoding in (None, "identity") else blob.content_encoding,
+        facts=facts,
+    )

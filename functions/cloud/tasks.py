@@ -1,0 +1,83 @@
+"""The Cloud Tasks adapter: makes the tasks that the queue posts to the renderer."""
+
+from typing import Self
+
+import grpc
+from google.api_core import exceptions
+from google.api_core.retry import Retry, if_exception_type
+from google.cloud import tasks_v2
+from google.cloud.tasks_v2.services.cloud_tasks.transports import CloudTasksGrpcTransport
+from google.protobuf.duration_pb2 import Duration
+
+from functions.domain.task import RenderTask
+from functions.errors import RetryLater
+from functions.observability import telemetry
+from functions.roles import TaskRoute
+
+_TIMEOUT_S = 10.0
+# A task is made under a name of its own: to ask for it again does no harm.
+_RETRY = Retry(
+    predicate=if_exception_type(
+        exceptions.ServiceUnavailable, exceptions.DeadlineExceeded, exceptions.InternalServerError
+    ),
+    initial=0.2,
+    timeout=20.0,
+)
+
+
+class CloudTasksQueue:
+    """One queue, and the renderer to which it posts."""
+
+    def __init__(
+        self, client: tasks_v2.CloudTasksClient, route: TaskRoute, *, deadline_s: float
+    ) -> None:
+        """Take the client; `deadline_s` is the time an attempt may take before it is repeated."""
+        self._client = client
+        self._route = route
+        self._deadline_s = deadline_s
+
+    @classmethod
+    def open(cls, route: TaskRoute, *, deadline_s: float) -> Self:
+        """Make the client; not before the server has forked, which gRPC does not survive."""
+        if route.emulator is None:
+            client = tasks_v2.CloudTasksClient()
+        else:
+            channel = grpc.insecure_channel(route.emulator)
+            client = tasks_v2.CloudTasksClient(transport=CloudTasksGrpcTransport(channel=channel))
+        return cls(client, route, deadline_s=deadline_s)
+
+    def put(self, task: RenderTask) -> bool:
+        """Make a task; False: there is one of this name, or was within the last hours.
+
+        Raises:
+            RetryLater: the service did not take it.
+        """
+        route = self._route
+        try:
+            self._client.create_task(
+                parent=route.queue, task=self._message(task), retry=_RETRY, timeout=_TIMEOUT_S
+            )
+        except exceptions.AlreadyExists:
+            return False
+        except (exceptions.GoogleAPICallError, exceptions.RetryError) as fault:
+            raise RetryLater(f"{route.queue} did not take the task: {fault}") from fault
+        return True
+
+    def _message(self, task: RenderTask) -> tasks_v2.Task:
+        route, here = self._route, telemetry.here()
+        headers = {"Content-Type": "application/json"}
+        if here is not None:
+            headers["traceparent"] = here.traceparent
+        return tasks_v2.Task(
+            name=f"{route.queue}/tasks/{task.task_id}",
+            http_request=tasks_v2.HttpRequest(
+                http_method=tasks_v2.HttpMethod.POST,
+                url=f"{route.renderer_url}/render",
+                headers=headers,
+                body=task.body,
+                oidc_token=tasks_v2.OidcToken(
+                    service_account_email=route.service_account, audience=route.renderer_url
+                ),
+            ),
+            dispatch_deadline=Duration(seconds=round(self._deadline_s)),
+        )

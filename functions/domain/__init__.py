@@ -1,0 +1,1 @@
+"""What is asked for, decided and shown. Pure: no clock, no network, no file."""

@@ -1,0 +1,294 @@
+"""What the ledger keeps of one avatar: `livePortraitJobs/{avatarId}`.
+
+Pure: moments are epoch milliseconds of the database's clock, handed in. How a record may change is
+the matter of `transitions`; how the document shows it, of `output`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any
+
+from functions.domain.document import State
+from functions.domain.record_codec import Part, read, write
+from functions.domain.request import Parameters
+from functions.errors import Code
+
+_DISPATCH_LIFE_MS = 24 * 3_600_000
+
+
+class Purpose(StrEnum):
+    """What a lease is held for."""
+
+    RENDER = "render"
+    CLEAN_UP = "clean-up"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lease(Part):
+    """The right to work on an avatar."""
+
+    owner: str  # one uuid4 per claim
+    purpose: Purpose
+    fingerprint: str  # "" for a clean-up
+    expires: int  # epoch ms
+
+    @classmethod
+    def granted(
+        cls, owner: str, purpose: Purpose, fingerprint: str = "", *, now: int, life_s: float
+    ) -> "Lease":
+        """A lease from now on."""
+        expires = now + round(life_s * 1000)
+        return cls(owner=owner, purpose=purpose, fingerprint=fingerprint, expires=expires)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem(Part):
+    """`livePortrait.error`."""
+
+    code: Code
+    field: str | None
+    retryable: bool
+
+    @classmethod
+    def of(cls, code: Code, field: str | None = None) -> "Problem":
+        """The problem of a code, retryable as docs/contract.md, section 5, has it."""
+        return cls(code=code, field=field, retryable=code.retryable)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Missing(Part):
+    """An input that was not there when it was looked for."""
+
+    path: str
+    since: int  # epoch ms
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dispatch(Part):
+    """A task in the queue stands for a render. It names the task, so there is one per dispatch."""
+
+    fingerprint: str
+    at: int  # epoch ms
+
+    def stands(self, now: int) -> bool:
+        """Whether the task is to be relied on; one that old was lost, or given up by the queue."""
+        return now - self.at < _DISPATCH_LIFE_MS
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trouble(Part):
+    """Tries for a wish that failed before any claim, one after the other."""
+
+    wish: str  # a digest of what the document asks for
+    since: int  # epoch ms of the first
+    last: int  # epoch ms
+    tries: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeptObject(Part):
+    """An object of ours, and the generation that is the published one."""
+
+    path: str
+    generation: int
+    url: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shown(Part):
+    """What the document says of the request last asked for."""
+
+    state: State
+    fingerprint: str = ""
+    parameters: Parameters | None = None
+    engine: str = ""
+    engine_version: str = ""
+    warnings: tuple[str, ...] = ()
+    error: Problem | None = None
+    request_id: str = ""
+    stage: str = ""
+    percent: int = 0
+    eta_s: int | None = None
+    requested: int | None = None
+    started: int | None = None
+    finished: int | None = None
+    deadline: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quality(Part):
+    """The renderer's quality report in brief; docs/quality.md says what each figure is."""
+
+    frames_without_face: int | None
+    jitter_driving_per_mille: float | None
+    jitter_result_per_mille: float | None
+    median_step_levels: float
+    loop_step_levels: float
+    seam_levels: float | None
+    touched_outside_share: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result(Part):
+    """A published render whose objects are kept."""
+
+    fingerprint: str
+    request_id: str  # the claim that made it
+    parameters: Parameters
+    engine: str
+    engine_version: str
+    video: KeptObject
+    poster: KeptObject
+    width: int
+    height: int
+    frame_count: int
+    duration_ms: int
+    size_bytes: int
+    fps: float
+    warnings: tuple[str, ...]  # the renderer's; those of a request are added when it is shown
+    quality: Quality | None = None  # None: rendered before it was measured
+    started: int = 0  # these three are set when it is listed
+    finished: int = 0
+    deadline: int = 0
+
+    def shown(self, *, requested: int | None, warnings: tuple[str, ...] = ()) -> Shown:
+        """What the document says where this answers a request, with the request's own warnings."""
+        return Shown(
+            state=State.READY,
+            fingerprint=self.fingerprint,
+            parameters=self.parameters,
+            engine=self.engine,
+            engine_version=self.engine_version,
+            warnings=tuple(dict.fromkeys((*warnings, *self.warnings))),
+            request_id=self.request_id,
+            percent=100,
+            eta_s=0,
+            requested=requested,
+            started=self.started,
+            finished=self.finished,
+            deadline=self.deadline,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deletion(Part):
+    """What is to be deleted: one generation of an object, or every object whose path begins so.
+
+    The latter only as far as it was created by a certain moment, where one is named: what another
+    has made there since must stay.
+    """
+
+    path: str
+    generation: int = 0  # of the one object at exactly this path; 0: all whose paths begin so
+    until: int | None = None  # epoch ms, by the store's clock
+
+    def covers(self, created: int) -> bool:
+        """Whether an object created at this moment (epoch ms) is old enough."""
+        return self.until is None or created <= self.until
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record(Part):
+    """`livePortraitJobs/{avatarId}`."""
+
+    fingerprint: str = ""  # last asked for; "" when that is not rendered
+    wish: str = ""  # the same as long as only the engine version differs
+    attempts: int = 0  # claims for it
+    others: Mapping[str, int] = field(default_factory=dict)  # for the wish's other fingerprints
+    not_before: int = 0  # epoch ms of the next attempt
+    missing: Missing | None = None
+    trouble: Trouble | None = None
+    lease: Lease | None = None
+    dispatch: Dispatch | None = None  # None: no task stands for anything
+    percent: int = 0  # fine progress of the render in flight
+    shown: Shown | None = None
+    results: tuple[Result, ...] = ()  # the last good one first
+    deletions: tuple[Deletion, ...] = ()  # still to be carried out, whatever fails meanwhile
+
+    def lease_lives(self, now: int) -> bool:
+        """Whether somebody has the right to work, by the database's clock."""
+        return self.lease is not None and self.lease.expires > now
+
+    def cleaning(self, now: int) -> bool:
+        """Whether a clean-up is under way, which nobody takes over.
+
+        Nor is a lease taken over that a newer version holds for what only it knows.
+        """
+        lease = self.lease
+        return lease is not None and lease.expires > now and lease.purpose is not Purpose.RENDER
+
+    def held_by(self, owner: str) -> bool:
+        """Whether the lease is this claim's."""
+        return self.lease is not None and self.lease.owner == owner
+
+    def in_work(self, fingerprint: str, now: int) -> bool:
+        """Whether a living lease is for this very fingerprint."""
+        lease = self.lease
+        return lease is not None and lease.expires > now and lease.fingerprint == fingerprint
+
+    def dispatched(self, fingerprint: str, now: int) -> bool:
+        """Whether a task stands for this very fingerprint."""
+        task = self.standing_dispatch(now)
+        return task is not None and task.fingerprint == fingerprint
+
+    def standing_dispatch(self, now: int) -> Dispatch | None:
+        """The dispatch whose task is to be relied on."""
+        return self.dispatch if self.dispatch is not None and self.dispatch.stands(now) else None
+
+    def result(self, fingerprint: str) -> Result | None:
+        """The listed result of a fingerprint."""
+        return next((each for each in self.results if each.fingerprint == fingerprint), None)
+
+    def asking(self, fingerprint: str, wish: str = "") -> "Record":
+        """The record once this is asked for: another request's count and lease are dropped.
+
+        The same wish under another engine version is no other request: while two versions are
+        deployed they take turns, and each has its own count.
+        """
+        record = self
+        if record.fingerprint != fingerprint:
+            if wish and wish == record.wish:
+                counts = {**record.others, record.fingerprint: record.attempts}
+                record = replace(record, attempts=counts.pop(fingerprint, 0), others=counts)
+            else:
+                record = replace(record, attempts=0, others={}, not_before=0, missing=None)
+            record = replace(record, fingerprint=fingerprint, wish=wish)
+        if record.lease is not None and record.lease.fingerprint != fingerprint:
+            record = replace(record, lease=None)
+        return record
+
+    def queued_for(self, fingerprint: str) -> bool:
+        """Whether this very request has been told that it was heard."""
+        return self._shows(State.QUEUED, fingerprint)
+
+    def failed_for_good(self, fingerprint: str) -> bool:
+        """Whether this very request has its final failure."""
+        return self._shows(State.FAILED, fingerprint)
+
+    def _shows(self, state: State, fingerprint: str) -> bool:
+        shown = self.shown
+        return (
+            shown is not None
+            and shown.state is state
+            and shown.fingerprint == fingerprint == self.fingerprint
+        )
+
+    def deleting(self, *deletions: Deletion) -> "Record":
+        """The record with these noted as well, each once."""
+        return replace(self, deletions=tuple(dict.fromkeys((*self.deletions, *deletions))))
+
+    def lists(self, path: str, generation: int) -> bool:
+        """Whether an object is one of a listed result."""
+        kept = (item for result in self.results for item in (result.video, result.poster))
+        return any((item.path, item.generation) == (path, generation) for item in kept)
+
+
+def to_fields(record: Record) -> dict[str, object]:
+    """The record as the fields of its ledger document."""
+    return write(record)
+
+
+def from_fields(fields: Mapping[str, Any]) -> Record:
+    """The record of a ledger document; what is not there has its default."""
+    return read(Record, fields)

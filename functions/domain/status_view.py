@@ -1,0 +1,165 @@
+"""The exact fields written back to the avatar document, each under its field path.
+
+The ledger is the truth and the document shows it: `live_portrait` follows from a `Record` alone,
+so a forged or stale map is mended by writing the same thing again, and what stands already is not
+written. Pure. Rules: docs/contract.md, section 3.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from functions.domain.document import (
+    ABSENT,
+    CONTRACT_VERSION,
+    DYNAMICS,
+    MIRROR,
+    OUTPUT,
+    Snapshot,
+    dig,
+    same,
+)
+from functions.domain.job_record import Problem, Record, Result
+from functions.domain.request import Parameters, Reader
+
+
+class Deleted:
+    """The value of a field that is to be removed."""
+
+
+DELETED: Final = Deleted()
+_RETIRED_DYNAMICS = (
+    "idleChunk1Url",
+    "idleChunk2Url",
+    "idleChunk3Url",
+    "framesZipUrl",
+    "latentsUrl",
+)
+
+
+def live_portrait(record: Record) -> Mapping[str, object] | None:
+    """The whole `livePortrait` map that shows a record; None: there is nothing to show."""
+    shown = record.shown
+    if shown is None:
+        return None
+    last = record.results[0] if record.results else None
+    optional: dict[str, object] = {
+        "stage": shown.stage or None,
+        "requestId": shown.request_id or None,
+        "fingerprint": shown.fingerprint or None,
+        "params": None if shown.parameters is None else _parameters(shown.parameters),
+        "engine": shown.engine or (last.engine if last else None),
+        "engineVersion": shown.engine_version or (last.engine_version if last else None),
+        "requestedAt": shown.requested,
+        "startedAt": shown.started,
+        "finishedAt": shown.finished,
+        "deadlineAt": shown.deadline,
+        "etaSeconds": shown.eta_s,
+        **(_result(last) if last else {}),
+    }
+    return {
+        "contract": CONTRACT_VERSION,
+        "state": shown.state.value,
+        "progress": shown.percent,
+        "warnings": list(shown.warnings),
+        "error": None if shown.error is None else _error(shown.error),
+        **_without_none(optional),
+    }
+
+
+def shown_fields(document: Snapshot, record: Record) -> dict[str, object]:
+    """`livePortrait`, where the document does not show the record already."""
+    shown = live_portrait(record)
+    if shown is None:
+        return {} if document.output is ABSENT else {_dotted(OUTPUT): DELETED}
+    if same(shown, document.output):
+        return {}
+    return {_dotted(OUTPUT): shown}
+
+
+def mirror_fields(
+    document: Snapshot, record: Record, *, reader: Reader, avatar_id: str, publishing: bool = False
+) -> dict[str, object]:
+    """`training.livePortrait.idleVideoUrl`, where a stale save dropped it or brought an old one.
+
+    A foreign value is left alone unless a result is being published, and a removed
+    `training.livePortrait` is not resurrected.
+    """
+    if not record.results or document.inputs is None:
+        return {}
+    url, present = record.results[0].video.url, document.mirror
+    dropped = present is ABSENT or present is None
+    if present == url or not (publishing or dropped or reader.is_own_output(avatar_id, present)):
+        return {}
+    return {_dotted(MIRROR): url}
+
+
+def dynamics_fields(document: Snapshot, record: Record, *, now: int) -> dict[str, object]:
+    """The optional mirror in `dynamics.basic`, for app versions that read that.
+
+    All of it is written where any of it does not stand; other keys of the map are left alone.
+    """
+    result = record.results[0]
+    wanted = _parameters(result.parameters)
+    values: dict[str, object] = {
+        "idleVideoUrl": result.video.url,
+        "heroImageChunkUrl": result.poster.url,
+        "status": "ready",
+        "parameters": {
+            "driving_multiplier": wanted["drivingMultiplier"],
+            "normalize_lip": wanted["normalizeLip"],
+            "animation_region": wanted["animationRegion"],
+            "pasteback": wanted["pasteback"],
+            "scale": wanted["scale"],
+            "source_max_dim": wanted["sourceMaxDim"],
+        },
+    }
+    present = {
+        name: dig(document.fields, (*DYNAMICS, name)) for name in (*values, *_RETIRED_DYNAMICS)
+    }
+    retired = {name: DELETED for name in _RETIRED_DYNAMICS if present[name] is not ABSENT}
+    if not retired and all(same(present[name], values[name]) for name in values):
+        return {}
+    values["generatedAt"] = datetime.fromtimestamp(now / 1000, UTC)
+    return {_dotted((*DYNAMICS, name)): value for name, value in (values | retired).items()}
+
+
+def _error(problem: Problem) -> dict[str, object]:
+    return _without_none(
+        {"code": problem.code.value, "field": problem.field, "retryable": problem.retryable}
+    )
+
+
+def _parameters(parameters: Parameters) -> dict[str, object]:
+    """The parameters as a client would write them, after clamping and quantising."""
+    return {
+        "drivingMultiplier": parameters.driving_multiplier / 100,
+        "normalizeLip": parameters.normalize_lip,
+        "animationRegion": parameters.animation_region.value,
+        "pasteback": parameters.pasteback,
+        "scale": parameters.scale / 100,
+        "sourceMaxDim": parameters.source_max_dim,
+    }
+
+
+def _result(result: Result) -> dict[str, object]:
+    return {
+        "idleVideoUrl": result.video.url,
+        "posterUrl": result.poster.url,
+        "idleVideoPath": result.video.path,
+        "resultFingerprint": result.fingerprint,
+        "width": result.width,
+        "height": result.height,
+        "frameCount": result.frame_count,
+        "durationMs": result.duration_ms,
+        "sizeBytes": result.size_bytes,
+        "fps": result.fps,
+    }
+
+
+def _without_none(fields: Mapping[str, Any]) -> dict[str, object]:
+    return {key: value for key, value in fields.items() if value is not None}
+
+
+def _dotted(path: tuple[str, ...]) -> str:
+    return ".".join(path)

@@ -1,0 +1,90 @@
+"""Carries out the deletions that a ledger has noted, and strikes them off once they are done.
+
+What is to be deleted is noted in the very transaction that makes it so (`Standing.changed`), so
+neither a lost answer nor a fault nor the end of a process can forget it: whoever comes next to the
+avatar finds it here. Deleting twice does no harm. Pure but for `dispose` and `note`.
+"""
+
+from collections.abc import Collection
+from dataclasses import replace
+
+from functions.domain.job_record import Deletion, Purpose, Record
+from functions.domain.snapshot import Change, Standing, Verdict
+from functions.jobs.ports import Means
+from functions.observability import log
+
+
+def dispose(means: Means, avatar_id: str, record: Record | None = None) -> bool:
+    """Carry out what is noted; what fails now stays noted, and is told in the log.
+
+    Args:
+        means: where.
+        avatar_id: whose.
+        record: the ledger as it was just seen; None: it is to be read.
+
+    Returns:
+        Whether nothing is left of it.
+    """
+    try:
+        record = record or means.ledger.read(avatar_id).record
+        if not owes_deletions(record):
+            return True
+        gone = [each for each in record.deletions if delete(means, each)]
+        means.ledger.transact(avatar_id, lambda now: struck_off(now, gone))
+    except Exception as fault:  # then they are deleted once more
+        log.warning("deletions not struck off", reason=str(fault))
+        return False
+    return len(gone) == len(record.deletions)
+
+
+def delete(means: Means, deletion: Deletion) -> bool:
+    """Carry out one; whether it is done."""
+    try:
+        if deletion.generation:
+            means.media.discard(deletion.path, deletion.generation)
+        else:
+            means.media.clear(deletion)
+    except Exception as fault:
+        log.warning("object not deleted", path=deletion.path, reason=str(fault))
+        return False
+    return True
+
+
+def struck_off(standing: Standing, gone: Collection[Deletion]) -> Change:
+    """Forget what is deleted; and a clean-up that its own process has not ended, with the last."""
+    record, is_there = standing.record, standing.document is not None
+    left = tuple(each for each in record.deletions if each not in gone)
+    record = replace(record, deletions=left)
+    if is_there and not left and not record.lease_lives(standing.now):
+        record = without_clean_up(record)
+    if not is_there and record == Record():
+        return Change(verdict=Verdict.DONE, erases=True)
+    return Change(verdict=Verdict.DONE, record=standing.changed(record))
+
+
+def noted(standing: Standing, deletion: Deletion, *, unless: str = "") -> Change:
+    """Have something deleted that the ledger does not account for.
+
+    Args:
+        standing: document and ledger.
+        deletion: what is to go.
+        unless: a claim whose result it is; if that is listed, it stays.
+    """
+    record = standing.record
+    if any(result.request_id == unless for result in record.results):
+        return Change(verdict=Verdict.DONE)
+    return Change(verdict=Verdict.DONE, record=standing.changed(record.deleting(deletion)))
+
+
+def without_clean_up(record: Record) -> Record:
+    """The record without the lease of a clean-up, if it has one."""
+    return replace(record, lease=None) if _holds_clean_up(record) else record
+
+
+def owes_deletions(record: Record) -> bool:
+    """Whether something is noted for deletion, or a clean-up was begun."""
+    return bool(record.deletions) or _holds_clean_up(record)
+
+
+def _holds_clean_up(record: Record) -> bool:
+    return record.lease is not None and record.lease.purpose is Purpose.CLEAN_UP

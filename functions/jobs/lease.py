@@ -1,0 +1,180 @@
+"""What a job in flight is held to: its lease, its deadline, and the document's wish.
+
+A `Heartbeat` renews a lease at the clock's ticks; a `Vigil` stands beside one render, is asked
+between batches, and raises as soon as the render must stop. Knows nothing of what is rendered.
+"""
+
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+from functions.domain.snapshot import Advance, Claim, Verdict
+from functions.errors import Code, Failure, LeaseLost, Stopped, Superseded
+from functions.jobs.ports import Clock, Means, Ticker
+from functions.jobs.retrying import retry
+from functions.observability import log
+from liveportrait_core import Progress
+
+_LOOK_EVERY_S = 1.0
+_RENDERED_PERCENT = 95  # the rest is for the upload
+
+
+class Heartbeat:
+    """Renews a lease until the block ends; a lease that cannot be renewed is lost."""
+
+    def __init__(
+        self, renew: Callable[[], Verdict], clock: Clock, *, every_s: float, lease_s: float
+    ) -> None:
+        self._renew = renew
+        self._clock = clock
+        self._every_s = every_s
+        self._lease_s = lease_s
+        self._renewed_at = clock.monotonic()
+        self._stopped: Stopped | None = None
+        self._ticker: Ticker | None = None
+
+    def __enter__(self) -> Self:
+        self._ticker = self._clock.every(self._every_s, self._tick)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        fault: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._ticker is not None:
+            self._ticker.stop()  # a renewal that hangs finds the lease gone when it wakes
+
+    def check(self) -> None:
+        """Raise if the lease is lost, or was renewed too long ago to be sure of it.
+
+        The second guards a process that was paused, and a renewal that hangs.
+        """
+        if self._stopped is not None:
+            raise self._stopped
+        since_s = self._clock.monotonic() - self._renewed_at
+        if since_s > self._lease_s:
+            raise LeaseLost(f"the lease of {self._lease_s:g} s was renewed {since_s:.1f} s ago")
+
+    def beat(self) -> None:
+        """Renew now.
+
+        Raises:
+            LeaseLost: the lease is another's.
+            Superseded: the document no longer asks for what is being made.
+        """
+        self.check()
+        asked_at = self._clock.monotonic()
+        require(self._renew())
+        self._renewed_at = asked_at
+
+    def _tick(self) -> bool:
+        """Renew at a tick; False: no more, the lease is lost."""
+        try:
+            self.beat()
+        except Stopped as stop:
+            self._stopped = stop
+            return False
+        except Exception as fault:  # tried again until the lease has run out
+            log.warning("lease not renewed", reason=str(fault))
+        return True
+
+
+def require(verdict: Verdict) -> None:
+    """Raise unless a job may go on."""
+    if verdict is Verdict.LOST:
+        raise LeaseLost
+    if verdict is not Verdict.DONE:
+        raise Superseded
+
+
+class Vigil:
+    """Stands beside one render."""
+
+    def __init__(self, means: Means, *, avatar_id: str, claim: Claim, deadline: float) -> None:
+        self._means = means
+        self._avatar_id = avatar_id
+        self._claim = claim
+        self._deadline = deadline  # on the clock's monotonic scale
+        self._began = self._looked = means.clock.monotonic()
+        self._advance = Advance(stage="download", percent=0, eta_s=None)
+        settings = means.settings
+        self._heartbeat = Heartbeat(
+            self._renew, means.clock, every_s=settings.heartbeat_s, lease_s=settings.lease_s
+        )
+
+    def __enter__(self) -> Self:
+        self._heartbeat.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        fault: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._heartbeat.__exit__(kind, fault, trace)
+
+    def watch(self, progress: Progress) -> None:
+        """Take note of a render's progress, and raise if it must stop; cheap enough per batch."""
+        eta_s = None if progress.eta_s is None else round(progress.eta_s)
+        percent = round(progress.fraction * _RENDERED_PERCENT)
+        self._advance = Advance(stage=progress.stage.value, percent=percent, eta_s=eta_s)
+        self.check(progress.eta_s or 0.0)
+
+    def check(self, needed_s: float = 0.0) -> None:
+        """Raise if the lease is lost, the document has moved on, or the time does not suffice.
+
+        Args:
+            needed_s: seconds the job will still need, as far as it is known.
+        """
+        self._heartbeat.check()
+        now, whole_s = self._means.clock.monotonic(), self._means.settings.deadline_s
+        left_s = self._deadline - now
+        if left_s <= 0:
+            raise Failure(Code.RENDER_TIMEOUT, f"the {whole_s:.0f} s of this event are over")
+        if needed_s > left_s:
+            raise Failure(
+                Code.RENDER_TIMEOUT,
+                f"the render needs {needed_s:.0f} s more; {left_s:.0f} of {whole_s:.0f} s are left",
+            )
+        if now - self._looked >= _LOOK_EVERY_S:
+            self._looked = now
+            self._look()
+
+    def renew(self, stage: str) -> None:
+        """Before publishing: check everything, and renew the lease now.
+
+        A fault is no reason to throw away what was rendered, as long as the lease lives.
+        """
+        self._advance = Advance(stage=stage, percent=_RENDERED_PERCENT, eta_s=None)
+        clock = self._means.clock
+        left_s = self._deadline - clock.monotonic()
+        retry(clock, self.confirm, within_s=min(left_s, self._means.settings.lease_s))
+
+    def confirm(self) -> None:
+        """Check everything, and renew the lease now: nothing is sure but what the ledger says."""
+        self.check()
+        self._heartbeat.beat()
+
+    def _look(self) -> None:
+        try:
+            standing = self._means.ledger.read(self._avatar_id)
+        except Exception as fault:  # whether the lease is still ours, the heartbeat will tell
+            log.warning("document and ledger not read", reason=str(fault))
+            return
+        require(self._means.transitions.hold(standing, self._claim))
+
+    def _renew(self) -> Verdict:
+        advance = self._advance
+        if self._means.clock.monotonic() > self._deadline + self._means.settings.lease_s:
+            raise LeaseLost("the job hangs: the time of its event is long over")
+        elapsed_s = self._means.clock.monotonic() - self._began
+        show = elapsed_s >= self._means.settings.midway_s
+        transitions = self._means.transitions
+        change = self._means.ledger.transact(
+            self._avatar_id,
+            lambda standing: transitions.renew(standing, self._claim, advance, show=show),
+        )
+        return change.verdict

@@ -1,0 +1,171 @@
+"""What the story needs of the world: five ports, each with an adapter and a double.
+
+`Means` is what one deployment hands to everybody who works: the ports, its settings and its rules.
+"""
+
+import contextvars
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from functions.domain.job_record import Deletion
+from functions.domain.snapshot import Change, Standing
+from functions.domain.storage_paths import Publication, StoredObject
+from functions.domain.transitions import Transitions
+from functions.settings import Settings
+from liveportrait_core import Engine, Progress, RenderedVideo, RenderRequest
+
+_PATIENCE_S = 5.0
+
+
+class RenderLedger(Protocol):
+    """Documents and ledgers of all avatars, read together and changed together."""
+
+    def read(self, avatar_id: str) -> Standing:
+        """Document and ledger as they are."""
+
+    def transact(
+        self, avatar_id: str, decide: Callable[[Standing], Change], *, counting: bool = False
+    ) -> Change:
+        """Read both, let `decide` say what changes, write it: all or nothing.
+
+        `decide` must be pure, for it is called again under contention. `counting` makes today's
+        render starts part of what it sees.
+        """
+
+
+class MediaStore(Protocol):
+    """Where portraits, clips and results are kept: objects named by path, guarded by generation."""
+
+    def find(self, path: str) -> StoredObject | None:
+        """What stands at a path."""
+
+    def fetch(self, wanted: StoredObject, to: Path) -> None:
+        """Copy the stored bytes of exactly this generation to a local file.
+
+        They are never unpacked, and never more than `wanted.size_bytes` are written. Raises
+        `ObjectChanged` where it is gone or another generation stands there.
+        """
+
+    def publish(self, publication: Publication, *, replacing: int = 0) -> StoredObject:
+        """Create an object (or replace exactly a generation), or raise `ObjectStands`."""
+
+    def discard(self, path: str, generation: int) -> None:
+        """Delete exactly this generation, if it is still there."""
+
+    def clear(self, deletion: Deletion) -> None:
+        """Delete everything whose path begins so, as far as it was created by then."""
+
+
+class RenderEngine(Protocol):
+    """What renders would come from: enough to name one, not to make one."""
+
+    @property
+    def engine(self) -> Engine:
+        """Which engine renders."""
+
+    @property
+    def engine_version(self) -> str:
+        """<engine>-<pipeline revision>-<8 hex digits>."""
+
+
+class Renderer(RenderEngine, Protocol):
+    """Portrait and driving clip in, idle video out: `liveportrait_core.renderer.Renderer`."""
+
+    @property
+    def device(self) -> str:
+        """Where its networks are: `cpu`, `cuda`, `cuda:0`."""
+
+    def render(
+        self,
+        request: RenderRequest,
+        *,
+        on_motion: Callable[[bytes], None] | None = None,
+        on_progress: Callable[[Progress], None] | None = None,
+    ) -> RenderedVideo:
+        """Render, and give a clip's motion away as soon as it is known.
+
+        What `on_motion` or `on_progress` raises cancels it and propagates; no output file is left
+        then. `MotionUnusable` where the request's cached motion is.
+        """
+
+
+class Ticker(Protocol):
+    """What a clock calls again and again."""
+
+    def stop(self) -> None:
+        """Call it no more."""
+
+
+class Clock(Protocol):
+    """This machine's time: for waiting and for deadlines; when a lease ends the ledger says."""
+
+    def now(self) -> float:
+        """Unix time in seconds."""
+
+    def monotonic(self) -> float:
+        """Seconds since some moment; never goes back."""
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+
+    def every(self, seconds: float, action: Callable[[], bool]) -> Ticker:
+        """Call it after each such time, beside the caller, until it says False or is stopped."""
+
+
+class SystemClock:
+    """The machine's own clock."""
+
+    def now(self) -> float:
+        """Unix time in seconds."""
+        return time.time()
+
+    def monotonic(self) -> float:
+        """Seconds since some moment; never goes back."""
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        time.sleep(seconds)
+
+    def every(self, seconds: float, action: Callable[[], bool]) -> Ticker:
+        """Call it after each such time, on a thread of its own."""
+        return _Thread(seconds, action)
+
+
+class _Thread:
+    """A ticker's thread."""
+
+    def __init__(self, seconds: float, action: Callable[[], bool]) -> None:
+        self._seconds = seconds
+        self._action = action
+        self._stopped = threading.Event()
+        # The thread's lines in the log carry the same ids as the caller's.
+        run = contextvars.copy_context().run
+        self._thread = threading.Thread(target=run, args=(self._tick,), daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Call it no more, and wait for a call that has begun, but not for one that hangs."""
+        self._stopped.set()
+        self._thread.join(_PATIENCE_S)
+
+    def _tick(self) -> None:
+        while not self._stopped.wait(self._seconds):
+            if not self._action():
+                return
+
+
+@dataclass(frozen=True, kw_only=True)
+class Means:
+    """Everything a job works with."""
+
+    settings: Settings
+    transitions: Transitions
+    ledger: RenderLedger
+    media: MediaStore
+    engine: RenderEngine
+    clock: Clock

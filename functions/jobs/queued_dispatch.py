@@ -1,0 +1,59 @@
+"""The dispatcher that leaves a task in a queue, for another process to render: docs/contract.md, 9.
+
+First the ledger notes the dispatch, then the task is made under the name that follows from it.
+Whoever comes in between, or twice, finds the same dispatch and makes the same name, which a queue
+takes once. The note goes only when its task has nothing left to do.
+"""
+
+from typing import Protocol
+
+from functions.domain.snapshot import Verdict
+from functions.domain.task import RenderTask
+from functions.errors import RetryLater
+from functions.jobs.dispatch import Errand, tell_refusal
+from functions.jobs.ports import Means
+from functions.observability import log, telemetry
+from functions.observability.telemetry import Outcome
+
+
+class TaskQueue(Protocol):
+    """A queue that hands tasks to the renderer, each name once."""
+
+    def put(self, task: RenderTask) -> bool:
+        """Leave a task there; False: a task of this name is there, or was a moment ago.
+
+        Raises:
+            RetryLater: the queue did not take it.
+        """
+
+
+class QueuedDispatcher:
+    """Satisfies `Dispatcher`; waits for nobody's render."""
+
+    def __init__(self, means: Means, queue: TaskQueue) -> None:
+        self._means = means
+        self._queue = queue
+
+    def hand_over(self, errand: Errand) -> Verdict:
+        """Note the dispatch and make its task: HANDED."""
+        rules = self._means.transitions
+        change = self._means.ledger.transact(
+            errand.avatar_id, lambda now: rules.dispatch(now, errand.asked), counting=True
+        )
+        if change.dispatch is None:
+            tell_refusal(change)
+            return change.verdict
+        task = RenderTask(avatar_id=errand.avatar_id, dispatch=change.dispatch)
+        if self._put(task):
+            how, wanted = Outcome.DISPATCHED, errand.asked.fingerprint
+            log.info("dispatched", outcome=how, fingerprint=wanted, task=task.task_id)
+            telemetry.outcome(how)
+        return change.verdict
+
+    def _put(self, task: RenderTask) -> bool:
+        try:
+            with telemetry.span("dispatch"):
+                return self._queue.put(task)
+        except RetryLater as later:  # a redelivery cures it, unless a role or a name is wrong
+            log.warning("task not made", task=task.task_id, reason=str(later))
+            raise

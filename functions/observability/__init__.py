@@ -1,0 +1,1 @@
+"""The log, spans and metrics, and where they are sent."""

@@ -1,0 +1,171 @@
+"""The adapters of reconcile: pages of documents and ledgers, a pass's checkpoint, the bucket.
+
+Decide nothing. Write nothing but the checkpoint, `livePortraitReconcile/{shard}`, which no client
+may read or write, and an object's download token.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from google.api_core import exceptions
+from google.cloud import firestore
+from google.cloud.firestore_v1.base_query import FieldFilter
+from google.cloud.firestore_v1.field_path import FieldPath
+from google.cloud.storage import Bucket
+
+from functions.cloud.documents import Found, read, stream
+from functions.cloud.firestore import JOBS, STANDING_MASK, snapshot_of, standing_of
+from functions.cloud.storage import TOKEN_KEY, stored_object
+from functions.domain.document import INPUTS, OUTPUT, Snapshot
+from functions.observability import log
+from functions.reconcile.findings import ListedObject
+from functions.reconcile.page_loader import Glance, Requested
+
+MARKS = "livePortraitReconcile"
+_NAME = FieldPath.document_id()
+_SERVED = [".".join(INPUTS), ".".join((*OUTPUT, "state"))]
+_REQUESTED = "shown.requested"
+_CHUNK = 250  # avatars to a call
+
+
+class FirestoreCensus:
+    """The avatars of one project."""
+
+    def __init__(self, client: firestore.Client, *, collection: str) -> None:
+        self._client = client
+        self._avatars = client.collection(collection)
+        self._jobs = client.collection(JOBS)
+
+    def avatars(self, after: str, limit: int) -> Mapping[str, Snapshot]:
+        """The next documents by id, in their order; only what tells whom the pipeline serves."""
+        query = _next(self._avatars.select(_SERVED), after, limit)
+        snapshots = ((each.id, snapshot_of(each)) for each in stream(self._client, query))
+        return {name: snapshot for name, snapshot in snapshots if snapshot is not None}
+
+    def ledgers(self, after: str, limit: int) -> Sequence[str]:
+        """The next ids of ledgers, in their order."""
+        return [each.id for each in _next(self._jobs.select([_NAME]), after, limit).stream()]
+
+    def requested(self, after: Requested | None, limit: int) -> Sequence[Requested]:
+        """The next avatars by their last request, newest first; one never asked for is none."""
+        descending = firestore.Query.DESCENDING
+        query = (
+            self._jobs.select([_REQUESTED])
+            .where(filter=FieldFilter(_REQUESTED, ">", 0))
+            .order_by(_REQUESTED, direction=descending)
+            .order_by(_NAME, direction=descending)
+        )
+        if after is not None:
+            query = query.start_after({_REQUESTED: after.at, _NAME: after.avatar_id})
+        found = query.limit(limit).stream()
+        return [Requested(avatar_id=each.id, at=each.get(_REQUESTED)) for each in found]
+
+    def glance(self, avatar_ids: Sequence[str]) -> Sequence[Glance]:
+        """Documents and ledgers of these avatars, whether they exist or not.
+
+        Those that cannot be understood are told of in the log, and left out.
+        """
+        glances: list[Glance] = []
+        for ids in _chunks(avatar_ids):
+            avatars = [self._avatars.document(each) for each in ids]
+            jobs = [self._jobs.document(each) for each in ids]
+            found = read(self._client, [*avatars, *jobs], STANDING_MASK)
+            for document, job in zip(found[: len(ids)], found[len(ids) :], strict=True):
+                try:
+                    glances.append(_glance(document, job))
+                except (LookupError, TypeError, ValueError, AttributeError) as fault:
+                    with log.bound(avatar_id=document.id):
+                        log.warning("ledger not understood", reason=str(fault))
+        return glances
+
+    def without_document(self, avatar_ids: Sequence[str]) -> Sequence[str]:
+        """Those of these that have no document."""
+        missing: list[str] = []
+        for ids in _chunks(avatar_ids):
+            avatars = [self._avatars.document(each) for each in ids]
+            missing += [each.id for each in read(self._client, avatars, [_NAME]) if not each.exists]
+        return sorted(missing)
+
+
+class FirestoreMarks:
+    """Where the passes of all shards are."""
+
+    def __init__(self, client: firestore.Client) -> None:
+        self._marks = client.collection(MARKS)
+
+    def read(self, name: str) -> Mapping[str, Any] | None:
+        """The mark of this name; None: no pass is under way."""
+        found: Mapping[str, Any] | None = self._marks.document(name).get().to_dict()
+        return found
+
+    def keep(self, name: str, mark: Mapping[str, Any]) -> None:
+        """Set the mark."""
+        self._marks.document(name).set(dict(mark))
+
+    def drop(self, name: str) -> None:
+        """Remove the mark: the pass has ended."""
+        self._marks.document(name).delete()
+
+
+def _next(query: Any, after: str, limit: int) -> Any:
+    ordered = query.order_by(_NAME)
+    if after:
+        ordered = ordered.start_after({_NAME: after})
+    return ordered.limit(limit)
+
+
+def _glance(document: Found, job: Found) -> Glance:
+    updated = document.update_time
+    written = 0 if updated is None else round(updated.timestamp() * 1000)
+    return Glance(standing=standing_of(document, job), written=written)
+
+
+def _chunks(ids: Sequence[str]) -> list[Sequence[str]]:
+    return [ids[start : start + _CHUNK] for start in range(0, len(ids), _CHUNK)]
+
+
+_FIELDS = "items(name,generation,size,timeCreated,metadata),prefixes,nextPageToken"
+
+
+class CloudInventory:
+    """One bucket."""
+
+    def __init__(self, bucket: Bucket) -> None:
+        self._bucket = bucket
+
+    def objects(self, prefix: str, *, start: str = "", end: str = "") -> Iterator[ListedObject]:
+        """Objects below a prefix, in the order of names: from `start` on and before `end`."""
+        blobs = self._bucket.list_blobs(
+            prefix=prefix, start_offset=start or None, end_offset=end or None, fields=_FIELDS
+        )
+        for blob in blobs:
+            # Storage emulators that know no offsets list everything.
+            if blob.name >= start and not (end and blob.name >= end):
+                created = round(blob.time_created.timestamp() * 1000)
+                yield ListedObject(stored=stored_object(blob), created=created)
+
+    def folders(self, prefix: str, *, start: str = "") -> Iterator[str]:
+        """Names of the folders directly below a prefix, in their order, from `start` on."""
+        listing: Any = self._bucket.list_blobs(
+            prefix=prefix, delimiter="/", start_offset=start or None, fields=_FIELDS
+        )
+        for page in listing.pages:
+            for folder in sorted(page.prefixes):
+                if folder >= start:
+                    yield folder.removeprefix(prefix).removesuffix("/")
+
+    def give_token(self, listed: ListedObject, token: str) -> bool:
+        """Make this the object's download token, unless anything of it has changed since."""
+        stored = listed.stored
+        blob = self._bucket.get_blob(stored.path, generation=stored.generation)
+        if blob is None or (blob.metadata or {}).get(TOKEN_KEY, "") != stored.token:
+            return False
+        blob.metadata = {**(blob.metadata or {}), TOKEN_KEY: token}
+        try:
+            blob.patch(
+                if_generation_match=stored.generation,
+                if_metageneration_match=blob.metageneration,
+            )
+        except (exceptions.NotFound, exceptions.PreconditionFailed):
+            return False
+        return True

@@ -1,0 +1,255 @@
+"""Avatars as they stand, many at a time: documents, ledgers and objects joined by avatar.
+
+Declares the ports it reads through. A page of avatars costs three calls or a few more, however
+many objects each has, and holds only what is judged. Decides nothing.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from functions.domain.document import ABSENT, Snapshot
+from functions.domain.request import Reader, RenderRequest
+from functions.domain.snapshot import Standing
+from functions.domain.storage_paths import cache_folder, output_folder
+from functions.domain.task import is_document_id
+from functions.errors import DoorwayError, SettingInvalid
+from functions.jobs.ports import MediaStore
+from functions.reconcile.findings import Entry, ListedObject
+
+_AVATARS, _CACHES = "avatars/", "livePortraitCache/avatars/"
+_TASK = {"CLOUD_RUN_TASK_INDEX": "0", "CLOUD_RUN_TASK_COUNT": "1"}  # set by Cloud Run's jobs
+_AFTER_FOLDER = "0"  # the character after the slash: `avatars/x0` comes after all of `avatars/x/`
+
+
+class LedgerGarbled(DoorwayError):
+    """Somebody else has written into a ledger."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Glance:
+    """Document and ledger of one avatar, read together."""
+
+    standing: Standing
+    written: int  # epoch ms of the document's last write; 0: there is no document
+
+
+@dataclass(frozen=True, kw_only=True)
+class Requested:
+    """An avatar in the order in which their owners last asked for something, newest first."""
+
+    avatar_id: str
+    at: int  # epoch ms
+
+
+class Census(Protocol):
+    """All avatars there are, by their documents and by their ledgers."""
+
+    def avatars(self, after: str, limit: int) -> Mapping[str, Snapshot]:
+        """The next documents by id, in their order; only what tells whom the pipeline serves."""
+
+    def ledgers(self, after: str, limit: int) -> Sequence[str]:
+        """The next ids of ledgers, in their order."""
+
+    def requested(self, after: Requested | None, limit: int) -> Sequence[Requested]:
+        """The next avatars by their last request, newest first."""
+
+    def glance(self, avatar_ids: Sequence[str]) -> Sequence[Glance]:
+        """Documents and ledgers of these, whether they exist or not; none of what is garbled."""
+
+    def without_document(self, avatar_ids: Sequence[str]) -> Sequence[str]:
+        """Those of these that have no document."""
+
+
+class Inventory(Protocol):
+    """The bucket's objects by their names."""
+
+    def objects(self, prefix: str, *, start: str = "", end: str = "") -> Iterator[ListedObject]:
+        """Objects below a prefix, in the order of names: from `start` on and before `end`."""
+
+    def folders(self, prefix: str, *, start: str = "") -> Iterator[str]:
+        """Names of the folders directly below a prefix, in their order, from `start` on."""
+
+    def give_token(self, listed: ListedObject, token: str) -> bool:
+        """Make this the object's download token, unless anything of it has changed since."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shard:
+    """One of several tasks that share the avatars: by a hash of the id, whatever ids look like."""
+
+    index: int = 0
+    count: int = 1
+
+    @classmethod
+    def of(cls, environment: Mapping[str, str]) -> "Shard":
+        """The shard of a Cloud Run job's task; the only one where there is no job.
+
+        Raises:
+            SettingInvalid: index and count are no task of a job.
+        """
+        texts = {name: environment.get(name, default) for name, default in _TASK.items()}
+        for name, text in texts.items():
+            if not (text.isascii() and text.isdigit()):
+                raise SettingInvalid(f"{name} is {text!r}; accepted: a whole number")
+        index, count = (int(text) for text in texts.values())
+        if count < 1:
+            raise SettingInvalid(f"CLOUD_RUN_TASK_COUNT is {count}; accepted: at least 1")
+        if index >= count:
+            raise SettingInvalid(f"CLOUD_RUN_TASK_INDEX is {index}; accepted: 0 to {count - 1}")
+        return cls(index=index, count=count)
+
+    def has(self, avatar_id: str) -> bool:
+        """Whether an avatar is this task's: always the same one's, for the same count."""
+        digest = hashlib.sha256(avatar_id.encode()).digest()
+        return int.from_bytes(digest[:8]) % self.count == self.index
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """The avatars of one page of documents."""
+
+    entries: tuple[Entry, ...]  # of those whom the pipeline serves, or once did
+    strangers: tuple[str, ...]  # others to look at: gone with objects of ours left, or garbled
+    avatars: int  # documents of this shard
+    last: str  # id of the last document, this shard's or not
+    ends: bool  # no further page follows
+
+
+@dataclass(frozen=True, kw_only=True)
+class Survey:
+    """The view of one shard."""
+
+    census: Census
+    inventory: Inventory
+    media: MediaStore
+    reader: Reader
+    shard: Shard
+    page_size: int = 500
+
+    def page(self, after: str) -> Page:
+        """The avatars whose documents come after an id, and whatever lies between their objects."""
+        documents = self.census.avatars(after, self.page_size)
+        ids = list(documents)
+        ends = len(ids) < self.page_size
+        last = ids[-1] if ids else after
+        own = {each: documents[each] for each in ids if self.shard.has(each)}
+        served = {each for each, document in own.items() if _served(document)}
+        glances = self._glances(sorted(served))
+        gathered = _Gathered(self.reader, glances)
+        end = "" if ends else f"{_AVATARS}{last}{_AFTER_FOLDER}"
+        for listed in self.inventory.objects(_AVATARS, start=f"{_AVATARS}{after}", end=end):
+            gathered.take(listed)
+        if not ends:
+            for avatar_id in filter(glances.__contains__, _sorted_elsewhere(ids, last)):
+                self._gather_own(avatar_id, gathered)
+        self._gather_uploads(gathered)
+        strange = {each for each in gathered.strangers - {after} if ends or each <= last}
+        strange |= served - glances.keys()
+        return Page(
+            entries=gathered.entries(),
+            strangers=tuple(sorted(filter(self.shard.has, strange))),
+            avatars=len(own),
+            last=last,
+            ends=ends,
+        )
+
+    def entry(self, avatar_id: str) -> Entry:
+        """One avatar as it stands now, its caches included.
+
+        Raises:
+            LedgerGarbled: its ledger cannot be understood.
+        """
+        glances = self._glances([avatar_id])
+        if not glances:
+            raise LedgerGarbled(f"the ledger of {avatar_id} cannot be understood")
+        gathered = _Gathered(self.reader, glances)
+        self._gather_own(avatar_id, gathered)
+        for listed in self.inventory.objects(cache_folder(avatar_id)):
+            gathered.keep(avatar_id, listed)
+        self._gather_uploads(gathered)
+        (entry,) = gathered.entries()
+        return entry
+
+    def cached(self, after: str) -> Iterator[str]:
+        """Ids of the avatars of this shard that have caches, after one."""
+        start = f"{_CACHES}{after}{_AFTER_FOLDER}" if after else ""
+        named = filter(is_document_id, self.inventory.folders(_CACHES, start=start))
+        return filter(self.shard.has, named)
+
+    def _glances(self, avatar_ids: Iterable[str]) -> Mapping[str, Glance]:
+        wanted = list(avatar_ids)
+        found = self.census.glance(wanted) if wanted else ()
+        return {glance.standing.avatar_id: glance for glance in found}
+
+    def _gather_own(self, avatar_id: str, gathered: "_Gathered") -> None:
+        for listed in self.inventory.objects(f"{_AVATARS}{avatar_id}/"):
+            gathered.take(listed)
+
+    def _gather_uploads(self, gathered: "_Gathered") -> None:
+        """Inputs that lie under a user's uploads, where a deployment admits them: one by one."""
+        for path, avatar_ids in gathered.inputs.items():
+            if not path.startswith(_AVATARS):
+                stored = self.media.find(path)
+                if stored is not None:
+                    for avatar_id in avatar_ids:
+                        gathered.keep(avatar_id, ListedObject(stored=stored, created=0))
+
+
+class _Gathered:
+    """Collects the objects that matter for some avatars."""
+
+    def __init__(self, reader: Reader, glances: Mapping[str, Glance]) -> None:
+        self._glances = glances
+        self._objects: dict[str, dict[str, ListedObject]] = {each: {} for each in glances}
+        self.inputs: dict[str, set[str]] = {}  # avatars by the path they ask for
+        self.strangers: set[str] = set()
+        for avatar_id, glance in glances.items():
+            for path in _inputs(reader, glance.standing):
+                self.inputs.setdefault(path, set()).add(avatar_id)
+
+    def take(self, listed: ListedObject) -> None:
+        """Keep an object of `avatars/`, if it matters."""
+        path = listed.stored.path
+        avatar_id = path.removeprefix(_AVATARS).partition("/")[0]
+        ours = path.startswith(output_folder(avatar_id))
+        if avatar_id in self._objects:
+            if ours or path in self.inputs:
+                self.keep(avatar_id, listed)
+        elif ours and is_document_id(avatar_id):  # else it never was any avatar's
+            self.strangers.add(avatar_id)
+
+    def keep(self, avatar_id: str, listed: ListedObject) -> None:
+        self._objects[avatar_id][listed.stored.path] = listed
+
+    def entries(self) -> tuple[Entry, ...]:
+        return tuple(
+            Entry(
+                standing=glance.standing,
+                written=glance.written,
+                objects=self._objects[avatar_id],
+            )
+            for avatar_id, glance in sorted(self._glances.items())
+        )
+
+
+def _served(document: Snapshot) -> bool:
+    return document.opted_in or document.output is not ABSENT
+
+
+def _inputs(reader: Reader, standing: Standing) -> Iterator[str]:
+    if standing.document is None:
+        return
+    ask = reader.read(standing.avatar_id, standing.document)
+    if isinstance(ask, RenderRequest):
+        yield ask.image_path
+        if ask.video_path is not None:
+            yield ask.video_path
+
+
+def _sorted_elsewhere(ids: Sequence[str], last: str) -> Iterator[str]:
+    """Ids whose objects come after the last one's, although they come before it: `a` and `a-b`."""
+    for avatar_id in ids:
+        if f"{avatar_id}/" > f"{last}{_AFTER_FOLDER}":
+            yield avatar_id

@@ -1,0 +1,129 @@
+"""Whose turn it is: one pass over all avatars of a shard, page by page, phase by phase.
+
+Reads and judges; mends nothing. Every turn says where the pass is once it is done, so that another
+run can go on from there.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from itertools import islice
+
+from functions.reconcile.findings import Entry, Finding, Judge
+from functions.reconcile.page_loader import Requested, Survey
+
+
+class Phase(StrEnum):
+    """The parts of a pass, in order."""
+
+    DOCUMENTS = "documents"  # by id, with the objects between them
+    LEDGERS = "ledgers"  # by id: those that have lost their document
+    CACHES = "caches"  # by id: likewise
+    UPGRADES = "upgrades"  # by the last request, newest first; only where wanted
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """How far a pass is."""
+
+    phase: Phase = Phase.DOCUMENTS
+    after: str = ""  # id; "" at the beginning of a phase
+    at: int = 0  # epoch ms of that avatar's last request, in the order of upgrades
+
+
+@dataclass(frozen=True, kw_only=True)
+class Turn:
+    """An avatar with whom something seems wrong, or the end of a page."""
+
+    place: Place  # where the pass is once this is done
+    suspect: str | None = None  # an avatar's id; None: a page ends
+    avatars: int = 0  # documents on the page that ends
+    outdated: int = 0  # of these, answered by another engine version
+
+
+@dataclass(frozen=True, kw_only=True)
+class Itinerary:
+    """The way of one shard."""
+
+    survey: Survey
+    judge: Judge
+    upgrading: bool
+
+    def turns(self, start: Place) -> Iterator[Turn]:
+        """All turns from a place to the end of the pass."""
+        phases = list(Phase)
+        for phase in phases[phases.index(start.phase) :]:
+            place = start if phase is start.phase else Place(phase=phase)
+            match phase:
+                case Phase.DOCUMENTS:
+                    yield from self._documents(place)
+                case Phase.LEDGERS:
+                    yield from self._ledgers(place)
+                case Phase.CACHES:
+                    yield from self._caches(place)
+                case Phase.UPGRADES if self.upgrading:
+                    yield from self._upgrades(place)
+
+    def _documents(self, place: Place) -> Iterator[Turn]:
+        ends = False
+        while not ends:
+            page = self.survey.page(place.after)
+            ends = page.ends
+            judged = [(entry.standing.avatar_id, self._found(entry)) for entry in page.entries]
+            suspects = {*page.strangers, *(name for name, found in judged if found - _UPGRADE)}
+            for avatar_id in sorted(suspects):
+                yield Turn(place=replace(place, after=avatar_id), suspect=avatar_id)
+            place = replace(place, after=page.last)
+            outdated = sum(Finding.OUTDATED in found for _, found in judged)
+            yield Turn(place=place, avatars=page.avatars, outdated=outdated)
+
+    def _found(self, entry: Entry) -> frozenset[Finding]:
+        return frozenset(self.judge.findings(entry))
+
+    def _ledgers(self, place: Place) -> Iterator[Turn]:
+        survey = self.survey
+        while ids := survey.census.ledgers(place.after, survey.page_size):
+            yield from self._without_document(place, list(filter(survey.shard.has, ids)))
+            place = replace(place, after=ids[-1])
+            yield Turn(place=place)
+
+    def _caches(self, place: Place) -> Iterator[Turn]:
+        cached = self.survey.cached(place.after)
+        while ids := list(islice(cached, self.survey.page_size)):
+            yield from self._without_document(place, ids)
+            place = replace(place, after=ids[-1])
+            yield Turn(place=place)
+
+    def _without_document(self, place: Place, avatar_ids: Sequence[str]) -> Iterator[Turn]:
+        gone = self.survey.census.without_document(avatar_ids) if avatar_ids else ()
+        for avatar_id in gone:
+            yield Turn(place=replace(place, after=avatar_id), suspect=avatar_id)
+
+    def _upgrades(self, place: Place) -> Iterator[Turn]:
+        survey = self.survey
+        last = Requested(avatar_id=place.after, at=place.at) if place.after else None
+        while page := survey.census.requested(last, survey.page_size):
+            own = [each for each in page if survey.shard.has(each.avatar_id)]
+            earlier = self._answered_earlier([each.avatar_id for each in own])
+            for each in own:
+                if each.avatar_id in earlier:
+                    yield Turn(place=_at(place, each), suspect=each.avatar_id)
+            last = page[-1]
+            yield Turn(place=_at(place, last))
+
+    def _answered_earlier(self, avatar_ids: Sequence[str]) -> set[str]:
+        """Those whose last answer is another engine's: worth a closer look."""
+        found = self.survey.census.glance(avatar_ids) if avatar_ids else ()
+        return {
+            glance.standing.avatar_id
+            for glance in found
+            if (shown := glance.standing.record.shown) is not None
+            and shown.engine_version not in ("", self.judge.engine_version)
+        }
+
+
+_UPGRADE = frozenset({Finding.OUTDATED})
+
+
+def _at(place: Place, requested: Requested) -> Place:
+    return replace(place, after=requested.avatar_id, at=requested.at)

@@ -1,0 +1,93 @@
+"""What reconcile changes without any render: each a transition like those of an event.
+
+Pure. Each looks at a `Standing` and answers with a `Change`, writes nothing that already stands,
+and leaves an avatar alone on which somebody works. Rules: docs/contract.md, section 10.
+"""
+
+from dataclasses import replace
+
+from functions.domain.document import DYNAMICS, MIRROR, Snapshot, State, dig
+from functions.domain.job_record import KeptObject, Record, Result
+from functions.domain.snapshot import Change, Standing, Verdict
+from functions.domain.status_view import DELETED, dynamics_fields, mirror_fields, shown_fields
+from functions.domain.transitions import Transitions
+
+
+def show_again(standing: Standing, rules: Transitions) -> Change:
+    """Have the document tell what the ledger says, whoever wrote something else there."""
+    hindrance = _hindrance(standing)
+    return hindrance or _written(standing, standing.record, rules)
+
+
+def drop_results(standing: Standing, gone: tuple[Result, ...], rules: Transitions) -> Change:
+    """Forget results whose objects are gone: the next one listed is the last good one."""
+    if (hindrance := _hindrance(standing)) is not None:
+        return hindrance
+    record = standing.record
+    kept = tuple(result for result in record.results if result not in gone)
+    if kept == record.results:
+        return Change(verdict=Verdict.MOVED)
+    record = replace(record, results=kept)
+    shown = record.shown
+    lost = {result.fingerprint for result in gone}
+    if shown is not None and shown.state is State.READY and shown.fingerprint in lost:
+        last = kept[0] if kept else None
+        shown = None if last is None else last.shown(requested=last.started)
+        record = replace(record.asking(last.fingerprint if last else ""), shown=shown)
+    return _written(standing, record, rules)
+
+
+def readdress(standing: Standing, kept: KeptObject, url: str, rules: Transitions) -> Change:
+    """Publish an object's new URL wherever its old one stands."""
+    if (hindrance := _hindrance(standing)) is not None:
+        return hindrance
+    moved = replace(kept, url=url)
+    results = tuple(
+        replace(
+            result,
+            video=moved if result.video == kept else result.video,
+            poster=moved if result.poster == kept else result.poster,
+        )
+        for result in standing.record.results
+    )
+    if results == standing.record.results:
+        return Change(verdict=Verdict.MOVED)
+    return _written(standing, replace(standing.record, results=results), rules)
+
+
+def _hindrance(standing: Standing) -> Change | None:
+    if standing.document is None:
+        return Change(verdict=Verdict.MOVED)
+    if standing.record.lease_lives(standing.now):
+        return Change(verdict=Verdict.BUSY)
+    return None
+
+
+def _written(standing: Standing, record: Record, rules: Transitions) -> Change:
+    """The record, and whatever of it the document does not show."""
+    document = standing.document
+    fields: dict[str, object] = {}
+    if document is not None:
+        fields = shown_fields(document, record)
+        if document.opted_in:
+            fields |= _mirrors(standing.avatar_id, document, record, rules, standing.now)
+    return Change(
+        verdict=Verdict.DONE,
+        record=standing.changed(record),
+        fields=fields,
+    )
+
+
+def _mirrors(
+    avatar_id: str, document: Snapshot, record: Record, rules: Transitions, now: int
+) -> dict[str, object]:
+    """What is to change in mirrors that have a URL of ours; a foreign one is left alone."""
+    reader = rules.reader
+    fields = mirror_fields(document, record, reader=reader, avatar_id=avatar_id)
+    if not record.results:
+        ours = reader.is_own_output(avatar_id, document.mirror)
+        return {".".join(MIRROR): DELETED} if ours else {}  # it plays nothing any more
+    second = dig(document.fields, (*DYNAMICS, "idleVideoUrl"))
+    if rules.settings.mirror_dynamics and reader.is_own_output(avatar_id, second):
+        fields |= dynamics_fields(document, record, now=now)
+    return fields

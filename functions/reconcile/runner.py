@@ -1,0 +1,226 @@
+"""One run of reconcile: looks again at every suspect, mends at a bounded rate, keeps a mark.
+
+A fault with one avatar ends nothing but that avatar's turn. Knows ports only; what is wrong is
+`discrepancy`'s matter, whose turn it is `itinerary`'s, how it is mended `mending`'s.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any, Protocol
+
+from functions.domain.snapshot import Verdict
+from functions.errors import DoorwayError, RetryLater
+from functions.jobs.ports import Clock
+from functions.observability import log
+from functions.reconcile.findings import Entry, Finding
+from functions.reconcile.paging import Itinerary, Phase, Place, Turn
+from functions.reconcile.repair import MAY_RENDER, Mender
+
+_NAP_S = 0.5  # a wait is cut so short that a signal to stop is heard in time
+_PLAUSIBLY_GONE = 20  # ledgers without a document, while there is not one document
+
+
+class Marks(Protocol):
+    """Where passes are, by the name of their shard."""
+
+    def read(self, name: str) -> Mapping[str, Any] | None:
+        """The mark; None: no pass is under way."""
+
+    def keep(self, name: str, mark: Mapping[str, Any]) -> None:
+        """Set the mark."""
+
+    def drop(self, name: str) -> None:
+        """Remove the mark."""
+
+
+class EverythingGone(DoorwayError):
+    """There are ledgers but no documents: collection or project is likely the wrong one."""
+
+
+class Ending(StrEnum):
+    """Why a run ended."""
+
+    COMPLETE = "complete"
+    LIMIT = "limit"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Orders:
+    """What a run is to do."""
+
+    dry_run: bool = False
+    limit: int | None = None  # avatars to mend
+    after: str | None = None  # begin after this id instead of at the mark
+    mends_per_s: float = 5.0
+    renders_per_min: float = 30.0
+
+
+@dataclass(kw_only=True)
+class Tally:
+    """What a run has seen and done."""
+
+    avatars: int = 0
+    found: Counter[Finding] = field(default_factory=Counter)
+    mended: Counter[Finding] = field(default_factory=Counter)
+    attended: int = 0  # avatars with whom something was wrong
+    postponed: int = 0  # findings left to a later pass
+    faults: int = 0
+    ending: Ending = Ending.COMPLETE
+
+
+class Sweep:
+    """One run."""
+
+    def __init__(
+        self,
+        itinerary: Itinerary,
+        mender: Mender,
+        marks: Marks,
+        orders: Orders,
+        *,
+        clock: Clock,
+        stopping: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._itinerary = itinerary
+        self._survey = itinerary.survey
+        self._mender = mender
+        self._marks = marks
+        self._orders = orders
+        self._clock = clock
+        self._stopping = stopping
+        self.tally = Tally()
+        self._due = clock.monotonic()  # when the next avatar may be mended
+        self._listed: set[str] = set()  # by a dry run: it leaves them there for the next phase
+
+    def run(self) -> Tally:
+        """Go on with the pass, or begin one.
+
+        Raises:
+            EverythingGone: the collection is empty although there are ledgers of it.
+        """
+        self._refuse_an_emptied_collection()
+        place, tally = self._beginning(), self.tally
+        for turn in self._itinerary.turns(place):
+            if (ending := self._serve(turn)) is not None:
+                self._keep(place)
+                tally.ending = ending
+                return tally
+            place = turn.place
+            if turn.suspect is None:
+                self._keep(place)
+        if not self._orders.dry_run:
+            self._marks.drop(self._name)
+        return tally
+
+    # --- where a run begins and ends
+
+    @property
+    def _name(self) -> str:
+        shard = self._survey.shard
+        return f"{shard.index}-of-{shard.count}"
+
+    def _beginning(self) -> Place:
+        if self._orders.after is not None:
+            return Place(after=self._orders.after)
+        mark = None if self._orders.dry_run else self._marks.read(self._name)
+        if mark is None:
+            return Place()
+        place = Place(phase=Phase(mark["phase"]), after=mark["after"], at=mark["at"])
+        if place.phase is Phase.UPGRADES and not self._itinerary.upgrading:
+            return Place()
+        log.info("going on", phase=place.phase.value, after=place.after)
+        return place
+
+    def _keep(self, place: Place) -> None:
+        if not self._orders.dry_run:
+            self._marks.keep(self._name, {**asdict(place), "phase": place.phase.value})
+
+    def _refuse_an_emptied_collection(self) -> None:
+        """Whoever names the wrong collection must not lose every video."""
+        census, limit = self._survey.census, self._orders.limit
+        if (limit is not None and limit <= _PLAUSIBLY_GONE) or census.avatars("", 1):
+            return
+        if len(census.ledgers("", _PLAUSIBLY_GONE + 1)) > _PLAUSIBLY_GONE:
+            raise EverythingGone(
+                f"the collection has no document, but there are more than {_PLAUSIBLY_GONE} "
+                "ledgers: is LIVEPORTRAIT_COLLECTION the right one? If all avatars are really "
+                f"gone, --limit {_PLAUSIBLY_GONE} clears so many at a time"
+            )
+
+    # --- a turn
+
+    def _serve(self, turn: Turn) -> Ending | None:
+        """Serve one turn, or say why the run ends before it."""
+        tally = self.tally
+        if self._stopping():
+            return Ending.STOPPED
+        if turn.suspect is None:
+            tally.avatars += turn.avatars
+            if turn.outdated and not self._itinerary.upgrading:
+                tally.found[Finding.OUTDATED] += turn.outdated
+            return None
+        if tally.attended == self._orders.limit:
+            return Ending.LIMIT
+        if not self._wait():
+            return Ending.STOPPED
+        with log.bound(avatar_id=turn.suspect):
+            self._attend(turn.suspect, upgrading=turn.place.phase is Phase.UPGRADES)
+        return None
+
+    def _wait(self) -> bool:
+        """Wait until the next avatar may be mended; False: the run is to end."""
+        while (left_s := self._due - self._clock.monotonic()) > 0:
+            if self._stopping():
+                return False
+            self._clock.sleep(min(left_s, _NAP_S))
+        return True
+
+    def _attend(self, avatar_id: str, *, upgrading: bool) -> None:
+        """What seemed wrong a page ago is looked at again, and mended if it still is."""
+        try:
+            entry = self._survey.entry(avatar_id)
+            findings = [
+                finding
+                for finding in self._itinerary.judge.findings(entry)
+                if (finding is Finding.OUTDATED) is upgrading and avatar_id not in self._listed
+            ]
+            if findings:
+                self.tally.attended += 1
+                self._take_time(findings)
+            for finding in findings:
+                self._mend(entry, finding)
+        except Exception as fault:
+            self.tally.faults += 1
+            log.fault("avatar not mended", fault)
+
+    def _take_time(self, findings: list[Finding]) -> None:
+        orders = self._orders
+        if orders.dry_run:
+            return
+        pause_s = 1 / orders.mends_per_s
+        if not MAY_RENDER.isdisjoint(findings):
+            pause_s = max(pause_s, 60 / orders.renders_per_min)
+        self._due = self._clock.monotonic() + pause_s
+
+    def _mend(self, entry: Entry, finding: Finding) -> None:
+        tally, dry_run = self.tally, self._orders.dry_run
+        tally.found[finding] += 1
+        log.info("found", finding=finding.value, dry_run=dry_run)
+        if dry_run:
+            if finding is Finding.NO_DOCUMENT:
+                self._listed.add(entry.standing.avatar_id)
+            return
+        try:
+            verdict = self._mender.mend(entry, finding)
+        except RetryLater as later:
+            if later.__cause__ is not None:  # it is how the doorway tells of a fault
+                raise
+            verdict = Verdict.AGAIN
+        if verdict is Verdict.DONE:
+            tally.mended[finding] += 1
+        else:
+            tally.postponed += 1
+            log.info("left to a later pass", finding=finding.value, verdict=verdict.value)

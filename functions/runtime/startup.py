@@ -1,0 +1,85 @@
+"""Opens the renderer of this process: looks at what stands here, judges it, warms up, tells it.
+
+One line says everything that a person needs who asks why an instance is not what it should be.
+Knows no request.
+"""
+
+import time
+
+from functions.observability import log
+from functions.settings import Settings
+from liveportrait_core.diagnostics import Stack, check, inspect
+from liveportrait_core.engines.choice import choose_engine
+from liveportrait_core.engines.liveportrait.config import EngineConfig
+from liveportrait_core.errors import EngineUnavailable
+from liveportrait_core.renderer import Renderer, open_renderer
+
+
+def engine_setup(settings: Settings) -> EngineConfig:
+    """How LivePortrait is put together in this deployment."""
+    return EngineConfig(
+        device=settings.device,
+        precision=settings.precision,
+        accept_no_landmarks=settings.emulated,
+    )
+
+
+def open_warm(settings: Settings) -> Renderer:
+    """Open the renderer, and warm it up.
+
+    Raises:
+        EngineUnavailable: what stands here does not fit together, with what to do; a file is
+            damaged, or the device is not there.
+        RenderError: the first pass failed.
+    """
+    began = time.monotonic()
+    setup = engine_setup(settings)
+    choice = choose_engine(settings.engine, settings.weights, setup)
+    stack = inspect(choice.engine, settings.weights)
+    log.info("started", role=settings.role.value, device=settings.device, **_fields(stack))
+    _judge(stack, settings)
+    renderer = open_renderer(settings.engine, settings.weights, setup)
+    opened = time.monotonic()
+    renderer.warm_up()
+    log.info(
+        "renderer open",
+        engine=renderer.engine.value,
+        engine_version=renderer.engine_version,
+        device=renderer.device,
+        reason=renderer.reason,
+        open_seconds=round(opened - began, 2),
+        warm_up_seconds=round(time.monotonic() - opened, 2),
+    )
+    return renderer
+
+
+def _judge(stack: Stack, settings: Settings) -> None:
+    found = check(stack, device=settings.device)
+    if not found:
+        return
+    if settings.emulated and settings.device == "auto":
+        # On a developer's machine a render on the CPU is better than none; it says so all the same.
+        log.warning("rendering on what is left", faults=found)
+        return
+    raise EngineUnavailable("; ".join(found))
+
+
+def _fields(stack: Stack) -> dict[str, object]:
+    """The stack in the words of a log line; what is not there is left out."""
+    driver, torch, onnxruntime = stack.driver, stack.torch, stack.onnxruntime
+    fields: dict[str, object] = {
+        "engine": stack.engine.value,
+        "python": stack.python,
+        "libraries": dict(stack.libraries),
+        "weights": stack.weights,
+        "driver": driver.version,
+        "driver_cuda": driver.cuda and f"{driver.cuda[0]}.{driver.cuda[1]}",
+        "gpus": [f"{gpu.name}, {gpu.memory_bytes / 2**30:.0f} GiB" for gpu in driver.gpus] or None,
+    }
+    if torch is not None:
+        fields["torch"] = torch.version
+        fields["torch_cuda"] = torch.cuda and f"{torch.cuda[0]}.{torch.cuda[1]}"
+    if onnxruntime is not None:
+        fields["onnxruntime"] = onnxruntime.version
+        fields["provider"] = onnxruntime.runs_on
+    return {name: value for name, value in fields.items() if value is not None}

@@ -1,0 +1,294 @@
+"""The ledger's promises, kept by the double and by the real client against the stand-in cloud."""
+
+import math
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from google.api_core import exceptions
+from google.cloud import firestore
+from google.cloud.firestore_v1.vector import Vector
+
+from emulator.suite import Suite
+from functions.cloud.events import parse
+from functions.cloud.firestore import FirestoreLedger
+from functions.domain.document import Snapshot, State, same
+from functions.domain.job_record import Record, Shown
+from functions.domain.request import Parameters
+from functions.domain.snapshot import Change, Standing, Verdict
+from functions.domain.status_view import DELETED
+from tests.functions.conftest import LedgerUnderTest
+from tests.functions.scene import document
+from tests.functions.wire import EventData
+
+DONE = Change(verdict=Verdict.DONE)
+
+
+def test_nothing_is_there_at_first(ledger: LedgerUnderTest, avatar_id: str) -> None:
+    standing = ledger.port.read(avatar_id)
+    assert (standing.avatar_id, standing.document, standing.record) == (avatar_id, None, Record())
+    assert standing.now > 1_500_000_000_000
+
+
+def test_only_what_the_contract_names_is_read(ledger: LedgerUnderTest, avatar_id: str) -> None:
+    fields = document(training__jobId="x", livePortrait={"state": "ready"}, dynamics__basic__a=1)
+    fields["dynamics"]["other"] = 1
+    ledger.put(avatar_id, fields)
+    standing = ledger.port.read(avatar_id)
+    assert standing.document is not None
+    assert standing.document.fields == {
+        "avatarImageUrl": fields["avatarImageUrl"],
+        "userId": "owner-1",
+        "training": {
+            "heroVideoUrl": fields["training"]["heroVideoUrl"],
+            "livePortrait": fields["training"]["livePortrait"],
+        },
+        "livePortrait": {"state": "ready"},
+        "dynamics": {"basic": {"a": 1}},
+    }
+
+
+def test_fields_below_what_is_no_map_are_absent(ledger: LedgerUnderTest, avatar_id: str) -> None:
+    ledger.put(avatar_id, {"training": "text", "dynamics": 3, "livePortrait": None})
+    standing = ledger.port.read(avatar_id)
+    assert standing.document == Snapshot(fields={"livePortrait": None})
+
+
+def test_a_change_writes_both_and_leaves_the_rest(ledger: LedgerUnderTest, avatar_id: str) -> None:
+    fields = document(livePortrait={"state": "ready", "old": 1}, training__x={"y": 1})
+    ledger.put(avatar_id, fields)
+    record = Record(fingerprint="f", attempts=2)
+    change = Change(
+        verdict=Verdict.DONE,
+        record=record,
+        fields={
+            "livePortrait": {"state": "queued", "warnings": [], "fps": 25.0},
+            "training.livePortrait.idleVideoUrl": "https://x",
+            "training.x.y": DELETED,
+        },
+    )
+    assert ledger.port.transact(avatar_id, lambda standing: change) == change
+    after = ledger.get(avatar_id)
+    assert after is not None
+    assert after["livePortrait"] == {"state": "queued", "warnings": [], "fps": 25.0}
+    assert after["training"] == {
+        **fields["training"],
+        "livePortrait": {**fields["training"]["livePortrait"], "idleVideoUrl": "https://x"},
+        "x": {},
+    }
+    assert {key: after[key] for key in ("nickname", "updatedAt", "userId")} == {
+        key: fields[key] for key in ("nickname", "updatedAt", "userId")
+    }
+    assert ledger.port.read(avatar_id).record == record
+
+
+def test_a_mirror_is_written_beside_what_the_app_keeps_there(
+    ledger: LedgerUnderTest, avatar_id: str
+) -> None:
+    basic = {"status": "x", "idleChunk1Url": "old", "own": 1}
+    ledger.put(avatar_id, document(dynamics__basic=basic, dynamics__other=2))
+    at = datetime(2026, 1, 2, tzinfo=UTC)
+    fields = {
+        "dynamics.basic.status": "ready",
+        "dynamics.basic.generatedAt": at,
+        "dynamics.basic.parameters": {"source_max_dim": 1600, "scale": 2.3},
+        "dynamics.basic.idleChunk1Url": DELETED,
+    }
+    ledger.port.transact(avatar_id, lambda _: Change(verdict=Verdict.DONE, fields=fields))
+    after = ledger.get(avatar_id)
+    assert after is not None
+    assert after["dynamics"]["other"] == 2
+    assert after["dynamics"]["basic"] == {
+        "status": "ready",
+        "generatedAt": at,
+        "parameters": {"source_max_dim": 1600, "scale": 2.3},
+        "own": 1,
+    }
+
+
+def test_what_a_transaction_sees_is_what_was_committed(
+    ledger: LedgerUnderTest, avatar_id: str
+) -> None:
+    ledger.put(avatar_id, document())
+
+    def count(standing: Standing) -> Change:
+        attempts = standing.record.attempts + 1
+        return Change(verdict=Verdict.DONE, record=Record(attempts=attempts))
+
+    for _ in range(3):
+        ledger.port.transact(avatar_id, count)
+    assert ledger.port.read(avatar_id).record.attempts == 3
+
+
+def test_nothing_to_write_writes_nothing(ledger: LedgerUnderTest, avatar_id: str) -> None:
+    assert ledger.port.transact(avatar_id, lambda standing: DONE) == DONE
+    assert (ledger.get(avatar_id), ledger.job(avatar_id)) == (None, None)
+
+
+def test_what_a_newer_version_added_to_a_ledger_outlives_our_writing(
+    ledger: LedgerUnderTest, avatar_id: str
+) -> None:
+    shown = Shown(state=State.QUEUED, fingerprint="f", parameters=Parameters())
+
+    def note(record: Record) -> None:
+        ledger.port.transact(avatar_id, lambda _: Change(verdict=Verdict.DONE, record=record))
+
+    note(Record(fingerprint="f", shown=shown))
+    fields = ledger.job(avatar_id)
+    assert fields is not None
+    fields["shown"]["hint"] = {"tone": ["a"]}
+    fields["shown"]["parameters"]["gaze"] = 3
+    fields["plan"] = {"steps": [1, 2]}
+    ledger.put_job(avatar_id, fields)
+    note(replace(ledger.port.read(avatar_id).record, attempts=1))
+    assert ledger.job(avatar_id) == {**fields, "attempts": 1}
+    note(replace(ledger.port.read(avatar_id).record, shown=None))
+    assert ledger.job(avatar_id) == {**fields, "attempts": 1, "shown": None}
+
+
+def test_18_erasing_removes_the_ledger_alone(ledger: LedgerUnderTest, avatar_id: str) -> None:
+    ledger.put(avatar_id, document())
+    ledger.port.transact(
+        avatar_id, lambda standing: Change(verdict=Verdict.DONE, record=Record(fingerprint="f"))
+    )
+    assert ledger.job(avatar_id)
+    ledger.port.transact(avatar_id, lambda standing: Change(verdict=Verdict.DONE, erases=True))
+    assert ledger.job(avatar_id) is None
+    assert ledger.get(avatar_id) is not None
+
+
+def test_45_starts_are_counted_per_avatar_and_owner(
+    ledger: LedgerUnderTest, avatar_id: str
+) -> None:
+    seen: list[tuple[int, int]] = []
+
+    def start(standing: Standing) -> Change:
+        seen.append((standing.starts.avatar, standing.starts.owner))
+        return Change(verdict=Verdict.CLAIMED, counts=True)
+
+    for avatar in (avatar_id, avatar_id, f"{avatar_id}-2"):
+        ledger.put(avatar, document(userId=f"owner-of-{avatar_id}"))
+        ledger.port.transact(avatar, start, counting=True)
+    assert seen == [(0, 0), (1, 1), (0, 2)]
+    quota = ledger.quota(f"owner:owner-of-{avatar_id}")
+    assert quota is not None
+    assert quota["starts"] == 3
+    assert len(quota["day"]) == len("2026-11-20")
+
+
+def test_45_an_earlier_days_starts_do_not_count(database: firestore.Client, avatar_id: str) -> None:
+    quota = database.collection("livePortraitQuota").document(f"avatar:{avatar_id}")
+    quota.set({"day": "2001-01-01", "starts": 30})
+    database.collection("avatars").document(avatar_id).set(document(userId=5))
+    seen: list[int] = []
+
+    def start(standing: Standing) -> Change:
+        seen.append(standing.starts.avatar)
+        return Change(verdict=Verdict.CLAIMED, counts=True)
+
+    FirestoreLedger(database, collection="avatars").transact(avatar_id, start, counting=True)
+    assert seen == [0]
+    snapshot = quota.get()
+    stored = snapshot.to_dict()
+    assert stored is not None
+    assert stored["starts"] == 1
+    days = (stored["expireAt"] - snapshot.update_time).total_seconds() / 86400
+    assert 1.9 < days <= 2.0, "Firestore's TTL policy deletes the counter once its day is over"
+
+
+@pytest.mark.parametrize("owner", ["a/b", "..", "x" * 2000, "__x__", "Zoë", " "])
+def test_45_an_owner_that_is_no_plain_id_is_counted_all_the_same(
+    database: firestore.Client, avatar_id: str, owner: str
+) -> None:
+    database.collection("avatars").document(avatar_id).set(document(userId=owner))
+    ledger = FirestoreLedger(database, collection="avatars")
+    seen: list[int] = []
+
+    def start(standing: Standing) -> Change:
+        seen.append(standing.starts.owner)
+        return Change(verdict=Verdict.CLAIMED, counts=True)
+
+    for _ in range(2):
+        ledger.transact(avatar_id, start, counting=True)
+    assert seen[1] == seen[0] + 1
+
+
+def test_20_rivals_are_all_counted(database: firestore.Client, avatar_id: str) -> None:
+    database.collection("avatars").document(avatar_id).set(document())
+    ledger = FirestoreLedger(database, collection="avatars")
+
+    def count(standing: Standing) -> Change:
+        attempts = standing.record.attempts + 1
+        return Change(verdict=Verdict.DONE, record=Record(attempts=attempts))
+
+    rivals = [threading.Thread(target=ledger.transact, args=(avatar_id, count)) for _ in range(6)]
+    for rival in rivals:
+        rival.start()
+    for rival in rivals:
+        rival.join()
+    assert ledger.read(avatar_id).record.attempts == 6
+
+
+def test_44_aborted_commits_are_repeated(
+    suite: Suite, database: firestore.Client, avatar_id: str
+) -> None:
+    ledger = FirestoreLedger(database, collection="avatars")
+    suite.control.abort_commits(4)
+    ledger.transact(
+        avatar_id, lambda standing: Change(verdict=Verdict.DONE, record=Record(attempts=1))
+    )
+    assert ledger.read(avatar_id).record.attempts == 1
+
+
+def test_a_document_that_is_gone_at_the_commit_is_not_resurrected(
+    database: firestore.Client, avatar_id: str
+) -> None:
+    ledger = FirestoreLedger(database, collection="avatars")
+    change = Change(
+        verdict=Verdict.DONE, record=Record(attempts=1), fields={"livePortrait": {"state": "ready"}}
+    )
+    with pytest.raises(exceptions.NotFound):
+        ledger.transact(avatar_id, lambda standing: change)
+    assert not database.collection("avatars").document(avatar_id).get().exists
+    assert ledger.read(avatar_id).record == Record()
+
+
+WIRE_ODDITIES: list[tuple[str, Callable[[firestore.Client], Any]]] = [
+    ("timestamp", lambda client: datetime(2026, 11, 20, 8, 0, 0, 123456, UTC)),
+    ("before 1970", lambda client: datetime(1931, 2, 3, 4, 5, 6, 7, UTC)),
+    ("geopoint", lambda client: firestore.GeoPoint(48.1, -11.5)),
+    ("reference", lambda client: client.collection("a").document("b c")),
+    ("vector", lambda client: Vector([1.0, 2.5])),
+    ("bytes", lambda client: b"\x00\xff"),
+    ("nan", lambda client: math.nan),
+    ("nested", lambda client: {"a": [1, {"b": None}], "c": True, "d": 1.0}),
+]
+
+
+@pytest.mark.parametrize(
+    "make", [make for _, make in WIRE_ODDITIES], ids=[n for n, _ in WIRE_ODDITIES]
+)
+def test_a_document_read_equals_the_event_that_told_of_it(
+    suite: Suite,
+    database: firestore.Client,
+    avatar_id: str,
+    make: Callable[[firestore.Client], Any],
+) -> None:
+    """Were they to differ for some odd value, its avatar would never be rendered."""
+    odd = make(database)
+    fields = document(training__livePortrait__mood=odd, training__heroVideoUrl=odd)
+    reference = database.collection("avatars").document(avatar_id)
+    reference.set(fields)
+    asked = {"database": database._database_string, "documents": [reference._document_path]}
+    (answer,) = database._firestore_api.batch_get_documents(request=asked)
+    message = EventData()
+    message.value.ParseFromString(type(answer.found).serialize(answer.found))
+    write = parse(message.SerializeToString(), collection="avatars")
+    read = FirestoreLedger(database, collection="avatars").read(avatar_id).document
+    assert read is not None
+    assert write.after is not None
+    assert read.relevant == write.after.relevant
+    assert same(read.fields["training"], write.after.fields["training"])

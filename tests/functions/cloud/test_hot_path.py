@@ -1,0 +1,177 @@
+"""Most events are about something else, and are told so by their bytes: nothing is decoded."""
+
+import copy
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from functions.cloud import firestore_values
+from functions.cloud.events import parse
+from functions.domain.document import DocumentWrite, Gate, gate
+from tests.functions.domain.test_document import WIRE_VALUES
+from tests.functions.scene import UNSET, document
+from tests.functions.wire import event_data, fill
+
+LARGE: dict[str, Any] = {
+    "many fields": {f"key {number:05}": number for number in range(20_000)},
+    "a long text": {"text": "x" * 900_000},
+    "a long list": {"list": [None] * 100_000},
+    "deep": {"a": {"b": {"c": {"d": {f"key {number}": {"e": 1.5} for number in range(2000)}}}}},
+}
+
+
+class Decoded:
+    """Counts the values that are decoded."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.values = 0
+        for name in ("decode", "lazily"):
+            monkeypatch.setattr(firestore_values, name, self._counting(name))
+
+    def _counting(self, name: str) -> Callable[[Any], object]:
+        decoder = getattr(firestore_values, name)
+
+        def decode(value: Any) -> object:
+            self.values += 1
+            return decoder(value)
+
+        return decode
+
+
+@pytest.fixture
+def decoded(monkeypatch: pytest.MonkeyPatch) -> Decoded:
+    return Decoded(monkeypatch)
+
+
+def read(message: Any) -> DocumentWrite:
+    return parse(message.SerializeToString(), collection="avatars")
+
+
+def with_large(beside: str, large: dict[str, Any]) -> dict[str, Any]:
+    fields = document()
+    places = {
+        "document": fields,
+        "training": fields["training"],
+        "inputs": fields["training"]["livePortrait"],
+        "output": fields.setdefault("livePortrait", {"state": "ready"}),
+    }
+    places[beside].update(copy.deepcopy(large))
+    return fields
+
+
+@pytest.mark.parametrize("beside", ["document", "training", "inputs", "output"])
+@pytest.mark.parametrize("large", LARGE.values(), ids=LARGE.keys())
+def test_an_unrelated_write_decodes_nothing_however_large_the_document(
+    decoded: Decoded, beside: str, large: dict[str, Any]
+) -> None:
+    before = with_large(beside, large)
+    for change in ({"nickname": "B"}, {"more": {"a": 1}}, {"livePortrait": {"state": "x"}}):
+        write = read(event_data(before, {**before, **change}))
+        assert gate(write) is Gate.UNRELATED
+    assert decoded.values == 0
+
+
+def test_a_relevant_write_decodes_what_is_looked_at_and_nothing_beside_it(
+    decoded: Decoded,
+) -> None:
+    before = with_large("inputs", LARGE["many fields"])
+    after = with_large("inputs", LARGE["many fields"])
+    after["avatarImageUrl"] = "gs://demo.appspot.com/avatars/ava/other.jpg"
+    write = read(event_data(before, after))
+    assert gate(write) is Gate.ASKED
+    assert write.after is not None
+    assert write.after.relevant == write.after.relevant
+    assert decoded.values < 50
+
+
+def test_our_own_commit_beside_much_else_decodes_little(decoded: Decoded) -> None:
+    before, after = (with_large("inputs", LARGE["many fields"]) for _ in range(2))
+    after["training"]["livePortrait"]["idleVideoUrl"] = "https://new"
+    after["livePortrait"] = {"state": "ready", "idleVideoUrl": "https://new"}
+    assert gate(read(event_data(before, after))) is Gate.UNRELATED
+    assert decoded.values < 50
+
+
+def reordered(message: Any) -> bytes:
+    """The same message, the entries of all its maps the other way round."""
+    document_ = type(message.value)()
+    document_.name = message.value.name
+    wire: bytes = document_.SerializeToString()
+    for key in reversed(list(message.value.fields)):
+        single = type(message.value)()
+        fill(single.fields[key], _plain(message.value.fields[key]))
+        wire += single.SerializeToString()
+    event = type(message)()
+    event.old_value.CopyFrom(message.old_value)
+    return event.SerializeToString() + b"\x0a" + _varint(len(wire)) + wire
+
+
+def _plain(value: Any) -> object:
+    content = firestore_values.decode(value)
+    return _reversed(content) if isinstance(content, dict) else content
+
+
+def _reversed(content: dict[str, Any]) -> dict[str, Any]:
+    return {
+        key: _reversed(each) if isinstance(each, dict) else each
+        for key, each in reversed(content.items())
+    }
+
+
+def _varint(number: int) -> bytes:
+    digits = []
+    while number > 127:
+        digits.append(number & 127 | 128)
+        number >>= 7
+    return bytes([*digits, number])
+
+
+@pytest.mark.parametrize("large", LARGE.values(), ids=LARGE.keys())
+def test_the_order_of_entries_is_no_change(
+    monkeypatch: pytest.MonkeyPatch, large: dict[str, Any]
+) -> None:
+    fields = with_large("inputs", large)
+    wire = reordered(event_data(fields, {**fields, "nickname": "B"}))
+    decoded = Decoded(monkeypatch)
+    assert gate(parse(wire, collection="avatars")) is Gate.UNRELATED
+    assert decoded.values == 0
+
+
+@pytest.mark.parametrize("name", ["avatarImageUrl", "training__heroVideoUrl", "training"])
+def test_a_field_that_is_removed_is_a_change(name: str) -> None:
+    before = document(livePortrait={"state": "queued"})
+    after = document(livePortrait={"state": "queued"}, **{name: UNSET})
+    seen = gate(read(event_data(before, after)))
+    assert seen is (Gate.LEFT_QUEUED if name == "training" else Gate.ASKED)
+    assert gate(read(event_data(after, before))) is Gate.ASKED
+
+
+def test_a_nan_is_no_change_whatever_its_bits() -> None:
+    fields = document(training__livePortrait__drivingMultiplier=math.nan)
+    wire = event_data(fields, {**fields, "nickname": "B"}).SerializeToString()
+    one, other = b"\x00\x00\x00\x00\x00\x00\xf8\x7f", b"\x01\x00\x00\x00\x00\x00\xf8\xff"
+    assert wire.count(one) == 2
+    assert gate(parse(wire.replace(one, other, 1), collection="avatars")) is Gate.UNRELATED
+
+
+@given(WIRE_VALUES, WIRE_VALUES, st.sampled_from(["scale", "mood", "idleVideoUrl"]))
+def test_bytes_and_values_tell_the_same(one: object, other: object, key: str) -> None:
+    before = document(training__livePortrait={"pasteback": True, key: one})
+    after = document(training__livePortrait={"pasteback": True, key: other}, nickname="B")
+    message = event_data(before, after)
+    by_values = json_like(message)
+    assert gate(read(message)) is gate(by_values)
+
+
+def json_like(message: Any) -> DocumentWrite:
+    """The write as it is read where its bytes tell nothing: each side by an event of its own."""
+    sides = []
+    for side in (message.old_value, message.value):
+        alone = type(message)()
+        alone.value.CopyFrom(side)
+        sides.append(read(alone).after)
+    return DocumentWrite(avatar_id="ava", before=sides[0], after=sides[1], committed_s=0.0)

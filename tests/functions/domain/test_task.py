@@ -1,0 +1,67 @@
+"""A task's name and body: what is written is read, and nothing else is taken for an avatar."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from functions.domain.job_record import Dispatch
+from functions.domain.task import MAX_BODY_BYTES, RenderTask, read_avatar_id
+from functions.errors import TaskUnreadable
+
+DISPATCH = Dispatch(fingerprint="0123456789abcdef", at=1_800_000_000_000)
+IDS = (
+    st.text(st.characters(exclude_categories=["Cs"], exclude_characters="/"), min_size=1)
+    .filter(lambda text: len(text.encode()) <= 1500)
+    .filter(lambda text: text not in (".", "..") and not text.startswith("__"))
+)
+
+
+@given(IDS)
+def test_what_is_written_is_read_back(avatar_id: str) -> None:
+    task = RenderTask(avatar_id=avatar_id, dispatch=DISPATCH)
+    assert read_avatar_id(task.body) == avatar_id
+    assert len(task.body) <= MAX_BODY_BYTES
+
+
+def test_the_longest_id_fits() -> None:
+    for character in ("a", "ä", "😀", "\x01"):
+        longest = character * (1500 // len(character.encode()))
+        task = RenderTask(avatar_id=longest, dispatch=DISPATCH)
+        assert read_avatar_id(task.body) == longest
+        with pytest.raises(TaskUnreadable):
+            read_avatar_id(json.dumps({"avatarId": f"{longest}a"}).encode())
+
+
+@pytest.mark.parametrize(
+    "avatar_id", ["", "a/b", "../x", ".", "..", "__x__", "\ud800", 7, None, ["a"], {"id": "a"}]
+)
+def test_what_is_no_document_id_is_refused(avatar_id: object) -> None:
+    with pytest.raises(TaskUnreadable, match="avatarId"):
+        read_avatar_id(json.dumps({"avatarId": avatar_id}).encode())
+
+
+@given(st.binary(max_size=200))
+def test_any_other_body_is_refused_and_nothing_worse(body: bytes) -> None:
+    try:
+        read = read_avatar_id(body)
+    except TaskUnreadable:
+        return
+    assert json.loads(body)["avatarId"] == read
+
+
+def test_only_what_is_read_counts() -> None:
+    body = b'{"avatarId": "a", "fingerprint": "f", "parameters": {"drivingMultiplier": 1}}'
+    assert read_avatar_id(body) == "a"
+
+
+def test_the_name_is_the_dispatchs_alone() -> None:
+    one = RenderTask(avatar_id="a", dispatch=DISPATCH)
+    assert one.task_id == RenderTask(avatar_id="a", dispatch=DISPATCH).task_id
+    later = Dispatch(fingerprint=DISPATCH.fingerprint, at=DISPATCH.at + 1)
+    others = [
+        RenderTask(avatar_id="b", dispatch=DISPATCH),
+        RenderTask(avatar_id="a", dispatch=later),
+    ]
+    assert len({one.task_id, *(other.task_id for other in others)}) == 3

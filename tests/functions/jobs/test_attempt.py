@@ -1,0 +1,265 @@
+"""One attempt: what it publishes, what it withdraws, whose objects it spares."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from functions.domain.storage_paths import Publication, StoredObject
+from functions.errors import Code, Failure, LeaseLost, RetryLater
+from functions.jobs.attempt import problem_of
+from liveportrait_core.errors import (
+    EncodeFailed,
+    EngineUnavailable,
+    ImageNoFace,
+    OutOfMemory,
+    RenderError,
+    VideoTooShort,
+)
+from tests.functions.doubles import HeldObject
+from tests.functions.scene import AVATAR, IMAGE, SETTINGS, VIDEO, Scene, document
+
+
+@pytest.fixture
+def scene() -> Scene:
+    return Scene()
+
+
+@pytest.mark.parametrize(
+    ("fault", "code", "field", "retryable"),
+    [
+        (ImageNoFace("x"), "IMAGE_NO_FACE", "avatarImageUrl", False),
+        (VideoTooShort("x"), "VIDEO_TOO_SHORT", "training.heroVideoUrl", False),
+        (OutOfMemory("x"), "RENDER_OOM", None, True),
+        (EncodeFailed("x"), "ENCODE_FAILED", None, True),
+        (RenderError("x"), "RENDER_FAILED", None, True),
+        (EngineUnavailable("x"), "RENDER_FAILED", None, False),
+        (MemoryError(), "RENDER_OOM", None, True),
+        (ZeroDivisionError(), "INTERNAL", None, True),
+        (Failure(Code.UPLOAD_FAILED, "x"), "UPLOAD_FAILED", None, True),
+        (
+            Failure(Code.IMAGE_TOO_LARGE, "x", field="avatarImageUrl"),
+            "IMAGE_TOO_LARGE",
+            "avatarImageUrl",
+            False,
+        ),
+    ],
+)
+def test_faults_become_codes(
+    fault: Exception, code: str, field: str | None, retryable: bool
+) -> None:
+    problem = problem_of(fault)
+    assert (problem.code.value, problem.field, problem.retryable) == (code, field, retryable)
+
+
+def test_each_object_has_a_token_of_its_own(scene: Scene) -> None:
+    scene.save(document())
+    tokens = {scene.media.objects[path].token for path in scene.outputs}
+    assert len(tokens) == 2
+
+
+@pytest.mark.parametrize(
+    ("path", "size", "code", "field"),
+    [
+        (IMAGE, 50_000_001, "IMAGE_TOO_LARGE", "avatarImageUrl"),
+        (VIDEO, 200_000_001, "VIDEO_TOO_LARGE", "training.heroVideoUrl"),
+    ],
+)
+def test_an_object_beyond_the_limit_is_not_even_fetched(
+    scene: Scene, path: str, size: int, code: str, field: str
+) -> None:
+    class Long(bytes):
+        def __len__(self) -> int:
+            return size
+
+    scene.media.objects[path].body = Long(b"x")
+    scene.save(document())
+    assert scene.live["error"] == {"code": code, "field": field, "retryable": False}
+    assert scene.media.calls["fetch"] == (0 if path == IMAGE else 1)
+    assert scene.renderer.renders == []
+
+
+@pytest.mark.parametrize(
+    ("path", "code", "field"),
+    [
+        (IMAGE, "IMAGE_UNSUPPORTED", "avatarImageUrl"),
+        (VIDEO, "VIDEO_UNSUPPORTED", "training.heroVideoUrl"),
+    ],
+)
+def test_an_object_that_is_compressed_once_more_is_not_even_fetched(
+    scene: Scene, path: str, code: str, field: str
+) -> None:
+    scene.media.objects[path].encoding = "gzip"
+    scene.save(document())
+    assert scene.live["error"] == {"code": code, "field": field, "retryable": False}
+    assert path not in scene.media.fetched
+    assert scene.renderer.renders == []
+
+
+def test_a_lost_answer_of_an_upload_is_taken_over(scene: Scene) -> None:
+    publish = scene.media.publish
+
+    def repeat(publication: Publication, *, replacing: int = 0) -> object:
+        publish(publication, replacing=replacing)
+        return publish(publication, replacing=replacing)
+
+    scene.media.publish = repeat  # type: ignore[method-assign, assignment]
+    scene.save(document())
+    assert scene.live["state"] == "ready"
+    kept = scene.record.results[0]
+    assert scene.media.objects[kept.video.path].generation == kept.video.generation
+
+
+def test_an_object_of_anothers_at_its_path_is_never_replaced(scene: Scene) -> None:
+    publish = scene.media.publish
+
+    def taken(publication: Publication, *, replacing: int = 0) -> object:
+        if publication.token:
+            scene.media.publish = publish  # type: ignore[method-assign]
+            theirs.append(publish(replace(publication, token="theirs")))
+        return publish(publication, replacing=replacing)
+
+    theirs: list[StoredObject] = []
+    scene.media.publish = taken  # type: ignore[method-assign, assignment]
+    event = scene.write(document())
+    with pytest.raises(RetryLater):
+        scene.doorway.answer(event)
+    assert scene.live["error"]["code"] == "UPLOAD_FAILED"
+    assert scene.redeliver(event) == 1
+    assert scene.live["state"] == "ready"
+    assert theirs[0].path not in (scene.record.results[0].poster.path, *scene.outputs)
+
+
+def test_47_what_a_successor_published_is_never_replaced(scene: Scene) -> None:
+    """A job that slept between its last renewal and its upload finds another's object there."""
+    other = scene.second_instance()
+    publish = scene.media.publish
+    event = scene.write(document())
+
+    def sleep_first(publication: Publication, *, replacing: int = 0) -> object:
+        if not publication.token:  # the motion
+            return publish(publication, replacing=replacing)
+        scene.media.publish = publish  # type: ignore[method-assign]
+        scene.clock.advance(61)
+        other.answer(event)
+        return publish(publication, replacing=replacing)
+
+    scene.media.publish = sleep_first  # type: ignore[method-assign, assignment]
+    scene.doorway.answer(event)
+    assert len(scene.renderer.renders) == 2
+    kept = scene.record.results[0]
+    for item in (kept.video, kept.poster):
+        assert scene.media.objects[item.path].generation == item.generation
+    assert scene.live["idleVideoUrl"] == kept.video.url
+
+
+def test_a_job_that_lost_its_lease_while_it_uploaded_leaves_nothing(scene: Scene) -> None:
+    publish = scene.media.publish
+
+    def lose(publication: Publication, *, replacing: int = 0) -> object:
+        stored = publish(publication, replacing=replacing)
+        if publication.path.endswith("poster.jpg"):
+            scene.media.publish = publish  # type: ignore[method-assign]
+            scene.second_instance().answer(scene.write(document(avatarImageUrl=None)))
+        return stored
+
+    scene.media.publish = lose  # type: ignore[method-assign, assignment]
+    scene.save(document())
+    assert scene.live["state"] == "blocked"
+    assert scene.outputs == []
+    assert scene.record.deletions == ()
+
+
+def test_a_failed_upload_is_retried_by_the_redelivery_and_leaves_nothing(scene: Scene) -> None:
+    scene.media.faults["publish"] = [OSError("connection reset")]
+    event = scene.write(document())
+    with pytest.raises(RetryLater):
+        scene.doorway.answer(event)
+    assert scene.live["error"]["code"] == "UPLOAD_FAILED"
+    assert scene.outputs == []
+    assert scene.redeliver(event) == 1
+    assert scene.live["state"] == "ready"
+
+
+def test_an_upload_that_arrived_although_it_failed_is_deleted(scene: Scene) -> None:
+    scene.media.lost_answers = [OSError("connection reset")]
+    with pytest.raises(RetryLater):
+        scene.save(document())
+    assert scene.outputs == []
+
+
+def test_a_commit_whose_answer_was_lost_keeps_its_objects(scene: Scene) -> None:
+    transact = scene.ledger.transact
+
+    def lose_the_last(avatar_id: str, decide: object, *, counting: bool = False) -> object:
+        change = transact(avatar_id, decide, counting=counting)  # type: ignore[arg-type]
+        if scene.record.results and not lost:
+            lost.append(change)
+            raise ConnectionError("answer lost")
+        return change
+
+    lost: list[object] = []
+    scene.ledger.transact = lose_the_last  # type: ignore[method-assign, assignment]
+    scene.save(document())
+    assert lost
+    assert scene.live["state"] == "ready"
+    assert len(scene.outputs) == 2
+    assert len(scene.renderer.renders) == 1
+
+
+def test_a_retired_object_that_cannot_be_deleted_is_deleted_next_time() -> None:
+    scene = Scene(settings=replace(SETTINGS, keep=1, keep_hours=0))
+    scene.save(document())
+    scene.clock.advance(1)
+    scene.media.faults["discard"] = [OSError("busy")]
+    event = scene.save(document(training__livePortrait__drivingMultiplier=0.5))
+    assert scene.live["state"] == "ready"
+    assert len(scene.record.results) == 1
+    assert len(scene.outputs) == 3
+    scene.doorway.answer(event)
+    assert len(scene.outputs) == 2
+    assert scene.record.deletions == ()
+
+
+def test_what_a_stopped_job_cannot_delete_is_deleted_next_time(scene: Scene) -> None:
+    scene.media.lost_answers = [OSError("connection reset")]
+    scene.media.faults["clear"] = [OSError("busy")]
+    event = scene.write(document())
+    with pytest.raises(RetryLater, match="next attempt"):
+        scene.doorway.answer(event)
+    assert len(scene.outputs) == 1
+    assert scene.redeliver(event) == 1
+    assert len(scene.outputs) == 2
+
+
+@pytest.mark.parametrize("steps", [0, 1])
+def test_a_ledger_that_cannot_be_reached_ends_in_a_redelivery(scene: Scene, steps: int) -> None:
+    event = scene.write(document())
+
+    def outage() -> None:
+        scene.ledger.faults = [ConnectionError("away")] * 9
+        raise [LeaseLost(), OutOfMemory()][steps]
+
+    scene.renderer.steps = [outage]
+    with pytest.raises(RetryLater, match="outcome"):
+        scene.doorway.answer(event)
+    scene.ledger.faults.clear()
+    assert scene.redeliver(event, times=9) > 0
+    assert scene.live["state"] == "ready"
+
+
+def test_the_inputs_keep_the_suffix_of_their_names(scene: Scene) -> None:
+    seen: list[Path] = []
+    fetch = scene.media.fetch
+
+    def note(wanted: object, to: Path) -> None:
+        seen.append(to)
+        fetch(wanted, to)  # type: ignore[arg-type]
+
+    scene.media.fetch = note  # type: ignore[method-assign]
+    odd = f"avatars/{AVATAR}/clip.m;rm"
+    scene.media.objects[odd] = HeldObject(
+        body=b"clip", generation=7, content_type="", token="", facts={}
+    )
+    scene.save(document(training__heroVideoUrl=f"gs://demo.appspot.com/{odd}"))
+    assert [path.name for path in seen] == ["portrait.jpg", "driving"]

@@ -1,0 +1,365 @@
+"""What must be deleted is deleted whatever fails before it; what plays, or may soon, stays."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from functions.domain.document import DocumentWrite
+from functions.domain.job_record import Deletion, Record
+from functions.domain.snapshot import Change, Standing, Verdict
+from functions.domain.storage_paths import Publication, StoredObject
+from functions.errors import RetryLater
+from functions.jobs.motion_cache import motion_path
+from tests.functions.jobs.cached_motion import cached, while_it_is_kept
+from tests.functions.scene import AVATAR, IMAGE, OUTPUT, SETTINGS, UNSET, VIDEO, Scene, document
+
+
+class Killed(BaseException):
+    """The end of a process."""
+
+
+@pytest.fixture
+def scene() -> Scene:
+    return Scene()
+
+
+def at(multiplier: object) -> dict[str, Any]:
+    return document(training__livePortrait__drivingMultiplier=multiplier)
+
+
+def listed(scene: Scene) -> set[str]:
+    return {kept.path for each in scene.record.results for kept in (each.video, each.poster)}
+
+
+def once_uploaded(scene: Scene, act: Callable[[], object]) -> None:
+    """Let something happen as soon as a video is there, before it is committed."""
+    publish = scene.media.publish
+
+    def hooked(publication: Publication, *, replacing: int = 0) -> StoredObject:
+        stored = publish(publication, replacing=replacing)
+        if publication.path.endswith("idle.mp4"):
+            scene.media.publish = publish  # type: ignore[method-assign]
+            act()
+        return stored
+
+    scene.media.publish = hooked  # type: ignore[method-assign]
+
+
+def at_a_transaction(
+    scene: Scene, when: Callable[[Change], bool], *, before: bool, fault: BaseException
+) -> None:
+    """Raise once in place of a transaction, or after it is committed: of the first that fits."""
+    transact = scene.ledger.transact
+
+    def hooked(
+        avatar_id: str, decide: Callable[[Standing], Change], *, counting: bool = False
+    ) -> Change:
+        planned = decide(scene.ledger.read(avatar_id))
+        fits = when(planned)
+        if fits:
+            scene.ledger.transact = transact  # type: ignore[method-assign]
+        if fits and before:
+            raise fault
+        change = transact(avatar_id, decide, counting=counting)
+        if fits:
+            raise fault
+        return change
+
+    scene.ledger.transact = hooked  # type: ignore[method-assign]
+
+
+# --- a clean-up that fails, and an avatar that is made again
+
+
+def half_cleaned(scene: Scene, method: str = "clear") -> DocumentWrite:
+    """Two videos, the document deleted, the clean-up failed."""
+    for multiplier in (0.1, 0.2):
+        scene.save(at(multiplier))
+    deletion = scene.write(None)
+    scene.media.faults[method] = [ConnectionError("503")]
+    with pytest.raises(RetryLater):
+        scene.doorway.answer(deletion)
+    scene.clock.advance(5)
+    return deletion
+
+
+def test_18_a_half_done_clean_up_is_finished_for_the_avatar_made_again(scene: Scene) -> None:
+    deletion = half_cleaned(scene)
+    scene.save(at(0.3))
+    assert scene.live["state"] == "ready"
+    assert set(scene.outputs) == listed(scene)
+    assert scene.redeliver(deletion) == 1
+    assert set(scene.outputs) == listed(scene)
+    assert (scene.record.lease, scene.record.deletions) == (None, ())
+
+
+def test_18_and_for_one_that_asks_for_nothing(scene: Scene) -> None:
+    """No event of the new document looks at the ledger: the deletion's own redelivery must."""
+    deletion = half_cleaned(scene)
+    scene.save(document(training__livePortrait=UNSET))
+    assert scene.redeliver(deletion) == 1
+    assert set(scene.media.objects) == {IMAGE, VIDEO}
+    assert (scene.record.lease, scene.record.deletions) == (None, ())
+
+
+def test_18_the_deletion_is_not_acknowledged_while_something_is_left(scene: Scene) -> None:
+    deletion = half_cleaned(scene)
+    scene.save(document(training__livePortrait=UNSET))
+    scene.clock.advance(61)
+    scene.media.faults["clear"] = [ConnectionError("503")]
+    assert scene.redeliver(deletion, times=2) == 2
+    assert set(scene.media.objects) == {IMAGE, VIDEO}
+
+
+def test_18_one_folder_that_cannot_be_deleted_spares_no_other(scene: Scene) -> None:
+    half_cleaned(scene)
+    assert cached(scene) is None
+    assert len(scene.outputs) == 4
+
+
+def test_18_a_clean_up_killed_at_its_end_is_ended_by_the_next(scene: Scene) -> None:
+    scene.save(document())
+    deletion = scene.write(None)
+    at_a_transaction(scene, lambda change: change.erases, before=True, fault=Killed())
+    with pytest.raises(Killed):
+        scene.doorway.answer(deletion)
+    assert scene.redeliver(deletion, times=9) == 1
+    assert scene.ledger.jobs == {}
+
+
+@pytest.mark.parametrize("where", ["before it lists", "between two folders"])
+def test_46_a_clean_up_that_was_paused_spares_the_next_lifes_video(
+    scene: Scene, where: str
+) -> None:
+    scene.save(document())
+    deletion = scene.write(None)
+    clear = scene.media.clear
+
+    def paused(deletion: Deletion) -> None:
+        if where == "between two folders":
+            clear(deletion)
+        scene.media.clear = clear  # type: ignore[method-assign]
+        scene.clock.advance(61)  # its lease runs out
+        scene.second_instance().answer(scene.write(document()))
+        assert scene.live["state"] == "ready"
+        if where == "before it lists":
+            clear(deletion)
+
+    scene.media.clear = paused  # type: ignore[method-assign]
+    with pytest.raises(RetryLater):
+        scene.doorway.answer(deletion)
+    assert set(scene.outputs) == listed(scene) != set()
+    assert cached(scene) is not None
+    assert scene.redeliver(deletion) == 1
+    assert set(scene.outputs) == listed(scene) != set()
+    assert scene.live["state"] == "ready"
+
+
+def test_18_what_is_uploaded_right_after_the_lease_was_taken_is_cleaned_up(scene: Scene) -> None:
+    """By an instance that dies with its upload, so that only the clean-up can delete it."""
+    scene.save(document())
+    clear = scene.media.clear
+
+    def late(deletion: Deletion) -> None:
+        scene.media.clear = clear  # type: ignore[method-assign]
+        scene.clock.advance(1)
+        scene.media.put(f"{OUTPUT}{'a' * 16}/idle.mp4", b"late")
+        clear(deletion)
+
+    scene.media.clear = late  # type: ignore[method-assign]
+    scene.save(None)
+    assert set(scene.media.objects) == {IMAGE, VIDEO}
+
+
+# --- what a stopped, failed or killed attempt has made
+
+
+@pytest.mark.parametrize("before", [True, False], ids=["not released", "its answer lost"])
+@pytest.mark.parametrize("fault", [ConnectionError("DEADLINE_EXCEEDED"), Killed()])
+def test_03_a_stopped_job_leaves_nothing_although_the_release_fails(
+    scene: Scene, before: bool, fault: BaseException
+) -> None:
+    saved: list[DocumentWrite] = []
+
+    def disable() -> None:
+        saved.append(scene.write(document(training__dynamicsEnabled=False)))
+        at_a_transaction(
+            scene,
+            lambda change: change.verdict is Verdict.DONE,
+            before=before,
+            fault=fault,
+        )
+
+    once_uploaded(scene, disable)
+    event = scene.write(document())
+    with suppress(Killed):
+        scene.doorway.answer(event)
+    scene.doorway.answer(saved[0])
+    scene.doorway.answer(event)
+    assert scene.live["state"] == "disabled"
+    assert scene.outputs == []
+    assert scene.record.deletions == ()
+
+
+@pytest.mark.parametrize("newer", [at(0.4), at(0.5), document(avatarImageUrl=None)])
+def test_21_what_a_killed_attempt_has_uploaded_goes_with_the_next_event(
+    scene: Scene, newer: dict[str, Any]
+) -> None:
+    def die() -> None:
+        raise Killed
+
+    once_uploaded(scene, die)
+    event = scene.write(at(0.4))
+    with pytest.raises(Killed):
+        scene.doorway.answer(event)
+    assert len(scene.outputs) == 2
+    scene.clock.advance(61)
+    scene.save(newer)
+    scene.doorway.answer(event)
+    assert set(scene.outputs) == listed(scene)
+    assert scene.record.deletions == ()
+
+
+def test_a_failed_attempt_leaves_nothing_although_its_deletion_failed_twice(scene: Scene) -> None:
+    scene.media.lost_answers = [ConnectionError("reset")]  # of the poster's upload
+    scene.media.faults["clear"] = [ConnectionError("503")] * 2
+    event = scene.write(document())
+    assert scene.redeliver(event, times=3) > 1
+    assert set(scene.outputs) == listed(scene)
+
+
+def test_a_commit_unheard_for_longer_than_its_lease_keeps_its_objects(scene: Scene) -> None:
+    transact = scene.ledger.transact
+
+    def deaf(
+        avatar_id: str, decide: Callable[[Standing], Change], *, counting: bool = False
+    ) -> Change:
+        if not scene.record.results:
+            change = transact(avatar_id, decide, counting=counting)
+            if not scene.record.results:
+                return change
+            heard_again.append(scene.clock.now() + 61)
+        if scene.clock.now() < heard_again[0]:
+            raise ConnectionError("UNAVAILABLE")
+        return transact(avatar_id, decide, counting=counting)
+
+    heard_again: list[float] = []
+    scene.ledger.transact = deaf  # type: ignore[method-assign]
+    event = scene.write(document())
+    scene.clock.after(70, lambda: None)
+    with suppress(RetryLater):
+        scene.doorway.answer(event)
+    assert heard_again
+    scene.redeliver(event, times=9)
+    assert scene.live["state"] == "ready"
+    assert len(scene.renderer.renders) == 1
+    assert set(scene.outputs) == listed(scene) != set()
+
+
+# --- what is retired
+
+
+@pytest.mark.parametrize("fault", [ConnectionError("DEADLINE_EXCEEDED"), Killed()])
+def test_retired_objects_go_although_the_commits_answer_was_lost(fault: BaseException) -> None:
+    scene = Scene(settings=replace(SETTINGS, keep=1, keep_hours=0))
+    scene.save(document())
+    scene.clock.advance(1)
+    at_a_transaction(scene, lambda change: bool(change.retired), before=False, fault=fault)
+    event = scene.write(at(0.5))
+    with suppress(Killed):
+        scene.doorway.answer(event)
+    scene.doorway.answer(event)
+    assert scene.live["state"] == "ready"
+    assert len(scene.outputs) == 2
+    assert set(scene.outputs) == listed(scene)
+
+
+# --- what plays
+
+
+@pytest.mark.parametrize("lost", ["idle.mp4", "poster.jpg"])
+@pytest.mark.parametrize("newer", ["x", 0.4], ids=["superseded", "completed"])
+def test_41_a_render_in_its_place_touches_no_object_of_a_result(
+    scene: Scene, lost: str, newer: object
+) -> None:
+    """Half of a result is gone; the other half stays as it is until the commit."""
+    scene.save(document())
+    result, url = scene.record.results[0], scene.live["idleVideoUrl"]
+    pair = {result.video.path: result.video, result.poster.path: result.poster}
+    gone = next(path for path in pair if path.endswith(lost))
+    del scene.media.objects[gone]
+    (left,) = (kept for path, kept in pair.items() if path != gone)
+    seen: list[int] = []
+    events: list[DocumentWrite] = []
+
+    def look() -> None:
+        seen.append(scene.media.objects[left.path].generation)
+        assert scene.live["idleVideoUrl"] == url
+        if newer == "x":
+            events.append(scene.write(at(newer)))
+
+    once_uploaded(scene, look)
+    scene.save(document(training__livePortrait__mood="calm"))
+    for event in events:
+        scene.doorway.answer(event)
+    assert seen == [left.generation]
+    if newer == "x":
+        assert scene.live["state"] == "failed"
+        assert scene.live["idleVideoUrl"] == url
+        assert scene.outputs == [left.path]
+    else:
+        assert scene.live["state"] == "ready"
+        assert scene.live["idleVideoUrl"] != url
+        assert set(scene.outputs) == listed(scene)
+        assert left.path not in scene.outputs
+
+
+# --- the kept motion
+
+
+@pytest.mark.parametrize("method", ["find", "discard"])
+def test_18_no_motion_outlives_its_avatar_because_of_one_fault(scene: Scene, method: str) -> None:
+    def delete() -> None:
+        scene.doorway.answer(scene.write(None))  # cleaned up, before the object is there
+
+    def fail() -> None:
+        scene.media.faults[method] = [ConnectionError("503")]
+
+    while_it_is_kept(scene, delete, fail)
+    scene.save(document())
+    assert scene.media.faults[method] == []
+    assert motion_path(AVATAR) not in scene.media.objects
+    assert scene.ledger.jobs == {}
+
+
+def test_18_what_is_noted_during_a_clean_up_is_deleted_before_the_ledger_goes(
+    scene: Scene,
+) -> None:
+    """A job's motion gets to the store when that folder has been emptied already."""
+    scene.save(document())
+    scene.media.put(f"{OUTPUT}late/idle.mp4", b"noted late")
+    clear = scene.media.clear
+    calls: list[str] = []
+
+    def note(deletion: Deletion) -> None:
+        clear(deletion)
+        calls.append(deletion.path)
+        if len(calls) == 2:
+            scene.media.put(f"{OUTPUT}late/idle.mp4", b"noted late")
+            noted = Deletion(path=f"{OUTPUT}late/")
+            scene.ledger.keep(AVATAR, scene.record.deleting(noted))
+
+    scene.media.clear = note  # type: ignore[method-assign]
+    scene.save(None)
+    assert scene.outputs == []
+    assert scene.ledger.jobs == {}
+
+
+def test_a_ledger_without_a_list_of_deletions_has_none(scene: Scene) -> None:
+    scene.save(document())
+    del scene.ledger.jobs[AVATAR]["deletions"]  # written by an earlier version
+    assert scene.record.deletions == ()
+    assert scene.record != Record()

@@ -1,0 +1,198 @@
+"""Reconcile in the world of doubles: its own three ports in memory, and avatars by the dozen."""
+
+import copy
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from functions.domain.document import Snapshot
+from functions.domain.request import full_engine_version
+from functions.domain.storage_paths import download_url
+from functions.reconcile.findings import Judge, ListedObject
+from functions.reconcile.page_loader import Glance, Requested, Shard, Survey
+from functions.reconcile.paging import Itinerary
+from functions.reconcile.repair import Mender
+from functions.reconcile.runner import Orders, Sweep, Tally
+from tests.functions.doubles import Fields, MemoryLedger, MemoryMediaStore
+from tests.functions.scene import BUCKET, POLICY, Scene, document
+from tests.functions.scripted_renderer import ScriptedRenderer
+
+DAY_MS = 86_400_000
+
+
+@dataclass(kw_only=True)
+class MemoryCensus:
+    """Pages of the memory ledger."""
+
+    ledger: MemoryLedger
+    written: dict[str, int] = field(default_factory=dict)  # by id; long ago where it is not told
+
+    def avatars(self, after: str, limit: int) -> Mapping[str, Snapshot]:
+        names = [each for each in sorted(self.ledger.documents) if each > after][:limit]
+        return {each: Snapshot(fields=self.ledger.documents[each]) for each in names}
+
+    def ledgers(self, after: str, limit: int) -> Sequence[str]:
+        return [each for each in sorted(self.ledger.jobs) if each > after][:limit]
+
+    def requested(self, after: Requested | None, limit: int) -> Sequence[Requested]:
+        records = ((each, self.ledger.record(each)) for each in self.ledger.jobs)
+        moments = [
+            (record.shown.requested, each)
+            for each, record in records
+            if record.shown is not None and record.shown.requested is not None
+        ]
+        moments.sort(reverse=True)
+        return [
+            Requested(avatar_id=each, at=at)
+            for at, each in moments
+            if after is None or (at, each) < (after.at, after.avatar_id)
+        ][:limit]
+
+    def glance(self, avatar_ids: Sequence[str]) -> Sequence[Glance]:
+        return [
+            Glance(
+                standing=self.ledger.read(each),
+                written=self.written.get(each, 1) if each in self.ledger.documents else 0,
+            )
+            for each in avatar_ids
+        ]
+
+    def without_document(self, avatar_ids: Sequence[str]) -> Sequence[str]:
+        return [each for each in avatar_ids if each not in self.ledger.documents]
+
+
+@dataclass(kw_only=True)
+class MemoryInventory:
+    """The memory store's objects by name."""
+
+    media: MemoryMediaStore
+    created: dict[str, int] = field(default_factory=dict)  # by path; long ago where it is not told
+    listings: int = 0
+
+    def objects(self, prefix: str, *, start: str = "", end: str = "") -> Iterator[ListedObject]:
+        self.listings += 1
+        for path in sorted(self.media.objects):
+            if path.startswith(prefix) and path >= start and not (end and path >= end):
+                stored = self.media.find(path)
+                assert stored is not None
+                yield ListedObject(stored=stored, created=self.created.get(path, 1))
+
+    def folders(self, prefix: str, *, start: str = "") -> Iterator[str]:
+        names = {
+            path.removeprefix(prefix).partition("/")[0]
+            for path in self.media.objects
+            if path.startswith(prefix) and path >= start
+        }
+        yield from sorted(names)
+
+    def give_token(self, listed: ListedObject, token: str) -> bool:
+        held = self.media.objects.get(listed.stored.path)
+        if held is None or (held.generation, held.token) != (
+            listed.stored.generation,
+            listed.stored.token,
+        ):
+            return False
+        held.token = token
+        return True
+
+
+@dataclass(kw_only=True)
+class MemoryMarks:
+    """Marks as a dictionary."""
+
+    marks: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    kept: int = 0
+
+    def read(self, name: str) -> Mapping[str, Any] | None:
+        return self.marks.get(name)
+
+    def keep(self, name: str, mark: Mapping[str, Any]) -> None:
+        self.kept += 1
+        self.marks[name] = mark
+
+    def drop(self, name: str) -> None:
+        self.marks.pop(name, None)
+
+
+@dataclass(kw_only=True)
+class Watch:
+    """A scene, and reconcile in it."""
+
+    scene: Scene = field(default_factory=Scene)
+    quiet_s: float = 900.0
+
+    def __post_init__(self) -> None:
+        self.census = MemoryCensus(ledger=self.scene.ledger)
+        self.inventory = MemoryInventory(media=self.scene.media)
+        self.marks = MemoryMarks()
+
+    def sweep(
+        self,
+        *,
+        shard: Shard = Shard(),  # noqa: B008 - frozen
+        page_size: int = 3,
+        upgrade: bool = False,
+        renderer: ScriptedRenderer | None = None,
+        gate: bool = False,
+        stopping: Any = lambda: False,
+        **orders: Any,
+    ) -> Tally:
+        """One run, under an engine that may be another than the scene's."""
+        scene = self.scene
+        means = replace(scene.means, engine=renderer or scene.renderer)
+        doorway = scene.gate() if gate else scene.second_instance(renderer)
+        survey = Survey(
+            census=self.census,
+            inventory=self.inventory,
+            media=scene.media,
+            reader=scene.transitions.reader,
+            shard=shard,
+            page_size=page_size,
+        )
+        version = full_engine_version(
+            means.engine.engine_version, max_seconds=scene.settings.max_seconds
+        )
+        judge = Judge(
+            transitions=scene.transitions,
+            engine=means.engine.engine.value,
+            engine_version=version,
+            quiet_s=self.quiet_s,
+        )
+        mender = Mender(means=means, inventory=self.inventory, doorway=lambda: doorway)
+        return Sweep(
+            Itinerary(survey=survey, judge=judge, upgrading=upgrade),
+            mender,
+            self.marks,
+            Orders(**orders),
+            clock=scene.clock,
+            stopping=stopping,
+        ).run()
+
+    def avatar(self, avatar_id: str, **changes: Any) -> Fields:
+        """Another avatar that asks for a render; nothing has happened for it yet."""
+        changes.setdefault("avatarImageUrl", f"gs://{BUCKET}/avatars/{avatar_id}/hero.jpg")
+        video = f"gs://{BUCKET}/avatars/{avatar_id}/heroVideo.mp4"
+        changes.setdefault("training__heroVideoUrl", video)
+        fields = self.scene.ledger.documents[avatar_id] = document(**changes)
+        self.scene.media.put(f"avatars/{avatar_id}/hero.jpg", b"portrait")
+        self.scene.media.put(f"avatars/{avatar_id}/heroVideo.mp4", b"clip")
+        return fields
+
+    def healthy(self, avatar_id: str, **changes: Any) -> Fields:
+        """Another avatar, served to its end."""
+        self.avatar(avatar_id, **changes)
+        self.scene.doorway.see_to(avatar_id)
+        return self.scene.ledger.documents[avatar_id]
+
+    def world(self) -> object:
+        """Everything there is, to be compared."""
+        scene = self.scene
+        return copy.deepcopy(
+            (scene.ledger.documents, scene.ledger.jobs, scene.media.objects, self.marks.marks)
+        )
+
+
+def plays(watch: Watch, url: object) -> bool:
+    """Whether a URL opens an object as it stands."""
+    objects = watch.scene.media.objects
+    return url in {download_url(path, held.token, POLICY) for path, held in objects.items()}

@@ -1,0 +1,282 @@
+"""Census, inventory and marks keep their promises: in memory, and by the real clients."""
+
+import itertools
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from google.cloud import firestore
+from google.cloud.storage import Bucket
+
+from emulator.suite import Suite
+from functions.cloud.storage import TOKEN_KEY, CloudMediaStore
+from functions.domain.document import ABSENT, State
+from functions.domain.job_record import Record, Shown, to_fields
+from functions.errors import SettingInvalid
+from functions.reconcile.adapters import CloudInventory, FirestoreCensus, FirestoreMarks
+from functions.reconcile.findings import ListedObject
+from functions.reconcile.page_loader import Census, Inventory, Requested, Shard
+from functions.reconcile.runner import Marks
+from tests.functions.doubles import Fields, MemoryLedger, MemoryMediaStore, VirtualClock
+from tests.functions.reconcile.reconciling import MemoryCensus, MemoryInventory, MemoryMarks
+from tests.functions.scene import document
+
+
+@dataclass(frozen=True, kw_only=True)
+class World:
+    """The three ports, and another way to the same things."""
+
+    census: Census
+    inventory: Inventory
+    marks: Marks
+    ledger: MemoryLedger | None = None
+    media: MemoryMediaStore | None = None
+    database: Any = None
+    bucket: Any = None
+
+    def put_document(self, avatar_id: str, fields: Fields) -> None:
+        if self.ledger is not None:
+            self.ledger.documents[avatar_id] = fields
+        else:
+            self.database.collection("avatars").document(avatar_id).set(fields)
+
+    def put_ledger(self, avatar_id: str, record: Record) -> None:
+        if self.ledger is not None:
+            self.ledger.keep(avatar_id, record)
+        else:
+            jobs = self.database.collection("livePortraitJobs")
+            jobs.document(avatar_id).set(to_fields(record))
+
+    def put_object(self, path: str, token: str = "") -> None:
+        if self.media is not None:
+            self.media.put(path, b"body", token=token)
+        else:
+            blob = self.bucket.blob(path)
+            blob.metadata = {"firebaseStorageDownloadTokens": token, "kept": "yes"}
+            blob.upload_from_string(b"body")
+
+    def listed(self, prefix: str, **span: str) -> list[str]:
+        return [each.stored.path for each in self.inventory.objects(prefix, **span)]
+
+
+@pytest.fixture(params=["memory", "cloud"])
+def world(request: pytest.FixtureRequest) -> Iterator[World]:
+    if request.param == "memory":
+        ledger, media = MemoryLedger(VirtualClock()), MemoryMediaStore()
+        yield World(
+            census=MemoryCensus(ledger=ledger),
+            inventory=MemoryInventory(media=media),
+            marks=MemoryMarks(),
+            ledger=ledger,
+            media=media,
+        )
+        return
+    suite: Suite = request.getfixturevalue("suite")
+    suite.reset()
+    database: firestore.Client = request.getfixturevalue("database")
+    bucket: Bucket = request.getfixturevalue("bucket")
+    yield World(
+        census=FirestoreCensus(database, collection="avatars"),
+        inventory=CloudInventory(bucket),
+        marks=FirestoreMarks(database),
+        database=database,
+        bucket=bucket,
+    )
+    suite.reset()
+
+
+NAMES = ["A", "a", "a b", "a-b", "a0", "b", "é"]
+
+
+def test_documents_come_in_the_order_of_their_ids(world: World) -> None:
+    for name in reversed(NAMES):
+        world.put_document(name, {"nickname": name})
+    assert list(world.census.avatars("", 100)) == NAMES
+    assert list(world.census.avatars("", 3)) == NAMES[:3]
+    assert list(world.census.avatars("a b", 3)) == ["a-b", "a0", "b"]
+    assert list(world.census.avatars("aa", 100)) == ["b", "é"]
+    assert list(world.census.avatars("é", 100)) == []
+    assert world.census.ledgers("", 100) == []
+
+
+def test_a_page_of_documents_tells_whom_the_pipeline_serves(world: World) -> None:
+    world.put_document("asks", document())
+    world.put_document("asks nothing", document(training__livePortrait={"idleVideoUrl": "x"}))
+    world.put_document("once asked", {"livePortrait": {"state": "ready"}})
+    world.put_document("odd", {"training": 5, "livePortrait": "text"})
+    found = world.census.avatars("", 10)
+    assert [name for name in found if found[name].opted_in] == ["asks"]
+    assert found["once asked"].output == {"state": "ready"}
+    assert found["asks nothing"].output is found["asks"].output is ABSENT
+
+
+def test_ledgers_come_in_the_order_of_their_ids(world: World) -> None:
+    for name in reversed(NAMES):
+        world.put_ledger(name, Record())
+    assert world.census.ledgers("A", 4) == ["a", "a b", "a-b", "a0"]
+    assert list(world.census.avatars("", 100)) == []
+
+
+def test_requests_come_newest_first(world: World) -> None:
+    moments = {"a": 30, "b": 10, "c": 30, "d": 40, "e": None}
+    for name, at in moments.items():
+        world.put_ledger(name, Record(shown=Shown(state=State.READY, requested=at)))
+    world.put_ledger("f", Record())
+    told = []
+    last: Requested | None = None
+    while page := world.census.requested(last, 2):
+        told += [(each.avatar_id, each.at) for each in page]
+        last = page[-1]
+    assert told == [("d", 40), ("c", 30), ("a", 30), ("b", 10)]
+
+
+def test_many_are_read_at_once_whether_they_are_there_or_not(world: World) -> None:
+    world.put_document("both", document())
+    world.put_ledger("both", Record(fingerprint="f", attempts=2))
+    world.put_document("document", document(nickname="not read"))
+    world.put_ledger("ledger", Record(fingerprint="g"))
+    names = ["both", "document", "ledger", "neither", *(f"none-{n}" for n in range(300))]
+    found = {each.standing.avatar_id: each for each in world.census.glance(names)}
+    assert list(found) == names
+    assert {name for name in names if found[name].standing.document} == {"both", "document"}
+    assert all(bool(each.written) == bool(each.standing.document) for each in found.values())
+    assert found["both"].standing.record == Record(fingerprint="f", attempts=2)
+    assert found["ledger"].standing.record.fingerprint == "g"
+    assert found["document"].standing.record == found["neither"].standing.record == Record()
+    read = found["document"].standing.document
+    assert read is not None
+    assert "nickname" not in read.fields
+    gone = ["ledger", "neither", *(f"none-{n}" for n in range(300))]
+    assert sorted(world.census.without_document(names)) == sorted(gone)
+
+
+def test_the_hour_of_a_write_is_the_databases(world: World) -> None:
+    world.put_document("a", document())
+    (glance,) = world.census.glance(["a"])
+    assert 0 < glance.written <= glance.standing.now
+
+
+def test_objects_come_by_prefix_and_between_names(world: World) -> None:
+    for name in ("a-b", "a", "a0", "b"):
+        world.put_object(f"avatars/{name}/livePortrait/x/idle.mp4", token="t")
+    world.put_object("elsewhere/x")
+    found = list(world.inventory.objects("avatars/"))
+    assert [each.stored.path.split("/")[1] for each in found] == ["a-b", "a", "a0", "b"]
+    assert all(each.stored.tokens == ("t",) and each.created > 0 for each in found)
+    assert all(each.stored.generation > 0 for each in found)
+    assert len(world.listed("avatars/a/")) == 1
+    between = world.listed("avatars/", start="avatars/a", end="avatars/a0")
+    assert [path.split("/")[1] for path in between] == ["a-b", "a"]
+    assert len(world.listed("avatars/", start="avatars/a0")) == 2
+    assert world.listed("nothing/") == []
+
+
+def test_folders_come_in_order(world: World) -> None:
+    for name in ("b", "a", "c"):
+        for number in range(3):
+            world.put_object(f"livePortraitCache/avatars/{name}/deep/{number}")
+    prefix = "livePortraitCache/avatars/"
+    assert list(world.inventory.folders(prefix)) == ["a", "b", "c"]
+    assert list(world.inventory.folders(prefix, start=f"{prefix}a0")) == ["b", "c"]
+    assert list(world.inventory.folders("nothing/")) == []
+
+
+def one(world: World, path: str) -> ListedObject:
+    (found,) = world.inventory.objects(path)
+    return found
+
+
+def test_a_token_is_given_and_nothing_else_changes(world: World) -> None:
+    world.put_object("avatars/a/x")
+    before = one(world, "avatars/a/x")
+    assert before.stored.tokens == ()
+    assert world.inventory.give_token(before, "new")
+    after = one(world, "avatars/a/x")
+    assert after.stored.tokens == ("new",)
+    assert after.stored.generation == before.stored.generation
+    if world.bucket is not None:
+        assert world.bucket.get_blob("avatars/a/x").metadata["kept"] == "yes"
+
+
+@pytest.mark.parametrize("since", ["token given", "replaced", "deleted"])
+def test_no_token_is_given_to_what_has_changed_since(world: World, since: str) -> None:
+    world.put_object("avatars/a/x")
+    before = one(world, "avatars/a/x")
+    if since == "token given":
+        assert world.inventory.give_token(before, "theirs")
+    elif since == "replaced":
+        world.put_object("avatars/a/x")
+    elif world.media is not None:
+        del world.media.objects["avatars/a/x"]
+    else:
+        CloudMediaStore(world.bucket).discard("avatars/a/x", before.stored.generation)
+    assert not world.inventory.give_token(before, "ours")
+    assert all("ours" not in each.stored.tokens for each in world.inventory.objects("avatars/a/x"))
+
+
+def test_a_token_given_between_our_look_and_our_write_stays(bucket: Bucket, suite: Suite) -> None:
+    suite.reset()
+    bucket.blob("avatars/a/x").upload_from_string(b"x")
+    (listed,) = CloudInventory(bucket).objects("avatars/a/x")
+
+    class Overtaken:
+        """The bucket, in which somebody gives a token right after it was looked at."""
+
+        def get_blob(self, path: str, *, generation: int) -> Any:
+            found = bucket.get_blob(path, generation=generation)
+            theirs = bucket.get_blob(path)
+            theirs.metadata = {TOKEN_KEY: "theirs"}
+            theirs.patch()
+            return found
+
+    assert not CloudInventory(Overtaken()).give_token(listed, "ours")
+    (after,) = CloudInventory(bucket).objects("avatars/a/x")
+    assert after.stored.tokens == ("theirs",)
+    suite.reset()
+
+
+def test_a_mark_stands_until_it_is_dropped(world: World) -> None:
+    name = f"0-of-{uuid.uuid4().hex[:4]}"
+    assert world.marks.read(name) is None
+    world.marks.keep(name, {"phase": "documents", "after": "a/b? é", "at": 0})
+    world.marks.keep(name, {"phase": "ledgers", "after": "z", "at": 5})
+    assert world.marks.read(name) == {"phase": "ledgers", "after": "z", "at": 5}
+    assert world.marks.read("1-of-2") is None
+    world.marks.drop(name)
+    assert world.marks.read(name) is None
+
+
+@pytest.mark.parametrize(
+    ("environment", "shard"),
+    [
+        ({}, Shard()),
+        ({"CLOUD_RUN_TASK_INDEX": "2", "CLOUD_RUN_TASK_COUNT": "3"}, Shard(index=2, count=3)),
+    ],
+)
+def test_the_job_tells_the_shard(environment: dict[str, str], shard: Shard) -> None:
+    assert Shard.of(environment) == shard
+
+
+@pytest.mark.parametrize(
+    ("environment", "message"),
+    [
+        ({"CLOUD_RUN_TASK_INDEX": "1"}, "CLOUD_RUN_TASK_INDEX is 1; accepted: 0 to 0"),
+        ({"CLOUD_RUN_TASK_COUNT": "many"}, "CLOUD_RUN_TASK_COUNT is 'many'"),
+        ({"CLOUD_RUN_TASK_COUNT": "0"}, "CLOUD_RUN_TASK_COUNT is 0; accepted: at least 1"),
+        ({"CLOUD_RUN_TASK_INDEX": "-1"}, "CLOUD_RUN_TASK_INDEX is '-1'"),
+    ],
+)
+def test_what_is_no_task_of_a_job_is_refused(environment: dict[str, str], message: str) -> None:
+    with pytest.raises(SettingInvalid, match=message):
+        Shard.of(environment)
+
+
+def test_shards_share_all_avatars_about_evenly() -> None:
+    names = [f"avatar-{number}" for number in range(1000)]
+    shares = [
+        [name for name in names if Shard(index=index, count=4).has(name)] for index in range(4)
+    ]
+    assert sorted(itertools.chain(*shares)) == sorted(names)
+    assert all(200 < len(share) < 300 for share in shares)
