@@ -7,9 +7,7 @@ shows them. Knows nothing of faces.
 
 import io
 import mimetypes
-import struct
 import warnings
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +21,7 @@ from liveportrait_core.errors import EncodeFailed, ImageTooLarge, ImageUnsupport
 from liveportrait_core.media.colours import SrgbConversion
 from liveportrait_core.media.decoding_memory import bytes_to_decode
 from liveportrait_core.media.file_kind import Role, kind_of
+from liveportrait_core.media.png_damage import png_damage
 from liveportrait_core.report import Frame, RenderWarning
 
 MAX_BYTES = 50_000_000
@@ -296,21 +295,5 @@ def _check_pixels(image: Image.Image, name: str, data: bytes) -> None:
             f"{name} is a {image.format} of measurements (32 bits a channel), not of brightness; "
             "accepted: 8 or 16 bits a channel"
         )
-    if image.format == "PNG" and not _has_its_checksums(data):
-        raise ImageUnsupported(f"{name} is damaged (a checksum does not fit); {_ACCEPTED}")
-
-
-def _has_its_checksums(png: bytes) -> bool:
-    """Whether the parts with the pixels are as they were written; Pillow skips their checksums."""
-    view, at = memoryview(png), 8
-    while at + 12 <= len(png):
-        length, kind = struct.unpack_from(">I4s", png, at)
-        end = at + 8 + length
-        if kind == b"IEND" or end + 4 > len(png):
-            break  # cut off: the decoder says so
-        if kind == b"IDAT" and struct.unpack_from(">I", png, end)[0] != zlib.crc32(
-            view[at + 4 : end]
-        ):
-            return False
-        at = end + 4
-    return True
+    if image.format == "PNG" and (damage := png_damage(data)):
+        raise ImageUnsupported(f"{name} is damaged ({damage}); {_ACCEPTED}")

@@ -24,7 +24,7 @@ _SOUND_DECODERS: Final = (
     "pcm_s32le", "pcm_s32be", "pcm_f32le", "pcm_f32be", "pcm_f64le", "pcm_f64be",
 )  # fmt: skip
 # ffmpeg has decoders under other names than their codecs'.
-_DECODERS: Final = (*VIDEO_CODECS, "libdav1d", "libaom-av1", *_SOUND_DECODERS)
+_DECODERS: Final = (*VIDEO_CODECS, "libdav1d", "libaom-av1", "msmpeg4", *_SOUND_DECODERS)
 OPEN_SAFELY: Final = (
     "-protocol_whitelist", "file", "-format_whitelist", "mov,matroska,avi",
     "-codec_whitelist", ",".join(_DECODERS),

@@ -217,7 +217,8 @@ def _parse_packets(path: Path, listing: str, said: str, limit: Fraction) -> _Pac
     head = dict(re.findall(r"^#(\w+) 0: +(\S+)$", listing, re.MULTILINE))
     codec = head.get("codec_id", "")
     if codec and codec not in VIDEO_CODECS:
-        raise VideoUnsupported(f"{path.name} is coded with {codec}; {ACCEPTED_CODECS}")
+        named = codec if codec != "none" else "an unknown codec"
+        raise VideoUnsupported(f"{path.name} is coded with {named}; {ACCEPTED_CODECS}")
     times = _presentation_times(listing)
     if not times or not {"tb", "codec_id", "dimensions"} <= head.keys():
         raise VideoUnsupported(f"{path.name} holds no frames; {ACCEPTED}")

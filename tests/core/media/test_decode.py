@@ -106,11 +106,6 @@ def test_frames_are_made_smaller_but_never_larger(
     assert frames_of(path, max_side_px=limit)[0].shape == shape
 
 
-def test_pixels_that_are_not_square_are_made_square(tmp_path: Path) -> None:
-    path = moving_clip(tmp_path / "clip.mp4", filters="setsar=2/1")
-    assert frames_of(path)[0].shape == (120, 320, 3)
-
-
 @pytest.mark.parametrize("transfer", ["arib-std-b67", "smpte2084"])
 def test_what_is_not_bright_looks_the_same_in_hdr(tmp_path: Path, transfer: str) -> None:
     scene = "gradients=size=96x64:rate=30:duration=1:x0=0:y0=0:x1=95:y1=0:seed=1:speed=0.00001"

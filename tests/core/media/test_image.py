@@ -14,7 +14,7 @@ from PIL import Image
 
 from liveportrait_core.media.image import fitted_size, jpeg_of, read_portrait
 from liveportrait_core.report import RenderWarning
-from tests.core.pictures import AS_STORED, assert_like, corners, quarters, saved
+from tests.core.pictures import assert_like, corners, quarters, saved
 
 sides = st.integers(min_value=2, max_value=20_000)
 max_dims = st.integers(min_value=512, max_value=2048)
@@ -56,60 +56,11 @@ def test_fitting_twice_changes_nothing(width: int, height: int, limit: int) -> N
     assert fitted_size(*once, limit) == once
 
 
-@pytest.mark.parametrize(
-    ("kind", "how", "media_type"),
-    [
-        ("JPEG", {"quality": 95}, "image/jpeg"),
-        ("PNG", {}, "image/png"),
-        ("WEBP", {"quality": 95}, "image/webp"),
-        ("WEBP", {"lossless": True}, "image/webp"),
-        ("AVIF", {"quality": 95}, "image/avif"),
-        ("BMP", {}, "image/bmp"),
-        ("TIFF", {}, "image/tiff"),
-        ("GIF", {}, "image/gif"),
-    ],
-)
-def test_every_common_kind(
-    tmp_path: Path, kind: str, how: dict[str, object], media_type: str
-) -> None:
-    path = saved(tmp_path / "portrait", quarters(), kind, **how)
-    portrait = read_portrait(path, max_dim_px=1600)
-    assert portrait.media_type == media_type
-    assert portrait.warnings == ()
-    assert portrait.pixels.flags.c_contiguous
-    assert_like(portrait.pixels, quarters())
-
-
 def test_what_it_is_counts_and_not_what_it_is_called(tmp_path: Path) -> None:
     path = saved(tmp_path / "portrait.jpg", quarters(), "PNG")
     portrait = read_portrait(path, max_dim_px=1600)
     assert (portrait.media_type, portrait.warnings) == ("image/png", (RenderWarning.MIME_MISMATCH,))
     assert np.array_equal(portrait.pixels, quarters())
-
-
-@pytest.mark.parametrize("orientation", range(1, 9))
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
-def test_every_exif_orientation_is_upright(tmp_path: Path, kind: str, orientation: int) -> None:
-    stored = AS_STORED[orientation](quarters())
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    path = saved(tmp_path / "p", np.ascontiguousarray(stored), kind, exif=exif, quality=95)
-    portrait = read_portrait(path, max_dim_px=1600)
-    assert portrait.pixels.shape == (96, 64, 3)
-    assert_like(portrait.pixels, quarters())
-
-
-@pytest.mark.parametrize("orientation", [0, 9, 255, 65535])
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
-def test_an_orientation_that_does_not_exist_is_ignored(
-    tmp_path: Path, kind: str, orientation: int
-) -> None:
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    path = saved(tmp_path / "p", quarters(), kind, exif=exif, quality=95)
-    portrait = read_portrait(path, max_dim_px=1600)
-    assert portrait.pixels.shape == (96, 64, 3)
-    assert_like(portrait.pixels, quarters())
 
 
 BYTE, ASCII, RATIONAL, FLOAT = 1, 2, 5, 11
@@ -134,11 +85,6 @@ def test_an_orientation_that_is_no_number_is_ignored(
         )
     (tmp_path / "p").write_bytes(data)
     assert_like(read_portrait(tmp_path / "p", max_dim_px=1600).pixels, quarters())
-
-
-def test_a_block_of_notes_that_is_broken_damages_nothing(tmp_path: Path) -> None:
-    path = saved(tmp_path / "p.jpg", quarters(), "JPEG", exif=b"Exif\0\0no TIFF", quality=95)
-    assert_like(read_portrait(path, max_dim_px=1600).pixels, quarters())
 
 
 def test_a_telephone_picture_is_upright_small_and_even(tmp_path: Path) -> None:
@@ -229,26 +175,6 @@ def test_sixteen_bits_keep_their_high_byte(tmp_path: Path, channels: int) -> Non
     cv2.imwrite(str(tmp_path / "p.png"), deep)
     pixels = read_portrait(tmp_path / "p.png", max_dim_px=1600).pixels
     assert np.abs(pixels.astype(int) - (ramp >> 8)[..., None]).max() <= 1
-
-
-def test_cmyk_as_printers_like_it(tmp_path: Path) -> None:
-    path = saved(
-        tmp_path / "p.jpg", Image.fromarray(quarters()).convert("CMYK"), "JPEG", quality=95
-    )
-    assert_like(read_portrait(path, max_dim_px=1600).pixels, quarters(), tolerance=10)
-
-
-def test_a_telephones_double_jpeg_is_a_jpeg(tmp_path: Path) -> None:
-    depth = Image.new("L", (32, 48))
-    path = saved(tmp_path / "p.jpg", quarters(), "MPO", save_all=True, append_images=[depth])
-    portrait = read_portrait(path, max_dim_px=1600)
-    assert (portrait.media_type, portrait.warnings) == ("image/jpeg", ())
-
-
-def test_an_animated_gif_gives_its_first_picture(tmp_path: Path) -> None:
-    other = Image.fromarray(255 - quarters())
-    path = saved(tmp_path / "p.gif", quarters(), "GIF", save_all=True, append_images=[other])
-    assert_like(read_portrait(path, max_dim_px=1600).pixels, quarters(), tolerance=12)
 
 
 def test_the_poster_is_a_jpeg_of_the_frame() -> None:
