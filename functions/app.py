@@ -20,11 +20,11 @@ from functions.cloud.tasks import CloudTasksQueue
 from functions.domain.request import Reader
 from functions.domain.storage_paths import MediaPolicy
 from functions.domain.transitions import Transitions
-from functions.errors import SettingInvalid
+from functions.errors import InvalidSetting
 from functions.jobs.dispatch import Dispatcher
-from functions.jobs.handler import Doorway
+from functions.jobs.handler import RenderHandler
 from functions.jobs.inline_dispatch import InlineDispatcher
-from functions.jobs.ports import Means, RenderEngine, SystemClock
+from functions.jobs.ports import Dependencies, RenderEngine, SystemClock
 from functions.jobs.queued_dispatch import QueuedDispatcher
 from functions.observability import log, telemetry
 from functions.observability.exporters import Exporters
@@ -40,7 +40,7 @@ _ANSWER_S = 120.0  # to begin and to end a task's request, beside the render's o
 _LONGEST_DEADLINE_S = 1800.0  # that Cloud Tasks knows
 
 
-class Instance:
+class App:
     """One process's worth of doorway."""
 
     def __init__(self, settings: Settings, named: EngineIdentity | None = None) -> None:
@@ -55,8 +55,8 @@ class Instance:
         self.exporters = Exporters(settings.exported, project=settings.project)
         self.readiness: Readiness[Renderer | None] = Readiness(self._open)
         self._firebase: Any = None
-        self._means: Means | None = None
-        self._doorway: Doorway | None = None
+        self._deps: Dependencies | None = None
+        self._handler: RenderHandler | None = None
         self._caller: Caller | None = None
         self._making = threading.RLock()
 
@@ -75,7 +75,7 @@ class Instance:
         """
         renderer = self.readiness.wait()
         if renderer is None:
-            raise SettingInvalid(f"the role {self.settings.role} has no renderer")
+            raise InvalidSetting(f"the role {self.settings.role} has no renderer")
         return renderer
 
     def _open(self) -> Renderer | None:
@@ -91,7 +91,7 @@ class Instance:
                 engine=named.engine.value,
                 engine_version=named.engine_version,
             )
-            _ = self.doorway
+            _ = self.handler
         self._tell_cold_start()
         return renderer
 
@@ -102,20 +102,20 @@ class Instance:
         log.info("ready", cold_start_s=round(age_s, 1))
 
     @property
-    def doorway(self) -> Doorway:
+    def handler(self) -> RenderHandler:
         """The doorway, its clients made on first use."""
         with self._making:
-            if self._doorway is None:
-                self._doorway = Doorway(self.means, self._dispatcher(self.means))
-            return self._doorway
+            if self._handler is None:
+                self._handler = RenderHandler(self.deps, self._dispatcher(self.deps))
+            return self._handler
 
     @property
-    def means(self) -> Means:
+    def deps(self) -> Dependencies:
         """What everybody works with, the clients made on first use."""
         with self._making:
-            if self._means is None:
-                self._means = self._make_means()
-            return self._means
+            if self._deps is None:
+                self._deps = self._make_deps()
+            return self._deps
 
     @property
     def database(self) -> Any:
@@ -145,24 +145,24 @@ class Instance:
     @property
     def _route(self) -> TaskRoute:
         if self.settings.route is None:
-            raise SettingInvalid(f"the role {self.settings.role} has no queue")
+            raise InvalidSetting(f"the role {self.settings.role} has no queue")
         return self.settings.route
 
-    def _dispatcher(self, means: Means) -> Dispatcher:
+    def _dispatcher(self, deps: Dependencies) -> Dispatcher:
         if self.settings.role is not Role.GATE:
-            return InlineDispatcher(means, self.renderer)
+            return InlineDispatcher(deps, self.renderer)
         # The queue repeats a task that is not answered in time: later than a render gives up.
         deadline_s = min(self.settings.deadline_s + _ANSWER_S, _LONGEST_DEADLINE_S)
-        return QueuedDispatcher(means, CloudTasksQueue.open(self._route, deadline_s=deadline_s))
+        return QueuedDispatcher(deps, CloudTasksQueue.open(self._route, deadline_s=deadline_s))
 
-    def _make_means(self) -> Means:
+    def _make_deps(self) -> Dependencies:
         settings = self.settings
         policy = MediaPolicy(
             bucket=settings.bucket,
             emulator=settings.storage_emulator,
             accept_uploads=settings.accept_uploads,
         )
-        return Means(
+        return Dependencies(
             settings=settings,
             transitions=Transitions(
                 reader=Reader(policy=policy, synthetic_idle=settings.synthetic_idle),
@@ -175,7 +175,7 @@ class Instance:
         )
 
 
-def start() -> Instance:
+def start() -> App:
     """Read the environment and choose the engine.
 
     Raises:
@@ -186,9 +186,9 @@ def start() -> Instance:
     settings = from_environment(os.environ)
     if settings.role is Role.GATE:
         named = engine_identity(settings.engine, settings.weights, engine_setup(settings))
-        return Instance(settings, named)
+        return App(settings, named)
     choose_engine(settings.engine, settings.weights, engine_setup(settings))
-    return Instance(settings)
+    return App(settings)
 
 
 class _Anonymous(credentials.Base):  # type: ignore[misc]  # firebase_admin is untyped

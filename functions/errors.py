@@ -68,28 +68,28 @@ _RETRYABLE = frozenset(
 )
 
 
-class DoorwayError(Exception):
+class FunctionError(Exception):
     """The event could not be served."""
 
     def __init__(self, message: str = "") -> None:
         super().__init__(message or type(self).__doc__ or "")
 
 
-class SettingInvalid(DoorwayError):
+class InvalidSetting(FunctionError):
     """A setting has a value that is not accepted."""
 
 
-class EventUnreadable(DoorwayError):
+class InvalidEvent(FunctionError):
     """The event cannot be parsed."""
 
 
-class TaskRefused(DoorwayError):
+class TaskRefused(FunctionError):
     """The request is no task of our queue."""
 
     status: ClassVar[int]
 
 
-class TaskUnreadable(TaskRefused):
+class InvalidTask(TaskRefused):
     """The task's body cannot be read."""
 
     status = 400
@@ -107,11 +107,11 @@ class CallerRefused(TaskRefused):
     status = 403
 
 
-class RetryLater(DoorwayError):
+class RetryLater(FunctionError):
     """A redelivery can cure this."""
 
 
-class Stopped(DoorwayError):
+class Stopped(FunctionError):
     """The render must end without publishing."""
 
 
@@ -127,7 +127,7 @@ class ObjectChanged(Stopped):
     """An input is gone or has another generation than the one fingerprinted."""
 
 
-class ObjectStands(DoorwayError):
+class ObjectExists(FunctionError):
     """An object that is not this job's stands where one was to be created."""
 
     def __init__(self, path: str, generation: int) -> None:
@@ -136,7 +136,7 @@ class ObjectStands(DoorwayError):
         self.generation = generation
 
 
-class Failure(DoorwayError):
+class Failure(FunctionError):
     """The request ends with an error code in the document."""
 
     def __init__(self, code: Code, message: str, *, field: str | None = None) -> None:

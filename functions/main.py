@@ -13,11 +13,11 @@ import functions_framework
 from cloudevents.http import CloudEvent
 from werkzeug.exceptions import HTTPException
 
-from functions.app import Instance, start
+from functions.app import App, start
 from functions.cloud.events import parse
 from functions.domain.document import Gate, gate
 from functions.domain.task import MAX_BODY_BYTES, read_avatar_id
-from functions.errors import EventUnreadable, RetryLater, SettingInvalid, TaskRefused
+from functions.errors import InvalidEvent, InvalidSetting, RetryLater, TaskRefused
 from functions.jobs.ports import RenderEngine
 from functions.observability import log
 from functions.roles import Role
@@ -29,10 +29,10 @@ _MAX_REQUEST_BYTES = 32 << 20  # as Cloud Run; an event holds two documents of 1
 
 
 @functools.cache
-def _instance() -> Instance:
+def _instance() -> App:
     try:
         return start()
-    except (SettingInvalid, RenderError) as fault:
+    except (InvalidSetting, RenderError) as fault:
         raise SystemExit(f"The function cannot start: {fault}") from fault
 
 
@@ -48,14 +48,14 @@ def on_avatar_written(event: CloudEvent) -> None:
         write = parse(
             event.data, collection=instance.settings.collection, event_time=event.get("time")
         )
-    except EventUnreadable as fault:
+    except InvalidEvent as fault:
         log.warning("event not read", reason=str(fault), event_id=event.get("id"))
         return
     if gate(write) is Gate.UNRELATED:
         return  # most events: not even the clients are needed
     try:
         with instance.exporters.request("event", flask.request.headers.get):
-            instance.doorway.answer(write)
+            instance.handler.handle_event(write)
     except RetryLater as later:
         flask.abort(503, description=str(later))
 
@@ -69,7 +69,7 @@ def render() -> flask.typing.ResponseReturnValue:
         instance.caller.check(flask.request.headers.get("Authorization"))
         avatar_id = read_avatar_id(flask.request.stream.read(MAX_BODY_BYTES + 1))
         with instance.exporters.request("task", flask.request.headers.get):
-            instance.doorway.see_to(avatar_id)
+            instance.handler.handle_task(avatar_id)
     except TaskRefused as refused:  # whose reason is for the log: a stranger learns nothing by it
         log.warning("task refused", status=refused.status, reason=str(refused))
         flask.abort(refused.status, description=refused.__doc__)

@@ -7,7 +7,7 @@ the SDK itself, once something is exported.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from functions.errors import SettingInvalid
+from functions.errors import InvalidSetting
 
 _ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 _PROTOCOL = "http/protobuf"
@@ -50,13 +50,13 @@ def _signal(environment: Mapping[str, str], name: str) -> bool:
     variable = f"OTEL_{name}_EXPORTER"
     exporter = environment.get(variable, "").strip().lower()
     if exporter not in ("", "otlp", "none"):
-        raise SettingInvalid(f"{variable} is {environment[variable]!r}; accepted: otlp, none")
+        raise InvalidSetting(f"{variable} is {environment[variable]!r}; accepted: otlp, none")
     endpoint = f"OTEL_EXPORTER_OTLP_{name}_ENDPOINT"
-    asked = bool(exporter or environment.get(_ENDPOINT) or environment.get(endpoint))
-    if not asked or exporter == "none":
+    spec = bool(exporter or environment.get(_ENDPOINT) or environment.get(endpoint))
+    if not spec or exporter == "none":
         return False
     for variable in ("OTEL_EXPORTER_OTLP_PROTOCOL", f"OTEL_EXPORTER_OTLP_{name}_PROTOCOL"):
         protocol = environment.get(variable) or _PROTOCOL
         if protocol != _PROTOCOL:
-            raise SettingInvalid(f"{variable} is {protocol!r}; accepted: {_PROTOCOL}")
+            raise InvalidSetting(f"{variable} is {protocol!r}; accepted: {_PROTOCOL}")
     return True

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from functions.errors import SettingInvalid
+from functions.errors import InvalidSetting
 
 _EMULATOR = "CLOUD_TASKS_EMULATOR_HOST"
 _QUEUE = re.compile(r"projects/[^/\s]+/locations/[a-z0-9-]+/queues/[A-Za-z0-9-]{1,100}")
@@ -49,13 +49,13 @@ def task_route(environment: Mapping[str, str], role: Role, *, emulated: bool) ->
     emulator = _emulator(environment, emulated=emulated)
     if role is Role.ALL:
         if queue := environment.get("LIVEPORTRAIT_TASKS_QUEUE"):
-            raise SettingInvalid(
+            raise InvalidSetting(
                 f"LIVEPORTRAIT_TASKS_QUEUE is {queue!r} and LIVEPORTRAIT_ROLE is 'all', which "
                 "renders by itself; accepted: role 'gate', or no queue"
             )
         return None
     if emulated and emulator is None:
-        raise SettingInvalid(
+        raise InvalidSetting(
             f"{_EMULATOR} is not set although the other emulators are; accepted: all or none"
         )
     scheme = "https?" if emulated else "https"
@@ -89,20 +89,20 @@ def _emulator(environment: Mapping[str, str], *, emulated: bool) -> str | None:
     if not value:
         return None
     if not emulated:
-        raise SettingInvalid(
+        raise InvalidSetting(
             f"{_EMULATOR} is {value!r} although no other emulator is set; accepted: all or none"
         )
     if "://" in value or ":" not in value:
-        raise SettingInvalid(f"{_EMULATOR} is {value!r}; accepted: host:port, without a scheme")
+        raise InvalidSetting(f"{_EMULATOR} is {value!r}; accepted: host:port, without a scheme")
     return value
 
 
 def _behind_iam(environment: Mapping[str, str], *, emulated: bool) -> bool:
     text = environment.get("LIVEPORTRAIT_BEHIND_IAM", "off")
     if text.lower() not in _SWITCH:
-        raise SettingInvalid(f"LIVEPORTRAIT_BEHIND_IAM is {text!r}; accepted: on or off")
+        raise InvalidSetting(f"LIVEPORTRAIT_BEHIND_IAM is {text!r}; accepted: on or off")
     if _SWITCH[text.lower()] and emulated:
-        raise SettingInvalid(
+        raise InvalidSetting(
             "LIVEPORTRAIT_BEHIND_IAM is on beside an emulator, in front of which nobody verifies "
             "tokens; accepted: off"
         )
@@ -114,7 +114,7 @@ def _matching(
 ) -> str:
     value = environment.get(name)
     if value is None:
-        raise SettingInvalid(f"{name} is not set; accepted: {accepted}")
+        raise InvalidSetting(f"{name} is not set; accepted: {accepted}")
     if not pattern.fullmatch(value):
-        raise SettingInvalid(f"{name} is {value!r}; accepted: {accepted}")
+        raise InvalidSetting(f"{name} is {value!r}; accepted: {accepted}")
     return value

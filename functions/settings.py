@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from functions.errors import SettingInvalid
+from functions.errors import InvalidSetting
 from functions.otel_settings import NOTHING, Exported, exported
 from functions.roles import Role, TaskRoute, task_route
 
@@ -127,21 +127,21 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
 def _check(settings: Settings) -> None:
     """Raise where one value makes no sense beside another."""
     if settings.emulated and settings.project is None:
-        raise SettingInvalid(
+        raise InvalidSetting(
             "GOOGLE_CLOUD_PROJECT is not set; accepted, beside an emulator: any project's name"
         )
     if settings.synthetic_idle and settings.engine != "mesh":
-        raise SettingInvalid(
+        raise InvalidSetting(
             f"LIVEPORTRAIT_SYNTHETIC_IDLE is on and LIVEPORTRAIT_ENGINE is {settings.engine!r}; "
             "accepted: off, or the engine 'mesh', which alone moves a portrait without a clip"
         )
     if settings.engine == "mesh" and settings.device == "cuda":
-        raise SettingInvalid(
+        raise InvalidSetting(
             "LIVEPORTRAIT_DEVICE is 'cuda' and LIVEPORTRAIT_ENGINE is 'mesh', which draws on the "
             "CPU alone; accepted: device 'auto' or 'cpu', or the engine 'liveportrait'"
         )
     if settings.engine == "auto" and not settings.emulated:
-        raise SettingInvalid(
+        raise InvalidSetting(
             "LIVEPORTRAIT_ENGINE is 'auto' without an emulator; a deployment says which engine it "
             "means: 'liveportrait' or 'mesh'"
         )
@@ -151,7 +151,7 @@ def _check(settings: Settings) -> None:
 
 def _check_precision(settings: Settings) -> None:
     if settings.precision == "auto":
-        raise SettingInvalid(
+        raise InvalidSetting(
             "LIVEPORTRAIT_PRECISION is 'auto' and LIVEPORTRAIT_ROLE is 'gate', which has no device "
             "to choose by; accepted: fp32, fp16 or bf16, the same as the renderer's"
         )
@@ -165,16 +165,16 @@ def _storage_emulator(environment: Mapping[str, str]) -> str | None:
         return None
     for name, value in (("FIRESTORE_EMULATOR_HOST", firestore), ("STORAGE_EMULATOR_HOST", storage)):
         if not value:
-            raise SettingInvalid(
+            raise InvalidSetting(
                 f"{name} is not set although the other emulator is; accepted: both or neither"
             )
     if "://" in firestore:
-        raise SettingInvalid(
+        raise InvalidSetting(
             f"FIRESTORE_EMULATOR_HOST is {firestore!r}; accepted: host:port, without a scheme"
         )
     scheme, separator, host = storage.partition("://")
     if not separator or scheme not in ("http", "https") or not host.strip("/"):
-        raise SettingInvalid(
+        raise InvalidSetting(
             f"STORAGE_EMULATOR_HOST is {storage!r}; accepted: http://host:port, with the scheme"
         )
     return environment.get("FIREBASE_STORAGE_EMULATOR_HOST") or host.strip("/")
@@ -191,15 +191,15 @@ class _Reader:
     ) -> str:
         value = self._environment.get(f"LIVEPORTRAIT_{name}", default)
         if value is None:
-            raise SettingInvalid(f"LIVEPORTRAIT_{name} is not set; accepted: {pattern_hint}")
+            raise InvalidSetting(f"LIVEPORTRAIT_{name} is not set; accepted: {pattern_hint}")
         if not value.strip() or value != value.strip() or (not slashes and "/" in value):
-            raise SettingInvalid(f"LIVEPORTRAIT_{name} is {value!r}; accepted: {pattern_hint}")
+            raise InvalidSetting(f"LIVEPORTRAIT_{name} is {value!r}; accepted: {pattern_hint}")
         return value
 
     def choice(self, name: str, default: str, accepted: tuple[str, ...]) -> str:
         value = self._environment.get(f"LIVEPORTRAIT_{name}", default)
         if value not in accepted:
-            raise SettingInvalid(
+            raise InvalidSetting(
                 f"LIVEPORTRAIT_{name} is {value!r}; accepted: {', '.join(accepted)}"
             )
         return value
@@ -211,7 +211,7 @@ class _Reader:
         except ValueError:
             value = math.nan
         if not low <= value <= high:
-            raise SettingInvalid(
+            raise InvalidSetting(
                 f"LIVEPORTRAIT_{name} is {text!r}; accepted: a number from {low:g} to {high:g}"
             )
         return value
@@ -219,7 +219,7 @@ class _Reader:
     def count(self, name: str, default: int) -> int:
         text = self._environment.get(f"LIVEPORTRAIT_{name}", str(default))
         if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 1_000_000):
-            raise SettingInvalid(
+            raise InvalidSetting(
                 f"LIVEPORTRAIT_{name} is {text!r}; accepted: a whole number from 1 to 1000000"
             )
         return int(text)
@@ -227,5 +227,5 @@ class _Reader:
     def switch(self, name: str) -> bool:
         text = self._environment.get(f"LIVEPORTRAIT_{name}", "off")
         if text.lower() not in _ON + _OFF:
-            raise SettingInvalid(f"LIVEPORTRAIT_{name} is {text!r}; accepted: on or off")
+            raise InvalidSetting(f"LIVEPORTRAIT_{name} is {text!r}; accepted: on or off")
         return text.lower() in _ON

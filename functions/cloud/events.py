@@ -19,7 +19,7 @@ from functions.cloud import field_changes as shallow
 from functions.cloud.firestore_values import picked
 from functions.domain.document import EVENT_PATHS, RELEVANT_PATHS, DocumentWrite, Snapshot
 from functions.domain.task import is_document_id
-from functions.errors import EventUnreadable
+from functions.errors import InvalidEvent
 
 _EventData = DocumentEventData.pb()
 
@@ -39,7 +39,7 @@ def parse(data: object, *, collection: str, event_time: object = None) -> Docume
     try:
         return _skimmed(data, collection, event_time) or _read(data, collection, event_time)
     except (DecodeError, json_format.ParseError, TypeError, ValueError, AttributeError) as fault:
-        raise EventUnreadable(f"the event's data cannot be parsed: {str(fault)[:500]}") from fault
+        raise InvalidEvent(f"the event's data cannot be parsed: {str(fault)[:500]}") from fault
 
 
 def _skimmed(data: object, collection: str, event_time: object) -> DocumentWrite | None:
@@ -67,7 +67,7 @@ def _read(data: object, collection: str, event_time: object) -> DocumentWrite:
     before = message.old_value if message.HasField("old_value") and message.old_value.name else None
     named = after or before
     if named is None:
-        raise EventUnreadable("the event names no document: neither value nor old_value is there")
+        raise InvalidEvent("the event names no document: neither value nor old_value is there")
     return DocumentWrite(
         avatar_id=_avatar_id(named.name, collection),
         before=None if before is None else Snapshot(fields=picked(before.fields, EVENT_PATHS)),
@@ -83,7 +83,7 @@ def _message(data: object) -> Any:
     elif isinstance(data, Mapping):
         json_format.ParseDict(data, message, ignore_unknown_fields=True)
     else:
-        raise EventUnreadable(
+        raise InvalidEvent(
             f"the event's data is {type(data).__name__}; accepted: protobuf bytes or JSON"
         )
     return message
@@ -93,7 +93,7 @@ def _avatar_id(name: str, collection: str) -> str:
     pattern = rf"projects/[^/]+/databases/\(default\)/documents/{re.escape(collection)}/([^/]+)"
     found = re.fullmatch(pattern, name)
     if found is None or not is_document_id(found[1]):
-        raise EventUnreadable(
+        raise InvalidEvent(
             f"the event is about {name[:200]!r}; accepted: a document of the collection "
             f"{collection!r} in the database '(default)'"
         )

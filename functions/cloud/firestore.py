@@ -22,13 +22,13 @@ from functions.cloud.documents import Found, read
 from functions.cloud.firestore_values import decode, picked
 from functions.domain.document import DOCUMENT_PATHS, Snapshot
 from functions.domain.job_record import Record, from_fields, to_fields
-from functions.domain.snapshot import Change, Standing, Starts
+from functions.domain.snapshot import AvatarSnapshot, Starts, TransactionResult
 from functions.domain.status_view import Deleted
 
 JOBS = "livePortraitJobs"
 QUOTA = "livePortraitQuota"
 _LEDGER_FIELDS = tuple(to_fields(Record()))
-STANDING_MASK = [*(".".join(path) for path in DOCUMENT_PATHS), *_LEDGER_FIELDS]
+SNAPSHOT_MASK = [*(".".join(path) for path in DOCUMENT_PATHS), *_LEDGER_FIELDS]
 _QUOTA_FIELDS = ("day", "starts")
 _PLAIN_ID = re.compile(r"[A-Za-z0-9_\-]{1,128}")
 _TRIES = 8
@@ -43,13 +43,17 @@ class FirestoreLedger:
         self._client = client
         self._collection = collection
 
-    def read(self, avatar_id: str) -> Standing:
+    def read(self, avatar_id: str) -> AvatarSnapshot:
         """Document and ledger as they are, outside any transaction."""
-        return self._standing(avatar_id, None)
+        return self._snapshot(avatar_id, None)
 
     def transact(
-        self, avatar_id: str, decide: Callable[[Standing], Change], *, counting: bool = False
-    ) -> Change:
+        self,
+        avatar_id: str,
+        decide: Callable[[AvatarSnapshot], TransactionResult],
+        *,
+        counting: bool = False,
+    ) -> TransactionResult:
         """Read, let `decide` say what changes, write it: all or nothing, again on contention.
 
         Args:
@@ -71,33 +75,33 @@ class FirestoreLedger:
         self,
         transaction: Transaction,
         avatar_id: str,
-        decide: Callable[[Standing], Change],
+        decide: Callable[[AvatarSnapshot], TransactionResult],
         counting: bool,
-    ) -> Change:
+    ) -> TransactionResult:
         @firestore.transactional
-        def run(transaction: Transaction) -> Change:
-            standing = self._standing(avatar_id, transaction, counting=counting)
-            change = decide(standing)
-            self._write(transaction, standing, change)
+        def run(transaction: Transaction) -> TransactionResult:
+            avatar = self._snapshot(avatar_id, transaction, counting=counting)
+            change = decide(avatar)
+            self._write(transaction, avatar, change)
             return change
 
         return run(transaction)
 
-    def _standing(
+    def _snapshot(
         self, avatar_id: str, transaction: Transaction | None, *, counting: bool = False
-    ) -> Standing:
+    ) -> AvatarSnapshot:
         document, job = read(
             self._client,
             [self._document(avatar_id), self._job(avatar_id)],
-            STANDING_MASK,
+            SNAPSHOT_MASK,
             transaction=transaction,
             timeout_s=_READ_TIMEOUT_S,
         )
-        standing = standing_of(document, job)
+        avatar = avatar_snapshot_of(document, job)
         if not counting:
-            return standing
-        starts = self._starts(avatar_id, standing.document, document.read_time, transaction)
-        return replace(standing, starts=starts)
+            return avatar
+        starts = self._starts(avatar_id, avatar.document, document.read_time, transaction)
+        return replace(avatar, starts=starts)
 
     def _starts(
         self,
@@ -122,20 +126,22 @@ class FirestoreLedger:
                 counts[quota.id] = fields.get("starts", 0)
         return Starts(avatar=counts[names[0]], owner=counts[names[-1]] if owner else 0)
 
-    def _write(self, transaction: Transaction, standing: Standing, change: Change) -> None:
-        job = self._job(standing.avatar_id)
+    def _write(
+        self, transaction: Transaction, avatar: AvatarSnapshot, change: TransactionResult
+    ) -> None:
+        job = self._job(avatar.avatar_id)
         if change.erases:
             transaction.delete(job)
         elif change.record is not None:
             fields = to_fields(change.record)
             transaction.set(job, fields, merge=list(fields))  # a newer version's others stay
         if change.fields:
-            transaction.update(self._document(standing.avatar_id), _to_wire(change.fields))
+            transaction.update(self._document(avatar.avatar_id), _to_wire(change.fields))
         if change.counts:
-            owner = None if standing.document is None else standing.document.owner
-            names = _quota_names(standing.avatar_id, owner)
-            starts = (standing.starts.avatar, standing.starts.owner)
-            now = datetime.fromtimestamp(standing.now / 1000, UTC)
+            owner = None if avatar.document is None else avatar.document.owner
+            names = _quota_names(avatar.avatar_id, owner)
+            starts = (avatar.starts.avatar, avatar.starts.owner)
+            now = datetime.fromtimestamp(avatar.now / 1000, UTC)
             for name, count in zip(names, starts, strict=False):
                 fields = {"day": _day(now), "starts": count + 1, "expireAt": now + _QUOTA_KEPT}
                 transaction.set(self._client.collection(QUOTA).document(name), fields)
@@ -147,11 +153,11 @@ class FirestoreLedger:
         return self._client.collection(JOBS).document(avatar_id)
 
 
-def standing_of(document: Found, job: Found) -> Standing:
+def avatar_snapshot_of(document: Found, job: Found) -> AvatarSnapshot:
     """What an avatar's document and ledger say, read together under `STANDING_MASK`."""
-    return Standing(
+    return AvatarSnapshot(
         avatar_id=document.id,
-        document=snapshot_of(document),
+        document=document_of(document),
         record=from_fields({name: decode(value) for name, value in job.fields.items()}),
         now=round(document.read_time.timestamp() * 1000),
     )
@@ -166,7 +172,7 @@ def _contended(fault: BaseException | None) -> bool:
     return False
 
 
-def snapshot_of(document: Found) -> Snapshot | None:
+def document_of(document: Found) -> Snapshot | None:
     """What a document says, as far as it was read; None: there is none."""
     return Snapshot(fields=picked(document.fields, DOCUMENT_PATHS)) if document.exists else None
 

@@ -11,8 +11,8 @@ from google.api_core import exceptions
 from google.cloud.storage import Bucket
 
 from functions.domain.job_record import Deletion
-from functions.domain.storage_paths import Publication, StoredObject
-from functions.errors import ObjectChanged, ObjectStands
+from functions.domain.storage_paths import StoredObject, Upload
+from functions.errors import ObjectChanged, ObjectExists
 
 _CREATION = "items(name,generation,timeCreated),nextPageToken"
 TOKEN_KEY = "firebaseStorageDownloadTokens"  # noqa: S105 - the name of a metadata key
@@ -54,7 +54,7 @@ class CloudMediaStore:
                 ) from fault
             raise
 
-    def publish(self, publication: Publication, *, replacing: int = 0) -> StoredObject:
+    def publish(self, publication: Upload, *, replacing: int = 0) -> StoredObject:
         """Create an object, or replace exactly the generation `replacing`.
 
         Raises:
@@ -64,10 +64,10 @@ class CloudMediaStore:
         if publication.token:
             blob.cache_control = "private, max-age=31536000, immutable"
             blob.content_disposition = f'inline; filename="{publication.file.name}"'
-            blob.metadata = {**publication.facts, TOKEN_KEY: publication.token}
+            blob.metadata = {**publication.metadata, TOKEN_KEY: publication.token}
         else:
             blob.cache_control = "private, no-store"
-            blob.metadata = dict(publication.facts)
+            blob.metadata = dict(publication.metadata)
         try:
             blob.upload_from_filename(
                 str(publication.file),
@@ -76,21 +76,21 @@ class CloudMediaStore:
             )
             return stored_object(blob)
         except exceptions.PreconditionFailed as fault:
-            standing = self.find(publication.path)
-            if standing is None:  # gone in between: the caller may create it after all
-                raise ObjectStands(publication.path, 0) from fault
-            if publication.token and standing.token == publication.token:
-                return standing  # our own upload, whose answer was lost
-            raise ObjectStands(publication.path, standing.generation) from fault
+            avatar = self.find(publication.path)
+            if avatar is None:  # gone in between: the caller may create it after all
+                raise ObjectExists(publication.path, 0) from fault
+            if publication.token and avatar.token == publication.token:
+                return avatar  # our own upload, whose answer was lost
+            raise ObjectExists(publication.path, avatar.generation) from fault
 
-    def discard(self, path: str, generation: int) -> None:
+    def delete(self, path: str, generation: int) -> None:
         """Delete exactly this generation, if it is still there."""
         try:
             self._bucket.blob(path).delete(if_generation_match=generation)
         except (exceptions.NotFound, exceptions.PreconditionFailed):
             return
 
-    def clear(self, deletion: Deletion) -> None:
+    def delete_prefix(self, deletion: Deletion) -> None:
         """Delete everything whose path begins so, as far as it was created by then.
 
         What was created later is spared by the store's own clock (`timeCreated`), and what
@@ -100,7 +100,7 @@ class CloudMediaStore:
         for blob in self._bucket.list_blobs(prefix=deletion.path, fields=_CREATION):
             if deletion.covers(round(blob.time_created.timestamp() * 1000)):
                 try:
-                    self.discard(blob.name, blob.generation)
+                    self.delete(blob.name, blob.generation)
                 except exceptions.GoogleAPIError as fault:
                     faults.append(fault)
         if faults:
@@ -131,5 +131,5 @@ def stored_object(blob: Any) -> StoredObject:
         size_bytes=int(blob.size or 0),
         token=facts.pop(TOKEN_KEY, ""),
         encoding="" if blob.content_encoding in (None, "identity") else blob.content_encoding,
-        facts=facts,
+        metadata=facts,
     )

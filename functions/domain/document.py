@@ -164,7 +164,7 @@ class Snapshot:
     fields: Mapping[str, object]
 
     @property
-    def relevant(self) -> Relevant:
+    def inputs_key(self) -> Relevant:
         """The relevant set, comparable: two snapshots with equal ones ask for the same."""
         others = (dig(self.fields, path) for path in (IMAGE_URL, VIDEO_URL, DYNAMICS_ENABLED))
         return Relevant(dig(self.fields, INPUTS), tuple(others))
@@ -236,7 +236,7 @@ def gate(write: DocumentWrite) -> Gate:
         return Gate.UNRELATED
     if after is None:
         return Gate.DELETED
-    if before is not None and before.relevant == after.relevant:
+    if before is not None and before.inputs_key == after.inputs_key:
         unchanged = same(before.mirror, after.mirror)
         shown = dig(after.fields, (*OUTPUT, "idleVideoUrl"))
         own_commit = isinstance(shown, str) and shown == after.mirror

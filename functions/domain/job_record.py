@@ -43,7 +43,7 @@ class Lease(Part):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Problem(Part):
+class ErrorInfo(Part):
     """`livePortrait.error`."""
 
     code: Code
@@ -51,7 +51,7 @@ class Problem(Part):
     retryable: bool
 
     @classmethod
-    def of(cls, code: Code, field: str | None = None) -> "Problem":
+    def of(cls, code: Code, field: str | None = None) -> "ErrorInfo":
         """The problem of a code, retryable as docs/contract.md, section 5, has it."""
         return cls(code=code, field=field, retryable=code.retryable)
 
@@ -77,7 +77,7 @@ class Dispatch(Part):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trouble(Part):
+class FailedTries(Part):
     """Tries for a wish that failed before any claim, one after the other."""
 
     wish: str  # a digest of what the document asks for
@@ -87,7 +87,7 @@ class Trouble(Part):
 
 
 @dataclass(frozen=True, kw_only=True)
-class KeptObject(Part):
+class PublishedObject(Part):
     """An object of ours, and the generation that is the published one."""
 
     path: str
@@ -96,7 +96,7 @@ class KeptObject(Part):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shown(Part):
+class StatusView(Part):
     """What the document says of the request last asked for."""
 
     state: State
@@ -105,7 +105,7 @@ class Shown(Part):
     engine: str = ""
     engine_version: str = ""
     warnings: tuple[str, ...] = ()
-    error: Problem | None = None
+    error: ErrorInfo | None = None
     request_id: str = ""
     stage: str = ""
     percent: int = 0
@@ -138,8 +138,8 @@ class Result(Part):
     parameters: Parameters
     engine: str
     engine_version: str
-    video: KeptObject
-    poster: KeptObject
+    video: PublishedObject
+    poster: PublishedObject
     width: int
     height: int
     frame_count: int
@@ -152,9 +152,9 @@ class Result(Part):
     finished: int = 0
     deadline: int = 0
 
-    def shown(self, *, requested: int | None, warnings: tuple[str, ...] = ()) -> Shown:
+    def shown(self, *, requested: int | None, warnings: tuple[str, ...] = ()) -> StatusView:
         """What the document says where this answers a request, with the request's own warnings."""
-        return Shown(
+        return StatusView(
             state=State.READY,
             fingerprint=self.fingerprint,
             parameters=self.parameters,
@@ -198,11 +198,11 @@ class Record(Part):
     others: Mapping[str, int] = field(default_factory=dict)  # for the wish's other fingerprints
     not_before: int = 0  # epoch ms of the next attempt
     missing: Missing | None = None
-    trouble: Trouble | None = None
+    trouble: FailedTries | None = None
     lease: Lease | None = None
     dispatch: Dispatch | None = None  # None: no task stands for anything
     percent: int = 0  # fine progress of the render in flight
-    shown: Shown | None = None
+    shown: StatusView | None = None
     results: tuple[Result, ...] = ()  # the last good one first
     deletions: tuple[Deletion, ...] = ()  # still to be carried out, whatever fails meanwhile
 

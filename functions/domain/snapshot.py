@@ -11,12 +11,12 @@ from functions.domain.document import Snapshot, State
 from functions.domain.job_record import (
     Deletion,
     Dispatch,
+    ErrorInfo,
     Lease,
-    Problem,
     Purpose,
     Record,
     Result,
-    Shown,
+    StatusView,
 )
 from functions.domain.request import RenderRequest
 from functions.domain.storage_paths import attempt_folder
@@ -31,7 +31,7 @@ class Starts:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Standing:
+class AvatarSnapshot:
     """Document and ledger of one avatar, read together."""
 
     avatar_id: str
@@ -40,11 +40,11 @@ class Standing:
     now: int  # epoch ms, by the database's clock
     starts: Starts = field(default_factory=Starts)  # read only where a claim is decided
 
-    def hindrance(self, relevant: object) -> "Verdict | None":
+    def precondition_failed(self, inputs_key: object) -> "TransactionStatus | None":
         """Why nothing may be written without a lease that was worked out from such a document."""
-        if self.document is None or self.document.relevant != relevant:
-            return Verdict.MOVED
-        return Verdict.BUSY if self.record.cleaning(self.now) else None
+        if self.document is None or self.document.inputs_key != inputs_key:
+            return TransactionStatus.MOVED
+        return TransactionStatus.BUSY if self.record.cleaning(self.now) else None
 
     def changed(self, record: Record) -> Record | None:
         """A record to be written; None where it stands already.
@@ -71,7 +71,7 @@ class Standing:
         return (Deletion(path=attempt_folder(self.avatar_id, lease.fingerprint, lease.owner)),)
 
 
-class Verdict(StrEnum):
+class TransactionStatus(StrEnum):
     """What a transition decided."""
 
     DONE = "done"  # what was to stand stands
@@ -87,10 +87,10 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Change:
+class TransactionResult:
     """What one transaction writes: nothing by default."""
 
-    verdict: Verdict
+    status: TransactionStatus
     record: Record | None = None  # None: the ledger stays as it is
     fields: Mapping[str, object] = field(default_factory=dict)  # of the document, by field path
     counts: bool = False  # a render start, for the quotas
@@ -100,10 +100,10 @@ class Change:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
+class RenderSpec:
     """A request for one certain video, and the document it was worked out from."""
 
-    relevant: object  # `Snapshot.relevant`
+    inputs_key: object  # `Snapshot.relevant`
     request: RenderRequest
     fingerprint: str
     wish: str  # the same for every engine version
@@ -112,10 +112,10 @@ class Asked:
     unfit: Result | None = None  # listed for this fingerprint, but its objects are gone
 
     def pending(
-        self, before: Shown | None, state: State, now: int, problem: Problem | None = None
-    ) -> Shown:
+        self, before: StatusView | None, state: State, now: int, problem: ErrorInfo | None = None
+    ) -> StatusView:
         """What the document says while this has no result."""
-        return Shown(
+        return StatusView(
             state=state,
             fingerprint=self.fingerprint,
             parameters=self.request.parameters,
@@ -127,12 +127,12 @@ class Asked:
             finished=now if state is State.FAILED else None,
         )
 
-    def answered(self, before: Shown | None, result: Result, now: int) -> Shown:
+    def answered(self, before: StatusView | None, result: Result, now: int) -> StatusView:
         """What the document says once it has a result."""
         requested = self._requested(before, now)
         return result.shown(requested=requested, warnings=self.request.warnings)
 
-    def _requested(self, before: Shown | None, now: int) -> int | None:
+    def _requested(self, before: StatusView | None, now: int) -> int | None:
         """A request is as old as its first answer."""
         same = before is not None and before.fingerprint == self.fingerprint
         return before.requested if before is not None and same else now
@@ -143,16 +143,16 @@ class Claim:
     """The right to render what was asked, under a lease."""
 
     owner: str  # uuid4
-    asked: Asked
+    spec: RenderSpec
 
     def lease(self, now: int, life_s: float) -> Lease:
         """The lease that this claim holds from now on."""
-        wanted = self.asked.fingerprint
+        wanted = self.spec.fingerprint
         return Lease.granted(self.owner, Purpose.RENDER, wanted, now=now, life_s=life_s)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Advance:
+class ReportedProgress:
     """How far a render in flight is, as the document may show it."""
 
     stage: str

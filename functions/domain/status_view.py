@@ -19,7 +19,7 @@ from functions.domain.document import (
     dig,
     same,
 )
-from functions.domain.job_record import Problem, Record, Result
+from functions.domain.job_record import ErrorInfo, Record, Result
 from functions.domain.request import Parameters, Reader
 
 
@@ -124,7 +124,7 @@ def dynamics_fields(document: Snapshot, record: Record, *, now: int) -> dict[str
     return {_dotted((*DYNAMICS, name)): value for name, value in (values | retired).items()}
 
 
-def _error(problem: Problem) -> dict[str, object]:
+def _error(problem: ErrorInfo) -> dict[str, object]:
     return _without_none(
         {"code": problem.code.value, "field": problem.field, "retryable": problem.retryable}
     )

@@ -38,7 +38,7 @@ class StoredObject:
     size_bytes: int
     token: str = ""  # its download token, where it has one; with commas between several
     encoding: str = ""  # how the stored bytes are compressed (Content-Encoding); "": they are not
-    facts: Mapping[str, str] = field(default_factory=dict, compare=False)  # custom metadata
+    metadata: Mapping[str, str] = field(default_factory=dict, compare=False)  # custom metadata
 
     @property
     def tokens(self) -> tuple[str, ...]:
@@ -47,14 +47,14 @@ class StoredObject:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Publication:
+class Upload:
     """A finished local file, and the object it is to become."""
 
     path: str
     file: Path
     content_type: str
     token: str = ""  # uuid4; none: private, no URL opens it, and it may be replaced
-    facts: Mapping[str, str]  # custom metadata
+    metadata: Mapping[str, str]  # custom metadata
 
 
 def output_folder(avatar_id: str) -> str:

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 
 from functions.domain.job_record import Dispatch
-from functions.errors import TaskUnreadable
+from functions.errors import InvalidTask
 
 MAX_BODY_BYTES = 16_384  # an id of 1,500 bytes in its longest escaped form, and room
 _MAX_ID_BYTES = 1500  # Firestore's own limit
@@ -46,18 +46,16 @@ def read_avatar_id(body: bytes) -> str:
         TaskUnreadable: the body is something else.
     """
     if len(body) > MAX_BODY_BYTES:
-        raise TaskUnreadable(
-            f"the task's body is {len(body)} bytes long; accepted: {MAX_BODY_BYTES}"
-        )
+        raise InvalidTask(f"the task's body is {len(body)} bytes long; accepted: {MAX_BODY_BYTES}")
     try:
         content = json.loads(body)
     except (ValueError, RecursionError) as fault:  # UnicodeDecodeError is a ValueError
-        raise TaskUnreadable(f"the task's body is no JSON ({fault}); accepted: {_ACCEPTED}") from (
+        raise InvalidTask(f"the task's body is no JSON ({fault}); accepted: {_ACCEPTED}") from (
             fault
         )
     avatar_id = content.get("avatarId") if isinstance(content, dict) else None
     if not isinstance(avatar_id, str) or not is_document_id(avatar_id):
-        raise TaskUnreadable(f"the task's body is {body[:200]!r}; accepted: {_ACCEPTED}")
+        raise InvalidTask(f"the task's body is {body[:200]!r}; accepted: {_ACCEPTED}")
     return avatar_id
 
 

@@ -9,9 +9,16 @@ from dataclasses import dataclass, replace
 
 from functions.domain.document import ABSENT, State
 from functions.domain.failed_tries import is_told
-from functions.domain.job_record import Dispatch, Missing, Problem, Record, Result, Shown
+from functions.domain.job_record import Dispatch, ErrorInfo, Missing, Record, Result, StatusView
 from functions.domain.request import NotOptedIn, Reader, Refusal
-from functions.domain.snapshot import Advance, Asked, Change, Claim, Standing, Verdict
+from functions.domain.snapshot import (
+    AvatarSnapshot,
+    Claim,
+    RenderSpec,
+    ReportedProgress,
+    TransactionResult,
+    TransactionStatus,
+)
 from functions.domain.status_view import dynamics_fields, mirror_fields, shown_fields
 from functions.domain.withdrawal import released, withdrawn
 from functions.errors import Code
@@ -31,63 +38,67 @@ class Transitions:
 
     # --- without a lease: only while the document is still the one this was worked out from
 
-    def reuse(self, standing: Standing, asked: Asked, result: Result) -> Change:
+    def reuse(self, avatar: AvatarSnapshot, spec: RenderSpec, result: Result) -> TransactionResult:
         """Publish a listed result again; heal the mirror where it stands already."""
-        if (hindrance := standing.hindrance(asked.relevant)) is not None:
-            return Change(verdict=hindrance)
-        listed = standing.record.result(asked.fingerprint)
+        if (precondition_failed := avatar.precondition_failed(spec.inputs_key)) is not None:
+            return TransactionResult(status=precondition_failed)
+        listed = avatar.record.result(spec.fingerprint)
         if listed is None or listed != result:
-            return Change(verdict=Verdict.MOVED)
-        record = standing.record.asking(asked.fingerprint, asked.wish)
+            return TransactionResult(status=TransactionStatus.MOVED)
+        record = avatar.record.asking(spec.fingerprint, spec.wish)
         others = (each for each in record.results if each != listed)
-        shown = asked.answered(record.shown, listed, standing.now)
+        shown = spec.answered(record.shown, listed, avatar.now)
         record = replace(record, lease=None, results=(listed, *others), shown=shown)
         # An avatar that was made again shows nothing, whatever its ledger says.
-        anew = standing.document is not None and standing.document.output is ABSENT
-        return self._write(standing, record, publishing=anew or record != standing.record)
+        anew = avatar.document is not None and avatar.document.output is ABSENT
+        return self._write(avatar, record, publishing=anew or record != avatar.record)
 
-    def restate(self, standing: Standing, asked: Asked) -> Change:
+    def reshow_failure(self, avatar: AvatarSnapshot, spec: RenderSpec) -> TransactionResult:
         """Show a final failure again where another state was forged; heal the mirror."""
-        if (hindrance := standing.hindrance(asked.relevant)) is not None:
-            return Change(verdict=hindrance)
-        if not standing.record.failed_for_good(asked.fingerprint):
-            return Change(verdict=Verdict.MOVED)
-        return self._write(standing, standing.record, verdict=Verdict.FINAL)
+        if (precondition_failed := avatar.precondition_failed(spec.inputs_key)) is not None:
+            return TransactionResult(status=precondition_failed)
+        if not avatar.record.failed_for_good(spec.fingerprint):
+            return TransactionResult(status=TransactionStatus.MOVED)
+        return self._write(avatar, avatar.record, status=TransactionStatus.FINAL)
 
-    def queue(self, standing: Standing, asked: Asked) -> Change:
+    def queue(self, avatar: AvatarSnapshot, spec: RenderSpec) -> TransactionResult:
         """Tell the app that its request was heard, where nothing answers it already."""
-        if (hindrance := standing.hindrance(asked.relevant)) is not None:
-            return Change(verdict=hindrance)
-        record, wanted = standing.record, asked.fingerprint
-        told = standing.document is not None and is_told(record, standing.document)
-        if told or record.in_work(wanted, standing.now) or record.failed_for_good(wanted):
-            return Change(verdict=Verdict.DONE)
-        if record.result(wanted) != asked.unfit:
-            return Change(verdict=Verdict.DONE)
+        if (precondition_failed := avatar.precondition_failed(spec.inputs_key)) is not None:
+            return TransactionResult(status=precondition_failed)
+        record, wanted = avatar.record, spec.fingerprint
+        told = avatar.document is not None and is_told(record, avatar.document)
+        if told or record.in_work(wanted, avatar.now) or record.failed_for_good(wanted):
+            return TransactionResult(status=TransactionStatus.DONE)
+        if record.result(wanted) != spec.unfit:
+            return TransactionResult(status=TransactionStatus.DONE)
         if not record.queued_for(wanted):
-            record = record.asking(wanted, asked.wish)
-            record = replace(record, shown=asked.pending(record.shown, State.QUEUED, standing.now))
-        return self._write(standing, record)
+            record = record.asking(wanted, spec.wish)
+            record = replace(record, shown=spec.pending(record.shown, State.QUEUED, avatar.now))
+        return self._write(avatar, record)
 
-    def refuse(self, standing: Standing, relevant: object, refusal: Refusal) -> Change:
+    def refuse(
+        self, avatar: AvatarSnapshot, inputs_key: object, refusal: Refusal
+    ) -> TransactionResult:
         """Show that what the document asks for is not rendered, and why."""
-        if (hindrance := standing.hindrance(relevant)) is not None:
-            return Change(verdict=hindrance)
-        problem = None if refusal.code is None else Problem.of(refusal.code, refusal.field)
-        before, now = standing.record.shown, standing.now
-        shown = Shown(state=refusal.state, error=problem, requested=now, finished=now)
+        if (precondition_failed := avatar.precondition_failed(inputs_key)) is not None:
+            return TransactionResult(status=precondition_failed)
+        problem = None if refusal.code is None else ErrorInfo.of(refusal.code, refusal.field)
+        before, now = avatar.record.shown, avatar.now
+        shown = StatusView(state=refusal.state, error=problem, requested=now, finished=now)
         if before is not None and shown == replace(before, requested=now, finished=now):
             shown = before  # it stands since then
-        record = replace(standing.record.asking(""), shown=shown)
-        return self._write(standing, record)
+        record = replace(avatar.record.asking(""), shown=shown)
+        return self._write(avatar, record)
 
-    def miss(self, standing: Standing, asked: Asked, path: str, problem: Problem) -> Change:
+    def record_missing_input(
+        self, avatar: AvatarSnapshot, spec: RenderSpec, path: str, problem: ErrorInfo
+    ) -> TransactionResult:
         """An input is not there: try again for a while, without costing an attempt, then fail."""
-        if (hindrance := standing.hindrance(asked.relevant)) is not None:
-            return Change(verdict=hindrance)
-        record, now = standing.record.asking(asked.fingerprint, asked.wish), standing.now
-        if record.failed_for_good(asked.fingerprint):
-            return Change(verdict=Verdict.FINAL)
+        if (precondition_failed := avatar.precondition_failed(spec.inputs_key)) is not None:
+            return TransactionResult(status=precondition_failed)
+        record, now = avatar.record.asking(spec.fingerprint, spec.wish), avatar.now
+        if record.failed_for_good(spec.fingerprint):
+            return TransactionResult(status=TransactionStatus.FINAL)
         known = record.missing is not None and record.missing.path == path
         since = record.missing.since if record.missing is not None and known else now
         over = now - since >= self.settings.grace_s * 1000
@@ -95,91 +106,95 @@ class Transitions:
         record = replace(
             record,
             missing=Missing(path=path, since=since),
-            shown=asked.pending(record.shown, state, now, problem),
+            shown=spec.pending(record.shown, state, now, problem),
         )
-        return self._write(standing, record, verdict=Verdict.FINAL if over else Verdict.AGAIN)
+        return self._write(
+            avatar, record, status=TransactionStatus.FINAL if over else TransactionStatus.AGAIN
+        )
 
-    def heal(self, standing: Standing) -> Change:
+    def repair_mirror(self, avatar: AvatarSnapshot) -> TransactionResult:
         """Mend the mirror after a stale save; never anything else."""
-        if standing.document is None:
-            return Change(verdict=Verdict.DONE)
+        if avatar.document is None:
+            return TransactionResult(status=TransactionStatus.DONE)
         fields = mirror_fields(
-            standing.document, standing.record, reader=self.reader, avatar_id=standing.avatar_id
+            avatar.document, avatar.record, reader=self.reader, avatar_id=avatar.avatar_id
         )
-        return Change(verdict=Verdict.DONE, fields=fields)
+        return TransactionResult(status=TransactionStatus.DONE, fields=fields)
 
     # --- the queue between gate and renderer
 
-    def dispatch(self, standing: Standing, asked: Asked) -> Change:
+    def dispatch(self, avatar: AvatarSnapshot, spec: RenderSpec) -> TransactionResult:
         """Note that a task stands for this request: the one that does already, or a new one.
 
         Refuses what a claim would refuse, so that nobody is woken for it. A render in work is no
         hindrance: it may be given up at any time, the task remains.
         """
-        record, now, wanted = standing.record, standing.now, asked.fingerprint
-        if (answer := _needless(standing, asked)) is not None:
+        record, now, wanted = avatar.record, avatar.now, spec.fingerprint
+        if (answer := _already_settled(avatar, spec)) is not None:
             return answer
-        refusal = self._refuse_start(standing, asked)
+        refusal = self._refuse_start(avatar, spec)
         if refusal is not None and not record.in_work(wanted, now):
             return refusal
-        record = record.asking(wanted, asked.wish)
+        record = record.asking(wanted, spec.wish)
         if not record.dispatched(wanted, now):
             record = replace(record, dispatch=Dispatch(fingerprint=wanted, at=now), trouble=None)
         return replace(
-            self._write(standing, record, verdict=Verdict.HANDED), dispatch=record.dispatch
+            self._write(avatar, record, status=TransactionStatus.HANDED), dispatch=record.dispatch
         )
 
-    def rest(self, standing: Standing, relevant: object) -> Change:
+    def finish_task(self, avatar: AvatarSnapshot, inputs_key: object) -> TransactionResult:
         """End a task: nothing is left to do for the document as it was seen, and as it still is.
 
         From here on nobody relies on the task any more: the next wish, were it the same again,
         gets one of its own.
         """
-        document, shown = standing.document, standing.record.shown
-        if (None if document is None else document.relevant) != relevant:
-            return Change(verdict=Verdict.MOVED)
+        document, shown = avatar.document, avatar.record.shown
+        if (None if document is None else document.inputs_key) != inputs_key:
+            return TransactionResult(status=TransactionStatus.MOVED)
         asks = document is not None and document.opted_in
         if asks and shown is not None and shown.state in (State.QUEUED, State.RENDERING):
-            return Change(verdict=Verdict.MOVED)  # it was asked for anew in between
-        record = replace(standing.record, dispatch=None)
-        return Change(verdict=Verdict.DONE, record=standing.changed(record))
+            return TransactionResult(
+                status=TransactionStatus.MOVED
+            )  # it was asked for anew in between
+        record = replace(avatar.record, dispatch=None)
+        return TransactionResult(status=TransactionStatus.DONE, record=avatar.changed(record))
 
     # --- the claim
 
     def claim(
-        self, standing: Standing, claim: Claim, time_left_s: float, *, yielding: bool = False
-    ) -> Change:
+        self, avatar: AvatarSnapshot, claim: Claim, time_left_s: float, *, yielding: bool = False
+    ) -> TransactionResult:
         """Take the lease, count the attempt, show `rendering`; or say why not.
 
         Args:
-            standing: document and ledger.
+            avatar: document and ledger.
             claim: who wants to render what.
             time_left_s: until the render's deadline.
             yielding: wait for any living lease, also one for something else. Deployments whose
                 engines differ name one request differently: who lost its lease while the document
                 stood still must not snatch it back, or the two would go on for ever.
         """
-        asked, record, now = claim.asked, standing.record, standing.now
-        wanted = asked.fingerprint
+        spec, record, now = claim.spec, avatar.record, avatar.now
+        wanted = spec.fingerprint
         if record.held_by(claim.owner):
-            return Change(verdict=Verdict.CLAIMED)
-        if (answer := _needless(standing, asked)) is not None:
+            return TransactionResult(status=TransactionStatus.CLAIMED)
+        if (answer := _already_settled(avatar, spec)) is not None:
             return answer
         if record.in_work(wanted, now) or (yielding and record.lease_lives(now)):
-            return Change(verdict=Verdict.BUSY)
-        if (refusal := self._refuse_start(standing, asked)) is not None:
+            return TransactionResult(status=TransactionStatus.BUSY)
+        if (refusal := self._refuse_start(avatar, spec)) is not None:
             return refusal
-        record = record.asking(wanted, asked.wish)
+        record = record.asking(wanted, spec.wish)
         if now < record.not_before:
-            return Change(verdict=Verdict.NOT_YET)
-        return self._grant(standing, record, claim, time_left_s)
+            return TransactionResult(status=TransactionStatus.NOT_YET)
+        return self._grant(avatar, record, claim, time_left_s)
 
     def _grant(
-        self, standing: Standing, record: Record, claim: Claim, time_left_s: float
-    ) -> Change:
-        asked, now = claim.asked, standing.now
+        self, avatar: AvatarSnapshot, record: Record, claim: Claim, time_left_s: float
+    ) -> TransactionResult:
+        spec, now = claim.spec, avatar.now
         shown = replace(
-            asked.pending(record.shown, State.RENDERING, now),
+            spec.pending(record.shown, State.RENDERING, now),
             request_id=claim.owner,
             stage=_FIRST_STAGE,
             started=now,
@@ -188,18 +203,18 @@ class Transitions:
         record = replace(
             record,
             attempts=record.attempts + 1,
-            wish=asked.wish,
+            wish=spec.wish,
             missing=None,
             trouble=None,
             percent=0,
             lease=claim.lease(now, self.settings.lease_s),
             shown=shown,
         )
-        return replace(self._write(standing, record, verdict=Verdict.CLAIMED), counts=True)
+        return replace(self._write(avatar, record, status=TransactionStatus.CLAIMED), counts=True)
 
-    def _refuse_start(self, standing: Standing, asked: Asked) -> Change | None:
+    def _refuse_start(self, avatar: AvatarSnapshot, spec: RenderSpec) -> TransactionResult | None:
         """The final failure of a request whose attempts, or whose owner's renders, are used up."""
-        record, starts = standing.record.asking(asked.fingerprint, asked.wish), standing.starts
+        record, starts = avatar.record.asking(spec.fingerprint, spec.wish), avatar.starts
         rules = self.settings
         code = None
         if starts.avatar >= rules.renders_per_day or starts.owner >= rules.renders_per_owner_day:
@@ -208,58 +223,60 @@ class Transitions:
             code = Code.RENDER_FAILED
         if code is None:
             return None
-        shown = asked.pending(record.shown, State.FAILED, standing.now, Problem.of(code))
+        shown = spec.pending(record.shown, State.FAILED, avatar.now, ErrorInfo.of(code))
         record = replace(record, lease=None, shown=shown)
-        return self._write(standing, record, verdict=Verdict.FINAL)
+        return self._write(avatar, record, status=TransactionStatus.FINAL)
 
     # --- under the lease
 
-    def hold(self, standing: Standing, claim: Claim) -> Verdict:
+    def hold(self, avatar: AvatarSnapshot, claim: Claim) -> TransactionStatus:
         """Whether a job may go on: DONE, or LOST, or MOVED where the document wants it no more."""
-        if not standing.record.held_by(claim.owner):
-            return Verdict.LOST
-        if standing.document is None:
-            return Verdict.MOVED
-        ask = self.reader.read(standing.avatar_id, standing.document)
-        if isinstance(ask, NotOptedIn) or claim.asked.request.same_render(ask):
-            return Verdict.DONE
-        return Verdict.MOVED
+        if not avatar.record.held_by(claim.owner):
+            return TransactionStatus.LOST
+        if avatar.document is None:
+            return TransactionStatus.MOVED
+        ask = self.reader.read(avatar.avatar_id, avatar.document)
+        if isinstance(ask, NotOptedIn) or claim.spec.request.same_render(ask):
+            return TransactionStatus.DONE
+        return TransactionStatus.MOVED
 
-    def renew(self, standing: Standing, claim: Claim, advance: Advance, *, show: bool) -> Change:
+    def renew(
+        self, avatar: AvatarSnapshot, claim: Claim, advance: ReportedProgress, *, show: bool
+    ) -> TransactionResult:
         """Extend the lease and keep the progress; on `show`, in the document as well, but once.
 
         Whether it was shown before, the ledger knows: the job may not have heard.
         """
-        if (verdict := self.hold(standing, claim)) is not Verdict.DONE:
-            return Change(verdict=verdict)
+        if (status := self.hold(avatar, claim)) is not TransactionStatus.DONE:
+            return TransactionResult(status=status)
         record = replace(
-            standing.record,
-            lease=claim.lease(standing.now, self.settings.lease_s),
+            avatar.record,
+            lease=claim.lease(avatar.now, self.settings.lease_s),
             percent=advance.percent,
         )
         if not show or record.shown is None or record.shown.stage != _FIRST_STAGE:
-            return Change(verdict=Verdict.DONE, record=record)
+            return TransactionResult(status=TransactionStatus.DONE, record=record)
         shown = replace(
             record.shown, stage=advance.stage, percent=advance.percent, eta_s=advance.eta_s
         )
-        return self._write(standing, replace(record, shown=shown))
+        return self._write(avatar, replace(record, shown=shown))
 
-    def complete(self, standing: Standing, claim: Claim, result: Result) -> Change:
+    def complete(self, avatar: AvatarSnapshot, claim: Claim, result: Result) -> TransactionResult:
         """Publish: list the result, show `ready`, set the mirror, let go of the lease."""
-        record = standing.record
+        record = avatar.record
         if any(each.request_id == claim.owner for each in record.results):
-            return Change(verdict=Verdict.DONE)
-        if (verdict := self.hold(standing, claim)) is not Verdict.DONE:
-            return Change(verdict=verdict)
-        before = record.shown or Shown(state=State.RENDERING)
+            return TransactionResult(status=TransactionStatus.DONE)
+        if (status := self.hold(avatar, claim)) is not TransactionStatus.DONE:
+            return TransactionResult(status=status)
+        before = record.shown or StatusView(state=State.RENDERING)
         result = replace(
             result,
-            started=before.started or standing.now,
-            finished=standing.now,
-            deadline=before.deadline or standing.now,
+            started=before.started or avatar.now,
+            finished=avatar.now,
+            deadline=before.deadline or avatar.now,
         )
         others = [each for each in record.results if each.fingerprint != result.fingerprint]
-        kept, retired = self._retire((result, *others), standing.now)
+        kept, retired = self._retire((result, *others), avatar.now)
         record = replace(
             record,
             attempts=0,
@@ -267,22 +284,22 @@ class Transitions:
             lease=None,
             percent=100,
             results=kept,
-            shown=claim.asked.answered(record.shown, result, standing.now),
+            shown=claim.spec.answered(record.shown, result, avatar.now),
         )
-        return replace(self._write(standing, record, publishing=True), retired=retired)
+        return replace(self._write(avatar, record, publishing=True), retired=retired)
 
-    def fail(self, standing: Standing, claim: Claim, problem: Problem) -> Change:
+    def fail(self, avatar: AvatarSnapshot, claim: Claim, problem: ErrorInfo) -> TransactionResult:
         """Note a failed attempt: `queued` until the next one, or `failed` for good.
 
         MOVED also where the next attempt might succeed, but the document asks for none any more:
         then nothing is left of this one.
         """
-        if (verdict := self.hold(standing, claim)) is not Verdict.DONE:
-            return Change(verdict=verdict)
-        record, now = standing.record, standing.now
-        asks = standing.document is not None and standing.document.opted_in
+        if (status := self.hold(avatar, claim)) is not TransactionStatus.DONE:
+            return TransactionResult(status=status)
+        record, now = avatar.record, avatar.now
+        asks = avatar.document is not None and avatar.document.opted_in
         if problem.retryable and not asks:  # to opt in again is to ask anew
-            return withdrawn(standing, replace(record, lease=None), Verdict.MOVED)
+            return withdrawn(avatar, replace(record, lease=None), TransactionStatus.MOVED)
         again = problem.retryable and record.attempts < ATTEMPTS
         state = State.QUEUED if again else State.FAILED
         record = replace(
@@ -291,15 +308,17 @@ class Transitions:
             not_before=now + round(self.settings.back_off_s(record.attempts) * 1000)
             if again
             else 0,
-            shown=claim.asked.pending(record.shown, state, now, problem),
+            shown=claim.spec.pending(record.shown, state, now, problem),
         )
-        return self._write(standing, record, verdict=Verdict.AGAIN if again else Verdict.FINAL)
+        return self._write(
+            avatar, record, status=TransactionStatus.AGAIN if again else TransactionStatus.FINAL
+        )
 
-    def release(self, standing: Standing, owner: str) -> Change:
+    def release(self, avatar: AvatarSnapshot, owner: str) -> TransactionResult:
         """Let go of the lease, if it is still one's own."""
-        if not standing.record.held_by(owner):
-            return Change(verdict=Verdict.LOST)
-        return released(standing)
+        if not avatar.record.held_by(owner):
+            return TransactionResult(status=TransactionStatus.LOST)
+        return released(avatar)
 
     # --- parts
 
@@ -316,14 +335,14 @@ class Transitions:
 
     def _write(
         self,
-        standing: Standing,
+        avatar: AvatarSnapshot,
         record: Record,
         *,
-        verdict: Verdict = Verdict.DONE,
+        status: TransactionStatus = TransactionStatus.DONE,
         publishing: bool = False,
-    ) -> Change:
+    ) -> TransactionResult:
         """The ledger's record, and whatever of it the document does not show yet."""
-        document = standing.document
+        document = avatar.document
         fields: dict[str, object] = {}
         if document is not None:
             fields = shown_fields(document, record)
@@ -332,20 +351,20 @@ class Transitions:
                     document,
                     record,
                     reader=self.reader,
-                    avatar_id=standing.avatar_id,
+                    avatar_id=avatar.avatar_id,
                     publishing=publishing,
                 )
                 if publishing and self.settings.mirror_dynamics:
-                    fields |= dynamics_fields(document, record, now=standing.now)
-        return Change(verdict=verdict, record=standing.changed(record), fields=fields)
+                    fields |= dynamics_fields(document, record, now=avatar.now)
+        return TransactionResult(status=status, record=avatar.changed(record), fields=fields)
 
 
-def _needless(standing: Standing, asked: Asked) -> Change | None:
+def _already_settled(avatar: AvatarSnapshot, spec: RenderSpec) -> TransactionResult | None:
     """Why this need not, or must not, be rendered, whoever asks; None: it is to be rendered."""
-    if (hindrance := standing.hindrance(asked.relevant)) is not None:
-        return Change(verdict=hindrance)
-    if standing.record.result(asked.fingerprint) != asked.unfit:
-        return Change(verdict=Verdict.MOVED)
-    if standing.record.failed_for_good(asked.fingerprint):
-        return Change(verdict=Verdict.FINAL)
+    if (precondition_failed := avatar.precondition_failed(spec.inputs_key)) is not None:
+        return TransactionResult(status=precondition_failed)
+    if avatar.record.result(spec.fingerprint) != spec.unfit:
+        return TransactionResult(status=TransactionStatus.MOVED)
+    if avatar.record.failed_for_good(spec.fingerprint):
+        return TransactionResult(status=TransactionStatus.FINAL)
     return None

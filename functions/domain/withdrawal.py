@@ -8,40 +8,44 @@ from dataclasses import replace
 
 from functions.domain.document import State
 from functions.domain.job_record import Record
-from functions.domain.snapshot import Change, Standing, Verdict
+from functions.domain.snapshot import AvatarSnapshot, TransactionResult, TransactionStatus
 from functions.domain.status_view import shown_fields
 
 _PENDING = (State.QUEUED, State.RENDERING)
 
 
-def settle(standing: Standing) -> Change:
+def settle(avatar: AvatarSnapshot) -> TransactionResult:
     """Take back what is pending in a document that asks for nothing.
 
     BUSY while a lease lives, with the task that stands for it, if any: the job may end it by
     itself, or be killed.
     """
-    document, record = standing.document, standing.record
+    document, record = avatar.document, avatar.record
     if document is None or document.opted_in or not document.shows_pending:
-        return Change(verdict=Verdict.DONE)
-    if record.lease_lives(standing.now):
-        return Change(verdict=Verdict.BUSY, dispatch=record.standing_dispatch(standing.now))
-    return withdrawn(standing, record)
+        return TransactionResult(status=TransactionStatus.DONE)
+    if record.lease_lives(avatar.now):
+        return TransactionResult(
+            status=TransactionStatus.BUSY, dispatch=record.standing_dispatch(avatar.now)
+        )
+    return withdrawn(avatar, record)
 
 
-def released(standing: Standing) -> Change:
+def released(avatar: AvatarSnapshot) -> TransactionResult:
     """Give up the lease, and take back what is pending where the document asks for nothing."""
-    document, record = standing.document, replace(standing.record, lease=None)
+    document, record = avatar.document, replace(avatar.record, lease=None)
     pending = record.shown is not None and record.shown.state in _PENDING
     if pending and document is not None and not document.opted_in:
-        return withdrawn(standing, record)
-    return Change(verdict=Verdict.DONE, record=standing.changed(record))
+        return withdrawn(avatar, record)
+    return TransactionResult(status=TransactionStatus.DONE, record=avatar.changed(record))
 
 
-def withdrawn(standing: Standing, record: Record, verdict: Verdict = Verdict.DONE) -> Change:
+def withdrawn(
+    avatar: AvatarSnapshot, record: Record, status: TransactionStatus = TransactionStatus.DONE
+) -> TransactionResult:
     """Show the last result of this record again, or nothing."""
     last = record.results[0] if record.results else None
     record = record.asking(last.fingerprint if last else "")
     shown = None if last is None else last.shown(requested=last.started)
     record = replace(record, lease=None, shown=shown)
-    fields = {} if standing.document is None else shown_fields(standing.document, record)
-    return Change(verdict=verdict, record=standing.changed(record), fields=fields)
+    fields = {} if avatar.document is None else shown_fields(avatar.document, record)
+    return TransactionResult(status=status, record=avatar.changed(record), fields=fields)

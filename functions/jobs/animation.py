@@ -15,9 +15,9 @@ from functions.domain.document import IMAGE_FIELD, VIDEO_FIELD
 from functions.domain.snapshot import Claim
 from functions.domain.storage_paths import StoredObject
 from functions.errors import Code, Failure
-from functions.jobs.lease import Vigil
+from functions.jobs.lease import LeaseMonitor
 from functions.jobs.motion_cache import MotionCache
-from functions.jobs.ports import Means, Renderer
+from functions.jobs.ports import Dependencies, Renderer
 from functions.observability import telemetry
 from liveportrait_core import (
     CachedMotion,
@@ -34,7 +34,7 @@ _PLAIN_SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,5}")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Assignment:
+class RenderJob:
     """What is to be rendered, from which two objects, until when."""
 
     avatar_id: str
@@ -57,24 +57,27 @@ class Animation:
     """Works in a folder that is its own, as long as the vigil lets it."""
 
     def __init__(
-        self, means: Means, renderer: Renderer, assignment: Assignment, vigil: Vigil, folder: Path
+        self,
+        deps: Dependencies,
+        renderer: Renderer,
+        assignment: RenderJob,
+        monitor: LeaseMonitor,
+        folder: Path,
     ) -> None:
-        self._means = means
+        self._deps = deps
         self._renderer = renderer
         self._job = assignment
-        self._vigil = vigil
+        self._monitor = monitor
         self._folder = folder
-        self._options = assignment.claim.asked.request.parameters.options(
-            means.settings.max_seconds
-        )
+        self._options = assignment.claim.spec.request.parameters.options(deps.settings.max_seconds)
         self._cache = None
         if assignment.video is not None:  # what a synthetic idle moves by is made up in no time
             self._cache = MotionCache(
-                means,
-                vigil,
+                deps,
+                monitor,
                 avatar_id=assignment.avatar_id,
                 video=assignment.video,
-                engine_version=assignment.claim.asked.engine_version,
+                engine_version=assignment.claim.spec.engine_version,
                 folder=folder,
             )
         self.video = folder / "idle.mp4"
@@ -128,19 +131,21 @@ class Animation:
             poster=self.poster,
             options=self._options,
         )
-        return self._renderer.render(request, on_motion=on_motion, on_progress=self._vigil.watch)
+        return self._renderer.render(
+            request, on_motion=on_motion, on_progress=self._monitor.on_progress
+        )
 
     def _synthetic_idle(self) -> SyntheticIdle:
         # Every avatar moves in its own way, always the same until a new nonce asks for another.
-        nonce = self._job.claim.asked.request.nonce
+        nonce = self._job.claim.spec.request.nonce
         return SyntheticIdle(seed=zlib.crc32(f"{self._job.avatar_id}/{nonce}".encode()))
 
     @contextmanager
     def _downloading(self) -> Iterator[None]:
-        began = self._means.clock.monotonic()
+        began = self._deps.clock.monotonic()
         with telemetry.stage("download"):
             yield
-        self.download_s += self._means.clock.monotonic() - began
+        self.download_s += self._deps.clock.monotonic() - began
 
     def _fetch_clip(self) -> Path | None:
         if self._job.video is None:
@@ -153,8 +158,8 @@ class Animation:
         target = (self._folder / name).with_suffix(
             suffix if _PLAIN_SUFFIX.fullmatch(suffix) else ""
         )
-        self._means.media.fetch(wanted, target)
-        self._vigil.check()
+        self._deps.media.fetch(wanted, target)
+        self._monitor.check()
         return target
 
 

@@ -10,14 +10,14 @@ from pathlib import Path
 from uuid import uuid4
 
 from functions.domain.document import IMAGE_FIELD, VIDEO_FIELD
-from functions.domain.job_record import Deletion, KeptObject, Problem, Quality, Result
-from functions.domain.snapshot import Change, Standing, Verdict
-from functions.domain.storage_paths import Publication, attempt_folder, download_url
+from functions.domain.job_record import Deletion, ErrorInfo, PublishedObject, Quality, Result
+from functions.domain.snapshot import AvatarSnapshot, TransactionResult, TransactionStatus
+from functions.domain.storage_paths import Upload, attempt_folder, download_url
 from functions.errors import Code, Failure
-from functions.jobs.animation import Animation, Assignment
+from functions.jobs.animation import Animation, RenderJob
 from functions.jobs.disposal import dispose, noted
-from functions.jobs.lease import Vigil, require
-from functions.jobs.ports import Means, Renderer
+from functions.jobs.lease import LeaseMonitor, require
+from functions.jobs.ports import Dependencies, Renderer
 from functions.jobs.retrying import retry
 from functions.observability import log, telemetry
 from liveportrait_core import QualityReport, RenderedVideo, RenderError
@@ -26,8 +26,8 @@ from liveportrait_core import QualityReport, RenderedVideo, RenderError
 class Rendering:
     """One attempt."""
 
-    def __init__(self, means: Means, renderer: Renderer, assignment: Assignment) -> None:
-        self._means = means
+    def __init__(self, deps: Dependencies, renderer: Renderer, assignment: RenderJob) -> None:
+        self._deps = deps
         self._renderer = renderer
         self._assignment = assignment
         self._uploading = False  # whether objects of this attempt may be there
@@ -39,10 +39,12 @@ class Rendering:
             Stopped: the lease is lost, the document moved on, or an input changed.
             Failure, RenderError: the request failed.
         """
-        job, clock = self._assignment, self._means.clock
-        vigil = Vigil(self._means, avatar_id=job.avatar_id, claim=job.claim, deadline=job.deadline)
-        with tempfile.TemporaryDirectory(prefix="idle-") as name, vigil:
-            animation = Animation(self._means, self._renderer, job, vigil, Path(name))
+        job, clock = self._assignment, self._deps.clock
+        monitor = LeaseMonitor(
+            self._deps, avatar_id=job.avatar_id, claim=job.claim, deadline=job.deadline
+        )
+        with tempfile.TemporaryDirectory(prefix="idle-") as name, monitor:
+            animation = Animation(self._deps, self._renderer, job, monitor, Path(name))
             inputs = animation.fetch()
             with telemetry.span("animate"):
                 report = animation.render(inputs)
@@ -50,7 +52,7 @@ class Rendering:
                 telemetry.stages_done(stages)
             rendered = clock.monotonic()
             with telemetry.stage("upload"):
-                vigil.renew("upload")
+                monitor.renew("upload")
                 poster = self._publish(animation.poster, "image/jpeg")
                 video = self._publish(animation.video, "video/mp4")
             uploaded = clock.monotonic()
@@ -63,12 +65,12 @@ class Rendering:
             frames=report.frame_count, width_px=report.width_px, height_px=report.height_px
         )
 
-    def fail(self, problem: Problem) -> Verdict:
+    def fail(self, problem: ErrorInfo) -> TransactionStatus:
         """Note that this attempt failed; what that means for the request is the verdict."""
-        transitions, claim = self._means.transitions, self._assignment.claim
-        change = self._transact(lambda standing: transitions.fail(standing, claim, problem))
+        transitions, claim = self._deps.transitions, self._assignment.claim
+        change = self._transact(lambda avatar: transitions.fail(avatar, claim, problem))
         self._dispose(change)
-        return change.verdict
+        return change.status
 
     def withdraw(self) -> None:
         """Release the lease if it is still one's own, and delete what this attempt made.
@@ -76,57 +78,59 @@ class Rendering:
         Not what the ledger lists: then it is the answer of the commit that was lost.
         """
         job = self._assignment
-        transitions, owner = self._means.transitions, job.claim.owner
-        change = self._transact(lambda standing: transitions.release(standing, owner))
-        if change.verdict is Verdict.LOST and self._uploading:
-            made = Deletion(path=attempt_folder(job.avatar_id, job.claim.asked.fingerprint, owner))
-            change = self._transact(lambda standing: noted(standing, made, unless=owner))
+        transitions, owner = self._deps.transitions, job.claim.owner
+        change = self._transact(lambda avatar: transitions.release(avatar, owner))
+        if change.status is TransactionStatus.LOST and self._uploading:
+            made = Deletion(path=attempt_folder(job.avatar_id, job.claim.spec.fingerprint, owner))
+            change = self._transact(lambda avatar: noted(avatar, made, unless=owner))
         self._dispose(change)
 
-    def _dispose(self, change: Change) -> None:
+    def _dispose(self, change: TransactionResult) -> None:
         """Delete what this job, or another before it, has left to be deleted.
 
         A change without a record may have been committed before, and its answer lost.
         """
-        dispose(self._means, self._assignment.avatar_id, change.record)
+        dispose(self._deps, self._assignment.avatar_id, change.record)
 
-    def _publish(self, file: Path, content_type: str) -> KeptObject:
+    def _publish(self, file: Path, content_type: str) -> PublishedObject:
         """Create an object at a path that no other attempt has."""
         job = self._assignment
-        asked, token = job.claim.asked, str(uuid4())
-        folder = attempt_folder(job.avatar_id, asked.fingerprint, job.claim.owner)
+        spec, token = job.claim.spec, str(uuid4())
+        folder = attempt_folder(job.avatar_id, spec.fingerprint, job.claim.owner)
         path = f"{folder}{file.name}"
         self._uploading = True
-        publication = Publication(
+        publication = Upload(
             path=path,
             file=file,
             content_type=content_type,
             token=token,
-            facts={
+            metadata={
                 "avatarId": job.avatar_id,
-                "fingerprint": asked.fingerprint,
-                "engineVersion": asked.engine_version,
+                "fingerprint": spec.fingerprint,
+                "engineVersion": spec.engine_version,
             },
         )
         try:
-            stored = self._means.media.publish(publication)
+            stored = self._deps.media.publish(publication)
         except Exception as fault:
             raise Failure(Code.UPLOAD_FAILED, f"{path}: {fault}") from fault
-        policy = self._means.transitions.reader.policy
-        return KeptObject(
+        policy = self._deps.transitions.reader.policy
+        return PublishedObject(
             path=path,
             generation=stored.generation,
             url=download_url(path, token, policy),
         )
 
-    def _complete(self, report: RenderedVideo, poster: KeptObject, video: KeptObject) -> None:
-        asked, owner = self._assignment.claim.asked, self._assignment.claim.owner
+    def _complete(
+        self, report: RenderedVideo, poster: PublishedObject, video: PublishedObject
+    ) -> None:
+        spec, owner = self._assignment.claim.spec, self._assignment.claim.owner
         result = Result(
-            fingerprint=asked.fingerprint,
+            fingerprint=spec.fingerprint,
             request_id=owner,
-            parameters=asked.request.parameters,
-            engine=asked.engine,
-            engine_version=asked.engine_version,
+            parameters=spec.request.parameters,
+            engine=spec.engine,
+            engine_version=spec.engine_version,
             video=video,
             poster=poster,
             width=report.width_px,
@@ -138,23 +142,26 @@ class Rendering:
             warnings=tuple(warning.value for warning in report.warnings),
             quality=_brief(report.quality),
         )
-        transitions, claim = self._means.transitions, self._assignment.claim
+        transitions, claim = self._deps.transitions, self._assignment.claim
         change = self._transact(
-            lambda standing: transitions.complete(standing, claim, result),
-            within_s=self._means.settings.lease_s,  # the heartbeat goes on meanwhile
+            lambda avatar: transitions.complete(avatar, claim, result),
+            within_s=self._deps.settings.lease_s,  # the heartbeat goes on meanwhile
         )
-        require(change.verdict)
+        require(change.status)
         if change.retired:
             log.info("results retired", fingerprints=[each.fingerprint for each in change.retired])
         self._dispose(change)
 
     def _transact(
-        self, decide: Callable[[Standing], Change], *, within_s: float | None = None
-    ) -> Change:
-        clock, patience_s = self._means.clock, self._means.settings.patience_s
+        self,
+        decide: Callable[[AvatarSnapshot], TransactionResult],
+        *,
+        within_s: float | None = None,
+    ) -> TransactionResult:
+        clock, patience_s = self._deps.clock, self._deps.settings.patience_s
         return retry(
             clock,
-            lambda: self._means.ledger.transact(self._assignment.avatar_id, decide),
+            lambda: self._deps.ledger.transact(self._assignment.avatar_id, decide),
             within_s=patience_s if within_s is None else within_s,
         )
 
@@ -173,14 +180,14 @@ def _brief(report: QualityReport | None) -> Quality | None:
     )
 
 
-def problem_of(fault: Exception) -> Problem:
+def problem_of(fault: Exception) -> ErrorInfo:
     """What the document says of a fault that ended a render."""
     if isinstance(fault, Failure):
-        return Problem.of(fault.code, fault.field)
+        return ErrorInfo.of(fault.code, fault.field)
     if isinstance(fault, RenderError):
         code = Code(fault.code)
         field = {"IMAGE": IMAGE_FIELD, "VIDEO": VIDEO_FIELD}.get(code.partition("_")[0])
-        return Problem(code=code, field=field, retryable=fault.retryable)
+        return ErrorInfo(code=code, field=field, retryable=fault.retryable)
     if isinstance(fault, MemoryError):
-        return Problem.of(Code.RENDER_OOM)
-    return Problem.of(Code.INTERNAL)
+        return ErrorInfo.of(Code.RENDER_OOM)
+    return ErrorInfo.of(Code.INTERNAL)

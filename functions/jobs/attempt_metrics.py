@@ -14,7 +14,7 @@ from functions.observability.telemetry import Outcome
 _PLACES = 3
 
 
-class Account:
+class AttemptMetrics:
     """Open while one attempt holds the render lock."""
 
     def __init__(

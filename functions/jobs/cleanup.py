@@ -10,16 +10,16 @@ from functools import partial
 from uuid import uuid4
 
 from functions.domain.job_record import Deletion, Lease, Purpose, Record
-from functions.domain.snapshot import Change, Standing, Verdict
+from functions.domain.snapshot import AvatarSnapshot, TransactionResult, TransactionStatus
 from functions.domain.storage_paths import cache_folder, output_folder
 from functions.errors import RetryLater
 from functions.jobs.disposal import delete, dispose, without_clean_up
 from functions.jobs.lease import Heartbeat
-from functions.jobs.ports import Means
+from functions.jobs.ports import Dependencies
 from functions.observability import log
 
 
-def clean_up(means: Means, avatar_id: str) -> Verdict:
+def clean_up(deps: Dependencies, avatar_id: str) -> TransactionStatus:
     """Delete results, caches and ledger; where the document is there again, what is still noted.
 
     Returns:
@@ -29,36 +29,36 @@ def clean_up(means: Means, avatar_id: str) -> Verdict:
         RetryLater: something could not be deleted.
         LeaseLost: the lease ran out and another took over.
     """
-    cleaner = Cleaner(owner=str(uuid4()), lease_s=means.settings.lease_s)
-    begun = means.ledger.transact(avatar_id, cleaner.begin)
-    if begun.verdict is Verdict.MOVED:
-        _finish_for_another(means, avatar_id)
-    if begun.verdict is not Verdict.CLAIMED or begun.record is None:
-        return begun.verdict
+    cleaner = Cleaner(owner=str(uuid4()), lease_s=deps.settings.lease_s)
+    begun = deps.ledger.transact(avatar_id, cleaner.begin)
+    if begun.status is TransactionStatus.MOVED:
+        _finish_for_another(deps, avatar_id)
+    if begun.status is not TransactionStatus.CLAIMED or begun.record is None:
+        return begun.status
 
     gone: list[Deletion] = []
     ended = begun
     while ended.record is not None:  # another may have noted more meanwhile
-        gone += _carry_out(means, avatar_id, cleaner, ended.record)
-        ended = means.ledger.transact(avatar_id, partial(cleaner.end, gone=tuple(gone)))
-    log.info("cleaned up", verdict=ended.verdict.value)
-    return Verdict.DONE
+        gone += _carry_out(deps, avatar_id, cleaner, ended.record)
+        ended = deps.ledger.transact(avatar_id, partial(cleaner.end, gone=tuple(gone)))
+    log.info("cleaned up", status=ended.status.value)
+    return TransactionStatus.DONE
 
 
 def _carry_out(
-    means: Means, avatar_id: str, cleaner: "Cleaner", record: Record
+    deps: Dependencies, avatar_id: str, cleaner: "Cleaner", record: Record
 ) -> tuple[Deletion, ...]:
     """Delete everything noted; what cannot be deleted spares nothing else."""
-    settings, failed = means.settings, []
+    settings, failed = deps.settings, []
 
-    def renew() -> Verdict:
-        return means.ledger.transact(avatar_id, cleaner.renew).verdict
+    def renew() -> TransactionStatus:
+        return deps.ledger.transact(avatar_id, cleaner.renew).status
 
     with Heartbeat(
-        renew, means.clock, every_s=settings.heartbeat_s, lease_s=settings.lease_s
+        renew, deps.clock, every_s=settings.heartbeat_s, lease_s=settings.lease_s
     ) as heartbeat:
         for deletion in record.deletions:
-            if not delete(means, deletion):
+            if not delete(deps, deletion):
                 failed.append(deletion.path)
             heartbeat.beat()
     if failed:
@@ -66,9 +66,9 @@ def _carry_out(
     return record.deletions
 
 
-def _finish_for_another(means: Means, avatar_id: str) -> None:
+def _finish_for_another(deps: Dependencies, avatar_id: str) -> None:
     """The avatar is there again: what a clean-up before could not delete must go all the same."""
-    if not dispose(means, avatar_id):
+    if not dispose(deps, avatar_id):
         raise RetryLater(f"not everything of {avatar_id}'s former life could be deleted")
 
 
@@ -79,7 +79,7 @@ class Cleaner:
     owner: str  # uuid4
     lease_s: float
 
-    def begin(self, standing: Standing) -> Change:
+    def begin(self, avatar: AvatarSnapshot) -> TransactionResult:
         """Take the lease from any render, and note all that is to go, while there is no document.
 
         What is noted is carried out whatever becomes of this process, even where the avatar is
@@ -88,36 +88,38 @@ class Cleaner:
         a lease for the clocks of database and store; and what a render in flight uploads right
         after it has lost its lease is.
         """
-        record = standing.record
+        record = avatar.record
         if record.held_by(self.owner):
-            return Change(verdict=Verdict.CLAIMED, record=record)
-        if record.cleaning(standing.now):
-            return Change(verdict=Verdict.BUSY)
-        if standing.document is not None:
-            return Change(verdict=Verdict.MOVED, record=standing.changed(without_clean_up(record)))
-        until = standing.now + round(self.lease_s * 500)
-        folders = (output_folder(standing.avatar_id), cache_folder(standing.avatar_id))
-        begun = Record(lease=self._lease(standing), deletions=record.deletions).deleting(
-            *standing.dropped(Record()),
+            return TransactionResult(status=TransactionStatus.CLAIMED, record=record)
+        if record.cleaning(avatar.now):
+            return TransactionResult(status=TransactionStatus.BUSY)
+        if avatar.document is not None:
+            return TransactionResult(
+                status=TransactionStatus.MOVED, record=avatar.changed(without_clean_up(record))
+            )
+        until = avatar.now + round(self.lease_s * 500)
+        folders = (output_folder(avatar.avatar_id), cache_folder(avatar.avatar_id))
+        begun = Record(lease=self._lease(avatar), deletions=record.deletions).deleting(
+            *avatar.dropped(Record()),
             *(Deletion(path=folder, until=until) for folder in folders),
         )
-        return Change(verdict=Verdict.CLAIMED, record=begun)
+        return TransactionResult(status=TransactionStatus.CLAIMED, record=begun)
 
-    def renew(self, standing: Standing) -> Change:
+    def renew(self, avatar: AvatarSnapshot) -> TransactionResult:
         """Extend the lease."""
-        if not standing.record.held_by(self.owner):
-            return Change(verdict=Verdict.LOST)
-        record = replace(standing.record, lease=self._lease(standing))
-        return Change(verdict=Verdict.DONE, record=record)
+        if not avatar.record.held_by(self.owner):
+            return TransactionResult(status=TransactionStatus.LOST)
+        record = replace(avatar.record, lease=self._lease(avatar))
+        return TransactionResult(status=TransactionStatus.DONE, record=record)
 
-    def end(self, standing: Standing, gone: Collection[Deletion]) -> Change:
+    def end(self, avatar: AvatarSnapshot, gone: Collection[Deletion]) -> TransactionResult:
         """Erase the ledger, last of all: not while it notes what is not gone yet (MOVED)."""
-        record = standing.record
+        record = avatar.record
         if not record.held_by(self.owner):
-            return Change(verdict=Verdict.LOST)
+            return TransactionResult(status=TransactionStatus.LOST)
         if not set(record.deletions).issubset(gone):
-            return Change(verdict=Verdict.MOVED, record=record)
-        return Change(verdict=Verdict.DONE, erases=True)
+            return TransactionResult(status=TransactionStatus.MOVED, record=record)
+        return TransactionResult(status=TransactionStatus.DONE, erases=True)
 
-    def _lease(self, standing: Standing) -> Lease:
-        return Lease.granted(self.owner, Purpose.CLEAN_UP, now=standing.now, life_s=self.lease_s)
+    def _lease(self, avatar: AvatarSnapshot) -> Lease:
+        return Lease.granted(self.owner, Purpose.CLEAN_UP, now=avatar.now, life_s=self.lease_s)

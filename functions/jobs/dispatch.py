@@ -6,7 +6,7 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from functions.domain.snapshot import Asked, Change, Verdict
+from functions.domain.snapshot import RenderSpec, TransactionResult, TransactionStatus
 from functions.domain.storage_paths import StoredObject
 from functions.observability import log, telemetry
 from functions.observability.telemetry import Outcome
@@ -17,7 +17,7 @@ class Errand:
     """A render that nothing answers yet."""
 
     avatar_id: str
-    asked: Asked
+    spec: RenderSpec
     image: StoredObject
     video: StoredObject | None  # None: a synthetic idle
     in_work: bool  # somebody's lease for this very fingerprint lived when it was looked at
@@ -29,7 +29,7 @@ class Errand:
 class Dispatcher(Protocol):
     """Sees to it that what was asked is rendered."""
 
-    def hand_over(self, errand: Errand) -> Verdict:
+    def hand_over(self, job: Errand) -> TransactionStatus:
         """Render, or have it rendered.
 
         Returns:
@@ -42,10 +42,10 @@ class Dispatcher(Protocol):
         """
 
 
-def tell_refusal(change: Change) -> None:
+def tell_refusal(change: TransactionResult) -> None:
     """Tell of a render that must not start: its attempts, or its owner's renders, are used up."""
     shown = None if change.record is None else change.record.shown
-    if change.verdict is Verdict.FINAL and shown is not None and shown.error is not None:
+    if change.status is TransactionStatus.FINAL and shown is not None and shown.error is not None:
         how, code = Outcome.FAILED, shown.error.code.value
         log.warning("claim refused", outcome=how, code=code, fingerprint=shown.fingerprint)
         telemetry.outcome(how, code)

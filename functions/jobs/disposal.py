@@ -9,16 +9,16 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from functions.domain.job_record import Deletion, Purpose, Record
-from functions.domain.snapshot import Change, Standing, Verdict
-from functions.jobs.ports import Means
+from functions.domain.snapshot import AvatarSnapshot, TransactionResult, TransactionStatus
+from functions.jobs.ports import Dependencies
 from functions.observability import log
 
 
-def dispose(means: Means, avatar_id: str, record: Record | None = None) -> bool:
+def dispose(deps: Dependencies, avatar_id: str, record: Record | None = None) -> bool:
     """Carry out what is noted; what fails now stays noted, and is told in the log.
 
     Args:
-        means: where.
+        deps: where.
         avatar_id: whose.
         record: the ledger as it was just seen; None: it is to be read.
 
@@ -26,54 +26,56 @@ def dispose(means: Means, avatar_id: str, record: Record | None = None) -> bool:
         Whether nothing is left of it.
     """
     try:
-        record = record or means.ledger.read(avatar_id).record
+        record = record or deps.ledger.read(avatar_id).record
         if not owes_deletions(record):
             return True
-        gone = [each for each in record.deletions if delete(means, each)]
-        means.ledger.transact(avatar_id, lambda now: struck_off(now, gone))
+        gone = [each for each in record.deletions if delete(deps, each)]
+        deps.ledger.transact(avatar_id, lambda now: struck_off(now, gone))
     except Exception as fault:  # then they are deleted once more
         log.warning("deletions not struck off", reason=str(fault))
         return False
     return len(gone) == len(record.deletions)
 
 
-def delete(means: Means, deletion: Deletion) -> bool:
+def delete(deps: Dependencies, deletion: Deletion) -> bool:
     """Carry out one; whether it is done."""
     try:
         if deletion.generation:
-            means.media.discard(deletion.path, deletion.generation)
+            deps.media.delete(deletion.path, deletion.generation)
         else:
-            means.media.clear(deletion)
+            deps.media.delete_prefix(deletion)
     except Exception as fault:
         log.warning("object not deleted", path=deletion.path, reason=str(fault))
         return False
     return True
 
 
-def struck_off(standing: Standing, gone: Collection[Deletion]) -> Change:
+def struck_off(avatar: AvatarSnapshot, gone: Collection[Deletion]) -> TransactionResult:
     """Forget what is deleted; and a clean-up that its own process has not ended, with the last."""
-    record, is_there = standing.record, standing.document is not None
+    record, is_there = avatar.record, avatar.document is not None
     left = tuple(each for each in record.deletions if each not in gone)
     record = replace(record, deletions=left)
-    if is_there and not left and not record.lease_lives(standing.now):
+    if is_there and not left and not record.lease_lives(avatar.now):
         record = without_clean_up(record)
     if not is_there and record == Record():
-        return Change(verdict=Verdict.DONE, erases=True)
-    return Change(verdict=Verdict.DONE, record=standing.changed(record))
+        return TransactionResult(status=TransactionStatus.DONE, erases=True)
+    return TransactionResult(status=TransactionStatus.DONE, record=avatar.changed(record))
 
 
-def noted(standing: Standing, deletion: Deletion, *, unless: str = "") -> Change:
+def noted(avatar: AvatarSnapshot, deletion: Deletion, *, unless: str = "") -> TransactionResult:
     """Have something deleted that the ledger does not account for.
 
     Args:
-        standing: document and ledger.
+        avatar: document and ledger.
         deletion: what is to go.
         unless: a claim whose result it is; if that is listed, it stays.
     """
-    record = standing.record
+    record = avatar.record
     if any(result.request_id == unless for result in record.results):
-        return Change(verdict=Verdict.DONE)
-    return Change(verdict=Verdict.DONE, record=standing.changed(record.deleting(deletion)))
+        return TransactionResult(status=TransactionStatus.DONE)
+    return TransactionResult(
+        status=TransactionStatus.DONE, record=avatar.changed(record.deleting(deletion))
+    )
 
 
 def without_clean_up(record: Record) -> Record:

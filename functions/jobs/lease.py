@@ -8,9 +8,9 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from functions.domain.snapshot import Advance, Claim, Verdict
+from functions.domain.snapshot import Claim, ReportedProgress, TransactionStatus
 from functions.errors import Code, Failure, LeaseLost, Stopped, Superseded
-from functions.jobs.ports import Clock, Means, Ticker
+from functions.jobs.ports import Clock, Dependencies, Ticker
 from functions.jobs.retrying import retry
 from functions.observability import log
 from liveportrait_core import Progress
@@ -23,7 +23,12 @@ class Heartbeat:
     """Renews a lease until the block ends; a lease that cannot be renewed is lost."""
 
     def __init__(
-        self, renew: Callable[[], Verdict], clock: Clock, *, every_s: float, lease_s: float
+        self,
+        renew: Callable[[], TransactionStatus],
+        clock: Clock,
+        *,
+        every_s: float,
+        lease_s: float,
     ) -> None:
         self._renew = renew
         self._clock = clock
@@ -81,27 +86,29 @@ class Heartbeat:
         return True
 
 
-def require(verdict: Verdict) -> None:
+def require(status: TransactionStatus) -> None:
     """Raise unless a job may go on."""
-    if verdict is Verdict.LOST:
+    if status is TransactionStatus.LOST:
         raise LeaseLost
-    if verdict is not Verdict.DONE:
+    if status is not TransactionStatus.DONE:
         raise Superseded
 
 
-class Vigil:
+class LeaseMonitor:
     """Stands beside one render."""
 
-    def __init__(self, means: Means, *, avatar_id: str, claim: Claim, deadline: float) -> None:
-        self._means = means
+    def __init__(
+        self, deps: Dependencies, *, avatar_id: str, claim: Claim, deadline: float
+    ) -> None:
+        self._deps = deps
         self._avatar_id = avatar_id
         self._claim = claim
         self._deadline = deadline  # on the clock's monotonic scale
-        self._began = self._looked = means.clock.monotonic()
-        self._advance = Advance(stage="download", percent=0, eta_s=None)
-        settings = means.settings
+        self._began = self._looked = deps.clock.monotonic()
+        self._advance = ReportedProgress(stage="download", percent=0, eta_s=None)
+        settings = deps.settings
         self._heartbeat = Heartbeat(
-            self._renew, means.clock, every_s=settings.heartbeat_s, lease_s=settings.lease_s
+            self._renew, deps.clock, every_s=settings.heartbeat_s, lease_s=settings.lease_s
         )
 
     def __enter__(self) -> Self:
@@ -116,11 +123,11 @@ class Vigil:
     ) -> None:
         self._heartbeat.__exit__(kind, fault, trace)
 
-    def watch(self, progress: Progress) -> None:
+    def on_progress(self, progress: Progress) -> None:
         """Take note of a render's progress, and raise if it must stop; cheap enough per batch."""
         eta_s = None if progress.eta_s is None else round(progress.eta_s)
         percent = round(progress.fraction * _RENDERED_PERCENT)
-        self._advance = Advance(stage=progress.stage.value, percent=percent, eta_s=eta_s)
+        self._advance = ReportedProgress(stage=progress.stage.value, percent=percent, eta_s=eta_s)
         self.check(progress.eta_s or 0.0)
 
     def check(self, needed_s: float = 0.0) -> None:
@@ -130,7 +137,7 @@ class Vigil:
             needed_s: seconds the job will still need, as far as it is known.
         """
         self._heartbeat.check()
-        now, whole_s = self._means.clock.monotonic(), self._means.settings.deadline_s
+        now, whole_s = self._deps.clock.monotonic(), self._deps.settings.deadline_s
         left_s = self._deadline - now
         if left_s <= 0:
             raise Failure(Code.RENDER_TIMEOUT, f"the {whole_s:.0f} s of this event are over")
@@ -148,10 +155,10 @@ class Vigil:
 
         A fault is no reason to throw away what was rendered, as long as the lease lives.
         """
-        self._advance = Advance(stage=stage, percent=_RENDERED_PERCENT, eta_s=None)
-        clock = self._means.clock
+        self._advance = ReportedProgress(stage=stage, percent=_RENDERED_PERCENT, eta_s=None)
+        clock = self._deps.clock
         left_s = self._deadline - clock.monotonic()
-        retry(clock, self.confirm, within_s=min(left_s, self._means.settings.lease_s))
+        retry(clock, self.confirm, within_s=min(left_s, self._deps.settings.lease_s))
 
     def confirm(self) -> None:
         """Check everything, and renew the lease now: nothing is sure but what the ledger says."""
@@ -160,21 +167,21 @@ class Vigil:
 
     def _look(self) -> None:
         try:
-            standing = self._means.ledger.read(self._avatar_id)
+            avatar = self._deps.ledger.read(self._avatar_id)
         except Exception as fault:  # whether the lease is still ours, the heartbeat will tell
             log.warning("document and ledger not read", reason=str(fault))
             return
-        require(self._means.transitions.hold(standing, self._claim))
+        require(self._deps.transitions.hold(avatar, self._claim))
 
-    def _renew(self) -> Verdict:
+    def _renew(self) -> TransactionStatus:
         advance = self._advance
-        if self._means.clock.monotonic() > self._deadline + self._means.settings.lease_s:
+        if self._deps.clock.monotonic() > self._deadline + self._deps.settings.lease_s:
             raise LeaseLost("the job hangs: the time of its event is long over")
-        elapsed_s = self._means.clock.monotonic() - self._began
-        show = elapsed_s >= self._means.settings.midway_s
-        transitions = self._means.transitions
-        change = self._means.ledger.transact(
+        elapsed_s = self._deps.clock.monotonic() - self._began
+        show = elapsed_s >= self._deps.settings.midway_s
+        transitions = self._deps.transitions
+        change = self._deps.ledger.transact(
             self._avatar_id,
-            lambda standing: transitions.renew(standing, self._claim, advance, show=show),
+            lambda avatar: transitions.renew(avatar, self._claim, advance, show=show),
         )
-        return change.verdict
+        return change.status

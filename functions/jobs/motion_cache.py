@@ -10,11 +10,11 @@ import json
 from pathlib import Path
 
 from functions.domain.job_record import Deletion
-from functions.domain.storage_paths import Publication, StoredObject, cache_folder
-from functions.errors import Failure, ObjectStands, Stopped
+from functions.domain.storage_paths import StoredObject, Upload, cache_folder
+from functions.errors import Failure, ObjectExists, Stopped
 from functions.jobs.disposal import noted
-from functions.jobs.lease import Vigil
-from functions.jobs.ports import Means
+from functions.jobs.lease import LeaseMonitor
+from functions.jobs.ports import Dependencies
 from functions.observability import log
 from liveportrait_core import MAX_MOTION_BYTES
 
@@ -26,8 +26,8 @@ class MotionCache:
 
     def __init__(
         self,
-        means: Means,
-        vigil: Vigil,
+        deps: Dependencies,
+        monitor: LeaseMonitor,
         *,
         avatar_id: str,
         video: StoredObject,
@@ -37,19 +37,19 @@ class MotionCache:
         """Look at nothing yet.
 
         Args:
-            means: where it is kept.
-            vigil: whether this attempt still may.
+            deps: where it is kept.
+            monitor: whether this attempt still may.
             avatar_id: whose motion it is.
             video: the clip it was, or will be, read from.
             engine_version: of who reads it.
             folder: for files of this attempt.
         """
-        self._media = means.media
-        self._ledger = means.ledger
-        self._vigil = vigil
+        self._media = deps.media
+        self._ledger = deps.ledger
+        self._monitor = monitor
         self._avatar_id = avatar_id
         self._path = motion_path(avatar_id)
-        self._key = motion_key(video, engine_version, max_seconds=means.settings.max_seconds)
+        self._key = motion_key(video, engine_version, max_seconds=deps.settings.max_seconds)
         self._file = folder / "motion.npz"
         self._seen: StoredObject | None = None
 
@@ -57,7 +57,7 @@ class MotionCache:
         """The motion, if it is there and of this clip, this engine and this length."""
         try:
             self._seen = self._media.find(self._path)
-            if self._seen is None or self._seen.facts.get(_KEY) != self._key:
+            if self._seen is None or self._seen.metadata.get(_KEY) != self._key:
                 return None
             motion = self._fetched(self._seen)
         except Exception as fault:
@@ -72,7 +72,7 @@ class MotionCache:
         if self._seen is None:
             return
         try:
-            self._media.discard(self._path, self._seen.generation)
+            self._media.delete(self._path, self._seen.generation)
             self._seen = None
         except Exception as fault:  # then it is what `keep` replaces
             log.warning("object not deleted", path=self._path, reason=str(fault))
@@ -84,7 +84,7 @@ class MotionCache:
             Stopped, Failure: this attempt must end; nothing was stored.
         """
         try:
-            self._vigil.confirm()
+            self._monitor.confirm()
             self._store(motion)
         except (Stopped, Failure):
             raise
@@ -100,22 +100,25 @@ class MotionCache:
             )
         self._media.fetch(seen, self._file)
         motion = self._file.read_bytes()
-        if hashlib.sha256(motion).hexdigest() != seen.facts.get(_DIGEST):
+        if hashlib.sha256(motion).hexdigest() != seen.metadata.get(_DIGEST):
             raise ValueError(f"its {len(motion)} bytes are not those of its digest")
         return motion
 
     def _store(self, motion: bytes) -> None:
         self._file.write_bytes(motion)
         facts = {_KEY: self._key, _DIGEST: hashlib.sha256(motion).hexdigest()}
-        publication = Publication(
-            path=self._path, file=self._file, content_type="application/octet-stream", facts=facts
+        publication = Upload(
+            path=self._path,
+            file=self._file,
+            content_type="application/octet-stream",
+            metadata=facts,
         )
         try:
             self._media.publish(
                 publication, replacing=0 if self._seen is None else self._seen.generation
             )
             log.info("motion kept", path=self._path, size_bytes=len(motion))
-        except ObjectStands as stands:  # another attempt's, or ours, the answer to which was lost
+        except ObjectExists as stands:  # another attempt's, or ours, the answer to which was lost
             log.info("motion not kept", path=self._path, reason=str(stands))
         finally:
             self._go_with_the_avatar()
@@ -136,7 +139,7 @@ class MotionCache:
             return
         try:
             if (found := self._media.find(self._path)) is not None:
-                self._media.discard(self._path, found.generation)
+                self._media.delete(self._path, found.generation)
                 log.info("motion given up", path=self._path)
         except Exception as fault:
             log.warning("object not deleted", path=self._path, reason=str(fault))

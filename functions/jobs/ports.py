@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Protocol
 
 from functions.domain.job_record import Deletion
-from functions.domain.snapshot import Change, Standing
-from functions.domain.storage_paths import Publication, StoredObject
+from functions.domain.snapshot import AvatarSnapshot, TransactionResult
+from functions.domain.storage_paths import StoredObject, Upload
 from functions.domain.transitions import Transitions
 from functions.settings import Settings
 from liveportrait_core import Engine, Progress, RenderedVideo, RenderRequest
@@ -24,12 +24,16 @@ _PATIENCE_S = 5.0
 class RenderLedger(Protocol):
     """Documents and ledgers of all avatars, read together and changed together."""
 
-    def read(self, avatar_id: str) -> Standing:
+    def read(self, avatar_id: str) -> AvatarSnapshot:
         """Document and ledger as they are."""
 
     def transact(
-        self, avatar_id: str, decide: Callable[[Standing], Change], *, counting: bool = False
-    ) -> Change:
+        self,
+        avatar_id: str,
+        decide: Callable[[AvatarSnapshot], TransactionResult],
+        *,
+        counting: bool = False,
+    ) -> TransactionResult:
         """Read both, let `decide` say what changes, write it: all or nothing.
 
         `decide` must be pure, for it is called again under contention. `counting` makes today's
@@ -50,13 +54,13 @@ class MediaStore(Protocol):
         `ObjectChanged` where it is gone or another generation stands there.
         """
 
-    def publish(self, publication: Publication, *, replacing: int = 0) -> StoredObject:
+    def publish(self, publication: Upload, *, replacing: int = 0) -> StoredObject:
         """Create an object (or replace exactly a generation), or raise `ObjectStands`."""
 
-    def discard(self, path: str, generation: int) -> None:
+    def delete(self, path: str, generation: int) -> None:
         """Delete exactly this generation, if it is still there."""
 
-    def clear(self, deletion: Deletion) -> None:
+    def delete_prefix(self, deletion: Deletion) -> None:
         """Delete everything whose path begins so, as far as it was created by then."""
 
 
@@ -160,7 +164,7 @@ class _Thread:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Means:
+class Dependencies:
     """Everything a job works with."""
 
     settings: Settings

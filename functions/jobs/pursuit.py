@@ -8,31 +8,36 @@ transaction may change that of `transitions`.
 from collections.abc import Callable
 
 from functions.domain.document import IMAGE_FIELD, VIDEO_FIELD
-from functions.domain.job_record import Problem
+from functions.domain.job_record import ErrorInfo
 from functions.domain.request import Refusal
-from functions.domain.snapshot import Asked, Change, Standing, Verdict
+from functions.domain.snapshot import (
+    AvatarSnapshot,
+    RenderSpec,
+    TransactionResult,
+    TransactionStatus,
+)
 from functions.errors import Code, RetryLater
-from functions.jobs.avatar_state import Sight, look
+from functions.jobs.avatar_state import AvatarState, look
 from functions.jobs.dispatch import Dispatcher, Errand
 from functions.jobs.disposal import dispose
-from functions.jobs.ports import Means
-from functions.jobs.trigger import Visit
+from functions.jobs.ports import Dependencies
+from functions.jobs.trigger import Trigger
 from functions.observability import log, telemetry
 from functions.observability.telemetry import Outcome
 
 _PAUSE_S = 0.5  # before another look, where something changed between a look and its transaction
-_MISSED = {Verdict.AGAIN: Outcome.MISSING, Verdict.FINAL: Outcome.FAILED}
+_MISSED = {TransactionStatus.AGAIN: Outcome.MISSING, TransactionStatus.FINAL: Outcome.FAILED}
 
 
 class Pursuit:
     """Follows wishes, many at once."""
 
-    def __init__(self, means: Means, dispatcher: Dispatcher) -> None:
-        self._means = means
+    def __init__(self, deps: Dependencies, dispatcher: Dispatcher) -> None:
+        self._deps = deps
         self._dispatcher = dispatcher
-        self._rules = means.transitions
+        self._rules = deps.transitions
 
-    def conclude(self, visit: Visit) -> Verdict:
+    def conclude(self, trigger: Trigger) -> TransactionStatus:
         """Bring what is asked for to its end, looking again whenever something changed meanwhile.
 
         Returns:
@@ -42,125 +47,135 @@ class Pursuit:
         Raises:
             RetryLater: a redelivery can cure what hindered it.
         """
-        verdict = Verdict.MOVED
+        status = TransactionStatus.MOVED
         yielding = False
-        while verdict not in (Verdict.DONE, Verdict.HANDED, Verdict.PAST):
-            verdict = self._settle(visit, yielding=yielding)
-            yielding = yielding or verdict is Verdict.LOST
-        return verdict
+        while status not in (
+            TransactionStatus.DONE,
+            TransactionStatus.HANDED,
+            TransactionStatus.PAST,
+        ):
+            status = self._settle(trigger, yielding=yielding)
+            yielding = yielding or status is TransactionStatus.LOST
+        return status
 
-    def look(self, visit: Visit) -> Sight:
+    def look(self, trigger: Trigger) -> AvatarState:
         """See what is asked for now; and delete what others have left to be deleted."""
-        sight = look(self._means, visit.avatar_id)
-        standing = sight.standing
-        if not standing.record.cleaning(standing.now):
-            dispose(self._means, visit.avatar_id, standing.record)
-        return sight
+        state = look(self._deps, trigger.avatar_id)
+        avatar = state.avatar
+        if not avatar.record.cleaning(avatar.now):
+            dispose(self._deps, trigger.avatar_id, avatar.record)
+        return state
 
-    def transact(self, visit: Visit, decide: Callable[[Standing], Change]) -> Change:
+    def transact(
+        self, trigger: Trigger, decide: Callable[[AvatarSnapshot], TransactionResult]
+    ) -> TransactionResult:
         """Have this decided; and delete what it leaves to be deleted."""
-        change = self._means.ledger.transact(visit.avatar_id, decide)
+        change = self._deps.ledger.transact(trigger.avatar_id, decide)
         if change.record is not None:
-            dispose(self._means, visit.avatar_id, change.record)
+            dispose(self._deps, trigger.avatar_id, change.record)
         return change
 
-    def answered(self, visit: Visit, sight: Sight) -> bool:
+    def answered(self, trigger: Trigger, state: AvatarState) -> bool:
         """(b) A listed result, or a final failure of this very request, answers at once."""
-        asked, result = sight.asked, sight.result
-        if asked is None:
+        spec, result = state.spec, state.result
+        if spec is None:
             return False
         if result is not None:
-            change = self.transact(visit, lambda now: self._rules.reuse(now, asked, result))
+            change = self.transact(trigger, lambda now: self._rules.reuse(now, spec, result))
             if change.record is not None:
                 how = Outcome.REUSED
-                log.info("answered by a kept result", outcome=how, fingerprint=asked.fingerprint)
+                log.info("answered by a kept result", outcome=how, fingerprint=spec.fingerprint)
                 telemetry.outcome(how)
-            return change.verdict is Verdict.DONE
-        standing = sight.standing
-        if not standing.record.failed_for_good(asked.fingerprint):
+            return change.status is TransactionStatus.DONE
+        avatar = state.avatar
+        if not avatar.record.failed_for_good(spec.fingerprint):
             return False
-        if self._rules.restate(standing, asked).fields:
-            self.transact(visit, lambda now: self._rules.restate(now, asked))
+        if self._rules.reshow_failure(avatar, spec).fields:
+            self.transact(trigger, lambda now: self._rules.reshow_failure(now, spec))
         return True
 
-    def wait(self, visit: Visit, seconds: float) -> None:
+    def wait(self, trigger: Trigger, seconds: float) -> None:
         """Let somebody else work; never longer than one's own deadline."""
-        left_s = visit.deadline - self._means.clock.monotonic()
+        left_s = trigger.deadline - self._deps.clock.monotonic()
         if left_s <= 0:
             raise RetryLater("another's work outlived this event's deadline")
-        self._means.clock.sleep(min(seconds, left_s))
+        self._deps.clock.sleep(min(seconds, left_s))
 
-    def _settle(self, visit: Visit, *, yielding: bool) -> Verdict:
+    def _settle(self, trigger: Trigger, *, yielding: bool) -> TransactionStatus:
         """As `conclude`; anything else: look again."""
-        sight = self.look(visit)
-        if relieved(visit, sight):
-            return Verdict.HANDED
-        if moved_on(visit, sight):
-            return Verdict.PAST
-        if self.answered(visit, sight):
-            return Verdict.DONE
-        if isinstance(sight.ask, Refusal):
-            return self._concluded(visit, self._refuse(visit, sight.ask))
-        if sight.asked is None:
-            return Verdict.DONE
-        if sight.inputs is None:
-            return self._concluded(visit, self._miss(visit, sight, sight.asked))
-        image, video = sight.inputs
-        errand = Errand(
-            avatar_id=visit.avatar_id,
-            asked=sight.asked,
+        state = self.look(trigger)
+        if relieved(trigger, state):
+            return TransactionStatus.HANDED
+        if moved_on(trigger, state):
+            return TransactionStatus.PAST
+        if self.answered(trigger, state):
+            return TransactionStatus.DONE
+        if isinstance(state.ask, Refusal):
+            return self._concluded(trigger, self._refuse(trigger, state.ask))
+        if state.spec is None:
+            return TransactionStatus.DONE
+        if state.inputs is None:
+            return self._concluded(trigger, self._miss(trigger, state, state.spec))
+        image, video = state.inputs
+        job = Errand(
+            avatar_id=trigger.avatar_id,
+            spec=state.spec,
             image=image,
             video=video,
-            in_work=sight.standing.record.in_work(sight.asked.fingerprint, sight.standing.now),
+            in_work=state.avatar.record.in_work(state.spec.fingerprint, state.avatar.now),
             yielding=yielding,
-            since_s=visit.since_s,
-            deadline=visit.deadline,
+            since_s=trigger.since_s,
+            deadline=trigger.deadline,
         )
-        return self._concluded(visit, self._dispatcher.hand_over(errand))
+        return self._concluded(trigger, self._dispatcher.hand_over(job))
 
-    def _refuse(self, visit: Visit, refusal: Refusal) -> Verdict:
-        change = self.transact(visit, lambda now: self._rules.refuse(now, visit.relevant, refusal))
+    def _refuse(self, trigger: Trigger, refusal: Refusal) -> TransactionStatus:
+        change = self.transact(
+            trigger, lambda now: self._rules.refuse(now, trigger.inputs_key, refusal)
+        )
         if change.fields:
             code = None if refusal.code is None else refusal.code.value
             how, state = Outcome.REFUSED, refusal.state.value
             log.info("refused", outcome=how, code=code or "", state=state, reason=refusal.reason)
             telemetry.outcome(how, code)
-        return change.verdict
+        return change.status
 
-    def _miss(self, visit: Visit, sight: Sight, asked: Asked) -> Verdict:
-        path, code, field = asked.request.image_path, Code.HERO_IMAGE_NOT_FOUND, IMAGE_FIELD
-        if sight.image is not None and asked.request.video_path is not None:
-            path, code, field = asked.request.video_path, Code.HERO_VIDEO_NOT_FOUND, VIDEO_FIELD
-        problem = Problem.of(code, field)
-        change = self.transact(visit, lambda now: self._rules.miss(now, asked, path, problem))
-        if change.verdict in _MISSED:
-            how = _MISSED[change.verdict]
+    def _miss(self, trigger: Trigger, state: AvatarState, spec: RenderSpec) -> TransactionStatus:
+        path, code, field = spec.request.image_path, Code.HERO_IMAGE_NOT_FOUND, IMAGE_FIELD
+        if state.image is not None and spec.request.video_path is not None:
+            path, code, field = spec.request.video_path, Code.HERO_VIDEO_NOT_FOUND, VIDEO_FIELD
+        problem = ErrorInfo.of(code, field)
+        change = self.transact(
+            trigger, lambda now: self._rules.record_missing_input(now, spec, path, problem)
+        )
+        if change.status in _MISSED:
+            how = _MISSED[change.status]
             log.info("input not found", outcome=how, code=code.value, path=path)
             telemetry.outcome(how, code.value)
-        return change.verdict
+        return change.status
 
-    def _concluded(self, visit: Visit, verdict: Verdict) -> Verdict:
+    def _concluded(self, trigger: Trigger, status: TransactionStatus) -> TransactionStatus:
         """What a verdict means for the visit: ended, to be redelivered, or to look again."""
-        match verdict:
-            case Verdict.DONE | Verdict.FINAL:
-                return Verdict.DONE
-            case Verdict.HANDED:
-                return Verdict.HANDED
-            case Verdict.AGAIN | Verdict.NOT_YET:
+        match status:
+            case TransactionStatus.DONE | TransactionStatus.FINAL:
+                return TransactionStatus.DONE
+            case TransactionStatus.HANDED:
+                return TransactionStatus.HANDED
+            case TransactionStatus.AGAIN | TransactionStatus.NOT_YET:
                 raise RetryLater("the next attempt is another delivery's")
-            case Verdict.BUSY:
-                self.wait(visit, self._means.settings.poll_s)
+            case TransactionStatus.BUSY:
+                self.wait(trigger, self._deps.settings.poll_s)
             case _:
-                self.wait(visit, _PAUSE_S)
-        return verdict
+                self.wait(trigger, _PAUSE_S)
+        return status
 
 
-def moved_on(visit: Visit, sight: Sight) -> bool:
+def moved_on(trigger: Trigger, state: AvatarState) -> bool:
     """Whether the document is no longer the visit's: a newer event exists."""
-    return sight.relevant != visit.relevant
+    return state.inputs_key != trigger.inputs_key
 
 
-def relieved(visit: Visit, sight: Sight) -> bool:
+def relieved(trigger: Trigger, state: AvatarState) -> bool:
     """Whether another task has come to stand for this avatar since the visit's own."""
-    other = sight.standing.record.dispatch
-    return visit.dispatch is not None and other is not None and other != visit.dispatch
+    other = state.avatar.record.dispatch
+    return trigger.dispatch is not None and other is not None and other != trigger.dispatch

@@ -7,11 +7,11 @@ takes once. The note goes only when its task has nothing left to do.
 
 from typing import Protocol
 
-from functions.domain.snapshot import Verdict
+from functions.domain.snapshot import TransactionStatus
 from functions.domain.task import RenderTask
 from functions.errors import RetryLater
 from functions.jobs.dispatch import Errand, tell_refusal
-from functions.jobs.ports import Means
+from functions.jobs.ports import Dependencies
 from functions.observability import log, telemetry
 from functions.observability.telemetry import Outcome
 
@@ -30,25 +30,25 @@ class TaskQueue(Protocol):
 class QueuedDispatcher:
     """Satisfies `Dispatcher`; waits for nobody's render."""
 
-    def __init__(self, means: Means, queue: TaskQueue) -> None:
-        self._means = means
+    def __init__(self, deps: Dependencies, queue: TaskQueue) -> None:
+        self._deps = deps
         self._queue = queue
 
-    def hand_over(self, errand: Errand) -> Verdict:
+    def hand_over(self, job: Errand) -> TransactionStatus:
         """Note the dispatch and make its task: HANDED."""
-        rules = self._means.transitions
-        change = self._means.ledger.transact(
-            errand.avatar_id, lambda now: rules.dispatch(now, errand.asked), counting=True
+        rules = self._deps.transitions
+        change = self._deps.ledger.transact(
+            job.avatar_id, lambda now: rules.dispatch(now, job.spec), counting=True
         )
         if change.dispatch is None:
             tell_refusal(change)
-            return change.verdict
-        task = RenderTask(avatar_id=errand.avatar_id, dispatch=change.dispatch)
+            return change.status
+        task = RenderTask(avatar_id=job.avatar_id, dispatch=change.dispatch)
         if self._put(task):
-            how, wanted = Outcome.DISPATCHED, errand.asked.fingerprint
+            how, wanted = Outcome.DISPATCHED, job.spec.fingerprint
             log.info("dispatched", outcome=how, fingerprint=wanted, task=task.task_id)
             telemetry.outcome(how)
-        return change.verdict
+        return change.status
 
     def _put(self, task: RenderTask) -> bool:
         try:

@@ -7,7 +7,7 @@ was lost. To decide it again tells, for transitions change nothing the second ti
 from collections.abc import Callable
 from typing import TypeVar
 
-from functions.errors import DoorwayError
+from functions.errors import FunctionError
 from functions.jobs.ports import Clock
 from functions.observability import log
 
@@ -28,7 +28,7 @@ def retry(clock: Clock, act: Callable[[], _T], *, within_s: float) -> _T:
     while True:
         try:
             return act()
-        except DoorwayError:
+        except FunctionError:
             raise
         except Exception as fault:
             if clock.monotonic() + pause_s > until:

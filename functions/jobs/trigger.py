@@ -7,12 +7,12 @@ from functions.domain.job_record import Dispatch
 
 
 @dataclass(frozen=True, kw_only=True)
-class Visit:
+class Trigger:
     """What it is about, since when, and until when."""
 
     avatar_id: str
     case: Gate
-    relevant: object  # of the document for whose sake it is; None: it is gone
+    inputs_key: object  # of the document for whose sake it is; None: it is gone
     since_s: float  # Unix time of the wish, by the database's clock
     deadline: float  # on the clock's monotonic scale
     dispatch: Dispatch | None = None  # the task that this visit brings to its end

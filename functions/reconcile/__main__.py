@@ -15,16 +15,16 @@ import threading
 import time
 from collections.abc import Sequence
 
-from functions.app import Instance, start
+from functions.app import App, start
 from functions.domain.request import full_engine_version
-from functions.errors import RetryLater, SettingInvalid
+from functions.errors import InvalidSetting, RetryLater
 from functions.observability import log
-from functions.reconcile.adapters import CloudInventory, FirestoreCensus, FirestoreMarks
-from functions.reconcile.findings import Judge
-from functions.reconcile.page_loader import Shard, Survey
-from functions.reconcile.paging import Itinerary
-from functions.reconcile.repair import Mender
-from functions.reconcile.runner import EverythingGone, Orders, Sweep, Tally
+from functions.reconcile.adapters import BucketLister, FirestoreAvatars, FirestoreCheckpoints
+from functions.reconcile.findings import Checker
+from functions.reconcile.page_loader import PageLoader, Shard
+from functions.reconcile.paging import PageScan
+from functions.reconcile.repair import Repairer
+from functions.reconcile.runner import EverythingGone, ReconcileRun, RunOptions, RunReport
 from functions.roles import Role
 from liveportrait_core import RenderError
 
@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         shard = Shard.of(os.environ)
         instance = _begin()
         sweep = _sweep(instance, shard, options)
-    except (SettingInvalid, RenderError, RetryLater) as fault:
+    except (InvalidSetting, RenderError, RetryLater) as fault:
         sys.stderr.write(f"Reconcile cannot start: {fault}\n")
         return _NOT_BEGUN
     failed = False
@@ -58,18 +58,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as fault:  # the mark is where the last page ended
         failed = True
         log.fault("pass not finished", fault)
-    failed = failed or sweep.tally.faults > 0
+    failed = failed or sweep.report.faults > 0
     _tell(
-        sweep.tally, shard, failed=failed, dry_run=options.dry_run, seconds=time.monotonic() - began
+        sweep.report,
+        shard,
+        failed=failed,
+        dry_run=options.dry_run,
+        seconds=time.monotonic() - began,
     )
     return int(failed)
 
 
-def _begin() -> Instance:
+def _begin() -> App:
     instance = start()
     role = instance.settings.role
     if role is Role.RENDERER:
-        raise SettingInvalid(
+        raise InvalidSetting(
             "LIVEPORTRAIT_ROLE is 'renderer'; accepted for reconcile: gate, which leaves renders "
             "to the queue, or all, which renders here"
         )
@@ -79,61 +83,61 @@ def _begin() -> Instance:
     return instance
 
 
-def _sweep(instance: Instance, shard: Shard, options: argparse.Namespace) -> Sweep:
-    means = instance.means
-    inventory = CloudInventory(instance.bucket)
-    survey = Survey(
-        census=FirestoreCensus(instance.database, collection=instance.settings.collection),
-        inventory=inventory,
-        media=means.media,
-        reader=means.transitions.reader,
+def _sweep(instance: App, shard: Shard, options: argparse.Namespace) -> ReconcileRun:
+    deps = instance.deps
+    lister = BucketLister(instance.bucket)
+    loader = PageLoader(
+        repository=FirestoreAvatars(instance.database, collection=instance.settings.collection),
+        lister=lister,
+        media=deps.media,
+        reader=deps.transitions.reader,
         shard=shard,
     )
-    judge = Judge(
-        transitions=means.transitions,
-        engine=means.engine.engine.value,
+    checker = Checker(
+        transitions=deps.transitions,
+        engine=deps.engine.engine.value,
         engine_version=full_engine_version(
-            means.engine.engine_version, max_seconds=instance.settings.max_seconds
+            deps.engine.engine_version, max_seconds=instance.settings.max_seconds
         ),
         quiet_s=options.quiet,
     )
-    return Sweep(
-        Itinerary(survey=survey, judge=judge, upgrading=options.upgrade),
-        Mender(means=means, inventory=inventory, doorway=lambda: instance.doorway),
-        FirestoreMarks(instance.database),
-        Orders(
+    return ReconcileRun(
+        PageScan(loader=loader, checker=checker, upgrading=options.upgrade),
+        Repairer(deps=deps, lister=lister, handler=lambda: instance.handler),
+        FirestoreCheckpoints(instance.database),
+        RunOptions(
             dry_run=options.dry_run,
             limit=options.limit,
             after=options.after,
             mends_per_s=options.rate,
             renders_per_min=options.renders_per_minute,
         ),
-        clock=means.clock,
+        clock=deps.clock,
         stopping=_stop_signal().is_set,
     )
 
 
 def _stop_signal() -> threading.Event:
     """Set once the process is asked to end: the avatar at hand is still served."""
-    asked = threading.Event()
+    spec = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: asked.set())
-    return asked
+        signal.signal(number, lambda *_: spec.set())
+    return spec
 
 
-def _tell(tally: Tally, shard: Shard, *, failed: bool, dry_run: bool, seconds: float) -> None:
+def _tell(report: RunReport, shard: Shard, *, failed: bool, dry_run: bool, seconds: float) -> None:
     line = {
         "severity": "ERROR" if failed else "INFO",
         "message": "reconciled",
         "dryRun": dry_run,
-        "ending": "failed" if failed and not tally.faults else tally.ending.value,
+        "ending": "failed" if failed and not report.faults else report.ending.value,
         "task": shard.index,
         "tasks": shard.count,
-        "avatars": tally.avatars,
-        "found": {finding.value: count for finding, count in sorted(tally.found.items())},
-        "mended": {finding.value: count for finding, count in sorted(tally.mended.items())},
-        "postponed": tally.postponed,
-        "faults": tally.faults,
+        "avatars": report.avatars,
+        "found": {finding.value: count for finding, count in sorted(report.found.items())},
+        "mended": {finding.value: count for finding, count in sorted(report.mended.items())},
+        "postponed": report.postponed,
+        "faults": report.faults,
         "seconds": round(seconds, 1),
     }
     sys.stdout.write(json.dumps(line) + "\n")

@@ -14,12 +14,12 @@ from google.cloud.firestore_v1.field_path import FieldPath
 from google.cloud.storage import Bucket
 
 from functions.cloud.documents import Found, read, stream
-from functions.cloud.firestore import JOBS, STANDING_MASK, snapshot_of, standing_of
+from functions.cloud.firestore import JOBS, SNAPSHOT_MASK, avatar_snapshot_of, document_of
 from functions.cloud.storage import TOKEN_KEY, stored_object
 from functions.domain.document import INPUTS, OUTPUT, Snapshot
 from functions.observability import log
 from functions.reconcile.findings import ListedObject
-from functions.reconcile.page_loader import Glance, Requested
+from functions.reconcile.page_loader import DatedSnapshot, Requested
 
 MARKS = "livePortraitReconcile"
 _NAME = FieldPath.document_id()
@@ -28,7 +28,7 @@ _REQUESTED = "shown.requested"
 _CHUNK = 250  # avatars to a call
 
 
-class FirestoreCensus:
+class FirestoreAvatars:
     """The avatars of one project."""
 
     def __init__(self, client: firestore.Client, *, collection: str) -> None:
@@ -39,7 +39,7 @@ class FirestoreCensus:
     def avatars(self, after: str, limit: int) -> Mapping[str, Snapshot]:
         """The next documents by id, in their order; only what tells whom the pipeline serves."""
         query = _next(self._avatars.select(_SERVED), after, limit)
-        snapshots = ((each.id, snapshot_of(each)) for each in stream(self._client, query))
+        snapshots = ((each.id, document_of(each)) for each in stream(self._client, query))
         return {name: snapshot for name, snapshot in snapshots if snapshot is not None}
 
     def ledgers(self, after: str, limit: int) -> Sequence[str]:
@@ -60,23 +60,23 @@ class FirestoreCensus:
         found = query.limit(limit).stream()
         return [Requested(avatar_id=each.id, at=each.get(_REQUESTED)) for each in found]
 
-    def glance(self, avatar_ids: Sequence[str]) -> Sequence[Glance]:
+    def dated(self, avatar_ids: Sequence[str]) -> Sequence[DatedSnapshot]:
         """Documents and ledgers of these avatars, whether they exist or not.
 
         Those that cannot be understood are told of in the log, and left out.
         """
-        glances: list[Glance] = []
+        snapshots: list[DatedSnapshot] = []
         for ids in _chunks(avatar_ids):
             avatars = [self._avatars.document(each) for each in ids]
             jobs = [self._jobs.document(each) for each in ids]
-            found = read(self._client, [*avatars, *jobs], STANDING_MASK)
+            found = read(self._client, [*avatars, *jobs], SNAPSHOT_MASK)
             for document, job in zip(found[: len(ids)], found[len(ids) :], strict=True):
                 try:
-                    glances.append(_glance(document, job))
+                    snapshots.append(_glance(document, job))
                 except (LookupError, TypeError, ValueError, AttributeError) as fault:
                     with log.bound(avatar_id=document.id):
                         log.warning("ledger not understood", reason=str(fault))
-        return glances
+        return snapshots
 
     def without_document(self, avatar_ids: Sequence[str]) -> Sequence[str]:
         """Those of these that have no document."""
@@ -87,7 +87,7 @@ class FirestoreCensus:
         return sorted(missing)
 
 
-class FirestoreMarks:
+class FirestoreCheckpoints:
     """Where the passes of all shards are."""
 
     def __init__(self, client: firestore.Client) -> None:
@@ -114,10 +114,10 @@ def _next(query: Any, after: str, limit: int) -> Any:
     return ordered.limit(limit)
 
 
-def _glance(document: Found, job: Found) -> Glance:
+def _glance(document: Found, job: Found) -> DatedSnapshot:
     updated = document.update_time
     written = 0 if updated is None else round(updated.timestamp() * 1000)
-    return Glance(standing=standing_of(document, job), written=written)
+    return DatedSnapshot(avatar=avatar_snapshot_of(document, job), written=written)
 
 
 def _chunks(ids: Sequence[str]) -> list[Sequence[str]]:
@@ -127,7 +127,7 @@ def _chunks(ids: Sequence[str]) -> list[Sequence[str]]:
 _FIELDS = "items(name,generation,size,timeCreated,metadata),prefixes,nextPageToken"
 
 
-class CloudInventory:
+class BucketLister:
     """One bucket."""
 
     def __init__(self, bucket: Bucket) -> None:

@@ -11,10 +11,10 @@ from typing import Protocol
 
 from functions.domain.document import ABSENT, Snapshot
 from functions.domain.request import Reader, RenderRequest
-from functions.domain.snapshot import Standing
+from functions.domain.snapshot import AvatarSnapshot
 from functions.domain.storage_paths import cache_folder, output_folder
 from functions.domain.task import is_document_id
-from functions.errors import DoorwayError, SettingInvalid
+from functions.errors import FunctionError, InvalidSetting
 from functions.jobs.ports import MediaStore
 from functions.reconcile.findings import Entry, ListedObject
 
@@ -23,15 +23,15 @@ _TASK = {"CLOUD_RUN_TASK_INDEX": "0", "CLOUD_RUN_TASK_COUNT": "1"}  # set by Clo
 _AFTER_FOLDER = "0"  # the character after the slash: `avatars/x0` comes after all of `avatars/x/`
 
 
-class LedgerGarbled(DoorwayError):
+class LedgerGarbled(FunctionError):
     """Somebody else has written into a ledger."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Glance:
+class DatedSnapshot:
     """Document and ledger of one avatar, read together."""
 
-    standing: Standing
+    avatar: AvatarSnapshot
     written: int  # epoch ms of the document's last write; 0: there is no document
 
 
@@ -43,7 +43,7 @@ class Requested:
     at: int  # epoch ms
 
 
-class Census(Protocol):
+class AvatarRepository(Protocol):
     """All avatars there are, by their documents and by their ledgers."""
 
     def avatars(self, after: str, limit: int) -> Mapping[str, Snapshot]:
@@ -55,14 +55,14 @@ class Census(Protocol):
     def requested(self, after: Requested | None, limit: int) -> Sequence[Requested]:
         """The next avatars by their last request, newest first."""
 
-    def glance(self, avatar_ids: Sequence[str]) -> Sequence[Glance]:
+    def dated(self, avatar_ids: Sequence[str]) -> Sequence[DatedSnapshot]:
         """Documents and ledgers of these, whether they exist or not; none of what is garbled."""
 
     def without_document(self, avatar_ids: Sequence[str]) -> Sequence[str]:
         """Those of these that have no document."""
 
 
-class Inventory(Protocol):
+class ObjectLister(Protocol):
     """The bucket's objects by their names."""
 
     def objects(self, prefix: str, *, start: str = "", end: str = "") -> Iterator[ListedObject]:
@@ -92,12 +92,12 @@ class Shard:
         texts = {name: environment.get(name, default) for name, default in _TASK.items()}
         for name, text in texts.items():
             if not (text.isascii() and text.isdigit()):
-                raise SettingInvalid(f"{name} is {text!r}; accepted: a whole number")
+                raise InvalidSetting(f"{name} is {text!r}; accepted: a whole number")
         index, count = (int(text) for text in texts.values())
         if count < 1:
-            raise SettingInvalid(f"CLOUD_RUN_TASK_COUNT is {count}; accepted: at least 1")
+            raise InvalidSetting(f"CLOUD_RUN_TASK_COUNT is {count}; accepted: at least 1")
         if index >= count:
-            raise SettingInvalid(f"CLOUD_RUN_TASK_INDEX is {index}; accepted: 0 to {count - 1}")
+            raise InvalidSetting(f"CLOUD_RUN_TASK_INDEX is {index}; accepted: 0 to {count - 1}")
         return cls(index=index, count=count)
 
     def has(self, avatar_id: str) -> bool:
@@ -118,11 +118,11 @@ class Page:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Survey:
+class PageLoader:
     """The view of one shard."""
 
-    census: Census
-    inventory: Inventory
+    repository: AvatarRepository
+    lister: ObjectLister
     media: MediaStore
     reader: Reader
     shard: Shard
@@ -130,23 +130,23 @@ class Survey:
 
     def page(self, after: str) -> Page:
         """The avatars whose documents come after an id, and whatever lies between their objects."""
-        documents = self.census.avatars(after, self.page_size)
+        documents = self.repository.avatars(after, self.page_size)
         ids = list(documents)
         ends = len(ids) < self.page_size
         last = ids[-1] if ids else after
         own = {each: documents[each] for each in ids if self.shard.has(each)}
         served = {each for each, document in own.items() if _served(document)}
-        glances = self._glances(sorted(served))
-        gathered = _Gathered(self.reader, glances)
+        snapshots = self._snapshots(sorted(served))
+        gathered = _PageObjects(self.reader, snapshots)
         end = "" if ends else f"{_AVATARS}{last}{_AFTER_FOLDER}"
-        for listed in self.inventory.objects(_AVATARS, start=f"{_AVATARS}{after}", end=end):
+        for listed in self.lister.objects(_AVATARS, start=f"{_AVATARS}{after}", end=end):
             gathered.take(listed)
         if not ends:
-            for avatar_id in filter(glances.__contains__, _sorted_elsewhere(ids, last)):
+            for avatar_id in filter(snapshots.__contains__, _sorted_elsewhere(ids, last)):
                 self._gather_own(avatar_id, gathered)
         self._gather_uploads(gathered)
         strange = {each for each in gathered.strangers - {after} if ends or each <= last}
-        strange |= served - glances.keys()
+        strange |= served - snapshots.keys()
         return Page(
             entries=gathered.entries(),
             strangers=tuple(sorted(filter(self.shard.has, strange))),
@@ -161,12 +161,12 @@ class Survey:
         Raises:
             LedgerGarbled: its ledger cannot be understood.
         """
-        glances = self._glances([avatar_id])
-        if not glances:
+        snapshots = self._snapshots([avatar_id])
+        if not snapshots:
             raise LedgerGarbled(f"the ledger of {avatar_id} cannot be understood")
-        gathered = _Gathered(self.reader, glances)
+        gathered = _PageObjects(self.reader, snapshots)
         self._gather_own(avatar_id, gathered)
-        for listed in self.inventory.objects(cache_folder(avatar_id)):
+        for listed in self.lister.objects(cache_folder(avatar_id)):
             gathered.keep(avatar_id, listed)
         self._gather_uploads(gathered)
         (entry,) = gathered.entries()
@@ -175,19 +175,19 @@ class Survey:
     def cached(self, after: str) -> Iterator[str]:
         """Ids of the avatars of this shard that have caches, after one."""
         start = f"{_CACHES}{after}{_AFTER_FOLDER}" if after else ""
-        named = filter(is_document_id, self.inventory.folders(_CACHES, start=start))
+        named = filter(is_document_id, self.lister.folders(_CACHES, start=start))
         return filter(self.shard.has, named)
 
-    def _glances(self, avatar_ids: Iterable[str]) -> Mapping[str, Glance]:
+    def _snapshots(self, avatar_ids: Iterable[str]) -> Mapping[str, DatedSnapshot]:
         wanted = list(avatar_ids)
-        found = self.census.glance(wanted) if wanted else ()
-        return {glance.standing.avatar_id: glance for glance in found}
+        found = self.repository.dated(wanted) if wanted else ()
+        return {dated.avatar.avatar_id: dated for dated in found}
 
-    def _gather_own(self, avatar_id: str, gathered: "_Gathered") -> None:
-        for listed in self.inventory.objects(f"{_AVATARS}{avatar_id}/"):
+    def _gather_own(self, avatar_id: str, gathered: "_PageObjects") -> None:
+        for listed in self.lister.objects(f"{_AVATARS}{avatar_id}/"):
             gathered.take(listed)
 
-    def _gather_uploads(self, gathered: "_Gathered") -> None:
+    def _gather_uploads(self, gathered: "_PageObjects") -> None:
         """Inputs that lie under a user's uploads, where a deployment admits them: one by one."""
         for path, avatar_ids in gathered.inputs.items():
             if not path.startswith(_AVATARS):
@@ -197,16 +197,16 @@ class Survey:
                         gathered.keep(avatar_id, ListedObject(stored=stored, created=0))
 
 
-class _Gathered:
+class _PageObjects:
     """Collects the objects that matter for some avatars."""
 
-    def __init__(self, reader: Reader, glances: Mapping[str, Glance]) -> None:
-        self._glances = glances
-        self._objects: dict[str, dict[str, ListedObject]] = {each: {} for each in glances}
+    def __init__(self, reader: Reader, snapshots: Mapping[str, DatedSnapshot]) -> None:
+        self._snapshots = snapshots
+        self._objects: dict[str, dict[str, ListedObject]] = {each: {} for each in snapshots}
         self.inputs: dict[str, set[str]] = {}  # avatars by the path they ask for
         self.strangers: set[str] = set()
-        for avatar_id, glance in glances.items():
-            for path in _inputs(reader, glance.standing):
+        for avatar_id, dated in snapshots.items():
+            for path in _inputs(reader, dated.avatar):
                 self.inputs.setdefault(path, set()).add(avatar_id)
 
     def take(self, listed: ListedObject) -> None:
@@ -226,11 +226,11 @@ class _Gathered:
     def entries(self) -> tuple[Entry, ...]:
         return tuple(
             Entry(
-                standing=glance.standing,
-                written=glance.written,
+                avatar=dated.avatar,
+                written=dated.written,
                 objects=self._objects[avatar_id],
             )
-            for avatar_id, glance in sorted(self._glances.items())
+            for avatar_id, dated in sorted(self._snapshots.items())
         )
 
 
@@ -238,10 +238,10 @@ def _served(document: Snapshot) -> bool:
     return document.opted_in or document.output is not ABSENT
 
 
-def _inputs(reader: Reader, standing: Standing) -> Iterator[str]:
-    if standing.document is None:
+def _inputs(reader: Reader, avatar: AvatarSnapshot) -> Iterator[str]:
+    if avatar.document is None:
         return
-    ask = reader.read(standing.avatar_id, standing.document)
+    ask = reader.read(avatar.avatar_id, avatar.document)
     if isinstance(ask, RenderRequest):
         yield ask.image_path
         if ask.video_path is not None:

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import islice
 
-from functions.reconcile.findings import Entry, Finding, Judge
-from functions.reconcile.page_loader import Requested, Survey
+from functions.reconcile.findings import Checker, Entry, Finding
+from functions.reconcile.page_loader import PageLoader, Requested
 
 
 class Phase(StrEnum):
@@ -23,7 +23,7 @@ class Phase(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place:
+class Checkpoint:
     """How far a pass is."""
 
     phase: Phase = Phase.DOCUMENTS
@@ -32,28 +32,28 @@ class Place:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Turn:
+class ScanStep:
     """An avatar with whom something seems wrong, or the end of a page."""
 
-    place: Place  # where the pass is once this is done
+    place: Checkpoint  # where the pass is once this is done
     suspect: str | None = None  # an avatar's id; None: a page ends
     avatars: int = 0  # documents on the page that ends
     outdated: int = 0  # of these, answered by another engine version
 
 
 @dataclass(frozen=True, kw_only=True)
-class Itinerary:
+class PageScan:
     """The way of one shard."""
 
-    survey: Survey
-    judge: Judge
+    loader: PageLoader
+    checker: Checker
     upgrading: bool
 
-    def turns(self, start: Place) -> Iterator[Turn]:
+    def turns(self, start: Checkpoint) -> Iterator[ScanStep]:
         """All turns from a place to the end of the pass."""
         phases = list(Phase)
         for phase in phases[phases.index(start.phase) :]:
-            place = start if phase is start.phase else Place(phase=phase)
+            place = start if phase is start.phase else Checkpoint(phase=phase)
             match phase:
                 case Phase.DOCUMENTS:
                     yield from self._documents(place)
@@ -64,66 +64,66 @@ class Itinerary:
                 case Phase.UPGRADES if self.upgrading:
                     yield from self._upgrades(place)
 
-    def _documents(self, place: Place) -> Iterator[Turn]:
+    def _documents(self, place: Checkpoint) -> Iterator[ScanStep]:
         ends = False
         while not ends:
-            page = self.survey.page(place.after)
+            page = self.loader.page(place.after)
             ends = page.ends
-            judged = [(entry.standing.avatar_id, self._found(entry)) for entry in page.entries]
+            judged = [(entry.avatar.avatar_id, self._found(entry)) for entry in page.entries]
             suspects = {*page.strangers, *(name for name, found in judged if found - _UPGRADE)}
             for avatar_id in sorted(suspects):
-                yield Turn(place=replace(place, after=avatar_id), suspect=avatar_id)
+                yield ScanStep(place=replace(place, after=avatar_id), suspect=avatar_id)
             place = replace(place, after=page.last)
             outdated = sum(Finding.OUTDATED in found for _, found in judged)
-            yield Turn(place=place, avatars=page.avatars, outdated=outdated)
+            yield ScanStep(place=place, avatars=page.avatars, outdated=outdated)
 
     def _found(self, entry: Entry) -> frozenset[Finding]:
-        return frozenset(self.judge.findings(entry))
+        return frozenset(self.checker.findings(entry))
 
-    def _ledgers(self, place: Place) -> Iterator[Turn]:
-        survey = self.survey
-        while ids := survey.census.ledgers(place.after, survey.page_size):
-            yield from self._without_document(place, list(filter(survey.shard.has, ids)))
+    def _ledgers(self, place: Checkpoint) -> Iterator[ScanStep]:
+        loader = self.loader
+        while ids := loader.repository.ledgers(place.after, loader.page_size):
+            yield from self._without_document(place, list(filter(loader.shard.has, ids)))
             place = replace(place, after=ids[-1])
-            yield Turn(place=place)
+            yield ScanStep(place=place)
 
-    def _caches(self, place: Place) -> Iterator[Turn]:
-        cached = self.survey.cached(place.after)
-        while ids := list(islice(cached, self.survey.page_size)):
+    def _caches(self, place: Checkpoint) -> Iterator[ScanStep]:
+        cached = self.loader.cached(place.after)
+        while ids := list(islice(cached, self.loader.page_size)):
             yield from self._without_document(place, ids)
             place = replace(place, after=ids[-1])
-            yield Turn(place=place)
+            yield ScanStep(place=place)
 
-    def _without_document(self, place: Place, avatar_ids: Sequence[str]) -> Iterator[Turn]:
-        gone = self.survey.census.without_document(avatar_ids) if avatar_ids else ()
+    def _without_document(self, place: Checkpoint, avatar_ids: Sequence[str]) -> Iterator[ScanStep]:
+        gone = self.loader.repository.without_document(avatar_ids) if avatar_ids else ()
         for avatar_id in gone:
-            yield Turn(place=replace(place, after=avatar_id), suspect=avatar_id)
+            yield ScanStep(place=replace(place, after=avatar_id), suspect=avatar_id)
 
-    def _upgrades(self, place: Place) -> Iterator[Turn]:
-        survey = self.survey
+    def _upgrades(self, place: Checkpoint) -> Iterator[ScanStep]:
+        loader = self.loader
         last = Requested(avatar_id=place.after, at=place.at) if place.after else None
-        while page := survey.census.requested(last, survey.page_size):
-            own = [each for each in page if survey.shard.has(each.avatar_id)]
+        while page := loader.repository.requested(last, loader.page_size):
+            own = [each for each in page if loader.shard.has(each.avatar_id)]
             earlier = self._answered_earlier([each.avatar_id for each in own])
             for each in own:
                 if each.avatar_id in earlier:
-                    yield Turn(place=_at(place, each), suspect=each.avatar_id)
+                    yield ScanStep(place=_at(place, each), suspect=each.avatar_id)
             last = page[-1]
-            yield Turn(place=_at(place, last))
+            yield ScanStep(place=_at(place, last))
 
     def _answered_earlier(self, avatar_ids: Sequence[str]) -> set[str]:
         """Those whose last answer is another engine's: worth a closer look."""
-        found = self.survey.census.glance(avatar_ids) if avatar_ids else ()
+        found = self.loader.repository.dated(avatar_ids) if avatar_ids else ()
         return {
-            glance.standing.avatar_id
-            for glance in found
-            if (shown := glance.standing.record.shown) is not None
-            and shown.engine_version not in ("", self.judge.engine_version)
+            dated.avatar.avatar_id
+            for dated in found
+            if (shown := dated.avatar.record.shown) is not None
+            and shown.engine_version not in ("", self.checker.engine_version)
         }
 
 
 _UPGRADE = frozenset({Finding.OUTDATED})
 
 
-def _at(place: Place, requested: Requested) -> Place:
+def _at(place: Checkpoint, requested: Requested) -> Checkpoint:
     return replace(place, after=requested.avatar_id, at=requested.at)

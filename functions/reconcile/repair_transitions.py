@@ -7,26 +7,28 @@ and leaves an avatar alone on which somebody works. Rules: docs/contract.md, sec
 from dataclasses import replace
 
 from functions.domain.document import DYNAMICS, MIRROR, Snapshot, State, dig
-from functions.domain.job_record import KeptObject, Record, Result
-from functions.domain.snapshot import Change, Standing, Verdict
+from functions.domain.job_record import PublishedObject, Record, Result
+from functions.domain.snapshot import AvatarSnapshot, TransactionResult, TransactionStatus
 from functions.domain.status_view import DELETED, dynamics_fields, mirror_fields, shown_fields
 from functions.domain.transitions import Transitions
 
 
-def show_again(standing: Standing, rules: Transitions) -> Change:
+def show_again(avatar: AvatarSnapshot, rules: Transitions) -> TransactionResult:
     """Have the document tell what the ledger says, whoever wrote something else there."""
-    hindrance = _hindrance(standing)
-    return hindrance or _written(standing, standing.record, rules)
+    precondition_failed = _precondition_failed(avatar)
+    return precondition_failed or _written(avatar, avatar.record, rules)
 
 
-def drop_results(standing: Standing, gone: tuple[Result, ...], rules: Transitions) -> Change:
+def drop_results(
+    avatar: AvatarSnapshot, gone: tuple[Result, ...], rules: Transitions
+) -> TransactionResult:
     """Forget results whose objects are gone: the next one listed is the last good one."""
-    if (hindrance := _hindrance(standing)) is not None:
-        return hindrance
-    record = standing.record
+    if (precondition_failed := _precondition_failed(avatar)) is not None:
+        return precondition_failed
+    record = avatar.record
     kept = tuple(result for result in record.results if result not in gone)
     if kept == record.results:
-        return Change(verdict=Verdict.MOVED)
+        return TransactionResult(status=TransactionStatus.MOVED)
     record = replace(record, results=kept)
     shown = record.shown
     lost = {result.fingerprint for result in gone}
@@ -34,13 +36,15 @@ def drop_results(standing: Standing, gone: tuple[Result, ...], rules: Transition
         last = kept[0] if kept else None
         shown = None if last is None else last.shown(requested=last.started)
         record = replace(record.asking(last.fingerprint if last else ""), shown=shown)
-    return _written(standing, record, rules)
+    return _written(avatar, record, rules)
 
 
-def readdress(standing: Standing, kept: KeptObject, url: str, rules: Transitions) -> Change:
+def update_url(
+    avatar: AvatarSnapshot, kept: PublishedObject, url: str, rules: Transitions
+) -> TransactionResult:
     """Publish an object's new URL wherever its old one stands."""
-    if (hindrance := _hindrance(standing)) is not None:
-        return hindrance
+    if (precondition_failed := _precondition_failed(avatar)) is not None:
+        return precondition_failed
     moved = replace(kept, url=url)
     results = tuple(
         replace(
@@ -48,32 +52,32 @@ def readdress(standing: Standing, kept: KeptObject, url: str, rules: Transitions
             video=moved if result.video == kept else result.video,
             poster=moved if result.poster == kept else result.poster,
         )
-        for result in standing.record.results
+        for result in avatar.record.results
     )
-    if results == standing.record.results:
-        return Change(verdict=Verdict.MOVED)
-    return _written(standing, replace(standing.record, results=results), rules)
+    if results == avatar.record.results:
+        return TransactionResult(status=TransactionStatus.MOVED)
+    return _written(avatar, replace(avatar.record, results=results), rules)
 
 
-def _hindrance(standing: Standing) -> Change | None:
-    if standing.document is None:
-        return Change(verdict=Verdict.MOVED)
-    if standing.record.lease_lives(standing.now):
-        return Change(verdict=Verdict.BUSY)
+def _precondition_failed(avatar: AvatarSnapshot) -> TransactionResult | None:
+    if avatar.document is None:
+        return TransactionResult(status=TransactionStatus.MOVED)
+    if avatar.record.lease_lives(avatar.now):
+        return TransactionResult(status=TransactionStatus.BUSY)
     return None
 
 
-def _written(standing: Standing, record: Record, rules: Transitions) -> Change:
+def _written(avatar: AvatarSnapshot, record: Record, rules: Transitions) -> TransactionResult:
     """The record, and whatever of it the document does not show."""
-    document = standing.document
+    document = avatar.document
     fields: dict[str, object] = {}
     if document is not None:
         fields = shown_fields(document, record)
         if document.opted_in:
-            fields |= _mirrors(standing.avatar_id, document, record, rules, standing.now)
-    return Change(
-        verdict=Verdict.DONE,
-        record=standing.changed(record),
+            fields |= _mirrors(avatar.avatar_id, document, record, rules, avatar.now)
+    return TransactionResult(
+        status=TransactionStatus.DONE,
+        record=avatar.changed(record),
         fields=fields,
     )
 

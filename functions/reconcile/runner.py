@@ -10,19 +10,19 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
-from functions.domain.snapshot import Verdict
-from functions.errors import DoorwayError, RetryLater
+from functions.domain.snapshot import TransactionStatus
+from functions.errors import FunctionError, RetryLater
 from functions.jobs.ports import Clock
 from functions.observability import log
 from functions.reconcile.findings import Entry, Finding
-from functions.reconcile.paging import Itinerary, Phase, Place, Turn
-from functions.reconcile.repair import MAY_RENDER, Mender
+from functions.reconcile.paging import Checkpoint, PageScan, Phase, ScanStep
+from functions.reconcile.repair import MAY_RENDER, Repairer
 
 _NAP_S = 0.5  # a wait is cut so short that a signal to stop is heard in time
 _PLAUSIBLY_GONE = 20  # ledgers without a document, while there is not one document
 
 
-class Marks(Protocol):
+class Checkpoints(Protocol):
     """Where passes are, by the name of their shard."""
 
     def read(self, name: str) -> Mapping[str, Any] | None:
@@ -35,7 +35,7 @@ class Marks(Protocol):
         """Remove the mark."""
 
 
-class EverythingGone(DoorwayError):
+class EverythingGone(FunctionError):
     """There are ledgers but no documents: collection or project is likely the wrong one."""
 
 
@@ -48,7 +48,7 @@ class Ending(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Orders:
+class RunOptions:
     """What a run is to do."""
 
     dry_run: bool = False
@@ -59,7 +59,7 @@ class Orders:
 
 
 @dataclass(kw_only=True)
-class Tally:
+class RunReport:
     """What a run has seen and done."""
 
     avatars: int = 0
@@ -71,79 +71,79 @@ class Tally:
     ending: Ending = Ending.COMPLETE
 
 
-class Sweep:
+class ReconcileRun:
     """One run."""
 
     def __init__(
         self,
-        itinerary: Itinerary,
-        mender: Mender,
-        marks: Marks,
-        orders: Orders,
+        scan: PageScan,
+        repairer: Repairer,
+        marks: Checkpoints,
+        options: RunOptions,
         *,
         clock: Clock,
         stopping: Callable[[], bool] = lambda: False,
     ) -> None:
-        self._itinerary = itinerary
-        self._survey = itinerary.survey
-        self._mender = mender
+        self._scan = scan
+        self._loader = scan.loader
+        self._repairer = repairer
         self._marks = marks
-        self._orders = orders
+        self._options = options
         self._clock = clock
         self._stopping = stopping
-        self.tally = Tally()
+        self.report = RunReport()
         self._due = clock.monotonic()  # when the next avatar may be mended
         self._listed: set[str] = set()  # by a dry run: it leaves them there for the next phase
 
-    def run(self) -> Tally:
+    def run(self) -> RunReport:
         """Go on with the pass, or begin one.
 
         Raises:
             EverythingGone: the collection is empty although there are ledgers of it.
         """
         self._refuse_an_emptied_collection()
-        place, tally = self._beginning(), self.tally
-        for turn in self._itinerary.turns(place):
+        place, report = self._beginning(), self.report
+        for turn in self._scan.turns(place):
             if (ending := self._serve(turn)) is not None:
                 self._keep(place)
-                tally.ending = ending
-                return tally
+                report.ending = ending
+                return report
             place = turn.place
             if turn.suspect is None:
                 self._keep(place)
-        if not self._orders.dry_run:
+        if not self._options.dry_run:
             self._marks.drop(self._name)
-        return tally
+        return report
 
     # --- where a run begins and ends
 
     @property
     def _name(self) -> str:
-        shard = self._survey.shard
+        shard = self._loader.shard
         return f"{shard.index}-of-{shard.count}"
 
-    def _beginning(self) -> Place:
-        if self._orders.after is not None:
-            return Place(after=self._orders.after)
-        mark = None if self._orders.dry_run else self._marks.read(self._name)
+    def _beginning(self) -> Checkpoint:
+        if self._options.after is not None:
+            return Checkpoint(after=self._options.after)
+        mark = None if self._options.dry_run else self._marks.read(self._name)
         if mark is None:
-            return Place()
-        place = Place(phase=Phase(mark["phase"]), after=mark["after"], at=mark["at"])
-        if place.phase is Phase.UPGRADES and not self._itinerary.upgrading:
-            return Place()
+            return Checkpoint()
+        place = Checkpoint(phase=Phase(mark["phase"]), after=mark["after"], at=mark["at"])
+        if place.phase is Phase.UPGRADES and not self._scan.upgrading:
+            return Checkpoint()
         log.info("going on", phase=place.phase.value, after=place.after)
         return place
 
-    def _keep(self, place: Place) -> None:
-        if not self._orders.dry_run:
+    def _keep(self, place: Checkpoint) -> None:
+        if not self._options.dry_run:
             self._marks.keep(self._name, {**asdict(place), "phase": place.phase.value})
 
     def _refuse_an_emptied_collection(self) -> None:
         """Whoever names the wrong collection must not lose every video."""
-        census, limit = self._survey.census, self._orders.limit
-        if (limit is not None and limit <= _PLAUSIBLY_GONE) or census.avatars("", 1):
+        repository, limit = self._loader.repository, self._options.limit
+        if (limit is not None and limit <= _PLAUSIBLY_GONE) or repository.avatars("", 1):
             return
-        if len(census.ledgers("", _PLAUSIBLY_GONE + 1)) > _PLAUSIBLY_GONE:
+        if len(repository.ledgers("", _PLAUSIBLY_GONE + 1)) > _PLAUSIBLY_GONE:
             raise EverythingGone(
                 f"the collection has no document, but there are more than {_PLAUSIBLY_GONE} "
                 "ledgers: is LIVEPORTRAIT_COLLECTION the right one? If all avatars are really "
@@ -152,17 +152,17 @@ class Sweep:
 
     # --- a turn
 
-    def _serve(self, turn: Turn) -> Ending | None:
+    def _serve(self, turn: ScanStep) -> Ending | None:
         """Serve one turn, or say why the run ends before it."""
-        tally = self.tally
+        report = self.report
         if self._stopping():
             return Ending.STOPPED
         if turn.suspect is None:
-            tally.avatars += turn.avatars
-            if turn.outdated and not self._itinerary.upgrading:
-                tally.found[Finding.OUTDATED] += turn.outdated
+            report.avatars += turn.avatars
+            if turn.outdated and not self._scan.upgrading:
+                report.found[Finding.OUTDATED] += turn.outdated
             return None
-        if tally.attended == self._orders.limit:
+        if report.attended == self._options.limit:
             return Ending.LIMIT
         if not self._wait():
             return Ending.STOPPED
@@ -181,46 +181,46 @@ class Sweep:
     def _attend(self, avatar_id: str, *, upgrading: bool) -> None:
         """What seemed wrong a page ago is looked at again, and mended if it still is."""
         try:
-            entry = self._survey.entry(avatar_id)
+            entry = self._loader.entry(avatar_id)
             findings = [
                 finding
-                for finding in self._itinerary.judge.findings(entry)
+                for finding in self._scan.checker.findings(entry)
                 if (finding is Finding.OUTDATED) is upgrading and avatar_id not in self._listed
             ]
             if findings:
-                self.tally.attended += 1
+                self.report.attended += 1
                 self._take_time(findings)
             for finding in findings:
                 self._mend(entry, finding)
         except Exception as fault:
-            self.tally.faults += 1
+            self.report.faults += 1
             log.fault("avatar not mended", fault)
 
     def _take_time(self, findings: list[Finding]) -> None:
-        orders = self._orders
-        if orders.dry_run:
+        options = self._options
+        if options.dry_run:
             return
-        pause_s = 1 / orders.mends_per_s
+        pause_s = 1 / options.mends_per_s
         if not MAY_RENDER.isdisjoint(findings):
-            pause_s = max(pause_s, 60 / orders.renders_per_min)
+            pause_s = max(pause_s, 60 / options.renders_per_min)
         self._due = self._clock.monotonic() + pause_s
 
     def _mend(self, entry: Entry, finding: Finding) -> None:
-        tally, dry_run = self.tally, self._orders.dry_run
-        tally.found[finding] += 1
+        report, dry_run = self.report, self._options.dry_run
+        report.found[finding] += 1
         log.info("found", finding=finding.value, dry_run=dry_run)
         if dry_run:
             if finding is Finding.NO_DOCUMENT:
-                self._listed.add(entry.standing.avatar_id)
+                self._listed.add(entry.avatar.avatar_id)
             return
         try:
-            verdict = self._mender.mend(entry, finding)
+            status = self._repairer.mend(entry, finding)
         except RetryLater as later:
             if later.__cause__ is not None:  # it is how the doorway tells of a fault
                 raise
-            verdict = Verdict.AGAIN
-        if verdict is Verdict.DONE:
-            tally.mended[finding] += 1
+            status = TransactionStatus.AGAIN
+        if status is TransactionStatus.DONE:
+            report.mended[finding] += 1
         else:
-            tally.postponed += 1
-            log.info("left to a later pass", finding=finding.value, verdict=verdict.value)
+            report.postponed += 1
+            log.info("left to a later pass", finding=finding.value, status=status.value)

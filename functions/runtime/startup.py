@@ -37,7 +37,7 @@ def open_warm(settings: Settings) -> Renderer:
     choice = choose_engine(settings.engine, settings.weights, setup)
     stack = inspect(choice.engine, settings.weights)
     log.info("started", role=settings.role.value, device=settings.device, **_fields(stack))
-    _judge(stack, settings)
+    _check(stack, settings)
     renderer = open_renderer(settings.engine, settings.weights, setup)
     opened = time.monotonic()
     renderer.warm_up()
@@ -53,7 +53,7 @@ def open_warm(settings: Settings) -> Renderer:
     return renderer
 
 
-def _judge(stack: Stack, settings: Settings) -> None:
+def _check(stack: Stack, settings: Settings) -> None:
     found = check(stack, device=settings.device)
     if not found:
         return

@@ -99,7 +99,7 @@ def test_failures_are_counted_by_code_attempt_by_attempt(
         scene.renderer.steps = [lambda: fail(OutOfMemory("too little"))]
         scene.clock.advance(60)
         try:
-            scene.doorway.answer(event)
+            scene.handler.handle_event(event)
         except RetryLater:
             continue
     scene.renderer.steps = [lambda: fail(ImageNoFace("no face"))]

@@ -15,11 +15,11 @@ from typing import Any
 
 from functions.domain.document import DOCUMENT_PATHS, Snapshot, dig
 from functions.domain.job_record import Deletion, Record, from_fields, to_fields
-from functions.domain.snapshot import Change, Standing, Starts
+from functions.domain.snapshot import AvatarSnapshot, Starts, TransactionResult
 from functions.domain.status_view import Deleted
-from functions.domain.storage_paths import Publication, StoredObject
+from functions.domain.storage_paths import StoredObject, Upload
 from functions.domain.task import RenderTask
-from functions.errors import ObjectChanged, ObjectStands
+from functions.errors import ObjectChanged, ObjectExists
 
 Fields = dict[str, Any]
 
@@ -96,19 +96,23 @@ class MemoryLedger:
         self.faults: list[Exception] = []  # raised one by one, instead of reading
         self.lost_answers: list[Exception] = []  # raised one by one, after committing
 
-    def read(self, avatar_id: str) -> Standing:
+    def read(self, avatar_id: str) -> AvatarSnapshot:
         self.calls["read"] += 1
         self._fail(self.faults)
-        return self._standing(avatar_id, counting=False)
+        return self._snapshot(avatar_id, counting=False)
 
     def transact(
-        self, avatar_id: str, decide: Callable[[Standing], Change], *, counting: bool = False
-    ) -> Change:
+        self,
+        avatar_id: str,
+        decide: Callable[[AvatarSnapshot], TransactionResult],
+        *,
+        counting: bool = False,
+    ) -> TransactionResult:
         self.calls["transact"] += 1
         self._fail(self.faults)
-        standing = self._standing(avatar_id, counting=counting)
-        change = decide(standing)
-        self._commit(standing, change)
+        avatar = self._snapshot(avatar_id, counting=counting)
+        change = decide(avatar)
+        self._commit(avatar, change)
         self._fail(self.lost_answers)
         return change
 
@@ -122,11 +126,11 @@ class MemoryLedger:
         if faults:
             raise faults.pop(0)
 
-    def _standing(self, avatar_id: str, *, counting: bool) -> Standing:
+    def _snapshot(self, avatar_id: str, *, counting: bool) -> AvatarSnapshot:
         fields = self.documents.get(avatar_id)
         document = None if fields is None else Snapshot(fields=_picked(fields))
         owner = None if document is None else document.owner
-        return Standing(
+        return AvatarSnapshot(
             avatar_id=avatar_id,
             document=document,
             record=self.record(avatar_id),
@@ -146,19 +150,19 @@ class MemoryLedger:
     def _day(self) -> str:
         return datetime.fromtimestamp(self._clock.now(), UTC).date().isoformat()
 
-    def _commit(self, standing: Standing, change: Change) -> None:
+    def _commit(self, avatar: AvatarSnapshot, change: TransactionResult) -> None:
         if change.erases:
-            self.jobs.pop(standing.avatar_id, None)
+            self.jobs.pop(avatar.avatar_id, None)
         elif change.record is not None:
-            self.jobs[standing.avatar_id] = to_fields(change.record)
+            self.jobs[avatar.avatar_id] = to_fields(change.record)
         if change.fields:
-            document = self.documents[standing.avatar_id]
+            document = self.documents[avatar.avatar_id]
             for path, value in change.fields.items():
                 write_path(document, path, value)
-            self.document_writes.append((standing.avatar_id, dict(change.fields)))
-        if change.counts and standing.document is not None:
-            owner = standing.document.owner
-            for name in (f"avatar:{standing.avatar_id}", f"owner:{owner}" if owner else None):
+            self.document_writes.append((avatar.avatar_id, dict(change.fields)))
+        if change.counts and avatar.document is not None:
+            owner = avatar.document.owner
+            for name in (f"avatar:{avatar.avatar_id}", f"owner:{owner}" if owner else None):
                 if name is not None:
                     starts = self._starts(name) + 1
                     self.quotas[name] = {"day": self._day(), "starts": starts}
@@ -203,7 +207,7 @@ class HeldObject:
     generation: int
     content_type: str
     token: str
-    facts: Mapping[str, str]
+    metadata: Mapping[str, str]
     encoding: str = ""
 
     @property
@@ -226,14 +230,14 @@ class MemoryMediaStore:
         self._last_generation = 0
 
     def put(
-        self, path: str, body: bytes, *, token: str = "", facts: Mapping[str, str] | None = None
+        self, path: str, body: bytes, *, token: str = "", metadata: Mapping[str, str] | None = None
     ) -> StoredObject:
         self.objects[path] = HeldObject(
             body=body,
             generation=self._generation(),
             content_type="",
             token=token,
-            facts=facts or {},
+            metadata=metadata or {},
         )
         return self._stored(path)
 
@@ -251,31 +255,31 @@ class MemoryMediaStore:
         self.fetched.append(wanted.path)
         to.write_bytes(held.body)
 
-    def publish(self, publication: Publication, *, replacing: int = 0) -> StoredObject:
+    def publish(self, publication: Upload, *, replacing: int = 0) -> StoredObject:
         self._called("publish" if publication.token else "keep")
         held = self.objects.get(publication.path)
         if (0 if held is None else held.generation) != replacing:
             if held is not None and publication.token and held.token == publication.token:
                 return self._stored(publication.path)
-            raise ObjectStands(publication.path, 0 if held is None else held.generation)
+            raise ObjectExists(publication.path, 0 if held is None else held.generation)
         self.objects[publication.path] = HeldObject(
             body=publication.file.read_bytes(),
             generation=self._generation(),
             content_type=publication.content_type,
             token=publication.token,
-            facts=publication.facts,
+            metadata=publication.metadata,
         )
         if publication.token and self.lost_answers:
             raise self.lost_answers.pop(0)
         return self._stored(publication.path)
 
-    def discard(self, path: str, generation: int) -> None:
-        self._called("discard")
+    def delete(self, path: str, generation: int) -> None:
+        self._called("delete")
         if path in self.objects and self.objects[path].generation == generation:
             del self.objects[path]
 
-    def clear(self, deletion: Deletion) -> None:
-        self._called("clear")
+    def delete_prefix(self, deletion: Deletion) -> None:
+        self._called("delete_prefix")
         for path, held in list(self.objects.items()):
             if path.startswith(deletion.path) and deletion.covers(held.created):
                 del self.objects[path]
@@ -298,7 +302,7 @@ class MemoryMediaStore:
             size_bytes=len(held.body),
             token=held.token,
             encoding=held.encoding,
-            facts=held.facts,
+            metadata=held.metadata,
         )
 
 

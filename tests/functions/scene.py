@@ -11,9 +11,9 @@ from functions.domain.request import Reader
 from functions.domain.storage_paths import MediaPolicy
 from functions.domain.transitions import Transitions
 from functions.errors import RetryLater
-from functions.jobs.handler import Doorway
+from functions.jobs.handler import RenderHandler
 from functions.jobs.inline_dispatch import InlineDispatcher
-from functions.jobs.ports import Means
+from functions.jobs.ports import Dependencies
 from functions.jobs.queued_dispatch import QueuedDispatcher
 from functions.settings import Settings
 from tests.functions.doubles import (
@@ -94,7 +94,7 @@ class Scene:
         self.media = MemoryMediaStore(self.clock)
         reader = Reader(policy=POLICY, synthetic_idle=self.settings.synthetic_idle)
         self.transitions = Transitions(reader=reader, settings=self.settings)
-        self.means = Means(
+        self.deps = Dependencies(
             settings=self.settings,
             transitions=self.transitions,
             ledger=self.ledger,
@@ -102,7 +102,7 @@ class Scene:
             engine=self.renderer,
             clock=self.clock,
         )
-        self.doorway = self.second_instance()
+        self.handler = self.second_instance()
         self.media.put(IMAGE, b"portrait")
         self.media.put(VIDEO, b"clip")
 
@@ -129,7 +129,7 @@ class Scene:
     def save(self, fields: Fields | None) -> DocumentWrite:
         """The app writes, and the event is served."""
         event = self.write(fields)
-        self.doorway.answer(event)
+        self.handler.handle_event(event)
         return event
 
     def redeliver(self, event: DocumentWrite, *, times: int = 1, every_s: float = 15.0) -> int:
@@ -137,7 +137,7 @@ class Scene:
         for count in range(1, times + 1):
             self.clock.advance(every_s)
             try:
-                self.doorway.answer(event)
+                self.handler.handle_event(event)
             except RetryLater:
                 continue
             return count
@@ -174,19 +174,19 @@ class Scene:
         """Our objects."""
         return sorted(path for path in self.media.objects if path.startswith(OUTPUT))
 
-    def second_instance(self, renderer: ScriptedRenderer | None = None) -> Doorway:
+    def second_instance(self, renderer: ScriptedRenderer | None = None) -> RenderHandler:
         """Another instance on the same cloud, perhaps with another engine."""
-        means = self.means if renderer is None else replace(self.means, engine=renderer)
-        return Doorway(means, InlineDispatcher(means, renderer or self.renderer))
+        deps = self.deps if renderer is None else replace(self.deps, engine=renderer)
+        return RenderHandler(deps, InlineDispatcher(deps, renderer or self.renderer))
 
     def use(self, ledger: MemoryLedger) -> None:
         """Another ledger, for instances to come."""
         self.ledger = ledger
-        self.means = replace(self.means, ledger=ledger)
+        self.deps = replace(self.deps, ledger=ledger)
 
-    def gate(self) -> Doorway:
+    def gate(self) -> RenderHandler:
         """An instance that renders nothing, and leaves tasks in the queue."""
-        return Doorway(self.means, QueuedDispatcher(self.means, self.queue))
+        return RenderHandler(self.deps, QueuedDispatcher(self.deps, self.queue))
 
 
 Action = Callable[[], object]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from functions.errors import SettingInvalid
+from functions.errors import InvalidSetting
 from functions.otel_settings import Exported, exported
 
 HERE = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318"}
@@ -50,7 +50,7 @@ def test_the_service_has_the_name_that_was_given_or_cloud_runs() -> None:
 def test_an_exporter_that_is_not_installed_is_refused(
     environment: dict[str, str], words: str
 ) -> None:
-    with pytest.raises(SettingInvalid, match=words):
+    with pytest.raises(InvalidSetting, match=words):
         exported(environment)
 
 

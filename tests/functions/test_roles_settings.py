@@ -2,7 +2,7 @@
 
 import pytest
 
-from functions.errors import SettingInvalid
+from functions.errors import InvalidSetting
 from functions.roles import Role, TaskRoute
 from functions.settings import from_environment
 
@@ -53,10 +53,10 @@ def test_beside_an_emulator_the_renderer_may_be_any_local_address() -> None:
 
 
 def test_a_gate_must_be_told_the_precision_of_liveportrait() -> None:
-    asked = {**GATE, "LIVEPORTRAIT_ENGINE": "liveportrait"}
-    with pytest.raises(SettingInvalid, match=r"LIVEPORTRAIT_PRECISION is 'auto'.*fp32, fp16"):
-        from_environment(asked)
-    assert from_environment({**asked, "LIVEPORTRAIT_PRECISION": "fp16"}).precision == "fp16"
+    spec = {**GATE, "LIVEPORTRAIT_ENGINE": "liveportrait"}
+    with pytest.raises(InvalidSetting, match=r"LIVEPORTRAIT_PRECISION is 'auto'.*fp32, fp16"):
+        from_environment(spec)
+    assert from_environment({**spec, "LIVEPORTRAIT_PRECISION": "fp16"}).precision == "fp16"
     assert from_environment(GATE).precision == "auto"  # the mesh has none
 
 
@@ -88,7 +88,7 @@ def test_a_wrong_value_is_named_with_what_is_accepted(
     environment = {key: each for key, each in base.items() if key != name}
     if value is not None:
         environment[name] = value
-    with pytest.raises(SettingInvalid) as caught:
+    with pytest.raises(InvalidSetting) as caught:
         from_environment(environment)
     assert name in str(caught.value)
     assert accepted in str(caught.value)

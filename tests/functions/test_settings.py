@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from functions.errors import SettingInvalid
+from functions.errors import InvalidSetting
 from functions.otel_settings import Exported
 from functions.settings import Settings, from_environment
 
@@ -91,7 +91,7 @@ def test_every_variable_is_read() -> None:
 def test_a_synthetic_idle_is_the_mesh_engines() -> None:
     wanted = {**EMULATED, "LIVEPORTRAIT_SYNTHETIC_IDLE": "on"}
     assert from_environment({**wanted, "LIVEPORTRAIT_ENGINE": "mesh"}).synthetic_idle
-    with pytest.raises(SettingInvalid, match="LIVEPORTRAIT_ENGINE is 'liveportrait'"):
+    with pytest.raises(InvalidSetting, match="LIVEPORTRAIT_ENGINE is 'liveportrait'"):
         from_environment({**wanted, "LIVEPORTRAIT_ENGINE": "liveportrait"})
 
 
@@ -127,24 +127,24 @@ def test_a_synthetic_idle_is_the_mesh_engines() -> None:
     ],
 )
 def test_a_wrong_value_is_named_with_what_is_accepted(name: str, value: str, accepted: str) -> None:
-    with pytest.raises(SettingInvalid) as caught:
+    with pytest.raises(InvalidSetting) as caught:
         from_environment({**EMULATED, name: value})
     assert name in str(caught.value)
     assert accepted in str(caught.value)
 
 
 def test_the_bucket_has_no_default() -> None:
-    with pytest.raises(SettingInvalid, match="LIVEPORTRAIT_BUCKET is not set"):
+    with pytest.raises(InvalidSetting, match="LIVEPORTRAIT_BUCKET is not set"):
         from_environment({})
 
 
 def test_auto_is_refused_without_an_emulator() -> None:
-    with pytest.raises(SettingInvalid, match="'auto' without an emulator"):
+    with pytest.raises(InvalidSetting, match="'auto' without an emulator"):
         from_environment({**BARE, "LIVEPORTRAIT_ENGINE": "auto"})
 
 
 def test_the_mesh_engine_is_given_no_gpu() -> None:
     wanted = {**BARE, "LIVEPORTRAIT_ENGINE": "mesh"}
     assert from_environment({**wanted, "LIVEPORTRAIT_DEVICE": "cpu"}).device == "cpu"
-    with pytest.raises(SettingInvalid, match="LIVEPORTRAIT_DEVICE is 'cuda'"):
+    with pytest.raises(InvalidSetting, match="LIVEPORTRAIT_DEVICE is 'cuda'"):
         from_environment({**wanted, "LIVEPORTRAIT_DEVICE": "cuda"})

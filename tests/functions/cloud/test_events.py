@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from functions.cloud.events import parse
 from functions.cloud.firestore_values import decode, lazily
 from functions.domain.document import EVENT_PATHS, Gate, dig, gate, same
-from functions.errors import EventUnreadable
+from functions.errors import InvalidEvent
 from tests.functions.domain.test_document import WIRE_VALUES
 from tests.functions.scene import document, snapshot
 from tests.functions.wire import EventData, Value, as_json, event_data, fill, name_of
@@ -30,7 +30,7 @@ def test_a_write_is_read_from_protobuf_and_from_json(as_data: Any) -> None:
     assert write.committed_s == 1_800_000_000
     for seen, meant in ((write.before, snapshot(before)), (write.after, snapshot(after))):
         assert meant is not None
-        assert seen.relevant == meant.relevant
+        assert seen.inputs_key == meant.inputs_key
         for path in EVENT_PATHS:
             assert same(dig(seen.fields, path), dig(meant.fields, path))
 
@@ -53,7 +53,7 @@ def test_a_name_that_no_document_can_have_is_unreadable(avatar_id: str) -> None:
     for before, after in ((None, document()), (document(), document(nickname="B"))):
         message = event_data(before, after, name=name_of(avatar_id))
         for data in (message.SerializeToString(), as_json(message)):
-            with pytest.raises(EventUnreadable, match="accepted: a document"):
+            with pytest.raises(InvalidEvent, match="accepted: a document"):
                 read(data)
 
 
@@ -87,7 +87,7 @@ def test_a_deletion_has_the_events_own_time() -> None:
     ],
 )
 def test_other_documents_are_not_ours(name: str) -> None:
-    with pytest.raises(EventUnreadable, match="accepted"):
+    with pytest.raises(InvalidEvent, match="accepted"):
         read(event_data(None, document(), name=name).SerializeToString())
 
 
@@ -101,7 +101,7 @@ def test_the_collection_is_a_setting() -> None:
     [b"", b"\xff\xfe", b"no protobuf at all", None, "text", 7, [], {}, {"value": 3}, {"value": {}}],
 )
 def test_garbage_is_named_as_such(data: object) -> None:
-    with pytest.raises(EventUnreadable):
+    with pytest.raises(InvalidEvent):
         read(data)
 
 
@@ -109,7 +109,7 @@ def test_garbage_is_named_as_such(data: object) -> None:
 def test_any_bytes_are_read_or_refused(data: bytes) -> None:
     try:
         write = read(data)
-    except EventUnreadable:
+    except InvalidEvent:
         return
     assert write.avatar_id
 
@@ -127,7 +127,7 @@ def test_any_bytes_are_read_or_refused(data: bytes) -> None:
     )
 )
 def test_any_json_is_read_or_refused(data: dict[str, Any]) -> None:
-    with pytest.raises(EventUnreadable):
+    with pytest.raises(InvalidEvent):
         read(data)
 
 

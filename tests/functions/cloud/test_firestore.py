@@ -16,30 +16,30 @@ from emulator.suite import Suite
 from functions.cloud.events import parse
 from functions.cloud.firestore import FirestoreLedger
 from functions.domain.document import Snapshot, State, same
-from functions.domain.job_record import Record, Shown
+from functions.domain.job_record import Record, StatusView
 from functions.domain.request import Parameters
-from functions.domain.snapshot import Change, Standing, Verdict
+from functions.domain.snapshot import AvatarSnapshot, TransactionResult, TransactionStatus
 from functions.domain.status_view import DELETED
 from tests.functions.conftest import LedgerUnderTest
 from tests.functions.scene import document
 from tests.functions.wire import EventData
 
-DONE = Change(verdict=Verdict.DONE)
+DONE = TransactionResult(status=TransactionStatus.DONE)
 
 
 def test_nothing_is_there_at_first(ledger: LedgerUnderTest, avatar_id: str) -> None:
-    standing = ledger.port.read(avatar_id)
-    assert (standing.avatar_id, standing.document, standing.record) == (avatar_id, None, Record())
-    assert standing.now > 1_500_000_000_000
+    avatar = ledger.port.read(avatar_id)
+    assert (avatar.avatar_id, avatar.document, avatar.record) == (avatar_id, None, Record())
+    assert avatar.now > 1_500_000_000_000
 
 
 def test_only_what_the_contract_names_is_read(ledger: LedgerUnderTest, avatar_id: str) -> None:
     fields = document(training__jobId="x", livePortrait={"state": "ready"}, dynamics__basic__a=1)
     fields["dynamics"]["other"] = 1
     ledger.put(avatar_id, fields)
-    standing = ledger.port.read(avatar_id)
-    assert standing.document is not None
-    assert standing.document.fields == {
+    avatar = ledger.port.read(avatar_id)
+    assert avatar.document is not None
+    assert avatar.document.fields == {
         "avatarImageUrl": fields["avatarImageUrl"],
         "userId": "owner-1",
         "training": {
@@ -53,16 +53,16 @@ def test_only_what_the_contract_names_is_read(ledger: LedgerUnderTest, avatar_id
 
 def test_fields_below_what_is_no_map_are_absent(ledger: LedgerUnderTest, avatar_id: str) -> None:
     ledger.put(avatar_id, {"training": "text", "dynamics": 3, "livePortrait": None})
-    standing = ledger.port.read(avatar_id)
-    assert standing.document == Snapshot(fields={"livePortrait": None})
+    avatar = ledger.port.read(avatar_id)
+    assert avatar.document == Snapshot(fields={"livePortrait": None})
 
 
 def test_a_change_writes_both_and_leaves_the_rest(ledger: LedgerUnderTest, avatar_id: str) -> None:
     fields = document(livePortrait={"state": "ready", "old": 1}, training__x={"y": 1})
     ledger.put(avatar_id, fields)
     record = Record(fingerprint="f", attempts=2)
-    change = Change(
-        verdict=Verdict.DONE,
+    change = TransactionResult(
+        status=TransactionStatus.DONE,
         record=record,
         fields={
             "livePortrait": {"state": "queued", "warnings": [], "fps": 25.0},
@@ -70,7 +70,7 @@ def test_a_change_writes_both_and_leaves_the_rest(ledger: LedgerUnderTest, avata
             "training.x.y": DELETED,
         },
     )
-    assert ledger.port.transact(avatar_id, lambda standing: change) == change
+    assert ledger.port.transact(avatar_id, lambda avatar: change) == change
     after = ledger.get(avatar_id)
     assert after is not None
     assert after["livePortrait"] == {"state": "queued", "warnings": [], "fps": 25.0}
@@ -97,7 +97,9 @@ def test_a_mirror_is_written_beside_what_the_app_keeps_there(
         "dynamics.basic.parameters": {"source_max_dim": 1600, "scale": 2.3},
         "dynamics.basic.idleChunk1Url": DELETED,
     }
-    ledger.port.transact(avatar_id, lambda _: Change(verdict=Verdict.DONE, fields=fields))
+    ledger.port.transact(
+        avatar_id, lambda _: TransactionResult(status=TransactionStatus.DONE, fields=fields)
+    )
     after = ledger.get(avatar_id)
     assert after is not None
     assert after["dynamics"]["other"] == 2
@@ -114,9 +116,9 @@ def test_what_a_transaction_sees_is_what_was_committed(
 ) -> None:
     ledger.put(avatar_id, document())
 
-    def count(standing: Standing) -> Change:
-        attempts = standing.record.attempts + 1
-        return Change(verdict=Verdict.DONE, record=Record(attempts=attempts))
+    def count(avatar: AvatarSnapshot) -> TransactionResult:
+        attempts = avatar.record.attempts + 1
+        return TransactionResult(status=TransactionStatus.DONE, record=Record(attempts=attempts))
 
     for _ in range(3):
         ledger.port.transact(avatar_id, count)
@@ -124,17 +126,19 @@ def test_what_a_transaction_sees_is_what_was_committed(
 
 
 def test_nothing_to_write_writes_nothing(ledger: LedgerUnderTest, avatar_id: str) -> None:
-    assert ledger.port.transact(avatar_id, lambda standing: DONE) == DONE
+    assert ledger.port.transact(avatar_id, lambda avatar: DONE) == DONE
     assert (ledger.get(avatar_id), ledger.job(avatar_id)) == (None, None)
 
 
 def test_what_a_newer_version_added_to_a_ledger_outlives_our_writing(
     ledger: LedgerUnderTest, avatar_id: str
 ) -> None:
-    shown = Shown(state=State.QUEUED, fingerprint="f", parameters=Parameters())
+    shown = StatusView(state=State.QUEUED, fingerprint="f", parameters=Parameters())
 
     def note(record: Record) -> None:
-        ledger.port.transact(avatar_id, lambda _: Change(verdict=Verdict.DONE, record=record))
+        ledger.port.transact(
+            avatar_id, lambda _: TransactionResult(status=TransactionStatus.DONE, record=record)
+        )
 
     note(Record(fingerprint="f", shown=shown))
     fields = ledger.job(avatar_id)
@@ -152,10 +156,15 @@ def test_what_a_newer_version_added_to_a_ledger_outlives_our_writing(
 def test_18_erasing_removes_the_ledger_alone(ledger: LedgerUnderTest, avatar_id: str) -> None:
     ledger.put(avatar_id, document())
     ledger.port.transact(
-        avatar_id, lambda standing: Change(verdict=Verdict.DONE, record=Record(fingerprint="f"))
+        avatar_id,
+        lambda avatar: TransactionResult(
+            status=TransactionStatus.DONE, record=Record(fingerprint="f")
+        ),
     )
     assert ledger.job(avatar_id)
-    ledger.port.transact(avatar_id, lambda standing: Change(verdict=Verdict.DONE, erases=True))
+    ledger.port.transact(
+        avatar_id, lambda avatar: TransactionResult(status=TransactionStatus.DONE, erases=True)
+    )
     assert ledger.job(avatar_id) is None
     assert ledger.get(avatar_id) is not None
 
@@ -165,9 +174,9 @@ def test_45_starts_are_counted_per_avatar_and_owner(
 ) -> None:
     seen: list[tuple[int, int]] = []
 
-    def start(standing: Standing) -> Change:
-        seen.append((standing.starts.avatar, standing.starts.owner))
-        return Change(verdict=Verdict.CLAIMED, counts=True)
+    def start(avatar: AvatarSnapshot) -> TransactionResult:
+        seen.append((avatar.starts.avatar, avatar.starts.owner))
+        return TransactionResult(status=TransactionStatus.CLAIMED, counts=True)
 
     for avatar in (avatar_id, avatar_id, f"{avatar_id}-2"):
         ledger.put(avatar, document(userId=f"owner-of-{avatar_id}"))
@@ -185,9 +194,9 @@ def test_45_an_earlier_days_starts_do_not_count(database: firestore.Client, avat
     database.collection("avatars").document(avatar_id).set(document(userId=5))
     seen: list[int] = []
 
-    def start(standing: Standing) -> Change:
-        seen.append(standing.starts.avatar)
-        return Change(verdict=Verdict.CLAIMED, counts=True)
+    def start(avatar: AvatarSnapshot) -> TransactionResult:
+        seen.append(avatar.starts.avatar)
+        return TransactionResult(status=TransactionStatus.CLAIMED, counts=True)
 
     FirestoreLedger(database, collection="avatars").transact(avatar_id, start, counting=True)
     assert seen == [0]
@@ -207,9 +216,9 @@ def test_45_an_owner_that_is_no_plain_id_is_counted_all_the_same(
     ledger = FirestoreLedger(database, collection="avatars")
     seen: list[int] = []
 
-    def start(standing: Standing) -> Change:
-        seen.append(standing.starts.owner)
-        return Change(verdict=Verdict.CLAIMED, counts=True)
+    def start(avatar: AvatarSnapshot) -> TransactionResult:
+        seen.append(avatar.starts.owner)
+        return TransactionResult(status=TransactionStatus.CLAIMED, counts=True)
 
     for _ in range(2):
         ledger.transact(avatar_id, start, counting=True)
@@ -220,9 +229,9 @@ def test_20_rivals_are_all_counted(database: firestore.Client, avatar_id: str) -
     database.collection("avatars").document(avatar_id).set(document())
     ledger = FirestoreLedger(database, collection="avatars")
 
-    def count(standing: Standing) -> Change:
-        attempts = standing.record.attempts + 1
-        return Change(verdict=Verdict.DONE, record=Record(attempts=attempts))
+    def count(avatar: AvatarSnapshot) -> TransactionResult:
+        attempts = avatar.record.attempts + 1
+        return TransactionResult(status=TransactionStatus.DONE, record=Record(attempts=attempts))
 
     rivals = [threading.Thread(target=ledger.transact, args=(avatar_id, count)) for _ in range(6)]
     for rival in rivals:
@@ -238,7 +247,8 @@ def test_44_aborted_commits_are_repeated(
     ledger = FirestoreLedger(database, collection="avatars")
     suite.control.abort_commits(4)
     ledger.transact(
-        avatar_id, lambda standing: Change(verdict=Verdict.DONE, record=Record(attempts=1))
+        avatar_id,
+        lambda avatar: TransactionResult(status=TransactionStatus.DONE, record=Record(attempts=1)),
     )
     assert ledger.read(avatar_id).record.attempts == 1
 
@@ -247,11 +257,13 @@ def test_a_document_that_is_gone_at_the_commit_is_not_resurrected(
     database: firestore.Client, avatar_id: str
 ) -> None:
     ledger = FirestoreLedger(database, collection="avatars")
-    change = Change(
-        verdict=Verdict.DONE, record=Record(attempts=1), fields={"livePortrait": {"state": "ready"}}
+    change = TransactionResult(
+        status=TransactionStatus.DONE,
+        record=Record(attempts=1),
+        fields={"livePortrait": {"state": "ready"}},
     )
     with pytest.raises(exceptions.NotFound):
-        ledger.transact(avatar_id, lambda standing: change)
+        ledger.transact(avatar_id, lambda avatar: change)
     assert not database.collection("avatars").document(avatar_id).get().exists
     assert ledger.read(avatar_id).record == Record()
 
@@ -282,13 +294,13 @@ def test_a_document_read_equals_the_event_that_told_of_it(
     fields = document(training__livePortrait__mood=odd, training__heroVideoUrl=odd)
     reference = database.collection("avatars").document(avatar_id)
     reference.set(fields)
-    asked = {"database": database._database_string, "documents": [reference._document_path]}
-    (answer,) = database._firestore_api.batch_get_documents(request=asked)
+    spec = {"database": database._database_string, "documents": [reference._document_path]}
+    (answer,) = database._firestore_api.batch_get_documents(request=spec)
     message = EventData()
     message.value.ParseFromString(type(answer.found).serialize(answer.found))
     write = parse(message.SerializeToString(), collection="avatars")
     read = FirestoreLedger(database, collection="avatars").read(avatar_id).document
     assert read is not None
     assert write.after is not None
-    assert read.relevant == write.after.relevant
+    assert read.inputs_key == write.after.inputs_key
     assert same(read.fields["training"], write.after.fields["training"])

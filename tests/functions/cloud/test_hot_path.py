@@ -84,7 +84,7 @@ def test_a_relevant_write_decodes_what_is_looked_at_and_nothing_beside_it(
     write = read(event_data(before, after))
     assert gate(write) is Gate.ASKED
     assert write.after is not None
-    assert write.after.relevant == write.after.relevant
+    assert write.after.inputs_key == write.after.inputs_key
     assert decoded.values < 50
 
 

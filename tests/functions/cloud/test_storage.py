@@ -13,34 +13,34 @@ from google.cloud.storage import Bucket
 from emulator.suite import Suite
 from functions.cloud.storage import CloudMediaStore
 from functions.domain.job_record import Deletion
-from functions.domain.storage_paths import MediaPolicy, Publication, download_url
-from functions.errors import ObjectChanged, ObjectStands
+from functions.domain.storage_paths import MediaPolicy, Upload, download_url
+from functions.errors import ObjectChanged, ObjectExists
 from functions.jobs.ports import MediaStore
 
 
 @pytest.fixture
-def publication(tmp_path: Path, avatar_id: str) -> Publication:
+def publication(tmp_path: Path, avatar_id: str) -> Upload:
     file = tmp_path / "idle.mp4"
     file.write_bytes(b"video")
-    return Publication(
+    return Upload(
         path=f"avatars/{avatar_id}/livePortrait/f/idle.mp4",
         file=file,
         content_type="video/mp4",
         token="token-1",
-        facts={"avatarId": avatar_id, "fingerprint": "f", "engineVersion": "mesh-1-0"},
+        metadata={"avatarId": avatar_id, "fingerprint": "f", "engineVersion": "mesh-1-0"},
     )
 
 
 @pytest.fixture
-def private(tmp_path: Path, avatar_id: str) -> Publication:
+def private(tmp_path: Path, avatar_id: str) -> Upload:
     """What no URL opens."""
     file = tmp_path / "motion.npz"
     file.write_bytes(b"motion")
-    return Publication(
+    return Upload(
         path=f"livePortraitCache/avatars/{avatar_id}/motion.npz",
         file=file,
         content_type="application/octet-stream",
-        facts={"key": "k", "sha256": "s"},
+        metadata={"key": "k", "sha256": "s"},
     )
 
 
@@ -49,7 +49,7 @@ def test_nothing_is_found_where_nothing_is(media: MediaStore, avatar_id: str) ->
 
 
 def test_what_is_published_is_found_and_fetched(
-    media: MediaStore, publication: Publication, tmp_path: Path
+    media: MediaStore, publication: Upload, tmp_path: Path
 ) -> None:
     stored = media.publish(publication)
     assert media.find(publication.path) == stored
@@ -59,21 +59,21 @@ def test_what_is_published_is_found_and_fetched(
 
 
 def test_only_the_generation_asked_for_is_fetched(
-    media: MediaStore, publication: Publication, tmp_path: Path
+    media: MediaStore, publication: Upload, tmp_path: Path
 ) -> None:
     stored = media.publish(publication)
     newer = media.publish(publication, replacing=stored.generation)
     assert newer.generation != stored.generation
     with pytest.raises(ObjectChanged, match=str(stored.generation)):
         media.fetch(stored, tmp_path / "copy")
-    media.discard(newer.path, newer.generation)
+    media.delete(newer.path, newer.generation)
     with pytest.raises(ObjectChanged):
         media.fetch(newer, tmp_path / "copy")
     assert not (tmp_path / "copy").exists()
 
 
 def test_no_more_is_written_than_the_object_is_said_to_have(
-    media: MediaStore, publication: Publication, tmp_path: Path
+    media: MediaStore, publication: Upload, tmp_path: Path
 ) -> None:
     stored = media.publish(publication)
     with pytest.raises(OSError, match="more came"):
@@ -107,86 +107,86 @@ def test_what_is_not_compressed_has_no_encoding(
     assert found.encoding == ""
 
 
-def test_our_own_upload_repeated_is_taken_over(media: MediaStore, publication: Publication) -> None:
+def test_our_own_upload_repeated_is_taken_over(media: MediaStore, publication: Upload) -> None:
     stored = media.publish(publication)
     assert media.publish(publication) == stored
 
 
 def test_anothers_object_is_replaced_only_at_its_generation(
-    media: MediaStore, publication: Publication
+    media: MediaStore, publication: Upload
 ) -> None:
     theirs = media.publish(replace(publication, token="token-2"))
-    with pytest.raises(ObjectStands) as caught:
+    with pytest.raises(ObjectExists) as caught:
         media.publish(publication)
     assert caught.value.generation == theirs.generation
     ours = media.publish(publication, replacing=theirs.generation)
     assert ours.token == "token-1"
-    with pytest.raises(ObjectStands):
+    with pytest.raises(ObjectExists):
         media.publish(replace(publication, token="token-3"), replacing=theirs.generation)
     assert media.find(publication.path) == ours
 
 
 def test_what_is_private_says_what_it_is_and_is_nobodys_own(
-    media: MediaStore, private: Publication
+    media: MediaStore, private: Upload
 ) -> None:
     stored = media.publish(private)
     found = media.find(private.path)
     assert found == stored
     assert found is not None
-    assert (found.token, found.facts) == ("", {"key": "k", "sha256": "s"})
-    with pytest.raises(ObjectStands) as caught:
+    assert (found.token, found.metadata) == ("", {"key": "k", "sha256": "s"})
+    with pytest.raises(ObjectExists) as caught:
         media.publish(private)  # without a token nobody can tell whose it is
     assert caught.value.generation == stored.generation
-    newer = media.publish(replace(private, facts={"key": "l"}), replacing=stored.generation)
-    assert newer.facts == {"key": "l"}
+    newer = media.publish(replace(private, metadata={"key": "l"}), replacing=stored.generation)
+    assert newer.metadata == {"key": "l"}
 
 
 def test_replacing_what_is_gone_says_that_nothing_stands(
-    media: MediaStore, publication: Publication
+    media: MediaStore, publication: Upload
 ) -> None:
-    with pytest.raises(ObjectStands) as caught:
+    with pytest.raises(ObjectExists) as caught:
         media.publish(publication, replacing=17)
     assert caught.value.generation == 0
 
 
 def test_discarding_is_of_one_generation_and_repeatable(
-    media: MediaStore, publication: Publication
+    media: MediaStore, publication: Upload
 ) -> None:
     first = media.publish(publication)
     second = media.publish(publication, replacing=first.generation)
-    media.discard(first.path, first.generation)
+    media.delete(first.path, first.generation)
     assert media.find(publication.path) == second
-    media.discard(second.path, second.generation)
-    media.discard(second.path, second.generation)
+    media.delete(second.path, second.generation)
+    media.delete(second.path, second.generation)
     assert media.find(publication.path) is None
 
 
 def test_clearing_takes_the_folder_and_nothing_beside_it(
-    media: MediaStore, publication: Publication, avatar_id: str
+    media: MediaStore, publication: Upload, avatar_id: str
 ) -> None:
     beside = replace(publication, path=f"avatars/{avatar_id}/livePortrait.mp4")
     for number in range(3):
         media.publish(replace(publication, path=f"{publication.path}{number}"))
     media.publish(beside)
-    media.clear(Deletion(path=f"avatars/{avatar_id}/livePortrait/"))
+    media.delete_prefix(Deletion(path=f"avatars/{avatar_id}/livePortrait/"))
     assert media.find(f"{publication.path}0") is None
     assert media.find(beside.path) is not None
 
 
 def test_clearing_spares_what_was_created_since(
-    media: MediaStore, publication: Publication, avatar_id: str
+    media: MediaStore, publication: Upload, avatar_id: str
 ) -> None:
     folder = f"avatars/{avatar_id}/livePortrait/"
     # A generation is the moment of creation in microseconds, here as in the real cloud.
     created_ms = media.publish(publication).generation // 1000
-    media.clear(Deletion(path=folder, until=created_ms - 10))
+    media.delete_prefix(Deletion(path=folder, until=created_ms - 10))
     assert media.find(publication.path) is not None
-    media.clear(Deletion(path=folder, until=created_ms + 10))
+    media.delete_prefix(Deletion(path=folder, until=created_ms + 10))
     assert media.find(publication.path) is None
 
 
 def test_01_an_object_is_immutable_private_and_playable_by_its_token(
-    suite: Suite, bucket: Bucket, publication: Publication
+    suite: Suite, bucket: Bucket, publication: Upload
 ) -> None:
     CloudMediaStore(bucket).publish(publication)
     blob = bucket.get_blob(publication.path)
@@ -194,7 +194,7 @@ def test_01_an_object_is_immutable_private_and_playable_by_its_token(
     assert blob.cache_control == "private, max-age=31536000, immutable"
     assert blob.content_disposition == 'inline; filename="idle.mp4"'
     assert blob.content_type == "video/mp4"
-    assert blob.metadata == {**publication.facts, "firebaseStorageDownloadTokens": "token-1"}
+    assert blob.metadata == {**publication.metadata, "firebaseStorageDownloadTokens": "token-1"}
     host = suite.environment["FIREBASE_STORAGE_EMULATOR_HOST"]
     policy = MediaPolicy(bucket=suite.options.bucket, emulator=host)
     with urllib.request.urlopen(download_url(publication.path, "token-1", policy)) as answer:
@@ -205,14 +205,14 @@ def test_01_an_object_is_immutable_private_and_playable_by_its_token(
 
 
 def test_a_private_object_has_no_url_that_opens_it(
-    suite: Suite, bucket: Bucket, private: Publication
+    suite: Suite, bucket: Bucket, private: Upload
 ) -> None:
     CloudMediaStore(bucket).publish(private)
     blob = bucket.get_blob(private.path)
     assert blob is not None
     assert blob.cache_control == "private, no-store"
     assert blob.content_disposition is None
-    assert blob.metadata == private.facts
+    assert blob.metadata == private.metadata
     host = suite.environment["FIREBASE_STORAGE_EMULATOR_HOST"]
     policy = MediaPolicy(bucket=suite.options.bucket, emulator=host)
     for url in (
@@ -226,7 +226,7 @@ def test_a_private_object_has_no_url_that_opens_it(
 
 @pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")  # the client drops answers
 def test_44_a_busy_service_is_tried_again(
-    suite: Suite, bucket: Bucket, publication: Publication, tmp_path: Path
+    suite: Suite, bucket: Bucket, publication: Upload, tmp_path: Path
 ) -> None:
     store = CloudMediaStore(bucket)
     suite.control.fail_uploads(1, status=503)

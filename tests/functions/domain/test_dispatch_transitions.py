@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from functions.domain.document import Snapshot, State
-from functions.domain.job_record import Dispatch, Record, Shown
-from functions.domain.snapshot import Change, Verdict
+from functions.domain.job_record import Dispatch, Record, StatusView
+from functions.domain.snapshot import TransactionResult, TransactionStatus
 from tests.functions.domain.test_status_view import RESULT
 from tests.functions.domain.test_transitions import (
     ASKED,
@@ -17,8 +17,8 @@ from tests.functions.domain.test_transitions import (
     NOW,
     OTHER,
     RULES,
+    avatar,
     lease,
-    standing,
 )
 from tests.functions.scene import document
 
@@ -28,8 +28,8 @@ NOTED = Record(fingerprint="aaaa", dispatch=DISPATCH)
 
 
 def test_a_dispatch_is_noted_and_handed_back() -> None:
-    change = RULES.dispatch(standing(), ASKED)
-    assert change.verdict is Verdict.HANDED
+    change = RULES.dispatch(avatar(), ASKED)
+    assert change.status is TransactionStatus.HANDED
     assert change.dispatch == Dispatch(fingerprint="aaaa", at=NOW)
     assert change.record is not None
     assert change.record.dispatch == change.dispatch
@@ -37,8 +37,8 @@ def test_a_dispatch_is_noted_and_handed_back() -> None:
 
 
 def test_05_one_that_stands_is_taken_again_and_nothing_is_written() -> None:
-    assert RULES.dispatch(standing(NOTED), ASKED) == Change(
-        verdict=Verdict.HANDED, dispatch=DISPATCH
+    assert RULES.dispatch(avatar(NOTED), ASKED) == TransactionResult(
+        status=TransactionStatus.HANDED, dispatch=DISPATCH
     )
 
 
@@ -47,66 +47,78 @@ def test_05_one_that_stands_is_taken_again_and_nothing_is_written() -> None:
     [Dispatch(fingerprint="bbbb", at=NOW), Dispatch(fingerprint="aaaa", at=NOW - DAY_MS)],
 )
 def test_one_for_something_else_or_of_yesterday_is_replaced(dispatch: Dispatch) -> None:
-    change = RULES.dispatch(standing(replace(NOTED, dispatch=dispatch)), ASKED)
+    change = RULES.dispatch(avatar(replace(NOTED, dispatch=dispatch)), ASKED)
     assert change.dispatch == Dispatch(fingerprint="aaaa", at=NOW)
 
 
 def test_a_render_in_work_goes_on_and_another_wishs_stops() -> None:
     for fingerprint, goes_on in (("aaaa", True), ("bbbb", False)):
         working = Record(fingerprint=fingerprint, lease=lease(fingerprint), attempts=3)
-        change = RULES.dispatch(standing(working, starts=30), ASKED)
+        change = RULES.dispatch(avatar(working, starts=30), ASKED)
         if goes_on:
-            assert change.verdict is Verdict.HANDED
+            assert change.status is TransactionStatus.HANDED
             assert change.record is not None
             assert change.record.lease == working.lease
         else:  # and for the new wish the day's renders are used up
-            assert change.verdict is Verdict.FINAL
+            assert change.status is TransactionStatus.FINAL
             assert change.record is not None
             assert change.record.lease is None
 
 
 @pytest.mark.parametrize(
-    ("record", "document_", "starts", "verdict"),
+    ("record", "document_", "starts", "status"),
     [
-        (NOTED, OTHER, 0, Verdict.MOVED),
-        (NOTED, None, 0, Verdict.MOVED),
-        (Record(lease=CLEANING), DOCUMENT, 0, Verdict.BUSY),
-        (FAILED, DOCUMENT, 0, Verdict.FINAL),
-        (Record(results=(replace(RESULT, fingerprint="aaaa"),)), DOCUMENT, 0, Verdict.MOVED),
-        (Record(fingerprint="aaaa", attempts=3), DOCUMENT, 0, Verdict.FINAL),
-        (Record(), DOCUMENT, 30, Verdict.FINAL),
+        (NOTED, OTHER, 0, TransactionStatus.MOVED),
+        (NOTED, None, 0, TransactionStatus.MOVED),
+        (Record(lease=CLEANING), DOCUMENT, 0, TransactionStatus.BUSY),
+        (FAILED, DOCUMENT, 0, TransactionStatus.FINAL),
+        (
+            Record(results=(replace(RESULT, fingerprint="aaaa"),)),
+            DOCUMENT,
+            0,
+            TransactionStatus.MOVED,
+        ),
+        (Record(fingerprint="aaaa", attempts=3), DOCUMENT, 0, TransactionStatus.FINAL),
+        (Record(), DOCUMENT, 30, TransactionStatus.FINAL),
     ],
 )
 def test_what_a_claim_would_not_take_is_not_dispatched(
-    record: Record, document_: Snapshot | None, starts: int, verdict: Verdict
+    record: Record, document_: Snapshot | None, starts: int, status: TransactionStatus
 ) -> None:
-    change = RULES.dispatch(standing(record, document_, starts=starts), ASKED)
-    assert (change.verdict, change.dispatch) == (verdict, None)
+    change = RULES.dispatch(avatar(record, document_, starts=starts), ASKED)
+    assert (change.status, change.dispatch) == (status, None)
 
 
 def test_a_task_rests_where_the_document_is_what_was_brought_to_its_end() -> None:
-    change = RULES.rest(standing(NOTED), DOCUMENT.relevant)
-    assert change == Change(verdict=Verdict.DONE, record=Record(fingerprint="aaaa"))
-    assert RULES.rest(standing(), DOCUMENT.relevant) == Change(verdict=Verdict.DONE)
+    change = RULES.finish_task(avatar(NOTED), DOCUMENT.inputs_key)
+    assert change == TransactionResult(
+        status=TransactionStatus.DONE, record=Record(fingerprint="aaaa")
+    )
+    assert RULES.finish_task(avatar(), DOCUMENT.inputs_key) == TransactionResult(
+        status=TransactionStatus.DONE
+    )
 
 
 @pytest.mark.parametrize("state", [State.QUEUED, State.RENDERING])
 def test_it_does_not_where_that_is_asked_for_anew(state: State) -> None:
-    record = replace(NOTED, shown=Shown(state=state))
-    moved = Change(verdict=Verdict.MOVED)
-    assert RULES.rest(standing(record), DOCUMENT.relevant) == moved
-    assert RULES.rest(standing(NOTED), OTHER.relevant) == moved
-    assert RULES.rest(standing(NOTED, None), DOCUMENT.relevant) == moved
+    record = replace(NOTED, shown=StatusView(state=state))
+    moved = TransactionResult(status=TransactionStatus.MOVED)
+    assert RULES.finish_task(avatar(record), DOCUMENT.inputs_key) == moved
+    assert RULES.finish_task(avatar(NOTED), OTHER.inputs_key) == moved
+    assert RULES.finish_task(avatar(NOTED, None), DOCUMENT.inputs_key) == moved
 
 
 def test_where_nothing_is_asked_a_queued_is_no_hindrance() -> None:
     withdrawn = Snapshot(fields=document(training__livePortrait=None))
-    record = replace(NOTED, shown=Shown(state=State.QUEUED), lease=lease())
-    assert RULES.rest(standing(record, withdrawn), withdrawn.relevant).verdict is Verdict.DONE
+    record = replace(NOTED, shown=StatusView(state=State.QUEUED), lease=lease())
+    assert (
+        RULES.finish_task(avatar(record, withdrawn), withdrawn.inputs_key).status
+        is TransactionStatus.DONE
+    )
 
 
 def test_18_a_clean_up_forgets_the_dispatch() -> None:
-    begun = CLEANER.begin(standing(NOTED, None)).record
+    begun = CLEANER.begin(avatar(NOTED, None)).record
     assert begun is not None
     assert begun.dispatch is None
-    assert RULES.rest(standing(begun, None), None).record is None
+    assert RULES.finish_task(avatar(begun, None), None).record is None

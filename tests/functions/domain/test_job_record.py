@@ -11,15 +11,15 @@ from hypothesis import strategies as st
 from functions.domain.document import State
 from functions.domain.job_record import (
     Dispatch,
-    KeptObject,
+    ErrorInfo,
     Lease,
     Missing,
-    Problem,
+    PublishedObject,
     Purpose,
     Quality,
     Record,
     Result,
-    Shown,
+    StatusView,
     from_fields,
     to_fields,
 )
@@ -44,8 +44,8 @@ RESULTS = st.builds(
     parameters=PARAMETERS,
     engine=TEXT,
     engine_version=TEXT,
-    video=st.builds(KeptObject, path=TEXT, generation=MOMENT, url=TEXT),
-    poster=st.builds(KeptObject, path=TEXT, generation=MOMENT, url=TEXT),
+    video=st.builds(PublishedObject, path=TEXT, generation=MOMENT, url=TEXT),
+    poster=st.builds(PublishedObject, path=TEXT, generation=MOMENT, url=TEXT),
     fps=st.floats(1, 60),
     warnings=st.lists(TEXT, max_size=2).map(tuple),
     quality=st.none()
@@ -74,10 +74,10 @@ RECORDS = st.builds(
     dispatch=st.none() | st.builds(Dispatch, fingerprint=TEXT, at=MOMENT),
     shown=st.none()
     | st.builds(
-        Shown,
+        StatusView,
         state=st.sampled_from(State),
         parameters=st.none() | PARAMETERS,
-        error=st.none() | st.builds(Problem, code=st.sampled_from(Code), field=st.none() | TEXT),
+        error=st.none() | st.builds(ErrorInfo, code=st.sampled_from(Code), field=st.none() | TEXT),
         warnings=st.lists(TEXT, max_size=2).map(tuple),
         requested=st.none() | MOMENT,
         eta_s=st.none() | st.integers(0, 500),
@@ -112,7 +112,7 @@ def test_what_a_newer_version_has_added_is_kept(record: Record, data: st.DataObj
 
 
 def test_a_newer_versions_keys_stay_with_their_parts() -> None:
-    shown = Shown(state=State.QUEUED, parameters=Parameters())
+    shown = StatusView(state=State.QUEUED, parameters=Parameters())
     fields: dict[str, Any] = {**to_fields(Record(shown=shown)), "hint": 1}
     fields["shown"] = {**fields["shown"], "mood": "calm"}
     assert to_fields(from_fields(fields)) == fields
@@ -151,7 +151,7 @@ NEW_VALUES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
 @pytest.mark.parametrize("news", NEW_VALUES)
 def test_values_that_only_a_newer_version_knows_are_kept(news: str) -> None:
     record = Record(
-        shown=Shown(state=State.FAILED, parameters=Parameters()),
+        shown=StatusView(state=State.FAILED, parameters=Parameters()),
         lease=Lease(owner="a", purpose=Purpose.RENDER, fingerprint="f", expires=1000),
     )
     fields = NEW_VALUES[news](to_fields(record))
@@ -159,7 +159,7 @@ def test_values_that_only_a_newer_version_knows_are_kept(news: str) -> None:
 
 
 def test_a_state_and_a_code_of_a_newer_version_are_shown_as_they_are() -> None:
-    record = Record(shown=Shown(state=State.FAILED, parameters=Parameters()))
+    record = Record(shown=StatusView(state=State.FAILED, parameters=Parameters()))
     for news in ("a state", "a code", "a region"):
         record = from_fields(NEW_VALUES[news](to_fields(record)))
     live = live_portrait(record)
@@ -208,15 +208,15 @@ def test_21_a_lease_lives_until_it_expires() -> None:
 def test_asking_for_another_clears_the_count_and_a_duplicate_does_not(
     record: Record, fingerprint: str, wish: str
 ) -> None:
-    asked = record.asking(fingerprint, wish)
-    assert asked.fingerprint == fingerprint
-    assert asked.asking(fingerprint, wish) == asked
+    spec = record.asking(fingerprint, wish)
+    assert spec.fingerprint == fingerprint
+    assert spec.asking(fingerprint, wish) == spec
     if record.fingerprint == fingerprint:
-        assert (asked.attempts, asked.missing) == (record.attempts, record.missing)
+        assert (spec.attempts, spec.missing) == (record.attempts, record.missing)
     else:
-        assert (asked.attempts, asked.not_before, asked.missing) == (0, 0, None)
-    assert asked.lease is None or asked.lease.fingerprint == fingerprint
-    assert asked.results == record.results
+        assert (spec.attempts, spec.not_before, spec.missing) == (0, 0, None)
+    assert spec.lease is None or spec.lease.fingerprint == fingerprint
+    assert spec.results == record.results
 
 
 def test_each_engine_version_keeps_its_own_count_while_they_take_turns() -> None:

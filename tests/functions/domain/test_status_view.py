@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from functions.domain.document import Snapshot, State
-from functions.domain.job_record import KeptObject, Problem, Record, Result, Shown
+from functions.domain.job_record import ErrorInfo, PublishedObject, Record, Result, StatusView
 from functions.domain.request import Parameters, Reader
 from functions.domain.status_view import (
     DELETED,
@@ -23,9 +23,9 @@ from tests.functions.scene import AVATAR, OUTPUT, POLICY, UNSET, document
 READER = Reader(policy=POLICY)
 
 
-def kept(name: str) -> KeptObject:
+def kept(name: str) -> PublishedObject:
     path = f"{OUTPUT}0123/{name}"
-    return KeptObject(path=path, generation=5, url=download_url(path, "token", POLICY))
+    return PublishedObject(path=path, generation=5, url=download_url(path, "token", POLICY))
 
 
 RESULT = Result(
@@ -89,8 +89,8 @@ def test_ready_shows_everything() -> None:
 
 @pytest.mark.parametrize("state", list(State))
 def test_the_last_good_result_is_kept_in_every_state(state: State) -> None:
-    problem = Problem(code=Code.RENDER_OOM, field=None, retryable=True)
-    shown = Shown(state=state, fingerprint="4567", error=problem)
+    problem = ErrorInfo(code=Code.RENDER_OOM, field=None, retryable=True)
+    shown = StatusView(state=state, fingerprint="4567", error=problem)
     live = live_portrait(replace(RECORD, shown=shown))
     assert live is not None
     assert live["state"] == state.value

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from functions.domain.job_record import Dispatch
 from functions.domain.task import MAX_BODY_BYTES, RenderTask, read_avatar_id
-from functions.errors import TaskUnreadable
+from functions.errors import InvalidTask
 
 DISPATCH = Dispatch(fingerprint="0123456789abcdef", at=1_800_000_000_000)
 IDS = (
@@ -30,7 +30,7 @@ def test_the_longest_id_fits() -> None:
         longest = character * (1500 // len(character.encode()))
         task = RenderTask(avatar_id=longest, dispatch=DISPATCH)
         assert read_avatar_id(task.body) == longest
-        with pytest.raises(TaskUnreadable):
+        with pytest.raises(InvalidTask):
             read_avatar_id(json.dumps({"avatarId": f"{longest}a"}).encode())
 
 
@@ -38,7 +38,7 @@ def test_the_longest_id_fits() -> None:
     "avatar_id", ["", "a/b", "../x", ".", "..", "__x__", "\ud800", 7, None, ["a"], {"id": "a"}]
 )
 def test_what_is_no_document_id_is_refused(avatar_id: object) -> None:
-    with pytest.raises(TaskUnreadable, match="avatarId"):
+    with pytest.raises(InvalidTask, match="avatarId"):
         read_avatar_id(json.dumps({"avatarId": avatar_id}).encode())
 
 
@@ -46,7 +46,7 @@ def test_what_is_no_document_id_is_refused(avatar_id: object) -> None:
 def test_any_other_body_is_refused_and_nothing_worse(body: bytes) -> None:
     try:
         read = read_avatar_id(body)
-    except TaskUnreadable:
+    except InvalidTask:
         return
     assert json.loads(body)["avatarId"] == read
 

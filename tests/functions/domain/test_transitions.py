@@ -6,9 +6,17 @@ from dataclasses import replace
 import pytest
 
 from functions.domain.document import Snapshot, State
-from functions.domain.job_record import Dispatch, Lease, Problem, Purpose, Record
+from functions.domain.job_record import Dispatch, ErrorInfo, Lease, Purpose, Record
 from functions.domain.request import Reader, Refusal, RenderRequest
-from functions.domain.snapshot import Advance, Asked, Change, Claim, Standing, Starts, Verdict
+from functions.domain.snapshot import (
+    AvatarSnapshot,
+    Claim,
+    RenderSpec,
+    ReportedProgress,
+    Starts,
+    TransactionResult,
+    TransactionStatus,
+)
 from functions.domain.transitions import Transitions
 from functions.domain.withdrawal import settle
 from functions.errors import Code
@@ -22,15 +30,15 @@ OTHER = Snapshot(fields=document(training__livePortrait__drivingMultiplier=0.9))
 RULES = Transitions(reader=Reader(policy=POLICY), settings=SETTINGS)
 REQUEST = RULES.reader.read(AVATAR, DOCUMENT)
 assert isinstance(REQUEST, RenderRequest)
-ASKED = Asked(
-    relevant=DOCUMENT.relevant,
+ASKED = RenderSpec(
+    inputs_key=DOCUMENT.inputs_key,
     request=REQUEST,
     fingerprint="aaaa",
     wish="the wish",
     engine="mesh",
     engine_version="mesh-1-0",
 )
-OOM = Problem(code=Code.RENDER_OOM, field=None, retryable=True)
+OOM = ErrorInfo(code=Code.RENDER_OOM, field=None, retryable=True)
 
 
 def lease(
@@ -47,10 +55,10 @@ CLEANING = lease("", purpose=Purpose.CLEAN_UP)
 CLEANER, RIVAL = Cleaner(owner="cleaner", lease_s=60), Cleaner(owner="rival", lease_s=60)
 
 
-def standing(
+def avatar(
     record: Record | None = None, document: Snapshot | None = DOCUMENT, *, starts: int = 0
-) -> Standing:
-    return Standing(
+) -> AvatarSnapshot:
+    return AvatarSnapshot(
         avatar_id=AVATAR,
         document=document,
         record=record or Record(),
@@ -61,8 +69,8 @@ def standing(
 
 def claim(
     record: Record | None = None, document: Snapshot | None = DOCUMENT, **options: int
-) -> Change:
-    return RULES.claim(standing(record, document, **options), Claim(owner="me", asked=ASKED), 480.0)
+) -> TransactionResult:
+    return RULES.claim(avatar(record, document, **options), Claim(owner="me", spec=ASKED), 480.0)
 
 
 def claimed() -> Record:
@@ -71,47 +79,49 @@ def claimed() -> Record:
     return record
 
 
-UNLEASED: list[Callable[[Standing], Change]] = [
+UNLEASED: list[Callable[[AvatarSnapshot], TransactionResult]] = [
     lambda now: RULES.queue(now, ASKED),
-    lambda now: RULES.refuse(now, DOCUMENT.relevant, Refusal(state=State.DISABLED)),
-    lambda now: RULES.miss(now, ASKED, "p", OOM),
+    lambda now: RULES.refuse(now, DOCUMENT.inputs_key, Refusal(state=State.DISABLED)),
+    lambda now: RULES.record_missing_input(now, ASKED, "p", OOM),
     lambda now: RULES.reuse(now, replace(ASKED, fingerprint="0123"), RESULT),
-    lambda now: RULES.restate(now, ASKED),
-    lambda now: RULES.claim(now, Claim(owner="me", asked=ASKED), 480.0),
+    lambda now: RULES.reshow_failure(now, ASKED),
+    lambda now: RULES.claim(now, Claim(owner="me", spec=ASKED), 480.0),
 ]
 
 
 @pytest.mark.parametrize("decide", UNLEASED)
 @pytest.mark.parametrize("document", [OTHER, None])
 def test_nothing_is_written_for_a_document_that_moved_on(
-    decide: Callable[[Standing], Change], document: Snapshot | None
+    decide: Callable[[AvatarSnapshot], TransactionResult], document: Snapshot | None
 ) -> None:
     record = Record(results=(RESULT,))
-    assert decide(standing(record, document)) == Change(verdict=Verdict.MOVED)
+    assert decide(avatar(record, document)) == TransactionResult(status=TransactionStatus.MOVED)
 
 
 @pytest.mark.parametrize("decide", UNLEASED)
-def test_46_nobody_takes_over_a_living_clean_up(decide: Callable[[Standing], Change]) -> None:
+def test_46_nobody_takes_over_a_living_clean_up(
+    decide: Callable[[AvatarSnapshot], TransactionResult],
+) -> None:
     record = Record(lease=CLEANING, results=(RESULT,))
-    assert decide(standing(record)) == Change(verdict=Verdict.BUSY)
+    assert decide(avatar(record)) == TransactionResult(status=TransactionStatus.BUSY)
 
 
 @pytest.mark.parametrize("decide", [*UNLEASED[:3]])
 def test_deciding_twice_changes_nothing_the_second_time(
-    decide: Callable[[Standing], Change],
+    decide: Callable[[AvatarSnapshot], TransactionResult],
 ) -> None:
-    first = decide(standing())
+    first = decide(avatar())
     assert first.record is not None
     after = Snapshot(fields=document(livePortrait=first.fields["livePortrait"]))
-    later = replace(standing(first.record, after), now=NOW + 5000)
+    later = replace(avatar(first.record, after), now=NOW + 5000)
     second = decide(later)
     assert (second.record, second.fields) == (None, {})
-    assert second.verdict is first.verdict
+    assert second.status is first.status
 
 
 def test_a_claim_takes_the_lease_counts_and_shows() -> None:
     change = claim()
-    assert change.verdict is Verdict.CLAIMED
+    assert change.status is TransactionStatus.CLAIMED
     assert change.counts
     assert change.record is not None
     assert change.record.lease == lease(owner="me", expires=NOW + 60_000)
@@ -123,112 +133,114 @@ def test_a_claim_takes_the_lease_counts_and_shows() -> None:
 
 
 @pytest.mark.parametrize(
-    ("held", "verdict"),
+    ("held", "status"),
     [
-        (lease("aaaa"), Verdict.BUSY),
-        (lease("bbbb"), Verdict.CLAIMED),  # newest wins
-        (lease("aaaa", expires=NOW), Verdict.CLAIMED),
-        (replace(CLEANING, expires=NOW), Verdict.CLAIMED),
+        (lease("aaaa"), TransactionStatus.BUSY),
+        (lease("bbbb"), TransactionStatus.CLAIMED),  # newest wins
+        (lease("aaaa", expires=NOW), TransactionStatus.CLAIMED),
+        (replace(CLEANING, expires=NOW), TransactionStatus.CLAIMED),
     ],
 )
-def test_20_21_whose_lease_is_waited_for(held: Lease, verdict: Verdict) -> None:
+def test_20_21_whose_lease_is_waited_for(held: Lease, status: TransactionStatus) -> None:
     change = claim(Record(fingerprint=held.fingerprint, lease=held))
-    assert change.verdict is verdict
+    assert change.status is status
 
 
 def test_who_lost_its_lease_once_does_not_snatch_it_back() -> None:
-    other = standing(Record(fingerprint="bbbb", lease=lease("bbbb")))
-    mine = Claim(owner="me", asked=ASKED)
-    assert RULES.claim(other, mine, 480.0, yielding=True) == Change(verdict=Verdict.BUSY)
+    other = avatar(Record(fingerprint="bbbb", lease=lease("bbbb")))
+    mine = Claim(owner="me", spec=ASKED)
+    assert RULES.claim(other, mine, 480.0, yielding=True) == TransactionResult(
+        status=TransactionStatus.BUSY
+    )
     over = replace(other, now=NOW + 1)
-    assert RULES.claim(over, mine, 480.0, yielding=True).verdict is Verdict.CLAIMED
+    assert RULES.claim(over, mine, 480.0, yielding=True).status is TransactionStatus.CLAIMED
 
 
 def test_a_repeated_claim_does_not_count_twice() -> None:
     again = claim(claimed())
-    assert again == Change(verdict=Verdict.CLAIMED)
+    assert again == TransactionResult(status=TransactionStatus.CLAIMED)
 
 
 def test_attempts_belong_to_the_fingerprint_last_asked_for() -> None:
     used = Record(fingerprint="aaaa", attempts=3, not_before=NOW + 9)
     change = claim(used)
-    assert change.verdict is Verdict.FINAL
+    assert change.status is TransactionStatus.FINAL
     live = change.fields["livePortrait"]
     assert isinstance(live, dict)
     assert (live["state"], live["error"]["code"]) == ("failed", "RENDER_FAILED")
     other = claim(replace(used, fingerprint="bbbb"))
     assert other.record is not None
-    assert (other.verdict, other.record.attempts) == (Verdict.CLAIMED, 1)
+    assert (other.status, other.record.attempts) == (TransactionStatus.CLAIMED, 1)
 
 
 def test_back_off_by_the_databases_clock() -> None:
     waiting = Record(fingerprint="aaaa", attempts=1, not_before=NOW + 1)
-    assert claim(waiting) == Change(verdict=Verdict.NOT_YET)
-    assert claim(replace(waiting, not_before=NOW)).verdict is Verdict.CLAIMED
+    assert claim(waiting) == TransactionResult(status=TransactionStatus.NOT_YET)
+    assert claim(replace(waiting, not_before=NOW)).status is TransactionStatus.CLAIMED
 
 
 def test_45_quota() -> None:
-    assert claim(starts=29).verdict is Verdict.CLAIMED
+    assert claim(starts=29).status is TransactionStatus.CLAIMED
     refused = claim(starts=30)
-    assert (refused.verdict, refused.counts) == (Verdict.FINAL, False)
+    assert (refused.status, refused.counts) == (TransactionStatus.FINAL, False)
 
 
 def test_a_result_published_meanwhile_is_looked_at_again() -> None:
     published = Record(results=(replace(RESULT, fingerprint="aaaa"),))
-    assert claim(published) == Change(verdict=Verdict.MOVED)
+    assert claim(published) == TransactionResult(status=TransactionStatus.MOVED)
 
 
-JOB = Claim(owner="me", asked=ASKED)
+JOB = Claim(owner="me", spec=ASKED)
 
 
 @pytest.mark.parametrize(
     "decide",
     [
         lambda now: RULES.renew(
-            now, JOB, Advance(stage="render", percent=5, eta_s=None), show=True
+            now, JOB, ReportedProgress(stage="render", percent=5, eta_s=None), show=True
         ),
         lambda now: RULES.complete(now, JOB, replace(RESULT, fingerprint="aaaa", request_id="me")),
         lambda now: RULES.fail(now, JOB, OOM),
     ],
 )
 @pytest.mark.parametrize(
-    ("held", "document", "verdict"),
+    ("held", "document", "status"),
     [
-        (lease(owner="them"), DOCUMENT, Verdict.LOST),
-        (None, DOCUMENT, Verdict.LOST),
-        (lease(owner="me"), OTHER, Verdict.MOVED),
-        (lease(owner="me"), None, Verdict.MOVED),
+        (lease(owner="them"), DOCUMENT, TransactionStatus.LOST),
+        (None, DOCUMENT, TransactionStatus.LOST),
+        (lease(owner="me"), OTHER, TransactionStatus.MOVED),
+        (lease(owner="me"), None, TransactionStatus.MOVED),
     ],
 )
 def test_47_a_job_writes_only_under_its_own_lease_for_what_is_asked(
-    decide: Callable[[Standing], Change],
+    decide: Callable[[AvatarSnapshot], TransactionResult],
     held: Lease | None,
     document: Snapshot | None,
-    verdict: Verdict,
+    status: TransactionStatus,
 ) -> None:
     record = replace(claimed(), lease=held)
-    assert decide(standing(record, document)) == Change(verdict=verdict)
+    assert decide(avatar(record, document)) == TransactionResult(status=status)
 
 
 def test_a_midway_note_shows_stage_progress_and_eta() -> None:
-    note = Advance(stage="render", percent=40, eta_s=50)
-    quiet = RULES.renew(standing(claimed()), JOB, note, show=False)
+    note = ReportedProgress(stage="render", percent=40, eta_s=50)
+    quiet = RULES.renew(avatar(claimed()), JOB, note, show=False)
     assert quiet.fields == {}
     assert quiet.record is not None
     assert quiet.record.percent == 40
-    shown = RULES.renew(standing(claimed()), JOB, note, show=True).fields["livePortrait"]
+    shown = RULES.renew(avatar(claimed()), JOB, note, show=True).fields["livePortrait"]
     assert isinstance(shown, dict)
     assert (shown["stage"], shown["progress"], shown["etaSeconds"]) == ("render", 40, 50)
 
 
 def test_completing_twice_is_done_once() -> None:
     mine = replace(RESULT, fingerprint="aaaa", request_id="me")
-    first = RULES.complete(standing(claimed()), JOB, mine)
+    first = RULES.complete(avatar(claimed()), JOB, mine)
     assert first.record is not None
     assert first.record.lease is None
     assert first.record.results[0].finished == NOW
-    again = RULES.complete(standing(first.record), JOB, mine)
-    assert again == Change(verdict=Verdict.DONE)
+    again = RULES.complete(avatar(first.record), JOB, mine)
+    assert again == TransactionResult(status=TransactionStatus.DONE)
 
 
 def test_the_current_result_and_the_last_three_are_kept() -> None:
@@ -239,7 +251,7 @@ def test_the_current_result_and_the_last_three_are_kept() -> None:
     )
     record = replace(claimed(), results=old)
     mine = replace(RESULT, fingerprint="aaaa", request_id="me")
-    change = RULES.complete(standing(record), JOB, mine)
+    change = RULES.complete(avatar(record), JOB, mine)
     assert change.record is not None
     assert [result.fingerprint for result in change.record.results] == ["aaaa", "23h", "25h"]
     assert [result.fingerprint for result in change.retired] == ["30h", "40h"]
@@ -247,7 +259,7 @@ def test_the_current_result_and_the_last_three_are_kept() -> None:
 
 def test_a_reused_result_becomes_the_first() -> None:
     record = Record(results=(replace(RESULT, fingerprint="bbbb"), RESULT), lease=lease("bbbb"))
-    change = RULES.reuse(standing(record), replace(ASKED, fingerprint="0123"), RESULT)
+    change = RULES.reuse(avatar(record), replace(ASKED, fingerprint="0123"), RESULT)
     assert change.record is not None
     assert [result.fingerprint for result in change.record.results] == ["0123", "bbbb"]
     assert change.record.lease is None
@@ -257,16 +269,16 @@ def test_a_reused_result_becomes_the_first() -> None:
 def test_what_a_newer_version_added_to_a_result_since_it_was_seen_outlives_its_reuse() -> None:
     added = replace(RESULT, unknown={"later": 1})
     record = Record(results=(replace(RESULT, fingerprint="bbbb"), added))
-    change = RULES.reuse(standing(record), replace(ASKED, fingerprint="0123"), RESULT)
+    change = RULES.reuse(avatar(record), replace(ASKED, fingerprint="0123"), RESULT)
     assert change.record is not None
     assert change.record.results[0].unknown == {"later": 1}
 
 
 def test_an_avatar_made_again_gets_the_optional_mirror_with_its_old_result() -> None:
     rules = replace(RULES, settings=replace(SETTINGS, mirror_dynamics=True))
-    asked = replace(ASKED, fingerprint="0123")
-    answered = rules.reuse(standing(Record(results=(RESULT,))), asked, RESULT).record
-    change = rules.reuse(standing(answered), asked, RESULT)  # the ledger says so already
+    spec = replace(ASKED, fingerprint="0123")
+    answered = rules.reuse(avatar(Record(results=(RESULT,))), spec, RESULT).record
+    change = rules.reuse(avatar(answered), spec, RESULT)  # the ledger says so already
     assert change.fields["dynamics.basic.status"] == "ready"
 
 
@@ -276,7 +288,7 @@ def test_an_avatar_made_again_gets_the_optional_mirror_with_its_old_result() -> 
 def test_a_failure_waits_for_its_next_attempt_or_is_final(
     attempts: int, state: str, not_before: int
 ) -> None:
-    change = RULES.fail(standing(replace(claimed(), attempts=attempts)), JOB, OOM)
+    change = RULES.fail(avatar(replace(claimed(), attempts=attempts)), JOB, OOM)
     assert change.record is not None
     assert (change.record.lease, change.record.not_before) == (None, not_before)
     live = change.fields["livePortrait"]
@@ -285,27 +297,34 @@ def test_a_failure_waits_for_its_next_attempt_or_is_final(
 
 
 def test_what_no_retry_can_cure_is_final_at_once() -> None:
-    change = RULES.fail(standing(claimed()), JOB, replace(OOM, retryable=False))
-    assert change.verdict is Verdict.FINAL
+    change = RULES.fail(avatar(claimed()), JOB, replace(OOM, retryable=False))
+    assert change.status is TransactionStatus.FINAL
 
 
 def test_release_is_for_ones_own_lease() -> None:
-    released = RULES.release(standing(claimed()), "me")
+    released = RULES.release(avatar(claimed()), "me")
     assert released.record is not None
     assert released.record.lease is None
-    assert RULES.release(standing(claimed()), "other") == Change(verdict=Verdict.LOST)
-    assert RULES.release(standing(Record(), None), "me") == Change(verdict=Verdict.LOST)
+    assert RULES.release(avatar(claimed()), "other") == TransactionResult(
+        status=TransactionStatus.LOST
+    )
+    assert RULES.release(avatar(Record(), None), "me") == TransactionResult(
+        status=TransactionStatus.LOST
+    )
 
 
 def test_13_the_grace_of_a_missing_object_is_of_one_path() -> None:
-    first = RULES.miss(standing(), ASKED, "a", OOM)
+    first = RULES.record_missing_input(avatar(), ASKED, "a", OOM)
     assert first.record is not None
-    late = replace(standing(first.record), now=NOW + 60_000)
-    assert RULES.miss(late, ASKED, "a", OOM).verdict is Verdict.FINAL
-    assert RULES.miss(late, ASKED, "b", OOM).verdict is Verdict.AGAIN
+    late = replace(avatar(first.record), now=NOW + 60_000)
+    assert RULES.record_missing_input(late, ASKED, "a", OOM).status is TransactionStatus.FINAL
+    assert RULES.record_missing_input(late, ASKED, "b", OOM).status is TransactionStatus.AGAIN
     other = replace(ASKED, fingerprint="bbbb", wish="another")
-    assert RULES.miss(late, other, "a", OOM).verdict is Verdict.AGAIN
-    assert RULES.miss(replace(late, now=NOW + 59_999), ASKED, "a", OOM).verdict is Verdict.AGAIN
+    assert RULES.record_missing_input(late, other, "a", OOM).status is TransactionStatus.AGAIN
+    assert (
+        RULES.record_missing_input(replace(late, now=NOW + 59_999), ASKED, "a", OOM).status
+        is TransactionStatus.AGAIN
+    )
 
 
 def test_a_queued_is_due_only_where_nothing_answers() -> None:
@@ -313,28 +332,30 @@ def test_a_queued_is_due_only_where_nothing_answers() -> None:
         Record(fingerprint="aaaa", lease=lease("aaaa")),
         Record(results=(replace(RESULT, fingerprint="aaaa"),)),
     ):
-        assert RULES.queue(standing(record), ASKED) == Change(verdict=Verdict.DONE)
-    change = RULES.queue(standing(Record(fingerprint="bbbb", lease=lease("bbbb"))), ASKED)
+        assert RULES.queue(avatar(record), ASKED) == TransactionResult(
+            status=TransactionStatus.DONE
+        )
+    change = RULES.queue(avatar(Record(fingerprint="bbbb", lease=lease("bbbb"))), ASKED)
     assert change.record is not None
     assert change.record.lease is None  # the job for the older value stops
 
 
 def test_18_a_clean_up_takes_the_lease_of_a_render_but_not_of_another_clean_up() -> None:
-    begun = CLEANER.begin(standing(claimed(), None))
-    assert begun.verdict is Verdict.CLAIMED
+    begun = CLEANER.begin(avatar(claimed(), None))
+    assert begun.status is TransactionStatus.CLAIMED
     assert begun.record is not None
     assert begun.record.cleaning(NOW)
     assert begun.record.results == ()
-    again = CLEANER.begin(standing(begun.record, None))
+    again = CLEANER.begin(avatar(begun.record, None))
     assert again == begun
-    assert RIVAL.begin(standing(begun.record, None)).verdict is Verdict.BUSY
-    assert CLEANER.begin(standing(claimed())).verdict is Verdict.MOVED
+    assert RIVAL.begin(avatar(begun.record, None)).status is TransactionStatus.BUSY
+    assert CLEANER.begin(avatar(claimed())).status is TransactionStatus.MOVED
     noted = begun.record.deletions
-    assert CLEANER.end(standing(begun.record, None), noted).erases
-    assert CLEANER.end(standing(begun.record, None), noted[1:]).verdict is Verdict.MOVED
-    assert RIVAL.end(standing(begun.record, None), noted).verdict is Verdict.LOST
-    assert CLEANER.renew(standing(begun.record)).verdict is Verdict.DONE
-    assert CLEANER.renew(standing(Record(), None)).verdict is Verdict.LOST
+    assert CLEANER.end(avatar(begun.record, None), noted).erases
+    assert CLEANER.end(avatar(begun.record, None), noted[1:]).status is TransactionStatus.MOVED
+    assert RIVAL.end(avatar(begun.record, None), noted).status is TransactionStatus.LOST
+    assert CLEANER.renew(avatar(begun.record)).status is TransactionStatus.DONE
+    assert CLEANER.renew(avatar(Record(), None)).status is TransactionStatus.LOST
 
 
 FAILED = claim(Record(fingerprint="aaaa", attempts=3)).record
@@ -343,46 +364,51 @@ FAILED = claim(Record(fingerprint="aaaa", attempts=3)).record
 @pytest.mark.parametrize(
     "decide",
     [
-        lambda now: RULES.miss(now, ASKED, "p", OOM),
-        lambda now: RULES.claim(now, Claim(owner="me", asked=ASKED), 480.0),
+        lambda now: RULES.record_missing_input(now, ASKED, "p", OOM),
+        lambda now: RULES.claim(now, Claim(owner="me", spec=ASKED), 480.0),
     ],
 )
-def test_a_final_failure_is_not_overwritten(decide: Callable[[Standing], Change]) -> None:
-    assert decide(standing(FAILED)) == Change(verdict=Verdict.FINAL)
-    assert RULES.queue(standing(FAILED), ASKED) == Change(verdict=Verdict.DONE)
+def test_a_final_failure_is_not_overwritten(
+    decide: Callable[[AvatarSnapshot], TransactionResult],
+) -> None:
+    assert decide(avatar(FAILED)) == TransactionResult(status=TransactionStatus.FINAL)
+    assert RULES.queue(avatar(FAILED), ASKED) == TransactionResult(status=TransactionStatus.DONE)
 
 
 def test_what_changed_in_the_ledger_meanwhile_is_looked_at_again() -> None:
     assert (
-        RULES.reuse(standing(), replace(ASKED, fingerprint="0123"), RESULT).verdict is Verdict.MOVED
+        RULES.reuse(avatar(), replace(ASKED, fingerprint="0123"), RESULT).status
+        is TransactionStatus.MOVED
     )
-    assert RULES.restate(standing(), ASKED).verdict is Verdict.MOVED
+    assert RULES.reshow_failure(avatar(), ASKED).status is TransactionStatus.MOVED
 
 
 WITHDRAWN = Snapshot(fields=document(training__livePortrait=None, livePortrait={"state": "queued"}))
 
 
 def test_11_a_queued_is_taken_back_only_while_nobody_works() -> None:
-    assert settle(standing(document=DOCUMENT)) == Change(verdict=Verdict.DONE)
-    assert settle(standing(document=None)) == Change(verdict=Verdict.DONE)
+    assert settle(avatar(document=DOCUMENT)) == TransactionResult(status=TransactionStatus.DONE)
+    assert settle(avatar(document=None)) == TransactionResult(status=TransactionStatus.DONE)
     task = Dispatch(fingerprint="aaaa", at=NOW)
-    working = standing(Record(lease=lease(), dispatch=task), WITHDRAWN)
-    assert settle(working) == Change(verdict=Verdict.BUSY, dispatch=task)
-    left = standing(Record(lease=lease(expires=NOW), results=(RESULT,)), WITHDRAWN)
+    working = avatar(Record(lease=lease(), dispatch=task), WITHDRAWN)
+    assert settle(working) == TransactionResult(status=TransactionStatus.BUSY, dispatch=task)
+    left = avatar(Record(lease=lease(expires=NOW), results=(RESULT,)), WITHDRAWN)
     live = settle(left).fields["livePortrait"]
     assert isinstance(live, dict)
     assert (live["state"], live["idleVideoUrl"]) == ("ready", RESULT.video.url)
 
 
 def test_09_healing_needs_a_document_and_a_result() -> None:
-    assert RULES.heal(standing(Record(results=(RESULT,)), None)) == Change(verdict=Verdict.DONE)
-    assert RULES.heal(standing()) == Change(verdict=Verdict.DONE)
+    assert RULES.repair_mirror(avatar(Record(results=(RESULT,)), None)) == TransactionResult(
+        status=TransactionStatus.DONE
+    )
+    assert RULES.repair_mirror(avatar()) == TransactionResult(status=TransactionStatus.DONE)
 
 
 def test_the_optional_mirror_is_written_with_the_result() -> None:
     rules = replace(RULES, settings=replace(SETTINGS, mirror_dynamics=True))
     mine = replace(RESULT, fingerprint="aaaa", request_id="me")
-    change = rules.complete(standing(claimed()), JOB, mine)
+    change = rules.complete(avatar(claimed()), JOB, mine)
     assert change.fields["dynamics.basic.status"] == "ready"
-    bare = RULES.complete(standing(claimed()), JOB, mine)
+    bare = RULES.complete(avatar(claimed()), JOB, mine)
     assert not [path for path in bare.fields if path.startswith("dynamics")]

@@ -35,10 +35,10 @@ def main() -> int:
 def _range(first: int, last: int, off: frozenset[str]) -> int:
     began, found = time.monotonic(), Counter[str]()
     for seed in range(first, last + 1):
-        verdict = play(seed, off=off)
-        if verdict.check is not None:
-            found[verdict.check] += 1
-            print(f"{seed}: {verdict.check}: {verdict.breach}", flush=True)
+        status = play(seed, off=off)
+        if status.check is not None:
+            found[status.check] += 1
+            print(f"{seed}: {status.check}: {status.breach}", flush=True)
     took_s = time.monotonic() - began
     print(f"{last - first + 1} episodes in {took_s:.1f} s, {sum(found.values())} with a breach")
     for what, count in found.most_common():

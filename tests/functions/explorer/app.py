@@ -17,7 +17,7 @@ from tests.functions.scene import BUCKET, POLICY
 _OURS = ("livePortrait", "dynamics")  # fields that only the server writes
 _FORGED: tuple[Any, ...] = ("text", {"state": "ready"}, {"state": "queued"}, {})
 _CUES = (
-    *("media.publish", "media.publish", "media.fetch", "media.discard", "media.clear"),
+    *("media.publish", "media.publish", "media.fetch", "media.delete", "media.delete_prefix"),
     *("ledger.transact", "ledger.transact", "ledger.read", "renderer.frame", "queue.put"),
 )
 _GAPS = ((0.3, 0.05, 1.0), (0.65, 1.0, 9.0), (0.85, 9.0, 75.0), (1.0, 75.0, 900.0))
@@ -204,7 +204,7 @@ class App:
         held = self.world.media.objects.get(path)
         if held is not None:
             self.tell(name, "somebody overwrites the kept motion")
-            self.world.media.put(path, b"spoilt", facts=held.facts)
+            self.world.media.put(path, b"spoilt", metadata=held.metadata)
 
     def _revoke(self, name: str, size: float) -> None:
         for path in self._outputs(".mp4")[-1:]:

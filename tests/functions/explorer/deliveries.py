@@ -49,7 +49,7 @@ class Couriers:
         message = self._message(
             name,
             frozenset({Role.ALL, Role.GATE}),
-            lambda instance: instance.doorway.answer(write),
+            lambda instance: instance.handler.handle_event(write),
             600.0,
         )
         message.idle = gate(write) is Gate.UNRELATED
@@ -60,7 +60,7 @@ class Couriers:
         message = self._message(
             name,
             frozenset({Role.RENDERER}),
-            lambda instance: instance.doorway.see_to(read_avatar_id(task.body)),
+            lambda instance: instance.handler.handle_task(read_avatar_id(task.body)),
             600.0,
         )
         self._begin(message)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
-from functions.domain.snapshot import Change, Standing
+from functions.domain.snapshot import AvatarSnapshot, TransactionResult
 from tests.functions.explorer.timeline import Killed, Party, Timeline
 
 
@@ -51,8 +51,8 @@ _WEIGHTS = {  # how often a call is disturbed, beside others: most calls only re
     "ledger.read": 0.5,
     "media.find": 0.5,
     "media.publish": 2.0,
-    "media.discard": 4.0,
-    "media.clear": 4.0,
+    "media.delete": 4.0,
+    "media.delete_prefix": 4.0,
     "queue.put": 2.0,
     "clock.sleep": 0.5,
 }
@@ -285,16 +285,22 @@ class DisturbedLedger(Disturbed):
     """The ledger, whose decisions may also be taken anew because another one came first."""
 
     def transact(
-        self, avatar_id: str, decide: Callable[[Standing], Change], *, counting: bool = False
-    ) -> Change:
+        self,
+        avatar_id: str,
+        decide: Callable[[AvatarSnapshot], TransactionResult],
+        *,
+        counting: bool = False,
+    ) -> TransactionResult:
         """As the port, disturbed."""
 
-        def effect() -> Change:
-            change: Change = self._inner.transact(avatar_id, decide, counting=counting)
+        def effect() -> TransactionResult:
+            change: TransactionResult = self._inner.transact(avatar_id, decide, counting=counting)
             return change
 
         def rehearse() -> None:
-            decide(self._inner.standing(avatar_id, counting=counting))
+            decide(self._inner.avatar(avatar_id, counting=counting))
 
-        change: Change = self._weather.call("ledger.transact", effect, self._fault, rehearse)
+        change: TransactionResult = self._weather.call(
+            "ledger.transact", effect, self._fault, rehearse
+        )
         return change

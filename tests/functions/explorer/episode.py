@@ -27,7 +27,7 @@ _SECOND_OF = 0.12  # of all episodes: two avatars of one owner, who may render l
 
 
 @dataclass(frozen=True, kw_only=True)
-class Verdict:
+class TransactionStatus:
     """What an episode came to."""
 
     seed: int
@@ -140,7 +140,7 @@ class Episode:
 
     # --- what happens
 
-    def run(self) -> Verdict:
+    def run(self) -> TransactionStatus:
         """Play it to its end."""
         acts = [act for app in self.apps for act in app.script()]
         with redirect_stderr(self.report.log):
@@ -149,7 +149,7 @@ class Episode:
             finally:
                 self.timeline.close(self._instances)
         happened = self.weather.happened
-        return Verdict(
+        return TransactionStatus(
             seed=self.seed,
             check=self.report.check,
             breach=self.report.breach,
@@ -170,7 +170,7 @@ class Episode:
         if self.report.check is None:
             if left := sorted(self.couriers.under_way):
                 self.report.wrong("acknowledged", f"never acknowledged: {left}")
-            self._judge(mended=False)
+            self._check(mended=False)
             self._end_the_roll_out()
             self._mend()
 
@@ -212,9 +212,9 @@ class Episode:
             attended = tallies[0].attended if tallies else 1
         if attended:
             self.report.wrong("reconcile", "reconcile finds something again and again")
-        self._judge(mended=True)
+        self._check(mended=True)
 
-    def _judge(self, *, mended: bool) -> None:
+    def _check(self, *, mended: bool) -> None:
         kinds = {each.kind for each in self.weather.happened}
         quiet = Quiet(
             world=self.world,
@@ -269,7 +269,7 @@ def play(
     *,
     off: frozenset[str] = frozenset(),
     telling: bool = False,
-) -> Verdict:
+) -> TransactionStatus:
     """Play one episode.
 
     Args:
@@ -281,7 +281,9 @@ def play(
     return Episode(seed, without, off=off, telling=telling).run()
 
 
-def shrink(found: Verdict, without: frozenset[str], off: frozenset[str]) -> frozenset[str]:
+def shrink(
+    found: TransactionStatus, without: frozenset[str], off: frozenset[str]
+) -> frozenset[str]:
     """What can be left out, so that the same check still finds something."""
     tried: set[str] = set(without)
     while True:

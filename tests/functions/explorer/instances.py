@@ -11,15 +11,15 @@ from typing import Any
 from functions.domain.request import Reader, full_engine_version
 from functions.domain.transitions import Transitions
 from functions.errors import RetryLater
-from functions.jobs.handler import Doorway
+from functions.jobs.handler import RenderHandler
 from functions.jobs.inline_dispatch import InlineDispatcher
-from functions.jobs.ports import Means
+from functions.jobs.ports import Dependencies
 from functions.jobs.queued_dispatch import QueuedDispatcher
-from functions.reconcile.findings import Judge
-from functions.reconcile.page_loader import Shard, Survey
-from functions.reconcile.paging import Itinerary
-from functions.reconcile.repair import Mender
-from functions.reconcile.runner import Orders, Sweep, Tally
+from functions.reconcile.findings import Checker
+from functions.reconcile.page_loader import PageLoader, Shard
+from functions.reconcile.paging import PageScan
+from functions.reconcile.repair import Repairer
+from functions.reconcile.runner import ReconcileRun, RunOptions, RunReport
 from functions.roles import Role
 from functions.settings import Settings
 from liveportrait_core import RenderedVideo, RenderRequest, SyntheticIdle
@@ -100,8 +100,8 @@ class Instance(Host):
 
     role: Role
     version: str
-    means: Means
-    doorway: Doorway
+    deps: Dependencies
+    handler: RenderHandler
     answers: bool = True  # False: reconcile
 
 
@@ -119,7 +119,7 @@ class Workshop:
         renderer = SlowRenderer(engine_version=version)
         renderer.timeline, renderer.weather = self.timeline, self.weather
         reader = Reader(policy=POLICY)
-        means: Any = Means(
+        deps: Any = Dependencies(
             settings=self.settings,
             transitions=Transitions(reader=reader, settings=self.settings),
             ledger=self._port("ledger", self.world.ledger, DisturbedLedger),
@@ -129,38 +129,38 @@ class Workshop:
         )
         if role is Role.GATE:
             queue = self._port("queue", self.world.queue, fault=RetryLater)
-            dispatcher: Any = QueuedDispatcher(means, queue)
+            dispatcher: Any = QueuedDispatcher(deps, queue)
         else:
-            dispatcher = InlineDispatcher(means, renderer, lock=TurnLock(self.timeline))
-        doorway = Doorway(means, dispatcher)
-        return Instance(name=name, role=role, version=version, means=means, doorway=doorway)
+            dispatcher = InlineDispatcher(deps, renderer, lock=TurnLock(self.timeline))
+        handler = RenderHandler(deps, dispatcher)
+        return Instance(name=name, role=role, version=version, deps=deps, handler=handler)
 
-    def sweep(self, instance: Instance, *, quiet_s: float, disturbed: bool = True) -> Tally:
+    def sweep(self, instance: Instance, *, quiet_s: float, disturbed: bool = True) -> RunReport:
         """One run of reconcile in a process."""
-        means = instance.means
-        reader = means.transitions.reader
-        census = MemoryCensus(ledger=self.world.ledger, written=self.world.written)
-        inventory = MemoryInventory(media=self.world.media, created=self.world.media.created)
+        deps = instance.deps
+        reader = deps.transitions.reader
+        repository = MemoryCensus(ledger=self.world.ledger, written=self.world.written)
+        lister = MemoryInventory(media=self.world.media, created=self.world.media.created)
         marks: Any = MemoryMarks()
-        reading: Any = _Whole(inventory)
-        survey = Survey(
-            census=self._port("ledger", census),
-            inventory=self._port("media", reading),
-            media=means.media,
+        reading: Any = _Whole(lister)
+        loader = PageLoader(
+            repository=self._port("ledger", repository),
+            lister=self._port("media", reading),
+            media=deps.media,
             reader=reader,
             shard=Shard(),
             page_size=3,
         )
-        version = means.engine.engine_version
-        judge = Judge(
-            transitions=means.transitions,
-            engine=means.engine.engine.value,
+        version = deps.engine.engine_version
+        checker = Checker(
+            transitions=deps.transitions,
+            engine=deps.engine.engine.value,
             engine_version=full_engine_version(version, max_seconds=self.settings.max_seconds),
             quiet_s=quiet_s,
         )
-        mender = Mender(means=means, inventory=survey.inventory, doorway=lambda: instance.doorway)
-        itinerary = Itinerary(survey=survey, judge=judge, upgrading=False)
-        return Sweep(itinerary, mender, marks, Orders(), clock=means.clock).run()
+        repairer = Repairer(deps=deps, lister=loader.lister, handler=lambda: instance.handler)
+        scan = PageScan(loader=loader, checker=checker, upgrading=False)
+        return ReconcileRun(scan, repairer, marks, RunOptions(), clock=deps.clock).run()
 
     def _port(
         self, name: str, inner: Any, kind: type[Disturbed] = Disturbed, fault: Any = ConnectionError

@@ -30,7 +30,7 @@ class Wanted:
     mirror: object = DROPPED  # what the save says of `idleVideoUrl`
 
     @property
-    def relevant(self) -> "Wanted":
+    def inputs_key(self) -> "Wanted":
         """What decides whether it asks for the same."""
         return replace(self, nickname=0, mirror=DROPPED)
 
@@ -88,7 +88,7 @@ class Avatar:
 
     def asks(self, wanted: Wanted) -> None:
         """The app has written this."""
-        if wanted.relevant != self.wanted.relevant:
+        if wanted.inputs_key != self.wanted.inputs_key:
             self.wish += 1
             self.overwritten = False
         self.wanted = wanted

@@ -11,8 +11,14 @@ from typing import Any
 
 import pytest
 
-from functions.domain.job_record import Problem, Result
-from functions.domain.snapshot import Asked, Change, Claim, Standing, Verdict
+from functions.domain.job_record import ErrorInfo, Result
+from functions.domain.snapshot import (
+    AvatarSnapshot,
+    Claim,
+    RenderSpec,
+    TransactionResult,
+    TransactionStatus,
+)
 from functions.domain.transitions import Transitions
 from tests.functions.explorer.episode import play
 from tests.functions.explorer.report import CHECKS
@@ -25,10 +31,10 @@ UNMENDED = frozenset({"lease left", "listed", "objects left", "plays"})
 def explore(seeds: range, off: frozenset[str]) -> None:
     breaches = []
     for seed in seeds:
-        verdict = play(seed, off=off)
-        if verdict.check is not None:
+        status = play(seed, off=off)
+        if status.check is not None:
             command = f"python -m tests.functions.explorer {seed}"
-            breaches.append(f"{verdict.check}: {verdict.breach}\n    {command}")
+            breaches.append(f"{status.check}: {status.breach}\n    {command}")
     assert not breaches, f"{len(breaches)} of {len(seeds)} episodes:\n" + "\n".join(breaches[:5])
 
 
@@ -70,28 +76,28 @@ class Rules(Transitions):
 
 
 class KeepsTheLease(Rules):
-    def release(self, *given: Any) -> Change:
-        return Change(verdict=Verdict.DONE)
+    def release(self, *given: Any) -> TransactionResult:
+        return TransactionResult(status=TransactionStatus.DONE)
 
 
 class NeverStops(Rules):
-    def hold(self, *given: Any) -> Verdict:
-        return Verdict.DONE
+    def hold(self, *given: Any) -> TransactionStatus:
+        return TransactionStatus.DONE
 
 
 class NeverHeals(Rules):
-    def heal(self, *given: Any) -> Change:
-        return Change(verdict=Verdict.DONE)
+    def repair_mirror(self, *given: Any) -> TransactionResult:
+        return TransactionResult(status=TransactionStatus.DONE)
 
 
 class FailsAtOnce(Rules):
-    def fail(self, standing: Standing, claim: Claim, problem: Problem) -> Change:
-        return super().fail(standing, claim, replace(problem, retryable=False))
+    def fail(self, avatar: AvatarSnapshot, claim: Claim, problem: ErrorInfo) -> TransactionResult:
+        return super().fail(avatar, claim, replace(problem, retryable=False))
 
 
 class ForgetsTheLastOne(Rules):
-    def reuse(self, standing: Standing, asked: Asked, result: Result) -> Change:
-        change = super().reuse(standing, asked, result)
+    def reuse(self, avatar: AvatarSnapshot, asked: RenderSpec, result: Result) -> TransactionResult:
+        change = super().reuse(avatar, asked, result)
         if change.record is None:
             return change
         return replace(change, record=replace(change.record, results=change.record.results[:1]))

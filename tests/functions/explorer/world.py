@@ -11,8 +11,8 @@ from typing import Any
 
 from functions.domain.document import DocumentWrite
 from functions.domain.job_record import Record
-from functions.domain.snapshot import Change, Standing
-from functions.domain.storage_paths import Publication, StoredObject
+from functions.domain.snapshot import AvatarSnapshot, TransactionResult
+from functions.domain.storage_paths import StoredObject, Upload
 from functions.domain.task import RenderTask
 from tests.functions.doubles import (
     Fields,
@@ -68,15 +68,15 @@ class WatchedLedger(MemoryLedger):
             known = self._read[avatar_id] = (stored, super().record(avatar_id))
         return known[1]
 
-    def standing(self, avatar_id: str, *, counting: bool) -> Standing:
+    def avatar(self, avatar_id: str, *, counting: bool) -> AvatarSnapshot:
         """What a transaction would see."""
-        return self._standing(avatar_id, counting=counting)
+        return self._snapshot(avatar_id, counting=counting)
 
-    def _commit(self, standing: Standing, change: Change) -> None:
-        avatar_id, world = standing.avatar_id, self._world
+    def _commit(self, avatar: AvatarSnapshot, change: TransactionResult) -> None:
+        avatar_id, world = avatar.avatar_id, self._world
         before = copy.deepcopy(self.documents.get(avatar_id)) if change.fields else None
         known = self.jobs.get(avatar_id)
-        super()._commit(standing, change)
+        super()._commit(avatar, change)
         if change.record is not None and not change.erases:
             self._add_what_is_newer(avatar_id, known or {})
         if change.fields:
@@ -85,7 +85,7 @@ class WatchedLedger(MemoryLedger):
             world.committed(
                 Commit(
                     avatar_id=avatar_id,
-                    before=standing.record,
+                    before=avatar.record,
                     after=self.record(avatar_id),
                     document=before,
                     fields=dict(change.fields),
@@ -131,7 +131,7 @@ class WatchedMediaStore(MemoryMediaStore):
         self._stamp(path)
         return super().put(path, body, **given)
 
-    def publish(self, publication: Publication, *, replacing: int = 0) -> StoredObject:
+    def publish(self, publication: Upload, *, replacing: int = 0) -> StoredObject:
         before = self.objects.get(publication.path)
         stored = super().publish(publication, replacing=replacing)
         if self.objects.get(publication.path) is not before:
@@ -141,7 +141,7 @@ class WatchedMediaStore(MemoryMediaStore):
 
     def __getattribute__(self, name: str) -> Any:
         value = super().__getattribute__(name)
-        if name not in ("discard", "clear"):
+        if name not in ("delete", "delete_prefix"):
             return value
 
         def deleting(*args: Any, **kwargs: Any) -> Any:

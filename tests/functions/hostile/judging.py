@@ -81,7 +81,7 @@ def unchanged(suite: Suite) -> Iterator[None]:
     others.close()
 
 
-def judge(client: Any, message: Message, capsys: pytest.CaptureFixture[str]) -> list[str]:
+def checker(client: Any, message: Message, capsys: pytest.CaptureFixture[str]) -> list[str]:
     """Send it; the lines of the log."""
     answer = client.open(
         message.path, method=message.method, data=message.body, headers=dict(message.headers)

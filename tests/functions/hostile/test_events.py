@@ -14,7 +14,7 @@ from emulator.function_process import FunctionProcess
 from emulator.suite import Suite
 from tests.functions import hostile
 from tests.functions.hostile import Message
-from tests.functions.hostile.judging import LONGEST_LINE, judge, serving, settings, unchanged
+from tests.functions.hostile.judging import LONGEST_LINE, checker, serving, settings, unchanged
 
 EVENTS = list(hostile.events())
 
@@ -29,7 +29,7 @@ def everything(suite: Suite) -> Iterator[Any]:
 def test_an_event_is_acknowledged_or_refused(
     everything: Any, message: Message, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    judge(everything, message, capsys)
+    checker(everything, message, capsys)
 
 
 def test_the_messages_are_many_and_told_apart() -> None:

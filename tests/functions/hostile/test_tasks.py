@@ -10,7 +10,7 @@ from emulator.suite import Suite
 from tests.functions import hostile
 from tests.functions.cloud.issuer import Issuer
 from tests.functions.hostile import Message
-from tests.functions.hostile.judging import judge, serving, settings, unchanged
+from tests.functions.hostile.judging import checker, serving, settings, unchanged
 
 BODIES = list(hostile.bodies())
 
@@ -38,13 +38,13 @@ def test_a_task_is_done_with_or_refused(
 ) -> None:
     token = issuer.token()
     bearing = {**message.headers, "authorization": f"Bearer {token}"}
-    assert token not in "".join(judge(renderer, replace(message, headers=bearing), capsys))
+    assert token not in "".join(checker(renderer, replace(message, headers=bearing), capsys))
 
 
 def test_a_forged_token_is_refused_and_not_quoted(
     renderer: Any, issuer: Issuer, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for message in hostile.tokens(issuer):
-        (line,) = judge(renderer, message, capsys)
+        (line,) = checker(renderer, message, capsys)
         parts = message.headers.get("authorization", "").split(".")
         assert not any(part in line for part in parts if len(part) > 20), message.name

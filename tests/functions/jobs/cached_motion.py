@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from functions.domain.storage_paths import Publication, StoredObject
+from functions.domain.storage_paths import StoredObject, Upload
 from tests.functions.doubles import HeldObject
 from tests.functions.scene import AVATAR, Scene, document
 
@@ -25,7 +25,7 @@ def while_it_is_kept(
     """Let something happen right before and right after the motion gets to the store."""
     publish = scene.media.publish
 
-    def hooked(publication: Publication, *, replacing: int = 0) -> StoredObject:
+    def hooked(publication: Upload, *, replacing: int = 0) -> StoredObject:
         if publication.token:
             return publish(publication, replacing=replacing)
         scene.media.publish = publish  # type: ignore[method-assign]

@@ -16,8 +16,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from functions.domain.document import DocumentWrite, Snapshot, State, dig
 from functions.domain.request import NotOptedIn, Refusal
-from functions.domain.snapshot import Change, Standing
-from functions.domain.storage_paths import Publication, StoredObject, download_url
+from functions.domain.snapshot import AvatarSnapshot, TransactionResult
+from functions.domain.storage_paths import StoredObject, Upload, download_url
 from functions.errors import RetryLater
 from functions.jobs.avatar_state import look
 from functions.jobs.motion_cache import motion_path
@@ -61,9 +61,9 @@ class TellingLedger(MemoryLedger):
         super().__init__(clock)
         self._tell = tell
 
-    def _commit(self, standing: Standing, change: Change) -> None:
+    def _commit(self, avatar: AvatarSnapshot, change: TransactionResult) -> None:
         before = copy.deepcopy(self.documents.get(AVATAR))
-        super()._commit(standing, change)
+        super()._commit(avatar, change)
         if change.fields:
             self._tell(before)
 
@@ -162,7 +162,7 @@ class AnyOrder(RuleBasedStateMachine):
 
     def _answer(self, event: DocumentWrite, instance: int) -> bool:
         try:
-            self.instances[instance].answer(event)
+            self.instances[instance].handle_event(event)
         except RetryLater:
             return False
         except Killed:
@@ -182,7 +182,7 @@ class AnyOrder(RuleBasedStateMachine):
         third = self.scene.second_instance()
         for event in self.pending[-2:]:
             try:
-                third.answer(event)
+                third.handle_event(event)
             except RetryLater:
                 continue
 
@@ -193,7 +193,7 @@ class AnyOrder(RuleBasedStateMachine):
         self._write(None)
         deletion = self.pending[-1]
         try:
-            self.scene.second_instance().answer(deletion)
+            self.scene.second_instance().handle_event(deletion)
         except RetryLater:
             return
         self.pending.remove(deletion)
@@ -204,7 +204,7 @@ class AnyOrder(RuleBasedStateMachine):
     def _while_the_motion_is_stored(self, happens: Callable[[], object]) -> None:
         """Its lease is confirmed, and its object not there yet."""
 
-        def hooked(publication: Publication, *, replacing: int = 0) -> StoredObject:
+        def hooked(publication: Upload, *, replacing: int = 0) -> StoredObject:
             if not publication.token:
                 self.scene.media.publish = self.publish  # type: ignore[method-assign]
                 happens()
@@ -252,19 +252,19 @@ class AnyOrder(RuleBasedStateMachine):
         if isinstance(ask, Refusal):
             assert (live["state"], (live["error"] or {}).get("code")) == (ask.state, ask.code)
             return
-        sight = look(self.scene.means, AVATAR)
-        assert sight.asked is not None
-        assert live["fingerprint"] == sight.asked.fingerprint
+        state = look(self.scene.deps, AVATAR)
+        assert state.spec is not None
+        assert live["fingerprint"] == state.spec.fingerprint
         if live["state"] == State.FAILED:
             assert self.killed
             assert live["error"]["code"] == "RENDER_FAILED"
             return
         assert live["state"] == State.READY
-        assert sight.result is not None
-        assert live["idleVideoUrl"] == sight.result.video.url
+        assert state.result is not None
+        assert live["idleVideoUrl"] == state.result.video.url
         objects = self.scene.media.objects
         made_of = objects[IMAGE].body + objects[VIDEO].body  # never of a motion of another clip
-        assert objects[sight.result.video.path].body.startswith(b"video of " + made_of)
+        assert objects[state.result.video.path].body.startswith(b"video of " + made_of)
         assert dig(fields, ("training", "livePortrait", "idleVideoUrl")) == live["idleVideoUrl"]
         listed = {
             kept.path for each in self.scene.record.results for kept in (each.video, each.poster)

@@ -11,7 +11,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
-from functions.domain.snapshot import Change, Standing
+from functions.domain.snapshot import AvatarSnapshot, TransactionResult
 from functions.domain.task import RenderTask, read_avatar_id
 from functions.errors import RetryLater
 from tests.functions.doubles import Fields, VirtualClock
@@ -28,13 +28,17 @@ class InterruptedLedger(TellingLedger):
         super().__init__(clock, tell)
         self.interruptions: list[Callable[[], object] | None] = []
 
-    def read(self, avatar_id: str) -> Standing:
+    def read(self, avatar_id: str) -> AvatarSnapshot:
         self._interrupt()
         return super().read(avatar_id)
 
     def transact(
-        self, avatar_id: str, decide: Callable[[Standing], Change], *, counting: bool = False
-    ) -> Change:
+        self,
+        avatar_id: str,
+        decide: Callable[[AvatarSnapshot], TransactionResult],
+        *,
+        counting: bool = False,
+    ) -> TransactionResult:
         self._interrupt()
         change = super().transact(avatar_id, decide, counting=counting)
         self._clock.advance(0.001)  # no two commits have one time
@@ -132,7 +136,7 @@ class AnyOrderOfTasks(AnyOrder):
     def _run(self, task: RenderTask, *, twice: bool = False) -> None:
         """One delivery by the queue, to an instance that may have been started for it."""
         try:
-            self.scene.second_instance().see_to(read_avatar_id(task.body))
+            self.scene.second_instance().handle_task(read_avatar_id(task.body))
         except RetryLater:
             return
         except Killed:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from functions.domain.storage_paths import Publication, StoredObject
+from functions.domain.storage_paths import StoredObject, Upload
 from functions.errors import Code, Failure, LeaseLost, RetryLater
 from functions.jobs.attempt import problem_of
 from liveportrait_core.errors import (
@@ -99,7 +99,7 @@ def test_an_object_that_is_compressed_once_more_is_not_even_fetched(
 def test_a_lost_answer_of_an_upload_is_taken_over(scene: Scene) -> None:
     publish = scene.media.publish
 
-    def repeat(publication: Publication, *, replacing: int = 0) -> object:
+    def repeat(publication: Upload, *, replacing: int = 0) -> object:
         publish(publication, replacing=replacing)
         return publish(publication, replacing=replacing)
 
@@ -113,7 +113,7 @@ def test_a_lost_answer_of_an_upload_is_taken_over(scene: Scene) -> None:
 def test_an_object_of_anothers_at_its_path_is_never_replaced(scene: Scene) -> None:
     publish = scene.media.publish
 
-    def taken(publication: Publication, *, replacing: int = 0) -> object:
+    def taken(publication: Upload, *, replacing: int = 0) -> object:
         if publication.token:
             scene.media.publish = publish  # type: ignore[method-assign]
             theirs.append(publish(replace(publication, token="theirs")))
@@ -123,7 +123,7 @@ def test_an_object_of_anothers_at_its_path_is_never_replaced(scene: Scene) -> No
     scene.media.publish = taken  # type: ignore[method-assign, assignment]
     event = scene.write(document())
     with pytest.raises(RetryLater):
-        scene.doorway.answer(event)
+        scene.handler.handle_event(event)
     assert scene.live["error"]["code"] == "UPLOAD_FAILED"
     assert scene.redeliver(event) == 1
     assert scene.live["state"] == "ready"
@@ -136,16 +136,16 @@ def test_47_what_a_successor_published_is_never_replaced(scene: Scene) -> None:
     publish = scene.media.publish
     event = scene.write(document())
 
-    def sleep_first(publication: Publication, *, replacing: int = 0) -> object:
+    def sleep_first(publication: Upload, *, replacing: int = 0) -> object:
         if not publication.token:  # the motion
             return publish(publication, replacing=replacing)
         scene.media.publish = publish  # type: ignore[method-assign]
         scene.clock.advance(61)
-        other.answer(event)
+        other.handle_event(event)
         return publish(publication, replacing=replacing)
 
     scene.media.publish = sleep_first  # type: ignore[method-assign, assignment]
-    scene.doorway.answer(event)
+    scene.handler.handle_event(event)
     assert len(scene.renderer.renders) == 2
     kept = scene.record.results[0]
     for item in (kept.video, kept.poster):
@@ -156,11 +156,11 @@ def test_47_what_a_successor_published_is_never_replaced(scene: Scene) -> None:
 def test_a_job_that_lost_its_lease_while_it_uploaded_leaves_nothing(scene: Scene) -> None:
     publish = scene.media.publish
 
-    def lose(publication: Publication, *, replacing: int = 0) -> object:
+    def lose(publication: Upload, *, replacing: int = 0) -> object:
         stored = publish(publication, replacing=replacing)
         if publication.path.endswith("poster.jpg"):
             scene.media.publish = publish  # type: ignore[method-assign]
-            scene.second_instance().answer(scene.write(document(avatarImageUrl=None)))
+            scene.second_instance().handle_event(scene.write(document(avatarImageUrl=None)))
         return stored
 
     scene.media.publish = lose  # type: ignore[method-assign, assignment]
@@ -174,7 +174,7 @@ def test_a_failed_upload_is_retried_by_the_redelivery_and_leaves_nothing(scene: 
     scene.media.faults["publish"] = [OSError("connection reset")]
     event = scene.write(document())
     with pytest.raises(RetryLater):
-        scene.doorway.answer(event)
+        scene.handler.handle_event(event)
     assert scene.live["error"]["code"] == "UPLOAD_FAILED"
     assert scene.outputs == []
     assert scene.redeliver(event) == 1
@@ -211,22 +211,22 @@ def test_a_retired_object_that_cannot_be_deleted_is_deleted_next_time() -> None:
     scene = Scene(settings=replace(SETTINGS, keep=1, keep_hours=0))
     scene.save(document())
     scene.clock.advance(1)
-    scene.media.faults["discard"] = [OSError("busy")]
+    scene.media.faults["delete"] = [OSError("busy")]
     event = scene.save(document(training__livePortrait__drivingMultiplier=0.5))
     assert scene.live["state"] == "ready"
     assert len(scene.record.results) == 1
     assert len(scene.outputs) == 3
-    scene.doorway.answer(event)
+    scene.handler.handle_event(event)
     assert len(scene.outputs) == 2
     assert scene.record.deletions == ()
 
 
 def test_what_a_stopped_job_cannot_delete_is_deleted_next_time(scene: Scene) -> None:
     scene.media.lost_answers = [OSError("connection reset")]
-    scene.media.faults["clear"] = [OSError("busy")]
+    scene.media.faults["delete_prefix"] = [OSError("busy")]
     event = scene.write(document())
     with pytest.raises(RetryLater, match="next attempt"):
-        scene.doorway.answer(event)
+        scene.handler.handle_event(event)
     assert len(scene.outputs) == 1
     assert scene.redeliver(event) == 1
     assert len(scene.outputs) == 2
@@ -242,7 +242,7 @@ def test_a_ledger_that_cannot_be_reached_ends_in_a_redelivery(scene: Scene, step
 
     scene.renderer.steps = [outage]
     with pytest.raises(RetryLater, match="outcome"):
-        scene.doorway.answer(event)
+        scene.handler.handle_event(event)
     scene.ledger.faults.clear()
     assert scene.redeliver(event, times=9) > 0
     assert scene.live["state"] == "ready"
@@ -259,7 +259,7 @@ def test_the_inputs_keep_the_suffix_of_their_names(scene: Scene) -> None:
     scene.media.fetch = note  # type: ignore[method-assign]
     odd = f"avatars/{AVATAR}/clip.m;rm"
     scene.media.objects[odd] = HeldObject(
-        body=b"clip", generation=7, content_type="", token="", facts={}
+        body=b"clip", generation=7, content_type="", token="", metadata={}
     )
     scene.save(document(training__heroVideoUrl=f"gs://demo.appspot.com/{odd}"))
     assert [path.name for path in seen] == ["portrait.jpg", "driving"]

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from functions.jobs.attempt_metrics import Account
+from functions.jobs.attempt_metrics import AttemptMetrics
 from functions.observability.telemetry import Outcome
 from tests.functions.doubles import VirtualClock
 
@@ -17,7 +17,7 @@ def told(capsys: pytest.CaptureFixture[str]) -> dict[str, object]:
 
 def test_the_cost_is_of_the_hours_worked(capsys: pytest.CaptureFixture[str]) -> None:
     clock = VirtualClock()
-    with Account(clock, waited_s=1.5, device="cuda:0", usd_per_hour=0.9) as account:
+    with AttemptMetrics(clock, waited_s=1.5, device="cuda:0", usd_per_hour=0.9) as account:
         clock.advance(40)
         account.ended(Outcome.PUBLISHED)
     facts = told(capsys)
@@ -29,7 +29,7 @@ def test_the_cost_is_of_the_hours_worked(capsys: pytest.CaptureFixture[str]) -> 
 def test_what_ends_without_a_word_is_to_be_tried_again(capsys: pytest.CaptureFixture[str]) -> None:
     with (
         pytest.raises(ZeroDivisionError),
-        Account(VirtualClock(), waited_s=None, device="cpu", usd_per_hour=None),
+        AttemptMetrics(VirtualClock(), waited_s=None, device="cpu", usd_per_hour=None),
     ):
         raise ZeroDivisionError
     facts = told(capsys)

@@ -32,10 +32,10 @@ def test_20_two_deployments_with_different_engines_do_not_snatch_for_ever(scene:
 
     def other_takes_over() -> None:
         newer.steps = [lambda: scene.clock.advance(2)]
-        other.answer(event)
+        other.handle_event(event)
 
     scene.renderer.steps = [other_takes_over]
-    scene.doorway.answer(event)
+    scene.handler.handle_event(event)
     assert (len(scene.renderer.renders), len(newer.renders)) == (2, 1)
     assert scene.live["state"] == "ready"
 
@@ -60,9 +60,9 @@ def test_attempts_are_bounded_while_two_versions_take_turns(scene: Scene) -> Non
         if turn < 6:
             renderer.steps = [kill]
             with pytest.raises(Killed):
-                scene.second_instance(renderer).answer(event)
+                scene.second_instance(renderer).handle_event(event)
         else:
-            scene.second_instance(renderer).answer(event)
+            scene.second_instance(renderer).handle_event(event)
             assert scene.live["error"]["code"] == "RENDER_FAILED"
         scene.clock.advance(61)
     assert (len(scene.renderer.renders), len(newer.renders), scene.starts) == (3, 3, 6)
@@ -75,12 +75,12 @@ def test_a_newer_version_may_try_what_an_older_one_failed_at_for_good(scene: Sce
         for _ in range(3):
             renderer.steps = [out_of_memory]
             try:
-                scene.second_instance(renderer).answer(event)
+                scene.second_instance(renderer).handle_event(event)
             except RetryLater:
                 scene.clock.advance(61)
         assert (scene.live["state"], scene.live["error"]["code"]) == ("failed", "RENDER_OOM")
     for renderer in (scene.renderer, newer) * 2:
-        scene.second_instance(renderer).answer(event)
+        scene.second_instance(renderer).handle_event(event)
     assert scene.live["state"] == "failed"
     assert (len(scene.renderer.renders), len(newer.renders)) == (3, 3)
 
@@ -91,11 +91,11 @@ def test_21_a_duplicate_waits_for_the_lease_and_then_takes_over(scene: Scene) ->
 
     def stop_renewing() -> None:  # as a killed or paused instance does
         before = scene.clock.now()
-        scene.second_instance().answer(event)
+        scene.second_instance().handle_event(event)
         waited.append(scene.clock.now() - before)
 
     scene.renderer.steps = [stop_renewing]
-    scene.doorway.answer(event)
+    scene.handler.handle_event(event)
     assert waited == [pytest.approx(60, abs=5)]
     assert scene.starts == 2
     assert scene.live["state"] == "ready"
@@ -107,11 +107,11 @@ def test_21_a_killed_instance_is_followed_by_the_redelivery(scene: Scene) -> Non
     for attempt in (1, 2, 3):
         scene.renderer.steps = [kill]
         with pytest.raises(Killed):
-            scene.doorway.answer(event)
+            scene.handler.handle_event(event)
         assert scene.record.attempts == attempt
         assert scene.live["state"] == "rendering"
         scene.clock.advance(600)
-    scene.doorway.answer(event)
+    scene.handler.handle_event(event)
     assert (scene.live["state"], scene.live["error"]["code"]) == ("failed", "RENDER_FAILED")
     assert scene.starts == 3
 
@@ -150,11 +150,13 @@ def test_a_final_failure_stands_until_something_relevant_changes(scene: Scene) -
         "retryable": False,
     }
     assert scene.outputs == []
-    scene.doorway.answer(event)
+    scene.handler.handle_event(event)
     scene.save(document(training__livePortrait={**params(0.4), "mood": 1}))
     assert scene.starts == 1
     scene.ledger.documents[AVATAR]["livePortrait"]["state"] = "ready"
-    scene.doorway.answer(scene.write(document(training__livePortrait={**params(0.4), "mood": 2})))
+    scene.handler.handle_event(
+        scene.write(document(training__livePortrait={**params(0.4), "mood": 2}))
+    )
     assert scene.live["state"] == "failed"
     scene.save(document(training__livePortrait={**params(0.4), "renderNonce": 1}))
     assert scene.live["state"] == "ready"
@@ -165,17 +167,17 @@ def test_a_retryable_failure_is_tried_three_times_with_back_off(scene: Scene) ->
     for attempt, back_off_s in ((1, 10), (2, 20)):
         scene.renderer.steps = [out_of_memory]
         with pytest.raises(RetryLater):
-            scene.doorway.answer(event)
+            scene.handler.handle_event(event)
         assert scene.live["state"] == "queued"
         assert scene.live["error"]["code"] == "RENDER_OOM"
         assert scene.record.attempts == attempt
         scene.clock.advance(back_off_s - 1)
         with pytest.raises(RetryLater):
-            scene.doorway.answer(event)
+            scene.handler.handle_event(event)
         assert scene.record.attempts == attempt
         scene.clock.advance(1.5)
     scene.renderer.steps = [out_of_memory]
-    scene.doorway.answer(event)
+    scene.handler.handle_event(event)
     assert scene.live["state"] == "failed"
     assert scene.starts == 3
 
@@ -210,7 +212,7 @@ def test_too_little_time_answers_before_the_claim(scene: Scene) -> None:
     event = scene.write(document())
     scene.clock.after(1, lambda: scene.clock.advance(250))
     with pytest.raises(RetryLater, match="left"):
-        scene.doorway.answer(event)
+        scene.handler.handle_event(event)
     assert scene.record.attempts == 0
 
 
@@ -232,11 +234,11 @@ def test_47_a_job_whose_lease_was_taken_publishes_nothing(scene: Scene) -> None:
 
     def sleep_through_ones_lease() -> None:
         scene.clock.advance(61)
-        other.answer(events[0])
+        other.handle_event(events[0])
 
     scene.renderer.steps = [sleep_through_ones_lease]
     events.append(scene.write(document()))
-    scene.doorway.answer(events[0])
+    scene.handler.handle_event(events[0])
     assert scene.live["state"] == "ready"
     assert len(scene.renderer.renders) == 2
     kept = scene.record.results[0]

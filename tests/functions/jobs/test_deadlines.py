@@ -31,7 +31,7 @@ def test_a_request_is_as_old_as_its_first_answer(scene: Scene) -> None:
     scene.renderer.steps = [run_out_of_memory]
     event = scene.write(document())
     with pytest.raises(RetryLater):
-        scene.doorway.answer(event)
+        scene.handler.handle_event(event)
     assert scene.redeliver(event, times=5) == 1
     assert scene.live["state"] == "ready"
     assert scene.live["requestedAt"] == saved_ms
@@ -43,7 +43,7 @@ def test_a_final_failure_says_when(scene: Scene) -> None:
     for _ in range(3):
         scene.renderer.steps = [run_out_of_memory]
         try:
-            scene.doorway.answer(event)
+            scene.handler.handle_event(event)
         except RetryLater:
             assert "finishedAt" not in scene.live
             scene.clock.advance(21)

@@ -9,8 +9,8 @@ import pytest
 
 from functions.domain.document import DocumentWrite
 from functions.domain.job_record import Deletion, Record
-from functions.domain.snapshot import Change, Standing, Verdict
-from functions.domain.storage_paths import Publication, StoredObject
+from functions.domain.snapshot import AvatarSnapshot, TransactionResult, TransactionStatus
+from functions.domain.storage_paths import StoredObject, Upload
 from functions.errors import RetryLater
 from functions.jobs.motion_cache import motion_path
 from tests.functions.jobs.cached_motion import cached, while_it_is_kept
@@ -38,7 +38,7 @@ def once_uploaded(scene: Scene, act: Callable[[], object]) -> None:
     """Let something happen as soon as a video is there, before it is committed."""
     publish = scene.media.publish
 
-    def hooked(publication: Publication, *, replacing: int = 0) -> StoredObject:
+    def hooked(publication: Upload, *, replacing: int = 0) -> StoredObject:
         stored = publish(publication, replacing=replacing)
         if publication.path.endswith("idle.mp4"):
             scene.media.publish = publish  # type: ignore[method-assign]
@@ -49,14 +49,17 @@ def once_uploaded(scene: Scene, act: Callable[[], object]) -> None:
 
 
 def at_a_transaction(
-    scene: Scene, when: Callable[[Change], bool], *, before: bool, fault: BaseException
+    scene: Scene, when: Callable[[TransactionResult], bool], *, before: bool, fault: BaseException
 ) -> None:
     """Raise once in place of a transaction, or after it is committed: of the first that fits."""
     transact = scene.ledger.transact
 
     def hooked(
-        avatar_id: str, decide: Callable[[Standing], Change], *, counting: bool = False
-    ) -> Change:
+        avatar_id: str,
+        decide: Callable[[AvatarSnapshot], TransactionResult],
+        *,
+        counting: bool = False,
+    ) -> TransactionResult:
         planned = decide(scene.ledger.read(avatar_id))
         fits = when(planned)
         if fits:
@@ -74,14 +77,14 @@ def at_a_transaction(
 # --- a clean-up that fails, and an avatar that is made again
 
 
-def half_cleaned(scene: Scene, method: str = "clear") -> DocumentWrite:
+def half_cleaned(scene: Scene, method: str = "delete_prefix") -> DocumentWrite:
     """Two videos, the document deleted, the clean-up failed."""
     for multiplier in (0.1, 0.2):
         scene.save(at(multiplier))
     deletion = scene.write(None)
     scene.media.faults[method] = [ConnectionError("503")]
     with pytest.raises(RetryLater):
-        scene.doorway.answer(deletion)
+        scene.handler.handle_event(deletion)
     scene.clock.advance(5)
     return deletion
 
@@ -109,7 +112,7 @@ def test_18_the_deletion_is_not_acknowledged_while_something_is_left(scene: Scen
     deletion = half_cleaned(scene)
     scene.save(document(training__livePortrait=UNSET))
     scene.clock.advance(61)
-    scene.media.faults["clear"] = [ConnectionError("503")]
+    scene.media.faults["delete_prefix"] = [ConnectionError("503")]
     assert scene.redeliver(deletion, times=2) == 2
     assert set(scene.media.objects) == {IMAGE, VIDEO}
 
@@ -125,7 +128,7 @@ def test_18_a_clean_up_killed_at_its_end_is_ended_by_the_next(scene: Scene) -> N
     deletion = scene.write(None)
     at_a_transaction(scene, lambda change: change.erases, before=True, fault=Killed())
     with pytest.raises(Killed):
-        scene.doorway.answer(deletion)
+        scene.handler.handle_event(deletion)
     assert scene.redeliver(deletion, times=9) == 1
     assert scene.ledger.jobs == {}
 
@@ -136,21 +139,21 @@ def test_46_a_clean_up_that_was_paused_spares_the_next_lifes_video(
 ) -> None:
     scene.save(document())
     deletion = scene.write(None)
-    clear = scene.media.clear
+    clear = scene.media.delete_prefix
 
     def paused(deletion: Deletion) -> None:
         if where == "between two folders":
             clear(deletion)
-        scene.media.clear = clear  # type: ignore[method-assign]
+        scene.media.delete_prefix = clear  # type: ignore[method-assign]
         scene.clock.advance(61)  # its lease runs out
-        scene.second_instance().answer(scene.write(document()))
+        scene.second_instance().handle_event(scene.write(document()))
         assert scene.live["state"] == "ready"
         if where == "before it lists":
             clear(deletion)
 
-    scene.media.clear = paused  # type: ignore[method-assign]
+    scene.media.delete_prefix = paused  # type: ignore[method-assign]
     with pytest.raises(RetryLater):
-        scene.doorway.answer(deletion)
+        scene.handler.handle_event(deletion)
     assert set(scene.outputs) == listed(scene) != set()
     assert cached(scene) is not None
     assert scene.redeliver(deletion) == 1
@@ -161,15 +164,15 @@ def test_46_a_clean_up_that_was_paused_spares_the_next_lifes_video(
 def test_18_what_is_uploaded_right_after_the_lease_was_taken_is_cleaned_up(scene: Scene) -> None:
     """By an instance that dies with its upload, so that only the clean-up can delete it."""
     scene.save(document())
-    clear = scene.media.clear
+    clear = scene.media.delete_prefix
 
     def late(deletion: Deletion) -> None:
-        scene.media.clear = clear  # type: ignore[method-assign]
+        scene.media.delete_prefix = clear  # type: ignore[method-assign]
         scene.clock.advance(1)
         scene.media.put(f"{OUTPUT}{'a' * 16}/idle.mp4", b"late")
         clear(deletion)
 
-    scene.media.clear = late  # type: ignore[method-assign]
+    scene.media.delete_prefix = late  # type: ignore[method-assign]
     scene.save(None)
     assert set(scene.media.objects) == {IMAGE, VIDEO}
 
@@ -188,7 +191,7 @@ def test_03_a_stopped_job_leaves_nothing_although_the_release_fails(
         saved.append(scene.write(document(training__dynamicsEnabled=False)))
         at_a_transaction(
             scene,
-            lambda change: change.verdict is Verdict.DONE,
+            lambda change: change.status is TransactionStatus.DONE,
             before=before,
             fault=fault,
         )
@@ -196,9 +199,9 @@ def test_03_a_stopped_job_leaves_nothing_although_the_release_fails(
     once_uploaded(scene, disable)
     event = scene.write(document())
     with suppress(Killed):
-        scene.doorway.answer(event)
-    scene.doorway.answer(saved[0])
-    scene.doorway.answer(event)
+        scene.handler.handle_event(event)
+    scene.handler.handle_event(saved[0])
+    scene.handler.handle_event(event)
     assert scene.live["state"] == "disabled"
     assert scene.outputs == []
     assert scene.record.deletions == ()
@@ -214,18 +217,18 @@ def test_21_what_a_killed_attempt_has_uploaded_goes_with_the_next_event(
     once_uploaded(scene, die)
     event = scene.write(at(0.4))
     with pytest.raises(Killed):
-        scene.doorway.answer(event)
+        scene.handler.handle_event(event)
     assert len(scene.outputs) == 2
     scene.clock.advance(61)
     scene.save(newer)
-    scene.doorway.answer(event)
+    scene.handler.handle_event(event)
     assert set(scene.outputs) == listed(scene)
     assert scene.record.deletions == ()
 
 
 def test_a_failed_attempt_leaves_nothing_although_its_deletion_failed_twice(scene: Scene) -> None:
     scene.media.lost_answers = [ConnectionError("reset")]  # of the poster's upload
-    scene.media.faults["clear"] = [ConnectionError("503")] * 2
+    scene.media.faults["delete_prefix"] = [ConnectionError("503")] * 2
     event = scene.write(document())
     assert scene.redeliver(event, times=3) > 1
     assert set(scene.outputs) == listed(scene)
@@ -235,8 +238,11 @@ def test_a_commit_unheard_for_longer_than_its_lease_keeps_its_objects(scene: Sce
     transact = scene.ledger.transact
 
     def deaf(
-        avatar_id: str, decide: Callable[[Standing], Change], *, counting: bool = False
-    ) -> Change:
+        avatar_id: str,
+        decide: Callable[[AvatarSnapshot], TransactionResult],
+        *,
+        counting: bool = False,
+    ) -> TransactionResult:
         if not scene.record.results:
             change = transact(avatar_id, decide, counting=counting)
             if not scene.record.results:
@@ -251,7 +257,7 @@ def test_a_commit_unheard_for_longer_than_its_lease_keeps_its_objects(scene: Sce
     event = scene.write(document())
     scene.clock.after(70, lambda: None)
     with suppress(RetryLater):
-        scene.doorway.answer(event)
+        scene.handler.handle_event(event)
     assert heard_again
     scene.redeliver(event, times=9)
     assert scene.live["state"] == "ready"
@@ -270,8 +276,8 @@ def test_retired_objects_go_although_the_commits_answer_was_lost(fault: BaseExce
     at_a_transaction(scene, lambda change: bool(change.retired), before=False, fault=fault)
     event = scene.write(at(0.5))
     with suppress(Killed):
-        scene.doorway.answer(event)
-    scene.doorway.answer(event)
+        scene.handler.handle_event(event)
+    scene.handler.handle_event(event)
     assert scene.live["state"] == "ready"
     assert len(scene.outputs) == 2
     assert set(scene.outputs) == listed(scene)
@@ -304,7 +310,7 @@ def test_41_a_render_in_its_place_touches_no_object_of_a_result(
     once_uploaded(scene, look)
     scene.save(document(training__livePortrait__mood="calm"))
     for event in events:
-        scene.doorway.answer(event)
+        scene.handler.handle_event(event)
     assert seen == [left.generation]
     if newer == "x":
         assert scene.live["state"] == "failed"
@@ -320,10 +326,10 @@ def test_41_a_render_in_its_place_touches_no_object_of_a_result(
 # --- the kept motion
 
 
-@pytest.mark.parametrize("method", ["find", "discard"])
+@pytest.mark.parametrize("method", ["find", "delete"])
 def test_18_no_motion_outlives_its_avatar_because_of_one_fault(scene: Scene, method: str) -> None:
     def delete() -> None:
-        scene.doorway.answer(scene.write(None))  # cleaned up, before the object is there
+        scene.handler.handle_event(scene.write(None))  # cleaned up, before the object is there
 
     def fail() -> None:
         scene.media.faults[method] = [ConnectionError("503")]
@@ -341,7 +347,7 @@ def test_18_what_is_noted_during_a_clean_up_is_deleted_before_the_ledger_goes(
     """A job's motion gets to the store when that folder has been emptied already."""
     scene.save(document())
     scene.media.put(f"{OUTPUT}late/idle.mp4", b"noted late")
-    clear = scene.media.clear
+    clear = scene.media.delete_prefix
     calls: list[str] = []
 
     def note(deletion: Deletion) -> None:
@@ -352,7 +358,7 @@ def test_18_what_is_noted_during_a_clean_up_is_deleted_before_the_ledger_goes(
             noted = Deletion(path=f"{OUTPUT}late/")
             scene.ledger.keep(AVATAR, scene.record.deleting(noted))
 
-    scene.media.clear = note  # type: ignore[method-assign]
+    scene.media.delete_prefix = note  # type: ignore[method-assign]
     scene.save(None)
     assert scene.outputs == []
     assert scene.ledger.jobs == {}

@@ -8,7 +8,7 @@ import pytest
 
 from functions.domain.document import DocumentWrite
 from functions.domain.job_record import Lease, Purpose
-from functions.domain.snapshot import Change, Standing
+from functions.domain.snapshot import AvatarSnapshot, TransactionResult
 from functions.errors import RetryLater
 from functions.jobs.ports import Ticker
 from liveportrait_core.errors import ImageNoFace, OutOfMemory
@@ -31,11 +31,11 @@ def test_a_fault_is_tried_again(
 ) -> None:
     scene.media.faults["find"] = [ConnectionError("storage is away")]
     with pytest.raises(RetryLater, match="storage is away"):
-        scene.doorway.answer(event)
+        scene.handler.handle_event(event)
     line = json.loads(capsys.readouterr().err.splitlines()[0])
     assert (line["severity"], line["avatarId"]) == ("ERROR", AVATAR)
     assert "ConnectionError" in line["stack_trace"]
-    scene.doorway.answer(event)
+    scene.handler.handle_event(event)
     assert scene.live["state"] == "ready"
 
 
@@ -44,7 +44,7 @@ def fail(scene: Scene, event: DocumentWrite, *, times: int = 1, every_s: float =
     for _ in range(times):
         scene.media.faults["find"] = [ConnectionError("storage is away")]
         with pytest.raises(RetryLater):
-            scene.doorway.answer(event)
+            scene.handler.handle_event(event)
         assert not scene.media.faults["find"]
         scene.clock.advance(every_s)
 
@@ -57,10 +57,10 @@ def test_an_outage_of_firestore_loses_no_wish_however_old_it_is(
     for _ in range(40):
         scene.ledger.faults = [ConnectionError("firestore is away")] * 2
         with pytest.raises(RetryLater):
-            scene.doorway.answer(event)
+            scene.handler.handle_event(event)
         scene.clock.advance(600)
     scene.ledger.faults = []
-    scene.doorway.answer(event)
+    scene.handler.handle_event(event)
     assert scene.states == ["queued", "rendering", "ready"]
 
 
@@ -75,9 +75,9 @@ def test_what_asks_for_no_render_is_not_lost_either(scene: Scene, lost: str) -> 
     scene.clock.advance(660)
     scene.ledger.faults = [ConnectionError("firestore is away")] * 2
     with pytest.raises(RetryLater):
-        scene.doorway.answer(late)
+        scene.handler.handle_event(late)
     scene.ledger.faults = []
-    scene.doorway.answer(late)
+    scene.handler.handle_event(late)
     assert scene.live["state"] == "ready"
     assert lost == "an event that shows queued" or scene.mirror == url
 
@@ -87,14 +87,14 @@ def test_age_is_not_lateness(scene: Scene, event: DocumentWrite) -> None:
     scene.clock.advance(660)
     fail(scene, event)
     assert "failed" not in scene.states
-    scene.doorway.answer(event)
+    scene.handler.handle_event(event)
     assert scene.live["state"] == "ready"
-    scene.gate().answer(scene.write(document(training__livePortrait__drivingMultiplier=0.7)))
+    scene.gate().handle_event(scene.write(document(training__livePortrait__drivingMultiplier=0.7)))
     scene.clock.advance(660)
     scene.media.faults["find"] = [ConnectionError("storage is away")]
     with pytest.raises(RetryLater):
-        scene.second_instance().see_to(AVATAR)
-    scene.second_instance().see_to(AVATAR)
+        scene.second_instance().handle_task(AVATAR)
+    scene.second_instance().handle_task(AVATAR)
     assert "failed" not in scene.states
     assert scene.live["params"]["drivingMultiplier"] == 0.7
 
@@ -110,7 +110,7 @@ def test_what_fails_for_long_is_told_and_still_tried_again(
     writes = len(scene.ledger.document_writes)
     fail(scene, event, times=20, every_s=600)
     assert len(scene.ledger.document_writes) == writes
-    scene.doorway.answer(event)
+    scene.handler.handle_event(event)
     assert scene.states[-3:] == ["failed", "rendering", "ready"]
     assert scene.record.trouble is None
 
@@ -139,26 +139,26 @@ def test_tries_count_for_one_wish(scene: Scene, event: DocumentWrite) -> None:
 def test_after_a_day_it_is_given_up(scene: Scene, event: DocumentWrite) -> None:
     fail(scene, event, times=144, every_s=600)
     scene.media.faults["find"] = [ConnectionError("storage is away")]
-    scene.doorway.answer(event)
+    scene.handler.handle_event(event)
     assert scene.live["state"] == "failed"
     scene.save(document(training__livePortrait__mood="calm"))
     assert scene.live["state"] == "ready"
 
 
 def test_after_a_day_the_task_goes_as_well(scene: Scene, event: DocumentWrite) -> None:
-    scene.gate().answer(event)
+    scene.gate().handle_event(event)
     for _ in range(144):
         scene.media.faults["find"] = [ConnectionError("storage is away")]
         with pytest.raises(RetryLater):
-            scene.doorway.see_to(AVATAR)
+            scene.handler.handle_task(AVATAR)
         scene.clock.advance(600)
     scene.media.faults["find"] = [ConnectionError("storage is away")]
-    scene.doorway.see_to(AVATAR)
+    scene.handler.handle_task(AVATAR)
     assert (scene.live["state"], scene.record.dispatch) == ("failed", None)
 
 
 def test_a_result_is_never_unmade(scene: Scene, event: DocumentWrite) -> None:
-    scene.doorway.answer(event)
+    scene.handler.handle_event(event)
     live = scene.live
     fail(scene, event, times=30)
     assert scene.live == live
@@ -169,7 +169,7 @@ def test_a_final_failure_is_never_overwritten(scene: Scene, event: DocumentWrite
         raise ImageNoFace
 
     scene.renderer.steps = [no_face]
-    scene.doorway.answer(event)
+    scene.handler.handle_event(event)
     fail(scene, event, times=30)
     assert scene.live["error"]["code"] == "IMAGE_NO_FACE"
 
@@ -179,7 +179,7 @@ def test_a_refusal_is_never_overwritten(scene: Scene) -> None:
     for _ in range(30):
         scene.ledger.faults = [ConnectionError("firestore is away")]  # the look alone
         with pytest.raises(RetryLater):
-            scene.doorway.answer(event)
+            scene.handler.handle_event(event)
         scene.clock.advance(60)
     assert scene.live["state"] == "disabled"
 
@@ -193,7 +193,7 @@ def test_a_render_in_flight_is_left_alone(scene: Scene, event: DocumentWrite) ->
         scene.clock.advance(100)
 
     scene.renderer.steps = [duplicate] * 3
-    scene.doorway.answer(event)
+    scene.handler.handle_event(event)
     assert scene.states == ["queued", "rendering", "rendering", "ready"]
 
 
@@ -216,23 +216,23 @@ def test_an_attempt_that_has_tries_left_is_left_alone(scene: Scene, event: Docum
 
     scene.renderer.steps = [out_of_memory]
     with pytest.raises(RetryLater):
-        scene.doorway.answer(event)
+        scene.handler.handle_event(event)
     fail(scene, event, times=30)
     assert (scene.live["state"], scene.live["error"]["code"]) == ("queued", "RENDER_OOM")
-    scene.doorway.answer(event)
+    scene.handler.handle_event(event)
     assert scene.live["state"] == "ready"
 
 
 def test_a_task_that_published_and_then_failed_once_stays_ready(scene: Scene) -> None:
-    scene.gate().answer(scene.write(document()))
+    scene.gate().handle_event(scene.write(document()))
     scene.clock.advance(660)
     ledger = RestFails(scene.clock)
     ledger.documents, ledger.jobs = scene.ledger.documents, scene.ledger.jobs
     scene.use(ledger)
     with pytest.raises(RetryLater):
-        scene.second_instance().see_to(AVATAR)
+        scene.second_instance().handle_task(AVATAR)
     assert scene.live["state"] == "ready"
-    scene.second_instance().see_to(AVATAR)
+    scene.second_instance().handle_task(AVATAR)
     assert (scene.live["state"], scene.record.dispatch) == ("ready", None)
 
 
@@ -242,9 +242,13 @@ class RestFails(MemoryLedger):
     failed = False
 
     def transact(
-        self, avatar_id: str, decide: Callable[[Standing], Change], *, counting: bool = False
-    ) -> Change:
-        record = decide(self._standing(avatar_id, counting=counting)).record
+        self,
+        avatar_id: str,
+        decide: Callable[[AvatarSnapshot], TransactionResult],
+        *,
+        counting: bool = False,
+    ) -> TransactionResult:
+        record = decide(self._snapshot(avatar_id, counting=counting)).record
         if record is not None and record.dispatch is None and not self.failed:
             self.failed = True
             raise ConnectionError("DEADLINE_EXCEEDED")
@@ -275,11 +279,11 @@ class SkewedClock:
 def test_an_instances_clock_that_is_wrong_changes_nothing(
     scene: Scene, event: DocumentWrite, ahead_s: float, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    scene.means = replace(scene.means, clock=SkewedClock(scene.clock, ahead_s))
-    scene.doorway = scene.second_instance()
+    scene.deps = replace(scene.deps, clock=SkewedClock(scene.clock, ahead_s))
+    scene.handler = scene.second_instance()
     fail(scene, event, every_s=0)
     assert "failed" not in scene.states
-    scene.doorway.answer(event)
+    scene.handler.handle_event(event)
     assert scene.states == ["queued", "rendering", "ready"]
     assert scene.clock.slept == [3.0]
     assert '"waitedS": 3.0' in capsys.readouterr().err
@@ -292,7 +296,7 @@ def test_an_old_event_of_a_document_that_moved_on_writes_nothing(
     for _ in range(30):
         scene.ledger.faults = [ConnectionError("firestore is away")]  # the look alone
         with pytest.raises(RetryLater):
-            scene.doorway.answer(event)
+            scene.handler.handle_event(event)
         scene.clock.advance(60)
     assert scene.live == {}
     assert scene.ledger.jobs == {}
@@ -302,11 +306,11 @@ def test_a_clean_up_is_retried_however_old(scene: Scene) -> None:
     scene.save(document())
     deletion = scene.write(None)
     scene.clock.advance(7200)
-    scene.media.faults["clear"] = [ConnectionError("storage is away")]
+    scene.media.faults["delete_prefix"] = [ConnectionError("storage is away")]
     with pytest.raises(RetryLater):
-        scene.doorway.answer(deletion)
+        scene.handler.handle_event(deletion)
     assert scene.record.lease is not None
-    scene.doorway.answer(deletion)  # waits for the lease that the failed clean-up left
+    scene.handler.handle_event(deletion)  # waits for the lease that the failed clean-up left
     assert scene.outputs == []
     assert scene.ledger.jobs == {}
 
@@ -325,8 +329,8 @@ def test_an_instance_busy_for_too_long_answers_503(
 
     def second_avatar() -> None:
         with pytest.raises(RetryLater, match="another render"):
-            scene.doorway.answer(other)
+            scene.handler.handle_event(other)
 
     scene.renderer.steps = [second_avatar]
-    scene.doorway.answer(event)
+    scene.handler.handle_event(event)
     assert scene.live["state"] == "ready"

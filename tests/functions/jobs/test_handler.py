@@ -44,7 +44,7 @@ def test_01_a_first_save_renders_and_publishes(scene: Scene) -> None:
     assert list(scene.media.objects)[-2:] == [f"{folder}/poster.jpg", f"{folder}/idle.mp4"]
     video = scene.media.objects[f"{folder}/idle.mp4"]
     assert video.content_type == "video/mp4"
-    assert video.facts == {
+    assert video.metadata == {
         "avatarId": AVATAR,
         "fingerprint": live["fingerprint"],
         "engineVersion": live["engineVersion"],
@@ -78,9 +78,9 @@ def test_02_a_newer_save_during_the_debounce_wins(scene: Scene) -> None:
     scene.clock.after(
         1.0, lambda: newer.append(scene.write(document(training__livePortrait=params(0.5))))
     )
-    scene.doorway.answer(event)
+    scene.handler.handle_event(event)
     assert scene.renderer.renders == []
-    scene.doorway.answer(newer[0])
+    scene.handler.handle_event(newer[0])
     assert [options.driving_multiplier for options in scene.renderer.renders] == [0.5]
 
 
@@ -91,7 +91,7 @@ def test_debounce_counts_from_the_commit_and_never_longer(
     scene: Scene, ahead_s: float, waited_s: float
 ) -> None:
     event = scene.write(document())
-    scene.doorway.answer(replace(event, committed_s=event.committed_s + ahead_s))
+    scene.handler.handle_event(replace(event, committed_s=event.committed_s + ahead_s))
     assert sum(scene.clock.slept) == pytest.approx(waited_s)
 
 
@@ -107,7 +107,7 @@ def test_03_a_new_value_while_rendering_stops_the_job(scene: Scene) -> None:
     scene.save(document(training__livePortrait=params(0.3)))
     assert scene.outputs == []
     assert "idleVideoUrl" not in scene.live
-    other.answer(newer[0])
+    other.handle_event(newer[0])
     assert scene.live["params"]["drivingMultiplier"] == 0.7
     assert len({path.split("/")[3] for path in scene.outputs}) == 1
     assert scene.starts == 2
@@ -117,7 +117,7 @@ def test_03_another_instance_takes_over_at_once(scene: Scene) -> None:
     other = scene.second_instance()
 
     def save_and_answer() -> None:
-        other.answer(scene.write(document(training__livePortrait=params(0.7))))
+        other.handle_event(scene.write(document(training__livePortrait=params(0.7))))
 
     scene.renderer.steps = [save_and_answer]
     scene.save(document(training__livePortrait=params(0.3)))
@@ -130,7 +130,9 @@ def test_04_the_same_again_writes_nothing(scene: Scene) -> None:
     scene.save(document())
     before = list(scene.ledger.document_writes)
     stored = dict(scene.ledger.jobs)
-    scene.doorway.answer(scene.write(document(training__livePortrait={**params(0.4), "mood": 1})))
+    scene.handler.handle_event(
+        scene.write(document(training__livePortrait={**params(0.4), "mood": 1}))
+    )
     assert scene.ledger.document_writes[len(before) :] == [
         (AVATAR, {"training.livePortrait.idleVideoUrl": scene.live["idleVideoUrl"]})
     ]
@@ -142,9 +144,9 @@ def test_05_a_second_delivery_waits_and_finds_the_result(scene: Scene) -> None:
     event = scene.write(document())
     other = scene.second_instance()
     scene.renderer.steps = [lambda: scene.clock.after(4, lambda: None)]
-    scene.doorway.answer(event)
+    scene.handler.handle_event(event)
     writes = len(scene.ledger.document_writes)
-    other.answer(event)
+    other.handle_event(event)
     assert len(scene.renderer.renders) == 1
     assert len(scene.ledger.document_writes) == writes
 
@@ -221,7 +223,7 @@ def test_11_withdrawn_during_a_render(scene: Scene) -> None:
     assert scene.mirror is ABSENT
     assert "livePortrait" not in scene.ledger.documents[AVATAR]["training"]
     writes = len(scene.ledger.document_writes)
-    scene.doorway.answer(later[0])
+    scene.handler.handle_event(later[0])
     assert len(scene.ledger.document_writes) == writes
 
 
@@ -235,9 +237,9 @@ def test_a_queued_that_nobody_asks_for_is_taken_back(scene: Scene) -> None:
     )
     scene.clock.after(2, die)
     with pytest.raises(Killed):
-        scene.doorway.answer(event)
+        scene.handler.handle_event(event)
     assert scene.live["state"] == "queued"
-    scene.doorway.answer(withdrawn[0])
+    scene.handler.handle_event(withdrawn[0])
     assert scene.live["state"] == "ready"
     assert scene.live["idleVideoUrl"] == ready["idleVideoUrl"]
 
@@ -250,9 +252,9 @@ def test_a_queued_without_any_result_disappears(scene: Scene) -> None:
     )
     scene.clock.after(2, die)
     with pytest.raises(Killed):
-        scene.doorway.answer(event)
+        scene.handler.handle_event(event)
     assert scene.live["state"] == "queued"
-    scene.doorway.answer(withdrawn[0])
+    scene.handler.handle_event(withdrawn[0])
     assert "livePortrait" not in scene.ledger.documents[AVATAR]
 
 

@@ -8,10 +8,10 @@ from dataclasses import replace
 import pytest
 
 from functions.domain.job_record import Lease, Purpose, Record
-from functions.domain.snapshot import Claim, Verdict
+from functions.domain.snapshot import Claim, TransactionStatus
 from functions.errors import Code, Failure, LeaseLost, Superseded
 from functions.jobs.avatar_state import look
-from functions.jobs.lease import Heartbeat, Vigil
+from functions.jobs.lease import Heartbeat, LeaseMonitor
 from functions.jobs.ports import Clock, SystemClock
 from liveportrait_core import Progress, Stage
 from tests.functions.doubles import VirtualClock
@@ -19,7 +19,11 @@ from tests.functions.scene import AVATAR, SETTINGS, Scene, document
 
 
 def heartbeat_of(
-    renew: Callable[[], Verdict], clock: Clock, *, every_s: float = 15, lease_s: float = 60
+    renew: Callable[[], TransactionStatus],
+    clock: Clock,
+    *,
+    every_s: float = 15,
+    lease_s: float = 60,
 ) -> Heartbeat:
     return Heartbeat(renew, clock, every_s=every_s, lease_s=lease_s)
 
@@ -32,9 +36,9 @@ def clock() -> VirtualClock:
 def test_a_heartbeat_renews_until_its_block_ends(clock: VirtualClock) -> None:
     beats = []
 
-    def renew() -> Verdict:
+    def renew() -> TransactionStatus:
         beats.append(clock.monotonic())
-        return Verdict.DONE
+        return TransactionStatus.DONE
 
     began = clock.monotonic()
     with heartbeat_of(renew, clock) as heartbeat:
@@ -48,9 +52,9 @@ def test_a_heartbeat_renews_until_its_block_ends(clock: VirtualClock) -> None:
 def test_the_machines_own_clock_beats_on_a_thread_of_its_own() -> None:
     beats: queue.Queue[int] = queue.Queue()
 
-    def renew() -> Verdict:
+    def renew() -> TransactionStatus:
         beats.put(threading.get_ident())
-        return Verdict.DONE
+        return TransactionStatus.DONE
 
     with heartbeat_of(renew, SystemClock(), every_s=0.01) as heartbeat:
         threads = {beats.get(timeout=10) for _ in range(3)}
@@ -64,16 +68,16 @@ def test_the_machines_own_clock_beats_on_a_thread_of_its_own() -> None:
 
 
 @pytest.mark.parametrize(
-    ("verdict", "stop"), [(Verdict.LOST, LeaseLost), (Verdict.MOVED, Superseded)]
+    ("status", "stop"), [(TransactionStatus.LOST, LeaseLost), (TransactionStatus.MOVED, Superseded)]
 )
 def test_47_a_lease_that_is_anothers_stops_the_job(
-    clock: VirtualClock, verdict: Verdict, stop: type[Exception]
+    clock: VirtualClock, status: TransactionStatus, stop: type[Exception]
 ) -> None:
-    asked = []
+    spec = []
 
-    def renew() -> Verdict:
-        asked.append(True)
-        return verdict
+    def renew() -> TransactionStatus:
+        spec.append(True)
+        return status
 
     with heartbeat_of(renew, clock) as heartbeat:
         clock.advance(45)
@@ -81,16 +85,16 @@ def test_47_a_lease_that_is_anothers_stops_the_job(
             heartbeat.check()
         with pytest.raises(stop):
             heartbeat.beat()
-    assert asked == [True]
+    assert spec == [True]
 
 
 def test_a_renewal_that_fails_now_and_then_is_tried_again(clock: VirtualClock) -> None:
     faults: Iterator[Exception] = iter([ConnectionError(), TimeoutError()])
 
-    def renew() -> Verdict:
+    def renew() -> TransactionStatus:
         for fault in faults:
             raise fault
-        return Verdict.DONE
+        return TransactionStatus.DONE
 
     with heartbeat_of(renew, clock) as heartbeat:
         clock.advance(100)
@@ -98,7 +102,7 @@ def test_a_renewal_that_fails_now_and_then_is_tried_again(clock: VirtualClock) -
 
 
 def test_21_a_job_that_cannot_renew_stops(clock: VirtualClock) -> None:
-    def renew() -> Verdict:
+    def renew() -> TransactionStatus:
         raise ConnectionError("away")
 
     with heartbeat_of(renew, clock) as heartbeat:
@@ -118,9 +122,9 @@ def test_47_a_job_that_was_paused_stops_before_asking_anybody() -> None:
 
 
 def test_47_a_renewal_counts_from_when_it_was_asked_for(clock: VirtualClock) -> None:
-    def renew() -> Verdict:
+    def renew() -> TransactionStatus:
         clock.advance(50)  # committed at once, answered late
-        return Verdict.DONE
+        return TransactionStatus.DONE
 
     heartbeat = heartbeat_of(renew, clock)
     heartbeat.beat()
@@ -137,23 +141,23 @@ def scene() -> Scene:
 
 
 @pytest.fixture
-def vigil(scene: Scene) -> Vigil:
-    asked = look(scene.means, AVATAR).asked
-    assert asked is not None
+def monitor(scene: Scene) -> LeaseMonitor:
+    spec = look(scene.deps, AVATAR).spec
+    assert spec is not None
     scene.ledger.keep(
         AVATAR,
         Record(
-            fingerprint=asked.fingerprint,
+            fingerprint=spec.fingerprint,
             lease=Lease(
-                owner="me", purpose=Purpose.RENDER, fingerprint=asked.fingerprint, expires=1
+                owner="me", purpose=Purpose.RENDER, fingerprint=spec.fingerprint, expires=1
             ),
         ),
     )
     scene.ledger.calls.clear()
-    return Vigil(
-        scene.means,
+    return LeaseMonitor(
+        scene.deps,
         avatar_id=AVATAR,
-        claim=Claim(owner="me", asked=asked),
+        claim=Claim(owner="me", spec=spec),
         deadline=scene.clock.monotonic() + 100,
     )
 
@@ -162,19 +166,21 @@ def progress(fraction: float = 0.5, eta_s: float | None = None) -> Progress:
     return Progress(stage=Stage.RENDER, fraction=fraction, eta_s=eta_s)
 
 
-def test_the_document_is_looked_at_once_a_second_at_most(scene: Scene, vigil: Vigil) -> None:
+def test_the_document_is_looked_at_once_a_second_at_most(
+    scene: Scene, monitor: LeaseMonitor
+) -> None:
     for _ in range(40):
         scene.clock.advance(0.25)
-        vigil.watch(progress())
+        monitor.on_progress(progress())
     assert scene.ledger.calls == {"read": 10}
 
 
-def test_03_a_document_that_moved_on_stops_the_job(scene: Scene, vigil: Vigil) -> None:
+def test_03_a_document_that_moved_on_stops_the_job(scene: Scene, monitor: LeaseMonitor) -> None:
     scene.write(document(training__livePortrait__drivingMultiplier=0.9))
-    vigil.watch(progress())
+    monitor.on_progress(progress())
     scene.clock.advance(1)
     with pytest.raises(Superseded):
-        vigil.watch(progress())
+        monitor.on_progress(progress())
 
 
 @pytest.mark.parametrize(
@@ -189,12 +195,12 @@ def test_03_a_document_that_moved_on_stops_the_job(scene: Scene, vigil: Vigil) -
     ],
 )
 def test_10_11_16_what_asks_for_the_same_lets_it_go_on(
-    scene: Scene, vigil: Vigil, change: dict[str, object]
+    scene: Scene, monitor: LeaseMonitor, change: dict[str, object]
 ) -> None:
     scene.write(document(**change))
     scene.clock.advance(1)
-    vigil.watch(progress())
-    vigil.renew("upload")
+    monitor.on_progress(progress())
+    monitor.renew("upload")
     assert scene.record.held_by("me")
 
 
@@ -202,54 +208,58 @@ def test_10_11_16_what_asks_for_the_same_lets_it_go_on(
     "change", [{"training__dynamicsEnabled": False}, {"avatarImageUrl": None}, None]
 )
 def test_disabled_blocked_or_gone_stops_it(
-    scene: Scene, vigil: Vigil, change: dict[str, object] | None
+    scene: Scene, monitor: LeaseMonitor, change: dict[str, object] | None
 ) -> None:
     scene.write(None if change is None else document(**change))
     with pytest.raises(Superseded):
-        vigil.renew("upload")
+        monitor.renew("upload")
 
 
-def test_what_was_decided_is_not_asked_again(scene: Scene, vigil: Vigil) -> None:
+def test_what_was_decided_is_not_asked_again(scene: Scene, monitor: LeaseMonitor) -> None:
     scene.write(document(training__dynamicsEnabled=False))
     with pytest.raises(Superseded):
-        vigil.renew("upload")
+        monitor.renew("upload")
     assert scene.clock.slept == []
 
 
-def test_an_outage_between_two_batches_is_no_reason_to_stop(scene: Scene, vigil: Vigil) -> None:
+def test_an_outage_between_two_batches_is_no_reason_to_stop(
+    scene: Scene, monitor: LeaseMonitor
+) -> None:
     scene.ledger.faults = [ConnectionError("away")]
     scene.clock.advance(1)
-    vigil.watch(progress())
+    monitor.on_progress(progress())
 
 
-def test_the_deadline_and_the_eta(scene: Scene, vigil: Vigil) -> None:
+def test_the_deadline_and_the_eta(scene: Scene, monitor: LeaseMonitor) -> None:
     scene.clock.advance(60)
-    vigil.renew("render")
-    vigil.watch(progress(eta_s=39.0))
+    monitor.renew("render")
+    monitor.on_progress(progress(eta_s=39.0))
     with pytest.raises(Failure, match=r"needs 41 s more; 40 of 100 s are left") as caught:
-        vigil.watch(progress(eta_s=41.0))
+        monitor.on_progress(progress(eta_s=41.0))
     assert caught.value.code is Code.RENDER_TIMEOUT
     scene.clock.advance(40)
     with pytest.raises(Failure, match="are over"):
-        vigil.watch(progress())
+        monitor.on_progress(progress())
 
 
-def test_a_job_that_hangs_does_not_hold_its_lease_for_ever(scene: Scene, vigil: Vigil) -> None:
+def test_a_job_that_hangs_does_not_hold_its_lease_for_ever(
+    scene: Scene, monitor: LeaseMonitor
+) -> None:
     scene.clock.ticking = True
-    with vigil:
+    with monitor:
         scene.clock.advance(150)
         assert scene.record.lease_lives(round(scene.clock.now() * 1000))
         scene.clock.advance(100)
         assert not scene.record.lease_lives(round(scene.clock.now() * 1000))
         with pytest.raises(LeaseLost, match="hangs"):
-            vigil.check()
+            monitor.check()
 
 
 def test_renewing_keeps_the_progress_in_the_ledger_and_extends_the_lease(
-    scene: Scene, vigil: Vigil
+    scene: Scene, monitor: LeaseMonitor
 ) -> None:
-    vigil.watch(progress(fraction=0.4))
-    vigil.renew("upload")
+    monitor.on_progress(progress(fraction=0.4))
+    monitor.renew("upload")
     assert scene.record.percent == 95
     lease = scene.record.lease
     assert lease is not None

@@ -6,15 +6,15 @@ from datetime import UTC, datetime
 import pytest
 
 from functions.cloud.documents import Found
-from functions.cloud.firestore import standing_of
+from functions.cloud.firestore import avatar_snapshot_of
 from functions.domain.job_record import Lease, Purpose, Record
-from functions.domain.snapshot import Claim, Verdict
+from functions.domain.snapshot import Claim, TransactionStatus
 from functions.errors import LeaseLost, RetryLater
 from functions.jobs.avatar_state import look
 from functions.jobs.dispatch import Errand
-from functions.jobs.handler import Doorway
+from functions.jobs.handler import RenderHandler
 from functions.jobs.inline_dispatch import InlineDispatcher
-from functions.jobs.lease import Heartbeat, Vigil
+from functions.jobs.lease import Heartbeat, LeaseMonitor
 from liveportrait_core import Progress, Stage
 from liveportrait_core.errors import OutOfMemory
 from tests.functions.scene import AVATAR, Scene, document
@@ -24,11 +24,11 @@ from tests.functions.scene import AVATAR, Scene, document
 class ScriptedDispatcher:
     """Hands nothing over, and answers as it was told."""
 
-    verdicts: list[Verdict]
+    verdicts: list[TransactionStatus]
     errands: list[Errand] = field(default_factory=list)
 
-    def hand_over(self, errand: Errand) -> Verdict:
-        self.errands.append(errand)
+    def hand_over(self, job: Errand) -> TransactionStatus:
+        self.errands.append(job)
         return self.verdicts.pop(0)
 
 
@@ -44,52 +44,54 @@ def run_out_of_memory() -> None:
 def test_21_now_is_the_moment_of_the_databases_read() -> None:
     read_time = datetime(2031, 5, 6, 7, 8, 9, 125_000, tzinfo=UTC)
     nothing = Found(id=AVATAR, exists=False, read_time=read_time)
-    standing = standing_of(nothing, nothing)
-    assert standing.now == 1_935_817_689_125
+    avatar = avatar_snapshot_of(nothing, nothing)
+    assert avatar.now == 1_935_817_689_125
 
 
 def test_renewals_write_to_the_document_once(scene: Scene) -> None:
     scene.write(document())
-    asked = look(scene.means, AVATAR).asked
-    assert asked is not None
-    claim, rules = Claim(owner="me", asked=asked), scene.transitions
+    spec = look(scene.deps, AVATAR).spec
+    assert spec is not None
+    claim, rules = Claim(owner="me", spec=spec), scene.transitions
     scene.ledger.transact(AVATAR, lambda now: rules.claim(now, claim, 480.0), counting=True)
     deadline = scene.clock.monotonic() + 480
-    vigil = Vigil(scene.means, avatar_id=AVATAR, claim=claim, deadline=deadline)
+    monitor = LeaseMonitor(scene.deps, avatar_id=AVATAR, claim=claim, deadline=deadline)
     scene.ledger.document_writes.clear()
     writes = []
     for step in range(6):
-        vigil.watch(Progress(stage=Stage.RENDER, fraction=step / 6, eta_s=None))
-        vigil.confirm()
+        monitor.on_progress(Progress(stage=Stage.RENDER, fraction=step / 6, eta_s=None))
+        monitor.confirm()
         writes.append(len(scene.ledger.document_writes))
         scene.clock.advance(15)
     assert writes == [0, 0, 1, 1, 1, 1]
 
 
 def test_20_who_lost_its_lease_yields_from_then_on(scene: Scene) -> None:
-    dispatcher = ScriptedDispatcher([Verdict.LOST, Verdict.BUSY, Verdict.DONE])
-    Doorway(scene.means, dispatcher).answer(scene.write(document()))
-    assert [errand.yielding for errand in dispatcher.errands] == [False, True, True]
+    dispatcher = ScriptedDispatcher(
+        [TransactionStatus.LOST, TransactionStatus.BUSY, TransactionStatus.DONE]
+    )
+    RenderHandler(scene.deps, dispatcher).handle_event(scene.write(document()))
+    assert [job.yielding for job in dispatcher.errands] == [False, True, True]
 
 
 def test_20_who_yields_waits_for_a_lease_for_something_else(scene: Scene) -> None:
-    dispatcher = ScriptedDispatcher([Verdict.LOST, Verdict.DONE])
-    Doorway(scene.means, dispatcher).answer(scene.write(document()))
+    dispatcher = ScriptedDispatcher([TransactionStatus.LOST, TransactionStatus.DONE])
+    RenderHandler(scene.deps, dispatcher).handle_event(scene.write(document()))
     at_first, yielding = dispatcher.errands
     other_version = Lease.granted(
         "them", Purpose.RENDER, "other", now=round(scene.clock.now() * 1000), life_s=60
     )
-    inline = InlineDispatcher(scene.means, scene.renderer)
+    inline = InlineDispatcher(scene.deps, scene.renderer)
     scene.ledger.keep(AVATAR, Record(fingerprint="other", lease=other_version))
-    assert inline.hand_over(yielding) is Verdict.BUSY
+    assert inline.hand_over(yielding) is TransactionStatus.BUSY
     assert scene.record.lease == other_version
-    assert inline.hand_over(at_first) is Verdict.DONE
+    assert inline.hand_over(at_first) is TransactionStatus.DONE
 
 
 def test_47_a_lease_is_as_old_as_the_question_that_renewed_it(scene: Scene) -> None:
-    def answer_late() -> Verdict:
+    def answer_late() -> TransactionStatus:
         scene.clock.advance(61)
-        return Verdict.DONE
+        return TransactionStatus.DONE
 
     heartbeat = Heartbeat(answer_late, scene.clock, every_s=15, lease_s=60)
     heartbeat.beat()
@@ -105,11 +107,11 @@ def test_27_a_refusal_drops_the_lease_of_the_render_in_work(
 
     def refuse() -> None:
         leases.append(scene.record.lease)
-        scene.second_instance().answer(scene.write(document(**change)))
+        scene.second_instance().handle_event(scene.write(document(**change)))
         leases.append(scene.record.lease)
 
     scene.renderer.steps = [refuse]
-    scene.doorway.answer(scene.write(document()))
+    scene.handler.handle_event(scene.write(document()))
     held, dropped = leases
     assert held is not None
     assert dropped is None
@@ -145,10 +147,10 @@ def test_21_the_final_failure_after_killed_attempts_leaves_no_lease(scene: Scene
     for _ in range(3):
         scene.renderer.steps = [kill]
         with pytest.raises(Killed):
-            scene.doorway.answer(event)
+            scene.handler.handle_event(event)
         assert scene.record.lease is not None
         scene.clock.advance(600)
-    scene.doorway.answer(event)
+    scene.handler.handle_event(event)
     assert scene.live["state"] == "failed"
     assert scene.record.lease is None
 
@@ -168,9 +170,9 @@ def test_a_delivery_before_the_next_attempt_is_due_writes_nothing(scene: Scene) 
     scene.renderer.steps = [run_out_of_memory]
     event = scene.write(document())
     with pytest.raises(RetryLater):
-        scene.doorway.answer(event)
+        scene.handler.handle_event(event)
     written = len(scene.ledger.document_writes)
     with pytest.raises(RetryLater):
-        scene.doorway.answer(event)
+        scene.handler.handle_event(event)
     assert len(scene.ledger.document_writes) == written
     assert scene.live["error"]["code"] == "RENDER_OOM"

@@ -10,7 +10,7 @@ from google.cloud import firestore
 
 from emulator.suite import Suite
 from functions.cloud.firestore import FirestoreLedger
-from functions.domain.snapshot import Change, Claim, Standing, Verdict
+from functions.domain.snapshot import AvatarSnapshot, Claim, TransactionResult, TransactionStatus
 from functions.errors import RetryLater
 from functions.jobs.avatar_state import look
 from functions.jobs.ports import SystemClock
@@ -19,7 +19,7 @@ from liveportrait_core.errors import ImageNoFace, OutOfMemory
 from tests.functions.doubles import MemoryLedger
 from tests.functions.scene import AVATAR, SETTINGS, Scene, document
 
-Matches = Callable[[Standing, Change], bool]
+Matches = Callable[[AvatarSnapshot, TransactionResult], bool]
 
 
 class FaultyLedger(MemoryLedger):
@@ -32,10 +32,14 @@ class FaultyLedger(MemoryLedger):
         self.failed = 0
 
     def transact(
-        self, avatar_id: str, decide: Callable[[Standing], Change], *, counting: bool = False
-    ) -> Change:
-        standing = self._standing(avatar_id, counting=counting)
-        if not self._committing or not self._matches(standing, decide(standing)):
+        self,
+        avatar_id: str,
+        decide: Callable[[AvatarSnapshot], TransactionResult],
+        *,
+        counting: bool = False,
+    ) -> TransactionResult:
+        avatar = self._snapshot(avatar_id, counting=counting)
+        if not self._committing or not self._matches(avatar, decide(avatar)):
             return super().transact(avatar_id, decide, counting=counting)
         self.failed += 1
         if self._committing.pop(0):
@@ -43,29 +47,29 @@ class FaultyLedger(MemoryLedger):
         raise ConnectionError("INTERNAL")
 
 
-def claims(_: Standing, change: Change) -> bool:
-    return change.verdict is Verdict.CLAIMED
+def claims(_: AvatarSnapshot, change: TransactionResult) -> bool:
+    return change.status is TransactionStatus.CLAIMED
 
 
-def completes(standing: Standing, change: Change) -> bool:
-    return change.record is not None and len(change.record.results) > len(standing.record.results)
+def completes(avatar: AvatarSnapshot, change: TransactionResult) -> bool:
+    return change.record is not None and len(change.record.results) > len(avatar.record.results)
 
 
-def renews_for_the_upload(_: Standing, change: Change) -> bool:
+def renews_for_the_upload(_: AvatarSnapshot, change: TransactionResult) -> bool:
     return (
         change.record is not None and change.record.lease is not None and change.record.percent > 0
     )
 
 
-def fails(_: Standing, change: Change) -> bool:
-    return change.verdict is Verdict.AGAIN
+def fails(_: AvatarSnapshot, change: TransactionResult) -> bool:
+    return change.status is TransactionStatus.AGAIN
 
 
-def fails_for_good(_: Standing, change: Change) -> bool:
-    return change.verdict is Verdict.FINAL
+def fails_for_good(_: AvatarSnapshot, change: TransactionResult) -> bool:
+    return change.status is TransactionStatus.FINAL
 
 
-def shows_midway(_: Standing, change: Change) -> bool:
+def shows_midway(_: AvatarSnapshot, change: TransactionResult) -> bool:
     live = change.fields.get("livePortrait")
     return isinstance(live, dict) and live.get("stage") == "render"
 
@@ -78,7 +82,7 @@ def scene() -> Scene:
 def with_faults(scene: Scene, matches: Matches, lost: Iterable[bool]) -> FaultyLedger:
     ledger = FaultyLedger(scene, matches, lost)
     scene.use(ledger)
-    scene.doorway = scene.second_instance()
+    scene.handler = scene.second_instance()
     return ledger
 
 
@@ -102,7 +106,7 @@ def test_a_lease_that_cannot_be_confirmed_is_lost_in_the_end(scene: Scene) -> No
     ledger = with_faults(scene, renews_for_the_upload, [False] * 100)
     event = scene.write(document())
     with pytest.raises(RetryLater):
-        scene.doorway.answer(event)
+        scene.handler.handle_event(event)
     assert 2 < ledger.failed < 20
     assert scene.outputs == []
 
@@ -116,7 +120,7 @@ def test_a_failure_is_told_although_its_answer_was_lost(scene: Scene, lost: bool
     scene.renderer.steps = [out_of_memory]
     event = scene.write(document())
     with pytest.raises(RetryLater):
-        scene.doorway.answer(event)
+        scene.handler.handle_event(event)
     assert ledger.failed == 1
     assert (scene.live["state"], scene.live["error"]["code"]) == ("queued", "RENDER_OOM")
     assert scene.record.lease is None
@@ -159,10 +163,10 @@ def test_an_outage_from_claim_to_end_leaves_the_attempt_to_the_lease(scene: Scen
 
     scene.renderer.steps = [out]
     with pytest.raises(RetryLater):
-        scene.doorway.answer(event)
+        scene.handler.handle_event(event)
     assert scene.record.attempts == 1
     scene.ledger.faults = []
-    scene.doorway.answer(event)
+    scene.handler.handle_event(event)
     assert scene.live["state"] == "ready"
     assert AVATAR in scene.ledger.documents
 
@@ -187,9 +191,9 @@ def test_googles_client_hears_of_a_claim_when_it_asks_again(
     """Without a fault of its own the client hears UNAVAILABLE, and repeats the commit by itself."""
     database.collection("avatars").document(avatar_id).set(document())
     scene.write(document())
-    asked = look(scene.means, AVATAR).asked
-    assert asked is not None
-    claim = Claim(owner=f"owner-of-{avatar_id}", asked=asked)
+    spec = look(scene.deps, AVATAR).spec
+    assert spec is not None
+    claim = Claim(owner=f"owner-of-{avatar_id}", spec=spec)
     if not fault:
         suite.control.lose_commit_answers(1, f"livePortraitJobs/{avatar_id}")
     else:
@@ -202,7 +206,7 @@ def test_googles_client_hears_of_a_claim_when_it_asks_again(
         ),
         within_s=10,
     )
-    assert granted.verdict is Verdict.CLAIMED
+    assert granted.status is TransactionStatus.CLAIMED
     record = ledger.read(avatar_id).record
     assert (record.attempts, record.held_by(claim.owner)) == (1, True)
     quota = database.collection("livePortraitQuota").document(f"avatar:{avatar_id}").get()

@@ -59,8 +59,8 @@ def test_the_first_save_keeps_the_motion_privately(
     held = cached(scene)
     assert held is not None
     assert (held.body, held.token) == (MOTION, "")
-    assert held.facts["sha256"] == hashlib.sha256(MOTION).hexdigest()
-    assert sorted(held.facts) == ["key", "sha256"]
+    assert held.metadata["sha256"] == hashlib.sha256(MOTION).hexdigest()
+    assert sorted(held.metadata) == ["key", "sha256"]
     assert [line["path"] for line in told(capsys, "motion kept")] == [CACHE]
 
 
@@ -87,8 +87,8 @@ def test_a_new_portrait_moves_by_the_same_motion(warm: Scene) -> None:
 
 def test_the_queue_makes_no_difference(scene: Scene) -> None:
     for multiplier in (0.4, 0.5):
-        scene.gate().answer(scene.write(at(multiplier)))
-        scene.doorway.see_to(AVATAR)
+        scene.gate().handle_event(scene.write(at(multiplier)))
+        scene.handler.handle_task(AVATAR)
     assert scene.live["state"] == "ready"
     assert scene.media.fetched == [IMAGE, VIDEO, IMAGE, CACHE]
     assert video(scene) == from_scratch(0.5)
@@ -100,9 +100,9 @@ def test_a_superseded_drag_leaves_its_motion_to_the_next_move(scene: Scene) -> N
         lambda: moves.append(scene.write(at(0.5))),
         lambda: scene.clock.advance(2),  # it looks at the document once a second
     ]
-    scene.doorway.answer(scene.write(document()))
+    scene.handler.handle_event(scene.write(document()))
     assert scene.outputs == []
-    scene.doorway.answer(moves[0])
+    scene.handler.handle_event(moves[0])
     assert scene.media.fetched == [IMAGE, VIDEO, IMAGE, CACHE]
     assert video(scene) == from_scratch(0.5)
 
@@ -114,7 +114,7 @@ def test_a_second_attempt_profits_from_the_first(scene: Scene) -> None:
     scene.renderer.steps = [fail]
     event = scene.write(document())
     with pytest.raises(RetryLater):
-        scene.doorway.answer(event)
+        scene.handler.handle_event(event)
     assert scene.redeliver(event) == 1
     assert scene.media.fetched == [IMAGE, VIDEO, IMAGE, CACHE]
     assert scene.live["state"] == "ready"
@@ -136,7 +136,7 @@ KEY = motion_key(STORED, "mesh-1-0123abcd", max_seconds=10.0)
 
 def test_the_key_is_a_digest_of_all_that_matters() -> None:
     assert len(KEY) == 64
-    same = replace(STORED, size_bytes=5, token="t", facts={"more": "or less"})
+    same = replace(STORED, size_bytes=5, token="t", metadata={"more": "or less"})
     assert motion_key(same, "mesh-1-0123abcd", max_seconds=10.0) == KEY
     others = {
         motion_key(replace(STORED, generation=8), "mesh-1-0123abcd", max_seconds=10.0),
@@ -164,7 +164,7 @@ def test_an_overwritten_clip_is_read_and_its_motion_replaces_the_old(
 
 def test_another_engine_reads_the_clip_anew(warm: Scene) -> None:
     newer = ScriptedRenderer(engine_version="mesh-2-0123abcd")
-    warm.second_instance(newer).answer(warm.write(at(0.5)))
+    warm.second_instance(newer).handle_event(warm.write(at(0.5)))
     assert warm.media.fetched == [IMAGE, VIDEO]
     held = cached(warm)
     assert held is not None
@@ -177,7 +177,7 @@ def test_another_engine_reads_the_clip_anew(warm: Scene) -> None:
 def damaged(scene: Scene, **changes: Any) -> None:
     held = scene.media.objects[CACHE]
     body = changes.pop("body", held.body)
-    scene.media.put(CACHE, body, facts={**held.facts, **changes})
+    scene.media.put(CACHE, body, metadata={**held.metadata, **changes})
 
 
 def compressed(scene: Scene) -> None:
@@ -267,7 +267,7 @@ def test_a_store_that_cannot_be_asked_is_told_too(
 
 def test_what_cannot_be_deleted_is_replaced(warm: Scene) -> None:
     damaged(warm, body=b"motion by")
-    warm.media.faults["discard"] = [OSError("busy")]
+    warm.media.faults["delete"] = [OSError("busy")]
     warm.save(at(0.5))
     held = cached(warm)
     assert held is not None
@@ -293,7 +293,7 @@ def test_what_another_attempt_has_stored_meanwhile_is_let_be(
     scene: Scene, is_replacing: bool
 ) -> None:
     if is_replacing:
-        scene.media.put(CACHE, b"old", facts={"key": "another"})
+        scene.media.put(CACHE, b"old", metadata={"key": "another"})
     while_it_is_kept(scene, lambda: scene.media.put(CACHE, b"theirs"), nothing)
     scene.save(document())
     assert scene.live["state"] == "ready"
@@ -329,5 +329,5 @@ def test_whose_time_is_over_stores_nothing(scene: Scene) -> None:
 
 def test_who_is_superseded_before_the_motion_is_known_stores_nothing(scene: Scene) -> None:
     scene.renderer.before_motion = [lambda: scene.write(at(0.5))]
-    scene.doorway.answer(scene.write(document()))
+    scene.handler.handle_event(scene.write(document()))
     assert scene.media.calls["keep"] == 0

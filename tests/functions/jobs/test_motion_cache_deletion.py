@@ -16,7 +16,7 @@ def scene() -> Scene:
 
 def delete(scene: Scene) -> None:
     """The document goes; its event is served to the end."""
-    scene.doorway.answer(scene.write(None))
+    scene.handler.handle_event(scene.write(None))
 
 
 def unread(scene: Scene) -> None:
@@ -59,7 +59,7 @@ def test_18_a_deleted_avatar_leaves_no_motion(
     place(scene, happen)
     event = scene.write(at(0.5))
     try:
-        scene.doorway.answer(event)
+        scene.handler.handle_event(event)
     except RetryLater:
         scene.redeliver(event, times=3)
     assert happened == [True]

@@ -27,7 +27,7 @@ def test_12_13_a_missing_object_fails_only_after_its_grace(scene: Scene) -> None
     clip = scene.media.objects.pop(VIDEO)
     event = scene.write(document())
     with pytest.raises(RetryLater):
-        scene.doorway.answer(event)
+        scene.handler.handle_event(event)
     assert scene.live["state"] == "queued"
     assert scene.live["error"] == {
         "code": "HERO_VIDEO_NOT_FOUND",
@@ -45,12 +45,12 @@ def test_13_a_missing_object_is_final_after_a_minute(scene: Scene) -> None:
     del scene.media.objects[IMAGE]
     event = scene.write(document())
     with pytest.raises(RetryLater):
-        scene.doorway.answer(event)
+        scene.handler.handle_event(event)
     assert scene.redeliver(event, times=9, every_s=15) == 4
     assert (scene.live["state"], scene.live["error"]["code"]) == ("failed", "HERO_IMAGE_NOT_FOUND")
     assert scene.starts == 0
     writes = len(scene.ledger.document_writes)
-    scene.doorway.answer(event)
+    scene.handler.handle_event(event)
     assert len(scene.ledger.document_writes) == writes
 
 
@@ -110,7 +110,7 @@ def test_18_deleted_during_a_render(scene: Scene) -> None:
     deletions = []
     scene.renderer.steps = [
         lambda: deletions.append(scene.write(None)),
-        lambda: scene.doorway.answer(deletions[0]),
+        lambda: scene.handler.handle_event(deletions[0]),
     ]
     scene.save(document())
     assert scene.outputs == []
@@ -131,13 +131,13 @@ def test_19_a_clean_up_whose_lease_was_taken_deletes_no_more(scene: Scene) -> No
     scene.save(document())
     cached = f"livePortraitCache/avatars/{AVATAR}/x"
     scene.media.put(cached, b"cache")
-    clear = scene.media.clear
+    clear = scene.media.delete_prefix
 
     def lose_the_lease(deletion: Deletion) -> None:
         clear(deletion)
         scene.ledger.keep(AVATAR, Record())
 
-    scene.media.clear = lose_the_lease  # type: ignore[method-assign]
+    scene.media.delete_prefix = lose_the_lease  # type: ignore[method-assign]
     with pytest.raises(RetryLater):
         scene.save(None)
     assert cached in scene.media.objects
@@ -149,7 +149,7 @@ def test_46_a_late_deletion_event_spares_the_living_document(scene: Scene) -> No
     deletion = scene.write(None)
     scene.save(document())
     outputs = scene.outputs
-    scene.doorway.answer(deletion)
+    scene.handler.handle_event(deletion)
     assert scene.outputs == outputs
     assert scene.live["state"] == "ready"
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from functions.domain.storage_paths import Publication, StoredObject
+from functions.domain.storage_paths import StoredObject, Upload
 from tests.functions.scene import AVATAR, IMAGE, UNSET, Scene, document
 
 
@@ -17,14 +17,14 @@ def scene() -> Scene:
 def test_03_a_job_stopped_after_an_upload_leaves_no_object(scene: Scene, name: str) -> None:
     publish = scene.media.publish
 
-    def move_on(publication: Publication, *, replacing: int = 0) -> StoredObject:
+    def move_on(publication: Upload, *, replacing: int = 0) -> StoredObject:
         stored = publish(publication, replacing=replacing)
         if publication.path.endswith(name):
             scene.write(document(training__livePortrait__drivingMultiplier=0.9))
         return stored
 
     scene.media.publish = move_on  # type: ignore[method-assign]
-    scene.doorway.answer(scene.write(document()))
+    scene.handler.handle_event(scene.write(document()))
     assert len(scene.renderer.renders) == 1
     assert scene.outputs == []
     assert scene.record.lease is None
@@ -39,7 +39,7 @@ def test_03_a_job_superseded_while_it_fetches_fetches_no_more(scene: Scene) -> N
         scene.write(document(training__livePortrait__drivingMultiplier=0.9))
 
     scene.media.fetch = fetch_slowly  # type: ignore[method-assign]
-    scene.doorway.answer(scene.write(document()))
+    scene.handler.handle_event(scene.write(document()))
     assert scene.media.fetched == [IMAGE]
     assert scene.renderer.renders == []
 
@@ -49,7 +49,7 @@ def test_11_inputs_taken_away_during_a_render_get_no_mirror(
     scene: Scene, left: dict[str, object]
 ) -> None:
     scene.renderer.steps = [lambda: scene.write(document(training__livePortrait=left))]
-    scene.doorway.answer(scene.write(document()))
+    scene.handler.handle_event(scene.write(document()))
     assert scene.live["state"] == "ready"
     assert scene.ledger.documents[AVATAR]["training"]["livePortrait"] == left
 
@@ -59,6 +59,6 @@ def test_46_a_late_deletion_spares_a_document_that_asks_for_nothing_now(scene: S
     deletion = scene.write(None)
     scene.write(document(training__livePortrait=UNSET))
     outputs, record = scene.outputs, scene.record
-    scene.doorway.answer(deletion)
+    scene.handler.handle_event(deletion)
     assert outputs
     assert (scene.outputs, scene.record) == (outputs, record)

@@ -15,9 +15,9 @@ def scene() -> Scene:
 
 
 def request_without_video(avatar_id: str = AVATAR) -> RenderRequest:
-    asked = snapshot(document(training__heroVideoUrl=UNSET))
-    assert asked is not None
-    ask = Reader(policy=POLICY, synthetic_idle=True).read(avatar_id, asked)
+    spec = snapshot(document(training__heroVideoUrl=UNSET))
+    assert spec is not None
+    ask = Reader(policy=POLICY, synthetic_idle=True).read(avatar_id, spec)
     assert isinstance(ask, RenderRequest)
     return ask
 
@@ -69,8 +69,8 @@ def test_a_missing_portrait_still_blocks(scene: Scene) -> None:
 
 
 def test_an_empty_video_is_another_render_than_a_clip() -> None:
-    asked = snapshot(document())
-    assert asked is not None
-    with_clip = Reader(policy=POLICY, synthetic_idle=True).read(AVATAR, asked)
+    spec = snapshot(document())
+    assert spec is not None
+    with_clip = Reader(policy=POLICY, synthetic_idle=True).read(AVATAR, spec)
     assert not request_without_video().same_render(with_clip)
     assert request_without_video().same_render(request_without_video())

@@ -33,14 +33,14 @@ def run_tasks(scene: Scene) -> None:
     """The queue delivers what it has; what fails stays for the next time."""
     for task in list(scene.queue.pending):
         try:
-            scene.second_instance().see_to(read_avatar_id(task.body))
+            scene.second_instance().handle_task(read_avatar_id(task.body))
         except RetryLater:
             continue
         scene.queue.pending.remove(task)
 
 
 def test_the_gate_acknowledges_as_soon_as_the_task_is_there(scene: Scene) -> None:
-    scene.gate().answer(scene.write(document()))
+    scene.gate().handle_event(scene.write(document()))
     assert scene.renderer.renders == []
     assert scene.states == ["queued"]
     (task,) = scene.queue.pending
@@ -50,7 +50,7 @@ def test_the_gate_acknowledges_as_soon_as_the_task_is_there(scene: Scene) -> Non
 
 
 def test_the_renderer_renders_it_and_takes_the_dispatch_off_the_ledger(scene: Scene) -> None:
-    scene.gate().answer(scene.write(document()))
+    scene.gate().handle_event(scene.write(document()))
     run_tasks(scene)
     assert scene.states == ["queued", "rendering", "ready"]
     assert scene.record.dispatch is None
@@ -66,7 +66,7 @@ def test_02_a_slider_that_is_dragged_reaches_the_renderer_once(scene: Scene) -> 
     scene.clock.advance(0.1)
     served = 0
     while served < len(events):  # each waits while the later ones are written
-        scene.gate().answer(events[served])
+        scene.gate().handle_event(events[served])
         served += 1
     run_tasks(scene)
     assert len(scene.queue.names) == 1
@@ -77,19 +77,19 @@ def test_02_a_slider_that_is_dragged_reaches_the_renderer_once(scene: Scene) -> 
 def test_05_duplicates_collapse_while_the_task_lives_and_after(scene: Scene) -> None:
     event = scene.write(document())
     for _ in range(3):
-        scene.gate().answer(event)
+        scene.gate().handle_event(event)
     assert len(scene.queue.names) == 1
     run_tasks(scene)
-    scene.gate().answer(event)
+    scene.gate().handle_event(event)
     assert len(scene.queue.names) == 1
     assert scene.starts == 1
 
 
 def test_22_what_is_there_already_is_answered_by_the_gate_alone(scene: Scene) -> None:
     for multiplier in (0.4, 0.5):
-        scene.gate().answer(scene.write(wish(multiplier)))
+        scene.gate().handle_event(scene.write(wish(multiplier)))
         run_tasks(scene)
-    scene.gate().answer(scene.write(wish(0.4)))
+    scene.gate().handle_event(scene.write(wish(0.4)))
     assert scene.queue.pending == []
     assert scene.live["params"]["drivingMultiplier"] == 0.4
     assert scene.live["state"] == "ready"
@@ -107,7 +107,7 @@ def test_22_what_is_there_already_is_answered_by_the_gate_alone(scene: Scene) ->
 def test_what_is_not_rendered_wakes_no_renderer(
     scene: Scene, changes: dict[str, object], state: str
 ) -> None:
-    scene.gate().answer(scene.write(document(**changes)))
+    scene.gate().handle_event(scene.write(document(**changes)))
     assert scene.live["state"] == state
     assert scene.queue.names == []
 
@@ -116,18 +116,18 @@ def test_an_input_that_is_missing_is_the_gates_to_wait_for(scene: Scene) -> None
     portrait = scene.media.objects.pop(IMAGE)
     event = scene.write(document())
     with pytest.raises(RetryLater):
-        scene.gate().answer(event)
+        scene.gate().handle_event(event)
     assert scene.queue.names == []
     scene.media.put(IMAGE, portrait.body)
-    scene.gate().answer(event)
+    scene.gate().handle_event(event)
     assert len(scene.queue.pending) == 1
 
 
 def test_45_a_spent_quota_wakes_no_renderer() -> None:
     scene = Scene(settings=replace(SETTINGS, renders_per_day=1))
-    scene.gate().answer(scene.write(wish(0.1)))
+    scene.gate().handle_event(scene.write(wish(0.1)))
     run_tasks(scene)
-    scene.gate().answer(scene.write(wish(0.2)))
+    scene.gate().handle_event(scene.write(wish(0.2)))
     assert (scene.live["state"], scene.live["error"]["code"]) == ("failed", "QUOTA_EXCEEDED")
     assert scene.queue.pending == []
 
@@ -142,11 +142,11 @@ def test_a_queue_that_is_away_has_the_event_redelivered_under_the_same_name(
 
     scene.queue.after = [away]  # it took the task, and its answer was lost
     with pytest.raises(RetryLater, match="away"):
-        scene.gate().answer(event)
+        scene.gate().handle_event(event)
     scene.queue.before = [away]
     with pytest.raises(RetryLater, match="away"):
-        scene.gate().answer(event)
-    scene.gate().answer(event)
+        scene.gate().handle_event(event)
+    scene.gate().handle_event(event)
     assert len(scene.queue.names) == 1
     told = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
     warned = [line for line in told if line["message"] == "task not made"]
@@ -158,8 +158,8 @@ def test_a_queue_that_is_away_has_the_event_redelivered_under_the_same_name(
 def test_a_render_in_work_without_a_task_gets_one(scene: Scene) -> None:
     """As after a change of the role from `all` to `gate`: the render may die, the task remains."""
     event = scene.write(document())
-    scene.renderer.steps = [lambda: scene.gate().answer(event)]
-    scene.doorway.answer(event)
+    scene.renderer.steps = [lambda: scene.gate().handle_event(event)]
+    scene.handler.handle_event(event)
     assert len(scene.queue.pending) == 1
     run_tasks(scene)
     assert scene.starts == 1
@@ -168,13 +168,13 @@ def test_a_render_in_work_without_a_task_gets_one(scene: Scene) -> None:
 
 def test_a_dispatch_older_than_a_day_is_made_anew(scene: Scene) -> None:
     event = scene.write(document())
-    scene.gate().answer(event)
+    scene.gate().handle_event(event)
     scene.queue.pending.clear()  # the queue gave it up
     scene.clock.advance(23 * 3600)
-    scene.gate().answer(event)
+    scene.gate().handle_event(event)
     assert scene.queue.pending == []
     scene.clock.advance(3600)
-    scene.gate().answer(event)
+    scene.gate().handle_event(event)
     run_tasks(scene)
     assert scene.live["state"] == "ready"
 
@@ -183,7 +183,7 @@ def test_21_attempts_are_the_queues_retries(scene: Scene) -> None:
     def out_of_memory() -> None:
         raise OutOfMemory("no room")
 
-    scene.gate().answer(scene.write(document()))
+    scene.gate().handle_event(scene.write(document()))
     for _ in range(3):
         scene.renderer.steps = [out_of_memory]
         run_tasks(scene)
@@ -195,7 +195,7 @@ def test_21_attempts_are_the_queues_retries(scene: Scene) -> None:
 
 
 def test_18_a_task_for_an_avatar_deleted_meanwhile_leaves_nothing(scene: Scene) -> None:
-    scene.gate().answer(scene.write(document()))
+    scene.gate().handle_event(scene.write(document()))
     scene.write(None)
     run_tasks(scene)
     assert scene.ledger.jobs == {}
@@ -204,7 +204,7 @@ def test_18_a_task_for_an_avatar_deleted_meanwhile_leaves_nothing(scene: Scene) 
 
 
 def test_a_wish_withdrawn_before_its_task_comes_is_not_rendered(scene: Scene) -> None:
-    scene.gate().answer(scene.write(document()))
+    scene.gate().handle_event(scene.write(document()))
     scene.write(document(training__livePortrait=UNSET))
     run_tasks(scene)
     assert scene.renderer.renders == []
@@ -214,15 +214,15 @@ def test_a_wish_withdrawn_before_its_task_comes_is_not_rendered(scene: Scene) ->
 
 def test_03_a_task_overtaken_by_a_newer_one_leaves_the_work_to_it(scene: Scene) -> None:
     gate = scene.gate()
-    gate.answer(scene.write(wish(0.3)))
+    gate.handle_event(scene.write(wish(0.3)))
 
     def save_and_dispatch() -> None:
-        gate.answer(scene.write(wish(0.7)))
+        gate.handle_event(scene.write(wish(0.7)))
         scene.clock.advance(2)
 
     scene.renderer.steps = [save_and_dispatch]
     first, second = scene.queue.pending[0], None
-    scene.second_instance().see_to(first.avatar_id)
+    scene.second_instance().handle_task(first.avatar_id)
     assert scene.outputs == []
     second = scene.record.dispatch
     assert second is not None
@@ -235,7 +235,7 @@ def test_03_a_task_overtaken_by_a_newer_one_leaves_the_work_to_it(scene: Scene) 
 def test_a_wish_that_is_not_the_dispatched_one_is_given_the_time_to_come_to_rest(
     scene: Scene,
 ) -> None:
-    scene.gate().answer(scene.write(wish(0.3)))
+    scene.gate().handle_event(scene.write(wish(0.3)))
     scene.write(wish(0.5))
     scene.clock.after(2.0, lambda: scene.write(wish(0.6)))
     scene.clock.slept.clear()
@@ -248,15 +248,15 @@ def test_gate_and_renderer_of_two_versions_still_come_to_an_end(scene: Scene) ->
     """While a deployment rolls, one names the render otherwise than the other."""
     newer = ScriptedRenderer(engine=Engine.MESH, engine_version="mesh-2-89abcdef")
     event = scene.write(document())
-    scene.gate().answer(event)
-    scene.second_instance(newer).see_to(AVATAR)
+    scene.gate().handle_event(event)
+    scene.second_instance(newer).handle_task(AVATAR)
     assert len(newer.renders) == 1
     assert scene.live["state"] == "ready"
     assert scene.record.dispatch is None
 
 
 def test_a_fault_nobody_foresaw_never_ends_the_task_for_its_age(scene: Scene) -> None:
-    scene.gate().answer(scene.write(document()))
+    scene.gate().handle_event(scene.write(document()))
     scene.clock.advance(601)
     scene.media.faults["find"] = [OSError("broken") for _ in range(3)]
     for _ in range(3):
@@ -270,7 +270,7 @@ def test_a_fault_nobody_foresaw_never_ends_the_task_for_its_age(scene: Scene) ->
 def test_a_task_does_not_end_while_its_failure_cannot_be_written(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    scene.gate().answer(scene.write(document()))
+    scene.gate().handle_event(scene.write(document()))
     scene.clock.advance(90_000)
 
     def both_away(path: str) -> None:
@@ -280,7 +280,7 @@ def test_a_task_does_not_end_while_its_failure_cannot_be_written(
     monkeypatch.setattr(scene.media, "find", both_away)
     for _ in range(5):
         with pytest.raises(RetryLater, match="storage is away"):
-            scene.second_instance().see_to(AVATAR)
+            scene.second_instance().handle_task(AVATAR)
         scene.clock.advance(600)
     assert scene.record.dispatch is not None
     assert "failed" not in scene.states
@@ -336,7 +336,7 @@ def play_a_b_a(scene: Scene, schedule: list[int]) -> None:
     ledger.turns = queue.turns = turns
     scene.queue = queue
     scene.use(ledger)
-    scene.gate().answer(scene.write(wish(0.1)))
+    scene.gate().handle_event(scene.write(wish(0.1)))
     events: list[DocumentWrite] = []
 
     def app() -> None:
@@ -348,7 +348,7 @@ def play_a_b_a(scene: Scene, schedule: list[int]) -> None:
     def gate(number: int) -> None:
         while len(events) <= number:
             turns.wait()
-        scene.gate().answer(events[number])
+        scene.gate().handle_event(events[number])
 
     for act in (app, lambda: gate(0), lambda: gate(1), lambda: run_tasks(scene)):
         turns.add(act)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from functions.domain.document import DocumentWrite
-from functions.domain.snapshot import Change
+from functions.domain.snapshot import TransactionResult
 from functions.domain.status_view import DELETED
 from functions.errors import LeaseLost, RetryLater
 from liveportrait_core.errors import ImageNoFace, OutOfMemory
@@ -55,7 +55,7 @@ def test_moved_on_and_then_opted_out_before_the_newer_event_arrives(scene: Scene
     scene.save(document())
     later.append(opt_out(scene))
     for event in later:
-        scene.doorway.answer(event)
+        scene.handler.handle_event(event)
     assert is_at_rest(scene)
     assert (scene.live["state"], scene.live["idleVideoUrl"]) == ("ready", video)
     assert scene.live["params"]["drivingMultiplier"] == 0.1
@@ -72,7 +72,7 @@ def test_without_a_result_nothing_is_shown_any_more(scene: Scene) -> None:
     scene.save(document())
     later.append(opt_out(scene))
     for event in later:
-        scene.doorway.answer(event)
+        scene.handler.handle_event(event)
     assert "livePortrait" not in scene.ledger.documents[AVATAR]
     assert scene.record.lease is None
 
@@ -80,7 +80,7 @@ def test_without_a_result_nothing_is_shown_any_more(scene: Scene) -> None:
 def test_giving_up_the_lease_takes_back_what_is_pending_in_the_same_transaction(
     scene: Scene,
 ) -> None:
-    changes: list[Change] = []
+    changes: list[TransactionResult] = []
 
     def give_up() -> None:
         opt_out(scene)
@@ -108,7 +108,7 @@ def test_moved_on_and_opted_out_while_the_job_has_not_looked_yet(
     ]
     scene.save(document())
     for number in order:
-        scene.doorway.answer(later[number])
+        scene.handler.handle_event(later[number])
     assert is_at_rest(scene)
     assert scene.live["state"] == "ready"
 
@@ -124,7 +124,7 @@ def test_the_portrait_is_overwritten_after_opting_out(scene: Scene) -> None:
 
     scene.media.fetch = overwritten  # type: ignore[method-assign, assignment]
     scene.save(document())
-    scene.doorway.answer(later[0])
+    scene.handler.handle_event(later[0])
     assert is_at_rest(scene)
 
 
@@ -132,7 +132,7 @@ def test_the_lease_is_lost_after_opting_out(scene: Scene) -> None:
     later: list[DocumentWrite] = []
     scene.renderer.steps = [lambda: later.append(opt_out(scene)), fail_with(LeaseLost())]
     scene.save(document())
-    scene.doorway.answer(later[0])
+    scene.handler.handle_event(later[0])
     assert is_at_rest(scene)
 
 
@@ -143,25 +143,25 @@ def test_21_killed_after_opting_out(scene: Scene, pause_s: float) -> None:
     later: list[DocumentWrite] = []
     scene.renderer.steps = [lambda: later.append(opt_out(scene)), fail_with(Killed())]
     with pytest.raises(Killed):
-        scene.doorway.answer(event)
+        scene.handler.handle_event(event)
     assert scene.live["state"] == "rendering"
-    scene.doorway.answer(later[0])
+    scene.handler.handle_event(later[0])
     scene.clock.advance(pause_s)
-    scene.doorway.answer(event)
+    scene.handler.handle_event(event)
     assert is_at_rest(scene)
 
 
 def test_21_killed_after_opting_out_the_task_sees_to_it(scene: Scene) -> None:
     gate, renderer = scene.gate(), scene.second_instance()
-    gate.answer(scene.write(document()))
+    gate.handle_event(scene.write(document()))
     later: list[DocumentWrite] = []
     scene.renderer.steps = [lambda: later.append(opt_out(scene)), fail_with(Killed())]
     with pytest.raises(Killed):
-        renderer.see_to(AVATAR)
+        renderer.handle_task(AVATAR)
     began = scene.clock.now()
-    gate.answer(later[0])
+    gate.handle_event(later[0])
     assert scene.clock.now() == began, "the gate waits for no render"
-    renderer.see_to(AVATAR)
+    renderer.handle_task(AVATAR)
     assert is_at_rest(scene)
     assert scene.record.dispatch is None
 
@@ -170,10 +170,10 @@ def test_the_gate_settles_what_no_task_stands_for(scene: Scene) -> None:
     event = scene.write(document())
     later: list[DocumentWrite] = []
     scene.clock.after(1, lambda: later.append(opt_out(scene)))  # while it is debounced
-    scene.gate().answer(event)
+    scene.gate().handle_event(event)
     assert is_at_rest(scene)
     assert scene.queue.pending == []
-    scene.gate().answer(later[0])
+    scene.gate().handle_event(later[0])
     assert is_at_rest(scene)
 
 
@@ -181,7 +181,7 @@ def test_a_passing_fault_while_opted_out_is_not_held_against_opting_in_again(sce
     later: list[DocumentWrite] = []
     scene.renderer.steps = [lambda: later.append(opt_out(scene)), fail_with(OutOfMemory())]
     scene.save(document())
-    scene.doorway.answer(later[0])
+    scene.handler.handle_event(later[0])
     assert is_at_rest(scene)
     assert "livePortrait" not in scene.ledger.documents[AVATAR]
     scene.save(document())
@@ -192,7 +192,7 @@ def test_11_what_no_retry_can_cure_is_final_also_while_opted_out(scene: Scene) -
     later: list[DocumentWrite] = []
     scene.renderer.steps = [lambda: later.append(opt_out(scene)), fail_with(ImageNoFace())]
     scene.save(document())
-    scene.doorway.answer(later[0])
+    scene.handler.handle_event(later[0])
     assert (scene.live["state"], scene.live["error"]["code"]) == ("failed", "IMAGE_NO_FACE")
     scene.save(document())
     assert len(scene.renderer.renders) == 1
@@ -207,10 +207,10 @@ def test_a_job_that_outlives_the_deadline_of_who_waits_for_it_is_asked_for_again
         opt_out(scene)
         scene.clock.ticking = True
         with pytest.raises(RetryLater, match="outlived"):
-            scene.second_instance().answer(event)
+            scene.second_instance().handle_event(event)
 
     scene.renderer.steps = [opted_out_for_long]
     with pytest.raises(RetryLater):
-        scene.doorway.answer(event)
+        scene.handler.handle_event(event)
     scene.redeliver(event)
     assert is_at_rest(scene)

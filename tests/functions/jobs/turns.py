@@ -7,7 +7,7 @@ so that a schedule is an interleaving, and the same schedule always the same one
 import threading
 from collections.abc import Callable, Iterable
 
-from functions.domain.snapshot import Change, Standing
+from functions.domain.snapshot import AvatarSnapshot, TransactionResult
 from functions.domain.task import RenderTask
 from tests.functions.doubles import MemoryLedger, MemoryTaskQueue
 
@@ -31,7 +31,7 @@ class Turns:
         """An actor lets the others move; nobody else is held up."""
         actor = getattr(self._mine, "actor", None)
         if actor is not None:
-            actor.rest()
+            actor.finish_task()
 
     def play(self, schedule: Iterable[int]) -> None:
         """Give each actor's number a turn, in this order; then all of them in turn, to their end.
@@ -70,7 +70,7 @@ class _Actor:
         if not self._moved.acquire(timeout=_HUNG_S):
             raise AssertionError("an actor neither waits for its turn nor ends")
 
-    def rest(self) -> None:
+    def finish_task(self) -> None:
         self._moved.release()
         self._turn.acquire()
 
@@ -90,13 +90,17 @@ class TurnsLedger(MemoryLedger):
 
     turns: Turns
 
-    def read(self, avatar_id: str) -> Standing:
+    def read(self, avatar_id: str) -> AvatarSnapshot:
         self.turns.wait()
         return super().read(avatar_id)
 
     def transact(
-        self, avatar_id: str, decide: Callable[[Standing], Change], *, counting: bool = False
-    ) -> Change:
+        self,
+        avatar_id: str,
+        decide: Callable[[AvatarSnapshot], TransactionResult],
+        *,
+        counting: bool = False,
+    ) -> TransactionResult:
         self.turns.wait()
         change = super().transact(avatar_id, decide, counting=counting)
         self._clock.advance(0.001)  # no two commits have one time

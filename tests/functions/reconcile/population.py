@@ -19,7 +19,7 @@ from emulator.storage.objects import StoredObject as EmulatedObject
 from emulator.storage.store import ObjectStore
 from emulator.suite import Suite
 from functions.domain.document import Snapshot, State
-from functions.domain.job_record import KeptObject, Lease, Purpose, Record, Result, to_fields
+from functions.domain.job_record import Lease, PublishedObject, Purpose, Record, Result, to_fields
 from functions.domain.request import Reader, RenderRequest, fingerprint, full_engine_version
 from functions.domain.status_view import live_portrait
 from functions.domain.storage_paths import MediaPolicy, StoredObject, download_url
@@ -177,11 +177,11 @@ class Population:
     def _stored(self, avatar: Avatar, path: str) -> StoredObject:
         return StoredObject(path=path, generation=avatar.generations[path], size_bytes=1)
 
-    def _kept(self, avatar: Avatar, path: str) -> KeptObject:
+    def _kept(self, avatar: Avatar, path: str) -> PublishedObject:
         token = f"token-of-{avatar.id}-{path[-4:]}"
         self._place(avatar, path, token)
         url = download_url(path, token, self._policy)
-        return KeptObject(path=path, generation=avatar.generations[path], url=url)
+        return PublishedObject(path=path, generation=avatar.generations[path], url=url)
 
 
 def _restore(store: ObjectStore, objects: Sequence[EmulatedObject]) -> None:
@@ -258,8 +258,8 @@ def crashed_upload(avatar: Avatar) -> None:
     avatar.generations[path] = avatar.result.video.generation + 1
 
 
-Trouble = Callable[[Avatar], None]
-TROUBLES: Mapping[Trouble, Finding] = {
+FailedTries = Callable[[Avatar], None]
+TROUBLES: Mapping[FailedTries, Finding] = {
     lost_change: Finding.LOST_EVENT,
     lost_switch: Finding.LOST_EVENT,
     left_over: Finding.LEFT_OVER,
@@ -271,7 +271,7 @@ TROUBLES: Mapping[Trouble, Finding] = {
     mirror_dropped: Finding.STALE_MIRROR,
     document_gone: Finding.NO_DOCUMENT,
     document_and_ledger_gone: Finding.NO_DOCUMENT,
-    crashed_upload: Finding.LITTER,
+    crashed_upload: Finding.ORPHAN,
 }
 HANDED_OVER = (lost_change, left_over, video_gone, poster_replaced)
 """Those whose mending is a render: a gate leaves a task in the queue for each."""

@@ -8,11 +8,11 @@ from typing import Any
 from functions.domain.document import Snapshot
 from functions.domain.request import full_engine_version
 from functions.domain.storage_paths import download_url
-from functions.reconcile.findings import Judge, ListedObject
-from functions.reconcile.page_loader import Glance, Requested, Shard, Survey
-from functions.reconcile.paging import Itinerary
-from functions.reconcile.repair import Mender
-from functions.reconcile.runner import Orders, Sweep, Tally
+from functions.reconcile.findings import Checker, ListedObject
+from functions.reconcile.page_loader import DatedSnapshot, PageLoader, Requested, Shard
+from functions.reconcile.paging import PageScan
+from functions.reconcile.repair import Repairer
+from functions.reconcile.runner import ReconcileRun, RunOptions, RunReport
 from tests.functions.doubles import Fields, MemoryLedger, MemoryMediaStore
 from tests.functions.scene import BUCKET, POLICY, Scene, document
 from tests.functions.scripted_renderer import ScriptedRenderer
@@ -48,10 +48,10 @@ class MemoryCensus:
             if after is None or (at, each) < (after.at, after.avatar_id)
         ][:limit]
 
-    def glance(self, avatar_ids: Sequence[str]) -> Sequence[Glance]:
+    def dated(self, avatar_ids: Sequence[str]) -> Sequence[DatedSnapshot]:
         return [
-            Glance(
-                standing=self.ledger.read(each),
+            DatedSnapshot(
+                avatar=self.ledger.read(each),
                 written=self.written.get(each, 1) if each in self.ledger.documents else 0,
             )
             for each in avatar_ids
@@ -122,8 +122,8 @@ class Watch:
     quiet_s: float = 900.0
 
     def __post_init__(self) -> None:
-        self.census = MemoryCensus(ledger=self.scene.ledger)
-        self.inventory = MemoryInventory(media=self.scene.media)
+        self.repository = MemoryCensus(ledger=self.scene.ledger)
+        self.lister = MemoryInventory(media=self.scene.media)
         self.marks = MemoryMarks()
 
     def sweep(
@@ -135,35 +135,35 @@ class Watch:
         renderer: ScriptedRenderer | None = None,
         gate: bool = False,
         stopping: Any = lambda: False,
-        **orders: Any,
-    ) -> Tally:
+        **options: Any,
+    ) -> RunReport:
         """One run, under an engine that may be another than the scene's."""
         scene = self.scene
-        means = replace(scene.means, engine=renderer or scene.renderer)
-        doorway = scene.gate() if gate else scene.second_instance(renderer)
-        survey = Survey(
-            census=self.census,
-            inventory=self.inventory,
+        deps = replace(scene.deps, engine=renderer or scene.renderer)
+        handler = scene.gate() if gate else scene.second_instance(renderer)
+        loader = PageLoader(
+            repository=self.repository,
+            lister=self.lister,
             media=scene.media,
             reader=scene.transitions.reader,
             shard=shard,
             page_size=page_size,
         )
         version = full_engine_version(
-            means.engine.engine_version, max_seconds=scene.settings.max_seconds
+            deps.engine.engine_version, max_seconds=scene.settings.max_seconds
         )
-        judge = Judge(
+        checker = Checker(
             transitions=scene.transitions,
-            engine=means.engine.engine.value,
+            engine=deps.engine.engine.value,
             engine_version=version,
             quiet_s=self.quiet_s,
         )
-        mender = Mender(means=means, inventory=self.inventory, doorway=lambda: doorway)
-        return Sweep(
-            Itinerary(survey=survey, judge=judge, upgrading=upgrade),
-            mender,
+        repairer = Repairer(deps=deps, lister=self.lister, handler=lambda: handler)
+        return ReconcileRun(
+            PageScan(loader=loader, checker=checker, upgrading=upgrade),
+            repairer,
             self.marks,
-            Orders(**orders),
+            RunOptions(**options),
             clock=scene.clock,
             stopping=stopping,
         ).run()
@@ -181,7 +181,7 @@ class Watch:
     def healthy(self, avatar_id: str, **changes: Any) -> Fields:
         """Another avatar, served to its end."""
         self.avatar(avatar_id, **changes)
-        self.scene.doorway.see_to(avatar_id)
+        self.scene.handler.handle_task(avatar_id)
         return self.scene.ledger.documents[avatar_id]
 
     def world(self) -> object:

@@ -13,12 +13,12 @@ from google.cloud.storage import Bucket
 from emulator.suite import Suite
 from functions.cloud.storage import TOKEN_KEY, CloudMediaStore
 from functions.domain.document import ABSENT, State
-from functions.domain.job_record import Record, Shown, to_fields
-from functions.errors import SettingInvalid
-from functions.reconcile.adapters import CloudInventory, FirestoreCensus, FirestoreMarks
+from functions.domain.job_record import Record, StatusView, to_fields
+from functions.errors import InvalidSetting
+from functions.reconcile.adapters import BucketLister, FirestoreAvatars, FirestoreCheckpoints
 from functions.reconcile.findings import ListedObject
-from functions.reconcile.page_loader import Census, Inventory, Requested, Shard
-from functions.reconcile.runner import Marks
+from functions.reconcile.page_loader import AvatarRepository, ObjectLister, Requested, Shard
+from functions.reconcile.runner import Checkpoints
 from tests.functions.doubles import Fields, MemoryLedger, MemoryMediaStore, VirtualClock
 from tests.functions.reconcile.reconciling import MemoryCensus, MemoryInventory, MemoryMarks
 from tests.functions.scene import document
@@ -28,9 +28,9 @@ from tests.functions.scene import document
 class World:
     """The three ports, and another way to the same things."""
 
-    census: Census
-    inventory: Inventory
-    marks: Marks
+    repository: AvatarRepository
+    lister: ObjectLister
+    marks: Checkpoints
     ledger: MemoryLedger | None = None
     media: MemoryMediaStore | None = None
     database: Any = None
@@ -58,7 +58,7 @@ class World:
             blob.upload_from_string(b"body")
 
     def listed(self, prefix: str, **span: str) -> list[str]:
-        return [each.stored.path for each in self.inventory.objects(prefix, **span)]
+        return [each.stored.path for each in self.lister.objects(prefix, **span)]
 
 
 @pytest.fixture(params=["memory", "cloud"])
@@ -66,8 +66,8 @@ def world(request: pytest.FixtureRequest) -> Iterator[World]:
     if request.param == "memory":
         ledger, media = MemoryLedger(VirtualClock()), MemoryMediaStore()
         yield World(
-            census=MemoryCensus(ledger=ledger),
-            inventory=MemoryInventory(media=media),
+            repository=MemoryCensus(ledger=ledger),
+            lister=MemoryInventory(media=media),
             marks=MemoryMarks(),
             ledger=ledger,
             media=media,
@@ -78,9 +78,9 @@ def world(request: pytest.FixtureRequest) -> Iterator[World]:
     database: firestore.Client = request.getfixturevalue("database")
     bucket: Bucket = request.getfixturevalue("bucket")
     yield World(
-        census=FirestoreCensus(database, collection="avatars"),
-        inventory=CloudInventory(bucket),
-        marks=FirestoreMarks(database),
+        repository=FirestoreAvatars(database, collection="avatars"),
+        lister=BucketLister(bucket),
+        marks=FirestoreCheckpoints(database),
         database=database,
         bucket=bucket,
     )
@@ -93,12 +93,12 @@ NAMES = ["A", "a", "a b", "a-b", "a0", "b", "é"]
 def test_documents_come_in_the_order_of_their_ids(world: World) -> None:
     for name in reversed(NAMES):
         world.put_document(name, {"nickname": name})
-    assert list(world.census.avatars("", 100)) == NAMES
-    assert list(world.census.avatars("", 3)) == NAMES[:3]
-    assert list(world.census.avatars("a b", 3)) == ["a-b", "a0", "b"]
-    assert list(world.census.avatars("aa", 100)) == ["b", "é"]
-    assert list(world.census.avatars("é", 100)) == []
-    assert world.census.ledgers("", 100) == []
+    assert list(world.repository.avatars("", 100)) == NAMES
+    assert list(world.repository.avatars("", 3)) == NAMES[:3]
+    assert list(world.repository.avatars("a b", 3)) == ["a-b", "a0", "b"]
+    assert list(world.repository.avatars("aa", 100)) == ["b", "é"]
+    assert list(world.repository.avatars("é", 100)) == []
+    assert world.repository.ledgers("", 100) == []
 
 
 def test_a_page_of_documents_tells_whom_the_pipeline_serves(world: World) -> None:
@@ -106,7 +106,7 @@ def test_a_page_of_documents_tells_whom_the_pipeline_serves(world: World) -> Non
     world.put_document("asks nothing", document(training__livePortrait={"idleVideoUrl": "x"}))
     world.put_document("once asked", {"livePortrait": {"state": "ready"}})
     world.put_document("odd", {"training": 5, "livePortrait": "text"})
-    found = world.census.avatars("", 10)
+    found = world.repository.avatars("", 10)
     assert [name for name in found if found[name].opted_in] == ["asks"]
     assert found["once asked"].output == {"state": "ready"}
     assert found["asks nothing"].output is found["asks"].output is ABSENT
@@ -115,18 +115,18 @@ def test_a_page_of_documents_tells_whom_the_pipeline_serves(world: World) -> Non
 def test_ledgers_come_in_the_order_of_their_ids(world: World) -> None:
     for name in reversed(NAMES):
         world.put_ledger(name, Record())
-    assert world.census.ledgers("A", 4) == ["a", "a b", "a-b", "a0"]
-    assert list(world.census.avatars("", 100)) == []
+    assert world.repository.ledgers("A", 4) == ["a", "a b", "a-b", "a0"]
+    assert list(world.repository.avatars("", 100)) == []
 
 
 def test_requests_come_newest_first(world: World) -> None:
     moments = {"a": 30, "b": 10, "c": 30, "d": 40, "e": None}
     for name, at in moments.items():
-        world.put_ledger(name, Record(shown=Shown(state=State.READY, requested=at)))
+        world.put_ledger(name, Record(shown=StatusView(state=State.READY, requested=at)))
     world.put_ledger("f", Record())
     told = []
     last: Requested | None = None
-    while page := world.census.requested(last, 2):
+    while page := world.repository.requested(last, 2):
         told += [(each.avatar_id, each.at) for each in page]
         last = page[-1]
     assert told == [("d", 40), ("c", 30), ("a", 30), ("b", 10)]
@@ -138,31 +138,31 @@ def test_many_are_read_at_once_whether_they_are_there_or_not(world: World) -> No
     world.put_document("document", document(nickname="not read"))
     world.put_ledger("ledger", Record(fingerprint="g"))
     names = ["both", "document", "ledger", "neither", *(f"none-{n}" for n in range(300))]
-    found = {each.standing.avatar_id: each for each in world.census.glance(names)}
+    found = {each.avatar.avatar_id: each for each in world.repository.dated(names)}
     assert list(found) == names
-    assert {name for name in names if found[name].standing.document} == {"both", "document"}
-    assert all(bool(each.written) == bool(each.standing.document) for each in found.values())
-    assert found["both"].standing.record == Record(fingerprint="f", attempts=2)
-    assert found["ledger"].standing.record.fingerprint == "g"
-    assert found["document"].standing.record == found["neither"].standing.record == Record()
-    read = found["document"].standing.document
+    assert {name for name in names if found[name].avatar.document} == {"both", "document"}
+    assert all(bool(each.written) == bool(each.avatar.document) for each in found.values())
+    assert found["both"].avatar.record == Record(fingerprint="f", attempts=2)
+    assert found["ledger"].avatar.record.fingerprint == "g"
+    assert found["document"].avatar.record == found["neither"].avatar.record == Record()
+    read = found["document"].avatar.document
     assert read is not None
     assert "nickname" not in read.fields
     gone = ["ledger", "neither", *(f"none-{n}" for n in range(300))]
-    assert sorted(world.census.without_document(names)) == sorted(gone)
+    assert sorted(world.repository.without_document(names)) == sorted(gone)
 
 
 def test_the_hour_of_a_write_is_the_databases(world: World) -> None:
     world.put_document("a", document())
-    (glance,) = world.census.glance(["a"])
-    assert 0 < glance.written <= glance.standing.now
+    (dated,) = world.repository.dated(["a"])
+    assert 0 < dated.written <= dated.avatar.now
 
 
 def test_objects_come_by_prefix_and_between_names(world: World) -> None:
     for name in ("a-b", "a", "a0", "b"):
         world.put_object(f"avatars/{name}/livePortrait/x/idle.mp4", token="t")
     world.put_object("elsewhere/x")
-    found = list(world.inventory.objects("avatars/"))
+    found = list(world.lister.objects("avatars/"))
     assert [each.stored.path.split("/")[1] for each in found] == ["a-b", "a", "a0", "b"]
     assert all(each.stored.tokens == ("t",) and each.created > 0 for each in found)
     assert all(each.stored.generation > 0 for each in found)
@@ -178,13 +178,13 @@ def test_folders_come_in_order(world: World) -> None:
         for number in range(3):
             world.put_object(f"livePortraitCache/avatars/{name}/deep/{number}")
     prefix = "livePortraitCache/avatars/"
-    assert list(world.inventory.folders(prefix)) == ["a", "b", "c"]
-    assert list(world.inventory.folders(prefix, start=f"{prefix}a0")) == ["b", "c"]
-    assert list(world.inventory.folders("nothing/")) == []
+    assert list(world.lister.folders(prefix)) == ["a", "b", "c"]
+    assert list(world.lister.folders(prefix, start=f"{prefix}a0")) == ["b", "c"]
+    assert list(world.lister.folders("nothing/")) == []
 
 
 def one(world: World, path: str) -> ListedObject:
-    (found,) = world.inventory.objects(path)
+    (found,) = world.lister.objects(path)
     return found
 
 
@@ -192,7 +192,7 @@ def test_a_token_is_given_and_nothing_else_changes(world: World) -> None:
     world.put_object("avatars/a/x")
     before = one(world, "avatars/a/x")
     assert before.stored.tokens == ()
-    assert world.inventory.give_token(before, "new")
+    assert world.lister.give_token(before, "new")
     after = one(world, "avatars/a/x")
     assert after.stored.tokens == ("new",)
     assert after.stored.generation == before.stored.generation
@@ -205,21 +205,21 @@ def test_no_token_is_given_to_what_has_changed_since(world: World, since: str) -
     world.put_object("avatars/a/x")
     before = one(world, "avatars/a/x")
     if since == "token given":
-        assert world.inventory.give_token(before, "theirs")
+        assert world.lister.give_token(before, "theirs")
     elif since == "replaced":
         world.put_object("avatars/a/x")
     elif world.media is not None:
         del world.media.objects["avatars/a/x"]
     else:
-        CloudMediaStore(world.bucket).discard("avatars/a/x", before.stored.generation)
-    assert not world.inventory.give_token(before, "ours")
-    assert all("ours" not in each.stored.tokens for each in world.inventory.objects("avatars/a/x"))
+        CloudMediaStore(world.bucket).delete("avatars/a/x", before.stored.generation)
+    assert not world.lister.give_token(before, "ours")
+    assert all("ours" not in each.stored.tokens for each in world.lister.objects("avatars/a/x"))
 
 
 def test_a_token_given_between_our_look_and_our_write_stays(bucket: Bucket, suite: Suite) -> None:
     suite.reset()
     bucket.blob("avatars/a/x").upload_from_string(b"x")
-    (listed,) = CloudInventory(bucket).objects("avatars/a/x")
+    (listed,) = BucketLister(bucket).objects("avatars/a/x")
 
     class Overtaken:
         """The bucket, in which somebody gives a token right after it was looked at."""
@@ -231,8 +231,8 @@ def test_a_token_given_between_our_look_and_our_write_stays(bucket: Bucket, suit
             theirs.patch()
             return found
 
-    assert not CloudInventory(Overtaken()).give_token(listed, "ours")
-    (after,) = CloudInventory(bucket).objects("avatars/a/x")
+    assert not BucketLister(Overtaken()).give_token(listed, "ours")
+    (after,) = BucketLister(bucket).objects("avatars/a/x")
     assert after.stored.tokens == ("theirs",)
     suite.reset()
 
@@ -269,7 +269,7 @@ def test_the_job_tells_the_shard(environment: dict[str, str], shard: Shard) -> N
     ],
 )
 def test_what_is_no_task_of_a_job_is_refused(environment: dict[str, str], message: str) -> None:
-    with pytest.raises(SettingInvalid, match=message):
+    with pytest.raises(InvalidSetting, match=message):
         Shard.of(environment)
 
 

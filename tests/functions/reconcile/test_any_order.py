@@ -35,7 +35,7 @@ def heard(**changes: object) -> Callable[[Scene], object]:
     def save(scene: Scene) -> None:
         event = scene.write(document(**changes))
         with suppress(RetryLater):  # its redelivery is lost, too
-            scene.doorway.answer(event)
+            scene.handler.handle_event(event)
 
     return save
 
@@ -49,7 +49,7 @@ def killed(scene: Scene) -> None:
     scene.renderer.steps = [kill]
     event = scene.write(document(training__livePortrait=params(0.6)))
     with suppress(Killed, RetryLater):
-        scene.doorway.answer(event)
+        scene.handler.handle_event(event)
     scene.renderer.steps = []
 
 

@@ -206,7 +206,7 @@ CASES: list[tuple[Callable[[Scene], None], set[Finding], int]] = [
     (first_withdrawn_and_killed, {Finding.WITHDRAWN}, 0),
     (video_deleted, {Finding.RESULT_GONE}, 1),
     (poster_deleted, {Finding.RESULT_GONE}, 1),
-    (video_replaced, {Finding.RESULT_GONE, Finding.LITTER}, 1),
+    (video_replaced, {Finding.RESULT_GONE, Finding.ORPHAN}, 1),
     (video_deleted_while_blocked, {Finding.DEAD_RESULT}, 0),
     (every_video_deleted_while_disabled, {Finding.DEAD_RESULT}, 0),
     (video_deleted_after_opting_out, {Finding.DEAD_RESULT}, 0),
@@ -216,7 +216,7 @@ CASES: list[tuple[Callable[[Scene], None], set[Finding], int]] = [
     (deleted_unheard, {Finding.NO_DOCUMENT}, 0),
     (objects_alone, {Finding.NO_DOCUMENT}, 0),
     (caches_alone, {Finding.NO_DOCUMENT}, 0),
-    (litter_of_a_crash, {Finding.LITTER}, 0),
+    (litter_of_a_crash, {Finding.ORPHAN}, 0),
     (output_forged, {Finding.NOT_SHOWN}, 0),
     (output_forged_after_opting_out, {Finding.NOT_SHOWN}, 0),
     (output_dropped, {Finding.NOT_SHOWN}, 0),
@@ -239,10 +239,10 @@ def test_found_mended_and_found_no_more(
     dry = watch.sweep(dry_run=True)
     assert (set(dry.found), watch.world()) == (findings, before)
 
-    tally = watch.sweep()
-    assert set(tally.mended) == findings
-    assert tally.mended == tally.found == dry.found
-    assert (tally.attended, tally.postponed, tally.faults) == (1, 0, 0)
+    report = watch.sweep()
+    assert set(report.mended) == findings
+    assert report.mended == report.found == dry.found
+    assert (report.attended, report.postponed, report.faults) == (1, 0, 0)
     assert len(watch.scene.renderer.renders) - rendered == renders
 
     after = watch.world()

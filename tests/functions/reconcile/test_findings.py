@@ -31,11 +31,11 @@ def params(multiplier: object) -> dict[str, object]:
     return {"drivingMultiplier": multiplier, "normalizeLip": True, "animationRegion": "all"}
 
 
-def untouched(watch: Watch, **orders: Any) -> None:
+def untouched(watch: Watch, **options: Any) -> None:
     before = watch.world()
     watch.scene.ledger.calls.clear()
-    tally = watch.sweep(**orders)
-    assert (tally.attended, tally.faults, watch.world()) == (0, 0, before)
+    report = watch.sweep(**options)
+    assert (report.attended, report.faults, watch.world()) == (0, 0, before)
     assert watch.scene.ledger.calls["transact"] == 0
 
 
@@ -79,7 +79,7 @@ def fail_for_good(watch: Watch, avatar_id: str) -> None:
     for _ in range(3):
         watch.scene.renderer.steps = [fail]
         with suppress(RetryLater):
-            watch.scene.doorway.see_to(avatar_id)
+            watch.scene.handler.handle_task(avatar_id)
         watch.scene.clock.advance(600)
     assert watch.scene.ledger.documents[avatar_id]["livePortrait"]["state"] == "failed"
 
@@ -91,7 +91,7 @@ def test_a_final_failure_stands(watch: Watch) -> None:
 
 def test_a_wish_that_is_young_is_its_events_matter(watch: Watch) -> None:
     watch.avatar("young")
-    watch.census.written["young"] = now_ms(watch) - 899_000
+    watch.repository.written["young"] = now_ms(watch) - 899_000
     untouched(watch)
     watch.scene.clock.advance(2)
     assert watch.sweep().mended == {Finding.LOST_EVENT: 1}
@@ -104,7 +104,7 @@ def test_a_young_attempt_is_its_redeliverys_matter(watch: Watch) -> None:
     watch.avatar("young")
     watch.scene.renderer.steps = [fail]
     with pytest.raises(RetryLater):
-        watch.scene.doorway.see_to("young")
+        watch.scene.handler.handle_task("young")
     watch.scene.clock.advance(600)
     untouched(watch)
     watch.scene.clock.advance(600)
@@ -120,15 +120,15 @@ def test_who_holds_a_lease_is_at_it(watch: Watch, purpose: Purpose) -> None:
     watch.scene.ledger.keep("held", replace(record, lease=lease))
     untouched(watch)
     watch.scene.clock.advance(61)
-    left = {Finding.LITTER: 1} if purpose is Purpose.CLEAN_UP else {}
+    left = {Finding.ORPHAN: 1} if purpose is Purpose.CLEAN_UP else {}
     assert watch.sweep().mended == {Finding.LOST_EVENT: 1, **left}
 
 
 def test_what_a_task_stands_for_is_the_queues_matter(watch: Watch) -> None:
     watch.avatar("queued")
-    asked = look(watch.scene.means, "queued").asked
-    assert asked is not None
-    task = Dispatch(fingerprint=asked.fingerprint, at=now_ms(watch))
+    spec = look(watch.scene.deps, "queued").spec
+    assert spec is not None
+    task = Dispatch(fingerprint=spec.fingerprint, at=now_ms(watch))
     watch.scene.ledger.keep("queued", Record(dispatch=task))
     untouched(watch)
     watch.scene.clock.advance(6 * 3600)
@@ -142,8 +142,8 @@ def test_another_engine_version_alone_changes_nothing(watch: Watch) -> None:
     for name in ("a", "b", "c", "d"):
         watch.healthy(name)
     before = watch.world()
-    tally = watch.sweep(renderer=ScriptedRenderer(engine_version=NEWER))
-    assert (tally.found, tally.attended) == ({Finding.OUTDATED: 4}, 0)
+    report = watch.sweep(renderer=ScriptedRenderer(engine_version=NEWER))
+    assert (report.found, report.attended) == ({Finding.OUTDATED: 4}, 0)
     assert watch.world() == before
 
 
@@ -154,10 +154,10 @@ def test_an_upgrade_begins_with_those_asked_for_last_and_is_paced(watch: Watch) 
     newer = ScriptedRenderer(engine_version=NEWER)
     order: list[str] = []
     for _ in range(3):
-        tally = watch.sweep(renderer=newer, upgrade=True, limit=2)
+        report = watch.sweep(renderer=newer, upgrade=True, limit=2)
         order += upgraded(watch, order)
     assert order == ["c", "a", "d", "b"]
-    assert tally.ending is Ending.COMPLETE
+    assert report.ending is Ending.COMPLETE
     assert len(newer.renders) == 4
     assert watch.sweep(renderer=newer, upgrade=True).attended == 0
 
@@ -179,8 +179,8 @@ def test_an_outdated_avatar_is_mended_without_a_render(watch: Watch) -> None:
     url = fields["livePortrait"]["idleVideoUrl"]
     del fields["training"]["livePortrait"]["idleVideoUrl"]
     newer = ScriptedRenderer(engine_version=NEWER)
-    tally = watch.sweep(renderer=newer)
-    assert tally.mended == {Finding.STALE_MIRROR: 1}
+    report = watch.sweep(renderer=newer)
+    assert report.mended == {Finding.STALE_MIRROR: 1}
     assert fields["training"]["livePortrait"]["idleVideoUrl"] == url
     assert newer.renders == []
 

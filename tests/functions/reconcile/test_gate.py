@@ -23,7 +23,7 @@ def deliver(watch: Watch) -> None:
     """The queue hands its tasks to a renderer."""
     while watch.scene.queue.pending:
         task = watch.scene.queue.pending.pop(0)
-        watch.scene.second_instance().see_to(task.avatar_id)
+        watch.scene.second_instance().handle_task(task.avatar_id)
 
 
 def test_a_lost_event_becomes_one_task(watch: Watch) -> None:
@@ -73,7 +73,7 @@ def test_a_killed_render_behind_the_queue_is_its_tasks_matter_at_first(watch: Wa
     watch.scene.renderer.steps = [kill]
     (task,) = watch.scene.queue.pending
     with suppress(Killed):
-        watch.scene.second_instance().see_to(task.avatar_id)
+        watch.scene.second_instance().handle_task(task.avatar_id)
     assert watch.scene.live["state"] == "rendering"
     watch.scene.clock.advance(3600)
     assert watch.sweep(gate=True).attended == 0

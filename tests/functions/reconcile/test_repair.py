@@ -108,7 +108,7 @@ def test_a_token_changed_under_its_eyes_is_left_to_the_next_pass(watch: Watch) -
         watch.scene.media.objects[path].token = "theirs"
         return False
 
-    watch.inventory.give_token = somebody_was_faster  # type: ignore[method-assign]
+    watch.lister.give_token = somebody_was_faster  # type: ignore[method-assign]
     assert watch.sweep().postponed == 1
     assert watch.sweep().mended == {Finding.DEAD_TOKEN: 1}
     assert watch.scene.live["idleVideoUrl"].endswith("token=theirs")
@@ -178,10 +178,10 @@ def test_a_result_that_cannot_be_made_again_is_not_named_any_longer() -> None:
 def test_young_objects_are_not_litter(watch: Watch) -> None:
     litter_of_a_crash(watch.scene)
     path = f"{OUTPUT}{'a' * 16}/poster.jpg"
-    watch.inventory.created[path] = round(watch.scene.clock.now() * 1000) - DAY_MS + 60_000
+    watch.lister.created[path] = round(watch.scene.clock.now() * 1000) - DAY_MS + 60_000
     assert watch.sweep().attended == 0
     watch.scene.clock.advance(120)
-    assert watch.sweep().mended == {Finding.LITTER: 1}
+    assert watch.sweep().mended == {Finding.ORPHAN: 1}
     assert path not in watch.scene.media.objects
 
 
@@ -195,12 +195,12 @@ def test_what_we_never_make_is_no_litter(watch: Watch, name: str) -> None:
 def test_litter_replaced_since_it_was_seen_stays(watch: Watch) -> None:
     litter_of_a_crash(watch.scene)
     path = f"{OUTPUT}{'a' * 16}/poster.jpg"
-    discard = watch.scene.media.discard
+    discard = watch.scene.media.delete
 
     def replaced_then_discarded(path: str, generation: int) -> None:
         watch.scene.media.put(path, b"another job's")
         discard(path, generation)
 
-    watch.scene.media.discard = replaced_then_discarded  # type: ignore[method-assign]
+    watch.scene.media.delete = replaced_then_discarded  # type: ignore[method-assign]
     watch.sweep()
     assert watch.scene.media.objects[path].body == b"another job's"

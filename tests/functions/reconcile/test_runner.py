@@ -43,14 +43,14 @@ def test_a_pass_ends_alike_however_it_is_cut(watch: Watch) -> None:
     ending = Ending.LIMIT
     runs = 0
     while ending is Ending.LIMIT:
-        tally = cut.sweep(page_size=4, limit=2)
-        pieces += tally.mended
-        ending, runs = tally.ending, runs + 1
+        report = cut.sweep(page_size=4, limit=2)
+        pieces += report.mended
+        ending, runs = report.ending, runs + 1
     assert pieces == expected.mended
     assert runs > 3
     shards = [sharded.sweep(shard=Shard(index=index, count=3)) for index in range(3)]
-    assert sum((tally.mended for tally in shards), Counter()) == expected.mended
-    assert all(tally.mended for tally in shards)
+    assert sum((report.mended for report in shards), Counter()) == expected.mended
+    assert all(report.mended for report in shards)
     assert shape(cut) == shape(sharded) == shape(whole)
     assert cut.marks.marks == {}
 
@@ -90,18 +90,18 @@ def test_every_avatar_is_judged_once_whatever_its_name(
         watch.sweep(shard=Shard(index=index, count=count), page_size=page_size, dry_run=True)
         for index in range(count)
     ]
-    found: Counter[Finding] = sum((tally.found for tally in tallies), Counter())
+    found: Counter[Finding] = sum((report.found for report in tallies), Counter())
     assert found[Finding.LOST_EVENT] == len(present)
     assert found[Finding.NO_DOCUMENT] == len(gone - present)
-    assert sum(tally.avatars for tally in tallies) == len(present)
+    assert sum(report.avatars for report in tallies) == len(present)
 
 
 def test_a_signal_ends_it_after_the_avatar_at_hand(watch: Watch) -> None:
     for name in "abcdef":
         watch.avatar(name)
     rendered = watch.scene.renderer.renders
-    tally = watch.sweep(stopping=lambda: len(rendered) == 2)
-    assert (tally.ending, tally.attended) == (Ending.STOPPED, 2)
+    report = watch.sweep(stopping=lambda: len(rendered) == 2)
+    assert (report.ending, report.attended) == (Ending.STOPPED, 2)
     assert watch.marks.marks == {"0-of-1": {"phase": "documents", "after": "b", "at": 0}}
     assert watch.sweep().attended == 4
     assert watch.marks.marks == {}
@@ -143,8 +143,10 @@ def test_a_signal_is_heard_while_it_waits(watch: Watch) -> None:
     for name in "ab":
         watch.avatar(name)
     began = watch.scene.clock.now()
-    tally = watch.sweep(renders_per_min=0.5, stopping=lambda: watch.scene.clock.now() - began > 3.0)
-    assert (tally.ending, tally.attended) == (Ending.STOPPED, 1)
+    report = watch.sweep(
+        renders_per_min=0.5, stopping=lambda: watch.scene.clock.now() - began > 3.0
+    )
+    assert (report.ending, report.attended) == (Ending.STOPPED, 1)
     assert watch.scene.clock.now() - began < 5.0
 
 
@@ -162,8 +164,8 @@ def test_a_fault_with_one_avatar_does_not_stop_the_pass(watch: Watch) -> None:
         return transact(avatar_id, decide, **options)  # type: ignore[arg-type]
 
     watch.scene.ledger.transact = refuse_b  # type: ignore[method-assign, assignment]
-    tally = watch.sweep()
-    assert (tally.mended, tally.faults) == ({Finding.LOST_EVENT: 2}, 1)
+    report = watch.sweep()
+    assert (report.mended, report.faults) == ({Finding.LOST_EVENT: 2}, 1)
     watch.scene.ledger.transact = transact  # type: ignore[method-assign]
     assert watch.sweep().mended == {Finding.LOST_EVENT: 1}
 
@@ -171,25 +173,25 @@ def test_a_fault_with_one_avatar_does_not_stop_the_pass(watch: Watch) -> None:
 def test_a_page_that_cannot_be_read_ends_the_run_and_the_next_goes_on(watch: Watch) -> None:
     for name in "abcdef":
         watch.avatar(name)
-    avatars = watch.census.avatars
+    avatars = watch.repository.avatars
 
     def refuse_the_second(after: str, limit: int) -> Mapping[str, Snapshot]:
         if after == "c":
             raise ConnectionError("the database is away")
         return avatars(after, limit)
 
-    watch.census.avatars = refuse_the_second  # type: ignore[method-assign]
+    watch.repository.avatars = refuse_the_second  # type: ignore[method-assign]
     with pytest.raises(ConnectionError):
         watch.sweep(page_size=3)
     assert watch.marks.marks == {"0-of-1": {"phase": "documents", "after": "c", "at": 0}}
-    watch.census.avatars = avatars  # type: ignore[method-assign]
+    watch.repository.avatars = avatars  # type: ignore[method-assign]
     assert watch.sweep(page_size=3).attended == 3
 
 
 def test_what_healed_meanwhile_is_left_alone(watch: Watch) -> None:
     for name in "abc":
         watch.avatar(name)
-    first = watch.scene.renderer.steps = [lambda: watch.scene.doorway.see_to("c")]
+    first = watch.scene.renderer.steps = [lambda: watch.scene.handler.handle_task("c")]
     assert first
     assert watch.sweep().attended == 2
     assert len(watch.scene.renderer.renders) == 3
@@ -211,11 +213,11 @@ def test_an_emptied_collection_is_refused(watch: Watch) -> None:
 def test_a_page_costs_one_listing_and_an_avatar_at_fault_three(watch: Watch) -> None:
     for number in range(30):
         watch.healthy(f"avatar-{number:02}")
-    watch.inventory.listings = 0
+    watch.lister.listings = 0
     watch.scene.media.calls.clear()
     watch.sweep(page_size=10)
-    assert watch.inventory.listings == 4
-    assert watch.scene.media.calls["clear"] == watch.scene.media.calls["discard"] == 0
+    assert watch.lister.listings == 4
+    assert watch.scene.media.calls["delete_prefix"] == watch.scene.media.calls["delete"] == 0
 
 
 @pytest.mark.parametrize("name", ["..", ".", "__reserved__", "", "x" * 1501])
@@ -223,5 +225,5 @@ def test_objects_under_what_is_no_id_are_nobodys(watch: Watch, name: str) -> Non
     watch.healthy("a")
     watch.scene.media.put(f"avatars/{name}/livePortrait/{'a' * 16}/idle.mp4", b"whose?")
     watch.scene.media.put(f"livePortraitCache/avatars/{name}/x", b"whose?")
-    tally = watch.sweep()
-    assert (tally.attended, tally.faults) == (0, 0)
+    report = watch.sweep()
+    assert (report.attended, report.faults) == (0, 0)

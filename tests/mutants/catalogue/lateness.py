@@ -6,8 +6,8 @@ MUTANTS = (
     Mutant(
         name="moved-on-and-nothing-taken-back",
         file="functions/jobs/handler.py",
-        old="return self._settle(visit) if verdict is Verdict.PAST else verdict",
-        new="return verdict",
+        old="return self._settle(trigger) if status is TransactionStatus.PAST else status",
+        new="return status",
         why="The request removed before the newer event came: `rendering` for ever (section 1.3).",
         tests=("tests/functions/jobs/test_withdrawal.py",),
     ),
@@ -25,7 +25,7 @@ MUTANTS = (
     Mutant(
         name="living-job-not-waited-for",
         file="functions/domain/withdrawal.py",
-        old="if record.lease_lives(standing.now):",
+        old="if record.lease_lives(avatar.now):",
         new="if False:",
         why="A render in flight is taken back under its own hands (section 1.3).",
         tests=("tests/functions/domain/test_transitions.py",),
@@ -41,7 +41,7 @@ MUTANTS = (
     Mutant(
         name="lost-claim-not-asked-about",
         file="functions/jobs/inline_dispatch.py",
-        old="return retry(self._means.clock, take, within_s=self._means.settings.patience_s)",
+        old="return retry(self._deps.clock, take, within_s=self._deps.settings.patience_s)",
         new="return take()",
         why="Three lost answers use up a request's attempts (section 4, lost answers).",
         tests=("tests/functions/jobs/test_lost_answers.py",),
@@ -49,7 +49,7 @@ MUTANTS = (
     Mutant(
         name="renewal-before-upload-tried-once",
         file="functions/jobs/lease.py",
-        old="within_s=min(left_s, self._means.settings.lease_s))",
+        old="within_s=min(left_s, self._deps.settings.lease_s))",
         new="within_s=0)",
         why="One fault throws a rendered video away (section 4, lost answers).",
         tests=("tests/functions/jobs/test_lost_answers.py",),
@@ -57,7 +57,7 @@ MUTANTS = (
     Mutant(
         name="completion-tried-once",
         file="functions/jobs/attempt.py",
-        old="within_s=self._means.settings.lease_s,",
+        old="within_s=self._deps.settings.lease_s,",
         new="within_s=0,",
         why="One fault throws a finished video away (section 4, lost answers).",
         tests=("tests/functions/jobs/test_lost_answers.py",),
@@ -65,7 +65,7 @@ MUTANTS = (
     Mutant(
         name="a-decision-is-done-again",
         file="functions/jobs/retrying.py",
-        old="except DoorwayError:\n            raise\n        ",
+        old="except FunctionError:\n            raise\n        ",
         new="",
         why="A job that must stop goes on asking for as long as a lease (section 4).",
         tests=("tests/functions/jobs/test_lease.py", "tests/functions/jobs/test_lost_answers.py"),
@@ -73,7 +73,7 @@ MUTANTS = (
     Mutant(
         name="hanging-job-keeps-its-lease",
         file="functions/jobs/lease.py",
-        old="> self._deadline + self._means.settings.lease_s:",
+        old="> self._deadline + self._deps.settings.lease_s:",
         new="> self._deadline + 1e9:",
         why="A job that hangs keeps every other event waiting (section 4, lease).",
         tests=("tests/functions/jobs/test_lease.py",),
@@ -121,7 +121,7 @@ MUTANTS = (
     Mutant(
         name="trouble-unmakes-a-result",
         file="functions/domain/failed_tries.py",
-        old=" or _is_answered(standing, reader)",
+        old=" or _is_answered(avatar, reader)",
         new="",
         why="Late duplicates turn `ready` into `failed` (section 4, acknowledge).",
         tests=("tests/functions/jobs/test_faults.py",),
@@ -129,7 +129,7 @@ MUTANTS = (
     Mutant(
         name="trouble-beside-a-living-lease",
         file="functions/domain/failed_tries.py",
-        old="if standing.record.lease_lives(now):",
+        old="if avatar.record.lease_lives(now):",
         new="if False:",
         why="A duplicate in trouble writes into another's render (section 4, acknowledge).",
         tests=("tests/functions/jobs/test_faults.py",),
@@ -137,8 +137,8 @@ MUTANTS = (
     Mutant(
         name="debounce-by-the-instances-clock",
         file="functions/jobs/handler.py",
-        old="left_s = visit.since_s + debounce_s - now_s",
-        new="left_s = visit.since_s + debounce_s - self._clock.now()",
+        old="left_s = trigger.since_s + debounce_s - now_s",
+        new="left_s = trigger.since_s + debounce_s - self._clock.now()",
         why="On a fast instance every step of a slider is rendered (section 1.4).",
         tests=("tests/functions/jobs/test_faults.py",),
     ),

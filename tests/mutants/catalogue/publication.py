@@ -22,8 +22,8 @@ MUTANTS = (
     Mutant(
         name="struck-off-although-it-stands",
         file="functions/jobs/disposal.py",
-        old="for each in record.deletions if delete(means, each)]",
-        new="for each in record.deletions if delete(means, each) or True]",
+        old="for each in record.deletions if delete(deps, each)]",
+        new="for each in record.deletions if delete(deps, each) or True]",
         why="What could not be deleted stays noted (section 3, deletions).",
         tests=("tests/functions/jobs/test_attempt.py", "tests/functions/jobs/test_deletions.py"),
     ),
@@ -38,8 +38,8 @@ MUTANTS = (
     Mutant(
         name="one-token-for-both",
         file="functions/jobs/attempt.py",
-        old="asked, token = job.claim.asked, str(uuid4())",
-        new="asked, token = job.claim.asked, job.claim.owner",
+        old="spec, token = job.claim.spec, str(uuid4())",
+        new="spec, token = job.claim.spec, job.claim.owner",
         why="Who is given the poster's URL could play the video (section 3, storage).",
         tests=("tests/functions/jobs/test_attempt.py",),
     ),
@@ -118,8 +118,8 @@ MUTANTS = (
     Mutant(
         name="error-without-its-field",
         file="functions/jobs/attempt.py",
-        old="return Problem(code=code, field=field, retryable=fault.retryable)",
-        new="return Problem(code=code, field=None, retryable=fault.retryable)",
+        old="return ErrorInfo(code=code, field=field, retryable=fault.retryable)",
+        new="return ErrorInfo(code=code, field=None, retryable=fault.retryable)",
         why="The app marks the field that is at fault (section 5).",
         tests=("tests/functions/jobs/test_attempt.py",),
     ),

@@ -154,8 +154,8 @@ MUTANTS = (
     Mutant(
         name="file-before-it-is-whole",
         file="liveportrait_core/media/encode.py",
-        old='if status != 0:\n            raise EncodeFailed(f"the encoder ended',
-        new='if status > 0:\n            raise EncodeFailed(f"the encoder ended',
+        old="if status != 0 or self._child.exceeded:",
+        new="if status > 0 or self._child.exceeded:",
         why="A full disk's half file is published (one-render, 5: whole or not at all).",
         tests=_ENCODE,
     ),

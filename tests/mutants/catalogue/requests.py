@@ -215,7 +215,7 @@ MUTANTS = (
         file="functions/domain/request.py",
         old='"nonce": request.nonce,',
         new="",
-        why="A new nonce means: render again (section 2).",
+        why="A new nonce deps: render again (section 2).",
         tests=_REQUEST,
     ),
     Mutant(

@@ -27,8 +27,8 @@ MUTANTS = (
     Mutant(
         name="older-event-renders-too",
         file="functions/jobs/pursuit.py",
-        old="if moved_on(visit, sight):",
-        new="if moved_on(visit, sight) and sight.asked is None:",
+        old="if moved_on(trigger, state):",
+        new="if moved_on(trigger, state) and state.spec is None:",
         why="A newer event exists: the older one is acknowledged (section 1.4c).",
         tests=("tests/functions/jobs/test_handler.py", "tests/functions/jobs/test_tasks.py"),
     ),
@@ -53,7 +53,7 @@ MUTANTS = (
     Mutant(
         name="render-begun-with-no-time-left",
         file="functions/jobs/inline_dispatch.py",
-        old="if left_s < self._means.settings.deadline_s / 2:",
+        old="if left_s < self._deps.settings.deadline_s / 2:",
         new="if left_s < 0:",
         why="With less than half the deadline left: 503 before the claim (section 4).",
         tests=("tests/functions/jobs/test_attempts.py",),
@@ -61,8 +61,8 @@ MUTANTS = (
     Mutant(
         name="deadline-from-the-claim",
         file="functions/jobs/inline_dispatch.py",
-        old="deadline=errand.deadline,",
-        new="deadline=self._means.clock.monotonic() + self._means.settings.deadline_s,",
+        old="deadline=job.deadline,",
+        new="deadline=self._deps.clock.monotonic() + self._deps.settings.deadline_s,",
         why="The deadline counts from the function's entry (section 4).",
         tests=("tests/functions/jobs/test_deadlines.py",),
     ),
@@ -85,9 +85,9 @@ MUTANTS = (
     Mutant(
         name="ghost-document",
         file="functions/cloud/firestore.py",
-        old="transaction.update(self._document(standing.avatar_id), _to_wire(change.fields))",
+        old="transaction.update(self._document(avatar.avatar_id), _to_wire(change.fields))",
         new="transaction.set(\n"
-        "                self._document(standing.avatar_id), _to_wire(change.fields), merge=True\n"
+        "                self._document(avatar.avatar_id), _to_wire(change.fields), merge=True\n"
         "            )",
         why="Written by update: a deleted document is not made again (section 3).",
         tests=_LEDGER,
@@ -111,8 +111,8 @@ MUTANTS = (
     Mutant(
         name="private-objects-are-all-ours",
         file="functions/cloud/storage.py",
-        old="if publication.token and standing.token == publication.token:",
-        new="if standing.token == publication.token:",
+        old="if publication.token and avatar.token == publication.token:",
+        new="if avatar.token == publication.token:",
         why="What another job has stored meanwhile is left alone (section 3, caches).",
         tests=("tests/functions/cloud/test_storage.py",),
     ),

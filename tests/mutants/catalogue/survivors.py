@@ -6,8 +6,8 @@ MUTANTS = (
     Mutant(
         name="stopped-job-keeps-its-objects",
         file="functions/jobs/attempt.py",
-        old="if change.verdict is Verdict.LOST and self._uploading:",
-        new="if change.verdict is Verdict.LOST and not self._uploading:",
+        old="if change.status is TransactionStatus.LOST and self._uploading:",
+        new="if change.status is TransactionStatus.LOST and not self._uploading:",
         why="A superseded render leaves objects that no ledger lists (section 4).",
         tests=("tests/functions/jobs/test_attempt.py",),
     ),
@@ -38,7 +38,7 @@ MUTANTS = (
     Mutant(
         name="versions-snatch-the-lease-for-ever",
         file="functions/jobs/pursuit.py",
-        old="yielding = yielding or verdict is Verdict.LOST",
+        old="yielding = yielding or status is TransactionStatus.LOST",
         new="yielding = False",
         why="Two versions stop each other's renders until the quota is spent (section 4).",
         tests=("tests/functions/jobs/test_lease_rules.py",),
@@ -46,7 +46,7 @@ MUTANTS = (
     Mutant(
         name="claim-does-not-yield",
         file="functions/jobs/inline_dispatch.py",
-        old="yielding=errand.yielding",
+        old="yielding=job.yielding",
         new="yielding=False",
         why="As above: who lost the lease claims as if it had not (section 4).",
         tests=("tests/functions/jobs/test_lease_rules.py",),
@@ -62,8 +62,8 @@ MUTANTS = (
     Mutant(
         name="refusal-keeps-the-lease",
         file="functions/domain/transitions.py",
-        old='replace(standing.record.asking(""), shown=shown)',
-        new="replace(standing.record, shown=shown)",
+        old='replace(avatar.record.asking(""), shown=shown)',
+        new="replace(avatar.record, shown=shown)",
         why="A write without a lease drops one for anything else (section 4).",
         tests=("tests/functions/jobs/test_lease_rules.py",),
     ),
@@ -86,7 +86,7 @@ MUTANTS = (
     Mutant(
         name="no-check-after-a-download",
         file="functions/jobs/animation.py",
-        old="fetch(wanted, target)\n        self._vigil.check()",
+        old="fetch(wanted, target)\n        self._monitor.check()",
         new="fetch(wanted, target)",
         why="A job that lost its lease while it fetched goes on to 200 MB of video (section 4).",
         tests=("tests/functions/jobs/test_stopped_jobs.py",),
