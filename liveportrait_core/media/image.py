@@ -21,6 +21,7 @@ from liveportrait_core.errors import EncodeFailed, ImageTooLarge, ImageUnsupport
 from liveportrait_core.media.colours import SrgbConversion
 from liveportrait_core.media.decoding_memory import bytes_to_decode
 from liveportrait_core.media.file_kind import Role, kind_of
+from liveportrait_core.media.jpeg_scans import MOST_SCANS, has_too_many_scans
 from liveportrait_core.media.png_damage import png_damage
 from liveportrait_core.report import Frame, RenderWarning
 
@@ -31,6 +32,7 @@ MIN_SIDE_PX = 2
 MAX_DECODING_BYTES = 920 * 2**20  # with Python and what is copied: within 1 GiB
 # What is no still picture for a portrait (vector graphics, printers' languages) is not even tried.
 _FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
+_JPEGS: Final = ("JPEG", "MPO")
 _MOVING: Final = ("GIF", "PNG", "WEBP", "AVIF")
 _ACCEPTED = "accepted: JPEG, PNG, WebP, AVIF, GIF, BMP or TIFF"
 _WRITTEN = ".png, .jpg, .webp"
@@ -182,6 +184,11 @@ def _opened(name: str, data: bytes) -> Image.Image:
     if max(width, height) > MAX_SIDE_PX:
         raise ImageTooLarge(
             f"{name} has {width}x{height} pixels; accepted: up to {MAX_SIDE_PX} a side"
+        )
+    if image.format in _JPEGS and has_too_many_scans(data):
+        raise ImageTooLarge(
+            f"{name} has more than {MOST_SCANS} scans, each over all its pixels; "
+            f"accepted: up to {MOST_SCANS}"
         )
     if min(width, height) < MIN_SIDE_PX:
         raise ImageUnsupported(
