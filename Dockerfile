@@ -1,4 +1,4 @@
-# One image for every role; what is in it and why: docs/image.md. `make image-check` replays these lines without a
+# One image for every role; what is in it and why: docs/run/image.md. `make image-check` replays these lines without a
 # container engine, so they keep to what tests/image/dockerfile.py reads: one instruction a line, no heredocs, no --mount.
 ARG PYTHON=3.11
 # fetched: from the model hub while building; given: from weights/ of the build context; none: for the engine mesh alone.

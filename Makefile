@@ -65,7 +65,7 @@ test-browser: $(STAMP) ## npm's Firebase SDKs against the emulator, in Node and 
 	else echo "no npm on the PATH (Debian's package npm): the tests will be skipped"; fi
 	@$(PY) -m pytest -q -rs -m browser $(PYTEST_ARGS)
 
-conformance-official: $(STAMP) ## the table of docs/emulator.md, and the rules, by Google's own Firestore emulator, where its jar is found
+conformance-official: $(STAMP) ## the table of docs/use/emulator.md, and the rules, by Google's own Firestore emulator, where its jar is found
 	@$(PY) -m pytest -q -rs -m official $(PYTEST_ARGS)
 
 parity: $(STAMP) ## the networks against the golden vectors, one line a check; GOLDEN=folder PREFIX=seed prefix for another set
@@ -83,7 +83,7 @@ bench: $(STAMP) ## measure what is here: BENCH=networks|mesh|cloud|events (BENCH
 # usual (inline, and with tasks what is marked `queue`) | inline | tasks | both
 DISPATCH ?= usual
 
-scenarios: $(STAMP) ## all acceptance scenarios of docs/contract.md, and nothing else, over real wires; DISPATCH=usual|inline|tasks|both
+scenarios: $(STAMP) ## all acceptance scenarios of docs/understand/contract.md, and nothing else, over real wires; DISPATCH=usual|inline|tasks|both
 	@$(PY) -m pytest -v -m "not soak" --backend $(BACKEND) --dispatch $(DISPATCH) tests/end_to_end $(PYTEST_ARGS)
 
 FIRESTORE_PORT ?= 8080
@@ -130,7 +130,7 @@ TOLD = $(if $($(1)),$(if $(filter file,$(origin $(1))),,--$(2) '$($(1))'))
 DEPLOY = $(PY) -m deploy $(1) $(call TOLD,PROJECT,project) $(call TOLD,REGION,region) $(call TOLD,BUCKET,bucket) \
   $(if $(DRY_RUN),--dry-run) $(DEPLOY_ARGS)
 
-deploy: $(STAMP) ## the whole pipeline in a Google Cloud project: PROJECT= REGION= BUCKET= [DRY_RUN=1] (docs/deployment.md)
+deploy: $(STAMP) ## the whole pipeline in a Google Cloud project: PROJECT= REGION= BUCKET= [DRY_RUN=1] (docs/run/deployment.md)
 	@$(call DEPLOY,apply)
 
 undeploy: $(STAMP) ## take it away again, but no data: PROJECT= REGION= BUCKET= [DRY_RUN=1]

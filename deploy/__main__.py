@@ -1,7 +1,7 @@
 """`python -m deploy plan|apply|remove`: the whole pipeline in one Google Cloud project.
 
 plan prints every command and runs none; apply checks every resource, creates missing ones and
-updates different ones; remove removes them and says what it leaves. See docs/deployment.md.
+updates different ones; remove removes them and says what it leaves. See docs/run/deployment.md.
 """
 
 import argparse

@@ -13,7 +13,7 @@
     │   ├── Superseded      the document asks for something else, or is gone
     │   └── ObjectChanged   portrait or clip is no longer the generation that was fingerprinted
     ├── ObjectStands        an object is already at the path that was to be created
-    └── Failure             an outcome for the document: a code of docs/contract.md, section 5
+    └── Failure             an outcome for the document: a code of contract.md, section 5
 
 The class's docstring is the default message. Foreign exceptions are translated in the adapters,
 with their cause kept.

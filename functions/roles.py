@@ -1,6 +1,6 @@
 """What a process is there for, and how renders go from the gate to the renderer.
 
-Pure; `settings` hands in the environment. Variables and ranges: docs/contract.md, section 8.
+Pure; `settings` hands in the environment. Variables and ranges: contract.md, section 8.
 """
 
 import re

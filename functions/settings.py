@@ -1,6 +1,6 @@
 """The environment, read once into frozen `Settings`; nothing else reads it.
 
-Names, defaults and ranges are those of docs/contract.md, section 8. A wrong value stops the start
+Names, defaults and ranges are those of contract.md, section 8. A wrong value stops the start
 with a message that names the variable, the value and what is accepted.
 """
 

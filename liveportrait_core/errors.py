@@ -17,7 +17,7 @@
     ├── OutOfMemory              RENDER_OOM
     └── EncodeFailed             ENCODE_FAILED
 
-The codes are those of docs/contract.md, section 5. The class's docstring is the default message; a
+The codes are those of contract.md, section 5. The class's docstring is the default message; a
 raised message names the thing, the value, and what would be accepted. `retryable` answers whether
 the same call may succeed later.
 """

@@ -1,6 +1,6 @@
 """What a render may be asked for: its options, and the form of its result.
 
-Knows no file, no clock and no tensor. Ranges and defaults are those of docs/contract.md, section 2.
+Knows no file, no clock and no tensor. Ranges and defaults are those of contract.md, section 2.
 """
 
 import math
@@ -72,7 +72,7 @@ class SyntheticIdle:
 class VideoFormat(StrEnum):
     """What the finished frames are put into."""
 
-    MP4 = "mp4"  # H.264, as docs/contract.md, section 6, wants it
+    MP4 = "mp4"  # H.264, as contract.md, section 6, wants it
     GIF = "gif"  # 256 colours, the same for all frames
     WEBP = "webp"
 

@@ -113,7 +113,7 @@ def _policy(settings: Settings, file: MonitoringFile) -> Step:
     policies = "alpha monitoring policies"
     return Step(
         title=f"Alert “{title}”",
-        why="docs/operations.md tells what it means and what to do.",
+        why="docs/run/operations.md tells what it means and what to do.",
         checks=(_titled(policies, title, Field(("userLabels", _LABEL), digest), project),),
         create=(gcloud(f"{policies} create", source, *new, project),),
         update=(gcloud(f"{policies} update", names.ITEM, source, *anew, project),),

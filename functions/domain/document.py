@@ -1,4 +1,4 @@
-"""The avatar document of docs/contract.md: which fields are read, and what an event is about.
+"""The avatar document of contract.md: which fields are read, and what an event is about.
 
 Pure: no cloud, no clock, no file. The values are the plain ones that `firestore_values` decodes
 from the wire (null, bool, int, float, str, bytes, list, mapping, and `Opaque` for the rest).
@@ -230,7 +230,7 @@ class Gate(StrEnum):
 
 
 def gate(write: DocumentWrite) -> Gate:
-    """Sort an event into the cases 1 to 4 of docs/contract.md, section 1."""
+    """Sort an event into the cases 1 to 4 of contract.md, section 1."""
     before, after = write.before, write.after
     if write.untouched:
         return Gate.UNRELATED

@@ -2,7 +2,7 @@
 
 Pure. Its event or task is never acknowledged for being old: how long a wish has been in trouble is
 counted in the ledger, from its first try that failed, by the database's time. What lasts is told to
-the app, but is not final: the next try that succeeds replaces it. docs/contract.md, section 4.
+the app, but is not final: the next try that succeeds replaces it. contract.md, section 4.
 """
 
 import hashlib

@@ -52,7 +52,7 @@ class ErrorInfo(Part):
 
     @classmethod
     def of(cls, code: Code, field: str | None = None) -> "ErrorInfo":
-        """The problem of a code, retryable as docs/contract.md, section 5, has it."""
+        """The problem of a code, retryable as contract.md, section 5, has it."""
         return cls(code=code, field=field, retryable=code.retryable)
 
 
@@ -118,7 +118,7 @@ class StatusView(Part):
 
 @dataclass(frozen=True, kw_only=True)
 class Quality(Part):
-    """The renderer's quality report in brief; docs/quality.md says what each figure is."""
+    """The renderer's quality report in brief; quality.md says what each figure is."""
 
     frames_without_face: int | None
     jitter_driving_per_mille: float | None

@@ -1,6 +1,6 @@
 """What an avatar document asks for: its inputs read, validated and named by a fingerprint.
 
-Pure: no cloud, no clock, no file; docs/contract.md, section 2, is its table. A document asks for a
+Pure: no cloud, no clock, no file; contract.md, section 2, is its table. A document asks for a
 render (`RenderRequest`), for something that is not rendered (`Refusal`), or for nothing
 (`NotOptedIn`).
 """

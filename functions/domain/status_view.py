@@ -2,7 +2,7 @@
 
 The ledger is the truth and the document shows it: `live_portrait` follows from a `Record` alone,
 so a forged or stale map is mended by writing the same thing again, and what stands already is not
-written. Pure. Rules: docs/contract.md, section 3.
+written. Pure. Rules: contract.md, section 3.
 """
 
 from collections.abc import Mapping

@@ -2,7 +2,7 @@
 
 Pure text: no request is ever sent from here, nor to anything that `locate` does not accept.
 Objects are read by path with the service's own credentials, so tokens, signatures and other query
-parameters mean nothing (docs/contract.md, section 2).
+parameters mean nothing (contract.md, section 2).
 """
 
 import re

@@ -2,7 +2,7 @@
 
 Pure. Each method looks at a `Standing` and answers with a `Change`, which the ledger's adapter
 commits. Deciding the same twice changes nothing the second time, so a commit whose answer was lost
-may simply be repeated. Rules: docs/contract.md, sections 3, 4 and 9.
+may simply be repeated. Rules: contract.md, sections 3, 4 and 9.
 """
 
 from dataclasses import dataclass, replace

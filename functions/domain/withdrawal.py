@@ -1,7 +1,7 @@
 """What becomes of a render that a document no longer asks for: the last result is shown again.
 
 Pure. A document that asks for nothing has no event that would look after what it shows, so whoever
-comes upon a `queued` or `rendering` there takes it back: docs/contract.md, section 1.
+comes upon a `queued` or `rendering` there takes it back: contract.md, section 1.
 """
 
 from dataclasses import replace

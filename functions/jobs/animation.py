@@ -1,6 +1,6 @@
 """The local part of an attempt: what is fetched for a video, and the video made of it.
 
-Knows the limits of docs/contract.md, section 2, and that the clip is not needed while its motion
+Knows the limits of contract.md, section 2, and that the clip is not needed while its motion
 is kept. Publishes nothing but that motion.
 """
 

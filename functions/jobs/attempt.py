@@ -1,6 +1,6 @@
 """One claimed render: animate, publish, complete; or withdraw without a trace.
 
-Knows the order and the promises of docs/contract.md, sections 3 and 4: poster before video,
+Knows the order and the promises of contract.md, sections 3 and 4: poster before video,
 paths that two attempts never share, one commit that makes the result visible. Knows no wire.
 """
 

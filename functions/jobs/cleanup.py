@@ -1,6 +1,6 @@
 """After an avatar's deletion: everything the pipeline made for it goes, the ledger last.
 
-docs/contract.md, section 7. Holds a lease that no render takes over, and never recreates the
+contract.md, section 7. Holds a lease that no render takes over, and never recreates the
 document. What its transactions may change stands here too: no other concerns a missing document.
 """
 

@@ -1,4 +1,4 @@
-"""The story of one event or task: gate → answer → debounce → its end, as docs/contract.md tells it.
+"""The story of one event or task: gate → answer → debounce → its end, as contract.md tells it.
 
 Sections 1 and 9 of the contract from top to bottom. Answers by returning (acknowledged: a
 redelivery would change nothing) or by raising `RetryLater` (it may cure it). Knows ports only; how

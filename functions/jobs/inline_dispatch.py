@@ -1,6 +1,6 @@
 """The dispatcher that renders in this process, one render at a time: lock → claim → outcome.
 
-Section 4 of docs/contract.md from the claim on. What a claimed render does is `rendering`'s part,
+Section 4 of contract.md from the claim on. What a claimed render does is `rendering`'s part,
 what a transaction may change that of `transitions`.
 """
 

@@ -1,6 +1,6 @@
 """The motion of an avatar's hero video, kept so that a slider's next move need not read the clip.
 
-docs/contract.md, section 3, "Caches". One private object an avatar: it is biometric data, and must
+contract.md, section 3, "Caches". One private object an avatar: it is biometric data, and must
 not outlive the document. It only ever saves time: whatever is wrong with it is told in the log,
 and the clip is read as if it were not there. Knows nothing of what the bytes mean.
 """

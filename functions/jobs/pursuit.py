@@ -1,6 +1,6 @@
 """What is asked for is brought to its end: answered, refused, waited for, or handed over.
 
-Point 4 of docs/contract.md, section 1, as far as no event is needed for it, and what of section 4
+Point 4 of contract.md, section 1, as far as no event is needed for it, and what of section 4
 concerns a request that is not rendered. Where a render is made is its dispatcher's matter, what a
 transaction may change that of `transitions`.
 """

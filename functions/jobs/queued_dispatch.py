@@ -1,4 +1,4 @@
-"""The dispatcher that leaves a task in a queue, for another process to render: docs/contract.md, 9.
+"""The dispatcher that leaves a task in a queue, for another process to render: contract.md, 9.
 
 First the ledger notes the dispatch, then the task is made under the name that follows from it.
 Whoever comes in between, or twice, finds the same dispatch and makes the same name, which a queue

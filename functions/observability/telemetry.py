@@ -209,7 +209,7 @@ def outcome(how: Outcome, code: str | None = None) -> None:
 
     Args:
         how: the outcome.
-        code: the error code of docs/contract.md, section 5, where there is one.
+        code: the error code of contract.md, section 5, where there is one.
     """
     attributes = {"outcome": how.value, "code": code or ""}
     _instruments().outcome.add(1, attributes)

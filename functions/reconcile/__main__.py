@@ -1,6 +1,6 @@
 """`python -m functions.reconcile`: finds and mends the avatars that events missed.
 
-Reads the command line and puts a run together; docs/contract.md, section 10, says what it does.
+Reads the command line and puts a run together; contract.md, section 10, says what it does.
 Ends with one JSON line on standard output. Exit codes: 0, the pass or its share of it is done; 1,
 something could not be mended or read, and the next run goes on; 2, it was not begun.
 """

@@ -3,7 +3,7 @@
 Pure. An avatar is healthy where the ordinary transitions would write nothing, the objects of its
 results are in place and nothing else of ours lies about; while somebody holds a lease, or a task
 stands for what is asked, it is theirs. Knows neither how the three were read nor how they are
-mended. Rules: docs/contract.md, section 10.
+mended. Rules: contract.md, section 10.
 """
 
 import re

@@ -1,7 +1,7 @@
 """What reconcile changes without any render: each a transition like those of an event.
 
 Pure. Each looks at a `Standing` and answers with a `Change`, writes nothing that already stands,
-and leaves an avatar alone on which somebody works. Rules: docs/contract.md, section 10.
+and leaves an avatar alone on which somebody works. Rules: contract.md, section 10.
 """
 
 from dataclasses import replace

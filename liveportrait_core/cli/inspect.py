@@ -1,4 +1,4 @@
-"""`inspect`: a finished video measured against what docs/contract.md, section 6, promises."""
+"""`inspect`: a finished video measured against what contract.md, section 6, promises."""
 
 import argparse
 import json

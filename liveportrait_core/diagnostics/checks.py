@@ -12,7 +12,7 @@ from liveportrait_core.face.session import CUDA_PROVIDER
 from liveportrait_core.options import Engine
 
 _DRIVER_FOR_CUDA = {12: 525, 13: 580}  # the oldest driver branch that serves a CUDA family
-_CURE = "What to do: docs/image.md, Drivers"
+_CURE = "What to do: docs/run/image.md, Drivers"
 
 
 def check(stack: Stack, *, device: str) -> tuple[str, ...]:

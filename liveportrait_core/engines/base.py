@@ -60,7 +60,7 @@ class AnimationEngine(Protocol[Prepared, Template]):
 
     @property
     def version(self) -> str:
-        """<engine>-<pipeline revision>-<8 hex digits>: docs/contract.md, section 2."""
+        """<engine>-<pipeline revision>-<8 hex digits>: contract.md, section 2."""
 
     @property
     def motion_type(self) -> type[Template]:

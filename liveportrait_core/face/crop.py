@@ -1,6 +1,6 @@
 """The aligned square around a face: where it lies, and the affine maps to it and back.
 
-Pure arithmetic on landmarks (docs/liveportrait.md, P4) and one `cv2.warpAffine`; does
+Pure arithmetic on landmarks (liveportrait.md, P4) and one `cv2.warpAffine`; does
 not know who found the landmarks nor what the crop is for. Coordinates are pixels (x, y), pixel
 centres at integers.
 

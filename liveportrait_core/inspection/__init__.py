@@ -1,4 +1,4 @@
-"""Is a finished video what docs/contract.md, section 6, promises? Measured on the file itself.
+"""Is a finished video what contract.md, section 6, promises? Measured on the file itself.
 
 `inspect` reads the file's boxes with a reader of its own and its frames through the decoder, and
 compares them with the portrait; `contact_sheet` shows the same to people, `sweep_sheet` several

@@ -1,4 +1,4 @@
-"""The promises of docs/contract.md, section 6, one check each: measured, accepted, kept or not."""
+"""The promises of contract.md, section 6, one check each: measured, accepted, kept or not."""
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass

@@ -1,6 +1,6 @@
 """What ffmpeg is told for each form of a finished video: MP4, GIF, WebP; with sound, reduced.
 
-Arguments only: starts no process. MP4 is what docs/contract.md, section 6, wants; the others are
+Arguments only: starts no process. MP4 is what contract.md, section 6, wants; the others are
 for people.
 """
 
@@ -15,7 +15,7 @@ from liveportrait_core.options import VideoFormat
 CRF = 18
 _FINAL = ("-preset", "slow")
 # Half of its time, for nearly its quality, by what pays in pictures that are moved by a warp:
-# docs/decisions/0004-a-quicker-encoder-for-previews.md
+# docs/understand/decisions/0004-a-quicker-encoder-for-previews.md
 _PREVIEW = (
     "-preset", "veryfast",
     "-x264-params", "rc-lookahead=50:subme=6:trellis=1:partitions=i4x4,i8x8",

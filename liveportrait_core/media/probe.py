@@ -1,7 +1,7 @@
 """What a driving clip is, read from its header and its packets' timestamps, without decoding it.
 
 Only local files and only the listed containers are opened: a playlist under any name is refused and
-nothing it points at is read. Limits are those of docs/contract.md, section 2.
+nothing it points at is read. Limits are those of contract.md, section 2.
 """
 
 import mimetypes

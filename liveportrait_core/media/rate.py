@@ -1,6 +1,6 @@
 """Frame rates, exactly: from the timestamps of a clip to the constant rate of the result.
 
-Pure arithmetic on fractions (docs/contract.md, section 6): 29.97 is 30000/1001 throughout and never
+Pure arithmetic on fractions (contract.md, section 6): 29.97 is 30000/1001 throughout and never
 a float. Knows no file and no decoder.
 """
 

@@ -13,7 +13,7 @@ import pytest
 from deploy import names
 
 FOLDER = Path("deploy/monitoring")
-OPERATIONS = Path("docs/operations.md")
+OPERATIONS = Path("docs/run/operations.md")
 
 
 def read(kind: str) -> dict[str, dict[str, Any]]:
@@ -151,7 +151,7 @@ def test_an_alert_says_what_it_means_and_the_handbook_says_what_to_do(name: str)
     policy = POLICIES[name]
     title = policy["displayName"]
     assert policy["documentation"]["mimeType"] == "text/markdown"
-    assert f"docs/operations.md, “{title}”" in policy["documentation"]["content"]
+    assert f"docs/run/operations.md, “{title}”" in policy["documentation"]["content"]
     assert policy["severity"] in {"CRITICAL", "ERROR", "WARNING"}
     assert policy["combiner"] == "OR"
     headings = re.findall(r"^### (.+)$", OPERATIONS.read_text(), re.MULTILINE)

@@ -1,4 +1,4 @@
-"""docs/operations.md: its commands are gcloud's, what it names exists, its sums add up."""
+"""docs/run/operations.md: its commands are gcloud's, what it names exists, its sums add up."""
 
 import json
 import re
@@ -13,7 +13,7 @@ from functions.errors import Code
 from functions.observability.telemetry import Outcome
 from tests.deploy.test_gcloud import refusals
 
-HANDBOOK = Path("docs/operations.md").read_text()
+HANDBOOK = Path("docs/run/operations.md").read_text()
 SERVICE = {
     "apiVersion": "serving.knative.dev/v1",
     "kind": "Service",
@@ -72,7 +72,7 @@ def test_codes_are_codes() -> None:
 
 def test_links_lead_somewhere() -> None:
     for target in re.findall(r"\]\(([^)#]+)", HANDBOOK):
-        assert (Path("docs") / target).exists(), target
+        assert (Path("docs/run") / target).exists(), target
 
 
 def test_the_sums_add_up() -> None:

@@ -1,4 +1,4 @@
-"""docs/flutter.md: what its Dart reads, writes and says, beside what the service knows."""
+"""docs/use/app.md: what its Dart reads, writes and says, beside what the service knows."""
 
 import re
 from pathlib import Path
@@ -12,8 +12,8 @@ from liveportrait_core.report import Stage
 from tests.functions.domain.test_status_view import RECORD
 
 DOCS = Path(__file__).parents[2] / "docs"
-PAGE = (DOCS / "flutter.md").read_text()
-CONTRACT = (DOCS / "contract.md").read_text()
+PAGE = (DOCS / "use" / "app.md").read_text()
+CONTRACT = (DOCS / "understand" / "contract.md").read_text()
 DART = "\n".join(re.findall(r"```dart\n(.*?)```", PAGE, re.DOTALL))
 READ = set(re.findall(r"(?:map|error|data\?|training)\['(\w+)'\]", DART))
 WRITTEN = set(re.findall(r"'([\w.]+)':", DART[DART.index("class LivePortraitService") :]))

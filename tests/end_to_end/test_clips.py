@@ -1,4 +1,4 @@
-"""Hero videos of every kind and length: scenarios 28–31, 39 and 48 of docs/contract.md."""
+"""Hero videos of every kind and length: scenarios 28–31, 39 and 48 of contract.md."""
 
 import os
 from pathlib import Path

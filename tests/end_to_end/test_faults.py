@@ -1,6 +1,6 @@
 """A cloud that fails, a day that is spent, and a process that sleeps: scenarios 44, 45 and 47.
 
-Of docs/contract.md, section 11.
+Of contract.md, section 11.
 """
 
 import signal

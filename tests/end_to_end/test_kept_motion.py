@@ -1,4 +1,4 @@
-"""The second move of a slider: the hero video is not read again (docs/contract.md, section 3)."""
+"""The second move of a slider: the hero video is not read again (contract.md, section 3)."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Portraits of every kind, size and direction: scenarios 32–35 and 37 of docs/contract.md."""
+"""Portraits of every kind, size and direction: scenarios 32–35 and 37 of contract.md."""
 
 from pathlib import Path
 from typing import Any

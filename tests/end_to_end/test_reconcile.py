@@ -1,4 +1,4 @@
-"""What no event told of, found and mended over real wires: docs/contract.md, section 10."""
+"""What no event told of, found and mended over real wires: contract.md, section 10."""
 
 import json
 import os

@@ -1,6 +1,6 @@
 """Inputs, results and avatars that are replaced: scenarios 12, 13, 17, 41, 43 and 46.
 
-Of docs/contract.md, section 11. The second hero video is shorter than the first, and the second
+Of contract.md, section 11. The second hero video is shorter than the first, and the second
 portrait of another shape, so that a result says what it was made of.
 """
 

@@ -1,4 +1,4 @@
-"""Saves of the details screen: scenarios 1–4, 22–27 and 42 of docs/contract.md."""
+"""Saves of the details screen: scenarios 1–4, 22–27 and 42 of contract.md."""
 
 import json
 import math

@@ -20,7 +20,7 @@ class Mutant:
     file: str  # relative to the repository's root
     old: str  # occurs once in the file; short, so that other changes leave it alone
     new: str
-    why: str  # what goes wrong with it, and the section of docs/contract.md that forbids it
+    why: str  # what goes wrong with it, and the section of contract.md that forbids it
     tests: tuple[str, ...]  # files or node ids; one of them must fail
 
     def planted(self, text: str) -> str:

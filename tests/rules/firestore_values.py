@@ -1,4 +1,4 @@
-"""Which values an owner may write, one sentence a row: docs/contract.md, section 2."""
+"""Which values an owner may write, one sentence a row: contract.md, section 2."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

@@ -1,1 +1,1 @@
-"""LivePortrait's networks as an engine, built from docs/liveportrait.md."""
+"""LivePortrait's networks as an engine, built from liveportrait.md."""

@@ -2,7 +2,7 @@
 
 Goes over the frames twice, because the crop is the mean over the whole clip, and holds only a batch
 of them. Frames without a face are bridged, never dropped. Knows no portrait; the detector and the
-networks are asked through functions it is given (docs/liveportrait.md, P4.6, P4.7).
+networks are asked through functions it is given (liveportrait.md, P4.6, P4.7).
 """
 
 from collections.abc import Iterable

@@ -3,7 +3,7 @@
 Knows nothing of faces or motion: a portrait, the map from the crop to it, and crops. Outside `box`
 the mask is 0 and the blend would give the portrait's own pixels back, so nothing is computed there;
 inside, every operation is the one a full-frame blend would do, so the result is equal to it, not
-merely close (docs/liveportrait.md, "Paste-back").
+merely close (liveportrait.md, "Paste-back").
 """
 
 from dataclasses import dataclass

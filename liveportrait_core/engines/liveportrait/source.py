@@ -1,6 +1,6 @@
 """What the portrait becomes before it enters the networks: its size, its crop.
 
-Knows pictures and the source crop's constants (docs/liveportrait.md, P2, P4.4, P4.5); knows no
+Knows pictures and the source crop's constants (liveportrait.md, P2, P4.4, P4.5); knows no
 network and no driving clip.
 """
 

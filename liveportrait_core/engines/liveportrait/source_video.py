@@ -1,6 +1,6 @@
 """A portrait that moves already: a clip in which one face is to be animated.
 
-Every frame has a crop of its own (docs/liveportrait.md, P4.5); a frame without a face has none, and
+Every frame has a crop of its own (liveportrait.md, P4.5); a frame without a face has none, and
 stays as it is. Knows no driving clip.
 """
 

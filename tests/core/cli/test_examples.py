@@ -1,4 +1,4 @@
-"""What README and manual show can be typed: the Python example runs, the command lines parse."""
+"""What README, page and manual show can be typed: the example runs, the command lines parse."""
 
 import re
 import shlex
@@ -18,7 +18,9 @@ from liveportrait_core.options import RenderOptions
 from liveportrait_core.renderer import open_renderer
 from liveportrait_core.request import MotionTemplate, RenderRequest
 
-README = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[3]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+COMMAND_LINE = (ROOT / "docs" / "use" / "command-line.md").read_text(encoding="utf-8")
 SAMPLES = {
     "hopper": Path(str(files("matplotlib"))) / "mpl-data" / "sample_data" / "grace_hopper.jpg",
     "collins": Path(str(files("skimage"))) / "data" / "astronaut.png",
@@ -61,7 +63,7 @@ def command_lines(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "text", [README, EXAMPLES, RENDER_EXAMPLES], ids=["readme", "man", "render"]
+    "text", [COMMAND_LINE, EXAMPLES, RENDER_EXAMPLES], ids=["page", "man", "render"]
 )
 def test_every_command_line_that_is_shown_parses(text: str) -> None:
     lines = command_lines(text)

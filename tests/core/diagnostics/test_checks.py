@@ -58,7 +58,8 @@ def test_a_driver_too_old_for_the_build_says_both_and_what_to_do(device: str) ->
     old = replace(RIGHT, driver=Driver(version="535.216.03", cuda=(12, 2), gpus=(L4,)))
     fault = only(old, device)
     assert fault.startswith("the driver is 535.216.03, which serves CUDA 12.2; torch 2.13.0+cu130 ")
-    for words in ("CUDA 13.0", "driver 580 or newer", "DRIVER_LIBRARIES=compat", "docs/image.md"):
+    cure = ("driver 580 or newer", "DRIVER_LIBRARIES=compat", "docs/run/image.md")
+    for words in ("CUDA 13.0", *cure):
         assert words in fault
     assert "\n" not in fault
 

@@ -311,7 +311,7 @@ gcloud logging metrics create idle-errors --config-from-file=out/deploy/my-app-1
 #    gcloud logging metrics update idle-errors --config-from-file=out/deploy/my-app-1234/metrics/idle-errors.json --project=my-app-1234
 
 # 55. Alert “Idle: renders fail”
-#    docs/operations.md tells what it means and what to do.
+#    docs/run/operations.md tells what it means and what to do.
 #    seen by: gcloud alpha monitoring policies list --project=my-app-1234 --format=json
 gcloud alpha monitoring policies create --policy-from-file=out/deploy/my-app-1234/policies/renders-fail.json "--notification-channels=${CHANNEL}" --project=my-app-1234
 #    where it differs:

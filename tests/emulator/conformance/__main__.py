@@ -1,4 +1,4 @@
-"""`python -m tests.emulator.conformance`: the table that docs/emulator.md shows."""
+"""`python -m tests.emulator.conformance`: the table that docs/use/emulator.md shows."""
 
 import sys
 

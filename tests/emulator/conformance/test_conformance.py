@@ -1,6 +1,6 @@
 """Runs the table: against the embedded emulator always, against Google's where it is found.
 
-docs/emulator.md shows the table; `python -m tests.emulator.conformance` prints it.
+docs/use/emulator.md shows the table; `python -m tests.emulator.conformance` prints it.
 """
 
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ from tests.emulator.conformance.table import ABSENT, CASES, Case, Place, outcome
 from tests.emulator.function_double import FunctionDouble
 
 PROJECT = "demo-avatar"
-DOCUMENT = Path(__file__).parents[3] / "docs" / "emulator.md"
+DOCUMENT = Path(__file__).parents[3] / "docs" / "use" / "emulator.md"
 
 
 class Anonymous(firebase_admin.credentials.Base):  # type: ignore[misc]
@@ -97,5 +97,5 @@ def test_names_are_told_apart() -> None:
 
 def test_the_document_shows_the_table() -> None:
     assert table() in DOCUMENT.read_text(), (
-        "docs/emulator.md is behind: put in what `python -m tests.emulator.conformance` prints"
+        "docs/use/emulator.md is behind: put in what `python -m tests.emulator.conformance` prints"
     )

@@ -1,4 +1,4 @@
-"""The rules of a dispatch, at a moment that stands still: docs/contract.md, section 9."""
+"""The rules of a dispatch, at a moment that stands still: contract.md, section 9."""
 
 from dataclasses import replace
 

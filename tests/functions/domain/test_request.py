@@ -1,4 +1,4 @@
-"""What a document asks for: the table of docs/contract.md, section 2, and the fingerprint."""
+"""What a document asks for: the table of contract.md, section 2, and the fingerprint."""
 
 import math
 from collections.abc import Mapping

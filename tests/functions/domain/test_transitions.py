@@ -1,4 +1,4 @@
-"""The rules of the ledger, at a moment that stands still: docs/contract.md, section 4."""
+"""The rules of the ledger, at a moment that stands still: contract.md, section 4."""
 
 from collections.abc import Callable
 from dataclasses import replace

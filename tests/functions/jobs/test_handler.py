@@ -1,4 +1,4 @@
-"""What a save leads to, from the gate to the outcome: the scenarios of docs/contract.md."""
+"""What a save leads to, from the gate to the outcome: the scenarios of contract.md."""
 
 from dataclasses import replace
 

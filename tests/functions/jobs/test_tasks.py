@@ -1,4 +1,4 @@
-"""Gate and renderer with a queue between them: docs/contract.md, section 9."""
+"""Gate and renderer with a queue between them: contract.md, section 9."""
 
 import json
 from dataclasses import replace

@@ -154,8 +154,8 @@ MUTANTS = (
     Mutant(
         name="file-before-it-is-whole",
         file="liveportrait_core/media/encode.py",
-        old="if status != 0 or self._child.exceeded:",
-        new="if status > 0 or self._child.exceeded:",
+        old="if status != 0 or self._child.exceeded:\n            raise",
+        new="if status > 0 or self._child.exceeded:\n            raise",
         why="A full disk's half file is published (one-render, 5: whole or not at all).",
         tests=_ENCODE,
     ),

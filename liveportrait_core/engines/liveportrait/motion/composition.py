@@ -2,7 +2,7 @@
 
 Pure functions on frozen values, a whole clip at a time; knows no network and no landmark. What
 happens to the key points afterwards is in `keypoints`. The tables behind this are in
-docs/liveportrait.md, "Animation".
+liveportrait.md, "Animation".
 """
 
 from dataclasses import replace

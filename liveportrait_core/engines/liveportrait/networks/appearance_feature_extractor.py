@@ -1,4 +1,4 @@
-"""F: the portrait's appearance as a feature volume (docs/liveportrait.md, N1)."""
+"""F: the portrait's appearance as a feature volume (liveportrait.md, N1)."""
 
 from torch import Tensor, nn
 

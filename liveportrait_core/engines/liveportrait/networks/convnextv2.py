@@ -1,4 +1,4 @@
-"""ConvNeXt V2, the backbone of the motion extractor (docs/liveportrait.md, N2). Knows no heads."""
+"""ConvNeXt V2, the backbone of the motion extractor (liveportrait.md, N2). Knows no heads."""
 
 import torch
 from torch import Tensor, nn

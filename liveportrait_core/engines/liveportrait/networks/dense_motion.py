@@ -1,6 +1,6 @@
 """The dense motion network inside W: from two sets of key points to a flow of the volume.
 
-See docs/liveportrait.md, N3.2 and N3.3.
+See liveportrait.md, N3.2 and N3.3.
 """
 
 from typing import NamedTuple

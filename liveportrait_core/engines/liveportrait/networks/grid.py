@@ -1,4 +1,4 @@
-"""Coordinates in the feature volume and sampling along them (docs/liveportrait.md, N3.1).
+"""Coordinates in the feature volume and sampling along them (liveportrait.md, N3.1).
 
 Coordinates lie in [−1, 1], order (x, y, z). The grid puts its end points exactly on ±1 (corners
 aligned) while sampling takes ±1 as the outer edges of the outer cells (corners not aligned). That

@@ -1,4 +1,4 @@
-"""M: key points, head pose and expression of one face (docs/liveportrait.md, N2).
+"""M: key points, head pose and expression of one face (liveportrait.md, N2).
 
 Returns the heads as they come; what they mean in degrees and in the key-point cube is the business
 of `liveportrait_core.engines.liveportrait.motion.pose`.

@@ -1,4 +1,4 @@
-"""The official checkpoints (docs/liveportrait.md, N6), translated to this package's names.
+"""The official checkpoints (liveportrait.md, N6), translated to this package's names.
 
 The one table of renames, the folding of spectral normalisation, and the strict comparison of a
 state dict with a network. Works on state dicts; opens no file.

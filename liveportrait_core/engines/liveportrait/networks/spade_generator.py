@@ -1,4 +1,4 @@
-"""G: paints the picture from the warped feature (docs/liveportrait.md, N4).
+"""G: paints the picture from the warped feature (liveportrait.md, N4).
 
 SPADE ("spatially adaptive denormalisation"): every normalisation is scaled and shifted by maps
 computed from the warped feature, which therefore enters twice: as content and as label.

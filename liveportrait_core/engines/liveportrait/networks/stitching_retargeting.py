@@ -1,4 +1,4 @@
-"""S and R: small perceptrons that correct key points (docs/liveportrait.md, N5).
+"""S and R: small perceptrons that correct key points (liveportrait.md, N5).
 
 What goes in, and what the numbers that come out mean, is the business of
 `liveportrait_core.engines.liveportrait.motion.retargeting`.

@@ -1,6 +1,6 @@
 """W: moves the portrait's feature volume to the driving key points and flattens it for G.
 
-See docs/liveportrait.md, N3.4.
+See liveportrait.md, N3.4.
 """
 
 from typing import NamedTuple

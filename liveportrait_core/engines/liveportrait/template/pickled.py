@@ -2,7 +2,7 @@
 
 A pickle is a program. This reader knows the few names by which numpy writes arrays down and puts
 inert objects of its own in their place; any other name ends the reading, with that name in the
-message. What it accepts is docs/liveportrait.md, P6.
+message. What it accepts is liveportrait.md, P6.
 """
 
 import io

@@ -1,4 +1,4 @@
-"""What README shows a client's developer: typed as it stands, it ends with a video."""
+"""What the emulator's page shows a client's developer: typed as it stands, it ends with a video."""
 
 import re
 import shutil
@@ -8,11 +8,11 @@ from pathlib import Path
 
 from tests.end_to_end.app import Cloud
 
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "use" / "emulator.md").read_text(encoding="utf-8")
 
 
-def test_the_clients_example_of_the_readme_ends_with_a_video(cloud: Cloud, tmp_path: Path) -> None:
-    (code,) = re.findall(r"```python\n(import threading.*?)```", README, re.DOTALL)
+def test_the_clients_example_ends_with_a_video(cloud: Cloud, tmp_path: Path) -> None:
+    (code,) = re.findall(r"```python\n(import threading.*?)```", PAGE, re.DOTALL)
     shutil.copy(cloud.media.portrait, tmp_path / "portrait.jpg")
     shutil.copy(cloud.media.clip, tmp_path / "driving.mp4")
     run = subprocess.run(
