@@ -18,7 +18,7 @@ RUN python -m pip --python /venv/bin/python install --no-cache-dir ${PIP_ARGS} -
 FROM packages AS weights-none
 WORKDIR /build
 COPY weights/README.md weights/manifest.json /weights/
-COPY liveportrait_core/__init__.py liveportrait_core/errors.py liveportrait_core/options.py liveportrait_core/report.py liveportrait_core/request.py liveportrait_core/
+COPY liveportrait_core/__init__.py liveportrait_core/errors.py liveportrait_core/limits.py liveportrait_core/options.py liveportrait_core/report.py liveportrait_core/request.py liveportrait_core/
 COPY liveportrait_core/weights/ liveportrait_core/weights/
 
 FROM weights-none AS weights-fetched

@@ -5,8 +5,8 @@ Knows tensors and files, knows no cloud. This module is the vocabulary, free of 
 """
 
 from liveportrait_core.errors import MotionUnusable, RenderError
+from liveportrait_core.limits import MAX_IMAGE_BYTES, MAX_MOTION_BYTES, MAX_VIDEO_BYTES
 from liveportrait_core.options import (
-    MAX_MOTION_BYTES,
     AnimationRegion,
     Engine,
     RenderOptions,
@@ -26,7 +26,9 @@ from liveportrait_core.request import CachedMotion, Clip, MotionTemplate, Render
 __version__ = "0.1.0"  # of the whole project: pyproject.toml reads it here, CHANGELOG.md dates it
 
 __all__ = [
+    "MAX_IMAGE_BYTES",
     "MAX_MOTION_BYTES",
+    "MAX_VIDEO_BYTES",
     "AnimationRegion",
     "Box",
     "CachedMotion",

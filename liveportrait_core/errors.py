@@ -11,7 +11,9 @@
     │   ├── VideoTooShort        VIDEO_TOO_SHORT
     │   ├── VideoNoFace          VIDEO_NO_FACE
     │   └── VideoFaceLost        VIDEO_FACE_LOST
+    ├── Cancelled                the caller has given the render up
     ├── EngineUnavailable        the wanted engine cannot run here (weights, device)
+    │   └── CheckpointMismatch   a weight file holds other tensors than the networks have
     ├── FetchFailed              a weight file did not come whole
     ├── MotionUnusable           kept motion is not what this engine would have kept
     ├── OutOfMemory              RENDER_OOM
@@ -99,6 +101,14 @@ class EngineUnavailable(RenderError):
     """The wanted engine cannot run on this machine."""
 
     retryable = False
+
+
+class CheckpointMismatch(EngineUnavailable):
+    """A weight file holds other tensors than the networks have."""
+
+
+class Cancelled(RenderError):
+    """The caller has given the render up."""
 
 
 class FetchFailed(RenderError):

@@ -10,9 +10,6 @@ from fractions import Fraction
 
 from liveportrait_core.errors import InvalidOption
 
-MAX_MOTION_BYTES = 16_000_000
-"""Of a clip's motion that is kept; ten minutes at 30 frames a second have 10 MB."""
-
 
 class Engine(StrEnum):
     """A way to render."""

@@ -20,6 +20,8 @@ from functions.jobs.motion_cache import MotionCache
 from functions.jobs.ports import Dependencies, Renderer
 from functions.observability import telemetry
 from liveportrait_core import (
+    MAX_IMAGE_BYTES,
+    MAX_VIDEO_BYTES,
     CachedMotion,
     Clip,
     MotionUnusable,
@@ -28,8 +30,6 @@ from liveportrait_core import (
     SyntheticIdle,
 )
 
-_MAX_IMAGE_BYTES = 50_000_000
-_MAX_VIDEO_BYTES = 200_000_000
 _PLAIN_SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,5}")
 
 
@@ -165,10 +165,10 @@ class Animation:
 
 def _admit(wanted: StoredObject, field: str) -> None:
     """Refuse an input for what Storage says of it, before it is fetched."""
-    limit, too_large, unsupported = _MAX_VIDEO_BYTES, Code.VIDEO_TOO_LARGE, Code.VIDEO_UNSUPPORTED
+    limit, too_large, unsupported = MAX_VIDEO_BYTES, Code.VIDEO_TOO_LARGE, Code.VIDEO_UNSUPPORTED
     if field == IMAGE_FIELD:
         limit, too_large, unsupported = (
-            _MAX_IMAGE_BYTES, Code.IMAGE_TOO_LARGE, Code.IMAGE_UNSUPPORTED,
+            MAX_IMAGE_BYTES, Code.IMAGE_TOO_LARGE, Code.IMAGE_UNSUPPORTED,
         )  # fmt: skip
     if wanted.encoding:
         raise Failure(

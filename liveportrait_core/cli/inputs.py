@@ -1,12 +1,22 @@
-"""What kind of file somebody gave: told by its first bytes, not by its name."""
+"""The files a command is given: what kind each is, and the motion of the driving one."""
 
+import argparse
 from enum import Enum, auto
 from pathlib import Path
+from typing import Any
 
+from liveportrait_core.cli.console import Console, progress_bar
+from liveportrait_core.cli.template import open_configured, read_template
+from liveportrait_core.errors import InvalidOption
 from liveportrait_core.media.file_kind import Role, kind_of
 from liveportrait_core.media.image import is_picture
+from liveportrait_core.options import Delivery, Engine, RenderOptions
+from liveportrait_core.renderer import Renderer
+from liveportrait_core.report import RenderedVideo
+from liveportrait_core.request import Clip, MotionTemplate, RenderRequest
 
 _TEMPLATE_SUFFIXES = (".npz", ".pkl")
+_WITHOUT_NETWORKS = {"device": ("auto", "cpu"), "precision": ("auto", "fp32")}
 
 
 class Kind(Enum):
@@ -32,3 +42,97 @@ def driving_kind(path: Path) -> Kind:
 def _is_clip(path: Path) -> bool:
     kind = kind_of(path) if path.is_file() else None
     return kind is not None and kind.role is Role.CLIP and kind.is_read
+
+
+def add_engine(command: Any) -> None:
+    """Which engine renders."""
+    command.add_argument(
+        "--engine",
+        choices=(Engine.LIVEPORTRAIT.value, Engine.MESH.value, "auto"),
+        default="auto",
+        help="auto: LivePortrait when it can run here, else mesh (default)",
+    )
+
+
+def open_engine(parsed: argparse.Namespace, console: Console) -> Renderer:
+    """The renderer that was asked for, and a line that says which and why.
+
+    Raises:
+        InvalidOption: an option would be ignored.
+        EngineUnavailable: LivePortrait was asked for and cannot run here.
+    """
+    renderer = open_configured(parsed, parsed.engine)
+    console.warn(f"Engine {renderer.engine}: {renderer.reason}.")
+    if renderer.engine is Engine.MESH:
+        for name, accepted in _WITHOUT_NETWORKS.items():
+            if vars(parsed)[name] not in accepted:
+                raise InvalidOption(
+                    f"--{name} is {vars(parsed)[name]}, and the engine mesh runs on the CPU alone; "
+                    f"accepted: {', '.join(accepted)}, or --engine liveportrait"
+                )
+    return renderer
+
+
+class DrivingFile:
+    """The driving file, analysed at most once."""
+
+    def __init__(self, renderer: Renderer, parsed: argparse.Namespace, kind: Kind) -> None:
+        """Read a template or a picture; a clip is analysed when its motion is wanted.
+
+        Raises:
+            BadInput: the file is at fault, or the engine cannot use it.
+        """
+        self.path: Path = parsed.driving
+        self._renderer = renderer
+        self._max_seconds: float = parsed.max_seconds
+        self._template: MotionTemplate | None = None
+        if kind is Kind.TEMPLATE:
+            self._template = read_template(self.path, renderer, self._max_seconds)
+        elif kind is Kind.PICTURE:
+            size = parsed.source_max_dim
+            self._template = renderer.analyse_picture(self.path, max_dim_px=size)
+
+    @property
+    def is_analysed(self) -> bool:
+        """Whether its motion is known."""
+        return self._template is not None
+
+    def template(self) -> MotionTemplate:
+        """Its motion.
+
+        Raises:
+            BadInput: the clip is at fault.
+        """
+        if self._template is None:
+            with progress_bar() as on_progress:
+                self._template = self._renderer.analyse(
+                    self.path, max_seconds=self._max_seconds, on_progress=on_progress
+                )
+        return self._template
+
+    def render(
+        self,
+        portrait: Path,
+        output: Path,
+        options: RenderOptions,
+        delivery: Delivery,
+        poster: Path | None = None,
+    ) -> RenderedVideo:
+        """Animate a picture or a clip by its motion.
+
+        Raises:
+            RenderError: as `Renderer.render` does.
+        """
+        is_clip = portrait_kind(portrait) is Kind.CLIP
+        if is_clip:
+            self._renderer.require_clips()
+        request = RenderRequest(
+            portrait=Clip(path=portrait) if is_clip else portrait,
+            motion=self.template(),
+            output=output,
+            poster=poster,
+            options=options,
+            delivery=delivery,
+        )
+        with progress_bar() as on_progress:
+            return self._renderer.render(request, on_progress=on_progress)

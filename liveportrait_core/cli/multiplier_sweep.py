@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from liveportrait_core.cli.console import Console, print_report, progress_bar, write_quality
-from liveportrait_core.cli.driving import DrivingFile, add_engine, open_engine
 from liveportrait_core.cli.engine_options import (
     SYNTHETIC,
     add_animation_options,
@@ -17,7 +16,7 @@ from liveportrait_core.cli.engine_options import (
 )
 from liveportrait_core.cli.help_text import EXIT_STATUS, SWEEP_EXAMPLES, HelpFormatter
 from liveportrait_core.cli.idle import add_synthetic_motion, open_synthetic, require_mesh
-from liveportrait_core.cli.inputs import Kind, driving_kind
+from liveportrait_core.cli.inputs import DrivingFile, Kind, add_engine, driving_kind, open_engine
 from liveportrait_core.cli.render_options import (
     add_loop,
     add_render_options,

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from liveportrait_core.cli.console import Console, print_report, progress_bar, write_quality
-from liveportrait_core.cli.driving import DrivingFile, add_engine, open_engine
 from liveportrait_core.cli.engine_options import (
     SYNTHETIC,
     add_animation_options,
@@ -21,7 +20,14 @@ from liveportrait_core.cli.idle import (
     render_synthetic,
     require_mesh,
 )
-from liveportrait_core.cli.inputs import Kind, driving_kind, portrait_kind
+from liveportrait_core.cli.inputs import (
+    DrivingFile,
+    Kind,
+    add_engine,
+    driving_kind,
+    open_engine,
+    portrait_kind,
+)
 from liveportrait_core.cli.render_options import (
     add_delivery,
     add_loop,

@@ -6,9 +6,12 @@ Opens none: neither torch nor a device is touched.
 from dataclasses import dataclass
 from pathlib import Path
 
-from liveportrait_core.engines.liveportrait.config import DEFAULT_CONFIG, EngineConfig
+from liveportrait_core.engines.liveportrait.config import (
+    DEFAULT_CONFIG,
+    EngineConfig,
+    engine_version,
+)
 from liveportrait_core.engines.liveportrait.required_weights import require_weights
-from liveportrait_core.engines.liveportrait.version import engine_version
 from liveportrait_core.engines.mesh.version import mesh_version
 from liveportrait_core.errors import EngineUnavailable, InvalidOption
 from liveportrait_core.face.finders import finder_version

@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 from liveportrait_core.errors import VideoFaceLost, VideoNoFace, VideoTooShort
 from liveportrait_core.face.detector import POINT_COUNT, FaceMesh, Points
 from liveportrait_core.face.flip_averaging import points_from_flip
+from liveportrait_core.limits import least_frames
 from liveportrait_core.report import Frame, RenderWarning
-
-MIN_FRAMES = 10
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -52,7 +51,7 @@ def track_mesh(frames: Iterable[Frame], fps: Fraction) -> MeshTrack:
     _require_face(seen)
     first = next(i for i, points in enumerate(seen) if points is not None)
     kept = seen[first:]
-    _require_length(len(kept), first)
+    _require_length(len(kept), first, fps)
     warnings = []
     if first:
         warnings.append(RenderWarning.VIDEO_LEADING_FRAMES_SKIPPED)
@@ -82,11 +81,12 @@ def _require_face(seen: list[Points | None]) -> None:
         )
 
 
-def _require_length(frame_count: int, skipped: int) -> None:
-    if frame_count < MIN_FRAMES:
+def _require_length(frame_count: int, skipped: int, fps: Fraction) -> None:
+    least = least_frames(fps)
+    if frame_count < least:
         raise VideoTooShort(
             f"{frame_count} driving frames are left after {skipped} without a face at the start; "
-            f"accepted: at least {MIN_FRAMES}"
+            f"accepted: at least {least}"
         )
 
 

@@ -44,7 +44,6 @@ class FaceTrack:
     skipped: int  # frames before that one
     landmarks: tuple[Points | None, ...]  # one for each frame from there on; None: not seen
     alone: bool  # whether no other face was ever seen
-    cuts: tuple[int, ...]  # frames, counted from the first seen, where another face took its place
 
     @property
     def seen(self) -> list[int]:
@@ -102,7 +101,6 @@ def track_face(
         skipped=count - len(landmarks),
         landmarks=tuple(landmarks),
         alone=alone,
-        cuts=tuple(cuts),
     )
 
 

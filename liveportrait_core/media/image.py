@@ -18,6 +18,7 @@ import numpy as np
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from liveportrait_core.errors import EncodeFailed, ImageTooLarge, ImageUnsupported, InvalidOption
+from liveportrait_core.limits import MAX_IMAGE_BYTES
 from liveportrait_core.media.colours import SrgbConversion
 from liveportrait_core.media.decoding_memory import bytes_to_decode
 from liveportrait_core.media.file_kind import Role, kind_of
@@ -25,7 +26,6 @@ from liveportrait_core.media.jpeg_scans import MOST_SCANS, has_too_many_scans
 from liveportrait_core.media.png_damage import png_damage
 from liveportrait_core.report import Frame, RenderWarning
 
-MAX_BYTES = 50_000_000
 MAX_PIXELS = 120_000_000
 MAX_SIDE_PX = 65_535  # of JPEG; more would be a line
 MIN_SIDE_PX = 2
@@ -57,20 +57,16 @@ class Portrait:
     """A decoded portrait."""
 
     pixels: Frame  # upright, even sides
-    media_type: str  # by content, not by name
     warnings: tuple[RenderWarning, ...]
 
 
-def fitted_size(
-    width_px: int, height_px: int, max_dim_px: int, *, multiple_px: int = 2
-) -> tuple[int, int]:
+def fitted_size(width_px: int, height_px: int, max_dim_px: int) -> tuple[int, int]:
     """Give the size of the result for a portrait of this size: (width, height).
 
-    Never enlarged. Sides that are no multiples of `multiple_px` lose pixels, at the right or below;
-    a picture smaller than that keeps its size.
+    Never enlarged. An odd side loses a pixel, at the right or below; a side of one pixel is kept.
     """
     width, height = scaled_size(width_px, height_px, max_dim_px)
-    cut_width, cut_height = width - width % multiple_px, height - height % multiple_px
+    cut_width, cut_height = width - width % 2, height - height % 2
     return (cut_width, cut_height) if cut_width and cut_height else (width, height)
 
 
@@ -125,7 +121,6 @@ def read_portrait(path: Path, *, max_dim_px: int) -> Portrait:
     }
     return Portrait(
         pixels=np.ascontiguousarray(np.asarray(upright)[:height, :width]),
-        media_type=media_type,
         warnings=tuple(warning for warning, is_so in found.items() if is_so),
     )
 
@@ -164,9 +159,10 @@ def _read_bytes(path: Path) -> bytes:
     if not path.is_file():
         raise ImageUnsupported(f"{path} is no file; {_ACCEPTED}")
     size = path.stat().st_size
-    if size > MAX_BYTES:
+    if size > MAX_IMAGE_BYTES:
         raise ImageTooLarge(
-            f"{path.name} has {size / 1e6:.1f} MB; accepted: up to {MAX_BYTES // 1_000_000} MB"
+            f"{path.name} has {size / 1e6:.1f} MB; "
+            f"accepted: up to {MAX_IMAGE_BYTES // 1_000_000} MB"
         )
     if size == 0:
         raise ImageUnsupported(f"{path.name} is empty; {_ACCEPTED}")

@@ -12,6 +12,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from liveportrait_core.errors import VideoTooLarge, VideoTooShort, VideoUnsupported
+from liveportrait_core.limits import MAX_VIDEO_BYTES, MIN_CLIP_FRAMES, MIN_CLIP_SECONDS
 from liveportrait_core.media import ffmpeg
 from liveportrait_core.media.file_kind import Role, kind_of
 from liveportrait_core.media.opening import (
@@ -25,11 +26,8 @@ from liveportrait_core.media.rate import cadence_of, output_rate
 from liveportrait_core.media.sample_tables import announced_samples
 from liveportrait_core.report import RenderWarning
 
-MAX_BYTES = 200_000_000
 MAX_SIDE_PX = 4096
 MAX_RATE_FPS = 240
-MIN_SECONDS = Fraction(1, 2)
-MIN_FRAMES = 10
 
 _PROBE_LIMIT_S = 30.0
 # Cameras that say 240 run at 239.9 or 240.1.
@@ -64,7 +62,6 @@ class DrivingClip:
     expected_frames: int  # about as many as will be read
     begins_at_s: Fraction  # of the file: when the first frame is shown; sound may begin before
     transfer: str  # colour transfer function as ffmpeg names it; "" when untagged
-    media_type: str  # by content, not by name
     warnings: tuple[RenderWarning, ...]
 
 
@@ -96,7 +93,7 @@ def probe(path: Path, max_seconds: float) -> DrivingClip:
     _check_sides(path, packets)
     cadence = cadence_of(packets.times, packets.tick_s) if len(set(packets.times)) > 1 else None
     if cadence is None:
-        raise VideoTooShort(f"{path.name} has one frame; accepted: at least {MIN_FRAMES}")
+        raise VideoTooShort(f"{path.name} has one frame; accepted: at least {MIN_CLIP_FRAMES}")
     if cadence.rate_fps > MAX_RATE_FPS * _RATE_TOLERANCE:
         raise VideoTooLarge(
             f"{path.name} runs at {float(cadence.rate_fps):.2f} fps; accepted: up to {MAX_RATE_FPS}"
@@ -105,11 +102,10 @@ def probe(path: Path, max_seconds: float) -> DrivingClip:
     _check_length(path, packets, duration, limit)
     rate = output_rate(cadence.rate_fps)
     is_trimmed = duration > limit + 1 / (2 * cadence.rate_fps)
-    media_type, is_as_named = _media_type(path, said)
     found = {
         RenderWarning.VIDEO_TRIMMED: is_trimmed,
         RenderWarning.VFR_NORMALIZED: not cadence.is_constant,
-        RenderWarning.MIME_MISMATCH: not is_as_named,
+        RenderWarning.MIME_MISMATCH: not _is_named_by_content(path, said),
     }
     return DrivingClip(
         path=path,
@@ -122,7 +118,6 @@ def probe(path: Path, max_seconds: float) -> DrivingClip:
         expected_frames=max(1, int(min(duration, limit) * rate)),
         begins_at_s=max(Fraction(0), packets.times[0] * packets.tick_s),
         transfer=_transfer(said),
-        media_type=media_type,
         warnings=tuple(warning for warning, is_so in found.items() if is_so),
     )
 
@@ -148,9 +143,10 @@ def _check_file(path: Path) -> None:
     size = path.stat().st_size
     if size == 0:
         raise VideoUnsupported(f"{path.name} is empty; {ACCEPTED}")
-    if size > MAX_BYTES:
+    if size > MAX_VIDEO_BYTES:
         raise VideoTooLarge(
-            f"{path.name} has {size / 1e6:.1f} MB; accepted: up to {MAX_BYTES // 1_000_000} MB"
+            f"{path.name} has {size / 1e6:.1f} MB; "
+            f"accepted: up to {MAX_VIDEO_BYTES // 1_000_000} MB"
         )
     kind = kind_of(path)
     if kind is not None and not (kind.role is Role.CLIP and kind.is_read):
@@ -264,16 +260,17 @@ def _check_sides(path: Path, packets: _Packets) -> None:
 
 def _check_length(path: Path, packets: _Packets, duration: Fraction, limit: Fraction) -> None:
     # Half a frame of tolerance: 12 frames at 24 fps with rounded timestamps are 0.5 s.
-    if duration < MIN_SECONDS * Fraction(99, 100):
+    if duration < MIN_CLIP_SECONDS * Fraction(99, 100):
         raise VideoTooShort(
-            f"{path.name} lasts {float(duration):.2f} s; accepted: at least {float(MIN_SECONDS)} s"
+            f"{path.name} lasts {float(duration):.2f} s; "
+            f"accepted: at least {float(MIN_CLIP_SECONDS)} s"
         )
     end = packets.times[0] + limit / packets.tick_s
     used = sum(time < end for time in packets.times)
-    if used < MIN_FRAMES:
+    if used < MIN_CLIP_FRAMES:
         raise VideoTooShort(
             f"{path.name} has {used} frames in its first {float(limit):g} s; "
-            f"accepted: at least {MIN_FRAMES}"
+            f"accepted: at least {MIN_CLIP_FRAMES}"
         )
 
 
@@ -283,9 +280,9 @@ def _transfer(said: str) -> str:
     return match.group(1) if match else ""
 
 
-def _media_type(path: Path, said: str) -> tuple[str, bool]:
-    """The type by content, and whether the name does not contradict it."""
+def _is_named_by_content(path: Path, said: str) -> bool:
+    """Tell whether the name claims no other kind of file than the content is."""
     match = re.search(r"^Input #0, (\S+), from", said, re.MULTILINE)
     types = _MEDIA_TYPES.get(match.group(1) if match else "", ("video/mp4",))
     named, _ = mimetypes.guess_type(path.name)
-    return types[0], named is None or named in types
+    return named is None or named in types

@@ -17,9 +17,8 @@ from numpy.typing import NDArray
 
 from liveportrait_core.engines.base import AnimationEngine
 from liveportrait_core.errors import MotionUnusable
-from liveportrait_core.media.probe import MIN_FRAMES
+from liveportrait_core.limits import MAX_MOTION_BYTES, least_frames
 from liveportrait_core.media.rate import HIGHEST_RATE
-from liveportrait_core.options import MAX_MOTION_BYTES
 from liveportrait_core.report import RenderWarning
 from liveportrait_core.request import MotionTemplate
 
@@ -95,7 +94,7 @@ def _unpacked(engine: Engine, packed: bytes, max_seconds: float) -> MotionTempla
     most_frames = math.floor(Fraction(max_seconds) * fps) + _SPARE_FRAMES
     frames_without_face = _count(arrays, "frames_without_face", most_frames)
     motion = engine.motion_type.from_arrays(
-        _frames(arrays, form, most_frames),
+        _frames(arrays, form, least_frames(fps), most_frames),
         fps=fps,
         frames_without_face=frames_without_face,
         warnings=_warnings(arrays["warnings"]),
@@ -166,15 +165,13 @@ def _frames_name(name: str) -> str:
 
 
 def _frames(
-    arrays: Mapping[str, Array], form: Mapping[str, np.dtype[Any]], most_frames: int
+    arrays: Mapping[str, Array], form: Mapping[str, np.dtype[Any]], least: int, most: int
 ) -> dict[str, Array]:
     """The arrays that are the engine's own: as many frames in each, all numbers finite."""
     frames = {name: arrays[_frames_name(name)] for name in form}
     count = len(next(iter(frames.values())))
-    if not MIN_FRAMES <= count <= most_frames:
-        raise MotionUnusable(
-            f"kept motion has {count} frames; accepted: {MIN_FRAMES} to {most_frames}"
-        )
+    if not least <= count <= most:
+        raise MotionUnusable(f"kept motion has {count} frames; accepted: {least} to {most}")
     for name, array in frames.items():
         frame = form[name]
         if array.dtype != frame.base or array.shape != (count, *frame.shape):

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from queue import Empty, SimpleQueue
 from typing import Protocol, TypeVar
 
+from liveportrait_core.errors import Cancelled
 from liveportrait_core.report import Progress, Stage, StageSeconds
 
 _TICK_S = 0.2
@@ -75,10 +76,6 @@ class Killable(Protocol):
 
     def kill(self) -> None:
         """End it at once; more than once does no harm."""
-
-
-class Cancelled(Exception):
-    """The caller gave this render up; nobody waits for its result."""
 
 
 class RenderProgress:

@@ -21,6 +21,7 @@ from liveportrait_core.engines.liveportrait.motion.extraction import (
     face_warnings,
     require_face,
 )
+from liveportrait_core.engines.liveportrait.networks import CROP_PX, NETWORK_PX
 from liveportrait_core.engines.liveportrait.template import LivePortraitMotion
 from liveportrait_core.face.crop import (
     Matrix,
@@ -34,8 +35,6 @@ from liveportrait_core.face.crop import (
 from liveportrait_core.face.tracking import FaceTrack, FindFace, LocateLandmarks, track_face
 from liveportrait_core.report import Frame
 
-CROP_PX = 512
-NETWORK_PX = 256
 _SCALE = 2.2
 _OFFSET = -0.1
 

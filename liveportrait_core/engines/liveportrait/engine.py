@@ -4,7 +4,6 @@ Knows the order of the steps; their mathematics is in the rooms below. Pictures 
 batches: while the device warps and decodes one, the frames of the one before are pasted back.
 """
 
-import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -13,7 +12,12 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from liveportrait_core.engines.liveportrait.config import DEFAULT_CONFIG, EngineConfig
+from liveportrait_core.engines.liveportrait.config import (
+    DEFAULT_CONFIG,
+    EASE_S,
+    EngineConfig,
+    engine_version,
+)
 from liveportrait_core.engines.liveportrait.device import DeviceChoice
 from liveportrait_core.engines.liveportrait.driving import analyse_driving
 from liveportrait_core.engines.liveportrait.model import AppearanceFeature, Model
@@ -38,7 +42,6 @@ from liveportrait_core.engines.liveportrait.source_video import (
     analyse_source,
 )
 from liveportrait_core.engines.liveportrait.template import LivePortraitMotion
-from liveportrait_core.engines.liveportrait.version import EASE_S, engine_version
 from liveportrait_core.engines.liveportrait.warm_up import warm_up
 from liveportrait_core.engines.loop import close_loop, ease_frames
 from liveportrait_core.errors import ImageNoFace, InvalidOption, VideoTooShort
@@ -46,12 +49,11 @@ from liveportrait_core.face.crop import FaceCrop
 from liveportrait_core.face.finders import FaceFinder
 from liveportrait_core.face.openings import eye_close_ratios, lip_close_ratio
 from liveportrait_core.face.tracking import FindFace, LocateLandmarks, locate_face
+from liveportrait_core.limits import least_frames
 from liveportrait_core.media.prefetch import prefetch
 from liveportrait_core.options import Engine, RenderOptions
 from liveportrait_core.report import Box, Frame, RenderWarning
 
-_MIN_FRAMES = 10
-_MIN_SECONDS = Fraction(1, 2)
 _PICTURE_FPS = Fraction(25)  # a picture has no rate; the original's templates have this one
 _BATCHES_AHEAD = 2
 _CUDA_BATCH = 8
@@ -188,7 +190,7 @@ class LivePortraitEngine:
         """
         with self._finder.clip() as find:
             template = self._analyse(frames, fps, find)
-        least = max(_MIN_FRAMES, math.ceil(_MIN_SECONDS * fps))
+        least = least_frames(fps)
         if template.frame_count < least:
             raise VideoTooShort(
                 f"{template.frame_count} driving frames are left from the first with a face on; "

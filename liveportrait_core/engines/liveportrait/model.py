@@ -37,7 +37,6 @@ from liveportrait_core.engines.liveportrait.networks.motion_extractor import (
     MotionHeads,
 )
 from liveportrait_core.engines.liveportrait.networks.official import (
-    CheckpointMismatch,
     StateDict,
     load_official,
 )
@@ -49,7 +48,7 @@ from liveportrait_core.engines.liveportrait.networks.stitching_retargeting impor
     KeypointPerceptron,
 )
 from liveportrait_core.engines.liveportrait.networks.warping import WarpingModule
-from liveportrait_core.errors import OutOfMemory, RenderError
+from liveportrait_core.errors import CheckpointMismatch, OutOfMemory, RenderError
 from liveportrait_core.weights.checkpoints import foreign_file, read_perceptrons, read_state
 from liveportrait_core.weights.manifest import Checkpoint
 

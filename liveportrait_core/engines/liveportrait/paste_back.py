@@ -12,9 +12,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from liveportrait_core.engines.liveportrait.networks import CROP_PX
 from liveportrait_core.report import Box, Frame
 
-CROP_PX = 512
 _RAMP_PX = 16  # width of the mask's ramp, and radius of its corners
 
 

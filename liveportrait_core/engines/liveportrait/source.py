@@ -7,13 +7,12 @@ network and no driving clip.
 import cv2
 import numpy as np
 
+from liveportrait_core.engines.liveportrait.networks import CROP_PX, NETWORK_PX
 from liveportrait_core.face.crop import FaceCrop, Points, crop_face
 from liveportrait_core.face.tracking import LocatedFace
 from liveportrait_core.media.image import fitted_size, scaled_size
 from liveportrait_core.report import Frame
 
-CROP_PX = 512
-NETWORK_PX = 256
 _OFFSET = -0.125  # of the crop's side: up, to take in the hair
 _DETECTOR_OF_THE_ORIGINAL = 106
 

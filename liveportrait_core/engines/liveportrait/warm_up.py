@@ -8,12 +8,11 @@ import numpy as np
 
 from liveportrait_core.engines.liveportrait.model import Model
 from liveportrait_core.engines.liveportrait.motion.extraction import BATCH_FRAMES
-from liveportrait_core.engines.liveportrait.source import CROP_PX, NETWORK_PX
+from liveportrait_core.engines.liveportrait.networks import CROP_PX, KEYPOINT_COUNT, NETWORK_PX
 from liveportrait_core.face.finders import FaceFinder
 from liveportrait_core.face.tracking import LocateLandmarks
 
 _BLANK_PX = 64  # in larger pictures without a face the detector looks at many tiles
-_KEYPOINTS = 21
 _FIVE_POINTS = np.array(
     [[0.35, 0.4], [0.65, 0.4], [0.5, 0.55], [0.4, 0.7], [0.6, 0.7]], np.float32
 )  # eyes, nose and corners of the mouth of a face that fills a picture of side 1
@@ -40,7 +39,7 @@ def warm_up(
     if locate is not None:
         locate(np.zeros((CROP_PX, CROP_PX, 3), np.uint8), _FIVE_POINTS * CROP_PX)
     pictures = np.zeros((BATCH_FRAMES, NETWORK_PX, NETWORK_PX, 3), np.uint8)
-    keypoints = np.zeros((frame_batch, _KEYPOINTS, 3), np.float32)
+    keypoints = np.zeros((frame_batch, KEYPOINT_COUNT, 3), np.float32)
     feature = model.extract_appearance(pictures[:1])
     for count in sorted({1, min(frame_batch, BATCH_FRAMES)}):
         model.extract_motion(pictures[:count])

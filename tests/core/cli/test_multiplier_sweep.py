@@ -197,12 +197,12 @@ def test_moments_are_frames_with_a_face(count: int, frames: int, skipped: int) -
     face = rng.uniform(0, 100, (478, 2)).astype(np.float32)
     moved = [face + rng.normal(0, 3, face.shape).astype(np.float32) for _ in range(frames)]
     landmarks = tuple(points if i % 3 == 0 else None for i, points in enumerate(moved))
-    track = FaceTrack(size=(100, 100), skipped=skipped, landmarks=landmarks, alone=True, cuts=())
+    track = FaceTrack(size=(100, 100), skipped=skipped, landmarks=landmarks, alone=True)
     moments = key_frames(track, count=count)
     assert moments == sorted(set(moments))
     assert set(moments) <= {skipped + i for i in track.seen}
     assert len(moments) == min(count, len(track.seen))
-    still = FaceTrack(size=(9, 9), skipped=0, landmarks=(face,) * frames, alone=True, cuts=())
+    still = FaceTrack(size=(9, 9), skipped=0, landmarks=(face,) * frames, alone=True)
     assert key_frames(still, count=count) == [0]
 
 

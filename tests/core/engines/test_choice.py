@@ -8,7 +8,11 @@ from pathlib import Path
 import pytest
 
 from liveportrait_core.engines.choice import engine_identity
-from liveportrait_core.engines.liveportrait.config import EngineConfig
+from liveportrait_core.engines.liveportrait.config import (
+    DEFAULT_CONFIG,
+    EngineConfig,
+    engine_version,
+)
 from liveportrait_core.engines.liveportrait.motion.composition import MotionMode
 from liveportrait_core.engines.liveportrait.motion.keypoints import AnimationSettings
 from liveportrait_core.errors import EngineUnavailable, InvalidOption
@@ -93,3 +97,15 @@ def test_no_network_is_touched(complete: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert "liveportrait-2-" in done.stdout
+
+
+def test_the_version_of_the_defaults_is_the_one_that_renders_are_filed_under() -> None:
+    """Another digest here renders every avatar again: raise REVISION with it, or take it back."""
+    version = engine_version(
+        DEFAULT_CONFIG,
+        finder_version="mediapipe 1.2.3",
+        has_landmarks=True,
+        precision="fp16",
+        digests=["f00d"],
+    )
+    assert version == "liveportrait-2-70e5274a"

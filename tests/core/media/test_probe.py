@@ -27,23 +27,22 @@ def test_the_rate_of_a_clip(tmp_path: Path, filmed: str, result: str) -> None:
 
 def test_webm_counts_milliseconds_and_is_still_30_fps(tmp_path: Path) -> None:
     clip = probe(moving_clip(tmp_path / "clip.webm", "-c:v", "libvpx", "-b:v", "1M"), 10)
-    assert (clip.codec, clip.media_type, clip.rate_fps) == ("vp8", "video/webm", Fraction(30))
+    assert (clip.codec, clip.rate_fps) == ("vp8", Fraction(30))
     assert clip.warnings == ()
 
 
 @pytest.mark.parametrize(
-    ("container", "encoding", "media_type"),
+    ("container", "encoding"),
     [
-        ("webm", ("-c:v", "libvpx", "-b:v", "1M"), "video/webm"),
-        ("avi", ("-c:v", "mpeg4", "-bf", "2"), "video/x-msvideo"),
+        ("webm", ("-c:v", "libvpx", "-b:v", "1M")),
+        ("avi", ("-c:v", "mpeg4", "-bf", "2")),
     ],
 )
 def test_a_clip_is_known_by_its_content(
-    tmp_path: Path, container: str, encoding: tuple[str, ...], media_type: str
+    tmp_path: Path, container: str, encoding: tuple[str, ...]
 ) -> None:
     path = moving_clip(tmp_path / f"true.{container}", *encoding).rename(tmp_path / "named.mp4")
     clip = probe(path, 10)
-    assert clip.media_type == media_type
     assert clip.rate_fps == 30
     assert clip.warnings == (RenderWarning.MIME_MISMATCH,)
 

@@ -15,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from liveportrait_core.errors import EncodeFailed, ImageUnsupported, MotionUnusable, OutOfMemory
-from liveportrait_core.options import MAX_MOTION_BYTES, RenderOptions
+from liveportrait_core.limits import MAX_MOTION_BYTES
+from liveportrait_core.options import RenderOptions
 from liveportrait_core.pipeline.motion_cache import unpack_motion
 from liveportrait_core.renderer import Renderer
 from liveportrait_core.report import Progress, RenderWarning, Stage

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from liveportrait_core.errors import Cancelled
 from liveportrait_core.pipeline.progress import (
-    Cancelled,
     EncodingProgress,
     RenderProgress,
     run_watched,

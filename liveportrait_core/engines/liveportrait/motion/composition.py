@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from liveportrait_core.engines.liveportrait.motion.pose import Floats, Motion, smooth
+from liveportrait_core.engines.liveportrait.networks import KEYPOINT_COUNT
 from liveportrait_core.options import AnimationRegion
 
-_KEYPOINTS = 21
 _X, _Y, _Z = 0, 1, 2
 LIP_ROWS = (6, 12, 14, 17, 19, 20)
 EYE_ROWS = (11, 13, 15, 16, 18)
@@ -195,13 +195,13 @@ def _within(
 def _relative_mask(region: AnimationRegion) -> NDArray[np.bool_]:
     """Components of the expression that may change: 21×3."""
     if region in (AnimationRegion.ALL, AnimationRegion.EXP):
-        return np.ones((_KEYPOINTS, 3), dtype=np.bool_)
+        return np.ones((KEYPOINT_COUNT, 3), dtype=np.bool_)
     return _absolute_mask(region)
 
 
 def _absolute_mask(region: AnimationRegion) -> NDArray[np.bool_]:
     """Components that may be replaced: key points that carry identity or pose stay."""
-    mask = np.zeros((_KEYPOINTS, 3), dtype=np.bool_)
+    mask = np.zeros((KEYPOINT_COUNT, 3), dtype=np.bool_)
     if region is AnimationRegion.LIP:
         mask[list(LIP_ROWS)] = True
     elif region is AnimationRegion.EYES:

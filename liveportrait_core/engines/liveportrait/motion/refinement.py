@@ -17,6 +17,7 @@ from scipy.spatial.transform import Rotation
 from liveportrait_core.engines.liveportrait.motion.composition import EYE_ROWS, LIP_ROWS
 from liveportrait_core.engines.liveportrait.motion.keypoints import MeasuredMotion
 from liveportrait_core.engines.liveportrait.motion.pose import Floats, Motion, pose_degrees
+from liveportrait_core.engines.liveportrait.networks import KEYPOINT_COUNT
 from liveportrait_core.errors import InvalidOption
 
 LONGEST_SMOOTHING_S = 1.0
@@ -133,7 +134,7 @@ def _turned_smoothly(rotation: Floats, sigma_frames: float) -> Floats:
 def _multiplied(motion: Motion, anchor: int, refinement: MotionRefinement) -> Motion:
     """Every part's change since the anchor frame, made larger or smaller."""
     rest = motion.each(lambda values: values[[anchor]])
-    weights = np.full((1, 21, 1), refinement.expression_multiplier, np.float32)
+    weights = np.full((1, KEYPOINT_COUNT, 1), refinement.expression_multiplier, np.float32)
     weights[:, list(EYE_ROWS)] = refinement.eye_multiplier
     weights[:, list(LIP_ROWS)] = refinement.lip_multiplier
     moved = motion

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from liveportrait_core.engines.liveportrait.networks import KEYPOINT_COUNT
 from liveportrait_core.engines.liveportrait.networks.blocks import Hourglass3d
 from liveportrait_core.engines.liveportrait.networks.grid import (
     VolumeSize,
@@ -34,7 +35,7 @@ class DenseMotionNetwork(nn.Module):
     def __init__(
         self,
         *,
-        num_keypoints: int = 21,
+        num_keypoints: int = KEYPOINT_COUNT,
         feature_channels: int = 32,
         reshape_depth: int = 16,
         compress: int = 4,

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
+from liveportrait_core.engines.liveportrait.networks import KEYPOINT_COUNT
 from liveportrait_core.engines.liveportrait.networks.convnextv2 import ConvNeXtV2
 
 
@@ -29,7 +30,7 @@ class MotionExtractor(nn.Module):
     def __init__(
         self,
         *,
-        num_keypoints: int = 21,
+        num_keypoints: int = KEYPOINT_COUNT,
         num_bins: int = 66,
         depths: tuple[int, ...] = (3, 3, 9, 3),
         dims: tuple[int, ...] = (96, 192, 384, 768),

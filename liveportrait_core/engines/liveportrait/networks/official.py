@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from liveportrait_core.errors import CheckpointMismatch
+
 StateDict = Mapping[str, Tensor]
 
 RENAMES: dict[str, tuple[tuple[str, str], ...]] = {
@@ -59,10 +61,6 @@ RENAMES: dict[str, tuple[tuple[str, str], ...]] = {
 }
 
 _SPECTRAL = "weight_orig"
-
-
-class CheckpointMismatch(ValueError):
-    """A state dict is not the network's."""
 
 
 def official_key(network: nn.Module, key: str) -> str:

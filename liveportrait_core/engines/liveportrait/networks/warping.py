@@ -8,6 +8,7 @@ from typing import NamedTuple
 from torch import Tensor, nn
 from torch.nn import functional
 
+from liveportrait_core.engines.liveportrait.networks import KEYPOINT_COUNT
 from liveportrait_core.engines.liveportrait.networks.blocks import width
 from liveportrait_core.engines.liveportrait.networks.dense_motion import DenseMotionNetwork
 from liveportrait_core.engines.liveportrait.networks.grid import sample_volume
@@ -40,7 +41,7 @@ class WarpingModule(nn.Module):
     def __init__(
         self,
         *,
-        num_keypoints: int = 21,
+        num_keypoints: int = KEYPOINT_COUNT,
         block_expansion: int = 64,
         max_features: int = 512,
         num_down_blocks: int = 2,

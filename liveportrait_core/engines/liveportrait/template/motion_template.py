@@ -13,14 +13,15 @@ from numpy.typing import NDArray
 
 from liveportrait_core.engines.liveportrait.motion.keypoints import MeasuredMotion
 from liveportrait_core.engines.liveportrait.motion.pose import Floats, Motion
+from liveportrait_core.engines.liveportrait.networks import KEYPOINT_COUNT
 from liveportrait_core.errors import VideoUnsupported
 from liveportrait_core.report import RenderWarning
 
 MAX_FPS = 240
 _FRAME_SHAPES = {
-    "canonical_keypoints": (21, 3),
+    "canonical_keypoints": (KEYPOINT_COUNT, 3),
     "rotation": (3, 3),
-    "expression": (21, 3),
+    "expression": (KEYPOINT_COUNT, 3),
     "scale": (1,),
     "translation": (3,),
     "eye_ratios": (2,),

@@ -14,10 +14,10 @@ from liveportrait_core.engines.liveportrait.template.motion_template import (
     checked_rate,
 )
 from liveportrait_core.errors import EncodeFailed, VideoUnsupported
+from liveportrait_core.limits import MAX_TEMPLATE_BYTES
 from liveportrait_core.report import RenderWarning
 
 FORMAT_VERSION = 1
-MAX_BYTES = 64_000_000  # unpacked; ten minutes at 30 fps have 10 MB
 _FRAME_ARRAYS = tuple(field.name for field in fields(FrameArrays))
 _ARRAYS = ("format_version", "fps", "warnings", "source_sha256", *_FRAME_ARRAYS)
 
@@ -81,9 +81,10 @@ def _unpacked(path: Path) -> dict[str, NDArray[Any]]:
     try:
         with zipfile.ZipFile(path) as archive:
             size = sum(entry.file_size for entry in archive.infolist())
-        if size > MAX_BYTES:
+        if size > MAX_TEMPLATE_BYTES:
             raise VideoUnsupported(
-                f"template {path.name} unpacks to {size} bytes; accepted: up to {MAX_BYTES}"
+                f"template {path.name} unpacks to {size} bytes; "
+                f"accepted: up to {MAX_TEMPLATE_BYTES}"
             )
         with np.load(path, allow_pickle=False) as arrays:
             return dict(arrays)

@@ -16,16 +16,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from liveportrait_core.engines.liveportrait.networks import KEYPOINT_COUNT
 from liveportrait_core.engines.liveportrait.template.motion_template import (
     FrameArrays,
     LivePortraitMotion,
     checked_rate,
 )
 from liveportrait_core.errors import VideoUnsupported
+from liveportrait_core.limits import MAX_TEMPLATE_BYTES
 
-MAX_BYTES = 64_000_000
 _DEFAULT_FPS = 25
-_KEYPOINTS = 21
 
 
 def read_pickle(path: Path) -> LivePortraitMotion:
@@ -50,9 +50,9 @@ def read_pickle(path: Path) -> LivePortraitMotion:
     unknown = np.float32(math.nan)
     arrays = FrameArrays(
         # Nothing reads a driving face's own key points, and old files do not have them.
-        canonical_keypoints=table.frame_values(("kp",), (_KEYPOINTS, 3), missing=np.float32(0)),
+        canonical_keypoints=table.frame_values(("kp",), (KEYPOINT_COUNT, 3), missing=np.float32(0)),
         rotation=table.frame_values(("R", "R_d"), (3, 3)),
-        expression=table.frame_values(("exp",), (_KEYPOINTS, 3)),
+        expression=table.frame_values(("exp",), (KEYPOINT_COUNT, 3)),
         scale=table.frame_values(("scale",), (1,)),
         translation=table.frame_values(("t",), (3,)),
         eye_ratios=table.list_values(("c_eyes_lst", "c_d_eyes_lst"), (2,), missing=unknown),
@@ -176,9 +176,9 @@ class _Reader(pickle.Unpickler):
 
 def _unpickled(path: Path) -> Any:
     data = path.read_bytes()
-    if len(data) > MAX_BYTES:
+    if len(data) > MAX_TEMPLATE_BYTES:
         raise VideoUnsupported(
-            f"template {path.name} has {len(data)} bytes; accepted: up to {MAX_BYTES}"
+            f"template {path.name} has {len(data)} bytes; accepted: up to {MAX_TEMPLATE_BYTES}"
         )
     try:
         return _Reader(io.BytesIO(data)).load()

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from liveportrait_core.engines.liveportrait.paste_back import CROP_PX, PasteBack, crop_mask
+from liveportrait_core.engines.liveportrait.networks import CROP_PX
+from liveportrait_core.engines.liveportrait.paste_back import PasteBack, crop_mask
 from liveportrait_core.report import Frame
 
 RNG = np.random.default_rng(5)

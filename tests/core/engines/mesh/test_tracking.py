@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from fractions import Fraction
 
 import cv2
 import numpy as np
@@ -127,9 +128,16 @@ def test_a_face_lost_for_more_than_half_is_refused(engine: MeshEngine, astronaut
 
 
 def test_too_little_left_is_refused(engine: MeshEngine, astronaut: Frame) -> None:
+    slow = Fraction(12)
     with pytest.raises(VideoTooShort, match="9 driving frames are left after 7"):
-        engine.analyse([WALL] * 7 + [astronaut] * 9, FPS)
-    assert engine.analyse([WALL] * 7 + [astronaut] * 10, FPS).frame_count == 10
+        engine.analyse([WALL] * 7 + [astronaut] * 9, slow)
+    assert engine.analyse([WALL] * 7 + [astronaut] * 10, slow).frame_count == 10
+
+
+def test_less_than_half_a_second_left_is_refused(engine: MeshEngine, astronaut: Frame) -> None:
+    with pytest.raises(VideoTooShort, match=r"14 driving frames are left.*accepted: at least 15"):
+        engine.analyse([WALL] * 3 + [astronaut] * 14, Fraction(30))
+    assert engine.analyse([WALL] * 3 + [astronaut] * 15, Fraction(30)).frame_count == 15
 
 
 def test_a_second_face_is_reported_and_the_larger_followed(

@@ -15,7 +15,6 @@ from liveportrait_core.engines.liveportrait.networks.convnextv2 import (
     GlobalResponseNorm,
 )
 from liveportrait_core.engines.liveportrait.networks.official import (
-    CheckpointMismatch,
     TensorForm,
     fold_spectral_norm,
     load_official,
@@ -24,6 +23,7 @@ from liveportrait_core.engines.liveportrait.networks.official import (
 )
 from liveportrait_core.engines.liveportrait.networks.spade_generator import SpadeGenerator
 from liveportrait_core.engines.liveportrait.networks.stitching_retargeting import KeypointPerceptron
+from liveportrait_core.errors import CheckpointMismatch
 from tests.golden.synthetic_weights import OFFICIAL_KEYS
 
 OFFICIAL_NAMES = {
