@@ -1,4 +1,4 @@
-"""The renderer on the command line, without any cloud: `python -m liveportrait_core --help`.
+"""The renderer on the command line, without a cloud: `python -m liveportrait_core --help`.
 
 An installed package has the same commands as `avatar-idle`.
 
@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def command_parser() -> argparse.ArgumentParser:
-    """Everything that can be typed, and what it does."""
+    """Return the parser of every command."""
     voice = Console(say=print, warn=lambda line: print(line, file=sys.stderr))
     parser = argparse.ArgumentParser(
         prog="python -m liveportrait_core",

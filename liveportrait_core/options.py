@@ -32,7 +32,7 @@ class AnimationRegion(StrEnum):
 class RenderOptions:
     """How to animate: every field changes pixels."""
 
-    driving_multiplier: float = 0.40  # 0..1: strength of the applied motion; 1 = as filmed
+    driving_multiplier: float = 0.40  # 0..1: strength of the applied motion; 1 = as recorded
     normalize_lip: bool = True  # close the portrait's lips before animating
     animation_region: AnimationRegion = AnimationRegion.ALL
     paste_back: bool = True  # False: the animated crop alone

@@ -56,13 +56,13 @@ class Box:
         return slice(self.y0, self.y1), slice(self.x0, self.x1)
 
     def within(self, other: "Box") -> "Box | None":
-        """What both have in common; None: nothing."""
+        """Return what both have in common; None: nothing."""
         x0, y0 = max(self.x0, other.x0), max(self.y0, other.y0)
         x1, y1 = min(self.x1, other.x1), min(self.y1, other.y1)
         return Box(x0=x0, y0=y0, x1=x1, y1=y1) if x0 < x1 and y0 < y1 else None
 
     def seen_from(self, other: "Box") -> "Box":
-        """The same rectangle in pixels counted from the other's corner."""
+        """Return the same rectangle in pixels counted from the other's corner."""
         x, y = other.x0, other.y0
         return Box(x0=self.x0 - x, y0=self.y0 - y, x1=self.x1 - x, y1=self.y1 - y)
 
@@ -158,7 +158,7 @@ class RenderedVideo:
     box: Box  # outside it every pixel is the portrait's, before encoding
     warnings: tuple[RenderWarning, ...]
     seconds: tuple[StageSeconds, ...]
-    quality: QualityReport | None = None  # None: where whoever made the video measured nothing
+    quality: QualityReport | None = None  # None: nothing was measured
 
     @property
     def duration_ms(self) -> int:

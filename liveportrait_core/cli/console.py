@@ -1,4 +1,4 @@
-"""How the commands speak to people: lines, a progress bar, and what a render has become."""
+"""Output for people: lines, a progress bar, and the report of a render."""
 
 import json
 import sys
@@ -33,7 +33,7 @@ class Console:
 
 @contextmanager
 def progress_bar() -> Iterator[Callable[[Progress], None]]:
-    """A bar on stderr while it is a terminal; nothing elsewhere."""
+    """Show a bar on stderr while it is a terminal; nothing elsewhere."""
     with tqdm(total=1.0, bar_format=_BAR, file=sys.stderr, disable=None, leave=False) as bar:
 
         def show(progress: Progress) -> None:
@@ -46,7 +46,7 @@ def progress_bar() -> Iterator[Callable[[Progress], None]]:
 
 
 def print_report(console: Console, output: Path, report: RenderedVideo) -> None:
-    """One line for the file, one for each warning."""
+    """Print one line for the file, one for each warning."""
     stages = ", ".join(f"{part.stage} {part.seconds:.1f} s" for part in report.seconds)
     console.say(
         f"{output}: {report.width_px}x{report.height_px}, {report.frame_count} frames at "
@@ -58,7 +58,7 @@ def print_report(console: Console, output: Path, report: RenderedVideo) -> None:
 
 
 def quality_file(output: Path) -> Path:
-    """Where the quality of a file is written: `idle.mp4` → `idle.quality.json`."""
+    """Return where the quality of a file is written: `idle.mp4` → `idle.quality.json`."""
     return output.with_suffix(".quality.json")
 
 

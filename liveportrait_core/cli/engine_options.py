@@ -37,7 +37,7 @@ SYNTHETIC = "synthetic"
 
 
 def add_network_options(command: argparse.ArgumentParser) -> None:
-    """Where LivePortrait's weights are, where it computes, and how it finds a face."""
+    """Add where LivePortrait's weights are, where it computes, how it finds a face."""
     command.add_argument(
         "--weights", type=Path, default=DEFAULT_WEIGHTS, metavar="DIR",
         help="folder of LivePortrait's weights (default: %(default)s)",
@@ -67,7 +67,7 @@ def add_network_options(command: argparse.ArgumentParser) -> None:
 
 
 def add_animation_options(command: argparse.ArgumentParser) -> None:
-    """How LivePortrait applies motion, beyond what every engine knows."""
+    """Add how LivePortrait applies motion, beyond what every engine does."""
     command.add_argument(
         "--motion", choices=(*_names(MotionMode), SYNTHETIC),
         default=DEFAULT_CONFIG.animation.mode.value,
@@ -93,7 +93,7 @@ def add_animation_options(command: argparse.ArgumentParser) -> None:
 
 
 def add_refinement_options(command: argparse.ArgumentParser) -> None:
-    """What may be done to the driving motion first; as it stands, nothing."""
+    """Add what may be done to the driving motion first; by default nothing."""
     for part in _SMOOTHED:
         command.add_argument(
             f"--smooth-{part}", type=float, default=0.0, metavar="S",
@@ -117,7 +117,7 @@ def add_refinement_options(command: argparse.ArgumentParser) -> None:
 
 
 def config_of(parsed: argparse.Namespace) -> EngineConfig:
-    """The config that the options ask for; those a command does not have stay as they are.
+    """Read the config from the options; those that a command lacks keep their defaults.
 
     Raises:
         InvalidOption: a value is out of its range.
@@ -155,7 +155,7 @@ def config_of(parsed: argparse.Namespace) -> EngineConfig:
 
 
 def non_default_options(parsed: argparse.Namespace) -> list[str]:
-    """The options, by name, that ask for something only LivePortrait can do."""
+    """Return the names of given options that only LivePortrait can follow."""
     parser = argparse.ArgumentParser()
     add_network_options(parser)
     if "motion" in parsed:
@@ -167,7 +167,7 @@ def non_default_options(parsed: argparse.Namespace) -> list[str]:
 def changed_options(
     parsed: argparse.Namespace, parser: argparse.ArgumentParser, *, besides: Container[str] = ()
 ) -> list[str]:
-    """The options of a parser, by name, that were not left as they are by default."""
+    """Return the names of a parser's options that differ from their defaults."""
     return [
         f"--{'no-' if value is True else ''}{name.replace('_', '-')}"
         for name, value in vars(parser.parse_args([])).items()

@@ -31,7 +31,7 @@ def add_idle(commands: Any, console: Console) -> None:
     command = commands.add_parser(
         "idle",
         help="animate a portrait by a synthetic idle",
-        description="Sway, breath and blinks as of somebody who stands still; loops exactly.",
+        description="Sway, breath and blinks as of a person at rest; loops exactly.",
         formatter_class=HelpFormatter,
     )
     command.set_defaults(command=lambda parsed: idle(parsed, console))
@@ -47,7 +47,7 @@ def add_idle(commands: Any, console: Console) -> None:
 
 
 def add_synthetic_motion(command: Any) -> None:
-    """Which synthetic idle, and how long."""
+    """Add which synthetic idle, and how long."""
     command.add_argument(
         "--seed", type=int, default=SyntheticIdle.seed, help="another seed, another motion"
     )
@@ -95,7 +95,7 @@ def render_synthetic(
 
 
 def open_synthetic(parsed: argparse.Namespace) -> tuple[Renderer, SyntheticIdle]:
-    """The mesh engine, and what `add_synthetic_motion` asks it to do.
+    """Open the mesh engine, and read what `add_synthetic_motion` added.
 
     Raises:
         InvalidOption: too short or too long.

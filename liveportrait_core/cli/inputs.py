@@ -45,7 +45,7 @@ def _is_clip(path: Path) -> bool:
 
 
 def add_engine(command: Any) -> None:
-    """Which engine renders."""
+    """Add which engine renders."""
     command.add_argument(
         "--engine",
         choices=(Engine.LIVEPORTRAIT.value, Engine.MESH.value, "auto"),
@@ -55,7 +55,7 @@ def add_engine(command: Any) -> None:
 
 
 def open_engine(parsed: argparse.Namespace, console: Console) -> Renderer:
-    """The renderer that was asked for, and a line that says which and why.
+    """Open the requested renderer, and print which it is and why.
 
     Raises:
         InvalidOption: an option would be ignored.
@@ -98,7 +98,7 @@ class DrivingFile:
         return self._template is not None
 
     def template(self) -> MotionTemplate:
-        """Its motion.
+        """Return its motion.
 
         Raises:
             BadInput: the clip is at fault.

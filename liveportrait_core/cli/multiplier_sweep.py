@@ -100,7 +100,7 @@ def ladder(parsed: argparse.Namespace, console: Console) -> int:
 
 
 def parse_multipliers(text: str) -> tuple[float, ...]:
-    """Numbers separated by commas, in rising order.
+    """Parse numbers separated by commas into rising order.
 
     Raises:
         InvalidOption: one is no number from 0 to 1 or comes twice, or they are too few or too many.

@@ -165,7 +165,7 @@ def _render_one(
     delivery: Delivery,
     poster: Path | None,
 ) -> RenderedVideo:
-    """A lone portrait and its clip are read together: what is wrong with one ends it early."""
+    """Read a lone portrait and its clip in one render: what is wrong with one ends it early."""
     if portrait_kind(portrait) is Kind.CLIP or driving.is_analysed:
         return driving.render(portrait, output, options, delivery, poster)
     request = RenderRequest(
@@ -181,7 +181,7 @@ def _render_one(
 
 
 def _render_pictures(parsed: argparse.Namespace, console: Console, options: RenderOptions) -> int:
-    """A driving picture gives pictures."""
+    """Make a picture of every portrait, by a driving picture."""
     asked = [name for name, field in _ONLY_FOR_VIDEOS.items() if vars(parsed)[field] is not None]
     asked += ["--quality"] if parsed.quality else []
     asked += ["--audio"] if parsed.audio != SoundFrom.NONE else []
@@ -214,7 +214,7 @@ def _require_sound(parsed: argparse.Namespace, kind: Kind, delivery: Delivery) -
 
 
 def _has_clips(parsed: argparse.Namespace) -> bool:
-    """Whether the portraits are clips.
+    """Tell whether the portraits are clips.
 
     Raises:
         InvalidOption: some are, and some are not, while the driving is a picture.
@@ -229,7 +229,7 @@ def _has_clips(parsed: argparse.Namespace) -> bool:
 
 
 def _outputs(parsed: argparse.Namespace, suffix: str | None = None) -> dict[Path, Path]:
-    """Portrait → file to write.
+    """Map every portrait to the file to write.
 
     Raises:
         InvalidOption: two portraits would have one file.

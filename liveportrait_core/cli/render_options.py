@@ -17,7 +17,7 @@ FORMAT_NAMES = [form.value for form in VideoFormat]
 
 
 def add_multiplier(command: argparse.ArgumentParser, *, multiplier: float) -> None:
-    """How strongly the portrait is animated."""
+    """Add how strongly the portrait is animated."""
     command.add_argument(
         "--driving-multiplier", type=float, default=multiplier, metavar="X",
         help="strength of the motion, 0 to 1 (default: %(default)s)",
@@ -25,7 +25,7 @@ def add_multiplier(command: argparse.ArgumentParser, *, multiplier: float) -> No
 
 
 def add_render_options(command: argparse.ArgumentParser) -> None:
-    """How the portrait is animated, but for how strongly."""
+    """Add how the portrait is animated, but for how strongly."""
     command.add_argument(
         "--normalize-lip", action=argparse.BooleanOptionalAction, default=True,
         help="close the portrait's lips first (default: on)",
@@ -42,7 +42,7 @@ def add_render_options(command: argparse.ArgumentParser) -> None:
 
 
 def add_source_max_dim(command: argparse.ArgumentParser) -> None:
-    """At which size the portrait is worked on."""
+    """Add at which size the portrait is processed."""
     command.add_argument(
         "--source-max-dim", type=int, default=RenderOptions.source_max_dim_px, metavar="PX",
         help="longest side the portrait is worked on at, 512 to 2048; never enlarged "
@@ -51,7 +51,7 @@ def add_source_max_dim(command: argparse.ArgumentParser) -> None:
 
 
 def add_loop(command: argparse.ArgumentParser) -> None:
-    """Whether the end meets the beginning."""
+    """Add whether the video loops."""
     command.add_argument(
         "--loop", action=argparse.BooleanOptionalAction, default=True,
         help="ease the motion back to that of frame 0 (default: on)",
@@ -59,7 +59,7 @@ def add_loop(command: argparse.ArgumentParser) -> None:
 
 
 def add_delivery(command: argparse.ArgumentParser) -> None:
-    """Into what kind of file, how large, and whether its quality is written."""
+    """Add the kind of file, its size, and whether its quality is written."""
     command.add_argument(
         "--format", choices=FORMAT_NAMES, default=None,
         help="kind of file (default: as OUT's name says; mp4 in a folder)",
@@ -68,7 +68,7 @@ def add_delivery(command: argparse.ArgumentParser) -> None:
 
 
 def add_size_and_quality(command: argparse.ArgumentParser) -> None:
-    """How large the file is, and whether what was measured on it is written."""
+    """Add how large the file is, and whether its measured quality is written."""
     command.add_argument(
         "--output-size", type=int, default=None, metavar="PX",
         help="reduce the finished frames to this longest side, 64 to 2048; never enlarged "
@@ -81,7 +81,7 @@ def add_size_and_quality(command: argparse.ArgumentParser) -> None:
 
 
 def options_of(parsed: argparse.Namespace, **more: Any) -> RenderOptions:
-    """What `add_render_options` was told, and `add_multiplier` where a command has it.
+    """Read what `add_render_options` added, and `add_multiplier` where a command has it.
 
     Raises:
         InvalidOption: a value is out of its range.
@@ -97,7 +97,7 @@ def options_of(parsed: argparse.Namespace, **more: Any) -> RenderOptions:
 
 
 def delivery_of(parsed: argparse.Namespace, output: Path | None) -> Delivery:
-    """What `add_delivery` was told.
+    """Read what `add_delivery` added.
 
     Args:
         parsed: the command line.
@@ -123,7 +123,7 @@ def delivery_of(parsed: argparse.Namespace, output: Path | None) -> Delivery:
 
 
 def made_folder(path: Path) -> Path:
-    """A folder for several results, made where it is not there.
+    """Return a folder for several results; make it if it is missing.
 
     Raises:
         EncodeFailed: it cannot be made.

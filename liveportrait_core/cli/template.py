@@ -1,6 +1,6 @@
 """The subcommands that look without rendering: `template` and `pose`.
 
-Knows argparse, files and JSON; what motion is it leaves to the engine.
+Knows argparse, files and JSON; the motion is the engine's.
 """
 
 import argparse
@@ -53,7 +53,7 @@ def add_motion_commands(commands: Any, say: Say) -> None:
 
 
 def add_max_seconds(command: argparse.ArgumentParser) -> None:
-    """How much of a clip is used."""
+    """Add how much of a clip is used."""
     command.add_argument(
         "--max-seconds", type=float, default=RenderOptions.max_seconds, metavar="S",
         help="use this much of the clip (default: %(default)s)",
@@ -61,7 +61,7 @@ def add_max_seconds(command: argparse.ArgumentParser) -> None:
 
 
 def open_configured(parsed: argparse.Namespace, engine: str) -> Renderer:
-    """The renderer that the options of `setup_options` ask for.
+    """Open the renderer that the options of `engine_options` describe.
 
     Raises:
         InvalidOption: an option would be ignored.
@@ -78,7 +78,7 @@ def open_configured(parsed: argparse.Namespace, engine: str) -> Renderer:
 
 
 def read_template(driving: Path, renderer: Renderer, max_seconds: float) -> MotionTemplate | None:
-    """The template that a driving file is by its name; None: it is a clip.
+    """Read a driving file that is a template by its name; None: it is a clip.
 
     Raises:
         InvalidOption: it is one, and the engine cannot use it.
@@ -125,7 +125,7 @@ def say_pose(parsed: argparse.Namespace, say: Say) -> int:
 
 
 def _motion_of(parsed: argparse.Namespace) -> tuple[Motion, Fraction | None]:
-    """The motion in a file of any kind, and its rate if it has one."""
+    """Return the motion in a file of any kind, and its rate if it has one."""
     options = RenderOptions(max_seconds=parsed.max_seconds)
     if parsed.file.suffix in _TEMPLATE_SUFFIXES:
         template = load_template(parsed.file).trimmed(options.max_seconds)

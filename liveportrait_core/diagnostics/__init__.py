@@ -1,6 +1,6 @@
-"""What stands here: driver, CUDA build, providers, libraries, weights; and what of it is wrong.
+"""The installed stack: driver, CUDA build, providers, libraries, weights; and its faults.
 
-`inspect` reads, `check` judges. Knows neither who asks nor what is told to whom.
+`inspect` reads, `check` judges. Logs nothing.
 """
 
 from liveportrait_core.diagnostics.checks import check

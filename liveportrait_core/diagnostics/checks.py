@@ -1,7 +1,7 @@
-"""What is wrong with a stack for the device that is wanted, each fault in a sentence with its cure.
+"""What is wrong with a stack for the wanted device: a sentence each, with the remedy.
 
 Pure. A GPU that is there and cannot be used is a fault even where any device would do: a render on
-the CPU would be right and many times too slow, and nobody would know.
+the CPU would be right and many times too slow, without a message.
 """
 
 from collections.abc import Iterator
@@ -47,7 +47,7 @@ def _of_onnxruntime_installed(onnxruntime: OnnxRuntime | None) -> Iterator[str]:
 
 
 def _of_gpu(stack: Stack, device: str) -> Iterator[str]:
-    """The first thing that keeps a GPU from being used; what follows from it is not told too."""
+    """Yield the first obstacle to using a GPU, not its consequences too."""
     driver, torch, onnxruntime = stack.driver, stack.torch, stack.onnxruntime
     if torch is None or onnxruntime is None:
         return

@@ -1,4 +1,4 @@
-"""What an engine stands on here, in one value: read once at the start, for one log line.
+"""What an engine depends on, as installed: read once at the start, for one log line.
 
 Asks the driver and the installed packages, and lets a graph of one node show where onnxruntime
 really runs. Judges nothing; `check` does.

@@ -1,4 +1,4 @@
-"""What the mesh engine and the LivePortrait engine have in common, as the renderer sees them.
+"""The port that every engine implements.
 
 Knows no engine and no file.
 """
@@ -68,7 +68,7 @@ class AnimationEngine(Protocol[Prepared, Template]):
 
     @property
     def driving_max_side_px(self) -> int | None:
-        """`analyse` wants driving frames no larger than this; None: as filmed."""
+        """`analyse` wants driving frames no larger than this; None: their own size."""
 
     @property
     def driving_passes(self) -> int:
@@ -112,7 +112,7 @@ class ClipEngine(AnimationEngine[Prepared, Template], Protocol[Prepared, Templat
     """An engine that also takes pictures as driving and clips as portraits."""
 
     def analyse_picture(self, picture: Frame) -> Template:
-        """The motion of a driving picture: one frame.
+        """Return the motion of a driving picture: one frame.
 
         Raises:
             VideoNoFace: no face was found.

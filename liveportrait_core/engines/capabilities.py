@@ -1,4 +1,4 @@
-"""What only one of the engines can do, and how the other one refuses it."""
+"""What only one engine can do, and the other's refusal."""
 
 from typing import Any, cast
 
@@ -9,7 +9,7 @@ from liveportrait_core.request import EngineMotion
 
 
 def clip_engine(engine: AnimationEngine[Any, Any]) -> ClipEngine[Any, Any, Any]:
-    """The engine, as one that also takes pictures as driving and clips as portraits.
+    """Return the engine, as one that also takes pictures as driving and clips as portraits.
 
     Raises:
         InvalidOption: it does not.

@@ -1,4 +1,4 @@
-"""Which engine renders, by what is asked for and what files are there, and its version.
+"""The choice of an engine by what is requested and what files exist, and its version.
 
 Opens none: neither torch nor a device is touched.
 """
@@ -70,7 +70,7 @@ def choose_engine(
 def engine_identity(
     engine: str, weights: Path, config: EngineConfig = DEFAULT_CONFIG
 ) -> EngineIdentity:
-    """The version that this engine would have if it were opened; opens nothing.
+    """Compute the version that this engine has when opened; open nothing.
 
     The digests are the manifest's: an engine whose files have others does not open.
 

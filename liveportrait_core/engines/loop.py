@@ -16,7 +16,7 @@ APPROACH_FRAMES = 6.0  # over which that speed is taken up
 
 
 def ease_frames(frame_count: int, fps: float, *, seconds: float) -> int:
-    """Length of the closing part in frames: `seconds`, at most half of the clip, at least one."""
+    """Return the closing part's length in frames: `seconds`, at most half the clip, at least 1."""
     return max(1, min(math.floor(frame_count / 2), round(seconds * fps)))
 
 

@@ -65,13 +65,13 @@ class OrientedBox:
     angle_rad: float  # of the face's horizontal axis against the picture's
 
     def upright_corners(self) -> Points:
-        """Centre and side kept, along the picture's axes: 4×2, clockwise from top left."""
+        """Return the corners along the picture's axes: 4×2, clockwise from top left."""
         horizontal = np.array([1, 0], dtype=np.float32)
         vertical = np.array([0, 1], dtype=np.float32)
         return self._corners(horizontal, vertical)
 
     def corners(self) -> Points:
-        """The square itself: 4×2, clockwise from its own top left."""
+        """Return the square itself: 4×2, clockwise from its own top left."""
         cos, sin = math.cos(self.angle_rad), math.sin(self.angle_rad)
         horizontal = np.array([cos, sin], dtype=np.float32)
         vertical = np.array([-sin, cos], dtype=np.float32)
@@ -99,7 +99,7 @@ class FaceCrop:
 
 
 def reference_points(points: Points, *, with_lip: bool = True) -> Points:
-    """Two points that carry the face's place and direction.
+    """Return two points that carry the face's place and direction.
 
     Args:
         points: N×2 landmarks of a known layout: 478 (face mesh), 203, 106, 101, 68, 9 (animals) or
@@ -128,7 +128,7 @@ def reference_points(points: Points, *, with_lip: bool = True) -> Points:
 def oriented_box(
     points: Points, *, scale: float, vy_ratio: float, vx_ratio: float = 0.0
 ) -> OrientedBox:
-    """The square that holds all landmarks along the face's axes, enlarged and shifted.
+    """Return the square that holds all landmarks along the face's axes, enlarged and shifted.
 
     Args:
         points: N×2 landmarks of a layout that `reference_points` knows.
@@ -193,7 +193,7 @@ def crop_face(
 
 
 def square_matrix(box: Sequence[float], *, size_px: int, angle_rad: float = 0.0) -> Matrix:
-    """The map from a picture to the crop of a given square: the same for every frame of a clip.
+    """Return the map from a picture to the crop of a square, the same for a whole clip.
 
     Args:
         box: left, top, right, bottom in pixels; the width sets the scale.
@@ -223,7 +223,7 @@ def cut_crop(picture: Frame, original_to_crop: Matrix, size_px: int) -> FaceCrop
 
 
 def mean_upright_box(boxes: Sequence[OrientedBox]) -> tuple[float, float, float, float]:
-    """One square for a whole clip: the mean of the upright squares, as left, top, right, bottom.
+    """Return the mean of a clip's upright squares, as left, top, right, bottom.
 
     A square of its own per frame would turn the face's motion into the crop's.
     """
@@ -238,7 +238,7 @@ def map_points(points: Points, matrix: Matrix) -> Points:
 
 
 def _comparable(points: Points) -> Points:
-    """The points whose extent is that of the other layouts."""
+    """Return the points whose extent is that of the other layouts."""
     return points[list(_MESH_AS_68)] if len(points) == _MESH_POINTS else points
 
 

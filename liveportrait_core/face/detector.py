@@ -1,4 +1,4 @@
-"""MediaPipe's face mesh and person mask behind plain values: where a face is, and what is person.
+"""MediaPipe's face mesh and person mask, as plain values.
 
 478 points with irises, in pixels. Knows nothing of motion or of portraits against clips.
 MediaPipe's graphs are not thread-safe: every object here belongs to one thread and is closed by
@@ -80,7 +80,7 @@ class FaceMesh:
         self._stack.close()
 
     def find(self, picture: Frame) -> FoundFace | None:
-        """The largest central face of a still picture; small ones are looked for in tiles too."""
+        """Return the largest central face of a still picture; search tiles for small ones too."""
         faces = self._faces(picture)
         for tile in () if faces else _tiles(picture):
             faces = [face + tile.offset for face in self._sure_faces(picture[tile.slices])]
@@ -91,7 +91,7 @@ class FaceMesh:
         return FoundFace(points=_most_prominent(faces, picture), alone=len(faces) == 1)
 
     def follow(self, frame: Frame) -> FoundFace | None:
-        """The face followed so far (at first the largest central one); None where it is unseen.
+        """Return the face followed so far, at first the largest central one; None: not found.
 
         Another face that stays behind when the followed one has left is not taken for it.
         """
@@ -112,7 +112,7 @@ class FaceMesh:
         return FoundFace(points=chosen, alone=len(faces) == 1)
 
     def _sure_faces(self, picture: Frame) -> list[Points]:
-        """Faces that the mirrored picture shows at the same place: chance patterns look like none.
+        """Return faces that are found in the mirrored picture too, which chance patterns are not.
 
         Not asked of whole pictures, where a face that the border cuts may be seen one way only.
         """
@@ -128,7 +128,7 @@ class FaceMesh:
         ]
 
     def _faces(self, picture: Frame) -> list[Points]:
-        """All faces. The graph projects its points right only in square pictures: pad to one."""
+        """Return all faces. The graph's points are right in square pictures only: pad to one."""
         height, width = picture.shape[:2]
         side = max(height, width)
         square = cv2.copyMakeBorder(
@@ -144,7 +144,7 @@ class FaceMesh:
 
 
 def person_mask(picture: Frame) -> NDArray[np.float32]:
-    """How surely each pixel belongs to a person: H×W, 0..1, soft at the outline."""
+    """Return each pixel's likelihood of being a person: H×W, 0..1, soft at the outline."""
     with _quiet(), ExitStack() as stack:
         from mediapipe.python.solutions.selfie_segmentation import SelfieSegmentation
 
@@ -169,7 +169,7 @@ class _Tile:
 
 
 def _tiles(picture: Frame) -> Iterator[_Tile]:
-    """Half-overlapping squares, the large ones first, the central ones before the outer."""
+    """Yield half-overlapping squares, the large ones first, the central ones before the outer."""
     height, width = picture.shape[:2]
     for share in RETRY_TILES:
         side = int(share * max(height, width))
@@ -194,7 +194,7 @@ def _starts(length: int, side: int) -> list[int]:
 
 
 def _most_prominent(faces: list[Points], picture: Frame) -> Points:
-    """The largest face, those near the border counting for less."""
+    """Return the largest face, those near the border counting for less."""
     height, width = picture.shape[:2]
     centre = np.array([width / 2, height / 2])
 

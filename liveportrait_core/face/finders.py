@@ -26,7 +26,7 @@ class Detector(StrEnum):
 
 
 def finder_version(detector: Detector) -> str:
-    """The version that a finder of this maker has; opens none."""
+    """Return the version that a finder of this maker has; opens none."""
     return f"{detector} {version(detector)}"
 
 
@@ -38,10 +38,10 @@ class FaceFinder(Protocol):
         """Changes with everything that moves the points it finds."""
 
     def portrait(self) -> AbstractContextManager[FindFace]:
-        """A detector for a still picture."""
+        """Return a detector for a still picture."""
 
     def clip(self) -> AbstractContextManager[FindFace]:
-        """A detector for the frames of one clip, in order."""
+        """Return a detector for the frames of one clip, in order."""
 
 
 class MeshFinder:
@@ -54,13 +54,13 @@ class MeshFinder:
 
     @contextmanager
     def portrait(self) -> Iterator[FindFace]:
-        """Small faces are looked for more closely."""
+        """Search small faces more closely."""
         with FaceMesh(still=True) as mesh:
             yield mesh.find
 
     @contextmanager
     def clip(self) -> Iterator[FindFace]:
-        """The face of the first frame is followed."""
+        """Follow the face of the first frame."""
         with FaceMesh(still=False) as mesh:
             yield mesh.follow
 
@@ -79,11 +79,11 @@ class InsightFaceFinder:
         return finder_version(Detector.INSIGHTFACE)
 
     def portrait(self) -> AbstractContextManager[FindFace]:
-        """Every picture by itself."""
+        """Detect in every picture by itself."""
         return nullcontext(self._detector.find)
 
     def clip(self) -> AbstractContextManager[FindFace]:
-        """The face of the first frame is followed: afterwards the one nearest to it is taken."""
+        """Follow the face of the first frame: afterwards take the one nearest to it."""
         last: Points | None = None
 
         def follow(frame: Frame) -> FoundFace | None:

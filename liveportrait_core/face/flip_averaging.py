@@ -1,7 +1,7 @@
-"""One face of a frame, looked at a second time: in a mirror, and turned.
+"""Flip averaging: measure a face a second time, mirrored and turned.
 
 The face mesh errs by about half a pixel, and errs otherwise in a picture that is mirrored and
-turned, so the mean of both looks errs less. Knows where the face is; which one is followed through
+turned, so the mean of both errs less. Knows where the face is; which one is followed through
 a clip is settled elsewhere.
 """
 
@@ -29,12 +29,12 @@ OTHER_SIDE = np.array((*_MIDDLE, *_RIGHT, *_LEFT))[np.argsort(_ROWS)]
 
 
 def points_from_flip(mesh: FaceMesh, frame: Frame, face: Points) -> Points | None:
-    """The face, 478×3 pixels, as it is seen in a mirror; None where it is not.
+    """Return the face, 478×3 pixels, as it is seen in a mirror; None where it is not.
 
     Args:
         mesh: one that follows a single face, and sees nothing but these patches of one clip.
         frame: H×W×3.
-        face: 478×3 pixels, the first look.
+        face: 478×3 pixels, as measured first.
     """
     low, high = face[:, :2].min(0), face[:, :2].max(0)
     size = float((high - low).max())

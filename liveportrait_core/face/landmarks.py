@@ -52,7 +52,7 @@ def _blob(picture: Frame) -> NDArray[np.float32]:
 
 
 def _check(session: Session, path: Path) -> str:
-    """The input's name, once inputs and outputs are what this file needs."""
+    """Return the input's name, once inputs and outputs are what this file needs."""
     inputs = [value.shape[1:] for value in session.get_inputs()]
     if inputs != [[3, _INPUT_PX, _INPUT_PX]]:
         raise EngineUnavailable(

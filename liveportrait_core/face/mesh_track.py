@@ -91,7 +91,7 @@ def _require_length(frame_count: int, skipped: int, fps: Fraction) -> None:
 
 
 def _averaged(looks: list[Points | None], others: list[Points | None]) -> NDArray[np.float64]:
-    """The mean of both looks. Where the other is missing it differs as it does before and after."""
+    """Return the mean of both measurements; interpolate a missing one's difference."""
     pairs = zip(looks, others, strict=True)
     apart = [None if one is None or other is None else other - one for one, other in pairs]
     unknown = all(difference is None for difference in apart)

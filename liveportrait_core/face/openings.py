@@ -26,13 +26,13 @@ _OPENING_ROWS = {
 
 
 def eye_close_ratios(landmarks: Floats) -> Floats:
-    """Opening of the left and the right eye relative to their widths: B×(203 or 478)×2 → B×2."""
+    """Return both eyes' openings relative to their widths: B×(203 or 478)×2 → B×2."""
     rows = _OPENING_ROWS[landmarks.shape[1]]
     return np.stack([_opening(landmarks, rows.left_eye), _opening(landmarks, rows.right_eye)], 1)
 
 
 def lip_close_ratio(landmarks: Floats) -> Floats:
-    """Opening of the lips relative to their width: B×(203 or 478)×2 → B×1."""
+    """Return the opening of the lips relative to their width: B×(203 or 478)×2 → B×1."""
     return _opening(landmarks, _OPENING_ROWS[landmarks.shape[1]].lips)[:, None]
 
 

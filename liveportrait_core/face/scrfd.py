@@ -84,7 +84,7 @@ class InsightFaceDetector:
         )
 
     def find(self, picture: Frame, near: Points | None = None) -> FoundFace | None:
-        """One face, with its 106×2 points; None where there is none.
+        """Return one face, with its 106×2 points; None where there is none.
 
         Args:
             picture: H×W×3.
@@ -102,7 +102,7 @@ class InsightFaceDetector:
         return FoundFace(points=self.locate(picture, chosen.box), alone=len(faces) == 1)
 
     def detect(self, picture: Frame) -> list[DetectedFace]:
-        """All faces of an H×W×3 picture, the surest first."""
+        """Return all faces of an H×W×3 picture, the surest first."""
         boxes, points = self.boxes.detect(_bgr(picture), max_num=0)
         return [
             DetectedFace(box=box[:4], score=float(box[4]), points=five)
@@ -117,7 +117,7 @@ class InsightFaceDetector:
 
 
 def in_order(faces: Sequence[DetectedFace], order: FaceOrder, picture: Frame) -> list[DetectedFace]:
-    """Faces of a picture sorted; equal ones keep their order."""
+    """Sort the faces of a picture; equal ones keep their order."""
     middle = np.array([picture.shape[1] // 2, picture.shape[0] // 2])
 
     def largest_central(face: DetectedFace) -> float:

@@ -1,7 +1,7 @@
 """ONNX files on onnxruntime: opening one, and saying loudly where it really runs.
 
 onnxruntime falls back to the CPU without raising when the provider asked for cannot start: a render
-would be right and many times too slow, and nobody would know. So what was asked for is compared
+would be right and many times too slow, without a message. So what was asked for is compared
 with what is there, once, at start. Knows nothing of faces.
 """
 
@@ -26,13 +26,13 @@ class Session(Protocol):
     """What is used of an `onnxruntime.InferenceSession`; also of the one insightface makes."""
 
     def get_providers(self) -> list[str]:
-        """The providers it really runs on, preferred first."""
+        """Return the providers it really runs on, preferred first."""
 
     def get_inputs(self) -> Sequence[Any]:
-        """The inputs, each with `name`, `shape` and `type`."""
+        """Return the inputs, each with `name`, `shape` and `type`."""
 
     def get_outputs(self) -> Sequence[Any]:
-        """The outputs, likewise."""
+        """Return the outputs, likewise."""
 
     def run(self, names: Sequence[str] | None, inputs: dict[str, Any]) -> list[Any]:
         """Run the graph once."""
@@ -79,7 +79,7 @@ def open_session(path: Path, *, provider: str) -> Session:
 
 
 def one_node_provider(wanted: str) -> str:
-    """Where a graph of one node really runs that was to run on `wanted`.
+    """Run a graph of one node and return the provider it really runs on.
 
     Raises:
         EngineUnavailable: onnxruntime runs nothing at all here.
@@ -123,7 +123,7 @@ def require_file(path: Path) -> None:
 
 
 def provider_list(provider: str) -> list[str]:
-    """The provider wanted, with the CPU behind it."""
+    """Return the wanted provider, with the CPU behind it."""
     return [provider] if provider == CPU_PROVIDER else [provider, CPU_PROVIDER]
 
 

@@ -54,7 +54,7 @@ class FaceTrack:
 def locate_face(
     picture: Frame, find: FindFace, locate: LocateLandmarks | None
 ) -> LocatedFace | None:
-    """The face to animate in a still picture, H×W×3; None where there is none.
+    """Return the face to animate in a still picture, H×W×3; None where there is none.
 
     Without `locate` the detector's own points serve as landmarks.
     """
@@ -120,7 +120,7 @@ def _flat(points: Points) -> Points:
 
 
 def _overlap(one: Points, other: Points) -> float:
-    """Intersection over union of the upright boxes around two sets of points."""
+    """Return the intersection over union of the upright boxes around two sets of points."""
     low = np.maximum(one.min(axis=0), other.min(axis=0))
     high = np.minimum(one.max(axis=0), other.max(axis=0))
     common = float(np.prod(np.maximum(high - low, 0)))

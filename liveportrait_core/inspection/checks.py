@@ -198,7 +198,7 @@ def _stream_checks(facts: Mp4Facts, max_seconds: float) -> Iterator[Check]:
 
 
 def _leading_frames(facts: Mp4Facts) -> int:
-    """Frames that come after a key frame in the file and before it on the screen."""
+    """Count the frames that come after a key frame in the file and before it on the screen."""
     count, key_time = 0, facts.times[0]
     keys = set(facts.key_frames)
     for place, time in enumerate(facts.times):

@@ -61,7 +61,7 @@ def contact_sheet(
 
 
 def _moments(video: Path, inspection: Inspection) -> list[int]:
-    """Where head, eyes and lips differ most; at even distances where nothing of a face moves."""
+    """Return the frames in which the face differs most; evenly spaced if it does not move."""
     track = follow_face(video, inspection.duration_s)
     telling = key_frames(track, count=COLUMNS) if track.landmarks else []
     return telling if len(telling) == COLUMNS else even_moments(inspection.frame_count)
@@ -72,7 +72,7 @@ def _portrait_row(portrait: Path, inspection: Inspection) -> Row:
     pixels = read_portrait(portrait, max_dim_px=longest).pixels
     short = [check for check in inspection.checks if not check.ok]
     count = len(inspection.checks)
-    verdict = (
+    outcome = (
         f"{len(short)} of {count} checks fall short:" if short else f"All {count} checks passed"
     )
     size = f"{inspection.width_px} x {inspection.height_px} pixels"
@@ -83,7 +83,7 @@ def _portrait_row(portrait: Path, inspection: Inspection) -> Row:
         tiles=[Tile(picture=tile_picture(pixels), label="")],
         notes=[
             f"{size}, {inspection.duration_s:.2f} s, {rate}",
-            verdict,
+            outcome,
             *(f"   {check.name}: {check.measured}; accepted: {check.accepted}" for check in short),
         ],
     )

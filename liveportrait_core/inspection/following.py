@@ -1,7 +1,7 @@
 """How well the face of a finished video follows its driving clip: head, lids, tremble, outline.
 
-Both films are read by the same tracker, so its own faults largely cancel out. Knows neither how the
-video was made nor what was asked for; the closing of the loop is left out of the comparison.
+Both videos are read by the same tracker, so its own faults largely cancel out. Knows neither how
+the video was made nor what was asked for; the closing of the loop is left out of the comparison.
 """
 
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ _Floats = NDArray[np.floating]
 
 @dataclass(frozen=True, kw_only=True)
 class Turning:
-    """One axis of the head: how alike the two films are in time, and how much of it is seen."""
+    """One axis of the head: how alike the two videos are in time, and how much of it is seen."""
 
     axis: str
     correlation: float
@@ -137,7 +137,7 @@ def _height(closure: _Floats, blink: slice) -> float:
 
 
 def _outline(clip: DrivingClip, count: int) -> tuple[float, float, float]:
-    """Residual in the band along the outline and within it, and the steepest flow of the band."""
+    """Return the residual in the outline's band and within, and the band's steepest flow."""
     places = set(np.linspace(0, count - 1, _FLOWS + 2).astype(int)[1:-1].tolist())
     first: NDArray[np.uint8] | None = None
     band = inner = np.empty(0, bool)
@@ -180,7 +180,7 @@ def _moved(picture: NDArray[np.uint8], flow: NDArray[np.float32]) -> NDArray[np.
 
 
 def _areas(frame: Frame) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """The band along the person's outline, and the rest of the person."""
+    """Return the band along the person's outline, and the rest of the person."""
     person = (person_mask(frame) > 0.5).astype(np.uint8)
     reach = max(2, round(_OUTLINE_SHARE * min(person.shape)))
     kernel = np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)

@@ -1,6 +1,6 @@
-"""At which moments a face is worth looking at: at rest, and where it is least like itself.
+"""Key frames of a face: at rest, and where it differs most from that.
 
-Knows the landmarks of a film's face; opens no file.
+Knows the landmarks of a video's face; opens no file.
 """
 
 from dataclasses import dataclass
@@ -19,13 +19,13 @@ _LEAST_LIPS = 0.05  # opening of the lips, likewise
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Aspect:
-    """One thing that a face does in the course of a film."""
+    """One thing that a face does in the course of a video."""
 
     values: NDArray[np.floating]  # n×k, one row for each frame
     least: float  # a difference that counts for something
 
     def unlike(self, row: int) -> NDArray[np.floating]:
-        """How far every frame is from one: n; 1 is as far as any frame is from the first."""
+        """Measure every frame's distance from one: n; 1 is the farthest from the first."""
         furthest = self._distances(0).max()
         return self._distances(row) / max(furthest, self.least)
 
@@ -34,14 +34,14 @@ class _Aspect:
 
 
 def key_frames(track: FaceTrack, *, count: int) -> list[int]:
-    """The first frame and the frames most unlike it and unlike one another, in order of time.
+    """Return the first frame and those most unlike it and each other, in order of time.
 
     Moments at even distances miss a blink, which lasts a few frames, and pixels see it less than
     the outline of a head that sways. So head, eyes and lips are looked at apart, each in relation
     to its own largest change, and each moment is the frame furthest from all taken before it.
 
     Args:
-        track: the face through the film, 203 or 478 landmarks; seen at least once.
+        track: the face through the video, 203 or 478 landmarks; seen at least once.
         count: how many frames are wanted; of a still face fewer are given.
     """
     seen = track.seen

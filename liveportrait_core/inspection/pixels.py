@@ -89,7 +89,7 @@ def _cells(frame: Frame) -> _Cells:
 
 
 def _moving_cells(span: _Cells) -> tuple[slice, slice] | None:
-    """Rows and columns of the cells that move; single cells are noise."""
+    """Return rows and columns of the cells that move; single cells are noise."""
     mask = (span > _MOVES_ABOVE).astype(np.uint8)
     solid = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
     rows, columns = np.flatnonzero(solid.any(1)), np.flatnonzero(solid.any(0))

@@ -1,4 +1,4 @@
-"""How sheets of pictures for people are drawn: rows of labelled tiles, one column for each moment.
+"""Sheets of pictures for people: rows of labelled tiles, one column for each moment.
 
 Knows neither what is shown nor why; `contact_sheet` and `sweep_sheet` say that.
 """
@@ -63,7 +63,7 @@ def write_sheet(rows: Sequence[Row], output: Path) -> None:
 
 
 def frame_row(heading: str, remark: str, frames: Mapping[int, Frame], fps: Fraction) -> Row:
-    """Frames of a film, each labelled with its moment."""
+    """Return frames of a video, each labelled with its moment."""
     tiles = [
         Tile(picture=tile_picture(frame), label=f"{float(place / fps):.2f} s · frame {place}")
         for place, frame in frames.items()
@@ -78,20 +78,20 @@ def even_moments(frame_count: int) -> list[int]:
 
 
 def follow_face(video: Path, seconds: float) -> FaceTrack:
-    """The face through a film; empty where none is seen."""
+    """Return the face through a video; empty where none is found."""
     clip = probe(video, max(seconds, 0.5))
     with FrameReader(clip, max_side_px=None) as reader, MeshFinder().clip() as find:
         return track_face(reader, find, None)
 
 
 def frames_at(path: Path, places: Sequence[int], seconds: float) -> dict[int, Frame]:
-    """The frames of a clip at these places, as far as it has them."""
+    """Return the frames of a clip at these places, as far as it has them."""
     with FrameReader(probe(path, max(seconds, 0.5)), max_side_px=None) as reader:
         return {place: frame for place, frame in enumerate(reader) if place in places}
 
 
 def tile_picture(frame: Frame) -> Image.Image:
-    """A picture as large as a tile, its proportions kept."""
+    """Fit a picture into a tile, keeping its proportions."""
     picture = Image.fromarray(frame)
     scale = min(_TILE_WIDTH_PX / picture.width, _TILE_HEIGHT_PX / picture.height)
     size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
@@ -123,7 +123,7 @@ def _draw(rows: Sequence[Row]) -> Image.Image:
 def _writer(
     sheet: Image.Image,
 ) -> Callable[[tuple[float, float], str, tuple[int, int, int], int], float]:
-    """A pen for one sheet; gives where the text ends."""
+    """Return a function that writes on a sheet and returns where the text ends."""
     pen = ImageDraw.Draw(sheet)
     # Pillow's own has no letters beyond ASCII; names of files have.
     typeface = files("matplotlib") / "mpl-data" / "fonts" / "ttf" / "DejaVuSans.ttf"

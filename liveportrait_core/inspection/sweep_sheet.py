@@ -27,7 +27,7 @@ _AROUND_FACE = 0.25  # of its width and height, on each side: hair and chin
 
 @dataclass(frozen=True, kw_only=True)
 class SweepItem:
-    """A film of the ladder."""
+    """One video of a multiplier sweep."""
 
     multiplier: float
     video: Path
@@ -38,12 +38,12 @@ def sweep_sheet(rungs: Sequence[SweepItem], output: Path, *, title: str) -> list
     """Write a PNG with a row for each rung and give the frames that it shows.
 
     Args:
-        rungs: films of the same motion and portrait, the strongest last: it chooses the moments.
+        rungs: videos of the same motion and portrait, the strongest last: it chooses the moments.
         output: the PNG to write.
         title: what moves what.
 
     Raises:
-        VideoUnsupported: a film cannot be read.
+        VideoUnsupported: a video cannot be read.
         EncodeFailed: the PNG cannot be written.
     """
     strongest = rungs[-1]
@@ -67,7 +67,7 @@ def sweep_sheet(rungs: Sequence[SweepItem], output: Path, *, title: str) -> list
 
 
 def _around(track: FaceTrack) -> Box:
-    """Where the face is in any frame, with some room around it."""
+    """Return where the face is in any frame, with some room around it."""
     landmarks = np.concatenate([points for points in track.landmarks if points is not None])
     low, high = landmarks.min(0), landmarks.max(0)
     room = _AROUND_FACE * (high - low)
@@ -86,7 +86,7 @@ def _row(rung: SweepItem, moments: Sequence[int], seconds: float, box: Box) -> R
 
 
 def in_words(quality: QualityReport) -> str:
-    """What was measured on a film, in one line for people; without what was not measured."""
+    """Return what was measured on a video, in one line for people."""
     said = [
         f"steps: median {quality.median_step_levels:.2f}, "
         f"from last frame to first {quality.loop_step_levels:.2f}",

@@ -68,7 +68,7 @@ class SrgbConversion:
 
 
 def _describes(profile_mode: str, image_mode: str) -> bool:
-    """Whether a picture's values can be what the profile describes; RGB describes grey too."""
+    """Tell whether a picture's values can be what the profile describes; RGB describes grey too."""
     if profile_mode == "L":
         return image_mode in _GREY
     if profile_mode == "CMYK":
@@ -90,7 +90,7 @@ def _parted(strip: Image.Image) -> _Layers:
 
 
 def _high_bytes(strip: Image.Image) -> _Layers:
-    """Sixteen bits of grey as eight: Pillow would clip them to 255 instead."""
+    """Convert sixteen bits of grey to eight: Pillow would clip them to 255 instead."""
     values = np.asarray(strip)
     colours = Image.fromarray((values >> 8).astype(np.uint8))
     hole = strip.info.get("transparency")  # PNG: the one value that shows through

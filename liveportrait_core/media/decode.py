@@ -43,7 +43,7 @@ class FrameReader:
 
         Args:
             clip: what `probe` gave.
-            max_side_px: frames are scaled down so that no side is longer; None: as filmed.
+            max_side_px: frames are scaled down so that no side is longer; None: their own size.
         """
         self._clip = clip
         self._is_killed = False
@@ -91,7 +91,7 @@ class FrameReader:
             )
 
     def _read_frame(self) -> Frame | None:
-        """One picture of the PPM stream, which states the size that rotation and scaling gave."""
+        """Return one picture of the PPM stream, which states its size."""
         header = self._read_header()
         if header is None:
             return None
@@ -154,8 +154,8 @@ def _arguments(clip: DrivingClip, max_side_px: int | None) -> list[str]:
 
 def _filters(clip: DrivingClip, max_side_px: int) -> str:
     shrink = f"min(1,{max_side_px}/max(iw*sar,ih))"
-    # `fps` shows the last frame that rounds to an instant. Where several do, as of a clip filmed at
-    # a multiple of the rate, this shift makes it the one filmed at that instant.
+    # `fps` shows the last frame that rounds to an instant. Where several do, as of a clip at a
+    # multiple of the rate, this shift makes it the one recorded at that instant.
     shift_s = (
         Fraction(1, 2) - min(Fraction(1, 2), clip.rate_fps / clip.source_fps / 2)
     ) / clip.rate_fps

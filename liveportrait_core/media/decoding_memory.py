@@ -58,7 +58,7 @@ def _bytes_a_pixel(mode: str) -> int:
 
 
 def _coefficients(image: JpegImageFile, pixels: int) -> int:
-    """All of them are kept where they come in several scans, at whatever size they are decoded."""
+    """Return the bytes of the coefficients, all of which are kept where there are several scans."""
     if not image.layer or not _has_several_scans(image):
         return 0
     # Of each: identifier, sampling across and down, table.
@@ -70,7 +70,7 @@ def _coefficients(image: JpegImageFile, pixels: int) -> int:
 
 
 def _has_several_scans(image: JpegImageFile) -> bool:
-    """Whether it is progressive, or its first scan is not seen to have all components."""
+    """Tell whether it is progressive, or its first scan is not seen to have all components."""
     if image.info.get("progressive") or image.fp is None:
         return True
     position = image.fp.tell()

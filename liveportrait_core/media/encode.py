@@ -82,7 +82,7 @@ class FrameEncoder:
 
     @property
     def seconds_per_frame(self) -> float:
-        """How long a frame waits at its door; next to nothing while the encoder is idle."""
+        """How long a frame waits for the encoder; nearly 0 while it is idle."""
         return self._feeding_s / max(1, self._fed)
 
     def __enter__(self) -> Self:
@@ -181,7 +181,7 @@ class FrameEncoder:
         raise EncodeFailed(f"the encoder has stopped: {self._reason}")
 
     def _feed(self) -> None:
-        """The writer thread: from the queue into the pipe, until None or the child's end."""
+        """Run the writer thread: from the queue into the pipe, until None or the child's end."""
         stdin = self._child.stdin
         try:
             while (planes := self._frames.get()) is not None:
@@ -194,7 +194,7 @@ class FrameEncoder:
                 self._fed += 1
             stdin.close()
         except BrokenPipeError:
-            return  # the child has ended: whoever hands over the next frame reads why
+            return  # the child has ended: the next `write` reports why
 
     def _note(self, line: str) -> bool:
         match = re.fullmatch(r"(\w+)=\s*(\S.*)", line)

@@ -35,12 +35,12 @@ _TIME_IS_OVER: Final = (255, -signal.SIGXCPU, -signal.SIGKILL)
 
 
 def ffmpeg_executable() -> str:
-    """Path of the ffmpeg that came with imageio-ffmpeg."""
+    """Return the path of the ffmpeg that came with imageio-ffmpeg."""
     return imageio_ffmpeg.get_ffmpeg_exe()
 
 
 def plain_words(said: str) -> str:
-    """What ffmpeg said, without the addresses in its memory."""
+    """Return what ffmpeg said, without the addresses in its memory."""
     return re.sub(r" ?@ 0x[0-9a-f]+", "", said)
 
 

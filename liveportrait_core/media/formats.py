@@ -147,7 +147,7 @@ def _mp4(settings: EncoderSettings) -> list[str]:
         *(_PREVIEW if settings.is_preview else _FINAL),
         "-crf", str(CRF), "-g", str(gop_frames), "-threads", str(_THREADS),
         "-movflags", "+faststart+negative_cts_offsets",
-        # AAC begins with samples that nobody is to hear: only an edit list can say so.
+        # AAC begins with samples that are not to be heard: only an edit list can say so.
         "-use_editlist", "1" if settings.sound else "0",
         "-f", "mp4",
     ]  # fmt: skip

@@ -83,7 +83,7 @@ def scaled_size(width_px: int, height_px: int, max_dim_px: int) -> tuple[int, in
 
 
 def is_picture(path: Path) -> bool:
-    """Whether a file begins like a still picture that `read_portrait` may accept."""
+    """Tell whether a file begins like a still picture that `read_portrait` may accept."""
     try:
         with _quiet(), Image.open(path, formats=_known_formats()) as image:
             # Telephones' JPEGs and TIFFs may hold further pictures, which are no animation.

@@ -139,7 +139,7 @@ def _timescale(mdhd: _Box) -> int:
 
 
 def _run_lengths(box: _Box, value: str) -> tuple[int, ...]:
-    """The (count, value) pairs of stts and ctts, spelt out."""
+    """Return the (count, value) pairs of stts and ctts, spelt out."""
     (count,) = box.numbers("I", 4)
     runs = box.data[box.begin + 8 : min(box.end, box.begin + 8 + 8 * count)]
     pairs = tuple(struct.iter_unpack(f">I{value}", runs))
@@ -168,7 +168,7 @@ def _key_frames(table: _Box, frame_count: int) -> tuple[int, ...]:
 
 
 def _chroma_and_depths(avcc: _Box) -> tuple[int, ...]:
-    """The four bytes at the end of a High configuration, after the parameter sets."""
+    """Return the four bytes at the end of a High configuration, after the parameter sets."""
     at = 5
     for mask in (0x1F, 0xFF):
         count = avcc.numbers("B", at)[0] & mask

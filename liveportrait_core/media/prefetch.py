@@ -1,4 +1,4 @@
-"""An iterator that works ahead of whoever uses it, in a thread of its own, a few items at most.
+"""An iterator that works a few items ahead of its consumer, in its own thread.
 
 So the stages of a render overlap without holding a whole clip. Knows nothing of what the items are.
 """
@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
 
-_PATIENCE_S = 0.1  # how soon an abandoned worker notices
+_PATIENCE_S = 0.1  # how soon a worker notices that its consumer has stopped
 
 
 def prefetch(items: Iterable[Item], *, ahead: int) -> Iterator[Item]:

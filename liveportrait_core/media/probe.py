@@ -75,7 +75,7 @@ class _Packets:
 
 
 def probe(path: Path, max_seconds: float) -> DrivingClip:
-    """Look at a clip without decoding it.
+    """Read a clip's header and timestamps, without decoding it.
 
     Args:
         path: a local file.
@@ -123,7 +123,7 @@ def probe(path: Path, max_seconds: float) -> DrivingClip:
 
 
 def has_sound(path: Path) -> bool:
-    """Whether a clip that `probe` accepts has a sound track.
+    """Tell whether a clip that `probe` accepts has a sound track.
 
     Raises:
         VideoUnsupported: it cannot be read.
@@ -232,7 +232,7 @@ def _parse_packets(path: Path, listing: str, said: str, limit: Fraction) -> _Pac
 
 
 def _presentation_times(listing: str) -> tuple[int, ...]:
-    """The `stream, dts, pts, duration, size, checksum, flags` lines, as sorted times of frames."""
+    """Return the frame times, sorted: `stream, dts, pts, duration, size, checksum, flags` lines."""
     rows = [
         [field.strip() for field in line.split(",")]
         for line in listing.splitlines()
@@ -275,7 +275,7 @@ def _check_length(path: Path, packets: _Packets, duration: Fraction, limit: Frac
 
 
 def _transfer(said: str) -> str:
-    """The transfer function in `Video: hevc ..., yuv420p10le(tv, bt2020nc/bt2020/arib-std-b67)`."""
+    """Return the transfer function of `Video: hevc ... (tv, bt2020nc/bt2020/arib-std-b67)`."""
     match = re.search(r"Video: .*?\([^()]*?[\w-]+/[\w-]+/([\w-]+)[^()]*\)", said)
     return match.group(1) if match else ""
 

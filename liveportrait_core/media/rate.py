@@ -28,7 +28,7 @@ _LARGEST_DENOMINATOR = 100
 class Cadence:
     """How the frames of a clip follow each other."""
 
-    rate_fps: Fraction  # 1 / median interval, as filmed
+    rate_fps: Fraction  # 1 / median interval
     is_constant: bool  # every frame lies on the grid of that rate
 
 
@@ -62,7 +62,7 @@ def _is_grid(times: Sequence[int]) -> bool:
 
 
 def output_rate(measured_fps: Fraction) -> Fraction:
-    """Give the constant rate of the result, above 0 and at most 30, for a clip filmed at this rate.
+    """Give the constant rate of the result, above 0 and at most 30, for a clip of this rate.
 
     Raises:
         ValueError: the measured rate is not positive.

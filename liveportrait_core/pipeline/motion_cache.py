@@ -1,8 +1,8 @@
-"""The motion of a driving clip as bytes, to be kept and used again without the clip.
+"""The motion of a driving clip as bytes, for later renders without the clip.
 
-An `.npz` of plain arrays, never a pickle. Whoever brings such bytes may have made them up: nothing
+An `.npz` of plain arrays, never a pickle. Such bytes may be forged: nothing
 in them is unpacked, run or allocated before it was seen to be of the size and the form that the
-engine at hand gives to its own. Knows no file, and nothing of where they are kept.
+engine at hand gives to its own. Opens no file.
 """
 
 import io
@@ -38,7 +38,7 @@ Engine = AnimationEngine[Any, Any]
 
 
 def pack_motion(engine: Engine, template: MotionTemplate, *, max_seconds: float) -> bytes:
-    """What `unpack_motion` makes the same motion of, to the last bit.
+    """Return what `unpack_motion` makes the same motion of, to the last bit.
 
     Args:
         engine: whose motion it is.
@@ -64,10 +64,10 @@ def pack_motion(engine: Engine, template: MotionTemplate, *, max_seconds: float)
 
 
 def unpack_motion(engine: Engine, packed: bytes, *, max_seconds: float) -> MotionTemplate:
-    """The motion that was packed for this engine.
+    """Return the motion that was packed for this engine.
 
     Args:
-        engine: who is to be moved by it.
+        engine: the engine that is to apply it.
         packed: what `pack_motion` gave, or anything else.
         max_seconds: how much of the clip is to be used.
 
@@ -79,7 +79,7 @@ def unpack_motion(engine: Engine, packed: bytes, *, max_seconds: float) -> Motio
         return _unpacked(engine, packed, max_seconds)
     except (MotionUnusable, MemoryError):
         raise  # too little memory says nothing about the bytes
-    except Exception as fault:  # parsers have many ways of not getting on with made-up bytes
+    except Exception as fault:  # parsers fail in many ways on forged bytes
         raise MotionUnusable(f"kept motion is damaged: {type(fault).__name__}: {fault}") from fault
 
 
@@ -112,7 +112,7 @@ def _unpacked(engine: Engine, packed: bytes, max_seconds: float) -> MotionTempla
 
 
 def _arrays(packed: bytes, wanted: set[str]) -> dict[str, Array]:
-    """The arrays of an archive that holds these and no other.
+    """Return the arrays of an archive that holds these and no other.
 
     Entries are never compressed, so that what is unpacked is no larger than what came.
     """
@@ -141,7 +141,7 @@ def _arrays(packed: bytes, wanted: set[str]) -> dict[str, Array]:
 
 
 def _array(data: bytes) -> Array:
-    """One array, whose header has to say exactly what follows it."""
+    """Return one array, whose header has to say exactly what follows it."""
     stream = io.BytesIO(data)
     if np.lib.format.read_magic(stream) != (1, 0):
         raise ValueError("an array of another version of the format")
@@ -167,7 +167,7 @@ def _frames_name(name: str) -> str:
 def _frames(
     arrays: Mapping[str, Array], form: Mapping[str, np.dtype[Any]], least: int, most: int
 ) -> dict[str, Array]:
-    """The arrays that are the engine's own: as many frames in each, all numbers finite."""
+    """Return the arrays that are the engine's own: as many frames in each, all numbers finite."""
     frames = {name: arrays[_frames_name(name)] for name in form}
     count = len(next(iter(frames.values())))
     if not least <= count <= most:
@@ -195,7 +195,7 @@ def _rate(array: Array) -> Fraction:
 
 
 def _some(value: float | None, kind: type[np.generic]) -> Array:
-    """A number as an array of one, or none as one of none."""
+    """Return a number as an array of one, or none as one of none."""
     return np.array([] if value is None else [value], dtype=kind)
 
 

@@ -1,7 +1,7 @@
-"""A render under way: how far it is, and how it is abandoned.
+"""A render in progress: how far it is, and how it is cancelled.
 
-The render works in a thread of its own, so that whoever asked for it hears of its progress several
-times a second whatever native code is running, and can end it at once. Knows stages and counts;
+The render runs in its own thread, so that its caller is told the progress several times a second
+whatever native code is running, and can cancel it at once. Knows stages and counts;
 knows nothing of pictures.
 """
 
@@ -51,19 +51,19 @@ class EncodingProgress:
         self._first_drawn_at = 0.0
 
     def count(self, encoder: Encoding) -> None:
-        """One more frame is drawn and handed to the encoder."""
+        """Count a frame that is drawn and given to the encoder."""
         self._encoder = encoder
         self.drawn += 1
         if self.drawn == 1:
             self._first_drawn_at = self._clock()
 
     def done(self) -> float:
-        """Share of the work that is done, 0..1."""
+        """Return share of the work that is done, 0..1."""
         encoded = self._encoder.frames_encoded if self._encoder else 0
         return (_DRAWING_SHARE * self.drawn + (1 - _DRAWING_SHARE) * encoded) / self._total
 
     def remaining_s(self) -> float | None:
-        """Seconds to the end by the pace so far, without the first frame, which warms things up."""
+        """Return the seconds left by the pace so far, without the first frame, which warms up."""
         if self._encoder is None or self.drawn < max(3, _TELLING_SHARE * self._total):
             return None
         pace_s = (self._clock() - self._first_drawn_at) / (self.drawn - 1)
@@ -106,7 +106,7 @@ class RenderProgress:
             remaining_s: gives the seconds to the end of the whole, once they can be told.
 
         Raises:
-            Cancelled: the caller has given up.
+            Cancelled: the caller has cancelled.
         """
         self.check()
         with self._lock:
@@ -116,20 +116,20 @@ class RenderProgress:
                 self._remaining_s = remaining_s or _unknown
 
     def check(self) -> None:
-        """Go on only while somebody waits for the result.
+        """Stop the worker if the render was cancelled.
 
         Raises:
-            Cancelled: the caller has given up.
+            Cancelled: the caller has cancelled.
         """
         if self._is_cancelled:
             raise Cancelled
 
     def post_callback(self, callback: Callable[[], None]) -> None:
-        """Leave something to the caller's thread, while the worker goes on."""
+        """Queue a callback for the caller's thread; the worker goes on."""
         self._callbacks.put(callback)
 
     def run_callbacks(self) -> None:
-        """Do what the worker has left to the caller's thread."""
+        """Run the queued callbacks, on the caller's thread."""
         while True:
             try:
                 callback = self._callbacks.get_nowait()
@@ -139,7 +139,7 @@ class RenderProgress:
 
     @contextmanager
     def register_child(self, child: Killable) -> Iterator[None]:
-        """Kill this child when the render is abandoned inside the context."""
+        """Kill this child when the render is cancelled inside the context."""
         with self._lock:
             self._killables.append(child)
         try:
@@ -158,7 +158,7 @@ class RenderProgress:
             child.kill()
 
     def now(self) -> Progress:
-        """How far it is; the fraction never falls."""
+        """Return how far it is; the fraction never falls."""
         with self._lock:
             if not self._entered:
                 return Progress(stage=Stage.PREPARE, fraction=0.0, eta_s=None)
@@ -169,7 +169,7 @@ class RenderProgress:
             return Progress(stage=stage, fraction=self._highest, eta_s=self._remaining_s())
 
     def stage_seconds(self) -> tuple[StageSeconds, ...]:
-        """How long each stage took, the last one until now."""
+        """Return how long each stage took, the last one until now."""
         ends = [began for _, began in self._entered[1:]] + [time.monotonic()]
         return tuple(
             StageSeconds(stage=stage, seconds=round(end - began, 3))
@@ -188,12 +188,12 @@ def _unknown() -> None:
 def run_watched(
     work: Callable[[], Result],
     progress: RenderProgress,
-    watch: Callable[[Progress], None] | None,
+    on_progress: Callable[[Progress], None] | None,
 ) -> Result:
-    """Run `work` in a thread and tell `watch`, on the caller's thread, how far it is.
+    """Run `work` in a thread and tell `on_progress`, on the caller's thread, how far it is.
 
-    The callbacks that the work leaves are done there too, before `watch` is told. What these or
-    `watch` raise (or Ctrl-C) abandons the work and propagates once its thread has ended; what
+    The callbacks that the work leaves are done there too, before `on_progress`. What these or
+    `on_progress` raise (or Ctrl-C) cancels the work and propagates once its thread has ended; what
     `work` raises propagates too.
     """
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="render") as pool:
@@ -201,8 +201,8 @@ def run_watched(
         try:
             while not wait([future], timeout=_TICK_S).done:
                 progress.run_callbacks()
-                if watch is not None:
-                    watch(progress.now())
+                if on_progress is not None:
+                    on_progress(progress.now())
             progress.run_callbacks()
         except BaseException:
             progress.cancel()

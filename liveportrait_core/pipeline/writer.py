@@ -91,7 +91,7 @@ def _encoder_settings(plan: RenderPlan, first: Frame) -> EncoderSettings:
 
 
 def _quality_meter(plan: RenderPlan, first: Frame) -> QualityMeter:
-    """A meter that knows whether these frames are the portrait or a crop of it."""
+    """Return a meter that knows whether these frames are the portrait or a crop of it."""
     if plan.portrait is None or plan.box is None or plan.portrait.shape != first.shape:
         height, width = first.shape[:2]
         return QualityMeter(None, Box(x0=0, y0=0, x1=width, y1=height))
@@ -99,7 +99,7 @@ def _quality_meter(plan: RenderPlan, first: Frame) -> QualityMeter:
 
 
 def _reduced(frame: Frame, settings: EncoderSettings) -> Frame:
-    """A frame at the size of the file."""
+    """Return a frame at the size of the file."""
     if settings.result_size == (settings.width_px, settings.height_px):
         return frame
     return np.asarray(
@@ -108,7 +108,7 @@ def _reduced(frame: Frame, settings: EncoderSettings) -> Frame:
 
 
 def _reduced_box(box: Box, settings: EncoderSettings) -> Box:
-    """The box in the pixels of the file; a pixel that it touches belongs to it."""
+    """Return the box in the pixels of the file; a pixel that it touches belongs to it."""
     width, height = settings.result_size
     return Box(
         x0=box.x0 * width // settings.width_px,
@@ -158,7 +158,7 @@ def _replace_both(video: Path, output: Path, picture: Path, poster: Path) -> Non
 
 @contextmanager
 def _draft_folder(output: Path, poster: Path | None) -> Iterator[Path]:
-    """A folder beside the output that vanishes with everything in it."""
+    """Make a folder beside the output and delete it afterwards, with everything in it."""
     for target in (output, poster or output):
         if not target.parent.is_dir():
             raise EncodeFailed(f"{target.parent} is no folder to write {target.name} into")
@@ -172,7 +172,7 @@ def _draft_folder(output: Path, poster: Path | None) -> Iterator[Path]:
 
 @contextmanager
 def memory_errors_translated() -> Iterator[None]:
-    """Give what the machine's memory cannot hold its own error."""
+    """Raise OutOfMemory for every form of it."""
     try:
         yield
     except MemoryError as error:

@@ -29,7 +29,7 @@ class _Pixels:
         self.portrait = self.of(portrait)
 
     def of(self, frame: Frame) -> Frame:
-        """The pixels of a frame, N×3."""
+        """Return the pixels of a frame, N×3."""
         return frame[self._places]
 
 
@@ -71,7 +71,7 @@ class BorderMeter:
             self.worst_outside_share = max(self.worst_outside_share, share)
 
     def _touched(self, frame: Frame) -> int:
-        """How many pixels outside the box are not the portrait's."""
+        """Return how many pixels outside the box are not the portrait's."""
         return sum(
             0
             if np.array_equal(frame[part], self._portrait[part])
@@ -81,7 +81,7 @@ class BorderMeter:
 
 
 def _inner_edge(mask: Mask, box: Box, width: int, height: int, deep: int) -> Mask:
-    """What of a mask is nearer than `deep` to what is not in it; the picture's end does not count.
+    """Return the part of a mask nearer than `deep` to its edge; the picture's edge is none.
 
     Past the picture's end the mask is taken to go on.
     """
@@ -111,7 +111,7 @@ def _around(box: Box) -> list[_Slices]:
 
 
 def _mean_lab(pixels: Frame) -> NDArray[np.float64]:
-    """The mean colour in CIE L*a*b*: what a colour cast shifts, and noise does not."""
+    """Return the mean colour in CIE L*a*b*: what a colour cast shifts, and noise does not."""
     levels = pixels[None].astype(np.float32) / np.float32(255)
     lab = cv2.cvtColor(levels, cv2.COLOR_RGB2LAB)
     return np.asarray(lab[0].mean(axis=0, dtype=np.float64))

@@ -1,4 +1,4 @@
-"""How much a film trembles: corners are followed from frame to frame, and their jolts measured.
+"""How much a video trembles: track corners from frame to frame and measure their jolts.
 
 The same for driving frames and rendered ones, whatever is in them, so that the two can be compared.
 Knows no face. Only what moves most counts: a still background would hide any trembling.
@@ -44,7 +44,7 @@ class JitterMeter:
         self._previous = grey
 
     def per_mille(self) -> float | None:
-        """Root mean square of the jolts, in thousandths of the frame's longest side.
+        """Return root mean square of the jolts, in thousandths of the frame's longest side.
 
         A jolt is how far a corner is from where it would be had it gone on as before. None: fewer
         than three frames, or nothing in them that can be followed.
@@ -69,7 +69,7 @@ class JitterMeter:
 
 
 def small_grey(frame: Frame) -> Grey:
-    """Luma of a frame, reduced by a whole number to less than 480 pixels a side; means of areas."""
+    """Return a frame's luma, area-averaged by a whole factor to below 480 pixels a side."""
     grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
     step = max(1, max(frame.shape[:2]) // _LEAST_SIDE_PX)
     if step == 1:

@@ -64,7 +64,7 @@ class QualityMeter:
         motion: MotionTemplate,
         warnings: tuple[RenderWarning, ...],
     ) -> QualityReport:
-        """What was measured, once the file is finished.
+        """Return what was measured, once the file is finished.
 
         Raises:
             ValueError: no frame was given.
@@ -94,7 +94,7 @@ class QualityMeter:
         )
 
     def _lip_ratios(self, first: Frame) -> tuple[float | None, float | None]:
-        """Opening of the lips relative to their width, in the portrait and in frame 0."""
+        """Return opening of the lips relative to their width, in the portrait and in frame 0."""
         pictures = [self._portrait, first]
         ratios: list[float | None] = []
         with FaceMesh(still=True) as mesh:
@@ -112,7 +112,7 @@ def _lip_ratio(mesh: FaceMesh, picture: Frame) -> float | None:
 
 
 def _of_whole(jitter: JitterMeter, frame: Frame, box: Box) -> float | None:
-    """Jitter within the box, in thousandths of the whole frame's longest side."""
+    """Return jitter within the box, in thousandths of the whole frame's longest side."""
     inside = jitter.per_mille()
     longest = max(box.x1 - box.x0, box.y1 - box.y0)
     return None if inside is None else inside * longest / max(frame.shape[:2])

@@ -25,7 +25,7 @@ PERCEPTRONS = ("retarget_shoulder", "retarget_mouth", "retarget_eye")
 
 
 def read_state(folder: Path, checkpoint: Checkpoint) -> tuple[Path, StateDict]:
-    """The file and the flat state dict of one network, tensors on the CPU, mapped from the file.
+    """Return one network's file and flat state dict, tensors on the CPU, memory-mapped.
 
     Raises:
         EngineUnavailable: the file is missing, not the manifest's, or holds something else.
@@ -38,7 +38,7 @@ def read_state(folder: Path, checkpoint: Checkpoint) -> tuple[Path, StateDict]:
 
 
 def read_perceptrons(folder: Path) -> tuple[Path, dict[str, StateDict]]:
-    """The stitching file and its three state dicts, by the names of `PERCEPTRONS`.
+    """Return the stitching file and its three state dicts, by the names of `PERCEPTRONS`.
 
     Raises:
         EngineUnavailable: as `read_state`.
@@ -57,10 +57,10 @@ def read_perceptrons(folder: Path) -> tuple[Path, dict[str, StateDict]]:
 
 
 def checked_path(folder: Path, checkpoint: Checkpoint) -> Path:
-    """The path of a checkpoint's file, after comparing size and digest with the manifest.
+    """Return the path of a checkpoint's file, after comparing size and digest with the manifest.
 
     Raises:
-        EngineUnavailable: it is missing, or not the file the manifest means.
+        EngineUnavailable: it is missing, or not the manifest's file.
     """
     manifest = read_manifest(folder)
     file = present_form(folder, manifest, checkpoint)
@@ -77,7 +77,7 @@ def checked_path(folder: Path, checkpoint: Checkpoint) -> Path:
 
 
 def foreign_file(folder: Path, path: Path, expected: str, found: str) -> EngineUnavailable:
-    """The error for a file that is the manifest's and yet not what its name says.
+    """Return the error for a file that is the manifest's and yet not what its name says.
 
     To fetch it again would bring the same; the other format may serve.
     """

@@ -101,7 +101,7 @@ def verify_weights(folder: Path, say: Say) -> int:
 
 
 def list_weights(folder: Path, say: Say) -> int:
-    """Every set with its files and whether they lie in the folder; reads no file's content."""
+    """List every set, its files, and whether they are in the folder; read no file's content."""
     manifest = read_manifest(folder)
     say(f"manifest {manifest.path}")
     for weight_set in manifest.sets:

@@ -1,4 +1,4 @@
-"""Whether a weight file is the one the manifest means: its size and SHA-256.
+"""Whether a weight file is the manifest's: its size and SHA-256.
 
 A digest is computed once and remembered beside the weights, with the size and the modification time
 it was computed for; where the folder cannot be written, it is computed once per process.
@@ -61,7 +61,7 @@ def inspect_file(
 
 
 def present_form(folder: Path, manifest: Manifest, checkpoint: Checkpoint) -> WeightFile | None:
-    """The preferred form of a checkpoint that lies in the folder, whole or not; None: none does."""
+    """Return the preferred form of a checkpoint in the folder, whole or not; None: none."""
     for file in manifest.files_for(checkpoint):
         if (folder / file.path).is_file():
             return file
@@ -69,7 +69,7 @@ def present_form(folder: Path, manifest: Manifest, checkpoint: Checkpoint) -> We
 
 
 def missing_checkpoints(folder: Path, wanted: tuple[Checkpoint, ...]) -> tuple[Checkpoint, ...]:
-    """Those of the wanted checkpoints that are absent or of the wrong size; opens no file."""
+    """Return the wanted checkpoints that are absent or of the wrong size; open no file."""
     manifest = read_manifest(folder)
     return tuple(
         checkpoint

@@ -41,7 +41,7 @@ class Hub:
     endpoint: str | None  # None: huggingface_hub's own, which HF_ENDPOINT sets
 
     def url(self, path: str) -> str:
-        """The address of one file."""
+        """Return the address of one file."""
         return hf_hub_url(self.name, path, revision=self.revision, endpoint=self.endpoint)
 
 

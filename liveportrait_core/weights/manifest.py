@@ -73,7 +73,7 @@ class Manifest:
     sets: tuple[WeightSet, ...]
 
     def files_for(self, checkpoint: Checkpoint) -> Iterator[WeightFile]:
-        """Every form of a checkpoint (`.pth`, `.safetensors`), the preferred one first."""
+        """Yield every form of a checkpoint (`.pth`, `.safetensors`), the preferred one first."""
         for weight_set in self.sets:
             yield from (file for file in weight_set.files if file.checkpoint is checkpoint)
 
@@ -90,7 +90,7 @@ class WantedFile:
 def choose_files(
     manifest: Manifest, *, safetensors: bool = False, non_commercial: bool = False
 ) -> tuple[WantedFile, ...]:
-    """One form of every checkpoint of the manifest.
+    """Return one form of every checkpoint of the manifest.
 
     Args:
         manifest: what there is.
@@ -111,7 +111,7 @@ def choose_files(
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """The manifest that holds for a weights folder: its own, or the project's.
+    """Return the manifest that holds for a weights folder: its own, or the project's.
 
     Raises:
         EngineUnavailable: the manifest is not what this version understands.

@@ -1,8 +1,8 @@
-"""A driving clip becomes a motion template: one face followed, one view for all frames, its motion.
+"""A driving clip becomes motion: follow one face, preprocess every frame alike, extract.
 
-Goes over the frames twice, because the crop is the mean over the whole clip, and holds only a batch
-of them. Frames without a face are bridged, never dropped. Knows no portrait; the detector and the
-networks are asked through functions it is given (liveportrait.md, P4.6, P4.7).
+Passes over the frames twice, because the crop is the mean over the whole clip, and holds one batch
+of them. Frames without a face are bridged, never dropped. Knows no portrait; detector and networks
+are functions it is given (liveportrait.md, P4.6, P4.7).
 """
 
 from collections.abc import Iterable
@@ -42,7 +42,7 @@ _OFFSET = -0.1
 class DrivingCrop(StrEnum):
     """Whether the driving frames are cropped to the face."""
 
-    AUTO = "auto"  # unless they are square: then somebody has cropped them already
+    AUTO = "auto"  # unless they are square: then they are cropped already
     ALWAYS = "always"
     NEVER = "never"
 
@@ -55,16 +55,16 @@ class FixedCrop:
 
     @classmethod
     def around(cls, landmarks: Iterable[Points]) -> "FixedCrop":
-        """The mean of the squares around a face."""
+        """Return the mean of the squares around a face."""
         boxes = [oriented_box(points, scale=_SCALE, vy_ratio=_OFFSET) for points in landmarks]
         return cls(original_to_crop=square_matrix(mean_upright_box(boxes), size_px=CROP_PX))
 
     def crop(self, frame: Frame) -> Frame:
-        """The square itself: 512×512×3."""
+        """Return the square itself: 512×512×3."""
         return cut_crop(frame, self.original_to_crop, CROP_PX).picture
 
     def network_frame(self, frame: Frame) -> Frame:
-        """The square, reduced."""
+        """Return the square, reduced."""
         return resize_to_network(self.crop(frame))
 
     def points(self, landmarks: Points) -> Points:
@@ -81,7 +81,7 @@ class FullFrame:
     """The frames as they are."""
 
     def network_frame(self, frame: Frame) -> Frame:
-        """The whole frame, whatever its proportions."""
+        """Resize the whole frame, whatever its proportions."""
         return resize_to_network(frame)
 
     def points(self, landmarks: Points) -> Points:
@@ -89,12 +89,12 @@ class FullFrame:
         return landmarks
 
     def __call__(self, frame: Frame, landmarks: Points) -> tuple[Frame, Points]:
-        """The frame reduced, and the landmarks."""
+        """Return the frame reduced, and the landmarks."""
         return self.network_frame(frame), self.points(landmarks)
 
 
 def resize_to_network(picture: Frame) -> Frame:
-    """A picture at the networks' size, 256×256×3, bilinear."""
+    """Return a picture at the networks' size, 256×256×3, bilinear."""
     return np.asarray(cv2.resize(picture, (NETWORK_PX, NETWORK_PX)), dtype=np.uint8)
 
 

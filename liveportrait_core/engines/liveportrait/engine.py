@@ -1,6 +1,6 @@
-"""The LivePortrait engine behind the renderer's door: prepare once, analyse a clip, animate often.
+"""The LivePortrait engine: prepare once, analyse a clip, animate often.
 
-Knows the order of the steps; their mathematics is in the rooms below. Pictures go through in
+Knows the order of the steps; their mathematics is in the modules beside it. Pictures go through in
 batches: while the device warps and decodes one, the frames of the one before are pasted back.
 """
 
@@ -139,11 +139,11 @@ class LivePortraitEngine:
 
     @property
     def driving_max_side_px(self) -> int | None:
-        """None: the crop is taken from frames as filmed."""
+        """None: the crop is taken from frames of their own size."""
         return None
 
     def warm_up(self) -> None:
-        """One pass of every network, of the detector and of the landmarks.
+        """Run every network, the detector and the landmarks once.
 
         Raises:
             OutOfMemory, RenderError: this device cannot render.
@@ -199,7 +199,7 @@ class LivePortraitEngine:
         return template
 
     def analyse_picture(self, picture: Frame) -> LivePortraitMotion:
-        """The motion of a driving picture: one frame.
+        """Return the motion of a driving picture: one frame.
 
         Raises:
             VideoNoFace: no face was found.
@@ -236,7 +236,7 @@ class LivePortraitEngine:
     def drive(
         self, prepared: PreparedSource, template: LivePortraitMotion, options: RenderOptions
     ) -> DrivenKeypoints:
-        """The key points of every frame, by stage; the final ones closed to a loop if wanted."""
+        """Compute every frame's key points, by stage; the final ones loop if wanted."""
         refined = refine(template.measured, template.fps, self._config.refinement)
         driven = drive_portrait_keypoints(
             prepared.source,
@@ -306,7 +306,7 @@ class LivePortraitEngine:
     def _source_pictures(
         self, frames: FittedFrames, source: MeasuredVideo, driven: DrivenKeypoints, scale: float
     ) -> Iterator[tuple[Frame, FaceCrop | None]]:
-        """Every frame of a source clip with its animated crop; None where it has no face."""
+        """Yield every frame of a source clip with its animated crop; None where it has no face."""
         kept = islice(frames, source.skipped, None)
         moves = zip(source.landmarks, driven.source, driven.final, strict=False)
         for (landmarks, resting, moved), frame in zip(moves, kept, strict=False):
@@ -336,7 +336,7 @@ class LivePortraitEngine:
     def _decoded(
         self, feature: AppearanceFeature, driven: DrivenKeypoints
     ) -> Iterator[NDArray[np.uint8]]:
-        """The animated crops in batches: b×512×512×3."""
+        """Yield the animated crops in batches: b×512×512×3."""
         final = driven.final
         if (final == final[0]).all():
             # A still clip is still to the last bit, whatever a batch's size does to rounding.

@@ -1,4 +1,4 @@
-"""Puts the LivePortrait engine together from a folder of weights, or says what it lacks.
+"""Assemble the LivePortrait engine from a folder of weights, or report what is missing.
 
 Knows files and devices; what the parts do is theirs.
 """

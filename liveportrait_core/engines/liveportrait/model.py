@@ -77,7 +77,7 @@ class Networks:
 
 
 def empty_networks() -> Networks:
-    """The networks of the human models without weights, on torch's meta device."""
+    """Return the networks of the human models without weights, on torch's meta device."""
     with torch.device("meta"):
         return Networks(
             appearance_feature_extractor=AppearanceFeatureExtractor(),
@@ -91,7 +91,7 @@ def empty_networks() -> Networks:
 
 
 def load_networks(folder: Path) -> Networks:
-    """The networks with the weights of a folder, on the CPU, mapped from the files.
+    """Return the networks with the weights of a folder, on the CPU, mapped from the files.
 
     Raises:
         EngineUnavailable: a file is missing, damaged or another network's; it names the file.

@@ -53,7 +53,7 @@ class PasteBack:
         )
 
     def blend(self, crop: Frame) -> Frame:
-        """A copy of the portrait with a 512×512×3 crop blended into it."""
+        """Return a copy of the portrait with a 512×512×3 crop blended into it."""
         # Warped from the picture's own corner: shifting the map to the box's would round other
         # fractions of a pixel than the full frame does.
         warped = _to_original(crop, self.crop_to_original, self.box.x1, self.box.y1)
@@ -66,7 +66,7 @@ class PasteBack:
 
 
 def crop_mask() -> NDArray[np.uint8]:
-    """The crop's weight in 0..255, 512×512: full inside, ramps at the border, round corners.
+    """Return the crop's weight, 512×512 in 0..255: full inside, ramps at the rounded border.
 
     The top and left borders are 0, the bottom and right ones 15: distances are measured to the
     corner of the pixel, as in the original's file.

@@ -1,4 +1,4 @@
-"""What the portrait becomes before it enters the networks: its size, its crop.
+"""The portrait before it enters the networks: its size, its crop.
 
 Knows pictures and the source crop's constants (liveportrait.md, P2, P4.4, P4.5); knows no
 network and no driving clip.
@@ -18,7 +18,7 @@ _DETECTOR_OF_THE_ORIGINAL = 106
 
 
 def fit_portrait(portrait: Frame, max_dim_px: int) -> Frame:
-    """An H×W×3 picture with no side above `max_dim_px` and both even; never enlarged, bilinear."""
+    """Reduce a picture to even sides of at most `max_dim_px`, bilinear; never enlarge."""
     height, width = portrait.shape[:2]
     scaled = scaled_size(width, height, max_dim_px)
     if scaled != (width, height):
@@ -28,7 +28,7 @@ def fit_portrait(portrait: Frame, max_dim_px: int) -> Frame:
 
 
 def portrait_points(face: LocatedFace) -> Points:
-    """The points a portrait is cropped by.
+    """Return the points a portrait is cropped by.
 
     The detector's where they are the 106 of the original; those of other detectors lie differently,
     so the landmarks serve, as they do in every frame of a source clip.
@@ -39,11 +39,11 @@ def portrait_points(face: LocatedFace) -> Points:
 
 
 def crop_source(picture: Frame, points: Points, *, scale: float) -> FaceCrop:
-    """The upright 512×512 square around the face, from which the result is pasted back."""
+    """Return the upright 512×512 square around the face, from which the result is pasted back."""
     return crop_face(picture, points, size_px=CROP_PX, scale=scale, vy_ratio=_OFFSET)
 
 
 def network_frame(crop: FaceCrop) -> Frame:
-    """A source crop as the networks see it: 256×256×3, averaged over areas."""
+    """Return a source crop as the networks see it: 256×256×3, averaged over areas."""
     size = (NETWORK_PX, NETWORK_PX)
     return np.asarray(cv2.resize(crop.picture, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)

@@ -6,5 +6,5 @@ A portrait:  picture → `portrait`, made of `outline` (where the person ends), 
              `backdrop` (what is behind it), `expression` (skin and lips), `eyelids`, on a coarse
              `grid`, read by `sampling`.
 A frame:     `warp` moves the portrait's pixels; `slit` closes lids and lips over what is behind.
-`engine` is the door to all of it; `points` says which of the mesh's points are what.
+`engine` puts them in order; `points` says which of the mesh's points are what.
 """

@@ -1,4 +1,4 @@
-"""The mesh engine behind the renderer's door: prepare once, analyse a clip, animate often.
+"""The mesh engine: prepare once, analyse a clip, animate often.
 
 A preview that says so in every result. Knows the order of the steps, none of their mathematics.
 """

@@ -24,7 +24,7 @@ class Grid:
 
     @staticmethod
     def around(head: HeadAxes) -> "Grid":
-        """A grid that surely covers head, neck and shoulders."""
+        """Return a grid that surely covers head, neck and shoulders."""
         step = max(2, round(head.eye_distance / NODES_PER_EYE_DISTANCE))
         columns, rows = (int(np.ceil(2 * half * head.eye_distance / step)) for half in HALF_EXTENT)
         x0 = round(float(head.middle[0]) - columns * step / 2)
@@ -32,7 +32,7 @@ class Grid:
         return Grid(box=Box(x0=x0, y0=y0, x1=x0 + columns * step, y1=y0 + rows * step), step=step)
 
     def part(self, nodes: Box) -> "Grid":
-        """The part of this grid with these nodes, counted in columns and rows."""
+        """Return the part of this grid with these nodes, counted in columns and rows."""
         x0, y0, step = self.box.x0, self.box.y0, self.step
         box = Box(
             x0=x0 + nodes.x0 * step,
@@ -54,7 +54,7 @@ class Grid:
         return (self.box.y1 - self.box.y0) // self.step, (self.box.x1 - self.box.x0) // self.step
 
     def nodes(self) -> Field:
-        """Pixel position of every node, rows×columns×2, x first."""
+        """Return the pixel position of every node, rows×columns×2, x first."""
         rows, columns = self.shape
         middle = (self.step - 1) / 2
         x = self.box.x0 + middle + self.step * np.arange(columns)
@@ -62,7 +62,7 @@ class Grid:
         return np.stack(np.meshgrid(x, y), axis=-1).astype(np.float32)
 
     def sample(self, field: Field, places: Field) -> Field:
-        """Value of a field, rows×columns×C, at pixel positions, h×w×2."""
+        """Sample a field, rows×columns×C, at pixel positions, h×w×2."""
         middle = (self.step - 1) / 2
         x = (places[..., 0] - np.float32(self.box.x0 + middle)) / np.float32(self.step)
         y = (places[..., 1] - np.float32(self.box.y0 + middle)) / np.float32(self.step)
@@ -70,7 +70,7 @@ class Grid:
         return np.asarray(sampled, np.float32)
 
     def per_pixel(self, field: Field, box: Box) -> Field:
-        """A field, rows×columns×C, for every pixel of a box within `inner`."""
+        """Resample a field, rows×columns×C, at every pixel of a box within `inner`."""
         x0, y0, step = self.box.x0, self.box.y0, self.step
         top, left = (box.y0 - y0) // step - 1, (box.x0 - x0) // step - 1
         near = field[top : (box.y1 - y0 - 1) // step + 2, left : (box.x1 - x0 - 1) // step + 2]
@@ -82,7 +82,7 @@ class Grid:
 
 
 def extent(field: Array) -> Box:
-    """Columns and rows in which a field is not zero, and a margin of two."""
+    """Return the columns and rows in which a field is not zero, and a margin of two."""
     rows, columns = np.flatnonzero(field.any(1)), np.flatnonzero(field.any(0))
     return Box(
         x0=max(int(columns[0]) - 2, 0),

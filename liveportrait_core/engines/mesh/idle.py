@@ -1,8 +1,8 @@
-"""Synthetic idle: the motion of somebody who stands still and is alive, without a driving clip.
+"""Synthetic idle: sway, breath and blinks of a person at rest, without a driving clip.
 
 Slow sway and breath as band-limited noise, blinks at human intervals, a hint of a smile. Seeded,
 and exactly periodic, so that the loop needs no closing. Knows no picture; amplitudes are those of
-a filmed person.
+a recorded person.
 """
 
 from fractions import Fraction
@@ -27,7 +27,7 @@ BROW = 0.03
 
 
 def synthetic_idle(*, seed: int, seconds: float, fps: Fraction) -> MeshMotion:
-    """Motion for round(seconds × fps) frames, at least two; the same seed gives the same motion."""
+    """Generate round(seconds × fps) frames, at least two; a seed gives the same motion again."""
     count = max(2, round(seconds * fps))
     length_s = count / float(fps)
     random = np.random.default_rng(seed)
@@ -46,7 +46,7 @@ def synthetic_idle(*, seed: int, seconds: float, fps: Fraction) -> MeshMotion:
 
 
 def _noise(random: Generator, time_s: Array, length_s: float) -> Array:
-    """Band-limited noise with a period of `length_s`, within -1..1."""
+    """Return band-limited noise with a period of `length_s`, within -1..1."""
     low, high = (max(1, round(f * length_s)) for f in SWAY_BAND_HZ)
     harmonics = np.arange(low, max(high, low + 1) + 1)
     phase = 2 * np.pi * np.outer(time_s / length_s, harmonics)
@@ -57,14 +57,14 @@ def _noise(random: Generator, time_s: Array, length_s: float) -> Array:
 
 
 def _breath(time_s: Array, length_s: float) -> Array:
-    """What a whole number of breaths adds to the sway: chin and shoulders rise."""
+    """Return what a whole number of breaths adds to the sway: chin and shoulders rise."""
     breaths = max(1, round(length_s / BREATH_S))
     breath = 0.5 - 0.5 * np.cos(2 * np.pi * breaths * time_s / length_s)
     return np.outer(breath, [BREATH_PITCH_DEG, 0, 0, 0, -BREATH_RISE, 0])
 
 
 def _from_its_calmest(sway: Array, reach: Array) -> Array:
-    """The same round begun where it is slow and central, for there the video jumps to its start.
+    """Rotate the sway to begin where it is slow and central: there the video restarts.
 
     Relative to that instant, and within the reach again.
     """
@@ -76,7 +76,7 @@ def _from_its_calmest(sway: Array, reach: Array) -> Array:
 
 
 def _expression(random: Generator, time_s: Array, length_s: float) -> Array:
-    """A hint of a smile that comes and goes, brows that are not quite still."""
+    """Generate a hint of a smile that comes and goes, and slightly moving brows."""
     control_points = np.zeros((len(time_s), len(CONTROL_POINTS), 2))
     smile = SMILE * (0.5 - 0.5 * np.cos(2 * np.pi * time_s[:, None] / length_s))
     for side, sign in (("left", -1.0), ("right", 1.0)):
@@ -94,7 +94,7 @@ def _expression(random: Generator, time_s: Array, length_s: float) -> Array:
 
 
 def _blinks(random: Generator, time_s: Array, length_s: float) -> Array:
-    """Both lids together, at irregular intervals; none across the seam of the loop."""
+    """Generate blinks at irregular intervals, none across the loop's seam."""
     closure = np.zeros(len(time_s))
     duration = BLINK_CLOSE_S + BLINK_HOLD_S + BLINK_OPEN_S
     at = min(float(random.uniform(0.5, 0.5 * BLINK_INTERVAL_S[1])), 0.6 * length_s)

@@ -1,4 +1,4 @@
-"""What a face does in a clip, free of whose face it is, and how much of that is applied.
+"""The motion of a face in a clip, free of its shape, and how much of it is applied.
 
 Pure mathematics. Knows points and options, no picture. Movements are relative to the clip's first
 frame, lengths in distances between the eyes.
@@ -101,7 +101,7 @@ class MeshMotion:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, Array], **facts: Any) -> Self:
-        """The motion of a clip from its channels, and from the other fields by name."""
+        """Restore the motion of a clip from its channels, and other fields by name."""
         return cls(
             rotation_deg=arrays["rotation_deg"],
             shift=arrays["shift"],
@@ -146,7 +146,7 @@ def _since_first(samples: Array, sigma: float) -> Array:
 
 
 def _closure(points: Array, upper: tuple[int, ...], lower: tuple[int, ...]) -> Array:
-    """How far the lids are closed, 0..1, against the clip's own open eye."""
+    """Return how far the lids are closed, 0..1, against the clip's own open eye."""
     width = np.linalg.norm(points[:, upper[-1], :2] - points[:, upper[0], :2], axis=1)
     gap = (points[:, lower[2:-2], 1] - points[:, upper[2:-2], 1]).mean(1) / width
     opened = float(np.percentile(gap, OPEN_EYE_PERCENTILE))
@@ -154,7 +154,7 @@ def _closure(points: Array, upper: tuple[int, ...], lower: tuple[int, ...]) -> A
 
 
 def _closure_since_first(closure: Array, fps: float) -> Array:
-    """Lids relative to frame 0; should that lie in a blink, it is soon forgotten."""
+    """Make closures relative to frame 0; forget it soon if it lies in a blink."""
     firm = np.clip((closure - LID_NOISE) / (LID_SHUT - LID_NOISE), 0.0, 1.0)
     firm = _unhurried(_together(firm, fps), fps)
     fade = np.clip(1.0 - np.arange(len(firm)) / (fps * BLINK_FORGOTTEN_S), 0.0, 1.0)[:, None]
@@ -162,14 +162,14 @@ def _closure_since_first(closure: Array, fps: float) -> Array:
 
 
 def _together(closure: Array, fps: float) -> Array:
-    """Lids that shut at about the same time move as one; a wink stays a wink."""
+    """Let lids that shut at about the same time move as one; keep winks."""
     window = 2 * round(BLINK_ASIDE_S * fps) + 1
     both = maximum_filter1d(closure, window, axis=0).min(1, keepdims=True)
     return closure + both * (closure.mean(1, keepdims=True) - closure)
 
 
 def _unhurried(closure: Array, fps: float) -> Array:
-    """The same closures at their frames, and lids that take a person's time to get there and back.
+    """Limit the speed of the lids to a person's, keeping the closures at their frames.
 
     What flutters faster than lids can stays closed; slower lids are left alone.
     """
@@ -190,7 +190,7 @@ def soft_limit(values: Array, limit: float) -> Array:
 
 
 def applied(motion: MeshMotion, options: RenderOptions) -> MeshMotion:
-    """The motion as it is drawn: closed to a loop, scaled, confined to the region and damped."""
+    """Return the motion to draw: closed to a loop, scaled, confined to the region, damped."""
     fps = float(motion.fps)
     looped = motion
     if options.loop and not motion.periodic:
@@ -220,7 +220,7 @@ def applied(motion: MeshMotion, options: RenderOptions) -> MeshMotion:
 
 
 def _scaled_closure(closure: Array, strength: float) -> Array:
-    """A squint scales like everything else; a blink stays whole, for half a blink looks drugged."""
+    """Scale squints like all motion, but keep blinks whole: half a blink looks drugged."""
     whole = min(1.0, strength / FULL_BLINK_MULTIPLIER)
     return closure * (strength + (whole - strength) * eased(closure, *SQUINT_TO_BLINK))
 

@@ -65,7 +65,7 @@ CONTROL_POINT_NAMES = tuple(CONTROL_POINTS)
 
 
 def control_point_positions(points: Array) -> Array:
-    """Mean position of every control point: …×478×D → …×H×D."""
+    """Return the mean position of every control point: …×478×D → …×H×D."""
     return np.stack(
         [points[..., list(rows), :].mean(-2) for rows in CONTROL_POINTS.values()], axis=-2
     )
@@ -93,14 +93,14 @@ class HeadAxes:
         return self.middle + self.axes @ PIVOT * self.eye_distance
 
     def seen_from(self, places: NDArray[np.floating]) -> Array:
-        """Places of the picture, …×2, to the right and down of the eyes' middle, eye distances."""
+        """Convert places, …×2 pixels, to eye distances right and down of the eyes' middle."""
         down = self.axes[:2, 1] / np.linalg.norm(self.axes[:2, 1])
         turn = np.stack([[down[1], -down[0]], down], axis=1)
         return (places - self.middle[:2]) @ turn / self.eye_distance
 
     @staticmethod
     def of(points: Array) -> "HeadAxes":
-        """Axes of one face, 478×3."""
+        """Return the axes of one face, 478×3."""
         left, right = points[[33, 133]].mean(0), points[[362, 263]].mean(0)
         middle = (left + right) / 2
         across = points[[263, 356, 454]].mean(0) - points[[33, 127, 234]].mean(0)

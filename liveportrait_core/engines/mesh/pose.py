@@ -32,7 +32,7 @@ class Poses:
     places: Array
 
     def stilled(self, points: Array) -> Array:
-        """The points, N×478×3, with the head's motion taken out, around `centre`."""
+        """Return the points, N×478×3, with the head's motion taken out, around `centre`."""
         moved = points.copy()
         moved[..., :2] -= self.places[:, None]
         moved[..., 2] -= points[:, list(STABLE), 2].mean(1)[:, None]
@@ -64,7 +64,7 @@ def fit_poses(points: Array) -> Poses:
 
 
 def _procrustes(centred: Array, stable: list[int]) -> tuple[Array, Array, Array]:
-    """Turns N×3×3, sizes N and the mean shape 478×3, from all three coordinates."""
+    """Fit turns N×3×3, sizes N and the mean shape 478×3, from all three coordinates."""
     shape = centred[0]
     turns, scales = np.empty((0, 3, 3)), np.empty(0)
     for _ in range(SHAPE_ROUNDS):
@@ -81,7 +81,7 @@ def _procrustes(centred: Array, stable: list[int]) -> tuple[Array, Array, Array]
 
 
 def _level(seen: Array, shape: Array, turns: Array) -> Array:
-    """The turns with their roll halfway to what the middle of the face shows.
+    """Return the turns with their roll halfway to what the middle of the face shows.
 
     When the head looks aside, the tracker tilts the face's outline one way and its middle the
     other; brows that are raised tilt the middle as well.
@@ -97,7 +97,7 @@ def _level(seen: Array, shape: Array, turns: Array) -> Array:
 
 
 def _refined(seen: Array, shape: Array, turns: Array, parameters: Array) -> tuple[Array, Array]:
-    """One Gauss-Newton step on turn, size and place; `seen` is N×K×2, `shape` K×3."""
+    """Make one Gauss-Newton step on turn, size and place; `seen` is N×K×2, `shape` K×3."""
     scale = np.exp(parameters[:, :1])[:, None]
     turned = np.einsum("nij,kj->nki", turns, shape) * scale
     residual = seen - turned[..., :2] - parameters[:, None, 1:]

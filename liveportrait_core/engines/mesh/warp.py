@@ -35,7 +35,7 @@ class FrameMotion:
 
 
 def draw_frame(portrait: MeshPortrait, motion: FrameMotion) -> Frame:
-    """The portrait under this motion; outside `portrait.box` it is untouched."""
+    """Draw the portrait under this motion; outside `portrait.box` it is untouched."""
     box, grid = portrait.box, portrait.head.grid
     places = portrait_places(portrait, motion)
     out = portrait.picture.copy()
@@ -58,7 +58,7 @@ def draw_frame(portrait: MeshPortrait, motion: FrameMotion) -> Frame:
 
 
 def _moving_strips(portrait: MeshPortrait, places: Field) -> Iterator[Box]:
-    """Strips of the box that hold every pixel that differs from the portrait's.
+    """Yield strips of the box that hold every pixel that differs from the portrait's.
 
     Thin ones, so that what is worked out for one of them stays in the processor's cache.
     """
@@ -93,7 +93,7 @@ def portrait_places(portrait: MeshPortrait, motion: FrameMotion) -> Field:
 
 
 def _inverted(grid: Grid, field: Field, places: Field) -> Field:
-    """Where the points seen at `places` come from: solve p + field(p) = place."""
+    """Return where the points seen at `places` come from: solve p + field(p) = place."""
     if not field.any():
         return places
     come_from = places
@@ -105,7 +105,7 @@ def _inverted(grid: Grid, field: Field, places: Field) -> Field:
 
 
 def _surroundings(slit: Slit, grid: Grid, box: Box, places: Field) -> Box | None:
-    """The part of the box in which the slit's support is seen; None: all of it is elsewhere."""
+    """Return the part of the box that the slit's support touches; None: no part."""
     near = np.clip(slit.centre, (box.x0, box.y0), (box.x1 - 1, box.y1 - 1)).astype(np.float32)
     moved = near - grid.sample(places, near[None, None])[0, 0]
     radius = (1 + SLIT_MARGIN) * slit.reach

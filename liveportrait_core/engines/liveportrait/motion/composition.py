@@ -50,7 +50,7 @@ CLOSED_LIPS_EXPRESSION: Floats = np.array(_CLOSED_LIPS, dtype=np.float64).astype
 
 
 class MotionMode(StrEnum):
-    """What a driving frame means."""
+    """How a driving frame is applied."""
 
     RELATIVE = "relative"  # its change since the clip's first frame, added to the source
     ABSOLUTE = "absolute"  # its own value, in place of the source's
@@ -122,7 +122,7 @@ def drive_clip(
 
 
 def _changed(source: Motion, driving: Motion, rest: Motion) -> Motion:
-    """Everything the driving face did since it was at rest, done by the source."""
+    """Apply the driving face's change since it was at rest to the source."""
     return Motion(
         canonical_keypoints=source.canonical_keypoints,
         rotation=_turned_along(source, driving, rest),
@@ -133,7 +133,7 @@ def _changed(source: Motion, driving: Motion, rest: Motion) -> Motion:
 
 
 def _replaced(source: Motion, driving: Motion) -> Motion:
-    """The driving values themselves, in the source's size."""
+    """Return the driving values themselves, in the source's size."""
     return Motion(
         canonical_keypoints=source.canonical_keypoints,
         rotation=driving.rotation,
@@ -144,7 +144,7 @@ def _replaced(source: Motion, driving: Motion) -> Motion:
 
 
 def _followed(source: Motion, driving: Motion, rest: Motion, mode: MotionMode) -> Motion:
-    """A moving source keeps its own way through the picture unless it is told otherwise."""
+    """Combine with a moving source, which keeps its own place in relative mode."""
     if mode is MotionMode.ABSOLUTE:
         return _replaced(source, driving)
     return Motion(
@@ -181,7 +181,7 @@ def _smoothed(motion: Motion, observation_variance: float) -> Motion:
 def _within(
     region: AnimationRegion, source: Motion, wanted: Motion, mask: NDArray[np.bool_]
 ) -> Motion:
-    """The wanted motion where the region allows it, the source's own elsewhere."""
+    """Return the wanted motion where the region allows it, the source's own elsewhere."""
     posed = wanted if region in (AnimationRegion.ALL, AnimationRegion.POSE) else source
     return Motion(
         canonical_keypoints=source.canonical_keypoints,
@@ -193,14 +193,14 @@ def _within(
 
 
 def _relative_mask(region: AnimationRegion) -> NDArray[np.bool_]:
-    """Components of the expression that may change: 21×3."""
+    """Return the components of the expression that may change: 21×3."""
     if region in (AnimationRegion.ALL, AnimationRegion.EXP):
         return np.ones((KEYPOINT_COUNT, 3), dtype=np.bool_)
     return _absolute_mask(region)
 
 
 def _absolute_mask(region: AnimationRegion) -> NDArray[np.bool_]:
-    """Components that may be replaced: key points that carry identity or pose stay."""
+    """Return the components that may be replaced: key points that carry identity or pose stay."""
     mask = np.zeros((KEYPOINT_COUNT, 3), dtype=np.bool_)
     if region is AnimationRegion.LIP:
         mask[list(LIP_ROWS)] = True
@@ -222,5 +222,5 @@ def _frame(motion: Motion, index: int) -> Motion:
 
 
 def _stretched(motion: Motion, count: int) -> Motion:
-    """One frame, held for `count` frames."""
+    """Return one frame, held for `count` frames."""
     return motion.each(lambda values: np.broadcast_to(values, (count, *values.shape[1:])))

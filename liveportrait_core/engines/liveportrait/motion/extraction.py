@@ -1,4 +1,4 @@
-"""The motion of one face through a clip, whichever clip it is: batches, gaps, refusals, warnings.
+"""Motion extraction: one face through a clip, in batches, with gaps bridged.
 
 Frames without a face are bridged, never dropped; no more than a batch of frames is held. Knows no
 crop: what the networks see of a frame is asked through a function.
@@ -68,7 +68,7 @@ def require_face(track: FaceTrack, what: str) -> None:
 def extract_clip_motion(
     frames: Iterable[Frame], track: FaceTrack, preprocess: Preprocess, extract: ExtractMotion
 ) -> MeasuredMotion:
-    """The motion of every frame from the first with a face on; those without one are bridged."""
+    """Extract the motion of every frame from the first face on; interpolate the gaps."""
     kept = islice(frames, track.skipped, None)
     pairs = zip(kept, track.landmarks, strict=True)
     seen = (preprocess(frame, points) for frame, points in pairs if points is not None)
@@ -115,7 +115,7 @@ def _bridge(measured: MeasuredMotion, seen: list[int], count: int) -> MeasuredMo
 
 
 def face_warnings(track: FaceTrack) -> tuple[RenderWarning, ...]:
-    """What the user should know about the face in a clip."""
+    """Return what the user should know about the face in a clip."""
     is_so = {
         RenderWarning.VIDEO_LEADING_FRAMES_SKIPPED: track.skipped > 0,
         RenderWarning.LANDMARKS_INTERPOLATED: len(track.seen) < len(track.landmarks),

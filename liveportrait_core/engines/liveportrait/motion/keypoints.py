@@ -1,4 +1,4 @@
-"""From the motion of two faces to the key points the warping network is given.
+"""Key points of the warping network from the motion of two faces.
 
 Composition, lip normalisation or retargeting, stitching, multiplier: in this order, a whole clip at
 a time. Pure but for the small networks, which are asked through a port; knows no picture.
@@ -48,7 +48,7 @@ class MeasuredMotion:
     """The motion of B frames of a face, and how far its eyes and lips are open."""
 
     motion: Motion
-    eye_ratios: Floats  # B×2, left and right; not a number where nobody measured them
+    eye_ratios: Floats  # B×2, left and right; not a number where they are not measured
     lip_ratios: Floats  # B×1, likewise
 
     @property
@@ -57,7 +57,7 @@ class MeasuredMotion:
         return self.motion.frame_count
 
     def first(self, count: int) -> "MeasuredMotion":
-        """Its first frames."""
+        """Return its first frames."""
         return MeasuredMotion(
             motion=self.motion.first(count),
             eye_ratios=self.eye_ratios[:count],
@@ -195,7 +195,7 @@ def _finish(
 def _lip_offset(
     source: MeasuredMotion, networks: KeypointNetworks, settings: AnimationSettings
 ) -> Floats | float:
-    """What closes the source's lips: B×21×3, zero where they are closed or stay as they are."""
+    """Return the offset that closes the source's lips, B×21×3; 0 where none is wanted."""
     is_wanted = settings.normalize_lip and not settings.retarget_lips
     if not is_wanted or settings.mode is not MotionMode.RELATIVE:
         return 0.0
@@ -207,7 +207,7 @@ def _lip_offset(
 
 
 def _eye_offset(source: MeasuredMotion, networks: KeypointNetworks) -> Floats:
-    """What keeps a source clip's eyes as open as in its first frame: B×21×3."""
+    """Return what keeps a source clip's eyes as open as in its first frame: B×21×3."""
     first = np.mean(source.eye_ratios[0])
     target = np.full_like(source.lip_ratios, _EYES_OPEN if first < _EYES_SHUT_BELOW else first)
     keypoints = transform_keypoints(source.motion)
@@ -221,7 +221,7 @@ def _retargeting_offset(
     networks: KeypointNetworks,
     settings: AnimationSettings,
 ) -> Floats:
-    """What brings eyes and lips towards the driving face's opening: T×21×3."""
+    """Return what brings eyes and lips towards the driving face's opening: T×21×3."""
     count = len(resting)
     eyes, driving_eyes = (_held(each.eye_ratios, count) for each in (source, driving))
     lips, driving_lips = (_held(each.lip_ratios, count) for each in (source, driving))
@@ -246,5 +246,5 @@ def _require_measured(what: str, ratios: Floats) -> None:
 
 
 def _held(ratios: Floats, count: int) -> Floats:
-    """The first `count` rows; a single row is held."""
+    """Return the first `count` rows; a single row is held."""
     return np.broadcast_to(ratios, (count, ratios.shape[1])) if len(ratios) == 1 else ratios[:count]

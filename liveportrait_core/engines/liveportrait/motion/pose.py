@@ -37,12 +37,12 @@ class Motion:
         return len(self.expression)
 
     def first(self, count: int) -> "Motion":
-        """Its first frames."""
+        """Return its first frames."""
         return self.each(lambda values: values[:count])
 
     @classmethod
     def joined(cls, parts: Sequence["Motion"]) -> "Motion":
-        """One motion after the other."""
+        """Concatenate motions."""
         return cls(
             **{
                 field.name: np.concatenate([getattr(part, field.name) for part in parts])
@@ -51,12 +51,12 @@ class Motion:
         )
 
     def each(self, change: Callable[[Floats], Floats]) -> "Motion":
-        """The same change made to every array."""
+        """Apply the same change to every array."""
         return Motion(**{field.name: change(getattr(self, field.name)) for field in fields(self)})
 
 
 def head_pose_degrees(values: Floats) -> Floats:
-    """The angle a head of the motion extractor means: B×66 logits of its bins → B×1 degrees.
+    """Return the angle of a motion extractor's head: B×66 logits of its bins → B×1 degrees.
 
     Anything but B×66 is taken for degrees already and comes back as it is.
     """
@@ -87,7 +87,7 @@ def rotation_matrix(pitch_deg: Floats, yaw_deg: Floats, roll_deg: Floats) -> Flo
 
 
 def pose_degrees(rotation: Floats) -> Floats:
-    """The angles that `rotation_matrix` makes it of: B×3×3 → B×3 (pitch, yaw, roll).
+    """Return the angles of a rotation matrix: B×3×3 → B×3 (pitch, yaw, roll).
 
     Smoothed and interpolated rotations are read as the nearest one would be, to first order.
     """
@@ -107,7 +107,7 @@ def transform_keypoints(motion: Motion) -> Floats:
 
 
 def hull_multiplier(reference: Floats, keypoints: Floats) -> float:
-    """How much larger a face is than another: the root of their hulls' volumes, 21×3 each.
+    """Return how much larger a face is than another: the root of their hulls' volumes, 21×3 each.
 
     Raises:
         scipy.spatial.QhullError: the points of one lie in a plane.

@@ -1,6 +1,6 @@
 """What may be done to a driving face's motion before it is applied; the original does none of it.
 
-Smoothing without delay, a size that does not breathe, parts that move more or less than filmed, and
+Smoothing without delay, a constant size, parts that move more or less than recorded, and
 another frame than the first as the one everything is measured from. Pure functions on a whole
 clip's motion; knows no source.
 """
@@ -33,7 +33,7 @@ class Anchor(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class MotionRefinement:
-    """Each a deviation from what was filmed; as they stand, none."""
+    """Deviations from the recorded motion; by default none."""
 
     # Deviation of the Gaussian each part is smoothed with: 0 to 1 s.
     smooth_pose_s: float = 0.0
@@ -77,10 +77,10 @@ def refine(driving: MeasuredMotion, fps: Fraction, refinement: MotionRefinement)
 
 
 def most_neutral_frame(driving: MeasuredMotion) -> int:
-    """The frame in which the face is nearest to rest.
+    """Return the frame in which the face is nearest to rest.
 
     Each of pose, expression, eyes and lips counts by its distance from rest in units of its own
-    spread: rest is the median, for the lips as closed as they get. Openings that nobody measured
+    spread: rest is the median, for the lips as closed as they get. Openings that were not measured
     count nothing.
     """
     motion = driving.motion
@@ -99,7 +99,7 @@ def most_neutral_frame(driving: MeasuredMotion) -> int:
 
 
 def _distance(values: Floats, rest: Floats) -> Floats:
-    """How far each frame is from rest, in units of what is usual for this clip."""
+    """Measure each frame's distance from rest, in units of the clip's spread."""
     far = np.linalg.norm(values - rest, axis=1)
     usual = float(np.mean(far))
     return far / usual if math.isfinite(usual) and usual > 0 else np.zeros(len(far), np.float32)
@@ -116,7 +116,7 @@ def _smoothed(motion: Motion, fps: float, refinement: MotionRefinement) -> Motio
 
 
 def _filtered(values: Floats, sigma_frames: float) -> Floats:
-    """Symmetric in time, so that nothing lags behind."""
+    """Smooth symmetrically in time, so that nothing lags."""
     if sigma_frames == 0:
         return values
     smooth = gaussian_filter1d(values.astype(np.float64), sigma_frames, axis=0, mode="nearest")
@@ -124,7 +124,7 @@ def _filtered(values: Floats, sigma_frames: float) -> Floats:
 
 
 def _turned_smoothly(rotation: Floats, sigma_frames: float) -> Floats:
-    """A mean of rotations is none; the nearest one to it is taken."""
+    """Smooth rotations: average, then take the nearest rotation."""
     if sigma_frames == 0:
         return rotation
     left, _, right = np.linalg.svd(_filtered(rotation, sigma_frames).astype(np.float64))
@@ -132,7 +132,7 @@ def _turned_smoothly(rotation: Floats, sigma_frames: float) -> Floats:
 
 
 def _multiplied(motion: Motion, anchor: int, refinement: MotionRefinement) -> Motion:
-    """Every part's change since the anchor frame, made larger or smaller."""
+    """Scale every part's change since the anchor frame."""
     rest = motion.each(lambda values: values[[anchor]])
     weights = np.full((1, KEYPOINT_COUNT, 1), refinement.expression_multiplier, np.float32)
     weights[:, list(EYE_ROWS)] = refinement.eye_multiplier

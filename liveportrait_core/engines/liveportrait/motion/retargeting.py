@@ -11,7 +11,7 @@ from liveportrait_core.engines.liveportrait.motion.pose import Floats
 def eye_ratios_with_driving(
     source_ratios: Floats, driving_ratios: Floats, share: float = 1.0
 ) -> Floats:
-    """What eye retargeting is told when a driving face sets the target: B×2 twice → B×3.
+    """Return the input of eye retargeting towards a driving face: B×2 twice → B×3.
 
     Both eyes follow the driving face's left eye, `share` of the way from the mean of their own.
     """
@@ -22,7 +22,7 @@ def eye_ratios_with_driving(
 def lip_ratios_with_driving(
     source_ratios: Floats, driving_ratios: Floats, share: float = 1.0
 ) -> Floats:
-    """What lip retargeting is told when a driving face sets the target: B×1 twice → B×2."""
+    """Return the input of lip retargeting towards a driving face: B×1 twice → B×2."""
     return with_target(source_ratios, _between(source_ratios, driving_ratios, share))
 
 
@@ -31,17 +31,17 @@ def _between(own: Floats, wanted: Floats, share: float) -> Floats:
 
 
 def with_target(source_ratios: Floats, target: Floats) -> Floats:
-    """The source's ratios followed by the wanted one: B×(2 eyes or 1 lip), B×1 → B×(3 or 2)."""
+    """Append the wanted ratio to the source's: B×(2 eyes or 1 lip), B×1 → B×(3 or 2)."""
     return np.concatenate([source_ratios, target], axis=1)
 
 
 def retargeting_input(source_keypoints: Floats, ratios: Floats) -> Floats:
-    """What an R network takes: B×21×3 and the ratios with their target → B×(63 + ratios)."""
+    """Return an R network's input: B×21×3 and ratios with target → B×(63 + ratios)."""
     return np.concatenate([source_keypoints.reshape(len(source_keypoints), -1), ratios], axis=1)
 
 
 def stitching_input(source_keypoints: Floats, driving_keypoints: Floats) -> Floats:
-    """What S takes: two sets of key points, B×21×3 → B×126."""
+    """Return S's input: two sets of key points, B×21×3 → B×126."""
     count = len(driving_keypoints)
     both = np.concatenate([source_keypoints, driving_keypoints], axis=1)
     return both.reshape(count, -1)

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 
 def width(base: int, level: int, limit: int) -> int:
-    """Channels at a level of a pyramid that doubles from `base` up to `limit`."""
+    """Return the channels at a level of a pyramid that doubles from `base` up to `limit`."""
     return min(limit, base * 2**level)
 
 

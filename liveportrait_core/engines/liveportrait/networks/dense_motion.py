@@ -80,7 +80,7 @@ class DenseMotionNetwork(nn.Module):
 
 
 def shifted_volumes(volume: Tensor, grid: Tensor, shifts: Tensor) -> Tensor:
-    """The volume unmoved and moved by each shift: B×C×D×H×W, B×K×3 → B×(1+K)×C×D×H×W."""
+    """Stack the volume, unmoved and moved by each shift → B×(1+K)×C×D×H×W."""
     motions = torch.cat([torch.zeros_like(shifts[:, :1]), shifts], dim=1)  # B×(1+K)×3
     batch, count = motions.shape[:2]
     grids = grid + motions[:, :, None, None, None, :]  # B×(1+K)×D×H×W×3
@@ -92,7 +92,7 @@ def shifted_volumes(volume: Tensor, grid: Tensor, shifts: Tensor) -> Tensor:
 def motion_heatmaps(
     driving_keypoints: Tensor, source_keypoints: Tensor, size: VolumeSize
 ) -> Tensor:
-    """Where each motion starts (−) and ends (+): B×K×3 twice → B×(1+K)×1×D×H×W, first all zero."""
+    """Return heat maps of starts (−) and ends (+) → B×(1+K)×1×D×H×W, the first all zero."""
     driving = gaussian_heatmaps(driving_keypoints, size, KEYPOINT_VARIANCE)
     source = gaussian_heatmaps(source_keypoints, size, KEYPOINT_VARIANCE)
     difference = driving - source  # B×K×D×H×W

@@ -19,7 +19,7 @@ def axis(length: int, device: torch.device) -> Tensor:
 
 
 def identity_grid(size: VolumeSize, device: torch.device) -> Tensor:
-    """The grid that moves nothing: D×H×W×3 float32, last axis (x, y, z)."""
+    """Return the grid that moves nothing: D×H×W×3 float32, last axis (x, y, z)."""
     z, y, x = (axis(length, device) for length in size)
     zz, yy, xx = torch.meshgrid(z, y, x, indexing="ij")
     return torch.stack([xx, yy, zz], dim=-1)
@@ -38,7 +38,7 @@ def gaussian_heatmaps(keypoints: Tensor, size: VolumeSize, variance: float) -> T
 
 
 def sample_volume(volume: Tensor, grid: Tensor) -> Tensor:
-    """Trilinear samples, zero outside: B×C×D×H×W at B×D×H×W×3 → B×C×D×H×W."""
+    """Sample trilinearly, zero outside: B×C×D×H×W at B×D×H×W×3 → B×C×D×H×W."""
     return functional.grid_sample(
         volume, grid, mode="bilinear", padding_mode="zeros", align_corners=False
     )

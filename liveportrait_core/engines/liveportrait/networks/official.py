@@ -64,7 +64,7 @@ _SPECTRAL = "weight_orig"
 
 
 def official_key(network: nn.Module, key: str) -> str:
-    """The official name of one of the network's own parameters or buffers."""
+    """Return the official name of one of the network's own parameters or buffers."""
     for ours, official in RENAMES[type(network).__name__]:
         key = re.sub(ours, official, key)
     return key
@@ -82,12 +82,12 @@ class TensorForm:
 
 
 def form_of(tensor: Tensor) -> TensorForm:
-    """The form of a tensor."""
+    """Return the form of a tensor."""
     return TensorForm(shape=tuple(tensor.shape), dtype=tensor.dtype)
 
 
 def official_forms(network: nn.Module) -> dict[str, TensorForm]:
-    """Every key an official checkpoint of this network has, with its form."""
+    """Return every key an official checkpoint of this network has, with its form."""
     forms: dict[str, TensorForm] = {}
     for key, value in network.state_dict().items():
         official = official_key(network, key)
@@ -127,7 +127,7 @@ def spectral_sigma(checkpoint: StateDict, convolution: str) -> Tensor:
 
 
 def fold_spectral_norm(checkpoint: StateDict, convolution: str) -> Tensor:
-    """The convolution's weight as inference uses it: W / σ, in the checkpoint's type."""
+    """Return the convolution's weight as inference uses it: W / σ, in the checkpoint's type."""
     sigma = spectral_sigma(checkpoint, convolution)
     weight = checkpoint[f"{convolution}.{_SPECTRAL}"]
     return (weight.double() / sigma).to(weight.dtype)

@@ -36,7 +36,7 @@ class LivePortraitMotion:
     measured: MeasuredMotion
     fps: Fraction
     warnings: tuple[RenderWarning, ...] = ()
-    source_sha256: str = ""  # of the clip it was made from; empty where nobody knows
+    source_sha256: str = ""  # of the clip it was made from; empty where unknown
     frames_without_face: int | None = None  # of that clip; a file does not keep it
 
     @property
@@ -56,11 +56,11 @@ class LivePortraitMotion:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], **facts: Any) -> Self:
-        """The template of a clip from its motion and openings, and from other fields by name."""
+        """Restore a clip's motion from its arrays, and other fields by name."""
         return cls(measured=FrameArrays(**arrays).measured, **facts)
 
     def trimmed(self, max_seconds: float) -> "LivePortraitMotion":
-        """The first seconds of it, with a warning if that leaves something out."""
+        """Keep the first seconds; add a warning if that leaves something out."""
         count = int(max_seconds * self.fps)
         if self.frame_count <= count:
             return self
@@ -80,12 +80,12 @@ class FrameArrays:
     expression: NDArray[Any]
     scale: NDArray[Any]
     translation: NDArray[Any]
-    eye_ratios: NDArray[Any]  # not a number where nobody measured them
+    eye_ratios: NDArray[Any]  # not a number where they are not measured
     lip_ratios: NDArray[Any]
 
     @classmethod
     def of(cls, measured: MeasuredMotion) -> "FrameArrays":
-        """The numbers of a motion that is there already."""
+        """Return the arrays of a motion."""
         motion = measured.motion
         return cls(
             **{field.name: getattr(motion, field.name) for field in fields(motion)},
@@ -101,7 +101,7 @@ class FrameArrays:
         return MeasuredMotion(motion=Motion(**arrays), eye_ratios=eye_ratios, lip_ratios=lip_ratios)
 
     def checked(self, name: str) -> MeasuredMotion:
-        """The motion they are.
+        """Check the arrays and return their motion.
 
         Args:
             name: of the file, for the message.
@@ -118,7 +118,7 @@ class FrameArrays:
 
 
 def checked_rate(name: str, numerator: object, denominator: object) -> Fraction:
-    """A frame rate from a file.
+    """Check a frame rate from a file.
 
     Raises:
         VideoUnsupported: it is none, or above 240 frames a second.

@@ -75,7 +75,7 @@ class _Table:
     def frame_values(
         self, keys: tuple[str, ...], shape: tuple[int, ...], missing: np.float32 | None = None
     ) -> NDArray[np.float32]:
-        """One value of every frame, under the first of these names that the first frame has."""
+        """Return one value of every frame, by the first of these names that it has."""
         key = next((key for key in keys if key in self.frames[0]), None)
         if key is None:
             return self._missing(keys, shape, missing)
@@ -84,7 +84,7 @@ class _Table:
     def list_values(
         self, keys: tuple[str, ...], shape: tuple[int, ...], missing: np.float32
     ) -> NDArray[np.float32]:
-        """One of the lists that stand beside the frames."""
+        """Return one of the lists beside the frames."""
         key = next((key for key in keys if key in self.content), None)
         if key is None:
             return self._missing(keys, shape, missing)
@@ -126,7 +126,7 @@ class _Dtype:
         self.order = str(state[1])
 
     def plain(self) -> np.dtype[Any]:
-        """The type meant."""
+        """Return the described type."""
         order = self.order if self.order in "<>=" else "?"
         if order == "?" or self.code not in ("f4", "f8", "i4", "i8"):
             raise ValueError(f"its elements are of type {self.code!r}")
@@ -143,7 +143,7 @@ class _Array:
         self.state = state
 
     def numbers(self) -> NDArray[Any]:
-        """The array it describes."""
+        """Return the array it describes."""
         _, shape, dtype, is_fortran, data = self.state
         flat = np.frombuffer(data, dtype=dtype.plain())
         return flat.reshape(shape, order="F" if is_fortran else "C")

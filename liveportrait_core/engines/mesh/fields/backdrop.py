@@ -1,4 +1,4 @@
-"""What is behind the head: it stands still, and what the head uncovers is filled in from beside it.
+"""The background: static, and filled in from its surroundings where the head uncovers it.
 
 Knows the person's outline and the picture at rest.
 """
@@ -37,7 +37,7 @@ class Backdrop:
     reach: Field
 
     def composed(self, moved: Frame, part: Box) -> Frame:
-        """The moved head before the still background.
+        """Compose the moved head over the still background.
 
         Args:
             moved: a part of the portrait with everything moved, h×w×4, colours times opacity.
@@ -73,7 +73,7 @@ def backdrop(
 
 
 def _filled(picture: Frame, hole: NDArray[np.bool_], eye_distance_px: float) -> Frame:
-    """The picture with every hole in the colours around it and the grain that mirrors there."""
+    """Fill every hole with the colours around it and their mirrored grain."""
     _distance, nearest = cv2.distanceTransformWithLabels(
         hole.astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
     )
@@ -90,7 +90,7 @@ def _filled(picture: Frame, hole: NDArray[np.bool_], eye_distance_px: float) -> 
 
 
 def _spread(picture: Frame, seen: NDArray[np.bool_], eye_distance_px: float) -> Frame:
-    """What is seen, spread over all of it: sharper close by, farther on ever more of an average."""
+    """Spread the visible pixels over the rest: sharp close by, averaged farther away."""
     scale = min(1.0, WORKING_EYE_DISTANCE_PX / eye_distance_px)
     height, width = seen.shape
     size = (max(1, round(width * scale)), max(1, round(height * scale)))

@@ -55,7 +55,7 @@ class ExpressionField:
 
 
 def expression_field(points: Array, head: HeadAxes, grid: Grid) -> ExpressionField:
-    """The field of a portrait, 478×3 points; brows and mouth are kept off the eyes."""
+    """Return the field of a portrait, 478×3 points; brows and mouth are kept off the eyes."""
     place = head.seen_from(grid.nodes())
     right, down = np.abs(place[..., 0]), place[..., 1]
     seen = head.seen_from(points[:, :2])
@@ -81,7 +81,7 @@ def expression_field(points: Array, head: HeadAxes, grid: Grid) -> ExpressionFie
 
 
 def _following(places: Array, control_points: Array, anchors: Array) -> Array:
-    """How far places follow the control points while the anchors rest, rows×columns×H."""
+    """Return how far places follow the control points while the anchors rest, rows×columns×H."""
     centres = np.concatenate([control_points, anchors])
     values = np.eye(len(centres))[:, : len(control_points)]
     spline = RBFInterpolator(centres, values, smoothing=1e-3, kernel="thin_plate_spline")
@@ -99,7 +99,7 @@ class Mouth:
     gap: float
 
     def posed(self, control_points: Array, *, normalize: bool) -> tuple[Array, float]:
-        """Share a wanted parting of the lips between the gap that is there and stretched skin.
+        """Share a wanted parting of the lips between the existing gap and stretched skin.
 
         Returns the control points to pull, H×2, and how far the gap is closed, 0..1.
         """
@@ -116,7 +116,7 @@ class Mouth:
 
 
 def mouth_of(points: Array, head: HeadAxes) -> Mouth:
-    """The lips of a portrait; each moves as a whole over what is behind it."""
+    """Return the lips of a portrait; each moves as a whole over what is behind it."""
     upper, lower = points[list(INNER_LIP_UPPER), :2], points[list(INNER_LIP_LOWER), :2]
     width = float(np.linalg.norm(upper[-1] - upper[0]))
     to_nose, to_chin, upper_lip, lower_lip = (

@@ -36,13 +36,13 @@ class Eye:
 
 
 def eyes_of(picture: Frame, points: Array) -> tuple[Eye, Eye]:
-    """The left and the right eye of the picture."""
+    """Return the left and the right eye of the picture."""
     left, right = (_eye(picture, _slit(points, *eye)) for eye in EYES)
     return left, right
 
 
 def lids_fit(points: Array) -> bool:
-    """Whether the mesh's lids lie on the eyes' own.
+    """Tell whether the mesh's lids lie on the eyes' own.
 
     The mesh is a person's: in eyes drawn much rounder than people's it lies within the white, and
     lids closed along it would leave rims of the eye uncovered.
@@ -56,7 +56,7 @@ def lids_fit(points: Array) -> bool:
 
 
 def _eye(picture: Frame, slit: Slit) -> Eye:
-    """The lid's skin ends where a brow or spectacles begin: those stay where they are."""
+    """End the lid's skin where a brow or spectacles begin: those do not move."""
     behind, darker, _bare = _looks(picture, slit)
     distances = np.arange(slit.above.rim, slit.above.room)
     dark = [darker[np.abs(behind - far) < 1].mean() > BROW_GREY_LEVELS for far in distances]
@@ -87,7 +87,7 @@ def _slit(
 
 
 def _skin(picture: Frame, slit: Slit) -> Frame:
-    """The skin around the eye spread over all of it, without eye, lashes, brow or grain."""
+    """Spread the skin around the eye over it, without eye, lashes, brow or grain."""
     weight = _looks(picture, slit)[2]
     weighted = _patch(picture, slit).astype(np.float32) * weight[..., None]
     colour = np.zeros(weighted.shape, np.float32)
@@ -101,7 +101,7 @@ def _skin(picture: Frame, slit: Slit) -> Frame:
 
 
 def _grain(picture: Frame, slit: Slit) -> Map:
-    """What the skin under the eye has beyond its colour, mirrored up over eye and lid."""
+    """Return the grain of the skin under the eye, mirrored up over eye and lid."""
     patch, (s, across) = _patch(picture, slit), _rest(slit)
     # Along a straight line below the eye: along the lid's edge the grain would be bent to rings.
     down = np.maximum(2 * (slit.edges(s)[1].max() + slit.above.rim - across), 0)
@@ -119,7 +119,7 @@ def _grain(picture: Frame, slit: Slit) -> Map:
 
 
 def _looks(picture: Frame, slit: Slit) -> tuple[Map, Map, Map]:
-    """What is seen around an eye, each of `slit.support`.
+    """Measure what is around an eye, each of `slit.support`.
 
     Distance above the middle of the upper edge, pixels; how much darker than skin, grey levels; how
     surely bare skin, 0..1, by where it is and by not being darker than its like.
@@ -137,7 +137,7 @@ def _looks(picture: Frame, slit: Slit) -> tuple[Map, Map, Map]:
 
 
 def _rest(slit: Slit) -> tuple[Map, Map]:
-    """The slit's coordinates of every pixel of its support."""
+    """Return the slit's coordinates of every pixel of its support."""
     box = slit.support
     places = np.meshgrid(np.arange(box.x0, box.x1), np.arange(box.y0, box.y1))
     return slit.coordinates(np.stack(places, axis=-1).astype(np.float32))

@@ -38,7 +38,7 @@ class HeadField:
     body: Field
 
     def displacement(self, rotation_deg: Array, shift: Array) -> Field:
-        """Where the turn takes every node, rows×columns×2 pixels, forwards.
+        """Return where the turn takes every node, rows×columns×2 pixels, forwards.
 
         Args:
             rotation_deg: rotation vector about right, down and away, degrees.
@@ -52,7 +52,7 @@ class HeadField:
 
 
 def head_field(points: Array, head: HeadAxes, person: Field) -> HeadField:
-    """The field of a portrait from its 478×3 points and its person mask, H×W in 0..1."""
+    """Return the field of a portrait from its 478×3 points and its person mask, H×W in 0..1."""
     widest = Grid.around(head)
     body = _body(widest, head)
     reached = extent(np.where(_near(widest, person), body, 0))
@@ -69,7 +69,7 @@ def head_field(points: Array, head: HeadAxes, person: Field) -> HeadField:
 
 
 def _near(grid: Grid, person: Field) -> NDArray[np.bool_]:
-    """Where the person is, or may come to be."""
+    """Return where the person is, or may come to be."""
     nodes = grid.nodes()
     mask = cv2.remap(
         person, nodes[..., 0], nodes[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
@@ -88,7 +88,7 @@ def _body(grid: Grid, head: HeadAxes) -> Array:
 
 
 def _depth(points: Array, head: HeadAxes, nodes: Array) -> Array:
-    """Depth of every node in pixels: the mesh's on the face, falling to the pivot's around it."""
+    """Return every node's depth in pixels: the mesh's on the face, the pivot's far away."""
     face = points[:468:3]
     angles = np.linspace(0, 2 * np.pi, 28, endpoint=False)
     circle = np.stack([2.1 * np.sin(angles), 0.2 - 2.6 * np.cos(angles)], axis=1)

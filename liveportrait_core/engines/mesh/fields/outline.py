@@ -1,4 +1,4 @@
-"""Where exactly a person ends: MediaPipe's coarse mask brought to the edges in the picture.
+"""The person's outline: MediaPipe's coarse mask refined to the edges in the picture.
 
 A guided filter: around every pixel the mask is explained, as well as it goes, by the colours there;
 so its outline moves to where colours change.
@@ -20,7 +20,7 @@ WORKING_EYE_DISTANCE_PX = 48  # finer it is not worked out; the outline itself i
 
 
 def person_in(picture: Frame, head: HeadAxes) -> Field:
-    """Above 0.5 on the person, H×W; the face is of the person, whatever the mask says."""
+    """Return a mask above 0.5 on the person, H×W; the face always belongs to it."""
     mask = _at_the_edges(person_mask(picture), picture, head.eye_distance)
     down = head.axes[:2, 1] / np.linalg.norm(head.axes[:2, 1])
     x, y = head.middle[:2] + FACE_MIDDLE * head.eye_distance * down
@@ -31,7 +31,7 @@ def person_in(picture: Frame, head: HeadAxes) -> Field:
 
 
 def _at_the_edges(person: Field, picture: Frame, eye_distance_px: float) -> Field:
-    """The mask, H×W in 0..1, with its outline along the edges of the H×W×3 picture."""
+    """Return the mask, H×W in 0..1, with its outline along the edges of the H×W×3 picture."""
     scale = min(1.0, WORKING_EYE_DISTANCE_PX / eye_distance_px)
     height, width = picture.shape[:2]
     size = (max(1, round(width * scale)), max(1, round(height * scale)))

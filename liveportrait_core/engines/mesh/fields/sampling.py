@@ -35,7 +35,7 @@ class Sampler:
 
     @staticmethod
     def of(picture: Frame, opacity: NDArray[np.uint8], box: Box, beyond_px: int) -> "Sampler":
-        """A sampler of an H×W×3 picture within a box, and of a few pixels around it.
+        """Return a sampler of an H×W×3 picture within a box, and of a few pixels around it.
 
         Args:
             picture: the whole.
@@ -62,7 +62,7 @@ class Sampler:
         return Sampler(fine=fine, corner=(box.x0 - left, box.y0 - top))
 
     def at(self, positions: Map) -> Frame:
-        """What is read at pixel positions, h×w×2, x first: h×w×4, colours times opacity."""
+        """Sample at pixel positions, h×w×2, x first → h×w×4, colours times opacity."""
         plane = positions.view(np.complex64)  # x and y in one: ten times as fast as two of a row
         places = (plane - np.complex64(complex(*self.corner))) * np.float32(FINENESS)
         whole, fraction = cv2.convertMaps(
@@ -75,7 +75,7 @@ class Sampler:
 
 
 def _kernel(part: int) -> Map:
-    """Windowed sinc, `part` of `FINENESS` behind its middle tap."""
+    """Return a windowed sinc kernel, `part` of `FINENESS` behind its middle tap."""
     offsets = np.arange(TAPS) - (TAPS // 2 - 1) - part / FINENESS
     weights = np.sinc(offsets) * np.sinc(offsets / (TAPS / 2))
     return np.asarray(weights / weights.sum(), np.float32)

@@ -1,8 +1,8 @@
 """Closing a slit analytically: lids over the eyeball, lips over the teeth.
 
 What lies in the slit stays where it is, and the skin above and below slides over it like two
-curtains. A mesh alone would squash the iris and leave a bright line. Knows curves and pixels of the
-portrait at rest.
+curtains. A mesh alone would flatten the iris and leave a bright line. Knows curves and pixels of
+the portrait at rest.
 """
 
 from dataclasses import dataclass
@@ -80,7 +80,7 @@ class Slit:
         return _map(np.clip((dx * ax + dy * ay) / self.half_width, -1, 1)), _map(dy * ax - dx * ay)
 
     def edges(self, s: Map) -> tuple[Map, Map]:
-        """Distance across of the upper and the lower edge at `s`."""
+        """Return the distance across of the upper and the lower edge at `s`."""
         return _edge(self.upper, s), _edge(self.lower, s)
 
 
@@ -95,7 +95,7 @@ def make_slit(
     corner_margin: float = 0.0,
     lower_margin: float = 0.0,
 ) -> Slit:
-    """A slit from the points of its edges, K×2 pixels, both from left corner to right.
+    """Fit a slit to the points of its edges, K×2 pixels, both from left corner to right.
 
     It reaches beyond them by the margins, relative to its own width and opening.
     """
@@ -124,7 +124,7 @@ def make_slit(
 def draw_closed(
     near: Frame, positions: Map, slit: Slit, closure: float, sampler: Sampler, skin: Frame | None
 ) -> Frame:
-    """The slit's surroundings with the slit more closed.
+    """Draw the slit's surroundings with the slit more closed.
 
     Args:
         near: h×w×3 picture of the surroundings, drawn with the slit as in the portrait.
@@ -185,7 +185,7 @@ def _edge(coefficients: tuple[float, float, float], s: Map) -> Map:
 
 
 def _slide(behind: Map, move: Map, slide: Slide) -> Map:
-    """How far the skin has come that is now `behind` pixels behind the moved edge."""
+    """Return how far the skin has come that is now `behind` pixels behind the moved edge."""
     return _map(move * (1 - eased(behind, slide.rim, slide.room + move)))
 
 
