@@ -22,6 +22,8 @@ from liveportrait_core.pipeline.writer import VideoWriter, memory_errors_transla
 from liveportrait_core.report import Frame, Progress, RenderedVideo, Stage
 from liveportrait_core.request import CachedMotion, Clip, MotionTemplate, RenderRequest
 
+__all__ = ["EngineConfig", "OnMotion", "OnProgress", "Renderer", "open_renderer"]
+
 OnMotion = Callable[[bytes], None]
 OnProgress = Callable[[Progress], None]
 

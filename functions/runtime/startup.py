@@ -10,9 +10,8 @@ from functions.observability import log
 from functions.settings import Settings
 from liveportrait_core.diagnostics import Stack, check, inspect
 from liveportrait_core.engines.choice import choose_engine
-from liveportrait_core.engines.liveportrait.config import EngineConfig
 from liveportrait_core.errors import EngineUnavailable
-from liveportrait_core.renderer import Renderer, open_renderer
+from liveportrait_core.renderer import EngineConfig, Renderer, open_renderer
 
 
 def engine_setup(settings: Settings) -> EngineConfig:

@@ -9,18 +9,17 @@ from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 
-from liveportrait_core.engines.liveportrait.config import DEFAULT_CONFIG, EngineConfig
-from liveportrait_core.engines.liveportrait.driving import DrivingCrop
-from liveportrait_core.engines.liveportrait.motion.composition import MotionMode
-from liveportrait_core.engines.liveportrait.motion.keypoints import AnimationSettings, LipClosure
-from liveportrait_core.engines.liveportrait.motion.refinement import (
+from liveportrait_core.engines.liveportrait.config import DEFAULT_CONFIG, DrivingCrop, EngineConfig
+from liveportrait_core.engines.liveportrait.motion.settings import (
     LARGEST_MULTIPLIER,
     LONGEST_SMOOTHING_S,
     Anchor,
+    AnimationSettings,
+    LipClosure,
+    MotionMode,
     MotionRefinement,
 )
-from liveportrait_core.face.finders import Detector
-from liveportrait_core.face.scrfd import FaceOrder
+from liveportrait_core.face.choice import Detector, FaceOrder
 
 DEFAULT_WEIGHTS = Path("weights")
 _MAY_BE_IGNORED = ("weights", "device", "precision")

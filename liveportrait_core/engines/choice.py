@@ -14,7 +14,7 @@ from liveportrait_core.engines.liveportrait.config import (
 from liveportrait_core.engines.liveportrait.required_weights import require_weights
 from liveportrait_core.engines.mesh.version import mesh_version
 from liveportrait_core.errors import EngineUnavailable, InvalidOption
-from liveportrait_core.face.finders import finder_version
+from liveportrait_core.face.choice import finder_version
 from liveportrait_core.options import Engine
 from liveportrait_core.weights.digests import missing_checkpoints, present_form
 from liveportrait_core.weights.manifest import REQUIRED_CHECKPOINTS, Checkpoint, read_manifest

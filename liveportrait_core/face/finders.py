@@ -6,28 +6,15 @@ face from frame to frame and belongs to one thread. Knows no landmark network.
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from enum import StrEnum
-from importlib.metadata import version
 from pathlib import Path
 from typing import Protocol
 
+from liveportrait_core.face.choice import Detector, FaceOrder, finder_version
 from liveportrait_core.face.crop import Points
 from liveportrait_core.face.detector import FaceMesh, FoundFace
-from liveportrait_core.face.scrfd import FaceOrder, InsightFaceDetector
+from liveportrait_core.face.scrfd import InsightFaceDetector
 from liveportrait_core.face.tracking import FindFace
 from liveportrait_core.report import Frame
-
-
-class Detector(StrEnum):
-    """Who finds the face."""
-
-    MEDIAPIPE = "mediapipe"  # free for any use, and there already
-    INSIGHTFACE = "insightface"  # the original's; its files are for non-commercial research only
-
-
-def finder_version(detector: Detector) -> str:
-    """Return the version that a finder of this maker has; opens none."""
-    return f"{detector} {version(detector)}"
 
 
 class FaceFinder(Protocol):

@@ -8,7 +8,6 @@ inside.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from liveportrait_core.errors import EngineUnavailable
+from liveportrait_core.face.choice import FaceOrder
 from liveportrait_core.face.crop import Points
 from liveportrait_core.face.detector import FoundFace
 from liveportrait_core.face.session import (
@@ -33,18 +33,6 @@ LANDMARK_FILE = "2d106det.onnx"
 INPUT_PX = 512
 THRESHOLD = 0.15
 _OVERLAP = 0.4
-
-
-class FaceOrder(StrEnum):
-    """Which of several faces comes first."""
-
-    LARGEST_CENTRAL = "largest-central"  # area, less twice the squared distance from the middle
-    LARGE_SMALL = "large-small"
-    SMALL_LARGE = "small-large"
-    LEFT_RIGHT = "left-right"
-    RIGHT_LEFT = "right-left"
-    TOP_BOTTOM = "top-bottom"
-    BOTTOM_TOP = "bottom-top"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

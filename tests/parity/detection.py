@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from liveportrait_core.face.choice import FaceOrder
 from liveportrait_core.face.landmarks import LandmarkNetwork
 from liveportrait_core.face.scrfd import (
     DETECTOR_FILE,
     INPUT_PX,
     LANDMARK_FILE,
-    FaceOrder,
     InsightFaceDetector,
     in_order,
 )

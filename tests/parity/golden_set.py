@@ -92,8 +92,8 @@ class Check:
         return not self.remark and self.difference <= self.tolerance
 
     def __str__(self) -> str:
-        verdict = "ok" if self.ok else "FAIL"
-        line = f"{self.name} {self.difference:.3g} {self.tolerance:.3g} {verdict}"
+        outcome = "ok" if self.ok else "FAIL"
+        line = f"{self.name} {self.difference:.3g} {self.tolerance:.3g} {outcome}"
         return f"{line} ({self.remark})" if self.remark else line
 
 

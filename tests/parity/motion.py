@@ -4,12 +4,9 @@ from dataclasses import replace
 from typing import Any
 
 from liveportrait_core.engines.liveportrait.model import Model
-from liveportrait_core.engines.liveportrait.motion.composition import MotionMode
 from liveportrait_core.engines.liveportrait.motion.keypoints import (
-    AnimationSettings,
     DrivenKeypoints,
     MeasuredMotion,
-    Retargeting,
     drive_clip_keypoints,
     drive_portrait_keypoints,
 )
@@ -18,6 +15,11 @@ from liveportrait_core.engines.liveportrait.motion.pose import (
     Motion,
     rotation_matrix,
     transform_keypoints,
+)
+from liveportrait_core.engines.liveportrait.motion.settings import (
+    AnimationSettings,
+    MotionMode,
+    Retargeting,
 )
 from liveportrait_core.face.openings import eye_close_ratios, lip_close_ratio
 from liveportrait_core.options import AnimationRegion

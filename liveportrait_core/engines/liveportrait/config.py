@@ -7,17 +7,26 @@ tensor.
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from enum import StrEnum
 
-from liveportrait_core.engines.liveportrait.driving import DrivingCrop
-from liveportrait_core.engines.liveportrait.motion.keypoints import AnimationSettings
-from liveportrait_core.engines.liveportrait.motion.refinement import MotionRefinement
+from liveportrait_core.engines.liveportrait.motion.settings import (
+    AnimationSettings,
+    MotionRefinement,
+)
 from liveportrait_core.errors import InvalidOption
-from liveportrait_core.face.finders import Detector
-from liveportrait_core.face.scrfd import FaceOrder
+from liveportrait_core.face.choice import Detector, FaceOrder
 from liveportrait_core.options import Engine
 
 REVISION = 2  # raise it with every change that changes pixels
 EASE_S = 1.0  # over which the end of a clip eases back to its beginning
+
+
+class DrivingCrop(StrEnum):
+    """Whether the driving frames are cropped to the face."""
+
+    AUTO = "auto"  # unless they are square: then they are cropped already
+    ALWAYS = "always"
+    NEVER = "never"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,12 +7,12 @@ are functions it is given (liveportrait.md, P4.6, P4.7).
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import StrEnum
 from fractions import Fraction
 
 import cv2
 import numpy as np
 
+from liveportrait_core.engines.liveportrait.config import DrivingCrop
 from liveportrait_core.engines.liveportrait.motion.extraction import (
     ClipFrames,
     ExtractMotion,
@@ -37,14 +37,6 @@ from liveportrait_core.report import Frame
 
 _SCALE = 2.2
 _OFFSET = -0.1
-
-
-class DrivingCrop(StrEnum):
-    """Whether the driving frames are cropped to the face."""
-
-    AUTO = "auto"  # unless they are square: then they are cropped already
-    ALWAYS = "always"
-    NEVER = "never"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

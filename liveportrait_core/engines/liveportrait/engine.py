@@ -22,13 +22,13 @@ from liveportrait_core.engines.liveportrait.device import DeviceChoice
 from liveportrait_core.engines.liveportrait.driving import analyse_driving
 from liveportrait_core.engines.liveportrait.model import AppearanceFeature, Model
 from liveportrait_core.engines.liveportrait.motion.keypoints import (
-    AnimationSettings,
     DrivenKeypoints,
     MeasuredMotion,
     drive_clip_keypoints,
     drive_portrait_keypoints,
 )
 from liveportrait_core.engines.liveportrait.motion.refinement import refine
+from liveportrait_core.engines.liveportrait.motion.settings import AnimationSettings
 from liveportrait_core.engines.liveportrait.paste_back import PasteBack
 from liveportrait_core.engines.liveportrait.source import (
     crop_source,

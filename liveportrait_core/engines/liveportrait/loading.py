@@ -11,7 +11,8 @@ from liveportrait_core.engines.liveportrait.device import choose_device
 from liveportrait_core.engines.liveportrait.engine import LivePortraitEngine
 from liveportrait_core.engines.liveportrait.model import Model, load_networks
 from liveportrait_core.engines.liveportrait.required_weights import require_weights
-from liveportrait_core.face.finders import Detector, FaceFinder, InsightFaceFinder, MeshFinder
+from liveportrait_core.face.choice import Detector
+from liveportrait_core.face.finders import FaceFinder, InsightFaceFinder, MeshFinder
 from liveportrait_core.face.landmarks import LandmarkNetwork
 from liveportrait_core.face.session import CPU_PROVIDER, CUDA_PROVIDER
 from liveportrait_core.weights.checkpoints import checked_path

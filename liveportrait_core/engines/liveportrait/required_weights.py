@@ -7,7 +7,7 @@ from pathlib import Path
 
 from liveportrait_core.engines.liveportrait.config import EngineConfig
 from liveportrait_core.errors import EngineUnavailable
-from liveportrait_core.face.finders import Detector
+from liveportrait_core.face.choice import Detector
 from liveportrait_core.weights.digests import missing_checkpoints
 from liveportrait_core.weights.manifest import (
     FETCH,

@@ -27,7 +27,7 @@ def test_clips_under_any_name(tmp_path: Path, container: str) -> None:
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF"])
 def test_pictures_under_any_name(tmp_path: Path, kind: str) -> None:
-    path = tmp_path / "film.mp4"
+    path = tmp_path / "video.mp4"
     Image.new("RGB", (16, 16), (200, 30, 40)).save(path, kind)
     assert portrait_kind(path) is driving_kind(path) is Kind.PICTURE
 

@@ -72,7 +72,7 @@ def test_a_video_that_falls_short_has_status_1(
 
 def bad_inputs(folder: Path, hero: Path) -> dict[str, tuple[Path, Path, str]]:
     """Name → portrait, clip, code of the complaint."""
-    text = playlist(folder / "text.mp4", "no film\n")
+    text = playlist(folder / "text.mp4", "no video\n")
     concat = playlist(folder / "concat.mp4", f"ffconcat version 1.0\nfile '{hero}'\n")
     (folder / "text.jpg").write_text("no picture")
     return {

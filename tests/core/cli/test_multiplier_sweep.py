@@ -69,8 +69,8 @@ def test_clips_and_a_sheet_from_one_analysis(
     assert ladder(HOPPER, hero, "-o", out, "--engine", "mesh", *more) == 0
     assert len(analysed) == 1
     names = {"idle-0.08", "idle-0.4", "idle-1"}
-    films, numbers = ({f"{name}{end}" for name in names} for end in (".mp4", ".quality.json"))
-    assert {path.name for path in out.iterdir()} == films | numbers | {"ladder.png"}
+    videos, numbers = ({f"{name}{end}" for name in names} for end in (".mp4", ".quality.json"))
+    assert {path.name for path in out.iterdir()} == videos | numbers | {"ladder.png"}
     weak, usual, strong = (change(out / f"idle-{x}.mp4") for x in ("0.08", "0.4", "1"))
     assert weak < usual < strong
     with Image.open(out / "ladder.png") as sheet:
@@ -171,14 +171,14 @@ def test_what_gives_no_ladder(
 def test_the_moments_show_the_blink_and_the_turn(tmp_path: Path) -> None:
     """A synthetic idle blinks for a few of its frames: even distances would miss it."""
     motion = synthetic_idle(seed=7, seconds=4, fps=Fraction(24))
-    film = tmp_path / "a.mp4"
+    video = tmp_path / "a.mp4"
     options = RenderOptions(driving_multiplier=1)
     open_renderer("mesh", tmp_path).render(
         RenderRequest(
-            portrait=ASTRONAUT, motion=MotionTemplate(motion=motion), output=film, options=options
+            portrait=ASTRONAUT, motion=MotionTemplate(motion=motion), output=video, options=options
         )
     )
-    with FrameReader(probe(film, 10), max_side_px=None) as reader, MeshFinder().clip() as find:
+    with FrameReader(probe(video, 10), max_side_px=None) as reader, MeshFinder().clip() as find:
         track = track_face(reader, find, None)
     moments = key_frames(track, count=6)
     assert moments[0] == 0
@@ -206,14 +206,14 @@ def test_moments_are_frames_with_a_face(count: int, frames: int, skipped: int) -
     assert key_frames(still, count=count) == [0]
 
 
-def test_a_sheet_of_films_without_a_face(tmp_path: Path) -> None:
-    film = moving_clip(tmp_path / "a.mp4", rate="24", seconds=1)
+def test_a_sheet_of_videos_without_a_face(tmp_path: Path) -> None:
+    video = moving_clip(tmp_path / "a.mp4", rate="24", seconds=1)
     report = RenderedVideo(
         engine=Engine.MESH, engine_version="mesh-1-0", width_px=160, height_px=120, frame_count=24,
         fps=Fraction(24), size_bytes=1, box=Box(x0=0, y0=0, x1=160, y1=120), warnings=(),
         seconds=(),
     )  # fmt: skip
-    rungs = [SweepItem(multiplier=number, video=film, report=report) for number in (0.1, 1.0)]
+    rungs = [SweepItem(multiplier=number, video=video, report=report) for number in (0.1, 1.0)]
     moments = sweep_sheet(rungs, tmp_path / "a.png", title="A test pattern")
     assert moments == [0, 5, 9, 14, 18, 23]
     with Image.open(tmp_path / "a.png") as sheet:

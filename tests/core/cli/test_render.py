@@ -76,8 +76,8 @@ def test_a_small_gif_with_its_quality_beside_it(
 def test_a_poster_is_as_large_as_its_video(tmp_path: Path, hero: Path) -> None:
     out, poster = tmp_path / "a.webp", tmp_path / "a.jpg"
     assert render(HOPPER, hero, "-o", out, "--poster", poster, "--output-size", 100) == 0
-    with Image.open(out) as film, Image.open(poster) as still:
-        assert film.size == still.size == (84, 100)
+    with Image.open(out) as video, Image.open(poster) as still:
+        assert video.size == still.size == (84, 100)
 
 
 def test_the_sound_of_the_driving_clip_stays_in_step(tmp_path: Path, hero: Path) -> None:

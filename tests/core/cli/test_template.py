@@ -59,7 +59,7 @@ def test_what_is_neither_picture_nor_clip_has_no_pose(
     weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "text.mp4"
-    path.write_text("no film")
+    path.write_text("no video")
     assert main(["pose", str(path), *networks(weights)]) == 2
     assert capsys.readouterr().err.startswith("VIDEO_UNSUPPORTED: ")
 

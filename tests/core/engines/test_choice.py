@@ -13,10 +13,9 @@ from liveportrait_core.engines.liveportrait.config import (
     EngineConfig,
     engine_version,
 )
-from liveportrait_core.engines.liveportrait.motion.composition import MotionMode
-from liveportrait_core.engines.liveportrait.motion.keypoints import AnimationSettings
+from liveportrait_core.engines.liveportrait.motion.settings import AnimationSettings, MotionMode
 from liveportrait_core.errors import EngineUnavailable, InvalidOption
-from liveportrait_core.face.finders import Detector
+from liveportrait_core.face.choice import Detector
 from liveportrait_core.options import Engine
 from liveportrait_core.renderer import open_renderer
 from tests.core.weights_folders import weights_folder
@@ -90,7 +89,8 @@ def test_no_network_is_touched(complete: Path) -> None:
         "from liveportrait_core.engines.liveportrait.config import EngineConfig\n"
         "config = EngineConfig(precision='fp16')\n"
         "print(engine_identity('liveportrait', Path(sys.argv[1]), config))\n"
-        "sys.exit(any(name in sys.modules for name in ('torch', 'onnxruntime', 'mediapipe')))\n"
+        "heavy = ('torch', 'onnxruntime', 'mediapipe', 'cv2', 'scipy')\n"
+        "sys.exit(any(name in sys.modules for name in heavy))\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", program, str(complete)], capture_output=True, text=True, check=False

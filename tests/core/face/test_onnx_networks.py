@@ -12,16 +12,11 @@ import pytest
 from numpy.typing import NDArray
 
 from liveportrait_core.errors import EngineUnavailable
+from liveportrait_core.face.choice import FaceOrder
 from liveportrait_core.face.crop import crop_face, map_points
 from liveportrait_core.face.finders import InsightFaceFinder
 from liveportrait_core.face.landmarks import LandmarkNetwork
-from liveportrait_core.face.scrfd import (
-    DETECTOR_FILE,
-    INPUT_PX,
-    LANDMARK_FILE,
-    FaceOrder,
-    InsightFaceDetector,
-)
+from liveportrait_core.face.scrfd import DETECTOR_FILE, INPUT_PX, LANDMARK_FILE, InsightFaceDetector
 from liveportrait_core.face.session import (
     CPU_PROVIDER,
     CUDA_PROVIDER,

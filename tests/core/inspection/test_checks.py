@@ -154,9 +154,9 @@ def test_a_longer_video_than_was_asked_for(good: Path, portrait: Path) -> None:
 
 def test_what_is_no_video_or_no_portrait(tmp_path: Path, good: Path, portrait: Path) -> None:
     (tmp_path / "text.mp4").write_text("a letter")
-    moving_clip(tmp_path / "film.webm", "-c:v", "libvpx")
+    moving_clip(tmp_path / "video.webm", "-c:v", "libvpx")
     ffmpeg("-f", "lavfi", "-i", "testsrc2=duration=1", "-c:v", "mpeg4", str(tmp_path / "old.mp4"))
-    for name in ("text.mp4", "film.webm", "old.mp4", "absent.mp4"):
+    for name in ("text.mp4", "video.webm", "old.mp4", "absent.mp4"):
         with pytest.raises(VideoUnsupported, match="accepted: "):
             inspect(tmp_path / name, portrait)
     with pytest.raises(ImageUnsupported):

@@ -1,4 +1,4 @@
-"""Other forms of a finished film: GIF, WebP, reduced, and with sound that stays where it was."""
+"""Other forms of a finished video: GIF, WebP, reduced, and with sound that stays where it was."""
 
 import contextlib
 import re
@@ -37,8 +37,8 @@ def squares(count: int, side: int = 96) -> list[Frame]:
     return list(frames)
 
 
-def write(path: Path, frames: list[Frame], film: EncoderSettings) -> Path:
-    with FrameEncoder(path, film) as encoder:
+def write(path: Path, frames: list[Frame], settings: EncoderSettings) -> Path:
+    with FrameEncoder(path, settings) as encoder:
         for frame in frames:
             encoder.write(frame)
     return path
@@ -52,8 +52,8 @@ def shown(path: Path) -> list[Frame]:
 @pytest.mark.parametrize("form", [VideoFormat.GIF, VideoFormat.WEBP])
 def test_every_frame_is_in_it_at_its_time_in_its_colours(tmp_path: Path, form: VideoFormat) -> None:
     frames = squares(24)
-    film = EncoderSettings(width_px=96, height_px=96, rate_fps=FPS, form=form)
-    path = write(tmp_path / f"a.{form}", frames, film)
+    settings = EncoderSettings(width_px=96, height_px=96, rate_fps=FPS, form=form)
+    path = write(tmp_path / f"a.{form}", frames, settings)
     found = shown(path)
     assert len(found) == 24
     for frame, original in zip(found, frames, strict=True):
@@ -71,15 +71,15 @@ def test_every_frame_is_in_it_at_its_time_in_its_colours(tmp_path: Path, form: V
 
 @pytest.mark.parametrize("form", list(VideoFormat))
 def test_the_same_frames_give_the_same_bytes(tmp_path: Path, form: VideoFormat) -> None:
-    film = EncoderSettings(width_px=96, height_px=96, rate_fps=FPS, form=form)
-    one, other = (write(tmp_path / name, squares(12), film).read_bytes() for name in ("a", "b"))
+    settings = EncoderSettings(width_px=96, height_px=96, rate_fps=FPS, form=form)
+    one, other = (write(tmp_path / name, squares(12), settings).read_bytes() for name in ("a", "b"))
     assert one == other
 
 
 @pytest.mark.parametrize("form", list(VideoFormat))
 def test_an_encoder_given_up_leaves_nothing(tmp_path: Path, form: VideoFormat) -> None:
-    film = EncoderSettings(width_px=96, height_px=96, rate_fps=FPS, form=form)
-    with contextlib.suppress(ZeroDivisionError), FrameEncoder(tmp_path / "a", film) as encoder:
+    settings = EncoderSettings(width_px=96, height_px=96, rate_fps=FPS, form=form)
+    with contextlib.suppress(ZeroDivisionError), FrameEncoder(tmp_path / "a", settings) as encoder:
         encoder.write(squares(1)[0])
         raise ZeroDivisionError
     assert list(tmp_path.iterdir()) == []
@@ -88,8 +88,8 @@ def test_an_encoder_given_up_leaves_nothing(tmp_path: Path, form: VideoFormat) -
 
 @pytest.mark.parametrize("form", list(VideoFormat))
 def test_killed_before_its_end_nothing_is_finished(tmp_path: Path, form: VideoFormat) -> None:
-    film = EncoderSettings(width_px=96, height_px=96, rate_fps=FPS, form=form)
-    encoder = FrameEncoder(tmp_path / "a", film)
+    settings = EncoderSettings(width_px=96, height_px=96, rate_fps=FPS, form=form)
+    encoder = FrameEncoder(tmp_path / "a", settings)
     encoder.write(squares(1)[0])
     encoder.kill()
     with pytest.raises(EncodeFailed):
@@ -99,10 +99,10 @@ def test_killed_before_its_end_nothing_is_finished(tmp_path: Path, form: VideoFo
 
 def test_frames_are_reduced_and_keep_their_colours(tmp_path: Path) -> None:
     frames = squares(12, side=200)
-    film = EncoderSettings(width_px=200, height_px=200, rate_fps=FPS, longest_side_px=101)
-    path = write(tmp_path / "a.mp4", frames, film)
+    settings = EncoderSettings(width_px=200, height_px=200, rate_fps=FPS, longest_side_px=101)
+    path = write(tmp_path / "a.mp4", frames, settings)
     facts = read_mp4(path)
-    assert film.result_size == (facts.width_px, facts.height_px) == (100, 100)
+    assert settings.result_size == (facts.width_px, facts.height_px) == (100, 100)
     with FrameReader(probe(path, 1), max_side_px=None) as reader:
         first = next(iter(reader))
     assert np.abs(first[20:25, 8:18].astype(int) - (220, 30, 40)).max() <= 6
@@ -113,11 +113,13 @@ EVEN = st.integers(1, 2048).map(lambda half: 2 * half)
 
 
 @given(EVEN, EVEN, st.integers(64, 2048))
-def test_a_reduced_film_has_even_sides_and_its_proportions(
+def test_a_reduced_video_has_even_sides_and_its_proportions(
     width: int, height: int, longest: int
 ) -> None:
-    film = EncoderSettings(width_px=width, height_px=height, rate_fps=FPS, longest_side_px=longest)
-    wide, high = film.result_size
+    settings = EncoderSettings(
+        width_px=width, height_px=height, rate_fps=FPS, longest_side_px=longest
+    )
+    wide, high = settings.result_size
     assert wide % 2 == high % 2 == 0
     assert 2 <= max(wide, high) <= max(2, min(longest, max(width, height)))
     # Never off by more than the pixels that evenness and rounding cost.
@@ -127,7 +129,7 @@ def test_a_reduced_film_has_even_sides_and_its_proportions(
 
 
 def beeping_clip(path: Path, *, late_s: float = 0.0) -> Path:
-    """White from 1.0 s to 1.5 s of 3 s, with a tone just then; the film may begin late."""
+    """White from 1.0 s to 1.5 s of 3 s, with a tone just then; the video may begin late."""
     source = "color=c=black:s=64x48:r=24:d=3"
     light = "drawbox=c=white:t=fill:enable='between(t,0.99,1.49)'"
     cut = f"trim=start={late_s}"  # timestamps stay
@@ -164,8 +166,8 @@ def test_sound_stays_with_its_pictures(tmp_path: Path, late_s: float, skipped: i
         start_s=clip.begins_at_s + skipped / clip.rate_fps,
         seconds=len(frames) / clip.rate_fps,
     )
-    film = EncoderSettings(width_px=64, height_px=48, rate_fps=clip.rate_fps, sound=sound)
-    path = write(tmp_path / "out.mp4", frames, film)
+    settings = EncoderSettings(width_px=64, height_px=48, rate_fps=clip.rate_fps, sound=sound)
+    path = write(tmp_path / "out.mp4", frames, settings)
     facts = read_mp4(path)
     assert facts.rate_fps == clip.rate_fps
     assert len(facts.times) == len(frames)
@@ -177,11 +179,11 @@ def test_sound_stays_with_its_pictures(tmp_path: Path, late_s: float, skipped: i
     assert ends_s == pytest.approx((light[-1] + 1) / 24, abs=0.012)
 
 
-def test_sound_is_trimmed_with_the_film(tmp_path: Path) -> None:
+def test_sound_is_trimmed_with_the_video(tmp_path: Path) -> None:
     clip = beeping_clip(tmp_path / "clip.mp4")
     sound = Sound(path=clip, start_s=Fraction(0), seconds=Fraction(1, 2))
-    film = EncoderSettings(width_px=96, height_px=96, rate_fps=FPS, sound=sound)
-    path = write(tmp_path / "out.mp4", squares(12), film)
+    settings = EncoderSettings(width_px=96, height_px=96, rate_fps=FPS, sound=sound)
+    path = write(tmp_path / "out.mp4", squares(12), settings)
     assert len(heard(path)) / HERTZ == pytest.approx(0.5, abs=0.03)
     said = subprocess.run(
         [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-i", str(path)],
@@ -193,7 +195,7 @@ def test_sound_is_trimmed_with_the_film(tmp_path: Path) -> None:
 def test_who_has_sound(tmp_path: Path) -> None:
     assert has_sound(beeping_clip(tmp_path / "clip.mp4"))
     assert not has_sound(moving_clip(tmp_path / "silent.mp4"))
-    (tmp_path / "text.mp4").write_text("no film")
+    (tmp_path / "text.mp4").write_text("no video")
     with pytest.raises(VideoUnsupported):
         has_sound(tmp_path / "text.mp4")
 
@@ -201,8 +203,8 @@ def test_who_has_sound(tmp_path: Path) -> None:
 def test_sound_that_ended_before_its_pictures_is_silence(tmp_path: Path) -> None:
     clip = beeping_clip(tmp_path / "clip.mp4")
     sound = Sound(path=clip, start_s=Fraction(20), seconds=Fraction(1, 2))
-    film = EncoderSettings(width_px=96, height_px=96, rate_fps=FPS, sound=sound)
-    path = write(tmp_path / "out.mp4", squares(12), film)
+    settings = EncoderSettings(width_px=96, height_px=96, rate_fps=FPS, sound=sound)
+    path = write(tmp_path / "out.mp4", squares(12), settings)
     facts = read_mp4(path)
     assert (len(facts.times), facts.rate_fps) == (12, FPS)
 
@@ -211,7 +213,7 @@ def test_sound_that_ended_before_its_pictures_is_silence(tmp_path: Path) -> None
 def test_an_mp4_is_encoded_as_the_contract_says(
     tmp_path: Path, is_preview: bool, preset: str
 ) -> None:
-    film = EncoderSettings(width_px=96, height_px=96, rate_fps=FPS, is_preview=is_preview)
-    words = encoding(film, tmp_path / "a.mp4")
+    settings = EncoderSettings(width_px=96, height_px=96, rate_fps=FPS, is_preview=is_preview)
+    words = encoding(settings, tmp_path / "a.mp4")
     said = {name: words[words.index(name) + 1] for name in ("-preset", "-crf", "-g", "-profile:v")}
     assert said == {"-preset": preset, "-crf": "18", "-g": "48", "-profile:v": "high"}

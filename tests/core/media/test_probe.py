@@ -14,12 +14,12 @@ from tests.core.clips import ffmpeg, moving_clip, playlist
 
 
 @pytest.mark.parametrize(
-    ("filmed", "result"),
+    ("source", "result"),
     [("30000/1001", "30000/1001"), ("60", "30"), ("50", "25"), ("24000/1001", "24000/1001"),
      ("120", "30"), ("12", "12")],
 )  # fmt: skip
-def test_the_rate_of_a_clip(tmp_path: Path, filmed: str, result: str) -> None:
-    clip = probe(moving_clip(tmp_path / "clip.mp4", rate=filmed, seconds=1.5), 10)
+def test_the_rate_of_a_clip(tmp_path: Path, source: str, result: str) -> None:
+    clip = probe(moving_clip(tmp_path / "clip.mp4", rate=source, seconds=1.5), 10)
     assert clip.rate_fps == Fraction(result)
     assert abs(clip.expected_frames - 1.5 * Fraction(result)) <= 1
     assert clip.warnings == ()

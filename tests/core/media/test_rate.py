@@ -13,7 +13,7 @@ rates = st.fractions(min_value=1, max_value=240, max_denominator=2002)
 
 
 @pytest.mark.parametrize(
-    ("filmed", "result"),
+    ("source", "result"),
     [
         ("30", "30"),
         ("30000/1001", "30000/1001"),
@@ -37,21 +37,21 @@ rates = st.fractions(min_value=1, max_value=240, max_denominator=2002)
         ("31", "15.5"),
     ],
 )
-def test_known_rates(filmed: str, result: str) -> None:
-    assert output_rate(Fraction(filmed)) == Fraction(result)
+def test_known_rates(source: str, result: str) -> None:
+    assert output_rate(Fraction(source)) == Fraction(result)
 
 
 @given(rates)
-def test_the_result_is_at_most_30_and_near_the_filmed_rate_or_its_halves(filmed: Fraction) -> None:
-    rate = output_rate(filmed)
+def test_the_result_is_at_most_30_and_near_the_source_rate_or_its_halves(source: Fraction) -> None:
+    rate = output_rate(source)
     assert 0 < rate <= 30
-    halves = [filmed / 2**k for k in range(5)]
+    halves = [source / 2**k for k in range(5)]
     assert min(abs(rate - half) / half for half in halves) <= Fraction(103, 10_000) * 2
 
 
 @given(rates)
-def test_snapping_twice_changes_nothing(filmed: Fraction) -> None:
-    once = output_rate(filmed)
+def test_snapping_twice_changes_nothing(source: Fraction) -> None:
+    once = output_rate(source)
     assert output_rate(once) == once
 
 

@@ -1,4 +1,4 @@
-"""What the meters read on films of which the truth is known."""
+"""What the meters read on videos of which the truth is known."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -126,7 +126,7 @@ def test_a_mask_moves_the_border_into_the_box(portrait: Frame) -> None:
     assert (tidy.worst_delta_e, tidy.worst_seam, tidy.worst_outside_share) == (0.0, 0.0, 0.0)
 
 
-def filmed(path: Path, form: VideoFormat, fps: Fraction, count: int = 20) -> Path:
+def written(path: Path, form: VideoFormat, fps: Fraction, count: int = 20) -> Path:
     with FrameEncoder(
         path, EncoderSettings(width_px=48, height_px=32, rate_fps=fps, form=form)
     ) as encoder:
@@ -140,7 +140,7 @@ def filmed(path: Path, form: VideoFormat, fps: Fraction, count: int = 20) -> Pat
 def test_files_are_timed_by_their_own_clocks(
     tmp_path: Path, form: VideoFormat, fps: Fraction
 ) -> None:
-    path = filmed(tmp_path / "a", form, fps)
+    path = written(tmp_path / "a", form, fps)
     timing = timing_of(path, form, fps, 20)
     assert timing.frame_count == 20  # no two of them are alike
     # A GIF counts hundredths of a second, a WebP thousandths, our MP4 is exact.
@@ -153,7 +153,7 @@ def test_files_are_timed_by_their_own_clocks(
 
 @pytest.mark.parametrize("form", [VideoFormat.GIF, VideoFormat.WEBP])
 def test_an_independent_reader_agrees(tmp_path: Path, form: VideoFormat) -> None:
-    path = filmed(tmp_path / "a", form, Fraction(24))
+    path = written(tmp_path / "a", form, Fraction(24))
     with Image.open(path) as image:
         durations = []
         for page in ImageSequence.Iterator(image):
@@ -165,7 +165,7 @@ def test_an_independent_reader_agrees(tmp_path: Path, form: VideoFormat) -> None
 
 
 def test_a_wrong_rate_is_seen(tmp_path: Path) -> None:
-    path = filmed(tmp_path / "a", VideoFormat.MP4, Fraction(25))
+    path = written(tmp_path / "a", VideoFormat.MP4, Fraction(25))
     timing = timing_of(path, VideoFormat.MP4, Fraction(30), 20)
     assert timing.rate_fps == 25
     assert float(timing.worst_offset_s) > 0.01

@@ -125,9 +125,9 @@ MUTANTS = (
     ),
     Mutant(
         name="too-large-by-one-megabyte",
-        file="functions/jobs/animation.py",
-        old="_MAX_IMAGE_BYTES = 50_000_000",
-        new="_MAX_IMAGE_BYTES = 50 << 20",
+        file="liveportrait_core/limits.py",
+        old="MAX_IMAGE_BYTES = 50_000_000",
+        new="MAX_IMAGE_BYTES = 50 << 20",
         why="50 MB are 50,000,000 bytes (section 2, limits).",
         tests=("tests/functions/jobs/test_attempt.py",),
     ),

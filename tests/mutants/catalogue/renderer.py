@@ -202,8 +202,8 @@ MUTANTS = (
     Mutant(
         name="nine-frames-are-enough",
         file="liveportrait_core/media/probe.py",
-        old="if used < MIN_FRAMES:",
-        new="if used < MIN_FRAMES - 1:",
+        old="if used < MIN_CLIP_FRAMES:",
+        new="if used < MIN_CLIP_FRAMES - 1:",
         why="At least 10 frames (section 2, limits).",
         tests=("tests/core/media/test_probe.py",),
     ),

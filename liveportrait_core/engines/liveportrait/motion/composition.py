@@ -6,12 +6,12 @@ liveportrait.md, "Animation".
 """
 
 from dataclasses import replace
-from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
 from liveportrait_core.engines.liveportrait.motion.pose import Floats, Motion, smooth
+from liveportrait_core.engines.liveportrait.motion.settings import MotionMode
 from liveportrait_core.engines.liveportrait.networks import KEYPOINT_COUNT
 from liveportrait_core.options import AnimationRegion
 
@@ -47,13 +47,6 @@ _CLOSED_LIPS = (
     (0.000222474, 0.00562788, 0.00272646),
 )
 CLOSED_LIPS_EXPRESSION: Floats = np.array(_CLOSED_LIPS, dtype=np.float64).astype(np.float32)
-
-
-class MotionMode(StrEnum):
-    """How a driving frame is applied."""
-
-    RELATIVE = "relative"  # its change since the clip's first frame, added to the source
-    ABSOLUTE = "absolute"  # its own value, in place of the source's
 
 
 def drive_portrait(

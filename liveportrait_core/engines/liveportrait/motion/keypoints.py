@@ -5,24 +5,24 @@ a time. Pure but for the small networks, which are asked through a port; knows n
 """
 
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from typing import Protocol
 
 import numpy as np
 
-from liveportrait_core.engines.liveportrait.motion.composition import (
-    MotionMode,
-    drive_clip,
-    drive_portrait,
-)
+from liveportrait_core.engines.liveportrait.motion.composition import drive_clip, drive_portrait
 from liveportrait_core.engines.liveportrait.motion.pose import Floats, Motion, transform_keypoints
 from liveportrait_core.engines.liveportrait.motion.retargeting import (
     eye_ratios_with_driving,
     lip_ratios_with_driving,
     with_target,
 )
+from liveportrait_core.engines.liveportrait.motion.settings import (
+    AnimationSettings,
+    LipClosure,
+    MotionMode,
+    Retargeting,
+)
 from liveportrait_core.errors import InvalidOption
-from liveportrait_core.options import AnimationRegion
 
 LIPS_OPEN_FROM = 0.03
 """Lips less open than this are closed already: nothing to normalise."""
@@ -63,44 +63,6 @@ class MeasuredMotion:
             eye_ratios=self.eye_ratios[:count],
             lip_ratios=self.lip_ratios[:count],
         )
-
-
-class LipClosure(StrEnum):
-    """How far normalisation closes the lips."""
-
-    UPSTREAM = "upstream"  # as far as the multiplier goes: at 0.40 by 40 %, as the original
-    FULL = "full"
-
-
-class Retargeting(StrEnum):
-    """What becomes of relative driving motion when eyes or lips are retargeted."""
-
-    ADD = "add"  # it stays, and they are brought to the wanted opening on top
-    REPLACE = "replace"  # it is discarded, and lips are not normalised, as the original
-
-
-@dataclass(frozen=True, kw_only=True)
-class AnimationSettings:
-    """How motion is applied. The defaults are the original's, with lips normalised."""
-
-    region: AnimationRegion = AnimationRegion.ALL
-    mode: MotionMode = MotionMode.RELATIVE
-    multiplier: float = 1.0  # of everything that changed, stitching and lips included
-    normalize_lip: bool = True  # only in relative mode
-    lip_closure: LipClosure = LipClosure.UPSTREAM
-    stitch: bool = True
-    retarget_eyes: float = 0.0  # 0: as open as the source's, 1: as the driving face's left eye
-    retarget_lips: float = 0.0  # 0: as open as the source's, 1: as the driving face's
-    retargeting: Retargeting = Retargeting.ADD
-    keep_source_eyes: bool = False  # source clips: every frame's eyes as open as the first frame's
-    observation_variance: float = 3e-7  # source clips: strength of the smoothing
-
-    def __post_init__(self) -> None:
-        for name in ("retarget_eyes", "retarget_lips"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise InvalidOption(
-                    f"{name.replace('_', ' ')} is {getattr(self, name)}; accepted: 0 to 1"
-                )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,6 @@ clip's motion; knows no source.
 
 import math
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from fractions import Fraction
 
 import numpy as np
@@ -17,44 +16,8 @@ from scipy.spatial.transform import Rotation
 from liveportrait_core.engines.liveportrait.motion.composition import EYE_ROWS, LIP_ROWS
 from liveportrait_core.engines.liveportrait.motion.keypoints import MeasuredMotion
 from liveportrait_core.engines.liveportrait.motion.pose import Floats, Motion, pose_degrees
+from liveportrait_core.engines.liveportrait.motion.settings import Anchor, MotionRefinement
 from liveportrait_core.engines.liveportrait.networks import KEYPOINT_COUNT
-from liveportrait_core.errors import InvalidOption
-
-LONGEST_SMOOTHING_S = 1.0
-LARGEST_MULTIPLIER = 3.0
-
-
-class Anchor(StrEnum):
-    """The driving frame that counts as rest: changes are measured from it."""
-
-    FIRST = "first"  # the portrait's own look in the first frame
-    NEUTRAL = "neutral"  # the frame with closed lips, usual eyes and a usual pose
-
-
-@dataclass(frozen=True, kw_only=True)
-class MotionRefinement:
-    """Deviations from the recorded motion; by default none."""
-
-    # Deviation of the Gaussian each part is smoothed with: 0 to 1 s.
-    smooth_pose_s: float = 0.0
-    smooth_expression_s: float = 0.0
-    smooth_scale_s: float = 0.0
-    smooth_translation_s: float = 0.0
-    lock_scale: bool = False  # keep the anchor frame's size
-    anchor: Anchor = Anchor.FIRST
-    # Of each part's change since the anchor frame, 0 to 3; the render's multiplier acts on top.
-    pose_multiplier: float = 1.0  # place and size of the head with it
-    expression_multiplier: float = 1.0  # all but eyes and lips
-    eye_multiplier: float = 1.0
-    lip_multiplier: float = 1.0
-
-    def __post_init__(self) -> None:
-        for name, value in vars(self).items():
-            highest = LONGEST_SMOOTHING_S if name.startswith("smooth_") else LARGEST_MULTIPLIER
-            if isinstance(value, float) and not (math.isfinite(value) and 0 <= value <= highest):
-                raise InvalidOption(
-                    f"{name.replace('_', ' ')} is {value}; accepted: 0 to {highest}"
-                )
 
 
 @dataclass(frozen=True, kw_only=True)

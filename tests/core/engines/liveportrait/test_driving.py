@@ -8,8 +8,8 @@ import pytest
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from liveportrait_core.engines.liveportrait.config import DrivingCrop
 from liveportrait_core.engines.liveportrait.driving import (
-    DrivingCrop,
     FixedCrop,
     FullFrame,
     analyse_driving,

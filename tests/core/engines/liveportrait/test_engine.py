@@ -12,12 +12,11 @@ import pytest
 from numpy.typing import NDArray
 
 from liveportrait_core.engines.base import AnimationEngine
-from liveportrait_core.engines.liveportrait.config import DEFAULT_CONFIG, EngineConfig
-from liveportrait_core.engines.liveportrait.driving import DrivingCrop
+from liveportrait_core.engines.liveportrait.config import DEFAULT_CONFIG, DrivingCrop, EngineConfig
 from liveportrait_core.engines.liveportrait.engine import LivePortraitEngine, PreparedSource
 from liveportrait_core.engines.liveportrait.model import AppearanceFeature, Model
-from liveportrait_core.engines.liveportrait.motion.keypoints import AnimationSettings
 from liveportrait_core.engines.liveportrait.motion.pose import Floats
+from liveportrait_core.engines.liveportrait.motion.settings import AnimationSettings
 from liveportrait_core.engines.liveportrait.template import LivePortraitMotion
 from liveportrait_core.errors import ImageNoFace, VideoTooShort
 from liveportrait_core.face.crop import Points

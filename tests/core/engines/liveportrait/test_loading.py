@@ -9,8 +9,7 @@ import pytest
 from liveportrait_core.engines.liveportrait.config import EngineConfig
 from liveportrait_core.engines.liveportrait.loading import open_engine
 from liveportrait_core.errors import EngineUnavailable, InvalidOption
-from liveportrait_core.face.finders import Detector
-from liveportrait_core.face.scrfd import FaceOrder
+from liveportrait_core.face.choice import Detector, FaceOrder
 from liveportrait_core.options import Engine
 from liveportrait_core.renderer import open_renderer
 from tests.core.weights_folders import LANDMARKS, weights_folder

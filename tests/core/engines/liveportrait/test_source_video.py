@@ -12,7 +12,7 @@ from PIL import Image
 
 from liveportrait_core.engines.liveportrait.config import DEFAULT_CONFIG, EngineConfig
 from liveportrait_core.engines.liveportrait.engine import LivePortraitEngine
-from liveportrait_core.engines.liveportrait.motion.keypoints import AnimationSettings
+from liveportrait_core.engines.liveportrait.motion.settings import AnimationSettings
 from liveportrait_core.engines.liveportrait.template import LivePortraitMotion
 from liveportrait_core.engines.mesh.engine import MeshEngine
 from liveportrait_core.errors import (

@@ -257,7 +257,7 @@ def test_a_cut_archive_is_damaged(tmp_path: Path) -> None:
 def test_an_archive_that_unpacks_to_too_much_is_not_unpacked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(npz_module, "MAX_BYTES", 1_000_000)
+    monkeypatch.setattr(npz_module, "MAX_TEMPLATE_BYTES", 1_000_000)
     path = tmp_path / "motion.npz"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("expression.npy", b"\0" * 2_000_000)

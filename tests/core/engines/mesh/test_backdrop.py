@@ -14,7 +14,7 @@ from liveportrait_core.report import Frame
 from tests.core.engines.mesh.motions import held
 
 FARTHEST = 0.55  # that the cap can come: turns and shifts are limited
-AS_FILMED = RenderOptions(driving_multiplier=1.0)
+FULL_MOTION = RenderOptions(driving_multiplier=1.0)
 
 
 def beside(portrait: MeshPortrait) -> NDArray[np.float32]:
@@ -38,7 +38,7 @@ def test_away_from_the_head_nothing_moves(
     turn: tuple[float, float, float],
     shift: tuple[float, float, float],
 ) -> None:
-    frame = next(engine.animate(hopper_portrait, held(rotation_deg=turn, shift=shift), AS_FILMED))
+    frame = next(engine.animate(hopper_portrait, held(rotation_deg=turn, shift=shift), FULL_MOTION))
     moved = (frame != hopper).any(-1)[hopper_portrait.box.slices]
     away = beside(hopper_portrait) > FARTHEST
     away[round(0.45 * len(away)) :] = False  # neck and shoulders are not cut out
@@ -49,7 +49,7 @@ def test_away_from_the_head_nothing_moves(
 def test_what_the_head_uncovers_looks_like_its_surroundings(
     engine: MeshEngine, hopper_portrait: MeshPortrait, hopper: Frame
 ) -> None:
-    frame = next(engine.animate(hopper_portrait, held(shift=(-0.12, 0, 0)), AS_FILMED))
+    frame = next(engine.animate(hopper_portrait, held(shift=(-0.12, 0, 0)), FULL_MOTION))
     uncovered, wall = np.s_[120:150, 362:368], np.s_[120:150, 385:400]
     assert hopper[uncovered][..., 2].mean() < 150
     assert np.abs(frame[uncovered].mean((0, 1)) - hopper[wall].mean((0, 1))).max() < 40
@@ -69,7 +69,7 @@ def test_a_head_just_below_the_border_brings_no_mirrored_head_down(
 ) -> None:
     picture = np.ascontiguousarray(hopper[18:])  # the cap begins in row 5
     portrait = engine.prepare(picture, RenderOptions())
-    assert np.array_equal(next(engine.animate(portrait, held(), AS_FILMED)), picture)
-    lowered = next(engine.animate(portrait, held(shift=(0, 0.12, 0)), AS_FILMED))
+    assert np.array_equal(next(engine.animate(portrait, held(), FULL_MOTION)), picture)
+    lowered = next(engine.animate(portrait, held(shift=(0, 0.12, 0)), FULL_MOTION))
     above_the_cap = np.s_[0:6, 230:340]
     assert lowered[above_the_cap].mean((0, 1)) == pytest.approx(picture[0, 340:420].mean(0), abs=25)

@@ -23,14 +23,14 @@ from liveportrait_core.options import AnimationRegion, Engine, RenderOptions
 from liveportrait_core.report import Frame, RenderWarning
 from tests.core.engines.mesh.motions import held, pulled
 
-AS_FILMED = RenderOptions(driving_multiplier=1.0)
+FULL_MOTION = RenderOptions(driving_multiplier=1.0)
 SMILE = pulled(left_mouth_corner=(-0.05, -0.04), right_mouth_corner=(0.05, -0.04))
 BROWS_UP = pulled(left_middle_brow=(0, -0.05), right_middle_brow=(0, -0.05))
 
 
 @pytest.fixture(scope="module")
 def lively(engine: MeshEngine, astronaut_portrait: MeshPortrait) -> MeshMotion:
-    """The motion of a filmed clip: the astronaut's idle, read back from its frames."""
+    """The motion of a recorded clip: the astronaut's idle, read back from its frames."""
     idle = synthetic_idle(seed=4, seconds=2.4, fps=held().fps)
     clip = engine.animate(
         astronaut_portrait, idle, RenderOptions(driving_multiplier=1.0, normalize_lip=False)
@@ -39,7 +39,7 @@ def lively(engine: MeshEngine, astronaut_portrait: MeshPortrait) -> MeshMotion:
 
 
 def still(engine: MeshEngine, portrait: MeshPortrait, motion: MeshMotion, **options: Any) -> Frame:
-    return next(engine.animate(portrait, motion, replace(AS_FILMED, **options)))
+    return next(engine.animate(portrait, motion, replace(FULL_MOTION, **options)))
 
 
 def changed(one: Frame, other: Frame) -> np.ndarray:
@@ -129,7 +129,7 @@ def test_the_same_inputs_give_the_same_pixels(
     engine: MeshEngine, hopper: Frame, astronaut_portrait: MeshPortrait
 ) -> None:
     idle = synthetic_idle(seed=1, seconds=0.6, fps=held().fps)
-    clip = list(engine.animate(astronaut_portrait, idle, AS_FILMED))
+    clip = list(engine.animate(astronaut_portrait, idle, FULL_MOTION))
 
     def render() -> list[bytes]:
         portrait = engine.prepare(hopper, RenderOptions())
@@ -285,7 +285,7 @@ def turned_aside(astronaut: Frame) -> Frame:
     """About 20° to the left, in steps that the engine can make."""
     engine, seen = MeshEngine(), astronaut
     for _ in range(4):
-        portrait = engine.prepare(seen, AS_FILMED)
+        portrait = engine.prepare(seen, FULL_MOTION)
         seen = still(engine, portrait, held(rotation_deg=(0, 6, 0)), normalize_lip=False)
     return seen
 
@@ -296,7 +296,7 @@ def test_tiny_huge_tilted_and_averted_faces_turn_and_blink(
 ) -> None:
     picture = seen(astronaut)
     portrait = engine.prepare(picture, RenderOptions())
-    options = replace(AS_FILMED, normalize_lip=False)
+    options = replace(FULL_MOTION, normalize_lip=False)
     rest, turned, blinking = (
         next(engine.animate(portrait, motion, options))
         for motion in (held(), held(rotation_deg=(2, 6, 2)), held(closure=(1, 1)))

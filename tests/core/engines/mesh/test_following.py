@@ -19,7 +19,7 @@ from liveportrait_core.request import Clip, MotionTemplate, RenderRequest
 from tests.core.clips import moving_clip
 from tests.core.engines.mesh.motions import held
 
-FILMED = RenderOptions(driving_multiplier=1.0, normalize_lip=False)
+FULL_MOTION = RenderOptions(driving_multiplier=1.0, normalize_lip=False)
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ def driving(renderer: Renderer, astronaut: Frame, tmp_path_factory: pytest.TempP
             portrait=folder / "astronaut.png",
             motion=MotionTemplate(motion=idle),
             output=folder / "driving.mp4",
-            options=FILMED,
+            options=FULL_MOTION,
         )
     )
     return folder / "driving.mp4"

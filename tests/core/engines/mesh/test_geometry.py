@@ -20,7 +20,7 @@ from liveportrait_core.engines.mesh.warp import FrameMotion, portrait_places
 from liveportrait_core.options import AnimationRegion, RenderOptions
 from tests.core.engines.mesh.motions import CONTROL_POINT_COUNT, held
 
-AS_FILMED = RenderOptions(driving_multiplier=1.0, loop=False)
+FULL_MOTION = RenderOptions(driving_multiplier=1.0, loop=False)
 SHARED = settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
@@ -33,7 +33,7 @@ UNHURRIED = settings(deadline=None)  # the machine may be busy
 
 def positions(portrait: MeshPortrait, motion: MeshMotion) -> NDArray[np.float32]:
     """Where the first frame's pixels come from, as the engine would draw it."""
-    drawn = applied(motion, AS_FILMED)
+    drawn = applied(motion, FULL_MOTION)
     control_points, lips_closed = portrait.mouth.posed(drawn.control_points[0], normalize=True)
     frame = FrameMotion(
         rotation_deg=drawn.rotation_deg[0],
@@ -86,7 +86,7 @@ def test_turning_there_and_back_is_rest(
     turn: tuple[float, float, float],
     shift: tuple[float, float, float],
 ) -> None:
-    drawn = applied(held(rotation_deg=turn, shift=shift), AS_FILMED)
+    drawn = applied(held(rotation_deg=turn, shift=shift), FULL_MOTION)
     forwards = hopper_portrait.head.displacement(drawn.rotation_deg[0], drawn.shift[0])
     back = positions(hopper_portrait, held(rotation_deg=turn, shift=shift))
     grid = hopper_portrait.head.grid

@@ -67,8 +67,8 @@ def made() -> dict[str, NDArray[np.floating]]:
 
 
 def encoder() -> str:
-    film = EncoderSettings(width_px=64, height_px=64, rate_fps=Fraction(30), is_preview=True)
-    return " ".join(encoding(film, Path("out"))[:-1])
+    settings = EncoderSettings(width_px=64, height_px=64, rate_fps=Fraction(30), is_preview=True)
+    return " ".join(encoding(settings, Path("out"))[:-1])
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from liveportrait_core.options import RenderOptions
 from liveportrait_core.report import Box, Frame
 from tests.core.engines.mesh.motions import held, pulled
 
-AS_FILMED = RenderOptions(driving_multiplier=1.0, normalize_lip=False)
+FULL_MOTION = RenderOptions(driving_multiplier=1.0, normalize_lip=False)
 
 UNHURRIED = settings(deadline=None)  # the machine may be busy
 
@@ -27,7 +27,7 @@ def closing(engine: MeshEngine, hopper_portrait: MeshPortrait) -> list[Frame]:
     """The portrait with its lids open, then further and further closed."""
     steps = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
     return [
-        next(engine.animate(hopper_portrait, held(closure=(step, step)), AS_FILMED))
+        next(engine.animate(hopper_portrait, held(closure=(step, step)), FULL_MOTION))
         for step in steps
     ]
 
@@ -85,7 +85,7 @@ def test_a_shut_eye_lets_nothing_of_the_eyeball_through(
     green_eyed = replace(hopper_portrait, picture=painted, sampler=sampler)
 
     def greenest(closure: float) -> int:
-        frame = next(engine.animate(green_eyed, held(closure=(closure, closure)), AS_FILMED))
+        frame = next(engine.animate(green_eyed, held(closure=(closure, closure)), FULL_MOTION))
         face = frame[150:330, 180:350].astype(int)
         return int((face[..., 1] - face[..., 0]).max())
 

@@ -18,12 +18,12 @@ from liveportrait_core.report import Frame, RenderWarning
 from tests.core.engines.mesh.motions import blinking, held, swaying
 
 FPS = held().fps
-AS_FILMED = RenderOptions(driving_multiplier=1.0, normalize_lip=False)
+FULL_MOTION = RenderOptions(driving_multiplier=1.0, normalize_lip=False)
 WALL: Frame = np.full((512, 512, 3), 128, np.uint8)
 
 
-def filmed(engine: MeshEngine, portrait: MeshPortrait, motion: MeshMotion) -> Iterator[Frame]:
-    return engine.animate(portrait, motion, AS_FILMED)
+def rendered(engine: MeshEngine, portrait: MeshPortrait, motion: MeshMotion) -> Iterator[Frame]:
+    return engine.animate(portrait, motion, FULL_MOTION)
 
 
 @pytest.mark.parametrize(
@@ -33,8 +33,8 @@ def test_turns_are_read_back(
     engine: MeshEngine, astronaut_portrait: MeshPortrait, axis: int, gain: float, likeness: float
 ) -> None:
     made = swaying(axis, 5.0)
-    read = engine.analyse(filmed(engine, astronaut_portrait, made), FPS)
-    true = applied(made, AS_FILMED).rotation_deg[:, axis]
+    read = engine.analyse(rendered(engine, astronaut_portrait, made), FPS)
+    true = applied(made, FULL_MOTION).rotation_deg[:, axis]
     assert np.corrcoef(true, read.rotation_deg[:, axis])[0, 1] >= likeness
     assert abs(np.polyfit(true, read.rotation_deg[:, axis], 1)[0] - 1) <= gain
     others = np.delete(read.rotation_deg, axis, axis=1)
@@ -43,8 +43,8 @@ def test_turns_are_read_back(
 
 def test_a_living_face_is_read_back(engine: MeshEngine, astronaut_portrait: MeshPortrait) -> None:
     made = synthetic_idle(seed=7, seconds=5, fps=FPS)
-    read = engine.analyse(filmed(engine, astronaut_portrait, made), FPS)
-    true = applied(made, AS_FILMED)
+    read = engine.analyse(rendered(engine, astronaut_portrait, made), FPS)
+    true = applied(made, FULL_MOTION)
     pitch, yaw, roll = (
         np.corrcoef(true.rotation_deg[:, axis], read.rotation_deg[:, axis])[0, 1]
         for axis in range(3)
@@ -61,7 +61,7 @@ def test_blinks_are_read_back_on_their_frames(
     engine: MeshEngine, astronaut_portrait: MeshPortrait
 ) -> None:
     made = blinking(40, 12, 28)
-    read = engine.analyse(filmed(engine, astronaut_portrait, made), FPS).closure
+    read = engine.analyse(rendered(engine, astronaut_portrait, made), FPS).closure
     assert (read[[12, 28]] > 0.9).all()
     assert (read[[5, 20, 36]] < 0.05).all()
     assert set(np.flatnonzero(read.min(1) > 0.5)) <= {11, 12, 13, 14, 27, 28, 29, 30}
@@ -72,7 +72,7 @@ def test_lids_take_a_persons_time(engine: MeshEngine, astronaut_portrait: MeshPo
     shut = held(frames=40).closure.copy()
     shut[12] = shut[25:33:2] = 1
     made = replace(held(frames=40), closure=shut)
-    read = engine.analyse(filmed(engine, astronaut_portrait, made), FPS).closure
+    read = engine.analyse(rendered(engine, astronaut_portrait, made), FPS).closure
     assert (read[[12, 25, 27, 29, 31]] > 0.9).all()
     assert (read[13:15] > 0.2).all()
     assert np.abs(np.diff(read[26:32], axis=0)).max() < 0.5
@@ -86,7 +86,7 @@ def test_a_blinks_lids_move_as_one_and_a_wink_stays_a_wink(
     closure[9:18, 1] = closure[10:19, 0]  # a frame ahead
     closure[20:, 1] = 0
     uneven = replace(made, closure=closure)
-    read = engine.analyse(filmed(engine, astronaut_portrait, uneven), FPS).closure
+    read = engine.analyse(rendered(engine, astronaut_portrait, uneven), FPS).closure
     blink, wink = read[8:20], read[24:38]
     assert np.abs(blink[:, 0] - blink[:, 1]).max() < 0.15
     assert wink[:, 0].max() > 0.7
@@ -108,7 +108,7 @@ def test_frames_before_the_face_appears_are_left_out(engine: MeshEngine, astrona
 
 
 def test_gaps_are_bridged(engine: MeshEngine, astronaut_portrait: MeshPortrait) -> None:
-    clip = list(filmed(engine, astronaut_portrait, swaying(2, 4.0, frames=30)))
+    clip = list(rendered(engine, astronaut_portrait, swaying(2, 4.0, frames=30)))
     whole = engine.analyse(clip, FPS)
     clip[12:16] = [WALL] * 4
     bridged = engine.analyse(clip, FPS)

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from liveportrait_core.engines.liveportrait.motion.composition import (
     CLOSED_LIPS_EXPRESSION,
-    MotionMode,
     drive_clip,
     drive_portrait,
 )
 from liveportrait_core.engines.liveportrait.motion.pose import Floats, Motion, smooth
+from liveportrait_core.engines.liveportrait.motion.settings import MotionMode
 from liveportrait_core.options import AnimationRegion
 from tests.core.engines.liveportrait.motions import motion
 

@@ -7,15 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from liveportrait_core.engines.liveportrait.motion.composition import MotionMode
 from liveportrait_core.engines.liveportrait.motion.keypoints import (
-    AnimationSettings,
-    LipClosure,
-    Retargeting,
     drive_clip_keypoints,
     drive_portrait_keypoints,
 )
 from liveportrait_core.engines.liveportrait.motion.pose import transform_keypoints
+from liveportrait_core.engines.liveportrait.motion.settings import (
+    AnimationSettings,
+    LipClosure,
+    MotionMode,
+    Retargeting,
+)
 from liveportrait_core.errors import InvalidOption
 from liveportrait_core.options import AnimationRegion
 from tests.core.engines.liveportrait.motions import CountableNetworks, held, measured

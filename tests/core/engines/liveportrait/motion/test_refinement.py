@@ -10,12 +10,8 @@ from hypothesis import strategies as st
 
 from liveportrait_core.engines.liveportrait.motion.keypoints import MeasuredMotion
 from liveportrait_core.engines.liveportrait.motion.pose import Floats, pose_degrees
-from liveportrait_core.engines.liveportrait.motion.refinement import (
-    Anchor,
-    MotionRefinement,
-    most_neutral_frame,
-    refine,
-)
+from liveportrait_core.engines.liveportrait.motion.refinement import most_neutral_frame, refine
+from liveportrait_core.engines.liveportrait.motion.settings import Anchor, MotionRefinement
 from liveportrait_core.errors import InvalidOption
 from tests.core.engines.liveportrait.motions import held, measured
 
