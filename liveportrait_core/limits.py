@@ -1,4 +1,4 @@
-"""Limits on what is read: docs/contract.md, section 2. One place for bytes, frames and seconds."""
+"""Limits on what is read: contract.md, section 2. One place for bytes, frames and seconds."""
 
 import math
 from fractions import Fraction
