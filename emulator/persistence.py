@@ -106,7 +106,7 @@ def _document(line: dict[str, Any]) -> StoredDocument:
 def _object_lines(folder: Path, objects: ObjectStore) -> Iterator[dict[str, Any]]:
     number = 0
     for bucket in objects.buckets():
-        yield {"kind": "bucket", "name": bucket.name, "created": bucket.created}
+        yield {"kind": "bucket", **asdict(bucket)}
         for stored in objects.all_objects(bucket.name):
             shutil.copyfile(stored.content.file, folder / str(number))
             yield {
@@ -126,7 +126,8 @@ def _object_lines(folder: Path, objects: ObjectStore) -> Iterator[dict[str, Any]
 
 def _restore_storage(line: dict[str, Any], folder: Path, objects: ObjectStore) -> None:
     if line["kind"] == "bucket":
-        objects.restore_bucket(Bucket(name=line["name"], created=line["created"]))
+        settings = {name: value for name, value in line.items() if name != "kind"}
+        objects.restore_bucket(Bucket(**settings))
         return
     receiver = objects.receiver()
     receiver.write_file(folder / str(line["number"]))

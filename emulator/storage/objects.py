@@ -19,7 +19,16 @@ class ObjectMetadata:
     content_disposition: str | None = None
     content_encoding: str | None = None
     content_language: str | None = None
+    storage_class: str | None = None
+    custom_time: str | None = None
+    temporary_hold: bool | None = None
+    event_based_hold: bool | None = None
     custom: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_held(self) -> bool:
+        """Whether the object may be neither deleted nor replaced."""
+        return bool(self.temporary_hold or self.event_based_hold)
 
     @property
     def tokens(self) -> tuple[str, ...]:

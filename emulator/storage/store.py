@@ -1,12 +1,20 @@
 """The store of buckets and objects. Contents are files in one folder; knows no API."""
 
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from emulator.storage.content import Content, Receiver
-from emulator.storage.errors import BadRequest, Conflict, NotFound, PreconditionFailed
+from emulator.storage.errors import (
+    BadRequest,
+    Conflict,
+    Forbidden,
+    NotFound,
+    PreconditionFailed,
+)
+from emulator.storage.listing import Listing, ObjectPage, listed_page
 from emulator.storage.objects import Conditions, ObjectMetadata, StoredObject
 
 _MAX_NAME_BYTES = 1024
@@ -15,35 +23,13 @@ _ANY = Conditions()
 
 @dataclass(frozen=True, kw_only=True)
 class Bucket:
-    """A bucket; `created` is in microseconds since the epoch."""
+    """A bucket; times are in microseconds since the epoch, settings as in the JSON API."""
 
     name: str
     created: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class NameSpan:
-    """Names from `start` on (inclusive) and before `end`, by their UTF-8; "" sets no bound."""
-
-    start: str = ""
-    end: str = ""
-
-    def has(self, name: str) -> bool:
-        """Return whether a name lies inside."""
-        encoded = name.encode()
-        return self.start.encode() <= encoded and (not self.end or encoded < self.end.encode())
-
-
-_EVERY_NAME = NameSpan()
-
-
-@dataclass(frozen=True, kw_only=True)
-class ObjectPage:
-    """A page of a listing: objects, common prefixes up to the delimiter, token of the next page."""
-
-    objects: tuple[StoredObject, ...]
-    prefixes: tuple[str, ...]
-    next_token: str | None
+    updated: int = 0
+    metageneration: int = 1
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 class ObjectStore:
@@ -59,7 +45,7 @@ class ObjectStore:
         self._buckets: dict[str, Bucket] = {}
         self._objects: dict[str, dict[str, StoredObject]] = {}
 
-    def create_bucket(self, name: str) -> Bucket:
+    def create_bucket(self, name: str, settings: Mapping[str, Any] | None = None) -> Bucket:
         """Create a bucket.
 
         Raises:
@@ -67,8 +53,24 @@ class ObjectStore:
         """
         if name in self._buckets:
             raise Conflict(f"Your previous request to create the named bucket {name} succeeded.")
-        self._buckets[name] = Bucket(name=name, created=self._now())
+        now = self._now()
+        self._buckets[name] = Bucket(name=name, created=now, updated=now, settings=settings or {})
         self._objects[name] = {}
+        return self._buckets[name]
+
+    def update_bucket(self, name: str, settings: Mapping[str, Any]) -> Bucket:
+        """Replace the settings of a bucket; increment its metageneration.
+
+        Raises:
+            NotFound: there is none of this name.
+        """
+        bucket = self.bucket(name)
+        self._buckets[name] = replace(
+            bucket,
+            settings=settings,
+            metageneration=bucket.metageneration + 1,
+            updated=self._now(),
+        )
         return self._buckets[name]
 
     def bucket(self, name: str) -> Bucket:
@@ -133,7 +135,9 @@ class ObjectStore:
                 f"Object name {name!r} is not accepted; accepted: 1 to {_MAX_NAME_BYTES} bytes "
                 "of UTF-8 without line breaks"
             )
-        conditions.check(self.find(bucket, name))
+        present = self.find(bucket, name)
+        conditions.check(present)
+        check_hold(present)
 
     def put(
         self,
@@ -150,7 +154,7 @@ class ObjectStore:
         """
         try:
             self.check_put(bucket, name, conditions)
-        except (BadRequest, NotFound, PreconditionFailed):
+        except (BadRequest, Forbidden, NotFound, PreconditionFailed):
             content.file.unlink(missing_ok=True)
             raise
         replaced = self.find(bucket, name)
@@ -204,6 +208,7 @@ class ObjectStore:
         """
         found = self._existing(bucket, name, generation)
         conditions.check(found)
+        check_hold(found)
         del self._objects[bucket][name]
         found.content.file.unlink(missing_ok=True)
 
@@ -247,33 +252,20 @@ class ObjectStore:
         *,
         prefix: str = "",
         delimiter: str = "",
-        span: NameSpan = _EVERY_NAME,
+        listing: Listing | None = None,
         token: str | None = None,
         limit: int = 1000,
     ) -> ObjectPage:
-        """List objects by name; names that share the part up to a delimiter become one prefix.
+        """List objects by name; `token` is the previous page's.
 
-        `token` is the last name or prefix of the previous page.
+        `listing` is for what prefix and delimiter cannot say.
 
         Raises:
             NotFound: there is no such bucket.
         """
         self.bucket(bucket)
-        objects: list[StoredObject] = []
-        prefixes: list[str] = []
-        last = token
-        fitting = (name for name in self._objects[bucket] if name.startswith(prefix))
-        names = sorted((name for name in fitting if span.has(name)), key=str.encode)
-        for entry in self._entries(bucket, names, (prefix, delimiter), token):
-            if len(objects) + len(prefixes) == limit:
-                return ObjectPage(objects=tuple(objects), prefixes=tuple(prefixes), next_token=last)
-            if isinstance(entry, str):
-                prefixes.append(entry)
-                last = entry
-            else:
-                objects.append(entry)
-                last = entry.name
-        return ObjectPage(objects=tuple(objects), prefixes=tuple(prefixes), next_token=None)
+        listing = listing or Listing(prefix=prefix, delimiter=delimiter)
+        return listed_page(self._objects[bucket], listing, token, limit)
 
     def all_objects(self, bucket: str) -> tuple[StoredObject, ...]:
         """Return a bucket's objects, by name."""
@@ -297,19 +289,6 @@ class ObjectStore:
                 stored.content.file.unlink(missing_ok=True)
             objects.clear()
 
-    def _entries(
-        self, bucket: str, names: Sequence[str], folder: tuple[str, str], token: str | None
-    ) -> Iterator[StoredObject | str]:
-        prefix, delimiter = folder
-        seen = set()
-        for name in names:
-            position = name.find(delimiter, len(prefix)) if delimiter else -1
-            entry = name if position < 0 else name[: position + len(delimiter)]
-            if entry in seen or (token is not None and entry.encode() <= token.encode()):
-                continue
-            seen.add(entry)
-            yield self._objects[bucket][name] if position < 0 else entry
-
     def _existing(self, bucket: str, name: str, generation: int | None) -> StoredObject:
         found = self.find(bucket, name)
         if found is None or generation not in (None, found.generation):
@@ -319,3 +298,16 @@ class ObjectStore:
     def _now(self) -> int:
         self._last_time = max(time.time_ns() // 1000, self._last_time + 1)
         return self._last_time
+
+
+def check_hold(present: StoredObject | None) -> None:
+    """Check that an object may be deleted or replaced.
+
+    Raises:
+        Forbidden: a hold is on it.
+    """
+    if present is not None and present.metadata.is_held:
+        raise Forbidden(
+            f"Object '{present.bucket}/{present.name}' is under active Temporary hold or "
+            "Event-Based hold and cannot be deleted or overwritten until hold is removed."
+        )

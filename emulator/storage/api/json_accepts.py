@@ -17,20 +17,24 @@ _BUCKET_CONDITIONS = "ifMetagenerationMatch ifMetagenerationNotMatch"
 
 LIST = known(
     f"{_COMMON} prefix delimiter startOffset endOffset pageToken maxResults softDeleted=false "
-    "includeFoldersAsPrefixes=false versions=false"
+    "includeFoldersAsPrefixes=false includeTrailingDelimiter=true|false matchGlob "
+    "versions=true|false"  # there is one version of each object
 )
 GET = known(
     f"alt=json|media fields projection=full|noAcl generation {_CONDITIONS} softDeleted=false"
 )
 UPDATE = known(f"{_COMMON} generation {_CONDITIONS} overrideUnlockedRetention=false")
 DELETE = known(f"{_COMMON} generation {_CONDITIONS}")
-INSERT = known(f"{_COMMON} name uploadType upload_id {_CONDITIONS}", headers="hash")
+INSERT = known(f"{_COMMON} name contentEncoding uploadType upload_id {_CONDITIONS}", headers="hash")
 COPY = known(f"{_COMMON} sourceGeneration {_CONDITIONS} {_SOURCE_CONDITIONS}")
 REWRITE = known(
     f"{_COMMON} sourceGeneration maxBytesRewrittenPerCall {_CONDITIONS} {_SOURCE_CONDITIONS}"
 )
-COMPOSE = known(f"{_COMMON} {_CONDITIONS}")
-LIST_BUCKETS = known(f"{_COMMON} project softDeleted=false")
+COMPOSE = known(f"{_COMMON} ifGenerationMatch ifMetagenerationMatch")
+MOVE = known(f"{_COMMON} {_CONDITIONS} {_SOURCE_CONDITIONS}")
+LIST_BUCKETS = known(f"{_COMMON} project prefix maxResults pageToken softDeleted=false")
 INSERT_BUCKET = known(f"{_COMMON} project enableObjectRetention=false")
+UPDATE_BUCKET = known(f"{_COMMON} {_BUCKET_CONDITIONS}")
+LAYOUT = known("alt=json fields prefix")
 GET_BUCKET = known(f"{_COMMON} {_BUCKET_CONDITIONS} softDeleted=false")
 DELETE_BUCKET = known(f"{_COMMON} {_BUCKET_CONDITIONS}")

@@ -123,8 +123,12 @@ class JsonApi:
         upload = Upload(
             bucket=path["bucket"],
             name=request.query_params.get("name", ""),
-            metadata=ObjectMetadata(content_type=request.headers.get("content-type")),
+            metadata=ObjectMetadata(
+                content_type=request.headers.get("content-type"),
+                content_encoding=request.query_params.get("contentEncoding"),
+            ),
             conditions=conditions(request),
+            digests=_hash_header(request),
         )
         receiver = await self._service.receive(request)
         stored = self._service.check_and_store(upload, receiver)
@@ -166,6 +170,8 @@ class JsonApi:
 def _upload(
     request: Request, path: PathParameters, body: dict[str, Any], announced: ObjectMetadata
 ) -> Upload:
+    if "contentEncoding" in request.query_params:
+        body = {**body, "contentEncoding": request.query_params["contentEncoding"]}
     return Upload(
         bucket=path["bucket"],
         name=request.query_params.get("name") or str(body.get("name", "")),

@@ -13,7 +13,7 @@ from emulator.storage.http.recognition import Known
 from emulator.storage.http.responses import json_response, query_integer, read_json
 from emulator.storage.http.server import Handler, PathParameters, Route, route
 from emulator.storage.objects import Conditions, ObjectMetadata, StoredObject
-from emulator.storage.store import ObjectStore
+from emulator.storage.store import ObjectStore, check_hold
 
 _MAX_COMPONENTS = 32
 
@@ -30,6 +30,7 @@ class CopyCalls:
         return [
             self._route(f"{one}/rewriteTo/{target}", self._rewrite, "rewrite", accepts.REWRITE),
             self._route(f"{one}/copyTo/{target}", self._copy, "copy", accepts.COPY),
+            self._route(f"{one}/moveTo/o/{{to_name}}", self._move, "move", accepts.MOVE),
             self._route(f"{one}/compose", self._compose, "compose", accepts.COMPOSE),
         ]
 
@@ -64,6 +65,19 @@ class CopyCalls:
                 "resource": object_resource(base_url(request), stored),
             }
         )
+
+    async def _move(self, request: Request, path: PathParameters) -> Response:
+        if await request.body():
+            raise BadRequest("A move has no body")
+        source = self._store.get(path["bucket"], path["name"], conditions(request, source=True))
+        if path["to_name"] == path["name"]:
+            raise BadRequest("An object cannot be moved to its own name")
+        check_hold(source)
+        stored = self._store.copy(
+            source, path["bucket"], path["to_name"], None, conditions(request)
+        )
+        self._store.delete(path["bucket"], path["name"])
+        return object_response(request, stored)
 
     async def _compose(self, request: Request, path: PathParameters) -> Response:
         body = await read_json(request)

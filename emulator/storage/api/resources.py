@@ -6,17 +6,10 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
+from emulator.storage.api.properties import HOLDS, TEXTS, check_object
 from emulator.storage.errors import BadRequest
 from emulator.storage.objects import ObjectMetadata, StoredObject
 from emulator.storage.store import Bucket
-
-_FIELDS = {
-    "contentType": "content_type",
-    "cacheControl": "cache_control",
-    "contentDisposition": "content_disposition",
-    "contentEncoding": "content_encoding",
-    "contentLanguage": "content_language",
-}
 
 
 def object_resource(base: str, stored: StoredObject) -> dict[str, Any]:
@@ -47,40 +40,57 @@ def object_resource(base: str, stored: StoredObject) -> dict[str, Any]:
     return resource
 
 
-def metadata_fields(metadata: ObjectMetadata) -> dict[str, str]:
+def metadata_fields(metadata: ObjectMetadata) -> dict[str, Any]:
     """Return the metadata that clients set, under its JSON names, without custom entries."""
-    values = {json_name: getattr(metadata, name) for json_name, name in _FIELDS.items()}
+    values = {json_name: getattr(metadata, name) for json_name, name in _PROPERTIES.items()}
     return {name: value for name, value in values.items() if value is not None}
 
 
+_PROPERTIES = {**TEXTS, **HOLDS}
 _HEADERS = {
     "content-type": "content_type",
     "cache-control": "cache_control",
     "content-disposition": "content_disposition",
     "content-encoding": "content_encoding",
     "content-language": "content_language",
+    "x-goog-storage-class": "storage_class",
+    "x-goog-custom-time": "custom_time",
 }
 
 
 def object_metadata(headers: Mapping[str, str], custom: Mapping[str, str]) -> ObjectMetadata:
-    """Return the metadata that a request's headers set."""
-    values = {field: headers.get(name) for name, field in _HEADERS.items()}
-    return ObjectMetadata(custom=custom, **values)
+    """Return the metadata that a request's headers set.
+
+    Raises:
+        BadRequest: a value is malformed.
+    """
+    values: dict[str, Any] = {field: headers.get(name) for name, field in _HEADERS.items()}
+    check_object({"storageClass": values["storage_class"], "customTime": values["custom_time"]})
+    return replace(ObjectMetadata(custom=custom), **values)
 
 
 def merge_metadata(metadata: ObjectMetadata, body: dict[str, Any]) -> ObjectMetadata:
     """Return metadata with a JSON body merged into it; null removes an entry.
 
     Raises:
-        BadRequest: an entry is no text.
+        BadRequest: a property is unknown, or has another form; NotEmulated: it is not kept here.
     """
+    check_object(body)
     changes: dict[str, Any] = {}
-    for json_name, name in _FIELDS.items():
+    for json_name, name in TEXTS.items():
         if json_name in body:
             changes[name] = _text(json_name, body[json_name])
+    changes.update({HOLDS[name]: body[name] for name in HOLDS if name in body})
+    before, after = metadata.custom_time, changes.get("custom_time", metadata.custom_time)
+    if before is not None and (after is None or _moment(after) < _moment(before)):
+        raise BadRequest(f"customTime is {before}; it can be neither removed nor set back")
     if "metadata" in body:
         changes["custom"] = _merged(metadata.custom, body["metadata"])
     return replace(metadata, **changes)
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text)
 
 
 def rfc3339(time_us: int) -> str:
@@ -111,11 +121,31 @@ def bucket_resource(bucket: Bucket) -> dict[str, Any]:
         "id": bucket.name,
         "name": bucket.name,
         "projectNumber": "0",
-        "location": "US",
-        "locationType": "multi-region",
         "storageClass": "STANDARD",
-        "metageneration": "1",
+        **bucket.settings,
+        **_place(bucket),
+        "metageneration": str(bucket.metageneration),
         "timeCreated": rfc3339(bucket.created),
-        "updated": rfc3339(bucket.created),
-        "etag": f"{bucket.created:x}",
+        "updated": rfc3339(bucket.updated or bucket.created),
+        "etag": f"{bucket.created:x}.{bucket.metageneration:x}",
     }
+
+
+def storage_layout(bucket: Bucket) -> dict[str, Any]:
+    """Return the JSON resource of how a bucket is laid out."""
+    return {
+        "kind": "storage#storageLayout",
+        "bucket": bucket.name,
+        **_place(bucket),
+        "hierarchicalNamespace": {"enabled": False},
+    }
+
+
+def _place(bucket: Bucket) -> dict[str, str]:
+    location = str(bucket.settings.get("location", "US")).upper()
+    kind = "region"
+    if location in ("US", "EU", "ASIA"):
+        kind = "multi-region"
+    elif location in ("NAM4", "EUR4", "EUR5", "EUR7", "EUR8", "ASIA1"):
+        kind = "dual-region"
+    return {"location": location, "locationType": kind}

@@ -36,7 +36,7 @@ _SIGNED = (
 )
 _CONDITIONS = "if-generation-match if-metageneration-match"
 _SIGNING = "date content-sha256"
-_OBJECT = f"{_CONDITIONS} {_SIGNING} hash"
+_OBJECT = f"{_CONDITIONS} {_SIGNING} hash storage-class custom-time"
 _COPY = (
     "copy-source copy-source-generation copy-source-if-generation-match "
     "copy-source-if-metageneration-match metadata-directive"

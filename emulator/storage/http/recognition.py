@@ -82,7 +82,7 @@ def _check_query(request: Request, method: str, accepted: Known) -> None:
                 f"{request.url.path}"
             )
         values = accepted.query[name]
-        if values and value not in values:
+        if values and value not in values and value.lower() not in values:  # Python sends "True"
             raise accepted.refusal(
                 f'The query parameter {name} is "{value}"; accepted: {", ".join(values)}'
             )

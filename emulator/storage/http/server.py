@@ -4,6 +4,7 @@ Object names arrive percent-encoded, slashes included, so routes are matched on 
 Security rules are not evaluated.
 """
 
+import json
 import logging
 import re
 from collections.abc import Awaitable, Callable
@@ -24,6 +25,7 @@ from emulator.storage.errors import (
     StorageError,
 )
 from emulator.storage.http import batch
+from emulator.storage.http.partial import parse_fields, select
 from emulator.storage.http.recognition import Known, check_request, known, recognised
 from emulator.storage.http.responses import json_response
 
@@ -111,11 +113,21 @@ class StorageServer:
             if match is not None:
                 if candidate.accepted is not None:
                     check_request(request, request.method, candidate.accepted)
+                    parse_fields(request.query_params.get("fields", "*"))
                 self._faults.count(_counted(candidate, request))
                 parameters = {name: unquote(text) for name, text in match.groupdict().items()}
-                return await candidate.handler(request, parameters)
+                return _partial(request, await candidate.handler(request, parameters))
         kind = NotEmulated if _JSON_API.match(path) else NotFound
         raise kind(f"The emulator has no {request.method} {path}")
+
+
+def _partial(request: Request, response: Response) -> Response:
+    """Reduce a JSON response to what the parameter `fields` selects."""
+    fields = request.query_params.get("fields")
+    if fields is None or response.media_type != "application/json":
+        return response
+    selected = select(json.loads(bytes(response.body)), parse_fields(fields))
+    return json_response(selected, response.status_code)
 
 
 def _counted(matched: Route, request: Request) -> str:

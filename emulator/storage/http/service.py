@@ -8,10 +8,12 @@ from starlette.requests import Request
 from emulator.faults import FaultKind, FaultPlan
 from emulator.storage.content import Content, Receiver
 from emulator.storage.errors import BadRequest, PlannedFault, StorageError
+from emulator.storage.globs import compile_glob
 from emulator.storage.http.multipart import MultipartHead, boundary_of, read_multipart
 from emulator.storage.http.responses import query_integer
+from emulator.storage.listing import Listing, NameSpan, ObjectPage
 from emulator.storage.objects import StoredObject
-from emulator.storage.store import NameSpan, ObjectPage, ObjectStore
+from emulator.storage.store import ObjectStore
 from emulator.storage.uploads import Upload, UploadSession, UploadSessions
 
 _MAX_PAGE = 1000
@@ -110,14 +112,19 @@ def requested_page(store: ObjectStore, bucket: str, request: Request) -> ObjectP
     """Return the page of a listing that a request's query parameters ask for.
 
     Raises:
-        BadRequest: `maxResults` is no whole number.
+        BadRequest: `maxResults` is no whole number, or `matchGlob` is malformed.
     """
     query = request.query_params
+    glob = query.get("matchGlob")
     return store.list_page(
         bucket,
-        prefix=query.get("prefix", ""),
-        delimiter=query.get("delimiter", ""),
-        span=NameSpan(start=query.get("startOffset", ""), end=query.get("endOffset", "")),
+        listing=Listing(
+            prefix=query.get("prefix", ""),
+            delimiter=query.get("delimiter", ""),
+            span=NameSpan(start=query.get("startOffset", ""), end=query.get("endOffset", "")),
+            glob=compile_glob(glob) if glob else None,
+            shows_folders=query.get("includeTrailingDelimiter", "").lower() == "true",
+        ),
         token=query.get("pageToken"),
         limit=min(query_integer(request, "maxResults") or _MAX_PAGE, _MAX_PAGE),
     )
