@@ -32,7 +32,7 @@ from functions.roles import Role, TaskRoute
 from functions.runtime.process_age import process_age_s
 from functions.runtime.readiness import Readiness
 from functions.runtime.startup import engine_setup, open_warm
-from functions.settings import Settings, from_environment
+from functions.settings import Settings, from_environment, full_engine_version
 from liveportrait_core.engines.choice import EngineIdentity, choose_engine, engine_identity
 from liveportrait_core.renderer import Renderer
 
@@ -66,6 +66,12 @@ class App:
         return self._named or self.renderer
 
     @property
+    def engine_version(self) -> str:
+        """The version as documents show it: the engine's, and the settings that change pixels."""
+        version = self.engine.engine_version
+        return full_engine_version(version, max_seconds=self.settings.max_seconds)
+
+    @property
     def renderer(self) -> Renderer:
         """The renderer, as soon as it is open and warm.
 
@@ -89,7 +95,7 @@ class App:
                 "started",
                 role=self.settings.role.value,
                 engine=named.engine.value,
-                engine_version=named.engine_version,
+                engine_version=self.engine_version,
             )
             _ = self.handler
         self._tell_cold_start()

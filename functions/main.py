@@ -18,7 +18,6 @@ from functions.cloud.events import parse
 from functions.domain.document import Gate, gate
 from functions.domain.task import MAX_BODY_BYTES, read_avatar_id
 from functions.errors import InvalidEvent, InvalidSetting, RetryLater, TaskRefused
-from functions.jobs.ports import RenderEngine
 from functions.observability import log
 from functions.roles import Role
 from functions.runtime.readiness import Stage
@@ -99,18 +98,19 @@ def health() -> flask.typing.ResponseReturnValue:
     if stage is not Stage.READY:
         return {"status": stage.value, "reason": reason}, 503
     if instance.settings.role is Role.GATE:
-        return {"status": "ready", **_engine(instance.engine)}
+        return {"status": "ready", **_engine(instance)}
     renderer = instance.renderer
     return {
         "status": "ready",
-        **_engine(renderer),
+        **_engine(instance),
         "device": renderer.device,
         "reason": renderer.reason,
     }
 
 
-def _engine(engine: RenderEngine) -> dict[str, str]:
-    return {"engine": engine.engine.value, "engineVersion": engine.engine_version}
+def _engine(instance: App) -> dict[str, str]:
+    """The engine as documents name it."""
+    return {"engine": instance.engine.engine.value, "engineVersion": instance.engine_version}
 
 
 if flask.has_app_context():  # the framework is loading this file to serve it

@@ -4,6 +4,7 @@ Names, defaults and ranges are those of contract.md, section 8. A wrong value st
 with a message that names the variable, the value and what is accepted.
 """
 
+import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -84,6 +85,17 @@ class Settings:
     def back_off_s(self, attempts: int) -> float:
         """Seconds before the next attempt, after so many: 10, 20."""
         return self.lease_s / 6 * 2.0 ** (attempts - 1)
+
+
+def full_engine_version(renderer_version: str, *, max_seconds: float) -> str:
+    """The renderer's `<engine>-<revision>-<8 hex digits>`, this deployment's settings folded in.
+
+    The eight digits are replaced by a digest over themselves and every setting that changes
+    pixels, so that a deployment with another setting neither reuses nor shares results.
+    """
+    head, _, digits = renderer_version.rpartition("-")
+    folded = hashlib.sha256(f"{digits}|max_seconds={max_seconds!r}".encode()).hexdigest()
+    return f"{head}-{folded[:8]}"
 
 
 def from_environment(environment: Mapping[str, str]) -> Settings:

@@ -187,17 +187,6 @@ def fingerprint(
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def full_engine_version(renderer_version: str, *, max_seconds: float) -> str:
-    """The renderer's `<engine>-<revision>-<8 hex digits>`, this deployment's settings folded in.
-
-    The eight digits are replaced by a digest over themselves and every setting that changes
-    pixels, so that a deployment with another setting neither reuses nor shares results.
-    """
-    head, _, digits = renderer_version.rpartition("-")
-    folded = hashlib.sha256(f"{digits}|max_seconds={max_seconds!r}".encode()).hexdigest()
-    return f"{head}-{folded[:8]}"
-
-
 def _is_missing(value: object) -> bool:
     return value is ABSENT or value is None or value == ""
 

@@ -185,6 +185,8 @@ def problem_of(fault: Exception) -> ErrorInfo:
     if isinstance(fault, Failure):
         return ErrorInfo.of(fault.code, fault.field)
     if isinstance(fault, RenderError):
+        if fault.code not in {code.value for code in Code}:  # a newer renderer's
+            return ErrorInfo(code=Code.INTERNAL, field=None, retryable=fault.retryable)
         code = Code(fault.code)
         field = {"IMAGE": IMAGE_FIELD, "VIDEO": VIDEO_FIELD}.get(code.partition("_")[0])
         return ErrorInfo(code=code, field=field, retryable=fault.retryable)

@@ -11,11 +11,11 @@ from functions.domain.request import (
     NotOptedIn,
     RenderRequest,
     fingerprint,
-    full_engine_version,
 )
 from functions.domain.snapshot import AvatarSnapshot, RenderSpec
 from functions.domain.storage_paths import StoredObject
 from functions.jobs.ports import Dependencies
+from functions.settings import full_engine_version
 
 
 @dataclass(frozen=True, kw_only=True)

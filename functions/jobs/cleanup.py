@@ -12,7 +12,7 @@ from uuid import uuid4
 from functions.domain.job_record import Deletion, Lease, Purpose, Record
 from functions.domain.snapshot import AvatarSnapshot, TransactionResult, TransactionStatus
 from functions.domain.storage_paths import cache_folder, output_folder
-from functions.errors import RetryLater
+from functions.errors import LeaseLost, RetryLater
 from functions.jobs.disposal import delete, dispose, without_clean_up
 from functions.jobs.lease import Heartbeat
 from functions.jobs.ports import Dependencies
@@ -26,8 +26,7 @@ def clean_up(deps: Dependencies, avatar_id: str) -> TransactionStatus:
         DONE, or MOVED: the document exists again, or BUSY: somebody else is cleaning up.
 
     Raises:
-        RetryLater: something could not be deleted.
-        LeaseLost: the lease ran out and another took over.
+        RetryLater: something could not be deleted, or the lease ran out and another took over.
     """
     cleaner = Cleaner(owner=str(uuid4()), lease_s=deps.settings.lease_s)
     begun = deps.ledger.transact(avatar_id, cleaner.begin)
@@ -41,7 +40,9 @@ def clean_up(deps: Dependencies, avatar_id: str) -> TransactionStatus:
     while ended.record is not None:  # another may have noted more meanwhile
         gone += _carry_out(deps, avatar_id, cleaner, ended.record)
         ended = deps.ledger.transact(avatar_id, partial(cleaner.end, gone=tuple(gone)))
-    log.info("cleaned up", status=ended.status.value)
+    log.info("cleaned up", verdict=ended.status.value)
+    if ended.status is TransactionStatus.LOST:
+        raise RetryLater(f"the clean-up of {avatar_id} lost its lease to another")
     return TransactionStatus.DONE
 
 
@@ -60,7 +61,10 @@ def _carry_out(
         for deletion in record.deletions:
             if not delete(deps, deletion):
                 failed.append(deletion.path)
-            heartbeat.beat()
+            try:
+                heartbeat.beat()
+            except LeaseLost as lost:  # ordinary contention: another look, and no error in the log
+                raise RetryLater(f"the clean-up of {avatar_id} stopped: {lost}") from None
     if failed:
         raise RetryLater(f"not deleted: {', '.join(failed)}")
     return record.deletions

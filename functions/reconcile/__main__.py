@@ -16,7 +16,6 @@ import time
 from collections.abc import Sequence
 
 from functions.app import App, start
-from functions.domain.request import full_engine_version
 from functions.errors import InvalidSetting, RetryLater
 from functions.observability import log
 from functions.reconcile.adapters import BucketLister, FirestoreAvatars, FirestoreCheckpoints
@@ -26,6 +25,7 @@ from functions.reconcile.paging import PageScan
 from functions.reconcile.repair import Repairer
 from functions.reconcile.runner import EverythingGone, ReconcileRun, RunOptions, RunReport
 from functions.roles import Role
+from functions.settings import full_engine_version
 from liveportrait_core import RenderError
 
 _NOT_BEGUN = 2

@@ -223,4 +223,4 @@ class ReconcileRun:
             report.mended[finding] += 1
         else:
             report.postponed += 1
-            log.info("left to a later pass", finding=finding.value, status=status.value)
+            log.info("left to a later pass", finding=finding.value, verdict=status.value)

@@ -7,7 +7,7 @@ Knows no request.
 import time
 
 from functions.observability import log
-from functions.settings import Settings
+from functions.settings import Settings, full_engine_version
 from liveportrait_core.diagnostics import Stack, check, inspect
 from liveportrait_core.engines.choice import choose_engine
 from liveportrait_core.errors import EngineUnavailable
@@ -43,7 +43,9 @@ def open_warm(settings: Settings) -> Renderer:
     log.info(
         "renderer open",
         engine=renderer.engine.value,
-        engine_version=renderer.engine_version,
+        engine_version=full_engine_version(
+            renderer.engine_version, max_seconds=settings.max_seconds
+        ),
         device=renderer.device,
         reason=renderer.reason,
         open_seconds=round(opened - began, 2),

@@ -18,6 +18,8 @@ from google.cloud import firestore
 
 from emulator.function_process import FunctionNotReady, FunctionProcess, free_port
 from emulator.suite import Suite
+from functions.settings import Settings, full_engine_version
+from liveportrait_core.renderer import open_renderer
 from tests.functions.nominal_weights import nominal_weights
 from tests.functions.scene import document
 from tests.functions.wire import as_json, event_data, name_of
@@ -114,7 +116,11 @@ def test_health_names_the_engine_once_it_is_open_and_is_answered_at_once_before(
     lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
     assert [line["message"] for line in lines] == ["started", "renderer open", "ready"]
     assert answer.json["engine"] == "mesh"
-    assert answer.json["engineVersion"].startswith("mesh-")
+    assert answer.json["engineVersion"] == lines[1]["engineVersion"]
+    renderer = open_renderer("mesh", Path("weights"))
+    # What documents show: the settings that change pixels are folded in.
+    shown = full_engine_version(renderer.engine_version, max_seconds=Settings.max_seconds)
+    assert answer.json["engineVersion"] == shown != renderer.engine_version
     assert answer.json["reason"]
     assert client.get("/").status_code == 405
 

@@ -17,10 +17,10 @@ from functions.domain.request import (
     Refusal,
     RenderRequest,
     fingerprint,
-    full_engine_version,
 )
 from functions.domain.storage_paths import StoredObject
 from functions.errors import Code
+from functions.settings import full_engine_version
 from liveportrait_core import AnimationRegion
 from tests.functions.domain.test_document import WIRE_VALUES
 from tests.functions.scene import AVATAR, BUCKET, IMAGE, POLICY, UNSET, VIDEO, document

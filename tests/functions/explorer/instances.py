@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from functions.domain.request import Reader, full_engine_version
+from functions.domain.request import Reader
 from functions.domain.transitions import Transitions
 from functions.errors import RetryLater
 from functions.jobs.handler import RenderHandler
@@ -21,7 +21,7 @@ from functions.reconcile.paging import PageScan
 from functions.reconcile.repair import Repairer
 from functions.reconcile.runner import ReconcileRun, RunOptions, RunReport
 from functions.roles import Role
-from functions.settings import Settings
+from functions.settings import Settings, full_engine_version
 from liveportrait_core import RenderedVideo, RenderRequest, SyntheticIdle
 from liveportrait_core.errors import ImageNoFace, OutOfMemory
 from tests.functions.explorer.disturbances import Disturbed, DisturbedLedger, Weather

@@ -263,3 +263,17 @@ def test_the_inputs_keep_the_suffix_of_their_names(scene: Scene) -> None:
     )
     scene.save(document(training__heroVideoUrl=f"gs://demo.appspot.com/{odd}"))
     assert [path.name for path in seen] == ["portrait.jpg", "driving"]
+
+
+def test_a_code_that_only_a_newer_renderer_knows_is_told_as_internal(scene: Scene) -> None:
+    class FromTheFuture(RenderError):
+        code = "FROM_THE_FUTURE"
+        retryable = False
+
+    def fail() -> None:
+        raise FromTheFuture("what only a newer renderer tells")
+
+    scene.renderer.steps = [fail]
+    scene.save(document())
+    assert scene.live["state"] == "failed"
+    assert scene.live["error"] == {"code": "INTERNAL", "retryable": False}

@@ -369,3 +369,23 @@ def test_a_ledger_without_a_list_of_deletions_has_none(scene: Scene) -> None:
     del scene.ledger.jobs[AVATAR]["deletions"]  # written by an earlier version
     assert scene.record.deletions == ()
     assert scene.record != Record()
+
+
+def test_18_a_clean_up_that_lost_its_lease_asks_for_another_look_and_is_no_error(
+    scene: Scene, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scene.save(document())
+    event = scene.write(None)
+    delete_prefix = scene.media.delete_prefix
+
+    def paused(deletion: Deletion) -> None:
+        scene.media.delete_prefix = delete_prefix  # type: ignore[method-assign]
+        scene.clock.advance(61)
+        scene.second_instance().handle_event(event)
+        delete_prefix(deletion)
+
+    scene.media.delete_prefix = paused  # type: ignore[method-assign]
+    with pytest.raises(RetryLater, match="clean-up"):
+        scene.handler.handle_event(event)
+    assert '"ERROR"' not in capsys.readouterr().err
+    assert scene.ledger.jobs == {}

@@ -20,10 +20,11 @@ from emulator.storage.store import ObjectStore
 from emulator.suite import Suite
 from functions.domain.document import Snapshot, State
 from functions.domain.job_record import Lease, PublishedObject, Purpose, Record, Result, to_fields
-from functions.domain.request import Reader, RenderRequest, fingerprint, full_engine_version
+from functions.domain.request import Reader, RenderRequest, fingerprint
 from functions.domain.status_view import live_portrait
 from functions.domain.storage_paths import MediaPolicy, StoredObject, download_url
 from functions.reconcile.findings import Finding
+from functions.settings import full_engine_version
 from liveportrait_core.engines.choice import engine_identity
 from tests.functions.doubles import Fields
 

@@ -6,13 +6,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from functions.domain.document import Snapshot
-from functions.domain.request import full_engine_version
 from functions.domain.storage_paths import download_url
 from functions.reconcile.findings import Checker, ListedObject
 from functions.reconcile.page_loader import DatedSnapshot, PageLoader, Requested, Shard
 from functions.reconcile.paging import PageScan
 from functions.reconcile.repair import Repairer
 from functions.reconcile.runner import ReconcileRun, RunOptions, RunReport
+from functions.settings import full_engine_version
 from tests.functions.doubles import Fields, MemoryLedger, MemoryMediaStore
 from tests.functions.scene import BUCKET, POLICY, Scene, document
 from tests.functions.scripted_renderer import ScriptedRenderer

@@ -220,7 +220,7 @@ MUTANTS = (
     ),
     Mutant(
         name="length-of-the-clip-in-no-version",
-        file="functions/domain/request.py",
+        file="functions/settings.py",
         old='f"{digits}|max_seconds={max_seconds!r}"',
         new="digits",
         why="Every setting that changes pixels is part of engineVersion (section 2).",
