@@ -176,7 +176,8 @@ def test_47_who_wakes_after_another_published(
     time.sleep(ASLEEP_S)
 
     assert avatar.live() == published
-    folder = f"avatars/{avatar.id}/livePortrait/{published['fingerprint']}"
+    own = f"{published['fingerprint']}/{published['requestId']}"
+    folder = f"avatars/{avatar.id}/livePortrait/{own}"
     assert avatar.output_names() == [f"{folder}/idle.mp4", f"{folder}/poster.jpg"]
     now = {blob.name: blob.generation for blob in cloud.bucket.list_blobs(prefix=folder)}
     assert now == {name: objects[name] for name in now}

@@ -22,7 +22,7 @@ def test_01_first_save_renders_and_publishes(cloud: Cloud, tmp_path: Path) -> No
 
     assert avatar.states == ["queued", "rendering", "ready"]
     assert avatar.renders() == 1
-    folder = f"avatars/{avatar.id}/livePortrait/{live['fingerprint'][:16]}"
+    folder = f"avatars/{avatar.id}/livePortrait/{live['fingerprint']}/{live['requestId']}"
     assert avatar.output_names() == [f"{folder}/idle.mp4", f"{folder}/poster.jpg"]
     for name, kind in (("idle.mp4", "video/mp4"), ("poster.jpg", "image/jpeg")):
         blob = cloud.bucket.get_blob(f"{folder}/{name}")
