@@ -61,10 +61,13 @@ class Pursuit:
     def look(self, trigger: Trigger) -> AvatarState:
         """See what is asked for now; and delete what others have left to be deleted."""
         state = look(self._deps, trigger.avatar_id)
-        avatar = state.avatar
-        if not avatar.record.cleaning(avatar.now):
-            dispose(self._deps, trigger.avatar_id, avatar.record)
+        self.finish(state.avatar)
         return state
+
+    def finish(self, avatar: AvatarSnapshot) -> None:
+        """Delete what others have left to be deleted, unless a clean-up is at it."""
+        if not avatar.record.cleaning(avatar.now):
+            dispose(self._deps, avatar.avatar_id, avatar.record)
 
     def transact(
         self, trigger: Trigger, decide: Callable[[AvatarSnapshot], TransactionResult]

@@ -17,6 +17,7 @@ from functions.cloud.documents import Found, read, stream
 from functions.cloud.firestore import JOBS, SNAPSHOT_MASK, avatar_snapshot_of, document_of
 from functions.cloud.storage import TOKEN_KEY, stored_object
 from functions.domain.document import INPUTS, OUTPUT, Snapshot
+from functions.domain.job_record import Purpose
 from functions.observability import log
 from functions.reconcile.findings import ListedObject
 from functions.reconcile.page_loader import DatedSnapshot, Requested
@@ -25,6 +26,7 @@ MARKS = "livePortraitReconcile"
 _NAME = FieldPath.document_id()
 _SERVED = [".".join(INPUTS), ".".join((*OUTPUT, "state"))]
 _REQUESTED = "shown.requested"
+_NOTED = ["deletions", "lease.purpose"]
 _CHUNK = 250  # avatars to a call
 
 
@@ -42,9 +44,10 @@ class FirestoreAvatars:
         snapshots = ((each.id, document_of(each)) for each in stream(self._client, query))
         return {name: snapshot for name, snapshot in snapshots if snapshot is not None}
 
-    def ledgers(self, after: str, limit: int) -> Sequence[str]:
-        """The next ids of ledgers, in their order."""
-        return [each.id for each in _next(self._jobs.select([_NAME]), after, limit).stream()]
+    def ledgers(self, after: str, limit: int) -> Mapping[str, bool]:
+        """The next ledgers by id, in their order: whether one has noted something to be deleted."""
+        found = _next(self._jobs.select(_NOTED), after, limit).stream()
+        return {each.id: _owes_deletions(each.to_dict() or {}) for each in found}
 
     def requested(self, after: Requested | None, limit: int) -> Sequence[Requested]:
         """The next avatars by their last request, newest first; one never asked for is none."""
@@ -112,6 +115,13 @@ def _next(query: Any, after: str, limit: int) -> Any:
     if after:
         ordered = ordered.start_after({_NAME: after})
     return ordered.limit(limit)
+
+
+def _owes_deletions(fields: Mapping[str, Any]) -> bool:
+    """As `disposal.owes_deletions`, of a ledger that may be garbled elsewhere."""
+    lease = fields.get("lease")
+    purpose = lease.get("purpose") if isinstance(lease, Mapping) else None
+    return bool(fields.get("deletions")) or purpose == Purpose.CLEAN_UP
 
 
 def _glance(document: Found, job: Found) -> DatedSnapshot:

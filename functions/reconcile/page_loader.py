@@ -49,8 +49,8 @@ class AvatarRepository(Protocol):
     def avatars(self, after: str, limit: int) -> Mapping[str, Snapshot]:
         """The next documents by id, in their order; only what tells whom the pipeline serves."""
 
-    def ledgers(self, after: str, limit: int) -> Sequence[str]:
-        """The next ids of ledgers, in their order."""
+    def ledgers(self, after: str, limit: int) -> Mapping[str, bool]:
+        """The next ledgers by id, in their order: whether one has noted something to be deleted."""
 
     def requested(self, after: Requested | None, limit: int) -> Sequence[Requested]:
         """The next avatars by their last request, newest first."""

@@ -4,7 +4,7 @@ Reads and judges; mends nothing. Every turn says where the pass is once it is do
 run can go on from there.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import islice
@@ -17,7 +17,7 @@ class Phase(StrEnum):
     """The parts of a pass, in order."""
 
     DOCUMENTS = "documents"  # by id, with the objects between them
-    LEDGERS = "ledgers"  # by id: those that have lost their document
+    LEDGERS = "ledgers"  # by id: those without a document, or with something to be deleted
     CACHES = "caches"  # by id: likewise
     UPGRADES = "upgrades"  # by the last request, newest first; only where wanted
 
@@ -71,8 +71,7 @@ class PageScan:
             ends = page.ends
             judged = [(entry.avatar.avatar_id, self._found(entry)) for entry in page.entries]
             suspects = {*page.strangers, *(name for name, found in judged if found - _UPGRADE)}
-            for avatar_id in sorted(suspects):
-                yield ScanStep(place=replace(place, after=avatar_id), suspect=avatar_id)
+            yield from _suspects(place, suspects)
             place = replace(place, after=page.last)
             outdated = sum(Finding.OUTDATED in found for _, found in judged)
             yield ScanStep(place=place, avatars=page.avatars, outdated=outdated)
@@ -82,22 +81,22 @@ class PageScan:
 
     def _ledgers(self, place: Checkpoint) -> Iterator[ScanStep]:
         loader = self.loader
-        while ids := loader.repository.ledgers(place.after, loader.page_size):
-            yield from self._without_document(place, list(filter(loader.shard.has, ids)))
-            place = replace(place, after=ids[-1])
+        while page := loader.repository.ledgers(place.after, loader.page_size):
+            own = {each: owes for each, owes in page.items() if loader.shard.has(each)}
+            owing = (each for each, owes in own.items() if owes)
+            yield from _suspects(place, {*owing, *self._without_document(list(own))})
+            place = replace(place, after=list(page)[-1])
             yield ScanStep(place=place)
 
     def _caches(self, place: Checkpoint) -> Iterator[ScanStep]:
         cached = self.loader.cached(place.after)
         while ids := list(islice(cached, self.loader.page_size)):
-            yield from self._without_document(place, ids)
+            yield from _suspects(place, self._without_document(ids))
             place = replace(place, after=ids[-1])
             yield ScanStep(place=place)
 
-    def _without_document(self, place: Checkpoint, avatar_ids: Sequence[str]) -> Iterator[ScanStep]:
-        gone = self.loader.repository.without_document(avatar_ids) if avatar_ids else ()
-        for avatar_id in gone:
-            yield ScanStep(place=replace(place, after=avatar_id), suspect=avatar_id)
+    def _without_document(self, avatar_ids: Sequence[str]) -> Sequence[str]:
+        return self.loader.repository.without_document(avatar_ids) if avatar_ids else ()
 
     def _upgrades(self, place: Checkpoint) -> Iterator[ScanStep]:
         loader = self.loader
@@ -123,6 +122,11 @@ class PageScan:
 
 
 _UPGRADE = frozenset({Finding.OUTDATED})
+
+
+def _suspects(place: Checkpoint, avatar_ids: Iterable[str]) -> Iterator[ScanStep]:
+    for avatar_id in sorted(avatar_ids):
+        yield ScanStep(place=replace(place, after=avatar_id), suspect=avatar_id)
 
 
 def _at(place: Checkpoint, requested: Requested) -> Checkpoint:

@@ -98,7 +98,9 @@ class Quiet:
             self.wrong("objects left", f"nobody lists {sorted(stored - listed)}")
 
     def _gone(self, avatar: Avatar, record: Record) -> None:
-        dead = replace(record, lease=None) == Record() and record.lease is not None
+        # A clean-up that died leaves its lease, and what it had noted to be deleted.
+        rest = replace(record, lease=None, deletions=())
+        dead = rest == Record() and record.lease is not None
         if avatar.id in self.world.ledger.jobs and (self.mended or not dead):
             self.wrong("ledger left", f"the ledger of a deleted avatar is left: {record}")
         if not (self.mended or self.orderly):

@@ -14,6 +14,7 @@ from functions.domain.storage_paths import StoredObject, Upload
 from functions.errors import RetryLater
 from functions.jobs.motion_cache import motion_path
 from tests.functions.jobs.cached_motion import cached, while_it_is_kept
+from tests.functions.reconcile.reconciling import Watch
 from tests.functions.scene import AVATAR, IMAGE, OUTPUT, SETTINGS, UNSET, VIDEO, Scene, document
 
 
@@ -175,6 +176,30 @@ def test_18_what_is_uploaded_right_after_the_lease_was_taken_is_cleaned_up(scene
     scene.media.delete_prefix = late  # type: ignore[method-assign]
     scene.save(None)
     assert set(scene.media.objects) == {IMAGE, VIDEO}
+
+
+def test_18_the_task_that_cleaned_up_finishes_it_for_the_avatar_made_again(scene: Scene) -> None:
+    half_cleaned(scene)
+    scene.write(document(training__livePortrait=UNSET))
+    scene.clock.advance(61)
+    scene.second_instance().handle_task(AVATAR)
+    assert set(scene.media.objects) == {IMAGE, VIDEO}
+    assert (scene.record.lease, scene.record.deletions) == (None, ())
+
+
+@pytest.mark.parametrize("again", [True, False], ids=["made again", "gone"])
+def test_18_reconcile_finishes_a_half_done_clean_up(scene: Scene, again: bool) -> None:
+    """Its event comes no more, and nothing in documents or objects tells of it."""
+    half_cleaned(scene)
+    if again:
+        scene.write(document(training__livePortrait=UNSET))
+    for path in scene.outputs:
+        del scene.media.objects[path]
+    scene.clock.advance(61)
+    watch = Watch(scene=scene)
+    assert sum(watch.sweep().mended.values()) == 1
+    assert scene.record == Record()
+    assert watch.sweep().attended == 0
 
 
 # --- what a stopped, failed or killed attempt has made

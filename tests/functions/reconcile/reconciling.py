@@ -7,6 +7,7 @@ from typing import Any
 
 from functions.domain.document import Snapshot
 from functions.domain.storage_paths import download_url
+from functions.jobs.disposal import owes_deletions
 from functions.reconcile.findings import Checker, ListedObject
 from functions.reconcile.page_loader import DatedSnapshot, PageLoader, Requested, Shard
 from functions.reconcile.paging import PageScan
@@ -31,8 +32,9 @@ class MemoryCensus:
         names = [each for each in sorted(self.ledger.documents) if each > after][:limit]
         return {each: Snapshot(fields=self.ledger.documents[each]) for each in names}
 
-    def ledgers(self, after: str, limit: int) -> Sequence[str]:
-        return [each for each in sorted(self.ledger.jobs) if each > after][:limit]
+    def ledgers(self, after: str, limit: int) -> Mapping[str, bool]:
+        names = [each for each in sorted(self.ledger.jobs) if each > after][:limit]
+        return {each: owes_deletions(self.ledger.record(each)) for each in names}
 
     def requested(self, after: Requested | None, limit: int) -> Sequence[Requested]:
         records = ((each, self.ledger.record(each)) for each in self.ledger.jobs)

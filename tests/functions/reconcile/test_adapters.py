@@ -3,7 +3,7 @@
 import itertools
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -13,7 +13,7 @@ from google.cloud.storage import Bucket
 from emulator.suite import Suite
 from functions.cloud.storage import TOKEN_KEY, CloudMediaStore
 from functions.domain.document import ABSENT, State
-from functions.domain.job_record import Record, StatusView, to_fields
+from functions.domain.job_record import Deletion, Lease, Purpose, Record, StatusView, to_fields
 from functions.errors import InvalidSetting
 from functions.reconcile.adapters import BucketLister, FirestoreAvatars, FirestoreCheckpoints
 from functions.reconcile.findings import ListedObject
@@ -98,7 +98,7 @@ def test_documents_come_in_the_order_of_their_ids(world: World) -> None:
     assert list(world.repository.avatars("a b", 3)) == ["a-b", "a0", "b"]
     assert list(world.repository.avatars("aa", 100)) == ["b", "é"]
     assert list(world.repository.avatars("é", 100)) == []
-    assert world.repository.ledgers("", 100) == []
+    assert not world.repository.ledgers("", 100)
 
 
 def test_a_page_of_documents_tells_whom_the_pipeline_serves(world: World) -> None:
@@ -115,8 +115,17 @@ def test_a_page_of_documents_tells_whom_the_pipeline_serves(world: World) -> Non
 def test_ledgers_come_in_the_order_of_their_ids(world: World) -> None:
     for name in reversed(NAMES):
         world.put_ledger(name, Record())
-    assert world.repository.ledgers("A", 4) == ["a", "a b", "a-b", "a0"]
+    assert list(world.repository.ledgers("A", 4)) == ["a", "a b", "a-b", "a0"]
     assert list(world.repository.avatars("", 100)) == []
+
+
+def test_a_ledger_tells_whether_something_is_to_be_deleted(world: World) -> None:
+    lease = Lease(owner="x", purpose=Purpose.RENDER, fingerprint="f", expires=1)
+    world.put_ledger("rendered", Record(lease=lease))
+    world.put_ledger("noted", Record(deletions=(Deletion(path="p", generation=7),)))
+    world.put_ledger("half cleaned", Record(lease=replace(lease, purpose=Purpose.CLEAN_UP)))
+    owing = {"half cleaned": True, "noted": True, "rendered": False}
+    assert world.repository.ledgers("", 10) == owing
 
 
 def test_requests_come_newest_first(world: World) -> None:
