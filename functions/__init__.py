@@ -1,4 +1,4 @@
-"""The doorway: a Firestore write becomes a render, and the avatar document learns of it.
+"""The function: a write to an avatar document starts a render and gets its result.
 
-Knows the cloud, knows no tensor.
+Knows the cloud, handles no tensor.
 """

@@ -1,8 +1,8 @@
-"""What lives as long as the warm instance: settings, renderer, and the doorway with its clients.
+"""Wire up one process: settings, renderer, the clients of Google's services, the handler.
 
-The settings are read and the engine is chosen at the start, so that a wrong one stops it. Renderer
-and clients are opened by `readiness`, which the server's worker begins after gunicorn has forked:
-neither CUDA nor gRPC survives a fork.
+Read the settings and choose the engine at the start, so that a wrong value stops it. Renderer and
+clients are opened by `runtime.readiness`, which the server's worker begins after gunicorn has
+forked: neither CUDA nor gRPC survives a fork.
 """
 
 import os
@@ -36,19 +36,19 @@ from functions.settings import Settings, from_environment, full_engine_version
 from liveportrait_core.engines.choice import EngineIdentity, choose_engine, engine_identity
 from liveportrait_core.renderer import Renderer
 
-_ANSWER_S = 120.0  # to begin and to end a task's request, beside the render's own deadline
-_LONGEST_DEADLINE_S = 1800.0  # that Cloud Tasks knows
+_ANSWER_S = 120.0  # to begin and to end a task's request, on top of the render's deadline
+_LONGEST_DEADLINE_S = 1800.0  # that Cloud Tasks accepts
 
 
 class App:
-    """One process's worth of doorway."""
+    """Everything that one process needs, made once and kept while it lives."""
 
     def __init__(self, settings: Settings, named: EngineIdentity | None = None) -> None:
-        """Open nothing yet.
+        """Store the settings; open nothing yet.
 
         Args:
-            settings: what was chosen.
-            named: the engine of another process, which renders; None: this one does.
+            settings: of this deployment.
+            named: the engine of the process that renders; None: this process renders.
         """
         self.settings = settings
         self._named = named
@@ -62,7 +62,7 @@ class App:
 
     @property
     def engine(self) -> RenderEngine:
-        """What names a render; where none is made here, nothing is opened for it."""
+        """The engine that a fingerprint names; a process that does not render opens none for it."""
         return self._named or self.renderer
 
     @property
@@ -76,8 +76,8 @@ class App:
         """The renderer, as soon as it is open and warm.
 
         Raises:
-            RetryLater: it does not open; the log says why.
-            SettingInvalid: a gate has none.
+            RetryLater: it could not be opened; the log says why.
+            InvalidSetting: the role is `gate`, which has no renderer.
         """
         renderer = self.readiness.wait()
         if renderer is None:
@@ -85,7 +85,7 @@ class App:
         return renderer
 
     def _open(self) -> Renderer | None:
-        """Everything that the first request would otherwise wait for."""
+        """Open everything that the first request would otherwise wait for."""
         renderer = None
         if self._named is None:
             renderer = open_warm(self.settings)
@@ -102,14 +102,14 @@ class App:
         return renderer
 
     def _tell_cold_start(self) -> None:
-        self.exporters.start()  # before it, nothing is kept
+        self.exporters.start()  # what is recorded before this is dropped
         age_s = process_age_s()
         telemetry.cold_start(age_s)
         log.info("ready", cold_start_s=round(age_s, 1))
 
     @property
     def handler(self) -> RenderHandler:
-        """The doorway, its clients made on first use."""
+        """The handler of events and tasks; its clients are made on first use."""
         with self._making:
             if self._handler is None:
                 self._handler = RenderHandler(self.deps, self._dispatcher(self.deps))
@@ -117,7 +117,7 @@ class App:
 
     @property
     def deps(self) -> Dependencies:
-        """What everybody works with, the clients made on first use."""
+        """Ports, settings and rules for the jobs; the clients are made on first use."""
         with self._making:
             if self._deps is None:
                 self._deps = self._make_deps()
@@ -125,7 +125,7 @@ class App:
 
     @property
     def database(self) -> Any:
-        """The Firestore client, one for all."""
+        """The Firestore client, shared by all threads."""
         return firestore.client(self._app)
 
     @property
@@ -142,7 +142,7 @@ class App:
 
     @property
     def caller(self) -> Caller:
-        """Who may send tasks; only where tasks are answered."""
+        """The check of who sends tasks; only for the role `renderer`."""
         with self._making:
             if self._caller is None:
                 self._caller = Caller(self._route)
@@ -157,7 +157,8 @@ class App:
     def _dispatcher(self, deps: Dependencies) -> Dispatcher:
         if self.settings.role is not Role.GATE:
             return InlineDispatcher(deps, self.renderer)
-        # The queue repeats a task that is not answered in time: later than a render gives up.
+        # The queue repeats a task that is not answered in time. That must be later than a render
+        # reaches its own deadline, or two would run.
         deadline_s = min(self.settings.deadline_s + _ANSWER_S, _LONGEST_DEADLINE_S)
         return QueuedDispatcher(deps, CloudTasksQueue.open(self._route, deadline_s=deadline_s))
 
@@ -185,9 +186,9 @@ def start() -> App:
     """Read the environment and choose the engine.
 
     Raises:
-        SettingInvalid: a setting is wrong.
-        EngineUnavailable: the engine asked for lacks files.
-        InvalidOption: a gate was not told in which precision the renderer renders.
+        InvalidSetting: a setting is wrong.
+        EngineUnavailable: the chosen engine lacks files.
+        InvalidOption: the role is `gate` and the renderer's precision is not set.
     """
     settings = from_environment(os.environ)
     if settings.role is Role.GATE:
@@ -198,7 +199,7 @@ def start() -> App:
 
 
 class _Anonymous(credentials.Base):  # type: ignore[misc]  # firebase_admin is untyped
-    """Credentials for emulators, which ask for none."""
+    """Credentials for emulators, which require none."""
 
     def get_credential(self) -> AnonymousCredentials:
         return AnonymousCredentials()

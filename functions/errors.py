@@ -1,22 +1,22 @@
-"""Everything that can end an event or a task otherwise than well, as one tree.
+"""The errors that end an event or a task, as one tree.
 
-    DoorwayError
-    ├── SettingInvalid      the environment is wrong: the start stops
-    ├── EventUnreadable     the event cannot be parsed or is not ours: logged and acknowledged
-    ├── TaskRefused         a request is no task of our queue
-    │   ├── TaskUnreadable  its body is something else: 400
-    │   ├── CallerUnknown   its token proves nothing: 401
-    │   └── CallerRefused   its token proves that it is somebody else's: 403
-    ├── RetryLater          a redelivery can cure it: the event answers 503
+    FunctionError
+    ├── InvalidSetting      the environment is wrong: the process does not start
+    ├── InvalidEvent        the event cannot be parsed or is not ours: logged and acknowledged
+    ├── TaskRefused         the request is no task of our queue
+    │   ├── InvalidTask     its body cannot be read: 400
+    │   ├── CallerUnknown   it carries no valid token: 401
+    │   └── CallerRefused   its token is valid, but of another caller or for another receiver: 403
+    ├── RetryLater          a redelivery can succeed: the event is answered with 503
     ├── Stopped             a render must end without publishing
-    │   ├── LeaseLost       the lease is another's, or could not be renewed
-    │   ├── Superseded      the document asks for something else, or is gone
+    │   ├── LeaseLost       the lease belongs to another job, or could not be renewed
+    │   ├── Superseded      the document asks for something else, or is deleted
     │   └── ObjectChanged   portrait or clip is no longer the generation that was fingerprinted
-    ├── ObjectStands        an object is already at the path that was to be created
-    └── Failure             an outcome for the document: a code of contract.md, section 5
+    ├── ObjectExists        an object is already at the path that was to be created
+    └── Failure             an error for the document: a code of contract.md, section 5
 
-The class's docstring is the default message. Foreign exceptions are translated in the adapters,
-with their cause kept.
+The class's docstring is the default message. Exceptions of libraries are translated in the
+adapters, which keep them as the cause.
 """
 
 from enum import StrEnum
@@ -24,7 +24,7 @@ from typing import ClassVar
 
 
 class Code(StrEnum):
-    """What the app is told; it has the words for it in its own languages."""
+    """An error code of the document; the app translates it for its users."""
 
     MISSING_HERO_IMAGE = "MISSING_HERO_IMAGE"
     MISSING_HERO_VIDEO = "MISSING_HERO_VIDEO"

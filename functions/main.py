@@ -1,4 +1,4 @@
-"""The CloudEvent function `on_avatar_written`, and the route of the queue's tasks: → doorway.
+"""The HTTP entry: the CloudEvent function `on_avatar_written`, `/render` for tasks, `/health`.
 
 Run it from the root with `python -m functions_framework --source functions/main.py
 --target on_avatar_written --signature-type cloudevent`, with THREADS=32 in the environment.
@@ -37,7 +37,7 @@ def _instance() -> App:
 
 @functions_framework.cloud_event
 def on_avatar_written(event: CloudEvent) -> None:
-    """Answer one event: return to acknowledge it, 503 to have it delivered again."""
+    """Handle one event: return to acknowledge it, answer 503 to have it delivered again."""
     flask.g.is_event = True
     instance = _instance()
     if instance.settings.role is Role.RENDERER:
@@ -51,7 +51,7 @@ def on_avatar_written(event: CloudEvent) -> None:
         log.warning("event not read", reason=str(fault), event_id=event.get("id"))
         return
     if gate(write) is Gate.UNRELATED:
-        return  # most events: not even the clients are needed
+        return  # most events end here, before any client is made
     try:
         with instance.exporters.request("event", flask.request.headers.get):
             instance.handler.handle_event(write)
@@ -60,7 +60,7 @@ def on_avatar_written(event: CloudEvent) -> None:
 
 
 def render() -> flask.typing.ResponseReturnValue:
-    """Answer one task of the queue: 204 ends it, 503 has it sent again; others are refused."""
+    """Handle one task: 204 ends it, 503 has the queue send it again; other requests are refused."""
     instance = _instance()
     if instance.settings.role is not Role.RENDERER:
         flask.abort(404, description="This is no renderer: it takes no tasks.")
@@ -69,7 +69,7 @@ def render() -> flask.typing.ResponseReturnValue:
         avatar_id = read_avatar_id(flask.request.stream.read(MAX_BODY_BYTES + 1))
         with instance.exporters.request("task", flask.request.headers.get):
             instance.handler.handle_task(avatar_id)
-    except TaskRefused as refused:  # whose reason is for the log: a stranger learns nothing by it
+    except TaskRefused as refused:  # the reason is for the log: the sender must not learn from it
         log.warning("task refused", status=refused.status, reason=str(refused))
         flask.abort(refused.status, description=refused.__doc__)
     except RetryLater as later:
@@ -80,7 +80,8 @@ def render() -> flask.typing.ResponseReturnValue:
 def refuse(fault: Exception) -> flask.typing.ResponseReturnValue:
     """Answer 400, briefly, to what the framework cannot read as a CloudEvent.
 
-    It fails of such requests in many ways, or answers with all of their headers and data.
+    The framework raises many kinds of exceptions for such requests, or answers with all of their
+    headers and data.
     """
     is_ours = flask.g.get("is_event") or flask.request.path == _TASKS
     if isinstance(fault, HTTPException) and (is_ours or fault.code != http.HTTPStatus.BAD_REQUEST):
@@ -92,7 +93,7 @@ def refuse(fault: Exception) -> flask.typing.ResponseReturnValue:
 
 
 def health() -> flask.typing.ResponseReturnValue:
-    """Which engine is ready, or why none is, at once; the framework answers 405 to other GETs."""
+    """Tell at once which engine is ready, or why none is."""
     instance = _instance()
     stage, reason = instance.readiness.look()
     if stage is not Stage.READY:
@@ -109,12 +110,12 @@ def health() -> flask.typing.ResponseReturnValue:
 
 
 def _engine(instance: App) -> dict[str, str]:
-    """The engine as documents name it."""
+    """Return the engine as documents name it."""
     return {"engine": instance.engine.engine.value, "engineVersion": instance.engine_version}
 
 
 if flask.has_app_context():  # the framework is loading this file to serve it
-    # gunicorn loads it too, and then forks: its worker begins to open everything at once.
+    # gunicorn loads it too, and then forks: its worker begins to open renderer and clients at once.
     os.register_at_fork(after_in_child=_instance().readiness.begin)
     flask.current_app.add_url_rule("/health", view_func=health)
     flask.current_app.add_url_rule(_TASKS, view_func=render, methods=["POST"])

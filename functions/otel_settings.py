@@ -1,6 +1,6 @@
-"""OpenTelemetry's own variables, as far as they decide whether anything is exported.
+"""Read the variables of OpenTelemetry that decide whether anything is exported.
 
-Pure; `settings` hands in the environment. Endpoints, headers, samplers and intervals are read by
+Pure: `settings` passes the environment in. Endpoints, headers, samplers and intervals are read by
 the SDK itself, once something is exported.
 """
 
@@ -15,7 +15,7 @@ _PROTOCOL = "http/protobuf"
 
 @dataclass(frozen=True, kw_only=True)
 class Exported:
-    """Which signals leave this process, and under which service's name."""
+    """The signals that this process exports, and the service name that they carry."""
 
     spans: bool = False
     metrics: bool = False
@@ -31,10 +31,10 @@ NOTHING = Exported()
 
 
 def exported(environment: Mapping[str, str]) -> Exported:
-    """What the variables ask for; nothing by default.
+    """Return what the variables ask for; nothing by default.
 
     Raises:
-        SettingInvalid: they ask for an exporter or a protocol that is not installed.
+        InvalidSetting: they ask for an exporter or a protocol that is not installed.
     """
     service = environment.get("OTEL_SERVICE_NAME") or environment.get("K_SERVICE")
     return Exported(

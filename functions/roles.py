@@ -1,6 +1,6 @@
-"""What a process is there for, and how renders go from the gate to the renderer.
+"""The role of a process, and the route of renders from the gate to the renderer.
 
-Pure; `settings` hands in the environment. Variables and ranges: contract.md, section 8.
+Pure: `settings` passes the environment in. Variables and ranges: contract.md, section 8.
 """
 
 import re
@@ -17,34 +17,34 @@ _SWITCH = {"on": True, "true": True, "off": False, "false": False}
 
 
 class Role(StrEnum):
-    """What a process is there for."""
+    """The part of the work that a process does."""
 
     ALL = "all"  # answers events and renders
-    GATE = "gate"  # answers events and leaves renders to the queue
+    GATE = "gate"  # answers events and puts renders into the queue
     RENDERER = "renderer"  # answers the queue's tasks
 
 
 @dataclass(frozen=True, kw_only=True)
 class TaskRoute:
-    """From the gate through the queue to the renderer."""
+    """The way from the gate through the queue to the renderer."""
 
-    renderer_url: str  # its base, without a slash at the end; also what tokens are good for
+    renderer_url: str  # its base URL, without a slash at the end; also the audience of tokens
     service_account: str  # the e-mail in whose name the queue calls
-    queue: str = ""  # projects/P/locations/L/queues/Q; the renderer need not know it
+    queue: str = ""  # projects/P/locations/L/queues/Q; "" in the role `renderer`
     emulator: str | None = None  # host:port; None: the real cloud
-    behind_iam: bool = False  # Cloud Run has verified each token, and taken its signature off
+    behind_iam: bool = False  # Cloud Run has verified each token and removed its signature
 
 
 def task_route(environment: Mapping[str, str], role: Role, *, emulated: bool) -> TaskRoute | None:
-    """The route of this role; None for the role that has no use for one.
+    """Return the route of a role; None for the role `all`, which has no queue.
 
     Args:
-        environment: the process's.
-        role: what it is there for.
-        emulated: whether the other services are a stand-in.
+        environment: of the process.
+        role: of the process.
+        emulated: whether the other services are emulators.
 
     Raises:
-        SettingInvalid: a variable is missing or wrong, or makes no sense beside another.
+        InvalidSetting: a variable is missing or wrong, or contradicts another one.
     """
     emulator = _emulator(environment, emulated=emulated)
     if role is Role.ALL:

@@ -1,4 +1,4 @@
-"""The environment, read once into frozen `Settings`; nothing else reads it.
+"""Read the environment once into frozen `Settings`; no other module reads it.
 
 Names, defaults and ranges are those of contract.md, section 8. A wrong value stops the start
 with a message that names the variable, the value and what is accepted.
@@ -23,18 +23,18 @@ _OFF = ("off", "false", "0", "no", "")
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Everything that a deployment may choose."""
+    """What a deployment can choose."""
 
     bucket: str
     role: Role = Role.ALL
     engine: str = "liveportrait"
     precision: str = "auto"
-    device: str = "auto"  # cuda: without a GPU that can be used no request is answered
+    device: str = "auto"  # cuda: without a usable GPU no request is answered
     collection: str = "avatars"
     weights: Path = Path("weights")
     debounce_s: float = 3.0  # an event waits until its own commit is this old
     lease_s: float = 60.0
-    deadline_s: float = 480.0  # from the function's entry; Eventarc redelivers after 600
+    deadline_s: float = 480.0  # from the start of the request; Eventarc redelivers after 600
     max_seconds: float = 10.0  # of the driving clip
     renders_per_day: int = 30
     renders_per_owner_day: int = 100
@@ -42,8 +42,8 @@ class Settings:
     keep_hours: float = 24.0
     mirror_dynamics: bool = False
     accept_uploads: bool = False  # inputs under users/{userId}/uploads/
-    synthetic_idle: bool = False  # avatars without a hero video move all the same; mesh only
-    usd_per_hour: float | None = None  # of one instance, for the cost that is told; None: none is
+    synthetic_idle: bool = False  # also move avatars without a hero video; mesh only
+    usd_per_hour: float | None = None  # of one instance, for the cost metric; None: no such metric
     exported: Exported = NOTHING  # spans and metrics
     route: TaskRoute | None = None  # None: there is no queue, in the role `all`
     project: str | None = None
@@ -51,47 +51,47 @@ class Settings:
 
     @property
     def emulated(self) -> bool:
-        """Whether Google's emulator variables point the clients at a stand-in cloud."""
+        """Whether Google's emulator variables point the clients at emulators."""
         return self.storage_emulator is not None
 
-    # What has no variable of its own follows the lease, so that a test which shortens the lease
-    # shortens everything; the figures named are those of the default lease of 60 s.
+    # Times without a variable of their own follow the lease, so that a test which shortens the
+    # lease shortens all of them. The figures below are those of the default lease of 60 s.
 
     @property
     def heartbeat_s(self) -> float:
-        """How often a lease is renewed: 15 s."""
+        """Interval between renewals of a lease: 15 s."""
         return self.lease_s / 4
 
     @property
     def poll_s(self) -> float:
-        """How often an event that waits for another's lease looks again: 5 s."""
+        """Interval at which an event that waits for another job's lease reads it again: 5 s."""
         return self.lease_s / 12
 
     @property
     def midway_s(self) -> float:
-        """A render older than this shows its progress in the document, once: 30 s."""
+        """Age at which a render shows its progress in the document, once: 30 s."""
         return self.lease_s / 2
 
     @property
     def patience_s(self) -> float:
-        """How long an attempt asks again what became of a transaction that failed: 15 s."""
+        """How long an attempt repeats a transaction that failed: 15 s."""
         return self.lease_s / 4
 
     @property
     def grace_s(self) -> float:
-        """How long a missing input may stay missing before that is final: 60 s."""
+        """How long an input may be missing before the request fails: 60 s."""
         return self.lease_s
 
     def back_off_s(self, attempts: int) -> float:
-        """Seconds before the next attempt, after so many: 10, 20."""
+        """Return the seconds to wait after this many attempts: 10, 20."""
         return self.lease_s / 6 * 2.0 ** (attempts - 1)
 
 
 def full_engine_version(renderer_version: str, *, max_seconds: float) -> str:
-    """The renderer's `<engine>-<revision>-<8 hex digits>`, this deployment's settings folded in.
+    """Return the renderer's `<engine>-<revision>-<8 hex digits>` with this deployment's settings.
 
-    The eight digits are replaced by a digest over themselves and every setting that changes
-    pixels, so that a deployment with another setting neither reuses nor shares results.
+    The eight digits become a digest of themselves and of every setting that changes pixels, so
+    that deployments with different settings share no results.
     """
     head, _, digits = renderer_version.rpartition("-")
     folded = hashlib.sha256(f"{digits}|max_seconds={max_seconds!r}".encode()).hexdigest()
@@ -102,7 +102,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
     """Read the settings.
 
     Raises:
-        SettingInvalid: a value is missing, out of range, or makes no sense beside another.
+        InvalidSetting: a value is missing, out of range, or contradicts another one.
     """
     read = _Reader(environment)
     role = Role(read.choice("ROLE", Settings.role, tuple(Role)))
@@ -137,7 +137,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
 
 
 def _check(settings: Settings) -> None:
-    """Raise where one value makes no sense beside another."""
+    """Raise where one value contradicts another one."""
     if settings.emulated and settings.project is None:
         raise InvalidSetting(
             "GOOGLE_CLOUD_PROJECT is not set; accepted, beside an emulator: any project's name"
@@ -170,7 +170,7 @@ def _check_precision(settings: Settings) -> None:
 
 
 def _storage_emulator(environment: Mapping[str, str]) -> str | None:
-    """The emulator's host:port; half an emulator is refused, for the other half would be real."""
+    """Return the emulator's host:port; refuse one emulator without the other."""
     firestore = environment.get("FIRESTORE_EMULATOR_HOST", "")
     storage = environment.get("STORAGE_EMULATOR_HOST", "")
     if not firestore and not storage:
@@ -193,7 +193,7 @@ def _storage_emulator(environment: Mapping[str, str]) -> str | None:
 
 
 class _Reader:
-    """Reads LIVEPORTRAIT_* variables; an unset one is its default, an empty one is wrong."""
+    """Read LIVEPORTRAIT_* variables; an unset one has its default, an empty one is an error."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = environment

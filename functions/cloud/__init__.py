@@ -1,1 +1,1 @@
-"""The adapters of the ports, and the wire forms: the only imports of Google's libraries."""
+"""Adapters of the ports, and the wire formats: where Google's libraries are imported."""

@@ -1,8 +1,8 @@
-"""Firestore's documents as they come: existence, times and undecoded fields.
+"""Read Firestore documents undecoded: existence, times and protobuf fields.
 
-The client's own reading decodes every field at once, and raises for values that it cannot express:
-a reference into another project, a map that looks like one of its types. Clients may write those,
-so everything that reads documents of theirs reads here. Decides nothing, and writes nothing.
+The client library decodes every field at once, and raises for values that it cannot express: a
+reference into another project, a map that looks like one of its types. The app may write those, so
+every read of its documents goes through here. Writes nothing.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,13 +14,13 @@ from google.cloud import firestore
 from google.cloud.firestore import DocumentReference
 from google.cloud.firestore_v1.transaction import Transaction
 
-# The client has no public way around its decoder: the calls below are those of its own `get_all`
-# and `stream`, with its connection, credentials and headers.
+# The client library offers no public way around its decoder: the calls below are those of its
+# `get_all` and `stream`, with its connection, credentials and headers.
 
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """A document as it was at one moment."""
+    """A document at one moment."""
 
     id: str
     exists: bool
@@ -37,14 +37,14 @@ def read(
     transaction: Transaction | None = None,
     timeout_s: float | None = None,
 ) -> list[Found]:
-    """These documents in this order, whether they exist or not.
+    """Return these documents in this order, whether they exist or not.
 
     Args:
-        client: whose connection it goes over.
+        client: gives the connection.
         references: of the documents, each once.
-        field_paths: what is read of them.
-        transaction: one that is under way.
-        timeout_s: None: the client's own.
+        field_paths: the fields to read.
+        transaction: to read in; None: outside any.
+        timeout_s: None: the client's default.
     """
     names = [f"{client._database_string}/documents/{each.path}" for each in references]
     request = {
@@ -65,14 +65,14 @@ def read(
 
 
 def stream(client: firestore.Client, query: Any) -> Iterator[Found]:
-    """What a query finds."""
+    """Yield the documents of a query."""
     parent, _ = query._parent._parent_info()
     answers = client._firestore_api.run_query(
         request={"parent": parent, "structured_query": query._to_protobuf()},
         metadata=client._rpc_metadata,
     )
     for answer in answers:
-        if answer.document.name:  # else it tells of the progress
+        if answer.document.name:  # else it reports progress only
             yield _found(answer.document, answer.document.name, answer.read_time)
 
 

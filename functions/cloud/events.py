@@ -1,8 +1,8 @@
-"""The wire form of an event, and the only reader of it: CloudEvent → `contract.DocumentWrite`.
+"""Parse an event: the data of a CloudEvent → `domain.document.DocumentWrite`.
 
-Reads Firestore's `DocumentEventData` as protobuf or as its JSON. The document's name is taken from
-the data, never from headers, which other intermediaries may have garbled; `update_mask` is not
-relied on. Most events are about something else: that is told from their bytes, undecoded.
+Read Firestore's `DocumentEventData` as protobuf or as its JSON. Take the document's name from the
+data, never from headers, which intermediaries may have changed; do not rely on `update_mask`. Most
+events change nothing relevant: their undecoded bytes show it.
 """
 
 import re
@@ -30,11 +30,11 @@ def parse(data: object, *, collection: str, event_time: object = None) -> Docume
     Args:
         data: protobuf bytes, or the JSON form as a mapping.
         collection: the only collection whose documents are accepted.
-        event_time: the CloudEvent's own time (RFC 3339): a deletion carries no commit time. What
-            is none counts as now.
+        event_time: the CloudEvent's own time (RFC 3339): a deletion carries no commit time. A
+            value that is no time counts as now.
 
     Raises:
-        EventUnreadable: the data cannot be parsed, or names another database or collection.
+        InvalidEvent: the data cannot be parsed, or names another database or collection.
     """
     try:
         return _skimmed(data, collection, event_time) or _read(data, collection, event_time)
@@ -43,7 +43,7 @@ def parse(data: object, *, collection: str, event_time: object = None) -> Docume
 
 
 def _skimmed(data: object, collection: str, event_time: object) -> DocumentWrite | None:
-    """The write, where its bytes tell that nothing relevant changed; None: it has to be read."""
+    """Return the write, where its bytes show that nothing relevant changed; None: decode it."""
     if not isinstance(data, bytes):
         return None
     message = shallow.Event.FromString(data)
@@ -105,5 +105,5 @@ def _committed_s(after: Any | None, event_time: object) -> float:
         return after.update_time.seconds + after.update_time.nanos / 1e9
     try:
         return datetime.fromisoformat(str(event_time)).timestamp()
-    except (ValueError, OverflowError):  # none, no date, or one before all years
+    except (ValueError, OverflowError):  # no time, no date, or one out of range
         return time.time()

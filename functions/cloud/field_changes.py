@@ -1,8 +1,8 @@
-"""Firestore's wire form read one level deep: which fields of two documents differ, undecoded.
+"""Tell which fields of two documents differ, without decoding them.
 
 A client may keep a megabyte, or twenty thousand fields, in an avatar's document, and every write to
 it is an event. These messages have the field numbers of `google.events.cloud.firestore.v1`, but
-call `bytes` what is a message there, so that parsing touches nothing that is not asked for.
+declare as `bytes` what is a message there, so that parsing goes one level deep only.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,11 +11,11 @@ from typing import Any
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
 _PACKAGE = "functions.cloud.field_changes"
-_MAP_TAG = b"\x32"  # a Value begins with the only field that it has; map_value is number 6
-_MAX_DEPTH = 100  # as deep as protobuf itself goes; Firestore admits 20 maps
+_MAP_TAG = b"\x32"  # a Value has one field, and begins with its tag; map_value is number 6
+_MAX_DEPTH = 100  # the limit of protobuf itself; Firestore accepts 20 nested maps
 _Field = descriptor_pb2.FieldDescriptorProto
 
-# name, number, type (a message by its name), whether there are many
+# name, number, type (a message by its name), repeated
 _MESSAGES: Mapping[str, tuple[tuple[str, int, int | str, bool], ...]] = {
     "Instant": (("seconds", 1, _Field.TYPE_INT64, False), ("nanos", 2, _Field.TYPE_INT32, False)),
     "Document": (
@@ -59,12 +59,12 @@ _Entry, _Value = _CLASSES["Entry"], _CLASSES["Value"]
 def untouched(
     one: Sequence[bytes], other: Sequence[bytes], paths: Sequence[tuple[str, ...]]
 ) -> bool:
-    """Whether two maps' undecoded entries are surely the same at all these field paths.
+    """Tell whether two maps' undecoded entries are certainly equal at all these field paths.
 
-    False where only decoding tells, as with a NaN that is spelt in other bits.
+    False where only decoding would tell, as with NaNs of different bits.
 
     Raises:
-        google.protobuf.message.DecodeError: an entry that differs is none.
+        google.protobuf.message.DecodeError: an entry that differs cannot be parsed.
     """
     for key, one_value, other_value in _differing(one, other):
         below = [path[1:] for path in paths if path[0] == key]
@@ -79,13 +79,13 @@ def untouched(
 
 
 def same(one: bytes, other: bytes, *, but: str = "", depth: int = 0) -> bool:
-    """Whether two undecoded values are surely the same, whatever the order of maps' entries.
+    """Tell whether two undecoded values are certainly equal, in any order of maps' entries.
 
     Args:
         one: a serialised `Value`.
         other: another.
-        but: a key of the outermost map that does not count.
-        depth: of the value in what is compared.
+        but: a key of the outermost map to ignore.
+        depth: of these values below the outermost ones.
     """
     if one == other:
         return True
@@ -100,7 +100,7 @@ def same(one: bytes, other: bytes, *, but: str = "", depth: int = 0) -> bool:
 
 
 def _entries(value: bytes) -> Sequence[bytes] | None:
-    """The undecoded entries of a map; None: it is none, or not spelt as it should be."""
+    """Return the undecoded entries of a map; None: the value is no map."""
     if not value.startswith(_MAP_TAG):
         return None
     entries: Sequence[bytes] = _Value.FromString(value).map_value.fields
@@ -108,7 +108,7 @@ def _entries(value: bytes) -> Sequence[bytes] | None:
 
 
 def _differing(one: Sequence[bytes], other: Sequence[bytes]) -> Iterator[tuple[str, bytes, bytes]]:
-    """Key and both values of each entry that is not the same to the byte; b"" for a missing one."""
+    """Yield key and both values of each entry whose bytes differ; b"" for a missing one."""
     ones, others = list(one), list(other)
     if len(ones) == len(others):  # mostly in the same order
         pairs = [pair for pair in zip(ones, others, strict=True) if pair[0] != pair[1]]
@@ -124,7 +124,7 @@ def _differing(one: Sequence[bytes], other: Sequence[bytes]) -> Iterator[tuple[s
 def _from_first_difference(
     ones: list[bytes], others: list[bytes]
 ) -> tuple[list[bytes], list[bytes]]:
-    """Both without what they begin with, and end with, in common."""
+    """Return both without the entries that they begin with, and end with, in common."""
     for _ in range(2):  # from the front, then from the back
         pairs = enumerate(zip(ones, others, strict=False))
         start = next(

@@ -1,8 +1,7 @@
-"""The Firestore adapter: reads document and ledger together, commits what a transition decided.
+"""The Firestore adapter: read document and ledger together, commit what a transition decided.
 
-Decides nothing itself. Every write to an avatar document passes through here, as one transaction
-that read the ledger and the document; times are the database's (`read_time`), never this
-machine's.
+Decides nothing itself. Every write to an avatar document is made here, in one transaction that has
+read ledger and document. Times are the database's (`read_time`), never this machine's.
 """
 
 import hashlib
@@ -32,19 +31,19 @@ SNAPSHOT_MASK = [*(".".join(path) for path in DOCUMENT_PATHS), *_LEDGER_FIELDS]
 _QUOTA_FIELDS = ("day", "starts")
 _PLAIN_ID = re.compile(r"[A-Za-z0-9_\-]{1,128}")
 _TRIES = 8
-_QUOTA_KEPT = timedelta(days=2)  # then the day is over; Firestore's TTL policy deletes by this
-_READ_TIMEOUT_S = 20.0  # a channel that slept through an instance's freeze must not hold an event
+_QUOTA_KEPT = timedelta(days=2)  # for Firestore's TTL policy, once the day is over
+_READ_TIMEOUT_S = 20.0  # a channel that broke while the instance was frozen must not block an event
 
 
 class FirestoreLedger:
-    """The ledger of one project's avatars."""
+    """Documents and ledgers of one project's avatars."""
 
     def __init__(self, client: firestore.Client, *, collection: str) -> None:
         self._client = client
         self._collection = collection
 
     def read(self, avatar_id: str) -> AvatarSnapshot:
-        """Document and ledger as they are, outside any transaction."""
+        """Return document and ledger, read outside any transaction."""
         return self._snapshot(avatar_id, None)
 
     def transact(
@@ -54,11 +53,11 @@ class FirestoreLedger:
         *,
         counting: bool = False,
     ) -> TransactionResult:
-        """Read, let `decide` say what changes, write it: all or nothing, again on contention.
+        """Read, let `decide` return the changes, commit them; repeat under contention.
 
         Args:
-            avatar_id: whose document and ledger.
-            decide: may be called several times; must be pure.
+            avatar_id: names document and ledger.
+            decide: must be pure, since it may be called several times.
             counting: also read today's render starts, for a claim.
         """
         for attempt in range(_TRIES):
@@ -134,7 +133,7 @@ class FirestoreLedger:
             transaction.delete(job)
         elif change.record is not None:
             fields = to_fields(change.record)
-            transaction.set(job, fields, merge=list(fields))  # a newer version's others stay
+            transaction.set(job, fields, merge=list(fields))  # keep fields of newer versions
         if change.fields:
             transaction.update(self._document(avatar.avatar_id), _to_wire(change.fields))
         if change.counts:
@@ -154,7 +153,7 @@ class FirestoreLedger:
 
 
 def avatar_snapshot_of(document: Found, job: Found) -> AvatarSnapshot:
-    """What an avatar's document and ledger say, read together under `STANDING_MASK`."""
+    """Return the snapshot of a document and a ledger that were read under `SNAPSHOT_MASK`."""
     return AvatarSnapshot(
         avatar_id=document.id,
         document=document_of(document),
@@ -164,7 +163,7 @@ def avatar_snapshot_of(document: Found, job: Found) -> AvatarSnapshot:
 
 
 def _contended(fault: BaseException | None) -> bool:
-    """Whether a transaction failed because of another one, under whatever the client wrapped it."""
+    """Tell whether a transaction failed through another one, however the client wraps that."""
     while fault is not None:
         if isinstance(fault, exceptions.Aborted):
             return True
@@ -173,7 +172,7 @@ def _contended(fault: BaseException | None) -> bool:
 
 
 def document_of(document: Found) -> Snapshot | None:
-    """What a document says, as far as it was read; None: there is none."""
+    """Return the fields of a document that were read; None: it does not exist."""
     return Snapshot(fields=picked(document.fields, DOCUMENT_PATHS)) if document.exists else None
 
 
@@ -187,7 +186,7 @@ def _to_wire(fields: Mapping[str, object]) -> dict[str, object]:
 def _quota_names(avatar_id: str, owner: str | None) -> list[str]:
     names = [f"avatar:{avatar_id}"]
     if owner is not None:
-        # Clients write `userId`: what is no plain id must not become part of a path.
+        # Clients write `userId`: a value that is no plain id must not become part of a path.
         plain = _PLAIN_ID.fullmatch(owner) is not None
         names.append(f"owner:{owner if plain else hashlib.sha256(owner.encode()).hexdigest()}")
     return names

@@ -1,8 +1,8 @@
-"""Firestore's wire values as the plain ones that `contract` knows: the only decoder.
+"""Decode Firestore's wire values into the plain ones of `domain.document`.
 
-Of events and of what is read alike, and of every value there is: what the contract gives no meaning
-is opaque, never an error. Google's own client raises for some of them, such as a reference into
-another project, and one such field would hide a whole page of documents.
+Used for events and for documents alike, and for every type of value: a type that the contract does
+not use becomes `Opaque`, never an error. Google's client library raises for some of them, such as a
+reference into another project, and one such field would make a whole page of documents unreadable.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from functions.domain.document import Encoded, FieldPath, Opaque
 
 
 class Fields(Encoded):
-    """A map whose entries are decoded one by one, when they are asked for.
+    """A map whose entries are decoded one by one, when they are used.
 
     Args:
         value: a protobuf `Value` that holds a map.
@@ -28,7 +28,7 @@ class Fields(Encoded):
 
     def __getitem__(self, key: str) -> object:
         if key not in self._decoded:
-            if key not in self._entries:  # which would make one of it
+            if key not in self._entries:  # reading it from the protobuf map would create it
                 raise KeyError(key)
             self._decoded[key] = lazily(self._entries[key])
         return self._decoded[key]
@@ -51,12 +51,12 @@ class Fields(Encoded):
         return wire
 
     def alike(self, other: Encoded, *, but: str) -> bool:
-        """Whether both are surely the same, told without decoding."""
+        """Tell, without decoding, whether both are certainly equal."""
         return isinstance(other, Fields) and shallow.same(self._wire, other._wire, but=but)
 
 
 def picked(fields: Mapping[str, Any], paths: tuple[FieldPath, ...]) -> dict[str, Any]:
-    """A document's values at these paths, as nested maps; the rest may be large."""
+    """Return a document's values at these paths, as nested maps; the rest is not decoded."""
     found: dict[str, Any] = {}
     for path in paths:
         _copy(fields, path, found)
@@ -74,22 +74,22 @@ def _copy(source: Any, path: FieldPath, target: dict[str, Any]) -> None:
 
 
 def lazily(value: Any) -> object:
-    """A protobuf `Value` as a plain one; of a map nothing yet."""
+    """Return a protobuf `Value` as a plain one; a map is decoded later."""
     return Fields(value) if value.WhichOneof("value_type") == "map_value" else decode(value)
 
 
 def decode(value: Any) -> object:
-    """A protobuf `Value` as a plain one, with all that is in it."""
+    """Return a protobuf `Value` as a plain one, decoded to the end."""
     kind = value.WhichOneof("value_type")
     decoder = _DECODERS.get(kind)
-    if decoder is None:  # a kind that is newer than this
+    if decoder is None:  # a type of value that is newer than this code
         digest = hashlib.sha256(value.SerializeToString()).hexdigest()
         return Opaque(kind="unknown", text=digest)
     return decoder(getattr(value, kind))
 
 
 def _instant(value: Any) -> Opaque:
-    microseconds = value.nanos // 1000  # Firestore keeps no more
+    microseconds = value.nanos // 1000  # Firestore's own precision
     return Opaque(kind="timestamp", text=f"{value.seconds}.{microseconds:06d}")
 
 

@@ -1,4 +1,4 @@
-"""The adapter that tells whether a task really comes from our queue: its OIDC token, verified.
+"""Verify the OIDC token of a task: does it come from our queue?
 
 Knows tokens and keys, neither tasks nor avatars. A token is never logged and never part of a
 message.
@@ -21,10 +21,10 @@ _ISSUERS = ("https://accounts.google.com", "accounts.google.com")
 _GOOGLE = "https://www.googleapis.com"
 _KEYS_PATH = "/oauth2/v1/certs"
 _KEYS_LIFE_S = 3600.0  # Google changes its keys every few days, and publishes them before use
-_KEYS_PAUSE_S = 10.0  # between two requests for keys, whoever sends tokens with unknown ones
+_KEYS_PAUSE_S = 10.0  # between two requests for keys, however many tokens name unknown ones
 _SKEW_S = 10
 _HARMLESS = ("Token expired", "Token used too early", "Could not verify token signature")
-# What the library lets through where a token is made up by somebody: anything but a crash.
+# What the library raises for a forged token.
 _UNREADABLE = (
     exceptions.GoogleAuthError,
     ValueError,
@@ -37,7 +37,7 @@ _REMOVED = "SIGNATURE_REMOVED_BY_GOOGLE"
 
 
 class Caller:
-    """Admits the one service account in whose name the queue calls."""
+    """Accepts the one service account in whose name the queue calls."""
 
     def __init__(
         self,
@@ -46,12 +46,12 @@ class Caller:
         request: transport.Request | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Nothing is fetched yet.
+        """Store the route; fetch nothing yet.
 
         Args:
-            route: who may call whom, and where the keys are.
-            request: how keys are fetched; by default over HTTP.
-            clock: seconds that never go back.
+            route: the accepted caller and receiver, and the place of the keys.
+            request: fetches keys; by default over HTTP.
+            clock: monotonic seconds.
         """
         self._route = route
         base = _GOOGLE if route.emulator is None else f"http://{route.emulator}"
@@ -64,9 +64,9 @@ class Caller:
             authorization: the request's header of this name.
 
         Raises:
-            CallerUnknown: it proves nothing: no token, a forged or an expired one.
-            CallerRefused: it is another's token, or for another receiver.
-            RetryLater: the keys cannot be had.
+            CallerUnknown: there is no token, or a forged or expired one.
+            CallerRefused: the token is another caller's, or for another receiver.
+            RetryLater: the keys could not be fetched.
         """
         scheme, _, token = (authorization or "").partition(" ")
         if scheme.lower() != "bearer" or not token.strip():
@@ -84,7 +84,7 @@ class Caller:
                 raise CallerRefused(f"the token's {claim} is {shown!r}; accepted: {accepted}")
 
     def _claims(self, token: str) -> Mapping[str, Any]:
-        """What the token says, once it is known to be Google's and of now."""
+        """Return the token's claims, once signature and time are verified."""
         signature = token.rpartition(".")[2]
         try:
             if signature == _REMOVED and self._route.behind_iam:
@@ -96,9 +96,9 @@ class Caller:
 
 
 def _believed(token: str) -> Mapping[str, Any]:
-    """Of a token whose signature Cloud Run has verified, and then removed.
+    """Return the claims of a token whose signature Cloud Run has verified and then removed.
 
-    It does so where it lets nobody in without the invoker's role. Only the time is left to check.
+    It does so where it requires the invoker's role of every caller. Only the time is left to check.
     """
     claims: Mapping[str, Any] = jwt.decode(f"{token.rpartition('.')[0]}.", verify=False)
     now = time.time()
@@ -108,13 +108,13 @@ def _believed(token: str) -> Mapping[str, Any]:
 
 
 def _reason(fault: Exception) -> str:
-    """The library's words where they quote no part of the token, else only what kind they are."""
+    """Return the library's message where it quotes no part of the token, else its type alone."""
     text = str(fault)
     return text if text.startswith(_HARMLESS) else f"it cannot be read ({type(fault).__name__})"
 
 
 class _Keys:
-    """Certificates by key id, kept for a while; an unknown id fetches them anew, but not always."""
+    """Certificates by key id, cached; an unknown id fetches them again, at a limited rate."""
 
     def __init__(self, url: str, request: transport.Request, clock: Callable[[], float]) -> None:
         self._url = url

@@ -1,6 +1,6 @@
-"""The Storage adapter: finds, fetches, publishes and discards objects of the one configured bucket.
+"""The Storage adapter: find, fetch, publish and delete objects of the one configured bucket.
 
-Objects are named by path and guarded by generation; no URL is ever requested. Decides nothing.
+Objects are named by path and guarded by generation; no URL is requested. Decides nothing.
 """
 
 import errno
@@ -25,19 +25,19 @@ class CloudMediaStore:
         self._bucket = bucket
 
     def find(self, path: str) -> StoredObject | None:
-        """What stands at a path; None: nothing."""
+        """Return the object at a path; None: there is none."""
         blob = self._bucket.get_blob(path)
         return None if blob is None else stored_object(blob)
 
     def fetch(self, wanted: StoredObject, to: Path) -> None:
         """Copy the stored bytes of exactly this generation to a local file.
 
-        Nothing is unpacked: of an object marked as gzip, Storage and its client would otherwise
-        write what no size told of has a bound for.
+        Do not decompress: for an object marked as gzip, Storage and its client would otherwise
+        write more than its size, without a bound.
 
         Raises:
-            ObjectChanged: it is gone, or another generation stands there.
-            OSError: more than `wanted.size_bytes` came.
+            ObjectChanged: it is gone, or at another generation.
+            OSError: more than `wanted.size_bytes` were received.
         """
         blob = self._bucket.blob(wanted.path)
         try:
@@ -58,7 +58,7 @@ class CloudMediaStore:
         """Create an object, or replace exactly the generation `replacing`.
 
         Raises:
-            ObjectStands: another's object stands there, at the generation named.
+            ObjectExists: another object is there, at the generation named.
         """
         blob = self._bucket.blob(publication.path)
         if publication.token:
@@ -77,7 +77,7 @@ class CloudMediaStore:
             return stored_object(blob)
         except exceptions.PreconditionFailed as fault:
             avatar = self.find(publication.path)
-            if avatar is None:  # gone in between: the caller may create it after all
+            if avatar is None:  # deleted in between: the caller may create it after all
                 raise ObjectExists(publication.path, 0) from fault
             if publication.token and avatar.token == publication.token:
                 return avatar  # our own upload, whose answer was lost
@@ -91,10 +91,10 @@ class CloudMediaStore:
             return
 
     def delete_prefix(self, deletion: Deletion) -> None:
-        """Delete everything whose path begins so, as far as it was created by then.
+        """Delete every object under a path prefix that was created by the deletion's moment.
 
-        What was created later is spared by the store's own clock (`timeCreated`), and what
-        replaces a listed object by its generation. One that cannot be deleted spares no other.
+        Later objects are told by the store's own clock (`timeCreated`), replaced ones by their
+        generation; both stay. An object that cannot be deleted does not stop the others.
         """
         faults: list[exceptions.GoogleAPIError] = []
         for blob in self._bucket.list_blobs(prefix=deletion.path, fields=_CREATION):
@@ -108,14 +108,14 @@ class CloudMediaStore:
 
 
 class _Bounded:
-    """A file that takes no more bytes than its object has."""
+    """A file that accepts no more bytes than its object has."""
 
     def __init__(self, file: BinaryIO, wanted: StoredObject) -> None:
         self._file = file
         self._wanted = wanted
 
     def write(self, piece: bytes) -> int:
-        """Write a piece, or raise `OSError` where it is one too many."""
+        """Write a piece, or raise `OSError` where it exceeds the object's size."""
         size, name = self._wanted.size_bytes, self._wanted.path
         if self._file.tell() + len(piece) > size:
             raise OSError(errno.EFBIG, f"more came than the {size} bytes of the object", name)
@@ -123,7 +123,7 @@ class _Bounded:
 
 
 def stored_object(blob: Any) -> StoredObject:
-    """What Storage says of an object."""
+    """Return Storage's metadata of an object."""
     facts = dict(blob.metadata or {})
     return StoredObject(
         path=blob.name,

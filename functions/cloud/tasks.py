@@ -1,4 +1,4 @@
-"""The Cloud Tasks adapter: makes the tasks that the queue posts to the renderer."""
+"""The Cloud Tasks adapter: create the tasks that the queue posts to the renderer."""
 
 from typing import Self
 
@@ -15,7 +15,7 @@ from functions.observability import telemetry
 from functions.roles import TaskRoute
 
 _TIMEOUT_S = 10.0
-# A task is made under a name of its own: to ask for it again does no harm.
+# A task has a name of its own, so creating it again does no harm.
 _RETRY = Retry(
     predicate=if_exception_type(
         exceptions.ServiceUnavailable, exceptions.DeadlineExceeded, exceptions.InternalServerError
@@ -31,14 +31,14 @@ class CloudTasksQueue:
     def __init__(
         self, client: tasks_v2.CloudTasksClient, route: TaskRoute, *, deadline_s: float
     ) -> None:
-        """Take the client; `deadline_s` is the time an attempt may take before it is repeated."""
+        """Store the client; `deadline_s` is the time after which the queue repeats a task."""
         self._client = client
         self._route = route
         self._deadline_s = deadline_s
 
     @classmethod
     def open(cls, route: TaskRoute, *, deadline_s: float) -> Self:
-        """Make the client; not before the server has forked, which gRPC does not survive."""
+        """Create the client; only after the server has forked, which gRPC does not survive."""
         if route.emulator is None:
             client = tasks_v2.CloudTasksClient()
         else:
@@ -47,10 +47,10 @@ class CloudTasksQueue:
         return cls(client, route, deadline_s=deadline_s)
 
     def put(self, task: RenderTask) -> bool:
-        """Make a task; False: there is one of this name, or was within the last hours.
+        """Create a task; False: there is one of this name, or was within the last hours.
 
         Raises:
-            RetryLater: the service did not take it.
+            RetryLater: the service did not accept it.
         """
         route = self._route
         try:

@@ -1,1 +1,1 @@
-"""What is asked for, decided and shown. Pure: no clock, no network, no file."""
+"""What a document asks for, what is decided, what is shown. Pure: no clock, network or file."""

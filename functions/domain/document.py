@@ -1,6 +1,6 @@
-"""The avatar document of contract.md: which fields are read, and what an event is about.
+"""The avatar document of contract.md: the fields that are read, and the kinds of events.
 
-Pure: no cloud, no clock, no file. The values are the plain ones that `firestore_values` decodes
+Pure: no cloud, no clock, no file. Values are the plain ones that `cloud.firestore_values` decodes
 from the wire (null, bool, int, float, str, bytes, list, mapping, and `Opaque` for the rest).
 """
 
@@ -26,20 +26,20 @@ OWNER: Final = ("userId",)
 DYNAMICS: Final = ("dynamics", "basic")
 
 RELEVANT_PATHS: tuple[FieldPath, ...] = (IMAGE_URL, VIDEO_URL, DYNAMICS_ENABLED, INPUTS)
-"""The relevant set, and the mirror, which lies within the inputs."""
+"""The relevant set, and the mirror, which is one of the keys of the inputs."""
 EVENT_PATHS: tuple[FieldPath, ...] = (
     *RELEVANT_PATHS,
     (*OUTPUT, "state"),
     (*OUTPUT, "idleVideoUrl"),
 )
-"""What an event's snapshots are read for."""
+"""The fields that are read from an event's snapshots."""
 DOCUMENT_PATHS: tuple[FieldPath, ...] = (
     *RELEVANT_PATHS,
     OUTPUT,
     OWNER,
     DYNAMICS,
 )
-"""What the current document is read for; nothing else of it leaves the database."""
+"""The fields that are read from the current document; no other leaves the database."""
 
 ALIASES: Mapping[str, tuple[str, ...]] = {  # the first name wins
     "drivingMultiplier": ("drivingMultiplier", "driving_multiplier"),
@@ -50,7 +50,7 @@ ALIASES: Mapping[str, tuple[str, ...]] = {  # the first name wins
     "sourceMaxDim": ("sourceMaxDim", "source_max_dim"),
     "renderNonce": ("renderNonce", "render_nonce"),
 }
-"""The input keys under `training.livePortrait`, each with the names it goes by."""
+"""The input keys under `training.livePortrait`, each with its accepted spellings."""
 _RECOGNISED = frozenset(name for names in ALIASES.values() for name in names)
 
 
@@ -70,7 +70,7 @@ class State(StrEnum):
 
 
 class Absent:
-    """The value of a field that is not there: not the same as null."""
+    """The value of a field that does not exist: not the same as null."""
 
     def __repr__(self) -> str:
         return "absent"
@@ -81,34 +81,34 @@ ABSENT: Final = Absent()
 
 @dataclass(frozen=True, kw_only=True)
 class Opaque:
-    """A value of a kind that the contract gives no meaning: only its equality matters."""
+    """A value of a type that the contract does not use: it can only be compared."""
 
     kind: str
     text: str
 
 
 def brief(value: object) -> str:
-    """A value as a message shows it: a client's may be a megabyte."""
+    """Return a value as a message shows it: a client may have written a megabyte."""
     return _BRIEF.repr(value)[:80]
 
 
 class Encoded(Mapping[str, object]):
-    """A map that is still in its wire form, which may be large: an entry is decoded when used."""
+    """A map in its wire form, which may be large: an entry is decoded when it is used."""
 
     @abstractmethod
     def alike(self, other: "Encoded", *, but: str) -> bool:
-        """Whether both are surely the same, told without decoding; `but` is a key not to count."""
+        """Tell, without decoding, whether both are certainly equal; `but` is a key to ignore."""
 
 
 def same(one: object, other: object, *, but: str = "") -> bool:
-    """Whether two values are one on the wire: 1, 1.0 and true differ, NaN equals NaN.
+    """Tell whether two values are equal on the wire: 1, 1.0 and true differ, NaN equals NaN.
 
-    Ends at the first difference: what clients write may be large.
+    Stop at the first difference: what clients write may be large.
 
     Args:
         one: a value.
         other: another.
-        but: a key of the outermost map that does not count.
+        but: a key of the outermost map to ignore.
     """
     if one is other:
         return True
@@ -134,9 +134,9 @@ def _same_maps(one: Mapping[str, object], other: Mapping[str, object], but: str)
 
 @dataclass(frozen=True, eq=False)
 class Relevant:
-    """The relevant set of a document: two that are equal ask for the same."""
+    """The relevant set of a document: equal sets ask for the same."""
 
-    inputs: object  # with the mirror, which does not count
+    inputs: object  # with the mirror, which is ignored in comparisons
     others: tuple[object, ...]
 
     def __eq__(self, other: object) -> bool:
@@ -148,7 +148,7 @@ class Relevant:
 
 
 def dig(fields: Mapping[str, object], path: FieldPath) -> object:
-    """The value at a field path, or ABSENT."""
+    """Return the value at a field path, or ABSENT."""
     value: object = fields
     for name in path:
         if not isinstance(value, Mapping) or name not in value:
@@ -159,13 +159,13 @@ def dig(fields: Mapping[str, object], path: FieldPath) -> object:
 
 @dataclass(frozen=True, kw_only=True)
 class Snapshot:
-    """An avatar document at one moment, as far as it was read."""
+    """The fields of an avatar document that were read, at one moment."""
 
     fields: Mapping[str, object]
 
     @property
     def inputs_key(self) -> Relevant:
-        """The relevant set, comparable: two snapshots with equal ones ask for the same."""
+        """The relevant set, comparable: snapshots with equal keys ask for the same."""
         others = (dig(self.fields, path) for path in (IMAGE_URL, VIDEO_URL, DYNAMICS_ENABLED))
         return Relevant(dig(self.fields, INPUTS), tuple(others))
 
@@ -177,7 +177,7 @@ class Snapshot:
 
     @property
     def opted_in(self) -> bool:
-        """Whether the document asks for anything at all."""
+        """Whether the document has any recognised input key."""
         inputs = self.inputs
         return inputs is not None and any(name in inputs for name in _RECOGNISED)
 
@@ -193,44 +193,44 @@ class Snapshot:
 
     @property
     def shows_queued(self) -> bool:
-        """Whether `livePortrait.state` says so."""
+        """Whether `livePortrait.state` is `queued`."""
         return dig(self.fields, (*OUTPUT, "state")) == State.QUEUED
 
     @property
     def shows_pending(self) -> bool:
-        """Whether `livePortrait.state` says that a video is still to come."""
+        """Whether `livePortrait.state` is `queued` or `rendering`."""
         return dig(self.fields, (*OUTPUT, "state")) in (State.QUEUED, State.RENDERING)
 
     @property
     def owner(self) -> str | None:
-        """`userId`, where it is a string. Written by clients: good for a quota, not for trust."""
+        """`userId`, where it is a string. Clients write it: use it for quotas, not for access."""
         value = dig(self.fields, OWNER)
         return value if isinstance(value, str) and value else None
 
 
 @dataclass(frozen=True, kw_only=True)
 class DocumentWrite:
-    """One event: what was written to which avatar document, and when."""
+    """One event: the document before and after a write, and the time of its commit."""
 
     avatar_id: str
     before: Snapshot | None
     after: Snapshot | None  # None: the document was deleted
     committed_s: float  # Unix time of the commit
-    untouched: bool = False  # neither relevant set nor mirror changed: then nothing was decoded
+    untouched: bool = False  # relevant set and mirror did not change, so nothing was decoded
 
 
 class Gate(StrEnum):
-    """What an event is about, told from its own snapshots alone."""
+    """The kinds of events, told from the event's own snapshots alone."""
 
     DELETED = "deleted"
-    UNRELATED = "unrelated"  # the hot path: no read, no write
+    UNRELATED = "unrelated"  # most events: no read, no write
     MIRROR_TOUCHED = "mirror touched"
     LEFT_QUEUED = "left queued"
     ASKED = "asked"
 
 
 def gate(write: DocumentWrite) -> Gate:
-    """Sort an event into the cases 1 to 4 of contract.md, section 1."""
+    """Classify an event as one of the cases 1 to 4 of contract.md, section 1."""
     before, after = write.before, write.after
     if write.untouched:
         return Gate.UNRELATED

@@ -1,8 +1,8 @@
-"""A wish that cannot be followed, before any claim, for a reason that nobody foresaw.
+"""Count tries that failed before any claim, for an unforeseen reason.
 
-Pure. Its event or task is never acknowledged for being old: how long a wish has been in trouble is
-counted in the ledger, from its first try that failed, by the database's time. What lasts is told to
-the app, but is not final: the next try that succeeds replaces it. contract.md, section 4.
+Pure. An event or task of such a wish is never acknowledged for its age alone: the ledger keeps the
+time of the first failed try, by the database's clock. A failure that lasts is shown to the app, but
+is not final: the next try that succeeds replaces it. contract.md, section 4.
 """
 
 import hashlib
@@ -18,15 +18,16 @@ from functions.domain.status_view import shown_fields
 from functions.errors import Code
 
 _TOLD_TRIES, _TOLD_MS = 3, 10 * 60_000
-_GIVEN_UP_MS = 24 * 3_600_000  # Pub/Sub repeats an event no longer
-_FORGOTTEN_MS = 3_600_000  # nobody waits that long for the next try: what is there is another's
+_GIVEN_UP_MS = 24 * 3_600_000  # as long as Pub/Sub repeats an event
+_FORGOTTEN_MS = 3_600_000  # no delivery pauses that long: an older count belongs to an earlier wish
 _PENDING = (State.QUEUED, State.RENDERING)
 
 
 def note(avatar: AvatarSnapshot, inputs_key: object, reader: Reader) -> TransactionResult:
-    """Count a try that failed; tell of it where it lasts and nothing answers the wish.
+    """Count a failed try; show `failed` where failures last and no result answers the wish.
 
-    AGAIN: to be tried again. FINAL: this has gone on for a day. MOVED, BUSY: not this try's matter.
+    AGAIN: to be tried again. FINAL: it has failed for a day. MOVED, BUSY: the document has changed,
+    or a job works on it; nothing is counted.
     """
     document, now = avatar.document, avatar.now
     if document is None or document.inputs_key != inputs_key:
@@ -47,7 +48,7 @@ def note(avatar: AvatarSnapshot, inputs_key: object, reader: Reader) -> Transact
 
 
 def is_told(record: Record, document: Snapshot) -> bool:
-    """Whether the trouble of this very wish is told already."""
+    """Tell whether the document already shows the failed tries of this very wish."""
     shown, trouble = record.shown, record.trouble
     if shown is None or trouble is None or trouble.wish != _name(document.inputs_key):
         return False
@@ -63,9 +64,9 @@ def _counted(record: Record, document: Snapshot, now: int) -> FailedTries:
 
 
 def _is_answered(avatar: AvatarSnapshot, reader: Reader) -> bool:
-    """Whether what is shown is, or may be, what this wish has come to.
+    """Tell whether what is shown answers this wish, or may answer it.
 
-    Which objects are meant could not be found out, so parameters are all there is to tell by.
+    The input objects could not be read, so only the parameters can be compared.
     """
     shown, document = avatar.record.shown, avatar.document
     if shown is None or document is None or is_told(avatar.record, document):
@@ -81,7 +82,7 @@ def _is_answered(avatar: AvatarSnapshot, reader: Reader) -> bool:
 
 
 def _name(inputs_key: Relevant) -> str:
-    """The wish's name, which must not depend on what its objects are: they could not be found."""
+    """Return a digest of the wish, without its objects: they could not be read."""
     inputs = inputs_key.inputs
     if isinstance(inputs, Mapping):
         inputs = {key: value for key, value in inputs.items() if key != MIRROR[-1]}

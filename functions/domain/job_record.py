@@ -1,7 +1,7 @@
-"""What the ledger keeps of one avatar: `livePortraitJobs/{avatarId}`.
+"""The ledger's record of one avatar: `livePortraitJobs/{avatarId}`.
 
-Pure: moments are epoch milliseconds of the database's clock, handed in. How a record may change is
-the matter of `transitions`; how the document shows it, of `output`.
+Pure: times are epoch milliseconds of the database's clock, passed in. `transitions` decides how a
+record changes, `status_view` how the document shows it.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ _DISPATCH_LIFE_MS = 24 * 3_600_000
 
 
 class Purpose(StrEnum):
-    """What a lease is held for."""
+    """The work that a lease is held for."""
 
     RENDER = "render"
     CLEAN_UP = "clean-up"
@@ -37,7 +37,7 @@ class Lease(Part):
     def granted(
         cls, owner: str, purpose: Purpose, fingerprint: str = "", *, now: int, life_s: float
     ) -> "Lease":
-        """A lease from now on."""
+        """Return a lease that begins now."""
         expires = now + round(life_s * 1000)
         return cls(owner=owner, purpose=purpose, fingerprint=fingerprint, expires=expires)
 
@@ -52,13 +52,13 @@ class ErrorInfo(Part):
 
     @classmethod
     def of(cls, code: Code, field: str | None = None) -> "ErrorInfo":
-        """The problem of a code, retryable as contract.md, section 5, has it."""
+        """Return the error of a code, retryable as in contract.md, section 5."""
         return cls(code=code, field=field, retryable=code.retryable)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Missing(Part):
-    """An input that was not there when it was looked for."""
+    """An input object that did not exist when it was read."""
 
     path: str
     since: int  # epoch ms
@@ -66,19 +66,19 @@ class Missing(Part):
 
 @dataclass(frozen=True, kw_only=True)
 class Dispatch(Part):
-    """A task in the queue stands for a render. It names the task, so there is one per dispatch."""
+    """The note that a task in the queue stands for a render. The task is named by it."""
 
     fingerprint: str
     at: int  # epoch ms
 
     def stands(self, now: int) -> bool:
-        """Whether the task is to be relied on; one that old was lost, or given up by the queue."""
+        """Tell whether the task can be relied on; an older one was lost or dropped by the queue."""
         return now - self.at < _DISPATCH_LIFE_MS
 
 
 @dataclass(frozen=True, kw_only=True)
 class FailedTries(Part):
-    """Tries for a wish that failed before any claim, one after the other."""
+    """Consecutive tries for one wish that failed before any claim."""
 
     wish: str  # a digest of what the document asks for
     since: int  # epoch ms of the first
@@ -88,7 +88,7 @@ class FailedTries(Part):
 
 @dataclass(frozen=True, kw_only=True)
 class PublishedObject(Part):
-    """An object of ours, and the generation that is the published one."""
+    """An output object: its path, the generation that was published, and its URL."""
 
     path: str
     generation: int
@@ -97,7 +97,7 @@ class PublishedObject(Part):
 
 @dataclass(frozen=True, kw_only=True)
 class StatusView(Part):
-    """What the document says of the request last asked for."""
+    """What the document shows for the last request."""
 
     state: State
     fingerprint: str = ""
@@ -118,7 +118,7 @@ class StatusView(Part):
 
 @dataclass(frozen=True, kw_only=True)
 class Quality(Part):
-    """The renderer's quality report in brief; quality.md says what each figure is."""
+    """The renderer's quality report, shortened; quality.md defines each figure."""
 
     frames_without_face: int | None
     jitter_driving_per_mille: float | None
@@ -153,7 +153,7 @@ class Result(Part):
     deadline: int = 0
 
     def shown(self, *, requested: int | None, warnings: tuple[str, ...] = ()) -> StatusView:
-        """What the document says where this answers a request, with the request's own warnings."""
+        """Return what the document shows where this answers a request with these warnings."""
         return StatusView(
             state=State.READY,
             fingerprint=self.fingerprint,
@@ -173,18 +173,17 @@ class Result(Part):
 
 @dataclass(frozen=True, kw_only=True)
 class Deletion(Part):
-    """What is to be deleted: one generation of an object, or every object whose path begins so.
+    """What is to be deleted: one generation of an object, or every object under a path prefix.
 
-    The latter only as far as it was created by a certain moment, where one is named: what another
-    has made there since must stay.
+    With `until`, only objects created by that moment: what another job has made since must stay.
     """
 
     path: str
-    generation: int = 0  # of the one object at exactly this path; 0: all whose paths begin so
+    generation: int = 0  # of the one object at this path; 0: the path is a prefix
     until: int | None = None  # epoch ms, by the store's clock
 
     def covers(self, created: int) -> bool:
-        """Whether an object created at this moment (epoch ms) is old enough."""
+        """Tell whether an object created at this moment (epoch ms) is old enough."""
         return self.until is None or created <= self.until
 
 
@@ -192,59 +191,59 @@ class Deletion(Part):
 class Record(Part):
     """`livePortraitJobs/{avatarId}`."""
 
-    fingerprint: str = ""  # last asked for; "" when that is not rendered
-    wish: str = ""  # the same as long as only the engine version differs
+    fingerprint: str = ""  # of the last request; "" when that one is not rendered
+    wish: str = ""  # the fingerprint without the engine version
     attempts: int = 0  # claims for it
     others: Mapping[str, int] = field(default_factory=dict)  # for the wish's other fingerprints
     not_before: int = 0  # epoch ms of the next attempt
     missing: Missing | None = None
     trouble: FailedTries | None = None
     lease: Lease | None = None
-    dispatch: Dispatch | None = None  # None: no task stands for anything
+    dispatch: Dispatch | None = None  # None: no task is in the queue
     percent: int = 0  # fine progress of the render in flight
     shown: StatusView | None = None
     results: tuple[Result, ...] = ()  # the last good one first
-    deletions: tuple[Deletion, ...] = ()  # still to be carried out, whatever fails meanwhile
+    deletions: tuple[Deletion, ...] = ()  # still to be carried out
 
     def lease_lives(self, now: int) -> bool:
-        """Whether somebody has the right to work, by the database's clock."""
+        """Tell whether the lease has not expired, by the database's clock."""
         return self.lease is not None and self.lease.expires > now
 
     def cleaning(self, now: int) -> bool:
-        """Whether a clean-up is under way, which nobody takes over.
+        """Tell whether a clean-up is under way, which no other job may take over.
 
-        Nor is a lease taken over that a newer version holds for what only it knows.
+        The same holds for a lease whose purpose only a newer version knows.
         """
         lease = self.lease
         return lease is not None and lease.expires > now and lease.purpose is not Purpose.RENDER
 
     def held_by(self, owner: str) -> bool:
-        """Whether the lease is this claim's."""
+        """Tell whether this claim holds the lease."""
         return self.lease is not None and self.lease.owner == owner
 
     def in_work(self, fingerprint: str, now: int) -> bool:
-        """Whether a living lease is for this very fingerprint."""
+        """Tell whether an unexpired lease is for this very fingerprint."""
         lease = self.lease
         return lease is not None and lease.expires > now and lease.fingerprint == fingerprint
 
     def dispatched(self, fingerprint: str, now: int) -> bool:
-        """Whether a task stands for this very fingerprint."""
+        """Tell whether a task stands for this very fingerprint."""
         task = self.standing_dispatch(now)
         return task is not None and task.fingerprint == fingerprint
 
     def standing_dispatch(self, now: int) -> Dispatch | None:
-        """The dispatch whose task is to be relied on."""
+        """Return the dispatch whose task can be relied on, if there is one."""
         return self.dispatch if self.dispatch is not None and self.dispatch.stands(now) else None
 
     def result(self, fingerprint: str) -> Result | None:
-        """The listed result of a fingerprint."""
+        """Return the listed result of a fingerprint, if there is one."""
         return next((each for each in self.results if each.fingerprint == fingerprint), None)
 
     def asking(self, fingerprint: str, wish: str = "") -> "Record":
-        """The record once this is asked for: another request's count and lease are dropped.
+        """Return the record once this is asked for: count and lease of another request are dropped.
 
-        The same wish under another engine version is no other request: while two versions are
-        deployed they take turns, and each has its own count.
+        The same wish under another engine version is not another request: while two versions are
+        deployed, events reach both, and each keeps its own count.
         """
         record = self
         if record.fingerprint != fingerprint:
@@ -259,11 +258,11 @@ class Record(Part):
         return record
 
     def queued_for(self, fingerprint: str) -> bool:
-        """Whether this very request has been told that it was heard."""
+        """Tell whether this very request is shown as queued."""
         return self._shows(State.QUEUED, fingerprint)
 
     def failed_for_good(self, fingerprint: str) -> bool:
-        """Whether this very request has its final failure."""
+        """Tell whether this very request is shown as failed for good."""
         return self._shows(State.FAILED, fingerprint)
 
     def _shows(self, state: State, fingerprint: str) -> bool:
@@ -275,20 +274,20 @@ class Record(Part):
         )
 
     def deleting(self, *deletions: Deletion) -> "Record":
-        """The record with these noted as well, each once."""
+        """Return the record with these deletions added, each once."""
         return replace(self, deletions=tuple(dict.fromkeys((*self.deletions, *deletions))))
 
     def lists(self, path: str, generation: int) -> bool:
-        """Whether an object is one of a listed result."""
+        """Tell whether an object belongs to a listed result."""
         kept = (item for result in self.results for item in (result.video, result.poster))
         return any((item.path, item.generation) == (path, generation) for item in kept)
 
 
 def to_fields(record: Record) -> dict[str, object]:
-    """The record as the fields of its ledger document."""
+    """Return the record as the fields of its ledger document."""
     return write(record)
 
 
 def from_fields(fields: Mapping[str, Any]) -> Record:
-    """The record of a ledger document; what is not there has its default."""
+    """Return the record of a ledger document; an absent field has its default."""
     return read(Record, fields)

@@ -1,9 +1,9 @@
-"""How frozen dataclasses stand in a ledger's document: camel-case maps, lists and text.
+"""Convert frozen dataclasses to and from the maps of a ledger document, with camel-case keys.
 
-What only a newer version knows is kept: during a roll-out, and after a roll-back, an older one
-reads the newer one's ledgers and writes them again. A key it does not know stays with the part it
-was found in for as long as that part stands; of an enumeration's value it does not know only the
-text is known. Pure, and knows none of the dataclasses.
+Keep what only a newer version knows: during a roll-out, and after a roll-back, an older version
+reads ledgers of the newer one and writes them again. An unknown key stays with the dataclass it was
+read into, for as long as that lives; an unknown value of an enumeration keeps its text. Pure, and
+independent of the dataclasses.
 """
 
 from collections.abc import Mapping
@@ -14,40 +14,40 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 _T = TypeVar("_T")
 _E = TypeVar("_E", bound=StrEnum)
-_known_hints: dict[type, Mapping[str, Any]] = {}  # to find them takes longer than all else here
+_known_hints: dict[type, Mapping[str, Any]] = {}  # get_type_hints takes longer than all else here
 
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """What has a place for unknown keys; two parts are equal if all that is known of them is."""
+    """Base of dataclasses that keep unknown keys, which do not count in comparisons."""
 
     unknown: Mapping[str, object] = field(default_factory=dict, compare=False, repr=False)
 
 
 def read(kind: type[_T], stored: Mapping[str, Any]) -> _T:
-    """The dataclass of a stored map; what is not there has its default.
+    """Return the dataclass of a stored map; an absent key has its default.
 
     Raises:
-        TypeError, AttributeError: the map is not one that any version has written.
+        TypeError, AttributeError: no version has written such a map.
     """
     return _read(kind, stored)[0]
 
 
 def write(part: Any) -> dict[str, object]:
-    """The map of a dataclass, with the unknown keys that were read with it."""
+    """Return the map of a dataclass, with the unknown keys that were read with it."""
     unknown = part.unknown if isinstance(part, Part) else {}
     known = {}
     for name in _hints(type(part)):
         key = _camel(name)
         value = known[key] = _plain(getattr(part, name))
-        rest = unknown.get(key)  # of a part that has no place of its own for it
+        rest = unknown.get(key)  # unknown keys of a value that cannot keep them itself
         if isinstance(rest, Mapping) and isinstance(value, dict):
             known[key] = {**rest, **value}
     return {**unknown, **known}
 
 
 def member(kind: type[_E], text: str) -> _E:
-    """The enumeration's member, or one that stands for a value only a newer version knows."""
+    """Return the enumeration's member; for an unknown value, a new one with its text."""
     try:
         return kind(text)
     except ValueError:
@@ -57,7 +57,7 @@ def member(kind: type[_E], text: str) -> _E:
 
 
 def _read(kind: type[_T], stored: Mapping[str, Any]) -> tuple[_T, dict[str, object]]:
-    """The dataclass, and what it has no place for."""
+    """Return the dataclass, and the unknown keys that it cannot keep."""
     values: dict[str, object] = {}
     rest = dict(stored)
     for name, hint in _hints(kind).items():
@@ -95,7 +95,7 @@ def _plain(value: Any) -> Any:
 
 
 def _hints(kind: type) -> Mapping[str, Any]:
-    """The types of a dataclass's fields, by their names."""
+    """Return the types of a dataclass's fields, by their names."""
     if kind not in _known_hints:
         hints = get_type_hints(kind)
         own = {each.name for each in fields(Part)} if issubclass(kind, Part) else set()

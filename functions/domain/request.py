@@ -1,7 +1,7 @@
-"""What an avatar document asks for: its inputs read, validated and named by a fingerprint.
+"""Read and validate what an avatar document asks for, and compute its fingerprint.
 
-Pure: no cloud, no clock, no file; contract.md, section 2, is its table. A document asks for a
-render (`RenderRequest`), for something that is not rendered (`Refusal`), or for nothing
+Pure: no cloud, no clock, no file; the rules are the table of contract.md, section 2. A document
+asks for a render (`RenderRequest`), for something that is not rendered (`Refusal`), or for nothing
 (`NotOptedIn`).
 """
 
@@ -35,7 +35,7 @@ _MAX_NONCE_CHARACTERS = 64
 
 @dataclass(frozen=True, kw_only=True)
 class Parameters:
-    """The parameters of a render as applied: clamped, and the real ones in whole hundredths."""
+    """The parameters of a render as applied: clamped, real numbers in whole hundredths."""
 
     driving_multiplier: int = 40  # hundredths, 0..100
     normalize_lip: bool = True
@@ -45,7 +45,7 @@ class Parameters:
     source_max_dim: int = 1600  # pixels, 512..2048
 
     def options(self, max_seconds: float) -> RenderOptions:
-        """What the renderer is asked for."""
+        """Return the options for the renderer."""
         return RenderOptions(
             driving_multiplier=self.driving_multiplier / 100,
             normalize_lip=self.normalize_lip,
@@ -59,7 +59,7 @@ class Parameters:
 
 @dataclass(frozen=True, kw_only=True)
 class RenderRequest:
-    """A document that asks for a render: everything but the generations of its objects."""
+    """What a document asks to be rendered, without the generations of its objects."""
 
     parameters: Parameters
     nonce: str | int | None
@@ -68,7 +68,7 @@ class RenderRequest:
     warnings: tuple[str, ...] = ()
 
     def same_render(self, other: object) -> bool:
-        """Whether both ask for the same video of the same two paths."""
+        """Tell whether both ask for the same video of the same two paths."""
         return isinstance(other, RenderRequest) and (
             (self.parameters, self.image_path, self.video_path)
             == (other.parameters, other.image_path, other.video_path)
@@ -96,13 +96,13 @@ Ask = RenderRequest | Refusal | NotOptedIn
 
 @dataclass(frozen=True, kw_only=True)
 class Reader:
-    """Reads what avatar documents ask for, under one deployment's policy."""
+    """Reads what avatar documents ask for, under the policy of one deployment."""
 
     policy: MediaPolicy
-    synthetic_idle: bool = False  # move avatars without a hero video all the same
+    synthetic_idle: bool = False  # also move avatars without a hero video
 
     def read(self, avatar_id: str, document: Snapshot) -> Ask:
-        """Validate a document: first the switch, then missing inputs, parameters, URLs."""
+        """Validate a document: first `dynamicsEnabled`, then missing inputs, parameters, URLs."""
         if not document.opted_in:
             return NotOptedIn()
         try:
@@ -119,7 +119,7 @@ class Reader:
             )
 
     def is_own_output(self, avatar_id: str, url: object) -> bool:
-        """Whether a value is the URL of a result of this avatar, kept or retired."""
+        """Tell whether a value is the URL of a result of this avatar, kept or retired."""
         return isinstance(url, str) and is_own_output(url, policy=self.policy, avatar_id=avatar_id)
 
     def _request(self, avatar_id: str, document: Snapshot) -> RenderRequest:
@@ -143,7 +143,7 @@ class Reader:
         if isinstance(url, str):
             path = input_path(url, policy=self.policy, avatar_id=avatar_id, user_id=document.owner)
         if path is None:
-            # What follows a question mark may be a token or a signature.
+            # The query may hold a token or a signature: keep it out of the message.
             shown = url[:200].partition("?")[0] if isinstance(url, str) else brief(url)
             raise Failure(
                 Code.URL_NOT_ALLOWED,
@@ -161,9 +161,9 @@ def fingerprint(
     image: StoredObject | None,
     video: StoredObject | None,
 ) -> str:
-    """The 16 hex digits that name a render; a missing object counts as one without generation.
+    """Return the 16 hex digits that name a render; a missing object has no generation.
 
-    Paths and generations, never URLs: a rotated token is no reason to render again.
+    Made of paths and generations, never URLs: a rotated token is no reason to render again.
     """
     wanted = request.parameters
     content: dict[str, object] = {
@@ -212,7 +212,7 @@ def _boolean(field: str, value: object, default: bool = True) -> bool:
 
 
 class _Inputs:
-    """Reads `training.livePortrait`; `clamped` tells afterwards if a number was out of range."""
+    """Reads `training.livePortrait`; afterwards `clamped` tells if a number was out of range."""
 
     def __init__(self, inputs: Mapping[str, object]) -> None:
         self._inputs = inputs
@@ -242,7 +242,7 @@ class _Inputs:
         return value if isinstance(value, int) else str(value)
 
     def _pick(self, key: str) -> tuple[str, object]:
-        """The field path as stored, and its value."""
+        """Return the field path as stored, and its value."""
         name = next((name for name in ALIASES[key] if name in self._inputs), key)
         return ".".join((*INPUTS, name)), self._inputs.get(name, ABSENT)
 
@@ -262,7 +262,7 @@ class _Inputs:
             return default
         if isinstance(value, bool) or not isinstance(value, int | float) or not _finite(value):
             raise _invalid(field, value, f"a number from {low / 100} to {high / 100}")
-        # Held near the range before multiplying: 1e308 * 100 is no number any more.
+        # Limit the value before multiplying: 1e308 * 100 is infinite.
         return self._clamp(round(min(max(value, -1), 1000) * 100), low, high)
 
     def _source_max_dim(self, default: int) -> int:

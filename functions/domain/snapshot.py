@@ -1,6 +1,6 @@
-"""What passes between the story, the transitions and the ledger: a standing in, a change out.
+"""Input and output of transitions: an avatar's snapshot, and what a transaction writes.
 
-Plain frozen values, nothing else.
+Frozen values only.
 """
 
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ from functions.domain.storage_paths import attempt_folder
 
 @dataclass(frozen=True, kw_only=True)
 class Starts:
-    """Renders started today (UTC), abandoned and failed ones too."""
+    """Renders started today (UTC), including those that were stopped or failed."""
 
     avatar: int = 0
     owner: int = 0
@@ -41,16 +41,16 @@ class AvatarSnapshot:
     starts: Starts = field(default_factory=Starts)  # read only where a claim is decided
 
     def precondition_failed(self, inputs_key: object) -> "TransactionStatus | None":
-        """Why nothing may be written without a lease that was worked out from such a document."""
+        """Return why a result computed from such a document must not be written without a lease."""
         if self.document is None or self.document.inputs_key != inputs_key:
             return TransactionStatus.MOVED
         return TransactionStatus.BUSY if self.record.cleaning(self.now) else None
 
     def changed(self, record: Record) -> Record | None:
-        """A record to be written; None where it stands already.
+        """Return the record to write; None where it equals the present one.
 
-        What only the present one accounts for is to be deleted, and is noted in the new one: the
-        objects of results that leave it, and whatever a render has made whose lease it drops.
+        Note deletions in it: the objects of results that it no longer lists, and what the render
+        may have made whose lease it drops.
         """
         gone = [
             Deletion(path=item.path, generation=item.generation)
@@ -62,28 +62,28 @@ class AvatarSnapshot:
         return None if record == self.record else record
 
     def dropped(self, record: Record) -> tuple[Deletion, ...]:
-        """What the render has made, or may have, whose lease is not in this record any longer."""
+        """Return the objects that a render may have made whose lease this record drops."""
         lease = self.record.lease
         if lease is None or lease.purpose is not Purpose.RENDER or record.held_by(lease.owner):
             return ()
         if any(result.request_id == lease.owner for result in record.results):
-            return ()  # it is at its end
+            return ()  # it has been published
         return (Deletion(path=attempt_folder(self.avatar_id, lease.fingerprint, lease.owner)),)
 
 
 class TransactionStatus(StrEnum):
     """What a transition decided."""
 
-    DONE = "done"  # what was to stand stands
-    MOVED = "moved"  # the document or the ledger is no longer what this was worked out from
-    BUSY = "busy"  # somebody works on it who is to be waited for
+    DONE = "done"  # the wanted state is written, or was there already
+    MOVED = "moved"  # document or ledger has changed since it was read
+    BUSY = "busy"  # another job works on it: wait for it
     NOT_YET = "not yet"  # the next attempt is not due
-    CLAIMED = "claimed"  # the lease is the caller's
-    LOST = "lost"  # the lease is not the caller's
-    AGAIN = "again"  # a failure that the next attempt may cure
-    FINAL = "final"  # a failure that stands
+    CLAIMED = "claimed"  # the caller has the lease
+    LOST = "lost"  # the caller does not have the lease
+    AGAIN = "again"  # it failed, and the next attempt may succeed
+    FINAL = "final"  # it failed for good
     HANDED = "handed"  # a task stands for it
-    PAST = "past"  # the document is no longer the one for whose sake somebody came
+    PAST = "past"  # the document is no longer the one of the trigger
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,28 +93,28 @@ class TransactionResult:
     status: TransactionStatus
     record: Record | None = None  # None: the ledger stays as it is
     fields: Mapping[str, object] = field(default_factory=dict)  # of the document, by field path
-    counts: bool = False  # a render start, for the quotas
-    erases: bool = False  # the ledger's document goes
-    retired: tuple[Result, ...] = ()  # have left the ledger, to be told of
+    counts: bool = False  # count a render start, for the quotas
+    erases: bool = False  # delete the ledger's document
+    retired: tuple[Result, ...] = ()  # no longer listed; for the log
     dispatch: Dispatch | None = None  # only with HANDED and BUSY: the task that stands for it
 
 
 @dataclass(frozen=True, kw_only=True)
 class RenderSpec:
-    """A request for one certain video, and the document it was worked out from."""
+    """A request for one certain video, and the document that asks for it."""
 
-    inputs_key: object  # `Snapshot.relevant`
+    inputs_key: object  # `Snapshot.inputs_key`
     request: RenderRequest
     fingerprint: str
     wish: str  # the same for every engine version
     engine: str
     engine_version: str
-    unfit: Result | None = None  # listed for this fingerprint, but its objects are gone
+    unfit: Result | None = None  # listed for this fingerprint, but its objects are not there
 
     def pending(
         self, before: StatusView | None, state: State, now: int, problem: ErrorInfo | None = None
     ) -> StatusView:
-        """What the document says while this has no result."""
+        """Return what the document shows while this has no result."""
         return StatusView(
             state=state,
             fingerprint=self.fingerprint,
@@ -128,25 +128,25 @@ class RenderSpec:
         )
 
     def answered(self, before: StatusView | None, result: Result, now: int) -> StatusView:
-        """What the document says once it has a result."""
+        """Return what the document shows once this has a result."""
         requested = self._requested(before, now)
         return result.shown(requested=requested, warnings=self.request.warnings)
 
     def _requested(self, before: StatusView | None, now: int) -> int | None:
-        """A request is as old as its first answer."""
+        """Return the time of the request: that of its first answer."""
         same = before is not None and before.fingerprint == self.fingerprint
         return before.requested if before is not None and same else now
 
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
-    """The right to render what was asked, under a lease."""
+    """One attempt's claim on a render, held as a lease."""
 
     owner: str  # uuid4
     spec: RenderSpec
 
     def lease(self, now: int, life_s: float) -> Lease:
-        """The lease that this claim holds from now on."""
+        """Return the lease that this claim holds from now on."""
         wanted = self.spec.fingerprint
         return Lease.granted(self.owner, Purpose.RENDER, wanted, now=now, life_s=life_s)
 

@@ -1,8 +1,8 @@
-"""The exact fields written back to the avatar document, each under its field path.
+"""The fields that are written to the avatar document, each under its field path.
 
-The ledger is the truth and the document shows it: `live_portrait` follows from a `Record` alone,
-so a forged or stale map is mended by writing the same thing again, and what stands already is not
-written. Pure. Rules: contract.md, section 3.
+The ledger is the truth and the document shows it: `live_portrait` depends on a `Record` alone, so a
+forged or stale map is repaired by writing the same map again, and equal values are not written.
+Pure. Rules: contract.md, section 3.
 """
 
 from collections.abc import Mapping
@@ -38,7 +38,7 @@ _RETIRED_DYNAMICS = (
 
 
 def live_portrait(record: Record) -> Mapping[str, object] | None:
-    """The whole `livePortrait` map that shows a record; None: there is nothing to show."""
+    """Return the `livePortrait` map that shows a record; None: there is nothing to show."""
     shown = record.shown
     if shown is None:
         return None
@@ -68,7 +68,7 @@ def live_portrait(record: Record) -> Mapping[str, object] | None:
 
 
 def shown_fields(document: Snapshot, record: Record) -> dict[str, object]:
-    """`livePortrait`, where the document does not show the record already."""
+    """Return `livePortrait`, where the document does not show the record already."""
     shown = live_portrait(record)
     if shown is None:
         return {} if document.output is ABSENT else {_dotted(OUTPUT): DELETED}
@@ -80,10 +80,10 @@ def shown_fields(document: Snapshot, record: Record) -> dict[str, object]:
 def mirror_fields(
     document: Snapshot, record: Record, *, reader: Reader, avatar_id: str, publishing: bool = False
 ) -> dict[str, object]:
-    """`training.livePortrait.idleVideoUrl`, where a stale save dropped it or brought an old one.
+    """Return `training.livePortrait.idleVideoUrl`, where a stale save removed it or set an old one.
 
-    A foreign value is left alone unless a result is being published, and a removed
-    `training.livePortrait` is not resurrected.
+    Keep a foreign value unless a result is being published; do not create a removed
+    `training.livePortrait` again.
     """
     if not record.results or document.inputs is None:
         return {}
@@ -95,9 +95,9 @@ def mirror_fields(
 
 
 def dynamics_fields(document: Snapshot, record: Record, *, now: int) -> dict[str, object]:
-    """The optional mirror in `dynamics.basic`, for app versions that read that.
+    """Return the optional mirror in `dynamics.basic`, for app versions that read it.
 
-    All of it is written where any of it does not stand; other keys of the map are left alone.
+    Write all of its keys where any of them differs; leave other keys of the map alone.
     """
     result = record.results[0]
     wanted = _parameters(result.parameters)
@@ -131,7 +131,7 @@ def _error(problem: ErrorInfo) -> dict[str, object]:
 
 
 def _parameters(parameters: Parameters) -> dict[str, object]:
-    """The parameters as a client would write them, after clamping and quantising."""
+    """Return the parameters as a client would write them, after clamping and rounding."""
     return {
         "drivingMultiplier": parameters.driving_multiplier / 100,
         "normalizeLip": parameters.normalize_lip,

@@ -1,8 +1,7 @@
-"""References to media: which URLs may name an input, and the URL under which a result is played.
+"""Paths of objects: which URLs may name an input, where outputs lie, the URL of a result.
 
-Pure text: no request is ever sent from here, nor to anything that `locate` does not accept.
-Objects are read by path with the service's own credentials, so tokens, signatures and other query
-parameters mean nothing (contract.md, section 2).
+Pure text: no request is sent to any URL. Objects are read by path with the service's own
+credentials, so tokens, signatures and other query parameters are ignored (contract.md, section 2).
 """
 
 import re
@@ -14,15 +13,15 @@ from urllib.parse import quote, unquote, urlsplit
 _FIREBASE = "firebasestorage.googleapis.com"
 _CLOUD_STORAGE = "storage.googleapis.com"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-# A second layer of encoding is a disguise: after decoding once, no slash or dot may hide.
+# No second layer of encoding: after decoding once, no encoded slash or dot may be left.
 _DISGUISED = re.compile(r"\\|%(?:2f|2e|5c|25|00)", re.IGNORECASE)
 _MAX_NAME_BYTES = 1024
-_MAX_URL_CHARACTERS = 8192  # a name three times as long for its encoding, a signature, and room
+_MAX_URL_CHARACTERS = 8192  # an encoded name of three times its length, and a signature
 
 
 @dataclass(frozen=True, kw_only=True)
 class MediaPolicy:
-    """Where inputs may lie."""
+    """Where inputs are accepted from."""
 
     bucket: str
     emulator: str | None = None  # host:port of the Storage emulator, while one is configured
@@ -31,49 +30,49 @@ class MediaPolicy:
 
 @dataclass(frozen=True, kw_only=True)
 class StoredObject:
-    """What Storage says of one object."""
+    """Storage's metadata of one object."""
 
     path: str
     generation: int
     size_bytes: int
-    token: str = ""  # its download token, where it has one; with commas between several
-    encoding: str = ""  # how the stored bytes are compressed (Content-Encoding); "": they are not
+    token: str = ""  # its download token, if it has one; several are separated by commas
+    encoding: str = ""  # Content-Encoding of the stored bytes; "": none
     metadata: Mapping[str, str] = field(default_factory=dict, compare=False)  # custom metadata
 
     @property
     def tokens(self) -> tuple[str, ...]:
-        """The download tokens, any of which opens it."""
+        """The download tokens; each of them gives access."""
         return tuple(filter(None, self.token.split(",")))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Upload:
-    """A finished local file, and the object it is to become."""
+    """A finished local file, and the object to create from it."""
 
     path: str
     file: Path
     content_type: str
-    token: str = ""  # uuid4; none: private, no URL opens it, and it may be replaced
+    token: str = ""  # uuid4; "": private, without a URL, and may be replaced
     metadata: Mapping[str, str]  # custom metadata
 
 
 def output_folder(avatar_id: str) -> str:
-    """The folder of everything the pipeline makes for an avatar, with a closing slash."""
+    """Return the folder of everything the pipeline makes for an avatar, with a closing slash."""
     return f"avatars/{avatar_id}/livePortrait/"
 
 
 def attempt_folder(avatar_id: str, fingerprint: str, request_id: str) -> str:
-    """The folder of what one claim makes, with a closing slash: no two attempts share a path."""
+    """Return the folder of one claim's output, with a closing slash: no two attempts share one."""
     return f"{output_folder(avatar_id)}{fingerprint}/{request_id}/"
 
 
 def cache_folder(avatar_id: str) -> str:
-    """The folder of what is cached for an avatar, with a closing slash."""
+    """Return the folder of an avatar's cache, with a closing slash."""
     return f"livePortraitCache/avatars/{avatar_id}/"
 
 
 def input_path(url: str, *, policy: MediaPolicy, avatar_id: str, user_id: str | None) -> str | None:
-    """The object an input URL names, or None where it is not allowed."""
+    """Return the path that an input URL names, or None where it is not allowed."""
     path = locate(url, policy)
     if path is None or path.startswith(output_folder(avatar_id)):
         return None
@@ -84,20 +83,20 @@ def input_path(url: str, *, policy: MediaPolicy, avatar_id: str, user_id: str | 
 
 
 def is_own_output(url: str, *, policy: MediaPolicy, avatar_id: str) -> bool:
-    """Whether a URL names something the pipeline made for this avatar, still kept or not."""
+    """Tell whether a URL names an output of this avatar, kept or not."""
     path = locate(url, policy)
     return path is not None and path.startswith(output_folder(avatar_id))
 
 
 def download_url(path: str, token: str, policy: MediaPolicy) -> str:
-    """The URL under which anyone who knows the token may play the object."""
+    """Return the URL of an object; the token in it gives access."""
     origin = f"http://{policy.emulator}" if policy.emulator else f"https://{_FIREBASE}"
     return f"{origin}/v0/b/{policy.bucket}/o/{quote(path, safe='')}?alt=media&token={token}"
 
 
 def locate(url: str, policy: MediaPolicy) -> str | None:
-    """The path of an object of the configured bucket, or None for every other text."""
-    if len(url) > _MAX_URL_CHARACTERS:  # before anything looks at each character
+    """Return the path of an object of the configured bucket, or None for every other text."""
+    if len(url) > _MAX_URL_CHARACTERS:  # before any check of each character
         return None
     if _CONTROL.search(url) or url != url.strip():
         return None
@@ -113,15 +112,15 @@ def locate(url: str, policy: MediaPolicy) -> str | None:
 
 
 def _raw_name(scheme: str, host: str, path: str, policy: MediaPolicy) -> str | None:
-    """The still encoded object name, where scheme, host and bucket are the right ones."""
+    """Return the encoded object name, where scheme, host and bucket are accepted."""
     local = _is_emulator(host, policy) and scheme == "http"
     firebase, plain = f"/v0/b/{policy.bucket}/o/", f"/{policy.bucket}/"
     if path.startswith(firebase) and (local or (scheme == "https" and host == _FIREBASE)):
         name = path.removeprefix(firebase)
-        return None if "/" in name else name  # there a name is one segment, its slashes encoded
+        return None if "/" in name else name  # here a name is one segment, its slashes encoded
     if path.startswith(plain) and (local or (scheme == "https" and host == _CLOUD_STORAGE)):
         name = path.removeprefix(plain)
-        return None if "%2f" in name.lower() else name  # there slashes are slashes
+        return None if "%2f" in name.lower() else name  # here slashes are not encoded
     return None
 
 
@@ -135,7 +134,7 @@ def _is_emulator(host: str, policy: MediaPolicy) -> bool:
 
 
 def _checked(name: str) -> str | None:
-    """The name, if it is one that a client's upload can have and that hides nothing."""
+    """Return the name, if a client's upload can have it and nothing in it is encoded twice."""
     if _CONTROL.search(name) or _DISGUISED.search(name):
         return None
     if any(segment in ("", ".", "..") for segment in name.split("/")):

@@ -1,6 +1,6 @@
 """A task of the queue between gate and renderer: its name, and its body at both ends. Pure.
 
-The body names an avatar and nothing else: whoever receives it believes nothing more either.
+The body names an avatar and nothing else: the renderer reads everything else from the ledger.
 """
 
 import hashlib
@@ -18,32 +18,31 @@ _ACCEPTED = '{"avatarId": "<a document id>"}'
 
 @dataclass(frozen=True, kw_only=True)
 class RenderTask:
-    """What the gate leaves in the queue."""
+    """A task that the gate puts into the queue."""
 
     avatar_id: str
     dispatch: Dispatch
 
     @property
     def task_id(self) -> str:
-        """The same for the same dispatch, however often an event tells of it.
+        """The task's name: the same for the same dispatch, however often an event is delivered.
 
-        The avatar's id is not for names: it may hold any character, and the queue's console
-        shows them.
+        It holds a digest of the avatar's id, which may have characters that names may not have.
         """
         avatar = hashlib.sha256(self.avatar_id.encode()).hexdigest()[:16]
         return f"{avatar}-{self.dispatch.fingerprint}-{self.dispatch.at}"
 
     @property
     def body(self) -> bytes:
-        """As `read_avatar_id` reads it."""
+        """The task's body, as `read_avatar_id` reads it."""
         return json.dumps({"avatarId": self.avatar_id}).encode()
 
 
 def read_avatar_id(body: bytes) -> str:
-    """The avatar that a task is about.
+    """Return the id of a task's avatar.
 
     Raises:
-        TaskUnreadable: the body is something else.
+        InvalidTask: the body is something else.
     """
     if len(body) > MAX_BODY_BYTES:
         raise InvalidTask(f"the task's body is {len(body)} bytes long; accepted: {MAX_BODY_BYTES}")
@@ -60,7 +59,7 @@ def read_avatar_id(body: bytes) -> str:
 
 
 def is_document_id(text: str) -> bool:
-    """Whether Firestore takes a text as a document's id."""
+    """Tell whether Firestore accepts a text as a document's id."""
     try:
         length = len(text.encode())
     except UnicodeEncodeError:  # half a surrogate pair

@@ -1,8 +1,8 @@
-"""How a record may change, and what of it the document shows: every decision inside a transaction.
+"""Decide how a record changes and what the document shows, inside a transaction.
 
-Pure. Each method looks at a `Standing` and answers with a `Change`, which the ledger's adapter
-commits. Deciding the same twice changes nothing the second time, so a commit whose answer was lost
-may simply be repeated. Rules: contract.md, sections 3, 4 and 9.
+Pure. Each method takes an `AvatarSnapshot` and returns a `TransactionResult`, which the ledger's
+adapter commits. Methods are idempotent, so a commit whose answer was lost can be repeated. Rules:
+contract.md, sections 3, 4 and 9.
 """
 
 from dataclasses import dataclass, replace
@@ -25,7 +25,7 @@ from functions.errors import Code
 from functions.settings import Settings
 
 ATTEMPTS = 3
-_FIRST_STAGE = "download"  # as the claim shows it
+_FIRST_STAGE = "download"  # shown by the claim
 _HOUR_MS = 3_600_000
 
 
@@ -36,10 +36,10 @@ class Transitions:
     reader: Reader
     settings: Settings
 
-    # --- without a lease: only while the document is still the one this was worked out from
+    # --- without a lease: only while the document has not changed since it was read
 
     def reuse(self, avatar: AvatarSnapshot, spec: RenderSpec, result: Result) -> TransactionResult:
-        """Publish a listed result again; heal the mirror where it stands already."""
+        """Publish a listed result again; repair the mirror where it is shown already."""
         if (precondition_failed := avatar.precondition_failed(spec.inputs_key)) is not None:
             return TransactionResult(status=precondition_failed)
         listed = avatar.record.result(spec.fingerprint)
@@ -49,12 +49,12 @@ class Transitions:
         others = (each for each in record.results if each != listed)
         shown = spec.answered(record.shown, listed, avatar.now)
         record = replace(record, lease=None, results=(listed, *others), shown=shown)
-        # An avatar that was made again shows nothing, whatever its ledger says.
+        # A document that was created again shows nothing, although its ledger lists results.
         anew = avatar.document is not None and avatar.document.output is ABSENT
         return self._write(avatar, record, publishing=anew or record != avatar.record)
 
     def reshow_failure(self, avatar: AvatarSnapshot, spec: RenderSpec) -> TransactionResult:
-        """Show a final failure again where another state was forged; heal the mirror."""
+        """Show a final failure again where another state was forged; repair the mirror."""
         if (precondition_failed := avatar.precondition_failed(spec.inputs_key)) is not None:
             return TransactionResult(status=precondition_failed)
         if not avatar.record.failed_for_good(spec.fingerprint):
@@ -62,7 +62,7 @@ class Transitions:
         return self._write(avatar, avatar.record, status=TransactionStatus.FINAL)
 
     def queue(self, avatar: AvatarSnapshot, spec: RenderSpec) -> TransactionResult:
-        """Tell the app that its request was heard, where nothing answers it already."""
+        """Show `queued`, where no result, failure or running job answers the request already."""
         if (precondition_failed := avatar.precondition_failed(spec.inputs_key)) is not None:
             return TransactionResult(status=precondition_failed)
         record, wanted = avatar.record, spec.fingerprint
@@ -79,21 +79,21 @@ class Transitions:
     def refuse(
         self, avatar: AvatarSnapshot, inputs_key: object, refusal: Refusal
     ) -> TransactionResult:
-        """Show that what the document asks for is not rendered, and why."""
+        """Show why what the document asks for is not rendered."""
         if (precondition_failed := avatar.precondition_failed(inputs_key)) is not None:
             return TransactionResult(status=precondition_failed)
         problem = None if refusal.code is None else ErrorInfo.of(refusal.code, refusal.field)
         before, now = avatar.record.shown, avatar.now
         shown = StatusView(state=refusal.state, error=problem, requested=now, finished=now)
         if before is not None and shown == replace(before, requested=now, finished=now):
-            shown = before  # it stands since then
+            shown = before  # keep the times of the first refusal
         record = replace(avatar.record.asking(""), shown=shown)
         return self._write(avatar, record)
 
     def record_missing_input(
         self, avatar: AvatarSnapshot, spec: RenderSpec, path: str, problem: ErrorInfo
     ) -> TransactionResult:
-        """An input is not there: try again for a while, without costing an attempt, then fail."""
+        """Record that an input is missing: try again for a while, without an attempt, then fail."""
         if (precondition_failed := avatar.precondition_failed(spec.inputs_key)) is not None:
             return TransactionResult(status=precondition_failed)
         record, now = avatar.record.asking(spec.fingerprint, spec.wish), avatar.now
@@ -113,7 +113,7 @@ class Transitions:
         )
 
     def repair_mirror(self, avatar: AvatarSnapshot) -> TransactionResult:
-        """Mend the mirror after a stale save; never anything else."""
+        """Repair the mirror after a stale save; write nothing else."""
         if avatar.document is None:
             return TransactionResult(status=TransactionStatus.DONE)
         fields = mirror_fields(
@@ -124,10 +124,10 @@ class Transitions:
     # --- the queue between gate and renderer
 
     def dispatch(self, avatar: AvatarSnapshot, spec: RenderSpec) -> TransactionResult:
-        """Note that a task stands for this request: the one that does already, or a new one.
+        """Record a dispatch for this request; keep the one that is there already.
 
-        Refuses what a claim would refuse, so that nobody is woken for it. A render in work is no
-        hindrance: it may be given up at any time, the task remains.
+        Refuse what a claim would refuse, so that no renderer is started for it. A render in work
+        does not prevent the dispatch: it may be stopped at any time, the task remains.
         """
         record, now, wanted = avatar.record, avatar.now, spec.fingerprint
         if (answer := _already_settled(avatar, spec)) is not None:
@@ -143,10 +143,10 @@ class Transitions:
         )
 
     def finish_task(self, avatar: AvatarSnapshot, inputs_key: object) -> TransactionResult:
-        """End a task: nothing is left to do for the document as it was seen, and as it still is.
+        """End a task: remove its dispatch, while the document is still the one that was handled.
 
-        From here on nobody relies on the task any more: the next wish, were it the same again,
-        gets one of its own.
+        From here on the task counts no more: the next request, even an equal one, gets a task of
+        its own.
         """
         document, shown = avatar.document, avatar.record.shown
         if (None if document is None else document.inputs_key) != inputs_key:
@@ -155,7 +155,7 @@ class Transitions:
         if asks and shown is not None and shown.state in (State.QUEUED, State.RENDERING):
             return TransactionResult(
                 status=TransactionStatus.MOVED
-            )  # it was asked for anew in between
+            )  # it was requested again in between
         record = replace(avatar.record, dispatch=None)
         return TransactionResult(status=TransactionStatus.DONE, record=avatar.changed(record))
 
@@ -168,11 +168,12 @@ class Transitions:
 
         Args:
             avatar: document and ledger.
-            claim: who wants to render what.
+            claim: the attempt's id, and what it renders.
             time_left_s: until the render's deadline.
-            yielding: wait for any living lease, also one for something else. Deployments whose
-                engines differ name one request differently: who lost its lease while the document
-                stood still must not snatch it back, or the two would go on for ever.
+            yielding: wait for any unexpired lease, also one for another fingerprint. Deployments
+                with different engines compute different fingerprints for one request: a job that
+                lost its lease while the document did not change must not take it back, or both
+                would go on for ever.
         """
         spec, record, now = claim.spec, avatar.record, avatar.now
         wanted = spec.fingerprint
@@ -213,7 +214,7 @@ class Transitions:
         return replace(self._write(avatar, record, status=TransactionStatus.CLAIMED), counts=True)
 
     def _refuse_start(self, avatar: AvatarSnapshot, spec: RenderSpec) -> TransactionResult | None:
-        """The final failure of a request whose attempts, or whose owner's renders, are used up."""
+        """Return the final failure of a request whose attempts or daily renders are used up."""
         record, starts = avatar.record.asking(spec.fingerprint, spec.wish), avatar.starts
         rules = self.settings
         code = None
@@ -230,7 +231,7 @@ class Transitions:
     # --- under the lease
 
     def hold(self, avatar: AvatarSnapshot, claim: Claim) -> TransactionStatus:
-        """Whether a job may go on: DONE, or LOST, or MOVED where the document wants it no more."""
+        """Tell whether a job may go on: DONE, LOST, or MOVED where the document asks otherwise."""
         if not avatar.record.held_by(claim.owner):
             return TransactionStatus.LOST
         if avatar.document is None:
@@ -243,9 +244,9 @@ class Transitions:
     def renew(
         self, avatar: AvatarSnapshot, claim: Claim, advance: ReportedProgress, *, show: bool
     ) -> TransactionResult:
-        """Extend the lease and keep the progress; on `show`, in the document as well, but once.
+        """Extend the lease and store the progress; with `show`, also show it in the document, once.
 
-        Whether it was shown before, the ledger knows: the job may not have heard.
+        The ledger tells whether it was shown before: the job may have missed the answer.
         """
         if (status := self.hold(avatar, claim)) is not TransactionStatus.DONE:
             return TransactionResult(status=status)
@@ -262,7 +263,7 @@ class Transitions:
         return self._write(avatar, replace(record, shown=shown))
 
     def complete(self, avatar: AvatarSnapshot, claim: Claim, result: Result) -> TransactionResult:
-        """Publish: list the result, show `ready`, set the mirror, let go of the lease."""
+        """Publish: list the result, show `ready`, set the mirror, release the lease."""
         record = avatar.record
         if any(each.request_id == claim.owner for each in record.results):
             return TransactionResult(status=TransactionStatus.DONE)
@@ -289,16 +290,16 @@ class Transitions:
         return replace(self._write(avatar, record, publishing=True), retired=retired)
 
     def fail(self, avatar: AvatarSnapshot, claim: Claim, problem: ErrorInfo) -> TransactionResult:
-        """Note a failed attempt: `queued` until the next one, or `failed` for good.
+        """Record a failed attempt: show `queued` until the next one, or `failed` for good.
 
-        MOVED also where the next attempt might succeed, but the document asks for none any more:
-        then nothing is left of this one.
+        MOVED also where the next attempt might succeed but the document asks for nothing any more:
+        then the request is withdrawn.
         """
         if (status := self.hold(avatar, claim)) is not TransactionStatus.DONE:
             return TransactionResult(status=status)
         record, now = avatar.record, avatar.now
         asks = avatar.document is not None and avatar.document.opted_in
-        if problem.retryable and not asks:  # to opt in again is to ask anew
+        if problem.retryable and not asks:  # opting in again makes a new request
             return withdrawn(avatar, replace(record, lease=None), TransactionStatus.MOVED)
         again = problem.retryable and record.attempts < ATTEMPTS
         state = State.QUEUED if again else State.FAILED
@@ -315,7 +316,7 @@ class Transitions:
         )
 
     def release(self, avatar: AvatarSnapshot, owner: str) -> TransactionResult:
-        """Let go of the lease, if it is still one's own."""
+        """Release the lease, if this owner still holds it."""
         if not avatar.record.held_by(owner):
             return TransactionResult(status=TransactionStatus.LOST)
         return released(avatar)
@@ -341,7 +342,7 @@ class Transitions:
         status: TransactionStatus = TransactionStatus.DONE,
         publishing: bool = False,
     ) -> TransactionResult:
-        """The ledger's record, and whatever of it the document does not show yet."""
+        """Return the record, and the fields that the document does not show yet."""
         document = avatar.document
         fields: dict[str, object] = {}
         if document is not None:
@@ -360,7 +361,7 @@ class Transitions:
 
 
 def _already_settled(avatar: AvatarSnapshot, spec: RenderSpec) -> TransactionResult | None:
-    """Why this need not, or must not, be rendered, whoever asks; None: it is to be rendered."""
+    """Return why this need not, or must not, be rendered; None: it is to be rendered."""
     if (precondition_failed := avatar.precondition_failed(spec.inputs_key)) is not None:
         return TransactionResult(status=precondition_failed)
     if avatar.record.result(spec.fingerprint) != spec.unfit:

@@ -1,7 +1,7 @@
-"""What becomes of a render that a document no longer asks for: the last result is shown again.
+"""End a render that the document no longer asks for: show the last result again.
 
-Pure. A document that asks for nothing has no event that would look after what it shows, so whoever
-comes upon a `queued` or `rendering` there takes it back: contract.md, section 1.
+Pure. A document that asks for nothing gets no further event that would correct what it shows, so
+each trigger that finds `queued` or `rendering` there replaces it: contract.md, section 1.
 """
 
 from dataclasses import replace
@@ -15,10 +15,10 @@ _PENDING = (State.QUEUED, State.RENDERING)
 
 
 def settle(avatar: AvatarSnapshot) -> TransactionResult:
-    """Take back what is pending in a document that asks for nothing.
+    """Replace a pending state in a document that asks for nothing.
 
-    BUSY while a lease lives, with the task that stands for it, if any: the job may end it by
-    itself, or be killed.
+    BUSY while a lease has not expired, with its task, if there is one: the job may end by itself,
+    or be killed.
     """
     document, record = avatar.document, avatar.record
     if document is None or document.opted_in or not document.shows_pending:
@@ -31,7 +31,7 @@ def settle(avatar: AvatarSnapshot) -> TransactionResult:
 
 
 def released(avatar: AvatarSnapshot) -> TransactionResult:
-    """Give up the lease, and take back what is pending where the document asks for nothing."""
+    """Release the lease; replace a pending state where the document asks for nothing."""
     document, record = avatar.document, replace(avatar.record, lease=None)
     pending = record.shown is not None and record.shown.state in _PENDING
     if pending and document is not None and not document.opted_in:

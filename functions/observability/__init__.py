@@ -1,1 +1,1 @@
-"""The log, spans and metrics, and where they are sent."""
+"""Log, spans and metrics, and their export."""

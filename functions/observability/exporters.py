@@ -1,8 +1,8 @@
-"""Where spans and metrics go: OpenTelemetry's SDK with its OTLP/HTTP exporters, started by need.
+"""Export spans and metrics by OpenTelemetry's SDK and its OTLP/HTTP exporters.
 
 The only module that imports the SDK, and only once something is to be exported. Must be started
-after the server has forked: exporters have threads. Never hinders a render: a flush is waited for
-a bounded time, and a collector that is down is a warning in the log.
+after the server has forked: exporters have threads. Never blocks a render: the wait for a flush is
+bounded, and a collector that is down is a warning in the log.
 """
 
 import atexit
@@ -27,14 +27,14 @@ _METRICS_EVERY_S = 10.0  # a time series must not be written more often
 
 
 class Exporters:
-    """The exporters of one process: none at first, started once."""
+    """The exporters of one process, started once."""
 
     def __init__(self, exported: Exported, *, project: str | None = None) -> None:
-        """Nothing happens yet.
+        """Store what to export; start nothing yet.
 
         Args:
-            exported: which signals leave the process.
-            project: the cloud's, so that the log's lines can name their trace.
+            exported: the signals to export.
+            project: of the cloud, so that log lines can name their trace.
         """
         self._exported = exported
         self._project = project
@@ -43,7 +43,7 @@ class Exporters:
         self._flushes: list[_Flush] = []
 
     def start(self) -> None:
-        """Start what is to be exported; more than once does no harm."""
+        """Start the exporters, if any are configured; idempotent."""
         if self._started or not self._exported.anything:
             return
         with self._starting:
@@ -54,11 +54,11 @@ class Exporters:
 
     @contextmanager
     def request(self, name: str, header: Callable[[str], str | None]) -> Iterator[None]:
-        """One event or task: part of its caller's trace, and sent away before it is answered.
+        """Trace one event or task as part of its caller's trace; flush before it is answered.
 
         Args:
             name: `event` or `task`.
-            header: gives a header of the request by its name, in any spelling.
+            header: returns a header of the request by its name, in any case.
         """
         self.start()
         received = TraceContext.of_headers(header("traceparent"), header("X-Cloud-Trace-Context"))
@@ -69,7 +69,7 @@ class Exporters:
             self.flush()
 
     def flush(self) -> None:
-        """Send what has gathered, before the cloud freezes this process; waits a second at most."""
+        """Send what was recorded before the cloud freezes this process; wait a second at most."""
         give_up_at = time.monotonic() + _PATIENCE_S
         for each in self._flushes:
             each.run(give_up_at)
@@ -113,7 +113,7 @@ class Exporters:
 
 
 class _Flush:
-    """One signal's flush, in a thread of its own: the SDK's bounds its time by nothing."""
+    """One signal's flush, in a thread of its own: the SDK's own has no time limit."""
 
     def __init__(self, flush: Callable[[], object], *, every_s: float) -> None:
         self._flush = flush
@@ -123,12 +123,12 @@ class _Flush:
         self._began = float("-inf")
 
     def run(self, give_up_at: float) -> None:
-        """Flush, and wait for it; not where one hangs already, nor sooner than `every_s`."""
+        """Flush and wait; not where an earlier flush hangs, nor sooner than `every_s`."""
         earlier = self._thread
         if earlier is not None and earlier.is_alive():
             if time.monotonic() - self._began > _PATIENCE_S:
                 return
-            _join(earlier, give_up_at)  # it may have begun before there was what we want sent
+            _join(earlier, give_up_at)  # it may have begun before the newest records were made
         own = self._begin()
         if own is not None:
             _join(own, give_up_at)
@@ -146,9 +146,10 @@ class _Flush:
 
 
 class _Ending:
-    """The last flushes, side by side and for a bounded time.
+    """The last flushes, in parallel and for a bounded time.
 
-    Their threads stand ready: since Python 3.12 none can be started once the interpreter is ending.
+    Their threads are started beforehand: since Python 3.12 none can be started once the interpreter
+    is ending.
     """
 
     def __init__(self, closing: list[Callable[[], object]]) -> None:
@@ -176,9 +177,9 @@ def _join(thread: threading.Thread, give_up_at: float) -> None:
 
 
 class _IntoOurLog(logging.Handler):
-    """The SDK's complaints as lines of our own: warnings, one a minute and exporter.
+    """Writes the SDK's messages to our log: as warnings, one per minute and exporter.
 
-    It complains of every attempt that it repeats.
+    The SDK logs every attempt that it repeats.
     """
 
     def __init__(self) -> None:

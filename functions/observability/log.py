@@ -1,8 +1,8 @@
-"""One JSON line per fact, as Cloud Logging reads them from standard error.
+"""Write JSON log lines to standard error, where Cloud Logging reads them.
 
-Knows neither what the facts mean nor who reads them. The avatar, the render and the trace at hand
-are bound by a context variable, so that no caller has to pass them along. The special names are
-those of Cloud Logging's structured logging; an error carries what makes Error Reporting group it.
+The current avatar, render and trace are bound by a context variable, so that no caller has to pass
+them along. The special names are those of Cloud Logging's structured logging; an error carries what
+Error Reporting groups by.
 """
 
 import itertools
@@ -18,7 +18,7 @@ from enum import StrEnum
 from functions.observability.trace_context import TraceContext
 
 _SPECIAL = "logging.googleapis.com/"
-_MAX_TEXT = 2000  # characters of a field; what clients and strangers write may be a megabyte
+_MAX_TEXT = 2000  # characters of a field; what clients and callers send may be a megabyte
 _MAX_STACK = 16_000
 _MAX_ITEMS = 100
 _REPORTED_ERROR = (
@@ -27,7 +27,7 @@ _REPORTED_ERROR = (
 
 
 class Severity(StrEnum):
-    """Cloud Logging's severities, as far as the doorway uses them."""
+    """The severities of Cloud Logging that are used here."""
 
     INFO = "INFO"
     WARNING = "WARNING"
@@ -45,7 +45,7 @@ _bound: ContextVar[_Bound] = ContextVar("_bound", default=_Bound())  # noqa: B03
 
 @contextmanager
 def bound(*, avatar_id: str = "", render_id: str = "") -> Iterator[None]:
-    """Every fact told inside carries these ids."""
+    """Add these ids to every line written inside."""
     ids = {"avatarId": avatar_id, "renderId": render_id}
     known = {key: value for key, value in ids.items() if value}
     before = _bound.get()
@@ -58,11 +58,11 @@ def bound(*, avatar_id: str = "", render_id: str = "") -> Iterator[None]:
 
 @contextmanager
 def traced(context: TraceContext | None, *, project: str | None) -> Iterator[None]:
-    """Every fact told inside stands under its request in the Logs Explorer, and in its trace.
+    """Link every line written inside to its request and its trace in the Logs Explorer.
 
     Args:
-        context: None: nothing is known, nothing is told.
-        project: without it a trace has no name there, and none is told.
+        context: the trace; None: it is unknown, and no link is written.
+        project: part of the trace's name; None: no link is written.
     """
     trace: dict[str, object] = {}
     if context is not None and project is not None:
@@ -78,23 +78,23 @@ def traced(context: TraceContext | None, *, project: str | None) -> Iterator[Non
 
 
 def info(message: str, **fields: object) -> None:
-    """Tell a fact of the ordinary course."""
+    """Write a line about normal operation."""
     _tell(Severity.INFO, message, fields)
 
 
 def warning(message: str, **fields: object) -> None:
-    """Tell a fact that somebody may want to look into."""
+    """Write a line about something that may need attention."""
     _tell(Severity.WARNING, message, fields)
 
 
 def error(message: str, **fields: object) -> None:
-    """Tell a fact that somebody must look into."""
-    # With this type Error Reporting takes the line for an error although no stack is in it.
+    """Write a line about something that needs attention."""
+    # With this type Error Reporting takes the line for an error although it has no stack.
     _tell(Severity.ERROR, message, fields, {"@type": _REPORTED_ERROR})
 
 
 def fault(message: str, exception: BaseException, **fields: object) -> None:
-    """Tell of an exception that somebody must look into; Error Reporting groups by its stack."""
+    """Write an exception that needs attention; Error Reporting groups it by its stack."""
     stack = "".join(traceback.format_exception(exception))
     special = {"@type": _REPORTED_ERROR, "stack_trace": _cut(stack, _MAX_STACK)}
     _tell(Severity.ERROR, message, {"reason": str(exception), **fields}, special)
@@ -112,15 +112,15 @@ def _tell(
     line.update(special or {})
     line.update(now.trace)
     if now.ids:
-        # Labels are indexed and fields are not: an avatar's story is found at once among a month's.
+        # Labels are indexed, fields are not: this finds an avatar's lines fast among a month's.
         line[f"{_SPECIAL}labels"] = now.ids
-    # One write per line: threads must not tear each other's lines apart.
+    # One write per line: lines of several threads must not mix.
     sys.stderr.write(json.dumps(line, ensure_ascii=False) + "\n")
     sys.stderr.flush()
 
 
 def _bounded(value: object) -> object:
-    """The value as JSON has it, of a length that a line can take."""
+    """Return the value as JSON, cut to a length that a line can hold."""
     if value is None or isinstance(value, bool | float):
         return value
     if isinstance(value, int) and value.bit_length() < _MAX_TEXT:
@@ -134,7 +134,7 @@ def _bounded(value: object) -> object:
 
 
 def _cut(text: str, length: int) -> str:
-    """A text without its middle, where it is longer than that."""
+    """Return a text without its middle, where it is longer than this."""
     if len(text) <= length:
         return text
     half = length // 2

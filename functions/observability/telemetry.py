@@ -1,9 +1,8 @@
-"""Spans and metrics of events, tasks and renders.
+"""Record spans and metrics of events, tasks and renders.
 
-Speaks to OpenTelemetry's API alone: without exporters (`functions.observability.exporters`) every
-call here is a no-op. Knows no exporter and no cloud. No span and no metric carries an avatar's id
-or a path: spans are found by the render's fingerprint, or from a line of the log, which names its
-trace.
+Uses OpenTelemetry's API alone: without exporters (`functions.observability.exporters`) every call
+here is a no-op. No span and no metric carries an avatar's id or a path: find spans by the render's
+fingerprint, or from a log line, which names its trace.
 """
 
 import functools
@@ -27,17 +26,17 @@ _BOUNDS_S = (0.1, 0.2, 0.5, 1, 2, 3, 5, 7.5, 10, 15, 20, 30, 45, 60, 90, 120, 18
 
 
 class Outcome(StrEnum):
-    """How one look at an avatar ended, where something was asked for."""
+    """How the handling of an event or task ended, where the document asked for something."""
 
     PUBLISHED = "published"  # a new video
     REUSED = "reused"  # a kept result answered
     DISPATCHED = "dispatched"  # handed to the queue
-    SUPERSEDED = "superseded"  # given up, because the document asks for something else
-    LOST = "lost"  # given up, because the lease was lost
+    SUPERSEDED = "superseded"  # stopped, because the document asks for something else
+    LOST = "lost"  # stopped, because the lease was lost
     RETRIED = "retried"  # failed, and another attempt follows
     FAILED = "failed"  # failed for good
-    REFUSED = "refused"  # blocked, disabled or invalid: nothing to render
-    MISSING = "missing"  # portrait or clip is not there yet
+    REFUSED = "refused"  # blocked, disabled or invalid: not rendered
+    MISSING = "missing"  # portrait or clip does not exist yet
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,12 +83,12 @@ def _instruments() -> _Instruments:
 def request(
     name: str, received: TraceContext | None = None, *, project: str | None = None
 ) -> Iterator[None]:
-    """One event or task, as part of the caller's trace where it names one.
+    """Open the span of one event or task, in the caller's trace where it names one.
 
     Args:
         name: `event`, `task` or `mend`.
-        received: the caller's place in its trace.
-        project: the cloud's, so that the log's lines can name the trace.
+        received: the caller's trace context.
+        project: of the cloud, so that log lines can name the trace.
     """
     with (
         trace.get_tracer(_SCOPE).start_as_current_span(
@@ -107,7 +106,7 @@ def request(
 
 @contextmanager
 def span(name: str, **attributes: AttributeValue) -> Iterator[None]:
-    """A part of the request at hand."""
+    """Open a span below the current one."""
     with (
         trace.get_tracer(_SCOPE).start_as_current_span(
             name, attributes=attributes, record_exception=False, set_status_on_exception=False
@@ -119,7 +118,7 @@ def span(name: str, **attributes: AttributeValue) -> Iterator[None]:
 
 @contextmanager
 def stage(name: str) -> Iterator[None]:
-    """A stage of a render: a span, and a measurement where it ends well."""
+    """Open the span of a render's stage; record its duration where it succeeds."""
     began = time.monotonic()
     with span(name):
         yield
@@ -127,7 +126,7 @@ def stage(name: str) -> Iterator[None]:
 
 
 def stages_done(seconds: Mapping[str, float]) -> None:
-    """Stages that somebody else has timed, one after the other and the last one ending now."""
+    """Record stages that the renderer has timed: consecutive, the last one ending now."""
     tracer = trace.get_tracer(_SCOPE)
     at_ns = time.time_ns() - round(sum(seconds.values()) * 1e9)
     for name, length_s in seconds.items():
@@ -138,12 +137,12 @@ def stages_done(seconds: Mapping[str, float]) -> None:
 
 
 def describe(**attributes: AttributeValue) -> None:
-    """Say more about the span at hand."""
+    """Set attributes of the current span."""
     trace.get_current_span().set_attributes(attributes)
 
 
 def here() -> TraceContext | None:
-    """The place in the trace at hand, for a receiver to continue it; None outside any."""
+    """Return the current trace context, for a receiver to continue; None outside any."""
     context = trace.get_current_span().get_span_context()
     if not context.is_valid:
         return None
@@ -168,7 +167,7 @@ def _parent(received: TraceContext | None) -> Context:
 
 @contextmanager
 def _judging(current: trace.Span) -> Iterator[None]:
-    """A span that ends by an exception says by which; only an unforeseen one is an error."""
+    """Record the exception that ends a span; only an unforeseen one makes it an error."""
     try:
         yield
     except Exception as fault:
@@ -182,22 +181,22 @@ def _judging(current: trace.Span) -> Iterator[None]:
 
 
 def queue_wait(seconds: float) -> None:
-    """How long a wish waited, from its commit or its dispatch, until a render claimed it."""
+    """Record how long a request waited, from its commit or dispatch to the claim."""
     _instruments().queue_wait.record(max(seconds, 0.0))
 
 
 def cold_start(seconds: float) -> None:
-    """How long this process took from its start until it was ready."""
+    """Record the time from the start of this process until it was ready."""
     _instruments().cold_start.record(seconds)
 
 
 def worked(seconds: float, *, on_gpu: bool, usd_per_hour: float | None) -> None:
-    """Time spent under the render lock.
+    """Record time under the render lock.
 
     Args:
-        seconds: of the one render that held it.
+        seconds: that one render held the lock.
         on_gpu: whether the renderer has a CUDA device.
-        usd_per_hour: what an instance costs; None: nobody said, and no cost is told.
+        usd_per_hour: price of an instance; None: it is not set, and no cost is recorded.
     """
     _instruments().gpu_seconds.add(seconds if on_gpu else 0.0)
     if usd_per_hour is not None:
@@ -205,7 +204,7 @@ def worked(seconds: float, *, on_gpu: bool, usd_per_hour: float | None) -> None:
 
 
 def outcome(how: Outcome, code: str | None = None) -> None:
-    """How one look at an avatar ended.
+    """Count an outcome.
 
     Args:
         how: the outcome.

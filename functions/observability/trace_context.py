@@ -1,7 +1,7 @@
-"""Which trace a request belongs to, as its headers tell; and the header that hands it on.
+"""Read the trace of a request from its headers, and make the header that passes it on.
 
-Pure. Knows the two forms of the wire: W3C's `traceparent`, and `X-Cloud-Trace-Context`, which
-Google's own front ends add where a caller sends neither. Knows neither logs nor spans.
+Pure. Knows the two wire formats: W3C's `traceparent`, and `X-Cloud-Trace-Context`, which Google's
+front ends add where a caller sends neither.
 """
 
 import re
@@ -20,10 +20,10 @@ _NO_TRACE, _NO_SPAN = "0" * 32, "0" * 16
 
 @dataclass(frozen=True, kw_only=True)
 class TraceContext:
-    """A place in a trace."""
+    """A trace, and a span in it."""
 
     trace_id: str  # 32 hex digits
-    span_id: str  # 16 hex digits; zeros: the trace is known, the span is not
+    span_id: str  # 16 hex digits; zeros: the span is unknown
     sampled: bool
 
     @property
@@ -38,15 +38,14 @@ class TraceContext:
 
     @classmethod
     def of_headers(cls, traceparent: str | None, cloud: str | None) -> Self | None:
-        """Read the headers; the W3C form wins.
+        """Read the headers; prefer the W3C format.
 
         Args:
             traceparent: the header of this name.
             cloud: the header `X-Cloud-Trace-Context`.
 
         Returns:
-            None where neither is there or can be read: a caller's garbled header is no reason to
-            refuse its request.
+            None where neither can be read: a malformed header is no reason to refuse a request.
         """
         return cls._of_traceparent(traceparent or "") or cls._of_cloud(cloud or "")
 

@@ -1,6 +1,6 @@
-"""Reconcile: finds and mends the avatars that events missed; contract.md, section 10.
+"""Reconcile: find and repair the avatars that events missed; contract.md, section 10.
 
-Looks at many at a time (`survey`, by `census` and `inventory`), judges each (`discrepancy`), goes
-round (`itinerary`, `sweep`), and mends by the doorway's ordinary path wherever there is one
-(`mending`, `repairs`).
+Load many avatars at a time (`page_loader`, through `adapters`), check each (`findings`), go through
+all of them (`paging`, `runner`), and repair: by the handler's ordinary path wherever there is one
+(`repair`), else by a transition (`repair_transitions`).
 """

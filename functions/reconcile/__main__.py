@@ -1,8 +1,8 @@
-"""`python -m functions.reconcile`: finds and mends the avatars that events missed.
+"""`python -m functions.reconcile`: find and repair the avatars that events missed.
 
-Reads the command line and puts a run together; contract.md, section 10, says what it does.
-Ends with one JSON line on standard output. Exit codes: 0, the pass or its share of it is done; 1,
-something could not be mended or read, and the next run goes on; 2, it was not begun.
+Rules: contract.md, section 10. Ends with one JSON line on standard output. Exit codes: 0, the pass
+or its share of it is done; 1, something could not be repaired or read, and the next run goes on; 2,
+it was not begun.
 """
 
 import argparse
@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run once.
 
     Args:
-        arguments: of the command line; None: the process's own.
+        arguments: of the command line; None: `sys.argv`.
 
     Returns:
         The exit code.
@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except EverythingGone as refusal:
         sys.stderr.write(f"Reconcile does not begin: {refusal}\n")
         return _NOT_BEGUN
-    except Exception as fault:  # the mark is where the last page ended
+    except Exception as fault:  # the checkpoint is at the end of the last page
         failed = True
         log.fault("pass not finished", fault)
     failed = failed or sweep.report.faults > 0
@@ -118,7 +118,7 @@ def _sweep(instance: App, shard: Shard, options: argparse.Namespace) -> Reconcil
 
 
 def _stop_signal() -> threading.Event:
-    """Set once the process is asked to end: the avatar at hand is still served."""
+    """Return an event that a signal to end sets: the current avatar is still finished."""
     spec = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: spec.set())

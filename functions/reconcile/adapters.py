@@ -1,6 +1,6 @@
-"""The adapters of reconcile: pages of documents and ledgers, a pass's checkpoint, the bucket.
+"""The adapters of reconcile: pages of documents and ledgers, checkpoints, the bucket.
 
-Decide nothing. Write nothing but the checkpoint, `livePortraitReconcile/{shard}`, which no client
+They decide nothing, and write only the checkpoint, `livePortraitReconcile/{shard}`, which no client
 may read or write, and an object's download token.
 """
 
@@ -27,7 +27,7 @@ _NAME = FieldPath.document_id()
 _SERVED = [".".join(INPUTS), ".".join((*OUTPUT, "state"))]
 _REQUESTED = "shown.requested"
 _NOTED = ["deletions", "lease.purpose"]
-_CHUNK = 250  # avatars to a call
+_CHUNK = 250  # avatars per call
 
 
 class FirestoreAvatars:
@@ -39,18 +39,18 @@ class FirestoreAvatars:
         self._jobs = client.collection(JOBS)
 
     def avatars(self, after: str, limit: int) -> Mapping[str, Snapshot]:
-        """The next documents by id, in their order; only what tells whom the pipeline serves."""
+        """Return the next documents by id, in order; only the fields that `_served` needs."""
         query = _next(self._avatars.select(_SERVED), after, limit)
         snapshots = ((each.id, document_of(each)) for each in stream(self._client, query))
         return {name: snapshot for name, snapshot in snapshots if snapshot is not None}
 
     def ledgers(self, after: str, limit: int) -> Mapping[str, bool]:
-        """The next ledgers by id, in their order: whether one has noted something to be deleted."""
+        """Return the next ledgers by id, in order: whether each has noted deletions."""
         found = _next(self._jobs.select(_NOTED), after, limit).stream()
         return {each.id: _owes_deletions(each.to_dict() or {}) for each in found}
 
     def requested(self, after: Requested | None, limit: int) -> Sequence[Requested]:
-        """The next avatars by their last request, newest first; one never asked for is none."""
+        """Return the next avatars by their last request, newest first; only those with one."""
         descending = firestore.Query.DESCENDING
         query = (
             self._jobs.select([_REQUESTED])
@@ -64,9 +64,9 @@ class FirestoreAvatars:
         return [Requested(avatar_id=each.id, at=each.get(_REQUESTED)) for each in found]
 
     def dated(self, avatar_ids: Sequence[str]) -> Sequence[DatedSnapshot]:
-        """Documents and ledgers of these avatars, whether they exist or not.
+        """Return documents and ledgers of these avatars, whether they exist or not.
 
-        Those that cannot be understood are told of in the log, and left out.
+        Log those that cannot be read, and leave them out.
         """
         snapshots: list[DatedSnapshot] = []
         for ids in _chunks(avatar_ids):
@@ -82,7 +82,7 @@ class FirestoreAvatars:
         return snapshots
 
     def without_document(self, avatar_ids: Sequence[str]) -> Sequence[str]:
-        """Those of these that have no document."""
+        """Return those of these avatars that have no document."""
         missing: list[str] = []
         for ids in _chunks(avatar_ids):
             avatars = [self._avatars.document(each) for each in ids]
@@ -91,22 +91,22 @@ class FirestoreAvatars:
 
 
 class FirestoreCheckpoints:
-    """Where the passes of all shards are."""
+    """The checkpoints of all shards' passes."""
 
     def __init__(self, client: firestore.Client) -> None:
         self._marks = client.collection(MARKS)
 
     def read(self, name: str) -> Mapping[str, Any] | None:
-        """The mark of this name; None: no pass is under way."""
+        """Return the checkpoint of this name; None: no pass is under way."""
         found: Mapping[str, Any] | None = self._marks.document(name).get().to_dict()
         return found
 
     def keep(self, name: str, mark: Mapping[str, Any]) -> None:
-        """Set the mark."""
+        """Set the checkpoint."""
         self._marks.document(name).set(dict(mark))
 
     def drop(self, name: str) -> None:
-        """Remove the mark: the pass has ended."""
+        """Remove the checkpoint: the pass has ended."""
         self._marks.document(name).delete()
 
 
@@ -118,7 +118,7 @@ def _next(query: Any, after: str, limit: int) -> Any:
 
 
 def _owes_deletions(fields: Mapping[str, Any]) -> bool:
-    """As `disposal.owes_deletions`, of a ledger that may be garbled elsewhere."""
+    """Do as `disposal.owes_deletions`, for a ledger whose other fields may be unreadable."""
     lease = fields.get("lease")
     purpose = lease.get("purpose") if isinstance(lease, Mapping) else None
     return bool(fields.get("deletions")) or purpose == Purpose.CLEAN_UP
@@ -144,18 +144,18 @@ class BucketLister:
         self._bucket = bucket
 
     def objects(self, prefix: str, *, start: str = "", end: str = "") -> Iterator[ListedObject]:
-        """Objects below a prefix, in the order of names: from `start` on and before `end`."""
+        """Yield objects below a prefix, in the order of names: from `start` on and before `end`."""
         blobs = self._bucket.list_blobs(
             prefix=prefix, start_offset=start or None, end_offset=end or None, fields=_FIELDS
         )
         for blob in blobs:
-            # Storage emulators that know no offsets list everything.
+            # Storage emulators without offsets list everything.
             if blob.name >= start and not (end and blob.name >= end):
                 created = round(blob.time_created.timestamp() * 1000)
                 yield ListedObject(stored=stored_object(blob), created=created)
 
     def folders(self, prefix: str, *, start: str = "") -> Iterator[str]:
-        """Names of the folders directly below a prefix, in their order, from `start` on."""
+        """Yield the names of the folders directly below a prefix, in order, from `start` on."""
         listing: Any = self._bucket.list_blobs(
             prefix=prefix, delimiter="/", start_offset=start or None, fields=_FIELDS
         )
@@ -165,7 +165,7 @@ class BucketLister:
                     yield folder.removeprefix(prefix).removesuffix("/")
 
     def give_token(self, listed: ListedObject, token: str) -> bool:
-        """Make this the object's download token, unless anything of it has changed since."""
+        """Set the object's download token, unless the object has changed since."""
         stored = listed.stored
         blob = self._bucket.get_blob(stored.path, generation=stored.generation)
         if blob is None or (blob.metadata or {}).get(TOKEN_KEY, "") != stored.token:

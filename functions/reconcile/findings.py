@@ -1,9 +1,8 @@
-"""What is wrong with an avatar, told from its document, its ledger and its objects.
+"""Check an avatar: its document, its ledger and its objects.
 
-Pure. An avatar is healthy where the ordinary transitions would write nothing, the objects of its
-results are in place and nothing else of ours lies about; while somebody holds a lease, or a task
-stands for what is asked, it is theirs. Knows neither how the three were read nor how they are
-mended. Rules: contract.md, section 10.
+Pure. An avatar is sound where the ordinary transitions would write nothing, the objects of its
+results are in place, and no other output of ours exists. An avatar with an unexpired lease, or with
+a task for what it asks, is left to that job. Rules: contract.md, section 10.
 """
 
 import re
@@ -23,30 +22,30 @@ from functions.jobs.disposal import owes_deletions
 
 _ORPHAN_AGE_MS = 24 * 3_600_000
 _TASK_AGE_MS = 6 * 3_600_000
-# The middle part is the claim's id; what versions before it made has none.
+# The middle part is the claim's id; paths of earlier versions have none.
 _MADE_BY_US = re.compile(r"[0-9a-f]{16}/(?:[0-9a-f-]{36}/)?(?:idle\.mp4|poster\.jpg)")
 _PENDING = (State.QUEUED, State.RENDERING)
 
 
 class Finding(StrEnum):
-    """What may be wrong, in the order in which it is mended."""
+    """What may be wrong, in the order in which it is repaired."""
 
-    NO_DOCUMENT = "no-document"  # ledger, objects or caches of an avatar that is gone
-    ORPHAN = "litter"  # noted for deletion; or listed nowhere and a day old: a crash left it
-    DEAD_TOKEN = "dead-token"  # noqa: S105 - the URL of a listed object opens it no longer
-    LOST_EVENT = "lost-event"  # the document asks for something that nothing answers
-    LEFT_OVER = "left-over"  # `queued` or `rendering`, and nobody is at it
-    WITHDRAWN = "withdrawn"  # the same, and nobody asks for it any more
-    RESULT_GONE = "result-gone"  # the objects of the video asked for are not in place
-    DEAD_RESULT = "dead-result"  # those of the last good one, and nothing comes in its stead
-    NOT_SHOWN = "not-shown"  # `livePortrait` is not what the ledger says
-    STALE_MIRROR = "stale-mirror"  # the mirror lacks the URL, or has an earlier one of ours
-    OUTDATED = "outdated"  # answered by another engine version; mended on demand only
+    NO_DOCUMENT = "no-document"  # ledger, objects or cache of a deleted avatar
+    ORPHAN = "litter"  # noted for deletion; or listed nowhere and a day old
+    DEAD_TOKEN = "dead-token"  # noqa: S105 - a listed object no longer has its URL's token
+    LOST_EVENT = "lost-event"  # nothing answers what the document asks for
+    LEFT_OVER = "left-over"  # `queued` or `rendering`, without a job
+    WITHDRAWN = "withdrawn"  # the same, and the document does not ask for it
+    RESULT_GONE = "result-gone"  # the objects of the requested video are not in place
+    DEAD_RESULT = "dead-result"  # nor those of the last result, without a request that replaces it
+    NOT_SHOWN = "not-shown"  # `livePortrait` differs from the ledger
+    STALE_MIRROR = "stale-mirror"  # the mirror lacks the URL, or has an earlier one
+    OUTDATED = "outdated"  # answered by another engine version; repaired on demand only
 
 
 @dataclass(frozen=True, kw_only=True)
 class ListedObject:
-    """An object as a listing tells of it."""
+    """An object of a listing."""
 
     stored: StoredObject
     created: int  # epoch ms
@@ -54,27 +53,27 @@ class ListedObject:
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One avatar as it stands."""
+    """One avatar: its document, ledger and objects."""
 
     avatar: AvatarSnapshot
-    written: int  # epoch ms of the document's last write, by whomever; 0: there is no document
-    objects: Mapping[str, ListedObject]  # by path: our own, and the inputs that are asked for
+    written: int  # epoch ms of the document's last write by anyone; 0: there is no document
+    objects: Mapping[str, ListedObject]  # by path: outputs, and the inputs that the document names
 
     def stored(self, path: str | None) -> StoredObject | None:
-        """What stands at a path."""
+        """Return the object at a path, if there is one."""
         listed = None if path is None else self.objects.get(path)
         return None if listed is None else listed.stored
 
 
 @dataclass(frozen=True, kw_only=True)
 class Checker:
-    """The standard of one deployment.
+    """Checks avatars by the rules of one deployment.
 
     Attributes:
         transitions: the ordinary rules.
-        engine: which engine would render.
-        engine_version: the full one, this deployment's settings folded in.
-        quiet_s: an unanswered wish younger than this is still its event's matter.
+        engine: the engine that would render.
+        engine_version: the full one, with this deployment's settings.
+        quiet_s: an unanswered request younger than this is left to its event.
     """
 
     transitions: Transitions
@@ -83,7 +82,7 @@ class Checker:
     quiet_s: float
 
     def findings(self, entry: Entry) -> tuple[Finding, ...]:
-        """Everything that is wrong; nothing for a healthy avatar."""
+        """Return everything that is wrong; nothing for a sound avatar."""
         avatar = entry.avatar
         if avatar.document is None:
             left = avatar.record != Record() or entry.objects
@@ -126,7 +125,7 @@ class Checker:
             return
         if dead_results(entry):
             yield Finding.DEAD_RESULT
-        # What was taken away with the inputs is not brought back; what was forged is mended.
+        # Do not write again what was removed with the inputs; repair what was forged.
         is_there = avatar.document.output is not ABSENT and avatar.record.shown is not None
         if is_there and shown_fields(avatar.document, avatar.record):
             yield Finding.NOT_SHOWN
@@ -160,7 +159,7 @@ class Checker:
     def _unanswered(
         self, entry: Entry, request: RenderRequest, spec: RenderSpec
     ) -> Iterator[Finding]:
-        """No answer by the engine of today: perhaps by an earlier one, perhaps half of one."""
+        """Check a request without a result of this engine version; it may have an earlier one."""
         shown = entry.avatar.record.shown
         if shown is not None and shown.engine_version not in ("", self.engine_version):
             earlier = self._wish(entry, request, shown.engine_version)
@@ -178,7 +177,7 @@ class Checker:
             yield from self._settled(entry)
 
     def _settled(self, entry: Entry) -> Iterator[Finding]:
-        """The wish has its answer: does the document tell of it, and is what it tells true?"""
+        """Check an answered request: is it shown, and are its objects in place?"""
         avatar = entry.avatar
         if dead_results(entry):
             yield Finding.DEAD_RESULT
@@ -215,12 +214,12 @@ class Checker:
 
 
 def in_place(entry: Entry, result: Result) -> bool:
-    """Whether both objects of a result are the published ones."""
+    """Tell whether both objects of a result are the published ones."""
     return all(_stands(entry, kept) for kept in (result.video, result.poster))
 
 
 def dead_results(entry: Entry) -> tuple[Result, ...]:
-    """The listed results whose objects are not in place, where the last good one is among them."""
+    """Return the listed results without their objects, where the last good one is among them."""
     results = entry.avatar.record.results
     if not results or in_place(entry, results[0]):
         return ()
@@ -228,7 +227,7 @@ def dead_results(entry: Entry) -> tuple[Result, ...]:
 
 
 def dead_tokens(entry: Entry) -> tuple[PublishedObject, ...]:
-    """The listed objects in place whose URL has a download token that they have no longer."""
+    """Return the listed objects that no longer have the download token of their URL."""
     kept = (
         item for result in entry.avatar.record.results for item in (result.video, result.poster)
     )
@@ -236,7 +235,7 @@ def dead_tokens(entry: Entry) -> tuple[PublishedObject, ...]:
 
 
 def orphans(entry: Entry) -> tuple[StoredObject, ...]:
-    """What a crash left in the output folder: made as results are, listed nowhere, a day old."""
+    """Return the orphans in the output folder: named as results are, listed nowhere, a day old."""
     avatar, folder = entry.avatar, output_folder(entry.avatar.avatar_id)
     return tuple(
         listed.stored
@@ -260,7 +259,7 @@ def _opens(entry: Entry, kept: PublishedObject) -> bool:
 
 
 def _task_stands(entry: Entry, fingerprint: str) -> bool:
-    """Whether a task stands for a render; an old one is put again, which no queue takes twice."""
+    """Tell whether a task stands for a render; an older one is put again, under the same name."""
     task, now = entry.avatar.record.dispatch, entry.avatar.now
     return task is not None and task.fingerprint == fingerprint and now - task.at < _TASK_AGE_MS
 
@@ -271,7 +270,7 @@ def _last_in_place(entry: Entry) -> bool:
 
 
 def _pending_since(entry: Entry) -> int:
-    """Since when nobody has been heard of who works on it."""
+    """Return the time of the last sign of work on a pending request."""
     record = entry.avatar.record
     shown = record.shown
     told = (

@@ -1,7 +1,7 @@
-"""Avatars as they stand, many at a time: documents, ledgers and objects joined by avatar.
+"""Load avatars page by page: documents, ledgers and objects, joined by avatar.
 
 Declares the ports it reads through. A page of avatars costs three calls or a few more, however
-many objects each has, and holds only what is judged. Decides nothing.
+many objects each has, and holds only what is checked. Decides nothing.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ _AFTER_FOLDER = "0"  # the character after the slash: `avatars/x0` comes after a
 
 
 class LedgerGarbled(FunctionError):
-    """Somebody else has written into a ledger."""
+    """A ledger cannot be read: another program has written into it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,57 +37,57 @@ class DatedSnapshot:
 
 @dataclass(frozen=True, kw_only=True)
 class Requested:
-    """An avatar in the order in which their owners last asked for something, newest first."""
+    """An avatar, and the time of its last request."""
 
     avatar_id: str
     at: int  # epoch ms
 
 
 class AvatarRepository(Protocol):
-    """All avatars there are, by their documents and by their ledgers."""
+    """All avatars, by their documents and by their ledgers."""
 
     def avatars(self, after: str, limit: int) -> Mapping[str, Snapshot]:
-        """The next documents by id, in their order; only what tells whom the pipeline serves."""
+        """Return the next documents by id, in order; only the fields that `_served` needs."""
 
     def ledgers(self, after: str, limit: int) -> Mapping[str, bool]:
-        """The next ledgers by id, in their order: whether one has noted something to be deleted."""
+        """Return the next ledgers by id, in order: whether each has noted deletions."""
 
     def requested(self, after: Requested | None, limit: int) -> Sequence[Requested]:
-        """The next avatars by their last request, newest first."""
+        """Return the next avatars by their last request, newest first."""
 
     def dated(self, avatar_ids: Sequence[str]) -> Sequence[DatedSnapshot]:
-        """Documents and ledgers of these, whether they exist or not; none of what is garbled."""
+        """Return documents and ledgers of these, existing or not; leave unreadable ones out."""
 
     def without_document(self, avatar_ids: Sequence[str]) -> Sequence[str]:
-        """Those of these that have no document."""
+        """Return those of these avatars that have no document."""
 
 
 class ObjectLister(Protocol):
     """The bucket's objects by their names."""
 
     def objects(self, prefix: str, *, start: str = "", end: str = "") -> Iterator[ListedObject]:
-        """Objects below a prefix, in the order of names: from `start` on and before `end`."""
+        """Yield objects below a prefix, in the order of names: from `start` on and before `end`."""
 
     def folders(self, prefix: str, *, start: str = "") -> Iterator[str]:
-        """Names of the folders directly below a prefix, in their order, from `start` on."""
+        """Yield the names of the folders directly below a prefix, in order, from `start` on."""
 
     def give_token(self, listed: ListedObject, token: str) -> bool:
-        """Make this the object's download token, unless anything of it has changed since."""
+        """Set the object's download token, unless the object has changed since."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Shard:
-    """One of several tasks that share the avatars: by a hash of the id, whatever ids look like."""
+    """One of several tasks that share the avatars, by a hash of the id."""
 
     index: int = 0
     count: int = 1
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> "Shard":
-        """The shard of a Cloud Run job's task; the only one where there is no job.
+        """Return the shard of a Cloud Run job's task; the only one outside such a job.
 
         Raises:
-            SettingInvalid: index and count are no task of a job.
+            InvalidSetting: index and count are not valid.
         """
         texts = {name: environment.get(name, default) for name, default in _TASK.items()}
         for name, text in texts.items():
@@ -101,7 +101,7 @@ class Shard:
         return cls(index=index, count=count)
 
     def has(self, avatar_id: str) -> bool:
-        """Whether an avatar is this task's: always the same one's, for the same count."""
+        """Tell whether an avatar belongs to this shard; stable for the same count."""
         digest = hashlib.sha256(avatar_id.encode()).digest()
         return int.from_bytes(digest[:8]) % self.count == self.index
 
@@ -110,8 +110,8 @@ class Shard:
 class Page:
     """The avatars of one page of documents."""
 
-    entries: tuple[Entry, ...]  # of those whom the pipeline serves, or once did
-    strangers: tuple[str, ...]  # others to look at: gone with objects of ours left, or garbled
+    entries: tuple[Entry, ...]  # avatars that ask for something, or once did
+    strangers: tuple[str, ...]  # others to check: deleted, with outputs left; or unreadable ledgers
     avatars: int  # documents of this shard
     last: str  # id of the last document, this shard's or not
     ends: bool  # no further page follows
@@ -119,7 +119,7 @@ class Page:
 
 @dataclass(frozen=True, kw_only=True)
 class PageLoader:
-    """The view of one shard."""
+    """Loads the avatars of one shard."""
 
     repository: AvatarRepository
     lister: ObjectLister
@@ -129,7 +129,7 @@ class PageLoader:
     page_size: int = 500
 
     def page(self, after: str) -> Page:
-        """The avatars whose documents come after an id, and whatever lies between their objects."""
+        """Load the avatars whose documents come after an id, with all objects in that range."""
         documents = self.repository.avatars(after, self.page_size)
         ids = list(documents)
         ends = len(ids) < self.page_size
@@ -156,10 +156,10 @@ class PageLoader:
         )
 
     def entry(self, avatar_id: str) -> Entry:
-        """One avatar as it stands now, its caches included.
+        """Load one avatar as it is now, with its cache.
 
         Raises:
-            LedgerGarbled: its ledger cannot be understood.
+            LedgerGarbled: its ledger cannot be read.
         """
         snapshots = self._snapshots([avatar_id])
         if not snapshots:
@@ -173,7 +173,7 @@ class PageLoader:
         return entry
 
     def cached(self, after: str) -> Iterator[str]:
-        """Ids of the avatars of this shard that have caches, after one."""
+        """Yield the ids of this shard's avatars that have a cache, after one."""
         start = f"{_CACHES}{after}{_AFTER_FOLDER}" if after else ""
         named = filter(is_document_id, self.lister.folders(_CACHES, start=start))
         return filter(self.shard.has, named)
@@ -188,7 +188,7 @@ class PageLoader:
             gathered.take(listed)
 
     def _gather_uploads(self, gathered: "_PageObjects") -> None:
-        """Inputs that lie under a user's uploads, where a deployment admits them: one by one."""
+        """Find inputs under users' uploads, where a deployment accepts them, one by one."""
         for path, avatar_ids in gathered.inputs.items():
             if not path.startswith(_AVATARS):
                 stored = self.media.find(path)
@@ -198,26 +198,26 @@ class PageLoader:
 
 
 class _PageObjects:
-    """Collects the objects that matter for some avatars."""
+    """The relevant objects of the avatars of a page."""
 
     def __init__(self, reader: Reader, snapshots: Mapping[str, DatedSnapshot]) -> None:
         self._snapshots = snapshots
         self._objects: dict[str, dict[str, ListedObject]] = {each: {} for each in snapshots}
-        self.inputs: dict[str, set[str]] = {}  # avatars by the path they ask for
+        self.inputs: dict[str, set[str]] = {}  # avatars by the path that they name
         self.strangers: set[str] = set()
         for avatar_id, dated in snapshots.items():
             for path in _inputs(reader, dated.avatar):
                 self.inputs.setdefault(path, set()).add(avatar_id)
 
     def take(self, listed: ListedObject) -> None:
-        """Keep an object of `avatars/`, if it matters."""
+        """Keep an object of `avatars/`, if it is an output or a named input."""
         path = listed.stored.path
         avatar_id = path.removeprefix(_AVATARS).partition("/")[0]
         ours = path.startswith(output_folder(avatar_id))
         if avatar_id in self._objects:
             if ours or path in self.inputs:
                 self.keep(avatar_id, listed)
-        elif ours and is_document_id(avatar_id):  # else it never was any avatar's
+        elif ours and is_document_id(avatar_id):  # other names cannot belong to an avatar
             self.strangers.add(avatar_id)
 
     def keep(self, avatar_id: str, listed: ListedObject) -> None:
@@ -249,7 +249,7 @@ def _inputs(reader: Reader, avatar: AvatarSnapshot) -> Iterator[str]:
 
 
 def _sorted_elsewhere(ids: Sequence[str], last: str) -> Iterator[str]:
-    """Ids whose objects come after the last one's, although they come before it: `a` and `a-b`."""
+    """Yield ids that come before the last one, but whose objects come after: `a` and `a-b`."""
     for avatar_id in ids:
         if f"{avatar_id}/" > f"{last}{_AFTER_FOLDER}":
             yield avatar_id

@@ -1,7 +1,7 @@
-"""Whose turn it is: one pass over all avatars of a shard, page by page, phase by phase.
+"""Go once through all avatars of a shard, page by page, phase by phase.
 
-Reads and judges; mends nothing. Every turn says where the pass is once it is done, so that another
-run can go on from there.
+Reads and checks; repairs nothing. Every step tells where the pass is once it is done, so that
+another run can go on from there.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,13 +18,13 @@ class Phase(StrEnum):
 
     DOCUMENTS = "documents"  # by id, with the objects between them
     LEDGERS = "ledgers"  # by id: those without a document, or with something to be deleted
-    CACHES = "caches"  # by id: likewise
+    CACHES = "caches"  # by id: those without a document
     UPGRADES = "upgrades"  # by the last request, newest first; only where wanted
 
 
 @dataclass(frozen=True, kw_only=True)
 class Checkpoint:
-    """How far a pass is."""
+    """The place that a pass has reached."""
 
     phase: Phase = Phase.DOCUMENTS
     after: str = ""  # id; "" at the beginning of a phase
@@ -33,24 +33,24 @@ class Checkpoint:
 
 @dataclass(frozen=True, kw_only=True)
 class ScanStep:
-    """An avatar with whom something seems wrong, or the end of a page."""
+    """An avatar that may need repair, or the end of a page."""
 
     place: Checkpoint  # where the pass is once this is done
-    suspect: str | None = None  # an avatar's id; None: a page ends
+    suspect: str | None = None  # an avatar's id; None: the end of a page
     avatars: int = 0  # documents on the page that ends
     outdated: int = 0  # of these, answered by another engine version
 
 
 @dataclass(frozen=True, kw_only=True)
 class PageScan:
-    """The way of one shard."""
+    """One shard's pass over its avatars."""
 
     loader: PageLoader
     checker: Checker
     upgrading: bool
 
     def turns(self, start: Checkpoint) -> Iterator[ScanStep]:
-        """All turns from a place to the end of the pass."""
+        """Yield all steps from a checkpoint to the end of the pass."""
         phases = list(Phase)
         for phase in phases[phases.index(start.phase) :]:
             place = start if phase is start.phase else Checkpoint(phase=phase)
@@ -111,7 +111,7 @@ class PageScan:
             yield ScanStep(place=_at(place, last))
 
     def _answered_earlier(self, avatar_ids: Sequence[str]) -> set[str]:
-        """Those whose last answer is another engine's: worth a closer look."""
+        """Return those whose last answer is of another engine version, to be checked again."""
         found = self.loader.repository.dated(avatar_ids) if avatar_ids else ()
         return {
             dated.avatar.avatar_id

@@ -1,8 +1,7 @@
-"""Mends what was found wrong with an avatar, by the ordinary path wherever there is one.
+"""Repair what was found wrong with an avatar, by the ordinary path wherever there is one.
 
-Whatever asks for work (a render, a clean-up, a state taken back) is the doorway's, as if an event
-had come. What is left are three small repairs of ledger and document and the deletion of litter.
-Decides nothing about what is wrong.
+Whatever needs work (a render, a clean-up, a withdrawal) goes to the handler, as if an event had
+come. What is left are three small repairs of ledger and document and the deletion of orphans.
 """
 
 from collections.abc import Callable
@@ -29,32 +28,32 @@ from functions.reconcile.repair_transitions import drop_results, show_again, upd
 MAY_RENDER = frozenset(
     {Finding.LOST_EVENT, Finding.LEFT_OVER, Finding.RESULT_GONE, Finding.OUTDATED}
 )
-"""What is mended by having a video rendered, unless a kept one answers after all."""
+"""Findings whose repair may need a render."""
 
 
 class TaskHandler(Protocol):
-    """Who looks after an avatar as an event would: `render_job.Doorway`."""
+    """Handles an avatar as for an event: `jobs.handler.RenderHandler`."""
 
     def handle_task(self, avatar_id: str) -> None:
-        """Bring what the avatar asks for to its end, or raise `RetryLater`."""
+        """Finish what the avatar asks for, or raise `RetryLater`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Repairer:
-    """Mends one finding after the other."""
+    """Repairs one finding after the other."""
 
     deps: Dependencies
     lister: ObjectLister
-    handler: Callable[[], TaskHandler]  # made by whoever needs it first: it may open a renderer
+    handler: Callable[[], TaskHandler]  # made on first use: it may open a renderer
 
     def mend(self, entry: Entry, finding: Finding) -> TransactionStatus:
-        """Mend one finding of an avatar as it was just seen.
+        """Repair one finding of an avatar that was just loaded.
 
         Returns:
-            DONE, or MOVED or BUSY: something has changed since, the next pass will see.
+            DONE; or MOVED or BUSY: it has changed since, and is left to the next pass.
 
         Raises:
-            RetryLater: the ordinary path wants to be called again, later.
+            RetryLater: the ordinary path is to be called again later.
         """
         match finding:
             case Finding.ORPHAN:
@@ -88,7 +87,7 @@ class Repairer:
         return change.status
 
     def _renew_urls(self, entry: Entry) -> TransactionStatus:
-        """Publish the token that an object has now; give it one where it has none."""
+        """Publish URLs with the tokens that the objects have now; create a missing token."""
         status = TransactionStatus.DONE
         for kept in dead_tokens(entry):
             status = self._renew_url(entry, kept)

@@ -1,7 +1,7 @@
-"""What reconcile changes without any render: each a transition like those of an event.
+"""The transitions of reconcile that need no render.
 
-Pure. Each looks at a `Standing` and answers with a `Change`, writes nothing that already stands,
-and leaves an avatar alone on which somebody works. Rules: contract.md, section 10.
+Pure. Each takes an `AvatarSnapshot` and returns a `TransactionResult`, writes nothing that is there
+already, and leaves an avatar with an unexpired lease alone. Rules: contract.md, section 10.
 """
 
 from dataclasses import replace
@@ -14,7 +14,7 @@ from functions.domain.transitions import Transitions
 
 
 def show_again(avatar: AvatarSnapshot, rules: Transitions) -> TransactionResult:
-    """Have the document tell what the ledger says, whoever wrote something else there."""
+    """Show the ledger's record in the document, in place of what was written there."""
     precondition_failed = _precondition_failed(avatar)
     return precondition_failed or _written(avatar, avatar.record, rules)
 
@@ -22,7 +22,7 @@ def show_again(avatar: AvatarSnapshot, rules: Transitions) -> TransactionResult:
 def drop_results(
     avatar: AvatarSnapshot, gone: tuple[Result, ...], rules: Transitions
 ) -> TransactionResult:
-    """Forget results whose objects are gone: the next one listed is the last good one."""
+    """Remove results whose objects are gone: the next one listed becomes the last good one."""
     if (precondition_failed := _precondition_failed(avatar)) is not None:
         return precondition_failed
     record = avatar.record
@@ -42,7 +42,7 @@ def drop_results(
 def update_url(
     avatar: AvatarSnapshot, kept: PublishedObject, url: str, rules: Transitions
 ) -> TransactionResult:
-    """Publish an object's new URL wherever its old one stands."""
+    """Publish an object's new URL in every place of the old one."""
     if (precondition_failed := _precondition_failed(avatar)) is not None:
         return precondition_failed
     moved = replace(kept, url=url)
@@ -68,7 +68,7 @@ def _precondition_failed(avatar: AvatarSnapshot) -> TransactionResult | None:
 
 
 def _written(avatar: AvatarSnapshot, record: Record, rules: Transitions) -> TransactionResult:
-    """The record, and whatever of it the document does not show."""
+    """Return the record, and the fields that the document does not show."""
     document = avatar.document
     fields: dict[str, object] = {}
     if document is not None:
@@ -85,12 +85,12 @@ def _written(avatar: AvatarSnapshot, record: Record, rules: Transitions) -> Tran
 def _mirrors(
     avatar_id: str, document: Snapshot, record: Record, rules: Transitions, now: int
 ) -> dict[str, object]:
-    """What is to change in mirrors that have a URL of ours; a foreign one is left alone."""
+    """Return the changes of mirrors that hold a URL of ours; leave foreign URLs alone."""
     reader = rules.reader
     fields = mirror_fields(document, record, reader=reader, avatar_id=avatar_id)
     if not record.results:
         ours = reader.is_own_output(avatar_id, document.mirror)
-        return {".".join(MIRROR): DELETED} if ours else {}  # it plays nothing any more
+        return {".".join(MIRROR): DELETED} if ours else {}  # its object is gone
     second = dig(document.fields, (*DYNAMICS, "idleVideoUrl"))
     if rules.settings.mirror_dynamics and reader.is_own_output(avatar_id, second):
         fields |= dynamics_fields(document, record, now=now)

@@ -1,7 +1,7 @@
-"""One run of reconcile: looks again at every suspect, mends at a bounded rate, keeps a mark.
+"""Run reconcile: check every suspect again, repair at a limited rate, keep a checkpoint.
 
-A fault with one avatar ends nothing but that avatar's turn. Knows ports only; what is wrong is
-`discrepancy`'s matter, whose turn it is `itinerary`'s, how it is mended `mending`'s.
+A fault with one avatar ends only that avatar's step. Knows ports only: `findings` tells what is
+wrong, `paging` which avatar comes next, `repair` repairs.
 """
 
 from collections import Counter
@@ -18,21 +18,21 @@ from functions.reconcile.findings import Entry, Finding
 from functions.reconcile.paging import Checkpoint, PageScan, Phase, ScanStep
 from functions.reconcile.repair import MAY_RENDER, Repairer
 
-_NAP_S = 0.5  # a wait is cut so short that a signal to stop is heard in time
+_NAP_S = 0.5  # longest single sleep, so that a signal to stop takes effect in time
 _PLAUSIBLY_GONE = 20  # ledgers without a document, while there is not one document
 
 
 class Checkpoints(Protocol):
-    """Where passes are, by the name of their shard."""
+    """Checkpoints of passes, by the name of their shard."""
 
     def read(self, name: str) -> Mapping[str, Any] | None:
-        """The mark; None: no pass is under way."""
+        """Return the checkpoint; None: no pass is under way."""
 
     def keep(self, name: str, mark: Mapping[str, Any]) -> None:
-        """Set the mark."""
+        """Set the checkpoint."""
 
     def drop(self, name: str) -> None:
-        """Remove the mark."""
+        """Remove the checkpoint."""
 
 
 class EverythingGone(FunctionError):
@@ -49,23 +49,23 @@ class Ending(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class RunOptions:
-    """What a run is to do."""
+    """The options of a run."""
 
     dry_run: bool = False
-    limit: int | None = None  # avatars to mend
-    after: str | None = None  # begin after this id instead of at the mark
+    limit: int | None = None  # avatars to repair
+    after: str | None = None  # begin after this id instead of at the checkpoint
     mends_per_s: float = 5.0
     renders_per_min: float = 30.0
 
 
 @dataclass(kw_only=True)
 class RunReport:
-    """What a run has seen and done."""
+    """What a run has found and done."""
 
     avatars: int = 0
     found: Counter[Finding] = field(default_factory=Counter)
     mended: Counter[Finding] = field(default_factory=Counter)
-    attended: int = 0  # avatars with whom something was wrong
+    attended: int = 0  # avatars with findings
     postponed: int = 0  # findings left to a later pass
     faults: int = 0
     ending: Ending = Ending.COMPLETE
@@ -92,11 +92,11 @@ class ReconcileRun:
         self._clock = clock
         self._stopping = stopping
         self.report = RunReport()
-        self._due = clock.monotonic()  # when the next avatar may be mended
-        self._listed: set[str] = set()  # by a dry run: it leaves them there for the next phase
+        self._due = clock.monotonic()  # when the next avatar may be repaired
+        self._listed: set[str] = set()  # by a dry run: the next phase finds them again
 
     def run(self) -> RunReport:
-        """Go on with the pass, or begin one.
+        """Continue the pass, or begin one.
 
         Raises:
             EverythingGone: the collection is empty although there are ledgers of it.
@@ -139,7 +139,7 @@ class ReconcileRun:
             self._marks.keep(self._name, {**asdict(place), "phase": place.phase.value})
 
     def _refuse_an_emptied_collection(self) -> None:
-        """Whoever names the wrong collection must not lose every video."""
+        """Raise where the collection is empty: a wrong name must not cost every video."""
         repository, limit = self._loader.repository, self._options.limit
         if (limit is not None and limit <= _PLAUSIBLY_GONE) or repository.avatars("", 1):
             return
@@ -150,10 +150,10 @@ class ReconcileRun:
                 f"gone, --limit {_PLAUSIBLY_GONE} clears so many at a time"
             )
 
-    # --- a turn
+    # --- a step
 
     def _serve(self, turn: ScanStep) -> Ending | None:
-        """Serve one turn, or say why the run ends before it."""
+        """Serve one step, or return why the run ends before it."""
         report = self.report
         if self._stopping():
             return Ending.STOPPED
@@ -171,7 +171,7 @@ class ReconcileRun:
         return None
 
     def _wait(self) -> bool:
-        """Wait until the next avatar may be mended; False: the run is to end."""
+        """Wait until the next avatar may be repaired; False: the run is to end."""
         while (left_s := self._due - self._clock.monotonic()) > 0:
             if self._stopping():
                 return False
@@ -179,7 +179,7 @@ class ReconcileRun:
         return True
 
     def _attend(self, avatar_id: str, *, upgrading: bool) -> None:
-        """What seemed wrong a page ago is looked at again, and mended if it still is."""
+        """Load an avatar again, and repair what is still wrong."""
         try:
             entry = self._loader.entry(avatar_id)
             findings = [
@@ -216,7 +216,7 @@ class ReconcileRun:
         try:
             status = self._repairer.mend(entry, finding)
         except RetryLater as later:
-            if later.__cause__ is not None:  # it is how the doorway tells of a fault
+            if later.__cause__ is not None:  # the handler reports faults that way
                 raise
             status = TransactionStatus.AGAIN
         if status is TransactionStatus.DONE:

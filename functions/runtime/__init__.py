@@ -1,1 +1,1 @@
-"""The life of a process: opening the renderer, being ready, telling its age."""
+"""The life of a process: opening the renderer, readiness, the age of the process."""

@@ -1,7 +1,7 @@
-"""Opening what takes long, once, in the background: how far it is, and waiting for it.
+"""Open something slow once, in the background; report its state, or wait for it.
 
-A probe is answered at once, an event waits. What failed is tried again when somebody asks later:
-a driver may come up after the process. Knows neither what is opened nor who asks.
+A probe is answered at once, an event waits. After a failure a later request tries again: a driver
+may start after the process. Does not know what is opened.
 """
 
 import threading
@@ -14,13 +14,13 @@ from functions.errors import RetryLater
 from functions.observability import log
 from liveportrait_core import RenderError
 
-_AGAIN_AFTER_S = 5.0  # opening costs seconds of every core: not at every probe
+_AGAIN_AFTER_S = 5.0  # opening takes seconds of every core: not at every probe
 
 Opened = TypeVar("Opened")
 
 
 class Stage(StrEnum):
-    """How far it is."""
+    """The state of the opening."""
 
     OPENING = "opening"
     READY = "ready"
@@ -28,29 +28,29 @@ class Stage(StrEnum):
 
 
 class Readiness(Generic[Opened]):
-    """One thing that is opened once, by a thread of its own."""
+    """Something that is opened once, by a thread of its own."""
 
     def __init__(
         self, open_: Callable[[], Opened], *, again_after_s: float = _AGAIN_AFTER_S
     ) -> None:
-        """Take what opens it; begins nothing.
+        """Store the callable; open nothing yet.
 
         Args:
-            open_: called in a thread, after a failure again.
-            again_after_s: as long a failure stands.
+            open_: is called in a thread, after a failure again.
+            again_after_s: time after a failure before the next try.
         """
         self._open = open_
         self._again_after_s = again_after_s
         self._turn = threading.Condition()
         self._is_opening = False
-        self._opened: list[Opened] = []  # none or one: what is opened may itself be None
+        self._opened: list[Opened] = []  # empty or one item: what is opened may itself be None
         self._reason = ""
         self._failed_at = -float("inf")
 
     def begin(self) -> None:
-        """Begin to open it, unless that has begun, or failed just now.
+        """Begin to open it, unless that has begun, or has just failed.
 
-        Not before the server has forked: neither threads nor CUDA nor gRPC survive it.
+        Call only after the server has forked: neither threads nor CUDA nor gRPC survive that.
         """
         with self._turn:
             failed_lately = time.monotonic() - self._failed_at < self._again_after_s
@@ -60,7 +60,7 @@ class Readiness(Generic[Opened]):
         threading.Thread(target=self._run, name="opening", daemon=True).start()
 
     def look(self) -> tuple[Stage, str]:
-        """How far it is, and why it is no further; begins where that is due."""
+        """Return the state and its reason; begin where that is due."""
         self.begin()
         with self._turn:
             if self._opened:
@@ -70,10 +70,10 @@ class Readiness(Generic[Opened]):
             return Stage.OPENING, "opening and warming up; ask again"
 
     def wait(self) -> Opened:
-        """What was opened, as soon as it is.
+        """Wait, and return what was opened.
 
         Raises:
-            RetryLater: it could not be opened; the reason is what `look` says.
+            RetryLater: it could not be opened; `look` returns the reason.
         """
         self.begin()
         with self._turn:
@@ -90,7 +90,7 @@ class Readiness(Generic[Opened]):
         except RenderError as fault:
             reason = str(fault)
             log.error("not ready", reason=reason)
-        except Exception as fault:  # whatever it is, probes and events must hear of it
+        except Exception as fault:  # of any type: probes and events must be told the reason
             reason = f"{type(fault).__name__}: {fault}"
             log.fault("not ready", fault)
         with self._turn:

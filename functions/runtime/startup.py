@@ -1,7 +1,6 @@
-"""Opens the renderer of this process: looks at what stands here, judges it, warms up, tells it.
+"""Open the renderer of this process: inspect the stack, check it, open, warm up, log it.
 
-One line says everything that a person needs who asks why an instance is not what it should be.
-Knows no request.
+The line `started` holds what is needed to find out why an instance does not render as it should.
 """
 
 import time
@@ -15,7 +14,7 @@ from liveportrait_core.renderer import EngineConfig, Renderer, open_renderer
 
 
 def engine_setup(settings: Settings) -> EngineConfig:
-    """How LivePortrait is put together in this deployment."""
+    """Return the configuration of LivePortrait in this deployment."""
     return EngineConfig(
         device=settings.device,
         precision=settings.precision,
@@ -27,8 +26,8 @@ def open_warm(settings: Settings) -> Renderer:
     """Open the renderer, and warm it up.
 
     Raises:
-        EngineUnavailable: what stands here does not fit together, with what to do; a file is
-            damaged, or the device is not there.
+        EngineUnavailable: driver, libraries and weights do not fit together (the message says what
+            to do), a file is damaged, or the device does not exist.
         RenderError: the first pass failed.
     """
     began = time.monotonic()
@@ -59,14 +58,14 @@ def _check(stack: Stack, settings: Settings) -> None:
     if not found:
         return
     if settings.emulated and settings.device == "auto":
-        # On a developer's machine a render on the CPU is better than none; it says so all the same.
+        # On a developer's machine a render on the CPU is better than none; log it all the same.
         log.warning("rendering on what is left", faults=found)
         return
     raise EngineUnavailable("; ".join(found))
 
 
 def _fields(stack: Stack) -> dict[str, object]:
-    """The stack in the words of a log line; what is not there is left out."""
+    """Return the stack as the fields of a log line, without those that are unknown."""
     driver, torch, onnxruntime = stack.driver, stack.torch, stack.onnxruntime
     fields: dict[str, object] = {
         "engine": stack.engine.value,
