@@ -22,8 +22,8 @@ from liveportrait_core.limits import MAX_IMAGE_BYTES
 from liveportrait_core.media.colours import SrgbConversion
 from liveportrait_core.media.decoding_memory import bytes_to_decode
 from liveportrait_core.media.file_kind import Role, kind_of
-from liveportrait_core.media.jpeg_scans import MOST_SCANS, has_too_many_scans
-from liveportrait_core.media.png_damage import png_damage
+from liveportrait_core.media.jpeg_scans import repetition
+from liveportrait_core.media.png_damage import MOST_PARTS, has_too_many_parts, png_damage
 from liveportrait_core.report import Frame, RenderWarning
 
 MAX_PIXELS = 120_000_000
@@ -32,7 +32,8 @@ MIN_SIDE_PX = 2
 MAX_DECODING_BYTES = 920 * 2**20  # with Python and what is copied: within 1 GiB
 # What is no still picture for a portrait (vector graphics, printers' languages) is not even tried.
 _FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
-_JPEGS: Final = ("JPEG", "MPO")
+_JPEG_START: Final = b"\xff\xd8"
+_PNG_START: Final = b"\x89PNG\r\n\x1a\n"
 _MOVING: Final = ("GIF", "PNG", "WEBP", "AVIF")
 _ACCEPTED = "accepted: JPEG, PNG, WebP, AVIF, GIF, BMP or TIFF"
 _WRITTEN = ".png, .jpg, .webp"
@@ -171,6 +172,7 @@ def _read_bytes(path: Path) -> bytes:
 
 def _opened(name: str, data: bytes) -> Image.Image:
     """Read the header only and check the limits."""
+    _check_structure(name, data)
     image = Image.open(io.BytesIO(data), formats=_known_formats())
     width, height = image.size
     if width * height > MAX_PIXELS:
@@ -180,11 +182,6 @@ def _opened(name: str, data: bytes) -> Image.Image:
     if max(width, height) > MAX_SIDE_PX:
         raise ImageTooLarge(
             f"{name} has {width}x{height} pixels; accepted: up to {MAX_SIDE_PX} a side"
-        )
-    if image.format in _JPEGS and has_too_many_scans(data):
-        raise ImageTooLarge(
-            f"{name} has more than {MOST_SCANS} scans, each over all its pixels; "
-            f"accepted: up to {MOST_SCANS}"
         )
     if min(width, height) < MIN_SIDE_PX:
         raise ImageUnsupported(
@@ -289,6 +286,16 @@ def _what_else(path: Path) -> str:
     if kind.role is Role.PICTURE and kind.is_read:
         return f"{kind.words}, but damaged or of a kind that is not read"
     return kind.words
+
+
+def _check_structure(name: str, data: bytes) -> None:
+    """Refuse what would keep Pillow busy before it has seen a pixel, or for ever after."""
+    if data.startswith(_JPEG_START) and (too_much := repetition(data)):
+        raise ImageTooLarge(f"{name} has {too_much}")
+    if data.startswith(_PNG_START) and has_too_many_parts(data):
+        raise ImageTooLarge(
+            f"{name} has more than {MOST_PARTS} parts; accepted: up to {MOST_PARTS}"
+        )
 
 
 def _check_pixels(image: Image.Image, name: str, data: bytes) -> None:

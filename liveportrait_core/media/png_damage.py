@@ -7,8 +7,10 @@ The pixels are unpacked a piece at a time, to be counted only (PNG, sections 5, 
 import struct
 import zlib
 from collections.abc import Iterator
+from itertools import islice
 from typing import Final
 
+MOST_PARTS: Final = 50_000  # encoders put 8 kB of pixels into one, or more
 _SIGNATURE_BYTES: Final = 8
 _CHANNELS: Final = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 # Of each pass of an interlaced picture: first column and row, and the steps from one to the next.
@@ -17,6 +19,7 @@ _PASSES: Final = (
 )  # fmt: skip
 _WHOLE: Final = ((0, 0, 1, 1),)
 _PIECE_BYTES: Final = 1_000_000
+_SLICE_BYTES: Final = 65_536
 
 
 def png_damage(data: bytes) -> str:
@@ -30,13 +33,27 @@ def png_damage(data: bytes) -> str:
         if zlib.crc32(body, zlib.crc32(kind)) != checksum:
             return "a checksum does not fit"
         try:
-            rest: bytes | memoryview = body
-            while rest and found < wanted and not unpacker.eof:
-                found += len(unpacker.decompress(rest, _PIECE_BYTES))
-                rest = unpacker.unconsumed_tail
+            found += _unpacked(unpacker, body, wanted - found)
         except zlib.error as damage:
             return str(damage)
     return "" if found >= wanted else f"{found} bytes of pixels, not {wanted}"
+
+
+def has_too_many_parts(data: bytes) -> bool:
+    """Whether there are more than `MOST_PARTS`, each of which Pillow looks at; twelve bytes do."""
+    return next(islice(_parts(data), MOST_PARTS, None), None) is not None
+
+
+def _unpacked(unpacker: "zlib._Decompress", body: memoryview, most: int) -> int:
+    """Count the bytes that a part unpacks to, up to about so many."""
+    found = 0
+    # In slices: what is not used up of one is copied for each piece that comes out.
+    for at in range(0, len(body), _SLICE_BYTES):
+        rest: bytes | memoryview = body[at : at + _SLICE_BYTES]
+        while rest and found < most and not unpacker.eof:
+            found += len(unpacker.decompress(rest, _PIECE_BYTES))
+            rest = unpacker.unconsumed_tail
+    return found
 
 
 def _parts(data: bytes) -> Iterator[tuple[bytes, memoryview, int]]:
