@@ -54,7 +54,7 @@ class Inputs:
 
 
 class Animation:
-    """Works in a folder that is its own, as long as the vigil lets it."""
+    """Fetch inputs and make the video, in a folder of its own, while the lease holds."""
 
     def __init__(
         self,

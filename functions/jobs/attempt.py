@@ -23,8 +23,8 @@ from functions.observability import log, telemetry
 from liveportrait_core import QualityReport, RenderedVideo, RenderError
 
 
-class Rendering:
-    """One attempt."""
+class RenderAttempt:
+    """One attempt at one claimed render."""
 
     def __init__(self, deps: Dependencies, renderer: Renderer, assignment: RenderJob) -> None:
         self._deps = deps
@@ -66,7 +66,7 @@ class Rendering:
         )
 
     def fail(self, problem: ErrorInfo) -> TransactionStatus:
-        """Note that this attempt failed; what that means for the request is the verdict."""
+        """Note that this attempt failed; the status says what that means for the request."""
         transitions, claim = self._deps.transitions, self._assignment.claim
         change = self._transact(lambda avatar: transitions.fail(avatar, claim, problem))
         self._dispose(change)

@@ -26,14 +26,14 @@ class AttemptMetrics:
             clock: this machine's.
             waited_s: from the wish to the claim; None for an attempt after the first.
             device: the renderer's: `cpu`, `cuda`, `cuda:0`.
-            usd_per_hour: what an instance costs, where somebody has said so.
+            usd_per_hour: what an instance costs, where a price is set.
         """
         self._clock = clock
         self._began = clock.monotonic()
         self._waited_s = waited_s
         self._on_gpu = device.startswith("cuda")
         self._usd_per_hour = usd_per_hour
-        # What stands where nobody comes to say how it ended: the lease runs out by itself.
+        # What is reported if the attempt never says how it ended: the lease runs out by itself.
         self._how, self._code = Outcome.RETRIED, Code.INTERNAL.value
 
     def ended(self, how: Outcome, code: Code | None = None) -> None:

@@ -13,15 +13,15 @@ from functions.observability.telemetry import Outcome
 
 
 @dataclass(frozen=True, kw_only=True)
-class Errand:
+class RequestedRender:
     """A render that nothing answers yet."""
 
     avatar_id: str
     spec: RenderSpec
     image: StoredObject
     video: StoredObject | None  # None: a synthetic idle
-    in_work: bool  # somebody's lease for this very fingerprint lived when it was looked at
-    yielding: bool  # wait for any living lease: this job lost its own while the document stood
+    in_work: bool  # a lease for this very fingerprint lived when it was read
+    yielding: bool  # wait for any living lease: this job lost its own, the document is the same
     since_s: float  # Unix time of the wish, by the database's clock: its save, or its dispatch
     deadline: float  # on the clock's monotonic scale
 
@@ -29,13 +29,13 @@ class Errand:
 class Dispatcher(Protocol):
     """Sees to it that what was asked is rendered."""
 
-    def hand_over(self, job: Errand) -> TransactionStatus:
+    def hand_over(self, job: RequestedRender) -> TransactionStatus:
         """Render, or have it rendered.
 
         Returns:
             DONE or FINAL: it has come to its end. HANDED: a task stands for it. AGAIN, NOT_YET:
-            the next attempt is another delivery's. BUSY: somebody works on it, look again. Anything
-            else: something changed meanwhile, look again.
+            the next attempt is another delivery's. BUSY: another job works on it, read again.
+            Anything else: something changed meanwhile, read again.
 
         Raises:
             RetryLater: a redelivery can cure what hindered it.

@@ -1,8 +1,8 @@
-"""Carries out the deletions that a ledger has noted, and strikes them off once they are done.
+"""Carry out the deletions that a ledger has noted, and remove the notes once they are done.
 
-What is to be deleted is noted in the very transaction that makes it so (`Standing.changed`), so
-neither a lost answer nor a fault nor the end of a process can forget it: whoever comes next to the
-avatar finds it here. Deleting twice does no harm. Pure but for `dispose` and `note`.
+What is to be deleted is noted in the very transaction that makes it so (`AvatarSnapshot.changed`),
+so neither a lost answer nor a fault nor the end of a process can forget it: the next event or task
+of the avatar finds it. Deleting twice does no harm. Pure but for `dispose` and `delete`.
 """
 
 from collections.abc import Collection

@@ -2,7 +2,7 @@
 
 Sections 1 and 9 of the contract from top to bottom. Answers by returning (acknowledged: a
 redelivery would change nothing) or by raising `RetryLater` (it may cure it). Knows ports only; how
-a wish comes to its end is `pursuit`'s part.
+a request is concluded is `conclusion`'s part.
 """
 
 from collections.abc import Callable
@@ -14,9 +14,9 @@ from functions.domain.snapshot import TransactionStatus
 from functions.domain.withdrawal import settle
 from functions.errors import RetryLater
 from functions.jobs.cleanup import clean_up
+from functions.jobs.conclusion import RequestConclusion, moved_on
 from functions.jobs.dispatch import Dispatcher
 from functions.jobs.ports import Dependencies
-from functions.jobs.pursuit import Pursuit, moved_on
 from functions.jobs.trigger import Trigger
 from functions.observability import log, telemetry
 
@@ -26,7 +26,7 @@ class RenderHandler:
 
     def __init__(self, deps: Dependencies, dispatcher: Dispatcher) -> None:
         self._deps = deps
-        self._pursuit = Pursuit(deps, dispatcher)
+        self._conclusion = RequestConclusion(deps, dispatcher)
         self._rules = deps.transitions
         self._clock = deps.clock
 
@@ -66,7 +66,7 @@ class RenderHandler:
         return self._clock.monotonic() + self._deps.settings.deadline_s
 
     def _present(self, avatar_id: str, deadline: float) -> Trigger:
-        """A visit for the sake of the document as it is."""
+        """A trigger for the document as it is now."""
         try:
             avatar = self._deps.ledger.read(avatar_id)
         except Exception as fault:
@@ -104,7 +104,7 @@ class RenderHandler:
             case Gate.UNRELATED:
                 return TransactionStatus.DONE
             case Gate.MIRROR_TOUCHED:
-                return self._pursuit.transact(trigger, self._rules.repair_mirror).status
+                return self._conclusion.transact(trigger, self._rules.repair_mirror).status
             case Gate.ASKED:
                 status = self._pursue(trigger)
                 return self._settle(trigger) if status is TransactionStatus.PAST else status
@@ -115,7 +115,7 @@ class RenderHandler:
         """What is to be done where nothing is asked for."""
         if trigger.case is Gate.DELETED:
             while clean_up(self._deps, trigger.avatar_id) is TransactionStatus.BUSY:
-                self._pursuit.wait(trigger, self._deps.settings.poll_s)
+                self._conclusion.wait(trigger, self._deps.settings.poll_s)
             return TransactionStatus.DONE
         return self._settle(trigger)
 
@@ -125,28 +125,29 @@ class RenderHandler:
         A job that is still at it is waited for, because it may be killed: but by one alone, and
         where a task stands for it, by that task.
         """
-        while (change := self._pursuit.transact(trigger, settle)).status is TransactionStatus.BUSY:
+        busy = TransactionStatus.BUSY
+        while (change := self._conclusion.transact(trigger, settle)).status is busy:
             if change.dispatch is not None and trigger.dispatch is None:
                 break
-            self._pursuit.wait(trigger, self._deps.settings.poll_s)
+            self._conclusion.wait(trigger, self._deps.settings.poll_s)
         return TransactionStatus.DONE
 
     def _pursue(self, trigger: Trigger) -> TransactionStatus:
         """What is there now counts; the event only says that something may have changed."""
         began = self._clock.monotonic()
         with telemetry.span("gate"):
-            state = self._pursuit.look(trigger)
-            if self._pursuit.answered(trigger, state):
+            state = self._conclusion.look(trigger)
+            if self._conclusion.answered(trigger, state):
                 return TransactionStatus.DONE
             if moved_on(trigger, state):
                 return TransactionStatus.PAST
             if state.spec is not None:
                 spec = state.spec
-                self._pursuit.transact(trigger, lambda now: self._rules.queue(now, spec))
+                self._conclusion.transact(trigger, lambda now: self._rules.queue(now, spec))
         with telemetry.span("debounce"):
             elapsed_s = self._clock.monotonic() - began
             self._debounce(trigger, state.avatar.now / 1000 + elapsed_s)
-        return self._pursuit.conclude(trigger)
+        return self._conclusion.conclude(trigger)
 
     def _debounce(self, trigger: Trigger, now_s: float) -> None:
         """Wait until the save has come to rest: by the database's clock, whatever this one says."""
@@ -155,7 +156,7 @@ class RenderHandler:
         if left_s > 0:
             self._clock.sleep(min(left_s, debounce_s))
 
-    # --- a task, or somebody who asks: section 9
+    # --- a task, or reconcile: section 9
 
     def _attend(self, trigger: Trigger) -> TransactionStatus:
         """MOVED: there is something else to attend to now; anything else: this is at its end."""
@@ -164,13 +165,13 @@ class RenderHandler:
             return self._finish_task(trigger)
         if trigger.dispatch is not None:
             self._await_the_save(trigger, trigger.dispatch.fingerprint)
-        status = self._pursuit.conclude(trigger)
+        status = self._conclusion.conclude(trigger)
         if status is TransactionStatus.PAST and trigger.dispatch is None:
             return self._settle(trigger)
         if status is TransactionStatus.PAST:
             return (
                 TransactionStatus.MOVED
-            )  # it may be what it was again: whoever relies on this task knows
+            )  # it may be what it was again, and an event may rely on this task
         return self._finish_task(trigger) if status is TransactionStatus.DONE else status
 
     def _await_the_save(self, trigger: Trigger, dispatched: str) -> None:
@@ -178,19 +179,19 @@ class RenderHandler:
 
         Its own event is being debounced meanwhile, and will leave a task of its own.
         """
-        state = self._pursuit.look(trigger)
+        state = self._conclusion.look(trigger)
         if state.spec is not None and state.spec.fingerprint != dispatched:
             with telemetry.span("debounce"):
-                self._pursuit.wait(trigger, self._deps.settings.debounce_s)
+                self._conclusion.wait(trigger, self._deps.settings.debounce_s)
 
     def _finish_task(self, trigger: Trigger) -> TransactionStatus:
         if trigger.dispatch is None:
             return TransactionStatus.DONE
-        return self._pursuit.transact(
+        return self._conclusion.transact(
             trigger, lambda now: self._rules.finish_task(now, trigger.inputs_key)
         ).status
 
-    # --- faults nobody foresaw
+    # --- unforeseen faults
 
     def _unexplained(self, trigger: Trigger, fault: Exception) -> TransactionStatus:
         """Before the claim: never acknowledged for being old, but told where it lasts."""
@@ -204,6 +205,6 @@ class RenderHandler:
 
     def _note(self, trigger: Trigger) -> TransactionStatus:
         reader = self._rules.reader
-        return self._pursuit.transact(
+        return self._conclusion.transact(
             trigger, lambda now: note(now, trigger.inputs_key, reader)
         ).status

@@ -1,6 +1,6 @@
 """The dispatcher that renders in this process, one render at a time: lock → claim → outcome.
 
-Section 4 of contract.md from the claim on. What a claimed render does is `rendering`'s part,
+Section 4 of contract.md from the claim on. What a claimed render does is `attempt`'s part,
 what a transaction may change that of `transitions`.
 """
 
@@ -11,9 +11,9 @@ from uuid import uuid4
 from functions.domain.snapshot import Claim, TransactionResult, TransactionStatus
 from functions.errors import Code, LeaseLost, RetryLater, Stopped
 from functions.jobs.animation import RenderJob
-from functions.jobs.attempt import Rendering, problem_of
+from functions.jobs.attempt import RenderAttempt, problem_of
 from functions.jobs.attempt_metrics import AttemptMetrics
-from functions.jobs.dispatch import Errand, tell_refusal
+from functions.jobs.dispatch import RequestedRender, tell_refusal
 from functions.jobs.ports import Dependencies, Renderer
 from functions.jobs.retrying import retry
 from functions.observability import log, telemetry
@@ -23,10 +23,10 @@ _LOCK_WAIT_S = 60.0
 
 
 class RenderLock(Protocol):
-    """What lets one render at a time into a process: `threading.Lock`."""
+    """Admit one render at a time into a process: `threading.Lock`."""
 
     def acquire(self, *, timeout: float) -> bool:
-        """Take it within so many seconds; False: it was another's all the time."""
+        """Take it within so many seconds; False: another render held it all the time."""
 
     def release(self) -> None:
         """Give it back."""
@@ -43,8 +43,8 @@ class InlineDispatcher:
         self._rules = deps.transitions
         self._lock = lock or threading.Lock()
 
-    def hand_over(self, job: Errand) -> TransactionStatus:
-        """Claim and render, unless somebody else is at it; that one is to be waited for."""
+    def hand_over(self, job: RequestedRender) -> TransactionStatus:
+        """Claim and render, unless another job works on it, which is to be waited for."""
         if job.in_work:
             return TransactionStatus.BUSY
         with telemetry.span("lock"):
@@ -69,7 +69,7 @@ class InlineDispatcher:
         finally:
             self._lock.release()
 
-    def _claim(self, job: Errand, claim: Claim) -> TransactionResult:
+    def _claim(self, job: RequestedRender, claim: Claim) -> TransactionResult:
         def take() -> TransactionResult:
             left_s = job.deadline - self._deps.clock.monotonic()
             if left_s < self._deps.settings.deadline_s / 2:
@@ -84,7 +84,7 @@ class InlineDispatcher:
         with telemetry.span("claim"):
             return retry(self._deps.clock, take, within_s=self._deps.settings.patience_s)
 
-    def _account(self, job: Errand, granted: TransactionResult) -> AttemptMetrics:
+    def _account(self, job: RequestedRender, granted: TransactionResult) -> AttemptMetrics:
         return AttemptMetrics(
             self._deps.clock,
             waited_s=_waited_s(job, granted),
@@ -100,46 +100,46 @@ class InlineDispatcher:
         log.info("claimed", request_id=assignment.claim.owner, engine=spec.engine)
         try:
             with account:
-                rendering = Rendering(self._deps, self._renderer, assignment)
-                return self._outcome(rendering, account)
+                attempt = RenderAttempt(self._deps, self._renderer, assignment)
+                return self._outcome(attempt, account)
         except Exception as fault:  # the lease runs out by itself
             log.fault("the outcome could not be written", fault)
             raise RetryLater("the outcome could not be written") from fault
 
-    def _outcome(self, rendering: Rendering, account: AttemptMetrics) -> TransactionStatus:
+    def _outcome(self, attempt: RenderAttempt, account: AttemptMetrics) -> TransactionStatus:
         """Render; failures become outcomes."""
         try:
-            rendering.run()
+            attempt.run()
             account.ended(Outcome.PUBLISHED)
             return TransactionStatus.DONE
         except Stopped as stop:
             lost = isinstance(stop, LeaseLost)
             log.info("render stopped", reason=str(stop), kind=type(stop).__name__)
             account.ended(Outcome.LOST if lost else Outcome.SUPERSEDED)
-            rendering.withdraw()
+            attempt.withdraw()
             return TransactionStatus.LOST if lost else TransactionStatus.MOVED
         except Exception as fault:
-            return self._failed(rendering, fault, account)
+            return self._failed(attempt, fault, account)
 
     def _failed(
-        self, rendering: Rendering, fault: Exception, account: AttemptMetrics
+        self, attempt: RenderAttempt, fault: Exception, account: AttemptMetrics
     ) -> TransactionStatus:
         problem = problem_of(fault)
         if problem.code is Code.INTERNAL:
             log.fault("render failed", fault)
         else:
             log.warning("render failed", code=problem.code.value, reason=str(fault))
-        status = rendering.fail(problem)
+        status = attempt.fail(problem)
         if status in (TransactionStatus.LOST, TransactionStatus.MOVED):
             account.ended(Outcome.LOST if status is TransactionStatus.LOST else Outcome.SUPERSEDED)
-            rendering.withdraw()
+            attempt.withdraw()
         else:
             again = status is TransactionStatus.AGAIN
             account.ended(Outcome.RETRIED if again else Outcome.FAILED, problem.code)
         return status
 
 
-def _waited_s(job: Errand, granted: TransactionResult) -> float | None:
+def _waited_s(job: RequestedRender, granted: TransactionResult) -> float | None:
     """From the wish to its first claim, both by the database's clock; None for a later attempt."""
     record = granted.record
     if record is None or record.attempts != 1 or record.shown is None:

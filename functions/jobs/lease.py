@@ -1,6 +1,6 @@
 """What a job in flight is held to: its lease, its deadline, and the document's wish.
 
-A `Heartbeat` renews a lease at the clock's ticks; a `Vigil` stands beside one render, is asked
+A `Heartbeat` renews a lease at the clock's ticks; a `LeaseMonitor` belongs to one render, is asked
 between batches, and raises as soon as the render must stop. Knows nothing of what is rendered.
 """
 
@@ -95,7 +95,7 @@ def require(status: TransactionStatus) -> None:
 
 
 class LeaseMonitor:
-    """Stands beside one render."""
+    """Renew the lease of one render, and tell it when it must stop."""
 
     def __init__(
         self, deps: Dependencies, *, avatar_id: str, claim: Claim, deadline: float

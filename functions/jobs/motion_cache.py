@@ -124,7 +124,7 @@ class MotionCache:
             self._go_with_the_avatar()
 
     def _go_with_the_avatar(self) -> None:
-        """Delete what stands now if the document is gone, or if nobody can tell.
+        """Delete the stored motion if the document is gone, or cannot be read.
 
         A clean-up may have emptied the folder after this attempt had confirmed its lease and before
         the object was there. It begins only where the document is absent: so either that is seen

@@ -1,7 +1,7 @@
 """The dispatcher that leaves a task in a queue, for another process to render: contract.md, 9.
 
 First the ledger notes the dispatch, then the task is made under the name that follows from it.
-Whoever comes in between, or twice, finds the same dispatch and makes the same name, which a queue
+A second event, or a redelivery, finds the same dispatch and makes the same name, which a queue
 takes once. The note goes only when its task has nothing left to do.
 """
 
@@ -10,7 +10,7 @@ from typing import Protocol
 from functions.domain.snapshot import TransactionStatus
 from functions.domain.task import RenderTask
 from functions.errors import RetryLater
-from functions.jobs.dispatch import Errand, tell_refusal
+from functions.jobs.dispatch import RequestedRender, tell_refusal
 from functions.jobs.ports import Dependencies
 from functions.observability import log, telemetry
 from functions.observability.telemetry import Outcome
@@ -28,13 +28,13 @@ class TaskQueue(Protocol):
 
 
 class QueuedDispatcher:
-    """Satisfies `Dispatcher`; waits for nobody's render."""
+    """Satisfies `Dispatcher`; never waits for a render."""
 
     def __init__(self, deps: Dependencies, queue: TaskQueue) -> None:
         self._deps = deps
         self._queue = queue
 
-    def hand_over(self, job: Errand) -> TransactionStatus:
+    def hand_over(self, job: RequestedRender) -> TransactionStatus:
         """Note the dispatch and make its task: HANDED."""
         rules = self._deps.transitions
         change = self._deps.ledger.transact(

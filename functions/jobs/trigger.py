@@ -1,4 +1,4 @@
-"""One reason to look after an avatar: a delivered event, a task, or somebody who asks."""
+"""One reason to process an avatar: a delivered event, a task, or reconcile."""
 
 from dataclasses import dataclass
 
@@ -15,4 +15,4 @@ class Trigger:
     inputs_key: object  # of the document for whose sake it is; None: it is gone
     since_s: float  # Unix time of the wish, by the database's clock
     deadline: float  # on the clock's monotonic scale
-    dispatch: Dispatch | None = None  # the task that this visit brings to its end
+    dispatch: Dispatch | None = None  # the task that this trigger ends

@@ -11,7 +11,7 @@ from functions.domain.job_record import Lease, Purpose, Record
 from functions.domain.snapshot import Claim, TransactionStatus
 from functions.errors import LeaseLost, RetryLater
 from functions.jobs.avatar_state import look
-from functions.jobs.dispatch import Errand
+from functions.jobs.dispatch import RequestedRender
 from functions.jobs.handler import RenderHandler
 from functions.jobs.inline_dispatch import InlineDispatcher
 from functions.jobs.lease import Heartbeat, LeaseMonitor
@@ -25,10 +25,10 @@ class ScriptedDispatcher:
     """Hands nothing over, and answers as it was told."""
 
     verdicts: list[TransactionStatus]
-    errands: list[Errand] = field(default_factory=list)
+    jobs: list[RequestedRender] = field(default_factory=list)
 
-    def hand_over(self, job: Errand) -> TransactionStatus:
-        self.errands.append(job)
+    def hand_over(self, job: RequestedRender) -> TransactionStatus:
+        self.jobs.append(job)
         return self.verdicts.pop(0)
 
 
@@ -71,13 +71,13 @@ def test_20_who_lost_its_lease_yields_from_then_on(scene: Scene) -> None:
         [TransactionStatus.LOST, TransactionStatus.BUSY, TransactionStatus.DONE]
     )
     RenderHandler(scene.deps, dispatcher).handle_event(scene.write(document()))
-    assert [job.yielding for job in dispatcher.errands] == [False, True, True]
+    assert [job.yielding for job in dispatcher.jobs] == [False, True, True]
 
 
 def test_20_who_yields_waits_for_a_lease_for_something_else(scene: Scene) -> None:
     dispatcher = ScriptedDispatcher([TransactionStatus.LOST, TransactionStatus.DONE])
     RenderHandler(scene.deps, dispatcher).handle_event(scene.write(document()))
-    at_first, yielding = dispatcher.errands
+    at_first, yielding = dispatcher.jobs
     other_version = Lease.granted(
         "them", Purpose.RENDER, "other", now=round(scene.clock.now() * 1000), life_s=60
     )

@@ -172,7 +172,7 @@ MUTANTS = (
     ),
     Mutant(
         name="failed-attempt-acknowledged",
-        file="functions/jobs/pursuit.py",
+        file="functions/jobs/conclusion.py",
         old='raise RetryLater("the next attempt is another delivery\'s")',
         new="return TransactionStatus.DONE",
         why="Nobody would make the next attempt: fail what a redelivery cures (section 4).",

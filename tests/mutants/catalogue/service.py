@@ -26,7 +26,7 @@ MUTANTS = (
     ),
     Mutant(
         name="older-event-renders-too",
-        file="functions/jobs/pursuit.py",
+        file="functions/jobs/conclusion.py",
         old="if moved_on(trigger, state):",
         new="if moved_on(trigger, state) and state.spec is None:",
         why="A newer event exists: the older one is acknowledged (section 1.4c).",

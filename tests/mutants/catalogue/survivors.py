@@ -37,7 +37,7 @@ MUTANTS = (
     ),
     Mutant(
         name="versions-snatch-the-lease-for-ever",
-        file="functions/jobs/pursuit.py",
+        file="functions/jobs/conclusion.py",
         old="yielding = yielding or status is TransactionStatus.LOST",
         new="yielding = False",
         why="Two versions stop each other's renders until the quota is spent (section 4).",

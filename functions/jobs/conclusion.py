@@ -18,7 +18,7 @@ from functions.domain.snapshot import (
 )
 from functions.errors import Code, RetryLater
 from functions.jobs.avatar_state import AvatarState, look
-from functions.jobs.dispatch import Dispatcher, Errand
+from functions.jobs.dispatch import Dispatcher, RequestedRender
 from functions.jobs.disposal import dispose
 from functions.jobs.ports import Dependencies
 from functions.jobs.trigger import Trigger
@@ -29,8 +29,8 @@ _PAUSE_S = 0.5  # before another look, where something changed between a look an
 _MISSED = {TransactionStatus.AGAIN: Outcome.MISSING, TransactionStatus.FINAL: Outcome.FAILED}
 
 
-class Pursuit:
-    """Follows wishes, many at once."""
+class RequestConclusion:
+    """Bring requests to their end, many at once."""
 
     def __init__(self, deps: Dependencies, dispatcher: Dispatcher) -> None:
         self._deps = deps
@@ -41,8 +41,8 @@ class Pursuit:
         """Bring what is asked for to its end, looking again whenever something changed meanwhile.
 
         Returns:
-            DONE: nothing is left to do for what the visit is about. HANDED: a task will see to
-            it. PAST: the document is no longer the visit's, so a newer event exists.
+            DONE: nothing is left to do for what triggered it. HANDED: a task will see to
+            it. PAST: the document has changed since, so a newer event exists.
 
         Raises:
             RetryLater: a redelivery can cure what hindered it.
@@ -98,7 +98,7 @@ class Pursuit:
         return True
 
     def wait(self, trigger: Trigger, seconds: float) -> None:
-        """Let somebody else work; never longer than one's own deadline."""
+        """Wait for another job; never longer than this trigger's deadline."""
         left_s = trigger.deadline - self._deps.clock.monotonic()
         if left_s <= 0:
             raise RetryLater("another's work outlived this event's deadline")
@@ -120,7 +120,7 @@ class Pursuit:
         if state.inputs is None:
             return self._concluded(trigger, self._miss(trigger, state, state.spec))
         image, video = state.inputs
-        job = Errand(
+        job = RequestedRender(
             avatar_id=trigger.avatar_id,
             spec=state.spec,
             image=image,
@@ -158,7 +158,7 @@ class Pursuit:
         return change.status
 
     def _concluded(self, trigger: Trigger, status: TransactionStatus) -> TransactionStatus:
-        """What a verdict means for the visit: ended, to be redelivered, or to look again."""
+        """Translate a status: ended, to be redelivered, or to read again."""
         match status:
             case TransactionStatus.DONE | TransactionStatus.FINAL:
                 return TransactionStatus.DONE
@@ -174,11 +174,11 @@ class Pursuit:
 
 
 def moved_on(trigger: Trigger, state: AvatarState) -> bool:
-    """Whether the document is no longer the visit's: a newer event exists."""
+    """Whether the document has changed since the trigger: a newer event exists."""
     return state.inputs_key != trigger.inputs_key
 
 
 def relieved(trigger: Trigger, state: AvatarState) -> bool:
-    """Whether another task has come to stand for this avatar since the visit's own."""
+    """Whether another task has been dispatched for this avatar since the trigger's own."""
     other = state.avatar.record.dispatch
     return trigger.dispatch is not None and other is not None and other != trigger.dispatch
