@@ -22,7 +22,7 @@ import torch
 from benchmarks.memory import peak_growth_bytes
 from liveportrait_core.engines.mesh.engine import MeshEngine
 from liveportrait_core.engines.mesh.idle import synthetic_idle
-from liveportrait_core.media.image import read_portrait, write_picture
+from liveportrait_core.media.pictures.image import read_portrait, write_picture
 from liveportrait_core.options import RenderOptions
 from liveportrait_core.pipeline.plan import prepare_picture
 from liveportrait_core.pipeline.progress import RenderProgress

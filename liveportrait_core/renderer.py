@@ -11,8 +11,8 @@ from liveportrait_core.engines.base import AnimationEngine, PreparedPortrait
 from liveportrait_core.engines.capabilities import clip_engine, synthetic_motion
 from liveportrait_core.engines.choice import choose_engine
 from liveportrait_core.engines.liveportrait.config import DEFAULT_CONFIG, EngineConfig
-from liveportrait_core.media.image import read_portrait
-from liveportrait_core.media.probe import DrivingClip, probe
+from liveportrait_core.media.clips.probe import DrivingClip, probe
+from liveportrait_core.media.pictures.image import read_portrait
 from liveportrait_core.options import Engine, RenderOptions, SyntheticIdle
 from liveportrait_core.pipeline.analysis import analyse_clip
 from liveportrait_core.pipeline.motion_cache import pack_motion, unpack_motion

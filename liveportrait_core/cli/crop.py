@@ -11,7 +11,7 @@ from liveportrait_core.engines.liveportrait.source import crop_source, portrait_
 from liveportrait_core.errors import ImageNoFace
 from liveportrait_core.face.finders import MeshFinder
 from liveportrait_core.face.tracking import locate_face
-from liveportrait_core.media.image import read_portrait, write_picture
+from liveportrait_core.media.pictures.image import read_portrait, write_picture
 from liveportrait_core.options import RenderOptions
 
 

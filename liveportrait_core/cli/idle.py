@@ -20,7 +20,7 @@ from liveportrait_core.cli.render_options import (
     options_of,
 )
 from liveportrait_core.errors import InvalidOption
-from liveportrait_core.media.rate import HIGHEST_RATE
+from liveportrait_core.media.clips.rate import HIGHEST_RATE
 from liveportrait_core.options import Delivery, Engine, RenderOptions, SyntheticIdle
 from liveportrait_core.renderer import Renderer, open_renderer
 from liveportrait_core.request import RenderRequest

@@ -39,8 +39,8 @@ from liveportrait_core.cli.render_options import (
 )
 from liveportrait_core.cli.template import add_max_seconds
 from liveportrait_core.errors import BadInput, InvalidOption, RenderError
-from liveportrait_core.media.image import write_picture
-from liveportrait_core.media.probe import probe
+from liveportrait_core.media.clips.probe import probe
+from liveportrait_core.media.pictures.image import write_picture
 from liveportrait_core.options import Delivery, RenderOptions, SoundFrom
 from liveportrait_core.pipeline.plan import require_sound
 from liveportrait_core.renderer import Renderer

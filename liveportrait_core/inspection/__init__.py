@@ -9,7 +9,7 @@ from liveportrait_core.inspection.checks import Check, Inspection, inspect
 from liveportrait_core.inspection.contact_sheet import contact_sheet
 from liveportrait_core.inspection.following import Following, Turning, measure_following
 from liveportrait_core.inspection.sweep_sheet import SweepItem, sweep_sheet
-from liveportrait_core.media.mp4 import Mp4Facts, read_mp4
+from liveportrait_core.media.clips.mp4 import Mp4Facts, read_mp4
 
 __all__ = [
     "Check",

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from liveportrait_core.inspection.pixels import PixelFacts, measure_pixels
-from liveportrait_core.media.image import read_portrait
-from liveportrait_core.media.mp4 import Mp4Facts, read_mp4
-from liveportrait_core.media.probe import probe
+from liveportrait_core.media.clips.mp4 import Mp4Facts, read_mp4
+from liveportrait_core.media.clips.probe import probe
+from liveportrait_core.media.pictures.image import read_portrait
 from liveportrait_core.options import RenderOptions
 from liveportrait_core.report import Box
 

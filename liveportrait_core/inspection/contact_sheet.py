@@ -18,7 +18,7 @@ from liveportrait_core.inspection.sheet import (
     tile_picture,
     write_sheet,
 )
-from liveportrait_core.media.image import read_portrait
+from liveportrait_core.media.pictures.image import read_portrait
 from liveportrait_core.report import Box
 
 # A box that holds less of the picture than this is worth a closer look.

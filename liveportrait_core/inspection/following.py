@@ -18,8 +18,8 @@ from liveportrait_core.engines.mesh.motion import EASE_S, MeshMotion, motion_of
 from liveportrait_core.errors import VideoTooShort
 from liveportrait_core.face.detector import person_mask
 from liveportrait_core.face.mesh_track import track_mesh
-from liveportrait_core.media.decode import FrameReader
-from liveportrait_core.media.probe import DrivingClip, probe
+from liveportrait_core.media.clips.decode import FrameReader
+from liveportrait_core.media.clips.probe import DrivingClip, probe
 from liveportrait_core.quality.jitter import JitterMeter
 from liveportrait_core.report import Frame
 

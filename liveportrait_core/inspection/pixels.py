@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from liveportrait_core.media.decode import FrameReader
-from liveportrait_core.media.probe import DrivingClip, probe
+from liveportrait_core.media.clips.decode import FrameReader
+from liveportrait_core.media.clips.probe import DrivingClip, probe
 from liveportrait_core.report import Box, Frame
 
 _CELL_PX = 4

@@ -14,8 +14,8 @@ from PIL import Image, ImageDraw, ImageFont
 from liveportrait_core.errors import EncodeFailed
 from liveportrait_core.face.finders import MeshFinder
 from liveportrait_core.face.tracking import FaceTrack, track_face
-from liveportrait_core.media.decode import FrameReader
-from liveportrait_core.media.probe import probe
+from liveportrait_core.media.clips.decode import FrameReader
+from liveportrait_core.media.clips.probe import probe
 from liveportrait_core.report import Frame
 
 COLUMNS = 6

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from liveportrait_core.engines.base import AnimationEngine
-from liveportrait_core.media.decode import FrameReader
-from liveportrait_core.media.probe import DrivingClip
+from liveportrait_core.media.clips.decode import FrameReader
+from liveportrait_core.media.clips.probe import DrivingClip
 from liveportrait_core.pipeline.progress import RenderProgress
 from liveportrait_core.quality import JitterMeter
 from liveportrait_core.report import Frame, Stage

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from liveportrait_core.engines.base import AnimationEngine
 from liveportrait_core.errors import MotionUnusable
 from liveportrait_core.limits import MAX_MOTION_BYTES, least_frames
-from liveportrait_core.media.rate import HIGHEST_RATE
+from liveportrait_core.media.clips.rate import HIGHEST_RATE
 from liveportrait_core.report import RenderWarning
 from liveportrait_core.request import MotionTemplate
 

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from liveportrait_core.engines.base import AnimationEngine, ClipEngine
 from liveportrait_core.errors import InvalidOption
-from liveportrait_core.media.formats import Sound
-from liveportrait_core.media.image import Portrait
-from liveportrait_core.media.probe import DrivingClip, has_sound
+from liveportrait_core.media.clips.formats import Sound
+from liveportrait_core.media.clips.probe import DrivingClip, has_sound
+from liveportrait_core.media.pictures.image import Portrait
 from liveportrait_core.options import Delivery, Engine, SoundFrom
 from liveportrait_core.pipeline.analysis import DecodedClip
 from liveportrait_core.pipeline.progress import RenderProgress

@@ -13,9 +13,9 @@ import cv2
 import numpy as np
 
 from liveportrait_core.errors import EncodeFailed, OutOfMemory
-from liveportrait_core.media.encode import FrameEncoder
-from liveportrait_core.media.formats import EncoderSettings
-from liveportrait_core.media.image import jpeg_of
+from liveportrait_core.media.clips.encode import FrameEncoder
+from liveportrait_core.media.clips.formats import EncoderSettings
+from liveportrait_core.media.pictures.image import jpeg_of
 from liveportrait_core.options import Engine
 from liveportrait_core.pipeline.plan import RenderPlan
 from liveportrait_core.pipeline.progress import EncodingProgress, RenderProgress, run_watched

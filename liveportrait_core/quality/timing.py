@@ -7,7 +7,7 @@ from fractions import Fraction
 from itertools import accumulate
 from pathlib import Path
 
-from liveportrait_core.media.mp4 import read_mp4
+from liveportrait_core.media.clips.mp4 import read_mp4
 from liveportrait_core.options import VideoFormat
 
 _GRAPHIC_CONTROL = b"\x21\xf9\x04"

@@ -22,7 +22,7 @@ from liveportrait_core.errors import (
     VideoUnsupported,
 )
 from liveportrait_core.inspection import inspect
-from liveportrait_core.media.image import read_portrait
+from liveportrait_core.media.pictures.image import read_portrait
 from liveportrait_core.options import Engine, RenderOptions
 from liveportrait_core.renderer import Renderer, open_renderer
 from liveportrait_core.report import Frame, Progress, RenderWarning, Stage

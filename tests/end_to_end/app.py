@@ -23,8 +23,8 @@ from google.cloud.storage import Bucket
 from PIL import Image
 
 from emulator.suite import FirestoreBackend, Suite
-from liveportrait_core.media.decode import FrameReader
-from liveportrait_core.media.probe import probe
+from liveportrait_core.media.clips.decode import FrameReader
+from liveportrait_core.media.clips.probe import probe
 from liveportrait_core.report import Frame
 from tests.end_to_end.deployment import Deployment
 

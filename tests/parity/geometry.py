@@ -29,7 +29,7 @@ from liveportrait_core.face.crop import (
 )
 from liveportrait_core.face.detector import FoundFace
 from liveportrait_core.face.tracking import locate_face, track_face
-from liveportrait_core.media.image import fitted_size, scaled_size
+from liveportrait_core.media.pictures.image import fitted_size, scaled_size
 from liveportrait_core.report import Frame
 from tests.golden.recipe import Mix, block_means
 from tests.parity.detection import check_detection

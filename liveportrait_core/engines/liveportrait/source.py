@@ -10,7 +10,7 @@ import numpy as np
 from liveportrait_core.engines.liveportrait.networks import CROP_PX, NETWORK_PX
 from liveportrait_core.face.crop import FaceCrop, Points, crop_face
 from liveportrait_core.face.tracking import LocatedFace
-from liveportrait_core.media.image import fitted_size, scaled_size
+from liveportrait_core.media.pictures.image import fitted_size, scaled_size
 from liveportrait_core.report import Frame
 
 _OFFSET = -0.125  # of the crop's side: up, to take in the hair

@@ -13,14 +13,14 @@ from liveportrait_core.engines.liveportrait.engine import LivePortraitEngine
 from liveportrait_core.engines.liveportrait.template import save_template
 from liveportrait_core.face.finders import MeshFinder
 from liveportrait_core.inspection import read_mp4
-from liveportrait_core.media.decode import FrameReader
-from liveportrait_core.media.image import read_portrait
-from liveportrait_core.media.probe import probe
+from liveportrait_core.media.clips.decode import FrameReader
+from liveportrait_core.media.clips.probe import probe
+from liveportrait_core.media.pictures.image import read_portrait
 from liveportrait_core.renderer import Renderer
 from tests.core.clips import ffmpeg
 from tests.core.engines.liveportrait.test_engine import quick_model
 from tests.core.engines.liveportrait.test_template import template
-from tests.core.media.test_formats import heard, loud_from_to_s
+from tests.core.media.clips.test_formats import heard, loud_from_to_s
 
 
 @pytest.fixture(autouse=True)

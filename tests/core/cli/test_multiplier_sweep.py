@@ -19,8 +19,8 @@ from liveportrait_core.face.finders import MeshFinder
 from liveportrait_core.face.tracking import FaceTrack, track_face
 from liveportrait_core.inspection import SweepItem, sweep_sheet
 from liveportrait_core.inspection.key_frames import key_frames
-from liveportrait_core.media.decode import FrameReader
-from liveportrait_core.media.probe import probe
+from liveportrait_core.media.clips.decode import FrameReader
+from liveportrait_core.media.clips.probe import probe
 from liveportrait_core.options import Engine, RenderOptions
 from liveportrait_core.renderer import open_renderer
 from liveportrait_core.report import Box, RenderedVideo

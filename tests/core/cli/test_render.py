@@ -15,13 +15,13 @@ from liveportrait_core.engines.mesh.engine import MeshEngine
 from liveportrait_core.engines.mesh.idle import synthetic_idle
 from liveportrait_core.engines.mesh.motion import MeshMotion
 from liveportrait_core.inspection import read_mp4
-from liveportrait_core.media.image import read_portrait
+from liveportrait_core.media.pictures.image import read_portrait
 from liveportrait_core.options import RenderOptions
 from liveportrait_core.renderer import open_renderer
 from liveportrait_core.report import Frame
 from liveportrait_core.request import MotionTemplate, RenderRequest
 from tests.core.clips import ffmpeg, moving_clip
-from tests.core.media.test_formats import heard, loud_from_to_s
+from tests.core.media.clips.test_formats import heard, loud_from_to_s
 
 HOPPER = Path(str(files("matplotlib"))) / "mpl-data" / "sample_data" / "grace_hopper.jpg"
 ASTRONAUT = Path(str(files("skimage"))) / "data" / "astronaut.png"

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from liveportrait_core.errors import BadInput
-from liveportrait_core.media.decode import FrameReader
-from liveportrait_core.media.image import read_portrait
-from liveportrait_core.media.probe import probe
+from liveportrait_core.media.clips.decode import FrameReader
+from liveportrait_core.media.clips.probe import probe
+from liveportrait_core.media.pictures.image import read_portrait
 from tests.core.media.cases import Case, Refused
-from tests.core.media.clip_cases import CLIPS
-from tests.core.media.picture_cases import PICTURES
+from tests.core.media.clips.clip_cases import CLIPS
+from tests.core.media.pictures.picture_cases import PICTURES
 from tests.core.pictures import assert_like, quarters
 
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageSequence
 
-from liveportrait_core.media.encode import FrameEncoder
-from liveportrait_core.media.formats import EncoderSettings
-from liveportrait_core.media.image import read_portrait
+from liveportrait_core.media.clips.encode import FrameEncoder
+from liveportrait_core.media.clips.formats import EncoderSettings
+from liveportrait_core.media.pictures.image import read_portrait
 from liveportrait_core.options import VideoFormat
 from liveportrait_core.quality import JitterMeter, QualityMeter, timing_of
 from liveportrait_core.quality.border import BorderMeter

@@ -2,8 +2,11 @@
 
 from tests.mutants.mutant import Mutant
 
-_IMAGE = ("tests/core/media/test_image.py", "tests/core/media/test_image_refusals.py")
-_ENCODE = ("tests/core/media/test_encode.py",)
+_IMAGE = (
+    "tests/core/media/pictures/test_image.py",
+    "tests/core/media/pictures/test_image_refusals.py",
+)
+_ENCODE = ("tests/core/media/clips/test_encode.py",)
 _MESH = ("tests/core/engines/mesh/test_engine.py",)
 
 MUTANTS = (
@@ -41,47 +44,47 @@ MUTANTS = (
     ),
     Mutant(
         name="rate-halved-once",
-        file="liveportrait_core/media/rate.py",
+        file="liveportrait_core/media/clips/rate.py",
         old="while rate > HIGHEST_RATE:",
         new="if rate > HIGHEST_RATE:",
         why="Above 30 it is halved until it is not (section 6).",
-        tests=("tests/core/media/test_rate.py",),
+        tests=("tests/core/media/clips/test_rate.py",),
     ),
     Mutant(
         name="ntsc-is-thirty",
-        file="liveportrait_core/media/rate.py",
+        file="liveportrait_core/media/clips/rate.py",
         old="    Fraction(30000, 1001),\n",
         new="",
         why="29.97 is 30000/1001 throughout (section 6).",
-        tests=("tests/core/media/test_rate.py",),
+        tests=("tests/core/media/clips/test_rate.py",),
     ),
     Mutant(
         name="median-of-milliseconds",
-        file="liveportrait_core/media/rate.py",
+        file="liveportrait_core/media/clips/rate.py",
         old="if abs(interval - median) <= 1]",
         new="if interval == median]",
         why="Containers that count milliseconds run at 30.3 fps (section 6).",
-        tests=("tests/core/media/test_rate.py",),
+        tests=("tests/core/media/clips/test_rate.py",),
     ),
     Mutant(
         name="trimmed-a-frame-late",
-        file="liveportrait_core/media/decode.py",
+        file="liveportrait_core/media/clips/decode.py",
         old="most_frames = int(clip.max_seconds * clip.rate_fps)",
         new="most_frames = int(clip.max_seconds * clip.rate_fps) + 1",
         why="At most the first 10.000 s (section 6).",
-        tests=("tests/core/media/test_decode.py",),
+        tests=("tests/core/media/clips/test_decode.py",),
     ),
     Mutant(
         name="trim-not-told",
-        file="liveportrait_core/media/probe.py",
+        file="liveportrait_core/media/clips/probe.py",
         old="RenderWarning.VIDEO_TRIMMED: is_trimmed,",
         new="RenderWarning.VIDEO_TRIMMED: duration > 2 * limit,",
         why="VIDEO_TRIMMED wherever the clip is longer (section 5).",
-        tests=("tests/core/media/test_probe.py",),
+        tests=("tests/core/media/clips/test_probe.py",),
     ),
     Mutant(
         name="lying-on-its-side",
-        file="liveportrait_core/media/image.py",
+        file="liveportrait_core/media/pictures/image.py",
         old="reduced.transpose(stored.turn) if stored.turn is not None else reduced",
         new="reduced",
         why="Upright, as every viewer shows it (section 6).",
@@ -89,7 +92,7 @@ MUTANTS = (
     ),
     Mutant(
         name="see-through-shows-white",
-        file="liveportrait_core/media/colours.py",
+        file="liveportrait_core/media/pictures/colours.py",
         old="(0, 0, 0, 255)",
         new="(255, 255, 255, 255)",
         why="Alpha is flattened onto black (section 5, ALPHA_FLATTENED).",
@@ -97,7 +100,7 @@ MUTANTS = (
     ),
     Mutant(
         name="odd-side-kept",
-        file="liveportrait_core/media/image.py",
+        file="liveportrait_core/media/pictures/image.py",
         old="width - width % 2, height - height % 2",
         new="width - width % 2, height",
         why="An odd side loses one pixel at the right or below (section 6).",
@@ -105,31 +108,34 @@ MUTANTS = (
     ),
     Mutant(
         name="full-range-colours",
-        file="liveportrait_core/media/formats.py",
+        file="liveportrait_core/media/clips/formats.py",
         old=":matrix=709:range=limited:primaries=709",
         new=":matrix=709:range=full:primaries=709",
         why="Players show washed-out or crushed colours (section 6, BT.709).",
-        tests=("tests/core/media/test_encode.py", "tests/core/media/test_rendered_colours.py"),
+        tests=(
+            "tests/core/media/clips/test_encode.py",
+            "tests/core/media/pictures/test_rendered_colours.py",
+        ),
     ),
     Mutant(
         name="half-the-quality",
-        file="liveportrait_core/media/formats.py",
+        file="liveportrait_core/media/clips/formats.py",
         old="CRF = 18",
         new="CRF = 28",
         why="H.264 at CRF 18 (section 6).",
-        tests=("tests/core/media/test_formats.py", "tests/core/media/test_encode.py"),
+        tests=("tests/core/media/clips/test_formats.py", "tests/core/media/clips/test_encode.py"),
     ),
     Mutant(
         name="every-video-a-preview",
-        file="liveportrait_core/media/formats.py",
+        file="liveportrait_core/media/clips/formats.py",
         old="*(_PREVIEW if settings.is_preview else _FINAL),",
         new="*_PREVIEW,",
         why="Preset slow, but for previews (section 6).",
-        tests=("tests/core/media/test_formats.py", "tests/core/media/test_encode.py"),
+        tests=("tests/core/media/clips/test_formats.py", "tests/core/media/clips/test_encode.py"),
     ),
     Mutant(
         name="slow-start",
-        file="liveportrait_core/media/formats.py",
+        file="liveportrait_core/media/clips/formats.py",
         old="+faststart+negative_cts_offsets",
         new="+negative_cts_offsets",
         why="moov before mdat, or nothing plays before all is there (section 6).",
@@ -137,7 +143,7 @@ MUTANTS = (
     ),
     Mutant(
         name="open-groups",
-        file="liveportrait_core/media/formats.py",
+        file="liveportrait_core/media/clips/formats.py",
         old="GOP_SECONDS = 2",
         new="GOP_SECONDS = 10",
         why="Groups of at most 2 s (section 6).",
@@ -145,7 +151,7 @@ MUTANTS = (
     ),
     Mutant(
         name="an-edit-list",
-        file="liveportrait_core/media/formats.py",
+        file="liveportrait_core/media/clips/formats.py",
         old='"1" if settings.sound else "0"',
         new='"1"',
         why="No edit list: some players skip the first frame (section 6).",
@@ -153,7 +159,7 @@ MUTANTS = (
     ),
     Mutant(
         name="file-before-it-is-whole",
-        file="liveportrait_core/media/encode.py",
+        file="liveportrait_core/media/clips/encode.py",
         old="if status != 0 or self._child.exceeded:\n            raise",
         new="if status > 0 or self._child.exceeded:\n            raise",
         why="A full disk's half file is published (one-render, 5: whole or not at all).",
@@ -193,19 +199,19 @@ MUTANTS = (
     ),
     Mutant(
         name="large-on-one-side",
-        file="liveportrait_core/media/probe.py",
+        file="liveportrait_core/media/clips/probe.py",
         old="if max(packets.width_px, packets.height_px) > MAX_SIDE_PX:",
         new="if min(packets.width_px, packets.height_px) > MAX_SIDE_PX:",
         why="At most 4096 px a side (section 2, limits).",
-        tests=("tests/core/media/test_probe.py",),
+        tests=("tests/core/media/clips/test_probe.py",),
     ),
     Mutant(
         name="nine-frames-are-enough",
-        file="liveportrait_core/media/probe.py",
+        file="liveportrait_core/media/clips/probe.py",
         old="if used < MIN_CLIP_FRAMES:",
         new="if used < MIN_CLIP_FRAMES - 1:",
         why="At least 10 frames (section 2, limits).",
-        tests=("tests/core/media/test_probe.py",),
+        tests=("tests/core/media/clips/test_probe.py",),
     ),
     Mutant(
         name="pose-changes-the-size",
@@ -225,7 +231,7 @@ MUTANTS = (
     ),
     Mutant(
         name="portrait-enlarged",
-        file="liveportrait_core/media/image.py",
+        file="liveportrait_core/media/pictures/image.py",
         old="if longest <= max_dim_px:",
         new="if longest == max_dim_px:",
         why="Never enlarged (section 6).",

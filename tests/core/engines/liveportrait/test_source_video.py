@@ -25,7 +25,7 @@ from liveportrait_core.errors import (
 from liveportrait_core.face.crop import Points
 from liveportrait_core.face.finders import MeshFinder
 from liveportrait_core.face.tracking import FindFace
-from liveportrait_core.media.image import write_picture
+from liveportrait_core.media.pictures.image import write_picture
 from liveportrait_core.options import RenderOptions
 from liveportrait_core.renderer import Renderer
 from liveportrait_core.report import Box, Frame, RenderWarning

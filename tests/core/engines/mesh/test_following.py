@@ -11,7 +11,7 @@ from liveportrait_core.engines.mesh.engine import MeshEngine
 from liveportrait_core.engines.mesh.idle import synthetic_idle
 from liveportrait_core.errors import VideoNoFace, VideoTooShort
 from liveportrait_core.inspection import Following, measure_following
-from liveportrait_core.media.image import write_picture
+from liveportrait_core.media.pictures.image import write_picture
 from liveportrait_core.options import AnimationRegion, RenderOptions
 from liveportrait_core.renderer import Renderer
 from liveportrait_core.report import Frame

@@ -12,8 +12,8 @@ from liveportrait_core.__main__ import main
 from liveportrait_core.engines.mesh.engine import MeshEngine
 from liveportrait_core.engines.mesh.idle import synthetic_idle
 from liveportrait_core.engines.mesh.portrait import MeshPortrait
-from liveportrait_core.media.image import write_picture
-from liveportrait_core.media.probe import probe
+from liveportrait_core.media.clips.probe import probe
+from liveportrait_core.media.pictures.image import write_picture
 from liveportrait_core.options import RenderOptions
 from liveportrait_core.report import Frame
 

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from liveportrait_core.engines.mesh.engine import MeshEngine
 from liveportrait_core.engines.mesh.idle import synthetic_idle
 from liveportrait_core.engines.mesh.version import REVISION
-from liveportrait_core.media.formats import EncoderSettings, encoding
-from liveportrait_core.media.image import read_portrait
+from liveportrait_core.media.clips.formats import EncoderSettings, encoding
+from liveportrait_core.media.pictures.image import read_portrait
 from liveportrait_core.options import RenderOptions
 from tests.core.engines.mesh.motions import blinking, held, pulled, swaying
 

@@ -15,9 +15,9 @@ import numpy as np
 
 from liveportrait_core.errors import VideoTooLarge, VideoUnsupported
 from liveportrait_core.media.child_limits import ChildLimits
+from liveportrait_core.media.clips.opening import OPEN_SAFELY, decoding_limits
+from liveportrait_core.media.clips.probe import MAX_SIDE_PX, DrivingClip
 from liveportrait_core.media.ffmpeg import FfmpegProcess
-from liveportrait_core.media.opening import OPEN_SAFELY, decoding_limits
-from liveportrait_core.media.probe import MAX_SIDE_PX, DrivingClip
 from liveportrait_core.report import Frame
 
 _STALL_LIMIT_S = 60.0

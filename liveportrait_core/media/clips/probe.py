@@ -14,16 +14,16 @@ from pathlib import Path
 from liveportrait_core.errors import VideoTooLarge, VideoTooShort, VideoUnsupported
 from liveportrait_core.limits import MAX_VIDEO_BYTES, MIN_CLIP_FRAMES, MIN_CLIP_SECONDS
 from liveportrait_core.media import ffmpeg
-from liveportrait_core.media.file_kind import Role, kind_of
-from liveportrait_core.media.opening import (
+from liveportrait_core.media.clips.opening import (
     ACCEPTED,
     ACCEPTED_CODECS,
     OPEN_SAFELY,
     PROBE_LIMITS,
     VIDEO_CODECS,
 )
-from liveportrait_core.media.rate import cadence_of, output_rate
-from liveportrait_core.media.sample_tables import announced_samples
+from liveportrait_core.media.clips.rate import cadence_of, output_rate
+from liveportrait_core.media.clips.sample_tables import announced_samples
+from liveportrait_core.media.file_kind import Role, kind_of
 from liveportrait_core.report import RenderWarning
 
 MAX_SIDE_PX = 4096

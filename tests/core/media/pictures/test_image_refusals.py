@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from liveportrait_core.errors import ImageTooLarge, ImageUnsupported
-from liveportrait_core.media.image import read_portrait
+from liveportrait_core.media.pictures.image import read_portrait
 from tests.core.pictures import assert_like, quarters, saved
 
 

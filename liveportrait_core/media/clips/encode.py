@@ -20,8 +20,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from liveportrait_core.errors import EncodeFailed
+from liveportrait_core.media.clips.formats import (
+    EncoderSettings,
+    encoding,
+    encoding_limits,
+    gif_passes,
+)
 from liveportrait_core.media.ffmpeg import FfmpegProcess
-from liveportrait_core.media.formats import EncoderSettings, encoding, encoding_limits, gif_passes
 from liveportrait_core.options import VideoFormat
 from liveportrait_core.report import Frame
 

@@ -14,10 +14,10 @@ import pytest
 
 from liveportrait_core.errors import EncodeFailed
 from liveportrait_core.inspection import read_mp4
-from liveportrait_core.media.decode import FrameReader
-from liveportrait_core.media.encode import FrameEncoder
-from liveportrait_core.media.formats import EncoderSettings
-from liveportrait_core.media.probe import probe
+from liveportrait_core.media.clips.decode import FrameReader
+from liveportrait_core.media.clips.encode import FrameEncoder
+from liveportrait_core.media.clips.formats import EncoderSettings
+from liveportrait_core.media.clips.probe import probe
 from liveportrait_core.report import Frame
 from tests.core.clips import child_processes, ffmpeg
 

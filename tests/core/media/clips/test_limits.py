@@ -14,12 +14,13 @@ import numpy as np
 import pytest
 
 from liveportrait_core.errors import EncodeFailed, VideoTooLarge, VideoUnsupported
-from liveportrait_core.media import child_limits, encode, ffmpeg, opening, probe
+from liveportrait_core.media import child_limits, ffmpeg
 from liveportrait_core.media.child_limits import ChildLimits
-from liveportrait_core.media.decode import FrameReader
-from liveportrait_core.media.encode import FrameEncoder
-from liveportrait_core.media.formats import EncoderSettings
-from liveportrait_core.media.mp4 import read_mp4
+from liveportrait_core.media.clips import encode, opening, probe
+from liveportrait_core.media.clips.decode import FrameReader
+from liveportrait_core.media.clips.encode import FrameEncoder
+from liveportrait_core.media.clips.formats import EncoderSettings
+from liveportrait_core.media.clips.mp4 import read_mp4
 from tests.core.clips import child_processes, moving_clip
 
 MIB = 2**20
@@ -118,7 +119,7 @@ def test_a_file_large_enough_for_what_it_announces_meets_the_limit_of_memory(
     program = (
         "import resource, sys; from pathlib import Path;"
         "from liveportrait_core.errors import BadInput\n"
-        "from liveportrait_core.media.probe import probe\n"
+        "from liveportrait_core.media.clips.probe import probe\n"
         "try: probe(Path(sys.argv[1]), 10)\n"
         "except BadInput as refused: print(refused)\n"
         "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024)"

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageSequence
 
 from liveportrait_core.engines.mesh.idle import synthetic_idle
-from liveportrait_core.media.decode import FrameReader
-from liveportrait_core.media.probe import probe
+from liveportrait_core.media.clips.decode import FrameReader
+from liveportrait_core.media.clips.probe import probe
 from liveportrait_core.options import Delivery, RenderOptions, VideoFormat
 from liveportrait_core.renderer import Renderer, open_renderer
 from liveportrait_core.report import Frame

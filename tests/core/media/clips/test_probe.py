@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from liveportrait_core.errors import VideoTooLarge, VideoUnsupported
-from liveportrait_core.media.probe import probe
+from liveportrait_core.media.clips.probe import probe
 from liveportrait_core.report import RenderWarning
 from tests.core.clips import ffmpeg, moving_clip, playlist
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from liveportrait_core.media.image import read_portrait
+from liveportrait_core.media.pictures.image import read_portrait
 from liveportrait_core.report import Frame
 from tests.core.pictures import assert_like, quarters, saved
 from tests.core.profiles import P3, grey_profile, rgb_profile

@@ -9,7 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from liveportrait_core.media.child_limits import ChildLimits
-from liveportrait_core.media.opening import OPEN_SAFELY
+from liveportrait_core.media.clips.opening import OPEN_SAFELY
 from liveportrait_core.options import VideoFormat
 
 CRF = 18

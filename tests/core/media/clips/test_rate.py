@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from liveportrait_core.media.rate import STANDARD_RATES, cadence_of, output_rate
+from liveportrait_core.media.clips.rate import STANDARD_RATES, cadence_of, output_rate
 
 NTSC = Fraction(30000, 1001)
 rates = st.fractions(min_value=1, max_value=240, max_denominator=2002)

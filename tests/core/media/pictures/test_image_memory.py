@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from liveportrait_core.errors import BadInput, ImageTooLarge, ImageUnsupported
-from liveportrait_core.media.image import read_portrait
+from liveportrait_core.media.pictures.image import read_portrait
 from tests.core.clips import ffmpeg
 
 # Just within 120 megapixels.
@@ -47,7 +47,7 @@ def read_elsewhere(path: Path, max_dim_px: int = 1600) -> tuple[tuple[int, int],
     """
     program = (
         "import re, sys; from pathlib import Path;"
-        "from liveportrait_core.media.image import read_portrait;"
+        "from liveportrait_core.media.pictures.image import read_portrait;"
         "shape = read_portrait(Path(sys.argv[1]), max_dim_px=int(sys.argv[2])).pixels.shape;"
         "status = Path('/proc/self/status').read_text();"
         "print(*shape, int(re.search(r'VmHWM:\\s+(\\d+) kB', status)[1]) // 1024)"

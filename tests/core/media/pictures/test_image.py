@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from liveportrait_core.media.image import fitted_size, jpeg_of, read_portrait
+from liveportrait_core.media.pictures.image import fitted_size, jpeg_of, read_portrait
 from liveportrait_core.report import RenderWarning
 from tests.core.pictures import assert_like, corners, quarters, saved
 

@@ -16,10 +16,10 @@ from PIL import Image, ImageSequence
 
 from liveportrait_core.errors import EncodeFailed, VideoUnsupported
 from liveportrait_core.inspection import read_mp4
-from liveportrait_core.media.decode import FrameReader
-from liveportrait_core.media.encode import FrameEncoder
-from liveportrait_core.media.formats import EncoderSettings, Sound, encoding
-from liveportrait_core.media.probe import has_sound, probe
+from liveportrait_core.media.clips.decode import FrameReader
+from liveportrait_core.media.clips.encode import FrameEncoder
+from liveportrait_core.media.clips.formats import EncoderSettings, Sound, encoding
+from liveportrait_core.media.clips.probe import has_sound, probe
 from liveportrait_core.options import VideoFormat
 from liveportrait_core.report import Frame
 from tests.core.clips import child_processes, ffmpeg, moving_clip

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from liveportrait_core.errors import VideoUnsupported
-from liveportrait_core.media import decode
-from liveportrait_core.media.decode import FrameReader
-from liveportrait_core.media.probe import probe
+from liveportrait_core.media.clips import decode
+from liveportrait_core.media.clips.decode import FrameReader
+from liveportrait_core.media.clips.probe import probe
 from liveportrait_core.report import Frame
 from tests.core.clips import child_processes, counting_clip, ffmpeg, grey_level, moving_clip
 

@@ -19,11 +19,11 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 
 from liveportrait_core.errors import EncodeFailed, ImageTooLarge, ImageUnsupported, InvalidOption
 from liveportrait_core.limits import MAX_IMAGE_BYTES
-from liveportrait_core.media.colours import SrgbConversion
-from liveportrait_core.media.decoding_memory import bytes_to_decode
 from liveportrait_core.media.file_kind import Role, kind_of
-from liveportrait_core.media.jpeg_scans import repetition
-from liveportrait_core.media.png_damage import MOST_PARTS, has_too_many_parts, png_damage
+from liveportrait_core.media.pictures.colours import SrgbConversion
+from liveportrait_core.media.pictures.decoding_memory import bytes_to_decode
+from liveportrait_core.media.pictures.jpeg_scans import repetition
+from liveportrait_core.media.pictures.png_damage import MOST_PARTS, has_too_many_parts, png_damage
 from liveportrait_core.report import Frame, RenderWarning
 
 MAX_PIXELS = 120_000_000

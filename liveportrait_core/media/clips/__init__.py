@@ -1,0 +1,1 @@
+"""Video clips, by the bundled ffmpeg as a child process: probed, decoded, encoded."""

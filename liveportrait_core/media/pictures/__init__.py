@@ -1,0 +1,1 @@
+"""Still pictures: decoded upright in sRGB, within limits checked before decoding; written."""
