@@ -17,7 +17,7 @@ from google.cloud.storage import Bucket, Client
 from emulator.suite import Suite
 
 API = json.loads((Path(__file__).parent / "json_api.json").read_text())
-DOCUMENT = (Path(__file__).parents[3] / "docs" / "emulator.md").read_text()
+DOCUMENT = (Path(__file__).parents[3] / "docs" / "use" / "emulator.md").read_text()
 NOT_EMULATED = {
     *(f"storage.objects.{name}" for name in ("bulkRestore", "getIamPolicy", "restore")),
     *(f"storage.objects.{name}" for name in ("setIamPolicy", "testIamPermissions", "watchAll")),
