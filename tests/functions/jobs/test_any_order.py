@@ -240,7 +240,7 @@ class AnyOrder(RuleBasedStateMachine):
         fields = self.ledger.documents.get(AVATAR)
         if fields is None:
             assert self.ledger.jobs == {}
-            assert self.killed or self.scene.outputs == []
+            assert self.scene.outputs == []
             assert self.killed or motion_path(AVATAR) not in self.scene.media.objects
             return
         assert self.scene.record.lease is None or self.killed
@@ -269,7 +269,7 @@ class AnyOrder(RuleBasedStateMachine):
         listed = {
             kept.path for each in self.scene.record.results for kept in (each.video, each.poster)
         }
-        assert self.killed or set(self.scene.outputs) == listed
+        assert set(self.scene.outputs) == listed
 
 
 def _without_ours(fields: Fields | None) -> Fields | None:

@@ -142,4 +142,20 @@ MUTANTS = (
         why="Whoever gave a token meanwhile keeps it (section 10, dead-token).",
         tests=("tests/functions/reconcile/test_adapters.py",),
     ),
+    Mutant(
+        name="owing-ledger-passed-over",
+        file="functions/reconcile/paging.py",
+        old="{*owing, *self._without_document(list(own))}",
+        new="self._without_document(list(own))",
+        why="A clean-up half done, beside a document that asks for nothing (section 10, litter).",
+        tests=("tests/functions/jobs/test_deletions.py",),
+    ),
+    Mutant(
+        name="task-leaves-deletions-to-others",
+        file="functions/jobs/handler.py",
+        old="self._pursuit.finish(avatar)",
+        new="pass",
+        why="Whoever comes to the avatar carries out what is noted (section 3, deletions).",
+        tests=("tests/functions/jobs/test_deletions.py",),
+    ),
 )
