@@ -2,10 +2,8 @@
 
 from tests.mutants.mutant import Mutant
 
-_IMAGE = (
-    "tests/core/media/pictures/test_image.py",
-    "tests/core/media/pictures/test_image_refusals.py",
-)
+_KINDS = "tests/core/media/test_every_kind.py"
+_IMAGE = ("tests/core/media/pictures/test_image.py", _KINDS)
 _ENCODE = ("tests/core/media/clips/test_encode.py",)
 _MESH = ("tests/core/engines/mesh/test_engine.py",)
 
@@ -203,7 +201,7 @@ MUTANTS = (
         old="if max(packets.width_px, packets.height_px) > MAX_SIDE_PX:",
         new="if min(packets.width_px, packets.height_px) > MAX_SIDE_PX:",
         why="At most 4096 px a side (section 2, limits).",
-        tests=("tests/core/media/clips/test_probe.py",),
+        tests=("tests/core/media/clips/test_probe.py", _KINDS),
     ),
     Mutant(
         name="nine-frames-are-enough",
@@ -211,7 +209,7 @@ MUTANTS = (
         old="if used < MIN_CLIP_FRAMES:",
         new="if used < MIN_CLIP_FRAMES - 1:",
         why="At least 10 frames (section 2, limits).",
-        tests=("tests/core/media/clips/test_probe.py",),
+        tests=("tests/core/media/clips/test_probe.py", _KINDS),
     ),
     Mutant(
         name="pose-changes-the-size",

@@ -217,6 +217,8 @@ def timing() -> Iterator[Case]:
         ("at 480", encoding(*MP4, rate="480"), refused("480.00 fps", VideoTooLarge)),
         ("of 8 frames", encoding(*MP4, rate="8", seconds=1),
          refused("has 8 frames", VideoTooShort)),
+        ("of 9 frames", encoding(*MP4, rate="16", seconds=0.5625),
+         refused("has 9 frames", VideoTooShort)),
         ("of 0.3 s", encoding(*MP4, rate="40", seconds=0.3),
          refused("lasts 0.30 s", VideoTooShort)),
         ("of one frame", encoding(*MP4, seconds=0.05), refused("has one frame", VideoTooShort)),
