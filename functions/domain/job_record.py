@@ -228,10 +228,10 @@ class Record(Part):
 
     def dispatched(self, fingerprint: str, now: int) -> bool:
         """Tell whether a task stands for this very fingerprint."""
-        task = self.standing_dispatch(now)
+        task = self.current_dispatch(now)
         return task is not None and task.fingerprint == fingerprint
 
-    def standing_dispatch(self, now: int) -> Dispatch | None:
+    def current_dispatch(self, now: int) -> Dispatch | None:
         """Return the dispatch whose task can be relied on, if there is one."""
         return self.dispatch if self.dispatch is not None and self.dispatch.stands(now) else None
 

@@ -25,7 +25,7 @@ def settle(avatar: AvatarSnapshot) -> TransactionResult:
         return TransactionResult(status=TransactionStatus.DONE)
     if record.lease_lives(avatar.now):
         return TransactionResult(
-            status=TransactionStatus.BUSY, dispatch=record.standing_dispatch(avatar.now)
+            status=TransactionStatus.BUSY, dispatch=record.current_dispatch(avatar.now)
         )
     return withdrawn(avatar, record)
 

@@ -23,7 +23,7 @@ def clean_up(deps: Dependencies, avatar_id: str) -> TransactionStatus:
     """Delete results, caches and ledger; where the document is there again, what is still noted.
 
     Returns:
-        DONE, or MOVED: the document exists again, or BUSY: somebody else is cleaning up.
+        DONE, or MOVED: the document exists again, or BUSY: another job is cleaning up.
 
     Raises:
         RetryLater: something could not be deleted, or the lease ran out and another took over.

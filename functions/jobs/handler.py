@@ -150,7 +150,7 @@ class RenderHandler:
         return self._conclusion.conclude(trigger)
 
     def _debounce(self, trigger: Trigger, now_s: float) -> None:
-        """Wait until the save has come to rest: by the database's clock, whatever this one says."""
+        """Wait until the save is as old as the debounce, by the database's clock."""
         debounce_s = self._deps.settings.debounce_s
         left_s = trigger.since_s + debounce_s - now_s
         if left_s > 0:
@@ -175,7 +175,7 @@ class RenderHandler:
         return self._finish_task(trigger) if status is TransactionStatus.DONE else status
 
     def _await_the_save(self, trigger: Trigger, dispatched: str) -> None:
-        """A wish that is not the dispatched one may be a slider still moving: let it come to rest.
+        """Debounce a request that is not the dispatched one: the slider may still be moving.
 
         Its own event is being debounced meanwhile, and will leave a task of its own.
         """

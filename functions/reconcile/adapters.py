@@ -75,7 +75,7 @@ class FirestoreAvatars:
             found = read(self._client, [*avatars, *jobs], SNAPSHOT_MASK)
             for document, job in zip(found[: len(ids)], found[len(ids) :], strict=True):
                 try:
-                    snapshots.append(_glance(document, job))
+                    snapshots.append(_dated(document, job))
                 except (LookupError, TypeError, ValueError, AttributeError) as fault:
                     with log.bound(avatar_id=document.id):
                         log.warning("ledger not understood", reason=str(fault))
@@ -124,7 +124,7 @@ def _owes_deletions(fields: Mapping[str, Any]) -> bool:
     return bool(fields.get("deletions")) or purpose == Purpose.CLEAN_UP
 
 
-def _glance(document: Found, job: Found) -> DatedSnapshot:
+def _dated(document: Found, job: Found) -> DatedSnapshot:
     updated = document.update_time
     written = 0 if updated is None else round(updated.timestamp() * 1000)
     return DatedSnapshot(avatar=avatar_snapshot_of(document, job), written=written)

@@ -57,7 +57,7 @@ class Repairer:
         """
         match finding:
             case Finding.ORPHAN:
-                return self._delete_litter(entry)
+                return self._delete_orphans(entry)
             case Finding.DEAD_TOKEN:
                 return self._renew_urls(entry)
             case Finding.DEAD_RESULT:
@@ -70,7 +70,7 @@ class Repairer:
                     self.handler().handle_task(entry.avatar.avatar_id)
                 return TransactionStatus.DONE
 
-    def _delete_litter(self, entry: Entry) -> TransactionStatus:
+    def _delete_orphans(self, entry: Entry) -> TransactionStatus:
         for stored in orphans(entry):
             log.info("litter deleted", path=stored.path, generation=stored.generation)
             self.deps.media.delete(stored.path, stored.generation)

@@ -87,7 +87,7 @@ def verify_weights(folder: Path, say: Say) -> int:
     ]
     for state in states:
         if state.condition is not Condition.MISSING:
-            say(_verdict(state))
+            say(_line(state))
     whole = {state.file.checkpoint for state in states if state.condition is Condition.WHOLE}
     needed = [wanted.file.checkpoint for wanted in choose_files(manifest)]
     missing = [checkpoint for checkpoint in needed if checkpoint not in whole]
@@ -125,7 +125,7 @@ def _set_lines(folder: Path, weight_set: WeightSet) -> list[str]:
     return lines
 
 
-def _verdict(state: FileState) -> str:
+def _line(state: FileState) -> str:
     if state.condition is Condition.WHOLE:
         return f"{state.file.path}: whole"
     expected = (
