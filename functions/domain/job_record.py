@@ -274,8 +274,13 @@ class Record(Part):
         )
 
     def deleting(self, *deletions: Deletion) -> "Record":
-        """Return the record with these deletions added, each once."""
-        return replace(self, deletions=tuple(dict.fromkeys((*self.deletions, *deletions))))
+        """Return the record with these deletions added: each once, a folder as far as any says."""
+        noted: dict[tuple[str, int], Deletion] = {}
+        for each in (*self.deletions, *deletions):
+            known = noted.setdefault((each.path, each.generation), each)
+            if known.until is not None and (each.until is None or each.until > known.until):
+                noted[each.path, each.generation] = each
+        return replace(self, deletions=tuple(noted.values()))
 
     def lists(self, path: str, generation: int) -> bool:
         """Tell whether an object belongs to a listed result."""

@@ -414,3 +414,19 @@ def test_18_a_clean_up_that_lost_its_lease_asks_for_another_look_and_is_no_error
         scene.handler.handle_event(event)
     assert '"ERROR"' not in capsys.readouterr().err
     assert scene.ledger.jobs == {}
+
+
+def test_19_clean_ups_that_fail_again_and_again_note_each_folder_once(scene: Scene) -> None:
+    scene.save(document())
+    deletion = scene.write(None)
+    for _ in range(5):
+        scene.media.faults["delete_prefix"] = [ConnectionError("503")] * 2
+        with pytest.raises(RetryLater):
+            scene.handler.handle_event(deletion)
+        scene.clock.advance(61)
+    noted = scene.record.deletions
+    assert len({each.path for each in noted}) == len(noted)
+    assert max(each.until or 0 for each in noted) > (scene.clock.now() - 62) * 1000
+    scene.handler.handle_event(deletion)
+    assert scene.outputs == []
+    assert scene.ledger.jobs == {}
