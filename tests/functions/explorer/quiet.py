@@ -1,7 +1,7 @@
 """What must stand once all is quiet: as the app asked, nothing left over, quotas that add up."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from functions.domain.job_record import Purpose, Record
@@ -98,9 +98,7 @@ class Quiet:
             self.wrong("objects left", f"nobody lists {sorted(stored - listed)}")
 
     def _gone(self, avatar: Avatar, record: Record) -> None:
-        # A clean-up that died leaves its lease, and what it had noted to be deleted.
-        rest = replace(record, lease=None, deletions=())
-        dead = rest == Record() and record.lease is not None
+        dead = record.lease is not None and record.lease.purpose is Purpose.CLEAN_UP
         if avatar.id in self.world.ledger.jobs and (self.mended or not dead):
             self.wrong("ledger left", f"the ledger of a deleted avatar is left: {record}")
         if not (self.mended or self.orderly):

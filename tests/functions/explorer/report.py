@@ -126,6 +126,8 @@ def _told(commit: Commit) -> str:
         parts.append(f"results {' '.join(each.fingerprint for each in record.results)}")
     if task is not None:
         parts.append(f"task for {task.fingerprint}")
+    if record.deletions:
+        parts.append(f"to delete {' '.join(each.path for each in record.deletions)}")
     live = commit.fields.get("livePortrait")
     if isinstance(live, dict):
         parts.append(f"document: {live['state']} {live['error'] or ''}")
