@@ -89,11 +89,7 @@ class Quiet:
         folder = f"avatars/{avatar.id}/livePortrait/"
         kept = (item for each in record.results for item in (each.video, each.poster))
         listed = {(each.path, each.generation) for each in kept}
-        stored = {
-            (path, held.generation)
-            for path, held in self.world.media.objects.items()
-            if path.startswith(folder) and (self.mended or held.body != FORGED)
-        }
+        stored = self._owed(folder, record)
         if stored - listed:
             self.wrong("objects left", f"nobody lists {sorted(stored - listed)}")
 
@@ -101,11 +97,25 @@ class Quiet:
         dead = record.lease is not None and record.lease.purpose is Purpose.CLEAN_UP
         if avatar.id in self.world.ledger.jobs and (self.mended or not dead):
             self.wrong("ledger left", f"the ledger of a deleted avatar is left: {record}")
-        if not (self.mended or self.orderly):
-            return
-        cache = f"livePortraitCache/avatars/{avatar.id}/"
-        if left := [path for path in self.world.media.objects if path.startswith(cache)]:
+        left = self._owed(f"livePortraitCache/avatars/{avatar.id}/", record)
+        if left and (self.mended or self.orderly):
             self.wrong("objects left", f"a deleted avatar leaves {left}")
+
+    def _owed(self, folder: str, record: Record) -> set[tuple[str, int]]:
+        """What lies in a folder, but for what others did and what is noted for deletion.
+
+        What could not be deleted stays noted until somebody comes: reconcile, at the latest.
+        """
+        stored = {
+            (path, held.generation)
+            for path, held in self.world.media.objects.items()
+            if path.startswith(folder) and (self.mended or held.body != FORGED)
+        }
+        if self.mended:
+            return stored
+        noted = {(each.path, each.generation) for each in record.deletions}
+        folders = tuple(each.path for each in record.deletions if not each.generation)
+        return {each for each in stored - noted if not each[0].startswith(folders)}
 
     # --- what is shown
 
