@@ -72,7 +72,7 @@ class RenderHandler:
         except Exception as fault:
             log.fault("document and ledger not read", fault)
             raise RetryLater(f"document and ledger not read: {fault}") from fault
-        self._pursuit.finish(avatar)
+        self._conclusion.finish(avatar)
         document, dispatch = avatar.document, avatar.record.dispatch
         case = Gate.DELETED
         if document is not None:
