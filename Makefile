@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 UNAVAILABLE := echo "make needs Python 3.11 or 3.12 (mediapipe 0.10.21, the last with its models in the wheel, has no newer wheels). Neither was found on the PATH as python3.11, python3.12 or python3, and no uv that could bring one. Install one of them (Debian: apt install python3.11-venv) or uv (pip install uv), then type the same command again." >&2; exit 2
 export PYTHONUNBUFFERED = 1
 
-.PHONY: help install weights format lint types layers check test test-gpu test-weights test-browser conformance-official parity mutants scenarios emulator serve demo render bench deploy undeploy deploy-check image-check clean
+.PHONY: help install weights format lint types layers check test test-gpu test-weights test-browser test-clients conformance-official parity mutants scenarios emulator serve demo render bench deploy undeploy deploy-check image-check clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -45,8 +45,8 @@ layers: $(STAMP) ## the import contract
 
 check: lint types layers ## all three
 
-test: $(STAMP) ## every test but those marked gpu, weights, soak, scenarios, browser, official or gcloud
-	@$(PY) -m pytest -q -n auto --maxprocesses 4 --dist loadfile -m "not gpu and not weights and not soak and not scenarios and not browser and not official and not gcloud" $(PYTEST_ARGS)
+test: $(STAMP) ## every test but those marked gpu, weights, soak, scenarios, browser, official, gcloud or clients
+	@$(PY) -m pytest -q -n auto --maxprocesses 4 --dist loadfile -m "not gpu and not weights and not soak and not scenarios and not browser and not official and not gcloud and not clients" $(PYTEST_ARGS)
 
 test-gpu: $(STAMP) ## the tests that need a CUDA device
 	@$(PY) -m pytest -q -m gpu $(PYTEST_ARGS)
@@ -64,6 +64,15 @@ test-browser: $(STAMP) ## npm's Firebase SDKs against the emulator, in Node and 
 	  [ -d out/browser/node_modules/firebase-admin ] || { mkdir -p out/browser && npm install --silent --no-audit --no-fund --prefix out/browser $(NPM_PACKAGES); }; \
 	else echo "no npm on the PATH (Debian's package npm): the tests will be skipped"; fi
 	@$(PY) -m pytest -q -rs -m browser $(PYTEST_ARGS)
+
+CLIENTS := gcsfs==2026.10.1 gcloud-aio-storage==9.6.5
+
+test-clients: $(STAMP) ## other clients of Storage against the emulator (installs gcsfs, gcloud-aio and Node's into out/clients; gcloud where found)
+	@[ -d out/clients/python/gcsfs ] || $(PY) -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) --target out/clients/python $(CLIENTS)
+	@if command -v npm >/dev/null; then \
+	  [ -d out/clients/node_modules/@google-cloud ] || npm install --silent --no-audit --no-fund --prefix out/clients @google-cloud/storage@7; \
+	else echo "no npm on the PATH (Debian's package npm): Node's client will be skipped"; fi
+	@$(PY) -m pytest -q -rs -m clients $(PYTEST_ARGS)
 
 conformance-official: $(STAMP) ## the table of docs/use/emulator.md, and the rules, by Google's own Firestore emulator, where its jar is found
 	@$(PY) -m pytest -q -rs -m official $(PYTEST_ARGS)

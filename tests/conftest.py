@@ -16,6 +16,7 @@ TARGETS = {
     "browser": "make test-browser",
     "official": "make conformance-official",
     "gcloud": "make deploy-check",
+    "clients": "make test-clients",
 }
 
 # A loaded machine is no failure: hypothesis' deadline of 200 ms would make it one. A test that

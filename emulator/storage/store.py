@@ -283,7 +283,9 @@ class ObjectStore:
         self._last_time = max(self._last_time, stored.generation, stored.updated)
 
     def clear(self) -> None:
-        """Delete all objects; the buckets stay."""
+        """Delete all objects; the buckets stay, as they were when created without settings."""
+        for name, bucket in self._buckets.items():
+            self._buckets[name] = Bucket(name=name, created=bucket.created, updated=bucket.created)
         for objects in self._objects.values():
             for stored in objects.values():
                 stored.content.file.unlink(missing_ok=True)

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from emulator.storage.api.json_requests import base_url
+from emulator.storage.api.xml_forms import upload_form
 from emulator.storage.api.xml_parts import PartCalls
 from emulator.storage.api.xml_requests import (
     conditions,
@@ -61,6 +62,7 @@ _POST = known(
 _DELETE = known(
     f"{_SIGNED} generation uploadId", headers=f"{_CONDITIONS} {_SIGNING}", refusal=NotEmulated
 )
+_FORM = known(refusal=NotEmulated)
 # A bucket may be named "storage" or "upload", an object in it may not look like a call of an API.
 _OTHER_APIS = "(?!/(?:storage/v1|upload|resumable|download|batch|v0|b)(?:/|$))"
 
@@ -76,12 +78,14 @@ class XmlApi:
     def routes(self) -> list[Route]:
         """Return the routes; they match every path that is no other API's, so they come last."""
         one = f"{_OTHER_APIS}/{{bucket}}/(?P<name>.+)"
+        bucket = f"{_OTHER_APIS}/{{bucket}}/?"
         return [
             self._route("GET", one, self._get, "storage.xml.get", _GET),
             self._route("HEAD", one, self._get, "storage.xml.get", _GET),
             self._route("PUT", one, self._put, "storage.xml.put", _PUT),
             self._route("POST", one, self._post, "storage.xml.post", _POST),
             self._route("DELETE", one, self._delete, "storage.xml.delete", _DELETE),
+            self._route("POST", bucket, self._form, "storage.xml.form", _FORM),
         ]
 
     def _route(self, method: str, path: str, call: _Call, counted: str, accepted: Known) -> Route:
@@ -161,6 +165,9 @@ class XmlApi:
         target = f"{base_url(request)}/upload/storage/v1/b/{path['bucket']}/o"
         location = f"{target}?uploadType=resumable&upload_id={session.identifier}"
         return Response(status_code=201, headers={"Location": location})
+
+    async def _form(self, request: Request, path: PathParameters) -> Response:
+        return await upload_form(self._service, request, path)
 
     async def _delete(self, request: Request, path: PathParameters) -> Response:
         if "uploadId" in request.query_params:

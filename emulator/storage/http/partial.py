@@ -5,7 +5,7 @@ from typing import Any
 
 from emulator.storage.errors import BadRequest
 
-_TOKEN = re.compile(r"[\w*]+|[(),/]")
+_TOKEN = re.compile(r"[\w*.-]+|[(),/]")
 
 Selection = dict[str, "Selection"]
 """The names to keep and what to keep of each; nothing: all of it. `*` stands for every name."""

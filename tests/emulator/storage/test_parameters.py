@@ -28,7 +28,6 @@ WITHOUT_EFFECT = {"userProject", "projection", "project", "maxBytesRewrittenPerC
 STANDARD_WITHOUT_EFFECT = {"key", "oauth_token", "prettyPrint", "quotaUser", "trace", "userIp"}
 ONLY_FALSE = {
     "softDeleted",
-    "includeFoldersAsPrefixes",
     "overrideUnlockedRetention",
     "enableObjectRetention",
 }
@@ -52,6 +51,7 @@ TESTED_BELOW = {
     "contentEncoding",
     "delimiter",
     "endOffset",
+    "includeFoldersAsPrefixes",
     "includeTrailingDelimiter",
     "matchGlob",
     "name",
@@ -317,7 +317,7 @@ def listed(client: httpx.Client, path: str, **query: str) -> tuple[list[str], li
         ),
         ({"prefix": "a/", "delimiter": "/"}, ["a/", "a/1.txt", "a/12.txt"], ["a/b/"]),
         ({"startOffset": "a/b", "endOffset": "d"}, ["a/b/3.txt", "a/b/{x}", "c.txt"], []),
-        ({"prefix": "d", "versions": "True"}, ["d.bin"], []),
+        ({"prefix": "d", "versions": "True", "includeFoldersAsPrefixes": "True"}, ["d.bin"], []),
     ],
 )
 def test_listings(
@@ -374,7 +374,7 @@ def test_an_upload_names_its_encoding_in_the_query(client: httpx.Client, path: s
         ("items(name, size)", {"items": [{"name": "a", "size": "4"}]}),
         ("items(metadata(k))", {"items": [{"metadata": {"k": "v"}}]}),
         ("*/metadata/l", {"kind": "storage#objects", "items": [{"metadata": {"l": "w"}}]}),
-        ("none", {}),
+        ("items/metadata/goog-reserved-posix-gid,none", {"items": [{"metadata": {}}]}),
     ],
 )
 def test_fields_select(
