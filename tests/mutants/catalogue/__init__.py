@@ -3,6 +3,7 @@
 from tests.mutants.catalogue import (
     cloud,
     lateness,
+    media_limits,
     protocol,
     publication,
     reconcile,
@@ -22,5 +23,6 @@ MUTANTS: tuple[Mutant, ...] = (
     *service.MUTANTS,
     *reconcile.MUTANTS,
     *renderer.MUTANTS,
+    *media_limits.MUTANTS,
     *cloud.MUTANTS,
 )

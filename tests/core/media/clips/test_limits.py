@@ -21,6 +21,7 @@ from liveportrait_core.media.clips.decode import FrameReader
 from liveportrait_core.media.clips.encode import FrameEncoder
 from liveportrait_core.media.clips.formats import EncoderSettings
 from liveportrait_core.media.clips.mp4 import read_mp4
+from liveportrait_core.options import VideoFormat
 from tests.core.clips import child_processes, moving_clip
 
 MIB = 2**20
@@ -91,6 +92,16 @@ def test_a_small_file_that_announces_many_samples_is_refused_by_its_tables(
     path = make(tmp_path / "clip.mp4")
     assert path.stat().st_size < 50_000
     with pytest.raises(VideoUnsupported, match=f"it announces {SAMPLES} samples .* accepted: MP4"):
+        probe.probe(path, 10)
+
+
+def test_several_tracks_count_together(tmp_path: Path) -> None:
+    path = tmp_path / "clip.mp4"
+    data = small_mp4(path)
+    sizes = {b"stsz": struct.pack(">III", 0, 1, len(data) * 9 // 10)}
+    path.write_bytes(with_tables(data, sizes, tracks=3))
+    assert path.stat().st_size < 3 * (len(data) * 9 // 10)
+    with pytest.raises(VideoUnsupported, match=f"it announces {3 * (len(data) * 9 // 10)} samples"):
         probe.probe(path, 10)
 
 
@@ -192,6 +203,33 @@ def test_a_film_that_takes_too_much_to_encode_is_a_failure(
     with pytest.raises(EncodeFailed, match="it takes more than 0 MB in a file"), encoder:
         deque(map(encoder.write, [noise] * 90))
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.soak
+def test_the_largest_clip_is_decoded_within_the_limits(tmp_path: Path) -> None:
+    path = moving_clip(
+        tmp_path / "clip.mp4", "-c:v", "libx265", "-preset", "ultrafast",
+        "-x265-params", "log-level=none:bframes=4:ref=4", "-pix_fmt", "yuv420p10le",
+        size="4096x4096", rate="24", seconds=0.5,
+        filters="setparams=color_primaries=bt2020:color_trc=smpte2084:colorspace=bt2020nc",
+    )  # fmt: skip
+    with FrameReader(probe.probe(path, 10), max_side_px=None) as reader:
+        assert [frame.shape for frame in reader] == [(4096, 4096, 3)] * 12
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize(
+    ("form", "count"), [(VideoFormat.MP4, 70), (VideoFormat.WEBP, 10), (VideoFormat.GIF, 10)]
+)
+def test_the_largest_video_is_encoded_within_the_limits(
+    tmp_path: Path, form: VideoFormat, count: int
+) -> None:
+    settings = EncoderSettings(width_px=2048, height_px=2048, rate_fps=Fraction(30), form=form)
+    noise = np.random.default_rng(1).integers(0, 256, (2048, 2048, 3), np.uint8)
+    with FrameEncoder(tmp_path / "video", settings) as encoder:
+        for shift in range(count):
+            encoder.write(np.roll(noise, shift * 5, axis=1))
+    assert (tmp_path / "video").stat().st_size > 1_000_000
 
 
 def test_where_there_are_no_limits_it_is_said_once(

@@ -1,0 +1,41 @@
+"""What a hostile picture or clip may take of the machine."""
+
+from tests.mutants.mutant import Mutant
+
+_LIMITS = ("tests/core/media/clips/test_limits.py",)
+_REFUSALS = ("tests/core/media/pictures/test_image_refusals.py",)
+
+MUTANTS = (
+    Mutant(
+        name="children-without-limits",
+        file="liveportrait_core/media/ffmpeg.py",
+        old="        limits.apply(self._process.pid)\n",
+        new="",
+        why="Every child is bound in memory, processor time and output (section 2, limits).",
+        tests=_LIMITS,
+    ),
+    Mutant(
+        name="one-track-counts",
+        file="liveportrait_core/media/clips/sample_tables.py",
+        old="totals[kind] = totals.get(kind, 0) + count",
+        new="totals[kind] = count",
+        why="No more samples announced over all tracks than bytes (section 2, limits).",
+        tests=_LIMITS,
+    ),
+    Mutant(
+        name="scans-without-end",
+        file="liveportrait_core/media/pictures/jpeg_scans.py",
+        old="if scans > _MOST_SCANS:",
+        new="if scans > 100 * _MOST_SCANS:",
+        why="A JPEG of at most 100 scans (section 2, limits).",
+        tests=_REFUSALS,
+    ),
+    Mutant(
+        name="segments-without-end",
+        file="liveportrait_core/media/pictures/jpeg_scans.py",
+        old="segments += 1 + len(marker[1])",
+        new="segments += 1",
+        why="Bytes that only fill count as segments do: each is read by itself.",
+        tests=_REFUSALS,
+    ),
+)
