@@ -17,7 +17,7 @@ from tests.functions.explorer.world import START_S, Commit
 CHECKS = frozenset(
     {
         "acknowledged",  # every event and task comes to its end
-        "attempts",  # at most three for a wish and a version
+        "attempts",  # at most three for a wish; for two versions their rule
         "check",  # the checks themselves can be made
         "dispatch left",  # no task is noted that nobody will deliver
         "error",  # nothing goes wrong in the product but what was planted
