@@ -52,8 +52,8 @@ def _signal(environment: Mapping[str, str], name: str) -> bool:
     if exporter not in ("", "otlp", "none"):
         raise InvalidSetting(f"{variable} is {environment[variable]!r}; accepted: otlp, none")
     endpoint = f"OTEL_EXPORTER_OTLP_{name}_ENDPOINT"
-    spec = bool(exporter or environment.get(_ENDPOINT) or environment.get(endpoint))
-    if not spec or exporter == "none":
+    wanted = bool(exporter or environment.get(_ENDPOINT) or environment.get(endpoint))
+    if not wanted or exporter == "none":
         return False
     for variable in ("OTEL_EXPORTER_OTLP_PROTOCOL", f"OTEL_EXPORTER_OTLP_{name}_PROTOCOL"):
         protocol = environment.get(variable) or _PROTOCOL

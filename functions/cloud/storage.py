@@ -76,12 +76,12 @@ class CloudMediaStore:
             )
             return stored_object(blob)
         except exceptions.PreconditionFailed as fault:
-            avatar = self.find(publication.path)
-            if avatar is None:  # deleted in between: the caller may create it after all
+            stored = self.find(publication.path)
+            if stored is None:  # deleted in between: the caller may create it after all
                 raise ObjectExists(publication.path, 0) from fault
-            if publication.token and avatar.token == publication.token:
-                return avatar  # our own upload, whose answer was lost
-            raise ObjectExists(publication.path, avatar.generation) from fault
+            if publication.token and stored.token == publication.token:
+                return stored  # our own upload, whose answer was lost
+            raise ObjectExists(publication.path, stored.generation) from fault
 
     def delete(self, path: str, generation: int) -> None:
         """Delete exactly this generation, if it is still there."""

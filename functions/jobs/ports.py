@@ -55,7 +55,7 @@ class MediaStore(Protocol):
         """
 
     def publish(self, publication: Upload, *, replacing: int = 0) -> StoredObject:
-        """Create an object (or replace exactly a generation), or raise `ObjectStands`."""
+        """Create an object (or replace exactly a generation), or raise `ObjectExists`."""
 
     def delete(self, path: str, generation: int) -> None:
         """Delete exactly this generation, if it is still there."""

@@ -20,7 +20,7 @@ def retry(clock: Clock, act: Callable[[], _T], *, within_s: float) -> _T:
 
     Args:
         clock: this machine's, to pause by.
-        act: raises a `DoorwayError` where nothing failed, but something was decided.
+        act: raises a `FunctionError` where nothing failed, but something was decided.
         within_s: seconds from now.
     """
     until = clock.monotonic() + within_s

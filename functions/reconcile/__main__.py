@@ -119,10 +119,10 @@ def _sweep(instance: App, shard: Shard, options: argparse.Namespace) -> Reconcil
 
 def _stop_signal() -> threading.Event:
     """Return an event that a signal to end sets: the current avatar is still finished."""
-    spec = threading.Event()
+    stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: spec.set())
-    return spec
+        signal.signal(number, lambda *_: stopping.set())
+    return stopping
 
 
 def _tell(report: RunReport, shard: Shard, *, failed: bool, dry_run: bool, seconds: float) -> None:

@@ -153,7 +153,7 @@ MUTANTS = (
     Mutant(
         name="task-leaves-deletions-to-others",
         file="functions/jobs/handler.py",
-        old="self._pursuit.finish(avatar)",
+        old="self._conclusion.finish(avatar)",
         new="pass",
         why="Whoever comes to the avatar carries out what is noted (section 3, deletions).",
         tests=("tests/functions/jobs/test_deletions.py",),

@@ -111,8 +111,8 @@ MUTANTS = (
     Mutant(
         name="private-objects-are-all-ours",
         file="functions/cloud/storage.py",
-        old="if publication.token and avatar.token == publication.token:",
-        new="if avatar.token == publication.token:",
+        old="if publication.token and stored.token == publication.token:",
+        new="if stored.token == publication.token:",
         why="What another job has stored meanwhile is left alone (section 3, caches).",
         tests=("tests/functions/cloud/test_storage.py",),
     ),
