@@ -67,7 +67,7 @@ class RequestConclusion:
     def finish(self, avatar: AvatarSnapshot) -> None:
         """Delete what others have left to be deleted, unless a clean-up is at it."""
         if not avatar.record.cleaning(avatar.now):
-            dispose(self._deps, avatar.avatar_id, avatar.record)
+            dispose(self._deps, avatar.avatar_id, avatar.record, no_clean_up=True)
 
     def transact(
         self, trigger: Trigger, decide: Callable[[AvatarSnapshot], TransactionResult]

@@ -14,13 +14,24 @@ from functions.jobs.ports import Dependencies
 from functions.observability import log
 
 
-def dispose(deps: Dependencies, avatar_id: str, record: Record | None = None) -> bool:
+def dispose(
+    deps: Dependencies,
+    avatar_id: str,
+    record: Record | None = None,
+    *,
+    no_clean_up: bool = False,
+) -> bool:
     """Carry out what is noted; what fails now stays noted, and is told in the log.
+
+    The folders that a clean-up empties are its own to empty while its lease may live. It may end
+    long before that, and a next life begin: whoever then comes to it late would delete that life's
+    objects, which are still within the moment up to which the folders are to be emptied.
 
     Args:
         deps: where.
         avatar_id: whose.
         record: the ledger as it was just seen; None: it is to be read.
+        no_clean_up: the lease of a clean-up, if there is one, has run out.
 
     Returns:
         Whether nothing is left of it.
@@ -29,7 +40,9 @@ def dispose(deps: Dependencies, avatar_id: str, record: Record | None = None) ->
         record = record or deps.ledger.read(avatar_id).record
         if not owes_deletions(record):
             return True
-        gone = [each for each in record.deletions if delete(deps, each)]
+        spared = _holds_clean_up(record) and not no_clean_up
+        due = [each for each in record.deletions if not (spared and each.until is not None)]
+        gone = [each for each in due if delete(deps, each)]
         deps.ledger.transact(avatar_id, lambda now: struck_off(now, gone))
     except Exception as fault:  # then they are deleted once more
         log.warning("deletions not struck off", reason=str(fault))

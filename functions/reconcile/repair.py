@@ -75,7 +75,8 @@ class Repairer:
             log.info("litter deleted", path=stored.path, generation=stored.generation)
             self.deps.media.delete(stored.path, stored.generation)
         avatar = entry.avatar
-        done = dispose(self.deps, avatar.avatar_id, avatar.record)
+        no_clean_up = not avatar.record.cleaning(avatar.now)
+        done = dispose(self.deps, avatar.avatar_id, avatar.record, no_clean_up=no_clean_up)
         return TransactionStatus.DONE if done else TransactionStatus.AGAIN
 
     def _drop_results(self, entry: Entry) -> TransactionStatus:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from functions.domain.job_record import Deletion, Record
 from functions.domain.snapshot import AvatarSnapshot, TransactionResult, TransactionStatus
 from functions.domain.storage_paths import StoredObject, Upload
 from functions.errors import RetryLater
+from functions.jobs.cleanup import Cleaner
 from functions.jobs.motion_cache import motion_path
 from tests.functions.jobs.cached_motion import cached, while_it_is_kept
 from tests.functions.reconcile.reconciling import Watch
@@ -430,3 +432,37 @@ def test_19_clean_ups_that_fail_again_and_again_note_each_folder_once(scene: Sce
     scene.handler.handle_event(deletion)
     assert scene.outputs == []
     assert scene.ledger.jobs == {}
+
+
+def test_18_a_job_that_deletes_beside_a_clean_up_spares_the_next_lifes_video(scene: Scene) -> None:
+    """It is stopped by the clean-up, paused, and wakes when all of that is long over."""
+    cleaner = Cleaner(owner="cleaner", lease_s=SETTINGS.lease_s)
+    delete_prefix = scene.media.delete_prefix
+
+    def begin() -> None:
+        scene.write(None)
+        scene.ledger.transact(AVATAR, cleaner.begin)
+
+    def end_and_begin_anew() -> None:
+        for each in scene.record.deletions:
+            delete_prefix(each)
+        gone = scene.record.deletions
+        scene.ledger.transact(AVATAR, partial(cleaner.end, gone=gone))
+        scene.second_instance().handle_event(scene.write(document()))
+        urls.append(scene.live["idleVideoUrl"])
+        scene.clock.advance(61)
+
+    def paused(deletion: Deletion) -> None:
+        if deletion.until is not None:  # a folder of the clean-up's
+            scene.media.delete_prefix = delete_prefix  # type: ignore[method-assign]
+            end_and_begin_anew()
+        delete_prefix(deletion)
+
+    urls: list[str] = []
+    once_uploaded(scene, begin)
+    scene.media.delete_prefix = paused  # type: ignore[method-assign]
+    scene.save(document())
+    if not urls:
+        end_and_begin_anew()
+    assert scene.live["idleVideoUrl"] == urls[0]
+    assert set(scene.outputs) == listed(scene) != set()
