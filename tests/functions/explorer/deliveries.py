@@ -42,6 +42,9 @@ class Couriers:
     instances: Callable[[frozenset[Role]], list[Instance]]
     tell: Callable[[str, str], object]
     wrong: Callable[[str, str], object]
+    without: frozenset[str] = frozenset()
+    lossy: bool = False  # now and then a message never comes
+    lost: list[str] = field(default_factory=list)
     under_way: set[str] = field(default_factory=set)
 
     def event(self, name: str, write: DocumentWrite) -> None:
@@ -76,9 +79,13 @@ class Couriers:
         return Message(name=name, roles=roles, serve=serve, stream=stream, answer_s=answer_s)
 
     def _begin(self, message: Message) -> None:
-        self.under_way.add(message.name)
         stream = message.stream
-        late, twice, size = stream.random(), stream.random(), stream.random()
+        lost, late, twice, size = (stream.random() for _ in range(4))
+        if self.lossy and lost > 0.97 and f"loss:{message.name}" not in self.without:
+            self.lost.append(f"loss:{message.name}")
+            self.tell(message.name, "is lost")
+            return
+        self.under_way.add(message.name)
         delay_s = 0.05 + 0.5 * size
         if late > 0.94:
             delay_s = 600 + 200 * size

@@ -73,6 +73,8 @@ class Episode:
             instances=self._answering,
             tell=tell,
             wrong=wrong,
+            without=self.without,
+            lossy=self._stream.random() < 0.1,
         )
         self.world = World(
             timeline=self.timeline,
@@ -154,7 +156,7 @@ class Episode:
             check=self.report.check,
             breach=self.report.breach,
             acts=tuple(act.name for act in acts),
-            disturbances=tuple(each.name for each in happened),
+            disturbances=(*self.couriers.lost, *(each.name for each in happened)),
             kinds=tuple(f"{each.port} {each.kind.name}" for each in happened),
             trace=tuple(self.report.trace),
         )
@@ -164,6 +166,7 @@ class Episode:
             self.timeline.after(act.at_s, partial(self._await, act))
         self.timeline.advance(max((act.at_s for act in acts), default=0) + _STORM_S)
         self.weather.calm = True
+        self.couriers.lossy = False
         self.weather.outages.clear()
         self.report.tell("", "--- nothing is disturbed any more")
         self.timeline.run()
@@ -223,6 +226,7 @@ class Episode:
             mended=mended,
             orderly=kinds <= {*SOFT, Kind.BREAK} and not self.weather.missed,
             killed=not KILLS.isdisjoint(kinds),
+            heard=not self.couriers.lost,
         )
         for avatar in self.avatars.values():
             self.report.made(partial(quiet.look, avatar))

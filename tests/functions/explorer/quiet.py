@@ -27,6 +27,7 @@ class Quiet:
         orderly: nothing befell that may leave objects behind: no process died or was paused, no
             call hung.
         killed: some process died.
+        heard: no event and no task was lost.
     """
 
     world: World
@@ -35,6 +36,7 @@ class Quiet:
     mended: bool
     orderly: bool
     killed: bool
+    heard: bool
 
     def look(self, avatar: Avatar) -> None:
         """Judge one avatar."""
@@ -45,6 +47,8 @@ class Quiet:
             self.wrong("model", f"the document is {document}, the app wants {avatar.wanted}")
             return
         self._lease(record)
+        if not (self.heard or self.mended):
+            return
         self._dispatch(avatar, record)
         if self.mended or self.orderly:
             self._objects(avatar, record)
@@ -78,8 +82,11 @@ class Quiet:
             self.wrong("lease left", f"a lease is left: {lease}")
 
     def _dispatch(self, avatar: Avatar, record: Record) -> None:
-        """None, but for one whose task was never made: its name is free for the next wish."""
-        if record.dispatch is None:
+        """None, but for one whose task was never made: its name is free for the next wish.
+
+        One whose task was lost stays where nothing is asked for, and is not relied on for long.
+        """
+        if record.dispatch is None or not (self.heard or avatar.renders):
             return
         task = RenderTask(avatar_id=avatar.id, dispatch=record.dispatch)
         if task.task_id in self.world.queue.names:
@@ -170,10 +177,10 @@ class Quiet:
             self.wrong("mirror", f"{MIRROR} is {mirror}")
 
     def _second_mirror(self, avatar: Avatar, record: Record, document: Fields) -> None:
-        """Where it is on, it shows what was last published."""
+        """Where it is on, it shows what was last published while the avatar asked, or nothing."""
         shown = record.shown
         if not self.checks.settings.mirror_dynamics or not avatar.renders or shown is None:
             return
         told = document.get("dynamics", {}).get("basic", {}).get("idleVideoUrl")
-        if shown.state == "ready" and self.mended and told != record.results[0].video.url:
+        if shown.state == "ready" and told not in (None, record.results[0].video.url):
             self.wrong("mirror", f"the second mirror is {told}")
