@@ -95,7 +95,7 @@ def test_03_a_new_value_while_rendering_supersedes(cloud: Cloud) -> None:
 
     assert live["fingerprint"] != first["fingerprint"]
     assert avatar.renders() == 2
-    published = {name.split("/")[-2] for name in avatar.output_names()}
+    published = {name.split("/")[-3] for name in avatar.output_names()}
     assert published == {live["fingerprint"][:16]}
     avatar.assert_inputs_untouched()
 

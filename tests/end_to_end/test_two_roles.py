@@ -145,7 +145,7 @@ def test_of_what_waits_in_the_queue_only_the_newest_is_rendered(cloud: Cloud, ea
     assert {task.state for task in tasks_since(cloud, earlier)} == {TaskState.DONE}
     assert len(tasks_since(cloud, earlier)) == 3
     assert avatar.renders() == 1
-    assert {name.split("/")[-2] for name in avatar.output_names()} == {live["fingerprint"][:16]}
+    assert {name.split("/")[-3] for name in avatar.output_names()} == {live["fingerprint"][:16]}
 
 
 def test_a_wish_that_comes_back_while_it_waits_is_rendered_once(cloud: Cloud) -> None:
