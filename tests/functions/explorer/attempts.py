@@ -21,6 +21,7 @@ class Attempt:
 
     avatar_id: str
     fingerprint: str
+    wish: int
     party: str
     reasons: list[str] = field(default_factory=list)
     hiccups: int = 0  # single faults of the ledger, which it must survive
@@ -83,7 +84,7 @@ class Attempts:
         """A transaction may have given or taken a lease."""
         before, after = commit.before.lease, commit.after.lease
         if before is not None and (after is None or after.owner != before.owner):
-            self._ended(before, after)
+            self._ended(avatar, before, after)
         claims = False
         if after is not None and (before is None or after.owner != before.owner):
             self._taken_over(before, after)
@@ -93,13 +94,15 @@ class Attempts:
         if claims != commit.counted:
             self.wrong("starts", f"claimed: {claims}; counted as a render start: {commit.counted}")
 
-    def _ended(self, before: Lease, after: Lease | None) -> None:
+    def _ended(self, avatar: Avatar, before: Lease, after: Lease | None) -> None:
         attempt = self.made.get(before.owner)
         if attempt is None:
             return
         attempt.over = True
         if after is not None or not self._is_by(attempt):
             attempt.reasons.append("its lease was taken")
+        if avatar.wish != attempt.wish:
+            attempt.reasons.append("something else was asked for meanwhile")
 
     def _taken_over(self, before: Lease | None, after: Lease) -> None:
         if before is None or before.expires <= self.timeline.now * 1000:
@@ -113,7 +116,9 @@ class Attempts:
         party = self.timeline.current
         assert party is not None
         name = root(party.name)
-        attempt = Attempt(avatar_id=avatar.id, fingerprint=lease.fingerprint, party=name)
+        attempt = Attempt(
+            avatar_id=avatar.id, fingerprint=lease.fingerprint, wish=avatar.wish, party=name
+        )
         latest = self._latest.get(party.name)
         if latest is not None and latest.name == f"{party.name}:{party.calls}":
             self._weigh(attempt, latest)  # it befell the claim itself
