@@ -22,8 +22,8 @@ MUTANTS = (
     Mutant(
         name="struck-off-although-it-stands",
         file="functions/jobs/disposal.py",
-        old="for each in record.deletions if delete(deps, each)]",
-        new="for each in record.deletions if delete(deps, each) or True]",
+        old="for each in due if delete(deps, each)]",
+        new="for each in due if delete(deps, each) or True]",
         why="What could not be deleted stays noted (section 3, deletions).",
         tests=("tests/functions/jobs/test_attempt.py", "tests/functions/jobs/test_deletions.py"),
     ),
