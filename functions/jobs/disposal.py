@@ -23,9 +23,9 @@ def dispose(
 ) -> bool:
     """Carry out what is noted; what fails now stays noted, and is told in the log.
 
-    The folders that a clean-up empties are its own to empty while its lease may live. It may end
-    long before that, and a next life begin: whoever then comes to it late would delete that life's
-    objects, which are still within the moment up to which the folders are to be emptied.
+    Leave the folders of a clean-up to it while its lease may live. It may end long before that, and
+    a next life may begin: a late caller would delete objects of that life which are still older
+    than the moment up to which the folders are to be emptied.
 
     Args:
         deps: where.
