@@ -17,7 +17,7 @@ from google.cloud.storage import Client as StorageClient
 
 from emulator.suite import FirestoreBackend, Suite, SuiteOptions
 from tests.end_to_end.app import Cloud, Media, command_line
-from tests.end_to_end.deployment import Deployment, Dispatch, deployed
+from tests.end_to_end.deployment import SHORT_LEASE_S, Deployment, Dispatch, deployed
 
 SEED = Path("emulator/seed")
 
@@ -131,3 +131,18 @@ def canary() -> Iterator[tuple[str, list[str]]]:
     server.shutdown()
     thread.join()
     server.server_close()
+
+
+@pytest.fixture(scope="module")
+def fragile(
+    suite: Suite,
+    dispatch: Dispatch,
+    deployment: Deployment,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Deployment]:
+    """Processes of this module's own, which are told of all events for as long as it lasts."""
+    folder = tmp_path_factory.mktemp(f"fragile-{dispatch}")
+    with deployed(suite, dispatch, folder, LIVEPORTRAIT_LEASE_S=str(SHORT_LEASE_S)) as running:
+        suite.connect("idle", "avatars/{avatarId}", [running.gate.url])
+        yield running
+        suite.connect("idle", "avatars/{avatarId}", [deployment.gate.url])

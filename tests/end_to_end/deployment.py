@@ -16,6 +16,7 @@ from emulator.suite import Suite
 
 SETTINGS = {"LIVEPORTRAIT_ENGINE": "mesh", "LIVEPORTRAIT_DEBOUNCE_S": "1"}
 CALLER = "idle-tasks@demo-avatar.iam.gserviceaccount.com"
+SHORT_LEASE_S = 2.0  # as long as a dead process's lease is waited for
 _PASSED_ON_S = 600.0
 
 

@@ -7,36 +7,19 @@ virtual time. A seed is a plan; when its moments fall within a render is the mac
 import random
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
 
 from emulator.function_process import FunctionProcess
-from emulator.suite import Suite
 from tests.end_to_end.app import Avatar, Cloud, Document, play
-from tests.end_to_end.deployment import Deployment, Dispatch, deployed
+from tests.end_to_end.deployment import SHORT_LEASE_S, Deployment
 
 pytestmark = [pytest.mark.soak, pytest.mark.queue, pytest.mark.timeout(600)]
 
 SEEDS = 6
-LEASE_S = 2.0
 VALUES = (0.1, 0.2, 0.3)
-
-
-@pytest.fixture(scope="module")
-def fragile(
-    suite: Suite,
-    dispatch: Dispatch,
-    deployment: Deployment,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Deployment]:
-    """Processes of this module's own, which are told of all events for as long as it lasts."""
-    folder = tmp_path_factory.mktemp(f"any-signal-{dispatch}")
-    with deployed(suite, dispatch, folder, LIVEPORTRAIT_LEASE_S=str(LEASE_S)) as running:
-        suite.connect("idle", "avatars/{avatarId}", [running.gate.url])
-        yield running
-        suite.connect("idle", "avatars/{avatarId}", [deployment.gate.url])
 
 
 @dataclass
@@ -69,7 +52,7 @@ class Plan:
         process = self._process()
         process.signal(signal.SIGSTOP)
         try:
-            time.sleep(self.stream.choice((0.5, LEASE_S + 1.0)))
+            time.sleep(self.stream.choice((0.5, SHORT_LEASE_S + 1.0)))
         finally:
             process.signal(signal.SIGCONT)
 

@@ -122,7 +122,7 @@ def test_39_a_text_under_a_films_name(cloud: Cloud, tmp_path: Path) -> None:
 def test_48_a_playlist_leads_nowhere(
     cloud: Cloud, canary: tuple[str, list[str]], tmp_path: Path
 ) -> None:
-    """The file that is named is a pipe: whoever opened it would wait for ever."""
+    """The file that is named is a pipe: opening it would block for ever."""
     origin, asked = canary
     pipe = tmp_path / "pipe.mp4"
     os.mkfifo(pipe)

@@ -1,34 +1,16 @@
 """Processes that are killed in the middle of their work: scenario 21, for each role."""
 
 import signal
-from collections.abc import Iterator
 
 import pytest
 
 from emulator.function_process import FunctionProcess
-from emulator.suite import Suite
 from tests.end_to_end.app import Avatar, Cloud
-from tests.end_to_end.deployment import Deployment, Dispatch, deployed
+from tests.end_to_end.deployment import Deployment, Dispatch
 
 pytestmark = [pytest.mark.soak, pytest.mark.queue]  # processes start again and again
 
-LEASE_S = 2.0  # as long as a dead process's lease is waited for
 FETCHING_S = 3.0
-
-
-@pytest.fixture(scope="module")
-def fragile(
-    suite: Suite,
-    dispatch: Dispatch,
-    deployment: Deployment,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Deployment]:
-    """Processes of this module's own, which are told of all events for as long as it lasts."""
-    folder = tmp_path_factory.mktemp(f"fragile-{dispatch}")
-    with deployed(suite, dispatch, folder, LIVEPORTRAIT_LEASE_S=str(LEASE_S)) as running:
-        suite.connect("idle", "avatars/{avatarId}", [running.gate.url])
-        yield running
-        suite.connect("idle", "avatars/{avatarId}", [deployment.gate.url])
 
 
 def kill(process: FunctionProcess) -> None:

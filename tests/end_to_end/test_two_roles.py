@@ -27,7 +27,7 @@ DRAGGED = 20
 
 @pytest.fixture
 def renderer_paths(cloud: Cloud) -> list[str]:
-    """The paths of all requests that the renderer's process gets from now on, whoever sends."""
+    """The paths of all requests that the renderer's process gets from now on, from any sender."""
     assert cloud.deployment.turnstile is not None
     paths = cloud.deployment.turnstile.paths
     paths.clear()
