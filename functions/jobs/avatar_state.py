@@ -44,7 +44,7 @@ class AvatarState:
         return None if document is None else document.inputs_key
 
 
-def look(deps: Dependencies, avatar_id: str) -> AvatarState:
+def load_state(deps: Dependencies, avatar_id: str) -> AvatarState:
     """Read document and ledger, build the effective request, fingerprint it."""
     avatar = deps.ledger.read(avatar_id)
     if avatar.document is None:

@@ -17,7 +17,7 @@ from functions.domain.snapshot import (
     TransactionStatus,
 )
 from functions.errors import Code, RetryLater
-from functions.jobs.avatar_state import AvatarState, look
+from functions.jobs.avatar_state import AvatarState, load_state
 from functions.jobs.dispatch import Dispatcher, RequestedRender
 from functions.jobs.disposal import dispose
 from functions.jobs.ports import Dependencies
@@ -58,9 +58,9 @@ class RequestConclusion:
             yielding = yielding or status is TransactionStatus.LOST
         return status
 
-    def look(self, trigger: Trigger) -> AvatarState:
+    def load_state(self, trigger: Trigger) -> AvatarState:
         """See what is asked for now; and delete what others have left to be deleted."""
-        state = look(self._deps, trigger.avatar_id)
+        state = load_state(self._deps, trigger.avatar_id)
         self.finish(state.avatar)
         return state
 
@@ -106,7 +106,7 @@ class RequestConclusion:
 
     def _settle(self, trigger: Trigger, *, yielding: bool) -> TransactionStatus:
         """As `conclude`; anything else: look again."""
-        state = self.look(trigger)
+        state = self.load_state(trigger)
         if relieved(trigger, state):
             return TransactionStatus.HANDED
         if moved_on(trigger, state):

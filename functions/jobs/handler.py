@@ -136,7 +136,7 @@ class RenderHandler:
         """What is there now counts; the event only says that something may have changed."""
         began = self._clock.monotonic()
         with telemetry.span("gate"):
-            state = self._conclusion.look(trigger)
+            state = self._conclusion.load_state(trigger)
             if self._conclusion.answered(trigger, state):
                 return TransactionStatus.DONE
             if moved_on(trigger, state):
@@ -169,9 +169,8 @@ class RenderHandler:
         if status is TransactionStatus.PAST and trigger.dispatch is None:
             return self._settle(trigger)
         if status is TransactionStatus.PAST:
-            return (
-                TransactionStatus.MOVED
-            )  # it may be what it was again, and an event may rely on this task
+            # It may be what it was again, and an event may rely on this task.
+            return TransactionStatus.MOVED
         return self._finish_task(trigger) if status is TransactionStatus.DONE else status
 
     def _await_the_save(self, trigger: Trigger, dispatched: str) -> None:
@@ -179,7 +178,7 @@ class RenderHandler:
 
         Its own event is being debounced meanwhile, and will leave a task of its own.
         """
-        state = self._conclusion.look(trigger)
+        state = self._conclusion.load_state(trigger)
         if state.spec is not None and state.spec.fingerprint != dispatched:
             with telemetry.span("debounce"):
                 self._conclusion.wait(trigger, self._deps.settings.debounce_s)

@@ -10,7 +10,7 @@ from functions.cloud.firestore import avatar_snapshot_of
 from functions.domain.job_record import Lease, Purpose, Record
 from functions.domain.snapshot import Claim, TransactionStatus
 from functions.errors import LeaseLost, RetryLater
-from functions.jobs.avatar_state import look
+from functions.jobs.avatar_state import load_state
 from functions.jobs.dispatch import RequestedRender
 from functions.jobs.handler import RenderHandler
 from functions.jobs.inline_dispatch import InlineDispatcher
@@ -50,7 +50,7 @@ def test_21_now_is_the_moment_of_the_databases_read() -> None:
 
 def test_renewals_write_to_the_document_once(scene: Scene) -> None:
     scene.write(document())
-    spec = look(scene.deps, AVATAR).spec
+    spec = load_state(scene.deps, AVATAR).spec
     assert spec is not None
     claim, rules = Claim(owner="me", spec=spec), scene.transitions
     scene.ledger.transact(AVATAR, lambda now: rules.claim(now, claim, 480.0), counting=True)

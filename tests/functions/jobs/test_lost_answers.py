@@ -12,7 +12,7 @@ from emulator.suite import Suite
 from functions.cloud.firestore import FirestoreLedger
 from functions.domain.snapshot import AvatarSnapshot, Claim, TransactionResult, TransactionStatus
 from functions.errors import RetryLater
-from functions.jobs.avatar_state import look
+from functions.jobs.avatar_state import load_state
 from functions.jobs.ports import SystemClock
 from functions.jobs.retrying import retry
 from liveportrait_core.errors import ImageNoFace, OutOfMemory
@@ -191,7 +191,7 @@ def test_googles_client_hears_of_a_claim_when_it_asks_again(
     """Without a fault of its own the client hears UNAVAILABLE, and repeats the commit by itself."""
     database.collection("avatars").document(avatar_id).set(document())
     scene.write(document())
-    spec = look(scene.deps, AVATAR).spec
+    spec = load_state(scene.deps, AVATAR).spec
     assert spec is not None
     claim = Claim(owner=f"owner-of-{avatar_id}", spec=spec)
     if not fault:

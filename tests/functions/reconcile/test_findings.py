@@ -8,7 +8,7 @@ import pytest
 
 from functions.domain.job_record import Dispatch, Lease, Purpose, Record
 from functions.errors import RetryLater
-from functions.jobs.avatar_state import look
+from functions.jobs.avatar_state import load_state
 from functions.reconcile.findings import Finding
 from functions.reconcile.runner import Ending
 from tests.functions.reconcile.reconciling import Watch
@@ -126,7 +126,7 @@ def test_who_holds_a_lease_is_at_it(watch: Watch, purpose: Purpose) -> None:
 
 def test_what_a_task_stands_for_is_the_queues_matter(watch: Watch) -> None:
     watch.avatar("queued")
-    spec = look(watch.scene.deps, "queued").spec
+    spec = load_state(watch.scene.deps, "queued").spec
     assert spec is not None
     task = Dispatch(fingerprint=spec.fingerprint, at=now_ms(watch))
     watch.scene.ledger.keep("queued", Record(dispatch=task))
