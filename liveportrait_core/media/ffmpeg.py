@@ -160,7 +160,7 @@ class FfmpegProcess:
                 pipe.close()
 
     def _may_be_out_of_time(self) -> bool:
-        """Whether it can have had its time by now; else somebody else has ended it."""
+        """Return whether its processor time can be used up by now; else something else ended it."""
         elapsed_s = time.monotonic() - self._started_at
         return elapsed_s * (os.cpu_count() or 1) >= self._limits.processor_s
 

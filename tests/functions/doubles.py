@@ -25,7 +25,7 @@ Fields = dict[str, Any]
 
 
 class VirtualClock:
-    """A clock that stands still until somebody sleeps; what is due meanwhile happens on the way.
+    """A clock that advances only by sleeps; what is due meanwhile happens on the way.
 
     What is to be called every few seconds is called where `ticking` is set. Otherwise time passes
     as it does for a process that was paused: its heartbeats stand still with it.
@@ -65,7 +65,7 @@ class VirtualClock:
 
 
 class VirtualTicker:
-    """Called on the way while its clock moves on, by whoever moves it."""
+    """Call an action at intervals while its clock is advanced."""
 
     def __init__(self, clock: VirtualClock, seconds: float, action: Callable[[], bool]) -> None:
         self._clock = clock
