@@ -134,7 +134,7 @@ def _dashboard(settings: Settings, file: MonitoringFile) -> Step:
     delete = gcloud(f"{dashboards} delete", names.ITEM, project, "--quiet")
     return Step(
         title=f"Dashboard “{title}”",
-        why="One page for a glance.",
+        why="One page for an overview.",
         checks=(_titled(dashboards, title, Field(("labels", label), ""), project),),
         create=(create,),
         update=(delete, create),  # an update in place asks for the latest etag inside the file

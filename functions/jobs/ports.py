@@ -1,6 +1,6 @@
 """What the story needs of the world: five ports, each with an adapter and a double.
 
-`Means` is what one deployment hands to everybody who works: the ports, its settings and its rules.
+`Dependencies` is what one deployment hands to all of its work: ports, settings and rules.
 """
 
 import contextvars

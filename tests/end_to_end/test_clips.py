@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.end_to_end.app import Avatar, Cloud, frames_at
-from tests.end_to_end.films import cut, repeated, telephone_film
+from tests.end_to_end.media_kinds import cut, phone_clip, repeated
 
 HLS = "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:1.0,\n{}\n#EXT-X-ENDLIST\n"
 
@@ -32,12 +32,12 @@ def assert_refused_once(avatar: Avatar, code: str) -> None:
 
 
 @pytest.mark.scenarios
-def test_28_a_film_as_a_telephone_makes_it(cloud: Cloud, tmp_path: Path) -> None:
+def test_28_a_clip_as_a_phone_makes_it(cloud: Cloud, tmp_path: Path) -> None:
     name = "Mein Film für Oma.mov"
     plain = saved(cloud, cloud.media.clip, 1.0)
-    filmed = saved(cloud, telephone_film(cloud.media.clip, tmp_path / name), 1.0)
+    from_phone = saved(cloud, phone_clip(cloud.media.clip, tmp_path / name), 1.0)
     assert plain.wait_ready()["warnings"] == []
-    live = filmed.wait_ready()
+    live = from_phone.wait_ready()
     assert live["warnings"] == ["VFR_NORMALIZED"]
     assert (live["fps"], live["frameCount"]) == (30.0, 30)
     wanted, found = (
@@ -46,31 +46,31 @@ def test_28_a_film_as_a_telephone_makes_it(cloud: Cloud, tmp_path: Path) -> None
     )
     likeness = np.corrcoef((wanted - wanted[0]).ravel(), (found - found[0]).ravel())[0, 1]
     assert likeness > 0.9  # three frames out of step it is 0.3
-    assert filmed.renders() == 1
-    filmed.assert_inputs_untouched()
+    assert from_phone.renders() == 1
+    from_phone.assert_inputs_untouched()
 
 
 @pytest.mark.scenarios
-def test_29_long_and_short_films(cloud: Cloud, tmp_path: Path) -> None:
+def test_29_long_and_short_clips(cloud: Cloud, tmp_path: Path) -> None:
     slow = cut(cloud.media.clip, tmp_path / "slow.mp4", "fps=15")
     lengths: dict[float, tuple[int, list[str]]] = {
         240.0: (10_000, ["VIDEO_TRIMMED"]),
         10.4: (10_000, ["VIDEO_TRIMMED"]),
         2.0: (2_000, []),
     }
-    films = {
+    clips = {
         seconds: saved(cloud, repeated(slow, tmp_path / f"{seconds}.mp4", seconds))
         for seconds in (*lengths, 0.3)
     }
     for seconds, (duration_ms, warnings) in lengths.items():
-        live = films[seconds].wait_ready()
+        live = clips[seconds].wait_ready()
         assert (live["durationMs"], live["warnings"]) == (duration_ms, warnings)
         assert (
             len(frames_at(live["idleVideoUrl"], cloud.media.portrait, tmp_path)) * 1000
             == 15 * duration_ms
         )
-        assert films[seconds].renders() == 1
-    assert_refused_once(films[0.3], "VIDEO_TOO_SHORT")
+        assert clips[seconds].renders() == 1
+    assert_refused_once(clips[0.3], "VIDEO_TOO_SHORT")
 
 
 @pytest.mark.scenarios
@@ -102,20 +102,20 @@ def test_31_no_face_or_too_little_of_it(
 @pytest.mark.parametrize(
     ("form", "codec"), [("webm", "libvpx"), ("avi", "mpeg4")], ids=["webm", "avi"]
 )
-def test_39_a_film_under_another_kinds_name(
+def test_39_a_clip_under_another_kinds_name(
     cloud: Cloud, tmp_path: Path, form: str, codec: str
 ) -> None:
     how = ("-c:v", codec, "-b:v", "2M", "-an", "-f", form)
-    avatar = saved(cloud, cut(cloud.media.clip, tmp_path / "film.mp4", "null", *how))
+    avatar = saved(cloud, cut(cloud.media.clip, tmp_path / "clip.mp4", "null", *how))
     live = avatar.wait_ready()
     assert live["warnings"] == ["MIME_MISMATCH"]
     assert live["frameCount"] == 30
     assert avatar.renders() == 1
 
 
-def test_39_a_text_under_a_films_name(cloud: Cloud, tmp_path: Path) -> None:
+def test_a_text_under_a_clips_name(cloud: Cloud, tmp_path: Path) -> None:
     letter = tmp_path / "letter.mp4"
-    letter.write_text("This is a letter, not a film.\n" * 200)
+    letter.write_text("This is a letter, not a clip.\n" * 200)
     assert_refused_once(saved(cloud, letter), "VIDEO_UNSUPPORTED")
 
 

@@ -21,7 +21,7 @@ def test_05_an_event_twice_renders_once(cloud: Cloud) -> None:
 
 
 @pytest.mark.queue
-def test_05_reversed_events_end_with_the_newest_document(cloud: Cloud) -> None:
+def test_reversed_events_end_with_the_newest_document(cloud: Cloud) -> None:
     avatar = cloud.avatar("reversed")
     avatar.create()
     cloud.settle()
@@ -107,7 +107,7 @@ def test_20_two_avatars_at_once_do_not_mix(cloud: Cloud) -> None:
 
 
 @pytest.mark.queue
-def test_20_one_avatar_on_two_instances_renders_once(cloud: Cloud, tmp_path: Path) -> None:
+def test_one_avatar_on_two_instances_renders_once(cloud: Cloud, tmp_path: Path) -> None:
     first = cloud.deployment
     with deployed(cloud.suite, first.dispatch, tmp_path) as second:
         cloud.suite.connect("second instance", "avatars/{avatarId}", [second.gate.url])

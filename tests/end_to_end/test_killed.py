@@ -41,7 +41,7 @@ def test_21_who_renders_is_killed(cloud: Cloud, fragile: Deployment) -> None:
     avatar.assert_inputs_untouched()
 
 
-def test_21_who_answers_events_is_killed(cloud: Cloud, fragile: Deployment) -> None:
+def test_who_answers_events_is_killed(cloud: Cloud, fragile: Deployment) -> None:
     avatar = saved(cloud, "unheard")
     avatar.wait_state("queued")  # it waits for the next save: no lease, no task
     kill(fragile.gate)
@@ -50,7 +50,7 @@ def test_21_who_answers_events_is_killed(cloud: Cloud, fragile: Deployment) -> N
     assert avatar.renders() == 1
 
 
-def test_21_the_gate_s_death_does_not_touch_a_render(cloud: Cloud, fragile: Deployment) -> None:
+def test_the_gate_s_death_does_not_touch_a_render(cloud: Cloud, fragile: Deployment) -> None:
     if fragile.dispatch is Dispatch.INLINE:
         pytest.skip("the process that answers events is the one that renders")
     avatar = saved(cloud, "undisturbed")

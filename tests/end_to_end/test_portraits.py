@@ -10,7 +10,7 @@ from PIL import Image
 
 from liveportrait_core.report import Frame
 from tests.end_to_end.app import Avatar, Cloud, Media, frames_at, picture_at
-from tests.end_to_end.films import cut, heic, picture, resized, sixteen_bit
+from tests.end_to_end.media_kinds import cut, heic, picture, resized, sixteen_bit
 
 pytestmark = pytest.mark.scenarios
 
@@ -53,14 +53,14 @@ def test_32_of_two_people_the_large_central_one_moves(cloud: Cloud, tmp_path: Pa
     scene[:, 60:316] = grace
     scene[20:180, 316:476] = cv2.resize(eileen[10:110, 60:160], (160, 160))
     cv2.imwrite(str(tmp_path / "two.png"), scene[..., ::-1])
-    film = cut(
+    clip = cut(
         cloud.media.clip, tmp_path / "two.mp4",
         "split[a][b];[b]trim=end_frame=1,crop=100:100:60:10,scale=160:160,loop=-1:1,"
         "setpts=N/30/TB[still];[a]crop=160:160:40:0,scale=400:400,pad=640:400:60:0:gray[large];"
         "[large][still]overlay=470:20:shortest=1",
     )  # fmt: skip
     avatar = cloud.avatar("two")
-    avatar.create(portrait=tmp_path / "two.png", clip=film)
+    avatar.create(portrait=tmp_path / "two.png", clip=clip)
     avatar.save(1.0)
     live = avatar.wait_ready(1.0)
     assert live["warnings"] == ["MULTIPLE_FACES_IMAGE", "MULTIPLE_FACES_VIDEO"]
@@ -133,14 +133,14 @@ def test_35_what_can_be_decoded_is_and_the_rest_is_refused(
     pixels = picture(cloud.media.portrait)
     still = Image.fromarray(pixels)
     still.save(tmp_path / "still.avif", quality=90)
-    still.save(tmp_path / "film.gif", save_all=True, append_images=[still.rotate(9)], duration=99)
+    still.save(tmp_path / "moving.gif", save_all=True, append_images=[still.rotate(9)], duration=99)
     heic(pixels, tmp_path / "telephone.heic")
     still.save(tmp_path / "cut.jpg")
     (tmp_path / "cut.jpg").write_bytes((tmp_path / "cut.jpg").read_bytes()[:5000])
     (tmp_path / "noise.png").write_bytes(np.random.default_rng(3).bytes(4000))
     (tmp_path / "empty.jpg").touch()
     decoded, refused = (
-        ("still.avif", "film.gif"),
+        ("still.avif", "moving.gif"),
         ("telephone.heic", "cut.jpg", "noise.png", "empty.jpg"),
     )
     avatars = {name: saved(cloud, tmp_path / name, brief) for name in (*decoded, *refused)}

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.app import Avatar, Cloud, play
-from tests.end_to_end.films import cut
+from tests.end_to_end.media_kinds import cut
 
 pytestmark = [pytest.mark.scenarios, pytest.mark.queue]
 

@@ -37,7 +37,7 @@ def test_09_a_stale_full_save_is_healed_once(cloud: Cloud) -> None:
     avatar.assert_inputs_untouched()
 
 
-def test_09_a_foreign_mirror_value_is_left_alone(cloud: Cloud) -> None:
+def test_a_foreign_mirror_value_is_left_alone(cloud: Cloud) -> None:
     avatar = cloud.avatar("foreign")
     avatar.create()
     avatar.save(0.40)

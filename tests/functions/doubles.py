@@ -1,4 +1,4 @@
-"""In-memory doubles of the doorway's ports: the second implementation of each.
+"""In-memory doubles of the function's ports: the second implementation of each.
 
 They keep the promises of the ports (one transaction at a time, generations, the database's own
 clock), and can be told to fail on purpose.

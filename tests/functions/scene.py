@@ -1,4 +1,4 @@
-"""A doorway in a world of doubles, and an app that writes avatar documents in it."""
+"""The function among doubles, and an app that writes avatar documents in it."""
 
 import copy
 from collections.abc import Callable, Mapping
@@ -82,7 +82,7 @@ def snapshot(fields: Mapping[str, Any] | None) -> Snapshot | None:
 
 @dataclass(kw_only=True)
 class Scene:
-    """The world, the doorway in it, and the app."""
+    """The doubles, the function among them, and the app."""
 
     settings: Settings = SETTINGS
     clock: VirtualClock = field(default_factory=VirtualClock)

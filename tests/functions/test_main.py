@@ -57,7 +57,7 @@ def post(client: Any, message: Any) -> Any:
     return client.post("/", data=message.SerializeToString(), headers=PROTOBUF)
 
 
-def test_06_07_an_unrelated_write_is_acknowledged_without_a_single_call(
+def test_an_unrelated_write_is_acknowledged_without_a_single_call(
     client: Any, suite: Suite
 ) -> None:
     before = document()

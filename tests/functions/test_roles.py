@@ -136,7 +136,7 @@ def test_the_adapter_makes_the_task_that_the_renderer_wants(paused: Suite, avata
     assert made.dispatch_deadline_s == DEADLINE_S
 
 
-def test_44_the_adapter_asks_again_and_a_lost_answer_does_no_harm(
+def test_the_adapter_asks_again_and_a_lost_answer_does_no_harm(
     paused: Suite, avatar_id: str
 ) -> None:
     queue = CloudTasksQueue.open(route(paused, "http://127.0.0.1:9"), deadline_s=DEADLINE_S)

@@ -89,15 +89,15 @@ class Dockerfile:
         """The stages that the final one is made of, each after those it is made of itself."""
         found: list[Stage] = []
 
-        def visit(stage: Stage) -> None:
+        def collect(stage: Stage) -> None:
             for name in (stage.base, *stage.copied_from()):
                 origin = self.stage(name)
                 if origin is not None:
-                    visit(origin)
+                    collect(origin)
             if stage not in found:
                 found.append(stage)
 
-        visit(self.final)
+        collect(self.final)
         return tuple(found)
 
 

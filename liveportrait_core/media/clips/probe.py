@@ -194,7 +194,7 @@ def _reason(said: str) -> str:
             r"^ *Stream #0:\d+.*?: (\w+):.*?(\(attached pic\))?$", said, re.MULTILINE
         )
         if ("Video", "(attached pic)") in kinds:
-            return "holds no film, only a cover picture"
+            return "holds no video, only a cover picture"
         return "holds sound only" if ("Audio", "") in kinds else "holds no video track"
     for phrase, words in _IN_PLAIN_WORDS.items():
         if phrase in said:

@@ -247,7 +247,7 @@ gcloud alpha monitoring policies create --policy-from-file=out/deploy/my-app-123
 #    gcloud alpha monitoring policies update "${ITEM}" --policy-from-file=out/deploy/my-app-1234/policies/renders-fail.json --project=my-app-1234
 
 # 42. Dashboard “Idle videos”
-#    One page for a glance.
+#    One page for an overview.
 #    seen by: gcloud monitoring dashboards list --project=my-app-1234 --format=json
 gcloud monitoring dashboards create --config-from-file=out/deploy/my-app-1234/dashboards/idle.json --project=my-app-1234
 #    where it differs:

@@ -153,7 +153,7 @@ def test_what_a_newer_version_added_to_a_ledger_outlives_our_writing(
     assert ledger.job(avatar_id) == {**fields, "attempts": 1, "shown": None}
 
 
-def test_18_erasing_removes_the_ledger_alone(ledger: LedgerUnderTest, avatar_id: str) -> None:
+def test_erasing_removes_the_ledger_alone(ledger: LedgerUnderTest, avatar_id: str) -> None:
     ledger.put(avatar_id, document())
     ledger.port.transact(
         avatar_id,
@@ -169,9 +169,7 @@ def test_18_erasing_removes_the_ledger_alone(ledger: LedgerUnderTest, avatar_id:
     assert ledger.get(avatar_id) is not None
 
 
-def test_45_starts_are_counted_per_avatar_and_owner(
-    ledger: LedgerUnderTest, avatar_id: str
-) -> None:
+def test_starts_are_counted_per_avatar_and_owner(ledger: LedgerUnderTest, avatar_id: str) -> None:
     seen: list[tuple[int, int]] = []
 
     def start(avatar: AvatarSnapshot) -> TransactionResult:
@@ -188,7 +186,7 @@ def test_45_starts_are_counted_per_avatar_and_owner(
     assert len(quota["day"]) == len("2026-11-20")
 
 
-def test_45_an_earlier_days_starts_do_not_count(database: firestore.Client, avatar_id: str) -> None:
+def test_an_earlier_days_starts_do_not_count(database: firestore.Client, avatar_id: str) -> None:
     quota = database.collection("livePortraitQuota").document(f"avatar:{avatar_id}")
     quota.set({"day": "2001-01-01", "starts": 30})
     database.collection("avatars").document(avatar_id).set(document(userId=5))
@@ -209,7 +207,7 @@ def test_45_an_earlier_days_starts_do_not_count(database: firestore.Client, avat
 
 
 @pytest.mark.parametrize("owner", ["a/b", "..", "x" * 2000, "__x__", "Zoë", " "])
-def test_45_an_owner_that_is_no_plain_id_is_counted_all_the_same(
+def test_an_owner_that_is_no_plain_id_is_counted_all_the_same(
     database: firestore.Client, avatar_id: str, owner: str
 ) -> None:
     database.collection("avatars").document(avatar_id).set(document(userId=owner))
@@ -225,7 +223,7 @@ def test_45_an_owner_that_is_no_plain_id_is_counted_all_the_same(
     assert seen[1] == seen[0] + 1
 
 
-def test_20_rivals_are_all_counted(database: firestore.Client, avatar_id: str) -> None:
+def test_rivals_are_all_counted(database: firestore.Client, avatar_id: str) -> None:
     database.collection("avatars").document(avatar_id).set(document())
     ledger = FirestoreLedger(database, collection="avatars")
 
@@ -241,7 +239,7 @@ def test_20_rivals_are_all_counted(database: firestore.Client, avatar_id: str) -
     assert ledger.read(avatar_id).record.attempts == 6
 
 
-def test_44_aborted_commits_are_repeated(
+def test_aborted_commits_are_repeated(
     suite: Suite, database: firestore.Client, avatar_id: str
 ) -> None:
     ledger = FirestoreLedger(database, collection="avatars")

@@ -185,7 +185,7 @@ def test_clearing_spares_what_was_created_since(
     assert media.find(publication.path) is None
 
 
-def test_01_an_object_is_immutable_private_and_playable_by_its_token(
+def test_an_object_is_immutable_private_and_playable_by_its_token(
     suite: Suite, bucket: Bucket, publication: Upload
 ) -> None:
     CloudMediaStore(bucket).publish(publication)
@@ -225,7 +225,7 @@ def test_a_private_object_has_no_url_that_opens_it(
 
 
 @pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")  # the client drops answers
-def test_44_a_busy_service_is_tried_again(
+def test_a_busy_service_is_tried_again(
     suite: Suite, bucket: Bucket, publication: Upload, tmp_path: Path
 ) -> None:
     store = CloudMediaStore(bucket)

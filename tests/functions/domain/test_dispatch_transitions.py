@@ -36,7 +36,7 @@ def test_a_dispatch_is_noted_and_handed_back() -> None:
     assert change.fields == {}
 
 
-def test_05_one_that_stands_is_taken_again_and_nothing_is_written() -> None:
+def test_one_that_stands_is_taken_again_and_nothing_is_written() -> None:
     assert RULES.dispatch(avatar(NOTED), ASKED) == TransactionResult(
         status=TransactionStatus.HANDED, dispatch=DISPATCH
     )
@@ -117,7 +117,7 @@ def test_where_nothing_is_asked_a_queued_is_no_hindrance() -> None:
     )
 
 
-def test_18_a_clean_up_forgets_the_dispatch() -> None:
+def test_a_clean_up_forgets_the_dispatch() -> None:
     begun = CLEANER.begin(avatar(NOTED, None)).record
     assert begun is not None
     assert begun.dispatch is None

@@ -100,7 +100,7 @@ def test_a_key_may_be_left_out_of_account() -> None:
         {"livePortrait": {"state": "failed", "idleVideoUrl": "https://x"}},
     ],
 )
-def test_06_08_unrelated_changes_are_seen_as_such(change: dict[str, Any]) -> None:
+def test_unrelated_changes_are_seen_as_such(change: dict[str, Any]) -> None:
     assert gate(write(document(), document(**change))) is Gate.UNRELATED
 
 
@@ -143,7 +143,7 @@ def with_mirror(url: object, shown: object = "https://new") -> dict[str, Any]:
         ("https://new", None, Gate.MIRROR_TOUCHED),
     ],
 )
-def test_09_the_mirror_is_told_from_our_own_commits(
+def test_the_mirror_is_told_from_our_own_commits(
     before: object, after: object, expected: Gate
 ) -> None:
     assert gate(write(with_mirror(before), with_mirror(after))) is expected
@@ -181,7 +181,7 @@ def test_any_recognised_key_opts_in_even_when_null(key: str) -> None:
     assert gate(write(None, document(training__livePortrait={key: None}))) is Gate.ASKED
 
 
-def test_18_deletion_and_creation() -> None:
+def test_deletion_and_creation() -> None:
     assert gate(write(document(), None)) is Gate.DELETED
     assert gate(write(None, document())) is Gate.ASKED
 

@@ -192,7 +192,7 @@ def test_an_empty_document_is_an_empty_record() -> None:
     assert "notBefore" in to_fields(Record())
 
 
-def test_21_a_lease_lives_until_it_expires() -> None:
+def test_a_lease_lives_until_it_expires() -> None:
     lease = Lease(owner="a", purpose=Purpose.RENDER, fingerprint="f", expires=1000)
     record = Record(lease=lease)
     assert record.lease_lives(999)

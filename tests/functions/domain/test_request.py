@@ -44,7 +44,7 @@ def refused(inputs: Mapping[str, object]) -> Refusal:
     return ask
 
 
-def test_26_absent_and_null_are_the_defaults() -> None:
+def test_absent_and_null_are_the_defaults() -> None:
     null = dict.fromkeys(
         [
             "drivingMultiplier",
@@ -86,7 +86,7 @@ def test_26_absent_and_null_are_the_defaults() -> None:
         ("sourceMaxDim", 1, "source_max_dim", 512, True),
     ],
 )
-def test_23_24_accepted_values(
+def test_accepted_values(
     key: str, value: object, name: str, expected: object, clamped: bool
 ) -> None:
     ask = request(**{key: value})
@@ -97,7 +97,7 @@ def test_23_24_accepted_values(
 @pytest.mark.parametrize(
     "clamped", [{"drivingMultiplier": 1.7}, {"scale": 0.5}, {"sourceMaxDim": 99999}]
 )
-def test_24_one_clamped_number_among_others_is_told(clamped: dict[str, object]) -> None:
+def test_one_clamped_number_among_others_is_told(clamped: dict[str, object]) -> None:
     in_range = {"drivingMultiplier": 0.4, "scale": 2.3, "sourceMaxDim": 1600}
     assert request(**in_range).warnings == ()
     assert request(**(in_range | clamped)).warnings == ("PARAM_CLAMPED",)
@@ -132,7 +132,7 @@ def test_the_camel_case_name_wins_also_when_null() -> None:
         ("renderNonce", ["n"]),
     ],
 )
-def test_25_other_values_are_refused_naming_the_field_as_stored(key: str, value: object) -> None:
+def test_other_values_are_refused_naming_the_field_as_stored(key: str, value: object) -> None:
     refusal = refused({key: value})
     assert (refusal.state, refusal.code) == (State.FAILED, Code.INVALID_PARAMS)
     assert refusal.field == f"training.livePortrait.{key}"
@@ -177,12 +177,12 @@ def test_a_switch_that_is_no_switch_is_refused(value: object) -> None:
     assert (refusal.code, refusal.field) == (Code.INVALID_PARAMS, "training.dynamicsEnabled")
 
 
-def test_27_the_switch_defaults_to_on() -> None:
+def test_the_switch_defaults_to_on() -> None:
     assert isinstance(read(training__dynamicsEnabled=None), RenderRequest)
     assert isinstance(read(), RenderRequest)
 
 
-def test_11_no_inputs_ask_for_nothing() -> None:
+def test_no_inputs_ask_for_nothing() -> None:
     assert read(training__livePortrait=UNSET) == NotOptedIn()
     assert read(training="x") == NotOptedIn()
 
@@ -238,7 +238,7 @@ def name_of(ask: RenderRequest, *, image: int | None = 1, video: int | None = 2)
     )
 
 
-def test_16_the_urls_form_does_not_matter_the_object_does() -> None:
+def test_the_urls_form_does_not_matter_the_object_does() -> None:
     quoted = IMAGE.replace("/", "%2F")
     names = {
         name_of(ask)
@@ -257,7 +257,7 @@ def test_16_the_urls_form_does_not_matter_the_object_does() -> None:
 @given(
     st.integers(0, 100), st.booleans(), st.sampled_from(list(AnimationRegion)), st.integers(1, 9)
 )
-def test_17_everything_that_changes_pixels_changes_the_name(
+def test_everything_that_changes_pixels_changes_the_name(
     multiplier: int, normalize: bool, region: AnimationRegion, generation: int
 ) -> None:
     ask = request()

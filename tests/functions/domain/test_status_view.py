@@ -99,7 +99,7 @@ def test_the_last_good_result_is_kept_in_every_state(state: State) -> None:
     assert live["error"] == {"code": "RENDER_OOM", "retryable": True}
 
 
-def test_40_what_stands_is_not_written_and_what_is_forged_is() -> None:
+def test_what_stands_is_not_written_and_what_is_forged_is() -> None:
     live = live_portrait(RECORD)
     stands = Snapshot(fields=document(livePortrait=live))
     assert shown_fields(stands, RECORD) == {}
@@ -126,7 +126,7 @@ RETIRED = download_url(f"{OUTPUT}ffff/idle.mp4", "old", POLICY)
         (7, False, False),
     ],
 )
-def test_09_when_the_mirror_is_written(present: object, publishing: bool, written: bool) -> None:
+def test_when_the_mirror_is_written(present: object, publishing: bool, written: bool) -> None:
     fields = document()
     if present is not UNSET:
         fields["training"]["livePortrait"]["idleVideoUrl"] = present
@@ -138,7 +138,7 @@ def test_09_when_the_mirror_is_written(present: object, publishing: bool, writte
 
 
 @pytest.mark.parametrize("inputs", [UNSET, None, "text"])
-def test_11_what_is_no_map_gets_no_mirror(inputs: Any) -> None:
+def test_what_is_no_map_gets_no_mirror(inputs: Any) -> None:
     fields = Snapshot(fields=document(training__livePortrait=inputs))
     assert mirror_fields(fields, RECORD, reader=READER, avatar_id=AVATAR, publishing=True) == {}
 

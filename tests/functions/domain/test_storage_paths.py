@@ -108,7 +108,7 @@ def test_allowed(url: str, path: str) -> None:
         f"gs://{BUCKET}/avatars/ava/\ud800.jpg",
     ],
 )
-def test_38_not_allowed(url: str) -> None:
+def test_not_allowed(url: str) -> None:
     assert allowed(url) is None
 
 

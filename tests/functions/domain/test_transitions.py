@@ -99,7 +99,7 @@ def test_nothing_is_written_for_a_document_that_moved_on(
 
 
 @pytest.mark.parametrize("decide", UNLEASED)
-def test_46_nobody_takes_over_a_living_clean_up(
+def test_nobody_takes_over_a_living_clean_up(
     decide: Callable[[AvatarSnapshot], TransactionResult],
 ) -> None:
     record = Record(lease=CLEANING, results=(RESULT,))
@@ -141,7 +141,7 @@ def test_a_claim_takes_the_lease_counts_and_shows() -> None:
         (replace(CLEANING, expires=NOW), TransactionStatus.CLAIMED),
     ],
 )
-def test_20_21_whose_lease_is_waited_for(held: Lease, status: TransactionStatus) -> None:
+def test_whose_lease_is_waited_for(held: Lease, status: TransactionStatus) -> None:
     change = claim(Record(fingerprint=held.fingerprint, lease=held))
     assert change.status is status
 
@@ -179,7 +179,7 @@ def test_back_off_by_the_databases_clock() -> None:
     assert claim(replace(waiting, not_before=NOW)).status is TransactionStatus.CLAIMED
 
 
-def test_45_quota() -> None:
+def test_quota() -> None:
     assert claim(starts=29).status is TransactionStatus.CLAIMED
     refused = claim(starts=30)
     assert (refused.status, refused.counts) == (TransactionStatus.FINAL, False)
@@ -212,7 +212,7 @@ JOB = Claim(owner="me", spec=ASKED)
         (lease(owner="me"), None, TransactionStatus.MOVED),
     ],
 )
-def test_47_a_job_writes_only_under_its_own_lease_for_what_is_asked(
+def test_a_job_writes_only_under_its_own_lease_for_what_is_asked(
     decide: Callable[[AvatarSnapshot], TransactionResult],
     held: Lease | None,
     document: Snapshot | None,
@@ -313,7 +313,7 @@ def test_release_is_for_ones_own_lease() -> None:
     )
 
 
-def test_13_the_grace_of_a_missing_object_is_of_one_path() -> None:
+def test_the_grace_of_a_missing_object_is_of_one_path() -> None:
     first = RULES.record_missing_input(avatar(), ASKED, "a", OOM)
     assert first.record is not None
     late = replace(avatar(first.record), now=NOW + 60_000)
@@ -340,7 +340,7 @@ def test_a_queued_is_due_only_where_nothing_answers() -> None:
     assert change.record.lease is None  # the job for the older value stops
 
 
-def test_18_a_clean_up_takes_the_lease_of_a_render_but_not_of_another_clean_up() -> None:
+def test_a_clean_up_takes_the_lease_of_a_render_but_not_of_another_clean_up() -> None:
     begun = CLEANER.begin(avatar(claimed(), None))
     assert begun.status is TransactionStatus.CLAIMED
     assert begun.record is not None
@@ -386,7 +386,7 @@ def test_what_changed_in_the_ledger_meanwhile_is_looked_at_again() -> None:
 WITHDRAWN = Snapshot(fields=document(training__livePortrait=None, livePortrait={"state": "queued"}))
 
 
-def test_11_a_queued_is_taken_back_only_while_nobody_works() -> None:
+def test_a_queued_is_taken_back_only_while_nobody_works() -> None:
     assert settle(avatar(document=DOCUMENT)) == TransactionResult(status=TransactionStatus.DONE)
     assert settle(avatar(document=None)) == TransactionResult(status=TransactionStatus.DONE)
     task = Dispatch(fingerprint="aaaa", at=NOW)
@@ -398,7 +398,7 @@ def test_11_a_queued_is_taken_back_only_while_nobody_works() -> None:
     assert (live["state"], live["idleVideoUrl"]) == ("ready", RESULT.video.url)
 
 
-def test_09_healing_needs_a_document_and_a_result() -> None:
+def test_healing_needs_a_document_and_a_result() -> None:
     assert RULES.repair_mirror(avatar(Record(results=(RESULT,)), None)) == TransactionResult(
         status=TransactionStatus.DONE
     )

@@ -130,7 +130,7 @@ def test_an_object_of_anothers_at_its_path_is_never_replaced(scene: Scene) -> No
     assert theirs[0].path not in (scene.record.results[0].poster.path, *scene.outputs)
 
 
-def test_47_what_a_successor_published_is_never_replaced(scene: Scene) -> None:
+def test_what_a_successor_published_is_never_replaced(scene: Scene) -> None:
     """A job that slept between its last renewal and its upload finds another's object there."""
     other = scene.second_instance()
     publish = scene.media.publish

@@ -25,7 +25,7 @@ def params(multiplier: object) -> dict[str, object]:
     return {"drivingMultiplier": multiplier, "normalizeLip": True, "animationRegion": "all"}
 
 
-def test_20_two_deployments_with_different_engines_do_not_snatch_for_ever(scene: Scene) -> None:
+def test_two_deployments_with_different_engines_do_not_snatch_for_ever(scene: Scene) -> None:
     newer = replace(scene.renderer, engine_version="mesh-2-89abcdef", steps=[], renders=[])
     other = scene.second_instance(newer)
     event = scene.write(document())
@@ -85,7 +85,7 @@ def test_a_newer_version_may_try_what_an_older_one_failed_at_for_good(scene: Sce
     assert (len(scene.renderer.renders), len(newer.renders)) == (3, 3)
 
 
-def test_21_a_duplicate_waits_for_the_lease_and_then_takes_over(scene: Scene) -> None:
+def test_a_duplicate_waits_for_the_lease_and_then_takes_over(scene: Scene) -> None:
     event = scene.write(document())
     waited = []
 
@@ -101,7 +101,7 @@ def test_21_a_duplicate_waits_for_the_lease_and_then_takes_over(scene: Scene) ->
     assert scene.live["state"] == "ready"
 
 
-def test_21_a_killed_instance_is_followed_by_the_redelivery(scene: Scene) -> None:
+def test_a_killed_instance_is_followed_by_the_redelivery(scene: Scene) -> None:
     event = scene.write(document())
 
     for attempt in (1, 2, 3):
@@ -116,7 +116,7 @@ def test_21_a_killed_instance_is_followed_by_the_redelivery(scene: Scene) -> Non
     assert scene.starts == 3
 
 
-def test_45_the_daily_quota(scene: Scene) -> None:
+def test_the_daily_quota(scene: Scene) -> None:
     scene = Scene(settings=replace(SETTINGS, renders_per_day=3))
     for multiplier in (0.1, 0.2, 0.3, 0.4):
         scene.save(document(training__livePortrait=params(multiplier)))
@@ -128,7 +128,7 @@ def test_45_the_daily_quota(scene: Scene) -> None:
     assert scene.live["state"] == "ready"
 
 
-def test_45_the_owners_quota_counts_over_avatars(scene: Scene) -> None:
+def test_the_owners_quota_counts_over_avatars(scene: Scene) -> None:
     scene = Scene(settings=replace(SETTINGS, renders_per_owner_day=1))
     scene.save(document())
     scene.save(document(training__livePortrait=params(0.5)))
@@ -228,7 +228,7 @@ def test_a_long_render_shows_its_progress_once(scene: Scene) -> None:
     assert claims[0] is not None
 
 
-def test_47_a_job_whose_lease_was_taken_publishes_nothing(scene: Scene) -> None:
+def test_a_job_whose_lease_was_taken_publishes_nothing(scene: Scene) -> None:
     other = scene.second_instance()
     events: list[DocumentWrite] = []
 

@@ -92,7 +92,7 @@ def half_cleaned(scene: Scene, method: str = "delete_prefix") -> DocumentWrite:
     return deletion
 
 
-def test_18_a_half_done_clean_up_is_finished_for_the_avatar_made_again(scene: Scene) -> None:
+def test_a_half_done_clean_up_is_finished_for_the_avatar_made_again(scene: Scene) -> None:
     deletion = half_cleaned(scene)
     scene.save(at(0.3))
     assert scene.live["state"] == "ready"
@@ -102,7 +102,7 @@ def test_18_a_half_done_clean_up_is_finished_for_the_avatar_made_again(scene: Sc
     assert (scene.record.lease, scene.record.deletions) == (None, ())
 
 
-def test_18_and_for_one_that_asks_for_nothing(scene: Scene) -> None:
+def test_and_for_one_that_asks_for_nothing(scene: Scene) -> None:
     """No event of the new document looks at the ledger: the deletion's own redelivery must."""
     deletion = half_cleaned(scene)
     scene.save(document(training__livePortrait=UNSET))
@@ -111,7 +111,7 @@ def test_18_and_for_one_that_asks_for_nothing(scene: Scene) -> None:
     assert (scene.record.lease, scene.record.deletions) == (None, ())
 
 
-def test_18_the_deletion_is_not_acknowledged_while_something_is_left(scene: Scene) -> None:
+def test_the_deletion_is_not_acknowledged_while_something_is_left(scene: Scene) -> None:
     deletion = half_cleaned(scene)
     scene.save(document(training__livePortrait=UNSET))
     scene.clock.advance(61)
@@ -120,13 +120,13 @@ def test_18_the_deletion_is_not_acknowledged_while_something_is_left(scene: Scen
     assert set(scene.media.objects) == {IMAGE, VIDEO}
 
 
-def test_18_one_folder_that_cannot_be_deleted_spares_no_other(scene: Scene) -> None:
+def test_one_folder_that_cannot_be_deleted_spares_no_other(scene: Scene) -> None:
     half_cleaned(scene)
     assert cached(scene) is None
     assert len(scene.outputs) == 4
 
 
-def test_18_a_clean_up_killed_at_its_end_is_ended_by_the_next(scene: Scene) -> None:
+def test_a_clean_up_killed_at_its_end_is_ended_by_the_next(scene: Scene) -> None:
     scene.save(document())
     deletion = scene.write(None)
     at_a_transaction(scene, lambda change: change.erases, before=True, fault=Killed())
@@ -137,9 +137,7 @@ def test_18_a_clean_up_killed_at_its_end_is_ended_by_the_next(scene: Scene) -> N
 
 
 @pytest.mark.parametrize("where", ["before it lists", "between two folders"])
-def test_46_a_clean_up_that_was_paused_spares_the_next_lifes_video(
-    scene: Scene, where: str
-) -> None:
+def test_a_clean_up_that_was_paused_spares_the_next_lifes_video(scene: Scene, where: str) -> None:
     scene.save(document())
     deletion = scene.write(None)
     clear = scene.media.delete_prefix
@@ -164,7 +162,7 @@ def test_46_a_clean_up_that_was_paused_spares_the_next_lifes_video(
     assert scene.live["state"] == "ready"
 
 
-def test_18_what_is_uploaded_right_after_the_lease_was_taken_is_cleaned_up(scene: Scene) -> None:
+def test_what_is_uploaded_right_after_the_lease_was_taken_is_cleaned_up(scene: Scene) -> None:
     """By an instance that dies with its upload, so that only the clean-up can delete it."""
     scene.save(document())
     clear = scene.media.delete_prefix
@@ -180,7 +178,7 @@ def test_18_what_is_uploaded_right_after_the_lease_was_taken_is_cleaned_up(scene
     assert set(scene.media.objects) == {IMAGE, VIDEO}
 
 
-def test_18_the_task_that_cleaned_up_finishes_it_for_the_avatar_made_again(scene: Scene) -> None:
+def test_the_task_that_cleaned_up_finishes_it_for_the_avatar_made_again(scene: Scene) -> None:
     half_cleaned(scene)
     scene.write(document(training__livePortrait=UNSET))
     scene.clock.advance(61)
@@ -190,7 +188,7 @@ def test_18_the_task_that_cleaned_up_finishes_it_for_the_avatar_made_again(scene
 
 
 @pytest.mark.parametrize("again", [True, False], ids=["made again", "gone"])
-def test_18_reconcile_finishes_a_half_done_clean_up(scene: Scene, again: bool) -> None:
+def test_reconcile_finishes_a_half_done_clean_up(scene: Scene, again: bool) -> None:
     """Its event comes no more, and nothing in documents or objects tells of it."""
     half_cleaned(scene)
     if again:
@@ -209,7 +207,7 @@ def test_18_reconcile_finishes_a_half_done_clean_up(scene: Scene, again: bool) -
 
 @pytest.mark.parametrize("before", [True, False], ids=["not released", "its answer lost"])
 @pytest.mark.parametrize("fault", [ConnectionError("DEADLINE_EXCEEDED"), Killed()])
-def test_03_a_stopped_job_leaves_nothing_although_the_release_fails(
+def test_a_stopped_job_leaves_nothing_although_the_release_fails(
     scene: Scene, before: bool, fault: BaseException
 ) -> None:
     saved: list[DocumentWrite] = []
@@ -235,7 +233,7 @@ def test_03_a_stopped_job_leaves_nothing_although_the_release_fails(
 
 
 @pytest.mark.parametrize("newer", [at(0.4), at(0.5), document(avatarImageUrl=None)])
-def test_21_what_a_killed_attempt_has_uploaded_goes_with_the_next_event(
+def test_what_a_killed_attempt_has_uploaded_goes_with_the_next_event(
     scene: Scene, newer: dict[str, Any]
 ) -> None:
     def die() -> None:
@@ -315,7 +313,7 @@ def test_retired_objects_go_although_the_commits_answer_was_lost(fault: BaseExce
 
 @pytest.mark.parametrize("lost", ["idle.mp4", "poster.jpg"])
 @pytest.mark.parametrize("newer", ["x", 0.4], ids=["superseded", "completed"])
-def test_41_a_render_in_its_place_touches_no_object_of_a_result(
+def test_a_render_in_its_place_touches_no_object_of_a_result(
     scene: Scene, lost: str, newer: object
 ) -> None:
     """Half of a result is gone; the other half stays as it is until the commit."""
@@ -354,7 +352,7 @@ def test_41_a_render_in_its_place_touches_no_object_of_a_result(
 
 
 @pytest.mark.parametrize("method", ["find", "delete"])
-def test_18_no_motion_outlives_its_avatar_because_of_one_fault(scene: Scene, method: str) -> None:
+def test_no_motion_outlives_its_avatar_because_of_one_fault(scene: Scene, method: str) -> None:
     def delete() -> None:
         scene.handler.handle_event(scene.write(None))  # cleaned up, before the object is there
 
@@ -368,7 +366,7 @@ def test_18_no_motion_outlives_its_avatar_because_of_one_fault(scene: Scene, met
     assert scene.ledger.jobs == {}
 
 
-def test_18_what_is_noted_during_a_clean_up_is_deleted_before_the_ledger_goes(
+def test_what_is_noted_during_a_clean_up_is_deleted_before_the_ledger_goes(
     scene: Scene,
 ) -> None:
     """A job's motion gets to the store when that folder has been emptied already."""
@@ -398,7 +396,7 @@ def test_a_ledger_without_a_list_of_deletions_has_none(scene: Scene) -> None:
     assert scene.record != Record()
 
 
-def test_18_a_clean_up_that_lost_its_lease_asks_for_another_look_and_is_no_error(
+def test_a_clean_up_that_lost_its_lease_asks_for_another_look_and_is_no_error(
     scene: Scene, capsys: pytest.CaptureFixture[str]
 ) -> None:
     scene.save(document())
@@ -418,7 +416,7 @@ def test_18_a_clean_up_that_lost_its_lease_asks_for_another_look_and_is_no_error
     assert scene.ledger.jobs == {}
 
 
-def test_19_clean_ups_that_fail_again_and_again_note_each_folder_once(scene: Scene) -> None:
+def test_clean_ups_that_fail_again_and_again_note_each_folder_once(scene: Scene) -> None:
     scene.save(document())
     deletion = scene.write(None)
     for _ in range(5):
@@ -434,7 +432,7 @@ def test_19_clean_ups_that_fail_again_and_again_note_each_folder_once(scene: Sce
     assert scene.ledger.jobs == {}
 
 
-def test_18_a_job_that_deletes_beside_a_clean_up_spares_the_next_lifes_video(scene: Scene) -> None:
+def test_a_job_that_deletes_beside_a_clean_up_spares_the_next_lifes_video(scene: Scene) -> None:
     """It is stopped by the clean-up, paused, and wakes when all of that is long over."""
     cleaner = Cleaner(owner="cleaner", lease_s=SETTINGS.lease_s)
     delete_prefix = scene.media.delete_prefix

@@ -34,7 +34,7 @@ def params(multiplier: object) -> dict[str, object]:
     return {"drivingMultiplier": multiplier, "normalizeLip": True, "animationRegion": "all"}
 
 
-def test_01_a_first_save_renders_and_publishes(scene: Scene) -> None:
+def test_a_first_save_renders_and_publishes(scene: Scene) -> None:
     scene.renderer.warnings = (RenderWarning.VIDEO_TRIMMED,)
     scene.save(document())
     assert scene.states == ["queued", "rendering", "ready"]
@@ -72,7 +72,7 @@ def test_only_our_fields_are_written(scene: Scene) -> None:
     assert len(scene.ledger.document_writes) == 3
 
 
-def test_02_a_newer_save_during_the_debounce_wins(scene: Scene) -> None:
+def test_a_newer_save_during_the_debounce_wins(scene: Scene) -> None:
     event = scene.write(document(training__livePortrait=params(0.3)))
     newer = []
     scene.clock.after(
@@ -95,7 +95,7 @@ def test_debounce_counts_from_the_commit_and_never_longer(
     assert sum(scene.clock.slept) == pytest.approx(waited_s)
 
 
-def test_03_a_new_value_while_rendering_stops_the_job(scene: Scene) -> None:
+def test_a_new_value_while_rendering_stops_the_job(scene: Scene) -> None:
     other = scene.second_instance()
     newer = []
 
@@ -113,7 +113,7 @@ def test_03_a_new_value_while_rendering_stops_the_job(scene: Scene) -> None:
     assert scene.starts == 2
 
 
-def test_03_another_instance_takes_over_at_once(scene: Scene) -> None:
+def test_another_instance_takes_over_at_once(scene: Scene) -> None:
     other = scene.second_instance()
 
     def save_and_answer() -> None:
@@ -126,7 +126,7 @@ def test_03_another_instance_takes_over_at_once(scene: Scene) -> None:
     assert {path.split("/")[3] for path in scene.outputs} == {scene.live["fingerprint"]}
 
 
-def test_04_the_same_again_writes_nothing(scene: Scene) -> None:
+def test_the_same_again_writes_nothing(scene: Scene) -> None:
     scene.save(document())
     before = list(scene.ledger.document_writes)
     stored = dict(scene.ledger.jobs)
@@ -140,7 +140,7 @@ def test_04_the_same_again_writes_nothing(scene: Scene) -> None:
     assert len(scene.renderer.renders) == 1
 
 
-def test_05_a_second_delivery_waits_and_finds_the_result(scene: Scene) -> None:
+def test_a_second_delivery_waits_and_finds_the_result(scene: Scene) -> None:
     event = scene.write(document())
     other = scene.second_instance()
     scene.renderer.steps = [lambda: scene.clock.after(4, lambda: None)]
@@ -151,7 +151,7 @@ def test_05_a_second_delivery_waits_and_finds_the_result(scene: Scene) -> None:
     assert len(scene.ledger.document_writes) == writes
 
 
-def test_06_unrelated_changes_touch_nothing(scene: Scene) -> None:
+def test_unrelated_changes_touch_nothing(scene: Scene) -> None:
     scene.save(document())
     scene.ledger.calls.clear()
     scene.media.calls.clear()
@@ -164,7 +164,7 @@ def test_06_unrelated_changes_touch_nothing(scene: Scene) -> None:
     assert not scene.media.calls
 
 
-def test_09_a_stale_mirror_is_healed_without_a_render(scene: Scene) -> None:
+def test_a_stale_mirror_is_healed_without_a_render(scene: Scene) -> None:
     scene.save(document())
     first = scene.live["idleVideoUrl"]
     scene.save(document(training__livePortrait=params(0.5)))
@@ -183,7 +183,7 @@ def test_09_a_stale_mirror_is_healed_without_a_render(scene: Scene) -> None:
     assert len(scene.renderer.renders) == 2
 
 
-def test_09_a_foreign_mirror_is_left_alone(scene: Scene) -> None:
+def test_a_foreign_mirror_is_left_alone(scene: Scene) -> None:
     scene.save(document())
     fields = document()
     fields["training"]["livePortrait"]["idleVideoUrl"] = "https://example.com/x.mp4"
@@ -191,7 +191,7 @@ def test_09_a_foreign_mirror_is_left_alone(scene: Scene) -> None:
     assert scene.mirror == "https://example.com/x.mp4"
 
 
-def test_09_a_stale_mirror_is_healed_although_the_request_failed_for_good(scene: Scene) -> None:
+def test_a_stale_mirror_is_healed_although_the_request_failed_for_good(scene: Scene) -> None:
     def no_face() -> None:
         raise ImageNoFace
 
@@ -212,7 +212,7 @@ def test_09_a_stale_mirror_is_healed_although_the_request_failed_for_good(scene:
     assert len(scene.renderer.renders) == 2
 
 
-def test_11_withdrawn_during_a_render(scene: Scene) -> None:
+def test_withdrawn_during_a_render(scene: Scene) -> None:
     later = []
     scene.renderer.steps = [
         lambda: later.append(scene.write(document(training__livePortrait=UNSET))),
@@ -258,7 +258,7 @@ def test_a_queued_without_any_result_disappears(scene: Scene) -> None:
     assert "livePortrait" not in scene.ledger.documents[AVATAR]
 
 
-def test_22_a_value_rendered_before_is_ready_without_waiting(scene: Scene) -> None:
+def test_a_value_rendered_before_is_ready_without_waiting(scene: Scene) -> None:
     scene.save(document())
     first = scene.live["idleVideoUrl"]
     scene.save(document(training__livePortrait=params(0.5)))
@@ -270,7 +270,7 @@ def test_22_a_value_rendered_before_is_ready_without_waiting(scene: Scene) -> No
     assert len(scene.renderer.renders) == 2
 
 
-def test_27_disabled_then_enabled(scene: Scene) -> None:
+def test_disabled_then_enabled(scene: Scene) -> None:
     scene.save(document())
     scene.save(document(training__dynamicsEnabled=False))
     assert scene.live["state"] == "disabled"
@@ -280,7 +280,7 @@ def test_27_disabled_then_enabled(scene: Scene) -> None:
     assert len(scene.renderer.renders) == 1
 
 
-def test_27_disabled_during_a_render_stops_it(scene: Scene) -> None:
+def test_disabled_during_a_render_stops_it(scene: Scene) -> None:
     scene.renderer.steps = [
         lambda: scene.write(document(training__dynamicsEnabled=False)),
         lambda: scene.clock.advance(2),
@@ -290,7 +290,7 @@ def test_27_disabled_during_a_render_stops_it(scene: Scene) -> None:
     assert scene.record.lease is None
 
 
-def test_40_a_forged_answer_is_corrected_by_the_next_relevant_event(scene: Scene) -> None:
+def test_a_forged_answer_is_corrected_by_the_next_relevant_event(scene: Scene) -> None:
     scene.save(document())
     ready = dict(scene.live)
     scene.ledger.documents[AVATAR]["livePortrait"] = {"state": "failed", "evil": True}

@@ -70,7 +70,7 @@ def test_the_machines_own_clock_beats_on_a_thread_of_its_own() -> None:
 @pytest.mark.parametrize(
     ("status", "stop"), [(TransactionStatus.LOST, LeaseLost), (TransactionStatus.MOVED, Superseded)]
 )
-def test_47_a_lease_that_is_anothers_stops_the_job(
+def test_a_lease_that_is_anothers_stops_the_job(
     clock: VirtualClock, status: TransactionStatus, stop: type[Exception]
 ) -> None:
     spec = []
@@ -101,7 +101,7 @@ def test_a_renewal_that_fails_now_and_then_is_tried_again(clock: VirtualClock) -
         heartbeat.check()
 
 
-def test_21_a_job_that_cannot_renew_stops(clock: VirtualClock) -> None:
+def test_a_job_that_cannot_renew_stops(clock: VirtualClock) -> None:
     def renew() -> TransactionStatus:
         raise ConnectionError("away")
 
@@ -113,7 +113,7 @@ def test_21_a_job_that_cannot_renew_stops(clock: VirtualClock) -> None:
             heartbeat.check()
 
 
-def test_47_a_job_that_was_paused_stops_before_asking_anybody() -> None:
+def test_a_job_that_was_paused_stops_before_asking_anybody() -> None:
     clock = VirtualClock()
     with heartbeat_of(lambda: pytest.fail("asked"), clock) as heartbeat:
         clock.advance(60.1)
@@ -121,7 +121,7 @@ def test_47_a_job_that_was_paused_stops_before_asking_anybody() -> None:
             heartbeat.beat()
 
 
-def test_47_a_renewal_counts_from_when_it_was_asked_for(clock: VirtualClock) -> None:
+def test_a_renewal_counts_from_when_it_was_asked_for(clock: VirtualClock) -> None:
     def renew() -> TransactionStatus:
         clock.advance(50)  # committed at once, answered late
         return TransactionStatus.DONE
@@ -175,7 +175,7 @@ def test_the_document_is_looked_at_once_a_second_at_most(
     assert scene.ledger.calls == {"read": 10}
 
 
-def test_03_a_document_that_moved_on_stops_the_job(scene: Scene, monitor: LeaseMonitor) -> None:
+def test_a_document_that_moved_on_stops_the_job(scene: Scene, monitor: LeaseMonitor) -> None:
     scene.write(document(training__livePortrait__drivingMultiplier=0.9))
     monitor.on_progress(progress())
     scene.clock.advance(1)
@@ -194,7 +194,7 @@ def test_03_a_document_that_moved_on_stops_the_job(scene: Scene, monitor: LeaseM
         },
     ],
 )
-def test_10_11_16_what_asks_for_the_same_lets_it_go_on(
+def test_what_asks_for_the_same_lets_it_go_on(
     scene: Scene, monitor: LeaseMonitor, change: dict[str, object]
 ) -> None:
     scene.write(document(**change))

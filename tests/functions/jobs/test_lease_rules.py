@@ -41,7 +41,7 @@ def run_out_of_memory() -> None:
     raise OutOfMemory
 
 
-def test_21_now_is_the_moment_of_the_databases_read() -> None:
+def test_now_is_the_moment_of_the_databases_read() -> None:
     read_time = datetime(2031, 5, 6, 7, 8, 9, 125_000, tzinfo=UTC)
     nothing = Found(id=AVATAR, exists=False, read_time=read_time)
     avatar = avatar_snapshot_of(nothing, nothing)
@@ -66,7 +66,7 @@ def test_renewals_write_to_the_document_once(scene: Scene) -> None:
     assert writes == [0, 0, 1, 1, 1, 1]
 
 
-def test_20_who_lost_its_lease_yields_from_then_on(scene: Scene) -> None:
+def test_who_lost_its_lease_yields_from_then_on(scene: Scene) -> None:
     dispatcher = ScriptedDispatcher(
         [TransactionStatus.LOST, TransactionStatus.BUSY, TransactionStatus.DONE]
     )
@@ -74,7 +74,7 @@ def test_20_who_lost_its_lease_yields_from_then_on(scene: Scene) -> None:
     assert [job.yielding for job in dispatcher.jobs] == [False, True, True]
 
 
-def test_20_who_yields_waits_for_a_lease_for_something_else(scene: Scene) -> None:
+def test_who_yields_waits_for_a_lease_for_something_else(scene: Scene) -> None:
     dispatcher = ScriptedDispatcher([TransactionStatus.LOST, TransactionStatus.DONE])
     RenderHandler(scene.deps, dispatcher).handle_event(scene.write(document()))
     at_first, yielding = dispatcher.jobs
@@ -88,7 +88,7 @@ def test_20_who_yields_waits_for_a_lease_for_something_else(scene: Scene) -> Non
     assert inline.hand_over(at_first) is TransactionStatus.DONE
 
 
-def test_47_a_lease_is_as_old_as_the_question_that_renewed_it(scene: Scene) -> None:
+def test_a_lease_is_as_old_as_the_question_that_renewed_it(scene: Scene) -> None:
     def answer_late() -> TransactionStatus:
         scene.clock.advance(61)
         return TransactionStatus.DONE
@@ -100,7 +100,7 @@ def test_47_a_lease_is_as_old_as_the_question_that_renewed_it(scene: Scene) -> N
 
 
 @pytest.mark.parametrize("change", [{"training__dynamicsEnabled": False}, {"avatarImageUrl": None}])
-def test_27_a_refusal_drops_the_lease_of_the_render_in_work(
+def test_a_refusal_drops_the_lease_of_the_render_in_work(
     scene: Scene, change: dict[str, object]
 ) -> None:
     leases: list[Lease | None] = []
@@ -136,7 +136,7 @@ def test_a_failed_attempt_lets_go_of_its_lease(scene: Scene) -> None:
     assert scene.record.lease is None
 
 
-def test_21_the_final_failure_after_killed_attempts_leaves_no_lease(scene: Scene) -> None:
+def test_the_final_failure_after_killed_attempts_leaves_no_lease(scene: Scene) -> None:
     class Killed(BaseException):
         pass
 
@@ -155,7 +155,7 @@ def test_21_the_final_failure_after_killed_attempts_leaves_no_lease(scene: Scene
     assert scene.record.lease is None
 
 
-def test_41_a_video_made_again_begins_with_a_first_attempt(scene: Scene) -> None:
+def test_a_video_made_again_begins_with_a_first_attempt(scene: Scene) -> None:
     scene.save(document())
     for path in scene.outputs:
         del scene.media.objects[path]

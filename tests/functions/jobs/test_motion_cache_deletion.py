@@ -41,7 +41,7 @@ PLACES: dict[str, Callable[[Scene, Callable[[], object]], object]] = {
 @pytest.mark.parametrize("place", PLACES.values(), ids=PLACES.keys())
 @pytest.mark.parametrize("act", [delete, unread])
 @pytest.mark.parametrize("is_warm", [False, True])
-def test_18_a_deleted_avatar_leaves_no_motion(
+def test_a_deleted_avatar_leaves_no_motion(
     scene: Scene,
     place: Callable[[Scene, Callable[[], object]], object],
     act: Callable[[Scene], object],
@@ -69,7 +69,7 @@ def test_18_a_deleted_avatar_leaves_no_motion(
     assert scene.ledger.documents == {}
 
 
-def test_18_a_clean_up_that_has_ended_is_not_needed_again(scene: Scene) -> None:
+def test_a_clean_up_that_has_ended_is_not_needed_again(scene: Scene) -> None:
     """The late object goes by the attempt itself: no second deletion event will come."""
     while_it_is_kept(scene, lambda: delete(scene), nothing)
     scene.save(document())
@@ -77,7 +77,7 @@ def test_18_a_clean_up_that_has_ended_is_not_needed_again(scene: Scene) -> None:
     assert scene.ledger.jobs == {}
 
 
-def test_18_an_upload_that_fails_after_the_deletion_leaves_nothing(scene: Scene) -> None:
+def test_an_upload_that_fails_after_the_deletion_leaves_nothing(scene: Scene) -> None:
     def lose() -> None:
         raise ConnectionError("answer lost")
 
@@ -86,7 +86,7 @@ def test_18_an_upload_that_fails_after_the_deletion_leaves_nothing(scene: Scene)
     assert cached(scene) is None
 
 
-def test_18_where_nobody_can_tell_the_motion_goes(scene: Scene) -> None:
+def test_where_nobody_can_tell_the_motion_goes(scene: Scene) -> None:
     unreachable = ConnectionError("no database")
     while_it_is_kept(scene, lambda: delete(scene), lambda: scene.ledger.faults.append(unreachable))
     scene.save(document())
@@ -94,14 +94,14 @@ def test_18_where_nobody_can_tell_the_motion_goes(scene: Scene) -> None:
     assert cached(scene) is None
 
 
-def test_19_the_motion_goes_with_the_avatar(scene: Scene) -> None:
+def test_the_motion_goes_with_the_avatar(scene: Scene) -> None:
     scene.save(document())
     assert cached(scene) is not None
     delete(scene)
     assert set(scene.media.objects) == {IMAGE, VIDEO}
 
 
-def test_46_an_avatar_that_is_there_again_keeps_it(scene: Scene) -> None:
+def test_an_avatar_that_is_there_again_keeps_it(scene: Scene) -> None:
     def delete_and_recreate() -> None:
         delete(scene)
         scene.write(document())

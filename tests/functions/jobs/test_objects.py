@@ -23,7 +23,7 @@ def params(multiplier: object) -> dict[str, object]:
     return {"drivingMultiplier": multiplier, "normalizeLip": True, "animationRegion": "all"}
 
 
-def test_12_13_a_missing_object_fails_only_after_its_grace(scene: Scene) -> None:
+def test_a_missing_object_fails_only_after_its_grace(scene: Scene) -> None:
     clip = scene.media.objects.pop(VIDEO)
     event = scene.write(document())
     with pytest.raises(RetryLater):
@@ -41,7 +41,7 @@ def test_12_13_a_missing_object_fails_only_after_its_grace(scene: Scene) -> None
     assert scene.starts == 1
 
 
-def test_13_a_missing_object_is_final_after_a_minute(scene: Scene) -> None:
+def test_a_missing_object_is_final_after_a_minute(scene: Scene) -> None:
     del scene.media.objects[IMAGE]
     event = scene.write(document())
     with pytest.raises(RetryLater):
@@ -62,7 +62,7 @@ def test_13_a_missing_object_is_final_after_a_minute(scene: Scene) -> None:
         ({"training__heroVideoUrl": UNSET}, "MISSING_HERO_VIDEO", "training.heroVideoUrl"),
     ],
 )
-def test_14_15_a_missing_input_blocks_and_keeps_the_last_video(
+def test_a_missing_input_blocks_and_keeps_the_last_video(
     scene: Scene, change: dict[str, object], code: str, field: str
 ) -> None:
     scene.save(document())
@@ -77,7 +77,7 @@ def test_14_15_a_missing_input_blocks_and_keeps_the_last_video(
     assert len(scene.renderer.renders) == 1
 
 
-def test_17_an_overwritten_object_renders_anew(scene: Scene) -> None:
+def test_an_overwritten_object_renders_anew(scene: Scene) -> None:
     scene.save(document())
     first = scene.live["idleVideoUrl"]
     scene.media.put(IMAGE, b"another portrait")
@@ -87,7 +87,7 @@ def test_17_an_overwritten_object_renders_anew(scene: Scene) -> None:
     assert len(scene.renderer.renders) == 3
 
 
-def test_17_an_object_changed_while_fetching_begins_again(scene: Scene) -> None:
+def test_an_object_changed_while_fetching_begins_again(scene: Scene) -> None:
     find = scene.media.find
     seen = []
 
@@ -106,7 +106,7 @@ def test_17_an_object_changed_while_fetching_begins_again(scene: Scene) -> None:
     assert len(scene.renderer.renders) == 1
 
 
-def test_18_deleted_during_a_render(scene: Scene) -> None:
+def test_deleted_during_a_render(scene: Scene) -> None:
     deletions = []
     scene.renderer.steps = [
         lambda: deletions.append(scene.write(None)),
@@ -118,7 +118,7 @@ def test_18_deleted_during_a_render(scene: Scene) -> None:
     assert scene.ledger.jobs == {}
 
 
-def test_19_deleted_after_ready(scene: Scene) -> None:
+def test_deleted_after_ready(scene: Scene) -> None:
     scene.save(document())
     scene.media.put(f"livePortraitCache/avatars/{AVATAR}/x", b"cache")
     scene.save(None)
@@ -127,7 +127,7 @@ def test_19_deleted_after_ready(scene: Scene) -> None:
     assert scene.starts == 1
 
 
-def test_19_a_clean_up_whose_lease_was_taken_deletes_no_more(scene: Scene) -> None:
+def test_a_clean_up_whose_lease_was_taken_deletes_no_more(scene: Scene) -> None:
     scene.save(document())
     cached = f"livePortraitCache/avatars/{AVATAR}/x"
     scene.media.put(cached, b"cache")
@@ -144,7 +144,7 @@ def test_19_a_clean_up_whose_lease_was_taken_deletes_no_more(scene: Scene) -> No
     assert AVATAR in scene.ledger.jobs
 
 
-def test_46_a_late_deletion_event_spares_the_living_document(scene: Scene) -> None:
+def test_a_late_deletion_event_spares_the_living_document(scene: Scene) -> None:
     scene.save(document())
     deletion = scene.write(None)
     scene.save(document())
@@ -154,7 +154,7 @@ def test_46_a_late_deletion_event_spares_the_living_document(scene: Scene) -> No
     assert scene.live["state"] == "ready"
 
 
-def test_41_a_result_whose_object_is_gone_is_rendered_again(scene: Scene) -> None:
+def test_a_result_whose_object_is_gone_is_rendered_again(scene: Scene) -> None:
     scene.save(document())
     first = scene.live["idleVideoUrl"]
     del scene.media.objects[scene.outputs[0]]
@@ -167,9 +167,7 @@ def test_41_a_result_whose_object_is_gone_is_rendered_again(scene: Scene) -> Non
 
 
 @pytest.mark.parametrize("name", ["poster.jpg", "idle.mp4"])
-def test_41_a_result_whose_object_was_overwritten_is_rendered_again(
-    scene: Scene, name: str
-) -> None:
+def test_a_result_whose_object_was_overwritten_is_rendered_again(scene: Scene, name: str) -> None:
     scene.save(document())
     folder = scene.outputs[0].rpartition("/")[0]
     scene.media.put(f"{folder}/{name}", b"forged")

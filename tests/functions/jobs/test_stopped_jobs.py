@@ -14,7 +14,7 @@ def scene() -> Scene:
 
 
 @pytest.mark.parametrize("name", ["poster.jpg", "idle.mp4"])
-def test_03_a_job_stopped_after_an_upload_leaves_no_object(scene: Scene, name: str) -> None:
+def test_a_job_stopped_after_an_upload_leaves_no_object(scene: Scene, name: str) -> None:
     publish = scene.media.publish
 
     def move_on(publication: Upload, *, replacing: int = 0) -> StoredObject:
@@ -30,7 +30,7 @@ def test_03_a_job_stopped_after_an_upload_leaves_no_object(scene: Scene, name: s
     assert scene.record.lease is None
 
 
-def test_03_a_job_superseded_while_it_fetches_fetches_no_more(scene: Scene) -> None:
+def test_a_job_superseded_while_it_fetches_fetches_no_more(scene: Scene) -> None:
     fetch = scene.media.fetch
 
     def fetch_slowly(wanted: StoredObject, to: Path) -> None:
@@ -45,7 +45,7 @@ def test_03_a_job_superseded_while_it_fetches_fetches_no_more(scene: Scene) -> N
 
 
 @pytest.mark.parametrize("left", [{}, {"mood": 1}])
-def test_11_inputs_taken_away_during_a_render_get_no_mirror(
+def test_inputs_taken_away_during_a_render_get_no_mirror(
     scene: Scene, left: dict[str, object]
 ) -> None:
     scene.renderer.steps = [lambda: scene.write(document(training__livePortrait=left))]
@@ -54,7 +54,7 @@ def test_11_inputs_taken_away_during_a_render_get_no_mirror(
     assert scene.ledger.documents[AVATAR]["training"]["livePortrait"] == left
 
 
-def test_46_a_late_deletion_spares_a_document_that_asks_for_nothing_now(scene: Scene) -> None:
+def test_a_late_deletion_spares_a_document_that_asks_for_nothing_now(scene: Scene) -> None:
     scene.save(document())
     deletion = scene.write(None)
     scene.write(document(training__livePortrait=UNSET))

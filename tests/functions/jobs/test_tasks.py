@@ -58,7 +58,7 @@ def test_the_renderer_renders_it_and_takes_the_dispatch_off_the_ledger(scene: Sc
     assert sum(scene.clock.slept) == pytest.approx(SETTINGS.debounce_s)  # the gate's alone
 
 
-def test_02_a_slider_that_is_dragged_reaches_the_renderer_once(scene: Scene) -> None:
+def test_a_slider_that_is_dragged_reaches_the_renderer_once(scene: Scene) -> None:
     events: list[DocumentWrite] = []
     for step in range(20):
         save = partial(lambda value: events.append(scene.write(wish(value))), step / 20)
@@ -74,7 +74,7 @@ def test_02_a_slider_that_is_dragged_reaches_the_renderer_once(scene: Scene) -> 
     assert scene.starts == 1
 
 
-def test_05_duplicates_collapse_while_the_task_lives_and_after(scene: Scene) -> None:
+def test_duplicates_collapse_while_the_task_lives_and_after(scene: Scene) -> None:
     event = scene.write(document())
     for _ in range(3):
         scene.gate().handle_event(event)
@@ -85,7 +85,7 @@ def test_05_duplicates_collapse_while_the_task_lives_and_after(scene: Scene) -> 
     assert scene.starts == 1
 
 
-def test_22_what_is_there_already_is_answered_by_the_gate_alone(scene: Scene) -> None:
+def test_what_is_there_already_is_answered_by_the_gate_alone(scene: Scene) -> None:
     for multiplier in (0.4, 0.5):
         scene.gate().handle_event(scene.write(wish(multiplier)))
         run_tasks(scene)
@@ -123,7 +123,7 @@ def test_an_input_that_is_missing_is_the_gates_to_wait_for(scene: Scene) -> None
     assert len(scene.queue.pending) == 1
 
 
-def test_45_a_spent_quota_wakes_no_renderer() -> None:
+def test_a_spent_quota_wakes_no_renderer() -> None:
     scene = Scene(settings=replace(SETTINGS, renders_per_day=1))
     scene.gate().handle_event(scene.write(wish(0.1)))
     run_tasks(scene)
@@ -179,7 +179,7 @@ def test_a_dispatch_older_than_a_day_is_made_anew(scene: Scene) -> None:
     assert scene.live["state"] == "ready"
 
 
-def test_21_attempts_are_the_queues_retries(scene: Scene) -> None:
+def test_attempts_are_the_queues_retries(scene: Scene) -> None:
     def out_of_memory() -> None:
         raise OutOfMemory("no room")
 
@@ -194,7 +194,7 @@ def test_21_attempts_are_the_queues_retries(scene: Scene) -> None:
     assert scene.starts == 3
 
 
-def test_18_a_task_for_an_avatar_deleted_meanwhile_leaves_nothing(scene: Scene) -> None:
+def test_a_task_for_an_avatar_deleted_meanwhile_leaves_nothing(scene: Scene) -> None:
     scene.gate().handle_event(scene.write(document()))
     scene.write(None)
     run_tasks(scene)
@@ -212,7 +212,7 @@ def test_a_wish_withdrawn_before_its_task_comes_is_not_rendered(scene: Scene) ->
     assert scene.record.dispatch is None
 
 
-def test_03_a_task_overtaken_by_a_newer_one_leaves_the_work_to_it(scene: Scene) -> None:
+def test_a_task_overtaken_by_a_newer_one_leaves_the_work_to_it(scene: Scene) -> None:
     gate = scene.gate()
     gate.handle_event(scene.write(wish(0.3)))
 

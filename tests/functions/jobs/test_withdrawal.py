@@ -137,7 +137,7 @@ def test_the_lease_is_lost_after_opting_out(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("pause_s", [0, 61])
-def test_21_killed_after_opting_out(scene: Scene, pause_s: float) -> None:
+def test_killed_after_opting_out(scene: Scene, pause_s: float) -> None:
     """The redelivery finds the document asking for nothing, and the lease perhaps still living."""
     event = scene.write(document())
     later: list[DocumentWrite] = []
@@ -151,7 +151,7 @@ def test_21_killed_after_opting_out(scene: Scene, pause_s: float) -> None:
     assert is_at_rest(scene)
 
 
-def test_21_killed_after_opting_out_the_task_sees_to_it(scene: Scene) -> None:
+def test_killed_after_opting_out_the_task_sees_to_it(scene: Scene) -> None:
     gate, renderer = scene.gate(), scene.second_instance()
     gate.handle_event(scene.write(document()))
     later: list[DocumentWrite] = []
@@ -188,7 +188,7 @@ def test_a_passing_fault_while_opted_out_is_not_held_against_opting_in_again(sce
     assert scene.live["state"] == "ready"
 
 
-def test_11_what_no_retry_can_cure_is_final_also_while_opted_out(scene: Scene) -> None:
+def test_what_no_retry_can_cure_is_final_also_while_opted_out(scene: Scene) -> None:
     later: list[DocumentWrite] = []
     scene.renderer.steps = [lambda: later.append(opt_out(scene)), fail_with(ImageNoFace())]
     scene.save(document())

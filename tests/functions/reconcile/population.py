@@ -228,7 +228,7 @@ def video_gone(avatar: Avatar) -> None:
 
 
 def poster_replaced(avatar: Avatar) -> None:
-    avatar.generations[avatar.result.poster.path] = time.time_ns() // 1000  # hence no litter
+    avatar.generations[avatar.result.poster.path] = time.time_ns() // 1000  # hence no orphan
 
 
 def token_revoked(avatar: Avatar) -> None:

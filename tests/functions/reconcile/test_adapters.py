@@ -1,4 +1,4 @@
-"""Census, inventory and marks keep their promises: in memory, and by the real clients."""
+"""Repositories, listings and checkpoints keep their promises: in memory, and by real clients."""
 
 import itertools
 import uuid

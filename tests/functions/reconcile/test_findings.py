@@ -1,4 +1,4 @@
-"""Who is left alone, and what another engine version means: healthy, young, at work, outdated."""
+"""What has no finding, and what another engine version leads to."""
 
 from contextlib import suppress
 from dataclasses import replace

@@ -7,7 +7,7 @@ _MENDS = ("tests/functions/reconcile/test_repair.py",)
 
 MUTANTS = (
     Mutant(
-        name="young-objects-are-litter",
+        name="young-objects-are-orphans",
         file="functions/reconcile/findings.py",
         old="and avatar.now - listed.created > _ORPHAN_AGE_MS",
         new="and avatar.now > listed.created",
@@ -15,7 +15,7 @@ MUTANTS = (
         tests=_MENDS,
     ),
     Mutant(
-        name="anything-is-litter",
+        name="anything-is-an-orphan",
         file="functions/reconcile/findings.py",
         old="and _MADE_BY_US.fullmatch(path.removeprefix(folder))",
         new="",
@@ -147,7 +147,7 @@ MUTANTS = (
         file="functions/reconcile/paging.py",
         old="{*owing, *self._without_document(list(own))}",
         new="self._without_document(list(own))",
-        why="A clean-up half done, beside a document that asks for nothing (section 10, litter).",
+        why="A clean-up half done, beside a document that asks for nothing (section 10, orphans).",
         tests=("tests/functions/jobs/test_deletions.py",),
     ),
     Mutant(

@@ -184,7 +184,7 @@ def pixel_formats() -> Iterator[Case]:
 def tracks() -> Iterator[Case]:
     """What else is in a file."""
     both = ("-map", "0:v", "-map", "1:a")
-    films = ("-map", "0:v", "-map", "0:v")
+    tracks = ("-map", "0:v", "-map", "0:v")
     rows: list[tuple[str, tuple[str, ...], Taken | Refused]] = [
         ("with sound", (*both, *H264, "-c:a", "aac", "-f", "mp4"), taken("h264")),
         ("sound first", ("-map", "1:a", "-map", "0:v", *H264, "-c:a", "aac", "-f", "mp4"),
@@ -193,7 +193,7 @@ def tracks() -> Iterator[Case]:
          taken("h264")),
         ("WebM with Opus", (*both, "-c:v", "libvpx", "-c:a", "libopus", "-f", "webm"),
          taken("vp8")),
-        ("two films", (*films, *H264, "-f", "mp4"), taken("h264")),
+        ("two video tracks", (*tracks, *H264, "-f", "mp4"), taken("h264")),
         ("with a time code", (*H264, "-map", "0:v", "-timecode", "01:00:00:00", "-f", "mov"),
          taken("h264")),
         ("sound only", ("-map", "1:a", "-c:a", "aac", "-f", "mp4"), refused("holds sound only")),
@@ -201,7 +201,7 @@ def tracks() -> Iterator[Case]:
          refused("holds sound only")),
         ("a song with a cover",
          (*both, "-c:v", "mjpeg", "-frames:v", "1", "-c:a", "aac", "-disposition:v",
-          "attached_pic", "-f", "mp4"), refused("holds no film, only a cover picture")),
+          "attached_pic", "-f", "mp4"), refused("holds no video, only a cover picture")),
     ]  # fmt: skip
     for name, arguments, outcome in rows:
         yield Case(name=name, make=with_more(*arguments), outcome=outcome)

@@ -251,7 +251,7 @@ def none_at_all() -> Iterator[Case]:
     for name, data, says in rows:
         yield Case(name=name, make=holding(data), outcome=refused(says))
     yield Case(
-        name="a film", make=lambda path: moving_clip(path, "-f", "mp4", size="64x48"),
+        name="a clip", make=lambda path: moving_clip(path, "-f", "mp4", size="64x48"),
         outcome=refused("is an MP4 or MOV file"),
     )  # fmt: skip
     yield Case(name="a folder", make=Path.mkdir, outcome=refused("is no file"))

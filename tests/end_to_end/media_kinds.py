@@ -32,8 +32,8 @@ def repeated(clip: Path, to: Path, seconds: float) -> Path:
     return to
 
 
-def telephone_film(clip: Path, to: Path) -> Path:
-    """A 30 fps clip as a telephone films it: HEVC in HLG, lying on its side, uneven, with sound."""
+def phone_clip(clip: Path, to: Path) -> Path:
+    """A 30 fps clip as a phone records it: HEVC in HLG, lying on its side, uneven, with sound."""
     lying = to.with_name("lying.mov")
     ffmpeg(
         "-i", str(clip), "-f", "lavfi", "-i", "sine=frequency=440:duration=1",
@@ -71,14 +71,14 @@ def sixteen_bit(pixels: NDArray[np.uint8], to: Path) -> Path:
 
 def heic(pixels: Frame, to: Path) -> Path:
     """A still HEVC picture in its container, put together box by box: nothing here writes HEIC."""
-    film = to.with_suffix(".mp4")
+    clip = to.with_suffix(".mp4")
     height, width = pixels.shape[:2]
     ffmpeg(
         "-f", "rawvideo", "-pixel_format", "rgb24", "-video_size", f"{width}x{height}", "-i", "-",
         "-c:v", "libx265", "-x265-params", "log-level=none", "-tag:v", "hvc1",
-        "-pix_fmt", "yuv420p", str(film), feed=pixels.tobytes(),
+        "-pix_fmt", "yuv420p", str(clip), feed=pixels.tobytes(),
     )  # fmt: skip
-    data = film.read_bytes()
+    data = clip.read_bytes()
     configuration, coded = _box_in(data, b"hvcC"), _box_in(data, b"mdat")[8:]
     size = _box(b"ispe", struct.pack(">III", 0, width, height))
     entry = _box(b"infe", struct.pack(">IHH4sx", 2 << 24, 1, 0, b"hvc1"))
