@@ -9,13 +9,14 @@ from collections.abc import Callable
 from pathlib import Path
 from uuid import uuid4
 
+from functions.domain.deletions import noted
 from functions.domain.document import IMAGE_FIELD, VIDEO_FIELD
 from functions.domain.job_record import Deletion, ErrorInfo, PublishedObject, Quality, Result
 from functions.domain.snapshot import AvatarSnapshot, TransactionResult, TransactionStatus
 from functions.domain.storage_paths import Upload, attempt_folder, download_url
 from functions.errors import Code, Failure
 from functions.jobs.animation import Animation, RenderJob
-from functions.jobs.disposal import dispose, noted
+from functions.jobs.cleanup import dispose
 from functions.jobs.lease import LeaseMonitor, require
 from functions.jobs.ports import Dependencies, Renderer
 from functions.jobs.retrying import retry

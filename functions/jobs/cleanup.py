@@ -1,19 +1,17 @@
-"""After an avatar's deletion: everything the pipeline made for it goes, the ledger last.
+"""Carry out deletions: those that a ledger has noted, and all of a deleted avatar's.
 
-contract.md, section 7. Holds a lease that no render takes over, and never recreates the
-document. What its transactions may change stands here too: no other concerns a missing document.
+After an avatar's deletion everything the pipeline made for it goes, the ledger last; contract.md,
+section 7. A clean-up holds a lease that no render takes over, and never recreates the document.
+What its transactions change is decided in `domain.deletions`.
 """
 
-from collections.abc import Collection
-from dataclasses import dataclass, replace
 from functools import partial
 from uuid import uuid4
 
-from functions.domain.job_record import Deletion, Lease, Purpose, Record
-from functions.domain.snapshot import AvatarSnapshot, TransactionResult, TransactionStatus
-from functions.domain.storage_paths import cache_folder, output_folder
+from functions.domain.deletions import Cleaner, holds_clean_up, owes_deletions, struck_off
+from functions.domain.job_record import Deletion, Record
+from functions.domain.snapshot import TransactionStatus
 from functions.errors import LeaseLost, RetryLater
-from functions.jobs.disposal import delete, dispose, without_clean_up
 from functions.jobs.lease import Heartbeat
 from functions.jobs.ports import Dependencies
 from functions.observability import log
@@ -47,7 +45,7 @@ def clean_up(deps: Dependencies, avatar_id: str) -> TransactionStatus:
 
 
 def _carry_out(
-    deps: Dependencies, avatar_id: str, cleaner: "Cleaner", record: Record
+    deps: Dependencies, avatar_id: str, cleaner: Cleaner, record: Record
 ) -> tuple[Deletion, ...]:
     """Delete everything noted; what cannot be deleted spares nothing else."""
     settings, failed = deps.settings, []
@@ -76,54 +74,50 @@ def _finish_for_another(deps: Dependencies, avatar_id: str) -> None:
         raise RetryLater(f"not everything of {avatar_id}'s former life could be deleted")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Cleaner:
-    """The transitions of one clean-up. Pure."""
+def dispose(
+    deps: Dependencies,
+    avatar_id: str,
+    record: Record | None = None,
+    *,
+    no_clean_up: bool = False,
+) -> bool:
+    """Carry out what is noted; what fails now stays noted, and is told in the log.
 
-    owner: str  # uuid4
-    lease_s: float
+    Leave the folders of a clean-up to it while its lease may live. It may end long before that, and
+    a next life may begin: a late caller would delete objects of that life which are still older
+    than the moment up to which the folders are to be emptied.
 
-    def begin(self, avatar: AvatarSnapshot) -> TransactionResult:
-        """Take the lease from any render, and note all that is to go, while there is no document.
+    Args:
+        deps: where.
+        avatar_id: whose.
+        record: the ledger as it was just seen; None: it is to be read.
+        no_clean_up: the lease of a clean-up, if there is one, has run out.
 
-        What is noted is carried out whatever becomes of this process, even where the avatar is
-        made again meanwhile: only what was created in the first half of the lease or before. A
-        claim waits for the lease's end, so nothing of a next life is that old, by a margin of half
-        a lease for the clocks of database and store; and what a render in flight uploads right
-        after it has lost its lease is.
-        """
-        record = avatar.record
-        if record.held_by(self.owner):
-            return TransactionResult(status=TransactionStatus.CLAIMED, record=record)
-        if record.cleaning(avatar.now):
-            return TransactionResult(status=TransactionStatus.BUSY)
-        if avatar.document is not None:
-            return TransactionResult(
-                status=TransactionStatus.MOVED, record=avatar.changed(without_clean_up(record))
-            )
-        until = avatar.now + round(self.lease_s * 500)
-        folders = (output_folder(avatar.avatar_id), cache_folder(avatar.avatar_id))
-        begun = Record(lease=self._lease(avatar), deletions=record.deletions).deleting(
-            *avatar.dropped(Record()),
-            *(Deletion(path=folder, until=until) for folder in folders),
-        )
-        return TransactionResult(status=TransactionStatus.CLAIMED, record=begun)
+    Returns:
+        Whether nothing is left of it.
+    """
+    try:
+        record = record or deps.ledger.read(avatar_id).record
+        if not owes_deletions(record):
+            return True
+        spared = holds_clean_up(record) and not no_clean_up
+        due = [each for each in record.deletions if not (spared and each.until is not None)]
+        gone = [each for each in due if delete(deps, each)]
+        deps.ledger.transact(avatar_id, lambda now: struck_off(now, gone))
+    except Exception as fault:  # then they are deleted once more
+        log.warning("deletions not struck off", reason=str(fault))
+        return False
+    return len(gone) == len(record.deletions)
 
-    def renew(self, avatar: AvatarSnapshot) -> TransactionResult:
-        """Extend the lease."""
-        if not avatar.record.held_by(self.owner):
-            return TransactionResult(status=TransactionStatus.LOST)
-        record = replace(avatar.record, lease=self._lease(avatar))
-        return TransactionResult(status=TransactionStatus.DONE, record=record)
 
-    def end(self, avatar: AvatarSnapshot, gone: Collection[Deletion]) -> TransactionResult:
-        """Erase the ledger, last of all: not while it notes what is not gone yet (MOVED)."""
-        record = avatar.record
-        if not record.held_by(self.owner):
-            return TransactionResult(status=TransactionStatus.LOST)
-        if not set(record.deletions).issubset(gone):
-            return TransactionResult(status=TransactionStatus.MOVED, record=record)
-        return TransactionResult(status=TransactionStatus.DONE, erases=True)
-
-    def _lease(self, avatar: AvatarSnapshot) -> Lease:
-        return Lease.granted(self.owner, Purpose.CLEAN_UP, now=avatar.now, life_s=self.lease_s)
+def delete(deps: Dependencies, deletion: Deletion) -> bool:
+    """Carry out one; whether it is done."""
+    try:
+        if deletion.generation:
+            deps.media.delete(deletion.path, deletion.generation)
+        else:
+            deps.media.delete_prefix(deletion)
+    except Exception as fault:
+        log.warning("object not deleted", path=deletion.path, reason=str(fault))
+        return False
+    return True

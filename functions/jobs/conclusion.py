@@ -18,8 +18,8 @@ from functions.domain.snapshot import (
 )
 from functions.errors import Code, RetryLater
 from functions.jobs.avatar_state import AvatarState, load_state
+from functions.jobs.cleanup import dispose
 from functions.jobs.dispatch import Dispatcher, RequestedRender
-from functions.jobs.disposal import dispose
 from functions.jobs.ports import Dependencies
 from functions.jobs.trigger import Trigger
 from functions.observability import log, telemetry

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import parse_qs, urlsplit
 
+from functions.domain.deletions import owes_deletions
 from functions.domain.document import ABSENT, State
 from functions.domain.job_record import PublishedObject, Record, Result
 from functions.domain.request import NotOptedIn, Refusal, RenderRequest, fingerprint
@@ -18,7 +19,6 @@ from functions.domain.snapshot import AvatarSnapshot, RenderSpec
 from functions.domain.status_view import mirror_fields, shown_fields
 from functions.domain.storage_paths import StoredObject, output_folder
 from functions.domain.transitions import Transitions
-from functions.jobs.disposal import owes_deletions
 
 _ORPHAN_AGE_MS = 24 * 3_600_000
 _TASK_AGE_MS = 6 * 3_600_000

@@ -12,7 +12,7 @@ from uuid import uuid4
 from functions.domain.job_record import PublishedObject
 from functions.domain.snapshot import AvatarSnapshot, TransactionResult, TransactionStatus
 from functions.domain.storage_paths import download_url
-from functions.jobs.disposal import dispose
+from functions.jobs.cleanup import dispose
 from functions.jobs.ports import Dependencies
 from functions.observability import log, telemetry
 from functions.reconcile.findings import (

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from functions.domain.deletions import Cleaner
 from functions.domain.document import Snapshot, State
 from functions.domain.job_record import Dispatch, ErrorInfo, Lease, Purpose, Record
 from functions.domain.request import Reader, Refusal, RenderRequest
@@ -20,7 +21,6 @@ from functions.domain.snapshot import (
 from functions.domain.transitions import Transitions
 from functions.domain.withdrawal import settle
 from functions.errors import Code
-from functions.jobs.cleanup import Cleaner
 from tests.functions.domain.test_status_view import RESULT
 from tests.functions.scene import AVATAR, POLICY, SETTINGS, document
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
+from functions.domain.deletions import Cleaner
 from functions.domain.document import DocumentWrite
 from functions.domain.job_record import Deletion, Record
 from functions.domain.snapshot import AvatarSnapshot, TransactionResult, TransactionStatus
 from functions.domain.storage_paths import StoredObject, Upload
 from functions.errors import RetryLater
-from functions.jobs.cleanup import Cleaner
 from functions.jobs.motion_cache import motion_path
 from tests.functions.jobs.cached_motion import cached, while_it_is_kept
 from tests.functions.reconcile.reconciling import Watch

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from functions.domain.deletions import owes_deletions
 from functions.domain.document import Snapshot
 from functions.domain.storage_paths import download_url
-from functions.jobs.disposal import owes_deletions
 from functions.reconcile.findings import Checker, ListedObject
 from functions.reconcile.page_loader import DatedSnapshot, PageLoader, Requested, Shard
 from functions.reconcile.paging import PageScan

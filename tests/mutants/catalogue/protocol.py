@@ -212,7 +212,7 @@ MUTANTS = (
     ),
     Mutant(
         name="clean-up-of-the-living",
-        file="functions/jobs/cleanup.py",
+        file="functions/domain/deletions.py",
         old="if avatar.document is not None:",
         new="if avatar.document is not None and avatar.document.opted_in:",
         why="A document that is there again keeps everything (section 7).",
@@ -220,7 +220,7 @@ MUTANTS = (
     ),
     Mutant(
         name="clean-up-forgets-the-motion",
-        file="functions/jobs/cleanup.py",
+        file="functions/domain/deletions.py",
         old="(output_folder(avatar.avatar_id), cache_folder(avatar.avatar_id))",
         new="(output_folder(avatar.avatar_id),)",
         why="Biometric data outlives the person's deletion (sections 3 and 7).",
@@ -244,7 +244,7 @@ MUTANTS = (
     ),
     Mutant(
         name="ledger-erased-with-its-notes",
-        file="functions/jobs/cleanup.py",
+        file="functions/domain/deletions.py",
         old="if not set(record.deletions).issubset(gone):",
         new="if not set(record.deletions) and gone:",
         why="What is noted during a clean-up is deleted before the ledger goes (section 7).",

@@ -5,7 +5,7 @@ from tests.mutants.mutant import Mutant
 MUTANTS = (
     Mutant(
         name="lost-answer-deletes-the-video",
-        file="functions/jobs/disposal.py",
+        file="functions/domain/deletions.py",
         old="if any(result.request_id == unless for result in record.results):",
         new="if not record.results and unless:",
         why="A commit whose answer was lost has published these objects (section 4).",
@@ -21,7 +21,7 @@ MUTANTS = (
     ),
     Mutant(
         name="struck-off-although-it-stands",
-        file="functions/jobs/disposal.py",
+        file="functions/jobs/cleanup.py",
         old="for each in due if delete(deps, each)]",
         new="for each in due if delete(deps, each) or True]",
         why="What could not be deleted stays noted (section 3, deletions).",

@@ -1,0 +1,109 @@
+"""What a ledger notes for deletion, and the clean-up after an avatar's deletion: transitions.
+
+What is to be deleted is noted in the very transaction that makes it so (`AvatarSnapshot.changed`),
+so neither a lost answer nor a fault nor the end of a process can forget it: the next event or task
+of the avatar finds it. Deleting twice does no harm. Pure. contract.md, sections 3 and 7.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+
+from functions.domain.job_record import Deletion, Lease, Purpose, Record
+from functions.domain.snapshot import AvatarSnapshot, TransactionResult, TransactionStatus
+from functions.domain.storage_paths import cache_folder, output_folder
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cleaner:
+    """The transitions of one clean-up. Pure."""
+
+    owner: str  # uuid4
+    lease_s: float
+
+    def begin(self, avatar: AvatarSnapshot) -> TransactionResult:
+        """Take the lease from any render, and note all that is to go, while there is no document.
+
+        What is noted is carried out whatever becomes of this process, even where the avatar is
+        made again meanwhile: only what was created in the first half of the lease or before. A
+        claim waits for the lease's end, so nothing of a next life is that old, by a margin of half
+        a lease for the clocks of database and store; and what a render in flight uploads right
+        after it has lost its lease is.
+        """
+        record = avatar.record
+        if record.held_by(self.owner):
+            return TransactionResult(status=TransactionStatus.CLAIMED, record=record)
+        if record.cleaning(avatar.now):
+            return TransactionResult(status=TransactionStatus.BUSY)
+        if avatar.document is not None:
+            return TransactionResult(
+                status=TransactionStatus.MOVED, record=avatar.changed(without_clean_up(record))
+            )
+        until = avatar.now + round(self.lease_s * 500)
+        folders = (output_folder(avatar.avatar_id), cache_folder(avatar.avatar_id))
+        begun = Record(lease=self._lease(avatar), deletions=record.deletions).deleting(
+            *avatar.dropped(Record()),
+            *(Deletion(path=folder, until=until) for folder in folders),
+        )
+        return TransactionResult(status=TransactionStatus.CLAIMED, record=begun)
+
+    def renew(self, avatar: AvatarSnapshot) -> TransactionResult:
+        """Extend the lease."""
+        if not avatar.record.held_by(self.owner):
+            return TransactionResult(status=TransactionStatus.LOST)
+        record = replace(avatar.record, lease=self._lease(avatar))
+        return TransactionResult(status=TransactionStatus.DONE, record=record)
+
+    def end(self, avatar: AvatarSnapshot, gone: Collection[Deletion]) -> TransactionResult:
+        """Erase the ledger, last of all: not while it notes what is not gone yet (MOVED)."""
+        record = avatar.record
+        if not record.held_by(self.owner):
+            return TransactionResult(status=TransactionStatus.LOST)
+        if not set(record.deletions).issubset(gone):
+            return TransactionResult(status=TransactionStatus.MOVED, record=record)
+        return TransactionResult(status=TransactionStatus.DONE, erases=True)
+
+    def _lease(self, avatar: AvatarSnapshot) -> Lease:
+        return Lease.granted(self.owner, Purpose.CLEAN_UP, now=avatar.now, life_s=self.lease_s)
+
+
+def struck_off(avatar: AvatarSnapshot, gone: Collection[Deletion]) -> TransactionResult:
+    """Forget what is deleted; and a clean-up that its own process has not ended, with the last."""
+    record, is_there = avatar.record, avatar.document is not None
+    left = tuple(each for each in record.deletions if each not in gone)
+    record = replace(record, deletions=left)
+    if is_there and not left and not record.lease_lives(avatar.now):
+        record = without_clean_up(record)
+    if not is_there and record == Record():
+        return TransactionResult(status=TransactionStatus.DONE, erases=True)
+    return TransactionResult(status=TransactionStatus.DONE, record=avatar.changed(record))
+
+
+def noted(avatar: AvatarSnapshot, deletion: Deletion, *, unless: str = "") -> TransactionResult:
+    """Have something deleted that the ledger does not account for.
+
+    Args:
+        avatar: document and ledger.
+        deletion: what is to go.
+        unless: a claim whose result it is; if that is listed, it stays.
+    """
+    record = avatar.record
+    if any(result.request_id == unless for result in record.results):
+        return TransactionResult(status=TransactionStatus.DONE)
+    return TransactionResult(
+        status=TransactionStatus.DONE, record=avatar.changed(record.deleting(deletion))
+    )
+
+
+def without_clean_up(record: Record) -> Record:
+    """Return the record without the lease of a clean-up, if it has one."""
+    return replace(record, lease=None) if holds_clean_up(record) else record
+
+
+def owes_deletions(record: Record) -> bool:
+    """Tell whether something is noted for deletion, or a clean-up was begun."""
+    return bool(record.deletions) or holds_clean_up(record)
+
+
+def holds_clean_up(record: Record) -> bool:
+    """Tell whether the lease, expired or not, is a clean-up's."""
+    return record.lease is not None and record.lease.purpose is Purpose.CLEAN_UP
