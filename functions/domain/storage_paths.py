@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 from urllib.parse import quote, unquote, urlsplit
 
 _FIREBASE = "firebasestorage.googleapis.com"
@@ -16,6 +17,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 # No second layer of encoding: after decoding once, no encoded slash or dot may be left.
 _DISGUISED = re.compile(r"\\|%(?:2f|2e|5c|25|00)", re.IGNORECASE)
 _MAX_NAME_BYTES = 1024
+OWNER_KEY: Final = "ownerUid"  # custom metadata of an upload: the uid of the client that made it
 _MAX_URL_CHARACTERS = 8192  # an encoded name of three times its length, and a signature
 
 

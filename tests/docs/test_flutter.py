@@ -6,6 +6,7 @@ from pathlib import Path
 from functions.domain.document import ALIASES, IMAGE_URL, INPUTS, OUTPUT, VIDEO_URL, State
 from functions.domain.request import Parameters
 from functions.domain.status_view import live_portrait
+from functions.domain.storage_paths import OWNER_KEY, MediaPolicy, input_path, output_folder
 from functions.errors import Code
 from liveportrait_core import RenderWarning
 from liveportrait_core.report import Stage
@@ -13,10 +14,12 @@ from tests.functions.domain.test_status_view import RECORD
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "use" / "app.md").read_text()
+STORAGE_RULES = (DOCS.parent / "functions" / "rules" / "storage.rules").read_text()
 CONTRACT = (DOCS / "understand" / "contract.md").read_text()
 DART = "\n".join(re.findall(r"```dart\n(.*?)```", PAGE, re.DOTALL))
 READ = set(re.findall(r"(?:map|error|data\?|training)\['(\w+)'\]", DART))
-WRITTEN = set(re.findall(r"'([\w.]+)':", DART[DART.index("class LivePortraitService") :]))
+SERVICE = DART[DART.index("class LivePortraitService") : DART.index("class LivePortraitScreen")]
+WRITTEN = set(re.findall(r"'([\w.]+)':", SERVICE)) - {OWNER_KEY}
 
 
 def dart_map(name: str) -> dict[str, str]:
@@ -81,3 +84,26 @@ def test_what_the_sample_takes_for_usual_is_the_service_s_default() -> None:
     assert f"drivingMultiplier = {usual.driving_multiplier / 100:.2f}," in DART
     assert f"normalizeLip = {str(usual.normalize_lip).lower()}," in DART
     assert f"animationRegion = '{usual.animation_region.value}'," in DART
+
+
+def test_the_sample_stores_paths_that_open_nothing() -> None:
+    """Who may read a public document must not get the portrait and the clip with it."""
+    assert "getDownloadURL" not in SERVICE
+    (stored,) = re.findall(r"return '(.*object.*)';", SERVICE)
+    url = stored.replace("${object.bucket}", "b").replace("${object.fullPath}", "avatars/a/hero-1")
+    policy = MediaPolicy(bucket="b")
+    assert input_path(url, policy=policy, avatar_id="a", user_id=None) == "avatars/a/hero-1"
+    assert "token" not in url
+
+
+def test_uploads_say_whose_they_are_as_the_rules_want_it() -> None:
+    assert f"'{OWNER_KEY}': uid" in SERVICE
+    assert f"object.metadata.{OWNER_KEY} == request.auth.uid" in STORAGE_RULES
+
+
+def test_an_avatar_is_deleted_after_what_was_uploaded_for_it() -> None:
+    """The rules ask the document whose the uploads are; the outputs are the service's to delete."""
+    body = SERVICE[SERVICE.index("Future<void> deleteAvatar()") :]
+    assert body.index("_deleteUploads(") < body.index("_avatar.delete()")
+    folder = output_folder("$avatarId").rstrip("/")
+    assert f"inner.fullPath != '{folder}'" in body

@@ -52,6 +52,7 @@ class Row:
     allowed: bool
     stands: Mapping[str, Any] | None = None  # None: there is no document
     path: str | None = None  # None: an avatar of its own
+    beside: str | None = None  # another document that stands
 
 
 def allowed(

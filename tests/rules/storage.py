@@ -29,6 +29,7 @@ class Upload:
     content_type: str
     size_bytes: int = 10
     more: Mapping[str, Any] = field(default_factory=dict)  # what else is said of it
+    metadata: Mapping[str, str] | None = None  # custom; None: the uid of whoever uploads it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +38,7 @@ class Describe:
 
     content_type: str
     more: Mapping[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, str] | None = None  # custom; None: as it stands
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,13 +58,25 @@ class Remove:
 
 Deed = Upload | Describe | Fetch | ListFolder | Remove
 Documents = Mapping[str, Mapping[str, Any]]
+Stands = Mapping[str, str] | None
+
+
+def owned_by(uid: str | None) -> dict[str, str]:
+    """Custom metadata of an upload that says whose it is; None: it does not say."""
+    return {} if uid is None else {"ownerUid": uid}
 
 
 class StorageJudge(Protocol):
     """Whoever can say what rules allow."""
 
     def allows(
-        self, who: str | None, deed: Deed, path: str, *, stands: bool, documents: Documents
+        self,
+        who: str | None,
+        deed: Deed,
+        path: str,
+        *,
+        stands: Stands,
+        documents: Documents,
     ) -> bool:
         """Whether the client may do it.
 
@@ -70,7 +84,8 @@ class StorageJudge(Protocol):
             who: the user's id, or None for nobody.
             deed: what is tried.
             path: the object's name, or the folder's.
-            stands: whether there is such an object already, a picture of ten bytes.
+            stands: custom metadata of the object that is there, a picture of ten bytes; None:
+                there is none.
             documents: what Firestore holds, by paths as `avatars/a`.
         """
 
@@ -116,18 +131,26 @@ class Engine:
             raise RulesInvalid(issues)
 
     def allows(
-        self, who: str | None, deed: Deed, path: str, *, stands: bool, documents: Documents
+        self,
+        who: str | None,
+        deed: Deed,
+        path: str,
+        *,
+        stands: Stands,
+        documents: Documents,
     ) -> bool:
         """Whether the client may do it: see `StorageJudge`."""
-        found = _resource(path, "image/jpeg", 10) if stands else None
+        found = None if stands is None else _resource(path, "image/jpeg", 10, stands)
         request: dict[str, Any] = {"auth": None if who is None else {"uid": who, "token": {}}}
         match deed:
             case Upload(content_type=content_type, size_bytes=size, more=more):
-                method = "update" if stands else "create"
-                request["resource"] = {**_resource(path, content_type, size), **more}
+                method = "create"
+                says = owned_by(who) if deed.metadata is None else deed.metadata
+                request["resource"] = {**_resource(path, content_type, size, says), **more}
             case Describe(content_type=content_type, more=more):
                 method = "update"
-                request["resource"] = {**_resource(path, content_type, 10), **more}
+                says = (stands or {}) if deed.metadata is None else deed.metadata
+                request["resource"] = {**_resource(path, content_type, 10, says), **more}
             case Fetch():
                 method = "get"
             case ListFolder():
@@ -171,18 +194,25 @@ class OfficialSuite:
         self._firestore = firestore
 
     def allows(
-        self, who: str | None, deed: Deed, path: str, *, stands: bool, documents: Documents
+        self,
+        who: str | None,
+        deed: Deed,
+        path: str,
+        *,
+        stands: Stands,
+        documents: Documents,
     ) -> bool:
         """Whether the client may do it: see `StorageJudge`; it is done where it may be."""
         self._firestore.seed([("avatars/a", None), ("avatars/b", None), *documents.items()])
         self._request(SERVER, "DELETE", self._object(path))
-        if stands:
-            self._upload(SERVER, path, Upload(content_type="image/jpeg"))
+        if stands is not None:
+            self._upload(SERVER, path, Upload(content_type="image/jpeg", metadata=stands))
         match deed:
             case Upload():
                 status = self._upload(who, path, deed)
             case Describe(content_type=content_type, more=more):
-                said = json.dumps({"contentType": content_type, **more}).encode()
+                says = {} if deed.metadata is None else {"metadata": dict(deed.metadata)}
+                said = json.dumps({"contentType": content_type, **says, **more}).encode()
                 status = self._request(who, "PATCH", self._object(path), said, "application/json")
             case Fetch():
                 status = self._request(who, "GET", self._object(path))
@@ -198,7 +228,9 @@ class OfficialSuite:
         return "/" + urllib.parse.quote(path, safe="")
 
     def _upload(self, who: str | None, path: str, upload: Upload) -> int:
-        described = json.dumps({"name": path, "contentType": upload.content_type, **upload.more})
+        says = owned_by(who) if upload.metadata is None else dict(upload.metadata)
+        told = {"name": path, "contentType": upload.content_type, "metadata": says, **upload.more}
+        described = json.dumps(told)
         body = (
             f"--{_BOUNDARY}\r\nContent-Type: application/json\r\n\r\n{described}\r\n"
             f"--{_BOUNDARY}\r\nContent-Type: {upload.content_type}\r\n\r\n"
@@ -226,12 +258,14 @@ class OfficialSuite:
             connection.close()
 
 
-def _resource(path: str, content_type: str, size_bytes: int) -> dict[str, Any]:
+def _resource(
+    path: str, content_type: str, size_bytes: int, metadata: Mapping[str, str]
+) -> dict[str, Any]:
     """An object as rules see it."""
     return {
         "name": path,
         "bucket": "bucket",
         "size": size_bytes,
         "contentType": content_type,
-        "metadata": {},
+        "metadata": dict(metadata),
     }
