@@ -57,7 +57,7 @@ class FirestoreLedger:
 
         Args:
             avatar_id: names document and ledger.
-            decide: must be pure, since it may be called several times.
+            decide: may be called several times; the last answer is what is committed.
             counting: also read today's render starts, for a claim.
         """
         for attempt in range(_TRIES):
@@ -158,6 +158,7 @@ def avatar_snapshot_of(document: Found, job: Found) -> AvatarSnapshot:
         avatar_id=document.id,
         document=document_of(document),
         record=from_fields({name: decode(value) for name, value in job.fields.items()}),
+        has_ledger=job.exists,
         now=round(document.read_time.timestamp() * 1000),
     )
 

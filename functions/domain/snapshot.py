@@ -37,6 +37,7 @@ class AvatarSnapshot:
     avatar_id: str
     document: Snapshot | None  # None: there is no such document
     record: Record
+    has_ledger: bool  # a ledger may exist and say nothing: it equals `Record()` then
     now: int  # epoch ms, by the database's clock
     starts: Starts = field(default_factory=Starts)  # read only where a claim is decided
 

@@ -8,7 +8,12 @@ import threading
 from typing import Protocol
 from uuid import uuid4
 
-from functions.domain.snapshot import Claim, TransactionResult, TransactionStatus
+from functions.domain.snapshot import (
+    AvatarSnapshot,
+    Claim,
+    TransactionResult,
+    TransactionStatus,
+)
 from functions.errors import Code, LeaseLost, RetryLater, Stopped
 from functions.jobs.animation import RenderJob
 from functions.jobs.attempt import RenderAttempt, problem_of
@@ -52,8 +57,7 @@ class InlineDispatcher:
         if not acquired:
             raise RetryLater(f"another render held this instance for {_LOCK_WAIT_S:.0f} s")
         try:
-            claim = Claim(owner=str(uuid4()), spec=job.spec)
-            granted = self._claim(job, claim)
+            claim, granted = self._claim(job)
             if granted.status is not TransactionStatus.CLAIMED:
                 tell_refusal(granted)
                 return granted.status
@@ -69,20 +73,32 @@ class InlineDispatcher:
         finally:
             self._lock.release()
 
-    def _claim(self, job: RequestedRender, claim: Claim) -> TransactionResult:
+    def _claim(self, job: RequestedRender) -> tuple[Claim, TransactionResult]:
+        """Claim, and return the claim that was decided last, with what was decided.
+
+        A claim that is decided again may have been granted before, and another job may have taken
+        the lease since. Then the folder of that owner is noted for deletion, or being emptied: it
+        is never granted a second time, but a new owner.
+        """
+        claims: list[Claim] = []
+
+        def decide(now: AvatarSnapshot, left_s: float) -> TransactionResult:
+            held = (each for each in claims if now.record.held_by(each.owner))
+            claims.append(next(held, None) or Claim(owner=str(uuid4()), spec=job.spec))
+            return self._rules.claim(now, claims[-1], left_s, yielding=job.yielding)
+
         def take() -> TransactionResult:
             left_s = job.deadline - self._deps.clock.monotonic()
             if left_s < self._deps.settings.deadline_s / 2:
                 raise RetryLater(f"only {left_s:.0f} s are left of this event's deadline")
             return self._deps.ledger.transact(
-                job.avatar_id,
-                lambda now: self._rules.claim(now, claim, left_s, yielding=job.yielding),
-                counting=True,
+                job.avatar_id, lambda now: decide(now, left_s), counting=True
             )
 
         # A claim that was granted unheard would cost an attempt, and the wait for its lease.
         with telemetry.span("claim"):
-            return retry(self._deps.clock, take, within_s=self._deps.settings.patience_s)
+            granted = retry(self._deps.clock, take, within_s=self._deps.settings.patience_s)
+        return claims[-1], granted
 
     def _account(self, job: RequestedRender, granted: TransactionResult) -> AttemptMetrics:
         return AttemptMetrics(

@@ -36,7 +36,8 @@ class RenderLedger(Protocol):
     ) -> TransactionResult:
         """Read both, let `decide` say what changes, write it: all or nothing.
 
-        `decide` must be pure, for it is called again under contention. `counting` makes today's
+        `decide` is called again under contention, and where a commit's answer was lost: it must
+        change nothing but what it returns, and its last answer counts. `counting` makes today's
         render starts part of what it sees.
         """
 

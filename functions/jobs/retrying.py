@@ -1,7 +1,8 @@
 """Doing a thing again after a fault, for a while.
 
 Whether a transaction that failed was committed is not known: of its answer, or of the question, one
-was lost. To decide it again tells, for transitions change nothing the second time.
+was lost. To decide it again tells, for transitions change nothing the second time: what an owner
+has done under its lease cannot be done twice, because a lease is never granted twice to one owner.
 """
 
 from collections.abc import Callable

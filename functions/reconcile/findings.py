@@ -85,7 +85,7 @@ class Checker:
         """Return everything that is wrong; nothing for a sound avatar."""
         avatar = entry.avatar
         if avatar.document is None:
-            left = avatar.record != Record() or entry.objects
+            left = avatar.has_ledger or entry.objects
             cleaned = avatar.record.cleaning(avatar.now)
             return (Finding.NO_DOCUMENT,) if left and not cleaned else ()
         if avatar.record.lease_lives(avatar.now):

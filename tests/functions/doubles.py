@@ -134,6 +134,7 @@ class MemoryLedger:
             avatar_id=avatar_id,
             document=document,
             record=self.record(avatar_id),
+            has_ledger=avatar_id in self.jobs,
             now=round(self._clock.now() * 1000),
             starts=Starts(
                 avatar=self._starts(f"avatar:{avatar_id}"),

@@ -33,6 +33,15 @@ def test_nothing_is_there_at_first(ledger: LedgerUnderTest, avatar_id: str) -> N
     assert avatar.now > 1_500_000_000_000
 
 
+def test_a_ledger_that_says_nothing_is_one_all_the_same(
+    ledger: LedgerUnderTest, avatar_id: str
+) -> None:
+    assert not ledger.port.read(avatar_id).has_ledger
+    change = TransactionResult(status=TransactionStatus.DONE, record=Record())
+    ledger.port.transact(avatar_id, lambda _: change)
+    assert ledger.port.read(avatar_id).has_ledger
+
+
 def test_only_what_the_contract_names_is_read(ledger: LedgerUnderTest, avatar_id: str) -> None:
     fields = document(training__jobId="x", livePortrait={"state": "ready"}, dynamics__basic__a=1)
     fields["dynamics"]["other"] = 1

@@ -62,6 +62,7 @@ def avatar(
         avatar_id=AVATAR,
         document=document,
         record=record or Record(),
+        has_ledger=record is not None,
         now=NOW,
         starts=Starts(avatar=starts, owner=starts),
     )

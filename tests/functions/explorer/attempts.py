@@ -124,6 +124,8 @@ class Attempts:
             self._weigh(attempt, latest)  # it befell the claim itself
         if name in self._paused:
             attempt.reasons.append("its time had run on before")
+        if lease.owner in self.made:
+            self.wrong("lease", "one claim is granted twice: its folder may be emptied by now")
         self.made[lease.owner] = attempt
         for quota in (f"avatar:{avatar.id}", f"owner:{OWNER}"):
             self.starts[f"{quota} {self.today()}"] += 1

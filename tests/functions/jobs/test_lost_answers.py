@@ -18,6 +18,7 @@ from functions.jobs.retrying import retry
 from liveportrait_core.errors import ImageNoFace, OutOfMemory
 from tests.functions.doubles import MemoryLedger
 from tests.functions.scene import AVATAR, SETTINGS, Scene, document
+from tests.functions.scripted_renderer import ScriptedRenderer
 
 Matches = Callable[[AvatarSnapshot, TransactionResult], bool]
 
@@ -169,6 +170,74 @@ def test_an_outage_from_claim_to_end_leaves_the_attempt_to_the_lease(scene: Scen
     scene.handler.handle_event(event)
     assert scene.live["state"] == "ready"
     assert AVATAR in scene.ledger.documents
+
+
+class Killed(BaseException):
+    """The process is no more."""
+
+
+class OvertakenLedger(MemoryLedger):
+    """Commits the first claim, and lets others work before its answer comes, or is lost.
+
+    Args:
+        scene: where.
+        meanwhile: what the others do.
+        heard: the client asks again by itself, so that one transaction is decided twice.
+    """
+
+    def __init__(self, scene: Scene, meanwhile: Callable[[], object], *, heard: bool) -> None:
+        super().__init__(scene.clock)
+        self._meanwhile: Callable[[], object] | None = meanwhile
+        self._heard = heard
+
+    def transact(
+        self,
+        avatar_id: str,
+        decide: Callable[[AvatarSnapshot], TransactionResult],
+        *,
+        counting: bool = False,
+    ) -> TransactionResult:
+        change = super().transact(avatar_id, decide, counting=counting)
+        meanwhile = self._meanwhile
+        if meanwhile is None or change.status is not TransactionStatus.CLAIMED:
+            return change
+        self._meanwhile = None
+        meanwhile()
+        if not self._heard:
+            raise ConnectionError("UNAVAILABLE")
+        return super().transact(avatar_id, decide, counting=counting)
+
+
+@pytest.mark.parametrize("heard", [True, False])
+def test_a_claim_that_was_overtaken_before_its_answer_is_made_anew(
+    scene: Scene, heard: bool
+) -> None:
+    newer = ScriptedRenderer(engine_version="mesh-2-89abcdef")
+    event = scene.write(document())
+
+    def overtake() -> None:
+        def kill() -> None:
+            raise Killed
+
+        newer.steps = [kill]
+        with pytest.raises(Killed):
+            scene.second_instance(newer).handle_event(event)
+
+    ledger = OvertakenLedger(scene, overtake, heard=heard)
+    ledger.documents = scene.ledger.documents
+    scene.use(ledger)
+    scene.second_instance().handle_event(event)
+    assert scene.live["state"] == "ready"
+    begun = [
+        live["requestId"]
+        for _, fields in ledger.document_writes
+        if isinstance(live := fields.get("livePortrait"), dict) and live["state"] == "rendering"
+    ]
+    assert len(begun) == len(set(begun)) == scene.starts == 3
+    # The overtaken claim's folder may still be emptied by whoever saw that noted.
+    assert not scene.record.results[0].video.path.startswith(
+        f"avatars/{AVATAR}/livePortrait/{scene.live['fingerprint']}/{begun[0]}/"
+    )
 
 
 def fault_of(name: str) -> Exception:

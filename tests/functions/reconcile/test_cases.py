@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from functions.domain.job_record import Record
 from functions.errors import RetryLater
 from functions.reconcile.findings import Finding
 from tests.functions.reconcile.reconciling import Watch
@@ -150,6 +151,13 @@ def deleted_unheard(scene: Scene) -> None:
     scene.write(None)
 
 
+def opted_out_while_queued_and_deleted_unheard(scene: Scene) -> None:
+    scene.clock.after(1, lambda: scene.write(document(training__livePortrait=UNSET)))
+    scene.save(document())
+    scene.write(None)
+    assert (scene.record, AVATAR in scene.ledger.jobs) == (Record(), True)
+
+
 def objects_alone(scene: Scene) -> None:
     scene.write(None)
     scene.media.put(f"{OUTPUT}{'a' * 16}/idle.mp4", b"who made this?")
@@ -214,6 +222,7 @@ CASES: list[tuple[Callable[[Scene], None], set[Finding], int]] = [
     (token_removed, {Finding.DEAD_TOKEN}, 0),
     (token_of_a_kept_result_revoked, {Finding.DEAD_TOKEN}, 0),
     (deleted_unheard, {Finding.NO_DOCUMENT}, 0),
+    (opted_out_while_queued_and_deleted_unheard, {Finding.NO_DOCUMENT}, 0),
     (objects_alone, {Finding.NO_DOCUMENT}, 0),
     (caches_alone, {Finding.NO_DOCUMENT}, 0),
     (litter_of_a_crash, {Finding.ORPHAN}, 0),

@@ -23,6 +23,14 @@ MUTANTS = (
         tests=_MENDS,
     ),
     Mutant(
+        name="ledger-that-says-nothing-is-none",
+        file="functions/reconcile/findings.py",
+        old="left = avatar.has_ledger or",
+        new="left = avatar.record != Record() or",
+        why="The ledger of an avatar that opted out and was deleted stays (section 10).",
+        tests=("tests/functions/reconcile/test_cases.py",),
+    ),
+    Mutant(
         name="judged-under-a-living-lease",
         file="functions/reconcile/findings.py",
         old="if avatar.record.lease_lives(avatar.now):\n            return ()",
