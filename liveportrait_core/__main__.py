@@ -18,6 +18,7 @@ from liveportrait_core.cli import (
     Console,
     HelpFormatter,
     add_crop,
+    add_edit,
     add_idle,
     add_inspect,
     add_multiplier_sweep,
@@ -61,6 +62,7 @@ def command_parser() -> argparse.ArgumentParser:
     add_idle(commands, voice)
     add_inspect(commands, voice)
     add_crop(commands, voice)
+    add_edit(commands, voice)
     add_motion_commands(commands, say=print)
     add_weights_command(commands, say=print)
     return parser

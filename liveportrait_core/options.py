@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
 
+from liveportrait_core.edit import REST, PortraitEdit
 from liveportrait_core.errors import InvalidOption
 
 
@@ -35,6 +36,7 @@ class RenderOptions:
     driving_multiplier: float = 0.40  # 0..1: strength of the applied motion; 1 = as recorded
     normalize_lip: bool = True  # close the portrait's lips before animating
     animation_region: AnimationRegion = AnimationRegion.ALL
+    edit: PortraitEdit = REST  # of the face that the animation begins with
     paste_back: bool = True  # False: the animated crop alone
     source_crop_scale: float = 2.3  # 1.0..3.2: side of the crop, relative to the face
     source_max_dim_px: int = 1600  # 512..2048: longest side of the result; never enlarged
@@ -46,6 +48,7 @@ class RenderOptions:
         _require_range("source crop scale", self.source_crop_scale, 1.0, 3.2)
         _require_range("source max dim", self.source_max_dim_px, 512, 2048)
         _require_range("max seconds", self.max_seconds, 0.5, 600.0)
+        self.edit.require_in_range()
 
 
 def _require_range(name: str, value: float, low: float, high: float) -> None:

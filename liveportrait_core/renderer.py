@@ -120,6 +120,16 @@ class Renderer:
             prepared: PreparedPortrait = self._engine.prepare(picture.pixels, options)
             return prepared
 
+    def still(self, prepared: PreparedPortrait, options: RenderOptions) -> Frame:
+        """Return the portrait with its edit and no motion, H×W×3 RGB uint8.
+
+        Raises:
+            OutOfMemory: the machine or the device had too little.
+        """
+        with memory_errors_translated():
+            frame: Frame = self._engine.still(prepared, options)
+            return frame
+
     def animate(
         self, prepared: PreparedPortrait, template: MotionTemplate, options: RenderOptions
     ) -> Iterator[Frame]:

@@ -30,6 +30,7 @@ class RenderWarning(StrEnum):
     MIME_MISMATCH = "MIME_MISMATCH"
     LANDMARKS_INTERPOLATED = "LANDMARKS_INTERPOLATED"
     EYES_LEFT_STILL = "EYES_LEFT_STILL"  # drawn eyes that lids would not cover
+    EDIT_PARTLY_APPLIED = "EDIT_PARTLY_APPLIED"  # the engine cannot draw some of its sliders
 
 
 class Stage(StrEnum):

@@ -4,11 +4,11 @@ Each adds itself to the parser and writes to a `Console`; none prints. The rest 
 """
 
 from liveportrait_core.cli.console import Console
-from liveportrait_core.cli.crop import add_crop
 from liveportrait_core.cli.help_text import ENVIRONMENT, EXAMPLES, EXIT_STATUS, HelpFormatter
 from liveportrait_core.cli.idle import add_idle
 from liveportrait_core.cli.inspect import add_inspect
 from liveportrait_core.cli.multiplier_sweep import add_multiplier_sweep
+from liveportrait_core.cli.pictures import add_crop, add_edit
 from liveportrait_core.cli.render import add_render
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "Console",
     "HelpFormatter",
     "add_crop",
+    "add_edit",
     "add_idle",
     "add_inspect",
     "add_multiplier_sweep",

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from liveportrait_core.edit import REST, PortraitEdit
 from liveportrait_core.errors import EncodeFailed, InvalidOption
 from liveportrait_core.options import (
     AnimationRegion,
@@ -34,11 +35,26 @@ def add_render_options(command: argparse.ArgumentParser) -> None:
         "--animation-region", choices=[region.value for region in AnimationRegion], default="all",
         help="what may move (default: %(default)s)",
     )  # fmt: skip
+    add_crop_scale(command)
+    add_source_max_dim(command)
+    add_edit_option(command)
+
+
+def add_crop_scale(command: argparse.ArgumentParser) -> None:
+    """Add how much of the picture the networks see."""
     command.add_argument(
         "--scale", type=float, default=RenderOptions.source_crop_scale, metavar="X",
         help="side of the crop, relative to the face, 1 to 3.2 (default: %(default)s)",
     )  # fmt: skip
-    add_source_max_dim(command)
+
+
+def add_edit_option(command: argparse.ArgumentParser) -> None:
+    """Add how the face is changed before it moves."""
+    command.add_argument(
+        "--edit", type=_edit, default=REST, metavar="NAME=X,...",
+        help="change the face first, for example smile=0.6,yaw=-8; `avatar-idle edit --help` lists "
+        "the names",
+    )  # fmt: skip
 
 
 def add_source_max_dim(command: argparse.ArgumentParser) -> None:
@@ -69,14 +85,19 @@ def add_delivery(command: argparse.ArgumentParser) -> None:
 
 def add_size_and_quality(command: argparse.ArgumentParser) -> None:
     """Add how large the file is, and whether its measured quality is written."""
+    add_size(command)
+    command.add_argument(
+        "--quality", action="store_true",
+        help="write what was measured beside the file: idle.mp4 gets idle.quality.json",
+    )  # fmt: skip
+
+
+def add_size(command: argparse.ArgumentParser) -> None:
+    """Add how large the file is."""
     command.add_argument(
         "--output-size", type=int, default=None, metavar="PX",
         help="reduce the finished frames to this longest side, 64 to 2048; never enlarged "
         "(default: as they are)",
-    )  # fmt: skip
-    command.add_argument(
-        "--quality", action="store_true",
-        help="write what was measured beside the file: idle.mp4 gets idle.quality.json",
     )  # fmt: skip
 
 
@@ -90,10 +111,18 @@ def options_of(parsed: argparse.Namespace, **more: Any) -> RenderOptions:
         driving_multiplier=vars(parsed).get("driving_multiplier", RenderOptions.driving_multiplier),
         normalize_lip=parsed.normalize_lip,
         animation_region=AnimationRegion(parsed.animation_region),
+        edit=parsed.edit,
         source_crop_scale=parsed.scale,
         source_max_dim_px=parsed.source_max_dim,
         **more,
     )
+
+
+def _edit(text: str) -> PortraitEdit:
+    try:
+        return PortraitEdit.parse(text)
+    except InvalidOption as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def delivery_of(parsed: argparse.Namespace, output: Path | None) -> Delivery:

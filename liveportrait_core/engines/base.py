@@ -96,10 +96,13 @@ class AnimationEngine(Protocol[Prepared, Template]):
             VideoFaceLost: the face is missing from more than half of the frames.
         """
 
+    def still(self, prepared: Prepared, options: RenderOptions) -> Frame:
+        """Return the portrait with its edit and no motion; without an edit the portrait itself."""
+
     def animate(
         self, prepared: Prepared, template: Template, options: RenderOptions
     ) -> Iterator[Frame]:
-        """Give `template.frame_count` frames of the portrait's size; frame 0 is the portrait.
+        """Give `template.frame_count` frames of the portrait's size; frame 0 is the edited one.
 
         The same inputs on the same device give the same pixels.
         """

@@ -79,6 +79,9 @@ class SwayingEngine:
             count += 1
         return Sway(fps=fps, frame_count=count, warnings=(RenderWarning.LANDMARKS_INTERPOLATED,))
 
+    def still(self, prepared: SwayingPortrait, options: RenderOptions) -> Frame:
+        return prepared.pixels
+
     def animate(
         self, prepared: SwayingPortrait, template: Sway, options: RenderOptions
     ) -> Iterator[Frame]:

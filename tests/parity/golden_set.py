@@ -62,6 +62,18 @@ TOLERANCES: tuple[tuple[str, float], ...] = (
     (r"e2e/final_small_\d", 0.3),
     (r"e2e/final_(patch_)?\d", 1.0),  # and in 2 % of the values
     (r"e2e/.*", 0.0),
+    (r"editing/(source_._(rest|R)|case_retargeted|e2e_._rest|e2e_resized_shape|e2e_source)", 1e-6),
+    (r"editing/exp_new", 1e-7),
+    (r"editing/(source_._ratios.*|R_d|eyes_delta|lip_delta|clip/.*/delta.*)", 1e-6),
+    (r"editing/(source_._x_s|clip_x_s|x_d.*|clip/.*/x_d.*)", 5e-6),
+    (r"editing/e2e_._M_(o2c|c2o)", 1e-4),  # relative
+    (r"editing/e2e_._source_256", 2.0),  # and in 0.1 % of the values
+    (r"editing/e2e_._info_(pitch|yaw|roll)", 1e-3),
+    (r"editing/e2e_._info_.*", 2e-5),
+    (r"editing/e2e_._x_.*", 5e-5),
+    (r"editing/e2e_._gen.*", 1e-3),
+    (r"editing/e2e_._(out|pasted)_small", 0.3),
+    (r"editing/e2e_._(out|pasted).*", 1.0),  # and in 2 % of the values
 )
 
 

@@ -9,6 +9,7 @@ from liveportrait_core.engines.liveportrait.device import DeviceChoice, Precisio
 from liveportrait_core.engines.liveportrait.model import Model, load_networks
 from tests.golden.recipe import Seeds
 from tests.golden.synthetic_weights import synthetic_tree
+from tests.parity.editing import check_editing
 from tests.parity.end_to_end import check_end_to_end
 from tests.parity.functions import check_functions
 from tests.parity.geometry import check_geometry
@@ -22,6 +23,7 @@ CHECKS: dict[str, Callable[[GoldenFile, Model], None]] = {
     "motion": check_motion,
     "modules": check_modules,
     "e2e": check_end_to_end,
+    "editing": check_editing,
 }
 
 

@@ -26,6 +26,7 @@ from liveportrait_core.engines.liveportrait.motion.keypoints import (
     MeasuredMotion,
     drive_clip_keypoints,
     drive_portrait_keypoints,
+    edited_keypoints,
 )
 from liveportrait_core.engines.liveportrait.motion.refinement import refine
 from liveportrait_core.engines.liveportrait.motion.settings import AnimationSettings
@@ -219,6 +220,15 @@ class LivePortraitEngine:
             crop=self._config.driving_crop,
         )
 
+    def still(self, prepared: PreparedSource, options: RenderOptions) -> Frame:
+        """Return the portrait with its edit, or the 512×512 crop alone as `animate` does."""
+        is_pasted = self._is_pasted(options)
+        if options.edit.is_rest and is_pasted:
+            return prepared.paste_back.portrait.copy()
+        rest = edited_keypoints(prepared.source, self._model, self._settings(options), options.edit)
+        (picture,) = self._model.animate(prepared.feature, rest.source, rest.final)
+        return prepared.paste_back.blend(picture) if is_pasted else np.asarray(picture)
+
     def animate(
         self, prepared: PreparedSource, template: LivePortraitMotion, options: RenderOptions
     ) -> Iterator[Frame]:
@@ -243,6 +253,7 @@ class LivePortraitEngine:
             refined.driving,
             self._model,
             self._settings(options),
+            edit=options.edit,
             anchor=refined.anchor,
         )
         if not options.loop or template.frame_count == 1:
@@ -293,6 +304,7 @@ class LivePortraitEngine:
             refined.driving,
             self._model,
             self._settings(options),
+            edit=options.edit,
             anchor=refined.anchor,
         )
         fitted = FittedFrames(frames, options.source_max_dim_px)

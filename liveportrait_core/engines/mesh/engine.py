@@ -4,18 +4,26 @@ A preview that says so in every result. Knows the order of the steps, none of th
 """
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 
-from liveportrait_core.engines.mesh.motion import MeshMotion, applied, motion_of
+from liveportrait_core.engines.mesh.editing import NOT_DRAWN, edited
+from liveportrait_core.engines.mesh.motion import (
+    STILL,
+    MeshMotion,
+    limited,
+    motion_of,
+    scaled,
+)
 from liveportrait_core.engines.mesh.portrait import MeshPortrait, prepare_portrait
 from liveportrait_core.engines.mesh.version import mesh_version
 from liveportrait_core.engines.mesh.warp import FrameMotion, draw_frame
 from liveportrait_core.face.detector import FaceMesh, person_mask
 from liveportrait_core.face.mesh_track import track_mesh
 from liveportrait_core.options import Engine, RenderOptions
-from liveportrait_core.report import Frame
+from liveportrait_core.report import Frame, RenderWarning
 
 DRIVING_MAX_SIDE_PX = 640
 
@@ -62,8 +70,11 @@ class MeshEngine:
         Raises:
             ImageNoFace: no face was found.
         """
-        del options
-        return prepare_portrait(portrait)
+        prepared = prepare_portrait(portrait)
+        if NOT_DRAWN.isdisjoint(options.edit.changed):
+            return prepared
+        warnings = (*prepared.warnings, RenderWarning.EDIT_PARTLY_APPLIED)
+        return replace(prepared, warnings=warnings)
 
     def analyse(self, frames: Iterable[Frame], fps: Fraction) -> MeshMotion:
         """Read the motion of the largest central face.
@@ -75,11 +86,18 @@ class MeshEngine:
         """
         return motion_of(track_mesh(frames, fps))
 
+    def still(self, prepared: MeshPortrait, options: RenderOptions) -> Frame:
+        """Return the portrait with its edit and no motion; without an edit the portrait itself."""
+        if options.edit.is_rest:
+            return prepared.picture.copy()
+        as_it_is = replace(options, normalize_lip=False)  # that is part of the animation
+        return next(self.animate(prepared, STILL, as_it_is))
+
     def animate(
         self, prepared: MeshPortrait, template: MeshMotion, options: RenderOptions
     ) -> Iterator[Frame]:
         """Give `template.frame_count` frames; without `paste_back` their even-sized box alone."""
-        motion = applied(template, options)
+        motion = limited(edited(scaled(template, options), prepared, options.edit))
         for index in range(motion.frame_count):
             frame = draw_frame(prepared, _frame_motion(prepared, motion, index, options))
             if options.paste_back:
@@ -93,7 +111,8 @@ def _frame_motion(
     prepared: MeshPortrait, motion: MeshMotion, index: int, options: RenderOptions
 ) -> FrameMotion:
     control_points, lips_closed = prepared.mouth.posed(
-        motion.control_points[index], normalize=options.normalize_lip
+        motion.control_points[index],
+        normalize=options.normalize_lip and not options.edit.sets_lips,
     )
     return FrameMotion(
         rotation_deg=motion.rotation_deg[index],

@@ -111,6 +111,17 @@ class MeshMotion:
         )
 
 
+STILL = MeshMotion(
+    fps=Fraction(25),
+    rotation_deg=np.zeros((1, 3)),
+    shift=np.zeros((1, 3)),
+    control_points=np.zeros((1, MOUTH.stop, 2)),
+    closure=np.zeros((1, 2)),
+    periodic=True,
+)
+"""One frame in which nothing moves."""
+
+
 def motion_of(track: MeshTrack) -> MeshMotion:
     """Read head pose, expression and lids from the tracked points."""
     fps = float(track.fps)
@@ -189,8 +200,8 @@ def soft_limit(values: Array, limit: float) -> Array:
     return values / (1.0 + (length / limit) ** 4) ** 0.25
 
 
-def applied(motion: MeshMotion, options: RenderOptions) -> MeshMotion:
-    """Return the motion to draw: closed to a loop, scaled, confined to the region, damped."""
+def scaled(motion: MeshMotion, options: RenderOptions) -> MeshMotion:
+    """Return the motion to draw: closed to a loop, scaled, confined to the region; not limited."""
     fps = float(motion.fps)
     looped = motion
     if options.loop and not motion.periodic:
@@ -212,10 +223,20 @@ def applied(motion: MeshMotion, options: RenderOptions) -> MeshMotion:
     control_points[:, MOUTH] *= speaks
     return replace(
         looped,
-        rotation_deg=soft_limit(looped.rotation_deg * strength * poses, MAX_ROTATION_DEG),
-        shift=_limited_shift(looped.shift * strength * poses),
-        control_points=soft_limit(control_points, MAX_CONTROL_POINT),
+        rotation_deg=looped.rotation_deg * strength * poses,
+        shift=looped.shift * strength * poses,
+        control_points=control_points,
         closure=_scaled_closure(np.clip(looped.closure, 0, 1), strength) * looks,
+    )
+
+
+def limited(motion: MeshMotion) -> MeshMotion:
+    """Bend every channel smoothly below what a head and its skin can do."""
+    return replace(
+        motion,
+        rotation_deg=soft_limit(motion.rotation_deg, MAX_ROTATION_DEG),
+        shift=_limited_shift(motion.shift),
+        control_points=soft_limit(motion.control_points, MAX_CONTROL_POINT),
     )
 
 

@@ -230,6 +230,28 @@ def test_a_crop_comes_with_the_way_back(tmp_path: Path, capsys: pytest.CaptureFi
         assert np.abs(there - here).max() < 25
 
 
+def test_an_edited_portrait_is_written_and_animated(
+    tmp_path: Path, hero: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture, poster = tmp_path / "smiling.png", tmp_path / "first.jpg"
+    edit = "gaze_x=5.0,smile=0.8,wink_left=30.0"
+    assert main(["edit", str(HOPPER), "--edit", edit, "-o", str(picture), "--engine", "mesh"]) == 0
+    told = capsys.readouterr()
+    assert f"{picture}: grace_hopper.jpg with {edit}" in told.out
+    assert "EDIT_PARTLY_APPLIED" in told.err
+    words = ("render", HOPPER, hero, "--edit", edit, "--poster", poster, "--no-normalize-lip")
+    assert render(*words[1:], "-o", tmp_path / "a.mp4") == 0
+    plain, edited, first = (
+        np.asarray(Image.open(path).convert("RGB")).astype(int)
+        for path in (HOPPER, picture, poster)
+    )
+    assert np.abs(edited - plain).max() > 60
+    assert np.abs(first - edited).mean() < 2  # the poster is a JPEG
+    with pytest.raises(SystemExit):
+        main(["edit", str(HOPPER), "--edit", "smile=7", "-o", str(picture)])
+    assert "edit smile is 7; accepted: -0.3 to 1.3" in capsys.readouterr().err
+
+
 def test_a_crop_needs_a_face_and_a_name_that_is_a_picture(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

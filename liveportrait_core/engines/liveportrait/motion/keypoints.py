@@ -1,7 +1,8 @@
 """Key points of the warping network from the motion of two faces.
 
-Composition, lip normalisation or retargeting, stitching, multiplier: in this order, a whole clip at
-a time. Pure but for the small networks, which are asked through a port; knows no picture.
+The portrait's edit, composition, lip normalisation or retargeting, stitching, multiplier: in this
+order, a whole clip at a time. Pure but for the small networks, which are asked through a port;
+knows no picture.
 """
 
 from dataclasses import dataclass, replace
@@ -9,7 +10,9 @@ from typing import Protocol
 
 import numpy as np
 
+from liveportrait_core.edit import REST, PortraitEdit
 from liveportrait_core.engines.liveportrait.motion.composition import drive_clip, drive_portrait
+from liveportrait_core.engines.liveportrait.motion.editing import EditedFace, edit_face
 from liveportrait_core.engines.liveportrait.motion.pose import Floats, Motion, transform_keypoints
 from liveportrait_core.engines.liveportrait.motion.retargeting import (
     eye_ratios_with_driving,
@@ -81,17 +84,19 @@ def drive_portrait_keypoints(
     networks: KeypointNetworks,
     settings: AnimationSettings,
     *,
+    edit: PortraitEdit = REST,
     anchor: int = 0,
 ) -> DrivenKeypoints:
     """Animate a still picture, whose motion has one frame: as many frames as the driving has.
 
-    Relative motion is measured from the driving frame `anchor`.
+    Relative motion is measured from the driving frame `anchor`, and added to the edited face.
     """
+    start = _edited(source, networks, settings, edit)
     driven = drive_portrait(
-        source.motion, driving.motion, region=settings.region, mode=settings.mode, anchor=anchor
+        start.motion, driving.motion, region=settings.region, mode=settings.mode, anchor=anchor
     )
-    adjustment = _Adjustment(lips=_lip_offset(source, networks, settings))
-    return _finish(source, driving, driven, adjustment, networks, settings)
+    adjustment = _Adjustment(lips=_lip_offset(source, networks, settings, edit))
+    return _finish(source, start, driving, driven, adjustment, networks, settings)
 
 
 def drive_clip_keypoints(
@@ -100,25 +105,57 @@ def drive_clip_keypoints(
     networks: KeypointNetworks,
     settings: AnimationSettings,
     *,
+    edit: PortraitEdit = REST,
     anchor: int = 0,
 ) -> DrivenKeypoints:
     """Animate a clip: as many frames as the shorter of the two, all for a driving picture.
 
-    Relative motion is measured from the driving frame `anchor`.
+    Relative motion is measured from the driving frame `anchor`, and added to the edited face.
     """
+    start = _edited(source, networks, settings, edit)
     driven = drive_clip(
-        source.motion,
+        start.motion,
         driving.motion,
         region=settings.region,
         mode=settings.mode,
         observation_variance=settings.observation_variance,
         anchor=anchor,
     )
-    source = source.first(driven.frame_count)
-    adjustment = _Adjustment(lips=_lip_offset(source, networks, settings))
+    source, start = source.first(driven.frame_count), start.first(driven.frame_count)
+    adjustment = _Adjustment(lips=_lip_offset(source, networks, settings, edit))
     if settings.keep_source_eyes:
         adjustment = replace(adjustment, eyes=_eye_offset(source, networks))
-    return _finish(source, driving, driven, adjustment, networks, settings)
+    return _finish(source, start, driving, driven, adjustment, networks, settings)
+
+
+def edited_keypoints(
+    source: MeasuredMotion,
+    networks: KeypointNetworks,
+    settings: AnimationSettings,
+    edit: PortraitEdit,
+) -> DrivenKeypoints:
+    """Return the key points of the edited face as it is before any motion: B frames."""
+    start = _edited(source, networks, settings, edit)
+    neutral = transform_keypoints(source.motion)
+    begun = _begun(start, neutral, networks, settings)
+    composed = start.keypoints if start.is_edited else neutral
+    return DrivenKeypoints(source=neutral, composed=composed, stitched=begun, final=begun)
+
+
+def _edited(
+    source: MeasuredMotion,
+    networks: KeypointNetworks,
+    settings: AnimationSettings,
+    edit: PortraitEdit,
+) -> EditedFace:
+    return edit_face(
+        source.motion,
+        eye_ratios=source.eye_ratios,
+        lip_ratios=source.lip_ratios,
+        edit=edit,
+        networks=networks,
+        observation_variance=settings.observation_variance,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,34 +168,53 @@ class _Adjustment:
 
 def _finish(
     source: MeasuredMotion,
+    start: EditedFace,
     driving: MeasuredMotion,
     driven: Motion,
     adjustment: _Adjustment,
     networks: KeypointNetworks,
     settings: AnimationSettings,
 ) -> DrivenKeypoints:
-    """Retarget, stitch, adjust, multiply."""
+    """Retarget, stitch, adjust, multiply: all that moves since the edited face."""
     neutral = transform_keypoints(source.motion)
-    composed = transform_keypoints(driven)
+    composed = transform_keypoints(driven) + start.offset
     resting = np.broadcast_to(neutral, composed.shape)
+    begun = np.broadcast_to(_begun(start, neutral, networks, settings), composed.shape)
     if settings.retarget_eyes or settings.retarget_lips:
         if settings.retargeting is Retargeting.REPLACE:
             adjustment = _Adjustment()
-            composed = resting if settings.mode is MotionMode.RELATIVE else composed
+            still = np.broadcast_to(start.keypoints, composed.shape)
+            composed = still if settings.mode is MotionMode.RELATIVE else composed
         composed = composed + _retargeting_offset(source, driving, resting, networks, settings)
     stitched = networks.stitch(resting, composed) if settings.stitch else composed
     strength = np.float32(settings.multiplier)
     whole = np.float32(1) if settings.lip_closure is LipClosure.FULL else strength
-    moved = stitched + adjustment.eyes - resting
-    final = resting + moved * strength + adjustment.lips * whole
+    moved = stitched + adjustment.eyes - begun
+    final = begun + moved * strength + adjustment.lips * whole
     return DrivenKeypoints(source=neutral, composed=composed, stitched=stitched, final=final)
 
 
+def _begun(
+    start: EditedFace, neutral: Floats, networks: KeypointNetworks, settings: AnimationSettings
+) -> Floats:
+    """Return the key points that motion is added to, B×21×3.
+
+    An edit is whole whatever the multiplier, and stitched like everything that moves; without one
+    the animation begins with the picture itself.
+    """
+    if not start.is_edited:
+        return neutral
+    return networks.stitch(neutral, start.keypoints) if settings.stitch else start.keypoints
+
+
 def _lip_offset(
-    source: MeasuredMotion, networks: KeypointNetworks, settings: AnimationSettings
+    source: MeasuredMotion,
+    networks: KeypointNetworks,
+    settings: AnimationSettings,
+    edit: PortraitEdit,
 ) -> Floats | float:
     """Return the offset that closes the source's lips, B×21×3; 0 where none is wanted."""
-    is_wanted = settings.normalize_lip and not settings.retarget_lips
+    is_wanted = settings.normalize_lip and not settings.retarget_lips and not edit.sets_lips
     if not is_wanted or settings.mode is not MotionMode.RELATIVE:
         return 0.0
     keypoints = transform_keypoints(source.motion)

@@ -12,7 +12,8 @@ from liveportrait_core.engines.mesh.motion import (
     MAX_ROTATION_DEG,
     MAX_SHIFT,
     MeshMotion,
-    applied,
+    limited,
+    scaled,
     soft_limit,
 )
 from liveportrait_core.engines.mesh.portrait import MeshPortrait
@@ -33,7 +34,7 @@ UNHURRIED = settings(deadline=None)  # the machine may be busy
 
 def positions(portrait: MeshPortrait, motion: MeshMotion) -> NDArray[np.float32]:
     """Where the first frame's pixels come from, as the engine would draw it."""
-    drawn = applied(motion, FULL_MOTION)
+    drawn = limited(scaled(motion, FULL_MOTION))
     control_points, lips_closed = portrait.mouth.posed(drawn.control_points[0], normalize=True)
     frame = FrameMotion(
         rotation_deg=drawn.rotation_deg[0],
@@ -86,7 +87,7 @@ def test_turning_there_and_back_is_rest(
     turn: tuple[float, float, float],
     shift: tuple[float, float, float],
 ) -> None:
-    drawn = applied(held(rotation_deg=turn, shift=shift), FULL_MOTION)
+    drawn = limited(scaled(held(rotation_deg=turn, shift=shift), FULL_MOTION))
     forwards = hopper_portrait.head.displacement(drawn.rotation_deg[0], drawn.shift[0])
     back = positions(hopper_portrait, held(rotation_deg=turn, shift=shift))
     grid = hopper_portrait.head.grid
@@ -135,7 +136,7 @@ def test_no_applied_motion_exceeds_its_limits(region: AnimationRegion) -> None:
         control_points=random.normal(size=(40, CONTROL_POINT_COUNT, 2)),
         closure=random.uniform(size=(40, 2)),
     )
-    drawn = applied(wild, RenderOptions(driving_multiplier=1.0, animation_region=region))
+    drawn = limited(scaled(wild, RenderOptions(driving_multiplier=1.0, animation_region=region)))
     assert np.linalg.norm(drawn.rotation_deg, axis=1).max() <= MAX_ROTATION_DEG
     assert np.linalg.norm(drawn.shift[:, :2], axis=1).max() <= MAX_SHIFT
     assert np.abs(drawn.shift[:, 2]).max() <= MAX_LOG_SCALE
@@ -146,7 +147,7 @@ def test_no_applied_motion_exceeds_its_limits(region: AnimationRegion) -> None:
 def test_blinks_stay_whole_at_the_products_multiplier() -> None:
     blink = held(closure=(1, 1), frames=3)
     closures = [
-        applied(blink, RenderOptions(driving_multiplier=multiplier)).closure.max()
+        limited(scaled(blink, RenderOptions(driving_multiplier=multiplier))).closure.max()
         for multiplier in (0.0, 0.2, 0.4, 0.6, 1.0)
     ]
     assert closures == [0.0, 0.5, 1.0, 1.0, 1.0]
@@ -155,7 +156,7 @@ def test_blinks_stay_whole_at_the_products_multiplier() -> None:
 def test_a_squint_scales_with_the_multiplier() -> None:
     squint = held(closure=(0.3, 0.3), frames=3)
     closures = [
-        applied(squint, RenderOptions(driving_multiplier=multiplier)).closure.max()
+        limited(scaled(squint, RenderOptions(driving_multiplier=multiplier))).closure.max()
         for multiplier in (0.0, 0.4, 1.0)
     ]
     assert np.allclose(closures, [0.0, 0.12, 0.3])
@@ -173,4 +174,4 @@ def test_lids_that_close_further_are_drawn_closed_further(multiplier: float) -> 
         closure=np.stack([steps, steps], axis=1),
     )
     options = RenderOptions(driving_multiplier=multiplier, loop=False)
-    assert (np.diff(applied(closing, options).closure, axis=0) > 0).all()
+    assert (np.diff(limited(scaled(closing, options)).closure, axis=0) > 0).all()

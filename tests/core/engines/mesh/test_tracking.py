@@ -10,7 +10,7 @@ import pytest
 
 from liveportrait_core.engines.mesh.engine import MeshEngine
 from liveportrait_core.engines.mesh.idle import synthetic_idle
-from liveportrait_core.engines.mesh.motion import MeshMotion, applied
+from liveportrait_core.engines.mesh.motion import MeshMotion, limited, scaled
 from liveportrait_core.engines.mesh.portrait import MeshPortrait
 from liveportrait_core.errors import VideoFaceLost, VideoNoFace, VideoTooShort
 from liveportrait_core.options import RenderOptions
@@ -34,7 +34,7 @@ def test_turns_are_read_back(
 ) -> None:
     made = swaying(axis, 5.0)
     read = engine.analyse(rendered(engine, astronaut_portrait, made), FPS)
-    true = applied(made, FULL_MOTION).rotation_deg[:, axis]
+    true = limited(scaled(made, FULL_MOTION)).rotation_deg[:, axis]
     assert np.corrcoef(true, read.rotation_deg[:, axis])[0, 1] >= likeness
     assert abs(np.polyfit(true, read.rotation_deg[:, axis], 1)[0] - 1) <= gain
     others = np.delete(read.rotation_deg, axis, axis=1)
@@ -44,7 +44,7 @@ def test_turns_are_read_back(
 def test_a_living_face_is_read_back(engine: MeshEngine, astronaut_portrait: MeshPortrait) -> None:
     made = synthetic_idle(seed=7, seconds=5, fps=FPS)
     read = engine.analyse(rendered(engine, astronaut_portrait, made), FPS)
-    true = applied(made, FULL_MOTION)
+    true = limited(scaled(made, FULL_MOTION))
     pitch, yaw, roll = (
         np.corrcoef(true.rotation_deg[:, axis], read.rotation_deg[:, axis])[0, 1]
         for axis in range(3)
