@@ -174,8 +174,8 @@ MUTANTS = (
     Mutant(
         name="multiplier-not-for-the-head",
         file="liveportrait_core/engines/mesh/motion.py",
-        old="shift=_limited_shift(looped.shift * strength * poses)",
-        new="shift=_limited_shift(looped.shift * poses)",
+        old="shift=looped.shift * strength * poses",
+        new="shift=looped.shift * poses",
         why="The multiplier scales all movement (section 2).",
         tests=_MESH,
     ),
