@@ -68,7 +68,7 @@ test-browser: $(STAMP) ## npm's Firebase SDKs against the emulator, in Node and 
 CLIENTS := gcsfs==2026.10.1 gcloud-aio-storage==9.6.5
 
 test-clients: $(STAMP) ## other clients of Storage against the emulator (installs gcsfs, gcloud-aio and Node's into out/clients; gcloud where found)
-	@[ -d out/clients/python/gcsfs ] || $(PY) -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) --target out/clients/python $(CLIENTS)
+	@[ -d out/clients/python/gcsfs ] || $(PY) -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) --no-warn-conflicts --target out/clients/python $(CLIENTS)
 	@if command -v npm >/dev/null; then \
 	  [ -d out/clients/node_modules/@google-cloud ] || npm install --silent --no-audit --no-fund --prefix out/clients @google-cloud/storage@7; \
 	else echo "no npm on the PATH (Debian's package npm): Node's client will be skipped"; fi
@@ -95,6 +95,9 @@ DISPATCH ?= usual
 scenarios: $(STAMP) ## all acceptance scenarios of docs/understand/contract.md, and nothing else, over real wires; DISPATCH=usual|inline|tasks|both
 	@$(PY) -m pytest -v -m "not soak" --backend $(BACKEND) --dispatch $(DISPATCH) tests/end_to_end $(PYTEST_ARGS)
 
+# Where the emulator listens (0.0.0.0: for phones too), and how URLs of results name its Storage (http://host:port).
+LISTEN ?= 127.0.0.1
+STORAGE_PUBLIC_URL ?=
 FIRESTORE_PORT ?= 8080
 STORAGE_PORT ?= 9199
 TASKS_PORT ?= 8123
@@ -107,8 +110,8 @@ BUCKET ?= $(PROJECT).appspot.com
 # auto | mesh | liveportrait. auto takes LivePortrait when its weights are complete, else the mesh preview.
 ENGINE ?= auto
 
-emulator: $(STAMP) ## the stand-in cloud alone, on the usual ports (FIRESTORE_PORT=, STORAGE_PORT=, …)
-	@$(PY) -m emulator --firestore-port $(FIRESTORE_PORT) --storage-port $(STORAGE_PORT) --tasks-port $(TASKS_PORT) --control-port $(CONTROL_PORT) \
+emulator: $(STAMP) ## the stand-in cloud alone, on the usual ports (FIRESTORE_PORT=, STORAGE_PORT=, …; LISTEN=0.0.0.0 for phones)
+	@$(PY) -m emulator --host $(LISTEN) --firestore-port $(FIRESTORE_PORT) --storage-port $(STORAGE_PORT) --tasks-port $(TASKS_PORT) --control-port $(CONTROL_PORT) \
 	  --backend $(BACKEND) --project $(PROJECT) --bucket $(BUCKET) --function http://127.0.0.1:$(FUNCTION_PORT)
 
 # all | gate | renderer. The gate answers events on FUNCTION_PORT and leaves renders to the queue, which calls the renderer on RENDERER_PORT.
@@ -119,11 +122,11 @@ PRECISION ?= auto
 TWO_ROLES = LIVEPORTRAIT_RENDERER_URL=http://127.0.0.1:$(RENDERER_PORT) LIVEPORTRAIT_TASKS_SERVICE_ACCOUNT=idle-tasks@$(PROJECT).iam.gserviceaccount.com \
   LIVEPORTRAIT_TASKS_QUEUE=projects/$(PROJECT)/locations/local/queues/idle-renders
 
-serve: $(STAMP) ## the function, against a running `make emulator`; ROLE=gate and ROLE=renderer for the two halves of it
+serve: $(STAMP) ## the function, against a running `make emulator`; ROLE=gate and ROLE=renderer for the two halves of it; STORAGE_PUBLIC_URL=http://host:9199 for phones
 	@GOOGLE_CLOUD_PROJECT=$(PROJECT) FIRESTORE_EMULATOR_HOST=127.0.0.1:$(FIRESTORE_PORT) STORAGE_EMULATOR_HOST=http://127.0.0.1:$(STORAGE_PORT) \
 	  FIREBASE_STORAGE_EMULATOR_HOST=127.0.0.1:$(STORAGE_PORT) CLOUD_TASKS_EMULATOR_HOST=127.0.0.1:$(TASKS_PORT) \
 	  LIVEPORTRAIT_ROLE=$(ROLE) $(if $(filter all,$(ROLE)),,$(TWO_ROLES)) LIVEPORTRAIT_PRECISION=$(PRECISION) \
-	  LIVEPORTRAIT_BUCKET=$(BUCKET) LIVEPORTRAIT_ENGINE=$(ENGINE) THREADS=32 \
+	  LIVEPORTRAIT_BUCKET=$(BUCKET) LIVEPORTRAIT_ENGINE=$(ENGINE) $(if $(STORAGE_PUBLIC_URL),LIVEPORTRAIT_STORAGE_PUBLIC_URL=$(STORAGE_PUBLIC_URL)) THREADS=32 \
 	  $(PY) -m functions_framework --source functions/main.py --target on_avatar_written --signature-type cloudevent --host 127.0.0.1 \
 	  --port $(if $(filter renderer,$(ROLE)),$(RENDERER_PORT),$(FUNCTION_PORT))
 

@@ -4,6 +4,7 @@ import argparse
 import logging
 import shlex
 import signal
+import socket
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from emulator.suite import FirestoreBackend, Suite, SuiteOptions
 
 _DEFAULTS = SuiteOptions()
 _REFUSED = 2
+_ALL_ADDRESSES = ("0.0.0.0", "::")  # noqa: S104 (compared with what was asked for)
 _SAME = object()
 """What `--export-on-exit` stands for without a folder: the one that was imported."""
 
@@ -71,10 +73,33 @@ def _print_addresses(suite: Suite, parsed: argparse.Namespace) -> None:
         f"Storage            {suite.storage_url}  (bucket {parsed.bucket})",
         f"Cloud Tasks        {suite.tasks_address}  (queue {suite.options.queue_name})",
         f"Control            {suite.control_url}",
+        *_notice_for_devices(suite),
         *(f"Writes to {pattern} go to {url}" for pattern, url in triggers),
         f"Security rules are not evaluated. {_exit_notice(suite.options)} (Ctrl-C).",
     )
     print("\n".join(lines), file=sys.stderr, flush=True)
+
+
+def _notice_for_devices(suite: Suite) -> list[str]:
+    """Say how phones and containers reach an emulator that listens for them."""
+    if suite.options.host not in _ALL_ADDRESSES:
+        return []
+    port = suite.storage_url.rpartition(":")[2]
+    url = f"http://{_network_address() or 'ADDRESS'}:{port}"
+    return [
+        f"Other devices reach Storage at {url}, Android's emulator at http://10.0.2.2:{port}:",
+        f"  LIVEPORTRAIT_STORAGE_PUBLIC_URL={url} has the function name its results so.",
+    ]
+
+
+def _network_address() -> str | None:
+    """Return this machine's address in its network, where it is in one."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # chooses the way there and sends nothing
+        except OSError:
+            return None
+        return str(probe.getsockname()[0])
 
 
 def _exit_notice(options: SuiteOptions) -> str:
@@ -128,7 +153,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_address_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--host", default=_DEFAULTS.host, help="address to listen on")
+    parser.add_argument("--host", default=_DEFAULTS.host, help="address to listen on; 0.0.0.0: all")
     parser.add_argument("--firestore-port", type=int, default=8080, help="0 takes a free one")
     parser.add_argument("--storage-port", type=int, default=9199, help="0 takes a free one")
     parser.add_argument("--tasks-port", type=int, default=8123, help="0 takes a free one")

@@ -9,6 +9,8 @@ import uvicorn
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp
 
+_LOOPBACKS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 (nothing is bound here)
+
 
 class PortBusy(Exception):
     """A port is taken; the message names it and, where possible, the process that holds it."""
@@ -34,10 +36,13 @@ def bind(host: str, port: int) -> socket.socket:
     Raises:
         PortBusy: the port is taken.
     """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # The protocol is named because asyncio turns off Nagle only where it is.
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
+        if family is socket.AF_INET6:  # `::` takes IPv4 as well
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         listener.bind((host, port))
         listener.listen(1024)
     except OSError as error:
@@ -45,6 +50,15 @@ def bind(host: str, port: int) -> socket.socket:
         raise PortBusy(f"port {port} on {host} is busy: {_holder(port)} ({error})") from error
     listener.setblocking(False)
     return listener
+
+
+def client_address(host: str, port: int) -> str:
+    """Return `host:port` as a client on this machine connects to what listens there.
+
+    A server may listen on all addresses; none of its clients can connect to "all".
+    """
+    name = _LOOPBACKS.get(host, host)
+    return f"[{name}]:{port}" if ":" in name else f"{name}:{port}"
 
 
 def cors_headers(method: str, headers: Headers, exposed: str = "*") -> dict[str, str]:

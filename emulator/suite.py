@@ -25,7 +25,7 @@ from emulator.firestore.store import DocumentStore
 from emulator.firestore.transactions import Transactions
 from emulator.options import FirestoreBackend, SuiteOptions
 from emulator.persistence import check_target, restore
-from emulator.serving import HttpServer, bind
+from emulator.serving import HttpServer, bind, client_address
 from emulator.storage.api.firebase_api import FirebaseApi
 from emulator.storage.api.json_api import JsonApi
 from emulator.storage.api.xml_api import XmlApi
@@ -98,22 +98,22 @@ class Suite:
     @property
     def firestore_address(self) -> str:
         """Host and port of the Firestore service, as clients expect it."""
-        return f"{self.options.host}:{self._started.firestore_port}"
+        return client_address(self.options.host, self._started.firestore_port)
 
     @property
     def storage_url(self) -> str:
         """Base URL of the Storage service."""
-        return f"http://{self.options.host}:{self._started.storage_port}"
+        return f"http://{client_address(self.options.host, self._started.storage_port)}"
 
     @property
     def tasks_address(self) -> str:
         """Host and port of the Cloud Tasks service, as clients expect it."""
-        return f"{self.options.host}:{self._started.tasks_port}"
+        return client_address(self.options.host, self._started.tasks_port)
 
     @property
     def control_url(self) -> str:
         """Base URL of the control endpoint."""
-        return f"http://{self.options.control_host}:{self._started.control_port}"
+        return f"http://{client_address(self.options.control_host, self._started.control_port)}"
 
     @property
     def control(self) -> Control:

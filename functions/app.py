@@ -18,7 +18,7 @@ from functions.cloud.oidc import Caller
 from functions.cloud.storage import CloudMediaStore
 from functions.cloud.tasks import CloudTasksQueue
 from functions.domain.request import Reader
-from functions.domain.storage_paths import MediaPolicy
+from functions.domain.storage_paths import MediaPolicy, public_origin
 from functions.domain.transitions import Transitions
 from functions.errors import InvalidSetting
 from functions.jobs.dispatch import Dispatcher
@@ -86,6 +86,9 @@ class App:
 
     def _open(self) -> Renderer | None:
         """Open everything that the first request would otherwise wait for."""
+        if self.settings.emulated:
+            results = str(public_origin(self._policy))
+            log.info("beside an emulator", storage=self.settings.storage_emulator, results=results)
         renderer = None
         if self._named is None:
             renderer = open_warm(self.settings)
@@ -162,17 +165,21 @@ class App:
         deadline_s = min(self.settings.deadline_s + _ANSWER_S, _LONGEST_DEADLINE_S)
         return QueuedDispatcher(deps, CloudTasksQueue.open(self._route, deadline_s=deadline_s))
 
+    @property
+    def _policy(self) -> MediaPolicy:
+        return MediaPolicy(
+            bucket=self.settings.bucket,
+            emulator=self.settings.storage_emulator,
+            public_url=self.settings.storage_public_url,
+            accept_uploads=self.settings.accept_uploads,
+        )
+
     def _make_deps(self) -> Dependencies:
         settings = self.settings
-        policy = MediaPolicy(
-            bucket=settings.bucket,
-            emulator=settings.storage_emulator,
-            accept_uploads=settings.accept_uploads,
-        )
         return Dependencies(
             settings=settings,
             transitions=Transitions(
-                reader=Reader(policy=policy, synthetic_idle=settings.synthetic_idle),
+                reader=Reader(policy=self._policy, synthetic_idle=settings.synthetic_idle),
                 settings=settings,
             ),
             ledger=FirestoreLedger(self.database, collection=settings.collection),

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from functions.emulator_settings import public_url, storage_emulator
 from functions.errors import InvalidSetting
 from functions.otel_settings import NOTHING, Exported, exported
 from functions.roles import Role, TaskRoute, task_route
@@ -47,7 +48,8 @@ class Settings:
     exported: Exported = NOTHING  # spans and metrics
     route: TaskRoute | None = None  # None: there is no queue, in the role `all`
     project: str | None = None
-    storage_emulator: str | None = None  # host:port, as download URLs name it; None: the real cloud
+    storage_emulator: str | None = None  # host:port; None: the real cloud
+    storage_public_url: str | None = None  # of results beside an emulator; None: the emulator's
 
     @property
     def emulated(self) -> bool:
@@ -106,7 +108,8 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
     """
     read = _Reader(environment)
     role = Role(read.choice("ROLE", Settings.role, tuple(Role)))
-    storage_emulator = _storage_emulator(environment)
+    emulator = storage_emulator(environment)
+    is_emulated = emulator is not None
     settings = Settings(
         bucket=read.text("BUCKET", pattern_hint="a bucket's name, such as my-app.appspot.com"),
         role=role,
@@ -129,8 +132,9 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         usd_per_hour=read.number("PRICE_PER_HOUR_USD", 0.0, 0.0, 1000.0) or None,
         exported=exported(environment),
         project=environment.get("GOOGLE_CLOUD_PROJECT") or None,
-        storage_emulator=storage_emulator,
-        route=task_route(environment, role, emulated=storage_emulator is not None),
+        storage_emulator=emulator,
+        storage_public_url=public_url(environment, emulated=is_emulated),
+        route=task_route(environment, role, emulated=is_emulated),
     )
     _check(settings)
     return settings
@@ -167,29 +171,6 @@ def _check_precision(settings: Settings) -> None:
             "LIVEPORTRAIT_PRECISION is 'auto' and LIVEPORTRAIT_ROLE is 'gate', which has no device "
             "to choose by; accepted: fp32, fp16 or bf16, the same as the renderer's"
         )
-
-
-def _storage_emulator(environment: Mapping[str, str]) -> str | None:
-    """Return the emulator's host:port; refuse one emulator without the other."""
-    firestore = environment.get("FIRESTORE_EMULATOR_HOST", "")
-    storage = environment.get("STORAGE_EMULATOR_HOST", "")
-    if not firestore and not storage:
-        return None
-    for name, value in (("FIRESTORE_EMULATOR_HOST", firestore), ("STORAGE_EMULATOR_HOST", storage)):
-        if not value:
-            raise InvalidSetting(
-                f"{name} is not set although the other emulator is; accepted: both or neither"
-            )
-    if "://" in firestore:
-        raise InvalidSetting(
-            f"FIRESTORE_EMULATOR_HOST is {firestore!r}; accepted: host:port, without a scheme"
-        )
-    scheme, separator, host = storage.partition("://")
-    if not separator or scheme not in ("http", "https") or not host.strip("/"):
-        raise InvalidSetting(
-            f"STORAGE_EMULATOR_HOST is {storage!r}; accepted: http://host:port, with the scheme"
-        )
-    return environment.get("FIREBASE_STORAGE_EMULATOR_HOST") or host.strip("/")
 
 
 class _Reader:

@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote, unquote, urlsplit
 
-_FIREBASE = "firebasestorage.googleapis.com"
-_CLOUD_STORAGE = "storage.googleapis.com"
+from functions.origins import Origin, origin_of
+
+_FIREBASE = origin_of("https://firebasestorage.googleapis.com")
+_CLOUD_STORAGE = origin_of("https://storage.googleapis.com")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 # No second layer of encoding: after decoding once, no encoded slash or dot may be left.
 _DISGUISED = re.compile(r"\\|%(?:2f|2e|5c|25|00)", re.IGNORECASE)
@@ -27,6 +29,9 @@ class MediaPolicy:
 
     bucket: str
     emulator: str | None = None  # host:port of the Storage emulator, while one is configured
+    public_url: str | None = (
+        None  # beside an emulator, what results' URLs begin with; None: its own
+    )
     accept_uploads: bool = False  # also users/{userId}/uploads/
 
 
@@ -90,10 +95,17 @@ def is_own_output(url: str, *, policy: MediaPolicy, avatar_id: str) -> bool:
     return path is not None and path.startswith(output_folder(avatar_id))
 
 
+def public_origin(policy: MediaPolicy) -> Origin:
+    """Return the server that URLs of results name."""
+    if policy.public_url is not None:
+        return origin_of(policy.public_url)
+    return _FIREBASE if policy.emulator is None else _emulator(policy.emulator).reachable
+
+
 def download_url(path: str, token: str, policy: MediaPolicy) -> str:
     """Return the URL of an object; the token in it gives access."""
-    origin = f"http://{policy.emulator}" if policy.emulator else f"https://{_FIREBASE}"
-    return f"{origin}/v0/b/{policy.bucket}/o/{quote(path, safe='')}?alt=media&token={token}"
+    name = quote(path, safe="")
+    return f"{public_origin(policy)}/v0/b/{policy.bucket}/o/{name}?alt=media&token={token}"
 
 
 def locate(url: str, policy: MediaPolicy) -> str | None:
@@ -106,33 +118,40 @@ def locate(url: str, policy: MediaPolicy) -> str | None:
         bucket, _, name = url.removeprefix("gs://").partition("/")
         return _checked(name) if bucket == policy.bucket else None
     try:
-        parts = urlsplit(url)
-        raw = _raw_name(parts.scheme, parts.netloc.lower(), parts.path, policy)
+        raw = _raw_name(origin_of(url), urlsplit(url).path, policy)
         return None if raw is None else _checked(unquote(raw, errors="strict"))
-    except ValueError:  # malformed brackets in the host, or bytes that are not UTF-8
+    except ValueError:  # no server, malformed brackets, or bytes that are not UTF-8
         return None
 
 
-def _raw_name(scheme: str, host: str, path: str, policy: MediaPolicy) -> str | None:
-    """Return the encoded object name, where scheme, host and bucket are accepted."""
-    local = _is_emulator(host, policy) and scheme == "http"
+def _raw_name(origin: Origin, path: str, policy: MediaPolicy) -> str | None:
+    """Return the encoded object name, where server and bucket are accepted."""
+    local = _is_local(origin, policy)
     firebase, plain = f"/v0/b/{policy.bucket}/o/", f"/{policy.bucket}/"
-    if path.startswith(firebase) and (local or (scheme == "https" and host == _FIREBASE)):
+    if path.startswith(firebase) and (local or origin == _FIREBASE):
         name = path.removeprefix(firebase)
         return None if "/" in name else name  # here a name is one segment, its slashes encoded
-    if path.startswith(plain) and (local or (scheme == "https" and host == _CLOUD_STORAGE)):
+    if path.startswith(plain) and (local or origin == _CLOUD_STORAGE):
         name = path.removeprefix(plain)
         return None if "%2f" in name.lower() else name  # here slashes are not encoded
     return None
 
 
-def _is_emulator(host: str, policy: MediaPolicy) -> bool:
+def _is_local(origin: Origin, policy: MediaPolicy) -> bool:
+    """Tell whether a server is the emulator, whose host a phone or a container names otherwise.
+
+    Its port and the path identify it; nothing is ever fetched from the host.
+    """
     if policy.emulator is None:
         return False
-    name, _, port = policy.emulator.lower().rpartition(":")
-    loopback = ("127.0.0.1", "localhost")
-    names = loopback if name in loopback else (name,)
-    return host in {f"{each}:{port}" for each in names}
+    emulator = _emulator(policy.emulator)
+    return (origin.scheme, origin.port) == (emulator.scheme, emulator.port) or (
+        origin == public_origin(policy)
+    )
+
+
+def _emulator(address: str) -> Origin:
+    return origin_of(f"http://{address}")
 
 
 def _checked(name: str) -> str | None:

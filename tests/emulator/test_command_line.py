@@ -30,9 +30,11 @@ def emulator(*arguments: str) -> Iterator[subprocess.Popen[str]]:
         text=True,
     )
     with process:
-        yield process
-        if process.poll() is None:
-            process.kill()
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.kill()
 
 
 def exports(process: subprocess.Popen[str]) -> dict[str, str]:
@@ -64,6 +66,19 @@ def test_it_says_how_clients_find_it_and_stops_cleanly(stop: signal.Signals) -> 
         assert "http://127.0.0.1:8088" in said
         assert "Writes to rooms/{rest=**} go to http://127.0.0.1:9/x" in said
         assert "Traceback" not in said
+
+
+def test_no_client_is_told_to_connect_to_all_addresses() -> None:
+    with emulator(*ANY_PORTS, "--host", "0.0.0.0", "--control-host", "0.0.0.0") as process:
+        variables = exports(process)
+        url = variables["STORAGE_EMULATOR_HOST"]
+        assert url.startswith("http://127.0.0.1:")
+        assert httpx.get(f"{url}/storage/v1/b").status_code == 200
+        process.send_signal(signal.SIGTERM)
+        _, said = process.communicate(timeout=20)
+    assert not any("0.0.0.0" in value for value in variables.values())
+    assert "0.0.0.0" not in said
+    assert "LIVEPORTRAIT_STORAGE_PUBLIC_URL=http://" in said
 
 
 @pytest.mark.parametrize("name", ["firestore", "storage", "control"])

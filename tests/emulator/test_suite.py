@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import firebase_admin
+import httpx
 import pytest
 from firebase_admin import firestore as admin_firestore
 from firebase_admin import storage as admin_storage
@@ -38,6 +39,26 @@ def test_two_suites_do_not_know_each_other(monkeypatch: pytest.MonkeyPatch, tmp_
         assert len(list(tmp_path.iterdir())) == 2
     assert list(tmp_path.iterdir()) == []
     assert running() == before
+
+
+@pytest.mark.parametrize(
+    ("host", "loopback"), [("0.0.0.0", "127.0.0.1"), ("::", "[::1]"), ("::1", "[::1]")]
+)
+def test_clients_are_told_addresses_that_they_can_connect_to(
+    host: str, loopback: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Suite(SuiteOptions(host=host, control_host=host)) as suite:
+        told = suite.environment
+        assert told["STORAGE_EMULATOR_HOST"].startswith(f"http://{loopback}:")
+        assert told["FIREBASE_STORAGE_EMULATOR_HOST"].startswith(f"{loopback}:")
+        assert told["CLOUD_TASKS_EMULATOR_HOST"].startswith(f"{loopback}:")
+        monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", told["FIRESTORE_EMULATOR_HOST"])
+        client = firestore.Client(project="p")
+        client.document("a/b").set({"n": 1})
+        client.close()
+        for url in (suite.storage_url, suite.control_url):
+            assert httpx.get(url).status_code < 500
+            assert host == "::1" or httpx.get(url.replace(loopback, "127.0.0.1")).status_code < 500
 
 
 @pytest.mark.parametrize(

@@ -71,6 +71,23 @@ def test_38_urls_that_are_not_ours_are_refused_unasked(
     assert avatar.renders() == 1
 
 
+def test_the_emulator_is_known_by_the_name_that_a_phone_has_for_it(cloud: Cloud) -> None:
+    avatar = cloud.avatar("phone")
+    avatar.create()
+    port = cloud.suite.storage_url.rpartition(":")[2]
+    there = avatar.read()
+    image, video = there["avatarImageUrl"], there["training"]["heroVideoUrl"]
+    avatar.update({"avatarImageUrl": image.replace("127.0.0.1", "10.0.2.2")})
+    avatar.update({"training.heroVideoUrl": video.replace(f"127.0.0.1:{port}", f"[::1]:{port}")})
+    avatar.save(0.40)
+    first = avatar.wait_ready(0.40)
+    https = f"https://firebasestorage.googleapis.com:443{video.partition(port)[2]}"  # as iOS has it
+    avatar.update({"training.heroVideoUrl": https})
+    cloud.settle()
+    assert avatar.wait_ready(0.40)["fingerprint"] == first["fingerprint"]
+    assert avatar.renders() == 1
+
+
 @pytest.mark.parametrize("body", [b"this is no picture", b""], ids=["no-picture", "empty"])
 def test_a_picture_that_is_none_fails_once(cloud: Cloud, tmp_path: Path, body: bytes) -> None:
     avatar = cloud.avatar("claims")

@@ -62,6 +62,7 @@ def test_every_variable_is_read() -> None:
             "LIVEPORTRAIT_PRICE_PER_HOUR_USD": "1.4",
             "OTEL_TRACES_EXPORTER": "otlp",
             "FIREBASE_STORAGE_EMULATOR_HOST": "localhost:9199",
+            "LIVEPORTRAIT_STORAGE_PUBLIC_URL": "http://10.0.2.2:9199",
         }
     )
     assert settings == Settings(
@@ -84,6 +85,7 @@ def test_every_variable_is_read() -> None:
         exported=Exported(spans=True),
         project="demo",
         storage_emulator="localhost:9199",
+        storage_public_url="http://10.0.2.2:9199",
     )
     assert from_environment(EMULATED).storage_emulator == "127.0.0.1:9199"
 
@@ -120,9 +122,18 @@ def test_a_synthetic_idle_is_the_mesh_engines() -> None:
         ("LIVEPORTRAIT_PRICE_PER_HOUR_USD", "free", "from 0 to 1000"),
         ("OTEL_METRICS_EXPORTER", "prometheus", "otlp, none"),
         ("FIRESTORE_EMULATOR_HOST", "http://127.0.0.1:8080", "without a scheme"),
-        ("FIRESTORE_EMULATOR_HOST", "", "both or neither"),
+        ("FIRESTORE_EMULATOR_HOST", "", "all or none"),
         ("STORAGE_EMULATOR_HOST", "127.0.0.1:9199", "with the scheme"),
-        ("STORAGE_EMULATOR_HOST", "", "both or neither"),
+        ("STORAGE_EMULATOR_HOST", "", "all or none"),
+        ("STORAGE_EMULATOR_HOST", "http://127.0.0.1:9199/storage", "with the scheme"),
+        ("STORAGE_EMULATOR_HOST", "http://127.0.0.1:none", "with the scheme"),
+        ("FIREBASE_STORAGE_EMULATOR_HOST", "http://127.0.0.1:9199", "without a scheme"),
+        ("LIVEPORTRAIT_STORAGE_PUBLIC_URL", "", "with the scheme"),
+        ("LIVEPORTRAIT_STORAGE_PUBLIC_URL", "10.0.2.2:9199", "with the scheme"),
+        ("LIVEPORTRAIT_STORAGE_PUBLIC_URL", "ftp://10.0.2.2", "http://10.0.2.2:9199"),
+        ("LIVEPORTRAIT_STORAGE_PUBLIC_URL", "http://me@10.0.2.2:9199", "http://10.0.2.2:9199"),
+        ("LIVEPORTRAIT_STORAGE_PUBLIC_URL", "http://10.0.2.2:9199/v0", "http://10.0.2.2:9199"),
+        ("LIVEPORTRAIT_STORAGE_PUBLIC_URL", "http://0.0.0.0:9199", "no client can connect"),
         ("GOOGLE_CLOUD_PROJECT", "", "project"),
     ],
 )
@@ -131,6 +142,21 @@ def test_a_wrong_value_is_named_with_what_is_accepted(name: str, value: str, acc
         from_environment({**EMULATED, name: value})
     assert name in str(caught.value)
     assert accepted in str(caught.value)
+
+
+def test_results_have_a_public_name_beside_an_emulator_alone() -> None:
+    named = {"LIVEPORTRAIT_STORAGE_PUBLIC_URL": "HTTP://Phone.test:9199/"}
+    settings = from_environment({**EMULATED, **named})
+    assert settings.storage_public_url == "http://phone.test:9199"
+    with pytest.raises(InvalidSetting, match="without an emulator"):
+        from_environment({**BARE, **named})
+    secure = from_environment({**EMULATED, "STORAGE_EMULATOR_HOST": "https://s.test"})
+    assert secure.storage_public_url == "https://s.test"
+
+
+def test_no_emulator_is_set_alone() -> None:
+    with pytest.raises(InvalidSetting, match="FIRESTORE_EMULATOR_HOST is not set"):
+        from_environment({**BARE, "FIREBASE_STORAGE_EMULATOR_HOST": "127.0.0.1:9199"})
 
 
 def test_the_bucket_has_no_default() -> None:

@@ -14,6 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from emulator.serving import client_address
+
 _MAIN = "com.google.cloud.datastore.emulator.firestore.CloudFirestore"
 _START_TIMEOUT_S = 60.0
 _STOP_TIMEOUT_S = 10.0
@@ -52,7 +54,7 @@ class OfficialFirestore:
     @property
     def address(self) -> str:
         """Host and port, as clients expect it."""
-        return f"{self._host}:{self._port}"
+        return client_address(self._host, self._port)
 
     def subscribe_to_writes(self, project: str) -> None:
         """Have it post every write to the default database of a project."""

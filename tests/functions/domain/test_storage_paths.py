@@ -39,6 +39,15 @@ def allowed(url: str, policy: MediaPolicy = POLICY, user_id: str | None = "u1") 
             "avatars/ava/Übergröße 1.mov",
         ),
         (f"HTTPS://Storage.GoogleAPIs.com/{BUCKET}/avatars/ava/a.jpg", "avatars/ava/a.jpg"),
+        (  # as the native SDK of iOS writes it
+            f"https://firebasestorage.googleapis.com:443/v0/b/{BUCKET}/o/avatars%2Fava%2Fa.jpg",
+            "avatars/ava/a.jpg",
+        ),
+        (
+            f"https://storage.googleapis.com:443/{BUCKET}/avatars/ava/a.jpg?X-Goog-Signature=1",
+            "avatars/ava/a.jpg",
+        ),
+        (f"https://storage.googleapis.com:/{BUCKET}/avatars/ava/a.jpg", "avatars/ava/a.jpg"),
         (f"gs://{BUCKET}/avatars/ava/livePortrait.jpg", "avatars/ava/livePortrait.jpg"),
     ],
 )
@@ -57,7 +66,11 @@ def test_allowed(url: str, path: str) -> None:
         "file:///etc/passwd",
         "ftp://storage.googleapis.com/x",
         f"http://storage.googleapis.com/{BUCKET}/avatars/ava/a.jpg",
+        f"http://storage.googleapis.com:443/{BUCKET}/avatars/ava/a.jpg",
         f"https://storage.googleapis.com:8443/{BUCKET}/avatars/ava/a.jpg",
+        f"https://storage.googleapis.com:80/{BUCKET}/avatars/ava/a.jpg",
+        f"https://storage.googleapis.com:443x/{BUCKET}/avatars/ava/a.jpg",
+        f"https://storage.googleapis.com:99999/{BUCKET}/avatars/ava/a.jpg",
         f"https://storage.googleapis.com@evil.example/{BUCKET}/avatars/ava/a.jpg",
         f"https://evil@storage.googleapis.com/{BUCKET}/avatars/ava/a.jpg",
         f"https://storage.googleapis.com.evil.example/{BUCKET}/avatars/ava/a.jpg",
@@ -112,14 +125,64 @@ def test_not_allowed(url: str) -> None:
     assert allowed(url) is None
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1:9199", "localhost:9199"])
-def test_the_emulators_host_is_allowed_while_it_is_set(host: str) -> None:
-    url = f"http://{host}/v0/b/{BUCKET}/o/avatars%2Fava%2Fa.jpg?alt=media&token=t"
-    assert allowed(url, EMULATED) == "avatars/ava/a.jpg"
-    assert allowed(f"http://{host}/{BUCKET}/avatars/ava/a.jpg", EMULATED) == "avatars/ava/a.jpg"
+HOSTS = (  # as a browser, a phone, another machine and a container name one emulator
+    "127.0.0.1",
+    "localhost",
+    "LocalHost",
+    "[::1]",
+    "10.0.2.2",
+    "192.168.1.20",
+    "my-machine.local",
+    "host.docker.internal",
+    "emulator",
+    "0.0.0.0",
+)
+
+
+@pytest.mark.parametrize("host", HOSTS)
+@pytest.mark.parametrize("listening", ["127.0.0.1", "0.0.0.0", "[::]", "emulator"])
+def test_any_host_on_the_emulators_port_is_the_emulator(host: str, listening: str) -> None:
+    emulated = replace(EMULATED, emulator=f"{listening}:9199")
+    url = f"http://{host}:9199/v0/b/{BUCKET}/o/avatars%2Fava%2Fa.jpg?alt=media&token=t"
+    assert allowed(url, emulated) == "avatars/ava/a.jpg"
+    plain = f"http://{host}:9199/{BUCKET}/avatars/ava/a.jpg"
+    assert allowed(plain, emulated) == "avatars/ava/a.jpg"
     assert allowed(url, POLICY) is None
-    assert allowed(url.replace("9199", "9198"), EMULATED) is None
-    assert allowed(url.replace("http:", "https:"), EMULATED) is None
+    assert allowed(url.replace("9199", "9198"), emulated) is None
+    assert allowed(url.replace(":9199", ""), emulated) is None
+    assert allowed(url.replace("http:", "https:"), emulated) is None
+    assert allowed(url.replace("http://", "http://user@"), emulated) is None
+    assert allowed(plain.replace(f"/{BUCKET}/", "/latest/meta-data/"), emulated) is None
+    own = f"http://{host}:9199/v0/b/{BUCKET}/o/avatars%2Fava%2FlivePortrait%2Fx%2Fidle.mp4"
+    assert is_own_output(own, policy=emulated, avatar_id="ava")
+
+
+def test_an_emulator_on_the_usual_port_is_named_without_it() -> None:
+    emulated = replace(EMULATED, emulator="127.0.0.1:80")
+    url = f"http://10.0.2.2/v0/b/{BUCKET}/o/avatars%2Fava%2Fa.jpg"
+    assert allowed(url, emulated) == allowed(url.replace("2.2/", "2.2:80/"), emulated)
+    assert allowed(url, emulated) == "avatars/ava/a.jpg"
+
+
+@pytest.mark.parametrize(
+    ("emulator", "public", "origin"),
+    [
+        ("127.0.0.1:9199", None, "http://127.0.0.1:9199"),
+        ("0.0.0.0:9199", None, "http://127.0.0.1:9199"),
+        ("[::]:9199", None, "http://[::1]:9199"),
+        ("[::1]:9199", None, "http://[::1]:9199"),
+        ("0.0.0.0:9199", "http://10.0.2.2:9199", "http://10.0.2.2:9199"),
+        ("emulator:9199", "https://storage.test", "https://storage.test"),
+        (None, None, "https://firebasestorage.googleapis.com"),
+    ],
+)
+def test_results_have_a_name_that_can_be_reached(
+    emulator: str | None, public: str | None, origin: str
+) -> None:
+    policy = replace(POLICY, emulator=emulator, public_url=public)
+    url = download_url("avatars/ava/livePortrait/x/idle.mp4", "t", policy)
+    assert url.startswith(f"{origin}/v0/b/{BUCKET}/o/avatars%2Fava%2F")
+    assert is_own_output(url, policy=policy, avatar_id="ava")
 
 
 def test_a_url_is_refused_by_its_length_whatever_it_names() -> None:

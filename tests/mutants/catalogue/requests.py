@@ -157,9 +157,25 @@ MUTANTS = (
     Mutant(
         name="host-by-its-end",
         file="functions/domain/storage_paths.py",
-        old='scheme == "https" and host == _CLOUD_STORAGE',
-        new='scheme == "https" and host.endswith(_CLOUD_STORAGE)',
+        old="(local or origin == _CLOUD_STORAGE)",
+        new="(local or origin.host.endswith(_CLOUD_STORAGE.host))",
         why="Only Google's own hosts name our objects (section 2).",
+        tests=_REFERENCE,
+    ),
+    Mutant(
+        name="emulator-on-any-port",
+        file="functions/domain/storage_paths.py",
+        old="(origin.scheme, origin.port) == (emulator.scheme, emulator.port)",
+        new="origin.scheme == emulator.scheme",
+        why="Beside an emulator it is its port that tells its URLs from others (section 2).",
+        tests=_REFERENCE,
+    ),
+    Mutant(
+        name="results-on-no-host",
+        file="functions/origins.py",
+        old="host=_UNSPECIFIED.get(self.host, self.host)",
+        new="host=self.host",
+        why="No client can connect to 0.0.0.0 (section 3).",
         tests=_REFERENCE,
     ),
     Mutant(

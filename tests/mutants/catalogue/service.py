@@ -182,9 +182,9 @@ MUTANTS = (
     ),
     Mutant(
         name="half-an-emulator",
-        file="functions/settings.py",
-        old="if not firestore and not storage:",
-        new="if not firestore or not storage:",
+        file="functions/emulator_settings.py",
+        old="if not any(values.values()) and not firebase:",
+        new="if not all(values.values()) and not firebase:",
         why="The other half would be the real cloud (section 8).",
         tests=_SETTINGS,
     ),
