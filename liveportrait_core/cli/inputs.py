@@ -9,7 +9,7 @@ from liveportrait_core.cli.console import Console, progress_bar
 from liveportrait_core.cli.template import open_configured, read_template
 from liveportrait_core.errors import InvalidOption
 from liveportrait_core.media.file_kind import Role, kind_of
-from liveportrait_core.media.pictures.image import is_picture
+from liveportrait_core.media.pictures.opening import is_picture
 from liveportrait_core.options import Delivery, Engine, RenderOptions
 from liveportrait_core.renderer import Renderer
 from liveportrait_core.report import RenderedVideo

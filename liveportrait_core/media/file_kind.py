@@ -43,7 +43,7 @@ def _other(words: str) -> FileKind:
 
 _MP4: Final = _clip("an MP4 or MOV file")
 _AVIF: Final = _picture("an AVIF picture")
-_HEIC: Final = _picture("a HEIC picture", is_read=False)
+_HEIC: Final = _picture("a HEIC picture")
 _BEGINNINGS: Final = (
     (b"\xff\xd8\xff", _picture("a JPEG picture")),
     (b"\x89PNG\r\n\x1a\n", _picture("a PNG picture")),
@@ -76,7 +76,9 @@ _IN_RIFF: Final = {
     b"WAVE": _other("a WAV sound file"),
 }
 _MOVIE_ATOMS: Final = (b"moov", b"mdat", b"wide", b"free", b"skip", b"moof", b"pnot")
-_HEIC_BRANDS: Final = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1")
+_HEIC_BRANDS: Final = (
+    b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1",
+)  # fmt: skip
 _MARKUP: Final = (
     (b"<svg", "a drawing (SVG)"), (b"<!doctype html", "a web page"), (b"<html", "a web page"),
 )  # fmt: skip

@@ -1,6 +1,5 @@
 """Clips and pictures as telephones, cutters and attackers make them, from the usual small media."""
 
-import struct
 from pathlib import Path
 
 import cv2
@@ -67,49 +66,3 @@ def sixteen_bit(pixels: NDArray[np.uint8], to: Path) -> Path:
     deep = pixels.astype(np.uint16) * 257
     assert cv2.imwrite(str(to), deep if deep.ndim == 2 else deep[..., ::-1])
     return to
-
-
-def heic(pixels: Frame, to: Path) -> Path:
-    """A still HEVC picture in its container, put together box by box: nothing here writes HEIC."""
-    clip = to.with_suffix(".mp4")
-    height, width = pixels.shape[:2]
-    ffmpeg(
-        "-f", "rawvideo", "-pixel_format", "rgb24", "-video_size", f"{width}x{height}", "-i", "-",
-        "-c:v", "libx265", "-x265-params", "log-level=none", "-tag:v", "hvc1",
-        "-pix_fmt", "yuv420p", str(clip), feed=pixels.tobytes(),
-    )  # fmt: skip
-    data = clip.read_bytes()
-    configuration, coded = _box_in(data, b"hvcC"), _box_in(data, b"mdat")[8:]
-    size = _box(b"ispe", struct.pack(">III", 0, width, height))
-    entry = _box(b"infe", struct.pack(">IHH4sx", 2 << 24, 1, 0, b"hvc1"))
-    properties = _box(
-        b"iprp",
-        _box(b"ipco", configuration + size)
-        + _box(b"ipma", struct.pack(">IIHBBB", 0, 1, 1, 2, 0x81, 2)),
-    )
-    kind = _box(b"ftyp", b"heic\0\0\0\0mif1heic")
-
-    def meta(offset: int) -> bytes:
-        place = struct.pack(">IBBHHHHII", 0, 0x44, 0, 1, 1, 0, 1, offset, len(coded))
-        return _box(
-            b"meta",
-            bytes(4)
-            + _box(b"hdlr", struct.pack(">II4s13x", 0, 0, b"pict"))
-            + _box(b"pitm", struct.pack(">IH", 0, 1))
-            + _box(b"iloc", place)
-            + _box(b"iinf", struct.pack(">IH", 0, 1) + entry)
-            + properties,
-        )
-
-    begins = len(kind) + len(meta(0)) + 8
-    to.write_bytes(kind + meta(begins) + _box(b"mdat", coded))
-    return to
-
-
-def _box(kind: bytes, body: bytes) -> bytes:
-    return struct.pack(">I4s", 8 + len(body), kind) + body
-
-
-def _box_in(data: bytes, kind: bytes) -> bytes:
-    start = data.index(kind) - 4
-    return data[start : start + int.from_bytes(data[start : start + 4], "big")]

@@ -9,8 +9,9 @@ import pytest
 from PIL import Image
 
 from liveportrait_core.report import Frame
+from tests.core.heic import heic
 from tests.end_to_end.app import Avatar, Cloud, Media, frames_at, picture_at
-from tests.end_to_end.media_kinds import cut, heic, picture, resized, sixteen_bit
+from tests.end_to_end.media_kinds import cut, picture, resized, sixteen_bit
 
 pytestmark = pytest.mark.scenarios
 
@@ -129,19 +130,19 @@ def test_34_pictures_of_every_kind(cloud: Cloud, brief: Path, tmp_path: Path) ->
 def test_35_what_can_be_decoded_is_and_the_rest_is_refused(
     cloud: Cloud, brief: Path, tmp_path: Path
 ) -> None:
-    """The HEIC is a real one, which nothing here decodes: its codec is patented."""
     pixels = picture(cloud.media.portrait)
     still = Image.fromarray(pixels)
     still.save(tmp_path / "still.avif", quality=90)
     still.save(tmp_path / "moving.gif", save_all=True, append_images=[still.rotate(9)], duration=99)
-    heic(pixels, tmp_path / "telephone.heic")
+    (tmp_path / "telephone.heic").write_bytes(heic(pixels))
+    (tmp_path / "cut.heic").write_bytes(heic(pixels)[:-200])
     still.save(tmp_path / "cut.jpg")
     (tmp_path / "cut.jpg").write_bytes((tmp_path / "cut.jpg").read_bytes()[:5000])
     (tmp_path / "noise.png").write_bytes(np.random.default_rng(3).bytes(4000))
     (tmp_path / "empty.jpg").touch()
     decoded, refused = (
-        ("still.avif", "moving.gif"),
-        ("telephone.heic", "cut.jpg", "noise.png", "empty.jpg"),
+        ("still.avif", "moving.gif", "telephone.heic"),
+        ("cut.heic", "cut.jpg", "noise.png", "empty.jpg"),
     )
     avatars = {name: saved(cloud, tmp_path / name, brief) for name in (*decoded, *refused)}
     for name in decoded:

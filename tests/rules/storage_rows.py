@@ -98,6 +98,7 @@ UPLOADS = (
     _allowed("a name may have blanks and umlauts", OWNER, PICTURE, "avatars/a/Bild für mich.jpg"),
     _allowed("a name may have a percent sign", OWNER, PICTURE, "avatars/a/livePortrait%2F1.jpg"),
     _allowed("HEIC is a picture", OWNER, Upload(content_type="image/heic"), HERO),
+    _allowed("HEIF is a picture", OWNER, Upload(content_type="image/heif"), HERO),
     _allowed("a MOV is a clip", OWNER, Upload(content_type="video/quicktime"), "avatars/a/v.mov"),
     _refused("a stranger uploads nothing", STRANGER, PICTURE, HERO),
     _refused("nobody uploads without a sign-in", NOBODY, PICTURE, HERO),

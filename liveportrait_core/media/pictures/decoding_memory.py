@@ -1,8 +1,8 @@
 """How much memory a picture takes while it is decoded, told from its header.
 
-Pillow holds the decoded picture once, and its decoders hold more beside it: WebP and AVIF whole
-pictures of their own, a progressive JPEG all its coefficients, TIFF its largest strip. These are
-upper bounds, measured with Pillow 13. Knows no limit.
+Pillow holds the decoded picture once, and its decoders hold more beside it: WebP, AVIF and HEIF
+whole pictures of their own, a progressive JPEG all its coefficients, TIFF its largest strip. These
+are upper bounds, measured with Pillow 13. Knows no limit.
 """
 
 import math
@@ -11,6 +11,8 @@ from typing import IO, Final
 from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.TiffImagePlugin import TiffImageFile
+
+from liveportrait_core.media.pictures import heif
 
 _ONE_BYTE: Final = ("1", "L", "P")
 _SIXTEEN_BIT: Final = ("I;16", "I;16B", "I;16L")
@@ -42,6 +44,8 @@ def bytes_to_decode(image: Image.Image, *, full_size: tuple[int, int]) -> int:
         return pixels * _WEBP_BYTES
     if image.format == "AVIF":
         return pixels * _AVIF_BYTES
+    if image.format == heif.FORMAT:
+        return heif.bytes_to_decode(image)
     held = image.width * image.height * _bytes_a_pixel(image.mode)
     if isinstance(image, JpegImageFile):
         return held + _coefficients(image, pixels)

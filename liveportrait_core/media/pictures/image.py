@@ -7,35 +7,33 @@ shows them. Knows nothing of faces.
 
 import io
 import mimetypes
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
 import numpy as np
-from PIL import Image, ImageFile, UnidentifiedImageError
+from PIL import Image, ImageFile
 
-from liveportrait_core.errors import EncodeFailed, ImageTooLarge, ImageUnsupported, InvalidOption
-from liveportrait_core.limits import MAX_IMAGE_BYTES
-from liveportrait_core.media.file_kind import Role, kind_of
+from liveportrait_core.errors import (
+    EncodeFailed,
+    ImageTooLarge,
+    ImageUnsupported,
+    InvalidOption,
+)
+from liveportrait_core.media.pictures import heif
 from liveportrait_core.media.pictures.colours import SrgbConversion
 from liveportrait_core.media.pictures.decoding_memory import bytes_to_decode
-from liveportrait_core.media.pictures.jpeg_scans import repetition
-from liveportrait_core.media.pictures.png_damage import MOST_PARTS, has_too_many_parts, png_damage
+from liveportrait_core.media.pictures.opening import (
+    ACCEPTED,
+    MAX_PIXELS,
+    damage_reported,
+    opened_picture,
+    picture_bytes,
+    quiet,
+)
 from liveportrait_core.report import Frame, RenderWarning
 
-MAX_PIXELS = 120_000_000
-MAX_SIDE_PX = 65_535  # of JPEG; more would be a line
-MIN_SIDE_PX = 2
 MAX_DECODING_BYTES = 920 * 2**20  # with Python and what is copied: within 1 GiB
-# What is no still picture for a portrait (vector graphics, printers' languages) is not even tried.
-_FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
-_JPEG_START: Final = b"\xff\xd8"
-_PNG_START: Final = b"\x89PNG\r\n\x1a\n"
-_MOVING: Final = ("GIF", "PNG", "WEBP", "AVIF")
-_ACCEPTED = "accepted: JPEG, PNG, WebP, AVIF, GIF, BMP or TIFF"
 _WRITTEN = ".png, .jpg, .webp"
 _ORIENTATION_TAG = 0x0112
 _POSTER_QUALITY = 92
@@ -50,7 +48,12 @@ _TURNS: Final = {
 }
 _ON_THEIR_SIDE: Final = tuple(_TURNS[orientation] for orientation in (5, 6, 7, 8))
 _STRIP_PIXELS: Final = 2_000_000
-_NO_LEVELS: Final = ("F", "I")
+# By Pillow's name of a format, where it has another or several. Telephones write a JPEG with a
+# second picture behind it, which Pillow calls MPO.
+_MEDIA_TYPES: Final = {
+    "MPO": ("image/jpeg",),
+    heif.FORMAT: ("image/heic", "image/heif"),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,16 +86,6 @@ def scaled_size(width_px: int, height_px: int, max_dim_px: int) -> tuple[int, in
     return max_dim_px, max(2, int(height_px * ratio))
 
 
-def is_picture(path: Path) -> bool:
-    """Tell whether a file begins like a still picture that `read_portrait` may accept."""
-    try:
-        with _quiet(), Image.open(path, formats=_known_formats()) as image:
-            # Telephones' JPEGs and TIFFs may hold further pictures, which are no animation.
-            return image.format not in _MOVING or not getattr(image, "is_animated", False)
-    except (OSError, Image.DecompressionBombError):
-        return False
-
-
 def read_portrait(path: Path, *, max_dim_px: int) -> Portrait:
     """Decode a portrait.
 
@@ -104,9 +97,9 @@ def read_portrait(path: Path, *, max_dim_px: int) -> Portrait:
         ImageUnsupported: no picture, a damaged one, or one of an unknown kind.
         ImageTooLarge: over the limits; found before decoding.
     """
-    with _quiet(), _damage_reported(path), _opened(path.name, _read_bytes(path)) as image:
-        # Telephones write a JPEG with a second picture behind it, which Pillow calls MPO.
-        media_type = "image/jpeg" if image.format == "MPO" else Image.MIME[image.format or ""]
+    with quiet(), damage_reported(path), opened_picture(path.name, picture_bytes(path)) as image:
+        kind = image.format or ""
+        media_types = _MEDIA_TYPES.get(kind) or (Image.MIME[kind],)
         stored = _Stored.of(image)
         size = stored.turned(image.size)
         scaled = scaled_size(*size, max_dim_px)
@@ -118,7 +111,7 @@ def read_portrait(path: Path, *, max_dim_px: int) -> Portrait:
     found = {
         RenderWarning.IMAGE_DOWNSCALED: scaled != size,
         RenderWarning.ALPHA_FLATTENED: is_flattened,
-        RenderWarning.MIME_MISMATCH: named is not None and named != media_type,
+        RenderWarning.MIME_MISMATCH: named is not None and named not in media_types,
     }
     return Portrait(
         pixels=np.ascontiguousarray(np.asarray(upright)[:height, :width]),
@@ -156,55 +149,6 @@ def write_picture(frame: Frame, path: Path, *, longest_side_px: int | None = Non
         raise EncodeFailed(f"{path} cannot be written: {error}") from error
 
 
-def _read_bytes(path: Path) -> bytes:
-    if not path.is_file():
-        raise ImageUnsupported(f"{path} is no file; {_ACCEPTED}")
-    size = path.stat().st_size
-    if size > MAX_IMAGE_BYTES:
-        raise ImageTooLarge(
-            f"{path.name} has {size / 1e6:.1f} MB; "
-            f"accepted: up to {MAX_IMAGE_BYTES // 1_000_000} MB"
-        )
-    if size == 0:
-        raise ImageUnsupported(f"{path.name} is empty; {_ACCEPTED}")
-    return path.read_bytes()
-
-
-def _opened(name: str, data: bytes) -> Image.Image:
-    """Read the header only and check the limits."""
-    _check_structure(name, data)
-    image = Image.open(io.BytesIO(data), formats=_known_formats())
-    width, height = image.size
-    if width * height > MAX_PIXELS:
-        raise ImageTooLarge(
-            f"{name} has {width}x{height} pixels; accepted: up to {MAX_PIXELS // 1_000_000} million"
-        )
-    if max(width, height) > MAX_SIDE_PX:
-        raise ImageTooLarge(
-            f"{name} has {width}x{height} pixels; accepted: up to {MAX_SIDE_PX} a side"
-        )
-    if min(width, height) < MIN_SIDE_PX:
-        raise ImageUnsupported(
-            f"{name} has {width}x{height} pixels; accepted: at least {MIN_SIDE_PX} a side"
-        )
-    _check_pixels(image, name, data)
-    return image
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    with warnings.catch_warnings():
-        # Pillow warns of large pictures, where ours is the limit that counts, and of broken notes
-        # beside the pixels, which change nothing.
-        warnings.simplefilter("ignore")
-        yield
-
-
-def _known_formats() -> tuple[str, ...]:
-    Image.init()  # else only the plug-ins of a few formats are known
-    return _FORMATS
-
-
 @dataclass(frozen=True, kw_only=True)
 class _Stored:
     """How a picture lies in its file: what makes it upright, None where it is."""
@@ -240,7 +184,13 @@ def _decode(image: Image.Image, longest_px: int, name: str) -> None:
             f"{full_size[0]}x{full_size[1]} pixels; accepted: up to {MAX_DECODING_BYTES // 2**20} "
             f"MiB, which is enough for {MAX_PIXELS // 1_000_000} megapixels as PNG or plain JPEG"
         )
+    announced = image.size
     image.load()
+    if image.size != announced:  # HEIF's header may say another size than its picture's
+        raise ImageUnsupported(
+            f"{name} is damaged: it announces {announced[0]}x{announced[1]} pixels "
+            f"and has {image.width}x{image.height}; {ACCEPTED}"
+        )
 
 
 def _reduced(image: Image.Image, size: tuple[int, int]) -> tuple[Image.Image, bool]:
@@ -260,50 +210,3 @@ def _reduced(image: Image.Image, size: tuple[int, int]) -> tuple[Image.Image, bo
         is_flattened = is_flattened or shows_through
         narrow.paste(flat.resize((size[0], flat.height), Image.Resampling.LANCZOS), (0, top))
     return narrow.resize(size, Image.Resampling.LANCZOS), is_flattened
-
-
-@contextmanager
-def _damage_reported(path: Path) -> Iterator[None]:
-    name = path.name
-    try:
-        yield
-    except UnidentifiedImageError as unknown:
-        raise ImageUnsupported(f"{name} is {_what_else(path)}; {_ACCEPTED}") from unknown
-    except Image.DecompressionBombError as bomb:
-        raise ImageTooLarge(f"{name}: {bomb}; accepted: up to {MAX_PIXELS} pixels") from bomb
-    except (MemoryError, ImageTooLarge, ImageUnsupported):
-        raise
-    except Exception as damage:
-        # Pillow's decoders raise whatever they stumble over: OSError, SyntaxError, RuntimeError, …
-        raise ImageUnsupported(f"{name} is damaged ({damage}); {_ACCEPTED}") from damage
-
-
-def _what_else(path: Path) -> str:
-    """What a file is that Pillow does not open."""
-    kind = kind_of(path)
-    if kind is None:
-        return "no picture of a known kind"
-    if kind.role is Role.PICTURE and kind.is_read:
-        return f"{kind.words}, but damaged or of a kind that is not read"
-    return kind.words
-
-
-def _check_structure(name: str, data: bytes) -> None:
-    """Refuse what would keep Pillow busy before it has seen a pixel, or for ever after."""
-    if data.startswith(_JPEG_START) and (too_much := repetition(data)):
-        raise ImageTooLarge(f"{name} has {too_much}")
-    if data.startswith(_PNG_START) and has_too_many_parts(data):
-        raise ImageTooLarge(
-            f"{name} has more than {MOST_PARTS} parts; accepted: up to {MOST_PARTS}"
-        )
-
-
-def _check_pixels(image: Image.Image, name: str, data: bytes) -> None:
-    """Refuse what Pillow would decode all the same: to black, or with a part of it wrong."""
-    if image.mode in _NO_LEVELS:
-        raise ImageUnsupported(
-            f"{name} is a {image.format} of measurements (32 bits a channel), not of brightness; "
-            "accepted: 8 or 16 bits a channel"
-        )
-    if image.format == "PNG" and (damage := png_damage(data)):
-        raise ImageUnsupported(f"{name} is damaged ({damage}); {_ACCEPTED}")

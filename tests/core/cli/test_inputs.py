@@ -9,6 +9,8 @@ from PIL import Image
 
 from liveportrait_core.cli.inputs import Kind, driving_kind, portrait_kind
 from tests.core.clips import moving_clip
+from tests.core.heic import coded, container
+from tests.core.pictures import quarters
 
 CLIPS = {
     "mp4": ("-c:v", "libx264", "-f", "mp4"),
@@ -29,6 +31,12 @@ def test_clips_under_any_name(tmp_path: Path, container: str) -> None:
 def test_pictures_under_any_name(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "video.mp4"
     Image.new("RGB", (16, 16), (200, 30, 40)).save(path, kind)
+    assert portrait_kind(path) is driving_kind(path) is Kind.PICTURE
+
+
+def test_a_telephone_s_picture_is_none_that_moves(tmp_path: Path) -> None:
+    path = tmp_path / "video.mp4"
+    path.write_bytes(container([coded(quarters()), coded(255 - quarters())]))
     assert portrait_kind(path) is driving_kind(path) is Kind.PICTURE
 
 

@@ -3,6 +3,7 @@
 from tests.mutants.mutant import Mutant
 
 _LIMITS = ("tests/core/media/clips/test_limits.py",)
+_HEIF = ("tests/core/media/pictures/test_heif.py",)
 _REFUSALS = ("tests/core/media/pictures/test_image_refusals.py",)
 
 MUTANTS = (
@@ -37,5 +38,21 @@ MUTANTS = (
         new="segments += 1",
         why="Bytes that only fill count as segments do: each is read by itself.",
         tests=_REFUSALS,
+    ),
+    Mutant(
+        name="tiles-cut-off",
+        file="liveportrait_core/media/pictures/opening.py",
+        old="if announced > len(data):",
+        new="if announced > 2 * len(data):",
+        why="A HEIC that does not hold what it announces is refused (section 2).",
+        tests=_HEIF,
+    ),
+    Mutant(
+        name="tiles-of-any-size",
+        file="liveportrait_core/media/pictures/heif.py",
+        old="pixels = max(pixels, ItemBoxes.of(image.fp.read()).most_pixels)",
+        new="image.fp.read()",
+        why="Decoded in at most 920 MiB, its tiles and canvas too (section 2, limits).",
+        tests=_HEIF,
     ),
 )

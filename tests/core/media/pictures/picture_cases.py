@@ -14,6 +14,7 @@ from PIL import Image
 from liveportrait_core.errors import BadInput, ImageTooLarge, ImageUnsupported
 from liveportrait_core.report import RenderWarning
 from tests.core.clips import moving_clip
+from tests.core.heic import coded, container, grid, heic
 from tests.core.media.cases import Case, Refused, Taken, cut, swapped, with_flipped
 from tests.core.pictures import AS_STORED, quarters
 from tests.core.profiles import grey_profile, rgb_profile
@@ -21,6 +22,7 @@ from tests.core.profiles import grey_profile, rgb_profile
 MEDIA_TYPES = {
     "JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp", "AVIF": "image/avif",
     "GIF": "image/gif", "BMP": "image/bmp", "TIFF": "image/tiff", "MPO": "image/jpeg",
+    "HEIC": "image/heic", "HEIF": "image/heif",
 }  # fmt: skip
 EXACT, NEAR, REDUCED = 1, 12, 20
 THAT_DO_NOT_EXIST = (0, 9, 255, 65_535)
@@ -174,6 +176,11 @@ def others_that_are_taken() -> Iterator[Case]:
         ("WEBP that moves", moving("WEBP"), taken("WEBP", NEAR)),
         ("TIFF of two pages", moving("TIFF"), taken("TIFF", EXACT)),
         ("JPEG with a second one behind", moving("MPO"), taken("MPO", NEAR)),
+        ("HEIC", holding(heic(quarters())), taken("HEIC", NEAR)),
+        ("HEIF", holding(container([coded(quarters())], brand=b"mif1")), taken("HEIF", NEAR)),
+        ("HEIC of 10 bits", holding(container([coded(quarters(), shape="yuv444p10le")])),
+         taken("HEIC", NEAR)),
+        ("HEIC of tiles", holding(container(grid(quarters(), 64))), taken("HEIC", NEAR)),
         ("PNG in P3", saving("PNG", icc_profile=wide), taken("PNG", 50)),
         ("PNG of grey in a curve of its own", saving("PNG", "L", icc_profile=grey),
          taken("PNG", None)),
@@ -234,7 +241,11 @@ def none_at_all() -> Iterator[Case]:
         ("nothing", b"", "is empty"),
         ("zeros", bytes(1000), "is no picture of a known kind"),
         ("a letter", b"I am a letter.\n" * 100, "is no picture of a known kind"),
-        ("HEIC", b"\0\0\0\x1cftypheic\0\0\0\0mif1heicmiaf" + bytes(500), "is a HEIC picture"),
+        (
+            "HEIC of zeros",
+            b"\0\0\0\x1cftypheic\0\0\0\0mif1heicmiaf" + bytes(500),
+            "is a HEIC picture, but damaged",
+        ),
         ("JPEG XL", b"\xff\x0a" + bytes(100), "is a JPEG XL picture"),
         ("JPEG 2000", b"\0\0\0\x0cjP  \r\n\x87\n" + bytes(50), "is a JPEG 2000 picture"),
         ("Photoshop", b"8BPS\0\1" + bytes(100), "is a Photoshop picture"),

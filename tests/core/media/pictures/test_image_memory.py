@@ -7,12 +7,14 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from liveportrait_core.errors import BadInput, ImageTooLarge, ImageUnsupported
 from liveportrait_core.media.pictures.image import read_portrait
 from tests.core.clips import ffmpeg
+from tests.core.heic import coded, container, heic
 
 # Just within 120 megapixels.
 WIDTH, HEIGHT = 10_900, 11_000
@@ -97,7 +99,7 @@ def turned() -> Image.Exif:
     return exif
 
 
-LARGEST: dict[str, tuple[str, tuple[int, int], Callable[[Image.Image, Path], None]]] = {
+LARGEST: dict[str, tuple[str, tuple[int, int], Callable[[Image.Image, Path], object]]] = {
     "JPEG": ("RGB", (WIDTH, HEIGHT), lambda p, to: p.save(to, "JPEG", exif=turned())),
     "progressive JPEG": (
         "RGB", (WIDTH, HEIGHT), lambda p, to: p.save(to, "JPEG", progressive=True, subsampling=0)
@@ -114,6 +116,11 @@ LARGEST: dict[str, tuple[str, tuple[int, int], Callable[[Image.Image, Path], Non
     ),
     "WebP": ("RGBA", (7700, 7800), lambda p, to: p.save(to, "WEBP", method=0)),
     "AVIF": ("RGBA", (6900, 6900), lambda p, to: p.save(to, "AVIF", speed=10, subsampling="4:4:4")),
+    "HEIC": ("RGB", (8500, 8600), lambda p, to: to.write_bytes(heic(np.asarray(p)))),
+    "HEIC of 10 bits": (
+        "RGB", (6700, 6800),
+        lambda p, to: to.write_bytes(container([coded(np.asarray(p), shape="yuv444p10le")])),
+    ),
     "GIF": ("P", (WIDTH, HEIGHT), lambda p, to: p.save(to, "GIF")),
 }  # fmt: skip
 
