@@ -30,7 +30,7 @@ def note(avatar: AvatarSnapshot, inputs_key: object, reader: Reader) -> Transact
     or a job works on it; nothing is counted.
     """
     document, now = avatar.document, avatar.now
-    if document is None or document.inputs_key != inputs_key:
+    if document is None or not document.opted_in or document.inputs_key != inputs_key:
         return TransactionResult(status=TransactionStatus.MOVED)
     if avatar.record.lease_lives(now):
         return TransactionResult(status=TransactionStatus.BUSY)

@@ -101,9 +101,9 @@ class Reader:
     policy: MediaPolicy
     synthetic_idle: bool = False  # also move avatars without a hero video
 
-    def read(self, avatar_id: str, document: Snapshot) -> Ask:
+    def read(self, avatar_id: str, document: Snapshot | None) -> Ask:
         """Validate a document: first `dynamicsEnabled`, then missing inputs, parameters, URLs."""
-        if not document.opted_in:
+        if document is None or not document.opted_in:
             return NotOptedIn()
         try:
             if not _boolean(".".join(DYNAMICS_ENABLED), dig(document.fields, DYNAMICS_ENABLED)):

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from functions.domain.document import Snapshot, State
+from functions.domain.document import Relevant, Snapshot, State
 from functions.domain.job_record import (
     Deletion,
     Dispatch,
@@ -19,7 +19,7 @@ from functions.domain.job_record import (
     StatusView,
 )
 from functions.domain.request import RenderRequest
-from functions.domain.storage_paths import attempt_folder
+from functions.domain.storage_paths import StoredObject, attempt_folder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +40,11 @@ class AvatarSnapshot:
     has_ledger: bool  # a ledger may exist and say nothing: it equals `Record()` then
     now: int  # epoch ms, by the database's clock
     starts: Starts = field(default_factory=Starts)  # read only where a claim is decided
+
+    @property
+    def inputs_key(self) -> Relevant | None:
+        """The relevant set of the document; None: there is no document."""
+        return None if self.document is None else self.document.inputs_key
 
     def precondition_failed(self, inputs_key: object) -> "TransactionStatus | None":
         """Return why a result computed from such a document must not be written without a lease."""
@@ -137,6 +142,19 @@ class RenderSpec:
         """Return the time of the request: that of its first answer."""
         same = before is not None and before.fingerprint == self.fingerprint
         return before.requested if before is not None and same else now
+
+
+@dataclass(frozen=True, kw_only=True)
+class RenderJob:
+    """A render that nothing answers yet; travels unchanged from the decision to the publication."""
+
+    avatar_id: str
+    spec: RenderSpec
+    image: StoredObject
+    video: StoredObject | None  # None: a synthetic idle
+    since_s: float  # Unix time of the wish, by the database's clock: its save, or its dispatch
+    deadline: float  # on the clock's monotonic scale
+    yielding: bool = False  # wait for any living lease: its last attempt lost its own
 
 
 @dataclass(frozen=True, kw_only=True)

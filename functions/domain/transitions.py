@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from functions.domain.document import ABSENT, State
 from functions.domain.failed_tries import is_told
 from functions.domain.job_record import Dispatch, ErrorInfo, Missing, Record, Result, StatusView
+from functions.domain.next_step import Answer, MissingInput, Reject, ReshowFailure, Reuse
 from functions.domain.request import NotOptedIn, Reader, Refusal
 from functions.domain.snapshot import (
     AvatarSnapshot,
@@ -37,6 +38,18 @@ class Transitions:
     settings: Settings
 
     # --- without a lease: only while the document has not changed since it was read
+
+    def answer(self, avatar: AvatarSnapshot, step: Answer, inputs_key: object) -> TransactionResult:
+        """Write what answers a request without a render."""
+        match step:
+            case Reuse():
+                return self.reuse(avatar, step.spec, step.result)
+            case ReshowFailure():
+                return self.reshow_failure(avatar, step.spec)
+            case Reject():
+                return self.refuse(avatar, inputs_key, step.refusal)
+            case MissingInput():
+                return self.record_missing_input(avatar, step.spec, step.path, step.problem)
 
     def reuse(self, avatar: AvatarSnapshot, spec: RenderSpec, result: Result) -> TransactionResult:
         """Publish a listed result again; repair the mirror where it is shown already."""
@@ -149,7 +162,7 @@ class Transitions:
         its own.
         """
         document, shown = avatar.document, avatar.record.shown
-        if (None if document is None else document.inputs_key) != inputs_key:
+        if avatar.inputs_key != inputs_key:
             return TransactionResult(status=TransactionStatus.MOVED)
         asks = document is not None and document.opted_in
         if asks and shown is not None and shown.state in (State.QUEUED, State.RENDERING):

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from functions.domain.document import IMAGE_FIELD, VIDEO_FIELD
-from functions.domain.snapshot import Claim
+from functions.domain.snapshot import RenderJob
 from functions.domain.storage_paths import StoredObject
 from functions.errors import Code, Failure
 from functions.jobs.lease import LeaseMonitor
@@ -34,17 +34,6 @@ _PLAIN_SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,5}")
 
 
 @dataclass(frozen=True, kw_only=True)
-class RenderJob:
-    """What is to be rendered, from which two objects, until when."""
-
-    avatar_id: str
-    claim: Claim
-    image: StoredObject
-    video: StoredObject | None  # None: a synthetic idle
-    deadline: float  # on the clock's monotonic scale
-
-
-@dataclass(frozen=True, kw_only=True)
 class Inputs:
     """What a video is made of."""
 
@@ -60,24 +49,24 @@ class Animation:
         self,
         deps: Dependencies,
         renderer: Renderer,
-        assignment: RenderJob,
+        job: RenderJob,
         monitor: LeaseMonitor,
         folder: Path,
     ) -> None:
         self._deps = deps
         self._renderer = renderer
-        self._job = assignment
+        self._job = job
         self._monitor = monitor
         self._folder = folder
-        self._options = assignment.claim.spec.request.parameters.options(deps.settings.max_seconds)
+        self._options = job.spec.request.parameters.options(deps.settings.max_seconds)
         self._cache = None
-        if assignment.video is not None:  # what a synthetic idle moves by is made up in no time
+        if job.video is not None:  # what a synthetic idle moves by is made up in no time
             self._cache = MotionCache(
                 deps,
                 monitor,
-                avatar_id=assignment.avatar_id,
-                video=assignment.video,
-                engine_version=assignment.claim.spec.engine_version,
+                avatar_id=job.avatar_id,
+                video=job.video,
+                engine_version=job.spec.engine_version,
                 folder=folder,
             )
         self.video = folder / "idle.mp4"
@@ -137,7 +126,7 @@ class Animation:
 
     def _synthetic_idle(self) -> SyntheticIdle:
         # Every avatar moves in its own way, always the same until a new nonce asks for another.
-        nonce = self._job.claim.spec.request.nonce
+        nonce = self._job.spec.request.nonce
         return SyntheticIdle(seed=zlib.crc32(f"{self._job.avatar_id}/{nonce}".encode()))
 
     @contextmanager

@@ -12,10 +12,16 @@ from uuid import uuid4
 from functions.domain.deletions import noted
 from functions.domain.document import IMAGE_FIELD, VIDEO_FIELD
 from functions.domain.job_record import Deletion, ErrorInfo, PublishedObject, Quality, Result
-from functions.domain.snapshot import AvatarSnapshot, TransactionResult, TransactionStatus
+from functions.domain.snapshot import (
+    AvatarSnapshot,
+    Claim,
+    RenderJob,
+    TransactionResult,
+    TransactionStatus,
+)
 from functions.domain.storage_paths import Upload, attempt_folder, download_url
 from functions.errors import Code, Failure
-from functions.jobs.animation import Animation, RenderJob
+from functions.jobs.animation import Animation
 from functions.jobs.cleanup import dispose
 from functions.jobs.lease import LeaseMonitor, require
 from functions.jobs.ports import Dependencies, Renderer
@@ -27,10 +33,13 @@ from liveportrait_core import QualityReport, RenderedVideo, RenderError
 class RenderAttempt:
     """One attempt at one claimed render."""
 
-    def __init__(self, deps: Dependencies, renderer: Renderer, assignment: RenderJob) -> None:
+    def __init__(
+        self, deps: Dependencies, renderer: Renderer, job: RenderJob, claim: Claim
+    ) -> None:
         self._deps = deps
         self._renderer = renderer
-        self._assignment = assignment
+        self._job = job
+        self._claim = claim
         self._uploading = False  # whether objects of this attempt may be there
 
     def run(self) -> None:
@@ -40,9 +49,9 @@ class RenderAttempt:
             Stopped: the lease is lost, the document moved on, or an input changed.
             Failure, RenderError: the request failed.
         """
-        job, clock = self._assignment, self._deps.clock
+        job, clock = self._job, self._deps.clock
         monitor = LeaseMonitor(
-            self._deps, avatar_id=job.avatar_id, claim=job.claim, deadline=job.deadline
+            self._deps, avatar_id=job.avatar_id, claim=self._claim, deadline=job.deadline
         )
         with tempfile.TemporaryDirectory(prefix="idle-") as name, monitor:
             animation = Animation(self._deps, self._renderer, job, monitor, Path(name))
@@ -68,7 +77,7 @@ class RenderAttempt:
 
     def fail(self, problem: ErrorInfo) -> TransactionStatus:
         """Note that this attempt failed; the status says what that means for the request."""
-        transitions, claim = self._deps.transitions, self._assignment.claim
+        transitions, claim = self._deps.transitions, self._claim
         change = self._transact(lambda avatar: transitions.fail(avatar, claim, problem))
         self._dispose(change)
         return change.status
@@ -78,11 +87,11 @@ class RenderAttempt:
 
         Not what the ledger lists: then it is the answer of the commit that was lost.
         """
-        job = self._assignment
-        transitions, owner = self._deps.transitions, job.claim.owner
+        job, owner = self._job, self._claim.owner
+        transitions = self._deps.transitions
         change = self._transact(lambda avatar: transitions.release(avatar, owner))
         if change.status is TransactionStatus.LOST and self._uploading:
-            made = Deletion(path=attempt_folder(job.avatar_id, job.claim.spec.fingerprint, owner))
+            made = Deletion(path=attempt_folder(job.avatar_id, job.spec.fingerprint, owner))
             change = self._transact(lambda avatar: noted(avatar, made, unless=owner))
         self._dispose(change)
 
@@ -91,13 +100,13 @@ class RenderAttempt:
 
         A change without a record may have been committed before, and its answer lost.
         """
-        dispose(self._deps, self._assignment.avatar_id, change.record)
+        dispose(self._deps, self._job.avatar_id, change.record)
 
     def _publish(self, file: Path, content_type: str) -> PublishedObject:
         """Create an object at a path that no other attempt has."""
-        job = self._assignment
-        spec, token = job.claim.spec, str(uuid4())
-        folder = attempt_folder(job.avatar_id, spec.fingerprint, job.claim.owner)
+        job = self._job
+        spec, token = job.spec, str(uuid4())
+        folder = attempt_folder(job.avatar_id, spec.fingerprint, self._claim.owner)
         path = f"{folder}{file.name}"
         self._uploading = True
         publication = Upload(
@@ -125,7 +134,7 @@ class RenderAttempt:
     def _complete(
         self, report: RenderedVideo, poster: PublishedObject, video: PublishedObject
     ) -> None:
-        spec, owner = self._assignment.claim.spec, self._assignment.claim.owner
+        spec, owner = self._job.spec, self._claim.owner
         result = Result(
             fingerprint=spec.fingerprint,
             request_id=owner,
@@ -143,7 +152,7 @@ class RenderAttempt:
             warnings=tuple(warning.value for warning in report.warnings),
             quality=_brief(report.quality),
         )
-        transitions, claim = self._deps.transitions, self._assignment.claim
+        transitions, claim = self._deps.transitions, self._claim
         change = self._transact(
             lambda avatar: transitions.complete(avatar, claim, result),
             within_s=self._deps.settings.lease_s,  # the heartbeat goes on meanwhile
@@ -162,7 +171,7 @@ class RenderAttempt:
         clock, patience_s = self._deps.clock, self._deps.settings.patience_s
         return retry(
             clock,
-            lambda: self._deps.ledger.transact(self._assignment.avatar_id, decide),
+            lambda: self._deps.ledger.transact(self._job.avatar_id, decide),
             within_s=patience_s if within_s is None else within_s,
         )
 

@@ -3,33 +3,21 @@
 `inline_dispatch` renders in this process; `queued_dispatch` leaves a task in a queue for another.
 """
 
-from dataclasses import dataclass
 from typing import Protocol
 
-from functions.domain.snapshot import RenderSpec, TransactionResult, TransactionStatus
-from functions.domain.storage_paths import StoredObject
+from functions.domain.snapshot import RenderJob, TransactionResult, TransactionStatus
 from functions.observability import log, telemetry
 from functions.observability.telemetry import Outcome
-
-
-@dataclass(frozen=True, kw_only=True)
-class RequestedRender:
-    """A render that nothing answers yet."""
-
-    avatar_id: str
-    spec: RenderSpec
-    image: StoredObject
-    video: StoredObject | None  # None: a synthetic idle
-    in_work: bool  # a lease for this very fingerprint lived when it was read
-    yielding: bool  # wait for any living lease: this job lost its own, the document is the same
-    since_s: float  # Unix time of the wish, by the database's clock: its save, or its dispatch
-    deadline: float  # on the clock's monotonic scale
 
 
 class Dispatcher(Protocol):
     """Sees to it that what was asked is rendered."""
 
-    def hand_over(self, job: RequestedRender) -> TransactionStatus:
+    @property
+    def queues(self) -> bool:
+        """Whether renders are left to a queue."""
+
+    def hand_over(self, job: RenderJob) -> TransactionStatus:
         """Render, or have it rendered.
 
         Returns:

@@ -1,50 +1,87 @@
-"""The story of one event or task: gate → answer → debounce → its end, as contract.md tells it.
+"""Handle one event or task: look → next step → carry it out, and again until nothing is left.
 
-Sections 1 and 9 of the contract from top to bottom. Answers by returning (acknowledged: a
-redelivery would change nothing) or by raising `RetryLater` (it may cure it). Knows ports only; how
-a request is concluded is `conclusion`'s part.
+Sections 1 and 9 of contract.md. Answers by returning (acknowledged: a redelivery would change
+nothing) or by raising `RetryLater` (it may cure it). Knows ports only: `domain.next_step` decides
+what is to be done, `domain.transitions` what is written, and a dispatcher renders.
 """
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from functions.domain.document import DocumentWrite, Gate, gate
 from functions.domain.failed_tries import note
-from functions.domain.snapshot import TransactionStatus
+from functions.domain.next_step import (
+    Answer,
+    AvatarState,
+    CleanUp,
+    Debounce,
+    Done,
+    Ending,
+    MissingInput,
+    NewerEvent,
+    NewerTask,
+    NextStep,
+    Reject,
+    ReshowFailure,
+    Reuse,
+    StartRender,
+    Trigger,
+    Wait,
+    Withdraw,
+    next_step,
+)
+from functions.domain.snapshot import AvatarSnapshot, TransactionResult, TransactionStatus
 from functions.domain.withdrawal import settle
 from functions.errors import RetryLater
-from functions.jobs.cleanup import clean_up
-from functions.jobs.conclusion import RequestConclusion, moved_on
+from functions.jobs.cleanup import clean_up, dispose
 from functions.jobs.dispatch import Dispatcher
 from functions.jobs.ports import Dependencies
-from functions.jobs.trigger import Trigger
 from functions.observability import log, telemetry
+from functions.observability.telemetry import Outcome
+
+_PAUSE_S = 0.5  # before another look, where something changed between a look and its transaction
+_MISSED = {TransactionStatus.AGAIN: Outcome.MISSING, TransactionStatus.FINAL: Outcome.FAILED}
+
+
+def load_state(deps: Dependencies, avatar_id: str) -> AvatarState:
+    """Read document and ledger, and look for the objects of what is asked for."""
+    avatar = deps.ledger.read(avatar_id)
+    return AvatarState.of(
+        avatar,
+        deps.transitions.reader.read(avatar_id, avatar.document),
+        engine=deps.engine.engine.value,
+        engine_version=deps.engine_version,
+        find=deps.media.find,
+    )
 
 
 class RenderHandler:
-    """Answers events and tasks for as long as the instance lives, many at once."""
+    """Handles events and tasks for as long as the process lives, many at once."""
 
     def __init__(self, deps: Dependencies, dispatcher: Dispatcher) -> None:
         self._deps = deps
-        self._conclusion = RequestConclusion(deps, dispatcher)
+        self._dispatcher = dispatcher
         self._rules = deps.transitions
         self._clock = deps.clock
 
     def handle_event(self, write: DocumentWrite) -> None:
-        """Serve one event to its end.
+        """Bring what an event tells of to its end.
 
         Raises:
             RetryLater: a redelivery can cure what hindered it.
         """
+        case = gate(write)
         trigger = Trigger(
             avatar_id=write.avatar_id,
-            case=gate(write),
             inputs_key=None if write.after is None else write.after.inputs_key,
             since_s=write.committed_s,
             deadline=self._deadline(),
+            debounced=False,
+            queues=self._dispatcher.queues,
         )
         with log.bound(avatar_id=trigger.avatar_id):
-            self._serve(trigger, self._enter)
+            self._serve(trigger, partial(self._enter, case), asked=case is Gate.ASKED)
 
     def handle_task(self, avatar_id: str) -> None:
         """Look at an avatar as it is now, and bring what it asks for to its end.
@@ -58,96 +95,56 @@ class RenderHandler:
         """
         deadline = self._deadline()
         with log.bound(avatar_id=avatar_id):
-            first = trigger = self._present(avatar_id, deadline)
-            while self._serve(trigger, self._attend) is TransactionStatus.MOVED:
-                trigger = replace(self._present(avatar_id, deadline), dispatch=first.dispatch)
+            trigger = self._present(avatar_id, deadline)
+            task = trigger.dispatch
+            while not self._serve(
+                replace(trigger, dispatch=task, debounced=task is None), self._attend, asked=True
+            ):
+                trigger = self._present(avatar_id, deadline)
 
     def _deadline(self) -> float:
         return self._clock.monotonic() + self._deps.settings.deadline_s
 
     def _present(self, avatar_id: str, deadline: float) -> Trigger:
-        """A trigger for the document as it is now."""
+        """Return a trigger for the document as it is now."""
         try:
             avatar = self._deps.ledger.read(avatar_id)
         except Exception as fault:
             log.fault("document and ledger not read", fault)
             raise RetryLater(f"document and ledger not read: {fault}") from fault
-        self._conclusion.finish(avatar)
-        document, dispatch = avatar.document, avatar.record.dispatch
-        case = Gate.DELETED
-        if document is not None:
-            case = Gate.ASKED if document.opted_in else Gate.LEFT_QUEUED
-        return Trigger(
-            avatar_id=avatar_id,
-            case=case,
-            inputs_key=None if document is None else document.inputs_key,
-            since_s=(avatar.now if dispatch is None else dispatch.at) / 1000,
-            deadline=deadline,
-            dispatch=dispatch,
-        )
+        self._finish_deletions(avatar)
+        return replace(Trigger.present(avatar, deadline=deadline), queues=self._dispatcher.queues)
 
-    def _serve(
-        self, trigger: Trigger, serve: Callable[[Trigger], TransactionStatus]
-    ) -> TransactionStatus:
-        try:
-            return serve(trigger)
-        except RetryLater as later:
-            log.info("to be redelivered", reason=str(later))
-            raise
-        except Exception as fault:
-            return self._unexplained(trigger, fault)
+    # --- an event: section 1; a task, or reconcile: section 9
 
-    # --- an event: section 1, the gate
-
-    def _enter(self, trigger: Trigger) -> TransactionStatus:
-        match trigger.case:
+    def _enter(self, case: Gate, trigger: Trigger) -> bool:
+        """Serve an event of one of the cases of the gate."""
+        match case:
             case Gate.UNRELATED:
-                return TransactionStatus.DONE
+                pass
             case Gate.MIRROR_TOUCHED:
-                return self._conclusion.transact(trigger, self._rules.repair_mirror).status
+                self._transact(trigger, self._rules.repair_mirror)
+            case Gate.DELETED:
+                self._clean_up(trigger)
+            case Gate.LEFT_QUEUED:
+                self._withdraw(trigger)
             case Gate.ASKED:
-                status = self._pursue(trigger)
-                return self._settle(trigger) if status is TransactionStatus.PAST else status
-            case _:
-                return self._tidy(trigger)
+                if isinstance(self._pursue(self._debounced(trigger)), NewerEvent):
+                    self._withdraw(trigger)
+        return True
 
-    def _tidy(self, trigger: Trigger) -> TransactionStatus:
-        """What is to be done where nothing is asked for."""
-        if trigger.case is Gate.DELETED:
-            while clean_up(self._deps, trigger.avatar_id) is TransactionStatus.BUSY:
-                self._conclusion.wait(trigger, self._deps.settings.poll_s)
-            return TransactionStatus.DONE
-        return self._settle(trigger)
-
-    def _settle(self, trigger: Trigger) -> TransactionStatus:
-        """Take back what a document shows that asks for nothing any more.
-
-        A job that is still at it is waited for, because it may be killed: but by one alone, and
-        where a task stands for it, by that task.
-        """
-        busy = TransactionStatus.BUSY
-        while (change := self._conclusion.transact(trigger, settle)).status is busy:
-            if change.dispatch is not None and trigger.dispatch is None:
-                break
-            self._conclusion.wait(trigger, self._deps.settings.poll_s)
-        return TransactionStatus.DONE
-
-    def _pursue(self, trigger: Trigger) -> TransactionStatus:
-        """What is there now counts; the event only says that something may have changed."""
+    def _debounced(self, trigger: Trigger) -> Ending | Trigger:
+        """Answer an event at once where that is possible; else show `queued` and debounce."""
         began = self._clock.monotonic()
         with telemetry.span("gate"):
-            state = self._conclusion.load_state(trigger)
-            if self._conclusion.answered(trigger, state):
-                return TransactionStatus.DONE
-            if moved_on(trigger, state):
-                return TransactionStatus.PAST
-            if state.spec is not None:
-                spec = state.spec
-                self._conclusion.transact(trigger, lambda now: self._rules.queue(now, spec))
-        with telemetry.span("debounce"):
-            elapsed_s = self._clock.monotonic() - began
-            self._debounce(trigger, state.avatar.now / 1000 + elapsed_s)
-        return self._conclusion.conclude(trigger)
+            state = self._load_state(trigger)
+            following = self._carry_out(trigger, state, next_step(trigger, state))
+        if isinstance(following, Trigger):
+            with telemetry.span("debounce"):
+                elapsed_s = self._clock.monotonic() - began
+                self._debounce(trigger, state.avatar.now / 1000 + elapsed_s)
+            return replace(following, debounced=True)
+        return following
 
     def _debounce(self, trigger: Trigger, now_s: float) -> None:
         """Wait until the save is as old as the debounce, by the database's clock."""
@@ -156,54 +153,186 @@ class RenderHandler:
         if left_s > 0:
             self._clock.sleep(min(left_s, debounce_s))
 
-    # --- a task, or reconcile: section 9
+    def _attend(self, trigger: Trigger) -> bool:
+        """Whether a task is at its end; if not, the document asks for something else now."""
+        if not trigger.debounced:
+            state = self._load_state(trigger)
+            if isinstance(next_step(trigger, state), Debounce):
+                with telemetry.span("debounce"):
+                    self._wait(trigger, self._deps.settings.debounce_s)
+        match self._pursue(replace(trigger, debounced=True)):
+            case Done():
+                return self._finish_task(trigger)
+            case NewerEvent() if trigger.dispatch is not None:
+                return False  # it may be what it was again, and an event may rely on this task
+            case NewerEvent():
+                self._withdraw(trigger)
+        return True
 
-    def _attend(self, trigger: Trigger) -> TransactionStatus:
-        """MOVED: there is something else to attend to now; anything else: this is at its end."""
-        if trigger.case is not Gate.ASKED:
-            self._tidy(trigger)
-            return self._finish_task(trigger)
-        if trigger.dispatch is not None:
-            self._await_the_save(trigger, trigger.dispatch.fingerprint)
-        status = self._conclusion.conclude(trigger)
-        if status is TransactionStatus.PAST and trigger.dispatch is None:
-            return self._settle(trigger)
-        if status is TransactionStatus.PAST:
-            # It may be what it was again, and an event may rely on this task.
-            return TransactionStatus.MOVED
-        return self._finish_task(trigger) if status is TransactionStatus.DONE else status
-
-    def _await_the_save(self, trigger: Trigger, dispatched: str) -> None:
-        """Debounce a request that is not the dispatched one: the slider may still be moving.
-
-        Its own event is being debounced meanwhile, and will leave a task of its own.
-        """
-        state = self._conclusion.load_state(trigger)
-        if state.spec is not None and state.spec.fingerprint != dispatched:
-            with telemetry.span("debounce"):
-                self._conclusion.wait(trigger, self._deps.settings.debounce_s)
-
-    def _finish_task(self, trigger: Trigger) -> TransactionStatus:
+    def _finish_task(self, trigger: Trigger) -> bool:
         if trigger.dispatch is None:
-            return TransactionStatus.DONE
-        return self._conclusion.transact(
+            return True
+        change = self._transact(
             trigger, lambda now: self._rules.finish_task(now, trigger.inputs_key)
-        ).status
+        )
+        return change.status is not TransactionStatus.MOVED
 
-    # --- unforeseen faults
+    # --- the steps
 
-    def _unexplained(self, trigger: Trigger, fault: Exception) -> TransactionStatus:
-        """Before the claim: never acknowledged for being old, but told where it lasts."""
-        log.fault("event not served", fault)
+    def _pursue(self, following: Ending | Trigger) -> Ending:
+        """Carry out step after step, looking again whenever something may have changed.
+
+        Raises:
+            RetryLater: a redelivery can cure what hindered it.
+        """
+        while isinstance(following, Trigger):
+            state = self._load_state(following)
+            following = self._carry_out(following, state, next_step(following, state))
+        return following
+
+    def _carry_out(self, trigger: Trigger, state: AvatarState, step: NextStep) -> Ending | Trigger:
+        """Return how it ended, or the trigger for another look."""
+        match step:
+            case StartRender():
+                return self._start_render(trigger, step)
+            case Reuse() | ReshowFailure() | Reject() | MissingInput():
+                return self._answer(trigger, state, step)
+            case Debounce():
+                return self._show_queued(trigger, step)
+            case Wait():
+                return self._wait(trigger, self._deps.settings.poll_s)
+            case CleanUp():
+                return self._clean_up(trigger)
+            case Withdraw():
+                return self._withdraw(trigger)
+            case Done() | NewerEvent() | NewerTask():
+                return step
+
+    def _start_render(self, trigger: Trigger, step: StartRender) -> Ending | Trigger:
+        status = self._dispatcher.hand_over(step.job)
+        if status is TransactionStatus.HANDED:
+            return NewerTask()
+        if status is TransactionStatus.LOST:
+            trigger = replace(trigger, yielding=True)
+        return self._concluded(trigger, status)
+
+    def _answer(self, trigger: Trigger, state: AvatarState, step: Answer) -> Ending | Trigger:
+        def decide(avatar: AvatarSnapshot) -> TransactionResult:
+            return self._rules.answer(avatar, step, trigger.inputs_key)
+
+        if isinstance(step, ReshowFailure):
+            if decide(state.avatar).fields:
+                self._transact(trigger, decide)
+            return Done()
+        change = self._transact(trigger, decide)
+        _tell(step, change)
+        return self._concluded(trigger, change.status)
+
+    def _show_queued(self, trigger: Trigger, step: Debounce) -> Trigger:
+        if (spec := step.queued) is not None:
+            self._transact(trigger, lambda now: self._rules.queue(now, spec))
+        return trigger
+
+    def _concluded(self, trigger: Trigger, status: TransactionStatus) -> Ending | Trigger:
+        """Translate a status: ended, to be redelivered, or to look again after a pause."""
+        match status:
+            case TransactionStatus.DONE | TransactionStatus.FINAL:
+                return Done()
+            case TransactionStatus.AGAIN | TransactionStatus.NOT_YET:
+                raise RetryLater("the next attempt is another delivery's")
+            case TransactionStatus.BUSY:
+                return self._wait(trigger, self._deps.settings.poll_s)
+            case _:
+                return self._wait(trigger, _PAUSE_S)
+
+    def _clean_up(self, trigger: Trigger) -> Done:
+        while clean_up(self._deps, trigger.avatar_id) is TransactionStatus.BUSY:
+            self._wait(trigger, self._deps.settings.poll_s)
+        return Done()
+
+    def _withdraw(self, trigger: Trigger) -> Done:
+        """Take back what a document shows that asks for nothing any more.
+
+        A job that is still at it is waited for, because it may be killed: but by one alone, and
+        where a task stands for it, by that task.
+        """
+        busy = TransactionStatus.BUSY
+        while (change := self._transact(trigger, settle)).status is busy:
+            if change.dispatch is not None and trigger.dispatch is None:
+                break
+            self._wait(trigger, self._deps.settings.poll_s)
+        return Done()
+
+    # --- what every step needs
+
+    def _load_state(self, trigger: Trigger) -> AvatarState:
+        """See what is asked for now; and delete what others have left to be deleted."""
+        state = load_state(self._deps, trigger.avatar_id)
+        self._finish_deletions(state.avatar)
+        return state
+
+    def _finish_deletions(self, avatar: AvatarSnapshot) -> None:
+        """Delete what others have left to be deleted, unless a clean-up is at it."""
+        if not avatar.record.cleaning(avatar.now):
+            dispose(self._deps, avatar.avatar_id, avatar.record, no_clean_up=True)
+
+    def _transact(
+        self, trigger: Trigger, decide: Callable[[AvatarSnapshot], TransactionResult]
+    ) -> TransactionResult:
+        """Have this decided; and delete what it leaves to be deleted."""
+        change = self._deps.ledger.transact(trigger.avatar_id, decide)
+        if change.record is not None:
+            dispose(self._deps, trigger.avatar_id, change.record)
+        return change
+
+    def _wait(self, trigger: Trigger, seconds: float) -> Trigger:
+        """Wait for another job; never longer than this trigger's deadline."""
+        left_s = trigger.deadline - self._clock.monotonic()
+        if left_s <= 0:
+            raise RetryLater("another's work outlived this event's deadline")
+        self._clock.sleep(min(seconds, left_s))
+        return trigger
+
+    # --- faults
+
+    def _serve(self, trigger: Trigger, serve: Callable[[Trigger], bool], *, asked: bool) -> bool:
+        """Serve, and log what ends it; with `asked` an unforeseen fault is a failed try."""
         try:
-            if trigger.case is Gate.ASKED and self._note(trigger) is TransactionStatus.FINAL:
+            return serve(trigger)
+        except RetryLater as later:
+            log.info("to be redelivered", reason=str(later))
+            raise
+        except Exception as fault:
+            log.fault("event not served", fault)
+            if asked and (ended := self._give_up(trigger)) is not None:
+                return ended
+            raise RetryLater(f"not served: {fault}") from fault
+
+    def _give_up(self, trigger: Trigger) -> bool | None:
+        """Count a failed try; end the trigger where the tries have failed for a day, else None."""
+        reader = self._rules.reader
+        try:
+            change = self._transact(trigger, lambda now: note(now, trigger.inputs_key, reader))
+            if change.status is TransactionStatus.FINAL:
                 return self._finish_task(trigger)
         except Exception as second:
             log.fault("failure not noted", second)
-        raise RetryLater(f"not served: {fault}") from fault
+        return None
 
-    def _note(self, trigger: Trigger) -> TransactionStatus:
-        reader = self._rules.reader
-        return self._conclusion.transact(
-            trigger, lambda now: note(now, trigger.inputs_key, reader)
-        ).status
+
+def _tell(step: Answer, change: TransactionResult) -> None:
+    """Log and count an answer, where it is new."""
+    match step:
+        case Reuse() if change.record is not None:
+            how, wanted = Outcome.REUSED, step.spec.fingerprint
+            log.info("answered by a kept result", outcome=how, fingerprint=wanted)
+            telemetry.outcome(how)
+        case Reject(refusal=refusal) if change.fields:
+            code = None if refusal.code is None else refusal.code.value
+            how, state = Outcome.REFUSED, refusal.state.value
+            log.info("refused", outcome=how, code=code or "", state=state, reason=refusal.reason)
+            telemetry.outcome(how, code)
+        case MissingInput(problem=problem) if change.status in _MISSED:
+            how, code = _MISSED[change.status], problem.code.value
+            log.info("input not found", outcome=how, code=code, path=step.path)
+            telemetry.outcome(how, code)

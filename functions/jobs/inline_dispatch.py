@@ -11,14 +11,14 @@ from uuid import uuid4
 from functions.domain.snapshot import (
     AvatarSnapshot,
     Claim,
+    RenderJob,
     TransactionResult,
     TransactionStatus,
 )
 from functions.errors import Code, LeaseLost, RetryLater, Stopped
-from functions.jobs.animation import RenderJob
 from functions.jobs.attempt import RenderAttempt, problem_of
 from functions.jobs.attempt_metrics import AttemptMetrics
-from functions.jobs.dispatch import RequestedRender, tell_refusal
+from functions.jobs.dispatch import tell_refusal
 from functions.jobs.ports import Dependencies, Renderer
 from functions.jobs.retrying import retry
 from functions.observability import log, telemetry
@@ -40,6 +40,8 @@ class RenderLock(Protocol):
 class InlineDispatcher:
     """Satisfies `Dispatcher`, for as long as the instance lives."""
 
+    queues = False
+
     def __init__(
         self, deps: Dependencies, renderer: Renderer, lock: RenderLock | None = None
     ) -> None:
@@ -48,10 +50,8 @@ class InlineDispatcher:
         self._rules = deps.transitions
         self._lock = lock or threading.Lock()
 
-    def hand_over(self, job: RequestedRender) -> TransactionStatus:
+    def hand_over(self, job: RenderJob) -> TransactionStatus:
         """Claim and render, unless another job works on it, which is to be waited for."""
-        if job.in_work:
-            return TransactionStatus.BUSY
         with telemetry.span("lock"):
             acquired = self._lock.acquire(timeout=_LOCK_WAIT_S)
         if not acquired:
@@ -61,19 +61,12 @@ class InlineDispatcher:
             if granted.status is not TransactionStatus.CLAIMED:
                 tell_refusal(granted)
                 return granted.status
-            assignment = RenderJob(
-                avatar_id=job.avatar_id,
-                claim=claim,
-                image=job.image,
-                video=job.video,
-                deadline=job.deadline,
-            )
             with log.bound(render_id=job.spec.fingerprint):
-                return self._render(assignment, self._account(job, granted))
+                return self._render(job, claim, self._account(job, granted))
         finally:
             self._lock.release()
 
-    def _claim(self, job: RequestedRender) -> tuple[Claim, TransactionResult]:
+    def _claim(self, job: RenderJob) -> tuple[Claim, TransactionResult]:
         """Claim, and return the claim that was decided last, with what was decided.
 
         A claim that is decided again may have been granted before, and another job may have taken
@@ -100,7 +93,7 @@ class InlineDispatcher:
             granted = retry(self._deps.clock, take, within_s=self._deps.settings.patience_s)
         return claims[-1], granted
 
-    def _account(self, job: RequestedRender, granted: TransactionResult) -> AttemptMetrics:
+    def _account(self, job: RenderJob, granted: TransactionResult) -> AttemptMetrics:
         return AttemptMetrics(
             self._deps.clock,
             waited_s=_waited_s(job, granted),
@@ -108,15 +101,15 @@ class InlineDispatcher:
             usd_per_hour=self._deps.settings.usd_per_hour,
         )
 
-    def _render(self, assignment: RenderJob, account: AttemptMetrics) -> TransactionStatus:
-        spec = assignment.claim.spec
+    def _render(self, job: RenderJob, claim: Claim, account: AttemptMetrics) -> TransactionStatus:
+        spec = job.spec
         telemetry.describe(
             fingerprint=spec.fingerprint, engine=spec.engine, engine_version=spec.engine_version
         )
-        log.info("claimed", request_id=assignment.claim.owner, engine=spec.engine)
+        log.info("claimed", request_id=claim.owner, engine=spec.engine)
         try:
             with account:
-                attempt = RenderAttempt(self._deps, self._renderer, assignment)
+                attempt = RenderAttempt(self._deps, self._renderer, job, claim)
                 return self._outcome(attempt, account)
         except Exception as fault:  # the lease runs out by itself
             log.fault("the outcome could not be written", fault)
@@ -155,7 +148,7 @@ class InlineDispatcher:
         return status
 
 
-def _waited_s(job: RequestedRender, granted: TransactionResult) -> float | None:
+def _waited_s(job: RenderJob, granted: TransactionResult) -> float | None:
     """From the wish to its first claim, both by the database's clock; None for a later attempt."""
     record = granted.record
     if record is None or record.attempts != 1 or record.shown is None:

@@ -15,7 +15,7 @@ from functions.domain.job_record import Deletion
 from functions.domain.snapshot import AvatarSnapshot, TransactionResult
 from functions.domain.storage_paths import StoredObject, Upload
 from functions.domain.transitions import Transitions
-from functions.settings import Settings
+from functions.settings import Settings, full_engine_version
 from liveportrait_core import Engine, Progress, RenderedVideo, RenderRequest
 
 _PATIENCE_S = 5.0
@@ -174,3 +174,9 @@ class Dependencies:
     media: MediaStore
     engine: RenderEngine
     clock: Clock
+
+    @property
+    def engine_version(self) -> str:
+        """The version as documents show it: the engine's, and the settings that change pixels."""
+        version = self.engine.engine_version
+        return full_engine_version(version, max_seconds=self.settings.max_seconds)

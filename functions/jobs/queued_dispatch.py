@@ -7,10 +7,10 @@ takes once. The note goes only when its task has nothing left to do.
 
 from typing import Protocol
 
-from functions.domain.snapshot import TransactionStatus
+from functions.domain.snapshot import RenderJob, TransactionStatus
 from functions.domain.task import RenderTask
 from functions.errors import RetryLater
-from functions.jobs.dispatch import RequestedRender, tell_refusal
+from functions.jobs.dispatch import tell_refusal
 from functions.jobs.ports import Dependencies
 from functions.observability import log, telemetry
 from functions.observability.telemetry import Outcome
@@ -30,11 +30,13 @@ class TaskQueue(Protocol):
 class QueuedDispatcher:
     """Satisfies `Dispatcher`; never waits for a render."""
 
+    queues = True
+
     def __init__(self, deps: Dependencies, queue: TaskQueue) -> None:
         self._deps = deps
         self._queue = queue
 
-    def hand_over(self, job: RequestedRender) -> TransactionStatus:
+    def hand_over(self, job: RenderJob) -> TransactionStatus:
         """Note the dispatch and make its task: HANDED."""
         rules = self._deps.transitions
         change = self._deps.ledger.transact(

@@ -25,7 +25,6 @@ from functions.reconcile.paging import PageScan
 from functions.reconcile.repair import Repairer
 from functions.reconcile.runner import EverythingGone, ReconcileRun, RunOptions, RunReport
 from functions.roles import Role
-from functions.settings import full_engine_version
 from liveportrait_core import RenderError
 
 _NOT_BEGUN = 2
@@ -96,9 +95,7 @@ def _sweep(instance: App, shard: Shard, options: argparse.Namespace) -> Reconcil
     checker = Checker(
         transitions=deps.transitions,
         engine=deps.engine.engine.value,
-        engine_version=full_engine_version(
-            deps.engine.engine_version, max_seconds=instance.settings.max_seconds
-        ),
+        engine_version=deps.engine_version,
         quiet_s=options.quiet,
     )
     return ReconcileRun(

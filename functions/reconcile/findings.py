@@ -14,8 +14,20 @@ from urllib.parse import parse_qs, urlsplit
 from functions.domain.deletions import owes_deletions
 from functions.domain.document import ABSENT, State
 from functions.domain.job_record import PublishedObject, Record, Result
-from functions.domain.request import NotOptedIn, Refusal, RenderRequest, fingerprint
-from functions.domain.snapshot import AvatarSnapshot, RenderSpec
+from functions.domain.next_step import (
+    AvatarState,
+    MissingInput,
+    Reject,
+    ReshowFailure,
+    Reuse,
+    StartRender,
+    Trigger,
+    Withdraw,
+    in_place,
+    is_published,
+    next_step,
+)
+from functions.domain.snapshot import AvatarSnapshot, RenderJob, RenderSpec
 from functions.domain.status_view import mirror_fields, shown_fields
 from functions.domain.storage_paths import StoredObject, output_folder
 from functions.domain.transitions import Transitions
@@ -59,9 +71,9 @@ class Entry:
     written: int  # epoch ms of the document's last write by anyone; 0: there is no document
     objects: Mapping[str, ListedObject]  # by path: outputs, and the inputs that the document names
 
-    def stored(self, path: str | None) -> StoredObject | None:
+    def stored(self, path: str) -> StoredObject | None:
         """Return the object at a path, if there is one."""
-        listed = None if path is None else self.objects.get(path)
+        listed = self.objects.get(path)
         return None if listed is None else listed.stored
 
 
@@ -104,16 +116,23 @@ class Checker:
     # --- what the document asks for
 
     def _answers(self, entry: Entry) -> Iterator[Finding]:
-        avatar = entry.avatar
-        if avatar.document is None:
-            return iter(())
-        match self.transitions.reader.read(avatar.avatar_id, avatar.document):
-            case NotOptedIn():
-                return self._unasked(entry)
-            case Refusal() as refusal:
-                return self._refused(entry, refusal)
-            case request:
-                return self._spec(entry, request)
+        """Ask what the handler would do next, and whether that would change anything."""
+        avatar, state = entry.avatar, self._state(entry, self.engine_version)
+        if state.spec is not None and _task_stands(entry, state.spec.fingerprint):
+            return
+        match next_step(Trigger.present(avatar), state):
+            case Withdraw():
+                yield from self._unasked(entry)
+            case Reuse() | ReshowFailure() | Reject() as step:
+                if self.transitions.answer(avatar, step, avatar.inputs_key).record is None:
+                    yield from self._settled(entry)
+                elif self._quiet(entry, entry.written):
+                    yield Finding.LOST_EVENT
+            case MissingInput(spec=spec) | StartRender(job=RenderJob(spec=spec)):
+                if spec.unfit is not None:
+                    yield Finding.RESULT_GONE
+                else:
+                    yield from self._unanswered(entry, spec)
 
     def _unasked(self, entry: Entry) -> Iterator[Finding]:
         avatar = entry.avatar
@@ -130,40 +149,13 @@ class Checker:
         if is_there and shown_fields(avatar.document, avatar.record):
             yield Finding.NOT_SHOWN
 
-    def _refused(self, entry: Entry, refusal: Refusal) -> Iterator[Finding]:
-        avatar = entry.avatar
-        inputs_key = None if avatar.document is None else avatar.document.inputs_key
-        if self.transitions.refuse(avatar, inputs_key, refusal).record is not None:
-            if self._quiet(entry, entry.written):
-                yield Finding.LOST_EVENT
-            return
-        yield from self._settled(entry)
-
-    def _spec(self, entry: Entry, request: RenderRequest) -> Iterator[Finding]:
-        record, spec = entry.avatar.record, self._wish(entry, request, self.engine_version)
-        listed = record.result(spec.fingerprint)
-        if _task_stands(entry, spec.fingerprint):
-            return
-        if record.failed_for_good(spec.fingerprint):
-            yield from self._settled(entry)
-        elif listed is not None and not in_place(entry, listed):
-            yield Finding.RESULT_GONE
-        elif listed is not None:
-            if self.transitions.reuse(entry.avatar, spec, listed).record is None:
-                yield from self._settled(entry)
-            elif self._quiet(entry, entry.written):
-                yield Finding.LOST_EVENT
-        else:
-            yield from self._unanswered(entry, request, spec)
-
-    def _unanswered(
-        self, entry: Entry, request: RenderRequest, spec: RenderSpec
-    ) -> Iterator[Finding]:
+    def _unanswered(self, entry: Entry, spec: RenderSpec) -> Iterator[Finding]:
         """Check a request without a result of this engine version; it may have an earlier one."""
         shown = entry.avatar.record.shown
         if shown is not None and shown.engine_version not in ("", self.engine_version):
-            earlier = self._wish(entry, request, shown.engine_version)
-            spec = earlier if shown.fingerprint == earlier.fingerprint else spec
+            earlier = self._state(entry, shown.engine_version).spec
+            if earlier is not None and shown.fingerprint == earlier.fingerprint:
+                spec = earlier
         if shown is None or shown.fingerprint != spec.fingerprint:
             if self._quiet(entry, entry.written):
                 yield Finding.LOST_EVENT
@@ -193,37 +185,26 @@ class Checker:
         ):
             yield Finding.STALE_MIRROR
 
-    def _wish(self, entry: Entry, request: RenderRequest, engine_version: str) -> RenderSpec:
-        document = entry.avatar.document
-        image, video = entry.stored(request.image_path), entry.stored(request.video_path)
-        name, wish = (
-            fingerprint(request, engine_version=version, image=image, video=video)
-            for version in (engine_version, "")
-        )
-        return RenderSpec(
-            inputs_key=None if document is None else document.inputs_key,
-            request=request,
-            fingerprint=name,
-            wish=wish,
+    def _state(self, entry: Entry, engine_version: str) -> AvatarState:
+        avatar = entry.avatar
+        return AvatarState.of(
+            avatar,
+            self.transitions.reader.read(avatar.avatar_id, avatar.document),
             engine=self.engine,
             engine_version=engine_version,
+            find=entry.stored,
         )
 
     def _quiet(self, entry: Entry, since: int) -> bool:
         return entry.avatar.now - since >= self.quiet_s * 1000
 
 
-def in_place(entry: Entry, result: Result) -> bool:
-    """Tell whether both objects of a result are the published ones."""
-    return all(_stands(entry, kept) for kept in (result.video, result.poster))
-
-
 def dead_results(entry: Entry) -> tuple[Result, ...]:
     """Return the listed results without their objects, where the last good one is among them."""
     results = entry.avatar.record.results
-    if not results or in_place(entry, results[0]):
+    if not results or in_place(results[0], entry.stored):
         return ()
-    return tuple(result for result in results if not in_place(entry, result))
+    return tuple(result for result in results if not in_place(result, entry.stored))
 
 
 def dead_tokens(entry: Entry) -> tuple[PublishedObject, ...]:
@@ -231,7 +212,9 @@ def dead_tokens(entry: Entry) -> tuple[PublishedObject, ...]:
     kept = (
         item for result in entry.avatar.record.results for item in (result.video, result.poster)
     )
-    return tuple(item for item in kept if _stands(entry, item) and not _opens(entry, item))
+    return tuple(
+        item for item in kept if is_published(item, entry.stored) and not _opens(entry, item)
+    )
 
 
 def orphans(entry: Entry) -> tuple[StoredObject, ...]:
@@ -245,11 +228,6 @@ def orphans(entry: Entry) -> tuple[StoredObject, ...]:
         and avatar.now - listed.created > _ORPHAN_AGE_MS
         and not avatar.record.lists(path, listed.stored.generation)
     )
-
-
-def _stands(entry: Entry, kept: PublishedObject) -> bool:
-    found = entry.stored(kept.path)
-    return found is not None and found.generation == kept.generation
 
 
 def _opens(entry: Entry, kept: PublishedObject) -> bool:
@@ -266,7 +244,7 @@ def _task_stands(entry: Entry, fingerprint: str) -> bool:
 
 def _last_in_place(entry: Entry) -> bool:
     results = entry.avatar.record.results
-    return bool(results) and in_place(entry, results[0])
+    return bool(results) and in_place(results[0], entry.stored)
 
 
 def _pending_since(entry: Entry) -> int:

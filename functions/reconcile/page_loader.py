@@ -239,8 +239,6 @@ def _served(document: Snapshot) -> bool:
 
 
 def _inputs(reader: Reader, avatar: AvatarSnapshot) -> Iterator[str]:
-    if avatar.document is None:
-        return
     ask = reader.read(avatar.avatar_id, avatar.document)
     if isinstance(ask, RenderRequest):
         yield ask.image_path

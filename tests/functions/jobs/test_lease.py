@@ -10,7 +10,7 @@ import pytest
 from functions.domain.job_record import Lease, Purpose, Record
 from functions.domain.snapshot import Claim, TransactionStatus
 from functions.errors import Code, Failure, LeaseLost, Superseded
-from functions.jobs.avatar_state import load_state
+from functions.jobs.handler import load_state
 from functions.jobs.lease import Heartbeat, LeaseMonitor
 from functions.jobs.ports import Clock, SystemClock
 from liveportrait_core import Progress, Stage

@@ -8,11 +8,9 @@ import pytest
 from functions.cloud.documents import Found
 from functions.cloud.firestore import avatar_snapshot_of
 from functions.domain.job_record import Lease, Purpose, Record
-from functions.domain.snapshot import Claim, TransactionStatus
+from functions.domain.snapshot import Claim, RenderJob, TransactionStatus
 from functions.errors import LeaseLost, RetryLater
-from functions.jobs.avatar_state import load_state
-from functions.jobs.dispatch import RequestedRender
-from functions.jobs.handler import RenderHandler
+from functions.jobs.handler import RenderHandler, load_state
 from functions.jobs.inline_dispatch import InlineDispatcher
 from functions.jobs.lease import Heartbeat, LeaseMonitor
 from liveportrait_core import Progress, Stage
@@ -25,9 +23,10 @@ class ScriptedDispatcher:
     """Hands nothing over, and answers as it was told."""
 
     verdicts: list[TransactionStatus]
-    jobs: list[RequestedRender] = field(default_factory=list)
+    jobs: list[RenderJob] = field(default_factory=list)
+    queues = False
 
-    def hand_over(self, job: RequestedRender) -> TransactionStatus:
+    def hand_over(self, job: RenderJob) -> TransactionStatus:
         self.jobs.append(job)
         return self.verdicts.pop(0)
 

@@ -12,7 +12,7 @@ from emulator.suite import Suite
 from functions.cloud.firestore import FirestoreLedger
 from functions.domain.snapshot import AvatarSnapshot, Claim, TransactionResult, TransactionStatus
 from functions.errors import RetryLater
-from functions.jobs.avatar_state import load_state
+from functions.jobs.handler import load_state
 from functions.jobs.ports import SystemClock
 from functions.jobs.retrying import retry
 from liveportrait_core.errors import ImageNoFace, OutOfMemory

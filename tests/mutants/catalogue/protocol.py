@@ -172,9 +172,9 @@ MUTANTS = (
     ),
     Mutant(
         name="failed-attempt-acknowledged",
-        file="functions/jobs/conclusion.py",
+        file="functions/jobs/handler.py",
         old='raise RetryLater("the next attempt is another delivery\'s")',
-        new="return TransactionStatus.DONE",
+        new="return Done()",
         why="Nobody would make the next attempt: fail what a redelivery cures (section 4).",
         tests=("tests/functions/jobs/test_attempts.py",),
     ),

@@ -38,8 +38,8 @@ MUTANTS = (
     Mutant(
         name="one-token-for-both",
         file="functions/jobs/attempt.py",
-        old="spec, token = job.claim.spec, str(uuid4())",
-        new="spec, token = job.claim.spec, job.claim.owner",
+        old="spec, token = job.spec, str(uuid4())",
+        new="spec, token = job.spec, self._claim.owner",
         why="Who is given the poster's URL could play the video (section 3, storage).",
         tests=("tests/functions/jobs/test_attempt.py",),
     ),

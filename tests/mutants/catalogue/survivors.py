@@ -37,9 +37,9 @@ MUTANTS = (
     ),
     Mutant(
         name="versions-snatch-the-lease-for-ever",
-        file="functions/jobs/conclusion.py",
-        old="yielding = yielding or status is TransactionStatus.LOST",
-        new="yielding = False",
+        file="functions/jobs/handler.py",
+        old="trigger = replace(trigger, yielding=True)",
+        new="pass",
         why="Two versions stop each other's renders until the quota is spent (section 4).",
         tests=("tests/functions/jobs/test_lease_rules.py",),
     ),

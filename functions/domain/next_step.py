@@ -1,0 +1,254 @@
+"""What is to be done for an avatar now: one decision, for the handler and for reconcile.
+
+`AvatarState` is what a document asks for and what answers it already, `Trigger` the reason to look,
+and `next_step` says what follows from both. Pure: objects are looked up by a function handed in.
+Rules: contract.md, sections 1, 4 and 9.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from functions.domain.document import IMAGE_FIELD, VIDEO_FIELD
+from functions.domain.job_record import Dispatch, ErrorInfo, PublishedObject, Result
+from functions.domain.request import Ask, Refusal, RenderRequest, fingerprint
+from functions.domain.snapshot import AvatarSnapshot, RenderJob, RenderSpec
+from functions.domain.storage_paths import StoredObject
+from functions.errors import Code
+
+Find = Callable[[str], StoredObject | None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trigger:
+    """A reason to handle an avatar: an event, a task, or reconcile."""
+
+    avatar_id: str
+    inputs_key: object  # of the document for whose sake it is; None: it is gone
+    since_s: float  # Unix time of the wish, by the database's clock: its save, or its dispatch
+    deadline: float  # on the clock's monotonic scale
+    dispatch: Dispatch | None = None  # the task that this ends; None: an event, or reconcile
+    debounced: bool = True  # False: the slider may still be moving
+    yielding: bool = False  # its render lost the lease, while the document stayed the same
+    queues: bool = False  # renders are left to a queue, so none in work is waited for
+
+    @classmethod
+    def present(cls, avatar: AvatarSnapshot, *, deadline: float = math.inf) -> "Trigger":
+        """Return a trigger for what the document asks for now."""
+        dispatch = avatar.record.dispatch
+        return cls(
+            avatar_id=avatar.avatar_id,
+            inputs_key=avatar.inputs_key,
+            since_s=(avatar.now if dispatch is None else dispatch.at) / 1000,
+            deadline=deadline,
+            dispatch=dispatch,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class AvatarState:
+    """An avatar at one moment: its snapshot, what it asks for, and the objects concerned."""
+
+    avatar: AvatarSnapshot
+    ask: Ask
+    spec: RenderSpec | None = None  # only where a render is asked for
+    image: StoredObject | None = None  # None: not there
+    video: StoredObject | None = None
+    result: Result | None = None  # listed for it, its objects still in place
+
+    @classmethod
+    def of(
+        cls, avatar: AvatarSnapshot, ask: Ask, *, engine: str, engine_version: str, find: Find
+    ) -> "AvatarState":
+        """Fingerprint what is asked for, and look for its objects.
+
+        Args:
+            avatar: document and ledger.
+            ask: what the document asks for.
+            engine: the engine that would render.
+            engine_version: its full version, as documents show it.
+            find: returns the object at a path, if there is one.
+        """
+        if avatar.document is None or not isinstance(ask, RenderRequest):
+            return cls(avatar=avatar, ask=ask)
+        image = find(ask.image_path)
+        video = None if ask.video_path is None else find(ask.video_path)
+        name, wish = (
+            fingerprint(ask, engine_version=version, image=image, video=video)
+            for version in (engine_version, "")
+        )
+        listed = avatar.record.result(name)
+        fit = listed is not None and in_place(listed, find)
+        spec = RenderSpec(
+            inputs_key=avatar.document.inputs_key,
+            request=ask,
+            fingerprint=name,
+            wish=wish,
+            engine=engine,
+            engine_version=engine_version,
+            unfit=None if fit else listed,
+        )
+        result = listed if fit else None
+        return cls(avatar=avatar, ask=ask, spec=spec, image=image, video=video, result=result)
+
+
+def in_place(result: Result, find: Find) -> bool:
+    """Tell whether both objects of a result are still the published ones."""
+    return all(is_published(kept, find) for kept in (result.video, result.poster))
+
+
+def is_published(kept: PublishedObject, find: Find) -> bool:
+    """Tell whether the object at this path is still the published one."""
+    found = find(kept.path)
+    return found is not None and found.generation == kept.generation
+
+
+# --- the steps
+
+
+@dataclass(frozen=True, kw_only=True)
+class Done:
+    """Nothing is left to do for what triggered it. Never the first step, only the last."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewerEvent:
+    """The document has changed since the trigger: an event of its own tells of that."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewerTask:
+    """Another task than the trigger's stands for this avatar."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CleanUp:
+    """There is no document: delete what was made for it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Withdraw:
+    """The document asks for nothing: take back `queued` and `rendering`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Debounce:
+    """Wait for the slider's next move, then look again."""
+
+    queued: RenderSpec | None  # to be shown as `queued` meanwhile
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reuse:
+    """A listed result answers: publish it."""
+
+    spec: RenderSpec
+    result: Result
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReshowFailure:
+    """This very request has failed for good, which stands."""
+
+    spec: RenderSpec
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reject:
+    """What is asked for is not rendered: show why."""
+
+    refusal: Refusal
+
+
+@dataclass(frozen=True, kw_only=True)
+class MissingInput:
+    """Portrait or clip is not there (yet)."""
+
+    spec: RenderSpec
+    path: str
+    problem: ErrorInfo
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wait:
+    """Another job renders this already: look again while its lease lives."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StartRender:
+    """Render, or have it rendered."""
+
+    job: RenderJob
+
+
+Ending = Done | NewerEvent | NewerTask
+Answer = Reuse | ReshowFailure | Reject | MissingInput
+NextStep = Ending | CleanUp | Withdraw | Debounce | Answer | Wait | StartRender
+
+
+def next_step(trigger: Trigger, state: AvatarState) -> NextStep:
+    """Decide what follows from the trigger, in the state that was just read."""
+    if not trigger.debounced and (first := _first_step(trigger, state)) is not None:
+        return first
+    if trigger.dispatch is not None and (
+        state.avatar.record.dispatch not in (None, trigger.dispatch)
+    ):
+        return NewerTask()
+    if _has_changed(trigger, state):
+        return NewerEvent()
+    if isinstance(state.ask, Refusal):
+        return Reject(refusal=state.ask)
+    if state.spec is None:
+        return CleanUp() if state.avatar.document is None else Withdraw()
+    return _known_answer(state, state.spec) or _render(trigger, state, state.spec)
+
+
+def _first_step(trigger: Trigger, state: AvatarState) -> NextStep | None:
+    """Decide before the debounce. None: there is nothing to wait for.
+
+    An event is answered at once where that is possible, whatever has become of the document. A task
+    is debounced only for another request than the dispatched one, whose own event is being
+    debounced meanwhile, and will leave a task of its own.
+    """
+    spec = state.spec
+    if trigger.dispatch is not None:
+        changed = spec is not None and spec.fingerprint != trigger.dispatch.fingerprint
+        return Debounce(queued=None) if changed else None
+    if spec is not None and (answer := _known_answer(state, spec)) is not None:
+        return answer
+    return NewerEvent() if _has_changed(trigger, state) else Debounce(queued=spec)
+
+
+def _has_changed(trigger: Trigger, state: AvatarState) -> bool:
+    return state.avatar.inputs_key != trigger.inputs_key
+
+
+def _known_answer(state: AvatarState, spec: RenderSpec) -> Answer | None:
+    """Return what answers this request without a render."""
+    if state.result is not None:
+        return Reuse(spec=spec, result=state.result)
+    if state.avatar.record.failed_for_good(spec.fingerprint):
+        return ReshowFailure(spec=spec)
+    return None
+
+
+def _render(trigger: Trigger, state: AvatarState, spec: RenderSpec) -> NextStep:
+    avatar, request = state.avatar, spec.request
+    if state.image is None:
+        problem = ErrorInfo.of(Code.HERO_IMAGE_NOT_FOUND, IMAGE_FIELD)
+        return MissingInput(spec=spec, path=request.image_path, problem=problem)
+    if request.video_path is not None and state.video is None:
+        problem = ErrorInfo.of(Code.HERO_VIDEO_NOT_FOUND, VIDEO_FIELD)
+        return MissingInput(spec=spec, path=request.video_path, problem=problem)
+    if avatar.record.in_work(spec.fingerprint, avatar.now) and not trigger.queues:
+        return Wait()
+    job = RenderJob(
+        avatar_id=trigger.avatar_id,
+        spec=spec,
+        image=state.image,
+        video=state.video,
+        since_s=trigger.since_s,
+        deadline=trigger.deadline,
+        yielding=trigger.yielding,
+    )
+    return StartRender(job=job)
