@@ -12,7 +12,7 @@ from liveportrait_core.engines.capabilities import clip_engine, synthetic_motion
 from liveportrait_core.engines.choice import choose_engine
 from liveportrait_core.engines.liveportrait.config import DEFAULT_CONFIG, EngineConfig
 from liveportrait_core.media.clips.probe import DrivingClip, probe
-from liveportrait_core.media.pictures.image import read_portrait
+from liveportrait_core.media.portrait_process import PortraitProcess, decode_portrait
 from liveportrait_core.options import Engine, RenderOptions, SyntheticIdle
 from liveportrait_core.pipeline.analysis import analyse_clip
 from liveportrait_core.pipeline.motion_cache import pack_motion, unpack_motion
@@ -116,7 +116,7 @@ class Renderer:
             OutOfMemory: the machine or the device had too little.
         """
         with memory_errors_translated():
-            picture = read_portrait(portrait, max_dim_px=options.source_max_dim_px)
+            picture = decode_portrait(portrait, max_dim_px=options.source_max_dim_px)
             prepared: PreparedPortrait = self._engine.prepare(picture.pixels, options)
             return prepared
 
@@ -167,7 +167,7 @@ class Renderer:
         """
         engine = clip_engine(self._engine)
         with memory_errors_translated():
-            picture = read_portrait(driving, max_dim_px=max_dim_px)
+            picture = decode_portrait(driving, max_dim_px=max_dim_px)
             return MotionTemplate(motion=engine.analyse_picture(picture.pixels))
 
     def require_clips(self) -> None:
@@ -186,7 +186,12 @@ class Renderer:
             engine = clip_engine(self._engine)
             clip = probe(request.portrait.path, request.options.max_seconds)
             return lambda: prepare_clip(engine, clip, request, progress), clip
-        picture = read_portrait(request.portrait, max_dim_px=request.options.source_max_dim_px)
+        max_dim_px = request.options.source_max_dim_px
+        with (
+            PortraitProcess(request.portrait, max_dim_px=max_dim_px) as process,
+            progress.register_child(process),
+        ):
+            picture = process.portrait()
         return lambda: prepare_picture(self._engine, picture, request), None
 
     def _open_motion(self, request: RenderRequest) -> MotionTemplate | DrivingClip:

@@ -35,6 +35,8 @@ def open_warm(settings: Settings) -> Renderer:
     choice = choose_engine(settings.engine, settings.weights, setup)
     stack = inspect(choice.engine, settings.weights)
     log.info("started", role=settings.role.value, device=settings.device, **_fields(stack))
+    if stack.network_fault:
+        log.error("decoders can reach the network", reason=stack.network_fault)
     _check(stack, settings)
     renderer = open_renderer(settings.engine, settings.weights, setup)
     opened = time.monotonic()

@@ -20,7 +20,8 @@ from liveportrait_core.engines.liveportrait.source import crop_source, portrait_
 from liveportrait_core.errors import ImageNoFace
 from liveportrait_core.face.finders import MeshFinder
 from liveportrait_core.face.tracking import locate_face
-from liveportrait_core.media.pictures.image import read_portrait, write_picture
+from liveportrait_core.media.pictures.image import write_picture
+from liveportrait_core.media.portrait_process import decode_portrait
 from liveportrait_core.options import Delivery, RenderOptions
 
 
@@ -100,7 +101,7 @@ def edit(parsed: argparse.Namespace, console: Console) -> int:
 def crop(parsed: argparse.Namespace, console: Console) -> int:
     """Cut the square and tell where it lies."""
     options = RenderOptions(source_crop_scale=parsed.scale)
-    picture = read_portrait(parsed.picture, max_dim_px=options.source_max_dim_px)
+    picture = decode_portrait(parsed.picture, max_dim_px=options.source_max_dim_px)
     with MeshFinder().portrait() as find:
         face = locate_face(picture.pixels, find, None)
     if face is None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from liveportrait_core.diagnostics.driver import Driver, Version, read_driver
 from liveportrait_core.face.session import CPU_PROVIDER, CUDA_PROVIDER, one_node_provider
+from liveportrait_core.media.network_denial import why_not_denied
 from liveportrait_core.options import Engine
 from liveportrait_core.weights.digests import present_form
 from liveportrait_core.weights.manifest import REQUIRED_CHECKPOINTS, read_manifest
@@ -51,6 +52,7 @@ class Stack:
     onnxruntime: OnnxRuntime | None
     libraries: tuple[tuple[str, str], ...]  # what touches pixels: name and version
     weights: str | None  # 12 hex digits over the manifest's digests; None: none used
+    network_fault: str = ""  # why decoders of what strangers sent can reach the network; "": none
 
 
 def inspect(engine: Engine, weights: Path) -> Stack:
@@ -69,6 +71,7 @@ def inspect(engine: Engine, weights: Path) -> Stack:
         onnxruntime=_onnxruntime(driver) if uses_networks else None,
         libraries=tuple((name, found) for name in _LIBRARIES if (found := _version(name))),
         weights=_weights(weights) if uses_networks else None,
+        network_fault=why_not_denied(),
     )
 
 

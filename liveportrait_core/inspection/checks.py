@@ -10,7 +10,7 @@ from typing import Any
 from liveportrait_core.inspection.pixels import PixelFacts, measure_pixels
 from liveportrait_core.media.clips.mp4 import Mp4Facts, read_mp4
 from liveportrait_core.media.clips.probe import probe
-from liveportrait_core.media.pictures.image import read_portrait
+from liveportrait_core.media.portrait_process import decode_portrait
 from liveportrait_core.options import RenderOptions
 from liveportrait_core.report import Box
 
@@ -97,7 +97,7 @@ def inspect(
     Raises:
         BadInput: a file cannot be read at all.
     """
-    still = read_portrait(portrait, max_dim_px=max_dim_px).pixels
+    still = decode_portrait(portrait, max_dim_px=max_dim_px).pixels
     facts = read_mp4(video)
     height, width = still.shape[:2]
     checks = [*_container_checks(facts), *_stream_checks(facts, max_seconds)]

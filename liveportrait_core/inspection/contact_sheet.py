@@ -18,7 +18,7 @@ from liveportrait_core.inspection.sheet import (
     tile_picture,
     write_sheet,
 )
-from liveportrait_core.media.pictures.image import read_portrait
+from liveportrait_core.media.portrait_process import decode_portrait
 from liveportrait_core.report import Box
 
 # A box that holds less of the picture than this is worth a closer look.
@@ -69,7 +69,7 @@ def _moments(video: Path, inspection: Inspection) -> list[int]:
 
 def _portrait_row(portrait: Path, inspection: Inspection) -> Row:
     longest = max(inspection.width_px, inspection.height_px)
-    pixels = read_portrait(portrait, max_dim_px=longest).pixels
+    pixels = decode_portrait(portrait, max_dim_px=longest).pixels
     short = [check for check in inspection.checks if not check.ok]
     count = len(inspection.checks)
     outcome = (

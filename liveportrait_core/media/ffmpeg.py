@@ -1,6 +1,7 @@
-"""The bundled ffmpeg as a child process that is always reaped, and bound in what it may take.
+"""The bundled ffmpeg as a child process that is always reaped, and bound in what it may do.
 
-Knows how to start it, listen to what it says on stderr and kill it; knows no option of it.
+Knows how to start it, listen to what it says on stderr and kill it; knows no option of it but the
+one that keeps an input from leading elsewhere.
 """
 
 import os
@@ -11,13 +12,15 @@ import subprocess
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import IO, Final
 
 import imageio_ffmpeg
 
 from liveportrait_core.media.child_limits import ChildLimits
+from liveportrait_core.media.child_process import start_child
 
 _TAIL_LINES = 12
 _LONGEST_WORDS = 400
@@ -37,6 +40,14 @@ _TIME_IS_OVER: Final = (255, -signal.SIGXCPU, -signal.SIGKILL)
 def ffmpeg_executable() -> str:
     """Return the path of the ffmpeg that came with imageio-ffmpeg."""
     return imageio_ffmpeg.get_ffmpeg_exe()
+
+
+def _opened_safely(arguments: Sequence[str]) -> Iterator[str]:
+    """Let each input be read by its own protocol only: a file cannot refer to anything else."""
+    for word, following in zip_longest(arguments, arguments[1:], fillvalue=""):
+        if word == "-i":
+            yield from ("-protocol_whitelist", "pipe" if following.startswith("pipe:") else "file")
+        yield word
 
 
 def plain_words(said: str) -> str:
@@ -82,17 +93,13 @@ class FfmpegProcess:
         self._lacked_memory = False
         self._is_killed = False
         self._started_at = time.monotonic()
-        # A session of its own: Ctrl-C in the terminal reaches only the renderer, which then kills
-        # the child; otherwise the two would race and a half-written file could look finished.
-        self._process = subprocess.Popen(  # noqa: S603 - a fixed executable, no shell
-            [ffmpeg_executable(), "-hide_banner", *arguments],
+        self._process = start_child(
+            [ffmpeg_executable(), "-hide_banner", *_opened_safely(arguments)],
+            limits=limits,
             stdin=subprocess.PIPE if feed else subprocess.DEVNULL,
             stdout=subprocess.DEVNULL if feed else subprocess.PIPE,
             stderr=subprocess.PIPE,
-            bufsize=0,
-            start_new_session=True,
         )
-        limits.apply(self._process.pid)
         self._listener = threading.Thread(target=self._listen, name="ffmpeg-stderr", daemon=True)
         self._listener.start()
 

@@ -1,6 +1,9 @@
 """Clips for tests, made by the bundled ffmpeg; and what children of this process run."""
 
+import os
 import subprocess
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import imageio_ffmpeg
@@ -59,14 +62,31 @@ def child_processes() -> list[int]:
 
     A worker of the whole suite has other children too: functions, emulators.
     """
-    pids = []
-    for listing in Path("/proc/self/task").glob("*/children"):
-        pids += [int(word) for word in listing.read_text().split()]
-    return [pid for pid in pids if _name(pid).startswith("ffmpeg")]
+    return [pid for pid in _children() if _read(pid, "comm").startswith("ffmpeg")]
 
 
-def _name(pid: int) -> str:
+def decoder_processes() -> list[int]:
+    """Ids of the living processes that decode a portrait for this one (Linux)."""
+    return [pid for pid in _children() if "portrait_worker" in _read(pid, "cmdline")]
+
+
+def the_one(find: Callable[[], list[int]]) -> int:
+    """The only process that is found: it has its name a moment after it is started."""
+    give_up_at = time.monotonic() + 10
+    while not (found := find()) and time.monotonic() < give_up_at:
+        time.sleep(0.01)
+    (pid,) = found
+    return pid
+
+
+def _children() -> list[int]:
+    """By their parent: the kernel's lists of a thread's children lack them while it ends."""
+    pids = [int(folder.name) for folder in Path("/proc").glob("[0-9]*")]
+    return [pid for pid in pids if f"\nPPid:\t{os.getpid()}\n" in _read(pid, "status")]
+
+
+def _read(pid: int, name: str) -> str:
     try:
-        return Path(f"/proc/{pid}/comm").read_text()
+        return Path(f"/proc/{pid}/{name}").read_text()
     except OSError:  # ended meanwhile
         return ""

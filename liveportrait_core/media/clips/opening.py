@@ -1,4 +1,4 @@
-"""Which clips are opened at all: containers, codecs, protocols, and what reading them may take.
+"""Which clips are opened at all: containers and codecs, and what reading them may take.
 
 Everything else that the bundled ffmpeg knows (playlists, discs, captures, some five hundred old
 decoders) is never started for a file that somebody has uploaded.
@@ -26,8 +26,7 @@ _SOUND_DECODERS: Final = (
 # ffmpeg has decoders under other names than their codecs'.
 _DECODERS: Final = (*VIDEO_CODECS, "libdav1d", "libaom-av1", "msmpeg4", *_SOUND_DECODERS)
 OPEN_SAFELY: Final = (
-    "-protocol_whitelist", "file", "-format_whitelist", "mov,matroska,avi",
-    "-codec_whitelist", ",".join(_DECODERS),
+    "-format_whitelist", "mov,matroska,avi", "-codec_whitelist", ",".join(_DECODERS),
 )  # fmt: skip
 
 # Measured: an hour at 240 fps with sound takes 96 MiB to be listed, 4096x4096 of any codec 57.

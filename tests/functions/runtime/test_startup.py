@@ -13,6 +13,7 @@ import pytest
 from functions.runtime.startup import engine_setup, open_warm
 from functions.settings import Settings, full_engine_version
 from liveportrait_core import Engine
+from liveportrait_core.diagnostics import stack
 from liveportrait_core.errors import EngineUnavailable
 from tests.functions.nominal_weights import nominal_weights
 
@@ -38,6 +39,16 @@ def test_the_start_is_one_line_with_everything(capsys: pytest.CaptureFixture[str
     assert (opened["message"], opened["engineVersion"]) == ("renderer open", shown)
     assert opened["openSeconds"] >= 0
     assert opened["warmUpSeconds"] > 0
+
+
+def test_decoders_that_can_reach_the_network_are_an_error_in_the_log(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(stack, "why_not_denied", lambda: "no seccomp here")
+    open_warm(MESH)
+    fault = lines(capsys.readouterr().err)[1]
+    assert (fault["message"], fault["severity"]) == ("decoders can reach the network", "ERROR")
+    assert fault["reason"] == "no seccomp here"
 
 
 def test_weights_that_are_missing_are_named(tmp_path: Path) -> None:

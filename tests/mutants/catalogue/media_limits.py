@@ -4,13 +4,38 @@ from tests.mutants.mutant import Mutant
 
 _LIMITS = ("tests/core/media/clips/test_limits.py",)
 _HEIF = ("tests/core/media/pictures/test_heif.py",)
+_CHILDREN = ("tests/core/media/test_child_process.py",)
 _REFUSALS = ("tests/core/media/pictures/test_image_refusals.py",)
 
 MUTANTS = (
     Mutant(
+        name="children-with-a-network",
+        file="liveportrait_core/media/child_process.py",
+        old="            deny_network()\n",
+        new="",
+        why="No decoder reaches the metadata server (docs/run/image.md, Decoders).",
+        tests=_CHILDREN,
+    ),
+    Mutant(
+        name="children-with-our-environment",
+        file="liveportrait_core/media/child_process.py",
+        old="env=dict(environment or {}),",
+        new="env=None if environment is None else dict(environment),",
+        why="No decoder is told where keys lie (docs/run/image.md, Decoders).",
+        tests=_CHILDREN,
+    ),
+    Mutant(
+        name="crashes-tried-again",
+        file="liveportrait_core/media/portrait_process.py",
+        old="if -status in _CRASHES:",
+        new="if False:",
+        why="A picture that crashes its decoder is refused for good, not tried again.",
+        tests=("tests/core/media/test_portrait_process.py",),
+    ),
+    Mutant(
         name="children-without-limits",
-        file="liveportrait_core/media/ffmpeg.py",
-        old="        limits.apply(self._process.pid)\n",
+        file="liveportrait_core/media/child_process.py",
+        old="    limits.apply(child.pid)\n",
         new="",
         why="Every child is bound in memory, processor time and output (section 2, limits).",
         tests=_LIMITS,

@@ -19,7 +19,7 @@ from liveportrait_core.media.clips.encode import FrameEncoder
 from liveportrait_core.media.clips.formats import EncoderSettings
 from liveportrait_core.media.clips.probe import probe
 from liveportrait_core.report import Frame
-from tests.core.clips import child_processes, ffmpeg
+from tests.core.clips import child_processes, ffmpeg, the_one
 
 NTSC = Fraction(30000, 1001)
 
@@ -158,7 +158,7 @@ def test_an_encoder_killed_from_outside_is_reported(tmp_path: Path) -> None:
     encoder = FrameEncoder(
         tmp_path / "a.mp4", EncoderSettings(width_px=96, height_px=64, rate_fps=NTSC)
     )
-    (child,) = child_processes()
+    child = the_one(child_processes)
     os.kill(child, signal.SIGKILL)
     with pytest.raises(EncodeFailed, match="the encoder has stopped"), encoder:
         write_all(encoder, pictures(200))
