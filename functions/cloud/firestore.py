@@ -110,7 +110,7 @@ class FirestoreLedger:
         transaction: Transaction | None,
     ) -> Starts:
         owner = None if document is None else document.owner
-        names = _quota_names(avatar_id, owner)
+        names = quota_names(avatar_id, owner)
         counts = dict.fromkeys(names, 0)
         refs = [self._client.collection(QUOTA).document(name) for name in names]
         for quota in read(
@@ -138,7 +138,7 @@ class FirestoreLedger:
             transaction.update(self._document(avatar.avatar_id), _to_wire(change.fields))
         if change.counts:
             owner = None if avatar.document is None else avatar.document.owner
-            names = _quota_names(avatar.avatar_id, owner)
+            names = quota_names(avatar.avatar_id, owner)
             starts = (avatar.starts.avatar, avatar.starts.owner)
             now = datetime.fromtimestamp(avatar.now / 1000, UTC)
             for name, count in zip(names, starts, strict=False):
@@ -184,7 +184,8 @@ def _to_wire(fields: Mapping[str, object]) -> dict[str, object]:
     }
 
 
-def _quota_names(avatar_id: str, owner: str | None) -> list[str]:
+def quota_names(avatar_id: str, owner: str | None) -> list[str]:
+    """Return the names of the quotas that a render start counts in: the avatar's, the owner's."""
     names = [f"avatar:{avatar_id}"]
     if owner is not None:
         # Clients write `userId`: a value that is no plain id must not become part of a path.

@@ -63,9 +63,19 @@ class Upload:
     metadata: Mapping[str, str]  # custom metadata
 
 
+def avatar_folder(avatar_id: str) -> str:
+    """Return the folder of everything that belongs to an avatar, with a closing slash."""
+    return f"avatars/{avatar_id}/"
+
+
+def uploads_folder(user_id: str) -> str:
+    """Return the folder of a user's uploads, with a closing slash; an id without a slash."""
+    return f"users/{user_id}/uploads/"
+
+
 def output_folder(avatar_id: str) -> str:
     """Return the folder of everything the pipeline makes for an avatar, with a closing slash."""
-    return f"avatars/{avatar_id}/livePortrait/"
+    return f"{avatar_folder(avatar_id)}livePortrait/"
 
 
 def attempt_folder(avatar_id: str, fingerprint: str, request_id: str) -> str:
@@ -83,9 +93,9 @@ def input_path(url: str, *, policy: MediaPolicy, avatar_id: str, user_id: str | 
     path = locate(url, policy)
     if path is None or path.startswith(output_folder(avatar_id)):
         return None
-    allowed = [f"avatars/{avatar_id}/"]
+    allowed = [avatar_folder(avatar_id)]
     if policy.accept_uploads and user_id and "/" not in user_id:
-        allowed.append(f"users/{user_id}/uploads/")
+        allowed.append(uploads_folder(user_id))
     return path if any(path.startswith(folder) for folder in allowed) else None
 
 

@@ -2,7 +2,7 @@
 
 Rules: contract.md, section 10. Ends with one JSON line on standard output. Exit codes: 0, the pass
 or its share of it is done; 1, something could not be repaired or read, and the next run goes on; 2,
-it was not begun.
+it was not begun. `erase --owner UID` erases all that is known of a person (`erase_command`).
 """
 
 import argparse
@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from functions.app import App, start
 from functions.errors import InvalidSetting, RetryLater
 from functions.observability import log
+from functions.reconcile import erase_command
 from functions.reconcile.adapters import BucketLister, FirestoreAvatars, FirestoreCheckpoints
 from functions.reconcile.findings import Checker
 from functions.reconcile.page_loader import PageLoader, Shard
@@ -39,7 +40,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code.
     """
-    options = _parser().parse_args(arguments)
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if words[:1] == ["erase"]:
+        return erase_command.main(words[1:])
+    options = _parser().parse_args(words)
     began = time.monotonic()
     try:
         shard = Shard.of(os.environ)

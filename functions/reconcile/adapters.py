@@ -14,9 +14,17 @@ from google.cloud.firestore_v1.field_path import FieldPath
 from google.cloud.storage import Bucket
 
 from functions.cloud.documents import Found, read, stream
-from functions.cloud.firestore import JOBS, SNAPSHOT_MASK, avatar_snapshot_of, document_of
+from functions.cloud.firestore import (
+    JOBS,
+    QUOTA,
+    SNAPSHOT_MASK,
+    avatar_snapshot_of,
+    document_of,
+    quota_names,
+)
+from functions.cloud.firestore_values import decode
 from functions.cloud.storage import TOKEN_KEY, stored_object
-from functions.domain.document import INPUTS, OUTPUT, Snapshot
+from functions.domain.document import INPUTS, OUTPUT, OWNER, Snapshot
 from functions.domain.job_record import Purpose
 from functions.observability import log
 from functions.reconcile.findings import ListedObject
@@ -108,6 +116,48 @@ class FirestoreCheckpoints:
     def drop(self, name: str) -> None:
         """Remove the checkpoint: the pass has ended."""
         self._marks.document(name).delete()
+
+
+class FirestoreOwner:
+    """The documents by which an owner of avatars is known."""
+
+    def __init__(self, client: firestore.Client, *, collection: str) -> None:
+        self._client = client
+        self._avatars = client.collection(collection)
+        self._quotas = client.collection(QUOTA)
+
+    def avatars(self, owner: str) -> Sequence[str]:
+        """Return the ids of the avatars whose document names this owner."""
+        query = self._avatars.where(filter=FieldFilter(*OWNER, "==", owner)).select([_NAME])
+        return [each.id for each in stream(self._client, query)]
+
+    def delete_avatar(self, avatar_id: str, owner: str) -> bool:
+        """Delete an avatar's document, while it names this owner; whether it did."""
+        document = self._avatars.document(avatar_id)
+
+        @firestore.transactional
+        def run(transaction: firestore.Transaction) -> bool:
+            (found,) = read(self._client, [document], OWNER, transaction=transaction)
+            if not found.exists or decode(found.fields.get(*OWNER)) != owner:
+                return False
+            transaction.delete(document)
+            return True
+
+        return bool(run(self._client.transaction()))
+
+    def quotas(self, owner: str, avatar_ids: Sequence[str]) -> Sequence[str]:
+        """Return the names of the quotas that exist, of the owner and of these avatars."""
+        names = {name for each in avatar_ids for name in quota_names(each, owner)}
+        names |= set(quota_names("", owner)[1:])
+        found: list[str] = []
+        for chunk in _chunks(sorted(names)):
+            documents = [self._quotas.document(each) for each in chunk]
+            found += [each.id for each in read(self._client, documents, [_NAME]) if each.exists]
+        return found
+
+    def delete_quota(self, name: str) -> None:
+        """Delete one quota."""
+        self._quotas.document(name).delete()
 
 
 def _next(query: Any, after: str, limit: int) -> Any:

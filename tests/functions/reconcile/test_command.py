@@ -1,6 +1,7 @@
 """The command: a process beside the stand-in cloud, over many avatars, killed and resumed."""
 
 import filecmp
+import hashlib
 import json
 import os
 import signal
@@ -8,19 +9,23 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import firestore
-from google.cloud.storage import Client
+from google.cloud.storage import Bucket, Client
 
 from emulator.suite import Suite
+from functions.cloud.firestore import FirestoreLedger
 from functions.reconcile.__main__ import main
+from functions.reconcile.adapters import BucketLister, FirestoreOwner
+from functions.reconcile.erase import Erasure
 from functions.reconcile.findings import Finding
 from tests.functions.reconcile.population import Planted, plant
+from tests.functions.reconcile.reconciling import Watch
 
 CALLER = "idle-tasks@demo-avatar.iam.gserviceaccount.com"
 PAGES = 10_000 // 500
@@ -252,7 +257,7 @@ def test_a_setting_that_makes_no_sense_is_refused(
     assert message in capsys.readouterr().err
 
 
-def shape(suite: Suite, database: firestore.Client) -> object:
+def shape(suite: Suite, database: firestore.Client) -> tuple[Any, Any, list[str], list[str]]:
     """What stands, without moments."""
     avatars = {each.id: each.to_dict() for each in database.collection("avatars").stream()}
     jobs = {each.id: each.to_dict() for each in database.collection("livePortraitJobs").stream()}
@@ -268,3 +273,43 @@ def timeless(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: timeless(item) for key, item in value.items() if key not in moments}
     return [timeless(item) for item in value] if isinstance(value, list) else value
+
+
+def test_a_person_is_erased_by_the_command(
+    quiet_suite: Suite,
+    reconcile: Reconcile,
+    database: firestore.Client,
+    bucket: Bucket,
+    tmp_path: Path,
+) -> None:
+    """Alice has two avatars, and an id that is no plain one: quotas have its digest."""
+    plant(quiet_suite, tmp_path, avatars=4, opted_in=4, troubled=0)
+    names = sorted(each.id for each in database.collection("avatars").stream())
+    for name, owner in zip(names, ("ali/ce", "ali/ce", "bob", "bob"), strict=True):
+        database.collection("avatars").document(name).update({"userId": owner})
+    digest = hashlib.sha256(b"ali/ce").hexdigest()
+    quotas = database.collection("livePortraitQuota")
+    for name in (f"owner:{digest}", f"avatar:{names[0]}", f"avatar:{names[2]}", "owner:bob"):
+        quotas.document(name).set({"day": "2026-11-29", "starts": 1})
+
+    before = shape(quiet_suite, database)
+    deps = Watch().scene.deps
+    dry = Erasure(
+        deps=replace(deps, ledger=FirestoreLedger(database, collection="avatars")),
+        documents=FirestoreOwner(database, collection="avatars"),
+        lister=BucketLister(bucket),
+        owner="ali/ce",
+        dry_run=True,
+    ).run()
+    assert shape(quiet_suite, database) == before
+    run = reconcile.run("erase", "--owner", "ali/ce")
+    assert (run.code, run.summary["ending"], run.summary["dryRun"]) == (0, "complete", False)
+    assert run.summary["sizeBytes"] == dry.size_bytes > 0
+    assert (dry.avatars, len(dry.quotas), dry.objects) == (names[:2], 2, 8)
+    assert (run.summary["avatars"], run.summary["quotas"]) == (names[:2], 2)
+    assert (run.summary["documents"], run.summary["ledgers"], run.summary["objects"]) == (2, 2, 8)
+    assert "ali/ce" not in json.dumps(run.summary)
+    avatars, jobs, objects, _ = shape(quiet_suite, database)
+    assert set(avatars) == set(jobs) == set(names[2:])
+    assert {path.split("/")[1] for path in objects} == set(names[2:])
+    assert {each.id for each in quotas.stream()} == {f"avatar:{names[2]}", "owner:bob"}

@@ -1,0 +1,174 @@
+"""Erase a person: all that the pipeline knows of one owner's avatars.
+
+Delete the documents of the owner's avatars, then what the clean-up of a deleted avatar deletes
+(ledger, results, caches), what lies in their folders, what the owner has uploaded elsewhere, and
+the quotas. The tombstones stay: they hold an avatar's id and a moment, and keep its id from being
+used again. Knows ports only. contract.md, section 10.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Protocol
+
+from functions.domain.job_record import Deletion, Record
+from functions.domain.snapshot import TransactionStatus
+from functions.domain.storage_paths import (
+    OWNER_KEY,
+    avatar_folder,
+    cache_folder,
+    output_folder,
+    uploads_folder,
+)
+from functions.domain.task import is_document_id
+from functions.errors import RetryLater
+from functions.jobs.cleanup import clean_up, delete
+from functions.jobs.ports import Dependencies
+from functions.observability import log
+from functions.reconcile.findings import ListedObject
+from functions.reconcile.page_loader import ObjectLister
+
+_AVATARS = "avatars/"
+_PATIENCE = 3  # lives of a lease: so long another's clean-up is waited for
+
+
+class OwnedDocuments(Protocol):
+    """The documents by which an owner is known."""
+
+    def avatars(self, owner: str) -> Sequence[str]:
+        """Return the ids of the avatars whose document names this owner."""
+
+    def delete_avatar(self, avatar_id: str, owner: str) -> bool:
+        """Delete an avatar's document, while it names this owner; whether it did."""
+
+    def quotas(self, owner: str, avatar_ids: Sequence[str]) -> Sequence[str]:
+        """Return the names of the quotas that exist, of the owner and of these avatars."""
+
+    def delete_quota(self, name: str) -> None:
+        """Delete one quota."""
+
+
+@dataclass(kw_only=True)
+class ErasureReport:
+    """What was found, and unless it was a dry run, erased."""
+
+    avatars: list[str] = field(default_factory=list)
+    documents: int = 0
+    ledgers: int = 0
+    objects: int = 0
+    size_bytes: int = 0
+    quotas: list[str] = field(default_factory=list)
+    faults: int = 0  # of these, what could not be erased: run it again
+
+
+@dataclass(kw_only=True)
+class Erasure:
+    """The erasure of one owner.
+
+    Attributes:
+        deps: the ordinary ports and settings.
+        documents: by owner.
+        lister: the bucket's objects.
+        owner: the user's id, as documents and uploads name it.
+        dry_run: whether to report only.
+    """
+
+    deps: Dependencies
+    documents: OwnedDocuments
+    lister: ObjectLister
+    owner: str
+    dry_run: bool
+
+    def run(self) -> ErasureReport:
+        """Erase all there is; what cannot be erased spares nothing else."""
+        report = ErasureReport()
+        owned = set(self.documents.avatars(self.owner))
+        labelled = [each for each in self.lister.objects(_AVATARS) if self._is_owned(each)]
+        # The folder of an avatar that is gone: its clean-up has not been done, or left this.
+        ours = owned | set(filter(self._is_gone, set(map(_avatar_of, labelled)) - owned))
+        report.avatars = sorted(ours)
+        for avatar_id in report.avatars:
+            with log.bound(avatar_id=avatar_id):
+                self._attempt(report, partial(self._avatar, avatar_id, report))
+        strays = [each for each in labelled if _avatar_of(each) not in ours]
+        self._attempt(report, lambda: self._objects([*strays, *self._uploads()], report))
+        self._attempt(report, lambda: self._quotas(report))
+        return report
+
+    def _is_owned(self, listed: ListedObject) -> bool:
+        return listed.stored.metadata.get(OWNER_KEY) == self.owner
+
+    def _is_gone(self, avatar_id: str) -> bool:
+        return is_document_id(avatar_id) and self.deps.ledger.read(avatar_id).document is None
+
+    def _attempt(self, report: ErasureReport, act: Callable[[], object]) -> None:
+        try:
+            act()
+        except RetryLater as later:
+            report.faults += 1
+            log.warning("not erased", reason=str(later))
+        except Exception as fault:  # of one avatar; the others are erased all the same
+            report.faults += 1
+            log.fault("not erased", fault)
+
+    def _avatar(self, avatar_id: str, report: ErasureReport) -> None:
+        avatar = self.deps.ledger.read(avatar_id)
+        held = list(self._held(avatar_id))
+        report.documents += avatar.document is not None
+        report.ledgers += avatar.record != Record()
+        self._count(held, report)
+        if self.dry_run:
+            return
+        # Inputs first: if one cannot be deleted, the document still tells the next run of it. What
+        # is left after that, the deletion's own event and reconcile know of.
+        ours = (output_folder(avatar_id), cache_folder(avatar_id))
+        for listed in held:
+            if not listed.stored.path.startswith(ours):
+                self.deps.media.delete(listed.stored.path, listed.stored.generation)
+        if avatar.document is not None and not self.documents.delete_avatar(avatar_id, self.owner):
+            raise RetryLater(f"{avatar_id} is another owner's by now")
+        self._clean_up(avatar_id)
+        if left := [each.stored.path for each in self._held(avatar_id)]:
+            raise RetryLater(f"there again: {', '.join(left)}")
+
+    def _held(self, avatar_id: str) -> Iterator[ListedObject]:
+        for folder in (avatar_folder(avatar_id), cache_folder(avatar_id)):
+            yield from self.lister.objects(folder)
+
+    def _clean_up(self, avatar_id: str) -> None:
+        """Clean up, or wait for whoever does: the document's deletion has its own event."""
+        settings, clock = self.deps.settings, self.deps.clock
+        until = clock.monotonic() + _PATIENCE * settings.lease_s
+        while (status := clean_up(self.deps, avatar_id)) is TransactionStatus.BUSY:
+            if clock.monotonic() > until:
+                raise RetryLater(f"another clean-up of {avatar_id} does not end")
+            clock.sleep(settings.poll_s)
+        if status is not TransactionStatus.DONE:
+            raise RetryLater(f"{avatar_id} was made again meanwhile")
+
+    def _uploads(self) -> Iterator[ListedObject]:
+        if self.deps.settings.accept_uploads and "/" not in self.owner:
+            yield from self.lister.objects(uploads_folder(self.owner))
+
+    def _objects(self, objects: Sequence[ListedObject], report: ErasureReport) -> None:
+        self._count(objects, report)
+        for listed in () if self.dry_run else objects:
+            stored = listed.stored
+            if not delete(self.deps, Deletion(path=stored.path, generation=stored.generation)):
+                report.faults += 1
+
+    def _count(self, objects: Sequence[ListedObject], report: ErasureReport) -> None:
+        report.objects += len(objects)
+        report.size_bytes += sum(each.stored.size_bytes for each in objects)
+        for each in objects:
+            log.info("erasing", path=each.stored.path, dry_run=self.dry_run)
+
+    def _quotas(self, report: ErasureReport) -> None:
+        report.quotas = list(self.documents.quotas(self.owner, report.avatars))
+        for name in () if self.dry_run else report.quotas:
+            self.documents.delete_quota(name)
+
+
+def _avatar_of(listed: ListedObject) -> str:
+    """Return the id of the avatar in whose folder an object lies; "": it lies in none."""
+    return listed.stored.path.removeprefix(_AVATARS).rpartition("/")[0].partition("/")[0]
