@@ -136,7 +136,7 @@ class Erasure:
             yield from self.lister.objects(folder)
 
     def _clean_up(self, avatar_id: str) -> None:
-        """Clean up, or wait for whoever does: the document's deletion has its own event."""
+        """Clean up, or wait for another that does: the document's deletion has its own event."""
         settings, clock = self.deps.settings, self.deps.clock
         until = clock.monotonic() + _PATIENCE * settings.lease_s
         while (status := clean_up(self.deps, avatar_id)) is TransactionStatus.BUSY:
