@@ -133,8 +133,8 @@ MUTANTS = (
     Mutant(
         name="avatars-of-the-same-beginning",
         file="functions/domain/storage_paths.py",
-        old='allowed = [f"avatars/{avatar_id}/"]',
-        new='allowed = [f"avatars/{avatar_id}"]',
+        old='return f"avatars/{avatar_id}/"',
+        new='return f"avatars/{avatar_id}"',
         why="avatars/ava admits the files of avatars/ava2 (section 2).",
         tests=_REFERENCE,
     ),
