@@ -135,7 +135,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_options(parser: argparse.ArgumentParser, verb: str) -> None:
     parts = [part.value for part in Part]
-    owned = [Part.RULES.value, Part.CORS.value]  # the app may have its own
+    owned = [Part.RULES.value, Part.CORS.value, Part.LIFECYCLE.value]  # the app may have its own
     add = parser.add_argument
     add("--project", required=True, help="the project's id")
     add("--region", required=True, help="of services, queue and images; one with the GPU")

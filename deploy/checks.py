@@ -193,6 +193,21 @@ class BucketCors:
         return CheckResult(state=ResourceState.MATCHES if ours else ResourceState.FOREIGN)
 
 
+@dataclass(frozen=True, kw_only=True)
+class BucketLifecycle:
+    """A bucket's lifecycle rules: none, this program's among them, or only the app's."""
+
+    rules: Sequence[Any]
+
+    def evaluate(self, output: Any, variables: Variables) -> CheckResult:
+        """Return the result; FOREIGN where there are rules, but not this program's."""
+        rules = value_at(output, ("lifecycle_config", "rule")) or []
+        if not rules:
+            return CheckResult(state=ResourceState.MISSING)
+        ours = all(rule in rules for rule in self.rules)
+        return CheckResult(state=ResourceState.MATCHES if ours else ResourceState.FOREIGN)
+
+
 def value_at(output: Any, path: Path) -> Any:
     """Return the value at a path; None where the path ends early."""
     for part in path:

@@ -38,6 +38,9 @@ def read(root: Path) -> RepositoryFiles:
             firestore_rules=(rules / "firestore.rules").read_text("utf-8"),
             storage_rules=(rules / "storage.rules").read_text("utf-8"),
             cors=tuple(json.loads((root / "deploy/cors.json").read_text("utf-8"))),
+            lifecycle=tuple(
+                json.loads((root / "deploy/lifecycle.json").read_text("utf-8"))["rule"]
+            ),
             exemptions=tuple(
                 (entry["collectionGroup"], entry["fieldPath"])
                 for entry in exemptions["fieldOverrides"]

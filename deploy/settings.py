@@ -75,6 +75,7 @@ class Part(Enum):
 
     RULES = "rules"  # Firestore's and Storage's security rules
     CORS = "cors"  # the bucket's
+    LIFECYCLE = "lifecycle"  # the bucket's
     BUDGET = "budget"  # needs rights on the billing account
     MONITORING = "monitoring"  # metrics, alerts, dashboard
 

@@ -1,10 +1,10 @@
-"""Data protection: security rules, CORS, expiry, index exemptions."""
+"""Data protection: security rules, CORS, lifecycle, expiry, index exemptions."""
 
 import json
 from dataclasses import dataclass, replace
 
 from deploy import names
-from deploy.checks import ActiveRuleset, BucketCors, ListEntry
+from deploy.checks import ActiveRuleset, BucketCors, BucketLifecycle, ListEntry
 from deploy.command import Command, gcloud
 from deploy.resources import iam
 from deploy.settings import Part, Settings
@@ -23,17 +23,19 @@ class DataConfig:
         firestore_rules: the text.
         storage_rules: the text.
         cors: the bucket's entries.
+        lifecycle: the bucket's rules.
         exemptions: collection group and field of each field without single-field indexes.
     """
 
     firestore_rules: str
     storage_rules: str
     cors: tuple[object, ...]
+    lifecycle: tuple[object, ...]
     exemptions: tuple[tuple[str, str], ...]
 
 
 def steps(settings: Settings, data: DataConfig) -> tuple[Step, ...]:
-    """Return the steps: rules and CORS unless omitted, expiry, index exemptions."""
+    """Return the steps: rules, CORS and lifecycle unless omitted, expiry, index exemptions."""
     chosen: list[Step] = []
     if Part.RULES not in settings.omits:
         chosen += (
@@ -45,6 +47,8 @@ def steps(settings: Settings, data: DataConfig) -> tuple[Step, ...]:
         )
     if Part.CORS not in settings.omits:
         chosen.append(_cors(settings, data))
+    if Part.LIFECYCLE not in settings.omits:
+        chosen.append(_lifecycle(settings, data))
     chosen.append(_expiry(settings))
     chosen += (_exemption(settings, group, field) for group, field in data.exemptions)
     return tuple(chosen)
@@ -123,6 +127,34 @@ def _cors(settings: Settings, data: DataConfig) -> Step:
         if Part.CORS in settings.replaces
         else "it has a CORS configuration of its own. Add deploy/cors.json to it and go on with "
         "--omit cors; or --replace cors",
+    )
+
+
+def _lifecycle(settings: Settings, data: DataConfig) -> Step:
+    bucket, project = f"gs://{settings.bucket}", names.project(settings)
+    return Step(
+        title=f"Lifecycle of {bucket}",
+        why="Caches hold how a person moves: what was kept a month ago goes.",
+        checks=(
+            Check(
+                command=gcloud("storage buckets describe", bucket, project, "--format=json"),
+                expect=BucketLifecycle(rules=data.lifecycle),
+            ),
+        ),
+        create=(
+            gcloud(
+                "storage buckets update",
+                bucket,
+                "--lifecycle-file=deploy/lifecycle.json",
+                project,
+            ),
+        ),
+        leaves="caches that are left behind go too",
+        foreign_message=None
+        if Part.LIFECYCLE in settings.replaces
+        else "it has lifecycle rules of its own, and not ours. Add the rule of "
+        "deploy/lifecycle.json to them; or go on with --omit lifecycle; or --replace lifecycle, "
+        "which takes the others away",
     )
 
 

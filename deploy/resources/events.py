@@ -7,7 +7,7 @@ from deploy.resources.iam import identity
 from deploy.settings import Settings
 from deploy.step import Check, Policy, Step, grant
 
-_RETENTION = "604800s"  # a week; a month is possible, at hardly any cost
+_RETENTION = "86400s"  # a day: each holds whole documents, and reconcile mends what they tell
 _EVENT = "google.cloud.firestore.document.v1.written"
 
 
@@ -132,6 +132,7 @@ def _subscription(settings: Settings) -> Step:
         "max-delivery-attempts": (("deadLetterPolicy", "maxDeliveryAttempts"), attempts),
         "min-retry-delay": (("retryPolicy", "minimumBackoff"), "10s"),
         "max-retry-delay": (("retryPolicy", "maximumBackoff"), "600s"),
+        "message-retention-duration": (("messageRetentionDuration",), _RETENTION),
     }
     subscription = (names.TRIGGER_SUBSCRIPTION, project)
     flags = tuple(f"--{flag}={value}" for flag, (_, value) in limits.items())

@@ -26,7 +26,8 @@ def fake_gcloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Fak
     folder = tmp_path / "bin"
     folder.mkdir()
     (tmp_path / "deploy").mkdir()
-    (tmp_path / "deploy/cors.json").write_bytes((ROOT / "deploy/cors.json").read_bytes())
+    for name in ("deploy/cors.json", "deploy/lifecycle.json"):
+        (tmp_path / name).write_bytes((ROOT / name).read_bytes())
     fake_gcloud = FakeGcloud(cloud=Cloud(root=tmp_path), folder=folder)
     monkeypatch.setenv("PATH", fake_gcloud.path)
     yield fake_gcloud

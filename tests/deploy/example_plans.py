@@ -46,6 +46,12 @@ FILES = RepositoryFiles(
                 "maxAgeSeconds": 3600,
             },
         ),
+        lifecycle=(
+            {
+                "action": {"type": "Delete"},
+                "condition": {"age": 30, "matchesPrefix": ["livePortraitCache/"]},
+            },
+        ),
         exemptions=(("livePortraitJobs", "results"),),
     ),
     monitoring=MonitoringConfig(

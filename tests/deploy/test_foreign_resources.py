@@ -7,7 +7,7 @@ import pytest
 from deploy.errors import ForeignResource
 from deploy.settings import Part
 from tests.deploy.conftest import Operator
-from tests.deploy.example_plans import SMALLEST, USUAL, plan
+from tests.deploy.example_plans import FILES, SMALLEST, USUAL, plan
 from tests.deploy.fake_cloud.processes import FakeGcloud
 
 
@@ -51,6 +51,23 @@ def test_the_buckets_own_cors_is_not_replaced_unasked(
     replacing = replace(SMALLEST, replaces=frozenset({Part.CORS}))
     operator.deployment(replacing, plan(replacing)).apply()
     assert fake_gcloud.cloud.cors[0]["method"] == ["GET", "HEAD"]
+
+
+def test_the_buckets_own_lifecycle_is_not_replaced_unasked(
+    fake_gcloud: FakeGcloud, operator: Operator
+) -> None:
+    own = {"action": {"type": "Delete"}, "condition": {"age": 7, "matchesPrefix": ["tmp/"]}}
+    (ours,) = FILES.data.lifecycle
+    fake_gcloud.cloud.lifecycle = [own]
+    with pytest.raises(ForeignResource, match=r"--omit lifecycle.*--replace lifecycle"):
+        operator.deployment(SMALLEST, plan(SMALLEST)).apply()
+    fake_gcloud.cloud.lifecycle = [own, ours]  # as the message asks for
+    operator.deployment(SMALLEST, plan(SMALLEST)).apply()
+    assert fake_gcloud.cloud.lifecycle == [own, ours]
+    fake_gcloud.cloud.lifecycle = [own]
+    replacing = replace(SMALLEST, replaces=frozenset({Part.LIFECYCLE}))
+    operator.deployment(replacing, plan(replacing)).apply()
+    assert fake_gcloud.cloud.lifecycle == [ours]
 
 
 @pytest.mark.parametrize("everybody", ["allUsers", "allAuthenticatedUsers"])

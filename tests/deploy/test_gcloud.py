@@ -109,6 +109,7 @@ def accepted(said: str) -> bool:
 def write_files(made: Plan, root: Path) -> None:
     (root / "deploy").mkdir(exist_ok=True)
     (root / "deploy/cors.json").write_text("[]", "utf-8")
+    (root / "deploy/lifecycle.json").write_text('{"rule": []}', "utf-8")
     for step in made.steps:
         for file in step.files:
             path = root / file.path

@@ -118,7 +118,16 @@ def test_what_is_omitted_is_not_in_the_plan() -> None:
     assert not any(
         word in title
         for title in titles
-        for word in ("Rules", "CORS", "Budget", "Alert", "Metric", "Dashboard", "Notification")
+        for word in (
+            "Rules",
+            "CORS",
+            "Lifecycle",
+            "Budget",
+            "Alert",
+            "Metric",
+            "Dashboard",
+            "Notification",
+        )
     )
 
 

@@ -112,6 +112,7 @@ def test_a_monitoring_file_that_its_api_would_not_take_is_refused(copy: Path) ->
     folder = copy / "deploy/monitoring/policies"
     folder.mkdir(parents=True)
     (copy / "deploy/cors.json").write_text("[]", "utf-8")
+    (copy / "deploy/lifecycle.json").write_text('{"rule": []}', "utf-8")
     (folder / "bad.json").write_text(json.dumps({"displayName": "x"}), "utf-8")
     with pytest.raises(InvalidSetting, match=r"bad\.json has no 'conditions'"):
         read(copy)

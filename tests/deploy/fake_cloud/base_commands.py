@@ -37,12 +37,21 @@ def _bucket(cloud: Cloud, words: Arguments) -> Any:
     if cloud.bucket is None or words.positional[3] != f"gs://{cloud.bucket}":
         raise CommandRefused("gs:// bucket: 404")
     if words.flag("format") == "json":
-        return {"name": cloud.bucket, "cors_config": cloud.cors} if cloud.cors else {}
+        told: dict[str, Any] = {"name": cloud.bucket}
+        if cloud.cors:
+            told["cors_config"] = cloud.cors
+        if cloud.lifecycle:
+            told["lifecycle_config"] = {"rule": cloud.lifecycle}
+        return told
     return f"{cloud.bucket_location}\n"
 
 
-def _cors(cloud: Cloud, words: Arguments) -> str:
-    cloud.cors = json.loads((cloud.root / words.flag("cors-file")).read_text("utf-8"))
+def _update_bucket(cloud: Cloud, words: Arguments) -> str:
+    if words.has("lifecycle-file"):
+        path = cloud.root / words.flag("lifecycle-file")
+        cloud.lifecycle = json.loads(path.read_text("utf-8"))["rule"]
+    else:
+        cloud.cors = json.loads((cloud.root / words.flag("cors-file")).read_text("utf-8"))
     return ""
 
 
@@ -202,7 +211,7 @@ BASE_COMMANDS: dict[str, Handler] = {
     "storage buckets list": list_handler("buckets"),
     "storage buckets describe": _bucket,
     "storage buckets create": _build_bucket,
-    "storage buckets update": _cors,
+    "storage buckets update": _update_bucket,
     "storage buckets get-iam-policy": policy,
     "storage buckets add-iam-policy-binding": bind,
     "storage buckets remove-iam-policy-binding": _unbind,

@@ -39,6 +39,7 @@ class Cloud:
     billing: str | None = BILLING
     locations: tuple[str, ...] = ("europe-west4", "us-central1")
     cors: list[Any] = field(default_factory=list)
+    lifecycle: list[Any] = field(default_factory=list)  # rules
     enabled: set[str] = field(default_factory=set)
     things: dict[str, dict[str, Any]] = field(default_factory=dict)
     policies: dict[str, set[tuple[str, str, str | None]]] = field(default_factory=dict)
@@ -54,6 +55,7 @@ class Cloud:
             "policies": {name: sorted(map(str, held)) for name, held in self.policies.items()},
             "agents": sorted(self.agents),
             "cors": self.cors,
+            "lifecycle": self.lifecycle,
             "rules": {
                 name: self.rulesets[ruleset]["source"] for name, ruleset in self.releases.items()
             },
@@ -71,6 +73,7 @@ class Cloud:
             create_handler.clear()
         self.releases.clear()
         self.cors = []
+        self.lifecycle = []
 
     def make(self, kind: str, name: str, body: dict[str, Any]) -> None:
         """Create a resource."""

@@ -43,6 +43,8 @@ gcloud pubsub topics delete idle-dead-letters --project=my-app-1234 --quiet
 
 # Left: counters go on expiring, so that those left behind go too
 
+# Left: caches that are left behind go too
+
 # Left: CORS stays: it opens nothing that a URL's token does not open
 
 # Left: the rules stay in force: without any, nobody could read or write

@@ -189,7 +189,7 @@ MUTANTS = (
     Mutant(
         name="uploads-of-everybody",
         file="functions/domain/storage_paths.py",
-        old='allowed.append(uploads_folder(user_id))',
+        old="allowed.append(uploads_folder(user_id))",
         new='allowed.append("users/")',
         why="Only the owner's own uploads (section 2).",
         tests=_REFERENCE,
