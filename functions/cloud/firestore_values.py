@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Any
 
 from functions.cloud import field_changes as shallow
-from functions.domain.document import Encoded, FieldPath, Opaque
+from functions.domain.document import TIMESTAMP, Encoded, FieldPath, Opaque
 
 
 class Fields(Encoded):
@@ -90,7 +90,7 @@ def decode(value: Any) -> object:
 
 def _instant(value: Any) -> Opaque:
     microseconds = value.nanos // 1000  # Firestore's own precision
-    return Opaque(kind="timestamp", text=f"{value.seconds}.{microseconds:06d}")
+    return Opaque(kind=TIMESTAMP, text=f"{value.seconds}.{microseconds:06d}")
 
 
 _DECODERS: Mapping[str | None, Callable[[Any], object]] = {

@@ -79,9 +79,12 @@ class Absent:
 ABSENT: Final = Absent()
 
 
+TIMESTAMP: Final = "timestamp"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Opaque:
-    """A value of a type that the contract does not use: it can only be compared."""
+    """A value that can only be compared: a timestamp, or of a type that the contract never uses."""
 
     kind: str
     text: str

@@ -18,8 +18,10 @@ from functions.domain.document import (
     DYNAMICS_ENABLED,
     IMAGE_URL,
     INPUTS,
+    TIMESTAMP,
     VIDEO_URL,
     FieldPath,
+    Opaque,
     Snapshot,
     State,
     brief,
@@ -31,6 +33,7 @@ from functions.errors import Code, Failure
 from liveportrait_core import AnimationRegion, RenderOptions, RenderWarning, SyntheticIdle
 
 _MAX_NONCE_CHARACTERS = 64
+_EXACT_DOUBLES = 2**53  # beyond it a double may mean one of several integers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -235,11 +238,15 @@ class _Inputs:
         field, value = self._pick("renderNonce")
         if value is ABSENT or value is None:
             return None
-        usable = isinstance(value, str | int) and not isinstance(value, bool)
-        if not usable or len(str(value)) > _MAX_NONCE_CHARACTERS:
-            accepted = f"text or a whole number of at most {_MAX_NONCE_CHARACTERS} characters"
-            raise _invalid(field, value, accepted)
-        return value if isinstance(value, int) else str(value)
+        if isinstance(value, Opaque) and value.kind == TIMESTAMP:
+            return f"{TIMESTAMP} {value.text}"
+        if isinstance(value, str) and len(value) <= _MAX_NONCE_CHARACTERS:
+            return value
+        number = _whole(value)
+        if number is None or (isinstance(value, float) and abs(value) > _EXACT_DOUBLES):
+            accepted = f"text of at most {_MAX_NONCE_CHARACTERS} characters, a whole number"
+            raise _invalid(field, value, f"{accepted} or a timestamp")
+        return number
 
     def _pick(self, key: str) -> tuple[str, object]:
         """Return the field path as stored, and its value."""
@@ -269,13 +276,21 @@ class _Inputs:
         field, value = self._pick("sourceMaxDim")
         if value is ABSENT or value is None:
             return default
-        if isinstance(value, bool) or not isinstance(value, int):
+        pixels = _whole(value)
+        if pixels is None:
             raise _invalid(field, value, "a whole number from 512 to 2048")
-        return self._clamp(value, 512, 2048)
+        return self._clamp(pixels, 512, 2048)
 
     def _clamp(self, value: int, low: int, high: int) -> int:
         self.clamped = self.clamped or not low <= value <= high
         return min(max(value, low), high)
+
+
+def _whole(value: object) -> int | None:
+    """Return a whole number, which Dart writes as a double on phones; None: it is none."""
+    if isinstance(value, float) and value.is_integer():  # neither NaN nor infinite
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _finite(value: int | float) -> bool:

@@ -1,6 +1,7 @@
 """Which values an owner may write, one sentence a row: contract.md, section 2."""
 
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from tests.rules.avatars import AVATAR, INPUTS, OWNER, Row, allowed, avatar, refused, with_inputs
@@ -15,12 +16,13 @@ NUMBERS = {  # accepted, refused
     "drivingMultiplier": ((0, 1, 0.0, 1.0, 0.41000000000000003), (-0.01, 1.01, 2, 1e308)),
     "driving_multiplier": ((0.4,), (-0.01, 1.01)),
     "scale": ((1, 1.0, 2.3, 3.2), (0.99, 3.21)),
-    "sourceMaxDim": ((512, 1600, 2048), (511, 2049, 1024.0, 1024.5)),
-    "source_max_dim": ((512, 2048), (511, 2049, 1024.0)),
+    "sourceMaxDim": ((512, 1600, 2048, 512.0, 1600.0, 2048.0), (511, 2049, 511.0, 2049.0, 1024.5)),
+    "source_max_dim": ((512, 2048, 1024.0), (511, 2049, 1024.5)),
 }
 REGIONS = ("all", "exp", "pose", "lip", "eyes", " Lip ", "EYES")
-NONCES: tuple[Any, ...] = ("again", "", "n" * 64, 7, -1)
-NO_NONCES: tuple[Any, ...] = ("n" * 65, True, 1.5, NAN, [], {})
+MOMENT = datetime(2026, 9, 21, 15, 6, 40, tzinfo=UTC)
+NONCES: tuple[Any, ...] = ("again", "", "n" * 64, 7, -1, 7.0, -0.0, 1.79e12, 2.0**53, MOMENT)
+NO_NONCES: tuple[Any, ...] = ("n" * 65, True, 1.5, 2.0**53 + 2, -1e300, NAN, INFINITE, [], {})
 
 
 def _inputs() -> Iterator[Row]:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.domain.document import Snapshot, State
+from functions.domain.document import Opaque, Snapshot, State
 from functions.domain.request import (
     NotOptedIn,
     Parameters,
@@ -84,6 +84,11 @@ def test_absent_and_null_are_the_defaults() -> None:
         ("sourceMaxDim", 512, "source_max_dim", 512, False),
         ("source_max_dim", 99999, "source_max_dim", 2048, True),
         ("sourceMaxDim", 1, "source_max_dim", 512, True),
+        ("sourceMaxDim", 1600.0, "source_max_dim", 1600, False),  # Dart, on a phone
+        ("source_max_dim", 512.0, "source_max_dim", 512, False),
+        ("sourceMaxDim", 4096.0, "source_max_dim", 2048, True),
+        ("sourceMaxDim", -0.0, "source_max_dim", 512, True),
+        ("sourceMaxDim", 1e308, "source_max_dim", 2048, True),
     ],
 )
 def test_accepted_values(
@@ -124,10 +129,18 @@ def test_the_camel_case_name_wins_also_when_null() -> None:
         ("animationRegion", 3),
         ("pasteback", 0),
         ("scale", "2.3"),
-        ("sourceMaxDim", 1600.0),
+        ("sourceMaxDim", 1600.5),
+        ("sourceMaxDim", math.nan),
+        ("sourceMaxDim", math.inf),
+        ("sourceMaxDim", "1600"),
         ("sourceMaxDim", True),
+        ("sourceMaxDim", Opaque(kind="timestamp", text="1600.000000")),
         ("renderNonce", True),
         ("renderNonce", 1.5),
+        ("renderNonce", math.nan),
+        ("renderNonce", -math.inf),
+        ("renderNonce", float(2**53 + 2)),  # of which not every neighbour is a double
+        ("renderNonce", Opaque(kind="reference", text="projects/p/databases/d/documents/a/b")),
         ("renderNonce", "n" * 65),
         ("renderNonce", ["n"]),
     ],
@@ -278,6 +291,21 @@ def test_nonce_and_missing_objects_are_part_of_the_name() -> None:
     names = {name_of(request(renderNonce=nonce)) for nonce in (None, "", "5", 5, "6")}
     names |= {name_of(request(), image=None), name_of(request(), video=None)}
     assert len(names) == 7
+
+
+@pytest.mark.parametrize("nonce", [7, 0, -1, 1_790_000_000_000, 2**53, -(2**53)])
+def test_a_whole_double_is_the_nonce_that_its_integer_is(nonce: int) -> None:
+    one, other = request(renderNonce=nonce), request(renderNonce=float(nonce))
+    assert one.same_render(other)
+    assert name_of(one) == name_of(other)
+
+
+def test_a_timestamp_is_a_nonce_and_another_one_is_another() -> None:
+    moments = [Opaque(kind="timestamp", text=f"179000000{n}.000000") for n in range(2)]
+    asked = [request(renderNonce=nonce) for nonce in (*moments, moments[0].text, 1790000000)]
+    assert len({name_of(one) for one in asked}) == 4
+    assert not asked[0].same_render(asked[1])
+    assert asked[0].same_render(request(renderNonce=moments[0]))
 
 
 def test_the_same_render_is_asked_for_whatever_the_warnings() -> None:

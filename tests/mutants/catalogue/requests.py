@@ -163,6 +163,14 @@ MUTANTS = (
         tests=_REFERENCE,
     ),
     Mutant(
+        name="half-a-pixel",
+        file="functions/domain/request.py",
+        old="if isinstance(value, float) and value.is_integer():",
+        new="if isinstance(value, float) and math.isfinite(value):",
+        why="1600.0 means 1600, and 1600.5 nothing (section 2).",
+        tests=("tests/functions/domain/test_request.py",),
+    ),
+    Mutant(
         name="emulator-on-any-port",
         file="functions/domain/storage_paths.py",
         old="(origin.scheme, origin.port) == (emulator.scheme, emulator.port)",
