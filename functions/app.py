@@ -86,9 +86,6 @@ class App:
 
     def _open(self) -> Renderer | None:
         """Open everything that the first request would otherwise wait for."""
-        if self.settings.emulated:
-            results = str(public_origin(self._policy))
-            log.info("beside an emulator", storage=self.settings.storage_emulator, results=results)
         renderer = None
         if self._named is None:
             renderer = open_warm(self.settings)
@@ -108,7 +105,8 @@ class App:
         self.exporters.start()  # what is recorded before this is dropped
         age_s = process_age_s()
         telemetry.cold_start(age_s)
-        log.info("ready", cold_start_s=round(age_s, 1))
+        results = str(public_origin(self._policy))  # what their URLs begin with
+        log.info("ready", cold_start_s=round(age_s, 1), results=results)
 
     @property
     def handler(self) -> RenderHandler:

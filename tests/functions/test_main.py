@@ -103,7 +103,7 @@ def test_what_a_redelivery_can_cure_answers_503_without_a_traceback(
 
 
 def test_health_names_the_engine_once_it_is_open_and_is_answered_at_once_before(
-    client: Any, capsys: pytest.CaptureFixture[str]
+    client: Any, suite: Suite, capsys: pytest.CaptureFixture[str]
 ) -> None:
     answer = client.get("/health")
     assert answer.status_code == 503
@@ -115,6 +115,7 @@ def test_health_names_the_engine_once_it_is_open_and_is_answered_at_once_before(
     assert answer.status_code == 200
     lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
     assert [line["message"] for line in lines] == ["started", "renderer open", "ready"]
+    assert lines[2]["results"] == suite.storage_url
     assert answer.json["engine"] == "mesh"
     assert answer.json["engineVersion"] == lines[1]["engineVersion"]
     renderer = open_renderer("mesh", Path("weights"))
