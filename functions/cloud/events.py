@@ -22,6 +22,7 @@ from functions.domain.task import is_document_id
 from functions.errors import InvalidEvent
 
 _EventData = DocumentEventData.pb()
+_KEYS = {path[0] for path in RELEVANT_PATHS}
 
 
 def parse(data: object, *, collection: str, event_time: object = None) -> DocumentWrite:
@@ -46,17 +47,17 @@ def _skimmed(data: object, collection: str, event_time: object) -> DocumentWrite
     """Return the write, where its bytes show that nothing relevant changed; None: decode it."""
     if not isinstance(data, bytes):
         return None
-    message = shallow.Event.FromString(data)
-    before, after = message.old_value, message.value
-    if not (before.name and after.name):
+    event = shallow.Event.FromString(data)
+    before, after = (shallow.picked(each, _KEYS) for each in (event.old_value, event.value))
+    if not (before.message.name and after.message.name):
         return None
-    if not shallow.untouched(before.fields, after.fields, RELEVANT_PATHS):
+    if not shallow.untouched(before.values, after.values, RELEVANT_PATHS):
         return None
     return DocumentWrite(
-        avatar_id=_avatar_id(after.name, collection),
+        avatar_id=_avatar_id(after.message.name, collection),
         before=None,
         after=None,
-        committed_s=_committed_s(after, event_time),
+        committed_s=_committed_s(after.message, event_time),
         untouched=True,
     )
 

@@ -63,3 +63,34 @@ def as_json(message: Any) -> dict[str, Any]:
     """The message as Eventarc's JSON payload has it."""
     parsed: dict[str, Any] = json.loads(json_format.MessageToJson(message))
     return parsed
+
+
+def field(number: int, content: bytes) -> bytes:
+    """A field of protobuf's wire format that holds bytes."""
+    return _varint(number << 3 | 2) + _varint(len(content)) + content
+
+
+def map_entries(fields: Value, order: int, *, tag: int = 1) -> bytes:
+    """The entries of a map, and of all maps in it, ordered by key; backwards where `order` is -1.
+
+    Protobuf itself orders them by their hashes, always in the same way.
+    """
+    entries = []
+    for key in sorted(fields)[::order]:
+        value = fields[key]
+        nested = value.WhichOneof("value_type") == "map_value"
+        content = (
+            field(6, map_entries(value.map_value.fields, order))
+            if nested
+            else value.SerializeToString()
+        )
+        entries.append(field(tag, field(1, key.encode()) + field(2, content)))
+    return b"".join(entries)
+
+
+def _varint(number: int) -> bytes:
+    digits = []
+    while number > 127:
+        digits.append(number & 127 | 128)
+        number >>= 7
+    return bytes([*digits, number])

@@ -1,6 +1,7 @@
 """Most events are about something else, and are told so by their bytes: nothing is decoded."""
 
 import copy
+import itertools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -12,9 +13,10 @@ from hypothesis import strategies as st
 from functions.cloud import firestore_values
 from functions.cloud.events import parse
 from functions.domain.document import DocumentWrite, Gate, gate
+from functions.errors import InvalidEvent
 from tests.functions.domain.test_document import WIRE_VALUES
 from tests.functions.scene import UNSET, document
-from tests.functions.wire import event_data, fill
+from tests.functions.wire import event_data, field, map_entries
 
 LARGE: dict[str, Any] = {
     "many fields": {f"key {number:05}": number for number in range(20_000)},
@@ -96,52 +98,32 @@ def test_our_own_commit_beside_much_else_decodes_little(decoded: Decoded) -> Non
     assert decoded.values < 50
 
 
-def reordered(message: Any) -> bytes:
-    """The same message, the entries of all its maps the other way round."""
-    document_ = type(message.value)()
-    document_.name = message.value.name
-    wire: bytes = document_.SerializeToString()
-    for key in reversed(list(message.value.fields)):
-        single = type(message.value)()
-        fill(single.fields[key], _plain(message.value.fields[key]))
-        wire += single.SerializeToString()
-    event = type(message)()
-    event.old_value.CopyFrom(message.old_value)
-    return event.SerializeToString() + b"\x0a" + _varint(len(wire)) + wire
-
-
-def _plain(value: Any) -> object:
-    content = firestore_values.decode(value)
-    return _reversed(content) if isinstance(content, dict) else content
-
-
-def _reversed(content: dict[str, Any]) -> dict[str, Any]:
-    return {
-        key: _reversed(each) if isinstance(each, dict) else each
-        for key, each in reversed(content.items())
-    }
-
-
-def _varint(number: int) -> bytes:
-    digits = []
-    while number > 127:
-        digits.append(number & 127 | 128)
-        number >>= 7
-    return bytes([*digits, number])
-
-
 @pytest.mark.parametrize("large", LARGE.values(), ids=LARGE.keys())
 def test_the_order_of_entries_is_no_change(
     monkeypatch: pytest.MonkeyPatch, large: dict[str, Any]
 ) -> None:
     fields = with_large("inputs", large)
-    wire = reordered(event_data(fields, {**fields, "nickname": "B"}))
+    message = event_data(fields, {**fields, "nickname": "B"})
+    wire = b"".join(
+        field(
+            number, field(1, message.value.name.encode()) + map_entries(side.fields, order, tag=2)
+        )
+        for number, side, order in ((1, message.value, 1), (2, message.old_value, -1))
+    )
     decoded = Decoded(monkeypatch)
     assert gate(parse(wire, collection="avatars")) is Gate.UNRELATED
     assert decoded.values == 0
 
 
-@pytest.mark.parametrize("name", ["avatarImageUrl", "training__heroVideoUrl", "training"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "avatarImageUrl",
+        "training__heroVideoUrl",
+        "training__livePortrait__animationRegion",
+        "training",
+    ],
+)
 def test_a_field_that_is_removed_is_a_change(name: str) -> None:
     before = document(livePortrait={"state": "queued"})
     after = document(livePortrait={"state": "queued"}, **{name: UNSET})
@@ -156,6 +138,64 @@ def test_a_nan_is_no_change_whatever_its_bits() -> None:
     one, other = b"\x00\x00\x00\x00\x00\x00\xf8\x7f", b"\x01\x00\x00\x00\x00\x00\xf8\xff"
     assert wire.count(one) == 2
     assert gate(parse(wire.replace(one, other, 1), collection="avatars")) is Gate.UNRELATED
+
+
+def training_entry(multiplier: float) -> bytes:
+    """The serialised entry of `training`, as it stands in a document."""
+    fields = {"training": document(training__livePortrait__scale=multiplier)["training"]}
+    message = event_data(None, fields)
+    for name in ("name", "update_time"):
+        message.value.ClearField(name)
+    wire: bytes = message.value.SerializeToString()
+    return wire
+
+
+LOOKS_LIKE_IT = {
+    "bytes": {"a": training_entry(2.0)},
+    "in a list": {"z": ["text", training_entry(2.0), training_entry(2.5)]},
+    "cut": {"a": training_entry(2.0)[:-4], "z": training_entry(2.0)[2:]},
+    "its key alone": {"a": "\n\x08training", "z": "\n\x08training\x12\x00"},
+    "nested": {"a": {"training": {"livePortrait": {"scale": 2.0}}}},
+    "nested often": {f"n{number}": {"training": {"scale": number}} for number in range(30)},
+    "in it": {"training": {"training": {"a": 1}, "livePortrait": {"livePortrait": 1, "scale": 2}}},
+}
+
+
+@pytest.mark.parametrize("other", LOOKS_LIKE_IT.values(), ids=LOOKS_LIKE_IT.keys())
+@pytest.mark.parametrize(
+    "fields", [{}, document(), document(training=UNSET)], ids=["empty", "asks", "untrained"]
+)
+def test_what_looks_like_a_field_is_none(fields: dict[str, Any], other: dict[str, Any]) -> None:
+    both = {**fields, **copy.deepcopy(other)}
+    changed = copy.deepcopy({**both, "nickname": "B"})
+    changed.setdefault("training", {}).setdefault("livePortrait", {})["scale"] = 7
+    for before, after in itertools.permutations(({**fields, "z": 1}, both, changed), 2):
+        message = event_data(before, after)
+        assert gate(read(message)) is gate(json_like(message)), (before, after)
+    assert gate(read(event_data(both, {**both, "nickname": "C"}))) is Gate.UNRELATED
+
+
+def test_an_entry_whose_value_comes_before_its_key_is_one() -> None:
+    sides, key = [], b"avatarImageUrl"
+    for text in (b"one", b"two"):
+        wire = event_data(None, {"nickname": "A"}).value.SerializeToString()
+        sides.append(wire + field(2, field(2, field(17, text)) + field(1, key)))
+    write = read_sides(*sides)
+    assert not write.untouched
+    assert write.before is not None
+    assert write.before.fields["avatarImageUrl"] == "one"
+
+
+@pytest.mark.parametrize("missing", [1, 5, 40])
+def test_what_is_cut_off_is_refused(missing: int) -> None:
+    wire = event_data(document(), document()).value.SerializeToString()[:-missing]
+    with pytest.raises(InvalidEvent):
+        read_sides(wire, wire)
+
+
+def read_sides(before: bytes, after: bytes) -> DocumentWrite:
+    """The write of two serialised documents."""
+    return parse(field(2, before) + field(1, after), collection="avatars")
 
 
 @given(WIRE_VALUES, WIRE_VALUES, st.sampled_from(["scale", "mood", "idleVideoUrl"]))

@@ -84,10 +84,13 @@ class Quiet:
     def _dispatch(self, avatar: Avatar, record: Record) -> None:
         """None, but for one whose task was never made: its name is free for the next wish.
 
-        One whose task was lost stays where nothing is asked for, and is not relied on for long.
+        One whose task was lost stays where nothing is asked for, or another event has answered what
+        is; it is relied on for a day only.
         """
-        if record.dispatch is None or not (self.heard or avatar.renders):
+        now = round(self.world.timeline.now * 1000)
+        if record.current_dispatch(now) is None or not (self.heard or avatar.renders):
             return
+        assert record.dispatch is not None
         task = RenderTask(avatar_id=avatar.id, dispatch=record.dispatch)
         if task.task_id in self.world.queue.names:
             self.wrong("dispatch left", f"a dispatch is left: {record.dispatch}")

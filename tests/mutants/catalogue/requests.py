@@ -109,9 +109,25 @@ MUTANTS = (
     Mutant(
         name="inputs-unseen-in-the-bytes",
         file="functions/cloud/field_changes.py",
-        old="if not same(one_value, other_value):",
-        new="if not same(one_value, other_value, but='scale'):",
+        old="if not same(*values):",
+        new="if not same(*values, but='scale'):",
         why="What the bytes tell is what the values tell (section 1.2).",
+        tests=("tests/functions/cloud/test_hot_path.py",),
+    ),
+    Mutant(
+        name="text-taken-for-a-field",
+        file="functions/cloud/field_changes.py",
+        old="    except DecodeError:\n        return None",
+        new="    except DecodeError:\n        return _CLASSES[kind]()",
+        why="A text that looks like a field hides that the field changed (section 1.2).",
+        tests=("tests/functions/cloud/test_hot_path.py",),
+    ),
+    Mutant(
+        name="unusual-entry-passed-over",
+        file="functions/cloud/field_changes.py",
+        old=' or _span(wire, key, at, _ENTRY_TAG["Map"]) is None:',
+        new=":",
+        why="A field whose bytes come in another order is a field (section 1.2).",
         tests=("tests/functions/cloud/test_hot_path.py",),
     ),
     Mutant(
