@@ -70,6 +70,24 @@ class Field:
         return f"{name} is {found!r}, wanted {wanted!r}"
 
 
+@dataclass(frozen=True)
+class FieldNot:
+    """A value that must not stand at a path, in any case; a missing one is right."""
+
+    path: Path
+    value: str
+
+    def difference(self, output: Any, variables: Variables) -> str | None:
+        """Return a phrase where it stands there, else None."""
+        found = value_at(output, self.path)
+        if str(found).lower() != self.value.lower():
+            return None
+        return f"{self.path[-1]} is {found!r}, wanted anything else"
+
+
+FieldCheck = Field | FieldNot
+
+
 @dataclass(frozen=True, kw_only=True)
 class ListEntry:
     """The JSON is a list with an entry for the resource.
@@ -84,7 +102,7 @@ class ListEntry:
 
     name: str
     key: Path = ("name",)
-    fields: tuple[Field, ...] = ()
+    fields: tuple[FieldCheck, ...] = ()
     defines: Mapping[str, Path] = field(default_factory=dict)
     list_key: str | None = None
 
@@ -157,6 +175,20 @@ class NotPublic:
         members = {name for binding in output.get("bindings", []) for name in binding["members"]}
         open_to_all = members & {"allUsers", "allAuthenticatedUsers"}
         return CheckResult(state=ResourceState.FOREIGN if open_to_all else ResourceState.MATCHES)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Demanded:
+    """What another expectation wants, and this program does not change by itself."""
+
+    expect: Expectation
+
+    def evaluate(self, output: Any, variables: Variables) -> CheckResult:
+        """Return the result; FOREIGN where it differs."""
+        result = self.expect.evaluate(output, variables)
+        if result.state is not ResourceState.DIFFERS:
+            return result
+        return CheckResult(state=ResourceState.FOREIGN, differences=result.differences)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -233,7 +265,7 @@ def is_equal(found: Any, wanted: str) -> bool:
 
 
 def _compare(
-    output: Any, fields: tuple[Field, ...], variables: Variables, defines: Mapping[str, Path]
+    output: Any, fields: tuple[FieldCheck, ...], variables: Variables, defines: Mapping[str, Path]
 ) -> CheckResult:
     phrases = (field_.difference(output, variables) for field_ in fields)
     differences = tuple(phrase for phrase in phrases if phrase is not None)

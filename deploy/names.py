@@ -71,6 +71,11 @@ def queue(settings: Settings) -> str:
     return f"projects/{settings.project}/locations/{settings.region}/queues/{QUEUE}"
 
 
+def service(settings: Settings, name: str) -> str:
+    """Return a Cloud Run service's full name."""
+    return f"projects/{settings.project}/locations/{settings.region}/services/{name}"
+
+
 def renderer_url(settings: Settings) -> str:
     """Return Cloud Run's deterministic URL, which is known before the service exists."""
     return f"https://{RENDERER}-{PROJECT_NUMBER}.{settings.region}.run.app"

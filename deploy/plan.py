@@ -65,6 +65,8 @@ def _services(settings: Settings) -> tuple[Step, ...]:
     if settings.single:
         return (cloud_run.renderer(settings), cloud_run.job(settings))
     return (
+        cloud_run.renderer_shell(settings),
+        iam.self_knowledge(settings),
         cloud_run.renderer(settings),
         scheduling.queue(settings),
         cloud_run.gate(settings),

@@ -15,6 +15,7 @@ from google.auth.credentials import AnonymousCredentials
 
 from functions.cloud.firestore import FirestoreLedger
 from functions.cloud.oidc import Caller
+from functions.cloud.run_service import google_session, require_private
 from functions.cloud.storage import CloudMediaStore
 from functions.cloud.tasks import CloudTasksQueue
 from functions.domain.request import Reader
@@ -88,6 +89,7 @@ class App:
         """Open everything that the first request would otherwise wait for."""
         renderer = None
         if self._named is None:
+            self._require_private()
             renderer = open_warm(self.settings)
         else:
             named = self._named
@@ -100,6 +102,16 @@ class App:
             _ = self.handler
         self._tell_cold_start()
         return renderer
+
+    def _require_private(self) -> None:
+        """Take no task where a token may have lost its signature without being verified.
+
+        Raises:
+            NotPrivate: that is so, or cannot be told.
+        """
+        route = self.settings.route
+        if route is not None and route.behind_iam:
+            require_private(route.private_service, google_session())
 
     def _tell_cold_start(self) -> None:
         self.exporters.start()  # what is recorded before this is dropped

@@ -7,6 +7,7 @@
     │   ├── InvalidTask     its body cannot be read: 400
     │   ├── CallerUnknown   it carries no valid token: 401
     │   └── CallerRefused   its token is valid, but of another caller or for another receiver: 403
+    ├── NotPrivate          callers may come through unchecked: no task is taken
     ├── RetryLater          a redelivery can succeed: the event is answered with 503
     ├── Stopped             a render must end without publishing
     │   ├── LeaseLost       the lease belongs to another job, or could not be renewed
@@ -105,6 +106,10 @@ class CallerRefused(TaskRefused):
     """The request's token is another caller's, or for another receiver."""
 
     status = 403
+
+
+class NotPrivate(FunctionError):
+    """The service trusts Cloud Run to check its callers, and Cloud Run may not."""
 
 
 class RetryLater(FunctionError):

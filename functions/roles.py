@@ -13,7 +13,8 @@ from functions.errors import InvalidSetting
 _EMULATOR = "CLOUD_TASKS_EMULATOR_HOST"
 _QUEUE = re.compile(r"projects/[^/\s]+/locations/[a-z0-9-]+/queues/[A-Za-z0-9-]{1,100}")
 _ACCOUNT = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
-_SWITCH = {"on": True, "true": True, "off": False, "false": False}
+_SERVICE = re.compile(r"projects/[^/\s]+/locations/[a-z0-9-]+/services/[a-z0-9-]+")
+_OFF = ("off", "false")
 
 
 class Role(StrEnum):
@@ -32,7 +33,12 @@ class TaskRoute:
     service_account: str  # the e-mail in whose name the queue calls
     queue: str = ""  # projects/P/locations/L/queues/Q; "" in the role `renderer`
     emulator: str | None = None  # host:port; None: the real cloud
-    behind_iam: bool = False  # Cloud Run has verified each token and removed its signature
+    private_service: str = ""  # of Cloud Run, which verifies each token and removes its signature
+
+    @property
+    def behind_iam(self) -> bool:
+        """Whether a token without a signature has been verified before it comes here."""
+        return bool(self.private_service)
 
 
 def task_route(environment: Mapping[str, str], role: Role, *, emulated: bool) -> TaskRoute | None:
@@ -80,7 +86,7 @@ def task_route(environment: Mapping[str, str], role: Role, *, emulated: bool) ->
         service_account=account,
         queue=queue,
         emulator=emulator,
-        behind_iam=_behind_iam(environment, emulated=emulated),
+        private_service=_private_service(environment, emulated=emulated),
     )
 
 
@@ -97,16 +103,21 @@ def _emulator(environment: Mapping[str, str], *, emulated: bool) -> str | None:
     return value
 
 
-def _behind_iam(environment: Mapping[str, str], *, emulated: bool) -> bool:
+def _private_service(environment: Mapping[str, str], *, emulated: bool) -> str:
     text = environment.get("LIVEPORTRAIT_BEHIND_IAM", "off")
-    if text.lower() not in _SWITCH:
-        raise InvalidSetting(f"LIVEPORTRAIT_BEHIND_IAM is {text!r}; accepted: on or off")
-    if _SWITCH[text.lower()] and emulated:
+    if text.lower() in _OFF:
+        return ""
+    if not _SERVICE.fullmatch(text):
         raise InvalidSetting(
-            "LIVEPORTRAIT_BEHIND_IAM is on beside an emulator, in front of which nobody verifies "
-            "tokens; accepted: off"
+            f"LIVEPORTRAIT_BEHIND_IAM is {text!r}; accepted: off, or the Cloud Run service that is "
+            "to be verified: projects/PROJECT/locations/REGION/services/SERVICE"
         )
-    return _SWITCH[text.lower()]
+    if emulated:
+        raise InvalidSetting(
+            f"LIVEPORTRAIT_BEHIND_IAM is {text!r} beside an emulator, in front of which nobody "
+            "verifies tokens; accepted: off"
+        )
+    return text
 
 
 def _matching(

@@ -3,7 +3,7 @@
 import hashlib
 
 from deploy import names
-from deploy.checks import EntryWhere, Field, ListEntry, Path
+from deploy.checks import EntryWhere, Field, FieldCheck, FieldNot, ListEntry, Path
 from deploy.command import gcloud
 from deploy.settings import Card, Settings
 from deploy.step import Check, Step
@@ -17,6 +17,13 @@ _ALL = (
     # Events, tasks and probes are internal; other callers are refused, with or without a token.
     "--ingress=internal",
     "--no-allow-unauthenticated",
+    "--invoker-iam-check",
+)
+_ANNOTATIONS: Path = ("metadata", "annotations")
+CLOSED: tuple[FieldCheck, ...] = (
+    Field((*_ANNOTATIONS, "run.googleapis.com/ingress"), "internal"),
+    # gcloud sets it to False, and Cloud Run may leave it out then.
+    FieldNot((*_ANNOTATIONS, "run.googleapis.com/invoker-iam-disabled"), "true"),
 )
 
 
@@ -42,6 +49,30 @@ def renderer(settings: Settings) -> Step:
         timeout=600,
         environment=_environment(settings, "renderer"),
         flags=_hardware(settings),
+    )
+
+
+def renderer_shell(settings: Settings) -> Step:
+    """Return the step that makes the renderer's service, once, without starting an instance."""
+    location = (f"--region={settings.region}", names.project(settings))
+    return Step(
+        title="The renderer's service, without an instance",
+        why="Before it takes a task the renderer reads who may call it, and a right to read that "
+        "can only be given on a service that exists. Nothing is started here.",
+        checks=(_check("services", names.RENDERER, location),),
+        create=(
+            # Beta: the flag that starts no instance to see whether it gets ready.
+            gcloud(
+                "beta run deploy",
+                names.RENDERER,
+                f"--image={names.image(settings)}",
+                f"--service-account={names.account(settings, names.RENDERER)}",
+                "--no-deploy-health-check",
+                *_ALL,
+                *location,
+            ),
+        ),
+        eventually_consistent=True,
     )
 
 
@@ -130,6 +161,7 @@ def _service(
         _expected_label(words),
         *(Field((*_SPEC, *path), value) for path, value in spec.items()),
         *_expected_environment(variables),
+        *CLOSED,
         Field(_READY, "True"),
     )
     return Step(
@@ -142,7 +174,9 @@ def _service(
     )
 
 
-def _check(kind: str, name: str, location: tuple[str, ...], fields: tuple[Field, ...]) -> Check:
+def _check(
+    kind: str, name: str, location: tuple[str, ...], fields: tuple[FieldCheck, ...] = ()
+) -> Check:
     return Check(
         command=gcloud(f"run {kind} list", *location, "--format=json"),
         expect=ListEntry(name=name, key=("metadata", "name"), fields=fields),
@@ -196,9 +230,9 @@ def _environment(settings: Settings, role: str) -> dict[str, str]:
             settings, names.TASKS_CALLER
         )
     if role == "renderer":
-        # Cloud Run requires and verifies each token, and removes its signature; `iam.invokers`
-        # refuses a public service.
-        environment["LIVEPORTRAIT_BEHIND_IAM"] = "on"
+        # Cloud Run requires and verifies each token, and removes its signature; the renderer reads
+        # at its start that this is so, and `iam.invokers` refuses a public service.
+        environment["LIVEPORTRAIT_BEHIND_IAM"] = names.service(settings, names.RENDERER)
     if role == "gate":
         environment["LIVEPORTRAIT_TASKS_QUEUE"] = names.queue(settings)
     return environment | dict(settings.environment)

@@ -1,8 +1,9 @@
 """IAM: the least roles, each on the smallest resource that has a policy."""
 
 from deploy import names
-from deploy.checks import NotPublic
+from deploy.checks import Demanded, ListEntry, NotPublic
 from deploy.command import Command, gcloud
+from deploy.resources.cloud_run import CLOSED
 from deploy.settings import Settings
 from deploy.step import Check, Condition, Policy, Step, grant
 
@@ -84,6 +85,18 @@ def identity(settings: Settings, service: str) -> Command:
     )
 
 
+def self_knowledge(settings: Settings) -> Step:
+    """Return the step that lets the renderer read who may call it."""
+    return grant(
+        _service(settings, names.RENDERER),
+        role="roles/run.viewer",
+        member=names.member(settings, names.RENDERER),
+        title=f"{names.RENDERER} may read who may call it",
+        why="It believes tokens whose signature Cloud Run has removed, so it does not get ready "
+        "while Cloud Run lets others through. Of this service only.",
+    )
+
+
 def invokers(settings: Settings) -> tuple[Step, ...]:
     """Return the steps for the callers of the services."""
     receiver = names.receiver(settings)
@@ -136,16 +149,25 @@ def _signature(settings: Settings) -> Step:
 
 def _not_public(settings: Settings, service: str) -> Step:
     policy = _service(settings, service)
+    location = (f"--region={settings.region}", names.project(settings))
     return Step(
         title=f"Strangers may not call {service}",
         why="It believes what Cloud Run lets through. A new service is closed; only a person can "
-        "have opened it.",
+        "have opened it. The invoker's check and the ingress are read back after the deployment.",
         checks=(
             Check(command=policy.command("get-iam-policy", "--format=json"), expect=NotPublic()),
+            Check(
+                command=gcloud("run services list", *location, "--format=json"),
+                expect=Demanded(
+                    expect=ListEntry(name=service, key=("metadata", "name"), fields=CLOSED)
+                ),
+            ),
         ),
         create=(),
-        foreign_message="its policy lets allUsers or allAuthenticatedUsers call it; accepted: "
-        "neither. Take them out (gcloud run services remove-iam-policy-binding), then go on",
+        foreign_message="its policy lets allUsers or allAuthenticatedUsers call it, or callers "
+        "are not checked (--invoker-iam-check), or come from outside (--ingress=internal); "
+        "accepted: none of these. Take them out (gcloud run services remove-iam-policy-binding), "
+        "or find out who changes the service, then go on",
     )
 
 

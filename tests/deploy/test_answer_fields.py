@@ -9,7 +9,15 @@ from typing import Any
 
 import pytest
 
-from deploy.checks import EnabledServices, EntryWhere, Field, ListEntry, SingleResource
+from deploy.checks import (
+    Demanded,
+    EnabledServices,
+    EntryWhere,
+    Field,
+    FieldNot,
+    ListEntry,
+    SingleResource,
+)
 from deploy.checks import Path as Way
 from deploy.step import Check
 from tests.deploy.example_plans import ALL, plan
@@ -40,6 +48,8 @@ NO_MESSAGE = ("storage buckets", "artifacts docker images")
 def ways(check: Check) -> list[tuple[Way, Any]]:
     """Every path that a check reads, with a value of the expected type."""
     expectation = check.expect
+    if isinstance(expectation, Demanded):
+        expectation = expectation.expect
     if isinstance(expectation, EnabledServices):
         return [(("config", "name"), "x")]
     if isinstance(expectation, SingleResource):
@@ -50,8 +60,9 @@ def ways(check: Check) -> list[tuple[Way, Any]]:
     return []
 
 
-def wanted(field_: Field) -> tuple[Way, Any]:
-    labels = "labels" in field_.path or "userLabels" in field_.path or "env" in field_.path
+def wanted(field_: Field | FieldNot) -> tuple[Way, Any]:
+    texts = {"labels", "userLabels", "annotations", "env"}
+    labels = not texts.isdisjoint(field_.path)
     number = field_.value.isdigit() and not labels
     return field_.path, int(field_.value) if number else field_.value
 

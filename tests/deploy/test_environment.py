@@ -44,7 +44,8 @@ def test_gate_renderer_and_reconcile_agree() -> None:
     assert gate.route.renderer_url == renderer.route.renderer_url
     assert gate.route.renderer_url == "https://idle-renderer-123456789.europe-west4.run.app"
     assert gate.route.service_account == renderer.route.service_account
-    assert renderer.route.behind_iam
+    service = "projects/my-app-1234/locations/europe-west4/services/idle-renderer"
+    assert renderer.route.private_service == service
     assert renderer.device == "cuda"
 
 

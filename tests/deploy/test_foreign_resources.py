@@ -8,6 +8,7 @@ from deploy.errors import ForeignResource
 from deploy.settings import Part
 from tests.deploy.conftest import Operator
 from tests.deploy.example_plans import FILES, SMALLEST, USUAL, plan
+from tests.deploy.fake_cloud import base_commands
 from tests.deploy.fake_cloud.processes import FakeGcloud
 
 
@@ -68,6 +69,44 @@ def test_the_buckets_own_lifecycle_is_not_replaced_unasked(
     replacing = replace(SMALLEST, replaces=frozenset({Part.LIFECYCLE}))
     operator.deployment(replacing, plan(replacing)).apply()
     assert fake_gcloud.cloud.lifecycle == [ours]
+
+
+OPENED = (
+    ("run.googleapis.com/ingress", "all"),
+    ("run.googleapis.com/invoker-iam-disabled", "true"),
+)
+
+
+@pytest.mark.parametrize(("annotation", "value"), OPENED)
+def test_a_service_that_was_opened_by_hand_is_closed_again(
+    fake_gcloud: FakeGcloud, operator: Operator, annotation: str, value: str
+) -> None:
+    operator.deployment(USUAL, plan(USUAL)).apply()
+    services = fake_gcloud.cloud.things["services"]
+    services["idle-renderer"]["metadata"]["annotations"][annotation] = value
+    counts = operator.deployment(USUAL, plan(USUAL)).apply()
+    assert counts["changed"] == 1
+    assert services["idle-renderer"]["metadata"]["annotations"] == {
+        "run.googleapis.com/ingress": "internal",
+        "run.googleapis.com/invoker-iam-disabled": "False",
+    }
+
+
+@pytest.mark.parametrize(("annotation", "value"), OPENED)
+def test_a_service_that_does_not_get_closed_stops_the_run(
+    fake_gcloud: FakeGcloud,
+    operator: Operator,
+    monkeypatch: pytest.MonkeyPatch,
+    annotation: str,
+    value: str,
+) -> None:
+    """Another program opens it again at once."""
+    closed = base_commands._annotations
+    monkeypatch.setattr(
+        base_commands, "_annotations", lambda words: closed(words) | {annotation: value}
+    )
+    with pytest.raises(ForeignResource, match=r"Strangers may not call idle-gate: .*--invoker-iam"):
+        operator.deployment(USUAL, plan(USUAL)).apply()
 
 
 @pytest.mark.parametrize("everybody", ["allUsers", "allAuthenticatedUsers"])

@@ -55,6 +55,7 @@ def test_the_renderer_has_the_facts_flags() -> None:
         "--no-cpu-throttling",
         "--no-allow-unauthenticated",
         "--ingress=internal",
+        "--invoker-iam-check",
         "--min-instances=0",
         "--max-instances=3",
         "--timeout=600",
@@ -136,7 +137,7 @@ def test_no_account_has_a_role_of_owners_and_editors(name: str) -> None:
     for command in (command for step in plan(ALL[name]).steps for command in step.create):
         for word in command.argv:
             if word.startswith("--role="):
-                assert not word.endswith(("owner", "editor", "viewer", "admin", "Admin"))
+                assert not word.endswith(("/owner", "/editor", "/viewer", "admin", "Admin"))
 
 
 def test_only_the_queue_may_call_the_renderer() -> None:
@@ -146,6 +147,7 @@ def test_only_the_queue_may_call_the_renderer() -> None:
         for command in step.create
         if command.argv[:5]
         == ("gcloud", "run", "services", "add-iam-policy-binding", "idle-renderer")
+        and "--role=roles/run.invoker" in command.argv
     ]
     (argv,) = callers
     assert "--member=serviceAccount:idle-tasks@my-app-1234.iam.gserviceaccount.com" in argv

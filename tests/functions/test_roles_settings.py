@@ -40,9 +40,10 @@ def test_the_gate_knows_the_queue_and_the_renderer_its_own_address() -> None:
     assert renderer.role is Role.RENDERER
     assert renderer.route is not None
     assert (renderer.route.emulator, renderer.route.behind_iam) == (None, False)
-    behind = from_environment({**RENDERER, "LIVEPORTRAIT_BEHIND_IAM": "on"}).route
+    service = "projects/demo/locations/europe-west1/services/idle-renderer"
+    behind = from_environment({**RENDERER, "LIVEPORTRAIT_BEHIND_IAM": service}).route
     assert behind is not None
-    assert behind.behind_iam
+    assert (behind.behind_iam, behind.private_service) == (True, service)
 
 
 def test_beside_an_emulator_the_renderer_may_be_any_local_address() -> None:
@@ -75,11 +76,16 @@ def test_a_gate_must_be_told_the_precision_of_liveportrait() -> None:
         (RENDERER, "LIVEPORTRAIT_RENDERER_URL", "https://r.run.app?x", "base URL"),
         (RENDERER, "LIVEPORTRAIT_TASKS_SERVICE_ACCOUNT", None, "e-mail"),
         (RENDERER, "LIVEPORTRAIT_TASKS_SERVICE_ACCOUNT", "idle-tasks", "e-mail"),
-        (RENDERER, "LIVEPORTRAIT_BEHIND_IAM", "perhaps", "on or off"),
+        (RENDERER, "LIVEPORTRAIT_BEHIND_IAM", "on", "off, or the Cloud Run service"),
         (CLOUD, "CLOUD_TASKS_EMULATOR_HOST", "127.0.0.1:8123", "all or none"),
         ({**EMULATED, **RENDERER}, "CLOUD_TASKS_EMULATOR_HOST", None, "all or none"),
         ({**EMULATED, **RENDERER}, "CLOUD_TASKS_EMULATOR_HOST", "http://h:1", "without a scheme"),
-        ({**EMULATED, **RENDERER}, "LIVEPORTRAIT_BEHIND_IAM", "on", "accepted: off"),
+        (
+            {**EMULATED, **RENDERER},
+            "LIVEPORTRAIT_BEHIND_IAM",
+            "projects/p/locations/l/services/s",
+            "accepted: off",
+        ),
     ],
 )
 def test_a_wrong_value_is_named_with_what_is_accepted(

@@ -171,7 +171,11 @@ def _told(words: Arguments) -> list[dict[str, str]]:
 def _spec(words: Arguments) -> dict[str, Any]:
     label, _, digest = words.flag("labels").partition("=")
     return {
-        "metadata": {"name": words.positional[-1], "labels": {label: digest}},
+        "metadata": {
+            "name": words.positional[-1],
+            "labels": {label: digest},
+            "annotations": _annotations(words),
+        },
         "spec": {
             "template": {
                 "spec": {
@@ -186,6 +190,26 @@ def _spec(words: Arguments) -> dict[str, Any]:
         "#place": words.flag("region"),
         "#flags": sorted(word for word in words.argv if word.startswith("--")),
     }
+
+
+def _annotations(words: Arguments) -> dict[str, str]:
+    """As gcloud writes them, unless told otherwise."""
+    open_to_all = words.has("no-invoker-iam-check")
+    return {
+        "run.googleapis.com/ingress": words.flag("ingress", "all"),
+        "run.googleapis.com/invoker-iam-disabled": str(open_to_all),
+    }
+
+
+def _shell(cloud: Cloud, words: Arguments) -> str:
+    assert words.has("no-deploy-health-check"), "it would wait for an instance that cannot start"
+    cloud.find("images", words.flag("image"))
+    cloud.check_member(words.flag("service-account"))
+    name = words.positional[-1]
+    metadata = {"name": name, "annotations": _annotations(words)}
+    body = {"metadata": metadata, "#place": words.flag("region")}
+    cloud.things.setdefault("services", {})[name] = body
+    return ""
 
 
 def _deployed(kind: str) -> Handler:
@@ -234,6 +258,7 @@ BASE_COMMANDS: dict[str, Handler] = {
     "run services get-iam-policy": policy,
     "run services add-iam-policy-binding": bind,
     "run deploy": _deployed("services"),
+    "beta run deploy": _shell,
     "run jobs list": list_handler("jobs"),
     "run jobs deploy": _deployed("jobs"),
     "beta run jobs deploy": _deployed("jobs"),

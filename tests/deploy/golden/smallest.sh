@@ -106,7 +106,7 @@ gcloud builds submit . --config=out/deploy/my-app-1234/cloudbuild.json --service
 # 19. Service idle-renderer
 #    Answers events and renders, one at a time; it scales to zero, and an event may wake it.
 #    seen by: gcloud run services list --region=europe-west4 --project=my-app-1234 --format=json
-gcloud run deploy idle-renderer --image=europe-west4-docker.pkg.dev/my-app-1234/idle/idle:0123456789abcdef --service-account=idle-renderer@my-app-1234.iam.gserviceaccount.com '--set-env-vars=^|^GOOGLE_CLOUD_PROJECT=my-app-1234|LIVEPORTRAIT_BUCKET=my-app.appspot.com|LIVEPORTRAIT_COLLECTION=avatars|LIVEPORTRAIT_ENGINE=mesh|LIVEPORTRAIT_ROLE=all|THREADS=32' --concurrency=32 --timeout=600 --cpu=4 --memory=4Gi --max-instances=1 --cpu-throttling --cpu-boost --min-instances=0 --startup-probe=httpGet.path=/health,periodSeconds=10,timeoutSeconds=5,failureThreshold=24 --ingress=internal --no-allow-unauthenticated --region=europe-west4 --project=my-app-1234 --labels=idle-plan=e14168453e7d
+gcloud run deploy idle-renderer --image=europe-west4-docker.pkg.dev/my-app-1234/idle/idle:0123456789abcdef --service-account=idle-renderer@my-app-1234.iam.gserviceaccount.com '--set-env-vars=^|^GOOGLE_CLOUD_PROJECT=my-app-1234|LIVEPORTRAIT_BUCKET=my-app.appspot.com|LIVEPORTRAIT_COLLECTION=avatars|LIVEPORTRAIT_ENGINE=mesh|LIVEPORTRAIT_ROLE=all|THREADS=32' --concurrency=32 --timeout=600 --cpu=4 --memory=4Gi --max-instances=1 --cpu-throttling --cpu-boost --min-instances=0 --startup-probe=httpGet.path=/health,periodSeconds=10,timeoutSeconds=5,failureThreshold=24 --ingress=internal --no-allow-unauthenticated --invoker-iam-check --region=europe-west4 --project=my-app-1234 --labels=idle-plan=bef9b62a5866
 
 # 20. Job idle-reconcile
 #    Finds and mends what events missed. One task; for a backfill over many avatars give an execution more of them (--tasks).
@@ -114,8 +114,9 @@ gcloud run deploy idle-renderer --image=europe-west4-docker.pkg.dev/my-app-1234/
 gcloud run jobs deploy idle-reconcile --image=europe-west4-docker.pkg.dev/my-app-1234/idle/idle:0123456789abcdef --args=-m,functions.reconcile --tasks=1 --parallelism=1 --max-retries=1 --task-timeout=3600s --service-account=idle-reconcile@my-app-1234.iam.gserviceaccount.com '--set-env-vars=^|^GOOGLE_CLOUD_PROJECT=my-app-1234|LIVEPORTRAIT_BUCKET=my-app.appspot.com|LIVEPORTRAIT_COLLECTION=avatars|LIVEPORTRAIT_ENGINE=mesh|LIVEPORTRAIT_ROLE=all' --cpu=4 --memory=4Gi --region=europe-west4 --project=my-app-1234 --labels=idle-plan=65f73ee1d455
 
 # 21. Strangers may not call idle-renderer
-#    It believes what Cloud Run lets through. A new service is closed; only a person can have opened it.
+#    It believes what Cloud Run lets through. A new service is closed; only a person can have opened it. The invoker's check and the ingress are read back after the deployment.
 #    seen by: gcloud run services get-iam-policy idle-renderer --region=europe-west4 --project=my-app-1234 --format=json
+#    seen by: gcloud run services list --region=europe-west4 --project=my-app-1234 --format=json
 
 # 22. The trigger may receive events
 #    Eventarc asks it of the account that a trigger bears.

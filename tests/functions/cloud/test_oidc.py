@@ -15,6 +15,8 @@ from functions.errors import CallerRefused, CallerUnknown, RetryLater, TaskRefus
 from functions.roles import TaskRoute
 from tests.functions.cloud.issuer import ACCOUNT, URL, Issuer
 
+SERVICE = "projects/demo/locations/europe-west1/services/idle-renderer"
+
 
 @pytest.fixture(scope="module")
 def _issuer() -> Iterator[Issuer]:
@@ -43,7 +45,10 @@ class Now:
 
 def caller(issuer: Issuer, now: Now | None = None, *, behind_iam: bool = False) -> Caller:
     route = TaskRoute(
-        renderer_url=URL, service_account=ACCOUNT, emulator=issuer.address, behind_iam=behind_iam
+        renderer_url=URL,
+        service_account=ACCOUNT,
+        emulator=issuer.address,
+        private_service=SERVICE if behind_iam else "",
     )
     return Caller(route, clock=now or Now())
 

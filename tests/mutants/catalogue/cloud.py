@@ -132,6 +132,22 @@ MUTANTS = (
         tests=_PLAN,
     ),
     Mutant(
+        name="callers-nobody-checks",
+        file="functions/cloud/run_service.py",
+        old='if settings.get("invokerIamDisabled", False) is not False:',
+        new='if "invokerIamEnabled" in settings:',
+        why="A renderer that believes stripped tokens is behind the invoker's check (section 9).",
+        tests=("tests/functions/cloud/test_run_service.py",),
+    ),
+    Mutant(
+        name="opened-services-left-open",
+        file="deploy/resources/cloud_run.py",
+        old="        *CLOSED,\n",
+        new="",
+        why="Every apply reads back that only callers with the role come in, from inside.",
+        tests=("tests/deploy/test_foreign_resources.py",),
+    ),
+    Mutant(
         name="ten-seconds-to-answer",
         file="deploy/resources/events.py",
         old='"ack-deadline": (("ackDeadlineSeconds",), "600")',
