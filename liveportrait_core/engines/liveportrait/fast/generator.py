@@ -1,0 +1,125 @@
+"""G in its fast form.
+
+* A nearest up-sampled map has the mean and variance of the small one: norms are computed small.
+* The label, up-sampled for a block, meets a 3×3 convolution: computed small (`sub_pixel`).
+* The shortcut is linear: its convolution is composed with the modulation's shift.
+* A bias before a norm is taken away again by it, and 1 + gamma is a bias.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from liveportrait_core.engines.liveportrait.fast.batch_norm import bias_of, with_weights
+from liveportrait_core.engines.liveportrait.fast.sub_pixel import DoubledConv2d, QuadrupledConv2d
+from liveportrait_core.engines.liveportrait.networks.spade_generator import (
+    INSTANCE_NORM_EPSILON,
+    Modulation,
+    SpadeBlock,
+    SpadeGenerator,
+    activate,
+)
+
+_SHARED = {1: lambda plain: plain, 2: DoubledConv2d, 4: QuadrupledConv2d}
+
+
+def normalise(x: Tensor) -> Tensor:
+    """Instance norm, as a layer norm over H and W.
+
+    Exporters know it as one operation; torch's own instance norm they take apart.
+    """
+    return functional.layer_norm(x, x.shape[2:], eps=INSTANCE_NORM_EPSILON)
+
+
+class FastModulation(nn.Module):
+    """A modulation of a map `factor` times the label's size."""
+
+    def __init__(self, plain: Modulation, factor: int) -> None:
+        super().__init__()
+        self.shared = _SHARED[factor](plain.shared)
+        gamma = plain.gamma
+        self.gamma = with_weights(gamma, gamma.weight, bias_of(gamma) + 1)
+        self.beta = plain.beta
+
+    def forward(self, normalised: Tensor, label: Tensor) -> Tensor:
+        """B×C×H×W and the label as it is → B×C×H×W."""
+        hidden = functional.relu(self.shared(label))
+        return normalised * self.gamma(hidden) + self.beta(hidden)
+
+
+class FastShortcut(nn.Module):
+    """The shortcut's convolution and the modulation before it."""
+
+    def __init__(self, modulation: Modulation, plain: nn.Conv2d, factor: int) -> None:
+        super().__init__()
+        scaled = FastModulation(modulation, factor)
+        self.shared, self.gamma, self.shortcut = scaled.shared, scaled.gamma, plain
+        beta, narrow = modulation.beta, plain.weight[:, :, 0, 0].double()
+        self.beta = with_weights(
+            beta,
+            torch.einsum("oc,chtu->ohtu", narrow, beta.weight.double()),
+            narrow @ bias_of(beta).double(),
+        )
+
+    def forward(self, normalised: Tensor, label: Tensor) -> Tensor:
+        """B×in×H×W and the label as it is → B×out×H×W."""
+        hidden = functional.relu(self.shared(label))
+        return self.shortcut(normalised * self.gamma(hidden)) + self.beta(hidden)
+
+
+class FastSpadeBlock(nn.Module):
+    """A block whose input is up-sampled by 2, or not, and is `factor` times the label's size then.
+
+    Raises:
+        ValueError: it up-samples and keeps the width: the plain generator has no such block.
+    """
+
+    def __init__(self, plain: SpadeBlock, factor: int, *, doubles: bool) -> None:
+        super().__init__()
+        if doubles and plain.shortcut is None:
+            raise ValueError("a block that up-samples has to change the width")
+        self.doubles = doubles
+        self.modulate_0 = FastModulation(plain.modulate_0, factor)
+        self.conv_0 = with_weights(plain.conv_0, plain.conv_0.weight, None)
+        self.modulate_1 = FastModulation(plain.modulate_1, factor)
+        self.conv_1 = plain.conv_1
+        self.shortcut: FastShortcut | None = None
+        if plain.shortcut is not None:
+            self.shortcut = FastShortcut(plain.modulate_shortcut, plain.shortcut, factor)
+
+    def forward(self, x: Tensor, label: Tensor) -> Tensor:
+        """B×in×H×W and the label → B×out×H×W, or ×2H×2W."""
+        normalised = normalise(x)
+        if self.doubles:
+            normalised = functional.interpolate(normalised, scale_factor=2)
+        y = self.conv_0(activate(self.modulate_0(normalised, label)))
+        y = self.conv_1(activate(self.modulate_1(normalise(y), label)))
+        if self.shortcut is not None:
+            x = self.shortcut(normalised, label)
+        return x + y
+
+
+class FastGenerator(nn.Module):
+    """G: warped feature → RGB picture."""
+
+    def __init__(self, plain: SpadeGenerator) -> None:
+        super().__init__()
+        self.stem = plain.stem
+        self.middle = nn.ModuleList(
+            FastSpadeBlock(block, 1, doubles=False)
+            for block in plain.middle
+            if isinstance(block, SpadeBlock)
+        )
+        self.up = nn.ModuleList(
+            FastSpadeBlock(block, 2 ** (level + 1), doubles=True)
+            for level, block in enumerate(plain.up)
+            if isinstance(block, SpadeBlock)
+        )
+        self.to_image, self.shuffle = plain.to_image, plain.shuffle
+
+    def forward(self, feature: Tensor) -> Tensor:
+        """B×256×64×64 → B×3×512×512 in (0, 1)."""
+        x = self.stem(feature)
+        for block in (*self.middle, *self.up):
+            x = block(x, feature)
+        return torch.sigmoid(self.shuffle(self.to_image(activate(x))))
