@@ -11,7 +11,7 @@ import torch
 from benchmarks.__main__ import main
 from benchmarks.networks import SMALL, Effort, Row, gflop, measure_networks
 from liveportrait_core.engines.liveportrait.device import DeviceChoice, Precision
-from liveportrait_core.engines.liveportrait.model import empty_networks
+from liveportrait_core.engines.liveportrait.networks.all_networks import empty_networks
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,8 @@
 import torch
 
 from liveportrait_core.engines.liveportrait.device import DeviceChoice, Precision
-from liveportrait_core.engines.liveportrait.model import Model, Networks
+from liveportrait_core.engines.liveportrait.model import Model
+from liveportrait_core.engines.liveportrait.networks.all_networks import Networks
 from liveportrait_core.engines.liveportrait.networks.appearance_feature_extractor import (
     AppearanceFeatureExtractor,
 )

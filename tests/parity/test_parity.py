@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from liveportrait_core.engines.liveportrait.device import DeviceChoice, Precision
-from liveportrait_core.engines.liveportrait.model import Model, empty_networks
+from liveportrait_core.engines.liveportrait.model import Model
+from liveportrait_core.engines.liveportrait.networks.all_networks import empty_networks
 from liveportrait_core.engines.liveportrait.networks.official import StateDict, load_official
 from tests.golden.recipe import Seeds
 from tests.golden.synthetic_weights import synthetic_state

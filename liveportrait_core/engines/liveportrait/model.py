@@ -7,8 +7,6 @@ and no option of a render.
 
 import logging
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TypeVar
 
@@ -29,25 +27,20 @@ from liveportrait_core.engines.liveportrait.motion.retargeting import (
     retargeting_input,
     stitching_input,
 )
-from liveportrait_core.engines.liveportrait.networks.appearance_feature_extractor import (
-    AppearanceFeatureExtractor,
+from liveportrait_core.engines.liveportrait.networks.all_networks import (
+    Networks,
+    empty_networks,
 )
-from liveportrait_core.engines.liveportrait.networks.motion_extractor import (
-    MotionExtractor,
-    MotionHeads,
-)
+from liveportrait_core.engines.liveportrait.networks.motion_extractor import MotionHeads
 from liveportrait_core.engines.liveportrait.networks.official import (
     StateDict,
     load_official,
 )
-from liveportrait_core.engines.liveportrait.networks.spade_generator import SpadeGenerator
 from liveportrait_core.engines.liveportrait.networks.stitching_retargeting import (
-    EYE_WIDTHS,
-    LIP_WIDTHS,
-    STITCHING_WIDTHS,
     KeypointPerceptron,
 )
-from liveportrait_core.engines.liveportrait.networks.warping import WarpingModule
+from liveportrait_core.engines.liveportrait.runtimes.base import NetworkRuntime
+from liveportrait_core.engines.liveportrait.runtimes.torch_runtime import TorchRuntime
 from liveportrait_core.errors import CheckpointMismatch, OutOfMemory, RenderError
 from liveportrait_core.weights.checkpoints import foreign_file, read_perceptrons, read_state
 from liveportrait_core.weights.manifest import Checkpoint
@@ -63,40 +56,13 @@ Frames = NDArray[np.uint8]
 Output = TypeVar("Output", Tensor, MotionHeads)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Networks:
-    """The seven networks, in `eval()` mode."""
-
-    appearance_feature_extractor: AppearanceFeatureExtractor
-    motion_extractor: MotionExtractor
-    warping_module: WarpingModule
-    spade_generator: SpadeGenerator
-    stitching: KeypointPerceptron
-    lip_retargeting: KeypointPerceptron
-    eye_retargeting: KeypointPerceptron
-
-
-def empty_networks() -> Networks:
-    """Return the networks of the human models without weights, on torch's meta device."""
-    with torch.device("meta"):
-        return Networks(
-            appearance_feature_extractor=AppearanceFeatureExtractor(),
-            motion_extractor=MotionExtractor(),
-            warping_module=WarpingModule(),
-            spade_generator=SpadeGenerator(),
-            stitching=KeypointPerceptron(STITCHING_WIDTHS),
-            lip_retargeting=KeypointPerceptron(LIP_WIDTHS),
-            eye_retargeting=KeypointPerceptron(EYE_WIDTHS),
-        )
-
-
 def load_networks(folder: Path) -> Networks:
     """Return the networks with the weights of a folder, on the CPU, mapped from the files.
 
     Raises:
         EngineUnavailable: a file is missing, damaged or another network's; it names the file.
     """
-    networks = empty_networks()
+    networks = load_perceptrons(folder)
     for checkpoint, network in (
         (Checkpoint.APPEARANCE_FEATURE_EXTRACTOR, networks.appearance_feature_extractor),
         (Checkpoint.MOTION_EXTRACTOR, networks.motion_extractor),
@@ -105,6 +71,16 @@ def load_networks(folder: Path) -> Networks:
     ):
         path, state = read_state(folder, checkpoint)
         _load(network, state, folder, path)
+    return networks
+
+
+def load_perceptrons(folder: Path) -> Networks:
+    """Return the networks with the weights of S and R alone; the large ones stay without.
+
+    Raises:
+        EngineUnavailable: as `load_networks`.
+    """
+    networks = empty_networks()
     path, states = read_perceptrons(folder)
     _load(networks.stitching, states["retarget_shoulder"], folder, path)
     _load(networks.lip_retargeting, states["retarget_mouth"], folder, path)
@@ -126,26 +102,37 @@ class Model:
     S and R stay on the CPU in float32: a whole clip is one batch of microseconds for them.
     """
 
-    def __init__(self, networks: Networks, choice: DeviceChoice) -> None:
+    def __init__(
+        self, networks: Networks, choice: DeviceChoice, runtime: NetworkRuntime | None = None
+    ) -> None:
+        """Take the networks.
+
+        Args:
+            networks: where a runtime is given, only S and R need weights.
+            choice: device and precision.
+            runtime: computes F, M, W and G; None: torch does, from the networks.
+        """
         self.choice = choice
         self.networks = networks
         self.fp32_repeats = 0  # batches that had to be computed again in fp32
-        for field in fields(networks):
-            if field.name not in ("stitching", "lip_retargeting", "eye_retargeting"):
-                getattr(networks, field.name).to(choice.device)
+        self._runtime = runtime or TorchRuntime(networks, choice.device)
         log.info("networks on %s", choice, extra={"device": str(choice.device)})
 
     def extract_appearance(self, portrait: Frames) -> AppearanceFeature:
         """F: 1×256×256×3 → the appearance feature."""
         image = self.images_from_frames(portrait)
-        network = self.networks.appearance_feature_extractor
-        return self._compute("the appearance feature", lambda _: network(image).float())
+        return self._compute(
+            "the appearance feature",
+            lambda precision: self._runtime.extract_appearance(image, precision),
+        )
 
     def extract_motion(self, frames: Frames) -> Motion:
         """M: B×256×256×3 → the motion of B frames."""
         images = self.images_from_frames(frames)
         return motion_from_heads(
-            self._compute("the motion", lambda _: self.networks.motion_extractor(images))
+            self._compute(
+                "the motion", lambda precision: self._runtime.extract_motion(images, precision)
+            )
         )
 
     def animate(
@@ -155,7 +142,7 @@ class Model:
         source, driving = self._tensor(source_keypoints), self._tensor(driving_keypoints)
         images = self._compute(
             "the frames",
-            lambda precision: self._warp_decode(feature, source, driving, precision),
+            lambda precision: self._runtime.warp_decode(feature, source, driving, precision),
         )
         return frames_from_images(images)
 
@@ -182,21 +169,6 @@ class Model:
         pixels = torch.from_numpy(np.ascontiguousarray(frames)).to(self.choice.device)
         return pixels.permute(0, 3, 1, 2).float() / 255
 
-    def _warp_decode(
-        self, feature: Tensor, source: Tensor, driving: Tensor, precision: Precision
-    ) -> Tensor:
-        # One by one in fp32: for a batch of 8 cuDNN takes 37 GB of work space, and no less time.
-        size = 1 if precision is Precision.FP32 else len(driving)
-        parts = [driving[start : start + size] for start in range(0, len(driving), size)]
-        return torch.cat([self._warp_decode_batch(feature, source, part) for part in parts])
-
-    def _warp_decode_batch(self, feature: Tensor, source: Tensor, driving: Tensor) -> Tensor:
-        count = len(driving)
-        warped = self.networks.warping_module(
-            feature.expand(count, -1, -1, -1, -1), driving, source.expand(count, -1, -1)
-        )
-        return self.networks.spade_generator(warped.feature)
-
     def _tensor(self, array: Floats) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(array, np.float32)).to(self.choice.device)
 
@@ -204,7 +176,7 @@ class Model:
         """Compute a batch; if it is not finite in half precision, once more in fp32."""
         precision = self.choice.precision
         try:
-            result = self._compute_in(precision, compute)
+            result = compute(precision)
             if precision is not Precision.FP32 and not _is_finite(result):
                 self.fp32_repeats += 1
                 log.warning(
@@ -212,17 +184,12 @@ class Model:
                     " If this goes on, choose precision fp32",
                     what, precision, self.choice.device, self.fp32_repeats,
                 )  # fmt: skip
-                result = self._compute_in(Precision.FP32, compute)
+                result = compute(Precision.FP32)
         except torch.OutOfMemoryError as error:
             raise OutOfMemory(f"{self.choice.device} ran out of memory computing {what}") from error
         if not _is_finite(result):
             raise RenderError(f"{what} came out not finite even in fp32 on {self.choice.device}")
         return result
-
-    def _compute_in(self, precision: Precision, compute: Callable[[Precision], Output]) -> Output:
-        # The weights stay in float32, so that a batch can be repeated in it.
-        with torch.inference_mode(), arithmetic(self.choice.device, precision):
-            return compute(precision)
 
 
 def motion_from_heads(heads: MotionHeads) -> Motion:
@@ -258,15 +225,6 @@ def ask(network: KeypointPerceptron, question: Floats) -> Floats:
 def _retarget(network: KeypointPerceptron, source_keypoints: Floats, ratios: Floats) -> Floats:
     offsets = ask(network, retargeting_input(source_keypoints, ratios))
     return offsets.reshape(source_keypoints.shape)
-
-
-def arithmetic(device: torch.device, precision: Precision) -> AbstractContextManager[None]:
-    """Inside this context the heavy arithmetic has that precision; fp32 means all of its bits."""
-    if precision is not Precision.FP32:
-        return torch.autocast(device.type, dtype=precision.dtype)
-    if device.type == "cuda":  # its convolutions would round to TF32, which keeps 10 bits
-        return torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
-    return nullcontext()
 
 
 def _is_finite(result: Tensor | MotionHeads) -> bool:

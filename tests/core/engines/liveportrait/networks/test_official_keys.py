@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from liveportrait_core.engines.liveportrait.model import empty_networks
 from liveportrait_core.engines.liveportrait.networks import spade_generator
+from liveportrait_core.engines.liveportrait.networks.all_networks import empty_networks
 from liveportrait_core.engines.liveportrait.networks.convnextv2 import (
     ConvNeXtV2,
     GlobalResponseNorm,

@@ -1,0 +1,23 @@
+"""The port of a runtime: what the model asks of whoever computes F, M, W and G."""
+
+from typing import Protocol
+
+from torch import Tensor
+
+from liveportrait_core.engines.liveportrait.device import Precision
+from liveportrait_core.engines.liveportrait.networks.motion_extractor import MotionHeads
+
+
+class NetworkRuntime(Protocol):
+    """Tensors lie on the model's device; the precision is that of the heavy arithmetic."""
+
+    def extract_appearance(self, images: Tensor, precision: Precision) -> Tensor:
+        """F: 1×3×256×256 in [0, 1] → 1×32×16×64×64 float32."""
+
+    def extract_motion(self, images: Tensor, precision: Precision) -> MotionHeads:
+        """M: B×3×256×256 in [0, 1] → the heads."""
+
+    def warp_decode(
+        self, feature: Tensor, source: Tensor, driving: Tensor, precision: Precision
+    ) -> Tensor:
+        """W and G: the feature, 1×21×3 and B×21×3 key points → B×3×512×512 in (0, 1)."""
