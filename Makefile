@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 UNAVAILABLE := echo "make needs Python 3.11 or 3.12 (mediapipe 0.10.21, the last with its models in the wheel, has no newer wheels). Neither was found on the PATH as python3.11, python3.12 or python3, and no uv that could bring one. Install one of them (Debian: apt install python3.11-venv) or uv (pip install uv), then type the same command again." >&2; exit 2
 export PYTHONUNBUFFERED = 1
 
-.PHONY: help install weights format lint types layers check test test-gpu test-weights test-browser test-clients conformance-official parity mutants scenarios emulator serve demo render bench deploy undeploy deploy-check image-check clean
+.PHONY: help install weights format lint types layers check test test-gpu test-weights test-browser test-clients conformance-official parity mutants scenarios emulator serve demo render bench api deploy undeploy deploy-check image-check clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -23,7 +23,7 @@ $(STAMP): requirements.txt requirements-nodeps.txt pyproject.toml
 	else $(UNAVAILABLE); fi
 	@$(PY) -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) -r requirements.txt
 	@$(PY) -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) --no-deps -r requirements-nodeps.txt
-	@$(PY) -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) --editable '.[dev]'
+	@$(PY) -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) --editable '.[dev,web]'
 	@touch $@
 
 install: $(STAMP) ## make the environment (.venv)
@@ -129,6 +129,11 @@ serve: $(STAMP) ## the function, against a running `make emulator`; ROLE=gate an
 	  LIVEPORTRAIT_BUCKET=$(BUCKET) LIVEPORTRAIT_ENGINE=$(ENGINE) $(if $(STORAGE_PUBLIC_URL),LIVEPORTRAIT_STORAGE_PUBLIC_URL=$(STORAGE_PUBLIC_URL)) THREADS=32 \
 	  $(PY) -m functions_framework --source functions/main.py --target on_avatar_written --signature-type cloudevent --host 127.0.0.1 \
 	  --port $(if $(filter renderer,$(ROLE)),$(RENDERER_PORT),$(FUNCTION_PORT))
+
+API_PORT ?= 7860
+
+api: $(STAMP) ## the renderer over HTTP, on this machine alone: http://127.0.0.1:$(API_PORT)/docs (docs/use/http.md)
+	@$(PY) -m web --port $(API_PORT) --engine $(ENGINE)
 
 demo: $(STAMP) ## the main job end to end; PORTRAIT=file DRIVING=file for your own, ENGINE=auto|mesh|liveportrait
 	@$(PY) -m emulator.demo $(if $(PORTRAIT),--portrait '$(PORTRAIT)') $(if $(DRIVING),--driving '$(DRIVING)') --engine $(ENGINE) --backend $(BACKEND)

@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "understand" / "glossary.md").read_text(encoding="utf-8")
-PACKAGES = ("functions", "liveportrait_core", "emulator", "deploy")
+PACKAGES = ("functions", "liveportrait_core", "web", "emulator", "deploy")
 FILES = {
     package: sorted(path.relative_to(ROOT) for path in (ROOT / package).rglob("*.py"))
     for package in PACKAGES

@@ -13,7 +13,7 @@ import pytest
 from liveportrait_core import __version__
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("functions", "liveportrait_core", "emulator", "weights")
+PACKAGES = ("functions", "liveportrait_core", "emulator", "weights", "web")
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,162 @@
+"""The API around an engine that takes no time, and a server that clients name in webhooks."""
+
+import http.server
+import io
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+from fastapi import FastAPI
+from PIL import Image
+
+from emulator.function_process import free_port
+from liveportrait_core.renderer import Renderer
+from tests.core.clips import moving_clip
+from tests.core.swaying import SwayingEngine, soft_portrait
+from web.app import create_app
+from web.settings import Settings
+
+
+@pytest.fixture(scope="session")
+def portrait(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    return soft_portrait(tmp_path_factory.mktemp("web") / "p.png").read_bytes()
+
+
+@pytest.fixture(scope="session")
+def driving(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    return moving_clip(tmp_path_factory.mktemp("web") / "d.mp4", size="64x64").read_bytes()
+
+
+def files(portrait: bytes, driving: bytes | None = None) -> dict[str, Any]:
+    given: dict[str, Any] = {"p": ("p.png", portrait, "image/png")}
+    if driving is not None:
+        given["d"] = ("d.mp4", driving, "video/mp4")
+    return given
+
+
+def body(*, with_driving: bool = True, **more: Any) -> dict[str, str]:
+    """The text part of a multipart request."""
+    inputs = {"portrait": {"upload": "p"}}
+    if with_driving:
+        inputs["driving"] = {"upload": "d"}
+    return {"request": json.dumps({"input": inputs, **more})}
+
+
+@dataclass
+class Api:
+    """One application, served."""
+
+    app: FastAPI
+    client: httpx.Client
+    portrait: bytes
+    driving: bytes
+    engine: SwayingEngine
+
+    def post(self, headers: dict[str, str] | None = None, **more: Any) -> Any:
+        return self.client.post(
+            "/v1/generations",
+            data=body(**more),
+            files=files(self.portrait, self.driving),
+            headers=headers,
+        )
+
+    def ready(self, **more: Any) -> dict[str, Any]:
+        answer = self.post({"Prefer": "wait=60"}, **more)
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json())
+
+    def read(self, generation_id: str) -> dict[str, Any]:
+        return dict(self.client.get(f"/v1/generations/{generation_id}").json())
+
+
+Serve = Callable[..., Api]
+
+
+@pytest.fixture
+def serve(tmp_path: Path, portrait: bytes, driving: bytes) -> Iterator[Serve]:
+    """Serve an application with these settings; all end with the test, the last one first."""
+    with ExitStack() as stack:
+
+        def served(*, slowness_s: float = 0.0, name: str = "data", **settings: Any) -> Api:
+            engine = SwayingEngine(slowness_s=slowness_s)
+            port = free_port()
+            app = create_app(
+                Settings(data=tmp_path / name, port=port, **settings),
+                renderer=lambda: Renderer(engine, reason="test"),
+            )
+            client = stack.enter_context(running(app, port))
+            return Api(app=app, client=client, portrait=portrait, driving=driving, engine=engine)
+
+        yield served
+
+
+@contextmanager
+def running(app: FastAPI, port: int) -> Iterator[httpx.Client]:
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
+        deadline = time.monotonic() + 30
+        while not server.started:
+            assert thread.is_alive(), "the server ended at its start"
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+        yield client
+    server.should_exit = True
+    thread.join()
+
+
+@pytest.fixture
+def api(serve: Serve) -> Api:
+    return serve()
+
+
+@dataclass
+class Listener:
+    """A server of this machine: what it was sent, and what it answers."""
+
+    url: str
+    got: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
+    status: int = 200
+    location: str = ""
+    content: bytes = b""
+
+
+@pytest.fixture
+def listener() -> Iterator[Listener]:
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            size = int(self.headers.get("content-length", 0))
+            told = {name.lower(): value for name, value in self.headers.items()}
+            heard.got.append((self.path, told, self.rfile.read(size)))
+            self.send_response(heard.status)
+            if heard.location:
+                self.send_header("location", heard.location)
+            self.send_header("content-length", str(len(heard.content)))
+            self.end_headers()
+            self.wfile.write(heard.content)
+
+        do_POST = do_GET  # noqa: N815
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    heard = Listener(url=f"http://127.0.0.1:{server.server_port}")
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield heard
+    server.shutdown()
+    server.server_close()
+
+
+def picture_size(data: bytes) -> tuple[int, int]:
+    size: tuple[int, int] = Image.open(io.BytesIO(data)).size
+    return size

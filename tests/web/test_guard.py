@@ -1,0 +1,125 @@
+"""Who may use the API, how much, and what it does not do for pages of other sites."""
+
+import hashlib
+import http.client
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.web.conftest import Serve, body, files
+from web.__main__ import main
+from web.api.inputs import MAX_BODY_BYTES
+from web.settings import InvalidSetting, Settings, settings_from
+
+KEYS = {"ann": "s3cret-of-ann", "bob": "s3cret-of-bob"}
+DIGESTS = frozenset(hashlib.sha256(key.encode()).hexdigest() for key in KEYS.values())
+
+
+def bearer(who: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {KEYS[who]}"}
+
+
+def test_only_known_keys_are_served_and_each_sees_its_own(serve: Serve) -> None:
+    api = serve(key_digests=DIGESTS)
+    for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": KEYS["ann"]}):
+        answer = api.client.get("/v1/generations", headers=headers)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (401, "UNAUTHORIZED")
+    made = api.post({**bearer("ann"), "Prefer": "wait=60"}).json()
+    path = f"/v1/generations/{made['id']}"
+    assert api.client.get(path, headers=bearer("ann")).status_code == 200
+    for what in (path, path + "/video"):
+        assert api.client.get(what, headers=bearer("bob")).status_code == 404
+    assert api.client.post(path + "/cancel", headers=bearer("bob")).status_code == 404
+    assert api.client.get("/v1/generations", headers=bearer("bob")).json()["data"] == []
+    assert api.client.get(made["output"]["videoUrl"]).status_code == 200  # the token opens it
+    assert api.client.get(path + "/video?token=guessed").status_code == 404
+    assert api.client.get("/health").status_code == 200
+
+
+def test_a_key_that_asks_too_often_is_told_when_to_come_back(serve: Serve) -> None:
+    api = serve(key_digests=DIGESTS, requests_per_minute=3)
+    statuses = [
+        api.client.get("/v1/generations", headers=bearer("ann")).status_code for _ in range(4)
+    ]
+    assert statuses == [200, 200, 200, 429]
+    refused = api.client.get("/v1/generations", headers=bearer("ann"))
+    assert int(refused.headers["retry-after"]) >= 1
+    assert refused.json()["error"]["retryable"] is True
+    assert api.client.get("/v1/generations", headers=bearer("bob")).status_code == 200
+
+
+def test_pages_of_other_sites_cannot_use_an_open_port(serve: Serve) -> None:
+    api = serve()
+    for headers in (
+        {"Origin": "https://evil.example"},
+        {"Host": "evil.example"},
+        {"Host": "127.0.0.1.evil.example"},
+        {"Origin": "null"},
+    ):
+        answer = api.client.get("/v1/generations", headers=headers)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (403, "FORBIDDEN"), headers
+    own = {"Origin": str(api.client.base_url).rstrip("/")}
+    assert api.client.get("/v1/generations", headers=own).status_code == 200
+
+
+def test_a_body_that_is_too_large_is_refused_said_or_not(serve: Serve) -> None:
+    api = serve()
+
+    def endless() -> Iterator[bytes]:
+        for _ in range(MAX_BODY_BYTES // 10_000_000 + 2):
+            yield b"x" * 10_000_000
+
+    connection = http.client.HTTPConnection("127.0.0.1", api.client.base_url.port)
+    connection.putrequest("POST", "/v1/generations")
+    connection.putheader("content-length", str(MAX_BODY_BYTES + 1))
+    connection.endheaders()
+    said = connection.getresponse()
+    assert (said.status, json.load(said)["error"]["code"]) == (413, "TOO_LARGE")
+    connection.close()
+    unsaid = api.client.post(
+        "/v1/generations", content=endless(), headers={"content-type": "application/json"}
+    )
+    assert (unsaid.status_code, unsaid.json()["error"]["code"]) == (413, "TOO_LARGE")
+
+
+def test_a_thousand_wait_and_the_next_is_told_to_come_back(
+    serve: Serve, portrait: bytes, driving: bytes
+) -> None:
+    api = serve(slowness_s=10, max_queued=1000, requests_per_minute=100_000)
+    service = api.app.state.service
+    first = api.post().json()
+    kept = service.store.get(first["id"])
+    for number in range(1000):
+        service.store.add(
+            replace(kept, id=f"id-{number}", state=kept.state.QUEUED), idempotency_key=None
+        )
+    answer = api.client.post("/v1/generations", data=body(), files=files(portrait, driving))
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "UNAVAILABLE")
+    assert int(answer.headers["retry-after"]) > 0
+    assert service.store.position("id-999") == 999
+    left = {path.name for path in service.files.iterdir()}
+    assert left == {first["id"]}
+
+
+@pytest.mark.parametrize(
+    ("environment", "message"),
+    [
+        ({"AVATAR_WEB_HOST": "0.0.0.0"}, "no key is set"),
+        ({"AVATAR_WEB_KEYS": "s3cret"}, "SHA-256 digests"),
+        ({"AVATAR_WEB_WEBHOOK_SECRETS": "s3cret"}, "does not begin with whsec_"),
+        ({"AVATAR_WEB_PORT": "http"}, "AVATAR_WEB_PORT is 'http'; accepted: a number above 0"),
+        ({"AVATAR_WEB_RESULT_TTL_S": "nan"}, "AVATAR_WEB_RESULT_TTL_S is 'nan'"),
+    ],
+)
+def test_a_wrong_setting_is_told(environment: dict[str, str], message: str) -> None:
+    with pytest.raises(InvalidSetting, match=message):
+        settings_from(environment)
+
+
+def test_an_open_port_needs_a_key(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert main(["--host", "0.0.0.0", "--data", str(tmp_path)]) == 2
+    assert "anybody who reaches it could render" in capsys.readouterr().err
+    assert Settings(data=tmp_path, host="0.0.0.0", key_digests=DIGESTS).port == 7860

@@ -1,0 +1,78 @@
+"""A server that is killed in the middle of its work, and started again."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from emulator.function_process import free_port
+from tests.web.conftest import body, files
+
+SERVER = """
+import sys
+from pathlib import Path
+import uvicorn
+from liveportrait_core.renderer import Renderer
+from tests.core.swaying import SwayingEngine
+from web.app import create_app
+from web.settings import Settings
+data, port, slowness_s = Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
+engine = SwayingEngine(slowness_s=slowness_s)
+app = create_app(
+    Settings(data=data, port=port), renderer=lambda: Renderer(engine, reason="test")
+)
+uvicorn.run(app, port=port, log_level="warning")
+"""
+
+
+def started(data: Path, port: int, slowness_s: float) -> subprocess.Popen[bytes]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", SERVER, str(data), str(port), str(slowness_s)]
+    )
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        try:
+            if httpx.get(f"http://127.0.0.1:{port}/health").status_code == 200:
+                return process
+        except httpx.HTTPError:
+            time.sleep(0.05)
+    raise AssertionError("the server does not answer")
+
+
+@pytest.mark.timeout(180)
+def test_kill_9_in_the_middle_loses_nothing(
+    tmp_path: Path, portrait: bytes, driving: bytes
+) -> None:
+    port = free_port()
+    url = f"http://127.0.0.1:{port}/v1/generations"
+    process = started(tmp_path, port, 0.2)
+    try:
+        made = [
+            httpx.post(
+                url,
+                data=body(params={"drivingMultiplier": share}),
+                files=files(portrait, driving),
+            ).json()["id"]
+            for share in (0.2, 0.4)
+        ]
+        deadline = time.monotonic() + 60
+        while httpx.get(f"{url}/{made[0]}").json()["status"] != "rendering":
+            assert time.monotonic() < deadline
+        (tmp_path / "files" / "arriving-1").mkdir()
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        process = started(tmp_path, port, 0.0)
+        for generation_id in made:
+            while (read := httpx.get(f"{url}/{generation_id}").json())["status"] != "ready":
+                assert read["status"] in ("queued", "rendering"), read
+                assert time.monotonic() < deadline + 60
+            assert httpx.get(read["output"]["videoUrl"]).content[4:8] == b"ftyp"
+        assert {path.name for path in (tmp_path / "files").iterdir()} == set(made)
+    finally:
+        process.kill()
+        process.wait()

@@ -1,0 +1,1 @@
+"""Routes, their bodies, and what is checked before anything is stored."""

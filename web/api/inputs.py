@@ -1,0 +1,202 @@
+"""The files of a request: from its own parts or from URLs, into the generation's folder.
+
+What cannot be used is refused before anything is queued, and leaves nothing behind.
+"""
+
+import hashlib
+import json
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from starlette.datastructures import FormData, UploadFile
+from starlette.requests import ClientDisconnect, Request
+
+from liveportrait_core import MAX_IMAGE_BYTES, MAX_VIDEO_BYTES, RenderError
+from liveportrait_core.media.clips.probe import DrivingClip, probe
+from liveportrait_core.media.pictures.image import read_portrait
+from web.api.schemas import GenerationRequest, InputFile
+from web.errors import ApiError, InvalidRequest, TooLarge, Unprocessable
+from web.fetch import SafeClient
+
+LIMITS = {"portrait": MAX_IMAGE_BYTES, "driving": MAX_VIDEO_BYTES}
+MAX_BODY_BYTES = MAX_IMAGE_BYTES + MAX_VIDEO_BYTES + 1_000_000
+_FETCH_WITHIN_S = 60.0
+_CHUNK = 1 << 20
+
+
+class Unsupported(ApiError):
+    """The body is of no kind that the route takes."""
+
+    status = 415
+    code = "UNSUPPORTED_MEDIA_TYPE"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReceivedFiles:
+    """The inputs of a generation, looked at."""
+
+    names: dict[str, str]  # by role, of files in the folder
+    digests: dict[str, str]  # by role, SHA-256
+    clip: DrivingClip | None
+    size: tuple[int, int]  # of the portrait as it is worked on: width, height
+
+
+@asynccontextmanager
+async def body_of(request: Request) -> AsyncIterator[tuple[Any, FormData]]:
+    """Give the JSON of a request and the files that came with it, and close them afterwards.
+
+    Raises:
+        InvalidRequest: no JSON.
+        Unsupported: neither JSON nor multipart.
+    """
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind == "application/json":
+        yield _parsed(await _whole(request)), FormData()
+    elif kind == "multipart/form-data":
+        async with files_of(request) as form:
+            text = form.get("request")
+            if not isinstance(text, str):
+                raise InvalidRequest(
+                    "the multipart body has no text part named request; accepted: one, with JSON",
+                    field="request",
+                )
+            yield _parsed(text.encode()), form
+    else:
+        raise Unsupported(
+            f"content-type is {kind or 'missing'!r}; accepted: application/json, "
+            "multipart/form-data",
+            field="Content-Type",
+        )
+
+
+@asynccontextmanager
+async def files_of(request: Request) -> AsyncIterator[FormData]:
+    """Give the parts of a multipart request, and close them afterwards."""
+    try:
+        form = await request.form(max_files=4, max_fields=20, max_part_size=1 << 20)
+    except ClientDisconnect as error:
+        raise InvalidRequest("the body did not come whole") from error
+    try:
+        yield form
+    finally:
+        await form.close()
+
+
+async def _whole(request: Request) -> bytes:
+    try:
+        return await request.body()
+    except ClientDisconnect as error:
+        raise InvalidRequest("the body did not come whole") from error
+
+
+def _parsed(text: bytes) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InvalidRequest(f"the body is no JSON: {error}") from error
+
+
+@contextmanager
+def received(
+    request: GenerationRequest, form: FormData, folder: Path, client: SafeClient | None
+) -> Iterator[ReceivedFiles]:
+    """Bring the inputs into a folder; without an error it stays, with one it goes.
+
+    Args:
+        request: names them.
+        form: the files that came with it.
+        folder: is made.
+        client: fetches URLs; None: uploads only.
+
+    Raises:
+        ApiError: an input is missing, too large, not allowed, or no picture or clip.
+    """
+    folder.mkdir(parents=True)
+    try:
+        names = {
+            role: _receive(role, given, form, folder, client)
+            for role, given in (
+                ("portrait", request.input.portrait),
+                ("driving", request.input.driving),
+            )
+            if given is not None
+        }
+        size, clip = _look(request, folder, names)
+        digests = {role: _digest(folder / name) for role, name in names.items()}
+        yield ReceivedFiles(names=names, digests=digests, clip=clip, size=size)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _receive(
+    role: str, given: InputFile, form: FormData, folder: Path, client: SafeClient | None
+) -> str:
+    field = f"input.{role}"
+    if given.url is not None:
+        if client is None:
+            raise InvalidRequest(
+                "inputs by URL are switched off here; accepted: an upload, or ask who runs this "
+                "to name hosts in AVATAR_WEB_URL_HOSTS",
+                field=f"{field}.url",
+                code="URL_NOT_ALLOWED",
+            )
+        name = role + _suffix(urlsplit(given.url).path)
+        client.download(
+            given.url,
+            folder / name,
+            max_bytes=LIMITS[role],
+            within_s=_FETCH_WITHIN_S,
+            field_name=f"{field}.url",
+        )
+        return name
+    upload = form.get(given.upload or "")
+    if not isinstance(upload, UploadFile):
+        raise InvalidRequest(
+            f"there is no file part named {given.upload!r}; accepted: a multipart body with one",
+            field=f"{field}.upload",
+        )
+    name = role + _suffix(upload.filename or "")
+    written = 0
+    with (folder / name).open("wb") as file:
+        while chunk := upload.file.read(_CHUNK):
+            written += len(chunk)
+            if written > LIMITS[role]:
+                raise TooLarge(
+                    f"the {role} has more than {LIMITS[role]} bytes; accepted: at most that",
+                    field=field,
+                )
+            file.write(chunk)
+    return name
+
+
+def _look(
+    request: GenerationRequest, folder: Path, names: dict[str, str]
+) -> tuple[tuple[int, int], DrivingClip | None]:
+    """Decode the picture and the clip's head: what they show at once is told at once."""
+    role = "portrait"
+    try:
+        picture = read_portrait(folder / names[role], max_dim_px=request.params.source_max_dim)
+        height, width = picture.pixels.shape[:2]
+        if "driving" not in names:
+            return (width, height), None
+        role = "driving"
+        return (width, height), probe(folder / names[role], request.params.max_seconds)
+    except RenderError as error:
+        raise Unprocessable(str(error), field=f"input.{role}", code=error.code) from error
+
+
+def _suffix(name: str) -> str:
+    """Return a harmless ending; what the file is, its bytes say."""
+    suffix = Path(name).suffix.lower()
+    return suffix if suffix[1:].isalnum() and suffix.isascii() and len(suffix) <= 6 else ""
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,187 @@
+"""The application, put together: settings in, ASGI out."""
+
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.utils import get_openapi
+from filelock import FileLock, Timeout
+from starlette.exceptions import HTTPException
+from starlette.responses import HTMLResponse, JSONResponse
+
+from liveportrait_core import __version__
+from liveportrait_core.renderer import Renderer, open_renderer
+from web.api.guard import BodyLimit, Guard
+from web.api.inputs import MAX_BODY_BYTES
+from web.api.routes import router
+from web.api.schemas import GenerationRequest, generation_object
+from web.api.service import Service, base_url
+from web.errors import ApiError, InvalidRequest
+from web.fetch import SafeClient
+from web.generation import Generation
+from web.jobs.store import SqliteJobStore
+from web.jobs.webhooks import WebhookSender
+from web.jobs.worker import Worker
+from web.settings import InvalidSetting, Settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class _HttpError:
+    code: str
+    retryable: bool = False
+
+
+_HTTP_ERRORS = {404: _HttpError(code="NOT_FOUND"), 405: _HttpError(code="METHOD_NOT_ALLOWED")}
+
+
+def create_app(
+    settings: Settings,
+    *,
+    renderer: Callable[[], Renderer] | None = None,
+    client: SafeClient | None = None,
+) -> FastAPI:
+    """Return the application; its worker runs while it is served.
+
+    Args:
+        settings: how it is served.
+        renderer: opens one; None: as the settings say.
+        client: reaches the addresses that clients name; None: as the settings say.
+
+    Raises:
+        InvalidSetting: another process uses the same data.
+    """
+    service = _service(settings, renderer, client)
+    lock = FileLock(settings.data / "in-use.lock")
+
+    @asynccontextmanager
+    async def running(_: FastAPI) -> AsyncIterator[None]:
+        try:
+            lock.acquire(timeout=0)
+        except Timeout as error:
+            raise InvalidSetting(
+                f"{settings.data} is used by another process; accepted: another folder in "
+                "AVATAR_WEB_DATA"
+            ) from error
+        service.worker.start()
+        try:
+            yield
+        finally:
+            service.worker.stop()
+            service.store.close()
+            lock.release()
+
+    # The usual page of the documentation loads scripts from another site; `docs_page` does not.
+    app = FastAPI(
+        title="Avatar idle", version=__version__, lifespan=running, docs_url=None, redoc_url=None
+    )
+    app.add_api_route("/docs", docs_page, include_in_schema=False)
+    app.include_router(router)
+    app.add_middleware(BodyLimit, max_bytes=MAX_BODY_BYTES)
+    app.state.service = service
+    _answer_errors(app)
+    _describe_bodies(app)
+    return app
+
+
+def _service(
+    settings: Settings, renderer: Callable[[], Renderer] | None, client: SafeClient | None
+) -> Service:
+    settings.data.mkdir(parents=True, exist_ok=True)
+    store = SqliteJobStore(settings.data / "generations.sqlite", max_queued=settings.max_queued)
+    client = client or SafeClient(
+        private_hosts=settings.private_hosts, url_hosts=settings.url_hosts
+    )
+
+    def describe(generation: Generation) -> dict[str, object]:
+        return generation_object(generation, base_url=base_url(settings), position=None)
+
+    files = settings.data / "files"
+    worker = Worker(
+        store=store,
+        files=files,
+        open_renderer=renderer or (lambda: open_renderer(settings.engine, settings.weights)),
+        webhooks=WebhookSender(store, client, settings.webhook_secrets),
+        describe=describe,
+        result_ttl_s=settings.result_ttl_s,
+    )
+    return Service(
+        settings=settings,
+        guard=Guard(settings),
+        store=store,
+        worker=worker,
+        files=files,
+        client=client,
+    )
+
+
+async def docs_page(request: Request) -> HTMLResponse:
+    """List the routes, with the schema of their bodies; needs no script and no other site."""
+    document = request.app.openapi()
+    rows = "".join(
+        f"<tr><td><b>{method.upper()}</b></td><td><code>{escape(path)}</code></td>"
+        f"<td>{escape(operation.get('description', ''))}</td></tr>"
+        for path, operations in document["paths"].items()
+        for method, operation in operations.items()
+    )
+    schemas = escape(json.dumps(document["components"]["schemas"], indent=2, ensure_ascii=False))
+    return HTMLResponse(
+        f"<!doctype html><html lang=en><meta charset=utf-8><title>{app_title(document)}</title>"
+        "<meta name=viewport content='width=device-width'><style>body{font:16px/1.5 system-ui;"
+        "margin:2em auto;max-width:60em;padding:0 1em}td{padding:.3em 1em .3em 0;"
+        "vertical-align:top}pre{overflow:auto;background:#eee;padding:1em}</style>"
+        f"<h1>{app_title(document)}</h1><p>Version {escape(document['info']['version'])}; the same "
+        "as <a href=/openapi.json>openapi.json</a>.</p>"
+        f"<table>{rows}</table><h2>Bodies</h2><pre>{schemas}</pre></html>"
+    )
+
+
+def app_title(document: dict[str, Any]) -> str:
+    """Return the title of an OpenAPI document, for HTML."""
+    return escape(document["info"]["title"])
+
+
+def _answer_errors(app: FastAPI) -> None:
+    """Give every refusal the same form."""
+
+    @app.exception_handler(ApiError)
+    async def refused(_: Request, error: ApiError) -> JSONResponse:
+        headers = {}
+        if error.retry_after_s is not None:
+            headers["retry-after"] = str(error.retry_after_s)
+        return JSONResponse(error.as_json(), status_code=error.status, headers=headers)
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+        first = error.errors()[0]
+        name = str(first["loc"][-1])
+        wrong = InvalidRequest(f"{name} is {first['input']!r}: {first['msg']}", field=name)
+        return await refused(request, wrong)
+
+    @app.exception_handler(HTTPException)
+    async def unknown(request: Request, error: HTTPException) -> JSONResponse:
+        known = _HTTP_ERRORS.get(error.status_code, _HttpError(code="INVALID_PARAMS"))
+        wrong = ApiError(f"{request.method} {request.url.path}: {error.detail}", code=known.code)
+        return JSONResponse(wrong.as_json(), status_code=error.status_code, headers=error.headers)
+
+
+def _describe_bodies(app: FastAPI) -> None:
+    """Put the schema of the bodies, which are read by hand, into the OpenAPI document."""
+
+    def openapi() -> dict[str, object]:
+        if app.openapi_schema is None:
+            document = get_openapi(title=app.title, version=app.version, routes=app.routes)
+            schema = GenerationRequest.model_json_schema(
+                by_alias=True, ref_template="#/components/schemas/{model}"
+            )
+            schemas = document.setdefault("components", {}).setdefault("schemas", {})
+            schemas.update(schema.pop("$defs", {}))
+            schemas["GenerationRequest"] = schema
+            app.openapi_schema = document
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]

@@ -1,0 +1,120 @@
+"""One generation: what was asked for, how far it is, what came of it. Values only."""
+
+import hashlib
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any, Self
+
+
+class Kind(StrEnum):
+    """What is made."""
+
+    ANIMATE = "animate"  # a portrait moves like the driving clip, or idles
+    EDIT = "edit"  # a portrait's face is changed: a picture
+
+
+class State(StrEnum):
+    """Where a generation stands; the contract's words."""
+
+    QUEUED = "queued"
+    RENDERING = "rendering"
+    READY = "ready"
+    FAILED = "failed"
+    CANCELED = "canceled"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether it stays."""
+        return self in (State.READY, State.FAILED, State.CANCELED)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Output:
+    """What a finished generation has."""
+
+    width: int
+    height: int
+    size_bytes: int
+    fps: float | None = None  # None, and so on: a picture
+    frame_count: int | None = None
+    duration_ms: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """Why there is no result."""
+
+    code: str
+    message: str
+    retryable: bool
+    field: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Webhook:
+    """Whom to tell."""
+
+    url: str
+    events: tuple[str, ...]  # states
+
+
+@dataclass(frozen=True, kw_only=True)
+class Generation:
+    """Everything that is kept of one. Its files lie in a folder of its name."""
+
+    id: str
+    owner: str  # digest of the key that asked; "": no keys are in use
+    kind: Kind
+    params: Mapping[str, Any]  # as applied
+    inputs: Mapping[str, str]  # file names by role: portrait, driving
+    created_at: float  # Unix time
+    request_digest: str  # of everything that the client sent
+    fingerprint: str  # of inputs, params, engine: the same make the same video
+    token: str = field(default_factory=lambda: secrets.token_urlsafe(24))  # opens its files
+    webhook: Webhook | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    state: State = State.QUEUED
+    stage: str | None = None
+    progress: float = 0.0  # 0..1
+    eta_s: float | None = None
+    attempts: int = 0
+    started_at: float | None = None
+    finished_at: float | None = None
+    engine: str | None = None
+    engine_version: str | None = None
+    output: Output | None = None
+    warnings: tuple[str, ...] = ()
+    error: Failure | None = None
+
+    @property
+    def result_name(self) -> str:
+        """The file name of what is made."""
+        return "idle.mp4" if self.kind is Kind.ANIMATE else "edited.png"
+
+    def to_json(self) -> str:
+        """Write it down."""
+        return json.dumps(asdict(self), ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read what `to_json` wrote."""
+        values = json.loads(text)
+        for name, kind in (("output", Output), ("error", Failure)):
+            values[name] = None if values[name] is None else kind(**values[name])
+        webhook = values["webhook"]
+        if webhook is not None:
+            values["webhook"] = Webhook(url=webhook["url"], events=tuple(webhook["events"]))
+        values |= {
+            "kind": Kind(values["kind"]),
+            "state": State(values["state"]),
+            "warnings": tuple(values["warnings"]),
+        }
+        return cls(**values)
+
+
+def digest_of(*parts: object) -> str:
+    """Return the SHA-256 of JSON values, hex."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,95 @@
+"""Telling a client's server how a generation ended: signed, repeated, and given up in the end.
+
+The form is that of Standard Webhooks: id, time and body are signed with HMAC-SHA256 by every secret
+in use, so that secrets can be exchanged without a gap.
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from web.fetch import SafeClient
+from web.generation import Generation
+from web.jobs.store import Delivery, SqliteJobStore
+
+RETRY_AFTER_S = (5, 300, 1_800, 7_200, 18_000, 36_000, 36_000)
+"""Waits between attempts; after the last one a message is given up."""
+_ANSWER_WITHIN_S = 10.0
+_GONE = 410
+
+
+def signature(secret: str, message: str, timestamp: int, body: bytes) -> str:
+    """Sign a message: `v1,` and base64.
+
+    Raises:
+        ValueError: the secret is not `whsec_` and base64.
+    """
+    try:
+        key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
+    except binascii.Error as error:
+        raise ValueError("the webhook secret is not whsec_ and base64") from error
+    signed = f"{message}.{timestamp}.".encode() + body
+    return "v1," + base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
+
+
+class WebhookSender:
+    """Delivers what the store keeps."""
+
+    def __init__(self, store: SqliteJobStore, client: SafeClient, secrets: Sequence[str]) -> None:
+        self._store = store
+        self._client = client
+        self._secrets = tuple(secrets)
+
+    def announce(self, generation: Generation, body: Mapping[str, Any], now: float) -> None:
+        """Keep the message of a state that the client wants to hear of."""
+        hook = generation.webhook
+        if hook is None or generation.state.value not in hook.events:
+            return
+        payload = {
+            "type": f"generation.{generation.state}",
+            "timestamp": body["finishedAt"] or body["createdAt"],
+            "data": body,
+        }
+        self._store.enqueue_delivery(
+            Delivery(
+                message=f"msg_{generation.id}_{generation.state}",
+                url=hook.url,
+                payload=json.dumps(payload),
+                attempts=0,
+                due=now,
+            )
+        )
+
+    def deliver_due(self, now: float) -> int:
+        """Send every message whose time has come; return how many were tried."""
+        due = self._store.due_deliveries(now)
+        for delivery in due:
+            self._deliver(delivery, now)
+        return len(due)
+
+    def _deliver(self, delivery: Delivery, now: float) -> None:
+        body, timestamp = delivery.payload.encode(), int(now)
+        headers = {
+            "content-type": "application/json",
+            "webhook-id": delivery.message,
+            "webhook-timestamp": str(timestamp),
+        }
+        if self._secrets:
+            headers["webhook-signature"] = " ".join(
+                signature(secret, delivery.message, timestamp, body) for secret in self._secrets
+            )
+        status = self._client.post(delivery.url, body, headers, within_s=_ANSWER_WITHIN_S)
+        if status == _GONE:
+            self._store.disable_url(delivery.url)
+        elif 200 <= status < 300 or delivery.attempts >= len(RETRY_AFTER_S):
+            self._store.forget_delivery(delivery.message)
+        else:
+            wait = RETRY_AFTER_S[delivery.attempts]
+            self._store.enqueue_delivery(
+                replace(delivery, attempts=delivery.attempts + 1, due=now + wait)
+            )
