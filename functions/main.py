@@ -50,6 +50,14 @@ def on_avatar_written(event: CloudEvent) -> None:
     except InvalidEvent as fault:
         log.warning("event not read", reason=str(fault), event_id=event.get("id"))
         return
+    if write.literal_names:
+        with log.bound(avatar_id=write.avatar_id):
+            log.warning(
+                "fields named like paths",
+                fields=list(write.literal_names),
+                reason="set, merging or not, takes keys literally, and these fields are not read; "
+                "update takes them for paths, set takes nested maps",
+            )
     if gate(write) is Gate.UNRELATED:
         return  # most events end here, before any client is made
     try:

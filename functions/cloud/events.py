@@ -8,6 +8,7 @@ events change nothing relevant: their undecoded bytes show it.
 import re
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -17,6 +18,7 @@ from google.protobuf.message import DecodeError
 
 from functions.cloud import field_changes as shallow
 from functions.cloud.firestore_values import picked
+from functions.cloud.literal_names import literal_names, may_have_been_made
 from functions.domain.document import EVENT_PATHS, RELEVANT_PATHS, DocumentWrite, Snapshot
 from functions.domain.task import is_document_id
 from functions.errors import InvalidEvent
@@ -38,16 +40,36 @@ def parse(data: object, *, collection: str, event_time: object = None) -> Docume
         InvalidEvent: the data cannot be parsed, or names another database or collection.
     """
     try:
-        return _skimmed(data, collection, event_time) or _read(data, collection, event_time)
+        wire = _wire(data)
+        event = shallow.Event.FromString(wire)
+        write = _skimmed(event, collection, event_time) or _read(wire, collection, event_time)
+        return replace(write, literal_names=_literal_names(event, wire))
     except (DecodeError, json_format.ParseError, TypeError, ValueError, AttributeError) as fault:
         raise InvalidEvent(f"the event's data cannot be parsed: {str(fault)[:500]}") from fault
 
 
-def _skimmed(data: object, collection: str, event_time: object) -> DocumentWrite | None:
+def _wire(data: object) -> bytes:
+    """Return an event's protobuf; its JSON form says the same."""
+    if isinstance(data, bytes):
+        return data
+    if not isinstance(data, Mapping):
+        raise InvalidEvent(
+            f"the event's data is {type(data).__name__}; accepted: protobuf bytes or JSON"
+        )
+    message = json_format.ParseDict(data, _EventData(), ignore_unknown_fields=True)
+    wire: bytes = message.SerializeToString()
+    return wire
+
+
+def _literal_names(event: Any, wire: bytes) -> tuple[str, ...]:
+    if not may_have_been_made(event.old_value, event.value):
+        return ()
+    message = _EventData.FromString(wire)
+    return literal_names(message.old_value.fields, message.value.fields)
+
+
+def _skimmed(event: Any, collection: str, event_time: object) -> DocumentWrite | None:
     """Return the write, where its bytes show that nothing relevant changed; None: decode it."""
-    if not isinstance(data, bytes):
-        return None
-    event = shallow.Event.FromString(data)
     before, after = (shallow.picked(each, _KEYS) for each in (event.old_value, event.value))
     if not (before.message.name and after.message.name):
         return None
@@ -62,8 +84,8 @@ def _skimmed(data: object, collection: str, event_time: object) -> DocumentWrite
     )
 
 
-def _read(data: object, collection: str, event_time: object) -> DocumentWrite:
-    message = _message(data)
+def _read(wire: bytes, collection: str, event_time: object) -> DocumentWrite:
+    message = _EventData.FromString(wire)
     after = message.value if message.HasField("value") and message.value.name else None
     before = message.old_value if message.HasField("old_value") and message.old_value.name else None
     named = after or before
@@ -75,19 +97,6 @@ def _read(data: object, collection: str, event_time: object) -> DocumentWrite:
         after=None if after is None else Snapshot(fields=picked(after.fields, EVENT_PATHS)),
         committed_s=_committed_s(after, event_time),
     )
-
-
-def _message(data: object) -> Any:
-    message = _EventData()
-    if isinstance(data, bytes):
-        message.ParseFromString(data)
-    elif isinstance(data, Mapping):
-        json_format.ParseDict(data, message, ignore_unknown_fields=True)
-    else:
-        raise InvalidEvent(
-            f"the event's data is {type(data).__name__}; accepted: protobuf bytes or JSON"
-        )
-    return message
 
 
 def _avatar_id(name: str, collection: str) -> str:

@@ -140,7 +140,7 @@ def _span(wire: bytes, key: str, at: int, tag: bytes) -> _Span | None:
     after_key = at + len(_mark(key))
     if not wire.startswith(_VALUE_TAG, after_key):
         return None
-    size, value = _varint(wire, after_key + 1)
+    size, value = varint(wire, after_key + 1)
     end = value + size
     head = tag + _as_varint(end - at)
     begin = at - len(head)
@@ -162,7 +162,7 @@ def _mark(key: str) -> bytes:
     return _KEY_TAG + _as_varint(len(text)) + text
 
 
-def _varint(wire: bytes, at: int) -> tuple[int, int]:
+def varint(wire: bytes, at: int) -> tuple[int, int]:
     """Return the number at a place, and the place after it."""
     number = shift = 0
     for digit in wire[at : at + 10]:
@@ -258,7 +258,7 @@ def _map_start(value: bytes) -> int | None:
     """Return where the map begins that a value is; None: it is none."""
     if not value.startswith(_MAP_TAG):
         return None
-    size, start = _varint(value, 1)
+    size, start = varint(value, 1)
     return start if start + size == len(value) else None
 
 

@@ -220,6 +220,7 @@ class DocumentWrite:
     after: Snapshot | None  # None: the document was deleted
     committed_s: float  # Unix time of the commit
     untouched: bool = False  # relevant set and mirror did not change, so nothing was decoded
+    literal_names: tuple[str, ...] = ()  # new fields with dots in their names, meant as paths
 
 
 class Gate(StrEnum):

@@ -33,7 +33,7 @@ from functions.errors import Code, Failure
 from liveportrait_core import AnimationRegion, RenderOptions, RenderWarning, SyntheticIdle
 
 _MAX_NONCE_CHARACTERS = 64
-_EXACT_DOUBLES = 2**53  # beyond it a double may mean one of several integers
+_EXACT_DOUBLES = 2**53  # from here on a double may mean one of several integers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -243,7 +243,7 @@ class _Inputs:
         if isinstance(value, str) and len(value) <= _MAX_NONCE_CHARACTERS:
             return value
         number = _whole(value)
-        if number is None or (isinstance(value, float) and abs(value) > _EXACT_DOUBLES):
+        if number is None or (isinstance(value, float) and abs(value) >= _EXACT_DOUBLES):
             accepted = f"text of at most {_MAX_NONCE_CHARACTERS} characters, a whole number"
             raise _invalid(field, value, f"{accepted} or a timestamp")
         return number

@@ -75,6 +75,19 @@ def test_json_events_are_served_too(client: Any) -> None:
     assert answer.status_code == 200
 
 
+def test_a_dotted_key_of_a_merging_set_is_named_in_the_log(
+    client: Any, suite: Suite, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = document()
+    dotted = {"training.livePortrait": {"drivingMultiplier": 0.7}}
+    assert post(client, event_data(before, {**before, **dotted})).status_code == 200
+    line = json.loads(capsys.readouterr().err.splitlines()[-1])
+    assert (line["severity"], line["avatarId"]) == ("WARNING", "ava")
+    assert line["fields"] == ["`training.livePortrait`"]
+    assert "update" in line["reason"]
+    assert suite.control.calls() == Counter()
+
+
 def test_what_cannot_be_read_is_acknowledged_and_logged(
     client: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -56,7 +56,7 @@ def _wrong(token: str) -> str:
     if token.startswith("'"):
         return f"'{token[1:-1]}x'"
     if token.startswith("is "):
-        return "is timestamp"
+        return "is latlng" if token == "is timestamp" else "is timestamp"
     if token.startswith("."):
         return ""
     if token[0].isdigit():

@@ -16,7 +16,7 @@ from functions.domain.document import DocumentWrite, Gate, gate
 from functions.errors import InvalidEvent
 from tests.functions.domain.test_document import WIRE_VALUES
 from tests.functions.scene import UNSET, document
-from tests.functions.wire import event_data, field, map_entries
+from tests.functions.wire import as_json, event_data, field, map_entries
 
 LARGE: dict[str, Any] = {
     "many fields": {f"key {number:05}": number for number in range(20_000)},
@@ -74,6 +74,7 @@ def test_an_unrelated_write_decodes_nothing_however_large_the_document(
     for change in ({"nickname": "B"}, {"more": {"a": 1}}, {"livePortrait": {"state": "x"}}):
         write = read(event_data(before, {**before, **change}))
         assert gate(write) is Gate.UNRELATED
+        assert write.literal_names == ()
     assert decoded.values == 0
 
 
@@ -196,6 +197,53 @@ def test_what_is_cut_off_is_refused(missing: int) -> None:
 def read_sides(before: bytes, after: bytes) -> DocumentWrite:
     """The write of two serialised documents."""
     return parse(field(2, before) + field(1, after), collection="avatars")
+
+
+DOTTED: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
+    "a path": ({"training.heroVideoUrl": "gs://b/x"}, ("`training.heroVideoUrl`",)),
+    "a longer one": ({"training.livePortrait.scale": 2}, ("`training.livePortrait.scale`",)),
+    "two": (
+        {"training.livePortrait": {"text": "x" * 500}, "training.dynamicsEnabled": False},
+        ("`training.dynamicsEnabled`", "`training.livePortrait`"),
+    ),
+    "below training": (
+        {"training": {"livePortrait.scale": 2}},
+        ("training.`livePortrait.scale`",),
+    ),
+    "of the app's own": ({"stats.views": 2, "training": {"a.b": 2}, "trainings.x": 1}, ()),
+    "elsewhere": ({"said": "training.x", "stats": {"training.x": 1}}, ()),
+}
+
+
+@pytest.mark.parametrize(("written", "told"), DOTTED.values(), ids=DOTTED.keys())
+@pytest.mark.parametrize("as_data", [lambda message: message.SerializeToString(), as_json])
+def test_names_with_dots_that_look_like_paths_are_told(
+    written: dict[str, Any], told: tuple[str, ...], as_data: Callable[[Any], Any]
+) -> None:
+    """What `set(…, merge: true)` makes of the keys that `update` would take for paths."""
+
+    def read(before: Any, after: Any) -> DocumentWrite:
+        return parse(as_data(event_data(before, after)), collection="avatars")
+
+    before = document()
+    after = {**before, **written}
+    if "training" in written:
+        after["training"] = {**before["training"], **written["training"]}
+    change = read(before, after)
+    assert gate(change) is Gate.UNRELATED
+    assert tuple(sorted(change.literal_names)) == told
+    assert tuple(sorted(read(None, after).literal_names)) == told
+    assert read(after, {**after, "nickname": "B"}).literal_names == ()  # told once
+    if told and not told[0].startswith("training"):
+        again = {**after, told[0].strip("`"): {"text": "x" * 499 + "y"}}
+        assert read(after, again).literal_names == (told[0],)
+    assert read(after, before).literal_names == ()
+    assert read(after, None).literal_names == ()
+
+
+def test_however_many_names_have_dots_a_few_are_told() -> None:
+    written = {f"training.x{number}": number for number in range(5000)}
+    assert len(read(event_data(document(), {**document(), **written})).literal_names) == 20
 
 
 @given(WIRE_VALUES, WIRE_VALUES, st.sampled_from(["scale", "mood", "idleVideoUrl"]))

@@ -35,9 +35,17 @@ MUTANTS = (
     Mutant(
         name="every-event-decoded",
         file="functions/cloud/events.py",
-        old="return _skimmed(data, collection, event_time) or _read(",
-        new="return _read(",
+        old="write = _skimmed(event, collection, event_time) or _read(",
+        new="write = _read(",
         why="An unrelated write beside a megabyte costs half a second (section 1.2).",
+        tests=("tests/functions/cloud/test_hot_path.py",),
+    ),
+    Mutant(
+        name="path-like-name-changes-unseen",
+        file="functions/cloud/literal_names.py",
+        old="(name not in before or before[name] != after[name])",
+        new="name not in before",
+        why="Each event that writes such a field names it (section 1.2).",
         tests=("tests/functions/cloud/test_hot_path.py",),
     ),
     Mutant(
