@@ -81,14 +81,21 @@ class FaceMesh:
 
     def find(self, picture: Frame) -> FoundFace | None:
         """Return the largest central face of a still picture; search tiles for small ones too."""
-        faces = self._faces(picture)
-        for tile in () if faces else _tiles(picture):
+        return self.find_large(picture) or self.find_small(picture)
+
+    def find_large(self, picture: Frame) -> FoundFace | None:
+        """Return the largest central face that is seen in the whole picture."""
+        return _chosen(self._faces(picture), picture)
+
+    def find_small(
+        self, picture: Frame, tiles: tuple[float, ...] = RETRY_TILES
+    ) -> FoundFace | None:
+        """Return the largest central face of the first tile, of these sides, that shows one."""
+        for tile in _tiles(picture, tiles):
             faces = [face + tile.offset for face in self._sure_faces(picture[tile.slices])]
             if faces:
-                break
-        if not faces:
-            return None
-        return FoundFace(points=_most_prominent(faces, picture), alone=len(faces) == 1)
+                return _chosen(faces, picture)
+        return None
 
     def follow(self, frame: Frame) -> FoundFace | None:
         """Return the face followed so far, at first the largest central one; None: not found.
@@ -168,10 +175,10 @@ class _Tile:
         return np.array([self.x, self.y, 0], np.float32)
 
 
-def _tiles(picture: Frame) -> Iterator[_Tile]:
+def _tiles(picture: Frame, shares: tuple[float, ...]) -> Iterator[_Tile]:
     """Yield half-overlapping squares, the large ones first, the central ones before the outer."""
     height, width = picture.shape[:2]
-    for share in RETRY_TILES:
+    for share in shares:
         side = int(share * max(height, width))
         if side < RETRY_MIN_SIDE_PX:
             return
@@ -191,6 +198,12 @@ def _starts(length: int, side: int) -> list[int]:
         return [0]
     count = int(np.ceil((length - side) / (side / 2))) + 1
     return [round(i * (length - side) / (count - 1)) for i in range(count)]
+
+
+def _chosen(faces: list[Points], picture: Frame) -> FoundFace | None:
+    if not faces:
+        return None
+    return FoundFace(points=_most_prominent(faces, picture), alone=len(faces) == 1)
 
 
 def _most_prominent(faces: list[Points], picture: Frame) -> Points:

@@ -6,6 +6,7 @@ face from frame to frame and belongs to one thread. Knows no landmark network.
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -14,6 +15,7 @@ from liveportrait_core.face.crop import Points
 from liveportrait_core.face.detector import FaceMesh, FoundFace
 from liveportrait_core.face.scrfd import InsightFaceDetector
 from liveportrait_core.face.tracking import FindFace
+from liveportrait_core.face.upright import QuarterTurns, find_face, quarter_turns
 from liveportrait_core.report import Frame
 
 
@@ -30,6 +32,9 @@ class FaceFinder(Protocol):
     def clip(self) -> AbstractContextManager[FindFace]:
         """Return a detector for the frames of one clip, in order."""
 
+    def upright(self) -> AbstractContextManager[QuarterTurns]:
+        """Return what tells how a clip is to be turned for its face to stand upright."""
+
 
 class MeshFinder:
     """MediaPipe's face mesh: the default, free for any use, in the wheel."""
@@ -41,15 +46,21 @@ class MeshFinder:
 
     @contextmanager
     def portrait(self) -> Iterator[FindFace]:
-        """Search small faces more closely."""
+        """Search small faces more closely, and faces that do not stand upright."""
         with FaceMesh(still=True) as mesh:
-            yield mesh.find
+            yield partial(find_face, mesh)
 
     @contextmanager
     def clip(self) -> Iterator[FindFace]:
         """Follow the face of the first frame."""
         with FaceMesh(still=False) as mesh:
             yield mesh.follow
+
+    @contextmanager
+    def upright(self) -> Iterator[QuarterTurns]:
+        """Look at a frame in each of four turns."""
+        with FaceMesh(still=True) as mesh:
+            yield partial(quarter_turns, mesh)
 
 
 class InsightFaceFinder:
@@ -80,3 +91,7 @@ class InsightFaceFinder:
             return found
 
         return nullcontext(follow)
+
+    def upright(self) -> AbstractContextManager[QuarterTurns]:
+        """Look at a frame in each of four turns; the surest face tells."""
+        return nullcontext(self._detector.quarter_turns)

@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 
 from liveportrait_core.errors import VideoFaceLost, VideoNoFace, VideoTooShort
 from liveportrait_core.face.detector import POINT_COUNT, FaceMesh, Points
+from liveportrait_core.face.finders import MeshFinder
 from liveportrait_core.face.flip_averaging import points_from_flip
+from liveportrait_core.face.upright import UprightFrames
 from liveportrait_core.limits import least_frames
 from liveportrait_core.report import Frame, RenderWarning
 
@@ -31,8 +33,8 @@ class MeshTrack:
 def track_mesh(frames: Iterable[Frame], fps: Fraction) -> MeshTrack:
     """Follow the largest central face.
 
-    Every frame is looked at twice, and the mean taken. Frames before the face appears are left out;
-    later gaps are bridged by interpolation.
+    A clip on its side or upside down is turned first. Every frame is looked at twice, and the mean
+    taken. Frames before the face appears are left out; later gaps are bridged by interpolation.
 
     Raises:
         VideoNoFace: no face was found at all.
@@ -42,28 +44,30 @@ def track_mesh(frames: Iterable[Frame], fps: Fraction) -> MeshTrack:
     seen: list[Points | None] = []
     again: list[Points | None] = []
     alone = True
+    upright = UprightFrames(frames, MeshFinder().upright)
     with FaceMesh(still=False) as mesh, FaceMesh(still=False, most_faces=1) as mirror:
-        for frame in frames:
+        for frame in upright:
             found = mesh.follow(frame)
             seen.append(None if found is None else found.points)
-            again.append(None if found is None else points_from_flip(mirror, frame, found.points))
+            again.append(
+                None if found is None else points_from_flip(mirror.follow, frame, found.points)
+            )
             alone = alone and (found is None or found.alone)
     _require_face(seen)
     first = next(i for i, points in enumerate(seen) if points is not None)
     kept = seen[first:]
     _require_length(len(kept), first, fps)
-    warnings = []
-    if first:
-        warnings.append(RenderWarning.VIDEO_LEADING_FRAMES_SKIPPED)
-    if any(points is None for points in kept):
-        warnings.append(RenderWarning.LANDMARKS_INTERPOLATED)
-    if not alone:
-        warnings.append(RenderWarning.MULTIPLE_FACES_VIDEO)
+    is_so = {
+        RenderWarning.VIDEO_TURNED: upright.are_turned,
+        RenderWarning.VIDEO_LEADING_FRAMES_SKIPPED: first > 0,
+        RenderWarning.LANDMARKS_INTERPOLATED: any(points is None for points in kept),
+        RenderWarning.MULTIPLE_FACES_VIDEO: not alone,
+    }
     return MeshTrack(
         points=_averaged(kept, again[first:]),
         fps=fps,
         frames_without_face=sum(points is None for points in seen),
-        warnings=tuple(warnings),
+        warnings=tuple(warning for warning, holds in is_so.items() if holds),
     )
 
 

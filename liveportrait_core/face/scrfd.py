@@ -26,6 +26,7 @@ from liveportrait_core.face.session import (
     require_file,
     stdout_to_log,
 )
+from liveportrait_core.face.upright import turned
 from liveportrait_core.report import Frame
 
 DETECTOR_FILE = "det_10g.onnx"
@@ -33,6 +34,7 @@ LANDMARK_FILE = "2d106det.onnx"
 INPUT_PX = 512
 THRESHOLD = 0.15
 _OVERLAP = 0.4
+_SURER = 0.1  # a frame is turned for a face whose score is higher by so much
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -47,6 +49,12 @@ class DetectedFace:
     def middle(self) -> NDArray[np.float32]:
         """Of the box: (x, y)."""
         return (self.box[:2] + self.box[2:]) / np.float32(2)
+
+    @property
+    def is_upright(self) -> bool:
+        """Whether the mouth lies below the eyes rather than beside or above them."""
+        right, down = self.points[3:].mean(0) - self.points[:2].mean(0)
+        return bool(down > abs(right))
 
     @property
     def area(self) -> float:
@@ -88,6 +96,20 @@ class InsightFaceDetector:
             middle = np.mean(near, axis=0)
             chosen = min(faces, key=lambda face: float(np.linalg.norm(face.middle - middle)))
         return FoundFace(points=self.locate(picture, chosen.box), alone=len(faces) == 1)
+
+    def quarter_turns(self, frame: Frame) -> int | None:
+        """Return by how many quarters to turn a frame for its surest face to stand upright.
+
+        The detector finds faces that lie too, less surely; None: it finds none in any turn.
+        """
+        best: int | None = None
+        surest = 0.0
+        for quarters in range(4):
+            faces = self.detect(turned(frame, quarters))
+            score = max((face.score for face in faces if face.is_upright), default=0.0)
+            if score > surest:
+                best, surest = quarters, score + _SURER
+        return best
 
     def detect(self, picture: Frame) -> list[DetectedFace]:
         """Return all faces of an H×W×3 picture, the surest first."""

@@ -17,6 +17,7 @@ from liveportrait_core.engines.liveportrait.source import crop_source, fit_portr
 from liveportrait_core.engines.liveportrait.template import LivePortraitMotion
 from liveportrait_core.face.detector import FoundFace
 from liveportrait_core.face.tracking import FindFace, LocateLandmarks
+from liveportrait_core.face.upright import QuarterTurns
 from liveportrait_core.options import RenderOptions
 from liveportrait_core.report import Frame
 from tests.golden.recipe import Mix, block_means
@@ -142,6 +143,9 @@ class _GivenFaces:
 
     def clip(self) -> AbstractContextManager[FindFace]:
         return nullcontext(self._always("driving_lmk106"))
+
+    def upright(self) -> AbstractContextManager[QuarterTurns]:
+        return nullcontext(lambda _: 0)
 
     def _always(self, array: str) -> FindFace:
         found = FoundFace(points=self.golden.given(array), alone=True)

@@ -17,7 +17,7 @@ from liveportrait_core.errors import InvalidOption
 from liveportrait_core.face.choice import Detector, FaceOrder
 from liveportrait_core.options import Engine
 
-REVISION = 2  # raise it with every change that changes pixels
+REVISION = 3  # raise it with every change that changes pixels
 EASE_S = 1.0  # over which the end of a clip eases back to its beginning
 
 

@@ -21,6 +21,7 @@ from liveportrait_core.engines.liveportrait.config import (
 from liveportrait_core.engines.liveportrait.device import DeviceChoice
 from liveportrait_core.engines.liveportrait.driving import analyse_driving
 from liveportrait_core.engines.liveportrait.model import AppearanceFeature, Model
+from liveportrait_core.engines.liveportrait.motion.extraction import ClipFrames
 from liveportrait_core.engines.liveportrait.motion.keypoints import (
     DrivenKeypoints,
     MeasuredMotion,
@@ -50,6 +51,7 @@ from liveportrait_core.face.crop import FaceCrop
 from liveportrait_core.face.finders import FaceFinder
 from liveportrait_core.face.openings import eye_close_ratios, lip_close_ratio
 from liveportrait_core.face.tracking import FindFace, LocateLandmarks, locate_face
+from liveportrait_core.face.upright import UprightFrames
 from liveportrait_core.limits import least_frames
 from liveportrait_core.media.prefetch import prefetch
 from liveportrait_core.options import Engine, RenderOptions
@@ -184,13 +186,18 @@ class LivePortraitEngine:
     def analyse(self, frames: Iterable[Frame], fps: Fraction) -> LivePortraitMotion:
         """Turn a driving clip into motion; the frames are gone over twice.
 
+        A clip on its side or upside down is read as if it stood upright.
+
         Raises:
             VideoNoFace: no face was found at all.
             VideoFaceLost: the face is missing from more than half of the frames.
             VideoTooShort: too few frames are left after those before the face appears.
         """
+        upright = UprightFrames(ClipFrames(frames), self._finder.upright)
         with self._finder.clip() as find:
-            template = self._analyse(frames, fps, find)
+            template = self._analyse(upright, fps, find)
+        if upright.are_turned:
+            template = replace(template, warnings=(RenderWarning.VIDEO_TURNED, *template.warnings))
         least = least_frames(fps)
         if template.frame_count < least:
             raise VideoTooShort(

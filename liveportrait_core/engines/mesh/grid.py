@@ -13,6 +13,7 @@ Field = NDArray[np.float32]
 
 NODES_PER_EYE_DISTANCE = 16
 HALF_EXTENT = (3.6, 4.6)  # of the widest grid, from between the eyes, eye distances
+TILTED = 0.34  # sine of a roll from which the longer half counts both ways
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +27,9 @@ class Grid:
     def around(head: HeadAxes) -> "Grid":
         """Return a grid that surely covers head, neck and shoulders."""
         step = max(2, round(head.eye_distance / NODES_PER_EYE_DISTANCE))
-        columns, rows = (int(np.ceil(2 * half * head.eye_distance / step)) for half in HALF_EXTENT)
+        is_tilted = abs(head.tilt[0, 1]) > TILTED
+        extent = (max(HALF_EXTENT),) * 2 if is_tilted else HALF_EXTENT
+        columns, rows = (int(np.ceil(2 * half * head.eye_distance / step)) for half in extent)
         x0 = round(float(head.middle[0]) - columns * step / 2)
         y0 = round(float(head.middle[1]) - rows * step / 2)
         return Grid(box=Box(x0=x0, y0=y0, x1=x0 + columns * step, y1=y0 + rows * step), step=step)

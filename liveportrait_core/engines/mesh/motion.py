@@ -63,6 +63,8 @@ _FORM = {
 class MeshMotion:
     """The motion of one clip, N frames. Frame 0 is the zero of every channel.
 
+    All directions are the head's own in frame 0, tilted as it is there.
+
     rotation_deg: N×3, rotation vector about the axes right (pitch), down (yaw) and away (roll).
     shift: N×3, of the head's pivot: right and down in eye distances, then the log of its size.
     control_points: N×H×2, right and down in the head's own directions, eye distances.
@@ -127,10 +129,10 @@ def motion_of(track: MeshTrack) -> MeshMotion:
     fps = float(track.fps)
     poses = fit_poses(track.points)
     head = HeadAxes.of(poses.shape)
-    turns = Rotation.from_matrix(poses.turns).as_rotvec() / TURN_SEEN
+    turns = Rotation.from_matrix(poses.turns).as_rotvec() @ head.tilt / TURN_SEEN
     scale = np.exp(poses.log_scale)[:, None]
-    lever = Rotation.from_rotvec(turns).apply(head.pivot - poses.centre)
-    pivot = poses.places + scale * lever[:, :2]
+    lever = Rotation.from_rotvec(turns).apply((head.pivot - poses.centre) @ head.tilt)
+    pivot = poses.places @ head.tilt[:2, :2] + scale * lever[:, :2]
     shift = np.concatenate([pivot / head.eye_distance, poses.log_scale[:, None]], axis=1)
     slide = NODDED_SLIDE * (shift[:, 1] - shift[0, 1])
     shift[:, 1] -= slide
@@ -139,7 +141,8 @@ def motion_of(track: MeshTrack) -> MeshMotion:
     control_points = (
         control_point_positions((still - poses.centre) @ head.axes)[..., :2] / head.eye_distance
     )
-    closure = np.stack([_closure(still, upper, lower) for upper, lower, _brow in EYES], axis=1)
+    upright = still[..., :2] @ head.tilt[:2, :2]
+    closure = np.stack([_closure(upright, upper, lower) for upper, lower, _brow in EYES], axis=1)
     return MeshMotion(
         fps=track.fps,
         rotation_deg=_since_first(np.degrees(turns), POSE_SMOOTHING_S * fps),
@@ -157,8 +160,11 @@ def _since_first(samples: Array, sigma: float) -> Array:
 
 
 def _closure(points: Array, upper: tuple[int, ...], lower: tuple[int, ...]) -> Array:
-    """Return how far the lids are closed, 0..1, against the clip's own open eye."""
-    width = np.linalg.norm(points[:, upper[-1], :2] - points[:, upper[0], :2], axis=1)
+    """Return how far the lids are closed, 0..1, against the clip's own open eye.
+
+    N×478×2 points of an upright head.
+    """
+    width = np.linalg.norm(points[:, upper[-1]] - points[:, upper[0]], axis=1)
     gap = (points[:, lower[2:-2], 1] - points[:, upper[2:-2], 1]).mean(1) / width
     opened = float(np.percentile(gap, OPEN_EYE_PERCENTILE))
     return np.clip((opened - gap) / max(opened * (1 - SHUT_EYE), 1e-6), 0.0, 1.0)

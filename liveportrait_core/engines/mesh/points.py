@@ -92,11 +92,15 @@ class HeadAxes:
         """Where the head turns on the spine: behind the ears, as low as the mouth."""
         return self.middle + self.axes @ PIVOT * self.eye_distance
 
+    @property
+    def tilt(self) -> Array:
+        """3×3, columns right, down and away of a head that only tilts, in the picture's axes."""
+        right, down = self.axes[:2, 1] / np.linalg.norm(self.axes[:2, 1])
+        return np.array([[down, right, 0.0], [-right, down, 0.0], [0.0, 0.0, 1.0]])
+
     def seen_from(self, places: NDArray[np.floating]) -> Array:
         """Convert places, …×2 pixels, to eye distances right and down of the eyes' middle."""
-        down = self.axes[:2, 1] / np.linalg.norm(self.axes[:2, 1])
-        turn = np.stack([[down[1], -down[0]], down], axis=1)
-        return (places - self.middle[:2]) @ turn / self.eye_distance
+        return (places - self.middle[:2]) @ self.tilt[:2, :2] / self.eye_distance
 
     @staticmethod
     def of(points: Array) -> "HeadAxes":

@@ -18,6 +18,7 @@ from liveportrait_core.engines.mesh.fields.sampling import Sampler
 from liveportrait_core.engines.mesh.points import HeadAxes
 from liveportrait_core.errors import ImageNoFace
 from liveportrait_core.face.detector import FaceMesh
+from liveportrait_core.face.upright import find_face
 from liveportrait_core.report import Box, Frame, RenderWarning
 
 BEYOND = 0.6  # a turning head brings no more from beyond the picture's border, eye distances
@@ -52,7 +53,7 @@ def prepare_portrait(picture: Frame) -> MeshPortrait:
     """
     height, width = picture.shape[:2]
     with FaceMesh(still=True) as mesh:
-        found = mesh.find(picture)
+        found = find_face(mesh, picture)
     if found is None:
         raise ImageNoFace(
             f"no face was found in the portrait of {width}×{height} pixels; "

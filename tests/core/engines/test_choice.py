@@ -96,7 +96,7 @@ def test_no_network_is_touched(complete: Path) -> None:
         [sys.executable, "-c", program, str(complete)], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert "liveportrait-2-" in done.stdout
+    assert "liveportrait-3-" in done.stdout
 
 
 def test_the_version_of_the_defaults_is_the_one_that_renders_are_filed_under() -> None:
@@ -108,4 +108,4 @@ def test_the_version_of_the_defaults_is_the_one_that_renders_are_filed_under() -
         precision="fp16",
         digests=["f00d"],
     )
-    assert version == "liveportrait-2-70e5274a"
+    assert version == "liveportrait-3-70e5274a"

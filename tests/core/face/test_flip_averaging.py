@@ -30,7 +30,7 @@ def face(picture: Frame) -> Points:
 
 def again(frame: Frame, face: Points) -> Points | None:
     with FaceMesh(still=False, most_faces=1) as mesh:
-        return points_from_flip(mesh, frame, face)
+        return points_from_flip(mesh.follow, frame, face)
 
 
 def test_a_mirrors_mirror_shows_every_point_itself() -> None:

@@ -28,12 +28,14 @@ MOST_MOVE = 0.7  # that limited turns and shifts can make; beyond it from the pe
 class HeadField:
     """What a turn of the head does to every node.
 
+    tilt: 3×3, the head's directions in the picture's, by which motion is turned.
     lever: rows×columns×3, distance from the head's pivot: right, down, away; pixels.
     body: rows×columns, share of the turn, 1 on the head, 0 on the shoulders.
     """
 
     grid: Grid
     eye_distance_px: float
+    tilt: Array
     lever: Field
     body: Field
 
@@ -41,13 +43,14 @@ class HeadField:
         """Return where the turn takes every node, rows×columns×2 pixels, forwards.
 
         Args:
-            rotation_deg: rotation vector about right, down and away, degrees.
-            shift: of the pivot, right and down in eye distances, and the log of the head's size.
+            rotation_deg: rotation vector about the head's right, down and away, degrees.
+            shift: of the pivot, the head's right and down in eye distances, and the log of its
+                size.
         """
-        turn = Rotation.from_rotvec(rotation_deg, degrees=True).as_matrix()
+        turn = Rotation.from_rotvec(self.tilt @ rotation_deg, degrees=True).as_matrix()
         matrix = (turn * np.exp(shift[2]) - np.eye(3))[:2]
         rigid = self.lever @ matrix.T.astype(np.float32)
-        rigid += (shift[:2] * self.eye_distance_px).astype(np.float32)
+        rigid += (self.tilt[:2, :2] @ shift[:2] * self.eye_distance_px).astype(np.float32)
         return np.asarray(self.body[..., None] * rigid, np.float32)
 
 
@@ -63,6 +66,7 @@ def head_field(points: Array, head: HeadAxes, person: Field) -> HeadField:
     return HeadField(
         grid=grid,
         eye_distance_px=head.eye_distance,
+        tilt=head.tilt,
         lever=lever.astype(np.float32),
         body=body[reached.slices].astype(np.float32),
     )

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from liveportrait_core.engines.mesh.grid import Field
 from liveportrait_core.engines.mesh.points import HeadAxes
 from liveportrait_core.face.detector import person_mask
+from liveportrait_core.face.upright import turned
 from liveportrait_core.report import Frame
 
 FACE_RADIUS, FACE_MIDDLE = (1.35, 1.9), 0.25  # from between the eyes, eye distances
@@ -21,8 +22,10 @@ WORKING_EYE_DISTANCE_PX = 48  # finer it is not worked out; the outline itself i
 
 def person_in(picture: Frame, head: HeadAxes) -> Field:
     """Return a mask above 0.5 on the person, H×W; the face always belongs to it."""
-    mask = _at_the_edges(person_mask(picture), picture, head.eye_distance)
-    down = head.axes[:2, 1] / np.linalg.norm(head.axes[:2, 1])
+    down = head.tilt[:2, 1]
+    quarters = round(np.degrees(np.arctan2(-down[0], down[1])) / 90)  # it knows people who stand
+    mask = turned(person_mask(turned(picture, quarters)), -quarters)
+    mask = _at_the_edges(mask, picture, head.eye_distance)
     x, y = head.middle[:2] + FACE_MIDDLE * head.eye_distance * down
     size = tuple(2 * radius * head.eye_distance for radius in FACE_RADIUS)
     tilt = float(np.degrees(np.arctan2(-down[0], down[1])))

@@ -22,6 +22,7 @@ from liveportrait_core.errors import ImageNoFace, VideoTooShort
 from liveportrait_core.face.crop import Points
 from liveportrait_core.face.detector import FoundFace
 from liveportrait_core.face.tracking import FindFace
+from liveportrait_core.face.upright import QuarterTurns, turned
 from liveportrait_core.options import AnimationRegion, Engine, RenderOptions
 from liveportrait_core.report import Frame, RenderWarning
 from tests.core.engines.liveportrait.motions import held, measured
@@ -35,16 +36,20 @@ OPTIONS = RenderOptions(driving_multiplier=1.0, loop=False)
 
 @dataclass(frozen=True)
 class OneFace:
-    """A finder that sees one face, or none, wherever it looks."""
+    """A finder that sees one face, or none, wherever it looks, and how a clip is to be turned."""
 
     face: FoundFace | None
     version: str = "test 1"
+    quarters: int = 0
 
     def portrait(self) -> AbstractContextManager[FindFace]:
         return nullcontext(lambda _: self.face)
 
     def clip(self) -> AbstractContextManager[FindFace]:
         return nullcontext(lambda _: self.face)
+
+    def upright(self) -> AbstractContextManager[QuarterTurns]:
+        return nullcontext(lambda _: self.quarters)
 
 
 def landmarks(_frame: Frame, _near: Points) -> Points:
@@ -115,6 +120,22 @@ def test_a_clip_moves_a_portrait_inside_its_box_only() -> None:
         assert frame.shape == PORTRAIT.shape
         assert np.array_equal(frame[outside], PORTRAIT[outside])
     assert any(not np.array_equal(frames[0], frame) for frame in frames)
+
+
+def test_a_clip_that_lies_is_read_as_if_it_stood() -> None:
+    seen = found(face_106(x=120, y=150, size=50))
+    upright, lying = (
+        LivePortraitEngine(
+            small_model(), OneFace(seen, quarters=quarters), landmarks, digests=["f00d"]
+        )
+        for quarters in (0, 3)
+    )
+    wanted = upright.analyse(clip(13), FPS)
+    read = lying.analyse([turned(frame, 1) for frame in clip(13)], FPS)
+    assert read.warnings == (RenderWarning.VIDEO_TURNED,)
+    assert wanted.warnings == ()
+    for name, channel in wanted.arrays.items():
+        assert np.array_equal(read.arrays[name], channel), name
 
 
 def test_networks_move_the_pixels() -> None:
@@ -233,7 +254,7 @@ def test_the_crop_is_by_the_106_points_and_else_by_the_landmarks() -> None:
 
 def test_the_version_tells_everything_that_changes_pixels() -> None:
     usual = engine().version
-    assert usual.startswith("liveportrait-2-")
+    assert usual.startswith("liveportrait-3-")
     assert len(usual.rpartition("-")[2]) == 8
     assert usual == engine().version
     without_landmarks = LivePortraitEngine(

@@ -32,7 +32,7 @@ def test_auto_takes_liveportrait_where_the_weights_are_complete(complete: Path) 
     opened = open_renderer("auto", complete, CPU)
     assert opened.engine is Engine.LIVEPORTRAIT
     assert "is complete; networks on cpu fp32" in opened.reason
-    assert opened.engine_version.startswith("liveportrait-2-")
+    assert opened.engine_version.startswith("liveportrait-3-")
 
 
 def test_auto_takes_the_mesh_where_they_are_not_and_says_what_is_missing(

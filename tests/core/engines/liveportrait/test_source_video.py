@@ -25,6 +25,7 @@ from liveportrait_core.errors import (
 from liveportrait_core.face.crop import Points
 from liveportrait_core.face.finders import MeshFinder
 from liveportrait_core.face.tracking import FindFace
+from liveportrait_core.face.upright import QuarterTurns
 from liveportrait_core.media.pictures.image import write_picture
 from liveportrait_core.options import RenderOptions
 from liveportrait_core.renderer import Renderer
@@ -54,6 +55,9 @@ class SeenIn:
         answers = iter(self.frames)
         face = found(face_106(x=150, y=120, size=40))
         return nullcontext(lambda _: face if next(answers) else None)
+
+    def upright(self) -> AbstractContextManager[QuarterTurns]:
+        return nullcontext(lambda _: 0)
 
 
 def landmarks(_frame: Frame, _near: Points) -> Points:
