@@ -32,6 +32,7 @@ def add_inspect(commands: Any, console: Console) -> None:
         "--following", action="store_true",
         help="measure too how well the face follows the driving clip's: head, lids, outline",
     )  # fmt: skip
+    command.add_argument("--audio", action="store_true", help="sound was asked for")
     command.add_argument("--contact", type=Path, metavar="OUT.png", help="write a contact sheet")
     command.add_argument(
         "--max-seconds", type=float, default=RenderOptions.max_seconds, metavar="S",
@@ -50,6 +51,7 @@ def inspect_video(parsed: argparse.Namespace, console: Console) -> int:
         parsed.driving,
         max_dim_px=parsed.source_max_dim,
         max_seconds=parsed.max_seconds,
+        with_sound=parsed.audio,
     )
     if parsed.contact is not None:
         contact_sheet(

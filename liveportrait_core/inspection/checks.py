@@ -84,6 +84,7 @@ def inspect(
     *,
     max_dim_px: int = RenderOptions.source_max_dim_px,
     max_seconds: float = RenderOptions.max_seconds,
+    with_sound: bool = False,
 ) -> Inspection:
     """Measure a finished video.
 
@@ -93,6 +94,7 @@ def inspect(
         driving: the clip it was made from; its rate and length are then checked too.
         max_dim_px: longest side that was asked for.
         max_seconds: longest duration that was asked for.
+        with_sound: sound was asked for.
 
     Raises:
         BadInput: a file cannot be read at all.
@@ -100,7 +102,7 @@ def inspect(
     still = decode_portrait(portrait, max_dim_px=max_dim_px).pixels
     facts = read_mp4(video)
     height, width = still.shape[:2]
-    checks = [*_container_checks(facts), *_stream_checks(facts, max_seconds)]
+    checks = [*_container_checks(facts, with_sound), *_stream_checks(facts, max_seconds)]
     checks.append(
         _check(
             "size",
@@ -130,18 +132,22 @@ def _check(name: str, measured: object, accepted: str, ok: bool) -> Check:
     return Check(name=name, measured=str(measured), accepted=accepted, ok=ok)
 
 
-def _container_checks(facts: Mp4Facts) -> Iterator[Check]:
+def _container_checks(facts: Mp4Facts, with_sound: bool) -> Iterator[Check]:
     order = " ".join(facts.top_level)
     boxes = [kind for kind in facts.top_level if kind in ("ftyp", "moov", "mdat")]
     yield _check(
         "box order", order, "ftyp, then moov before mdat", boxes == ["ftyp", "moov", "mdat"]
     )
+    kinds, accepted = sorted(facts.track_kinds), "one, video, silent"
+    if with_sound:
+        accepted = "two: video and sound"
+    wanted = ["soun", "vide"] if with_sound else ["vide"]
+    yield _check("tracks", " ".join(facts.track_kinds), accepted, kinds == wanted)
+    # AAC begins with samples that are not to be heard: only an edit list can say so.
     yield _check(
-        "tracks", " ".join(facts.track_kinds), "one, video, silent", facts.track_kinds == ("vide",)
-    )
-    yield _check(
-        "edit list", "present" if facts.has_edit_list else "none", "none", not facts.has_edit_list
-    )
+        "edit list", "present" if facts.has_edit_list else "none",
+        "present, for the sound" if with_sound else "none", facts.has_edit_list == with_sound,
+    )  # fmt: skip
     start = Fraction(min(facts.times), facts.timescale)
     yield _check(
         "start", f"{float(start):.3f} s", "0.000 s, with the first frame",

@@ -13,9 +13,9 @@ from PIL import Image
 
 from liveportrait_core.errors import EncodeFailed, ImageUnsupported, VideoUnsupported
 from liveportrait_core.inspection import Inspection, contact_sheet, inspect, read_mp4
-from liveportrait_core.options import RenderOptions
+from liveportrait_core.options import Delivery, RenderOptions, SoundFrom
 from liveportrait_core.renderer import Renderer
-from liveportrait_core.request import MotionTemplate, RenderRequest
+from liveportrait_core.request import Clip, MotionTemplate, RenderRequest
 from tests.core.clips import ffmpeg, moving_clip
 from tests.core.swaying import Sway, SwayingEngine, soft_portrait
 
@@ -123,6 +123,27 @@ def test_sound_is_named(tmp_path: Path, good: Path, portrait: Path) -> None:
     how = [word for pair in RIGHT.items() for word in pair]
     ffmpeg("-i", str(good), "-f", "lavfi", "-t", "2", "-i", "sine", *how, str(tmp_path / "a.mp4"))
     assert "tracks" in failures(inspect(tmp_path / "a.mp4", portrait))
+
+
+def test_sound_that_was_asked_for_is_right(tmp_path: Path, portrait: Path) -> None:
+    clip = moving_clip(tmp_path / "silent.mp4", rate="24", seconds=2)
+    talking = tmp_path / "talking.mp4"
+    ffmpeg("-i", str(clip), "-f", "lavfi", "-t", "2", "-i", "sine", "-c:v", "copy", str(talking))
+    renderer = Renderer(SwayingEngine(), reason="a test asks for it")
+    request = RenderRequest(
+        portrait=portrait,
+        motion=Clip(path=talking),
+        output=tmp_path / "a.mp4",
+        delivery=Delivery(sound=SoundFrom.DRIVING),
+    )
+    renderer.render(request)
+    inspection = inspect(request.output, portrait, talking, with_sound=True)
+    assert inspection.ok, failures(inspection)
+    assert failures(inspect(request.output, portrait)) == {"tracks", "edit list"}
+
+
+def test_sound_that_was_asked_for_must_be_there(good: Path, portrait: Path) -> None:
+    assert failures(inspect(good, portrait, with_sound=True)) == {"tracks", "edit list"}
 
 
 def test_another_portrait_is_noticed(tmp_path: Path, good: Path) -> None:
