@@ -3,44 +3,30 @@
 from deploy import names
 from deploy.checks import Demanded, ListEntry, NotPublic
 from deploy.command import Command, gcloud
+from deploy.resources import object_access
 from deploy.resources.cloud_run import CLOSED
 from deploy.settings import Settings
 from deploy.step import Check, Condition, Policy, Step, grant
 
 
 def data_access(settings: Settings) -> tuple[Step, ...]:
-    """Return the steps for the function's access to the database and the bucket's objects."""
+    """Return the steps for the function's access to the database and to its folders' objects."""
     database = Condition(
         title="idle-database",
         expression=f'resource.name=="projects/{settings.project}/databases/{names.DATABASE}"',
     )
-    bucket = Policy(
-        group="storage buckets",
-        target=(f"gs://{settings.bucket}", names.project(settings)),
-        conditional=True,
-        persistent=True,
-    )
-    steps: list[Step] = []
-    for runner in names.runners(settings):
-        member = names.member(settings, runner)
-        steps += (
-            grant(
-                _project(settings),
-                role="roles/datastore.user",
-                member=member,
-                condition=database,
-                title=f"{runner} may read and write documents",
-                why=f"Of the database {names.DATABASE}, in no other; no indexes, no rules.",
-            ),
-            grant(
-                bucket,
-                role="roles/storage.objectUser",
-                member=member,
-                title=f"{runner} may read and write objects",
-                why="Of this bucket; it may neither change who else may, nor the bucket.",
-            ),
+    documents = (
+        grant(
+            _project(settings),
+            role="roles/datastore.user",
+            member=names.member(settings, runner),
+            condition=database,
+            title=f"{runner} may read and write documents",
+            why=f"Of the database {names.DATABASE}, in no other; no indexes, no rules.",
         )
-    return tuple(steps)
+        for runner in names.runners(settings)
+    )
+    return (*documents, *object_access.steps(settings))
 
 
 def service_agents(settings: Settings) -> tuple[Step, ...]:

@@ -42,7 +42,7 @@ MESSAGES = {
     "services list": ("serviceusage", "v1", "GoogleApiServiceusageV1Service"),
     "tasks queues": ("cloudtasks", "v2", "Queue"),
 }
-NO_MESSAGE = ("storage buckets", "artifacts docker images")
+NO_MESSAGE = ("storage buckets", "storage managed-folders", "artifacts docker images")
 
 
 def ways(check: Check) -> list[tuple[Way, Any]]:

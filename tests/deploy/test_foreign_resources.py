@@ -71,6 +71,17 @@ def test_the_buckets_own_lifecycle_is_not_replaced_unasked(
     assert fake_gcloud.cloud.lifecycle == [ours]
 
 
+def test_a_bucket_with_access_lists_of_objects_stops_the_run(
+    fake_gcloud: FakeGcloud, operator: Operator
+) -> None:
+    fake_gcloud.cloud.is_uniform = False
+    with pytest.raises(ForeignResource, match=r"access lists.*--uniform-bucket-level-access"):
+        operator.deployment(USUAL, plan(USUAL)).apply()
+    fake_gcloud.cloud.is_uniform = True
+    operator.deployment(USUAL, plan(USUAL)).apply()
+    assert sorted(fake_gcloud.cloud.things["folders"]) == ["avatars/", "livePortraitCache/"]
+
+
 OPENED = (
     ("run.googleapis.com/ingress", "all"),
     ("run.googleapis.com/invoker-iam-disabled", "true"),

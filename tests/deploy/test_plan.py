@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from deploy import names
 from deploy.command import Command
 from deploy.execution.script import apply_script, remove_script
 from deploy.settings import Part, Settings
@@ -151,6 +152,32 @@ def test_only_the_queue_may_call_the_renderer() -> None:
     ]
     (argv,) = callers
     assert "--member=serviceAccount:idle-tasks@my-app-1234.iam.gserviceaccount.com" in argv
+
+
+STORAGE = {
+    ("roles/storage.objectUser", "gs://my-app.appspot.com/avatars/"),
+    ("roles/storage.objectUser", "gs://my-app.appspot.com/livePortraitCache/"),
+}
+
+
+@pytest.mark.parametrize("account", ["idle-gate", "idle-renderer", "idle-reconcile"])
+def test_objects_are_open_to_the_function_in_its_folders_alone(account: str) -> None:
+    assert rights_on_objects(USUAL, account) == STORAGE
+    uploads = replace(USUAL, environment=(("LIVEPORTRAIT_UPLOADS_PREFIX", "on"),))
+    read = ("roles/storage.objectViewer", "gs://my-app.appspot.com/users/")
+    assert rights_on_objects(uploads, account) == {*STORAGE, read}
+
+
+def rights_on_objects(settings: Settings, account: str) -> set[tuple[str, str]]:
+    """Role and resource of each right on objects that an account gets."""
+    member = f"--member={names.member(settings, account)}"
+    commands = (command for step in plan(settings).steps for command in step.create)
+    return {
+        (word.removeprefix("--role="), command.argv[4])
+        for command in commands
+        for word in command.argv
+        if member in command.argv and word.startswith("--role=roles/storage.")
+    }
 
 
 def run_script(text: str, fake_gcloud: FakeGcloud, folder: Path) -> None:

@@ -38,12 +38,21 @@ def _bucket(cloud: Cloud, words: Arguments) -> Any:
         raise CommandRefused("gs:// bucket: 404")
     if words.flag("format") == "json":
         told: dict[str, Any] = {"name": cloud.bucket}
+        if cloud.is_uniform:
+            told["uniform_bucket_level_access"] = True
         if cloud.cors:
             told["cors_config"] = cloud.cors
         if cloud.lifecycle:
             told["lifecycle_config"] = {"rule": cloud.lifecycle}
         return told
     return f"{cloud.bucket_location}\n"
+
+
+def _folder(cloud: Cloud, words: Arguments) -> str:
+    assert cloud.is_uniform, "managed folders need uniform access"
+    bucket, _, name = words.positional[3].removeprefix("gs://").partition("/")
+    cloud.make("folders", name, {"bucket": bucket, "name": name})
+    return ""
 
 
 def _update_bucket(cloud: Cloud, words: Arguments) -> str:
@@ -80,7 +89,7 @@ def _account_gone(cloud: Cloud, words: Arguments) -> str:
 
 def _policy_name(words: Arguments, verb: str) -> str:
     index = words.positional.index(verb)
-    target = words.positional[index + 1].rpartition("/")[2]
+    target = words.positional[index + 1].rstrip("/").rpartition("/")[2]
     return "|".join((*words.positional[:index], target, location_of(words)))
 
 
@@ -94,6 +103,9 @@ def _exists(cloud: Cloud, words: Arguments, verb: str) -> None:
         "pubsub topics": "topics",
         "pubsub subscriptions": "subscriptions",
     }
+    if words.starts("storage managed-folders"):
+        url = words.positional[words.positional.index(verb) + 1]
+        cloud.find("folders", url.removeprefix(f"gs://{cloud.bucket}/"))
     for prefix, kind in kinds.items():
         if words.starts(prefix):
             cloud.find(kind, words.positional[words.positional.index(verb) + 1].rpartition("/")[2])
@@ -239,6 +251,11 @@ BASE_COMMANDS: dict[str, Handler] = {
     "storage buckets get-iam-policy": policy,
     "storage buckets add-iam-policy-binding": bind,
     "storage buckets remove-iam-policy-binding": _unbind,
+    "storage managed-folders list": list_handler("folders"),
+    "storage managed-folders create": _folder,
+    "storage managed-folders get-iam-policy": policy,
+    "storage managed-folders add-iam-policy-binding": bind,
+    "storage managed-folders remove-iam-policy-binding": _unbind,
     "storage rm": _build_bucket_gone,
     "iam service-accounts list": list_handler("accounts"),
     "iam service-accounts create": _account,

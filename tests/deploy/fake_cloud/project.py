@@ -36,6 +36,7 @@ class Cloud:
     database: str | None = "FIRESTORE_NATIVE"
     bucket: str | None = BUCKET
     bucket_location: str = "EUROPE-WEST4"
+    is_uniform: bool = True  # the bucket's access
     billing: str | None = BILLING
     locations: tuple[str, ...] = ("europe-west4", "us-central1")
     cors: list[Any] = field(default_factory=list)

@@ -157,9 +157,9 @@ MUTANTS = (
     ),
     Mutant(
         name="runner-owns-the-bucket",
-        file="deploy/resources/iam.py",
-        old='role="roles/storage.objectUser"',
-        new='role="roles/storage.admin"',
+        file="deploy/resources/object_access.py",
+        old='_WRITES = "roles/storage.objectUser"',
+        new='_WRITES = "roles/storage.admin"',
         why="The least role on the smallest thing that takes it.",
         tests=_PLAN,
     ),
