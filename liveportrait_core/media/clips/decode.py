@@ -18,16 +18,16 @@ from liveportrait_core.media.child_limits import ChildLimits
 from liveportrait_core.media.clips.opening import OPEN_SAFELY, decoding_limits
 from liveportrait_core.media.clips.probe import MAX_SIDE_PX, DrivingClip
 from liveportrait_core.media.ffmpeg import FfmpegProcess
+from liveportrait_core.media.hdr import KNEE, PEAK, WHITE_CD_M2
 from liveportrait_core.report import Frame
 
 _STALL_LIMIT_S = 60.0
 _HDR_TRANSFERS = ("smpte2084", "arib-std-b67")  # PQ and HLG
-# With white at 203 cd/m² (ITU-R BT.2408) what an SDR camera would have seen comes back within a
-# grey level or two; only highlights above it are compressed.
 _TONE_MAP = (
     "format=yuv444p10le,"  # zscale refuses odd sides of subsampled chroma
-    "zscale=transfer=linear:npl=203,format=gbrpf32le,zscale=primaries=bt709,"
-    "tonemap=tonemap=mobius:param=0.6:desat=0:peak=5,zscale=transfer=bt709:range=pc,format=gbrp"
+    f"zscale=transfer=linear:npl={WHITE_CD_M2},format=gbrpf32le,zscale=primaries=bt709,"
+    f"tonemap=tonemap=mobius:param={KNEE}:desat=0:peak={PEAK:g},"
+    "zscale=transfer=bt709:range=pc,format=gbrp"
 )
 
 

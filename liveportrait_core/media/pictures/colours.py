@@ -1,7 +1,7 @@
 """From a picture's own colours to sRGB on black, a strip at a time.
 
-A profile applies to the colours alone, whatever holds them: a palette, grey, or beside an opacity,
-which it leaves as it is. Knows nothing of files and sizes.
+What is stated of colours applies to them alone, whatever holds them: a palette, grey, or beside an
+opacity, which it leaves as it is. Knows nothing of files and sizes.
 """
 
 import io
@@ -10,6 +10,8 @@ from typing import Final, Self
 
 import numpy as np
 from PIL import Image, ImageCms
+
+from liveportrait_core.media.pictures.stated_colours import StatedColours
 
 _SIXTEEN_BIT_GREY: Final = ("I;16", "I;16B", "I;16L")
 _GREY: Final = ("1", "L", "LA", "La", *_SIXTEEN_BIT_GREY)
@@ -29,24 +31,28 @@ class _Layers:
 class SrgbConversion:
     """How the strips of one picture come to sRGB; made once for all of them."""
 
-    transform: ImageCms.ImageCmsTransform | None  # None: they are sRGB
+    transform: ImageCms.ImageCmsTransform | None = None  # None: they are sRGB
     mode: str = "RGB"  # of the colours that `transform` takes
 
     @classmethod
-    def of(cls, image: Image.Image) -> Self:
-        """Read a picture's profile; one that is broken or describes other colours says nothing."""
-        content = image.info.get("icc_profile")
-        if not content:
-            return cls(transform=None)
+    def of(cls, image: Image.Image, stated: StatedColours) -> Self:
+        """Prepare for what is stated and no HDR; what is broken or of other colours is nothing."""
+        profile, space = stated.profile, stated.space
         try:
-            profile = ImageCms.ImageCmsProfile(io.BytesIO(content))
-            mode = _APPLIED_IN.get(profile.profile.xcolor_space, "")
-            if not _describes(mode, image.mode):
-                return cls(transform=None)
-            srgb = ImageCms.createProfile("sRGB")
-            return cls(transform=ImageCms.buildTransform(profile, srgb, mode, "RGB"), mode=mode)
-        except (ImageCms.PyCMSError, OSError, TypeError):
-            return cls(transform=None)  # viewers show it as sRGB
+            if space is not None and not space.is_srgb:
+                profile = space.profile()
+            return cls._by_profile(image, profile) if profile else cls()
+        except (ImageCms.PyCMSError, OSError, TypeError, ValueError):
+            return cls()  # viewers show it as sRGB
+
+    @classmethod
+    def _by_profile(cls, image: Image.Image, content: bytes) -> Self:
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(content))
+        mode = _APPLIED_IN.get(profile.profile.xcolor_space, "")
+        if not _describes(mode, image.mode):
+            return cls()
+        srgb = ImageCms.createProfile("sRGB")
+        return cls(transform=ImageCms.buildTransform(profile, srgb, mode, "RGB"), mode=mode)
 
     def flattened(self, strip: Image.Image) -> tuple[Image.Image, bool]:
         """Give a strip as RGB on black, and whether anything shows through it."""

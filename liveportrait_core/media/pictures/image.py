@@ -21,8 +21,15 @@ from liveportrait_core.errors import (
     InvalidOption,
 )
 from liveportrait_core.media.pictures import heif
+from liveportrait_core.media.pictures.colour_space import ColourSpace
 from liveportrait_core.media.pictures.colours import SrgbConversion
 from liveportrait_core.media.pictures.decoding_memory import bytes_to_decode
+from liveportrait_core.media.pictures.deep_levels import (
+    DeepLevels,
+    bytes_of_deep_levels,
+    deep_levels,
+)
+from liveportrait_core.media.pictures.item_boxes import ItemBoxes
 from liveportrait_core.media.pictures.opening import (
     ACCEPTED,
     MAX_PIXELS,
@@ -31,6 +38,8 @@ from liveportrait_core.media.pictures.opening import (
     picture_bytes,
     quiet,
 )
+from liveportrait_core.media.pictures.stated_colours import stated_colours
+from liveportrait_core.media.pictures.tone_mapping import ToneMapping
 from liveportrait_core.report import Frame, RenderWarning
 
 MAX_DECODING_BYTES = 920 * 2**20  # with Python and what is copied: within 1 GiB
@@ -97,14 +106,15 @@ def read_portrait(path: Path, *, max_dim_px: int) -> Portrait:
         ImageUnsupported: no picture, a damaged one, or one of an unknown kind.
         ImageTooLarge: over the limits; found before decoding.
     """
-    with quiet(), damage_reported(path), opened_picture(path.name, picture_bytes(path)) as image:
+    data = picture_bytes(path)
+    with quiet(), damage_reported(path), opened_picture(path.name, data) as image:
         kind = image.format or ""
         media_types = _MEDIA_TYPES.get(kind) or (Image.MIME[kind],)
         stored = _Stored.of(image)
         size = stored.turned(image.size)
         scaled = scaled_size(*size, max_dim_px)
-        _decode(image, max(scaled), path.name)
-        reduced, is_flattened = _reduced(image, stored.turned(scaled))
+        picture, conversion = _decoded(image, data, max(scaled), path.name)
+        reduced, is_flattened = _reduced(picture, stored.turned(scaled), conversion)
     upright = reduced.transpose(stored.turn) if stored.turn is not None else reduced
     width, height = fitted_size(*size, max_dim_px)
     named, _ = mimetypes.guess_type(path.name)
@@ -171,19 +181,34 @@ class _Stored:
         return (size[1], size[0]) if self.turn in _ON_THEIR_SIDE else size
 
 
+def _decoded(
+    image: Image.Image, data: bytes, longest_px: int, name: str
+) -> tuple[Image.Image, SrgbConversion]:
+    """Decode a picture; HDR to sRGB, the others with how they come to sRGB."""
+    stated = stated_colours(image, data)
+    if stated.space is not None and stated.space.is_hdr:
+        pixels = max(image.width * image.height, ItemBoxes.of(data).most_pixels)
+        _require_memory(bytes_of_deep_levels(image, pixels), image, image.size, name)
+        return _tone_mapped(deep_levels(image, data), stated.space), SrgbConversion()
+    _decode(image, longest_px, name)
+    return image, SrgbConversion.of(image, stated)
+
+
+def _tone_mapped(deep: DeepLevels, space: ColourSpace) -> Image.Image:
+    picture = Image.fromarray(ToneMapping(space, deep.most).applied(deep.colours))
+    if deep.opacity is not None:
+        opacity = deep.opacity // ((deep.most + 1) // 256)
+        picture.putalpha(Image.fromarray(opacity.astype(np.uint8)))
+    return picture
+
+
 def _decode(image: Image.Image, longest_px: int, name: str) -> None:
     full_size = image.size
     if isinstance(image, ImageFile.ImageFile):
         # JPEG alone decodes at a half, a quarter or an eighth; twice the wanted size stays sharp.
         shrink = min(1.0, 2 * longest_px / max(image.size))
         image.draft(None, (round(image.width * shrink), round(image.height * shrink)))
-    needed = bytes_to_decode(image, full_size=full_size)
-    if needed > MAX_DECODING_BYTES:
-        raise ImageTooLarge(
-            f"{name} takes {needed / 2**20:.0f} MiB to decode, as a {image.format} of "
-            f"{full_size[0]}x{full_size[1]} pixels; accepted: up to {MAX_DECODING_BYTES // 2**20} "
-            f"MiB, which is enough for {MAX_PIXELS // 1_000_000} megapixels as PNG or plain JPEG"
-        )
+    _require_memory(bytes_to_decode(image, full_size=full_size), image, full_size, name)
     announced = image.size
     image.load()
     if image.size != announced:  # HEIF's header may say another size than its picture's
@@ -193,14 +218,24 @@ def _decode(image: Image.Image, longest_px: int, name: str) -> None:
         )
 
 
-def _reduced(image: Image.Image, size: tuple[int, int]) -> tuple[Image.Image, bool]:
+def _require_memory(needed: int, image: Image.Image, size: tuple[int, int], name: str) -> None:
+    if needed > MAX_DECODING_BYTES:
+        raise ImageTooLarge(
+            f"{name} takes {needed / 2**20:.0f} MiB to decode, as a {image.format} of "
+            f"{size[0]}x{size[1]} pixels; accepted: up to {MAX_DECODING_BYTES // 2**20} "
+            f"MiB, which is enough for {MAX_PIXELS // 1_000_000} megapixels as PNG or plain JPEG"
+        )
+
+
+def _reduced(
+    image: Image.Image, size: tuple[int, int], conversion: SrgbConversion
+) -> tuple[Image.Image, bool]:
     """Bring a picture to sRGB on black and to a size; and whether anything showed through.
 
     The decoded picture is held once: only strips of it are copied, and what is kept of them is as
     wide as the result. Reducing the width first and the height afterwards is what Pillow does too.
     """
     width, height = image.size
-    conversion = SrgbConversion.of(image)
     narrow = Image.new("RGB", (size[0], height))
     is_flattened = False
     rows = max(1, _STRIP_PIXELS // width)

@@ -26,7 +26,6 @@ class CodePoints:
     primaries: int
     transfer: int
     matrix: int
-    is_full_range: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,6 +101,14 @@ class ItemBoxes:
             return self._code_points_of(primary) or self._code_points_of(self._first_tile(primary))
         return None
 
+    @property
+    def bits_of_av1(self) -> int:
+        """Bits a level of an AVIF has: 8, 10 or 12."""
+        with suppress(*_UNREADABLE):
+            flags = self._properties(b"av1C")[0][2]
+            return (12 if flags & 0x20 else 10) if flags & 0x40 else 8
+        return 8
+
     def _extents(self) -> Iterator[_Extent]:
         iloc = _child(self.meta, b"iloc")
         version, sizes, more_sizes = iloc[0], iloc[4], iloc[5]
@@ -154,13 +161,8 @@ class ItemBoxes:
         for index in self._indices_of_properties(item):
             box = bodies[index - 1] if 0 < index <= len(bodies) else None
             if box and box.kind == b"colr" and bytes(box.body[:4]) == b"nclx":
-                primaries, transfer, matrix, flags = struct.unpack_from(">HHHB", box.body, 4)
-                return CodePoints(
-                    primaries=primaries,
-                    transfer=transfer,
-                    matrix=matrix,
-                    is_full_range=bool(flags >> 7),
-                )
+                primaries, transfer, matrix = struct.unpack_from(">HHH", box.body, 4)
+                return CodePoints(primaries=primaries, transfer=transfer, matrix=matrix)
         return None
 
     def _indices_of_properties(self, item: int) -> Iterator[int]:

@@ -27,7 +27,7 @@ def png_damage(data: bytes) -> str:
     wanted = _unpacked_bytes(data)
     unpacker = zlib.decompressobj()
     found = 0
-    for kind, body, checksum in _parts(data):
+    for kind, body, checksum in png_parts(data):
         if kind != b"IDAT":
             continue
         if zlib.crc32(body, zlib.crc32(kind)) != checksum:
@@ -41,7 +41,7 @@ def png_damage(data: bytes) -> str:
 
 def has_too_many_parts(data: bytes) -> bool:
     """Whether there are more than `MOST_PARTS`, each of which Pillow looks at; twelve bytes do."""
-    return next(islice(_parts(data), MOST_PARTS, None), None) is not None
+    return next(islice(png_parts(data), MOST_PARTS, None), None) is not None
 
 
 def _unpacked(unpacker: "zlib._Decompress", body: memoryview, most: int) -> int:
@@ -56,8 +56,8 @@ def _unpacked(unpacker: "zlib._Decompress", body: memoryview, most: int) -> int:
     return found
 
 
-def _parts(data: bytes) -> Iterator[tuple[bytes, memoryview, int]]:
-    """(kind, content, checksum) of all whole parts."""
+def png_parts(data: bytes) -> Iterator[tuple[bytes, memoryview, int]]:
+    """Give kind, content and checksum of all whole parts."""
     view, at = memoryview(data), _SIGNATURE_BYTES
     while at + 12 <= len(data):
         length, kind = struct.unpack_from(">I4s", data, at)

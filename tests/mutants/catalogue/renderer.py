@@ -97,6 +97,22 @@ MUTANTS = (
         tests=_IMAGE,
     ),
     Mutant(
+        name="code-points-unread",
+        file="liveportrait_core/media/pictures/stated_colours.py",
+        old="return StatedColours(space=colour_space_of(points))",
+        new="return StatedColours()",
+        why="AVIF and HEIC may state their colours by code points (section 2).",
+        tests=("tests/core/media/pictures/test_stated_colours.py",),
+    ),
+    Mutant(
+        name="hdr-by-another-curve",
+        file="liveportrait_core/media/pictures/tone_mapping.py",
+        old="_HLG_SYSTEM_GAMMA: Final = 1.2",
+        new="_HLG_SYSTEM_GAMMA: Final = 1.0",
+        why="Portraits in HDR are tone-mapped as clips are (section 2).",
+        tests=("tests/core/media/pictures/test_hdr.py",),
+    ),
+    Mutant(
         name="odd-side-kept",
         file="liveportrait_core/media/pictures/image.py",
         old="width - width % 2, height - height % 2",

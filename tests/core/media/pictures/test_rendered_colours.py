@@ -5,10 +5,8 @@ from fractions import Fraction
 from importlib.resources import files
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageSequence
 
 from liveportrait_core.engines.mesh.idle import synthetic_idle
@@ -18,27 +16,11 @@ from liveportrait_core.options import Delivery, RenderOptions, VideoFormat
 from liveportrait_core.renderer import Renderer, open_renderer
 from liveportrait_core.report import Frame
 from liveportrait_core.request import MotionTemplate, RenderRequest
+from tests.core.colours import COLOURS, JUST_NOTICEABLE, delta_e, patches
 from tests.core.swaying import Sway, SwayingEngine
 
 ASTRONAUT = Path(str(files("skimage"))) / "data" / "astronaut.png"
 FPS = Fraction(24)
-# Clothes, skin, foliage, sky, greys: what portraits are made of, and the pure primaries.
-COLOURS = {
-    "red": (200, 30, 40), "pure red": (255, 0, 0), "skin": (224, 172, 138),
-    "dark skin": (92, 60, 46), "green": (40, 140, 60), "blue": (30, 60, 190),
-    "grey": (128, 128, 128), "black": (0, 0, 0), "white": (255, 255, 255), "yellow": (240, 210, 40),
-}  # fmt: skip
-JUST_NOTICEABLE = 2.0
-
-
-def lab(colour: NDArray[np.float64]) -> NDArray[np.float64]:
-    levels = (colour[None, None] / 255).astype(np.float32)
-    return np.asarray(cv2.cvtColor(levels, cv2.COLOR_RGB2LAB)[0, 0], np.float64)
-
-
-def delta_e(found: NDArray[np.float64], wanted: tuple[int, ...]) -> float:
-    """CIE76: 2 is what an eye just notices with both side by side."""
-    return float(np.linalg.norm(lab(found) - lab(np.array(wanted, np.float64))))
 
 
 def frames_of(path: Path, form: VideoFormat) -> Iterator[Frame]:
@@ -55,12 +37,8 @@ def frames_of(path: Path, form: VideoFormat) -> Iterator[Frame]:
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
 def test_patches_keep_their_colours(tmp_path: Path, form: VideoFormat, kind: str) -> None:
     side = 64
-    patches = np.zeros((2 * side, 5 * side, 3), np.uint8)
-    for place, colour in enumerate(COLOURS.values()):
-        row, column = divmod(place, 5)
-        patches[row * side : (row + 1) * side, column * side : (column + 1) * side] = colour
     portrait = tmp_path / "p"
-    Image.fromarray(patches).save(portrait, kind, quality=97, lossless=True)
+    Image.fromarray(patches(side)).save(portrait, kind, quality=97, lossless=True)
     out = tmp_path / "out"
     request = RenderRequest(
         portrait=portrait,
