@@ -21,6 +21,7 @@ from functions.errors import InvalidEvent, InvalidSetting, RetryLater, TaskRefus
 from functions.observability import log
 from functions.roles import Role
 from functions.runtime.readiness import Stage
+from functions.runtime.request_body import BodyMiddleware
 from liveportrait_core import RenderError
 
 _TASKS = "/render"
@@ -129,3 +130,6 @@ if flask.has_app_context():  # the framework is loading this file to serve it
     flask.current_app.add_url_rule(_TASKS, view_func=render, methods=["POST"])
     flask.current_app.register_error_handler(Exception, refuse)
     flask.current_app.config["MAX_CONTENT_LENGTH"] = _MAX_REQUEST_BYTES
+    flask.current_app.wsgi_app = BodyMiddleware(  # type: ignore[method-assign]
+        flask.current_app.wsgi_app, max_bytes=_MAX_REQUEST_BYTES
+    )

@@ -1,5 +1,7 @@
 """The function as functions-framework serves it: acknowledgements, health, the start."""
 
+import gzip
+import io
 import json
 import os
 import subprocess
@@ -75,12 +77,64 @@ def test_json_events_are_served_too(client: Any) -> None:
     assert answer.status_code == 200
 
 
+LITERAL = {"training.livePortrait": {"drivingMultiplier": 0.7}}  # what a merging `set` makes
+
+
+def test_a_compressed_event_is_read(client: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    before = document()
+    message = event_data(before, {**before, **LITERAL})
+    body = message.SerializeToString()
+    forms = {
+        "application/protobuf": body,
+        "application/json": json.dumps(as_json(message)).encode(),
+    }
+    for kind, plain in forms.items():
+        for encoding, sent in (
+            ("gzip", gzip.compress(plain)),
+            ("X-GZip", gzip.compress(plain[:9]) + gzip.compress(plain[9:])),
+            ("identity", plain),
+        ):
+            headers = {**HEADERS, "content-type": kind, "content-encoding": encoding}
+            assert client.post("/", data=sent, headers=headers).status_code == 200
+            line = json.loads(capsys.readouterr().err.splitlines()[-1])
+            assert line["message"] == "fields named like paths"  # it was read
+
+
+@pytest.mark.parametrize(
+    ("encoding", "body", "status"),
+    [
+        ("gzip", b"no gzip at all", 400),
+        ("gzip", gzip.compress(b"x" * 1000)[:-1], 400),
+        ("gzip", gzip.compress(b"x") + b"more", 400),
+        ("gzip", gzip.compress(bytes(33 << 20)), 413),
+        ("gzip", gzip.compress(gzip.compress(b"x")), 200),  # unpacked once: garbage, told
+        ("gzip, gzip", gzip.compress(gzip.compress(b"x")), 415),
+        ("br", b"x", 415),
+        ("deflate", b"x", 415),
+    ],
+)
+def test_a_compressed_request_is_bounded(
+    client: Any, encoding: str, body: bytes, status: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    headers = {**PROTOBUF, "content-encoding": encoding}
+    answer = client.post("/", data=body, headers=headers)
+    assert answer.status_code == status
+    assert status != 415 or answer.headers["Accept-Encoding"] == "gzip"
+    assert status == 413 or json.loads(capsys.readouterr().err.splitlines()[-1])["reason"]
+
+
+def test_a_body_in_chunks_is_bounded_too(client: Any) -> None:
+    for size, status in ((33 << 20, 413), (1 << 20, 200)):
+        chunked = {"wsgi.input": io.BytesIO(bytes(size)), "wsgi.input_terminated": True}
+        answer = client.post("/", headers=PROTOBUF, environ_overrides=chunked)
+        assert answer.status_code == status
+
+
 def test_a_dotted_key_of_a_merging_set_is_named_in_the_log(
     client: Any, suite: Suite, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = document()
-    dotted = {"training.livePortrait": {"drivingMultiplier": 0.7}}
-    assert post(client, event_data(before, {**before, **dotted})).status_code == 200
+    assert post(client, event_data(before, {**before, **LITERAL})).status_code == 200
     line = json.loads(capsys.readouterr().err.splitlines()[-1])
     assert (line["severity"], line["avatarId"]) == ("WARNING", "ava")
     assert line["fields"] == ["`training.livePortrait`"]

@@ -123,7 +123,10 @@ def envelopes() -> Iterator[Message]:
     for name, body in {"packed": valid(), "a bomb": bytes(5_000_000)}.items():
         headers = {**PROTOBUF, "content-encoding": "gzip"}
         packed = gzip.compress(body, mtime=0)
-        yield Message(name=name, body=packed, answers=EITHER, headers=headers)
+        yield Message(name=name, body=packed, answers=ACKNOWLEDGED, headers=headers)
+    for encoding in ("br", "gzip, gzip", "\u00e9", "x" * 5000):
+        headers = {**PROTOBUF, "content-encoding": encoding}
+        yield Message(name=f"as {encoding[:9]}", body=valid(), answers={415}, headers=headers)
     yield Message(name="33 MiB", body=bytes(33 << 20), answers={413})
 
 

@@ -49,6 +49,14 @@ MUTANTS = (
         tests=("tests/functions/cloud/test_hot_path.py",),
     ),
     Mutant(
+        name="unpacked-without-bound",
+        file="functions/runtime/request_body.py",
+        old="if self._left <= 0:",
+        new="if self._left < -(64 << 20):",
+        why="Thirty kilobytes become as much as somebody likes (section 1).",
+        tests=("tests/functions/test_main.py",),
+    ),
+    Mutant(
         name="mirror-asks-for-a-render",
         file="functions/domain/document.py",
         old="same(self.inputs, other.inputs, but=MIRROR[-1])",
