@@ -25,7 +25,8 @@ from numpy.typing import NDArray
 from liveportrait_core.report import Frame
 
 POINT_COUNT = 478
-FACES_LOOKED_FOR = 4
+FACES_LOOKED_FOR = 4  # in a clip; costs time for every one that is there
+FACES_IN_A_PICTURE = 8
 SETTLING_ROUNDS = 12  # the graph looks where it saw the face last; on the first frame it drifts
 STILL_CONFIDENCE = 0.5
 RETRY_TILES = (0.6, 0.4, 0.25, 0.15)  # side of the tiles, relative to the picture's longest side
@@ -39,18 +40,22 @@ Points = NDArray[np.float32]
 
 @dataclass(frozen=True, kw_only=True)
 class FoundFace:
-    """The face that was chosen, and whether it was the only one."""
+    """The face that was chosen, and whether it was the only one.
+
+    others: those that were seen beside it, as far as the detector tells where they are.
+    """
 
     points: Points
     alone: bool
+    others: tuple[Points, ...] = ()
 
 
 class FaceMesh:
     """MediaPipe's face mesh: `find` for a still picture, `follow` for the frames of a clip."""
 
-    def __init__(self, *, still: bool, most_faces: int = FACES_LOOKED_FOR) -> None:
+    def __init__(self, *, still: bool, most_faces: int | None = None) -> None:
         self._still = still
-        self._most_faces = most_faces
+        self._most_faces = most_faces or (FACES_IN_A_PICTURE if still else FACES_LOOKED_FOR)
         self._stack = ExitStack()
         self._last: Points | None = None
         self._graph: Any = None
@@ -203,7 +208,9 @@ def _starts(length: int, side: int) -> list[int]:
 def _chosen(faces: list[Points], picture: Frame) -> FoundFace | None:
     if not faces:
         return None
-    return FoundFace(points=_most_prominent(faces, picture), alone=len(faces) == 1)
+    chosen = _most_prominent(faces, picture)
+    others = tuple(face for face in faces if face is not chosen)
+    return FoundFace(points=chosen, alone=not others, others=others)
 
 
 def _most_prominent(faces: list[Points], picture: Frame) -> Points:

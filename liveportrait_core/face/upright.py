@@ -7,6 +7,7 @@ is turned by quarters, anticlockwise, which loses no pixel.
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
@@ -103,13 +104,20 @@ def _in_any_turn(
         if best is None or apart < SURER * least:
             tilt_deg = abs(np.degrees(roll_rad(found.points)))
             points = found.points if again is None or tilt_deg < TILTED_DEG else again
-            points = _turned_back(points, quarters, view)
-            best, least = FoundFace(points=points, alone=found.alone), apart
+            best, least = _turned_back(replace(found, points=points), quarters, view), apart
     return best
 
 
-def _turned_back(points: Points, quarters: int, view: Frame) -> Points:
+def _turned_back(found: FoundFace, quarters: int, view: Frame) -> FoundFace:
     """From a turned view of a picture to the picture itself."""
+    return replace(
+        found,
+        points=_points_back(found.points, quarters, view),
+        others=tuple(_points_back(other, quarters, view) for other in found.others),
+    )
+
+
+def _points_back(points: Points, quarters: int, view: Frame) -> Points:
     x, y, z = points.T
     right, bottom = np.float32(view.shape[1] - 1), np.float32(view.shape[0] - 1)
     columns, rows = ((x, y), (bottom - y, x), (right - x, bottom - y), (y, right - x))[quarters]

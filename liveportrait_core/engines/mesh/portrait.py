@@ -13,8 +13,10 @@ from liveportrait_core.engines.mesh.fields.expression import (
 )
 from liveportrait_core.engines.mesh.fields.eyelids import Eye, eyes_of, lids_fit
 from liveportrait_core.engines.mesh.fields.head import HeadField, head_field
+from liveportrait_core.engines.mesh.fields.neighbours import divided
 from liveportrait_core.engines.mesh.fields.outline import person_in
 from liveportrait_core.engines.mesh.fields.sampling import Sampler
+from liveportrait_core.engines.mesh.grid import Field
 from liveportrait_core.engines.mesh.points import HeadAxes
 from liveportrait_core.errors import ImageNoFace
 from liveportrait_core.face.detector import FaceMesh
@@ -30,6 +32,7 @@ class MeshPortrait:
 
     picture: H×W×3 RGB uint8, already of the result's size.
     box: outside it every frame equals the portrait.
+    in_front: of the box, h×w, 0..1, other people, who stand still before the head; None: no others.
     """
 
     picture: Frame
@@ -38,6 +41,7 @@ class MeshPortrait:
     box: Box
     head: HeadField
     backdrop: Backdrop
+    in_front: Field | None
     expression: ExpressionField
     eyes: tuple[Eye, Eye]  # left and right in the picture
     mouth: Mouth
@@ -61,7 +65,7 @@ def prepare_portrait(picture: Frame) -> MeshPortrait:
         )
     points = found.points.astype(np.float64)
     axes = HeadAxes.of(points)
-    person = person_in(picture, axes)
+    person, others = divided(person_in(picture, axes), axes, found.others)
     head = head_field(points, axes, person)
     lids_move = lids_fit(points)
     box = head.grid.inner.within(Box(x0=0, y0=0, x1=width, y1=height))
@@ -77,6 +81,7 @@ def prepare_portrait(picture: Frame) -> MeshPortrait:
         ),
         box=box,
         backdrop=behind,
+        in_front=None if others is None else others[box.slices],
         head=head,
         expression=expression_field(points, axes, head.grid),
         eyes=eyes_of(picture, points),

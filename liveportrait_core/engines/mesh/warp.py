@@ -54,6 +54,9 @@ def draw_frame(portrait: MeshPortrait, motion: FrameMotion) -> Frame:
         out[seen.slices] = draw_closed(
             out[seen.slices], grid.per_pixel(places, seen), slit, closure, portrait.sampler, skin
         )
+    if portrait.in_front is not None:
+        moved, still = out[box.slices], portrait.picture[box.slices]
+        out[box.slices] = cv2.blendLinear(still, moved, portrait.in_front, 1 - portrait.in_front)
     return out
 
 
