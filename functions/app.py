@@ -22,11 +22,9 @@ from functions.domain.request import Reader
 from functions.domain.storage_paths import MediaPolicy, public_origin
 from functions.domain.transitions import Transitions
 from functions.errors import InvalidSetting
-from functions.jobs.dispatch import Dispatcher
+from functions.jobs.dispatch import Dispatcher, InlineDispatcher, QueuedDispatcher
 from functions.jobs.handler import RenderHandler
-from functions.jobs.inline_dispatch import InlineDispatcher
 from functions.jobs.ports import Dependencies, RenderEngine, SystemClock
-from functions.jobs.queued_dispatch import QueuedDispatcher
 from functions.observability import log, telemetry
 from functions.observability.exporters import Exporters
 from functions.roles import Role, TaskRoute

@@ -21,7 +21,13 @@ from functions.cloud.documents import Found, read
 from functions.cloud.firestore_values import decode, picked
 from functions.domain.document import DOCUMENT_PATHS, Snapshot
 from functions.domain.job_record import Record, from_fields, to_fields
-from functions.domain.snapshot import AvatarSnapshot, Starts, TransactionResult
+from functions.domain.snapshot import (
+    AvatarSnapshot,
+    Starts,
+    Status,
+    TransactionResult,
+    TransactionStatus,
+)
 from functions.domain.status_view import Deleted
 
 JOBS = "livePortraitJobs"
@@ -49,10 +55,10 @@ class FirestoreLedger:
     def transact(
         self,
         avatar_id: str,
-        decide: Callable[[AvatarSnapshot], TransactionResult],
+        decide: Callable[[AvatarSnapshot], TransactionResult[Status]],
         *,
         counting: bool = False,
-    ) -> TransactionResult:
+    ) -> TransactionResult[Status]:
         """Read, let `decide` return the changes, commit them; repeat under contention.
 
         Args:
@@ -74,11 +80,11 @@ class FirestoreLedger:
         self,
         transaction: Transaction,
         avatar_id: str,
-        decide: Callable[[AvatarSnapshot], TransactionResult],
+        decide: Callable[[AvatarSnapshot], TransactionResult[Status]],
         counting: bool,
-    ) -> TransactionResult:
+    ) -> TransactionResult[Status]:
         @firestore.transactional
-        def run(transaction: Transaction) -> TransactionResult:
+        def run(transaction: Transaction) -> TransactionResult[Status]:
             avatar = self._snapshot(avatar_id, transaction, counting=counting)
             change = decide(avatar)
             self._write(transaction, avatar, change)
@@ -126,7 +132,10 @@ class FirestoreLedger:
         return Starts(avatar=counts[names[0]], owner=counts[names[-1]] if owner else 0)
 
     def _write(
-        self, transaction: Transaction, avatar: AvatarSnapshot, change: TransactionResult
+        self,
+        transaction: Transaction,
+        avatar: AvatarSnapshot,
+        change: TransactionResult[TransactionStatus],
     ) -> None:
         job = self._job(avatar.avatar_id)
         if change.erases:

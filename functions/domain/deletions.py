@@ -9,7 +9,13 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from functions.domain.job_record import Deletion, Lease, Purpose, Record
-from functions.domain.snapshot import AvatarSnapshot, TransactionResult, TransactionStatus
+from functions.domain.snapshot import (
+    AvatarSnapshot,
+    Held,
+    TransactionResult,
+    TransactionStatus,
+    Unleased,
+)
 from functions.domain.storage_paths import cache_folder, output_folder
 
 
@@ -20,7 +26,7 @@ class Cleaner:
     owner: str  # uuid4
     lease_s: float
 
-    def begin(self, avatar: AvatarSnapshot) -> TransactionResult:
+    def begin(self, avatar: AvatarSnapshot) -> TransactionResult[Unleased]:
         """Take the lease from any render, and note all that is to go, while there is no document.
 
         What is noted is carried out whatever becomes of this process, even where the avatar is
@@ -31,7 +37,7 @@ class Cleaner:
         """
         record = avatar.record
         if record.held_by(self.owner):
-            return TransactionResult(status=TransactionStatus.CLAIMED, record=record)
+            return TransactionResult(status=TransactionStatus.DONE, record=record)
         if record.cleaning(avatar.now):
             return TransactionResult(status=TransactionStatus.BUSY)
         if avatar.document is not None:
@@ -44,16 +50,16 @@ class Cleaner:
             *avatar.dropped(Record()),
             *(Deletion(path=folder, until=until) for folder in folders),
         )
-        return TransactionResult(status=TransactionStatus.CLAIMED, record=begun)
+        return TransactionResult(status=TransactionStatus.DONE, record=begun)
 
-    def renew(self, avatar: AvatarSnapshot) -> TransactionResult:
+    def renew(self, avatar: AvatarSnapshot) -> TransactionResult[Held]:
         """Extend the lease."""
         if not avatar.record.held_by(self.owner):
             return TransactionResult(status=TransactionStatus.LOST)
         record = replace(avatar.record, lease=self._lease(avatar))
         return TransactionResult(status=TransactionStatus.DONE, record=record)
 
-    def end(self, avatar: AvatarSnapshot, gone: Collection[Deletion]) -> TransactionResult:
+    def end(self, avatar: AvatarSnapshot, gone: Collection[Deletion]) -> TransactionResult[Held]:
         """Erase the ledger, last of all: not while it notes what is not gone yet (MOVED)."""
         record = avatar.record
         if not record.held_by(self.owner):
@@ -66,7 +72,7 @@ class Cleaner:
         return Lease.granted(self.owner, Purpose.CLEAN_UP, now=avatar.now, life_s=self.lease_s)
 
 
-def struck_off(avatar: AvatarSnapshot, gone: Collection[Deletion]) -> TransactionResult:
+def struck_off(avatar: AvatarSnapshot, gone: Collection[Deletion]) -> TransactionResult[Unleased]:
     """Forget what is deleted; and a clean-up that its own process has not ended, with the last."""
     record, is_there = avatar.record, avatar.document is not None
     left = tuple(each for each in record.deletions if each not in gone)
@@ -78,7 +84,9 @@ def struck_off(avatar: AvatarSnapshot, gone: Collection[Deletion]) -> Transactio
     return TransactionResult(status=TransactionStatus.DONE, record=avatar.changed(record))
 
 
-def noted(avatar: AvatarSnapshot, deletion: Deletion, *, unless: str = "") -> TransactionResult:
+def noted(
+    avatar: AvatarSnapshot, deletion: Deletion, *, unless: str = ""
+) -> TransactionResult[Unleased]:
     """Have something deleted that the ledger does not account for.
 
     Args:

@@ -13,7 +13,13 @@ from dataclasses import replace
 from functions.domain.document import MIRROR, Relevant, Snapshot, State
 from functions.domain.job_record import ErrorInfo, FailedTries, Record, StatusView
 from functions.domain.request import Reader, Refusal, RenderRequest
-from functions.domain.snapshot import AvatarSnapshot, TransactionResult, TransactionStatus
+from functions.domain.snapshot import (
+    AvatarSnapshot,
+    Failed,
+    TransactionResult,
+    TransactionStatus,
+    Unleased,
+)
 from functions.domain.status_view import shown_fields
 from functions.errors import Code
 
@@ -23,7 +29,9 @@ _FORGOTTEN_MS = 3_600_000  # no delivery pauses that long: an older count belong
 _PENDING = (State.QUEUED, State.RENDERING)
 
 
-def note(avatar: AvatarSnapshot, inputs_key: object, reader: Reader) -> TransactionResult:
+def note(
+    avatar: AvatarSnapshot, inputs_key: object, reader: Reader
+) -> TransactionResult[Unleased | Failed]:
     """Count a failed try; show `failed` where failures last and no result answers the wish.
 
     AGAIN: to be tried again. FINAL: it has failed for a day. MOVED, BUSY: the document has changed,
@@ -43,7 +51,7 @@ def note(avatar: AvatarSnapshot, inputs_key: object, reader: Reader) -> Transact
         error = ErrorInfo.of(Code.INTERNAL)
         shown = StatusView(state=State.FAILED, error=error, requested=now, finished=now)
         record = replace(record, shown=shown)
-    status = TransactionStatus.AGAIN if lasted < _GIVEN_UP_MS else TransactionStatus.FINAL
+    status: Failed = TransactionStatus.AGAIN if lasted < _GIVEN_UP_MS else TransactionStatus.FINAL
     return TransactionResult(status=status, record=record, fields=shown_fields(document, record))
 
 

@@ -6,6 +6,7 @@ Frozen values only.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Generic, Literal, TypeVar
 
 from functions.domain.document import Relevant, Snapshot, State
 from functions.domain.job_record import (
@@ -46,7 +47,9 @@ class AvatarSnapshot:
         """The relevant set of the document; None: there is no document."""
         return None if self.document is None else self.document.inputs_key
 
-    def precondition_failed(self, inputs_key: object) -> "TransactionStatus | None":
+    def precondition_failed(
+        self, inputs_key: object
+    ) -> "Literal[TransactionStatus.MOVED, TransactionStatus.BUSY] | None":
         """Return why a result computed from such a document must not be written without a lease."""
         if self.document is None or self.document.inputs_key != inputs_key:
             return TransactionStatus.MOVED
@@ -78,31 +81,36 @@ class AvatarSnapshot:
 
 
 class TransactionStatus(StrEnum):
-    """What a transition decided."""
+    """What came of a transaction; the types below say which of these each kind can return."""
 
     DONE = "done"  # the wanted state is written, or was there already
     MOVED = "moved"  # document or ledger has changed since it was read
     BUSY = "busy"  # another job works on it: wait for it
     NOT_YET = "not yet"  # the next attempt is not due
-    CLAIMED = "claimed"  # the caller has the lease
     LOST = "lost"  # the caller does not have the lease
-    AGAIN = "again"  # it failed, and the next attempt may succeed
+    AGAIN = "again"  # a failure is written, and the next attempt may succeed
     FINAL = "final"  # it failed for good
-    HANDED = "handed"  # a task stands for it
-    PAST = "past"  # the document is no longer the one of the trigger
+
+
+Status = TypeVar("Status", bound=TransactionStatus)
+_Status = TypeVar("_Status", bound=TransactionStatus, covariant=True)
+Unleased = Literal[TransactionStatus.DONE, TransactionStatus.MOVED, TransactionStatus.BUSY]
+Held = Literal[TransactionStatus.DONE, TransactionStatus.MOVED, TransactionStatus.LOST]
+Failed = Literal[TransactionStatus.AGAIN, TransactionStatus.FINAL]
+Started = Unleased | Literal[TransactionStatus.NOT_YET, TransactionStatus.FINAL]
 
 
 @dataclass(frozen=True, kw_only=True)
-class TransactionResult:
+class TransactionResult(Generic[_Status]):
     """What one transaction writes: nothing by default."""
 
-    status: TransactionStatus
+    status: _Status
     record: Record | None = None  # None: the ledger stays as it is
     fields: Mapping[str, object] = field(default_factory=dict)  # of the document, by field path
     counts: bool = False  # count a render start, for the quotas
     erases: bool = False  # delete the ledger's document
     retired: tuple[Result, ...] = ()  # no longer listed; for the log
-    dispatch: Dispatch | None = None  # only with HANDED and BUSY: the task that stands for it
+    dispatch: Dispatch | None = None  # the task that stands for it, where the caller asks
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,10 +15,15 @@ from functions.domain.request import NotOptedIn, Reader, Refusal
 from functions.domain.snapshot import (
     AvatarSnapshot,
     Claim,
+    Failed,
+    Held,
     RenderSpec,
     ReportedProgress,
+    Started,
+    Status,
     TransactionResult,
     TransactionStatus,
+    Unleased,
 )
 from functions.domain.status_view import dynamics_fields, mirror_fields, shown_fields
 from functions.domain.withdrawal import released, withdrawn
@@ -39,7 +44,9 @@ class Transitions:
 
     # --- without a lease: only while the document has not changed since it was read
 
-    def answer(self, avatar: AvatarSnapshot, step: Answer, inputs_key: object) -> TransactionResult:
+    def answer(
+        self, avatar: AvatarSnapshot, step: Answer, inputs_key: object
+    ) -> TransactionResult[Unleased | Failed]:
         """Write what answers a request without a render."""
         match step:
             case Reuse():
@@ -51,7 +58,9 @@ class Transitions:
             case MissingInput():
                 return self.record_missing_input(avatar, step.spec, step.path, step.problem)
 
-    def reuse(self, avatar: AvatarSnapshot, spec: RenderSpec, result: Result) -> TransactionResult:
+    def reuse(
+        self, avatar: AvatarSnapshot, spec: RenderSpec, result: Result
+    ) -> TransactionResult[Unleased]:
         """Publish a listed result again; repair the mirror where it is shown already."""
         if (precondition_failed := avatar.precondition_failed(spec.inputs_key)) is not None:
             return TransactionResult(status=precondition_failed)
@@ -64,9 +73,16 @@ class Transitions:
         record = replace(record, lease=None, results=(listed, *others), shown=shown)
         # A document that was created again shows nothing, although its ledger lists results.
         anew = avatar.document is not None and avatar.document.output is ABSENT
-        return self._write(avatar, record, publishing=anew or record != avatar.record)
+        return self._write(
+            avatar,
+            record,
+            status=TransactionStatus.DONE,
+            publishing=anew or record != avatar.record,
+        )
 
-    def reshow_failure(self, avatar: AvatarSnapshot, spec: RenderSpec) -> TransactionResult:
+    def reshow_failure(
+        self, avatar: AvatarSnapshot, spec: RenderSpec
+    ) -> TransactionResult[Unleased | Failed]:
         """Show a final failure again where another state was forged; repair the mirror."""
         if (precondition_failed := avatar.precondition_failed(spec.inputs_key)) is not None:
             return TransactionResult(status=precondition_failed)
@@ -74,7 +90,7 @@ class Transitions:
             return TransactionResult(status=TransactionStatus.MOVED)
         return self._write(avatar, avatar.record, status=TransactionStatus.FINAL)
 
-    def queue(self, avatar: AvatarSnapshot, spec: RenderSpec) -> TransactionResult:
+    def queue(self, avatar: AvatarSnapshot, spec: RenderSpec) -> TransactionResult[Unleased]:
         """Show `queued`, where no result, failure or running job answers the request already."""
         if (precondition_failed := avatar.precondition_failed(spec.inputs_key)) is not None:
             return TransactionResult(status=precondition_failed)
@@ -87,11 +103,11 @@ class Transitions:
         if not record.queued_for(wanted):
             record = record.asking(wanted, spec.wish)
             record = replace(record, shown=spec.pending(record.shown, State.QUEUED, avatar.now))
-        return self._write(avatar, record)
+        return self._write(avatar, record, status=TransactionStatus.DONE)
 
     def refuse(
         self, avatar: AvatarSnapshot, inputs_key: object, refusal: Refusal
-    ) -> TransactionResult:
+    ) -> TransactionResult[Unleased]:
         """Show why what the document asks for is not rendered."""
         if (precondition_failed := avatar.precondition_failed(inputs_key)) is not None:
             return TransactionResult(status=precondition_failed)
@@ -101,11 +117,11 @@ class Transitions:
         if before is not None and shown == replace(before, requested=now, finished=now):
             shown = before  # keep the times of the first refusal
         record = replace(avatar.record.asking(""), shown=shown)
-        return self._write(avatar, record)
+        return self._write(avatar, record, status=TransactionStatus.DONE)
 
     def record_missing_input(
         self, avatar: AvatarSnapshot, spec: RenderSpec, path: str, problem: ErrorInfo
-    ) -> TransactionResult:
+    ) -> TransactionResult[Unleased | Failed]:
         """Record that an input is missing: try again for a while, without an attempt, then fail."""
         if (precondition_failed := avatar.precondition_failed(spec.inputs_key)) is not None:
             return TransactionResult(status=precondition_failed)
@@ -125,7 +141,7 @@ class Transitions:
             avatar, record, status=TransactionStatus.FINAL if over else TransactionStatus.AGAIN
         )
 
-    def repair_mirror(self, avatar: AvatarSnapshot) -> TransactionResult:
+    def repair_mirror(self, avatar: AvatarSnapshot) -> TransactionResult[Unleased]:
         """Repair the mirror after a stale save; write nothing else."""
         if avatar.document is None:
             return TransactionResult(status=TransactionStatus.DONE)
@@ -136,7 +152,7 @@ class Transitions:
 
     # --- the queue between gate and renderer
 
-    def dispatch(self, avatar: AvatarSnapshot, spec: RenderSpec) -> TransactionResult:
+    def dispatch(self, avatar: AvatarSnapshot, spec: RenderSpec) -> TransactionResult[Started]:
         """Record a dispatch for this request; keep the one that is there already.
 
         Refuse what a claim would refuse, so that no renderer is started for it. A render in work
@@ -151,11 +167,14 @@ class Transitions:
         record = record.asking(wanted, spec.wish)
         if not record.dispatched(wanted, now):
             record = replace(record, dispatch=Dispatch(fingerprint=wanted, at=now), trouble=None)
-        return replace(
-            self._write(avatar, record, status=TransactionStatus.HANDED), dispatch=record.dispatch
+        written: TransactionResult[Started] = self._write(
+            avatar, record, status=TransactionStatus.DONE
         )
+        return replace(written, dispatch=record.dispatch)
 
-    def finish_task(self, avatar: AvatarSnapshot, inputs_key: object) -> TransactionResult:
+    def finish_task(
+        self, avatar: AvatarSnapshot, inputs_key: object
+    ) -> TransactionResult[Unleased]:
         """End a task: remove its dispatch, while the document is still the one that was handled.
 
         From here on the task counts no more: the next request, even an equal one, gets a task of
@@ -176,7 +195,7 @@ class Transitions:
 
     def claim(
         self, avatar: AvatarSnapshot, claim: Claim, time_left_s: float, *, yielding: bool = False
-    ) -> TransactionResult:
+    ) -> TransactionResult[Started]:
         """Take the lease, count the attempt, show `rendering`; or say why not.
 
         Args:
@@ -191,7 +210,7 @@ class Transitions:
         spec, record, now = claim.spec, avatar.record, avatar.now
         wanted = spec.fingerprint
         if record.held_by(claim.owner):
-            return TransactionResult(status=TransactionStatus.CLAIMED)
+            return TransactionResult(status=TransactionStatus.DONE)
         if (answer := _already_settled(avatar, spec)) is not None:
             return answer
         if record.in_work(wanted, now) or (yielding and record.lease_lives(now)):
@@ -205,7 +224,7 @@ class Transitions:
 
     def _grant(
         self, avatar: AvatarSnapshot, record: Record, claim: Claim, time_left_s: float
-    ) -> TransactionResult:
+    ) -> TransactionResult[Started]:
         spec, now = claim.spec, avatar.now
         shown = replace(
             spec.pending(record.shown, State.RENDERING, now),
@@ -224,9 +243,14 @@ class Transitions:
             lease=claim.lease(now, self.settings.lease_s),
             shown=shown,
         )
-        return replace(self._write(avatar, record, status=TransactionStatus.CLAIMED), counts=True)
+        written: TransactionResult[Started] = self._write(
+            avatar, record, status=TransactionStatus.DONE
+        )
+        return replace(written, counts=True)
 
-    def _refuse_start(self, avatar: AvatarSnapshot, spec: RenderSpec) -> TransactionResult | None:
+    def _refuse_start(
+        self, avatar: AvatarSnapshot, spec: RenderSpec
+    ) -> TransactionResult[Started] | None:
         """Return the final failure of a request whose attempts or daily renders are used up."""
         record, starts = avatar.record.asking(spec.fingerprint, spec.wish), avatar.starts
         rules = self.settings
@@ -243,7 +267,7 @@ class Transitions:
 
     # --- under the lease
 
-    def hold(self, avatar: AvatarSnapshot, claim: Claim) -> TransactionStatus:
+    def hold(self, avatar: AvatarSnapshot, claim: Claim) -> Held:
         """Tell whether a job may go on: DONE, LOST, or MOVED where the document asks otherwise."""
         if not avatar.record.held_by(claim.owner):
             return TransactionStatus.LOST
@@ -256,7 +280,7 @@ class Transitions:
 
     def renew(
         self, avatar: AvatarSnapshot, claim: Claim, advance: ReportedProgress, *, show: bool
-    ) -> TransactionResult:
+    ) -> TransactionResult[Held]:
         """Extend the lease and store the progress; with `show`, also show it in the document, once.
 
         The ledger tells whether it was shown before: the job may have missed the answer.
@@ -273,9 +297,11 @@ class Transitions:
         shown = replace(
             record.shown, stage=advance.stage, percent=advance.percent, eta_s=advance.eta_s
         )
-        return self._write(avatar, replace(record, shown=shown))
+        return self._write(avatar, replace(record, shown=shown), status=TransactionStatus.DONE)
 
-    def complete(self, avatar: AvatarSnapshot, claim: Claim, result: Result) -> TransactionResult:
+    def complete(
+        self, avatar: AvatarSnapshot, claim: Claim, result: Result
+    ) -> TransactionResult[Held]:
         """Publish: list the result, show `ready`, set the mirror, release the lease."""
         record = avatar.record
         if any(each.request_id == claim.owner for each in record.results):
@@ -300,9 +326,14 @@ class Transitions:
             results=kept,
             shown=claim.spec.answered(record.shown, result, avatar.now),
         )
-        return replace(self._write(avatar, record, publishing=True), retired=retired)
+        written: TransactionResult[Held] = self._write(
+            avatar, record, status=TransactionStatus.DONE, publishing=True
+        )
+        return replace(written, retired=retired)
 
-    def fail(self, avatar: AvatarSnapshot, claim: Claim, problem: ErrorInfo) -> TransactionResult:
+    def fail(
+        self, avatar: AvatarSnapshot, claim: Claim, problem: ErrorInfo
+    ) -> TransactionResult[Failed | Held]:
         """Record a failed attempt: show `queued` until the next one, or `failed` for good.
 
         MOVED also where the next attempt might succeed but the document asks for nothing any more:
@@ -328,7 +359,7 @@ class Transitions:
             avatar, record, status=TransactionStatus.AGAIN if again else TransactionStatus.FINAL
         )
 
-    def release(self, avatar: AvatarSnapshot, owner: str) -> TransactionResult:
+    def release(self, avatar: AvatarSnapshot, owner: str) -> TransactionResult[Held]:
         """Release the lease, if this owner still holds it."""
         if not avatar.record.held_by(owner):
             return TransactionResult(status=TransactionStatus.LOST)
@@ -352,9 +383,9 @@ class Transitions:
         avatar: AvatarSnapshot,
         record: Record,
         *,
-        status: TransactionStatus = TransactionStatus.DONE,
+        status: Status,
         publishing: bool = False,
-    ) -> TransactionResult:
+    ) -> TransactionResult[Status]:
         """Return the record, and the fields that the document does not show yet."""
         document = avatar.document
         fields: dict[str, object] = {}
@@ -373,7 +404,7 @@ class Transitions:
         return TransactionResult(status=status, record=avatar.changed(record), fields=fields)
 
 
-def _already_settled(avatar: AvatarSnapshot, spec: RenderSpec) -> TransactionResult | None:
+def _already_settled(avatar: AvatarSnapshot, spec: RenderSpec) -> TransactionResult[Started] | None:
     """Return why this need not, or must not, be rendered; None: it is to be rendered."""
     if (precondition_failed := avatar.precondition_failed(spec.inputs_key)) is not None:
         return TransactionResult(status=precondition_failed)

@@ -1,7 +1,8 @@
-"""One claimed render: animate, publish, complete; or withdraw without a trace.
+"""One attempt at a render: claim → fetch → render → upload → publish. Every end is in this file.
 
-Knows the order and the promises of contract.md, sections 3 and 4: poster before video,
-paths that two attempts never share, one commit that makes the result visible. Knows no wire.
+The order and the promises of contract.md, sections 3 and 4: poster before video, paths that two
+attempts never share, one commit that makes the result visible. An attempt that fails, is superseded
+or loses its lease publishes nothing and leaves no object. Knows no wire.
 """
 
 import tempfile
@@ -11,19 +12,29 @@ from uuid import uuid4
 
 from functions.domain.deletions import noted
 from functions.domain.document import IMAGE_FIELD, VIDEO_FIELD
-from functions.domain.job_record import Deletion, ErrorInfo, PublishedObject, Quality, Result
+from functions.domain.job_record import (
+    Deletion,
+    ErrorInfo,
+    PublishedObject,
+    Quality,
+    Record,
+    Result,
+)
 from functions.domain.snapshot import (
     AvatarSnapshot,
     Claim,
     RenderJob,
+    Started,
+    Status,
     TransactionResult,
     TransactionStatus,
 )
 from functions.domain.storage_paths import Upload, attempt_folder, download_url
-from functions.errors import Code, Failure
+from functions.errors import Code, Failure, LeaseLost, RetryLater, Stopped
 from functions.jobs.animation import Animation
 from functions.jobs.cleanup import dispose
 from functions.jobs.lease import LeaseMonitor, require
+from functions.jobs.outcomes import AttemptMetrics, AttemptOutcome, tell_refusal
 from functions.jobs.ports import Dependencies, Renderer
 from functions.jobs.retrying import retry
 from functions.observability import log, telemetry
@@ -31,19 +42,137 @@ from liveportrait_core import QualityReport, RenderedVideo, RenderError
 
 
 class RenderAttempt:
-    """One attempt at one claimed render."""
+    """One attempt at one job, under a claim of its own."""
 
-    def __init__(
-        self, deps: Dependencies, renderer: Renderer, job: RenderJob, claim: Claim
-    ) -> None:
+    def __init__(self, deps: Dependencies, renderer: Renderer, job: RenderJob) -> None:
         self._deps = deps
         self._renderer = renderer
         self._job = job
-        self._claim = claim
+        self._rules = deps.transitions
+        self._claim = Claim(owner=str(uuid4()), spec=job.spec)
         self._uploading = False  # whether objects of this attempt may be there
 
-    def run(self) -> None:
-        """Render and publish.
+    def run(self) -> AttemptOutcome:
+        """Render and publish, if the claim is granted; what ends it becomes an outcome.
+
+        Raises:
+            RetryLater: too little time is left; or the outcome could not be written, so that the
+                lease runs out by itself.
+        """
+        granted = self._take_lease()
+        if granted.status is not TransactionStatus.DONE:
+            tell_refusal(granted)
+            return AttemptOutcome.of(granted.status)
+        spec = self._job.spec
+        with log.bound(render_id=spec.fingerprint):
+            telemetry.describe(
+                fingerprint=spec.fingerprint, engine=spec.engine, engine_version=spec.engine_version
+            )
+            log.info("claimed", request_id=self._claim.owner, engine=spec.engine)
+            try:
+                with self._metrics(granted) as metrics:
+                    return self._render(metrics)
+            except Exception as fault:
+                log.fault("the outcome could not be written", fault)
+                raise RetryLater("the outcome could not be written") from fault
+
+    # --- the claim
+
+    def _take_lease(self) -> TransactionResult[Started]:
+        """Claim; the claim that was decided last is this attempt's.
+
+        A claim that is decided again may have been granted before, and another job may have taken
+        the lease since. Then the folder of that owner is noted for deletion, or being emptied: it
+        is never granted a second time, but a new owner.
+        """
+        job = self._job
+        claims: list[Claim] = []
+
+        def decide(now: AvatarSnapshot, left_s: float) -> TransactionResult[Started]:
+            held = (each for each in claims if now.record.held_by(each.owner))
+            self._claim = next(held, None) or Claim(owner=str(uuid4()), spec=job.spec)
+            claims.append(self._claim)
+            return self._rules.claim(now, self._claim, left_s, yielding=job.yielding)
+
+        def take() -> TransactionResult[Started]:
+            left_s = job.deadline - self._deps.clock.monotonic()
+            if left_s < self._deps.settings.deadline_s / 2:
+                raise RetryLater(f"only {left_s:.0f} s are left of this event's deadline")
+            return self._deps.ledger.transact(
+                job.avatar_id, lambda now: decide(now, left_s), counting=True
+            )
+
+        # A claim that was granted unheard would cost an attempt, and the wait for its lease.
+        with telemetry.span("claim"):
+            return retry(self._deps.clock, take, within_s=self._deps.settings.patience_s)
+
+    def _metrics(self, granted: TransactionResult[Started]) -> AttemptMetrics:
+        record, waited_s = granted.record, None
+        if record is not None and record.attempts == 1 and record.shown is not None:
+            started = record.shown.started
+            waited_s = None if started is None else started / 1000 - self._job.since_s
+        return AttemptMetrics(
+            self._deps.clock,
+            waited_s=waited_s,
+            device=self._renderer.device,
+            usd_per_hour=self._deps.settings.usd_per_hour,
+        )
+
+    # --- the ends
+
+    def _render(self, metrics: AttemptMetrics) -> AttemptOutcome:
+        """Render and publish; or fail, or withdraw without a trace."""
+        code: Code | None = None
+        try:
+            self._make_and_publish()
+            outcome = AttemptOutcome.PUBLISHED
+        except Stopped as stop:
+            log.info("render stopped", reason=str(stop), kind=type(stop).__name__)
+            lost = isinstance(stop, LeaseLost)
+            outcome = AttemptOutcome.LOST if lost else AttemptOutcome.SUPERSEDED
+        except Exception as fault:
+            problem = problem_of(fault)
+            if problem.code is Code.INTERNAL:
+                log.fault("render failed", fault)
+            else:
+                log.warning("render failed", code=problem.code.value, reason=str(fault))
+            outcome, code = self._fail(problem), problem.code
+        withdrawn = outcome in (AttemptOutcome.LOST, AttemptOutcome.SUPERSEDED)
+        metrics.ended(outcome, None if withdrawn else code)
+        if withdrawn:
+            self._withdraw()
+        return outcome
+
+    def _fail(self, problem: ErrorInfo) -> AttemptOutcome:
+        """Note that this attempt failed, and return what that means for the request."""
+        change = self._transact(lambda avatar: self._rules.fail(avatar, self._claim, problem))
+        self._dispose(change.record)
+        return AttemptOutcome.of(change.status)
+
+    def _withdraw(self) -> None:
+        """Release the lease if it is still one's own, and delete what this attempt made.
+
+        Not what the ledger lists: then it is the answer of the commit that was lost.
+        """
+        job, owner = self._job, self._claim.owner
+        released = self._transact(lambda avatar: self._rules.release(avatar, owner))
+        record = released.record
+        if released.status is TransactionStatus.LOST and self._uploading:
+            made = Deletion(path=attempt_folder(job.avatar_id, job.spec.fingerprint, owner))
+            record = self._transact(lambda avatar: noted(avatar, made, unless=owner)).record
+        self._dispose(record)
+
+    def _dispose(self, record: Record | None) -> None:
+        """Delete what this job, or another before it, has left to be deleted.
+
+        A change without a record may have been committed before, and its answer lost.
+        """
+        dispose(self._deps, self._job.avatar_id, record)
+
+    # --- the work, under the lease
+
+    def _make_and_publish(self) -> None:
+        """Fetch, render, upload, publish.
 
         Raises:
             Stopped: the lease is lost, the document moved on, or an input changed.
@@ -75,33 +204,6 @@ class RenderAttempt:
             frames=report.frame_count, width_px=report.width_px, height_px=report.height_px
         )
 
-    def fail(self, problem: ErrorInfo) -> TransactionStatus:
-        """Note that this attempt failed; the status says what that means for the request."""
-        transitions, claim = self._deps.transitions, self._claim
-        change = self._transact(lambda avatar: transitions.fail(avatar, claim, problem))
-        self._dispose(change)
-        return change.status
-
-    def withdraw(self) -> None:
-        """Release the lease if it is still one's own, and delete what this attempt made.
-
-        Not what the ledger lists: then it is the answer of the commit that was lost.
-        """
-        job, owner = self._job, self._claim.owner
-        transitions = self._deps.transitions
-        change = self._transact(lambda avatar: transitions.release(avatar, owner))
-        if change.status is TransactionStatus.LOST and self._uploading:
-            made = Deletion(path=attempt_folder(job.avatar_id, job.spec.fingerprint, owner))
-            change = self._transact(lambda avatar: noted(avatar, made, unless=owner))
-        self._dispose(change)
-
-    def _dispose(self, change: TransactionResult) -> None:
-        """Delete what this job, or another before it, has left to be deleted.
-
-        A change without a record may have been committed before, and its answer lost.
-        """
-        dispose(self._deps, self._job.avatar_id, change.record)
-
     def _publish(self, file: Path, content_type: str) -> PublishedObject:
         """Create an object at a path that no other attempt has."""
         job = self._job
@@ -124,7 +226,7 @@ class RenderAttempt:
             stored = self._deps.media.publish(publication)
         except Exception as fault:
             raise Failure(Code.UPLOAD_FAILED, f"{path}: {fault}") from fault
-        policy = self._deps.transitions.reader.policy
+        policy = self._rules.reader.policy
         return PublishedObject(
             path=path,
             generation=stored.generation,
@@ -152,22 +254,21 @@ class RenderAttempt:
             warnings=tuple(warning.value for warning in report.warnings),
             quality=_brief(report.quality),
         )
-        transitions, claim = self._deps.transitions, self._claim
         change = self._transact(
-            lambda avatar: transitions.complete(avatar, claim, result),
+            lambda avatar: self._rules.complete(avatar, self._claim, result),
             within_s=self._deps.settings.lease_s,  # the heartbeat goes on meanwhile
         )
         require(change.status)
         if change.retired:
             log.info("results retired", fingerprints=[each.fingerprint for each in change.retired])
-        self._dispose(change)
+        self._dispose(change.record)
 
     def _transact(
         self,
-        decide: Callable[[AvatarSnapshot], TransactionResult],
+        decide: Callable[[AvatarSnapshot], TransactionResult[Status]],
         *,
         within_s: float | None = None,
-    ) -> TransactionResult:
+    ) -> TransactionResult[Status]:
         clock, patience_s = self._deps.clock, self._deps.settings.patience_s
         return retry(
             clock,

@@ -10,14 +10,14 @@ from uuid import uuid4
 
 from functions.domain.deletions import Cleaner, holds_clean_up, owes_deletions, struck_off
 from functions.domain.job_record import Deletion, Record
-from functions.domain.snapshot import TransactionStatus
+from functions.domain.snapshot import Held, TransactionStatus, Unleased
 from functions.errors import LeaseLost, RetryLater
 from functions.jobs.lease import Heartbeat
 from functions.jobs.ports import Dependencies
 from functions.observability import log
 
 
-def clean_up(deps: Dependencies, avatar_id: str) -> TransactionStatus:
+def clean_up(deps: Dependencies, avatar_id: str) -> Unleased:
     """Delete results, caches and ledger; where the document is there again, what is still noted.
 
     Returns:
@@ -30,14 +30,15 @@ def clean_up(deps: Dependencies, avatar_id: str) -> TransactionStatus:
     begun = deps.ledger.transact(avatar_id, cleaner.begin)
     if begun.status is TransactionStatus.MOVED:
         _finish_for_another(deps, avatar_id)
-    if begun.status is not TransactionStatus.CLAIMED or begun.record is None:
+    if begun.status is not TransactionStatus.DONE or begun.record is None:
         return begun.status
 
     gone: list[Deletion] = []
-    ended = begun
-    while ended.record is not None:  # another may have noted more meanwhile
-        gone += _carry_out(deps, avatar_id, cleaner, ended.record)
+    record: Record | None = begun.record
+    while record is not None:  # another may have noted more meanwhile
+        gone += _carry_out(deps, avatar_id, cleaner, record)
         ended = deps.ledger.transact(avatar_id, partial(cleaner.end, gone=tuple(gone)))
+        record = ended.record
     log.info("cleaned up", verdict=ended.status.value)
     if ended.status is TransactionStatus.LOST:
         raise RetryLater(f"the clean-up of {avatar_id} lost its lease to another")
@@ -50,7 +51,7 @@ def _carry_out(
     """Delete everything noted; what cannot be deleted spares nothing else."""
     settings, failed = deps.settings, []
 
-    def renew() -> TransactionStatus:
+    def renew() -> Held:
         return deps.ledger.transact(avatar_id, cleaner.renew).status
 
     with Heartbeat(

@@ -1,13 +1,25 @@
 """Where a render that is asked for is handed to: one port, two makers.
 
-`inline_dispatch` renders in this process; `queued_dispatch` leaves a task in a queue for another.
+`InlineDispatcher` renders in this process, one render at a time. `QueuedDispatcher` leaves a task
+in a queue for another process (contract.md, section 9): first the ledger notes the dispatch, then
+the task is made under the name that follows from it. A second event, or a redelivery, finds the
+same dispatch and makes the same name, which a queue takes once. The note goes only when its task
+has nothing left to do.
 """
 
+import threading
 from typing import Protocol
 
-from functions.domain.snapshot import RenderJob, TransactionResult, TransactionStatus
+from functions.domain.snapshot import RenderJob
+from functions.domain.task import RenderTask
+from functions.errors import RetryLater
+from functions.jobs.attempt import RenderAttempt
+from functions.jobs.outcomes import AttemptOutcome, tell_refusal
+from functions.jobs.ports import Dependencies, Renderer
 from functions.observability import log, telemetry
 from functions.observability.telemetry import Outcome
+
+_LOCK_WAIT_S = 60.0
 
 
 class Dispatcher(Protocol):
@@ -15,25 +27,90 @@ class Dispatcher(Protocol):
 
     @property
     def queues(self) -> bool:
-        """Whether renders are left to a queue."""
+        """Whether renders are left to a queue, which outlives a render in work."""
 
-    def hand_over(self, job: RenderJob) -> TransactionStatus:
+    def hand_over(self, job: RenderJob) -> AttemptOutcome:
         """Render, or have it rendered.
-
-        Returns:
-            DONE or FINAL: it has come to its end. HANDED: a task stands for it. AGAIN, NOT_YET:
-            the next attempt is another delivery's. BUSY: another job works on it, read again.
-            Anything else: something changed meanwhile, read again.
 
         Raises:
             RetryLater: a redelivery can cure what hindered it.
         """
 
 
-def tell_refusal(change: TransactionResult) -> None:
-    """Tell of a render that must not start: its attempts, or its owner's renders, are used up."""
-    shown = None if change.record is None else change.record.shown
-    if change.status is TransactionStatus.FINAL and shown is not None and shown.error is not None:
-        how, code = Outcome.FAILED, shown.error.code.value
-        log.warning("claim refused", outcome=how, code=code, fingerprint=shown.fingerprint)
-        telemetry.outcome(how, code)
+class RenderLock(Protocol):
+    """Admit one render at a time into a process: `threading.Lock`."""
+
+    def acquire(self, *, timeout: float) -> bool:
+        """Take it within so many seconds; False: another render held it all the time."""
+
+    def release(self) -> None:
+        """Give it back."""
+
+
+class InlineDispatcher:
+    """Renders in this process."""
+
+    queues = False
+
+    def __init__(
+        self, deps: Dependencies, renderer: Renderer, lock: RenderLock | None = None
+    ) -> None:
+        self._deps = deps
+        self._renderer = renderer
+        self._lock = lock or threading.Lock()
+
+    def hand_over(self, job: RenderJob) -> AttemptOutcome:
+        """Attempt to render it, as soon as no other render holds this process."""
+        with telemetry.span("lock"):
+            acquired = self._lock.acquire(timeout=_LOCK_WAIT_S)
+        if not acquired:
+            raise RetryLater(f"another render held this instance for {_LOCK_WAIT_S:.0f} s")
+        try:
+            return RenderAttempt(self._deps, self._renderer, job).run()
+        finally:
+            self._lock.release()
+
+
+class TaskQueue(Protocol):
+    """A queue that hands tasks to the renderer, each name once."""
+
+    def put(self, task: RenderTask) -> bool:
+        """Leave a task there; False: a task of this name is there, or was a moment ago.
+
+        Raises:
+            RetryLater: the queue did not take it.
+        """
+
+
+class QueuedDispatcher:
+    """Leaves renders to a queue, and waits for none."""
+
+    queues = True
+
+    def __init__(self, deps: Dependencies, queue: TaskQueue) -> None:
+        self._deps = deps
+        self._queue = queue
+
+    def hand_over(self, job: RenderJob) -> AttemptOutcome:
+        """Note the dispatch and make its task."""
+        rules = self._deps.transitions
+        change = self._deps.ledger.transact(
+            job.avatar_id, lambda now: rules.dispatch(now, job.spec), counting=True
+        )
+        if change.dispatch is None:
+            tell_refusal(change)
+            return AttemptOutcome.of(change.status)
+        task = RenderTask(avatar_id=job.avatar_id, dispatch=change.dispatch)
+        if self._put(task):
+            how, wanted = Outcome.DISPATCHED, job.spec.fingerprint
+            log.info("dispatched", outcome=how, fingerprint=wanted, task=task.task_id)
+            telemetry.outcome(how)
+        return AttemptOutcome.DISPATCHED
+
+    def _put(self, task: RenderTask) -> bool:
+        try:
+            with telemetry.span("dispatch"):
+                return self._queue.put(task)
+        except RetryLater as later:  # a redelivery cures it, unless a role or a name is wrong
+            log.warning("task not made", task=task.task_id, reason=str(later))
+            raise

@@ -31,17 +31,24 @@ from functions.domain.next_step import (
     Withdraw,
     next_step,
 )
-from functions.domain.snapshot import AvatarSnapshot, TransactionResult, TransactionStatus
+from functions.domain.snapshot import (
+    AvatarSnapshot,
+    Failed,
+    Status,
+    TransactionResult,
+    TransactionStatus,
+    Unleased,
+)
 from functions.domain.withdrawal import settle
 from functions.errors import RetryLater
 from functions.jobs.cleanup import clean_up, dispose
 from functions.jobs.dispatch import Dispatcher
+from functions.jobs.outcomes import AttemptOutcome, tell_answer
 from functions.jobs.ports import Dependencies
 from functions.observability import log, telemetry
-from functions.observability.telemetry import Outcome
 
 _PAUSE_S = 0.5  # before another look, where something changed between a look and its transaction
-_MISSED = {TransactionStatus.AGAIN: Outcome.MISSING, TransactionStatus.FINAL: Outcome.FAILED}
+_ANOTHERS_ATTEMPT = "the next attempt is another delivery's"
 
 
 def load_state(deps: Dependencies, avatar_id: str) -> AvatarState:
@@ -209,15 +216,22 @@ class RenderHandler:
                 return step
 
     def _start_render(self, trigger: Trigger, step: StartRender) -> Ending | Trigger:
-        status = self._dispatcher.hand_over(step.job)
-        if status is TransactionStatus.HANDED:
-            return NewerTask()
-        if status is TransactionStatus.LOST:
-            trigger = replace(trigger, yielding=True)
-        return self._concluded(trigger, status)
+        match self._dispatcher.hand_over(step.job):
+            case AttemptOutcome.PUBLISHED | AttemptOutcome.FAILED:
+                return Done()
+            case AttemptOutcome.DISPATCHED:
+                return NewerTask()
+            case AttemptOutcome.RETRIED:
+                raise RetryLater(_ANOTHERS_ATTEMPT)
+            case AttemptOutcome.BUSY:
+                return self._wait(trigger, self._deps.settings.poll_s)
+            case AttemptOutcome.SUPERSEDED:
+                return self._wait(trigger, _PAUSE_S)
+            case AttemptOutcome.LOST:
+                return self._wait(replace(trigger, yielding=True), _PAUSE_S)
 
     def _answer(self, trigger: Trigger, state: AvatarState, step: Answer) -> Ending | Trigger:
-        def decide(avatar: AvatarSnapshot) -> TransactionResult:
+        def decide(avatar: AvatarSnapshot) -> TransactionResult[Unleased | Failed]:
             return self._rules.answer(avatar, step, trigger.inputs_key)
 
         if isinstance(step, ReshowFailure):
@@ -225,25 +239,21 @@ class RenderHandler:
                 self._transact(trigger, decide)
             return Done()
         change = self._transact(trigger, decide)
-        _tell(step, change)
-        return self._concluded(trigger, change.status)
+        tell_answer(step, change)
+        match change.status:
+            case TransactionStatus.DONE | TransactionStatus.FINAL:
+                return Done()
+            case TransactionStatus.AGAIN:
+                raise RetryLater(_ANOTHERS_ATTEMPT)
+            case TransactionStatus.BUSY:
+                return self._wait(trigger, self._deps.settings.poll_s)
+            case TransactionStatus.MOVED:
+                return self._wait(trigger, _PAUSE_S)
 
     def _show_queued(self, trigger: Trigger, step: Debounce) -> Trigger:
         if (spec := step.queued) is not None:
             self._transact(trigger, lambda now: self._rules.queue(now, spec))
         return trigger
-
-    def _concluded(self, trigger: Trigger, status: TransactionStatus) -> Ending | Trigger:
-        """Translate a status: ended, to be redelivered, or to look again after a pause."""
-        match status:
-            case TransactionStatus.DONE | TransactionStatus.FINAL:
-                return Done()
-            case TransactionStatus.AGAIN | TransactionStatus.NOT_YET:
-                raise RetryLater("the next attempt is another delivery's")
-            case TransactionStatus.BUSY:
-                return self._wait(trigger, self._deps.settings.poll_s)
-            case _:
-                return self._wait(trigger, _PAUSE_S)
 
     def _clean_up(self, trigger: Trigger) -> Done:
         while clean_up(self._deps, trigger.avatar_id) is TransactionStatus.BUSY:
@@ -277,8 +287,8 @@ class RenderHandler:
             dispose(self._deps, avatar.avatar_id, avatar.record, no_clean_up=True)
 
     def _transact(
-        self, trigger: Trigger, decide: Callable[[AvatarSnapshot], TransactionResult]
-    ) -> TransactionResult:
+        self, trigger: Trigger, decide: Callable[[AvatarSnapshot], TransactionResult[Status]]
+    ) -> TransactionResult[Status]:
         """Have this decided; and delete what it leaves to be deleted."""
         change = self._deps.ledger.transact(trigger.avatar_id, decide)
         if change.record is not None:
@@ -318,21 +328,3 @@ class RenderHandler:
         except Exception as second:
             log.fault("failure not noted", second)
         return None
-
-
-def _tell(step: Answer, change: TransactionResult) -> None:
-    """Log and count an answer, where it is new."""
-    match step:
-        case Reuse() if change.record is not None:
-            how, wanted = Outcome.REUSED, step.spec.fingerprint
-            log.info("answered by a kept result", outcome=how, fingerprint=wanted)
-            telemetry.outcome(how)
-        case Reject(refusal=refusal) if change.fields:
-            code = None if refusal.code is None else refusal.code.value
-            how, state = Outcome.REFUSED, refusal.state.value
-            log.info("refused", outcome=how, code=code or "", state=state, reason=refusal.reason)
-            telemetry.outcome(how, code)
-        case MissingInput(problem=problem) if change.status in _MISSED:
-            how, code = _MISSED[change.status], problem.code.value
-            log.info("input not found", outcome=how, code=code, path=step.path)
-            telemetry.outcome(how, code)

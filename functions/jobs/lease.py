@@ -8,7 +8,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from functions.domain.snapshot import Claim, ReportedProgress, TransactionStatus
+from functions.domain.snapshot import Claim, Held, ReportedProgress, TransactionStatus
 from functions.errors import Code, Failure, LeaseLost, Stopped, Superseded
 from functions.jobs.ports import Clock, Dependencies, Ticker
 from functions.jobs.retrying import retry
@@ -24,7 +24,7 @@ class Heartbeat:
 
     def __init__(
         self,
-        renew: Callable[[], TransactionStatus],
+        renew: Callable[[], Held],
         clock: Clock,
         *,
         every_s: float,
@@ -86,7 +86,7 @@ class Heartbeat:
         return True
 
 
-def require(status: TransactionStatus) -> None:
+def require(status: Held) -> None:
     """Raise unless a job may go on."""
     if status is TransactionStatus.LOST:
         raise LeaseLost
@@ -173,7 +173,7 @@ class LeaseMonitor:
             return
         require(self._deps.transitions.hold(avatar, self._claim))
 
-    def _renew(self) -> TransactionStatus:
+    def _renew(self) -> Held:
         advance = self._advance
         if self._deps.clock.monotonic() > self._deadline + self._deps.settings.lease_s:
             raise LeaseLost("the job hangs: the time of its event is long over")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from functions.domain.job_record import Deletion
-from functions.domain.snapshot import AvatarSnapshot, TransactionResult
+from functions.domain.snapshot import AvatarSnapshot, Status, TransactionResult
 from functions.domain.storage_paths import StoredObject, Upload
 from functions.domain.transitions import Transitions
 from functions.settings import Settings, full_engine_version
@@ -30,10 +30,10 @@ class RenderLedger(Protocol):
     def transact(
         self,
         avatar_id: str,
-        decide: Callable[[AvatarSnapshot], TransactionResult],
+        decide: Callable[[AvatarSnapshot], TransactionResult[Status]],
         *,
         counting: bool = False,
-    ) -> TransactionResult:
+    ) -> TransactionResult[Status]:
         """Read both, let `decide` say what changes, write it: all or nothing.
 
         `decide` is called again under contention, and where a commit's answer was lost: it must

@@ -10,7 +10,13 @@ from typing import Protocol
 from uuid import uuid4
 
 from functions.domain.job_record import PublishedObject
-from functions.domain.snapshot import AvatarSnapshot, TransactionResult, TransactionStatus
+from functions.domain.snapshot import (
+    AvatarSnapshot,
+    Failed,
+    TransactionResult,
+    TransactionStatus,
+    Unleased,
+)
 from functions.domain.storage_paths import download_url
 from functions.jobs.cleanup import dispose
 from functions.jobs.ports import Dependencies
@@ -46,7 +52,7 @@ class Repairer:
     lister: ObjectLister
     handler: Callable[[], TaskHandler]  # made on first use: it may open a renderer
 
-    def mend(self, entry: Entry, finding: Finding) -> TransactionStatus:
+    def mend(self, entry: Entry, finding: Finding) -> Unleased | Failed:
         """Repair one finding of an avatar that was just loaded.
 
         Returns:
@@ -70,7 +76,7 @@ class Repairer:
                     self.handler().handle_task(entry.avatar.avatar_id)
                 return TransactionStatus.DONE
 
-    def _delete_orphans(self, entry: Entry) -> TransactionStatus:
+    def _delete_orphans(self, entry: Entry) -> Unleased | Failed:
         for stored in orphans(entry):
             log.info("litter deleted", path=stored.path, generation=stored.generation)
             self.deps.media.delete(stored.path, stored.generation)
@@ -79,7 +85,7 @@ class Repairer:
         done = dispose(self.deps, avatar.avatar_id, avatar.record, no_clean_up=no_clean_up)
         return TransactionStatus.DONE if done else TransactionStatus.AGAIN
 
-    def _drop_results(self, entry: Entry) -> TransactionStatus:
+    def _drop_results(self, entry: Entry) -> Unleased | Failed:
         gone, rules = dead_results(entry), self.deps.transitions
         avatar_id = entry.avatar.avatar_id
         change = self.deps.ledger.transact(avatar_id, lambda now: drop_results(now, gone, rules))
@@ -87,16 +93,16 @@ class Repairer:
             dispose(self.deps, avatar_id, change.record)  # the half that is left
         return change.status
 
-    def _renew_urls(self, entry: Entry) -> TransactionStatus:
+    def _renew_urls(self, entry: Entry) -> Unleased | Failed:
         """Publish URLs with the tokens that the objects have now; create a missing token."""
-        status = TransactionStatus.DONE
+        status: Unleased | Failed = TransactionStatus.DONE
         for kept in dead_tokens(entry):
             status = self._renew_url(entry, kept)
             if status is not TransactionStatus.DONE:
                 break
         return status
 
-    def _renew_url(self, entry: Entry, kept: PublishedObject) -> TransactionStatus:
+    def _renew_url(self, entry: Entry, kept: PublishedObject) -> Unleased | Failed:
         listed, rules = entry.objects[kept.path], self.deps.transitions
         token = next(iter(listed.stored.tokens), "")
         if not token:
@@ -107,6 +113,6 @@ class Repairer:
         return self._transact(entry, lambda now: update_url(now, kept, url, rules))
 
     def _transact(
-        self, entry: Entry, decide: Callable[[AvatarSnapshot], TransactionResult]
-    ) -> TransactionStatus:
+        self, entry: Entry, decide: Callable[[AvatarSnapshot], TransactionResult[Unleased]]
+    ) -> Unleased | Failed:
         return self.deps.ledger.transact(entry.avatar.avatar_id, decide).status

@@ -8,12 +8,12 @@ from dataclasses import replace
 
 from functions.domain.document import DYNAMICS, MIRROR, Snapshot, State, dig
 from functions.domain.job_record import PublishedObject, Record, Result
-from functions.domain.snapshot import AvatarSnapshot, TransactionResult, TransactionStatus
+from functions.domain.snapshot import AvatarSnapshot, TransactionResult, TransactionStatus, Unleased
 from functions.domain.status_view import DELETED, dynamics_fields, mirror_fields, shown_fields
 from functions.domain.transitions import Transitions
 
 
-def show_again(avatar: AvatarSnapshot, rules: Transitions) -> TransactionResult:
+def show_again(avatar: AvatarSnapshot, rules: Transitions) -> TransactionResult[Unleased]:
     """Show the ledger's record in the document, in place of what was written there."""
     precondition_failed = _precondition_failed(avatar)
     return precondition_failed or _written(avatar, avatar.record, rules)
@@ -21,7 +21,7 @@ def show_again(avatar: AvatarSnapshot, rules: Transitions) -> TransactionResult:
 
 def drop_results(
     avatar: AvatarSnapshot, gone: tuple[Result, ...], rules: Transitions
-) -> TransactionResult:
+) -> TransactionResult[Unleased]:
     """Remove results whose objects are gone: the next one listed becomes the last good one."""
     if (precondition_failed := _precondition_failed(avatar)) is not None:
         return precondition_failed
@@ -41,7 +41,7 @@ def drop_results(
 
 def update_url(
     avatar: AvatarSnapshot, kept: PublishedObject, url: str, rules: Transitions
-) -> TransactionResult:
+) -> TransactionResult[Unleased]:
     """Publish an object's new URL in every place of the old one."""
     if (precondition_failed := _precondition_failed(avatar)) is not None:
         return precondition_failed
@@ -59,7 +59,7 @@ def update_url(
     return _written(avatar, replace(avatar.record, results=results), rules)
 
 
-def _precondition_failed(avatar: AvatarSnapshot) -> TransactionResult | None:
+def _precondition_failed(avatar: AvatarSnapshot) -> TransactionResult[Unleased] | None:
     if avatar.document is None:
         return TransactionResult(status=TransactionStatus.MOVED)
     if avatar.record.lease_lives(avatar.now):
@@ -67,7 +67,9 @@ def _precondition_failed(avatar: AvatarSnapshot) -> TransactionResult | None:
     return None
 
 
-def _written(avatar: AvatarSnapshot, record: Record, rules: Transitions) -> TransactionResult:
+def _written(
+    avatar: AvatarSnapshot, record: Record, rules: Transitions
+) -> TransactionResult[Unleased]:
     """Return the record, and the fields that the document does not show."""
     document = avatar.document
     fields: dict[str, object] = {}

@@ -15,7 +15,7 @@ from typing import Any
 
 from functions.domain.document import DOCUMENT_PATHS, Snapshot, dig
 from functions.domain.job_record import Deletion, Record, from_fields, to_fields
-from functions.domain.snapshot import AvatarSnapshot, Starts, TransactionResult
+from functions.domain.snapshot import AvatarSnapshot, Starts, Status, TransactionResult
 from functions.domain.status_view import Deleted
 from functions.domain.storage_paths import StoredObject, Upload
 from functions.domain.task import RenderTask
@@ -104,10 +104,10 @@ class MemoryLedger:
     def transact(
         self,
         avatar_id: str,
-        decide: Callable[[AvatarSnapshot], TransactionResult],
+        decide: Callable[[AvatarSnapshot], TransactionResult[Status]],
         *,
         counting: bool = False,
-    ) -> TransactionResult:
+    ) -> TransactionResult[Status]:
         self.calls["transact"] += 1
         self._fail(self.faults)
         avatar = self._snapshot(avatar_id, counting=counting)
@@ -151,7 +151,7 @@ class MemoryLedger:
     def _day(self) -> str:
         return datetime.fromtimestamp(self._clock.now(), UTC).date().isoformat()
 
-    def _commit(self, avatar: AvatarSnapshot, change: TransactionResult) -> None:
+    def _commit(self, avatar: AvatarSnapshot, change: TransactionResult[Any]) -> None:
         if change.erases:
             self.jobs.pop(avatar.avatar_id, None)
         elif change.record is not None:

@@ -11,10 +11,9 @@ from functions.domain.request import Reader
 from functions.domain.storage_paths import MediaPolicy
 from functions.domain.transitions import Transitions
 from functions.errors import RetryLater
+from functions.jobs.dispatch import InlineDispatcher, QueuedDispatcher
 from functions.jobs.handler import RenderHandler
-from functions.jobs.inline_dispatch import InlineDispatcher
 from functions.jobs.ports import Dependencies
-from functions.jobs.queued_dispatch import QueuedDispatcher
 from functions.settings import Settings
 from tests.functions.doubles import (
     Fields,

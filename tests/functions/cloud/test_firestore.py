@@ -125,7 +125,7 @@ def test_what_a_transaction_sees_is_what_was_committed(
 ) -> None:
     ledger.put(avatar_id, document())
 
-    def count(avatar: AvatarSnapshot) -> TransactionResult:
+    def count(avatar: AvatarSnapshot) -> TransactionResult[Any]:
         attempts = avatar.record.attempts + 1
         return TransactionResult(status=TransactionStatus.DONE, record=Record(attempts=attempts))
 
@@ -181,9 +181,9 @@ def test_erasing_removes_the_ledger_alone(ledger: LedgerUnderTest, avatar_id: st
 def test_starts_are_counted_per_avatar_and_owner(ledger: LedgerUnderTest, avatar_id: str) -> None:
     seen: list[tuple[int, int]] = []
 
-    def start(avatar: AvatarSnapshot) -> TransactionResult:
+    def start(avatar: AvatarSnapshot) -> TransactionResult[Any]:
         seen.append((avatar.starts.avatar, avatar.starts.owner))
-        return TransactionResult(status=TransactionStatus.CLAIMED, counts=True)
+        return TransactionResult(status=TransactionStatus.DONE, counts=True)
 
     for avatar in (avatar_id, avatar_id, f"{avatar_id}-2"):
         ledger.put(avatar, document(userId=f"owner-of-{avatar_id}"))
@@ -201,9 +201,9 @@ def test_an_earlier_days_starts_do_not_count(database: firestore.Client, avatar_
     database.collection("avatars").document(avatar_id).set(document(userId=5))
     seen: list[int] = []
 
-    def start(avatar: AvatarSnapshot) -> TransactionResult:
+    def start(avatar: AvatarSnapshot) -> TransactionResult[Any]:
         seen.append(avatar.starts.avatar)
-        return TransactionResult(status=TransactionStatus.CLAIMED, counts=True)
+        return TransactionResult(status=TransactionStatus.DONE, counts=True)
 
     FirestoreLedger(database, collection="avatars").transact(avatar_id, start, counting=True)
     assert seen == [0]
@@ -223,9 +223,9 @@ def test_an_owner_that_is_no_plain_id_is_counted_all_the_same(
     ledger = FirestoreLedger(database, collection="avatars")
     seen: list[int] = []
 
-    def start(avatar: AvatarSnapshot) -> TransactionResult:
+    def start(avatar: AvatarSnapshot) -> TransactionResult[Any]:
         seen.append(avatar.starts.owner)
-        return TransactionResult(status=TransactionStatus.CLAIMED, counts=True)
+        return TransactionResult(status=TransactionStatus.DONE, counts=True)
 
     for _ in range(2):
         ledger.transact(avatar_id, start, counting=True)
@@ -236,7 +236,7 @@ def test_rivals_are_all_counted(database: firestore.Client, avatar_id: str) -> N
     database.collection("avatars").document(avatar_id).set(document())
     ledger = FirestoreLedger(database, collection="avatars")
 
-    def count(avatar: AvatarSnapshot) -> TransactionResult:
+    def count(avatar: AvatarSnapshot) -> TransactionResult[Any]:
         attempts = avatar.record.attempts + 1
         return TransactionResult(status=TransactionStatus.DONE, record=Record(attempts=attempts))
 

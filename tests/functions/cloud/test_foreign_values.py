@@ -87,10 +87,10 @@ def test_an_avatar_with_a_foreign_value_is_read_and_answered_as_its_event_tells(
     ledger = FirestoreLedger(database, collection="avatars")
     seen: list[AvatarSnapshot] = []
 
-    def start(avatar: AvatarSnapshot) -> TransactionResult:
+    def start(avatar: AvatarSnapshot) -> TransactionResult[Any]:
         seen.append(avatar)
         return TransactionResult(
-            status=TransactionStatus.CLAIMED, counts=True, record=Record(attempts=1)
+            status=TransactionStatus.DONE, counts=True, record=Record(attempts=1)
         )
 
     ledger.transact(avatar_id, start, counting=True)
@@ -118,7 +118,7 @@ def test_an_unreadable_answer_is_written_again(database: firestore.Client, avata
     put(database, f"avatars/{avatar_id}", "the answer", {"reference_value": ELSEWHERE})
     record = Record(shown=StatusView(state=State.QUEUED, fingerprint="f"))
 
-    def show(avatar: AvatarSnapshot) -> TransactionResult:
+    def show(avatar: AvatarSnapshot) -> TransactionResult[Any]:
         assert avatar.document is not None
         fields = shown_fields(avatar.document, record)
         return TransactionResult(status=TransactionStatus.DONE, fields=fields)

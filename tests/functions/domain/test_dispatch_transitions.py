@@ -29,7 +29,7 @@ NOTED = Record(fingerprint="aaaa", dispatch=DISPATCH)
 
 def test_a_dispatch_is_noted_and_handed_back() -> None:
     change = RULES.dispatch(avatar(), ASKED)
-    assert change.status is TransactionStatus.HANDED
+    assert change.status is TransactionStatus.DONE
     assert change.dispatch == Dispatch(fingerprint="aaaa", at=NOW)
     assert change.record is not None
     assert change.record.dispatch == change.dispatch
@@ -38,7 +38,7 @@ def test_a_dispatch_is_noted_and_handed_back() -> None:
 
 def test_one_that_stands_is_taken_again_and_nothing_is_written() -> None:
     assert RULES.dispatch(avatar(NOTED), ASKED) == TransactionResult(
-        status=TransactionStatus.HANDED, dispatch=DISPATCH
+        status=TransactionStatus.DONE, dispatch=DISPATCH
     )
 
 
@@ -56,7 +56,7 @@ def test_a_render_in_work_goes_on_and_another_wishs_stops() -> None:
         working = Record(fingerprint=fingerprint, lease=lease(fingerprint), attempts=3)
         change = RULES.dispatch(avatar(working, starts=30), ASKED)
         if goes_on:
-            assert change.status is TransactionStatus.HANDED
+            assert change.status is TransactionStatus.DONE
             assert change.record is not None
             assert change.record.lease == working.lease
         else:  # and for the new wish the day's renders are used up

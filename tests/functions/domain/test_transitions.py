@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -70,7 +71,7 @@ def avatar(
 
 def claim(
     record: Record | None = None, document: Snapshot | None = DOCUMENT, **options: int
-) -> TransactionResult:
+) -> TransactionResult[Any]:
     return RULES.claim(avatar(record, document, **options), Claim(owner="me", spec=ASKED), 480.0)
 
 
@@ -80,7 +81,7 @@ def claimed() -> Record:
     return record
 
 
-UNLEASED: list[Callable[[AvatarSnapshot], TransactionResult]] = [
+UNLEASED: list[Callable[[AvatarSnapshot], TransactionResult[Any]]] = [
     lambda now: RULES.queue(now, ASKED),
     lambda now: RULES.refuse(now, DOCUMENT.inputs_key, Refusal(state=State.DISABLED)),
     lambda now: RULES.record_missing_input(now, ASKED, "p", OOM),
@@ -93,7 +94,7 @@ UNLEASED: list[Callable[[AvatarSnapshot], TransactionResult]] = [
 @pytest.mark.parametrize("decide", UNLEASED)
 @pytest.mark.parametrize("document", [OTHER, None])
 def test_nothing_is_written_for_a_document_that_moved_on(
-    decide: Callable[[AvatarSnapshot], TransactionResult], document: Snapshot | None
+    decide: Callable[[AvatarSnapshot], TransactionResult[Any]], document: Snapshot | None
 ) -> None:
     record = Record(results=(RESULT,))
     assert decide(avatar(record, document)) == TransactionResult(status=TransactionStatus.MOVED)
@@ -101,7 +102,7 @@ def test_nothing_is_written_for_a_document_that_moved_on(
 
 @pytest.mark.parametrize("decide", UNLEASED)
 def test_nobody_takes_over_a_living_clean_up(
-    decide: Callable[[AvatarSnapshot], TransactionResult],
+    decide: Callable[[AvatarSnapshot], TransactionResult[Any]],
 ) -> None:
     record = Record(lease=CLEANING, results=(RESULT,))
     assert decide(avatar(record)) == TransactionResult(status=TransactionStatus.BUSY)
@@ -109,7 +110,7 @@ def test_nobody_takes_over_a_living_clean_up(
 
 @pytest.mark.parametrize("decide", [*UNLEASED[:3]])
 def test_deciding_twice_changes_nothing_the_second_time(
-    decide: Callable[[AvatarSnapshot], TransactionResult],
+    decide: Callable[[AvatarSnapshot], TransactionResult[Any]],
 ) -> None:
     first = decide(avatar())
     assert first.record is not None
@@ -122,7 +123,7 @@ def test_deciding_twice_changes_nothing_the_second_time(
 
 def test_a_claim_takes_the_lease_counts_and_shows() -> None:
     change = claim()
-    assert change.status is TransactionStatus.CLAIMED
+    assert change.status is TransactionStatus.DONE
     assert change.counts
     assert change.record is not None
     assert change.record.lease == lease(owner="me", expires=NOW + 60_000)
@@ -137,9 +138,9 @@ def test_a_claim_takes_the_lease_counts_and_shows() -> None:
     ("held", "status"),
     [
         (lease("aaaa"), TransactionStatus.BUSY),
-        (lease("bbbb"), TransactionStatus.CLAIMED),  # newest wins
-        (lease("aaaa", expires=NOW), TransactionStatus.CLAIMED),
-        (replace(CLEANING, expires=NOW), TransactionStatus.CLAIMED),
+        (lease("bbbb"), TransactionStatus.DONE),  # newest wins
+        (lease("aaaa", expires=NOW), TransactionStatus.DONE),
+        (replace(CLEANING, expires=NOW), TransactionStatus.DONE),
     ],
 )
 def test_whose_lease_is_waited_for(held: Lease, status: TransactionStatus) -> None:
@@ -154,12 +155,12 @@ def test_who_lost_its_lease_once_does_not_snatch_it_back() -> None:
         status=TransactionStatus.BUSY
     )
     over = replace(other, now=NOW + 1)
-    assert RULES.claim(over, mine, 480.0, yielding=True).status is TransactionStatus.CLAIMED
+    assert RULES.claim(over, mine, 480.0, yielding=True).status is TransactionStatus.DONE
 
 
 def test_a_repeated_claim_does_not_count_twice() -> None:
     again = claim(claimed())
-    assert again == TransactionResult(status=TransactionStatus.CLAIMED)
+    assert again == TransactionResult(status=TransactionStatus.DONE)
 
 
 def test_attempts_belong_to_the_fingerprint_last_asked_for() -> None:
@@ -171,17 +172,17 @@ def test_attempts_belong_to_the_fingerprint_last_asked_for() -> None:
     assert (live["state"], live["error"]["code"]) == ("failed", "RENDER_FAILED")
     other = claim(replace(used, fingerprint="bbbb"))
     assert other.record is not None
-    assert (other.status, other.record.attempts) == (TransactionStatus.CLAIMED, 1)
+    assert (other.status, other.record.attempts) == (TransactionStatus.DONE, 1)
 
 
 def test_back_off_by_the_databases_clock() -> None:
     waiting = Record(fingerprint="aaaa", attempts=1, not_before=NOW + 1)
     assert claim(waiting) == TransactionResult(status=TransactionStatus.NOT_YET)
-    assert claim(replace(waiting, not_before=NOW)).status is TransactionStatus.CLAIMED
+    assert claim(replace(waiting, not_before=NOW)).status is TransactionStatus.DONE
 
 
 def test_quota() -> None:
-    assert claim(starts=29).status is TransactionStatus.CLAIMED
+    assert claim(starts=29).status is TransactionStatus.DONE
     refused = claim(starts=30)
     assert (refused.status, refused.counts) == (TransactionStatus.FINAL, False)
 
@@ -214,7 +215,7 @@ JOB = Claim(owner="me", spec=ASKED)
     ],
 )
 def test_a_job_writes_only_under_its_own_lease_for_what_is_asked(
-    decide: Callable[[AvatarSnapshot], TransactionResult],
+    decide: Callable[[AvatarSnapshot], TransactionResult[Any]],
     held: Lease | None,
     document: Snapshot | None,
     status: TransactionStatus,
@@ -343,7 +344,7 @@ def test_a_queued_is_due_only_where_nothing_answers() -> None:
 
 def test_a_clean_up_takes_the_lease_of_a_render_but_not_of_another_clean_up() -> None:
     begun = CLEANER.begin(avatar(claimed(), None))
-    assert begun.status is TransactionStatus.CLAIMED
+    assert begun.status is TransactionStatus.DONE
     assert begun.record is not None
     assert begun.record.cleaning(NOW)
     assert begun.record.results == ()
@@ -370,7 +371,7 @@ FAILED = claim(Record(fingerprint="aaaa", attempts=3)).record
     ],
 )
 def test_a_final_failure_is_not_overwritten(
-    decide: Callable[[AvatarSnapshot], TransactionResult],
+    decide: Callable[[AvatarSnapshot], TransactionResult[Any]],
 ) -> None:
     assert decide(avatar(FAILED)) == TransactionResult(status=TransactionStatus.FINAL)
     assert RULES.queue(avatar(FAILED), ASKED) == TransactionResult(status=TransactionStatus.DONE)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
-from functions.domain.snapshot import AvatarSnapshot, TransactionResult
+from functions.domain.snapshot import AvatarSnapshot, Status, TransactionResult
 from tests.functions.explorer.timeline import Killed, Party, Timeline
 
 
@@ -287,20 +287,22 @@ class DisturbedLedger(Disturbed):
     def transact(
         self,
         avatar_id: str,
-        decide: Callable[[AvatarSnapshot], TransactionResult],
+        decide: Callable[[AvatarSnapshot], TransactionResult[Status]],
         *,
         counting: bool = False,
-    ) -> TransactionResult:
+    ) -> TransactionResult[Status]:
         """As the port, disturbed."""
 
-        def effect() -> TransactionResult:
-            change: TransactionResult = self._inner.transact(avatar_id, decide, counting=counting)
+        def effect() -> TransactionResult[Status]:
+            change: TransactionResult[Status] = self._inner.transact(
+                avatar_id, decide, counting=counting
+            )
             return change
 
         def rehearse() -> None:
             decide(self._inner.avatar(avatar_id, counting=counting))
 
-        change: TransactionResult = self._weather.call(
+        change: TransactionResult[Any] = self._weather.call(
             "ledger.transact", effect, self._fault, rehearse
         )
         return change

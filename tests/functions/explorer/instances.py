@@ -11,10 +11,9 @@ from typing import Any
 from functions.domain.request import Reader
 from functions.domain.transitions import Transitions
 from functions.errors import RetryLater
+from functions.jobs.dispatch import InlineDispatcher, QueuedDispatcher
 from functions.jobs.handler import RenderHandler
-from functions.jobs.inline_dispatch import InlineDispatcher
 from functions.jobs.ports import Dependencies
-from functions.jobs.queued_dispatch import QueuedDispatcher
 from functions.reconcile.findings import Checker
 from functions.reconcile.page_loader import PageLoader, Shard
 from functions.reconcile.paging import PageScan

@@ -15,6 +15,7 @@ from functions.domain.job_record import ErrorInfo, Result
 from functions.domain.snapshot import (
     AvatarSnapshot,
     Claim,
+    Held,
     RenderSpec,
     TransactionResult,
     TransactionStatus,
@@ -75,7 +76,9 @@ class Rules(Transitions):
 
 
 class KeepsTheLease(Rules):
-    def complete(self, avatar: AvatarSnapshot, claim: Claim, result: Result) -> TransactionResult:
+    def complete(
+        self, avatar: AvatarSnapshot, claim: Claim, result: Result
+    ) -> TransactionResult[Any]:
         change = super().complete(avatar, claim, result)
         if change.record is None:
             return change
@@ -83,22 +86,26 @@ class KeepsTheLease(Rules):
 
 
 class NeverStops(Rules):
-    def hold(self, *given: Any) -> TransactionStatus:
+    def hold(self, *given: Any) -> Held:
         return TransactionStatus.DONE
 
 
 class NeverHeals(Rules):
-    def repair_mirror(self, *given: Any) -> TransactionResult:
+    def repair_mirror(self, *given: Any) -> TransactionResult[Any]:
         return TransactionResult(status=TransactionStatus.DONE)
 
 
 class FailsAtOnce(Rules):
-    def fail(self, avatar: AvatarSnapshot, claim: Claim, problem: ErrorInfo) -> TransactionResult:
+    def fail(
+        self, avatar: AvatarSnapshot, claim: Claim, problem: ErrorInfo
+    ) -> TransactionResult[Any]:
         return super().fail(avatar, claim, replace(problem, retryable=False))
 
 
 class ForgetsTheLastOne(Rules):
-    def reuse(self, avatar: AvatarSnapshot, asked: RenderSpec, result: Result) -> TransactionResult:
+    def reuse(
+        self, avatar: AvatarSnapshot, asked: RenderSpec, result: Result
+    ) -> TransactionResult[Any]:
         change = super().reuse(avatar, asked, result)
         if change.record is None:
             return change

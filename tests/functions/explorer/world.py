@@ -72,7 +72,7 @@ class WatchedLedger(MemoryLedger):
         """What a transaction would see."""
         return self._snapshot(avatar_id, counting=counting)
 
-    def _commit(self, avatar: AvatarSnapshot, change: TransactionResult) -> None:
+    def _commit(self, avatar: AvatarSnapshot, change: TransactionResult[Any]) -> None:
         avatar_id, world = avatar.avatar_id, self._world
         before = copy.deepcopy(self.documents.get(avatar_id)) if change.fields else None
         known = self.jobs.get(avatar_id)

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -191,8 +192,8 @@ def test_an_upload_that_arrived_although_it_failed_is_deleted(scene: Scene) -> N
 def test_a_commit_whose_answer_was_lost_keeps_its_objects(scene: Scene) -> None:
     transact = scene.ledger.transact
 
-    def lose_the_last(avatar_id: str, decide: object, *, counting: bool = False) -> object:
-        change = transact(avatar_id, decide, counting=counting)  # type: ignore[arg-type]
+    def lose_the_last(avatar_id: str, decide: Any, *, counting: bool = False) -> object:
+        change: object = transact(avatar_id, decide, counting=counting)
         if scene.record.results and not lost:
             lost.append(change)
             raise ConnectionError("answer lost")

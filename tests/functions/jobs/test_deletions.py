@@ -52,17 +52,21 @@ def once_uploaded(scene: Scene, act: Callable[[], object]) -> None:
 
 
 def at_a_transaction(
-    scene: Scene, when: Callable[[TransactionResult], bool], *, before: bool, fault: BaseException
+    scene: Scene,
+    when: Callable[[TransactionResult[Any]], bool],
+    *,
+    before: bool,
+    fault: BaseException,
 ) -> None:
     """Raise once in place of a transaction, or after it is committed: of the first that fits."""
     transact = scene.ledger.transact
 
     def hooked(
         avatar_id: str,
-        decide: Callable[[AvatarSnapshot], TransactionResult],
+        decide: Callable[[AvatarSnapshot], TransactionResult[Any]],
         *,
         counting: bool = False,
-    ) -> TransactionResult:
+    ) -> TransactionResult[Any]:
         planned = decide(scene.ledger.read(avatar_id))
         fits = when(planned)
         if fits:
@@ -264,10 +268,10 @@ def test_a_commit_unheard_for_longer_than_its_lease_keeps_its_objects(scene: Sce
 
     def deaf(
         avatar_id: str,
-        decide: Callable[[AvatarSnapshot], TransactionResult],
+        decide: Callable[[AvatarSnapshot], TransactionResult[Any]],
         *,
         counting: bool = False,
-    ) -> TransactionResult:
+    ) -> TransactionResult[Any]:
         if not scene.record.results:
             change = transact(avatar_id, decide, counting=counting)
             if not scene.record.results:

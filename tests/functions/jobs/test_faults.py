@@ -8,7 +8,7 @@ import pytest
 
 from functions.domain.document import DocumentWrite
 from functions.domain.job_record import Lease, Purpose
-from functions.domain.snapshot import AvatarSnapshot, TransactionResult
+from functions.domain.snapshot import AvatarSnapshot, Status, TransactionResult
 from functions.errors import RetryLater
 from functions.jobs.ports import Ticker
 from liveportrait_core.errors import ImageNoFace, OutOfMemory
@@ -244,10 +244,10 @@ class RestFails(MemoryLedger):
     def transact(
         self,
         avatar_id: str,
-        decide: Callable[[AvatarSnapshot], TransactionResult],
+        decide: Callable[[AvatarSnapshot], TransactionResult[Status]],
         *,
         counting: bool = False,
-    ) -> TransactionResult:
+    ) -> TransactionResult[Status]:
         record = decide(self._snapshot(avatar_id, counting=counting)).record
         if record is not None and record.dispatch is None and not self.failed:
             self.failed = True
@@ -318,7 +318,7 @@ def test_a_clean_up_is_retried_however_old(scene: Scene) -> None:
 def test_an_instance_busy_for_too_long_answers_503(
     scene: Scene, event: DocumentWrite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("functions.jobs.inline_dispatch._LOCK_WAIT_S", 0.01)
+    monkeypatch.setattr("functions.jobs.dispatch._LOCK_WAIT_S", 0.01)
 
     base = f"gs://{BUCKET}/avatars/other"
     fields = document(avatarImageUrl=f"{base}/a.jpg", training__heroVideoUrl=f"{base}/b.mp4")

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from functions.domain.job_record import Lease, Purpose, Record
-from functions.domain.snapshot import Claim, TransactionStatus
+from functions.domain.snapshot import Claim, Held, TransactionStatus
 from functions.errors import Code, Failure, LeaseLost, Superseded
 from functions.jobs.handler import load_state
 from functions.jobs.lease import Heartbeat, LeaseMonitor
@@ -19,7 +19,7 @@ from tests.functions.scene import AVATAR, SETTINGS, Scene, document
 
 
 def heartbeat_of(
-    renew: Callable[[], TransactionStatus],
+    renew: Callable[[], Held],
     clock: Clock,
     *,
     every_s: float = 15,
@@ -36,7 +36,7 @@ def clock() -> VirtualClock:
 def test_a_heartbeat_renews_until_its_block_ends(clock: VirtualClock) -> None:
     beats = []
 
-    def renew() -> TransactionStatus:
+    def renew() -> Held:
         beats.append(clock.monotonic())
         return TransactionStatus.DONE
 
@@ -52,7 +52,7 @@ def test_a_heartbeat_renews_until_its_block_ends(clock: VirtualClock) -> None:
 def test_the_machines_own_clock_beats_on_a_thread_of_its_own() -> None:
     beats: queue.Queue[int] = queue.Queue()
 
-    def renew() -> TransactionStatus:
+    def renew() -> Held:
         beats.put(threading.get_ident())
         return TransactionStatus.DONE
 
@@ -71,11 +71,11 @@ def test_the_machines_own_clock_beats_on_a_thread_of_its_own() -> None:
     ("status", "stop"), [(TransactionStatus.LOST, LeaseLost), (TransactionStatus.MOVED, Superseded)]
 )
 def test_a_lease_that_is_anothers_stops_the_job(
-    clock: VirtualClock, status: TransactionStatus, stop: type[Exception]
+    clock: VirtualClock, status: Held, stop: type[Exception]
 ) -> None:
     spec = []
 
-    def renew() -> TransactionStatus:
+    def renew() -> Held:
         spec.append(True)
         return status
 
@@ -91,7 +91,7 @@ def test_a_lease_that_is_anothers_stops_the_job(
 def test_a_renewal_that_fails_now_and_then_is_tried_again(clock: VirtualClock) -> None:
     faults: Iterator[Exception] = iter([ConnectionError(), TimeoutError()])
 
-    def renew() -> TransactionStatus:
+    def renew() -> Held:
         for fault in faults:
             raise fault
         return TransactionStatus.DONE
@@ -102,7 +102,7 @@ def test_a_renewal_that_fails_now_and_then_is_tried_again(clock: VirtualClock) -
 
 
 def test_a_job_that_cannot_renew_stops(clock: VirtualClock) -> None:
-    def renew() -> TransactionStatus:
+    def renew() -> Held:
         raise ConnectionError("away")
 
     with heartbeat_of(renew, clock) as heartbeat:
@@ -122,7 +122,7 @@ def test_a_job_that_was_paused_stops_before_asking_anybody() -> None:
 
 
 def test_a_renewal_counts_from_when_it_was_asked_for(clock: VirtualClock) -> None:
-    def renew() -> TransactionStatus:
+    def renew() -> Held:
         clock.advance(50)  # committed at once, answered late
         return TransactionStatus.DONE
 

@@ -8,11 +8,12 @@ import pytest
 from functions.cloud.documents import Found
 from functions.cloud.firestore import avatar_snapshot_of
 from functions.domain.job_record import Lease, Purpose, Record
-from functions.domain.snapshot import Claim, RenderJob, TransactionStatus
+from functions.domain.snapshot import Claim, Held, RenderJob, TransactionStatus
 from functions.errors import LeaseLost, RetryLater
+from functions.jobs.dispatch import InlineDispatcher
 from functions.jobs.handler import RenderHandler, load_state
-from functions.jobs.inline_dispatch import InlineDispatcher
 from functions.jobs.lease import Heartbeat, LeaseMonitor
+from functions.jobs.outcomes import AttemptOutcome
 from liveportrait_core import Progress, Stage
 from liveportrait_core.errors import OutOfMemory
 from tests.functions.scene import AVATAR, Scene, document
@@ -22,13 +23,13 @@ from tests.functions.scene import AVATAR, Scene, document
 class ScriptedDispatcher:
     """Hands nothing over, and answers as it was told."""
 
-    verdicts: list[TransactionStatus]
+    outcomes: list[AttemptOutcome]
     jobs: list[RenderJob] = field(default_factory=list)
     queues = False
 
-    def hand_over(self, job: RenderJob) -> TransactionStatus:
+    def hand_over(self, job: RenderJob) -> AttemptOutcome:
         self.jobs.append(job)
-        return self.verdicts.pop(0)
+        return self.outcomes.pop(0)
 
 
 @pytest.fixture
@@ -67,14 +68,14 @@ def test_renewals_write_to_the_document_once(scene: Scene) -> None:
 
 def test_who_lost_its_lease_yields_from_then_on(scene: Scene) -> None:
     dispatcher = ScriptedDispatcher(
-        [TransactionStatus.LOST, TransactionStatus.BUSY, TransactionStatus.DONE]
+        [AttemptOutcome.LOST, AttemptOutcome.BUSY, AttemptOutcome.PUBLISHED]
     )
     RenderHandler(scene.deps, dispatcher).handle_event(scene.write(document()))
     assert [job.yielding for job in dispatcher.jobs] == [False, True, True]
 
 
 def test_who_yields_waits_for_a_lease_for_something_else(scene: Scene) -> None:
-    dispatcher = ScriptedDispatcher([TransactionStatus.LOST, TransactionStatus.DONE])
+    dispatcher = ScriptedDispatcher([AttemptOutcome.LOST, AttemptOutcome.PUBLISHED])
     RenderHandler(scene.deps, dispatcher).handle_event(scene.write(document()))
     at_first, yielding = dispatcher.jobs
     other_version = Lease.granted(
@@ -82,13 +83,13 @@ def test_who_yields_waits_for_a_lease_for_something_else(scene: Scene) -> None:
     )
     inline = InlineDispatcher(scene.deps, scene.renderer)
     scene.ledger.keep(AVATAR, Record(fingerprint="other", lease=other_version))
-    assert inline.hand_over(yielding) is TransactionStatus.BUSY
+    assert inline.hand_over(yielding) is AttemptOutcome.BUSY
     assert scene.record.lease == other_version
-    assert inline.hand_over(at_first) is TransactionStatus.DONE
+    assert inline.hand_over(at_first) is AttemptOutcome.PUBLISHED
 
 
 def test_a_lease_is_as_old_as_the_question_that_renewed_it(scene: Scene) -> None:
-    def answer_late() -> TransactionStatus:
+    def answer_late() -> Held:
         scene.clock.advance(61)
         return TransactionStatus.DONE
 

@@ -10,7 +10,13 @@ from google.cloud import firestore
 
 from emulator.suite import Suite
 from functions.cloud.firestore import FirestoreLedger
-from functions.domain.snapshot import AvatarSnapshot, Claim, TransactionResult, TransactionStatus
+from functions.domain.snapshot import (
+    AvatarSnapshot,
+    Claim,
+    Status,
+    TransactionResult,
+    TransactionStatus,
+)
 from functions.errors import RetryLater
 from functions.jobs.handler import load_state
 from functions.jobs.ports import SystemClock
@@ -20,7 +26,7 @@ from tests.functions.doubles import MemoryLedger
 from tests.functions.scene import AVATAR, SETTINGS, Scene, document
 from tests.functions.scripted_renderer import ScriptedRenderer
 
-Matches = Callable[[AvatarSnapshot, TransactionResult], bool]
+Matches = Callable[[AvatarSnapshot, TransactionResult[Any]], bool]
 
 
 class FaultyLedger(MemoryLedger):
@@ -35,10 +41,10 @@ class FaultyLedger(MemoryLedger):
     def transact(
         self,
         avatar_id: str,
-        decide: Callable[[AvatarSnapshot], TransactionResult],
+        decide: Callable[[AvatarSnapshot], TransactionResult[Status]],
         *,
         counting: bool = False,
-    ) -> TransactionResult:
+    ) -> TransactionResult[Status]:
         avatar = self._snapshot(avatar_id, counting=counting)
         if not self._committing or not self._matches(avatar, decide(avatar)):
             return super().transact(avatar_id, decide, counting=counting)
@@ -48,29 +54,30 @@ class FaultyLedger(MemoryLedger):
         raise ConnectionError("INTERNAL")
 
 
-def claims(_: AvatarSnapshot, change: TransactionResult) -> bool:
-    return change.status is TransactionStatus.CLAIMED
+def claims(avatar: AvatarSnapshot, change: TransactionResult[Any]) -> bool:
+    is_held = change == TransactionResult(status=TransactionStatus.DONE)
+    return change.counts or (is_held and avatar.record.lease is not None)
 
 
-def completes(avatar: AvatarSnapshot, change: TransactionResult) -> bool:
+def completes(avatar: AvatarSnapshot, change: TransactionResult[Any]) -> bool:
     return change.record is not None and len(change.record.results) > len(avatar.record.results)
 
 
-def renews_for_the_upload(_: AvatarSnapshot, change: TransactionResult) -> bool:
+def renews_for_the_upload(_: AvatarSnapshot, change: TransactionResult[Any]) -> bool:
     return (
         change.record is not None and change.record.lease is not None and change.record.percent > 0
     )
 
 
-def fails(_: AvatarSnapshot, change: TransactionResult) -> bool:
+def fails(_: AvatarSnapshot, change: TransactionResult[Any]) -> bool:
     return change.status is TransactionStatus.AGAIN
 
 
-def fails_for_good(_: AvatarSnapshot, change: TransactionResult) -> bool:
+def fails_for_good(_: AvatarSnapshot, change: TransactionResult[Any]) -> bool:
     return change.status is TransactionStatus.FINAL
 
 
-def shows_midway(_: AvatarSnapshot, change: TransactionResult) -> bool:
+def shows_midway(_: AvatarSnapshot, change: TransactionResult[Any]) -> bool:
     live = change.fields.get("livePortrait")
     return isinstance(live, dict) and live.get("stage") == "render"
 
@@ -193,13 +200,13 @@ class OvertakenLedger(MemoryLedger):
     def transact(
         self,
         avatar_id: str,
-        decide: Callable[[AvatarSnapshot], TransactionResult],
+        decide: Callable[[AvatarSnapshot], TransactionResult[Status]],
         *,
         counting: bool = False,
-    ) -> TransactionResult:
+    ) -> TransactionResult[Status]:
         change = super().transact(avatar_id, decide, counting=counting)
         meanwhile = self._meanwhile
-        if meanwhile is None or change.status is not TransactionStatus.CLAIMED:
+        if meanwhile is None or not change.counts:
             return change
         self._meanwhile = None
         meanwhile()
@@ -275,7 +282,7 @@ def test_googles_client_hears_of_a_claim_when_it_asks_again(
         ),
         within_s=10,
     )
-    assert granted.status is TransactionStatus.CLAIMED
+    assert granted.status is TransactionStatus.DONE
     record = ledger.read(avatar_id).record
     assert (record.attempts, record.held_by(claim.owner)) == (1, True)
     quota = database.collection("livePortraitQuota").document(f"avatar:{avatar_id}").get()

@@ -80,7 +80,7 @@ def test_without_a_result_nothing_is_shown_any_more(scene: Scene) -> None:
 def test_giving_up_the_lease_takes_back_what_is_pending_in_the_same_transaction(
     scene: Scene,
 ) -> None:
-    changes: list[TransactionResult] = []
+    changes: list[TransactionResult[Any]] = []
 
     def give_up() -> None:
         opt_out(scene)

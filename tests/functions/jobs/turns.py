@@ -7,7 +7,7 @@ so that a schedule is an interleaving, and the same schedule always the same one
 import threading
 from collections.abc import Callable, Iterable
 
-from functions.domain.snapshot import AvatarSnapshot, TransactionResult
+from functions.domain.snapshot import AvatarSnapshot, Status, TransactionResult
 from functions.domain.task import RenderTask
 from tests.functions.doubles import MemoryLedger, MemoryTaskQueue
 
@@ -97,10 +97,10 @@ class TurnsLedger(MemoryLedger):
     def transact(
         self,
         avatar_id: str,
-        decide: Callable[[AvatarSnapshot], TransactionResult],
+        decide: Callable[[AvatarSnapshot], TransactionResult[Status]],
         *,
         counting: bool = False,
-    ) -> TransactionResult:
+    ) -> TransactionResult[Status]:
         self.turns.wait()
         change = super().transact(avatar_id, decide, counting=counting)
         self._clock.advance(0.001)  # no two commits have one time

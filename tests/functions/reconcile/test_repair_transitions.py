@@ -1,6 +1,7 @@
 """The small repairs, where somebody has begun to work on the avatar since it was judged."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from tests.functions.scene import document
 
 FORGED = Snapshot(fields=document(livePortrait={"state": "ready"}))
 MIRROR_FIELD = ".".join(MIRROR)
-REPAIRS: list[Callable[[AvatarSnapshot], TransactionResult]] = [
+REPAIRS: list[Callable[[AvatarSnapshot], TransactionResult[Any]]] = [
     lambda now: show_again(now, RULES),
     lambda now: drop_results(now, (RESULT,), RULES),
     lambda now: update_url(now, RESULT.video, "https://new", RULES),
@@ -25,7 +26,7 @@ REPAIRS: list[Callable[[AvatarSnapshot], TransactionResult]] = [
 @pytest.mark.parametrize("repair", REPAIRS)
 @pytest.mark.parametrize("purpose", list(Purpose))
 def test_whoever_holds_a_lease_is_left_alone(
-    repair: Callable[[AvatarSnapshot], TransactionResult], purpose: Purpose
+    repair: Callable[[AvatarSnapshot], TransactionResult[Any]], purpose: Purpose
 ) -> None:
     shown = RESULT.shown(requested=1)
     record = Record(results=(RESULT,), shown=shown, lease=lease(purpose=purpose))
@@ -36,7 +37,7 @@ def test_whoever_holds_a_lease_is_left_alone(
 
 @pytest.mark.parametrize("repair", REPAIRS)
 def test_a_document_that_is_gone_is_not_made_again(
-    repair: Callable[[AvatarSnapshot], TransactionResult],
+    repair: Callable[[AvatarSnapshot], TransactionResult[Any]],
 ) -> None:
     change = repair(avatar(Record(results=(RESULT,)), None))
     assert (change.status, change.record, change.fields) == (TransactionStatus.MOVED, None, {})

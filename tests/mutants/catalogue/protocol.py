@@ -84,8 +84,8 @@ MUTANTS = (
     Mutant(
         name="starts-not-counted",
         file="functions/domain/transitions.py",
-        old="status=TransactionStatus.CLAIMED), counts=True)",
-        new="status=TransactionStatus.CLAIMED), counts=False)",
+        old="return replace(written, counts=True)",
+        new="return replace(written, counts=False)",
         why="Abandoned and failed starts count too (section 3, quota).",
         tests=("tests/functions/jobs/test_attempts.py",),
     ),
@@ -173,8 +173,8 @@ MUTANTS = (
     Mutant(
         name="failed-attempt-acknowledged",
         file="functions/jobs/handler.py",
-        old='raise RetryLater("the next attempt is another delivery\'s")',
-        new="return Done()",
+        old="case AttemptOutcome.RETRIED:\n                raise RetryLater(_ANOTHERS_ATTEMPT)",
+        new="case AttemptOutcome.RETRIED:\n                return Done()",
         why="Nobody would make the next attempt: fail what a redelivery cures (section 4).",
         tests=("tests/functions/jobs/test_attempts.py",),
     ),

@@ -44,7 +44,7 @@ MUTANTS = (
     ),
     Mutant(
         name="task-that-was-not-made",
-        file="functions/jobs/queued_dispatch.py",
+        file="functions/jobs/dispatch.py",
         old="reason=str(later))\n            raise",
         new="reason=str(later))\n            return False",
         why="Any other refusal by the queue answers the event 503 (section 9, dispatch).",
@@ -52,7 +52,7 @@ MUTANTS = (
     ),
     Mutant(
         name="render-begun-with-no-time-left",
-        file="functions/jobs/inline_dispatch.py",
+        file="functions/jobs/attempt.py",
         old="if left_s < self._deps.settings.deadline_s / 2:",
         new="if left_s < 0:",
         why="With less than half the deadline left: 503 before the claim (section 4).",
@@ -222,10 +222,10 @@ MUTANTS = (
     ),
     Mutant(
         name="seconds-priced-as-minutes",
-        file="functions/jobs/attempt_metrics.py",
+        file="functions/jobs/outcomes.py",
         old="worked_s * self._usd_per_hour / 3600",
         new="worked_s * self._usd_per_hour / 60",
         why="The cost that the log tells is of hours (section 8, price).",
-        tests=("tests/functions/jobs/test_attempt_metrics.py",),
+        tests=("tests/functions/jobs/test_outcomes.py",),
     ),
 )

@@ -6,8 +6,8 @@ MUTANTS = (
     Mutant(
         name="stopped-job-keeps-its-objects",
         file="functions/jobs/attempt.py",
-        old="if change.status is TransactionStatus.LOST and self._uploading:",
-        new="if change.status is TransactionStatus.LOST and not self._uploading:",
+        old="if released.status is TransactionStatus.LOST and self._uploading:",
+        new="if released.status is TransactionStatus.LOST and not self._uploading:",
         why="A superseded render leaves objects that no ledger lists (section 4).",
         tests=("tests/functions/jobs/test_attempt.py",),
     ),
@@ -38,14 +38,14 @@ MUTANTS = (
     Mutant(
         name="versions-snatch-the-lease-for-ever",
         file="functions/jobs/handler.py",
-        old="trigger = replace(trigger, yielding=True)",
-        new="pass",
+        old="replace(trigger, yielding=True)",
+        new="trigger",
         why="Two versions stop each other's renders until the quota is spent (section 4).",
         tests=("tests/functions/jobs/test_lease_rules.py",),
     ),
     Mutant(
         name="claim-does-not-yield",
-        file="functions/jobs/inline_dispatch.py",
+        file="functions/jobs/attempt.py",
         old="yielding=job.yielding",
         new="yielding=False",
         why="As above: who lost the lease claims as if it had not (section 4).",

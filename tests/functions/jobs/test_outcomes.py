@@ -4,8 +4,7 @@ import json
 
 import pytest
 
-from functions.jobs.attempt_metrics import AttemptMetrics
-from functions.observability.telemetry import Outcome
+from functions.jobs.outcomes import AttemptMetrics, AttemptOutcome
 from tests.functions.doubles import VirtualClock
 
 
@@ -19,7 +18,7 @@ def test_the_cost_is_of_the_hours_worked(capsys: pytest.CaptureFixture[str]) -> 
     clock = VirtualClock()
     with AttemptMetrics(clock, waited_s=1.5, device="cuda:0", usd_per_hour=0.9) as account:
         clock.advance(40)
-        account.ended(Outcome.PUBLISHED)
+        account.ended(AttemptOutcome.PUBLISHED)
     facts = told(capsys)
     figures = [facts[name] for name in ("workedS", "gpuS", "waitedS", "costUsd")]
     assert figures == [40.0, 40.0, 1.5, 0.01]

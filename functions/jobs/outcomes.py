@@ -1,0 +1,123 @@
+"""How handling ended: the outcomes of attempts, and what is told of them to log and metrics alike.
+
+The log's lines are what alerts rest on (deploy/monitoring), because they need no collector.
+"""
+
+from enum import StrEnum
+from types import TracebackType
+from typing import Self
+
+from functions.domain.next_step import Answer, MissingInput, Reject, Reuse
+from functions.domain.snapshot import TransactionResult, TransactionStatus
+from functions.errors import Code
+from functions.jobs.ports import Clock
+from functions.observability import log, telemetry
+from functions.observability.telemetry import Outcome
+
+_PLACES = 3
+_MISSED = {TransactionStatus.AGAIN: Outcome.MISSING, TransactionStatus.FINAL: Outcome.FAILED}
+
+
+class AttemptOutcome(StrEnum):
+    """How an attempt to have something rendered ended."""
+
+    PUBLISHED = "published"  # a new video
+    DISPATCHED = "dispatched"  # a task stands for it
+    FAILED = "failed"  # for good, which the document shows
+    RETRIED = "retried"  # the next attempt is another delivery's
+    SUPERSEDED = "superseded"  # document or ledger has changed: look again
+    LOST = "lost"  # so has the lease's owner: look again, and yield from now on
+    BUSY = "busy"  # another job works on it: look again later
+
+    @classmethod
+    def of(cls, status: TransactionStatus) -> "AttemptOutcome":
+        """Return what the status of a claim, a dispatch or a failure means for the attempt."""
+        return _OUTCOMES[status]
+
+
+_OUTCOMES = {
+    TransactionStatus.MOVED: AttemptOutcome.SUPERSEDED,
+    TransactionStatus.BUSY: AttemptOutcome.BUSY,
+    TransactionStatus.LOST: AttemptOutcome.LOST,
+    TransactionStatus.NOT_YET: AttemptOutcome.RETRIED,
+    TransactionStatus.AGAIN: AttemptOutcome.RETRIED,
+    TransactionStatus.FINAL: AttemptOutcome.FAILED,
+}
+
+
+class AttemptMetrics:
+    """Open while one attempt holds the render lock."""
+
+    def __init__(
+        self, clock: Clock, *, waited_s: float | None, device: str, usd_per_hour: float | None
+    ) -> None:
+        """Begin to count.
+
+        Args:
+            clock: this machine's.
+            waited_s: from the wish to the claim; None for an attempt after the first.
+            device: the renderer's: `cpu`, `cuda`, `cuda:0`.
+            usd_per_hour: what an instance costs, where a price is set.
+        """
+        self._clock = clock
+        self._began = clock.monotonic()
+        self._waited_s = waited_s
+        self._on_gpu = device.startswith("cuda")
+        self._usd_per_hour = usd_per_hour
+        # What is reported if the attempt never says how it ended: the lease runs out by itself.
+        self._how, self._code = Outcome.RETRIED, Code.INTERNAL.value
+
+    def ended(self, outcome: AttemptOutcome, code: Code | None = None) -> None:
+        """Say how the attempt ended."""
+        self._how, self._code = Outcome(outcome.value), "" if code is None else code.value
+
+    def __enter__(self) -> Self:
+        if self._waited_s is not None:
+            telemetry.queue_wait(self._waited_s)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        fault: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        worked_s = self._clock.monotonic() - self._began
+        telemetry.worked(worked_s, on_gpu=self._on_gpu, usd_per_hour=self._usd_per_hour)
+        telemetry.outcome(self._how, self._code)
+        figures: dict[str, object] = {
+            "worked_s": round(worked_s, _PLACES),
+            "gpu_s": round(worked_s, _PLACES) if self._on_gpu else 0.0,
+        }
+        if self._waited_s is not None:
+            figures["waited_s"] = round(max(self._waited_s, 0.0), _PLACES)
+        if self._usd_per_hour is not None:
+            figures["cost_usd"] = round(worked_s * self._usd_per_hour / 3600, 6)
+        log.info("render ended", outcome=self._how.value, code=self._code, **figures)
+
+
+def tell_answer(step: Answer, change: TransactionResult[TransactionStatus]) -> None:
+    """Log and count an answer, where it is new."""
+    match step:
+        case Reuse() if change.record is not None:
+            how, wanted = Outcome.REUSED, step.spec.fingerprint
+            log.info("answered by a kept result", outcome=how, fingerprint=wanted)
+            telemetry.outcome(how)
+        case Reject(refusal=refusal) if change.fields:
+            code = None if refusal.code is None else refusal.code.value
+            how, state = Outcome.REFUSED, refusal.state.value
+            log.info("refused", outcome=how, code=code or "", state=state, reason=refusal.reason)
+            telemetry.outcome(how, code)
+        case MissingInput(problem=problem) if change.status in _MISSED:
+            how, code = _MISSED[change.status], problem.code.value
+            log.info("input not found", outcome=how, code=code, path=step.path)
+            telemetry.outcome(how, code)
+
+
+def tell_refusal(change: TransactionResult[TransactionStatus]) -> None:
+    """Tell of a render that must not start: its attempts, or its owner's renders, are used up."""
+    shown = None if change.record is None else change.record.shown
+    if change.status is TransactionStatus.FINAL and shown is not None and shown.error is not None:
+        how, code = Outcome.FAILED, shown.error.code.value
+        log.warning("claim refused", outcome=how, code=code, fingerprint=shown.fingerprint)
+        telemetry.outcome(how, code)
