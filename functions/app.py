@@ -24,7 +24,7 @@ from functions.domain.transitions import Transitions
 from functions.errors import InvalidSetting
 from functions.jobs.dispatch import Dispatcher, InlineDispatcher, QueuedDispatcher
 from functions.jobs.handler import RenderHandler
-from functions.jobs.ports import Dependencies, RenderEngine, SystemClock
+from functions.jobs.ports import Dependencies, SystemClock
 from functions.observability import log, telemetry
 from functions.observability.exporters import Exporters
 from functions.roles import Role, TaskRoute
@@ -60,7 +60,7 @@ class App:
         self._making = threading.RLock()
 
     @property
-    def engine(self) -> RenderEngine:
+    def engine(self) -> EngineIdentity | Renderer:
         """The engine that a fingerprint names; a process that does not render opens none for it."""
         return self._named or self.renderer
 
@@ -192,7 +192,8 @@ class App:
             ),
             ledger=FirestoreLedger(self.database, collection=settings.collection),
             media=CloudMediaStore(self.bucket),
-            engine=self.engine,
+            engine=self.engine.engine.value,
+            engine_version=self.engine_version,
             clock=SystemClock(),
         )
 

@@ -69,6 +69,9 @@ class State(StrEnum):
     DISABLED = "disabled"
 
 
+PENDING: Final = (State.QUEUED, State.RENDERING)
+
+
 class Absent:
     """The value of a field that does not exist: not the same as null."""
 
@@ -202,7 +205,7 @@ class Snapshot:
     @property
     def shows_pending(self) -> bool:
         """Whether `livePortrait.state` is `queued` or `rendering`."""
-        return dig(self.fields, (*OUTPUT, "state")) in (State.QUEUED, State.RENDERING)
+        return dig(self.fields, (*OUTPUT, "state")) in PENDING
 
     @property
     def owner(self) -> str | None:

@@ -1,17 +1,16 @@
 """Decide how a record changes and what the document shows, inside a transaction.
 
 Pure. Each method takes an `AvatarSnapshot` and returns a `TransactionResult`, which the ledger's
-adapter commits. Methods are idempotent, so a commit whose answer was lost can be repeated. Rules:
-contract.md, sections 3, 4 and 9.
+adapter commits. Methods are idempotent, so a commit whose answer was lost can be repeated. What
+needs no lease is in `answers`. Rules: contract.md, sections 3, 4 and 9.
 """
 
 from dataclasses import dataclass, replace
 
-from functions.domain.document import ABSENT, State
-from functions.domain.failed_tries import is_told
-from functions.domain.job_record import Dispatch, ErrorInfo, Missing, Record, Result, StatusView
-from functions.domain.next_step import Answer, MissingInput, Reject, ReshowFailure, Reuse
-from functions.domain.request import NotOptedIn, Reader, Refusal
+from functions.domain.answers import Answers, withdrawn
+from functions.domain.document import PENDING, State
+from functions.domain.job_record import Dispatch, ErrorInfo, Record, Result, StatusView
+from functions.domain.request import NotOptedIn
 from functions.domain.snapshot import (
     AvatarSnapshot,
     Claim,
@@ -20,15 +19,11 @@ from functions.domain.snapshot import (
     RenderSpec,
     ReportedProgress,
     Started,
-    Status,
     TransactionResult,
     TransactionStatus,
     Unleased,
 )
-from functions.domain.status_view import dynamics_fields, mirror_fields, shown_fields
-from functions.domain.withdrawal import released, withdrawn
 from functions.errors import Code
-from functions.settings import Settings
 
 ATTEMPTS = 3
 _FIRST_STAGE = "download"  # shown by the claim
@@ -36,119 +31,8 @@ _HOUR_MS = 3_600_000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Transitions:
+class Transitions(Answers):
     """The rules of one deployment."""
-
-    reader: Reader
-    settings: Settings
-
-    # --- without a lease: only while the document has not changed since it was read
-
-    def answer(
-        self, avatar: AvatarSnapshot, step: Answer, inputs_key: object
-    ) -> TransactionResult[Unleased | Failed]:
-        """Write what answers a request without a render."""
-        match step:
-            case Reuse():
-                return self.reuse(avatar, step.spec, step.result)
-            case ReshowFailure():
-                return self.reshow_failure(avatar, step.spec)
-            case Reject():
-                return self.refuse(avatar, inputs_key, step.refusal)
-            case MissingInput():
-                return self.record_missing_input(avatar, step.spec, step.path, step.problem)
-
-    def reuse(
-        self, avatar: AvatarSnapshot, spec: RenderSpec, result: Result
-    ) -> TransactionResult[Unleased]:
-        """Publish a listed result again; repair the mirror where it is shown already."""
-        if (precondition_failed := avatar.precondition_failed(spec.inputs_key)) is not None:
-            return TransactionResult(status=precondition_failed)
-        listed = avatar.record.result(spec.fingerprint)
-        if listed is None or listed != result:
-            return TransactionResult(status=TransactionStatus.MOVED)
-        record = avatar.record.asking(spec.fingerprint, spec.wish)
-        others = (each for each in record.results if each != listed)
-        shown = spec.answered(record.shown, listed, avatar.now)
-        record = replace(record, lease=None, results=(listed, *others), shown=shown)
-        # A document that was created again shows nothing, although its ledger lists results.
-        anew = avatar.document is not None and avatar.document.output is ABSENT
-        return self._write(
-            avatar,
-            record,
-            status=TransactionStatus.DONE,
-            publishing=anew or record != avatar.record,
-        )
-
-    def reshow_failure(
-        self, avatar: AvatarSnapshot, spec: RenderSpec
-    ) -> TransactionResult[Unleased | Failed]:
-        """Show a final failure again where another state was forged; repair the mirror."""
-        if (precondition_failed := avatar.precondition_failed(spec.inputs_key)) is not None:
-            return TransactionResult(status=precondition_failed)
-        if not avatar.record.failed_for_good(spec.fingerprint):
-            return TransactionResult(status=TransactionStatus.MOVED)
-        return self._write(avatar, avatar.record, status=TransactionStatus.FINAL)
-
-    def queue(self, avatar: AvatarSnapshot, spec: RenderSpec) -> TransactionResult[Unleased]:
-        """Show `queued`, where no result, failure or running job answers the request already."""
-        if (precondition_failed := avatar.precondition_failed(spec.inputs_key)) is not None:
-            return TransactionResult(status=precondition_failed)
-        record, wanted = avatar.record, spec.fingerprint
-        told = avatar.document is not None and is_told(record, avatar.document)
-        if told or record.in_work(wanted, avatar.now) or record.failed_for_good(wanted):
-            return TransactionResult(status=TransactionStatus.DONE)
-        if record.result(wanted) != spec.unfit:
-            return TransactionResult(status=TransactionStatus.DONE)
-        if not record.queued_for(wanted):
-            record = record.asking(wanted, spec.wish)
-            record = replace(record, shown=spec.pending(record.shown, State.QUEUED, avatar.now))
-        return self._write(avatar, record, status=TransactionStatus.DONE)
-
-    def refuse(
-        self, avatar: AvatarSnapshot, inputs_key: object, refusal: Refusal
-    ) -> TransactionResult[Unleased]:
-        """Show why what the document asks for is not rendered."""
-        if (precondition_failed := avatar.precondition_failed(inputs_key)) is not None:
-            return TransactionResult(status=precondition_failed)
-        problem = None if refusal.code is None else ErrorInfo.of(refusal.code, refusal.field)
-        before, now = avatar.record.shown, avatar.now
-        shown = StatusView(state=refusal.state, error=problem, requested=now, finished=now)
-        if before is not None and shown == replace(before, requested=now, finished=now):
-            shown = before  # keep the times of the first refusal
-        record = replace(avatar.record.asking(""), shown=shown)
-        return self._write(avatar, record, status=TransactionStatus.DONE)
-
-    def record_missing_input(
-        self, avatar: AvatarSnapshot, spec: RenderSpec, path: str, problem: ErrorInfo
-    ) -> TransactionResult[Unleased | Failed]:
-        """Record that an input is missing: try again for a while, without an attempt, then fail."""
-        if (precondition_failed := avatar.precondition_failed(spec.inputs_key)) is not None:
-            return TransactionResult(status=precondition_failed)
-        record, now = avatar.record.asking(spec.fingerprint, spec.wish), avatar.now
-        if record.failed_for_good(spec.fingerprint):
-            return TransactionResult(status=TransactionStatus.FINAL)
-        known = record.missing is not None and record.missing.path == path
-        since = record.missing.since if record.missing is not None and known else now
-        over = now - since >= self.settings.grace_s * 1000
-        state = State.FAILED if over else State.QUEUED
-        record = replace(
-            record,
-            missing=Missing(path=path, since=since),
-            shown=spec.pending(record.shown, state, now, problem),
-        )
-        return self._write(
-            avatar, record, status=TransactionStatus.FINAL if over else TransactionStatus.AGAIN
-        )
-
-    def repair_mirror(self, avatar: AvatarSnapshot) -> TransactionResult[Unleased]:
-        """Repair the mirror after a stale save; write nothing else."""
-        if avatar.document is None:
-            return TransactionResult(status=TransactionStatus.DONE)
-        fields = mirror_fields(
-            avatar.document, avatar.record, reader=self.reader, avatar_id=avatar.avatar_id
-        )
-        return TransactionResult(status=TransactionStatus.DONE, fields=fields)
 
     # --- the queue between gate and renderer
 
@@ -184,7 +68,7 @@ class Transitions:
         if avatar.inputs_key != inputs_key:
             return TransactionResult(status=TransactionStatus.MOVED)
         asks = document is not None and document.opted_in
-        if asks and shown is not None and shown.state in (State.QUEUED, State.RENDERING):
+        if asks and shown is not None and shown.state in PENDING:
             return TransactionResult(
                 status=TransactionStatus.MOVED
             )  # it was requested again in between
@@ -360,10 +244,17 @@ class Transitions:
         )
 
     def release(self, avatar: AvatarSnapshot, owner: str) -> TransactionResult[Held]:
-        """Release the lease, if this owner still holds it."""
+        """Release the lease, if this owner still holds it.
+
+        Take a pending state back where the document asks for nothing any more.
+        """
         if not avatar.record.held_by(owner):
             return TransactionResult(status=TransactionStatus.LOST)
-        return released(avatar)
+        document, record = avatar.document, replace(avatar.record, lease=None)
+        pending = record.shown is not None and record.shown.state in PENDING
+        if pending and document is not None and not document.opted_in:
+            return withdrawn(avatar, record, TransactionStatus.DONE)
+        return TransactionResult(status=TransactionStatus.DONE, record=avatar.changed(record))
 
     # --- parts
 
@@ -377,31 +268,6 @@ class Transitions:
             if place < self.settings.keep or result.finished > oldest
         )
         return kept, tuple(result for result in results if result not in kept)
-
-    def _write(
-        self,
-        avatar: AvatarSnapshot,
-        record: Record,
-        *,
-        status: Status,
-        publishing: bool = False,
-    ) -> TransactionResult[Status]:
-        """Return the record, and the fields that the document does not show yet."""
-        document = avatar.document
-        fields: dict[str, object] = {}
-        if document is not None:
-            fields = shown_fields(document, record)
-            if document.opted_in:
-                fields |= mirror_fields(
-                    document,
-                    record,
-                    reader=self.reader,
-                    avatar_id=avatar.avatar_id,
-                    publishing=publishing,
-                )
-                if publishing and self.settings.mirror_dynamics:
-                    fields |= dynamics_fields(document, record, now=avatar.now)
-        return TransactionResult(status=status, record=avatar.changed(record), fields=fields)
 
 
 def _already_settled(avatar: AvatarSnapshot, spec: RenderSpec) -> TransactionResult[Started] | None:

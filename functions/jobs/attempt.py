@@ -33,10 +33,9 @@ from functions.domain.storage_paths import Upload, attempt_folder, download_url
 from functions.errors import Code, Failure, LeaseLost, RetryLater, Stopped
 from functions.jobs.animation import Animation
 from functions.jobs.cleanup import dispose
-from functions.jobs.lease import LeaseMonitor, require
+from functions.jobs.lease import LeaseMonitor, require, retry
 from functions.jobs.outcomes import AttemptMetrics, AttemptOutcome, tell_refusal
 from functions.jobs.ports import Dependencies, Renderer
-from functions.jobs.retrying import retry
 from functions.observability import log, telemetry
 from liveportrait_core import QualityReport, RenderedVideo, RenderError
 
@@ -182,7 +181,7 @@ class RenderAttempt:
         monitor = LeaseMonitor(
             self._deps, avatar_id=job.avatar_id, claim=self._claim, deadline=job.deadline
         )
-        with tempfile.TemporaryDirectory(prefix="idle-") as name, monitor:
+        with tempfile.TemporaryDirectory(prefix="idle-") as name, monitor.heartbeat:
             animation = Animation(self._deps, self._renderer, job, monitor, Path(name))
             inputs = animation.fetch()
             with telemetry.span("animate"):

@@ -10,7 +10,6 @@ from dataclasses import replace
 from functools import partial
 
 from functions.domain.document import DocumentWrite, Gate, gate
-from functions.domain.failed_tries import note
 from functions.domain.next_step import (
     Answer,
     AvatarState,
@@ -39,7 +38,6 @@ from functions.domain.snapshot import (
     TransactionStatus,
     Unleased,
 )
-from functions.domain.withdrawal import settle
 from functions.errors import RetryLater
 from functions.jobs.cleanup import clean_up, dispose
 from functions.jobs.dispatch import Dispatcher
@@ -57,7 +55,7 @@ def load_state(deps: Dependencies, avatar_id: str) -> AvatarState:
     return AvatarState.of(
         avatar,
         deps.transitions.reader.read(avatar_id, avatar.document),
-        engine=deps.engine.engine.value,
+        engine=deps.engine,
         engine_version=deps.engine_version,
         find=deps.media.find,
     )
@@ -119,7 +117,6 @@ class RenderHandler:
         except Exception as fault:
             log.fault("document and ledger not read", fault)
             raise RetryLater(f"document and ledger not read: {fault}") from fault
-        self._finish_deletions(avatar)
         return replace(Trigger.present(avatar, deadline=deadline), queues=self._dispatcher.queues)
 
     # --- an event: section 1; a task, or reconcile: section 9
@@ -267,7 +264,7 @@ class RenderHandler:
         where a task stands for it, by that task.
         """
         busy = TransactionStatus.BUSY
-        while (change := self._transact(trigger, settle)).status is busy:
+        while (change := self._transact(trigger, self._rules.settle)).status is busy:
             if change.dispatch is not None and trigger.dispatch is None:
                 break
             self._wait(trigger, self._deps.settings.poll_s)
@@ -276,15 +273,12 @@ class RenderHandler:
     # --- what every step needs
 
     def _load_state(self, trigger: Trigger) -> AvatarState:
-        """See what is asked for now; and delete what others have left to be deleted."""
+        """See what is asked for now; and delete what others have left, unless a clean-up does."""
         state = load_state(self._deps, trigger.avatar_id)
-        self._finish_deletions(state.avatar)
-        return state
-
-    def _finish_deletions(self, avatar: AvatarSnapshot) -> None:
-        """Delete what others have left to be deleted, unless a clean-up is at it."""
+        avatar = state.avatar
         if not avatar.record.cleaning(avatar.now):
             dispose(self._deps, avatar.avatar_id, avatar.record, no_clean_up=True)
+        return state
 
     def _transact(
         self, trigger: Trigger, decide: Callable[[AvatarSnapshot], TransactionResult[Status]]
@@ -320,9 +314,10 @@ class RenderHandler:
 
     def _give_up(self, trigger: Trigger) -> bool | None:
         """Count a failed try; end the trigger where the tries have failed for a day, else None."""
-        reader = self._rules.reader
         try:
-            change = self._transact(trigger, lambda now: note(now, trigger.inputs_key, reader))
+            change = self._transact(
+                trigger, lambda now: self._rules.note_failed_try(now, trigger.inputs_key)
+            )
             if change.status is TransactionStatus.FINAL:
                 return self._finish_task(trigger)
         except Exception as second:

@@ -1,22 +1,24 @@
 """What a job in flight is held to: its lease, its deadline, and the document's wish.
 
 A `Heartbeat` renews a lease at the clock's ticks; a `LeaseMonitor` belongs to one render, is asked
-between batches, and raises as soon as the render must stop. Knows nothing of what is rendered.
+between batches, and raises as soon as the render must stop. `retry` repeats what failed while there
+is time. Knows nothing of what is rendered.
 """
 
 from collections.abc import Callable
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from functions.domain.snapshot import Claim, Held, ReportedProgress, TransactionStatus
-from functions.errors import Code, Failure, LeaseLost, Stopped, Superseded
+from functions.errors import Code, Failure, FunctionError, LeaseLost, Stopped, Superseded
 from functions.jobs.ports import Clock, Dependencies, Ticker
-from functions.jobs.retrying import retry
 from functions.observability import log
 from liveportrait_core import Progress
 
 _LOOK_EVERY_S = 1.0
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 8.0  # between repetitions
 _RENDERED_PERCENT = 95  # the rest is for the upload
+_T = TypeVar("_T")
 
 
 class Heartbeat:
@@ -107,21 +109,9 @@ class LeaseMonitor:
         self._began = self._looked = deps.clock.monotonic()
         self._advance = ReportedProgress(stage="download", percent=0, eta_s=None)
         settings = deps.settings
-        self._heartbeat = Heartbeat(
+        self.heartbeat = Heartbeat(
             self._renew, deps.clock, every_s=settings.heartbeat_s, lease_s=settings.lease_s
         )
-
-    def __enter__(self) -> Self:
-        self._heartbeat.__enter__()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        fault: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._heartbeat.__exit__(kind, fault, trace)
 
     def on_progress(self, progress: Progress) -> None:
         """Take note of a render's progress, and raise if it must stop; cheap enough per batch."""
@@ -136,7 +126,7 @@ class LeaseMonitor:
         Args:
             needed_s: seconds the job will still need, as far as it is known.
         """
-        self._heartbeat.check()
+        self.heartbeat.check()
         now, whole_s = self._deps.clock.monotonic(), self._deps.settings.deadline_s
         left_s = self._deadline - now
         if left_s <= 0:
@@ -163,7 +153,7 @@ class LeaseMonitor:
     def confirm(self) -> None:
         """Check everything, and renew the lease now: nothing is sure but what the ledger says."""
         self.check()
-        self._heartbeat.beat()
+        self.heartbeat.beat()
 
     def _look(self) -> None:
         try:
@@ -185,3 +175,31 @@ class LeaseMonitor:
             lambda avatar: transitions.renew(avatar, self._claim, advance, show=show),
         )
         return change.status
+
+
+def retry(clock: Clock, act: Callable[[], _T], *, within_s: float) -> _T:
+    """Do it until it does not fail; pauses grow, and none begins that would end too late.
+
+    Whether a transaction that failed was committed is not known: of its answer, or of the question,
+    one was lost. To decide it again tells, for transitions change nothing the second time: what an
+    owner has done under its lease cannot be done twice, because a lease is never granted twice to
+    one owner.
+
+    Args:
+        clock: this machine's, to pause by.
+        act: raises a `FunctionError` where nothing failed, but something was decided.
+        within_s: seconds from now.
+    """
+    until = clock.monotonic() + within_s
+    pause_s = _FIRST_PAUSE_S
+    while True:
+        try:
+            return act()
+        except FunctionError:
+            raise
+        except Exception as fault:
+            if clock.monotonic() + pause_s > until:
+                raise
+            log.warning("to be done again after a fault", reason=str(fault))
+        clock.sleep(pause_s)
+        pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)

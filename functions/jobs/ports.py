@@ -15,8 +15,8 @@ from functions.domain.job_record import Deletion
 from functions.domain.snapshot import AvatarSnapshot, Status, TransactionResult
 from functions.domain.storage_paths import StoredObject, Upload
 from functions.domain.transitions import Transitions
-from functions.settings import Settings, full_engine_version
-from liveportrait_core import Engine, Progress, RenderedVideo, RenderRequest
+from functions.settings import Settings
+from liveportrait_core import Progress, RenderedVideo, RenderRequest
 
 _PATIENCE_S = 5.0
 
@@ -65,19 +65,7 @@ class MediaStore(Protocol):
         """Delete everything whose path begins so, as far as it was created by then."""
 
 
-class RenderEngine(Protocol):
-    """What renders would come from: enough to name one, not to make one."""
-
-    @property
-    def engine(self) -> Engine:
-        """Which engine renders."""
-
-    @property
-    def engine_version(self) -> str:
-        """<engine>-<pipeline revision>-<8 hex digits>."""
-
-
-class Renderer(RenderEngine, Protocol):
+class Renderer(Protocol):
     """Portrait and driving clip in, idle video out: `liveportrait_core.renderer.Renderer`."""
 
     @property
@@ -172,11 +160,6 @@ class Dependencies:
     transitions: Transitions
     ledger: RenderLedger
     media: MediaStore
-    engine: RenderEngine
+    engine: str  # that renders
+    engine_version: str  # as documents show it: with the settings that change pixels
     clock: Clock
-
-    @property
-    def engine_version(self) -> str:
-        """The version as documents show it: the engine's, and the settings that change pixels."""
-        version = self.engine.engine_version
-        return full_engine_version(version, max_seconds=self.settings.max_seconds)

@@ -98,7 +98,7 @@ def _sweep(instance: App, shard: Shard, options: argparse.Namespace) -> Reconcil
     )
     checker = Checker(
         transitions=deps.transitions,
-        engine=deps.engine.engine.value,
+        engine=deps.engine,
         engine_version=deps.engine_version,
         quiet_s=options.quiet,
     )

@@ -12,7 +12,7 @@ from enum import StrEnum
 from urllib.parse import parse_qs, urlsplit
 
 from functions.domain.deletions import owes_deletions
-from functions.domain.document import ABSENT, State
+from functions.domain.document import ABSENT, PENDING, State
 from functions.domain.job_record import PublishedObject, Record, Result
 from functions.domain.next_step import (
     AvatarState,
@@ -36,7 +36,6 @@ _ORPHAN_AGE_MS = 24 * 3_600_000
 _TASK_AGE_MS = 6 * 3_600_000
 # The middle part is the claim's id; paths of earlier versions have none.
 _MADE_BY_US = re.compile(r"[0-9a-f]{16}/(?:[0-9a-f-]{36}/)?(?:idle\.mp4|poster\.jpg)")
-_PENDING = (State.QUEUED, State.RENDERING)
 
 
 class Finding(StrEnum):
@@ -159,7 +158,7 @@ class Checker:
         if shown is None or shown.fingerprint != spec.fingerprint:
             if self._quiet(entry, entry.written):
                 yield Finding.LOST_EVENT
-        elif shown.state in _PENDING:
+        elif shown.state in PENDING:
             if self._quiet(entry, _pending_since(entry)):
                 yield Finding.LEFT_OVER
         elif shown.state is State.READY and not _last_in_place(entry):
@@ -253,7 +252,7 @@ def _pending_since(entry: Entry) -> int:
     shown = record.shown
     told = (
         (shown.requested or 0, shown.started or 0, record.not_before)
-        if shown and shown.state in _PENDING
+        if shown and shown.state in PENDING
         else (entry.written,)
     )
     return max(told)

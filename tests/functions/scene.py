@@ -14,7 +14,7 @@ from functions.errors import RetryLater
 from functions.jobs.dispatch import InlineDispatcher, QueuedDispatcher
 from functions.jobs.handler import RenderHandler
 from functions.jobs.ports import Dependencies
-from functions.settings import Settings
+from functions.settings import Settings, full_engine_version
 from tests.functions.doubles import (
     Fields,
     MemoryLedger,
@@ -64,6 +64,11 @@ def document(**changes: Any) -> Fields:
     return fields
 
 
+def shown_version(renderer: ScriptedRenderer, settings: Settings) -> str:
+    """The engine version as documents show it."""
+    return full_engine_version(renderer.engine_version, max_seconds=settings.max_seconds)
+
+
 def snapshot(fields: Mapping[str, Any] | None) -> Snapshot | None:
     """The document as an event carries it."""
     if fields is None:
@@ -98,7 +103,8 @@ class Scene:
             transitions=self.transitions,
             ledger=self.ledger,
             media=self.media,
-            engine=self.renderer,
+            engine=self.renderer.engine.value,
+            engine_version=shown_version(self.renderer, self.settings),
             clock=self.clock,
         )
         self.handler = self.second_instance()
@@ -175,8 +181,13 @@ class Scene:
 
     def second_instance(self, renderer: ScriptedRenderer | None = None) -> RenderHandler:
         """Another instance on the same cloud, perhaps with another engine."""
-        deps = self.deps if renderer is None else replace(self.deps, engine=renderer)
+        deps = self.deps if renderer is None else self.under(renderer)
         return RenderHandler(deps, InlineDispatcher(deps, renderer or self.renderer))
+
+    def under(self, renderer: ScriptedRenderer) -> Dependencies:
+        """The same, where another engine renders."""
+        version = shown_version(renderer, self.settings)
+        return replace(self.deps, engine=renderer.engine.value, engine_version=version)
 
     def use(self, ledger: MemoryLedger) -> None:
         """Another ledger, for instances to come."""

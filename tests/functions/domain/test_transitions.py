@@ -20,7 +20,6 @@ from functions.domain.snapshot import (
     TransactionStatus,
 )
 from functions.domain.transitions import Transitions
-from functions.domain.withdrawal import settle
 from functions.errors import Code
 from tests.functions.domain.test_status_view import RESULT
 from tests.functions.scene import AVATAR, POLICY, SETTINGS, document
@@ -389,13 +388,15 @@ WITHDRAWN = Snapshot(fields=document(training__livePortrait=None, livePortrait={
 
 
 def test_a_queued_is_taken_back_only_while_nobody_works() -> None:
-    assert settle(avatar(document=DOCUMENT)) == TransactionResult(status=TransactionStatus.DONE)
-    assert settle(avatar(document=None)) == TransactionResult(status=TransactionStatus.DONE)
+    assert RULES.settle(avatar(document=DOCUMENT)) == TransactionResult(
+        status=TransactionStatus.DONE
+    )
+    assert RULES.settle(avatar(document=None)) == TransactionResult(status=TransactionStatus.DONE)
     task = Dispatch(fingerprint="aaaa", at=NOW)
     working = avatar(Record(lease=lease(), dispatch=task), WITHDRAWN)
-    assert settle(working) == TransactionResult(status=TransactionStatus.BUSY, dispatch=task)
+    assert RULES.settle(working) == TransactionResult(status=TransactionStatus.BUSY, dispatch=task)
     left = avatar(Record(lease=lease(expires=NOW), results=(RESULT,)), WITHDRAWN)
-    live = settle(left).fields["livePortrait"]
+    live = RULES.settle(left).fields["livePortrait"]
     assert isinstance(live, dict)
     assert (live["state"], live["idleVideoUrl"]) == ("ready", RESULT.video.url)
 

@@ -123,7 +123,8 @@ class Workshop:
             transitions=Transitions(reader=reader, settings=self.settings),
             ledger=self._port("ledger", self.world.ledger, DisturbedLedger),
             media=self._port("media", self.world.media),
-            engine=renderer,
+            engine=renderer.engine.value,
+            engine_version=full_engine_version(version, max_seconds=self.settings.max_seconds),
             clock=PartyClock(self.timeline, self.weather, skew_s),
         )
         if role is Role.GATE:
@@ -150,11 +151,10 @@ class Workshop:
             shard=Shard(),
             page_size=3,
         )
-        version = deps.engine.engine_version
         checker = Checker(
             transitions=deps.transitions,
-            engine=deps.engine.engine.value,
-            engine_version=full_engine_version(version, max_seconds=self.settings.max_seconds),
+            engine=deps.engine,
+            engine_version=deps.engine_version,
             quiet_s=quiet_s,
         )
         repairer = Repairer(deps=deps, lister=loader.lister, handler=lambda: instance.handler)

@@ -15,6 +15,7 @@ from tests.functions.scene import (
     Scene,
     document,
 )
+from tests.functions.scripted_renderer import ScriptedRenderer
 
 
 @pytest.fixture
@@ -302,8 +303,8 @@ def test_a_forged_answer_is_corrected_by_the_next_relevant_event(scene: Scene) -
     assert len(scene.renderer.renders) == 1
 
 
-def test_the_engine_is_named(scene: Scene) -> None:
-    scene.renderer.engine = Engine.LIVEPORTRAIT
+def test_the_engine_is_named() -> None:
+    scene = Scene(renderer=ScriptedRenderer(engine=Engine.LIVEPORTRAIT))
     scene.save(document())
     assert scene.live["engine"] == "liveportrait"
     assert scene.live["engineVersion"].startswith("mesh-1-")

@@ -19,8 +19,8 @@ from functions.domain.snapshot import (
 )
 from functions.errors import RetryLater
 from functions.jobs.handler import load_state
+from functions.jobs.lease import retry
 from functions.jobs.ports import SystemClock
-from functions.jobs.retrying import retry
 from liveportrait_core.errors import ImageNoFace, OutOfMemory
 from tests.functions.doubles import MemoryLedger
 from tests.functions.scene import AVATAR, SETTINGS, Scene, document

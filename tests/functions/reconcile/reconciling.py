@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from functions.domain.deletions import owes_deletions
@@ -13,7 +13,6 @@ from functions.reconcile.page_loader import DatedSnapshot, PageLoader, Requested
 from functions.reconcile.paging import PageScan
 from functions.reconcile.repair import Repairer
 from functions.reconcile.runner import ReconcileRun, RunOptions, RunReport
-from functions.settings import full_engine_version
 from tests.functions.doubles import Fields, MemoryLedger, MemoryMediaStore
 from tests.functions.scene import BUCKET, POLICY, Scene, document
 from tests.functions.scripted_renderer import ScriptedRenderer
@@ -141,7 +140,7 @@ class Watch:
     ) -> RunReport:
         """One run, under an engine that may be another than the scene's."""
         scene = self.scene
-        deps = replace(scene.deps, engine=renderer or scene.renderer)
+        deps = scene.under(renderer or scene.renderer)
         handler = scene.gate() if gate else scene.second_instance(renderer)
         loader = PageLoader(
             repository=self.repository,
@@ -151,13 +150,10 @@ class Watch:
             shard=shard,
             page_size=page_size,
         )
-        version = full_engine_version(
-            deps.engine.engine_version, max_seconds=scene.settings.max_seconds
-        )
         checker = Checker(
             transitions=scene.transitions,
-            engine=deps.engine.engine.value,
-            engine_version=version,
+            engine=deps.engine,
+            engine_version=deps.engine_version,
             quiet_s=self.quiet_s,
         )
         repairer = Repairer(deps=deps, lister=self.lister, handler=lambda: handler)

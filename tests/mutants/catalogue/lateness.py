@@ -13,7 +13,7 @@ MUTANTS = (
     ),
     Mutant(
         name="stopped-job-takes-nothing-back",
-        file="functions/domain/withdrawal.py",
+        file="functions/domain/transitions.py",
         old="if pending and document is not None and not document.opted_in:",
         new="if False:",
         why="A job stopped after opting out leaves `rendering` to itself (section 1.3).",
@@ -24,7 +24,7 @@ MUTANTS = (
     ),
     Mutant(
         name="living-job-not-waited-for",
-        file="functions/domain/withdrawal.py",
+        file="functions/domain/answers.py",
         old="if record.lease_lives(avatar.now):",
         new="if False:",
         why="A render in flight is taken back under its own hands (section 1.3).",
@@ -80,7 +80,7 @@ MUTANTS = (
     ),
     Mutant(
         name="a-decision-is-done-again",
-        file="functions/jobs/retrying.py",
+        file="functions/jobs/lease.py",
         old="except FunctionError:\n            raise\n        ",
         new="",
         why="A job that must stop goes on asking for as long as a lease (section 4).",
@@ -96,7 +96,7 @@ MUTANTS = (
     ),
     Mutant(
         name="old-trouble-acknowledged",
-        file="functions/domain/failed_tries.py",
+        file="functions/domain/answers.py",
         old="lasted < _GIVEN_UP_MS",
         new="lasted < _TOLD_MS",
         why="An outage of a quarter of an hour loses wishes (section 4, acknowledge).",
@@ -104,7 +104,7 @@ MUTANTS = (
     ),
     Mutant(
         name="trouble-told-at-once",
-        file="functions/domain/failed_tries.py",
+        file="functions/domain/answers.py",
         old="or lasted < _TOLD_MS ",
         new="",
         why="Three quick faults show `failed` for a second (section 4, acknowledge).",
@@ -112,7 +112,7 @@ MUTANTS = (
     ),
     Mutant(
         name="trouble-told-after-one-try",
-        file="functions/domain/failed_tries.py",
+        file="functions/domain/answers.py",
         old="trouble.tries < _TOLD_TRIES or ",
         new="",
         why="Two tries far apart pass for trouble that lasts (section 4, acknowledge).",
@@ -120,7 +120,7 @@ MUTANTS = (
     ),
     Mutant(
         name="trouble-never-forgotten",
-        file="functions/domain/failed_tries.py",
+        file="functions/domain/answers.py",
         old=" or now - before.last > _FORGOTTEN_MS",
         new="",
         why="A fault of last week makes today's first one last (section 4, acknowledge).",
@@ -128,7 +128,7 @@ MUTANTS = (
     ),
     Mutant(
         name="trouble-of-another-wish-counts",
-        file="functions/domain/failed_tries.py",
+        file="functions/domain/answers.py",
         old=" or before.wish != wish",
         new="",
         why="A new wish pays for the trouble of the one before (section 4, acknowledge).",
@@ -136,15 +136,15 @@ MUTANTS = (
     ),
     Mutant(
         name="trouble-unmakes-a-result",
-        file="functions/domain/failed_tries.py",
-        old=" or _is_answered(avatar, reader)",
+        file="functions/domain/answers.py",
+        old=" or _is_answered(avatar, self.reader)",
         new="",
         why="Late duplicates turn `ready` into `failed` (section 4, acknowledge).",
         tests=("tests/functions/jobs/test_faults.py",),
     ),
     Mutant(
         name="trouble-beside-a-living-lease",
-        file="functions/domain/failed_tries.py",
+        file="functions/domain/answers.py",
         old="if avatar.record.lease_lives(now):",
         new="if False:",
         why="A duplicate in trouble writes into another's render (section 4, acknowledge).",

@@ -102,7 +102,7 @@ MUTANTS = (
     ),
     Mutant(
         name="queued-written-again",
-        file="functions/domain/transitions.py",
+        file="functions/domain/answers.py",
         old="if not record.queued_for(wanted):",
         new="if True:",
         why="A redelivery between two attempts wakes every listener (section 3).",
@@ -110,7 +110,7 @@ MUTANTS = (
     ),
     Mutant(
         name="withdrawn-under-a-living-lease",
-        file="functions/domain/withdrawal.py",
+        file="functions/domain/answers.py",
         old="if record.lease_lives(avatar.now):",
         new="if record.cleaning(avatar.now):",
         why="A `queued` is taken back only where no lease lives (section 1.3).",
@@ -121,7 +121,7 @@ MUTANTS = (
     ),
     Mutant(
         name="stopped-job-leaves-rendering",
-        file="functions/domain/withdrawal.py",
+        file="functions/domain/transitions.py",
         old="if pending and document is not None and not document.opted_in:",
         new="if pending and document is None:",
         why="A document that asks for nothing shows `rendering` for ever (section 1.3).",
@@ -129,7 +129,7 @@ MUTANTS = (
     ),
     Mutant(
         name="grace-begins-anew",
-        file="functions/domain/transitions.py",
+        file="functions/domain/answers.py",
         old="since = record.missing.since if record.missing is not None and known else now",
         new="since = now",
         why="A missing input is tried again for 60 s, not for ever (section 4, attempts).",

@@ -61,7 +61,7 @@ MUTANTS = (
     ),
     Mutant(
         name="refusal-keeps-the-lease",
-        file="functions/domain/transitions.py",
+        file="functions/domain/answers.py",
         old='replace(avatar.record.asking(""), shown=shown)',
         new="replace(avatar.record, shown=shown)",
         why="A write without a lease drops one for anything else (section 4).",
@@ -117,7 +117,7 @@ MUTANTS = (
     ),
     Mutant(
         name="mirror-without-opting-in",
-        file="functions/domain/transitions.py",
+        file="functions/domain/answers.py",
         old="if document.opted_in:\n                fields |= mirror_fields(",
         new="if document.inputs is not None:\n                fields |= mirror_fields(",
         why="Inputs taken away during a render get a URL written among them (section 4).",
