@@ -174,16 +174,9 @@ class Wait:
     """Another job renders this already: look again while its lease lives."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class StartRender:
-    """Render, or have it rendered."""
-
-    job: RenderJob
-
-
 Ending = Done | NewerEvent | NewerTask
 Answer = Reuse | ReshowFailure | Reject | MissingInput
-NextStep = Ending | CleanUp | Withdraw | Debounce | Answer | Wait | StartRender
+NextStep = Ending | CleanUp | Withdraw | Debounce | Answer | Wait | RenderJob
 
 
 def next_step(trigger: Trigger, state: AvatarState) -> NextStep:
@@ -242,7 +235,7 @@ def _render(trigger: Trigger, state: AvatarState, spec: RenderSpec) -> NextStep:
         return MissingInput(spec=spec, path=request.video_path, problem=problem)
     if avatar.record.in_work(spec.fingerprint, avatar.now) and not trigger.queues:
         return Wait()
-    job = RenderJob(
+    return RenderJob(
         avatar_id=trigger.avatar_id,
         spec=spec,
         image=state.image,
@@ -251,4 +244,3 @@ def _render(trigger: Trigger, state: AvatarState, spec: RenderSpec) -> NextStep:
         deadline=trigger.deadline,
         yielding=trigger.yielding,
     )
-    return StartRender(job=job)

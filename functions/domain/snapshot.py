@@ -154,7 +154,7 @@ class RenderSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class RenderJob:
-    """A render that nothing answers yet; travels unchanged from the decision to the publication."""
+    """A render that nothing answers yet: this step travels unchanged to the publication."""
 
     avatar_id: str
     spec: RenderSpec

@@ -6,9 +6,9 @@ is kept. Publishes nothing but that motion.
 
 import re
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from functions.domain.document import IMAGE_FIELD, VIDEO_FIELD
@@ -31,15 +31,6 @@ from liveportrait_core import (
 )
 
 _PLAIN_SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,5}")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Inputs:
-    """What a video is made of."""
-
-    portrait: Path
-    driving: Path | None = None  # the clip
-    motion: bytes | None = None  # the clip's, in its stead
 
 
 class Animation:
@@ -73,7 +64,7 @@ class Animation:
         self.poster = folder / "poster.jpg"
         self.download_s = 0.0
 
-    def fetch(self) -> Inputs:
+    def fetch(self) -> RenderRequest:
         """Fetch the portrait, and the clip's motion; the clip itself where that is not kept.
 
         Raises:
@@ -81,48 +72,46 @@ class Animation:
             Failure: an input is too large, or the time is over.
         """
         with self._downloading():
-            portrait = self._fetch(self._job.image, "portrait", IMAGE_FIELD)
-            motion = None if self._cache is None else self._cache.recall()
-            driving = None if motion is not None else self._fetch_clip()
-        return Inputs(portrait=portrait, driving=driving, motion=motion)
+            return RenderRequest(
+                portrait=self._fetch(self._job.image, "portrait", IMAGE_FIELD),
+                motion=self._motion(),
+                output=self.video,
+                poster=self.poster,
+                options=self._options,
+            )
 
-    def render(self, inputs: Inputs) -> RenderedVideo:
+    def render(self, request: RenderRequest) -> RenderedVideo:
         """Make video and poster; keep the motion of a clip that was fetched.
 
         Raises:
             Stopped: the attempt must end, or the clip changed.
             Failure, RenderError: the request failed.
         """
-        telemetry.describe(motion_recalled=inputs.motion is not None)
-        if inputs.motion is not None and self._cache is not None:
+        recalled = isinstance(request.motion, CachedMotion)
+        telemetry.describe(motion_recalled=recalled)
+        if recalled and self._cache is not None:
             try:
-                return self._render(inputs.portrait, CachedMotion(data=inputs.motion))
+                return self._render(request)
             except MotionUnusable as fault:
                 self._cache.distrust(str(fault))
             telemetry.describe(motion_recalled=False)
             with self._downloading():
-                inputs = replace(inputs, driving=self._fetch_clip(), motion=None)
-        if inputs.driving is None or self._cache is None:
-            return self._render(inputs.portrait, self._synthetic_idle())
-        motion = Clip(path=inputs.driving)
-        return self._render(inputs.portrait, motion, on_motion=self._cache.keep)
+                request = replace(request, motion=self._clip(self._cache))
+        return self._render(request)
 
-    def _render(
-        self,
-        portrait: Path,
-        motion: Clip | CachedMotion | SyntheticIdle,
-        on_motion: Callable[[bytes], None] | None = None,
-    ) -> RenderedVideo:
-        request = RenderRequest(
-            portrait=portrait,
-            motion=motion,
-            output=self.video,
-            poster=self.poster,
-            options=self._options,
-        )
+    def _render(self, request: RenderRequest) -> RenderedVideo:
+        on_motion = None
+        if self._cache is not None and isinstance(request.motion, Clip):
+            on_motion = self._cache.keep
         return self._renderer.render(
             request, on_motion=on_motion, on_progress=self._monitor.on_progress
         )
+
+    def _motion(self) -> Clip | CachedMotion | SyntheticIdle:
+        if self._cache is None:
+            return self._synthetic_idle()
+        motion = self._cache.recall()
+        return self._clip(self._cache) if motion is None else CachedMotion(data=motion)
 
     def _synthetic_idle(self) -> SyntheticIdle:
         # Every avatar moves in its own way, always the same until a new nonce asks for another.
@@ -136,10 +125,8 @@ class Animation:
             yield
         self.download_s += self._deps.clock.monotonic() - began
 
-    def _fetch_clip(self) -> Path | None:
-        if self._job.video is None:
-            return None
-        return self._fetch(self._job.video, "driving", VIDEO_FIELD)
+    def _clip(self, cache: MotionCache) -> Clip:
+        return Clip(path=self._fetch(cache.video, "driving", VIDEO_FIELD))
 
     def _fetch(self, wanted: StoredObject, name: str, field: str) -> Path:
         _admit(wanted, field)

@@ -17,7 +17,6 @@ from functions.domain.job_record import (
     ErrorInfo,
     PublishedObject,
     Quality,
-    Record,
     Result,
 )
 from functions.domain.snapshot import (
@@ -145,7 +144,7 @@ class RenderAttempt:
     def _fail(self, problem: ErrorInfo) -> AttemptOutcome:
         """Note that this attempt failed, and return what that means for the request."""
         change = self._transact(lambda avatar: self._rules.fail(avatar, self._claim, problem))
-        self._dispose(change.record)
+        dispose(self._deps, self._job.avatar_id, change.record)
         return AttemptOutcome.of(change.status)
 
     def _withdraw(self) -> None:
@@ -159,14 +158,8 @@ class RenderAttempt:
         if released.status is TransactionStatus.LOST and self._uploading:
             made = Deletion(path=attempt_folder(job.avatar_id, job.spec.fingerprint, owner))
             record = self._transact(lambda avatar: noted(avatar, made, unless=owner)).record
-        self._dispose(record)
-
-    def _dispose(self, record: Record | None) -> None:
-        """Delete what this job, or another before it, has left to be deleted.
-
-        A change without a record may have been committed before, and its answer lost.
-        """
-        dispose(self._deps, self._job.avatar_id, record)
+        # A change without a record may have been committed before, and its answer lost.
+        dispose(self._deps, job.avatar_id, record)
 
     # --- the work, under the lease
 
@@ -183,9 +176,9 @@ class RenderAttempt:
         )
         with tempfile.TemporaryDirectory(prefix="idle-") as name, monitor.heartbeat:
             animation = Animation(self._deps, self._renderer, job, monitor, Path(name))
-            inputs = animation.fetch()
+            request = animation.fetch()
             with telemetry.span("animate"):
-                report = animation.render(inputs)
+                report = animation.render(request)
                 stages = {each.stage.value: each.seconds for each in report.seconds}
                 telemetry.stages_done(stages)
             rendered = clock.monotonic()
@@ -260,7 +253,7 @@ class RenderAttempt:
         require(change.status)
         if change.retired:
             log.info("results retired", fingerprints=[each.fingerprint for each in change.retired])
-        self._dispose(change.record)
+        dispose(self._deps, self._job.avatar_id, change.record)
 
     def _transact(
         self,

@@ -24,7 +24,6 @@ from functions.domain.next_step import (
     Reject,
     ReshowFailure,
     Reuse,
-    StartRender,
     Trigger,
     Wait,
     Withdraw,
@@ -33,6 +32,7 @@ from functions.domain.next_step import (
 from functions.domain.snapshot import (
     AvatarSnapshot,
     Failed,
+    RenderJob,
     Status,
     TransactionResult,
     TransactionStatus,
@@ -197,8 +197,8 @@ class RenderHandler:
     def _carry_out(self, trigger: Trigger, state: AvatarState, step: NextStep) -> Ending | Trigger:
         """Return how it ended, or the trigger for another look."""
         match step:
-            case StartRender():
-                return self._start_render(trigger, step)
+            case RenderJob():
+                return self._render(trigger, step)
             case Reuse() | ReshowFailure() | Reject() | MissingInput():
                 return self._answer(trigger, state, step)
             case Debounce():
@@ -212,8 +212,8 @@ class RenderHandler:
             case Done() | NewerEvent() | NewerTask():
                 return step
 
-    def _start_render(self, trigger: Trigger, step: StartRender) -> Ending | Trigger:
-        match self._dispatcher.hand_over(step.job):
+    def _render(self, trigger: Trigger, job: RenderJob) -> Ending | Trigger:
+        match self._dispatcher.hand_over(job):
             case AttemptOutcome.PUBLISHED | AttemptOutcome.FAILED:
                 return Done()
             case AttemptOutcome.DISPATCHED:

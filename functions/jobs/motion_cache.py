@@ -44,6 +44,7 @@ class MotionCache:
             engine_version: of who reads it.
             folder: for files of this attempt.
         """
+        self.video = video
         self._media = deps.media
         self._ledger = deps.ledger
         self._monitor = monitor

@@ -20,7 +20,6 @@ from functions.domain.next_step import (
     Reject,
     ReshowFailure,
     Reuse,
-    StartRender,
     Trigger,
     Withdraw,
     in_place,
@@ -127,7 +126,7 @@ class Checker:
                     yield from self._settled(entry)
                 elif self._quiet(entry, entry.written):
                     yield Finding.LOST_EVENT
-            case MissingInput(spec=spec) | StartRender(job=RenderJob(spec=spec)):
+            case MissingInput(spec=spec) | RenderJob(spec=spec):
                 if spec.unfit is not None:
                     yield Finding.RESULT_GONE
                 else:

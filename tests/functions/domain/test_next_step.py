@@ -19,14 +19,13 @@ from functions.domain.next_step import (
     Reject,
     ReshowFailure,
     Reuse,
-    StartRender,
     Trigger,
     Wait,
     Withdraw,
     next_step,
 )
 from functions.domain.request import Reader
-from functions.domain.snapshot import AvatarSnapshot
+from functions.domain.snapshot import AvatarSnapshot, RenderJob
 from functions.domain.storage_paths import StoredObject
 from functions.errors import Code
 from tests.functions.domain.test_status_view import RESULT
@@ -80,15 +79,15 @@ def decided(state: AvatarState, **trigger: Any) -> NextStep:
 @pytest.mark.parametrize(
     ("state", "kind"),
     [
-        (seen(), StartRender),
+        (seen(), RenderJob),
         (seen(LISTED, objects=OBJECTS | KEPT), Reuse),
-        (seen(LISTED), StartRender),  # its objects are gone
+        (seen(LISTED), RenderJob),  # its objects are gone
         (seen(FAILED), ReshowFailure),
         (seen(HELD), Wait),
         (seen(objects={}), MissingInput),
         (seen(fields=document(training__dynamicsEnabled=False)), Reject),
         (seen(fields=MOVED), NewerEvent),
-        (seen(Record(dispatch=OTHER)), StartRender),  # an event leaves a task alone
+        (seen(Record(dispatch=OTHER)), RenderJob),  # an event leaves a task alone
     ],
 )
 def test_the_next_step_after_the_debounce(state: AvatarState, kind: type[NextStep]) -> None:
@@ -114,19 +113,19 @@ def test_before_its_debounce_an_event_is_answered_or_shown_as_queued() -> None:
 
 
 def test_a_task_is_debounced_for_another_request_than_its_own() -> None:
-    for task, kind in ((TASK, StartRender), (OTHER, Debounce)):
+    for task, kind in ((TASK, RenderJob), (OTHER, Debounce)):
         state = seen(Record(dispatch=task))
         assert isinstance(decided(state, dispatch=task, debounced=False), kind)
-        assert isinstance(decided(state, dispatch=task), StartRender)
+        assert isinstance(decided(state, dispatch=task), RenderJob)
 
 
 def test_a_task_gives_way_to_a_newer_one() -> None:
     assert decided(seen(Record(dispatch=OTHER)), dispatch=TASK) == NewerTask()
-    assert isinstance(decided(seen(Record()), dispatch=TASK), StartRender)
+    assert isinstance(decided(seen(Record()), dispatch=TASK), RenderJob)
 
 
 def test_who_leaves_renders_to_a_queue_waits_for_none() -> None:
-    assert isinstance(decided(seen(HELD), queues=True), StartRender)
+    assert isinstance(decided(seen(HELD), queues=True), RenderJob)
 
 
 @pytest.mark.parametrize(
@@ -141,7 +140,6 @@ def test_the_missing_input_is_named(absent: str, code: Code) -> None:
 
 def test_the_job_takes_along_all_that_was_decided() -> None:
     step = decided(seen(), since_s=7.0, yielding=True)
-    assert isinstance(step, StartRender)
-    job = step.job
-    assert (job.spec, job.image, job.video) == (SPEC, OBJECTS[IMAGE], OBJECTS[VIDEO])
-    assert (job.since_s, job.deadline, job.yielding) == (7.0, 480.0, True)
+    assert isinstance(step, RenderJob)
+    assert (step.spec, step.image, step.video) == (SPEC, OBJECTS[IMAGE], OBJECTS[VIDEO])
+    assert (step.since_s, step.deadline, step.yielding) == (7.0, 480.0, True)
