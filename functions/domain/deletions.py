@@ -104,14 +104,4 @@ def noted(
 
 def without_clean_up(record: Record) -> Record:
     """Return the record without the lease of a clean-up, if it has one."""
-    return replace(record, lease=None) if holds_clean_up(record) else record
-
-
-def owes_deletions(record: Record) -> bool:
-    """Tell whether something is noted for deletion, or a clean-up was begun."""
-    return bool(record.deletions) or holds_clean_up(record)
-
-
-def holds_clean_up(record: Record) -> bool:
-    """Tell whether the lease, expired or not, is a clean-up's."""
-    return record.lease is not None and record.lease.purpose is Purpose.CLEAN_UP
+    return replace(record, lease=None) if record.holds_clean_up else record

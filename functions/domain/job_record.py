@@ -217,6 +217,16 @@ class Record(Part):
         lease = self.lease
         return lease is not None and lease.expires > now and lease.purpose is not Purpose.RENDER
 
+    @property
+    def holds_clean_up(self) -> bool:
+        """Whether the lease, expired or not, is a clean-up's."""
+        return self.lease is not None and self.lease.purpose is Purpose.CLEAN_UP
+
+    @property
+    def owes_deletions(self) -> bool:
+        """Whether something is noted for deletion, or a clean-up was begun."""
+        return bool(self.deletions) or self.holds_clean_up
+
     def held_by(self, owner: str) -> bool:
         """Tell whether this claim holds the lease."""
         return self.lease is not None and self.lease.owner == owner

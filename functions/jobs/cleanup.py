@@ -8,7 +8,7 @@ What its transactions change is decided in `domain.deletions`.
 from functools import partial
 from uuid import uuid4
 
-from functions.domain.deletions import Cleaner, holds_clean_up, owes_deletions, struck_off
+from functions.domain.deletions import Cleaner, struck_off
 from functions.domain.job_record import Deletion, Record
 from functions.domain.snapshot import Held, TransactionStatus, Unleased
 from functions.errors import LeaseLost, RetryLater
@@ -99,9 +99,9 @@ def dispose(
     """
     try:
         record = record or deps.ledger.read(avatar_id).record
-        if not owes_deletions(record):
+        if not record.owes_deletions:
             return True
-        spared = holds_clean_up(record) and not no_clean_up
+        spared = record.holds_clean_up and not no_clean_up
         due = [each for each in record.deletions if not (spared and each.until is not None)]
         gone = [each for each in due if delete(deps, each)]
         deps.ledger.transact(avatar_id, lambda now: struck_off(now, gone))

@@ -168,7 +168,7 @@ def _next(query: Any, after: str, limit: int) -> Any:
 
 
 def _owes_deletions(fields: Mapping[str, Any]) -> bool:
-    """Do as `deletions.owes_deletions`, for a ledger whose other fields may be unreadable."""
+    """Do as `Record.owes_deletions`, for a ledger whose other fields may be unreadable."""
     lease = fields.get("lease")
     purpose = lease.get("purpose") if isinstance(lease, Mapping) else None
     return bool(fields.get("deletions")) or purpose == Purpose.CLEAN_UP

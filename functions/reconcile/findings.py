@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import parse_qs, urlsplit
 
-from functions.domain.deletions import owes_deletions
 from functions.domain.document import ABSENT, PENDING, State
 from functions.domain.job_record import PublishedObject, Record, Result
 from functions.domain.next_step import (
@@ -106,7 +105,7 @@ class Checker:
     # --- objects
 
     def _objects(self, entry: Entry) -> Iterator[Finding]:
-        if orphans(entry) or owes_deletions(entry.avatar.record):
+        if orphans(entry) or entry.avatar.record.owes_deletions:
             yield Finding.ORPHAN
         if dead_tokens(entry):
             yield Finding.DEAD_TOKEN

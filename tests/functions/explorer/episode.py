@@ -27,7 +27,7 @@ _SECOND_OF = 0.12  # of all episodes: two avatars of one owner, who may render l
 
 
 @dataclass(frozen=True, kw_only=True)
-class TransactionStatus:
+class EpisodeReport:
     """What an episode came to."""
 
     seed: int
@@ -142,7 +142,7 @@ class Episode:
 
     # --- what happens
 
-    def run(self) -> TransactionStatus:
+    def run(self) -> EpisodeReport:
         """Play it to its end."""
         acts = [act for app in self.apps for act in app.script()]
         with redirect_stderr(self.report.log):
@@ -151,7 +151,7 @@ class Episode:
             finally:
                 self.timeline.close(self._instances)
         happened = self.weather.happened
-        return TransactionStatus(
+        return EpisodeReport(
             seed=self.seed,
             check=self.report.check,
             breach=self.report.breach,
@@ -273,7 +273,7 @@ def play(
     *,
     off: frozenset[str] = frozenset(),
     telling: bool = False,
-) -> TransactionStatus:
+) -> EpisodeReport:
     """Play one episode.
 
     Args:
@@ -285,9 +285,7 @@ def play(
     return Episode(seed, without, off=off, telling=telling).run()
 
 
-def shrink(
-    found: TransactionStatus, without: frozenset[str], off: frozenset[str]
-) -> frozenset[str]:
+def shrink(found: EpisodeReport, without: frozenset[str], off: frozenset[str]) -> frozenset[str]:
     """What can be left out, so that the same check still finds something."""
     tried: set[str] = set(without)
     while True:

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from functions.domain.deletions import owes_deletions
 from functions.domain.document import Snapshot
 from functions.domain.storage_paths import download_url
 from functions.reconcile.findings import Checker, ListedObject
@@ -33,7 +32,7 @@ class MemoryCensus:
 
     def ledgers(self, after: str, limit: int) -> Mapping[str, bool]:
         names = [each for each in sorted(self.ledger.jobs) if each > after][:limit]
-        return {each: owes_deletions(self.ledger.record(each)) for each in names}
+        return {each: self.ledger.record(each).owes_deletions for each in names}
 
     def requested(self, after: Requested | None, limit: int) -> Sequence[Requested]:
         records = ((each, self.ledger.record(each)) for each in self.ledger.jobs)
