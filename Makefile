@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 UNAVAILABLE := echo "make needs Python 3.11 or 3.12 (mediapipe 0.10.21, the last with its models in the wheel, has no newer wheels). Neither was found on the PATH as python3.11, python3.12 or python3, and no uv that could bring one. Install one of them (Debian: apt install python3.11-venv) or uv (pip install uv), then type the same command again." >&2; exit 2
 export PYTHONUNBUFFERED = 1
 
-.PHONY: help install weights format lint types layers check test test-gpu test-weights test-browser test-clients conformance-official parity mutants scenarios emulator serve demo render bench api deploy undeploy deploy-check image-check clean
+.PHONY: studio test-studio help install weights format lint types layers check test test-gpu test-weights test-browser test-clients conformance-official parity mutants scenarios emulator serve demo render bench api deploy undeploy deploy-check image-check clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -45,8 +45,8 @@ layers: $(STAMP) ## the import contract
 
 check: lint types layers ## all three
 
-test: $(STAMP) ## every test but those marked gpu, weights, soak, scenarios, browser, official, gcloud or clients
-	@$(PY) -m pytest -q -n auto --maxprocesses 4 --dist loadfile -m "not gpu and not weights and not soak and not scenarios and not browser and not official and not gcloud and not clients" $(PYTEST_ARGS)
+test: $(STAMP) ## every test but those marked gpu, weights, soak, scenarios, browser, official, gcloud, clients or studio
+	@$(PY) -m pytest -q -n auto --maxprocesses 4 --dist loadfile -m "not gpu and not weights and not soak and not scenarios and not browser and not official and not gcloud and not clients and not studio" $(PYTEST_ARGS)
 
 test-gpu: $(STAMP) ## the tests that need a CUDA device
 	@$(PY) -m pytest -q -m gpu $(PYTEST_ARGS)
@@ -131,6 +131,20 @@ serve: $(STAMP) ## the function, against a running `make emulator`; ROLE=gate an
 	  --port $(if $(filter renderer,$(ROLE)),$(RENDERER_PORT),$(FUNCTION_PORT))
 
 API_PORT ?= 7860
+
+STUDIO_STAMP := $(VENV)/.studio
+PLAYWRIGHT := playwright==1.65.2
+
+$(STUDIO_STAMP): requirements-studio.txt $(STAMP)
+	@$(PY) -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) --no-deps -r requirements-studio.txt
+	@touch $@
+
+studio: $(STUDIO_STAMP) ## the app's details screen, animating and editing in a browser: starts emulator, function and API, prints one URL
+	@$(PY) -m web.studio --port $(API_PORT) --engine $(ENGINE)
+
+test-studio: $(STUDIO_STAMP) ## the studio in headless Chromium (Debian's package chromium); STUDIO_PICTURES=folder keeps pictures of the pages
+	@$(PY) -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) $(PLAYWRIGHT)
+	@$(PY) -m pytest -q -rs -m studio $(PYTEST_ARGS)
 
 api: $(STAMP) ## the renderer over HTTP, on this machine alone: http://127.0.0.1:$(API_PORT)/docs (docs/use/http.md)
 	@$(PY) -m web --port $(API_PORT) --engine $(ENGINE)

@@ -17,6 +17,7 @@ TARGETS = {
     "official": "make conformance-official",
     "gcloud": "make deploy-check",
     "clients": "make test-clients",
+    "studio": "make test-studio",
 }
 
 # A loaded machine is no failure: hypothesis' deadline of 200 ms would make it one. A test that

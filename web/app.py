@@ -16,7 +16,7 @@ from starlette.responses import HTMLResponse, JSONResponse
 
 from liveportrait_core import __version__
 from liveportrait_core.renderer import Renderer, open_renderer
-from web.api.guard import BodyLimit, Guard
+from web.api.guard import BodyLimit, Guard, OwnPagesOnly
 from web.api.inputs import MAX_BODY_BYTES
 from web.api.routes import router
 from web.api.schemas import GenerationRequest, generation_object
@@ -82,6 +82,8 @@ def create_app(
     app.add_api_route("/docs", docs_page, include_in_schema=False)
     app.include_router(router)
     app.add_middleware(BodyLimit, max_bytes=MAX_BODY_BYTES)
+    if not settings.key_digests:
+        app.add_middleware(OwnPagesOnly)
     app.state.service = service
     _answer_errors(app)
     _describe_bodies(app)

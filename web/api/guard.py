@@ -6,6 +6,7 @@ import threading
 import time
 from urllib.parse import urlsplit
 
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -28,12 +29,9 @@ class Guard:
 
         Raises:
             Unauthorized: no key, or an unknown one.
-            Forbidden: a page of another site asks a server without keys.
             TooManyRequests: too often.
         """
         owner = self._known(request) if self._digests else ""
-        if not self._digests:
-            refuse_foreign_pages(request)
         self._pace(owner)
         return owner
 
@@ -63,21 +61,36 @@ class Guard:
             self._buckets[owner] = (left - 1, now)
 
 
-def refuse_foreign_pages(request: Request) -> None:
-    """Keep pages of other sites, and names that lead here by surprise, from using an open port.
+class OwnPagesOnly:
+    """ASGI, for a server without keys: serves this machine, and no page of another site.
 
-    Raises:
-        Forbidden: the request names another host than this machine, or comes from another site.
+    A page in a browser can send requests to any port of the machine, and a name that its site owns
+    may lead here.
     """
-    host = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        error = _foreign(Headers(scope=scope)) if scope["type"] == "http" else None
+        if error is None:
+            await self._app(scope, receive, send)
+        else:
+            await JSONResponse(error.as_json(), status_code=error.status)(scope, receive, send)
+
+
+def _foreign(headers: Headers) -> Forbidden | None:
+    host = urlsplit(f"//{headers.get('host', '')}").hostname or ""
     if host not in LOOPBACK:
-        raise Forbidden(
+        return Forbidden(
             f"the request names the host {host!r}, and without keys this answers this machine "
             "alone; accepted: 127.0.0.1 or localhost"
         )
-    origin = request.headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
-        raise Forbidden(f"the request comes from a page of {origin}; accepted: one of this server")
+    origin = headers.get("origin")
+    if origin is not None and urlsplit(origin).netloc != headers.get("host"):
+        return Forbidden(f"the request comes from a page of {origin}; accepted: one of this server")
+    return None
 
 
 class BodyLimit:

@@ -1,0 +1,173 @@
+"""The studio in a real browser: from upload to a superseding save, an edit, an animation."""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from emulator.function_process import free_port
+from liveportrait_core.__main__ import main
+
+pytestmark = [pytest.mark.studio, pytest.mark.timeout(900)]
+
+SEED = Path(__file__).parents[2] / "emulator" / "seed"
+PICTURES = Path(os.environ["STUDIO_PICTURES"]) if "STUDIO_PICTURES" in os.environ else None
+PATIENCE_MS = 240_000
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("clip") / "clip.mp4"
+    words = ["--seed", "3", "--seconds", "1.5", "--fps", "24"]
+    assert main(["idle", str(SEED / "astronaut.png"), "-o", str(path), *words]) == 0
+    return path
+
+
+@pytest.fixture(scope="module")
+def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    pytest.importorskip("gradio")
+    port, data = free_port(), tmp_path_factory.mktemp("studio")
+    url = f"http://127.0.0.1:{port}"
+    environment = {
+        name: value for name, value in os.environ.items() if not name.endswith("_EMULATOR_HOST")
+    }
+    command = [sys.executable, "-m", "web.studio", "--engine", "mesh", "--port", str(port)]
+    with (data / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [*command, "--data", str(data)], env=environment, stdout=log, stderr=log
+        )
+        deadline = time.monotonic() + 300
+        while time.monotonic() < deadline:
+            try:
+                if httpx.get(f"{url}/health").status_code == 200:
+                    break
+            except httpx.HTTPError:
+                assert process.poll() is None, (data / "log").read_text()
+                time.sleep(0.2)
+        yield url
+        process.terminate()
+        process.wait(timeout=60)
+
+
+@pytest.fixture
+def page(studio: str) -> Iterator[Any]:
+    """A tab; ends by asking whether anything was fetched from elsewhere, or failed in the page."""
+    api = pytest.importorskip("playwright.sync_api")
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None:
+        pytest.skip("no chromium on the PATH (Debian's package chromium)")
+    with api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        opened = browser.new_context(viewport={"width": 1150, "height": 900}).new_page()
+        opened.set_default_timeout(PATIENCE_MS)
+        hosts, errors = set(), []
+        opened.on("request", lambda each: hosts.add(httpx.URL(each.url).host))
+        opened.on(
+            "console", lambda each: errors.append(each.text) if each.type == "error" else None
+        )
+        opened.goto(studio, wait_until="domcontentloaded")
+        yield opened
+        browser.close()
+    assert hosts <= {"127.0.0.1", ""}
+    assert errors == []
+
+
+def drag(page: Any, slider: str, share: float) -> None:
+    """Move a slider by the mouse to that share of its width."""
+    track = page.locator(f"{slider} input[type=range]")
+    track.scroll_into_view_if_needed()
+    box = track.bounding_box()
+    middle = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + box["width"] * 0.5, middle)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * share, middle, steps=4)
+    page.mouse.up()
+
+
+def picture(page: Any, name: str) -> None:
+    if PICTURES is not None:
+        page.wait_for_timeout(1500)
+        page.screenshot(path=str(PICTURES / f"{name}.png"), full_page=True)
+
+
+def test_from_upload_to_a_superseding_save(page: Any, clip: Path) -> None:
+    page.set_input_files("#d-portrait input[type=file]", str(SEED / "grace_hopper.jpg"))
+    page.set_input_files("#d-driving input[type=file]", str(clip))
+    page.wait_for_selector("#d-state [data-state=ready]")
+    first = page.locator("#d-video video").last.get_attribute("src")
+    picture(page, "details")
+    drag(page, "#d-multiplier", 0.8)
+    page.wait_for_selector("#d-state [data-state=queued], #d-state [data-state=rendering]")
+    drag(page, "#d-multiplier", 0.2)
+    page.wait_for_function(
+        "first => document.querySelector('#d-state [data-state=ready]') && "
+        "[...document.querySelectorAll('#d-video video')].at(-1).src !== first",
+        arg=first,
+    )
+    assert page.locator("#d-video video").count() == 2  # the one before is beneath the newest
+    other = page.context.new_page()
+    other.goto(page.url)
+    other.wait_for_function(
+        "document.querySelector('#d-multiplier input[type=number]')?.value < 0.3"
+    )
+    other.close()
+
+
+def test_an_edit_is_seen_at_once_and_animated(page: Any, clip: Path) -> None:
+    page.get_by_role("tab", name="Edit").click()
+    page.set_input_files("#e-portrait input[type=file]", str(SEED / "astronaut.png"))
+    page.wait_for_selector("#e-picture img")
+    before = page.locator("#e-picture img").get_attribute("src")
+    drag(page, "#e-smile", 0.9)
+    page.wait_for_function(
+        "before => document.querySelector('#e-picture img').src !== before", arg=before
+    )
+    assert "--edit smile=" in page.locator("#e-command").inner_text()
+    assert page.locator("#e-gaze_x input[type=range]").is_disabled()
+    picture(page, "edit")
+    page.click("#e-use")
+    page.get_by_role("tab", name="Animate").click()
+    page.set_input_files("#a-portrait input[type=file]", str(SEED / "astronaut.png"))
+    page.set_input_files("#a-driving input[type=file]", str(clip))
+    page.wait_for_selector("#a-driving video")
+    page.click("#a-go")
+    page.wait_for_selector("#a-video video")
+    assert "smile" in page.locator("#a-told").inner_text()
+    picture(page, "animate")
+
+
+def test_a_wrong_file_is_said_in_words(page: Any, tmp_path: Path) -> None:
+    page.get_by_role("tab", name="Animate").click()
+    page.wait_for_selector("#a-go")
+    page.click("#a-go")
+    page.wait_for_function(
+        "document.querySelector('#a-state')?.innerText.includes('Bring a portrait first')"
+    )
+
+
+def test_a_telephone_shows_it_without_scrolling_sideways(page: Any) -> None:
+    page.set_viewport_size({"width": 390, "height": 800})
+    for name in ("Details screen", "Animate", "Edit"):
+        page.get_by_role("tab", name=name).click()
+        page.wait_for_timeout(300)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_the_words_of_errors_cover_the_contract() -> None:
+    pytest.importorskip("gradio")
+    from functions.errors import Code
+    from web.studio.details import ERROR_WORDS
+
+    known = {code.value for code in Code}
+    assert set(ERROR_WORDS) <= known
+    assert all(
+        code in ERROR_WORDS or code.startswith(("RENDER_", "ENCODE_", "UPLOAD_", "INTERNAL"))
+        for code in known
+    )

@@ -1,0 +1,1 @@
+"""Three pages in a browser: the app's details screen, animating without a cloud, and editing."""

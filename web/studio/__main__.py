@@ -1,0 +1,100 @@
+"""`python -m web.studio`: emulator, function, API and the three pages; prints one URL."""
+
+import argparse
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # before gradio is imported: nothing is sent
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+import gradio as gr
+import uvicorn
+
+from liveportrait_core import Engine
+from liveportrait_core.renderer import open_renderer
+from web.api.service import Service, base_url
+from web.app import create_app
+from web.settings import LOOPBACK, InvalidSetting, settings_from
+from web.studio.animate import animate_page
+from web.studio.avatar import AvatarDocument
+from web.studio.cloud import is_given, local_cloud
+from web.studio.details import details_page
+from web.studio.edit import Editor, edit_page
+
+AVATAR = "studio"
+CSS = """
+footer {display: none !important}
+.gradio-container {max-width: 1100px !important}
+@media (min-width: 700px) {.stays {position: sticky; top: 1em; align-self: flex-start}}
+"""
+
+
+def pages(service: Service, avatar: AvatarDocument, editor: Editor) -> gr.Blocks:
+    """Return the studio."""
+    with gr.Blocks(title="Avatar studio", analytics_enabled=False) as blocks:
+        engine, reason = editor.engine()
+        preview = " (a **preview**)" if engine is Engine.MESH else ""
+        gr.Markdown(f"# Avatar studio\nRendered by the {engine} engine{preview}: {reason}.")
+        with gr.Tab("Details screen", id="details"):
+            details_page(avatar)
+        with gr.Tab("Animate", id="animate"):
+            text = animate_page(service)
+        with gr.Tab("Edit", id="edit"):
+            edit_page(editor, text)
+    return blocks
+
+
+@contextmanager
+def cloud(data: Path, engine: str) -> Iterator[str]:
+    """Give the bucket of the cloud that the environment names, or of one that is started."""
+    if is_given():
+        yield os.environ.get(
+            "LIVEPORTRAIT_BUCKET", f"{os.environ['GOOGLE_CLOUD_PROJECT']}.appspot.com"
+        )
+    else:
+        with local_cloud(data / "cloud", engine) as bucket:
+            yield bucket
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve until interrupted; 2: a setting is wrong."""
+    parser = argparse.ArgumentParser(prog="python -m web.studio", description=__doc__)
+    parser.add_argument("--port", type=int, help="AVATAR_WEB_PORT (default: 7860)")
+    parser.add_argument("--data", type=Path, help="AVATAR_WEB_DATA (default: out/web)")
+    parser.add_argument("--engine", help="AVATAR_WEB_ENGINE: auto, liveportrait or mesh")
+    given = {name: value for name, value in vars(parser.parse_args(arguments)).items() if value}
+    try:
+        settings = replace(settings_from(), **given)
+        app = create_app(settings)
+    except InvalidSetting as error:
+        print(f"INVALID_SETTING: {error}", file=sys.stderr)
+        return 2
+    if settings.host not in LOOPBACK:
+        print(
+            f"INVALID_SETTING: host is {settings.host}, and the pages ask for no key; accepted: "
+            "127.0.0.1, or `python -m web` for the API alone",
+            file=sys.stderr,
+        )
+        return 2
+    print("Starting the emulator, the function and the studio …", flush=True)
+    with cloud(settings.data, settings.engine) as bucket:
+        avatar = AvatarDocument(AVATAR, bucket)
+        editor = Editor(lambda: open_renderer(settings.engine, settings.weights))
+        blocks = pages(app.state.service, avatar, editor)
+        served = gr.mount_gradio_app(
+            app, blocks, path="/", css=CSS, footer_links=[], show_error=False
+        )
+        print(f"The studio is at {base_url(settings)}", flush=True)
+        try:
+            uvicorn.run(served, host=settings.host, port=settings.port, log_level="warning")
+        finally:
+            avatar.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,104 @@
+"""One avatar as the app's details screen has it: uploads, saves, and what the document says.
+
+Uses Google's ordinary clients; FIRESTORE_EMULATOR_HOST and STORAGE_EMULATOR_HOST point them to the
+emulator, a project's credentials to the cloud.
+"""
+
+import threading
+import time
+import urllib.parse
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from google.cloud import firestore
+from google.cloud.storage import Client as StorageClient
+
+KEPT_RESULTS = 3
+_TYPES = {
+    ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png", ".webp": "image/webp",
+    ".heic": "image/heic", ".avif": "image/avif", ".mp4": "video/mp4", ".mov": "video/quicktime",
+    ".webm": "video/webm",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """The document as it is, and the results it has had."""
+
+    document: Mapping[str, Any]
+    results: tuple[str, ...]  # video URLs, the newest first
+
+    @property
+    def live_portrait(self) -> Mapping[str, Any]:
+        """What the server shows."""
+        value = self.document.get("livePortrait")
+        return value if isinstance(value, Mapping) else {}
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """What the app has saved."""
+        training = self.document.get("training")
+        value = training.get("livePortrait") if isinstance(training, Mapping) else None
+        return value if isinstance(value, Mapping) else {}
+
+
+class AvatarDocument:
+    """The document `avatars/{id}`; follows it from the first call on."""
+
+    def __init__(self, avatar_id: str, bucket: str) -> None:
+        self._folder = f"avatars/{avatar_id}"
+        self._database = firestore.Client()
+        self._bucket = StorageClient().bucket(bucket)
+        self._document = self._database.document(self._folder)
+        self._lock = threading.Lock()
+        self._seen: dict[str, Any] = {}
+        self._results: tuple[str, ...] = ()
+        self._watch = self._document.on_snapshot(self._on_snapshot)
+
+    def close(self) -> None:
+        """Stop following."""
+        self._watch.unsubscribe()
+        self._database.close()
+
+    def _on_snapshot(self, snapshots: list[Any], _changes: list[Any], _time: Any) -> None:
+        for snapshot in snapshots:
+            fields = snapshot.to_dict() or {}
+            with self._lock:
+                self._seen = fields
+                url = Look(document=fields, results=()).live_portrait.get("idleVideoUrl")
+                if url and url not in self._results[:1]:
+                    others = tuple(each for each in self._results if each != url)
+                    self._results = (url, *others)[:KEPT_RESULTS]
+
+    def look(self) -> Look:
+        """Return what was last heard."""
+        with self._lock:
+            return Look(document=self._seen, results=self._results)
+
+    def save_file(self, field: str, path: Path) -> None:
+        """Upload a portrait or a hero video under a new name, and write its address."""
+        kind = _TYPES.get(path.suffix.lower(), "application/octet-stream")
+        blob = self._bucket.blob(f"{self._folder}/{uuid.uuid4().hex}{path.suffix.lower()}")
+        blob.upload_from_filename(str(path), content_type=kind)
+        address = f"gs://{self._bucket.name}/{urllib.parse.quote(blob.name)}"
+        self._write({field: address})
+
+    def save_settings(self, *, multiplier: float, normalize_lip: bool, region: str) -> None:
+        """Write what the three controls say."""
+        self._write(
+            {
+                "training.livePortrait": {
+                    "drivingMultiplier": multiplier,
+                    "normalizeLip": normalize_lip,
+                    "animationRegion": region,
+                }
+            }
+        )
+
+    def _write(self, fields: dict[str, Any]) -> None:
+        fields["updatedAt"] = int(time.time() * 1000)
+        self._document.set({}, merge=True)
+        self._document.update(fields)
