@@ -22,6 +22,7 @@ class RenderWarning(StrEnum):
     PARAM_CLAMPED = "PARAM_CLAMPED"
     VIDEO_TRIMMED = "VIDEO_TRIMMED"
     VIDEO_LEADING_FRAMES_SKIPPED = "VIDEO_LEADING_FRAMES_SKIPPED"
+    VIDEO_SCENE_CUT = "VIDEO_SCENE_CUT"  # the face leaps from one frame to the next
     VIDEO_TURNED = "VIDEO_TURNED"  # on its side or upside down, and read as if upright
     MULTIPLE_FACES_IMAGE = "MULTIPLE_FACES_IMAGE"
     MULTIPLE_FACES_VIDEO = "MULTIPLE_FACES_VIDEO"
