@@ -7,7 +7,6 @@ crop. Knows frames and points; what a movement means is read in `mesh.motion`.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +15,6 @@ from liveportrait_core.errors import VideoFaceLost, VideoNoFace, VideoTooShort
 from liveportrait_core.face.detector import POINT_COUNT, FaceMesh, Points
 from liveportrait_core.face.finders import MeshFinder
 from liveportrait_core.face.flip_averaging import points_from_flip
-from liveportrait_core.face.tracking import leaps
 from liveportrait_core.face.upright import UprightFrames
 from liveportrait_core.limits import least_frames
 from liveportrait_core.report import Frame, RenderWarning
@@ -62,10 +60,6 @@ def track_mesh(frames: Iterable[Frame], fps: Fraction) -> MeshTrack:
     is_so = {
         RenderWarning.VIDEO_TURNED: upright.are_turned,
         RenderWarning.VIDEO_LEADING_FRAMES_SKIPPED: first > 0,
-        RenderWarning.VIDEO_SCENE_CUT: any(
-            one is not None and other is not None and leaps(one, other)
-            for one, other in pairwise(kept)
-        ),
         RenderWarning.LANDMARKS_INTERPOLATED: any(points is None for points in kept),
         RenderWarning.MULTIPLE_FACES_VIDEO: not alone,
     }

@@ -44,7 +44,6 @@ class FaceTrack:
     skipped: int  # frames before that one
     landmarks: tuple[Points | None, ...]  # one for each frame from there on; None: not seen
     alone: bool  # whether no other face was ever seen
-    is_cut: bool = False  # whether it leapt from one frame to the next
 
     @property
     def seen(self) -> list[int]:
@@ -90,7 +89,7 @@ def track_face(
             continue
         alone = alone and found.alone
         detected = _flat(found.points)
-        if last is not None and leaps(last, detected):
+        if last is not None and _overlap(last, detected) < _SAME_FACE:
             cuts.append(len(landmarks))
             last = None
         last = step(frame, detected, last)
@@ -102,13 +101,7 @@ def track_face(
         skipped=count - len(landmarks),
         landmarks=tuple(landmarks),
         alone=alone,
-        is_cut=bool(cuts),
     )
-
-
-def leaps(points: Points, following: Points) -> bool:
-    """Tell whether a face is elsewhere in the following frame: then the scene has been cut."""
-    return _overlap(_flat(points), _flat(following)) < _SAME_FACE
 
 
 def _detected_points(frame: Frame, detected: Points, last: Points | None) -> Points:

@@ -30,6 +30,7 @@ from liveportrait_core.media.pictures.deep_levels import (
     deep_levels,
 )
 from liveportrait_core.media.pictures.item_boxes import ItemBoxes
+from liveportrait_core.media.pictures.jpeg_end import digest, with_end
 from liveportrait_core.media.pictures.opening import (
     ACCEPTED,
     MAX_PIXELS,
@@ -106,7 +107,10 @@ def read_portrait(path: Path, *, max_dim_px: int) -> Portrait:
         ImageUnsupported: no picture, a damaged one, or one of an unknown kind.
         ImageTooLarge: over the limits; found before decoding.
     """
-    data = picture_bytes(path)
+    data, with_other_bits = picture_bytes(path), None
+    if (ended := with_end(data)) is not None:
+        data, with_filler = ended
+        with_other_bits = _digest_of(with_filler, path, max_dim_px)
     with quiet(), damage_reported(path), opened_picture(path.name, data) as image:
         kind = image.format or ""
         media_types = _MEDIA_TYPES.get(kind) or (Image.MIME[kind],)
@@ -114,6 +118,8 @@ def read_portrait(path: Path, *, max_dim_px: int) -> Portrait:
         size = stored.turned(image.size)
         scaled = scaled_size(*size, max_dim_px)
         picture, conversion = _decoded(image, data, max(scaled), path.name)
+        if with_other_bits is not None and with_other_bits != digest(picture):
+            raise ImageUnsupported(f"{path.name} is damaged (cut off); {ACCEPTED}")
         reduced, is_flattened = _reduced(picture, stored.turned(scaled), conversion)
     upright = reduced.transpose(stored.turn) if stored.turn is not None else reduced
     width, height = fitted_size(*size, max_dim_px)
@@ -121,6 +127,7 @@ def read_portrait(path: Path, *, max_dim_px: int) -> Portrait:
     found = {
         RenderWarning.IMAGE_DOWNSCALED: scaled != size,
         RenderWarning.ALPHA_FLATTENED: is_flattened,
+        RenderWarning.IMAGE_END_MISSING: with_other_bits is not None,
         RenderWarning.MIME_MISMATCH: named is not None and named not in media_types,
     }
     return Portrait(
@@ -200,6 +207,13 @@ def _tone_mapped(deep: DeepLevels, space: ColourSpace) -> Image.Image:
         opacity = deep.opacity // ((deep.most + 1) // 256)
         picture.putalpha(Image.fromarray(opacity.astype(np.uint8)))
     return picture
+
+
+def _digest_of(data: bytes, path: Path, max_dim_px: int) -> bytes:
+    """Decode a picture for its digest alone, at the size that `read_portrait` decodes."""
+    with quiet(), damage_reported(path), opened_picture(path.name, data) as image:
+        _decode(image, max(scaled_size(*image.size, max_dim_px)), path.name)
+        return digest(image)
 
 
 def _decode(image: Image.Image, longest_px: int, name: str) -> None:

@@ -59,10 +59,18 @@ MUTANTS = (
     Mutant(
         name="segments-without-end",
         file="liveportrait_core/media/pictures/jpeg_scans.py",
-        old="segments += 1 + len(marker[1])",
+        old="segments += 1 + fillers",
         new="segments += 1",
         why="Bytes that only fill count as segments do: each is read by itself.",
         tests=_REFUSALS,
+    ),
+    Mutant(
+        name="missing-pixels-are-shown",
+        file="liveportrait_core/media/pictures/image.py",
+        old="with_other_bits != digest(picture)",
+        new="not digest(picture)",
+        why="A JPEG may lack its end, and no pixel (section 2).",
+        tests=("tests/core/media/pictures/test_jpeg_end.py",),
     ),
     Mutant(
         name="tiles-cut-off",

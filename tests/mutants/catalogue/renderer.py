@@ -259,20 +259,4 @@ MUTANTS = (
         why="The multiplier scales the expression too (section 2).",
         tests=_MESH,
     ),
-    Mutant(
-        name="scene-cut-kept-quiet",
-        file="liveportrait_core/face/tracking.py",
-        old="is_cut=bool(cuts),",
-        new="is_cut=False,",
-        why="A clip that is cut looks like a fault of the render (section 5, warnings).",
-        tests=("tests/core/face/test_tracking.py",),
-    ),
-    Mutant(
-        name="sound-never-right",
-        file="liveportrait_core/inspection/checks.py",
-        old='wanted = ["soun", "vide"] if with_sound else ["vide"]',
-        new='wanted = ["vide"]',
-        why="A video with the sound that was asked for is right (section 6).",
-        tests=("tests/core/inspection/test_checks.py::test_sound_that_was_asked_for_is_right",),
-    ),
 )

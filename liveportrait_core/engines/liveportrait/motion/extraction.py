@@ -118,7 +118,6 @@ def face_warnings(track: FaceTrack) -> tuple[RenderWarning, ...]:
     """Return what the user should know about the face in a clip."""
     is_so = {
         RenderWarning.VIDEO_LEADING_FRAMES_SKIPPED: track.skipped > 0,
-        RenderWarning.VIDEO_SCENE_CUT: track.is_cut,
         RenderWarning.LANDMARKS_INTERPOLATED: len(track.seen) < len(track.landmarks),
         RenderWarning.MULTIPLE_FACES_VIDEO: not track.alone,
     }

@@ -66,13 +66,6 @@ def test_a_clip_that_lies_is_read_as_if_it_stood(
         assert np.array_equal(seen.arrays[name], channel), name
 
 
-def test_a_scene_that_is_cut_is_said(engine: MeshEngine, upright: list[Frame]) -> None:
-    aside = [np.roll(frame, -65, axis=1) for frame in upright]
-    half = len(upright) // 2
-    seen = engine.analyse([*upright[:half], *aside[half:]], held().fps)
-    assert seen.warnings == (RenderWarning.VIDEO_SCENE_CUT,)
-
-
 @pytest.mark.parametrize("angle_deg", [0, 45, 90, 180])
 def test_a_tilted_head_moves_along_itself(
     engine: MeshEngine, astronaut: Frame, angle_deg: int
