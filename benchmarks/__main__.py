@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmarks import cloud, events, mesh, pairs
 from benchmarks.networks import INPUT_SHAPES, Effort, Row, measure_networks
-from liveportrait_core.engines.liveportrait.device import AUTO, choose_device
+from liveportrait_core.engines.liveportrait.runtimes.device import AUTO, choose_device
 from liveportrait_core.errors import RenderError
 
 LINES = Path("out") / "bench" / "networks.jsonl"
@@ -99,7 +99,7 @@ def _parser() -> argparse.ArgumentParser:
         "--network", nargs="+", choices=list(INPUT_SHAPES), default=list(INPUT_SHAPES),
         metavar="NAME", help="some of " + ", ".join(INPUT_SHAPES) + "; default all",
     )  # fmt: skip
-    networks.add_argument("--device", default=AUTO, help="auto, cpu, mps, cuda, cuda:<index>")
+    networks.add_argument("--device", default=AUTO, help="cpu, mps, cuda or cuda:<index>; by torch")
     networks.add_argument("--precision", default=AUTO, help="auto, fp32, fp16, bf16")
     networks.add_argument("--batch", type=int, nargs="+", default=[1, 8], help="default: 1 8")
     networks.add_argument("--repeats", type=int, default=5, help="at most, default %(default)s")

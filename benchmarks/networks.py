@@ -14,13 +14,13 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.memory import peak_growth_bytes
-from liveportrait_core.engines.liveportrait.device import DeviceChoice, Precision
 from liveportrait_core.engines.liveportrait.networks.all_networks import empty_networks
 from liveportrait_core.engines.liveportrait.networks.stitching_retargeting import (
     EYE_WIDTHS,
     LIP_WIDTHS,
     STITCHING_WIDTHS,
 )
+from liveportrait_core.engines.liveportrait.runtimes.device import DeviceChoice, Precision
 from liveportrait_core.engines.liveportrait.runtimes.torch_runtime import arithmetic
 
 INPUT_SHAPES: dict[str, tuple[tuple[int, ...], ...]] = {

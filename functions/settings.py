@@ -17,7 +17,7 @@ from functions.roles import Role, TaskRoute, task_route
 
 ENGINES = ("liveportrait", "mesh", "auto")
 PRECISIONS = ("auto", "fp32", "fp16", "bf16")
-DEVICES = ("auto", "cpu", "cuda")
+DEVICES = ("auto", "cpu", "cpu-torch", "cuda")
 _ON = ("on", "true", "1", "yes")
 _OFF = ("off", "false", "0", "no", "")
 

@@ -43,7 +43,8 @@ def add_network_options(command: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     command.add_argument(
         "--device", default="auto", metavar="NAME",
-        help="where LivePortrait runs: auto, cpu, mps, cuda or cuda:<index> (default: auto)",
+        help="where LivePortrait runs: auto, cpu (by OpenVINO where it is installed), cpu-torch, "
+        "mps, cuda or cuda:<index> (default: auto)",
     )  # fmt: skip
     command.add_argument(
         "--precision", default="auto", metavar="NAME",

@@ -20,7 +20,7 @@ def check(stack: Stack, *, device: str) -> tuple[str, ...]:
 
     Args:
         stack: what stands here.
-        device: as `liveportrait_core.engines.liveportrait.device.choose_device` takes it.
+        device: as `liveportrait_core.engines.liveportrait.runtimes.device.choose_device` takes it.
     """
     if stack.engine is Engine.MESH:
         return tuple(_of_mesh(device))

@@ -10,8 +10,8 @@ import torch
 
 from benchmarks.__main__ import main
 from benchmarks.networks import SMALL, Effort, Row, gflop, measure_networks
-from liveportrait_core.engines.liveportrait.device import DeviceChoice, Precision
 from liveportrait_core.engines.liveportrait.networks.all_networks import empty_networks
+from liveportrait_core.engines.liveportrait.runtimes.device import DeviceChoice, Precision
 
 
 @pytest.mark.parametrize(

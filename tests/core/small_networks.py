@@ -2,7 +2,6 @@
 
 import torch
 
-from liveportrait_core.engines.liveportrait.device import DeviceChoice, Precision
 from liveportrait_core.engines.liveportrait.model import Model
 from liveportrait_core.engines.liveportrait.networks.all_networks import Networks
 from liveportrait_core.engines.liveportrait.networks.appearance_feature_extractor import (
@@ -18,6 +17,7 @@ from liveportrait_core.engines.liveportrait.networks.stitching_retargeting impor
     KeypointPerceptron,
 )
 from liveportrait_core.engines.liveportrait.networks.warping import WarpingModule
+from liveportrait_core.engines.liveportrait.runtimes.device import DeviceChoice, Precision
 
 
 def small_networks() -> Networks:

@@ -28,6 +28,7 @@ def start_function(weights: Path, **environment: str) -> subprocess.CompletedPro
     outside = {name: value for name, value in os.environ.items() if name not in CLOUD_VARIABLES}
     settings = {
         "LIVEPORTRAIT_ENGINE": "liveportrait",
+        "LIVEPORTRAIT_DEVICE": "cpu-torch",  # converting the networks for OpenVINO takes long
         "LIVEPORTRAIT_WEIGHTS": str(weights),
         "LIVEPORTRAIT_BUCKET": "avatars.example",
         "GOOGLE_CLOUD_PROJECT": "demo-avatar",

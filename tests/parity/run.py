@@ -5,8 +5,8 @@ from pathlib import Path
 
 import torch
 
-from liveportrait_core.engines.liveportrait.device import DeviceChoice, Precision
 from liveportrait_core.engines.liveportrait.model import Model, load_networks
+from liveportrait_core.engines.liveportrait.runtimes.device import DeviceChoice, Precision
 from tests.golden.recipe import Seeds
 from tests.golden.synthetic_weights import synthetic_tree
 from tests.parity.editing import check_editing

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from liveportrait_core.engines.liveportrait.device import DeviceChoice, Precision
 from liveportrait_core.engines.liveportrait.model import Model
 from liveportrait_core.engines.liveportrait.networks.all_networks import empty_networks
 from liveportrait_core.engines.liveportrait.networks.official import StateDict, load_official
+from liveportrait_core.engines.liveportrait.runtimes.device import DeviceChoice, Precision
 from tests.golden.recipe import Seeds
 from tests.golden.synthetic_weights import synthetic_state
 from tests.parity.__main__ import OUR_SET, main

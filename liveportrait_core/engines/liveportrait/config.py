@@ -33,7 +33,7 @@ class DrivingCrop(StrEnum):
 class EngineConfig:
     """The choices. All but the device change pixels, and so the engine's version."""
 
-    device: str = "auto"  # or cpu, mps, cuda, cuda:<index>
+    device: str = "auto"  # or cpu, cpu-torch, mps, cuda, cuda:<index>
     precision: str = "auto"  # or fp32, fp16, bf16
     detector: Detector = Detector.MEDIAPIPE
     face_order: FaceOrder = FaceOrder.LARGEST_CENTRAL  # another only with insightface

@@ -18,7 +18,6 @@ from liveportrait_core.engines.liveportrait.config import (
     EngineConfig,
     engine_version,
 )
-from liveportrait_core.engines.liveportrait.device import DeviceChoice
 from liveportrait_core.engines.liveportrait.driving import analyse_driving
 from liveportrait_core.engines.liveportrait.model import AppearanceFeature, Model
 from liveportrait_core.engines.liveportrait.motion.extraction import ClipFrames
@@ -32,6 +31,7 @@ from liveportrait_core.engines.liveportrait.motion.keypoints import (
 from liveportrait_core.engines.liveportrait.motion.refinement import refine
 from liveportrait_core.engines.liveportrait.motion.settings import AnimationSettings
 from liveportrait_core.engines.liveportrait.paste_back import PasteBack
+from liveportrait_core.engines.liveportrait.runtimes.device import DeviceChoice
 from liveportrait_core.engines.liveportrait.source import (
     crop_source,
     fit_portrait,

@@ -4,20 +4,29 @@ Knows files and devices; what the parts do is theirs.
 """
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 
 from liveportrait_core.engines.liveportrait.config import EngineConfig
-from liveportrait_core.engines.liveportrait.device import choose_device
 from liveportrait_core.engines.liveportrait.engine import LivePortraitEngine
-from liveportrait_core.engines.liveportrait.model import Model, load_networks
+from liveportrait_core.engines.liveportrait.model import (
+    Model,
+    load_networks,
+    load_perceptrons,
+)
 from liveportrait_core.engines.liveportrait.required_weights import require_weights
+from liveportrait_core.engines.liveportrait.runtimes.device import (
+    DeviceChoice,
+    RuntimeName,
+    choose_device,
+)
 from liveportrait_core.face.choice import Detector
 from liveportrait_core.face.finders import FaceFinder, InsightFaceFinder, MeshFinder
 from liveportrait_core.face.landmarks import LandmarkNetwork
 from liveportrait_core.face.session import CPU_PROVIDER, CUDA_PROVIDER
 from liveportrait_core.weights.checkpoints import checked_path
 from liveportrait_core.weights.digests import file_digest
-from liveportrait_core.weights.manifest import Checkpoint
+from liveportrait_core.weights.manifest import NETWORK_CHECKPOINTS, Checkpoint
 
 _log = logging.getLogger(__name__)
 
@@ -50,10 +59,25 @@ def open_engine(weights: Path, config: EngineConfig) -> LivePortraitEngine:
     locate = None
     if Checkpoint.LANDMARKS_203 in paths:
         locate = LandmarkNetwork(paths[Checkpoint.LANDMARKS_203], provider=provider).locate
+    digests = {file: file_digest(weights, path) for file, path in paths.items()}
     return LivePortraitEngine(
-        Model(load_networks(weights), choice),
+        _open_model(weights, choice, digests),
         finder,
         locate,
-        digests=[file_digest(weights, path) for path in paths.values()],
+        digests=digests.values(),
         config=config,
     )
+
+
+def _open_model(weights: Path, choice: DeviceChoice, digests: Mapping[Checkpoint, str]) -> Model:
+    if choice.runtime is RuntimeName.TORCH:
+        return Model(load_networks(weights), choice)
+    from liveportrait_core.engines.liveportrait.runtimes.openvino_opening import open_openvino
+
+    runtime, settled = open_openvino(
+        weights,
+        choice,
+        [digests[file] for file in NETWORK_CHECKPOINTS],
+        lambda: load_networks(weights),
+    )
+    return Model(load_perceptrons(weights), settled, runtime)

@@ -15,7 +15,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from liveportrait_core.engines.liveportrait.device import DeviceChoice, Precision
 from liveportrait_core.engines.liveportrait.motion.pose import (
     Floats,
     Motion,
@@ -40,6 +39,7 @@ from liveportrait_core.engines.liveportrait.networks.stitching_retargeting impor
     KeypointPerceptron,
 )
 from liveportrait_core.engines.liveportrait.runtimes.base import NetworkRuntime
+from liveportrait_core.engines.liveportrait.runtimes.device import DeviceChoice, Precision
 from liveportrait_core.engines.liveportrait.runtimes.torch_runtime import TorchRuntime
 from liveportrait_core.errors import CheckpointMismatch, OutOfMemory, RenderError
 from liveportrait_core.weights.checkpoints import foreign_file, read_perceptrons, read_state

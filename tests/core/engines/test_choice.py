@@ -20,7 +20,7 @@ from liveportrait_core.options import Engine
 from liveportrait_core.renderer import open_renderer
 from tests.core.weights_folders import weights_folder
 
-CPU = EngineConfig(device="cpu", precision="fp32")
+CPU = EngineConfig(device="cpu-torch", precision="fp32")
 
 
 @pytest.fixture(scope="module")

@@ -4,8 +4,8 @@ from typing import Protocol
 
 from torch import Tensor
 
-from liveportrait_core.engines.liveportrait.device import Precision
 from liveportrait_core.engines.liveportrait.networks.motion_extractor import MotionHeads
+from liveportrait_core.engines.liveportrait.runtimes.device import Precision
 
 
 class NetworkRuntime(Protocol):

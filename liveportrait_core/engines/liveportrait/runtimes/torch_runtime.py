@@ -5,9 +5,9 @@ from contextlib import AbstractContextManager, nullcontext
 import torch
 from torch import Tensor
 
-from liveportrait_core.engines.liveportrait.device import Precision
 from liveportrait_core.engines.liveportrait.networks.all_networks import Networks
 from liveportrait_core.engines.liveportrait.networks.motion_extractor import MotionHeads
+from liveportrait_core.engines.liveportrait.runtimes.device import Precision
 
 
 class TorchRuntime:

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from liveportrait_core.__main__ import main
-from liveportrait_core.engines.liveportrait.device import choose_device
 from liveportrait_core.engines.liveportrait.model import Model, load_networks
 from liveportrait_core.engines.liveportrait.motion.pose import transform_keypoints
+from liveportrait_core.engines.liveportrait.runtimes.device import choose_device
 from liveportrait_core.weights.manifest import PROJECT_MANIFEST
 
 pytestmark = pytest.mark.weights

@@ -14,7 +14,7 @@ from liveportrait_core.options import Engine
 from liveportrait_core.renderer import open_renderer
 from tests.core.weights_folders import LANDMARKS, weights_folder
 
-CPU = EngineConfig(device="cpu")
+CPU = EngineConfig(device="cpu-torch")
 LENIENT = replace(CPU, accept_no_landmarks=True)
 
 
@@ -87,7 +87,7 @@ def test_a_damaged_file_is_found_before_anything_is_rendered(tmp_path: Path) -> 
     ("config", "message"),
     [
         (EngineConfig(device="tpu"), "device is 'tpu'"),
-        (EngineConfig(precision="int8"), "precision is 'int8'"),
+        (EngineConfig(device="cpu-torch", precision="int8"), "precision is 'int8'"),
     ],
 )
 def test_unknown_names_are_refused(config: EngineConfig, message: str, complete: Path) -> None:

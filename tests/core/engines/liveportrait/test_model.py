@@ -9,7 +9,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from liveportrait_core.engines.liveportrait.device import Precision
 from liveportrait_core.engines.liveportrait.model import (
     Model,
     frames_from_images,
@@ -17,6 +16,7 @@ from liveportrait_core.engines.liveportrait.model import (
     motion_from_heads,
 )
 from liveportrait_core.engines.liveportrait.motion.pose import Floats, transform_keypoints
+from liveportrait_core.engines.liveportrait.runtimes.device import Precision
 from liveportrait_core.errors import EngineUnavailable, OutOfMemory, RenderError
 from liveportrait_core.weights.manifest import PROJECT_MANIFEST, read_manifest
 from tests.core.small_networks import overflow_in_fp16, small_model

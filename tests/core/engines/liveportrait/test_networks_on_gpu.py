@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from liveportrait_core.engines.liveportrait.device import Precision, choose_device
 from liveportrait_core.engines.liveportrait.model import Model, load_networks
+from liveportrait_core.engines.liveportrait.runtimes.device import Precision, choose_device
 from tests.core.small_networks import overflow_in_fp16, small_model
 from tests.golden.recipe import Seeds
 from tests.golden.synthetic_weights import synthetic_tree

@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import nn
 
-from liveportrait_core.engines.liveportrait.device import Precision
 from liveportrait_core.engines.liveportrait.engine import LivePortraitEngine
 from liveportrait_core.engines.liveportrait.model import Model
+from liveportrait_core.engines.liveportrait.runtimes.device import Precision
 from liveportrait_core.engines.liveportrait.warm_up import warm_up
 from liveportrait_core.errors import OutOfMemory, RenderError
 from liveportrait_core.face.crop import Points, reference_points

@@ -3,7 +3,13 @@
 import pytest
 import torch
 
-from liveportrait_core.engines.liveportrait.device import Precision, choose_device
+from liveportrait_core.engines.liveportrait.runtimes import device
+from liveportrait_core.engines.liveportrait.runtimes.device import (
+    Precision,
+    RuntimeName,
+    choose_device,
+    settle_precision,
+)
 from liveportrait_core.errors import EngineUnavailable, InvalidOption
 
 NO_CUDA = pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device here")
@@ -23,11 +29,58 @@ def describe(patch: pytest.MonkeyPatch, name: str, capability: tuple[int, int]) 
 
 
 @NO_CUDA
-def test_without_a_card_the_cpu_computes_in_fp32() -> None:
+def test_without_a_card_the_cpu_computes_by_openvino(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(device, "has_bf16", lambda: False)
     choice = choose_device()
     assert choice.device == torch.device("cpu")
-    assert choice.precision is Precision.FP32
-    assert str(choice).startswith("cpu fp32: neither CUDA nor MPS is here; fp32 is the exact mode")
+    assert (choice.runtime, choice.precision) == (RuntimeName.OPENVINO, Precision.FP32)
+    assert str(choice) == (
+        "cpu fp32: neither CUDA nor MPS is here; OpenVINO computes; "
+        "fp32, as this processor has no bf16 arithmetic"
+    )
+
+
+def test_the_cpu_by_torch_is_what_openvino_is_compared_with() -> None:
+    choice = choose_device("cpu-torch")
+    assert (choice.runtime, choice.precision) == (RuntimeName.TORCH, Precision.FP32)
+    assert str(choice).startswith("cpu fp32: cpu-torch was asked for; fp32 is the exact mode")
+
+
+def test_without_openvino_torch_computes_and_the_reason_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(device, "find_spec", lambda _name: None)
+    choice = choose_device("cpu")
+    assert choice.runtime is RuntimeName.TORCH
+    assert "OpenVINO is not installed, torch computes" in choice.reason
+
+
+@pytest.mark.parametrize(
+    ("bf16_db", "precision", "reason"),
+    [
+        (50.0, Precision.BF16, "bf16 is 50.0 dB from fp32 with these weights, and this processor"),
+        (49.9, Precision.FP32, "fp32, as bf16 is 49.9 dB from fp32 with these weights (less than"),
+    ],
+)
+def test_bf16_is_taken_where_it_is_native_and_near_enough(
+    monkeypatch: pytest.MonkeyPatch, bf16_db: float, precision: Precision, reason: str
+) -> None:
+    monkeypatch.setattr(device, "has_bf16", lambda: True)
+    choice = choose_device("cpu")
+    assert choice.awaits_quality
+    settled = settle_precision(choice, bf16_db)
+    assert settled.precision is precision
+    assert settled.reason.startswith(f"cpu was asked for; OpenVINO computes; {reason}")
+    assert not settled.awaits_quality
+
+
+@pytest.mark.parametrize(("wanted", "native"), [("fp16", True), ("bf16", False)])
+def test_openvino_refuses_what_it_would_compute_in_fp32_without_a_word(
+    monkeypatch: pytest.MonkeyPatch, wanted: str, native: bool
+) -> None:
+    monkeypatch.setattr(device, "has_bf16", lambda: native)
+    with pytest.raises(EngineUnavailable, match=f"{wanted} is not supported by OpenVINO .*fp32"):
+        choose_device("cpu", wanted)
 
 
 @pytest.mark.parametrize(
@@ -56,7 +109,7 @@ def test_the_precision_suits_the_card(
 def test_a_wish_is_followed_and_noted(card: pytest.MonkeyPatch) -> None:
     choice = choose_device("cuda:1", "bf16")
     assert str(choice) == "cuda:1 bf16: cuda:1 was asked for; bf16 was asked for"
-    assert choose_device("cpu", "bf16").precision is Precision.BF16
+    assert choose_device("cpu-torch", "bf16").precision is Precision.BF16
 
 
 @NO_CUDA
@@ -83,10 +136,10 @@ def test_mps_computes_in_fp32_only(monkeypatch: pytest.MonkeyPatch) -> None:
         choose_device("mps", "fp16")
 
 
-@pytest.mark.parametrize("device", ["gpu", "", "cuda:x", "meta", "xla", "cpu; rm"])
-def test_a_device_that_is_none_is_refused(device: str) -> None:
+@pytest.mark.parametrize("name", ["gpu", "", "cuda:x", "meta", "xla", "cpu; rm"])
+def test_a_device_that_is_none_is_refused(name: str) -> None:
     with pytest.raises(InvalidOption, match=r"device is '.*'; accepted: auto, cpu, mps, cuda"):
-        choose_device(device)
+        choose_device(name)
 
 
 def test_a_precision_that_is_none_is_refused() -> None:

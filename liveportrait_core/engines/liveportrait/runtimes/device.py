@@ -1,0 +1,182 @@
+"""Who computes the networks, where, and in which precision: one choice, with its reason.
+
+Knows torch's devices. Knows no network.
+"""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from importlib.util import find_spec
+
+import torch
+
+from liveportrait_core.engines.liveportrait.runtimes.processor import has_bf16
+from liveportrait_core.errors import EngineUnavailable, InvalidOption
+
+AUTO = "auto"
+CPU_TORCH = "cpu-torch"
+"""The CPU by torch, where OpenVINO is installed too: what OpenVINO's results are compared with."""
+LEAST_BF16_DB = 50.0
+"""bf16 is chosen on a CPU where a frame is at least so close to the one in fp32."""
+_ACCEPTED = f"auto, cpu, mps, cuda, cuda:<index>, {CPU_TORCH}"
+
+
+class RuntimeName(StrEnum):
+    """Who computes."""
+
+    TORCH = "torch"
+    OPENVINO = "openvino"
+
+
+class Precision(StrEnum):
+    """The type of the heavy arithmetic; coordinates and small networks are always float32."""
+
+    FP32 = "fp32"
+    FP16 = "fp16"
+    BF16 = "bf16"
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """As torch names it."""
+        return {
+            Precision.FP32: torch.float32,
+            Precision.FP16: torch.float16,
+            Precision.BF16: torch.bfloat16,
+        }[self]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeviceChoice:
+    """The device, the runtime, the precision, and why."""
+
+    device: torch.device
+    precision: Precision
+    reason: str
+    runtime: RuntimeName = RuntimeName.TORCH
+    awaits_quality: bool = False  # bf16 unless `settle_precision` finds it too far from fp32
+
+    def __str__(self) -> str:
+        return f"{self.device} {self.precision}: {self.reason}"
+
+
+def choose_device(device: str = AUTO, precision: str = AUTO) -> DeviceChoice:
+    """Choose where and how precisely to compute.
+
+    Args:
+        device: `auto`, `cpu`, `cpu-torch`, `mps`, `cuda` or `cuda:<index>`.
+        precision: `auto`, `fp32`, `fp16` or `bf16`.
+
+    Raises:
+        InvalidOption: a value is none of these.
+        EngineUnavailable: the wanted device is not on this machine, or cannot do the precision.
+    """
+    chosen, runtime, device_reason = _choose_device(device)
+    awaits_quality = False
+    if precision != AUTO:
+        wanted = _precision(precision)
+        _require_supported(chosen, runtime, wanted)
+        precision_reason = f"{wanted} was asked for"
+    elif runtime is RuntimeName.OPENVINO:
+        awaits_quality = has_bf16()
+        wanted = Precision.BF16 if awaits_quality else Precision.FP32
+        precision_reason = "fp32, as this processor has no bf16 arithmetic"
+    else:
+        wanted, precision_reason = _choose_precision(chosen)
+    return DeviceChoice(
+        device=chosen,
+        precision=wanted,
+        reason=f"{device_reason}; {precision_reason}",
+        runtime=runtime,
+        awaits_quality=awaits_quality,
+    )
+
+
+def settle_precision(choice: DeviceChoice, bf16_db: float) -> DeviceChoice:
+    """Decide between bf16 and fp32, now that a frame in bf16 was compared with one in fp32.
+
+    Args:
+        choice: one that awaits this.
+        bf16_db: their peak signal to noise ratio.
+    """
+    device_reason, _, _ = choice.reason.rpartition("; ")
+    found = f"bf16 is {bf16_db:.1f} dB from fp32 with these weights"
+    if bf16_db >= LEAST_BF16_DB:
+        precision, reason = Precision.BF16, f"{found}, and this processor has its arithmetic"
+    else:
+        precision, reason = Precision.FP32, f"fp32, as {found} (less than {LEAST_BF16_DB:g})"
+    return replace(
+        choice, precision=precision, reason=f"{device_reason}; {reason}", awaits_quality=False
+    )
+
+
+def _choose_device(wanted: str) -> tuple[torch.device, RuntimeName, str]:
+    if wanted == AUTO:
+        if torch.cuda.is_available():
+            name = torch.cuda.get_device_name(0)
+            return torch.device("cuda", 0), RuntimeName.TORCH, f"CUDA is here ({name})"
+        if torch.backends.mps.is_available():
+            return torch.device("mps"), RuntimeName.TORCH, "Apple's MPS is here, CUDA is not"
+        return _cpu("neither CUDA nor MPS is here")
+    if wanted == CPU_TORCH:
+        return torch.device("cpu"), RuntimeName.TORCH, f"{wanted} was asked for"
+    device = _parse_device(wanted)
+    _require_present(device)
+    if device.type == "cpu":
+        return _cpu("cpu was asked for")
+    return device, RuntimeName.TORCH, f"{device} was asked for"
+
+
+def _cpu(reason: str) -> tuple[torch.device, RuntimeName, str]:
+    if find_spec("openvino") is None:
+        missing = "OpenVINO is not installed, torch computes"
+        return torch.device("cpu"), RuntimeName.TORCH, f"{reason}; {missing}"
+    return torch.device("cpu"), RuntimeName.OPENVINO, f"{reason}; OpenVINO computes"
+
+
+def _parse_device(wanted: str) -> torch.device:
+    try:
+        device = torch.device(wanted)
+    except RuntimeError:
+        device = torch.device("meta")
+    if device.type not in ("cpu", "mps", "cuda"):
+        raise InvalidOption(f"device is {wanted!r}; accepted: {_ACCEPTED}")
+    return torch.device("cuda", device.index or 0) if device.type == "cuda" else device
+
+
+def _require_present(device: torch.device) -> None:
+    if device.type == "mps" and not torch.backends.mps.is_available():
+        raise EngineUnavailable("device mps was asked for, but there is none; accepted: auto, cpu")
+    if device.type == "cuda" and device.index >= torch.cuda.device_count():
+        raise EngineUnavailable(
+            f"device {device} was asked for, but torch {torch.__version__} sees"
+            f" {torch.cuda.device_count()} CUDA devices; accepted: auto, cpu, or a smaller index"
+        )
+
+
+def _precision(wanted: str) -> Precision:
+    try:
+        return Precision(wanted)
+    except ValueError:
+        accepted = ", ".join([AUTO, *Precision])
+        raise InvalidOption(f"precision is {wanted!r}; accepted: {accepted}") from None
+
+
+def _require_supported(device: torch.device, runtime: RuntimeName, precision: Precision) -> None:
+    if device.type == "mps" and precision is not Precision.FP32:
+        raise EngineUnavailable(f"precision {precision} is not supported on mps; accepted: fp32")
+    if runtime is not RuntimeName.OPENVINO or precision is Precision.FP32:
+        return
+    if precision is Precision.FP16 or not has_bf16():
+        raise EngineUnavailable(
+            f"precision {precision} is not supported by OpenVINO on this processor; accepted: "
+            f"fp32{', bf16' if has_bf16() else ''}, or the device {CPU_TORCH}"
+        )
+
+
+def _choose_precision(device: torch.device) -> tuple[Precision, str]:
+    if device.type != "cuda":
+        return Precision.FP32, f"fp32 is the exact mode, and fp16 is no gain on {device.type}"
+    if torch.cuda.get_device_capability(device) < (7, 0):
+        return Precision.FP32, "fp32, as this card has no tensor cores"
+    if "GTX 16" in torch.cuda.get_device_name(device):
+        return Precision.FP32, "fp32, as GTX 16 cards give black boxes in fp16"
+    return Precision.FP16, "fp16 is fast here and has three more bits of mantissa than bf16"

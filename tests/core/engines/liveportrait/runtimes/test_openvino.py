@@ -1,0 +1,105 @@
+"""OpenVINO against torch on the small networks."""
+
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from liveportrait_core.engines.liveportrait.model import Model
+from liveportrait_core.engines.liveportrait.networks.all_networks import Networks
+from liveportrait_core.engines.liveportrait.runtimes.device import (
+    DeviceChoice,
+    Precision,
+    RuntimeName,
+)
+from liveportrait_core.engines.liveportrait.runtimes.openvino_opening import open_openvino
+from tests.core.small_networks import small_model, small_networks
+
+RNG = np.random.default_rng(0)
+PORTRAIT = RNG.integers(0, 256, (1, 32, 32, 3), dtype=np.uint8)
+SOURCE = np.linspace(-1, 1, 63, dtype=np.float32).reshape(1, 21, 3)
+DRIVING = np.concatenate([SOURCE, SOURCE * 0.9, SOURCE * 1.1])
+DIGESTS = ("a", "b")
+
+
+def choice(*, awaits_quality: bool = False) -> DeviceChoice:
+    return DeviceChoice(
+        device=torch.device("cpu"),
+        precision=Precision.BF16 if awaits_quality else Precision.FP32,
+        reason="test; OpenVINO computes; fp32",
+        runtime=RuntimeName.OPENVINO,
+        awaits_quality=awaits_quality,
+    )
+
+
+def opened(
+    weights: Path,
+    load: Callable[[], Networks] = small_networks,
+    *,
+    awaits_quality: bool = False,
+) -> Model:
+    runtime, settled = open_openvino(
+        weights, choice(awaits_quality=awaits_quality), DIGESTS, load, picture_px=32
+    )
+    return Model(small_networks(), settled, runtime)
+
+
+def unloadable() -> Networks:
+    raise AssertionError("the cache serves")
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A weights folder with an entry, made without a network to telephone over."""
+    folder = tmp_path_factory.mktemp("weights")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", _refused)
+        opened(folder).extract_motion(PORTRAIT)
+    return folder
+
+
+def _refused(*_: object) -> None:
+    raise AssertionError("a connection was begun")
+
+
+def test_frames_are_torchs_to_a_level(weights: Path) -> None:
+    ours, plain = opened(weights, unloadable), small_model()
+    frames, expected = (
+        model.animate(model.extract_appearance(PORTRAIT), SOURCE, DRIVING)
+        for model in (ours, plain)
+    )
+    assert frames.shape == expected.shape == (3, 64, 64, 3)
+    assert np.abs(frames.astype(int) - expected).max() <= 1
+    assert np.mean(frames != expected) < 0.001
+    assert frames.std() > 0
+
+
+def test_another_portrait_is_not_painted_with_the_first_ones_hints(weights: Path) -> None:
+    model, other = opened(weights, unloadable), 255 - PORTRAIT
+    first = model.animate(model.extract_appearance(PORTRAIT), SOURCE, DRIVING[1:2])
+    second = model.animate(model.extract_appearance(other), SOURCE, DRIVING[1:2])
+    again = model.animate(model.extract_appearance(PORTRAIT), SOURCE, DRIVING[1:2])
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, second)
+
+
+def test_motion_is_torchs(weights: Path) -> None:
+    pictures = np.concatenate([PORTRAIT, 255 - PORTRAIT])
+    ours = opened(weights, unloadable).extract_motion(pictures)
+    plain = small_model().extract_motion(pictures)
+    for name, values in vars(plain).items():
+        assert np.abs(getattr(ours, name) - values).max() < 1e-4, name
+
+
+def test_bf16_is_measured_once_and_its_distance_is_said(weights: Path) -> None:
+    model = opened(weights, unloadable, awaits_quality=True)
+    assert " dB from fp32 with these weights" in model.choice.reason
+    (note,) = weights.glob(".compiled/*/notes.json")
+    note.write_text('{"bf16_db": 12.5}')  # as if it had been measured so
+    again = opened(weights, unloadable, awaits_quality=True)
+    assert again.choice.precision is Precision.FP32
+    assert "bf16 is 12.5 dB" in again.choice.reason
+    note.unlink()
