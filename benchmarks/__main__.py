@@ -9,7 +9,12 @@ from pathlib import Path
 
 from benchmarks import cloud, events, mesh, pairs
 from benchmarks.networks import INPUT_SHAPES, Effort, Row, measure_networks
-from liveportrait_core.engines.liveportrait.runtimes.device import AUTO, choose_device
+from liveportrait_core.engines.liveportrait.runtimes.device import (
+    AUTO,
+    CPU_TORCH,
+    RuntimeName,
+    choose_device,
+)
 from liveportrait_core.errors import RenderError
 
 LINES = Path("out") / "bench" / "networks.jsonl"
@@ -30,6 +35,8 @@ def measure_the_networks(parsed: argparse.Namespace) -> int:
     """Measure each network by itself."""
     try:
         choice = choose_device(parsed.device, parsed.precision)
+        if choice.runtime is RuntimeName.OPENVINO:  # this table is torch's
+            choice = choose_device(CPU_TORCH, parsed.precision)
     except RenderError as error:
         print(error, file=sys.stderr)
         return 2

@@ -16,7 +16,7 @@ from liveportrait_core.report import RenderedVideo
 from liveportrait_core.request import Clip, MotionTemplate, RenderRequest
 
 _TEMPLATE_SUFFIXES = (".npz", ".pkl")
-_WITHOUT_NETWORKS = {"device": ("auto", "cpu"), "precision": ("auto", "fp32")}
+_WITHOUT_NETWORKS = {"device": ("auto", "cpu", "cpu-torch"), "precision": ("auto", "fp32")}
 
 
 class Kind(Enum):

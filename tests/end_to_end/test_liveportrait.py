@@ -79,6 +79,7 @@ def test_a_save_is_rendered_by_the_networks(
             monkeypatch.setenv(name, value)
         settings = {
             "LIVEPORTRAIT_ENGINE": "auto",
+            "LIVEPORTRAIT_DEVICE": "cpu-torch",
             "LIVEPORTRAIT_WEIGHTS": str(weights_folder(tmp_path / "weights")),
             "LIVEPORTRAIT_MAX_SECONDS": "0.5",
             "LIVEPORTRAIT_DEADLINE_S": "590",

@@ -31,7 +31,7 @@ def motion(weights: Path, driving: Path, tmp_path_factory: pytest.TempPathFactor
 
 
 def networks(weights: Path) -> list[str]:
-    return ["--weights", str(weights), "--device", "cpu"]
+    return ["--weights", str(weights), "--device", "cpu-torch"]
 
 
 def test_a_clip_becomes_a_template(motion: Path, driving: Path) -> None:

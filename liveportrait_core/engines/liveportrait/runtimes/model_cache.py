@@ -17,6 +17,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from liveportrait_core.engines.liveportrait import fast, networks
+from liveportrait_core.engines.liveportrait.runtimes import conversion, graphs
 from liveportrait_core.engines.liveportrait.runtimes.processor import processor_name
 from liveportrait_core.weights.digests import sha256_of
 
@@ -133,7 +134,9 @@ def _remove_old(entry: Path) -> None:
 
 def _code_digest() -> str:
     sha = hashlib.sha256()
-    for package in (fast.__path__[0], networks.__path__[0], str(Path(__file__).parent)):
-        for path in sorted(Path(package).glob("*.py")):
+    for package in (fast, networks):
+        for path in sorted(Path(package.__path__[0]).glob("*.py")):
             sha.update(path.read_bytes())
+    for module in (graphs, conversion):
+        sha.update(Path(module.__file__).read_bytes())
     return sha.hexdigest()

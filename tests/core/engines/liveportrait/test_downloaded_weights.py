@@ -19,7 +19,7 @@ def test_they_are_whole() -> None:
 
 
 def test_a_portrait_that_does_not_move_is_painted_smoothly() -> None:
-    model = Model(load_networks(FOLDER), choose_device())
+    model = Model(load_networks(FOLDER), choose_device("auto", "fp32"))
     grey = np.full((1, 256, 256, 3), 128, np.uint8)
     motion = model.extract_motion(grey)
     keypoints = transform_keypoints(motion)

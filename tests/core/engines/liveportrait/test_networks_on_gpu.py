@@ -32,7 +32,7 @@ def test_the_card_is_chosen_with_its_name() -> None:
     ("precision", "decibels"), [("fp32", 60.0), ("fp16", 40.0), ("bf16", 30.0)]
 )
 def test_frames_agree_with_the_cpu(precision: str, decibels: float) -> None:
-    _, exact = animate("cpu", "fp32")
+    _, exact = animate("cpu-torch", "fp32")
     model, frames = animate("cuda", precision)
     error = np.mean((frames - exact) ** 2)
     assert 10 * np.log10(255**2 / max(error, 1e-12)) > decibels
@@ -42,7 +42,7 @@ def test_frames_agree_with_the_cpu(precision: str, decibels: float) -> None:
 def test_motion_agrees_with_the_cpu() -> None:
     frames = np.stack([Seeds().lattice(f"M/image{i}", 256, 256, 16) for i in range(2)])
     networks = load_networks(synthetic_tree())
-    exact = Model(networks, choose_device("cpu", "fp32")).extract_motion(frames)
+    exact = Model(networks, choose_device("cpu-torch", "fp32")).extract_motion(frames)
     motion = Model(networks, choose_device("cuda", "fp16")).extract_motion(frames)
     np.testing.assert_allclose(motion.expression, exact.expression, atol=2e-3)
     np.testing.assert_allclose(motion.rotation, exact.rotation, atol=2e-2)

@@ -155,7 +155,7 @@ def test_the_command_line_renders_with_networks_of_full_size(
     out = tmp_path / "idle.mp4"
     command = [
         sys.executable, "-m", "liveportrait_core", "render", str(portrait), str(driving),
-        "-o", str(out), "--engine", "auto", "--weights", str(weights), "--device", "cpu",
+        "-o", str(out), "--engine", "auto", "--weights", str(weights), "--device", "cpu-torch",
         "--no-loop",
     ]  # fmt: skip
     run = subprocess.run(command, capture_output=True, text=True, check=False)
