@@ -31,7 +31,7 @@ from functions.roles import Role, TaskRoute
 from functions.runtime.process_age import process_age_s
 from functions.runtime.readiness import Readiness
 from functions.runtime.startup import engine_setup, open_warm
-from functions.settings import Settings, from_environment, full_engine_version
+from functions.settings import Settings, from_environment
 from liveportrait_core.engines.choice import EngineIdentity, choose_engine, engine_identity
 from liveportrait_core.renderer import Renderer
 
@@ -68,7 +68,7 @@ class App:
     def engine_version(self) -> str:
         """The version as documents show it: the engine's, and the settings that change pixels."""
         version = self.engine.engine_version
-        return full_engine_version(version, max_seconds=self.settings.max_seconds)
+        return self.settings.engine_version_of(version)
 
     @property
     def renderer(self) -> Renderer:

@@ -37,6 +37,7 @@ class Settings:
     lease_s: float = 60.0
     deadline_s: float = 480.0  # from the start of the request; Eventarc redelivers after 600
     max_seconds: float = 10.0  # of the driving clip
+    peak_mbit_s: float | None = None  # of any second of a result; None: as the quality takes
     renders_per_day: int = 30
     renders_per_owner_day: int = 100
     keep: int = 3  # results
@@ -88,15 +89,26 @@ class Settings:
         """Return the seconds to wait after this many attempts: 10, 20."""
         return self.lease_s / 6 * 2.0 ** (attempts - 1)
 
+    def engine_version_of(self, renderer_version: str) -> str:
+        """Return the renderer's version with what is set here."""
+        return full_engine_version(
+            renderer_version, max_seconds=self.max_seconds, peak_mbit_s=self.peak_mbit_s
+        )
 
-def full_engine_version(renderer_version: str, *, max_seconds: float) -> str:
+
+def full_engine_version(
+    renderer_version: str, *, max_seconds: float, peak_mbit_s: float | None = None
+) -> str:
     """Return the renderer's `<engine>-<revision>-<8 hex digits>` with this deployment's settings.
 
     The eight digits become a digest of themselves and of every setting that changes pixels, so
     that deployments with different settings share no results.
     """
     head, _, digits = renderer_version.rpartition("-")
-    folded = hashlib.sha256(f"{digits}|max_seconds={max_seconds!r}".encode()).hexdigest()
+    told = f"{digits}|max_seconds={max_seconds!r}"
+    if peak_mbit_s is not None:  # else versions are what they were before there was this setting
+        told += f"|peak_mbit_s={peak_mbit_s!r}"
+    folded = hashlib.sha256(told.encode()).hexdigest()
     return f"{head}-{folded[:8]}"
 
 
@@ -122,6 +134,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         lease_s=read.number("LEASE_S", Settings.lease_s, 0.5, 600.0),
         deadline_s=read.number("DEADLINE_S", Settings.deadline_s, 1.0, 590.0),
         max_seconds=read.number("MAX_SECONDS", Settings.max_seconds, 0.5, 60.0),
+        peak_mbit_s=read.optional_number("PEAK_MBIT_S", 0.5, 100.0),
         renders_per_day=read.count("RENDERS_PER_DAY", Settings.renders_per_day),
         renders_per_owner_day=read.count("RENDERS_PER_OWNER_DAY", Settings.renders_per_owner_day),
         keep=read.count("KEEP", Settings.keep),
@@ -208,6 +221,11 @@ class _Reader:
                 f"LIVEPORTRAIT_{name} is {text!r}; accepted: a number from {low:g} to {high:g}"
             )
         return value
+
+    def optional_number(self, name: str, low: float, high: float) -> float | None:
+        if f"LIVEPORTRAIT_{name}" not in self._environment:
+            return None
+        return self.number(name, low, low, high)
 
     def count(self, name: str, default: int) -> int:
         text = self._environment.get(f"LIVEPORTRAIT_{name}", str(default))

@@ -8,6 +8,7 @@ from liveportrait_core.errors import MotionUnusable, RenderError
 from liveportrait_core.limits import MAX_IMAGE_BYTES, MAX_MOTION_BYTES, MAX_VIDEO_BYTES
 from liveportrait_core.options import (
     AnimationRegion,
+    Delivery,
     Engine,
     RenderOptions,
     SyntheticIdle,
@@ -33,6 +34,7 @@ __all__ = [
     "Box",
     "CachedMotion",
     "Clip",
+    "Delivery",
     "Engine",
     "Frame",
     "MotionTemplate",

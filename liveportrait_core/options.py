@@ -69,6 +69,10 @@ class SyntheticIdle:
             raise InvalidOption(f"seconds is {self.seconds:g}; accepted: 0.5 to 60")
 
 
+PEAK_MBIT_S = (0.5, 100.0)
+"""What is accepted as the highest rate of a video."""
+
+
 class VideoFormat(StrEnum):
     """What the finished frames are put into."""
 
@@ -92,8 +96,16 @@ class Delivery:
     format: VideoFormat = VideoFormat.MP4
     longest_side_px: int | None = None  # 64..2048: frames are reduced to it, never enlarged
     sound: SoundFrom = SoundFrom.NONE
+    peak_mbit_s: float | None = None  # 0.5..100: no second of the pictures has more; MP4 only
 
     def __post_init__(self) -> None:
+        if self.peak_mbit_s is not None:
+            _require_range("peak rate in Mbit/s", self.peak_mbit_s, *PEAK_MBIT_S)
+            if self.format is not VideoFormat.MP4:
+                raise InvalidOption(
+                    f"the peak rate is {self.peak_mbit_s:g} Mbit/s, and {self.format} has no rate; "
+                    "accepted: none, or mp4"
+                )
         if self.longest_side_px is not None:
             _require_range("output size", self.longest_side_px, 64, 2048)
         if self.sound is not SoundFrom.NONE and self.format is not VideoFormat.MP4:

@@ -109,6 +109,8 @@ class QualityReport:
     wanted_fps: Fraction
     measured_fps: Fraction  # by the file's own timestamps
     worst_frame_offset_ms: float  # of a frame from its place on the grid of the wanted rate
+    size_bytes: int  # of the file
+    peak_mbit_s: float | None  # most of any second; None: GIF and WebP
     warnings: tuple[RenderWarning, ...]
 
     def as_json(self) -> dict[str, object]:
@@ -139,6 +141,7 @@ class QualityReport:
                 "measured": str(self.measured_fps),
                 "worstOffsetMs": _rounded(self.worst_frame_offset_ms),
             },
+            "file": {"bytes": self.size_bytes, "peakMbitPerS": _rounded(self.peak_mbit_s)},
             "warnings": [str(warning) for warning in self.warnings],
         }
 

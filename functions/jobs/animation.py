@@ -24,6 +24,7 @@ from liveportrait_core import (
     MAX_VIDEO_BYTES,
     CachedMotion,
     Clip,
+    Delivery,
     MotionUnusable,
     RenderedVideo,
     RenderRequest,
@@ -78,6 +79,7 @@ class Animation:
                 output=self.video,
                 poster=self.poster,
                 options=self._options,
+                delivery=Delivery(peak_mbit_s=self._deps.settings.peak_mbit_s),
             )
 
     def render(self, request: RenderRequest) -> RenderedVideo:

@@ -6,7 +6,7 @@ The line `started` holds what is needed to find out why an instance does not ren
 import time
 
 from functions.observability import log
-from functions.settings import Settings, full_engine_version
+from functions.settings import Settings
 from liveportrait_core.diagnostics import Stack, check, inspect
 from liveportrait_core.engines.choice import choose_engine
 from liveportrait_core.errors import EngineUnavailable
@@ -44,9 +44,7 @@ def open_warm(settings: Settings) -> Renderer:
     log.info(
         "renderer open",
         engine=renderer.engine.value,
-        engine_version=full_engine_version(
-            renderer.engine_version, max_seconds=settings.max_seconds
-        ),
+        engine_version=settings.engine_version_of(renderer.engine_version),
         device=renderer.device,
         reason=renderer.reason,
         open_seconds=round(opened - began, 2),

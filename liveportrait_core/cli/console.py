@@ -51,10 +51,16 @@ def print_report(console: Console, output: Path, report: RenderedVideo) -> None:
     console.say(
         f"{output}: {report.width_px}x{report.height_px}, {report.frame_count} frames at "
         f"{float(report.fps):.5g} fps ({report.duration_ms / 1000:.2f} s), "
-        f"{report.size_bytes / 1e6:.2f} MB, by {report.engine_version} ({stages})"
+        f"{_file_words(report)}, by {report.engine_version} ({stages})"
     )
     for warning in report.warnings:
         console.warn(f"Warning {warning}")
+
+
+def _file_words(report: RenderedVideo) -> str:
+    size = f"{report.size_bytes / 1e6:.2f} MB"
+    peak = report.quality.peak_mbit_s if report.quality else None
+    return size if peak is None else f"{size}, at most {peak:.1f} Mbit in a second"
 
 
 def quality_file(output: Path) -> Path:

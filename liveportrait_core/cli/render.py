@@ -47,7 +47,7 @@ from liveportrait_core.renderer import Renderer
 from liveportrait_core.report import RenderedVideo
 from liveportrait_core.request import Clip, RenderRequest
 
-_ONLY_FOR_VIDEOS = {"--format": "format", "--poster": "poster"}
+_ONLY_FOR_VIDEOS = {"--format": "format", "--poster": "poster", "--peak-rate": "peak_rate"}
 
 
 def add_render(commands: Any, console: Console) -> None:

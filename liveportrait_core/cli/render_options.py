@@ -80,6 +80,11 @@ def add_delivery(command: argparse.ArgumentParser) -> None:
         "--format", choices=FORMAT_NAMES, default=None,
         help="kind of file (default: as OUT's name says; mp4 in a folder)",
     )  # fmt: skip
+    command.add_argument(
+        "--peak-rate", type=float, default=None, metavar="MBIT",
+        help="most megabits that any second of an MP4 has, 0.5 to 100; grain is what meets it "
+        "(default: as many as the quality takes)",
+    )  # fmt: skip
     add_size_and_quality(command)
 
 
@@ -147,6 +152,7 @@ def delivery_of(parsed: argparse.Namespace, output: Path | None) -> Delivery:
     return Delivery(
         format=VideoFormat(form),
         longest_side_px=parsed.output_size,
+        peak_mbit_s=parsed.peak_rate,
         sound=SoundFrom(vars(parsed).get("audio", SoundFrom.NONE)),
     )
 

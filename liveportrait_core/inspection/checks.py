@@ -54,6 +54,8 @@ class Inspection:
     frame_count: int
     fps: Fraction
     duration_s: float
+    size_bytes: int
+    peak_mbit_s: float  # most of any second of its frames
     moving_box: Box | None  # None: nothing moves; right for a multiplier of 0, else suspicious
 
     @property
@@ -71,6 +73,8 @@ class Inspection:
             "fps": float(self.fps),
             "fpsExact": str(self.fps),
             "seconds": round(self.duration_s, 3),
+            "bytes": self.size_bytes,
+            "peakMbitPerS": round(self.peak_mbit_s, 4),
             "moves": self.moving_box is not None,
             "movingBox": asdict(self.moving_box) if self.moving_box else None,
             "checks": [asdict(check) for check in self.checks],
@@ -124,6 +128,8 @@ def inspect(
         frame_count=len(facts.times),
         fps=facts.rate_fps,
         duration_s=float(len(facts.times) / facts.rate_fps),
+        size_bytes=video.stat().st_size,
+        peak_mbit_s=facts.peak_mbit_s,
         moving_box=pixels.moving_box if pixels else None,
     )
 

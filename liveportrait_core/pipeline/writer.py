@@ -87,6 +87,7 @@ def _encoder_settings(plan: RenderPlan, first: Frame) -> EncoderSettings:
         longest_side_px=plan.delivery.longest_side_px,
         sound=plan.sound,
         is_preview=plan.engine is Engine.MESH,
+        peak_mbit_s=plan.delivery.peak_mbit_s,
     )
 
 

@@ -90,6 +90,8 @@ class QualityMeter:
             wanted_fps=wanted_fps,
             measured_fps=timing.rate_fps,
             worst_frame_offset_ms=float(1000 * timing.worst_offset_s),
+            size_bytes=video.stat().st_size,
+            peak_mbit_s=timing.peak_mbit_s,
             warnings=warnings,
         )
 

@@ -20,6 +20,7 @@ class Timing:
     frame_count: int  # in the file: GIF and WebP hold neighbours that are alike as one
     rate_fps: Fraction  # frames drawn by how long the file lasts
     worst_offset_s: Fraction  # of any frame from the grid that was wanted
+    peak_mbit_s: float | None  # of any second; None: GIF and WebP, which are fetched whole
 
 
 def timing_of(path: Path, form: VideoFormat, wanted_fps: Fraction, drawn: int) -> Timing:
@@ -27,7 +28,10 @@ def timing_of(path: Path, form: VideoFormat, wanted_fps: Fraction, drawn: int) -
     *times, end = _TIMES[form](path)
     offsets = [abs(time - round(time * wanted_fps) / wanted_fps) for time in times]
     return Timing(
-        frame_count=len(times), rate_fps=drawn / (end - times[0]), worst_offset_s=max(offsets)
+        frame_count=len(times),
+        rate_fps=drawn / (end - times[0]),
+        worst_offset_s=max(offsets),
+        peak_mbit_s=read_mp4(path).peak_mbit_s if form is VideoFormat.MP4 else None,
     )
 
 

@@ -1,5 +1,7 @@
 """The environment of each deployed process is one that the function accepts."""
 
+from dataclasses import replace
+
 import pytest
 
 from deploy.command import fill
@@ -65,6 +67,12 @@ def test_the_smallest_deployment_renders_by_itself() -> None:
     told = read(example_plans.SMALLEST, "Service idle-renderer")
     assert told.role is Role.ALL
     assert told.route is None
+
+
+def test_a_bound_on_the_rate_is_told_to_whoever_names_or_makes_results() -> None:
+    bound = replace(example_plans.USUAL, environment=(("LIVEPORTRAIT_PEAK_MBIT_S", "8"),))
+    for title in ("Service idle-gate", "Service idle-renderer", "Job idle-reconcile"):
+        assert read(bound, title).peak_mbit_s == 8.0
 
 
 def test_more_variables_are_read() -> None:

@@ -14,7 +14,7 @@ from functions.errors import RetryLater
 from functions.jobs.dispatch import InlineDispatcher, QueuedDispatcher
 from functions.jobs.handler import RenderHandler
 from functions.jobs.ports import Dependencies
-from functions.settings import Settings, full_engine_version
+from functions.settings import Settings
 from tests.functions.doubles import (
     Fields,
     MemoryLedger,
@@ -66,7 +66,7 @@ def document(**changes: Any) -> Fields:
 
 def shown_version(renderer: ScriptedRenderer, settings: Settings) -> str:
     """The engine version as documents show it."""
-    return full_engine_version(renderer.engine_version, max_seconds=settings.max_seconds)
+    return settings.engine_version_of(renderer.engine_version)
 
 
 def snapshot(fields: Mapping[str, Any] | None) -> Snapshot | None:

@@ -9,6 +9,7 @@ from liveportrait_core import (
     Box,
     CachedMotion,
     Clip,
+    Delivery,
     Engine,
     MotionUnusable,
     Progress,
@@ -33,6 +34,7 @@ class ScriptedRenderer:
     eta_s: float | None = None
     warnings: tuple[RenderWarning, ...] = ()
     renders: list[RenderOptions] = field(default_factory=list)
+    deliveries: list[Delivery] = field(default_factory=list)
     idles: list[SyntheticIdle] = field(default_factory=list)
     recalls: list[bytes] = field(default_factory=list)  # the motions it was given
 
@@ -44,6 +46,7 @@ class ScriptedRenderer:
         on_progress: Callable[[Progress], None] | None = None,
     ) -> RenderedVideo:
         assert isinstance(request.portrait, Path)
+        self.deliveries.append(request.delivery)
         moved_by = self._moved_by(request, on_motion)
         if not isinstance(request.motion, SyntheticIdle):
             moved_by += repr(request.options).encode()

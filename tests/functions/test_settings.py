@@ -30,6 +30,7 @@ def test_defaults_are_the_contracts() -> None:
     assert (settings.renders_per_day, settings.renders_per_owner_day) == (30, 100)
     assert (settings.mirror_dynamics, settings.accept_uploads) == (False, False)
     assert not settings.synthetic_idle
+    assert settings.peak_mbit_s is None
     assert (settings.usd_per_hour, settings.exported.anything) == (None, False)
     assert (settings.emulated, settings.project) == (False, None)
 
@@ -53,6 +54,7 @@ def test_every_variable_is_read() -> None:
             "LIVEPORTRAIT_LEASE_S": "2",
             "LIVEPORTRAIT_DEADLINE_S": "30",
             "LIVEPORTRAIT_MAX_SECONDS": "2.5",
+            "LIVEPORTRAIT_PEAK_MBIT_S": "8",
             "LIVEPORTRAIT_RENDERS_PER_DAY": "5",
             "LIVEPORTRAIT_RENDERS_PER_OWNER_DAY": "6",
             "LIVEPORTRAIT_KEEP": "1",
@@ -75,6 +77,7 @@ def test_every_variable_is_read() -> None:
         lease_s=2,
         deadline_s=30,
         max_seconds=2.5,
+        peak_mbit_s=8,
         renders_per_day=5,
         renders_per_owner_day=6,
         keep=1,
@@ -112,6 +115,9 @@ def test_a_synthetic_idle_is_the_mesh_engines() -> None:
         ("LIVEPORTRAIT_LEASE_S", "nan", "from 0.5 to 600"),
         ("LIVEPORTRAIT_DEADLINE_S", "600", "from 1 to 590"),
         ("LIVEPORTRAIT_MAX_SECONDS", "inf", "from 0.5 to 60"),
+        ("LIVEPORTRAIT_PEAK_MBIT_S", "0", "from 0.5 to 100"),
+        ("LIVEPORTRAIT_PEAK_MBIT_S", "", "from 0.5 to 100"),
+        ("LIVEPORTRAIT_PEAK_MBIT_S", "off", "from 0.5 to 100"),
         ("LIVEPORTRAIT_RENDERS_PER_DAY", "0", "from 1"),
         ("LIVEPORTRAIT_RENDERS_PER_OWNER_DAY", "1.5", "whole number"),
         ("LIVEPORTRAIT_KEEP", "²", "whole number"),

@@ -9,6 +9,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import accumulate
 from pathlib import Path
 from typing import Self
 
@@ -31,6 +32,7 @@ class Mp4Facts:
     timescale: int  # ticks a second
     deltas: tuple[int, ...]  # ticks from one frame to the next, in decoding order
     times: tuple[int, ...]  # presentation times in ticks, in decoding order
+    sizes: tuple[int, ...]  # bytes of each frame, in decoding order
     key_frames: tuple[int, ...]  # their places in decoding order, from 0
     codec: str
     profile: int  # H.264's profile_idc: 100 is High
@@ -42,6 +44,14 @@ class Mp4Facts:
     def rate_fps(self) -> Fraction:
         """Frame rate by the first interval."""
         return Fraction(self.timescale, self.deltas[0])
+
+    @property
+    def peak_mbit_s(self) -> float:
+        """Most megabits of any second of its frames; of a shorter file, its mean rate."""
+        frames = min(len(self.sizes), max(1, int(self.rate_fps)))
+        sums = (0, *accumulate(self.sizes))
+        most = max(end - begin for begin, end in zip(sums, sums[frames:], strict=False))
+        return 8 * most * float(self.rate_fps) / frames / 1e6
 
 
 def read_mp4(path: Path) -> Mp4Facts:
@@ -119,6 +129,7 @@ def _facts(file: _Box) -> Mp4Facts:
         timescale=_timescale(track.find(b"mdia", b"mdhd")),
         deltas=deltas,
         times=_presentation_times(table, deltas),
+        sizes=_sizes(table.find(b"stsz"), len(deltas)),
         key_frames=_key_frames(table, len(deltas)),
         codec=entry.kind.decode("ascii", "replace"),
         profile=configuration.numbers("B", 1)[0],
@@ -157,6 +168,13 @@ def _presentation_times(table: _Box, deltas: tuple[int, ...]) -> tuple[int, ...]
         decoding.append(decoding[-1] + delta)
     offsets = offsets or (0,) * len(deltas)
     return tuple(time + offset for time, offset in zip(decoding, offsets, strict=True))
+
+
+def _sizes(stsz: _Box, frame_count: int) -> tuple[int, ...]:
+    each, count = stsz.numbers("I", 4, 2)
+    if count != frame_count:
+        raise ValueError(f"{count} sizes of {frame_count} frames")
+    return (each,) * count if each else stsz.numbers("I", 12, count)
 
 
 def _key_frames(table: _Box, frame_count: int) -> tuple[int, ...]:

@@ -6,7 +6,6 @@ For AVIF and PNG by OpenCV, for HEIF by libheif. Pillow has opened the file befo
 from dataclasses import dataclass
 from typing import Final, cast
 
-import cv2
 import numpy as np
 import pi_heif
 from numpy.typing import NDArray
@@ -70,6 +69,8 @@ def _by_libheif(data: bytes) -> Levels:
 
 
 def _by_opencv(data: bytes) -> Levels | None:
+    import cv2  # every portrait would wait for it, and HDR is rare
+
     content = np.frombuffer(data, np.uint8)
     return cast("Levels | None", cv2.imdecode(content, cv2.IMREAD_UNCHANGED))
 

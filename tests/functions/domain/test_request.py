@@ -321,6 +321,12 @@ def test_settings_are_folded_into_the_engine_version() -> None:
     assert version == full_engine_version("mesh-3-01234567", max_seconds=10.0)
     assert version != full_engine_version("mesh-3-01234567", max_seconds=9.0)
     assert version != full_engine_version("mesh-3-76543210", max_seconds=10.0)
+    assert version == "mesh-3-e0c2976b", (
+        "what was rendered before there was a bound on the rate stays"
+    )
+    bound = full_engine_version("mesh-3-01234567", max_seconds=10.0, peak_mbit_s=8.0)
+    other = full_engine_version("mesh-3-01234567", max_seconds=10.0, peak_mbit_s=9.0)
+    assert len({version, bound, other}) == 3
 
 
 def test_the_video_path_is_read_too() -> None:

@@ -20,7 +20,7 @@ from functions.reconcile.paging import PageScan
 from functions.reconcile.repair import Repairer
 from functions.reconcile.runner import ReconcileRun, RunOptions, RunReport
 from functions.roles import Role
-from functions.settings import Settings, full_engine_version
+from functions.settings import Settings
 from liveportrait_core import RenderedVideo, RenderRequest, SyntheticIdle
 from liveportrait_core.errors import ImageNoFace, OutOfMemory
 from tests.functions.explorer.disturbances import Disturbed, DisturbedLedger, Weather
@@ -124,7 +124,7 @@ class Workshop:
             ledger=self._port("ledger", self.world.ledger, DisturbedLedger),
             media=self._port("media", self.world.media),
             engine=renderer.engine.value,
-            engine_version=full_engine_version(version, max_seconds=self.settings.max_seconds),
+            engine_version=self.settings.engine_version_of(version),
             clock=PartyClock(self.timeline, self.weather, skew_s),
         )
         if role is Role.GATE:

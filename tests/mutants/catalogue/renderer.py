@@ -140,6 +140,22 @@ MUTANTS = (
         tests=("tests/core/media/clips/test_formats.py", "tests/core/media/clips/test_encode.py"),
     ),
     Mutant(
+        name="rate-without-its-buffer",
+        file="liveportrait_core/media/clips/formats.py",
+        old="rate = int(peak_mbit_s * 1e6 / (1 + _BUFFER_S))",
+        new="rate = int(peak_mbit_s * 1e6 * (1 + _BUFFER_S))",
+        why="No second has more than the bound on the rate (section 6).",
+        tests=("tests/core/media/clips/test_peak_rate.py",),
+    ),
+    Mutant(
+        name="bound-results-taken-for-free-ones",
+        file="functions/settings.py",
+        old="if peak_mbit_s is not None:",
+        new="if peak_mbit_s == 0:",
+        why="A bound on the rate is part of engineVersion where it is set (section 8).",
+        tests=("tests/functions/jobs/test_peak_rate.py", "tests/functions/domain/test_request.py"),
+    ),
+    Mutant(
         name="every-video-a-preview",
         file="liveportrait_core/media/clips/formats.py",
         old="*(_PREVIEW if settings.is_preview else _FINAL),",
