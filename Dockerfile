@@ -1,17 +1,29 @@
 # One image for every role; what is in it and why: docs/run/image.md. `make image-check` replays these lines without a
 # container engine, so they keep to what tests/image/dockerfile.py reads: one instruction a line, no heredocs, no --mount.
-ARG PYTHON=3.11
+# A tag says what it is, the digest which one; both indexes name amd64 and arm64.
+ARG PYTHON=3.11-slim-bookworm@sha256:a36c24f9cbdf4fd0f52d67f0823eeac19c2028c637cecc392d97f980d4fec56b
+# locked: torch's CUDA build, by its hashes; index: the build that the index offers first, for a look without a GPU.
+ARG TORCH=locked
 # fetched: from the model hub while building; given: from weights/ of the build context; none: for the engine mesh alone.
 ARG WEIGHTS=fetched
 # host: the driver's own libraries; compat: NVIDIA's forward compatibility libraries, for a driver older than 580.
 ARG DRIVER_LIBRARIES=host
 
-FROM python:${PYTHON}-slim-bookworm AS packages
+FROM python:${PYTHON} AS packages-without-torch
 ARG PIP_ARGS=
-COPY requirements.txt requirements-nodeps.txt /build/
+COPY requirements.txt locks/packages.txt locks/torch.txt /build/
 RUN python -m venv --without-pip /venv
-RUN python -m pip --python /venv/bin/python install --no-cache-dir ${PIP_ARGS} -r /build/requirements.txt
-RUN python -m pip --python /venv/bin/python install --no-cache-dir ${PIP_ARGS} --no-deps -r /build/requirements-nodeps.txt
+RUN python -m pip --python /venv/bin/python install --no-cache-dir ${PIP_ARGS} --require-hashes --no-deps --only-binary :all: -r /build/packages.txt
+
+FROM packages-without-torch AS packages-locked
+ARG PIP_ARGS=
+RUN python -m pip --python /venv/bin/python install --no-cache-dir ${PIP_ARGS} --require-hashes --no-deps --only-binary :all: -r /build/torch.txt
+
+FROM packages-without-torch AS packages-index
+ARG PIP_ARGS=
+RUN python -m pip --python /venv/bin/python install --no-cache-dir ${PIP_ARGS} --only-binary :all: --constraint /build/requirements.txt torch
+
+FROM packages-${TORCH} AS packages
 
 # Only what fetching needs, so that a change elsewhere in the code does not fetch 637 MB again. Whole seconds as file
 # times: layers keep no fractions, and the digests computed here are remembered for a file's exact time.
@@ -37,14 +49,14 @@ RUN /venv/bin/python -m liveportrait_core.weights verify /weights
 
 FROM weights-${WEIGHTS} AS weights
 
-FROM python:${PYTHON}-slim-bookworm AS driver-host
+FROM python:${PYTHON} AS driver-host
 RUN mkdir -p /usr/local/cuda-13.0/compat
 
-FROM nvidia/cuda:13.0.1-base-ubuntu24.04 AS driver-compat
+FROM nvidia/cuda:13.0.1-base-ubuntu24.04@sha256:f8ef28f579ea42a44b415d2c5d46f788e6a9b395c6c83f2929416e1fc192c143 AS driver-compat
 
 FROM driver-${DRIVER_LIBRARIES} AS driver
 
-FROM python:${PYTHON}-slim-bookworm
+FROM python:${PYTHON}
 LABEL org.opencontainers.image.title="avatar-idle" org.opencontainers.image.licenses="MIT"
 RUN python -m pip uninstall --yes --root-user-action=ignore setuptools wheel pip
 RUN rm -r /usr/local/lib/python*/ensurepip

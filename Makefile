@@ -8,12 +8,12 @@ STAMP := $(VENV)/.installed
 UNAVAILABLE := echo "make needs Python 3.11 or 3.12 (mediapipe 0.10.21, the last with its models in the wheel, has no newer wheels). Neither was found on the PATH as python3.11, python3.12 or python3, and no uv that could bring one. Install one of them (Debian: apt install python3.11-venv) or uv (pip install uv), then type the same command again." >&2; exit 2
 export PYTHONUNBUFFERED = 1
 
-.PHONY: studio test-studio help install weights format lint types layers check test test-gpu test-weights test-browser test-clients conformance-official parity mutants scenarios emulator serve demo render bench api deploy undeploy deploy-check image-check clean
+.PHONY: studio test-studio help install weights lock bill format lint types layers check test test-gpu test-weights test-browser test-clients conformance-official parity mutants scenarios emulator serve demo render bench api deploy undeploy deploy-check image-check clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
 
-$(STAMP): requirements.txt requirements-nodeps.txt pyproject.toml
+$(STAMP): requirements.txt locks/packages.txt locks/dev.txt pyproject.toml
 	@set -e; for candidate in python3.11 python3.12 python3; do \
 	  if $$candidate -c 'import sys, venv, ensurepip; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' >/dev/null 2>&1; then python=$$candidate; break; fi; \
 	done; \
@@ -21,15 +21,25 @@ $(STAMP): requirements.txt requirements-nodeps.txt pyproject.toml
 	elif [ -n "$$python" ]; then echo "Setting up $(VENV) with $$($$python --version) (once; 2 to 5 GB, see README)"; $$python -m venv $(VENV); \
 	elif command -v uv >/dev/null; then echo "Setting up $(VENV) with uv's Python 3.11 (once; 2 to 5 GB, see README)"; uv venv --quiet --seed --python 3.11 $(VENV); \
 	else $(UNAVAILABLE); fi
-	@$(PY) -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) -r requirements.txt
-	@$(PY) -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) --no-deps -r requirements-nodeps.txt
-	@$(PY) -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) --editable '.[dev,web]'
+	@$(PY) -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) --require-hashes --no-deps --only-binary :all: -r locks/packages.txt -r locks/dev.txt
+	@# Without hashes, alone of all: which build of torch there is, and with it its hash, the index decides.
+	@$(PY) -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) --only-binary :all: --constraint requirements.txt torch
+	@$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
 install: $(STAMP) ## make the environment (.venv)
 
 weights: $(STAMP) ## fetch LivePortrait's weights (637 MB, MIT); WEIGHTS_ARGS= as in `python -m liveportrait_core weights fetch --help`
 	@$(PY) -m liveportrait_core weights fetch $(WEIGHTS_ARGS)
+
+UV := uv==0.13.8
+
+lock: $(STAMP) ## resolve requirements anew into locks/, with hashes (installs uv into out/uv); LOCK_ARGS=--renew for newer versions of what no requirement pins
+	@[ -x out/uv/bin/uv ] || $(PY) -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) --target out/uv $(UV)
+	@$(PY) -m supply lock --uv out/uv/bin/uv $(LOCK_ARGS)
+
+bill: $(STAMP) ## the image's bill of materials (CycloneDX) and the licences of all that is in it, into out/supply/
+	@$(PY) -m supply bill
 
 format: $(STAMP) ## put the code into the house's form
 	@$(VENV)/bin/ruff check --quiet --fix . ; $(VENV)/bin/ruff format .

@@ -15,8 +15,9 @@ _IMAGE_FILES = (
     ".dockerignore",
     ".gcloudignore",
     "Dockerfile",
+    "locks/packages.txt",
+    "locks/torch.txt",
     "requirements.txt",
-    "requirements-nodeps.txt",
     "weights/README.md",
     "weights/manifest.json",
 )

@@ -12,12 +12,13 @@ from deploy.plan import make
 from deploy.repository_files import image_tag, read
 from tests.deploy.example_plans import ALL, ROOT, USUAL
 
-REQUIREMENTS = ("requirements.txt", "requirements-nodeps.txt")
+REQUIREMENTS = ("requirements.txt", "locks/packages.txt", "locks/torch.txt")
 
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     """A small tree with the files that the image and the deployment are made of."""
+    (tmp_path / "locks").mkdir()
     for name in ("Dockerfile", ".dockerignore", ".gcloudignore", *REQUIREMENTS):
         shutil.copy(ROOT / name, tmp_path / name)
     for name in ("weights/README.md", "weights/manifest.json", "functions/main.py"):

@@ -51,7 +51,8 @@ def check(where: Path, *, pip_args: str, weights: Path | None) -> None:
     python = base_python()
     engine = "liveportrait" if weights else "mesh"
     arguments = {
-        "PYTHON": f"{sys.version_info.major}.{sys.version_info.minor}",
+        "PYTHON": f"{sys.version_info.major}.{sys.version_info.minor}-slim-bookworm",
+        "TORCH": "index",  # the hashed build is the one for GPUs, and four times as large
         "WEIGHTS": "given" if weights else "none",
         "PIP_ARGS": pip_args,
     }

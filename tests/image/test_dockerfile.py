@@ -1,5 +1,6 @@
 """The reader of Dockerfiles, and what ours promises."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,8 @@ OURS = Path("Dockerfile").read_text()
 
 def test_the_image_is_made_of_what_its_arguments_choose() -> None:
     assert [stage.name for stage in read_dockerfile(OURS).needed()] == [
-        "driver-host", "driver", "packages", "weights-none", "weights-fetched", "weights", "",
+        "driver-host", "driver", "packages-without-torch", "packages-locked", "packages",
+        "weights-none", "weights-fetched", "weights", "",
     ]  # fmt: skip
     other = read_dockerfile(OURS, {"WEIGHTS": "given", "DRIVER_LIBRARIES": "compat"})
     names = [stage.name for stage in other.needed()]
@@ -21,16 +23,15 @@ def test_the_image_is_made_of_what_its_arguments_choose() -> None:
     assert not {"weights-fetched", "driver-host"} & set(names)
 
 
-def test_the_requirements_are_installed_in_their_order_and_pip_stays_behind() -> None:
-    packages = read_dockerfile(OURS).stage("packages")
-    assert packages is not None
-    installs = [run.text for run in packages.of("RUN") if " install " in run.text]
-    assert [text.rpartition("/")[2] for text in installs] == [
-        "requirements.txt", "requirements-nodeps.txt",
-    ]  # fmt: skip
-    assert ["--no-deps" in text for text in installs] == [False, True]
-    assert all("--no-cache-dir" in text for text in installs)
-    assert "--without-pip" in packages.of("RUN")[0].text
+def test_every_package_comes_by_its_hash_and_pip_stays_behind() -> None:
+    stages = [stage for stage in read_dockerfile(OURS).needed() if stage.name.startswith("pack")]
+    runs = [run.text for stage in stages for run in stage.of("RUN")]
+    installs = [text for text in runs if " install " in text]
+    assert [text.rpartition("/")[2] for text in installs] == ["packages.txt", "torch.txt"]
+    for text in installs:
+        assert "--no-cache-dir" in text
+        assert "--require-hashes --no-deps --only-binary :all:" in text
+    assert "--without-pip" in runs[0]
     final = " ".join(run.text for run in read_dockerfile(OURS).final.of("RUN"))
     assert "pip uninstall --yes --root-user-action=ignore setuptools wheel pip" in final
 
@@ -56,9 +57,11 @@ def test_it_starts_as_nobody_in_exec_form() -> None:
 def test_no_registry_is_named_but_by_the_base_images() -> None:
     assert "://" not in OURS
     bases = {stage.base for stage in read_dockerfile(OURS).stages}
-    assert {base for base in bases if ":" in base} == {
+    named = {base.partition("@")[::2] for base in bases if ":" in base}
+    assert {tag for tag, _ in named} == {
         "python:3.11-slim-bookworm", "nvidia/cuda:13.0.1-base-ubuntu24.04",
     }  # fmt: skip
+    assert all(re.fullmatch(r"sha256:[0-9a-f]{64}", digest) for _, digest in named)
 
 
 @pytest.mark.parametrize(

@@ -35,8 +35,10 @@ class Machine:
         self.folder.mkdir()
         self.path.mkdir()
         self.log.touch()
-        for name in ("Makefile", "requirements.txt", "requirements-nodeps.txt", "pyproject.toml"):
-            shutil.copy(ROOT / name, self.folder)
+        (self.folder / "locks").mkdir()
+        locks = ("locks/packages.txt", "locks/dev.txt")
+        for name in ("Makefile", "requirements.txt", "pyproject.toml", *locks):
+            shutil.copy(ROOT / name, self.folder / name)
         for tool in TOOLS:
             found = shutil.which(tool)
             assert found is not None
@@ -76,7 +78,13 @@ def test_uv_makes_it_where_no_python_fits(machine: Machine) -> None:
     done = machine.install()
     assert done.returncode == 0, done.stderr
     assert "uv venv --quiet --seed --python 3.11 .venv" in machine.log.read_text()
-    assert "-r requirements.txt" in machine.log.read_text()
+    locked, torch, itself = (
+        line for line in machine.log.read_text().splitlines() if " -m pip " in line
+    )
+    assert "--require-hashes --no-deps" in locked
+    assert locked.endswith("-r locks/packages.txt -r locks/dev.txt")
+    assert torch.endswith("--constraint requirements.txt torch")  # which build: the index decides
+    assert itself.endswith("--no-deps --no-build-isolation --editable .")
 
 
 def test_an_environment_that_stands_is_used_without_either(machine: Machine) -> None:

@@ -1,0 +1,80 @@
+"""Write the lock files: uv resolves what the requirements ask for, here it is parted.
+
+What stands in the lock files stays, unless it no longer fits or everything is to be renewed.
+"""
+
+import re
+import subprocess
+import tempfile
+import tomllib
+from pathlib import Path
+from typing import Final
+
+from supply.locks import LOCKS, Pin, lock_path, parse_lock, read_lock
+
+# Of these an index that offers CPU builds has other files, or none.
+_WITH_TORCH: Final = re.compile(r"torch|triton|(?:nvidia|cuda)-.*")
+_OLDEST_PYTHON: Final = "3.11"
+_COMPILE: Final = (
+    "pip", "compile", "--quiet", "--universal", "--python-version", _OLDEST_PYTHON,
+    "--only-binary", ":all:", "--generate-hashes", "--no-annotate", "--no-header", "--no-config",
+)  # fmt: skip
+_HEADERS: Final = {
+    "packages": "What runs, but for torch: `pip install --require-hashes --no-deps -r` this file.",
+    "torch": "torch with CUDA, as PyPI has it. Other indexes have other builds of this version.",
+    "dev": "What the extras of pyproject.toml need beside that: tests, checks, the HTTP server.",
+}
+
+
+def write_locks(root: Path, uv: str, *, renew: bool = False) -> None:
+    """Write all lock files.
+
+    Args:
+        root: the repository.
+        uv: the program.
+        renew: take the newest version of everything that no requirement pins.
+
+    Raises:
+        subprocess.CalledProcessError: nothing fits the requirements; uv has said what.
+    """
+    known = "" if renew else _known(root)
+    needed = _compiled(uv, (root / "requirements.txt").read_text("utf-8"), known)
+    # Their own requirements are wrong for us, as that file says.
+    apart = _compiled(uv, (root / "requirements-nodeps.txt").read_text("utf-8"), known, "--no-deps")
+    runs = needed + apart
+    with tempfile.NamedTemporaryFile("w", suffix=".txt") as bounds:
+        bounds.write("\n".join(pin.lines.partition(" \\")[0] for pin in needed))
+        bounds.flush()
+        dev = _compiled(uv, _dev_requirements(root), known, "--constraints", bounds.name)
+    names = {pin.name for pin in runs}
+    parted = {
+        "packages": [pin for pin in runs if not _WITH_TORCH.fullmatch(pin.name)],
+        "torch": [pin for pin in runs if _WITH_TORCH.fullmatch(pin.name)],
+        "dev": [pin for pin in dev if pin.name not in names],
+    }
+    for lock, pins in parted.items():
+        pins.sort(key=lambda pin: (pin.name, pin.marker))
+        text = f"# {_HEADERS[lock]}\n# Written by `make lock`.\n"
+        path = lock_path(root, lock)
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text + "".join(pin.lines for pin in pins), "utf-8")
+
+
+def _known(root: Path) -> str:
+    paths = [lock_path(root, lock) for lock in LOCKS]
+    return "".join(pin.lines for path in paths if path.exists() for pin in read_lock(path))
+
+
+def _dev_requirements(root: Path) -> str:
+    project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]
+    return "\n".join(line for extra in project["optional-dependencies"].values() for line in extra)
+
+
+def _compiled(uv: str, requirements: str, known: str, *more: str) -> list[Pin]:
+    with tempfile.TemporaryDirectory() as folder:
+        wanted, resolved = Path(folder) / "wanted.in", Path(folder) / "resolved.txt"
+        wanted.write_text(requirements, "utf-8")
+        resolved.write_text(known, "utf-8")  # uv keeps the versions that its output has already
+        command = [uv, *_COMPILE, *more, str(wanted), "--output-file", str(resolved)]
+        subprocess.run(command, check=True)  # noqa: S603 - uv, with what stands above
+        return list(parse_lock(resolved.read_text("utf-8")))
