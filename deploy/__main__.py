@@ -108,6 +108,7 @@ def _settings(options: argparse.Namespace) -> Settings:
         environment=tuple(_pair(text) for text in options.env),
         replaces=frozenset(Part(name) for name in options.replace),
         omits=frozenset(Part(name) for name in options.omit),
+        private_egress=options.private_egress,
         any_region=options.any_region,
     )
 
@@ -152,6 +153,7 @@ def _add_options(parser: argparse.ArgumentParser, verb: str) -> None:
     add("--env", action="append", default=[], metavar="NAME=VALUE", help="for the function")
     add("--replace", action="append", default=[], choices=owned, help="even if the app's own")
     add("--omit", action="append", default=[], choices=parts, help="leave it alone")
+    add("--private-egress", action="store_true", help="renderers reach Google's APIs alone")
     add("--any-region", action="store_true", help="do not ask our list of GPU regions")
     add("--tag", help="of the image; default: the digest of what goes into it")
     add("--dry-run", action="store_true", help="print instead of doing")

@@ -15,6 +15,8 @@ SCHEDULER = "idle-scheduler"
 BUILDER = "idle-build"
 REPOSITORY = "idle"
 DATABASE = "(default)"
+NETWORK = "idle"  # and its subnet
+ZONE = "idle-googleapis"
 BUDGET = "idle videos"
 
 PROJECT_NUMBER = variable("PROJECT_NUMBER")

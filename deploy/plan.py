@@ -9,6 +9,7 @@ from deploy.resources import (
     events,
     iam,
     monitoring,
+    private_network,
     project_setup,
     scheduling,
 )
@@ -51,6 +52,7 @@ def make(settings: Settings, files: RepositoryFiles) -> Plan:
             *iam.service_agents(settings),
             *iam.data_access(settings),
             *project_setup.image(settings),
+            *private_network.steps(settings),
             *_services(settings),
             *iam.invokers(settings),
             *data_protection.steps(settings, files.data),

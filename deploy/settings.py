@@ -13,6 +13,8 @@ _COLLECTION = re.compile(r"[^/\s]{1,100}")
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _VARIABLE = re.compile(r"(?:LIVEPORTRAIT|OTEL)_[A-Z0-9_]+")
+_GOOGLE_API = re.compile(r"https://[a-z0-9.-]+\.googleapis\.com(:443)?(/\S*)?")
+_REACHED = "with --private-egress, an API of Google's: https://….googleapis.com"
 _PLANNED = frozenset(
     f"LIVEPORTRAIT_{name}"
     for name in (
@@ -101,6 +103,7 @@ class Settings:
         environment: more variables for the function, of the names that it reads.
         replaces: parts whose foreign content is replaced.
         omits: parts that are left alone.
+        private_egress: what renders reaches Google's APIs and nothing else.
         any_region: accept any region for the card, where Google's list has grown.
     """
 
@@ -120,6 +123,7 @@ class Settings:
     environment: tuple[tuple[str, str], ...] = ()
     replaces: frozenset[Part] = frozenset()
     omits: frozenset[Part] = frozenset()
+    private_egress: bool = False
     any_region: bool = False
 
     def __post_init__(self) -> None:
@@ -177,6 +181,8 @@ class Settings:
     def _check_environment(self) -> None:
         for name, value in self.environment:
             _match("env", name, _VARIABLE, "LIVEPORTRAIT_… or OTEL_… variables")
+            if self.private_egress and name.startswith("OTEL_") and name.endswith("_ENDPOINT"):
+                _match(f"env {name}", value, _GOOGLE_API, _REACHED)
             if name in _PLANNED:
                 raise InvalidSetting(
                     f"env sets {name}, which this program sets itself; accepted: its own options"

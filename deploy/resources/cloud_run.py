@@ -5,6 +5,7 @@ import hashlib
 from deploy import names
 from deploy.checks import EntryWhere, Field, FieldCheck, FieldNot, ListEntry, Path
 from deploy.command import gcloud
+from deploy.resources import private_network
 from deploy.settings import Card, Settings
 from deploy.step import Check, Step
 
@@ -123,7 +124,12 @@ def _job_hardware(settings: Settings) -> tuple[str, str, tuple[str, ...]]:
         return "", "gate", ("--cpu=1", "--memory=1Gi")
     machine = settings.machine
     # Jobs have no zonal redundancy, and GPUs in gcloud's beta only.
-    hardware = (f"--cpu={machine.cpu}", f"--memory={machine.memory}", *_card(settings)[:2])
+    hardware = (
+        f"--cpu={machine.cpu}",
+        f"--memory={machine.memory}",
+        *_card(settings)[:2],
+        *private_network.egress(settings),
+    )
     return "" if settings.card is Card.NONE else "beta", "all", hardware
 
 
@@ -197,6 +203,7 @@ def _hardware(settings: Settings) -> tuple[str, ...]:
         f"--cpu={machine.cpu}",
         f"--memory={machine.memory}",
         f"--max-instances={settings.max_instances}",
+        *private_network.egress(settings),
     )
     if settings.card is Card.NONE:
         return (*flags, "--cpu-throttling", "--cpu-boost")

@@ -28,12 +28,14 @@ SERVICES = (
     "run",
     "storage",
 )
+_NETWORK_SERVICES = ("compute", "dns")
 _BUILD_TIMEOUT = "5400s"  # gigabytes of packages and 0.6 GB of weights to download and to push
 
 
 def apis(settings: Settings) -> Step:
     """Return the first step: the facts are looked up through these APIs."""
-    services = tuple(f"{name}.googleapis.com" for name in SERVICES)
+    wanted = (*SERVICES, *(_NETWORK_SERVICES if settings.private_egress else ()))
+    services = tuple(f"{name}.googleapis.com" for name in wanted)
     return Step(
         title="APIs",
         why="What the other steps and the function call. Enabling costs nothing.",

@@ -25,6 +25,7 @@ RTX = replace(
     precision="bf16",
     collection="people",
     environment=(("LIVEPORTRAIT_DEBOUNCE_S", "2"),),
+    private_egress=True,
 )
 ALL = {"smallest": SMALLEST, "usual": USUAL, "rtx": RTX}
 

@@ -28,6 +28,11 @@ MESSAGES = {
     "artifacts repositories": ("artifactregistry", "v1", "Repository"),
     "beta monitoring channels": ("monitoring", "v3", "NotificationChannel"),
     "billing budgets": ("billingbudgets", "v1", "GoogleCloudBillingBudgetsV1Budget"),
+    "compute firewall-rules": ("compute", "v1", "Firewall"),
+    "compute networks list": ("compute", "v1", "Network"),
+    "compute networks subnets": ("compute", "v1", "Subnetwork"),
+    "dns managed-zones": ("dns", "v1", "ManagedZone"),
+    "dns record-sets": ("dns", "v1", "ResourceRecordSet"),
     "eventarc triggers": ("eventarc", "v1", "Trigger"),
     "firestore fields": ("firestore", "v1", "GoogleFirestoreAdminV1Field"),
     "firestore indexes": ("firestore", "v1", "GoogleFirestoreAdminV1Field"),
@@ -61,7 +66,9 @@ def ways(check: Check) -> list[tuple[Way, Any]]:
 
 
 def wanted(field_: Field | FieldNot) -> tuple[Way, Any]:
-    texts = {"labels", "userLabels", "annotations", "env"}
+    if field_.value in ("True", "False") and "status" not in field_.path:
+        return field_.path, field_.value == "True"
+    texts = {"labels", "userLabels", "annotations", "env", "ports"}
     labels = not texts.isdisjoint(field_.path)
     number = field_.value.isdigit() and not labels
     return field_.path, int(field_.value) if number else field_.value

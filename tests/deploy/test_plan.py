@@ -154,6 +154,41 @@ def test_only_the_queue_may_call_the_renderer() -> None:
     assert "--member=serviceAccount:idle-tasks@my-app-1234.iam.gserviceaccount.com" in argv
 
 
+EGRESS = {"--network=idle", "--subnet=idle", "--vpc-egress=all-traffic"}
+
+
+def test_only_what_renders_is_behind_the_private_network_and_only_where_that_is_wanted() -> None:
+    private = replace(USUAL, private_egress=True)
+    (command,) = step(private, "Service idle-renderer").create
+    assert flags(command) >= EGRESS
+    for title in ("Service idle-gate", "Job idle-reconcile"):
+        (command,) = step(private, title).create
+        assert EGRESS.isdisjoint(flags(command))
+    alone = replace(SMALLEST, private_egress=True)
+    for title in ("Service idle-renderer", "Job idle-reconcile"):  # the job renders by itself
+        (command,) = step(alone, title).create
+        assert flags(command) >= EGRESS
+    text = apply_script(USUAL, plan(USUAL))
+    assert "gcloud compute" not in text
+    assert "gcloud dns" not in text
+    assert "vpc-egress" not in text
+
+
+def test_the_private_network_lets_through_google_alone() -> None:
+    private = replace(USUAL, private_egress=True)
+    rules = [
+        flags(step(private, f"Firewall rule idle-{name}").create[0])
+        for name in ("refuses", "allows-google")
+    ]
+    refused, allowed = ({word.partition("=")[0]: word for word in rule} for rule in rules)
+    assert refused["--action"] == "--action=DENY"
+    assert refused["--destination-ranges"] == "--destination-ranges=0.0.0.0/0"
+    assert allowed["--rules"] == "--rules=tcp:443"
+    assert allowed["--destination-ranges"] == "--destination-ranges=199.36.153.8/30"
+    priorities = [int(rule["--priority"].partition("=")[2]) for rule in (allowed, refused)]
+    assert priorities == sorted(priorities)
+
+
 STORAGE = {
     ("roles/storage.objectUser", "gs://my-app.appspot.com/avatars/"),
     ("roles/storage.objectUser", "gs://my-app.appspot.com/livePortraitCache/"),

@@ -46,6 +46,15 @@ def test_a_wrong_option_is_refused(changes: dict[str, Any], said: str) -> None:
     assert str(refusal.value).startswith(said)
 
 
+def test_a_private_renderer_sends_its_spans_to_google_or_nowhere() -> None:
+    elsewhere = (("OTEL_EXPORTER_OTLP_ENDPOINT", "https://otel.example.com"),)
+    with pytest.raises(InvalidSetting, match=r"with --private-egress, an API of Google's"):
+        replace(USUAL, environment=elsewhere, private_egress=True)
+    assert replace(USUAL, environment=elsewhere).environment == elsewhere
+    google = (("OTEL_EXPORTER_OTLP_ENDPOINT", "https://telemetry.googleapis.com:443/v1"),)
+    assert replace(USUAL, environment=google, private_egress=True).environment == google
+
+
 def test_a_region_of_a_newer_list_may_be_trusted() -> None:
     assert replace(USUAL, region="us-west1", any_region=True).region == "us-west1"
 

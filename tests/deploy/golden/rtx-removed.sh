@@ -70,46 +70,67 @@ gcloud tasks queues delete idle-renders --location=europe-west4 --project=my-app
 # 14. Service idle-renderer
 gcloud run services delete idle-renderer --region=europe-west4 --project=my-app-1234 --quiet
 
-# 15. The builder may write its log
+# 15. DNS name *.googleapis.com.
+gcloud dns record-sets delete '*.googleapis.com.' --zone=idle-googleapis --type=CNAME --project=my-app-1234 --quiet
+
+# 16. DNS name private.googleapis.com.
+gcloud dns record-sets delete private.googleapis.com. --zone=idle-googleapis --type=A --project=my-app-1234 --quiet
+
+# 17. DNS zone idle-googleapis
+gcloud dns managed-zones delete idle-googleapis --project=my-app-1234 --quiet
+
+# 18. Firewall rule idle-allows-google
+gcloud compute firewall-rules delete idle-allows-google --project=my-app-1234 --quiet
+
+# 19. Firewall rule idle-refuses
+gcloud compute firewall-rules delete idle-refuses --project=my-app-1234 --quiet
+
+# 20. Subnet idle
+gcloud compute networks subnets delete idle --region=europe-west4 --project=my-app-1234 --quiet
+
+# 21. Network idle
+gcloud compute networks delete idle --project=my-app-1234 --quiet
+
+# 22. The builder may write its log
 gcloud projects remove-iam-policy-binding my-app-1234 --member=serviceAccount:idle-build@my-app-1234.iam.gserviceaccount.com --role=roles/logging.logWriter --condition=None
 
-# 16. The builder may push images
+# 23. The builder may push images
 gcloud artifacts repositories remove-iam-policy-binding idle --location=europe-west4 --project=my-app-1234 --member=serviceAccount:idle-build@my-app-1234.iam.gserviceaccount.com --role=roles/artifactregistry.writer
 
-# 17. Bucket my-app-1234-idle-build
+# 24. Bucket my-app-1234-idle-build
 gcloud storage rm --recursive gs://my-app-1234-idle-build --project=my-app-1234 --quiet
 
 # Left: Artifact Registry repository idle; --with-images removes it
 
-# 18. idle-reconcile may read and write objects of livePortraitCache/
+# 25. idle-reconcile may read and write objects of livePortraitCache/
 gcloud storage managed-folders remove-iam-policy-binding gs://my-app.appspot.com/livePortraitCache/ --project=my-app-1234 --member=serviceAccount:idle-reconcile@my-app-1234.iam.gserviceaccount.com --role=roles/storage.objectUser --condition=None
 
-# 19. idle-renderer may read and write objects of livePortraitCache/
+# 26. idle-renderer may read and write objects of livePortraitCache/
 gcloud storage managed-folders remove-iam-policy-binding gs://my-app.appspot.com/livePortraitCache/ --project=my-app-1234 --member=serviceAccount:idle-renderer@my-app-1234.iam.gserviceaccount.com --role=roles/storage.objectUser --condition=None
 
-# 20. idle-gate may read and write objects of livePortraitCache/
+# 27. idle-gate may read and write objects of livePortraitCache/
 gcloud storage managed-folders remove-iam-policy-binding gs://my-app.appspot.com/livePortraitCache/ --project=my-app-1234 --member=serviceAccount:idle-gate@my-app-1234.iam.gserviceaccount.com --role=roles/storage.objectUser --condition=None
 
 # Left: the managed folder livePortraitCache/ stays, for it holds the objects
 
-# 21. idle-reconcile may read and write objects of avatars/
+# 28. idle-reconcile may read and write objects of avatars/
 gcloud storage managed-folders remove-iam-policy-binding gs://my-app.appspot.com/avatars/ --project=my-app-1234 --member=serviceAccount:idle-reconcile@my-app-1234.iam.gserviceaccount.com --role=roles/storage.objectUser --condition=None
 
-# 22. idle-renderer may read and write objects of avatars/
+# 29. idle-renderer may read and write objects of avatars/
 gcloud storage managed-folders remove-iam-policy-binding gs://my-app.appspot.com/avatars/ --project=my-app-1234 --member=serviceAccount:idle-renderer@my-app-1234.iam.gserviceaccount.com --role=roles/storage.objectUser --condition=None
 
-# 23. idle-gate may read and write objects of avatars/
+# 30. idle-gate may read and write objects of avatars/
 gcloud storage managed-folders remove-iam-policy-binding gs://my-app.appspot.com/avatars/ --project=my-app-1234 --member=serviceAccount:idle-gate@my-app-1234.iam.gserviceaccount.com --role=roles/storage.objectUser --condition=None
 
 # Left: the managed folder avatars/ stays, for it holds the objects
 
-# 24. idle-reconcile may read and write documents
+# 31. idle-reconcile may read and write documents
 gcloud projects remove-iam-policy-binding my-app-1234 --member=serviceAccount:idle-reconcile@my-app-1234.iam.gserviceaccount.com --role=roles/datastore.user '--condition=expression=resource.name=="projects/my-app-1234/databases/(default)",title=idle-database'
 
-# 25. idle-renderer may read and write documents
+# 32. idle-renderer may read and write documents
 gcloud projects remove-iam-policy-binding my-app-1234 --member=serviceAccount:idle-renderer@my-app-1234.iam.gserviceaccount.com --role=roles/datastore.user '--condition=expression=resource.name=="projects/my-app-1234/databases/(default)",title=idle-database'
 
-# 26. idle-gate may read and write documents
+# 33. idle-gate may read and write documents
 gcloud projects remove-iam-policy-binding my-app-1234 --member=serviceAccount:idle-gate@my-app-1234.iam.gserviceaccount.com --role=roles/datastore.user '--condition=expression=resource.name=="projects/my-app-1234/databases/(default)",title=idle-database'
 
 # Left: Google's agent of cloudtasks keeps its role: it is the project's, not ours
@@ -118,25 +139,25 @@ gcloud projects remove-iam-policy-binding my-app-1234 --member=serviceAccount:id
 
 # Left: Google's agent of eventarc keeps its role: it is the project's, not ours
 
-# 27. Service account idle-trigger
+# 34. Service account idle-trigger
 gcloud iam service-accounts delete idle-trigger@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --quiet
 
-# 28. Service account idle-tasks
+# 35. Service account idle-tasks
 gcloud iam service-accounts delete idle-tasks@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --quiet
 
-# 29. Service account idle-scheduler
+# 36. Service account idle-scheduler
 gcloud iam service-accounts delete idle-scheduler@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --quiet
 
-# 30. Service account idle-renderer
+# 37. Service account idle-renderer
 gcloud iam service-accounts delete idle-renderer@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --quiet
 
-# 31. Service account idle-reconcile
+# 38. Service account idle-reconcile
 gcloud iam service-accounts delete idle-reconcile@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --quiet
 
-# 32. Service account idle-gate
+# 39. Service account idle-gate
 gcloud iam service-accounts delete idle-gate@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --quiet
 
-# 33. Service account idle-build
+# 40. Service account idle-build
 gcloud iam service-accounts delete idle-build@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --quiet
 
 # Left: the APIs stay enabled: other parts of the project may use them

@@ -132,6 +132,14 @@ MUTANTS = (
         tests=_PLAN,
     ),
     Mutant(
+        name="everything-let-through",
+        file="deploy/resources/private_network.py",
+        old='priority="65000"',
+        new='priority="900"',
+        why="The rule that allows comes before the one that refuses, and that before the default.",
+        tests=_PLAN,
+    ),
+    Mutant(
         name="callers-nobody-checks",
         file="functions/cloud/run_service.py",
         old='if settings.get("invokerIamDisabled", False) is not False:',
