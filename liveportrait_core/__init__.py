@@ -4,6 +4,7 @@ Knows tensors and files, knows no cloud. This module is the vocabulary, free of 
 `from liveportrait_core import RenderOptions`. The front door is `liveportrait_core.renderer`.
 """
 
+from liveportrait_core.edit import SLIDERS, InvalidSlider, PortraitEdit
 from liveportrait_core.errors import MotionUnusable, RenderError
 from liveportrait_core.limits import MAX_IMAGE_BYTES, MAX_MOTION_BYTES, MAX_VIDEO_BYTES
 from liveportrait_core.options import (
@@ -30,6 +31,7 @@ __all__ = [
     "MAX_IMAGE_BYTES",
     "MAX_MOTION_BYTES",
     "MAX_VIDEO_BYTES",
+    "SLIDERS",
     "AnimationRegion",
     "Box",
     "CachedMotion",
@@ -37,8 +39,10 @@ __all__ = [
     "Delivery",
     "Engine",
     "Frame",
+    "InvalidSlider",
     "MotionTemplate",
     "MotionUnusable",
+    "PortraitEdit",
     "Progress",
     "QualityReport",
     "RenderError",

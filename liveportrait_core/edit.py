@@ -7,9 +7,29 @@ in `engines`; names, ranges and rests are those of contract.md, section 2.
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, Self
+from typing import Any, Self, TypeGuard
 
 from liveportrait_core.errors import InvalidOption
+
+_DECIMALS = 4
+
+
+class InvalidSlider(InvalidOption):
+    """A slider is unknown, or its value is no number."""
+
+    def __init__(self, name: str, message: str) -> None:
+        super().__init__(message)
+        self.name = name
+
+
+def _is_number(value: object) -> TypeGuard[int | float]:
+    is_real = isinstance(value, int) or (isinstance(value, float) and math.isfinite(value))
+    return is_real and not isinstance(value, bool)
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,6 +163,41 @@ class PortraitEdit:
         edit.require_in_range()
         return edit
 
+    @classmethod
+    def from_fields(cls, values: Mapping[str, object]) -> tuple[Self, bool]:
+        """Read a JSON map with camel-case names, to four decimals.
+
+        Returns the edit within the ranges, and whether a value was beyond them. None is rest.
+
+        Raises:
+            InvalidSlider: an unknown name, or a value that is no number.
+        """
+        given: dict[str, float] = {}
+        for name, value in values.items():
+            field_name = FIELD_NAMES.get(name)
+            if field_name is None:
+                accepted = ", ".join(FIELD_NAMES)
+                raise InvalidSlider(name[:40], f"the slider is unknown; accepted: {accepted}")
+            slider = SLIDERS[field_name]
+            if value is None:
+                continue
+            if not _is_number(value):
+                raise InvalidSlider(
+                    name,
+                    f"{name} is {value!r:.80}; accepted: a number from {slider.low:g} to "
+                    f"{slider.high:g}",
+                )
+            given[field_name] = float(min(max(value, slider.low), slider.high))
+        rounded = {name: round(value, _DECIMALS) for name, value in given.items()}
+        clamped = any(
+            given[FIELD_NAMES[name]] != value for name, value in values.items() if value is not None
+        )
+        return cls(**rounded), clamped
+
+    def as_fields(self) -> dict[str, float]:
+        """Return what `from_fields` reads."""
+        return {_camel(name): value for name, value in self.changed.items()}
+
     def __str__(self) -> str:
         """As `parse` reads it."""
         return ",".join(f"{name}={value!r}" for name, value in self.changed.items())
@@ -152,5 +207,8 @@ SLIDERS: Mapping[str, Slider] = {
     each.name: each.metadata["slider"] for each in fields(PortraitEdit)
 }
 """What each field may be, in the order of the fields."""
+
+FIELD_NAMES: Mapping[str, str] = {_camel(name): name for name in SLIDERS}
+"""The fields by their names in JSON."""
 
 REST = PortraitEdit()

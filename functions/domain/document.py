@@ -48,6 +48,7 @@ ALIASES: Mapping[str, tuple[str, ...]] = {  # the first name wins
     "pasteback": ("pasteback", "flagPasteback"),
     "scale": ("scale",),
     "sourceMaxDim": ("sourceMaxDim", "source_max_dim"),
+    "edit": ("edit",),
     "renderNonce": ("renderNonce", "render_nonce"),
 }
 """The input keys under `training.livePortrait`, each with its accepted spellings."""

@@ -30,7 +30,14 @@ from functions.domain.document import (
 )
 from functions.domain.storage_paths import MediaPolicy, StoredObject, input_path, is_own_output
 from functions.errors import Code, Failure
-from liveportrait_core import AnimationRegion, RenderOptions, RenderWarning, SyntheticIdle
+from liveportrait_core import (
+    AnimationRegion,
+    InvalidSlider,
+    PortraitEdit,
+    RenderOptions,
+    RenderWarning,
+    SyntheticIdle,
+)
 
 _MAX_NONCE_CHARACTERS = 64
 _EXACT_DOUBLES = 2**53  # from here on a double may mean one of several integers
@@ -46,6 +53,7 @@ class Parameters:
     pasteback: bool = True
     scale: int = 230  # hundredths, 100..320
     source_max_dim: int = 1600  # pixels, 512..2048
+    edit: str = ""  # of the face that the animation begins with, as `PortraitEdit.parse` reads it
 
     def options(self, max_seconds: float) -> RenderOptions:
         """Return the options for the renderer."""
@@ -56,6 +64,7 @@ class Parameters:
             paste_back=self.pasteback,
             source_crop_scale=self.scale / 100,
             source_max_dim_px=self.source_max_dim,
+            edit=PortraitEdit.parse(self.edit),
             max_seconds=max_seconds,
         )
 
@@ -184,6 +193,8 @@ def fingerprint(
         "image": [request.image_path, image.generation if image else None],
         "video": [request.video_path, video.generation if video else None],
     }
+    if wanted.edit:
+        content["edit"] = wanted.edit
     if request.video_path is None:
         content["video"] = ["synthetic", SyntheticIdle.seconds, str(SyntheticIdle.fps)]
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
@@ -232,6 +243,7 @@ class _Inputs:
             pasteback=_boolean(*self._pick("pasteback")),
             scale=self._hundredths("scale", default.scale, 100, 320),
             source_max_dim=self._source_max_dim(default.source_max_dim),
+            edit=self._edit(),
         )
 
     def nonce(self) -> str | int | None:
@@ -280,6 +292,19 @@ class _Inputs:
         if pixels is None:
             raise _invalid(field, value, "a whole number from 512 to 2048")
         return self._clamp(pixels, 512, 2048)
+
+    def _edit(self) -> str:
+        field, value = self._pick("edit")
+        if value is ABSENT or value is None:
+            return ""
+        if not isinstance(value, Mapping):
+            raise _invalid(field, value, "a map from sliders to numbers")
+        try:
+            edit, clamped = PortraitEdit.from_fields(value)
+        except InvalidSlider as error:
+            raise Failure(Code.INVALID_PARAMS, str(error), field=f"{field}.{error.name}") from error
+        self.clamped = self.clamped or clamped
+        return str(edit)
 
     def _clamp(self, value: int, low: int, high: int) -> int:
         self.clamped = self.clamped or not low <= value <= high

@@ -21,6 +21,7 @@ from functions.domain.document import (
 )
 from functions.domain.job_record import ErrorInfo, Record, Result
 from functions.domain.request import Parameters, Reader
+from liveportrait_core import PortraitEdit
 
 
 class Deleted:
@@ -132,6 +133,7 @@ def _error(problem: ErrorInfo) -> dict[str, object]:
 
 def _parameters(parameters: Parameters) -> dict[str, object]:
     """Return the parameters as a client would write them, after clamping and rounding."""
+    edit = PortraitEdit.parse(parameters.edit)
     return {
         "drivingMultiplier": parameters.driving_multiplier / 100,
         "normalizeLip": parameters.normalize_lip,
@@ -139,6 +141,7 @@ def _parameters(parameters: Parameters) -> dict[str, object]:
         "pasteback": parameters.pasteback,
         "scale": parameters.scale / 100,
         "sourceMaxDim": parameters.source_max_dim,
+        **({"edit": edit.as_fields()} if not edit.is_rest else {}),
     }
 
 

@@ -34,6 +34,8 @@ def _inputs() -> Iterator[Row]:
     for key in ("animationRegion", "animation_region"):
         wrong: tuple[Any, ...] = ("mouth", "", "al l", 1, True, [], ["all"], {})
         yield from _values(f"training.livePortrait.{key}", REGIONS, wrong)
+    edits: tuple[Any, ...] = ({}, {"smile": 0.6, "winkRight": 5}, {"gazeX": None})
+    yield from _values("training.livePortrait.edit", edits, (*NO_MAPS, {"smyle": 1}, {"a": {}}))
     for key in ("renderNonce", "render_nonce"):
         yield from _values(f"training.livePortrait.{key}", NONCES, NO_NONCES)
     mirror = ("", "https://new", "https://foreign")

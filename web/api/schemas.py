@@ -9,8 +9,13 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 
-from liveportrait_core import AnimationRegion, RenderOptions, RenderWarning
-from liveportrait_core.edit import SLIDERS, PortraitEdit
+from liveportrait_core import (
+    AnimationRegion,
+    InvalidSlider,
+    PortraitEdit,
+    RenderOptions,
+    RenderWarning,
+)
 from web.errors import InvalidRequest, Unprocessable
 from web.generation import Generation, Kind, State
 
@@ -68,23 +73,20 @@ class Params(Body):
         Raises:
             InvalidRequest: an unknown slider of the edit.
         """
-        sliders = {_snake(name): value for name, value in self.edit.items()}
-        for name in sliders.keys() - SLIDERS.keys():
-            raise InvalidRequest(
-                f"edit {name!r} is unknown; accepted: {', '.join(map(to_camel, SLIDERS))}",
-                field=f"params.edit.{to_camel(name)}",
-            )
-        edit = PortraitEdit(**sliders)
+        try:
+            edit, is_edit_clamped = PortraitEdit.from_fields(self.edit)
+        except InvalidSlider as error:
+            raise InvalidRequest(str(error), field=f"params.edit.{error.name}") from error
         within = {
             "driving_multiplier": _clamped(self.driving_multiplier, 0, 1),
             "scale": _clamped(self.scale, 1, 3.2),
             "source_max_dim": round(_clamped(self.source_max_dim, 512, 2048)),
         }
-        is_clamped = edit.clamped() != edit or any(
+        is_clamped = is_edit_clamped or any(
             getattr(self, name) != value for name, value in within.items()
         )
         values = self.model_copy(update=within).model_dump(mode="json", by_alias=True)
-        values["edit"] = dict(edit.clamped().changed)
+        values["edit"] = dict(edit.changed)
         return values, (RenderWarning.PARAM_CLAMPED.value,) if is_clamped else ()
 
 
@@ -163,7 +165,7 @@ def generation_object(
         "etaSeconds": generation.eta_s,
         "params": {
             **generation.params,
-            "edit": {to_camel(name): value for name, value in generation.params["edit"].items()},
+            "edit": PortraitEdit(**generation.params["edit"]).as_fields(),
         },
         "engine": generation.engine,
         "engineVersion": generation.engine_version,
@@ -184,10 +186,6 @@ def _time(seconds: float | None) -> str | None:
 
 def _clamped(value: float, low: float, high: float) -> float:
     return min(max(value, low), high)
-
-
-def _snake(name: str) -> str:
-    return "".join(f"_{char.lower()}" if char.isupper() else char for char in name)
 
 
 def _shown(value: object) -> str:

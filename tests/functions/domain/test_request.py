@@ -209,6 +209,7 @@ def test_no_inputs_ask_for_nothing() -> None:
                 "normalizeLip",
                 "animationRegion",
                 "sourceMaxDim",
+                "edit",
                 "renderNonce",
             ]
         ),
@@ -224,6 +225,34 @@ def test_reading_never_crashes(inputs: dict[str, object], image: object, enabled
     assert isinstance(ask, RenderRequest | Refusal | NotOptedIn)
     if isinstance(ask, Refusal) and ask.state is not State.DISABLED:
         assert ask.field
+
+
+def test_an_edit_of_the_face_is_read_clamped_and_named() -> None:
+    plain = request()
+    edited = request(edit={"smile": 0.6, "winkLeft": 99, "yaw": None, "pitch": -8})
+    assert edited.parameters.edit == "pitch=-8.0,smile=0.6,wink_left=39.0"
+    assert edited.warnings == ("PARAM_CLAMPED",)
+    assert edited.parameters.options(10.0).edit.smile == 0.6
+    assert name_of(edited) != name_of(plain)
+    for rest in (None, {}, {"smile": 0}, {"z": 1.0}, {"smile": 1e-9}):
+        assert name_of(request(edit=rest)) == name_of(plain)
+    assert name_of(request(edit={"smile": 0.6})) == name_of(request(edit={"smile": 0.60000001}))
+
+
+@pytest.mark.parametrize(
+    ("edit", "field"),
+    [
+        ("smile", ""), ([], ""), (0.6, ""), ({"smyle": 0.6}, ".smyle"),
+        ({"wink_left": 1}, ".wink_left"),
+        ({"smile": "0.6"}, ".smile"), ({"smile": True}, ".smile"), ({"smile": math.nan}, ".smile"),
+        ({"smile": math.inf}, ".smile"), ({"smile": {}}, ".smile"), ({"": 1}, "."),
+    ],
+)  # fmt: skip
+def test_an_edit_that_is_none_is_refused_by_its_slider(edit: object, field: str) -> None:
+    refusal = refused({"edit": edit})
+    assert refusal.code is Code.INVALID_PARAMS
+    assert refusal.field == f"training.livePortrait.edit{field}"
+    assert "accepted: " in refusal.reason
 
 
 @given(st.floats(0, 1))
