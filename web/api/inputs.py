@@ -18,7 +18,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from liveportrait_core import MAX_IMAGE_BYTES, MAX_VIDEO_BYTES, RenderError
 from liveportrait_core.media.clips.probe import DrivingClip, probe
-from liveportrait_core.media.pictures.image import read_portrait
+from liveportrait_core.media.portrait_process import decode_portrait
 from web.api.schemas import GenerationRequest, InputFile
 from web.errors import ApiError, InvalidRequest, TooLarge, Unprocessable
 from web.fetch import SafeClient
@@ -181,7 +181,7 @@ def _look(
     """Decode the picture and the clip's head: what they show at once is told at once."""
     role = "portrait"
     try:
-        picture = read_portrait(folder / names[role], max_dim_px=request.params.source_max_dim)
+        picture = decode_portrait(folder / names[role], max_dim_px=request.params.source_max_dim)
         height, width = picture.pixels.shape[:2]
         if "driving" not in names:
             return (width, height), None

@@ -28,6 +28,19 @@ def _no_process_is_left() -> Iterator[None]:
     assert decoder_processes() == []
 
 
+def test_no_other_code_of_the_product_decodes_a_portrait() -> None:
+    """`read_portrait` is the worker's: what it is called by has a network and credentials."""
+    calls = {
+        path.as_posix()
+        for package in ("functions", "liveportrait_core", "web", "emulator")
+        for path in Path(package).rglob("*.py")
+        if re.search(r"\bread_portrait\(", path.read_text())
+    }
+    assert calls == {
+        "liveportrait_core/media/pictures/image.py", "liveportrait_core/media/portrait_worker.py"
+    }  # fmt: skip
+
+
 def large_png(path: Path) -> Path:
     """40 megapixels in some kilobytes."""
     Image.new("RGB", (8000, 5000)).save(path, "PNG", compress_level=1)
