@@ -35,7 +35,7 @@ class Checks:
     settings: Settings
     shown: Counter[tuple[str, str]] = field(default_factory=Counter)  # `rendering`, by request
     meant: dict[str, object] = field(default_factory=dict)  # by fingerprint: what was asked
-    heard: set[tuple[str, int, str, int]] = field(default_factory=set)  # `queued`, for what
+    heard: set[tuple[str, int, str, int, str]] = field(default_factory=set)  # `queued`, for what
 
     def committed(self, commit: Commit) -> None:
         """A transaction was committed."""
@@ -92,7 +92,8 @@ class Checks:
                 self.wrong("writes", f"`rendering` is written {self.shown[request]} times")
         elif live["state"] == "queued" and live["error"] is None:
             claims = self.attempts.claims[avatar.id, avatar.wish]
-            heard = (avatar.id, avatar.wish, live["fingerprint"], claims)
+            url = str(live.get("idleVideoUrl"))  # a revoked token is replaced meanwhile
+            heard = (avatar.id, avatar.wish, live["fingerprint"], claims, url)
             if heard in self.heard and self.attempts.versions == 1:
                 self.wrong("writes", "`queued` is written twice, and nothing began in between")
             self.heard.add(heard)
