@@ -93,10 +93,10 @@ parity: $(STAMP) ## the networks against the golden vectors, one line a check; G
 mutants: $(STAMP) ## plant faults one at a time; a test must catch each (about 8 minutes on two cores); MUTANTS='name …', MUTANTS_ARGS='--list' or '--jobs 2'
 	@$(PY) -m tests.mutants $(MUTANTS) $(MUTANTS_ARGS)
 
-# networks: parameters, GFLOP, milliseconds and memory of each; cloud: the emulator's rates and latencies beside Google's.
+# networks: parameters, GFLOP, milliseconds and memory of each; ratios: OpenVINO against torch; render: stages with shares; cloud: the emulator's rates and latencies beside Google's.
 BENCH ?= networks
 
-bench: $(STAMP) ## measure what is here: BENCH=networks|mesh|cloud|events (BENCH_ARGS=--quick for the networks in a minute)
+bench: $(STAMP) ## measure what is here: BENCH=networks|ratios|render|mesh|cloud|events (BENCH_ARGS=--quick for the networks in a minute, '--weights DIR' for LivePortrait)
 	@$(PY) -m benchmarks $(BENCH) $(BENCH_ARGS)
 
 # usual (inline, and with tasks what is marked `queue`) | inline | tasks | both

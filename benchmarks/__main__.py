@@ -1,4 +1,4 @@
-"""`python -m benchmarks networks | mesh | pairs | cloud | events`: tables, and JSON lines."""
+"""`python -m benchmarks networks | ratios | render | mesh | pairs | cloud | events`: tables."""
 
 import argparse
 import json
@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks import cloud, events, mesh, pairs
+from benchmarks import cloud, events, mesh, pairs, ratios, render
 from benchmarks.networks import INPUT_SHAPES, Effort, Row, measure_networks
 from liveportrait_core.engines.liveportrait.runtimes.device import (
     AUTO,
@@ -50,6 +50,31 @@ def measure_the_networks(parsed: argparse.Namespace) -> int:
             lines.flush()
             print(table_line(row), flush=True)
     print(f"JSON lines in {parsed.json}")
+    return 0
+
+
+def measure_the_ratios(parsed: argparse.Namespace) -> int:
+    """Measure the forms of warp and decode against each other."""
+    try:
+        rows = list(ratios.measure_ratios(parsed.weights, 1 if parsed.quick else parsed.rounds))
+    except RenderError as error:
+        print(error, file=sys.stderr)
+        return 2
+    print(ratios.HEAD)
+    for row in rows:
+        print(ratios.table_line(row), flush=True)
+    return 0
+
+
+def measure_the_render(parsed: argparse.Namespace) -> int:
+    """Measure whole renders, stage by stage."""
+    print(render.HEAD)
+    try:
+        for row in render.measure_render(parsed.weights, parsed.device, parsed.seconds):
+            print(render.table_line(row), flush=True)
+    except RenderError as error:
+        print(error, file=sys.stderr)
+        return 2
     return 0
 
 
@@ -118,6 +143,18 @@ def _parser() -> argparse.ArgumentParser:
     networks.add_argument(
         "--json", type=Path, default=LINES, metavar="FILE", help="default %(default)s"
     )
+    forms = commands.add_parser("ratios", help="warp and decode by each runtime, taking turns")
+    forms.set_defaults(command=measure_the_ratios)
+    forms.add_argument("--weights", type=Path, default=Path("weights"), metavar="DIR")
+    forms.add_argument("--rounds", type=int, default=5, help="default %(default)s")
+    forms.add_argument("--quick", action="store_true", help="one round")
+    whole = commands.add_parser("render", help="whole renders by both engines, with shares")
+    whole.set_defaults(command=measure_the_render)
+    whole.add_argument(
+        "--weights", type=Path, metavar="DIR", help="LivePortrait's; without: the mesh engine alone"
+    )
+    whole.add_argument("--device", default=AUTO, help="of LivePortrait; default %(default)s")
+    whole.add_argument("--seconds", type=float, default=2.0, help="default %(default)s")
     stages = commands.add_parser("mesh", help="the mesh engine at 1200×1600, stage by stage")
     stages.set_defaults(command=measure_the_mesh)
     stages.add_argument("--seconds", type=float, default=4.0, help="default %(default)s, and twice")

@@ -17,7 +17,6 @@ from importlib.metadata import version
 from pathlib import Path
 
 from liveportrait_core.engines.liveportrait import fast, networks
-from liveportrait_core.engines.liveportrait.runtimes import conversion, graphs
 from liveportrait_core.engines.liveportrait.runtimes.processor import processor_name
 from liveportrait_core.weights.digests import sha256_of
 
@@ -137,6 +136,6 @@ def _code_digest() -> str:
     for package in (fast, networks):
         for path in sorted(Path(package.__path__[0]).glob("*.py")):
             sha.update(path.read_bytes())
-    for module in (graphs, conversion):
-        sha.update(Path(module.__file__).read_bytes())
+    for module in ("graphs", "conversion"):
+        sha.update(Path(__file__).with_name(f"{module}.py").read_bytes())
     return sha.hexdigest()
