@@ -39,8 +39,10 @@ def full_box(kind: bytes, body: bytes, *, version: int = 0, flags: int = 0) -> b
     return box(kind, struct.pack(">I", version << 24 | flags) + body)
 
 
-def container(items: Sequence[Item], *, primary: int = 1, brand: bytes = b"heic") -> bytes:
-    head = box(b"ftyp", brand + bytes(4) + b"mif1" + brand)
+def container(
+    items: Sequence[Item], *, primary: int = 1, brand: bytes = b"heic", is_miaf: bool = False
+) -> bytes:
+    head = box(b"ftyp", brand + bytes(4) + b"mif1" + brand + (b"miaf" if is_miaf else b""))
     size = len(head) + len(_meta(items, primary, 0)) + 8
     return head + _meta(items, primary, size) + box(b"mdat", b"".join(item.data for item in items))
 
@@ -157,7 +159,9 @@ def grid(pixels: Frame, side_px: int, *, properties: tuple[bytes, ...] = ()) -> 
     return (whole, *tiles)
 
 
-def heic(pixels: np.ndarray, *properties: bytes, orientation: int | None = None) -> bytes:
+def heic(
+    pixels: np.ndarray, *properties: bytes, orientation: int | None = None, is_miaf: bool = False
+) -> bytes:
     """A picture of one item, with what its container says of it and what its EXIF notes say."""
     picture = coded(pixels)
     items = [
@@ -169,7 +173,7 @@ def heic(pixels: np.ndarray, *properties: bytes, orientation: int | None = None)
     ]
     if orientation is not None:
         items.append(Item(kind=b"Exif", data=exif(orientation), references=((b"cdsc", (1,)),)))
-    return container(items)
+    return container(items, is_miaf=is_miaf)
 
 
 def _box_in(data: bytes, kind: bytes) -> bytes:

@@ -1,9 +1,8 @@
 """HEIF, what telephones write as HEIC: opened by libheif, through Pillow.
 
 Of several pictures the primary one is taken. The container's own cropping, rotation and mirroring
-(`clap`, `irot`, `imir`) are applied while it is decoded; its EXIF repeats them, and pi-heif makes
-that say upright. Thumbnails, depth and gain maps are not looked at: the primary picture is what a
-screen without HDR shows.
+(`clap`, `irot`, `imir`) are applied while it is decoded. Thumbnails, depth and gain maps are not
+looked at: the primary picture is what a screen without HDR shows.
 """
 
 from typing import Final
@@ -25,6 +24,19 @@ def register() -> None:
     pi_heif.register_heif_opener(
         thumbnails=False, depth_images=False, aux_images=False, decode_threads=_THREADS
     )
+
+
+def orientation_left(image: Image.Image, data: bytes) -> int | None:
+    """Return EXIF's orientation where the decoder does not turn the picture; None: it is upright.
+
+    Args:
+        image: opened; pi-heif has made its notes say upright, and kept what they said.
+        data: the file.
+    """
+    if not ItemBoxes.of(data).is_turned_by_exif:
+        return None
+    said = image.info.get("original_orientation")
+    return said if isinstance(said, int) else None
 
 
 def bytes_to_decode(image: Image.Image) -> int:

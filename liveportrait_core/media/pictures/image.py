@@ -114,7 +114,7 @@ def read_portrait(path: Path, *, max_dim_px: int) -> Portrait:
     with quiet(), damage_reported(path), opened_picture(path.name, data) as image:
         kind = image.format or ""
         media_types = _MEDIA_TYPES.get(kind) or (Image.MIME[kind],)
-        stored = _Stored.of(image)
+        stored = _Stored.of(image, data)
         size = stored.turned(image.size)
         scaled = scaled_size(*size, max_dim_px)
         picture, conversion = _decoded(image, data, max(scaled), path.name)
@@ -173,12 +173,16 @@ class _Stored:
     turn: Image.Transpose | None
 
     @classmethod
-    def of(cls, image: Image.Image) -> Self:
+    def of(cls, image: Image.Image, data: bytes) -> Self:
         """Read the orientation; one that does not exist is ignored, as viewers do."""
         if image.format == "TIFF":  # Pillow turns it by itself
             return cls(turn=None)
         try:
-            orientation = image.getexif().get(_ORIENTATION_TAG)
+            orientation = (
+                heif.orientation_left(image, data)
+                if image.format == heif.FORMAT
+                else image.getexif().get(_ORIENTATION_TAG)
+            )
         except Exception:  # Pillow raises whatever a broken block makes it stumble over
             return cls(turn=None)
         return cls(turn=_TURNS.get(orientation) if isinstance(orientation, int) else None)

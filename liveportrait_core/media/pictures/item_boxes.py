@@ -16,6 +16,7 @@ _MOST_BOXES: Final = 10_000
 _FULL_BOX_BYTES: Final = 4  # version and flags
 _IN_FILE, _IN_META = 0, 1  # where the data of an item is: at a place in the file, in the box idat
 _SIDES_OF_CANVAS: Final = {b"grid": 4, b"iovl": 10}  # where the sides stand in an item's data
+_TURNS: Final = (b"irot", b"imir")
 _UNREADABLE: Final = (struct.error, LookupError, ValueError)
 
 
@@ -102,6 +103,21 @@ class ItemBoxes:
         return None
 
     @property
+    def is_turned_by_exif(self) -> bool:
+        """Whether notes may turn the primary item: neither its container nor its brand forbids it.
+
+        Files of the brand `miaf` are turned by their container alone. Of the others those with a
+        transformation have been turned by it; some cameras write none, and leave it to their notes.
+        """
+        with suppress(*_UNREADABLE):
+            brands = _child(memoryview(self.data), b"ftyp")
+            if b"miaf" in (bytes(brands[at : at + 4]) for at in range(8, len(brands), 4)):
+                return False
+            primary = _number_by_version(_child(self.meta, b"pitm"))
+            return not any(box.kind in _TURNS for box in self._properties_of(primary))
+        return False
+
+    @property
     def bits_of_av1(self) -> int:
         """Bits a level of an AVIF has: 8, 10 or 12."""
         with suppress(*_UNREADABLE):
@@ -157,13 +173,17 @@ class ItemBoxes:
         return [box.body for box in _boxes(properties) if box.kind == kind]
 
     def _code_points_of(self, item: int) -> CodePoints | None:
-        bodies = list(_boxes(_child(_child(self.meta, b"iprp"), b"ipco")))
-        for index in self._indices_of_properties(item):
-            box = bodies[index - 1] if 0 < index <= len(bodies) else None
-            if box and box.kind == b"colr" and bytes(box.body[:4]) == b"nclx":
+        for box in self._properties_of(item):
+            if box.kind == b"colr" and bytes(box.body[:4]) == b"nclx":
                 primaries, transfer, matrix = struct.unpack_from(">HHH", box.body, 4)
                 return CodePoints(primaries=primaries, transfer=transfer, matrix=matrix)
         return None
+
+    def _properties_of(self, item: int) -> Iterator[_Box]:
+        boxes = list(_boxes(_child(_child(self.meta, b"iprp"), b"ipco")))
+        for index in self._indices_of_properties(item):
+            if 0 < index <= len(boxes):
+                yield boxes[index - 1]
 
     def _indices_of_properties(self, item: int) -> Iterator[int]:
         ipma = _child(_child(self.meta, b"iprp"), b"ipma")

@@ -81,6 +81,14 @@ MUTANTS = (
         tests=_HEIF,
     ),
     Mutant(
+        name="turned-twice",
+        file="liveportrait_core/media/pictures/item_boxes.py",
+        old="return not any(box.kind in _TURNS for box in self._properties_of(primary))",
+        new="return True",
+        why="A HEIC is turned once: its notes repeat its container (section 2).",
+        tests=_HEIF,
+    ),
+    Mutant(
         name="tiles-of-any-size",
         file="liveportrait_core/media/pictures/heif.py",
         old="pixels = max(pixels, ItemBoxes.of(image.fp.read()).most_pixels)",

@@ -57,18 +57,35 @@ def beside(kind: bytes, pixels: Frame, *properties: bytes) -> Item:
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-@pytest.mark.parametrize("notes", [None, "same", 3, 6])
+@pytest.mark.parametrize("notes", ["none", "the same", "another"])
 def test_the_container_turns_it_and_the_notes_never_once_more(
-    tmp_path: Path, orientation: int, notes: int | str | None
+    tmp_path: Path, orientation: int, notes: str
 ) -> None:
     stored = np.ascontiguousarray(AS_STORED[orientation](quarters()))
-    said = orientation if notes == "same" else notes
-    assert not isinstance(said, str)
-    content = heic(stored, code_points(*SRGB), *TRANSFORMS[orientation], orientation=said)
+    said = {"none": None, "the same": orientation, "another": 3 if orientation == 6 else 6}[notes]
+    content = heic(
+        stored,
+        code_points(*SRGB),
+        *TRANSFORMS[orientation],
+        orientation=said,
+        is_miaf=orientation == 1,  # else its notes count, as it has no transformation
+    )
     portrait = read_portrait(written(tmp_path / "IMG_1.heic", content), max_dim_px=512)
     assert portrait.pixels.shape == (96, 64, 3)
     assert portrait.warnings == ()
     assert_like(portrait.pixels, quarters())
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_notes_turn_what_its_container_leaves_to_them(tmp_path: Path, orientation: int) -> None:
+    """Some cameras write no transformation. What is of the brand `miaf` is as it is to be shown."""
+    stored = np.ascontiguousarray(AS_STORED[orientation](quarters()))
+    content = heic(stored, orientation=orientation)
+    left = read_portrait(written(tmp_path / "DSC1.heic", content), max_dim_px=512)
+    assert_like(left.pixels, quarters())
+    content = heic(stored, orientation=orientation, is_miaf=True)
+    bound = read_portrait(written(tmp_path / "IMG1.heic", content), max_dim_px=512)
+    assert_like(bound.pixels, stored)
 
 
 @pytest.mark.parametrize("name", ["IMG_1.HEIC", "a.heif", "a"])
