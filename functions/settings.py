@@ -42,6 +42,9 @@ class Settings:
     renders_per_owner_day: int = 100
     keep: int = 3  # results
     keep_hours: float = 24.0
+    keep_inputs: bool = (
+        False  # a deleted avatar's files that are not ours: the app shares the folder
+    )
     mirror_dynamics: bool = False
     accept_uploads: bool = False  # inputs under users/{userId}/uploads/
     synthetic_idle: bool = False  # also move avatars without a hero video; mesh only
@@ -139,6 +142,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         renders_per_owner_day=read.count("RENDERS_PER_OWNER_DAY", Settings.renders_per_owner_day),
         keep=read.count("KEEP", Settings.keep),
         keep_hours=read.number("KEEP_HOURS", Settings.keep_hours, 0.0, 8760.0),
+        keep_inputs=read.switch("KEEP_INPUTS"),
         mirror_dynamics=read.switch("MIRROR_DYNAMICS"),
         accept_uploads=read.switch("UPLOADS_PREFIX"),
         synthetic_idle=read.switch("SYNTHETIC_IDLE"),

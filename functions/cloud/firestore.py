@@ -8,7 +8,7 @@ import hashlib
 import random
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -35,6 +35,7 @@ QUOTA = "livePortraitQuota"
 _LEDGER_FIELDS = tuple(to_fields(Record()))
 SNAPSHOT_MASK = [*(".".join(path) for path in DOCUMENT_PATHS), *_LEDGER_FIELDS]
 _QUOTA_FIELDS = ("day", "starts")
+_TOMBSTONE_FIELDS = ("at",)  # no `expireAt`: it outlives the quotas
 _PLAIN_ID = re.compile(r"[A-Za-z0-9_\-]{1,128}")
 _TRIES = 8
 _QUOTA_KEPT = timedelta(days=2)  # for Firestore's TTL policy, once the day is over
@@ -103,6 +104,9 @@ class FirestoreLedger:
             timeout_s=_READ_TIMEOUT_S,
         )
         avatar = avatar_snapshot_of(document, job)
+        if not avatar.has_ledger:  # a ledger knows it from its first transaction on
+            (deleted,) = tombstones(self._client, [avatar_id], transaction=transaction)
+            avatar = replace(avatar, record=replace(avatar.record, deleted=deleted))
         if not counting:
             return avatar
         starts = self._starts(avatar_id, avatar.document, document.read_time, transaction)
@@ -140,6 +144,11 @@ class FirestoreLedger:
         job = self._job(avatar.avatar_id)
         if change.erases:
             transaction.delete(job)
+            if change.tombstone:
+                name = tombstone_name(avatar.avatar_id)
+                transaction.set(
+                    self._client.collection(QUOTA).document(name), {"at": change.tombstone}
+                )
         elif change.record is not None:
             fields = to_fields(change.record)
             transaction.set(job, fields, merge=list(fields))  # keep fields of newer versions
@@ -201,6 +210,26 @@ def quota_names(avatar_id: str, owner: str | None) -> list[str]:
         plain = _PLAIN_ID.fullmatch(owner) is not None
         names.append(f"owner:{owner if plain else hashlib.sha256(owner.encode()).hexdigest()}")
     return names
+
+
+def tombstones(
+    client: firestore.Client,
+    avatar_ids: Sequence[str],
+    *,
+    transaction: Transaction | None = None,
+) -> list[int]:
+    """Return when the avatars of these ids were last deleted, in epoch ms; 0: never."""
+    documents = [client.collection(QUOTA).document(tombstone_name(each)) for each in avatar_ids]
+    found = read(
+        client, documents, _TOMBSTONE_FIELDS, transaction=transaction, timeout_s=_READ_TIMEOUT_S
+    )
+    moments = (decode(each.fields["at"]) if each.fields else 0 for each in found)
+    return [at if isinstance(at, int) else 0 for at in moments]
+
+
+def tombstone_name(avatar_id: str) -> str:
+    """Return the name of what is left of a deleted avatar, in the collection of quotas."""
+    return f"deleted:{avatar_id}"
 
 
 def _day(now: datetime) -> str:

@@ -132,4 +132,5 @@ def stored_object(blob: Any) -> StoredObject:
         token=facts.pop(TOKEN_KEY, ""),
         encoding="" if blob.content_encoding in (None, "identity") else blob.content_encoding,
         metadata=facts,
+        created=0 if blob.time_created is None else round(blob.time_created.timestamp() * 1000),
     )

@@ -16,7 +16,7 @@ from functions.domain.snapshot import (
     TransactionStatus,
     Unleased,
 )
-from functions.domain.storage_paths import cache_folder, output_folder
+from functions.domain.storage_paths import avatar_folder, cache_folder, output_folder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +25,7 @@ class Cleaner:
 
     owner: str  # uuid4
     lease_s: float
+    keeps_inputs: bool = False  # delete only what the pipeline has made
 
     def begin(self, avatar: AvatarSnapshot) -> TransactionResult[Unleased]:
         """Take the lease from any render, and note all that is to go, while there is no document.
@@ -33,7 +34,8 @@ class Cleaner:
         made again meanwhile: only what was created in the first half of the lease or before. A
         claim waits for the lease's end, so nothing of a next life is that old, by a margin of half
         a lease for the clocks of database and store; and what a render in flight uploads right
-        after it has lost its lease is.
+        after it has lost its lease is. What the app keeps in the avatar's folder a next life may
+        upload at any time: there, only what is older than this moment goes.
         """
         record = avatar.record
         if record.held_by(self.owner):
@@ -45,11 +47,15 @@ class Cleaner:
                 status=TransactionStatus.MOVED, record=avatar.changed(without_clean_up(record))
             )
         until = avatar.now + round(self.lease_s * 500)
-        folders = (output_folder(avatar.avatar_id), cache_folder(avatar.avatar_id))
-        begun = Record(lease=self._lease(avatar), deletions=record.deletions).deleting(
-            *avatar.dropped(Record()),
-            *(Deletion(path=folder, until=until) for folder in folders),
-        )
+        folders = [
+            Deletion(path=output_folder(avatar.avatar_id), until=until),
+            Deletion(path=cache_folder(avatar.avatar_id), until=until),
+        ]
+        if not self.keeps_inputs:
+            folders.append(Deletion(path=avatar_folder(avatar.avatar_id), until=avatar.now - 1))
+        begun = Record(
+            lease=self._lease(avatar), deletions=record.deletions, deleted=avatar.now
+        ).deleting(*avatar.dropped(Record()), *folders)
         return TransactionResult(status=TransactionStatus.DONE, record=begun)
 
     def renew(self, avatar: AvatarSnapshot) -> TransactionResult[Held]:
@@ -60,13 +66,18 @@ class Cleaner:
         return TransactionResult(status=TransactionStatus.DONE, record=record)
 
     def end(self, avatar: AvatarSnapshot, gone: Collection[Deletion]) -> TransactionResult[Held]:
-        """Erase the ledger, last of all: not while it notes what is not gone yet (MOVED)."""
+        """Erase the ledger, last of all: not while it notes what is not gone yet (MOVED).
+
+        The tombstone is left in the same transaction, so that no fault comes between.
+        """
         record = avatar.record
         if not record.held_by(self.owner):
             return TransactionResult(status=TransactionStatus.LOST)
         if not set(record.deletions).issubset(gone):
             return TransactionResult(status=TransactionStatus.MOVED, record=record)
-        return TransactionResult(status=TransactionStatus.DONE, erases=True)
+        return TransactionResult(
+            status=TransactionStatus.DONE, erases=True, tombstone=record.deleted
+        )
 
     def _lease(self, avatar: AvatarSnapshot) -> Lease:
         return Lease.granted(self.owner, Purpose.CLEAN_UP, now=avatar.now, life_s=self.lease_s)
@@ -79,8 +90,10 @@ def struck_off(avatar: AvatarSnapshot, gone: Collection[Deletion]) -> Transactio
     record = replace(record, deletions=left)
     if is_there and not left and not record.lease_lives(avatar.now):
         record = without_clean_up(record)
-    if not is_there and record == Record():
-        return TransactionResult(status=TransactionStatus.DONE, erases=True)
+    if not is_there and record.is_blank:
+        return TransactionResult(
+            status=TransactionStatus.DONE, erases=True, tombstone=record.deleted
+        )
     return TransactionResult(status=TransactionStatus.DONE, record=avatar.changed(record))
 
 

@@ -204,6 +204,12 @@ class Record(Part):
     shown: StatusView | None = None
     results: tuple[Result, ...] = ()  # the last good one first
     deletions: tuple[Deletion, ...] = ()  # still to be carried out
+    deleted: int = 0  # epoch ms: the last clean-up's begin; older inputs are a former life's
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether it says nothing but when the avatar was deleted."""
+        return replace(self, deleted=0) == Record()
 
     def lease_lives(self, now: int) -> bool:
         """Tell whether the lease has not expired, by the database's clock."""

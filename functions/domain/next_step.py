@@ -9,11 +9,11 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from functions.domain.document import IMAGE_FIELD, VIDEO_FIELD
+from functions.domain.document import IMAGE_FIELD, VIDEO_FIELD, State
 from functions.domain.job_record import Dispatch, ErrorInfo, PublishedObject, Result
 from functions.domain.request import Ask, Refusal, RenderRequest, fingerprint
 from functions.domain.snapshot import AvatarSnapshot, RenderJob, RenderSpec
-from functions.domain.storage_paths import StoredObject
+from functions.domain.storage_paths import OWNER_KEY, StoredObject
 from functions.errors import Code
 
 Find = Callable[[str], StoredObject | None]
@@ -73,6 +73,11 @@ class AvatarState:
             return cls(avatar=avatar, ask=ask)
         image = find(ask.image_path)
         video = None if ask.video_path is None else find(ask.video_path)
+        for found, field in ((image, IMAGE_FIELD), (video, VIDEO_FIELD)):
+            if found is not None and (reason := _not_owned(found, avatar)):
+                code = Code.INPUT_NOT_OWNED
+                refusal = Refusal(state=State.FAILED, code=code, field=field, reason=reason)
+                return cls(avatar=avatar, ask=refusal)
         name, wish = (
             fingerprint(ask, engine_version=version, image=image, video=video)
             for version in (engine_version, "")
@@ -101,6 +106,19 @@ def is_published(kept: PublishedObject, find: Find) -> bool:
     """Tell whether the object at this path is still the published one."""
     found = find(kept.path)
     return found is not None and found.generation == kept.generation
+
+
+def _not_owned(found: StoredObject, avatar: AvatarSnapshot) -> str:
+    """Return why an input is not this avatar's and its owner's; "": it is.
+
+    An id may have had another life, and another owner: a deleted person's face is not taken over.
+    """
+    if found.created < avatar.record.deleted:
+        return f"{found.path} is older than the avatar's last deletion; accepted: a new upload"
+    owner = None if avatar.document is None else avatar.document.owner
+    if found.metadata.get(OWNER_KEY, owner) != owner:
+        return f"{found.path} has another user's {OWNER_KEY}; accepted: the document's userId"
+    return ""
 
 
 # --- the steps

@@ -109,6 +109,7 @@ class TransactionResult(Generic[_Status]):
     fields: Mapping[str, object] = field(default_factory=dict)  # of the document, by field path
     counts: bool = False  # count a render start, for the quotas
     erases: bool = False  # delete the ledger's document
+    tombstone: int = 0  # epoch ms: what outlives it of a deleted avatar; 0: nothing
     retired: tuple[Result, ...] = ()  # no longer listed; for the log
     dispatch: Dispatch | None = None  # the task that stands for it, where the caller asks
 

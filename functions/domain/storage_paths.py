@@ -45,6 +45,7 @@ class StoredObject:
     token: str = ""  # its download token, if it has one; several are separated by commas
     encoding: str = ""  # Content-Encoding of the stored bytes; "": none
     metadata: Mapping[str, str] = field(default_factory=dict, compare=False)  # custom metadata
+    created: int = field(default=0, compare=False)  # epoch ms, by the store's clock
 
     @property
     def tokens(self) -> tuple[str, ...]:

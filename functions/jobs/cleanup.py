@@ -1,8 +1,8 @@
 """Carry out deletions: those that a ledger has noted, and all of a deleted avatar's.
 
-After an avatar's deletion everything the pipeline made for it goes, the ledger last; contract.md,
-section 7. A clean-up holds a lease that no render takes over, and never recreates the document.
-What its transactions change is decided in `domain.deletions`.
+After an avatar's deletion everything in its folders goes, the ledger last, which leaves a
+tombstone; contract.md, section 7. A clean-up holds a lease that no render takes over, and never
+recreates the document. What its transactions change is decided in `domain.deletions`.
 """
 
 from functools import partial
@@ -18,7 +18,7 @@ from functions.observability import log
 
 
 def clean_up(deps: Dependencies, avatar_id: str) -> Unleased:
-    """Delete results, caches and ledger; where the document is there again, what is still noted.
+    """Delete all of a deleted avatar; where its document is there again, what is still noted.
 
     Returns:
         DONE, or MOVED: the document exists again, or BUSY: another job is cleaning up.
@@ -26,7 +26,11 @@ def clean_up(deps: Dependencies, avatar_id: str) -> Unleased:
     Raises:
         RetryLater: something could not be deleted, or the lease ran out and another took over.
     """
-    cleaner = Cleaner(owner=str(uuid4()), lease_s=deps.settings.lease_s)
+    cleaner = Cleaner(
+        owner=str(uuid4()),
+        lease_s=deps.settings.lease_s,
+        keeps_inputs=deps.settings.keep_inputs,
+    )
     begun = deps.ledger.transact(avatar_id, cleaner.begin)
     if begun.status is TransactionStatus.MOVED:
         _finish_for_another(deps, avatar_id)

@@ -95,6 +95,7 @@ def _sweep(instance: App, shard: Shard, options: argparse.Namespace) -> Reconcil
         media=deps.media,
         reader=deps.transitions.reader,
         shard=shard,
+        keeps_inputs=instance.settings.keep_inputs,
     )
     checker = Checker(
         transitions=deps.transitions,

@@ -5,6 +5,7 @@ may read or write, and an object's download token.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from google.api_core import exceptions
@@ -21,6 +22,7 @@ from functions.cloud.firestore import (
     avatar_snapshot_of,
     document_of,
     quota_names,
+    tombstones,
 )
 from functions.cloud.firestore_values import decode
 from functions.cloud.storage import TOKEN_KEY, stored_object
@@ -87,7 +89,20 @@ class FirestoreAvatars:
                 except (LookupError, TypeError, ValueError, AttributeError) as fault:
                     with log.bound(avatar_id=document.id):
                         log.warning("ledger not understood", reason=str(fault))
-        return snapshots
+        return self._with_tombstones(snapshots)
+
+    def _with_tombstones(self, snapshots: Sequence[DatedSnapshot]) -> Sequence[DatedSnapshot]:
+        """Tell those without a ledger when they were last deleted; a ledger knows it."""
+        unknown = [each.avatar.avatar_id for each in snapshots if not each.avatar.has_ledger]
+        if not unknown:  # nearly always
+            return snapshots
+        deleted = dict(zip(unknown, tombstones(self._client, unknown), strict=True))
+        return [
+            replace(dated, avatar=replace(avatar, record=replace(avatar.record, deleted=at)))
+            if (at := deleted.get((avatar := dated.avatar).avatar_id))
+            else dated
+            for dated in snapshots
+        ]
 
     def without_document(self, avatar_ids: Sequence[str]) -> Sequence[str]:
         """Return those of these avatars that have no document."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
 
-from functions.domain.job_record import Deletion, Record
+from functions.domain.job_record import Deletion
 from functions.domain.snapshot import TransactionStatus
 from functions.domain.storage_paths import (
     OWNER_KEY,
@@ -115,7 +115,7 @@ class Erasure:
         avatar = self.deps.ledger.read(avatar_id)
         held = list(self._held(avatar_id))
         report.documents += avatar.document is not None
-        report.ledgers += avatar.record != Record()
+        report.ledgers += avatar.has_ledger
         self._count(held, report)
         if self.dry_run:
             return

@@ -12,7 +12,7 @@ from enum import StrEnum
 from urllib.parse import parse_qs, urlsplit
 
 from functions.domain.document import ABSENT, PENDING, State
-from functions.domain.job_record import PublishedObject, Record, Result
+from functions.domain.job_record import PublishedObject, Result
 from functions.domain.next_step import (
     AvatarState,
     MissingInput,
@@ -27,7 +27,12 @@ from functions.domain.next_step import (
 )
 from functions.domain.snapshot import AvatarSnapshot, RenderJob, RenderSpec
 from functions.domain.status_view import mirror_fields, shown_fields
-from functions.domain.storage_paths import StoredObject, output_folder
+from functions.domain.storage_paths import (
+    OWNER_KEY,
+    StoredObject,
+    cache_folder,
+    output_folder,
+)
 from functions.domain.transitions import Transitions
 
 _ORPHAN_AGE_MS = 24 * 3_600_000
@@ -40,6 +45,7 @@ class Finding(StrEnum):
     """What may be wrong, in the order in which it is repaired."""
 
     NO_DOCUMENT = "no-document"  # ledger, objects or cache of a deleted avatar
+    ORPHANED_INPUT = "orphaned-input"  # files of unknown origin without a document; left alone
     ORPHAN = "litter"  # noted for deletion; or listed nowhere and a day old
     DEAD_TOKEN = "dead-token"  # noqa: S105 - a listed object no longer has its URL's token
     LOST_EVENT = "lost-event"  # nothing answers what the document asks for
@@ -94,9 +100,7 @@ class Checker:
         """Return everything that is wrong; nothing for a sound avatar."""
         avatar = entry.avatar
         if avatar.document is None:
-            left = avatar.has_ledger or entry.objects
-            cleaned = avatar.record.cleaning(avatar.now)
-            return (Finding.NO_DOCUMENT,) if left and not cleaned else ()
+            return () if avatar.record.cleaning(avatar.now) else tuple(_remains(entry))
         if avatar.record.lease_lives(avatar.now):
             return ()
         found = {*self._objects(entry), *self._answers(entry)}
@@ -133,7 +137,7 @@ class Checker:
 
     def _unasked(self, entry: Entry) -> Iterator[Finding]:
         avatar = entry.avatar
-        if avatar.record == Record() or avatar.document is None:
+        if avatar.record.is_blank or avatar.document is None:
             return
         if avatar.document.shows_pending:
             if self._quiet(entry, _pending_since(entry)):
@@ -196,6 +200,28 @@ class Checker:
         return entry.avatar.now - since >= self.quiet_s * 1000
 
 
+def _remains(entry: Entry) -> Iterator[Finding]:
+    """Return what is left of an avatar without a document.
+
+    Inputs are left alone until they are a day old, and as long as nothing proves that the avatar
+    was there and is deleted: an app may upload before it makes the document. Proofs are what the
+    service leaves, and the label that rules demand of uploads, which ask for the document first.
+    """
+    avatar, cache = entry.avatar, cache_folder(entry.avatar.avatar_id)
+    ours = (output_folder(avatar.avatar_id), cache)
+    made = any(path.startswith(ours) for path in entry.objects)
+    inputs = [
+        listed.stored
+        for path, listed in entry.objects.items()
+        if not path.startswith(ours) and _is_old(avatar, listed)
+    ]
+    was_there = avatar.record.deleted > 0 or any(OWNER_KEY in each.metadata for each in inputs)
+    if avatar.has_ledger or made or (inputs and was_there):
+        yield Finding.NO_DOCUMENT
+    elif inputs:
+        yield Finding.ORPHANED_INPUT
+
+
 def dead_results(entry: Entry) -> tuple[Result, ...]:
     """Return the listed results without their objects, where the last good one is among them."""
     results = entry.avatar.record.results
@@ -222,9 +248,13 @@ def orphans(entry: Entry) -> tuple[StoredObject, ...]:
         for path, listed in entry.objects.items()
         if path.startswith(folder)
         and _MADE_BY_US.fullmatch(path.removeprefix(folder))
-        and avatar.now - listed.created > _ORPHAN_AGE_MS
+        and _is_old(avatar, listed)
         and not avatar.record.lists(path, listed.stored.generation)
     )
+
+
+def _is_old(avatar: AvatarSnapshot, listed: ListedObject) -> bool:
+    return avatar.now - listed.created > _ORPHAN_AGE_MS
 
 
 def _opens(entry: Entry, kept: PublishedObject) -> bool:

@@ -126,6 +126,7 @@ class PageLoader:
     media: MediaStore
     reader: Reader
     shard: Shard
+    keeps_inputs: bool = False  # inputs without a document are the app's
     page_size: int = 500
 
     def page(self, after: str) -> Page:
@@ -137,7 +138,7 @@ class PageLoader:
         own = {each: documents[each] for each in ids if self.shard.has(each)}
         served = {each for each, document in own.items() if _served(document)}
         snapshots = self._snapshots(sorted(served))
-        gathered = _PageObjects(self.reader, snapshots)
+        gathered = self._page_objects(snapshots, ids)
         end = "" if ends else f"{_AVATARS}{last}{_AFTER_FOLDER}"
         for listed in self.lister.objects(_AVATARS, start=f"{_AVATARS}{after}", end=end):
             gathered.take(listed)
@@ -147,6 +148,7 @@ class PageLoader:
         self._gather_uploads(gathered)
         strange = {each for each in gathered.strangers - {after} if ends or each <= last}
         strange |= served - snapshots.keys()
+        strange |= self._without_document(gathered.uploads - strange)
         return Page(
             entries=gathered.entries(),
             strangers=tuple(sorted(filter(self.shard.has, strange))),
@@ -164,7 +166,7 @@ class PageLoader:
         snapshots = self._snapshots([avatar_id])
         if not snapshots:
             raise LedgerGarbled(f"the ledger of {avatar_id} cannot be understood")
-        gathered = _PageObjects(self.reader, snapshots)
+        gathered = self._page_objects(snapshots)
         self._gather_own(avatar_id, gathered)
         for listed in self.lister.objects(cache_folder(avatar_id)):
             gathered.keep(avatar_id, listed)
@@ -177,6 +179,22 @@ class PageLoader:
         start = f"{_CACHES}{after}{_AFTER_FOLDER}" if after else ""
         named = filter(is_document_id, self.lister.folders(_CACHES, start=start))
         return filter(self.shard.has, named)
+
+    def _without_document(self, avatar_ids: Iterable[str]) -> set[str]:
+        """Return those of this shard that have no document; a page knows its own alone."""
+        own = sorted(filter(self.shard.has, avatar_ids))
+        return set(self.repository.without_document(own)) if own else set()
+
+    def folders(self) -> Iterator[str]:
+        """Yield the ids of all avatars that have a folder."""
+        return filter(is_document_id, self.lister.folders(_AVATARS))
+
+    def _page_objects(
+        self, snapshots: Mapping[str, DatedSnapshot], documents: Iterable[str] = ()
+    ) -> "_PageObjects":
+        return _PageObjects(
+            self.reader, snapshots, documents=documents, keeps_inputs=self.keeps_inputs
+        )
 
     def _snapshots(self, avatar_ids: Iterable[str]) -> Mapping[str, DatedSnapshot]:
         wanted = list(avatar_ids)
@@ -200,25 +218,46 @@ class PageLoader:
 class _PageObjects:
     """The relevant objects of the avatars of a page."""
 
-    def __init__(self, reader: Reader, snapshots: Mapping[str, DatedSnapshot]) -> None:
+    def __init__(
+        self,
+        reader: Reader,
+        snapshots: Mapping[str, DatedSnapshot],
+        *,
+        documents: Iterable[str],
+        keeps_inputs: bool,
+    ) -> None:
         self._snapshots = snapshots
+        self._documents = frozenset(documents)  # of the page, also those that are not loaded
+        self._keeps_inputs = keeps_inputs
         self._objects: dict[str, dict[str, ListedObject]] = {each: {} for each in snapshots}
         self.inputs: dict[str, set[str]] = {}  # avatars by the path that they name
         self.strangers: set[str] = set()
+        self.uploads: set[str] = set()  # avatars with inputs, and perhaps without a document
         for avatar_id, dated in snapshots.items():
             for path in _inputs(reader, dated.avatar):
                 self.inputs.setdefault(path, set()).add(avatar_id)
 
     def take(self, listed: ListedObject) -> None:
-        """Keep an object of `avatars/`, if it is an output or a named input."""
+        """Keep an object of `avatars/`: an output, a named input, or one without a document."""
         path = listed.stored.path
-        avatar_id = path.removeprefix(_AVATARS).partition("/")[0]
-        ours = path.startswith(output_folder(avatar_id))
+        avatar_id, slash, _ = path.removeprefix(_AVATARS).partition("/")
+        if not slash or not is_document_id(avatar_id):  # it cannot belong to an avatar
+            return
+        ours, orphan = path.startswith(output_folder(avatar_id)), self._is_orphan(avatar_id)
         if avatar_id in self._objects:
-            if ours or path in self.inputs:
+            if ours or orphan or path in self.inputs:
                 self.keep(avatar_id, listed)
-        elif ours and is_document_id(avatar_id):  # other names cannot belong to an avatar
+        elif ours:
             self.strangers.add(avatar_id)
+        elif orphan:
+            self.uploads.add(avatar_id)
+
+    def _is_orphan(self, avatar_id: str) -> bool:
+        """Tell whether an input may be one without a document."""
+        if self._keeps_inputs or avatar_id in self._documents:
+            return False
+        dated = self._snapshots.get(avatar_id)
+        return dated is None or dated.avatar.document is None
 
     def keep(self, avatar_id: str, listed: ListedObject) -> None:
         self._objects[avatar_id][listed.stored.path] = listed

@@ -5,9 +5,10 @@ wrong, `paging` which avatar comes next, `repair` repairs.
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
+from itertools import islice
 from typing import Any, Protocol
 
 from functions.domain.snapshot import TransactionStatus
@@ -19,7 +20,7 @@ from functions.reconcile.paging import Checkpoint, PageScan, Phase, ScanStep
 from functions.reconcile.repair import MAY_RENDER, Repairer
 
 _NAP_S = 0.5  # longest single sleep, so that a signal to stop takes effect in time
-_PLAUSIBLY_GONE = 20  # ledgers without a document, while there is not one document
+_PLAUSIBLY_GONE = 20  # avatars without a document, of the first 41
 
 
 class Checkpoints(Protocol):
@@ -36,7 +37,7 @@ class Checkpoints(Protocol):
 
 
 class EverythingGone(FunctionError):
-    """There are ledgers but no documents: collection or project is likely the wrong one."""
+    """Too many avatars have no document: collection or project is likely the wrong one."""
 
 
 class Ending(StrEnum):
@@ -99,7 +100,7 @@ class ReconcileRun:
         """Continue the pass, or begin one.
 
         Raises:
-            EverythingGone: the collection is empty although there are ledgers of it.
+            EverythingGone: most avatars that have left something have no document.
         """
         self._refuse_an_emptied_collection()
         place, report = self._beginning(), self.report
@@ -139,16 +140,24 @@ class ReconcileRun:
             self._marks.keep(self._name, {**asdict(place), "phase": place.phase.value})
 
     def _refuse_an_emptied_collection(self) -> None:
-        """Raise where the collection is empty: a wrong name must not cost every video."""
-        repository, limit = self._loader.repository, self._options.limit
-        if (limit is not None and limit <= _PLAUSIBLY_GONE) or repository.avatars("", 1):
+        """Raise where the collection seems the wrong one: that must not cost everybody's files."""
+        loader, limit = self._loader, self._options.limit
+        if limit is not None and limit <= _PLAUSIBLY_GONE:
             return
-        if len(repository.ledgers("", _PLAUSIBLY_GONE + 1)) > _PLAUSIBLY_GONE:
-            raise EverythingGone(
-                f"the collection has no document, but there are more than {_PLAUSIBLY_GONE} "
-                "ledgers: is LIVEPORTRAIT_COLLECTION the right one? If all avatars are really "
-                f"gone, --limit {_PLAUSIBLY_GONE} clears so many at a time"
-            )
+        sample = 2 * _PLAUSIBLY_GONE + 1
+        for ids in (loader.repository.ledgers("", sample), islice(loader.folders(), sample)):
+            missing = loader.repository.without_document(list(ids))
+            if len(missing) > _PLAUSIBLY_GONE and self._deleted(missing) > _PLAUSIBLY_GONE:
+                raise EverythingGone(
+                    f"more than {_PLAUSIBLY_GONE} of the first {sample} avatars have no document: "
+                    "is LIVEPORTRAIT_COLLECTION the right one? If they are really gone, --limit "
+                    f"{_PLAUSIBLY_GONE} clears so many at a time"
+                )
+
+    def _deleted(self, avatar_ids: Sequence[str]) -> int:
+        """Count those of which this pass would delete everything."""
+        entries = (self._loader.entry(each) for each in avatar_ids)
+        return sum(Finding.NO_DOCUMENT in self._scan.checker.findings(each) for each in entries)
 
     # --- a step
 
@@ -187,6 +196,8 @@ class ReconcileRun:
                 for finding in self._scan.checker.findings(entry)
                 if (finding is Finding.OUTDATED) is upgrading and avatar_id not in self._listed
             ]
+            if Finding.ORPHANED_INPUT in findings:  # alone, and left alone
+                return self._tell_orphans(entry)
             if findings:
                 self.report.attended += 1
                 self._take_time(findings)
@@ -195,6 +206,11 @@ class ReconcileRun:
         except Exception as fault:
             self.report.faults += 1
             log.fault("avatar not mended", fault)
+
+    def _tell_orphans(self, entry: Entry) -> None:
+        self.report.found[Finding.ORPHANED_INPUT] += 1
+        for path in entry.objects:
+            log.info("found", finding=Finding.ORPHANED_INPUT.value, path=path)
 
     def _take_time(self, findings: list[Finding]) -> None:
         options = self._options

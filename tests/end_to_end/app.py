@@ -111,10 +111,12 @@ class Avatar:
         live_portrait: Document | None = None,
         **fields: Any,
     ) -> None:
-        """Upload both media and create the document; no render is asked for without a save.
+        """Create the document, upload both media; no render is asked for without a save.
 
+        The document comes first, as the rules want it: uploads without one are a former life's.
         A `portrait` or `clip` of one's own keeps its name; the usual ones are named as in the app.
         """
+        self.document.set({"updatedAt": _now_ms()})
         media = self.cloud.media
         video_url = (
             self.upload("heroVideo.mp4", media.clip, "video/mp4")

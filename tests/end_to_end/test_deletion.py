@@ -30,5 +30,6 @@ def test_19_deleted_after_ready(cloud: Cloud) -> None:
     assert not exists(avatar)
     assert avatar.output_names() == []
     assert avatar.ledger() == {}
-    theirs = [blob.name for blob in cloud.bucket.list_blobs(prefix=f"avatars/{avatar.id}/")]
-    assert theirs == [f"avatars/{avatar.id}/hero.jpg", f"avatars/{avatar.id}/heroVideo.mp4"]
+    assert list(cloud.bucket.list_blobs(prefix=f"avatars/{avatar.id}/")) == []
+    quotas = cloud.database.collection("livePortraitQuota")
+    assert quotas.document(f"deleted:{avatar.id}").get().exists

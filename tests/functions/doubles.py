@@ -133,7 +133,7 @@ class MemoryLedger:
         return AvatarSnapshot(
             avatar_id=avatar_id,
             document=document,
-            record=self.record(avatar_id),
+            record=self._known(avatar_id),
             has_ledger=avatar_id in self.jobs,
             now=round(self._clock.now() * 1000),
             starts=Starts(
@@ -144,6 +144,12 @@ class MemoryLedger:
             else Starts(),
         )
 
+    def _known(self, avatar_id: str) -> Record:
+        """The ledger; where there is none, what the tombstone says."""
+        if avatar_id in self.jobs:
+            return self.record(avatar_id)
+        return Record(deleted=self.quotas.get(f"deleted:{avatar_id}", {}).get("at", 0))
+
     def _starts(self, name: str) -> int:
         quota = self.quotas.get(name, {})
         return int(quota["starts"]) if quota.get("day") == self._day() else 0
@@ -151,9 +157,14 @@ class MemoryLedger:
     def _day(self) -> str:
         return datetime.fromtimestamp(self._clock.now(), UTC).date().isoformat()
 
+    def _erase(self, avatar_id: str, tombstone: int) -> None:
+        self.jobs.pop(avatar_id, None)
+        if tombstone:
+            self.quotas[f"deleted:{avatar_id}"] = {"at": tombstone}
+
     def _commit(self, avatar: AvatarSnapshot, change: TransactionResult[Any]) -> None:
         if change.erases:
-            self.jobs.pop(avatar.avatar_id, None)
+            self._erase(avatar.avatar_id, change.tombstone)
         elif change.record is not None:
             self.jobs[avatar.avatar_id] = to_fields(change.record)
         if change.fields:
@@ -304,6 +315,7 @@ class MemoryMediaStore:
             token=held.token,
             encoding=held.encoding,
             metadata=held.metadata,
+            created=held.created,
         )
 
 

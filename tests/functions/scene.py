@@ -108,12 +108,21 @@ class Scene:
             clock=self.clock,
         )
         self.handler = self.second_instance()
+        self.upload()
+
+    def upload(self) -> None:
+        """The app uploads portrait and clip."""
         self.media.put(IMAGE, b"portrait")
         self.media.put(VIDEO, b"clip")
 
     def write(self, fields: Fields | None) -> DocumentWrite:
-        """The app writes the document; gives the event that tells of it."""
+        """The app writes the document; gives the event that tells of it.
+
+        Where a clean-up has begun, what belonged to the avatar is gone: the app uploads it anew.
+        """
         before = self.ledger.documents.get(AVATAR)
+        if before is None and fields is not None and self.was_cleaned:
+            self.upload()
         if fields is None:
             self.ledger.documents.pop(AVATAR, None)
         else:
@@ -147,6 +156,11 @@ class Scene:
                 continue
             return count
         raise AssertionError(f"not acknowledged after {times} deliveries")
+
+    @property
+    def was_cleaned(self) -> bool:
+        """Whether a clean-up of the avatar has begun, or ended."""
+        return self.record.deleted > 0 or f"deleted:{AVATAR}" in self.ledger.quotas
 
     @property
     def live(self) -> Fields:

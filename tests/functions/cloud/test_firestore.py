@@ -162,6 +162,39 @@ def test_what_a_newer_version_added_to_a_ledger_outlives_our_writing(
     assert ledger.job(avatar_id) == {**fields, "attempts": 1, "shown": None}
 
 
+def test_a_tombstone_outlives_the_ledger_until_the_next_ledger_has_it(
+    ledger: LedgerUnderTest, avatar_id: str
+) -> None:
+    def decided(**change: Any) -> None:
+        result = TransactionResult(status=TransactionStatus.DONE, **change)
+        ledger.port.transact(avatar_id, lambda avatar: result)
+
+    def known() -> tuple[bool, int]:
+        avatar = ledger.port.read(avatar_id)
+        return avatar.has_ledger, avatar.record.deleted
+
+    assert known() == (False, 0)
+    decided(erases=True)
+    assert ledger.quota(f"deleted:{avatar_id}") is None
+    decided(record=Record(deleted=7))
+    assert known() == (True, 7)
+    decided(erases=True, tombstone=7)
+    assert ledger.quota(f"deleted:{avatar_id}") == {"at": 7}
+    assert known() == (False, 7)
+    ledger.put(avatar_id, document())
+    assert known() == (False, 7)
+    seen: list[int] = []
+
+    def note(avatar: AvatarSnapshot) -> TransactionResult[Any]:
+        seen.append(avatar.record.deleted)
+        record = replace(avatar.record, fingerprint="f")
+        return TransactionResult(status=TransactionStatus.DONE, record=record)
+
+    ledger.port.transact(avatar_id, note)
+    assert seen == [7]
+    assert known() == (True, 7)
+
+
 def test_erasing_removes_the_ledger_alone(ledger: LedgerUnderTest, avatar_id: str) -> None:
     ledger.put(avatar_id, document())
     ledger.port.transact(

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from functions.domain.storage_paths import download_url
+from functions.domain.storage_paths import OWNER_KEY, download_url
+from tests.functions.explorer.attempts import OWNER
 from tests.functions.explorer.disturbances import Cue
 from tests.functions.explorer.model import DROPPED, FORGED, MULTIPLIERS, Avatar, Wanted
 from tests.functions.explorer.world import World
@@ -48,8 +49,6 @@ class App:
 
     def __post_init__(self) -> None:
         self._stream = random.Random(f"{self.seed}/app/{self.avatar.id}")  # noqa: S311
-        self._put("hero.jpg", b"portrait")
-        self._put("heroVideo.mp4", b"clip")
 
     def script(self) -> list[Act]:
         """What happens, in order."""
@@ -102,6 +101,8 @@ class App:
                 name: before[name] for name in _OURS if before is not None and name in before
             }
         self.tell(name, f"app: {wanted}")
+        if before is None and wanted.exists:
+            self._upload(wanted)
         self.avatar.asks(wanted)
         if not wanted.exists:
             self.avatar.forged = False
@@ -149,7 +150,12 @@ class App:
             self.world.media.objects.pop(f"avatars/{self.avatar.id}/{old}", None)
             self._look_for_the_portrait()
             self.acted(self.avatar)
-        self.world.timeline.after(2 * size, lambda: self._change(name, image=new))
+        self.world.timeline.after(2 * size, lambda: self._show_crop(name, new))
+
+    def _show_crop(self, name: str, new: str) -> None:
+        """The avatar may have been deleted, and made again, while its crop was under way."""
+        self._put(new, b"portrait " + new.encode())
+        self._change(name, image=new)
 
     def _delete(self, name: str, size: float) -> None:
         """And, mostly, make it again."""
@@ -239,8 +245,14 @@ class App:
         if size < 0.6 and wanted.exists:
             self._change(name, nonce=wanted.nonce + 1)
 
+    def _upload(self, wanted: Wanted) -> None:
+        """An avatar that is made, or made again, comes with files of its own."""
+        for name in filter(None, (wanted.image, "heroVideo.mp4")):
+            self._put(name, b"upload of " + name.encode())
+
     def _put(self, name: str, body: bytes) -> None:
-        self.world.media.put(f"avatars/{self.avatar.id}/{name}", body)
+        path = f"avatars/{self.avatar.id}/{name}"
+        self.world.media.put(path, body, metadata={OWNER_KEY: OWNER})
 
     def _look_for_the_portrait(self) -> None:
         avatar = self.avatar

@@ -84,6 +84,7 @@ class Avatar:
     absent_since: float | None = None  # the portrait that is asked for is not there
     lost: set[tuple[str, int]] = field(default_factory=set)  # objects that somebody else destroyed
     revoked: set[tuple[str, int]] = field(default_factory=set)  # whose token was taken away
+    was_made: bool = False  # its document was there once
     overwritten: bool = False  # an input was overwritten without a save: reconcile's matter
 
     def asks(self, wanted: Wanted) -> None:
@@ -91,6 +92,7 @@ class Avatar:
         if wanted.inputs_key != self.wanted.inputs_key:
             self.wish += 1
             self.overwritten = False
+        self.was_made = self.was_made or wanted.exists
         self.wanted = wanted
 
     @property

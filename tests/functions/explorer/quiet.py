@@ -64,7 +64,8 @@ class Quiet:
 
     def quotas(self) -> None:
         """As many starts as there were claims."""
-        for name, quota in self.world.ledger.quotas.items():
+        quotas = self.world.ledger.quotas.items()
+        for name, quota in ((name, each) for name, each in quotas if "starts" in each):
             claims = self.checks.attempts.starts[f"{name} {quota['day']}"]
             if quota["starts"] != claims:
                 self.wrong("starts", f"{name}: {quota['starts']} starts, {claims} claims")
@@ -107,9 +108,24 @@ class Quiet:
         dead = record.lease is not None and record.lease.purpose is Purpose.CLEAN_UP
         if avatar.id in self.world.ledger.jobs and (self.mended or not dead):
             self.wrong("ledger left", f"the ledger of a deleted avatar is left: {record}")
+        self._inputs_are_gone(avatar)
         left = self._owed(f"livePortraitCache/avatars/{avatar.id}/", record)
         if left and (self.mended or self.orderly):
             self.wrong("objects left", f"a deleted avatar leaves {left}")
+
+    def _inputs_are_gone(self, avatar: Avatar) -> None:
+        """What is older than its last clean-up; later uploads without a document: reconcile's."""
+        tombstone = self.world.ledger.quotas.get(f"deleted:{avatar.id}", {}).get("at", 0)
+        left = [
+            path
+            for path, held in self.world.media.objects.items()
+            if path.startswith(f"avatars/{avatar.id}/")
+            and (self.mended or held.created < tombstone)
+        ]
+        if left and (self.mended or self.orderly):
+            self.wrong("objects left", f"a deleted avatar leaves {left}")
+        if self.mended and avatar.was_made and not tombstone:
+            self.wrong("tombstone", "a deleted avatar has no tombstone")
 
     def _owed(self, folder: str, record: Record) -> set[tuple[str, int]]:
         """What lies in a folder, but for what others did and what is noted for deletion.

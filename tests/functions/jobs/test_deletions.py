@@ -12,12 +12,22 @@ from functions.domain.deletions import Cleaner
 from functions.domain.document import DocumentWrite
 from functions.domain.job_record import Deletion, Record
 from functions.domain.snapshot import AvatarSnapshot, TransactionResult, TransactionStatus
-from functions.domain.storage_paths import StoredObject, Upload
+from functions.domain.storage_paths import OWNER_KEY, StoredObject, Upload
 from functions.errors import RetryLater
 from functions.jobs.motion_cache import motion_path
 from tests.functions.jobs.cached_motion import cached, while_it_is_kept
 from tests.functions.reconcile.reconciling import Watch
-from tests.functions.scene import AVATAR, IMAGE, OUTPUT, SETTINGS, UNSET, VIDEO, Scene, document
+from tests.functions.scene import (
+    AVATAR,
+    IMAGE,
+    OUTPUT,
+    SETTINGS,
+    UNSET,
+    VIDEO,
+    Scene,
+    document,
+    snapshot,
+)
 
 
 class Killed(BaseException):
@@ -127,7 +137,8 @@ def test_the_deletion_is_not_acknowledged_while_something_is_left(scene: Scene) 
 def test_one_folder_that_cannot_be_deleted_spares_no_other(scene: Scene) -> None:
     half_cleaned(scene)
     assert cached(scene) is None
-    assert len(scene.outputs) == 4
+    assert IMAGE not in scene.media.objects
+    assert len(scene.outputs) == 2  # the last: no older than the clean-up
 
 
 def test_a_clean_up_killed_at_its_end_is_ended_by_the_next(scene: Scene) -> None:
@@ -179,7 +190,7 @@ def test_what_is_uploaded_right_after_the_lease_was_taken_is_cleaned_up(scene: S
 
     scene.media.delete_prefix = late  # type: ignore[method-assign]
     scene.save(None)
-    assert set(scene.media.objects) == {IMAGE, VIDEO}
+    assert scene.media.objects == {}
 
 
 def test_the_task_that_cleaned_up_finishes_it_for_the_avatar_made_again(scene: Scene) -> None:
@@ -202,7 +213,7 @@ def test_reconcile_finishes_a_half_done_clean_up(scene: Scene, again: bool) -> N
     scene.clock.advance(61)
     watch = Watch(scene=scene)
     assert sum(watch.sweep().mended.values()) == 1
-    assert scene.record == Record()
+    assert scene.record.is_blank
     assert watch.sweep().attended == 0
 
 
@@ -468,3 +479,128 @@ def test_a_job_that_deletes_beside_a_clean_up_spares_the_next_lifes_video(scene:
         end_and_begin_anew()
     assert scene.live["idleVideoUrl"] == urls[0]
     assert set(scene.outputs) == listed(scene) != set()
+
+
+# --- a deleted avatar's face
+
+
+def renewed(scene: Scene, **changes: Any) -> DocumentWrite:
+    """The same id, made again past the rules, with what its new owner finds in the folder."""
+    scene.clock.advance(1)
+    scene.ledger.documents[AVATAR] = document(userId="mallory", **changes)
+    return DocumentWrite(
+        avatar_id=AVATAR,
+        before=None,
+        after=snapshot(scene.ledger.documents[AVATAR]),
+        committed_s=scene.clock.now(),
+    )
+
+
+def test_nothing_of_a_deleted_avatar_is_left_but_a_tombstone(scene: Scene) -> None:
+    scene.save(document())
+    scene.media.put(f"avatars/{AVATAR}/images/1/old.png", b"another picture")
+    scene.media.put(f"avatars/{AVATAR}b/hero.jpg", b"another avatar's")
+    scene.clock.advance(1)
+    scene.save(None)
+    assert set(scene.media.objects) == {f"avatars/{AVATAR}b/hero.jpg"}
+    assert scene.ledger.jobs == {}
+    assert scene.ledger.quotas[f"deleted:{AVATAR}"] == {"at": round(scene.clock.now() * 1000)}
+
+
+@pytest.mark.parametrize(
+    ("left", "field"), [(IMAGE, "avatarImageUrl"), (VIDEO, "training.heroVideoUrl")]
+)
+def test_what_is_older_than_the_avatars_deletion_is_not_rendered(left: str, field: str) -> None:
+    """The app shares the folder, or an upload outlives the clean-up."""
+    scene = Scene(settings=replace(SETTINGS, keep_inputs=True))
+    scene.save(document())
+    scene.clock.advance(1)
+    scene.save(None)
+    assert {IMAGE, VIDEO} == set(scene.media.objects)
+    renders = len(scene.renderer.renders)
+    event = renewed(scene)
+    for path in {IMAGE, VIDEO} - {left}:
+        scene.media.put(path, b"mallory's own")
+    scene.handler.handle_event(event)
+    error = {"code": "INPUT_NOT_OWNED", "field": field, "retryable": False}
+    assert (scene.live["state"], scene.live["error"]) == ("failed", error)
+    assert len(scene.renderer.renders) == renders
+    assert scene.redeliver(event) == 1  # and a ledger knows it as well
+    assert scene.live["error"] == error
+    scene.media.put(left, b"mallory's own")
+    scene.save(document(userId="mallory", training__livePortrait__renderNonce=1))
+    assert scene.live["state"] == "ready"
+
+
+@pytest.mark.parametrize("when", ["before the event", "after a lost event"])
+@pytest.mark.parametrize("label", ["owner-1", "mallory"])
+def test_what_another_user_has_uploaded_is_not_rendered(when: str, label: str) -> None:
+    """The id is taken before any clean-up: nothing but the label tells whose the files are."""
+    scene = Scene()
+    scene.media.put(IMAGE, b"a face", metadata={OWNER_KEY: label})
+    scene.media.put(VIDEO, b"a clip", metadata={OWNER_KEY: label})
+    deleted = scene.write(document())
+    deleted = scene.write(None)
+    if when == "before the event":
+        event = renewed(scene)
+        scene.handler.handle_event(deleted)
+    else:
+        event = renewed(scene)
+    scene.handler.handle_event(event)
+    state = "ready" if label == "mallory" else "failed"
+    assert scene.live["state"] == state
+    if label != "mallory":
+        assert scene.live["error"]["code"] == "INPUT_NOT_OWNED"
+        assert scene.renderer.renders == []
+
+
+@pytest.mark.parametrize("before", [True, False], ids=["not committed", "its answer lost"])
+@pytest.mark.parametrize("fault", [ConnectionError("DEADLINE_EXCEEDED"), Killed()])
+def test_no_fault_comes_between_the_ledgers_end_and_the_tombstone(
+    scene: Scene, before: bool, fault: BaseException
+) -> None:
+    scene.save(document())
+    deletion = scene.write(None)
+    at_a_transaction(scene, lambda change: change.erases, before=before, fault=fault)
+    with pytest.raises((RetryLater, Killed)):
+        scene.handler.handle_event(deletion)
+    assert (AVATAR in scene.ledger.jobs) != (f"deleted:{AVATAR}" in scene.ledger.quotas)
+    assert scene.redeliver(deletion, times=9) == 1
+    assert f"deleted:{AVATAR}" in scene.ledger.quotas
+
+
+def test_a_half_done_clean_up_refuses_as_well(scene: Scene) -> None:
+    """Its ledger stays, and knows when the avatar was deleted."""
+    half_cleaned(scene)
+    scene.media.put(IMAGE, b"mallory's own")
+    scene.media.put(VIDEO, b"mallory's own")
+    event = renewed(scene)
+    scene.media.objects[VIDEO].generation = 1  # the clip that the clean-up could not delete
+    scene.redeliver(event, times=9)
+    assert scene.live["error"]["code"] == "INPUT_NOT_OWNED"
+    assert "idleVideoUrl" not in scene.live
+
+
+@pytest.mark.parametrize("where", ["before it lists", "after it has listed"])
+def test_a_clean_up_spares_what_the_next_life_uploads_while_it_runs(
+    scene: Scene, where: str
+) -> None:
+    scene.save(document())
+    scene.clock.advance(1)
+    deletion = scene.write(None)
+    clear = scene.media.delete_prefix
+
+    def slow(deletion: Deletion) -> None:
+        scene.media.delete_prefix = clear  # type: ignore[method-assign]
+        if where == "after it has listed":
+            clear(deletion)
+        scene.clock.advance(0.5)
+        scene.write(document())  # uploads anew
+        if where == "before it lists":
+            clear(deletion)
+
+    scene.media.delete_prefix = slow  # type: ignore[method-assign]
+    scene.handler.handle_event(deletion)
+    assert set(scene.media.objects) == {IMAGE, VIDEO}
+    scene.handler.handle_task(AVATAR)
+    assert scene.live["state"] == "ready"

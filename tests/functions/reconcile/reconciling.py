@@ -13,7 +13,7 @@ from functions.reconcile.paging import PageScan
 from functions.reconcile.repair import Repairer
 from functions.reconcile.runner import ReconcileRun, RunOptions, RunReport
 from tests.functions.doubles import Fields, MemoryLedger, MemoryMediaStore
-from tests.functions.scene import BUCKET, POLICY, Scene, document
+from tests.functions.scene import AVATAR, BUCKET, IMAGE, POLICY, VIDEO, Scene, document
 from tests.functions.scripted_renderer import ScriptedRenderer
 
 DAY_MS = 86_400_000
@@ -124,6 +124,9 @@ class Watch:
     def __post_init__(self) -> None:
         self.repository = MemoryCensus(ledger=self.scene.ledger)
         self.lister = MemoryInventory(media=self.scene.media)
+        if AVATAR not in self.scene.ledger.documents:  # whose document is still to be made
+            now = round(self.scene.clock.now() * 1000)
+            self.lister.created = {IMAGE: now, VIDEO: now}
         self.marks = MemoryMarks()
 
     def sweep(
@@ -147,6 +150,7 @@ class Watch:
             media=scene.media,
             reader=scene.transitions.reader,
             shard=shard,
+            keeps_inputs=scene.settings.keep_inputs,
             page_size=page_size,
         )
         checker = Checker(

@@ -15,7 +15,12 @@ from functions.cloud.storage import TOKEN_KEY, CloudMediaStore
 from functions.domain.document import ABSENT, State
 from functions.domain.job_record import Deletion, Lease, Purpose, Record, StatusView, to_fields
 from functions.errors import InvalidSetting
-from functions.reconcile.adapters import BucketLister, FirestoreAvatars, FirestoreCheckpoints
+from functions.reconcile.adapters import (
+    BucketLister,
+    FirestoreAvatars,
+    FirestoreCheckpoints,
+    FirestoreOwner,
+)
 from functions.reconcile.findings import ListedObject
 from functions.reconcile.page_loader import AvatarRepository, ObjectLister, Requested, Shard
 from functions.reconcile.runner import Checkpoints
@@ -48,6 +53,13 @@ class World:
         else:
             jobs = self.database.collection("livePortraitJobs")
             jobs.document(avatar_id).set(to_fields(record))
+
+    def put_tombstone(self, avatar_id: str, at: int) -> None:
+        if self.ledger is not None:
+            self.ledger.quotas[f"deleted:{avatar_id}"] = {"at": at}
+        else:
+            quotas = self.database.collection("livePortraitQuota")
+            quotas.document(f"deleted:{avatar_id}").set({"at": at})
 
     def put_object(self, path: str, token: str = "") -> None:
         if self.media is not None:
@@ -159,6 +171,28 @@ def test_many_are_read_at_once_whether_they_are_there_or_not(world: World) -> No
     assert "nickname" not in read.fields
     gone = ["ledger", "neither", *(f"none-{n}" for n in range(300))]
     assert sorted(world.repository.without_document(names)) == sorted(gone)
+
+
+def test_a_tombstone_is_told_where_there_is_no_ledger(world: World) -> None:
+    gone, again, known = (uuid.uuid4().hex for _ in range(3))
+    for name in (gone, again, known):
+        world.put_tombstone(name, 7)
+    world.put_document(again, document())
+    world.put_ledger(known, Record(deleted=9))
+    found = world.repository.dated([gone, again, known])
+    assert [each.avatar.record.deleted for each in found] == [7, 7, 9]
+
+
+def test_an_avatar_is_deleted_only_while_it_is_its_owners(database: firestore.Client) -> None:
+    owner, other, name = (uuid.uuid4().hex for _ in range(3))
+    database.collection("avatars").document(name).set({"userId": owner})
+    documents = FirestoreOwner(database, collection="avatars")
+    assert documents.avatars(owner) == [name]
+    database.collection("avatars").document(name).update({"userId": other})
+    assert not documents.delete_avatar(name, owner)
+    assert documents.delete_avatar(name, other)
+    assert not documents.delete_avatar(name, other)
+    assert documents.avatars(other) == []
 
 
 def test_the_hour_of_a_write_is_the_databases(world: World) -> None:

@@ -4,16 +4,19 @@ import re
 import string
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from functions.domain.document import Snapshot
+from functions.domain.document import DocumentWrite, Snapshot
+from functions.domain.storage_paths import OWNER_KEY
 from functions.reconcile.findings import Finding
 from functions.reconcile.page_loader import Shard
 from functions.reconcile.runner import Ending, EverythingGone
 from tests.functions.reconcile.reconciling import Watch
+from tests.functions.scene import IMAGE, SETTINGS, VIDEO, Scene, snapshot
 
 
 @pytest.fixture
@@ -213,11 +216,85 @@ def test_an_emptied_collection_is_refused(watch: Watch) -> None:
 def test_a_page_costs_one_listing_and_an_avatar_at_fault_three(watch: Watch) -> None:
     for number in range(30):
         watch.healthy(f"avatar-{number:02}")
+    watch.lister.created.clear()
+    for path in (IMAGE, VIDEO):  # of an avatar whose document is still to be made
+        del watch.scene.media.objects[path]
     watch.lister.listings = 0
     watch.scene.media.calls.clear()
     watch.sweep(page_size=10)
     assert watch.lister.listings == 4
     assert watch.scene.media.calls["delete_prefix"] == watch.scene.media.calls["delete"] == 0
+
+
+@pytest.mark.parametrize("known", ["ledger", "label", "tombstone"])
+def test_inputs_without_a_document_go_where_the_avatar_is_known_to_be_deleted(
+    watch: Watch, known: str
+) -> None:
+    """What a lost event has left, or an upload that was under way when its avatar was deleted."""
+    watch.healthy("gone")
+    watch.healthy("there")
+    scene = watch.scene
+    if known == "ledger":
+        del scene.ledger.documents["gone"]
+    else:
+        scene.handler.handle_event(deletion(watch, "gone"))
+        if known == "label":
+            del scene.ledger.quotas["deleted:gone"]
+        label = {OWNER_KEY: "owner-1"} if known == "label" else {}
+        scene.media.put("avatars/gone/late.jpg", b"late", metadata=label)
+    there = {path for path in scene.media.objects if "/there/" in path}
+    scene.clock.advance(1)
+    assert watch.sweep().mended == {Finding.NO_DOCUMENT: 1}
+    assert not any("/gone/" in path for path in scene.media.objects)
+    assert there <= scene.media.objects.keys()
+    assert watch.sweep().attended == 0
+
+
+def test_inputs_that_nothing_tells_of_are_told_and_left_alone(
+    watch: Watch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An app may upload before it makes the document; and the collection may be another's."""
+    watch.scene.media.put("avatars/draft/hero.jpg", b"picture")
+    young = {"avatars/young/hero.jpg": round(watch.scene.clock.now() * 1000)}
+    watch.lister.created |= young
+    watch.scene.media.put("avatars/young/hero.jpg", b"picture", metadata={OWNER_KEY: "x"})
+    report = watch.sweep()
+    assert (report.found, report.attended) == ({Finding.ORPHANED_INPUT: 1}, 0)
+    told = [line for line in capsys.readouterr().err.splitlines() if '"found"' in line]
+    assert ["avatars/draft/hero.jpg" in line for line in told] == [True]
+    assert {"avatars/draft/hero.jpg", *young} <= watch.scene.media.objects.keys()
+
+
+def test_an_app_that_shares_the_folder_keeps_its_files() -> None:
+    watch = Watch(scene=Scene(settings=replace(SETTINGS, keep_inputs=True)))
+    watch.healthy("gone")
+    watch.scene.media.put("avatars/gone/notes.txt", b"the app's", metadata={OWNER_KEY: "x"})
+    watch.scene.handler.handle_event(deletion(watch, "gone"))
+    kept = {"avatars/gone/notes.txt", "avatars/gone/hero.jpg", "avatars/gone/heroVideo.mp4"}
+    assert {path for path in watch.scene.media.objects if "/gone/" in path} == kept
+    assert watch.sweep().found == {}
+
+
+def test_a_wrong_collection_costs_no_upload(watch: Watch) -> None:
+    """No ledger tells of them: the function has never run under that name."""
+    for number in range(21):
+        watch.scene.media.put(f"avatars/{number}/a.jpg", b"a face", metadata={OWNER_KEY: "x"})
+    with pytest.raises(EverythingGone, match="LIVEPORTRAIT_COLLECTION"):
+        watch.sweep()
+    del watch.scene.media.objects["avatars/0/a.jpg"]
+    assert watch.sweep().mended == {Finding.NO_DOCUMENT: 20}
+
+
+def deletion(watch: Watch, avatar_id: str) -> DocumentWrite:
+    """The document goes; this is its event."""
+    before = watch.scene.ledger.documents.pop(avatar_id)
+    watch.scene.clock.advance(1)
+    return DocumentWrite(
+        avatar_id=avatar_id,
+        before=snapshot(before),
+        after=None,
+        committed_s=watch.scene.clock.now(),
+    )
 
 
 @pytest.mark.parametrize("name", ["..", ".", "__reserved__", "", "x" * 1501])

@@ -4,6 +4,7 @@ from tests.mutants.catalogue import (
     cloud,
     lateness,
     media_limits,
+    privacy,
     protocol,
     publication,
     reconcile,
@@ -25,4 +26,5 @@ MUTANTS: tuple[Mutant, ...] = (
     *renderer.MUTANTS,
     *media_limits.MUTANTS,
     *cloud.MUTANTS,
+    *privacy.MUTANTS,
 )

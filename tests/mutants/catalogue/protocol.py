@@ -221,8 +221,8 @@ MUTANTS = (
     Mutant(
         name="clean-up-forgets-the-motion",
         file="functions/domain/deletions.py",
-        old="(output_folder(avatar.avatar_id), cache_folder(avatar.avatar_id))",
-        new="(output_folder(avatar.avatar_id),)",
+        old="Deletion(path=cache_folder(avatar.avatar_id), until=until),",
+        new="",
         why="Biometric data outlives the person's deletion (sections 3 and 7).",
         tests=("tests/functions/jobs/test_motion_cache_deletion.py",),
     ),

@@ -9,8 +9,8 @@ MUTANTS = (
     Mutant(
         name="young-objects-are-orphans",
         file="functions/reconcile/findings.py",
-        old="and avatar.now - listed.created > _ORPHAN_AGE_MS",
-        new="and avatar.now > listed.created",
+        old="return avatar.now - listed.created > _ORPHAN_AGE_MS",
+        new="return avatar.now > listed.created",
         why="A render about to publish loses its objects (section 10, orphans).",
         tests=_MENDS,
     ),
@@ -25,8 +25,8 @@ MUTANTS = (
     Mutant(
         name="ledger-that-says-nothing-is-none",
         file="functions/reconcile/findings.py",
-        old="left = avatar.has_ledger or",
-        new="left = avatar.record != Record() or",
+        old="if avatar.has_ledger or made or",
+        new="if not avatar.record.is_blank or made or",
         why="The ledger of an avatar that opted out and was deleted stays (section 10).",
         tests=("tests/functions/reconcile/test_cases.py",),
     ),
@@ -113,8 +113,8 @@ MUTANTS = (
     Mutant(
         name="emptied-collection-believed",
         file="functions/reconcile/runner.py",
-        old='if len(repository.ledgers("", _PLAUSIBLY_GONE + 1)) > _PLAUSIBLY_GONE:',
-        new='if len(repository.ledgers("", _PLAUSIBLY_GONE)) > _PLAUSIBLY_GONE:',
+        old="sample = 2 * _PLAUSIBLY_GONE + 1",
+        new="sample = _PLAUSIBLY_GONE",
         why="Who names the wrong collection must not lose every video (section 10).",
         tests=("tests/functions/reconcile/test_runner.py",),
     ),

@@ -1,0 +1,73 @@
+"""What is left of a deleted person, and who gets it."""
+
+from tests.mutants.mutant import Mutant
+
+_DELETIONS = ("tests/functions/jobs/test_deletions.py",)
+_RUNS = ("tests/functions/reconcile/test_runner.py",)
+
+MUTANTS = (
+    Mutant(
+        name="inputs-outlive-their-avatar",
+        file="functions/domain/deletions.py",
+        old="if not self.keeps_inputs:",
+        new="if self.keeps_inputs:",
+        why="A deleted person's face is left to whoever makes the id anew (section 7).",
+        tests=_DELETIONS,
+    ),
+    Mutant(
+        name="next-lifes-uploads-deleted",
+        file="functions/domain/deletions.py",
+        old="Deletion(path=avatar_folder(avatar.avatar_id), until=avatar.now - 1)",
+        new="Deletion(path=avatar_folder(avatar.avatar_id), until=until)",
+        why="A next life may upload while a clean-up runs (section 7).",
+        tests=_DELETIONS,
+    ),
+    Mutant(
+        name="no-tombstone",
+        file="functions/cloud/firestore.py",
+        old="if change.tombstone:",
+        new="if change.counts:",
+        why="Nothing keeps a deleted avatar's id from being used again (section 7).",
+        tests=("tests/functions/cloud/test_firestore.py",),
+    ),
+    Mutant(
+        name="older-than-the-deletion-rendered",
+        file="functions/domain/next_step.py",
+        old="if found.created < avatar.record.deleted:",
+        new="if found.created < 0:",
+        why="What a clean-up has left is another life's (section 2).",
+        tests=_DELETIONS,
+    ),
+    Mutant(
+        name="another-users-upload-rendered",
+        file="functions/domain/next_step.py",
+        old="if found.metadata.get(OWNER_KEY, owner) != owner:",
+        new="if OWNER_KEY in found.metadata and owner is None:",
+        why="An id is taken before its clean-up, with the face that lies there (section 2).",
+        tests=_DELETIONS,
+    ),
+    Mutant(
+        name="drafts-deleted",
+        file="functions/reconcile/findings.py",
+        old="if avatar.has_ledger or made or (inputs and was_there):",
+        new="if avatar.has_ledger or made or inputs:",
+        why="Files of which nothing tells are left alone (section 10, orphaned-input).",
+        tests=_RUNS,
+    ),
+    Mutant(
+        name="erased-without-looking-at-labels",
+        file="functions/reconcile/erase.py",
+        old="return listed.stored.metadata.get(OWNER_KEY) == self.owner",
+        new="return False",
+        why="What a lost event has left is found by its label (section 10, erasing).",
+        tests=("tests/functions/reconcile/test_erase.py",),
+    ),
+    Mutant(
+        name="another-owners-avatar-erased",
+        file="functions/reconcile/adapters.py",
+        old="if not found.exists or decode(found.fields.get(*OWNER)) != owner:",
+        new="if not found.exists:",
+        why="A document is deleted only while it names the person (section 10, erasing).",
+        tests=("tests/functions/reconcile/test_adapters.py",),
+    ),
+)
