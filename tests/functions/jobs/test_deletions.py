@@ -323,6 +323,24 @@ def test_retired_objects_go_although_the_commits_answer_was_lost(fault: BaseExce
     assert set(scene.outputs) == listed(scene)
 
 
+@pytest.mark.parametrize("comes", ["event", "task"])
+def test_who_has_nothing_else_to_do_deletes_what_is_noted(comes: str) -> None:
+    scene = Scene(settings=replace(SETTINGS, keep=1, keep_hours=0))
+    scene.save(document())
+    scene.clock.advance(1)
+    scene.media.faults["delete"] = [ConnectionError("503")] * 2
+    event = scene.save(at(0.5))
+    assert len(scene.outputs) == 4
+    writes = len(scene.ledger.document_writes)
+    if comes == "event":
+        scene.handler.handle_event(event)
+    else:
+        scene.handler.handle_task(AVATAR)
+    assert set(scene.outputs) == listed(scene)
+    assert scene.record.deletions == ()
+    assert len(scene.ledger.document_writes) == writes
+
+
 # --- what plays
 
 

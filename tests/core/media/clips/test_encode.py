@@ -166,6 +166,18 @@ def test_an_encoder_killed_from_outside_is_reported(tmp_path: Path) -> None:
     assert not child_processes()
 
 
+def test_an_encoder_killed_when_it_has_all_frames_is_reported(tmp_path: Path) -> None:
+    encoder = FrameEncoder(
+        tmp_path / "a.mp4", EncoderSettings(width_px=96, height_px=64, rate_fps=NTSC)
+    )
+    write_all(encoder, pictures(3))
+    time.sleep(0.5)  # it looks ahead further than that, and waits for more
+    os.kill(the_one(child_processes), signal.SIGKILL)
+    with pytest.raises(EncodeFailed, match="the encoder"), encoder:
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_full_disk_is_reported_and_nothing_is_left(tmp_path: Path) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (2000, hard))
