@@ -2,10 +2,26 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from email.message import Message
 from email.parser import BytesHeaderParser
 from urllib.parse import urlsplit
 
 _CONTINUE = 100
+
+
+@dataclass(frozen=True, kw_only=True)
+class Response:
+    """The head of a response."""
+
+    status: int
+    headers: Message
+
+    @property
+    def retry_after_s(self) -> float | None:
+        """The seconds of `Retry-After`; None: it is not there, or a date."""
+        value = str(self.headers.get("Retry-After", "")).strip()
+        return float(value) if value.isascii() and value.isdecimal() else None
 
 
 class Unreachable(Exception):
@@ -19,8 +35,8 @@ async def send(
     *,
     method: str = "POST",
     on_sent: Callable[[], None] = lambda: None,
-) -> int:
-    """Send a request and return the status of the response; call `on_sent` between the two.
+) -> Response:
+    """Send a request and return the head of the response; call `on_sent` between the two.
 
     Raises:
         Unreachable: there was no response.
@@ -51,15 +67,16 @@ async def send(
         raise Unreachable(f"{url}: {error}") from error
 
 
-async def _read_response(reader: asyncio.StreamReader, *, has_body: bool) -> int:
-    """Return the status after reading the body, which a server may still be sending."""
+async def _read_response(reader: asyncio.StreamReader, *, has_body: bool) -> Response:
+    """Return the head after reading the body, which a server may still be sending."""
     status, head = await _head(reader)
     while status == _CONTINUE:
         status, head = await _head(reader)
-    length = BytesHeaderParser().parsebytes(head)["Content-Length"]
+    headers = BytesHeaderParser().parsebytes(head)
+    length = headers["Content-Length"]
     if has_body and length is not None and length.isdecimal():
         await reader.readexactly(int(length))
-    return status
+    return Response(status=status, headers=headers)
 
 
 async def _head(reader: asyncio.StreamReader) -> tuple[int, bytes]:

@@ -200,9 +200,10 @@ class Dispatcher:
         number = pending.begin_attempt(target)
         status, error_text = None, ""
         try:
-            status = await send(
+            response = await send(
                 target, pending.event.headers, pending.event.body, on_sent=pending.sent.set
             )
+            status = response.status
             self._unreachable.discard(target)
         except Unreachable as error:
             error_text = str(error)

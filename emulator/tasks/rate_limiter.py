@@ -6,6 +6,11 @@ from collections.abc import Callable
 
 from emulator.tasks.queue import Queue, QueueState
 
+_OVERLOADED = (429, 503)
+_LEAST_RATE = 0.1  # a second: an overloaded target is tried again at least every ten seconds
+_LEAST_SHARE = 2.0**-14
+_RECOVERY = 1.4
+
 
 class TokenBucket:
     """A token bucket; begins full. Pure: callers pass the time, in seconds.
@@ -43,6 +48,34 @@ class TokenBucket:
         self._counted_at = now
 
 
+class Slowdown:
+    """What a queue makes of targets that are overloaded. Pure: callers pass the time, in seconds.
+
+    Google says that 429 and 503 slow a queue down, that `Retry-After` is considered, and that the
+    rate ramps up gradually afterwards; the figures are ours.
+    """
+
+    def __init__(self) -> None:
+        self._share = 1.0  # of the queue's own rate
+        self._not_before = 0.0
+
+    def note(self, status: int | None, retry_after_s: float | None, now: float) -> None:
+        """Count an answer of a target; None: there was none."""
+        if status in _OVERLOADED:
+            self._share = max(_LEAST_SHARE, self._share / 2)
+            self._not_before = max(self._not_before, now + (retry_after_s or 0.0))
+        elif status is not None and 200 <= status < 300:
+            self._share = min(1.0, self._share * _RECOVERY)
+
+    def rate(self, full: float) -> float:
+        """Return the dispatches a second of a queue that admits so many."""
+        return max(full * self._share, min(full, _LEAST_RATE))
+
+    def wait_s(self, now: float) -> float:
+        """Return the seconds for which nothing is dispatched."""
+        return max(0.0, self._not_before - now)
+
+
 class RateLimiter:
     """Admits dispatches of a queue within its limits, first come, first served.
 
@@ -61,6 +94,7 @@ class RateLimiter:
         self._running = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._timer: asyncio.TimerHandle | None = None
+        self._slowdown = Slowdown()
         limits = queue().rate_limits
         self._bucket = TokenBucket(
             limits.max_dispatches_per_second / time_factor, limits.max_burst_size, clock()
@@ -82,6 +116,11 @@ class RateLimiter:
         """End a dispatch that `acquire` admitted."""
         self._running -= 1
         self.update()
+
+    def note(self, status: int, retry_after_s: float | None) -> None:
+        """Count an answer of a target."""
+        after_s = None if retry_after_s is None else retry_after_s * self._factor
+        self._slowdown.note(status, after_s, self._clock())
 
     def update(self) -> None:
         """Admit waiting dispatches after an arrival, an end, or a change of the queue."""
@@ -111,7 +150,9 @@ class RateLimiter:
         limits = queue.rate_limits
         if queue.state is QueueState.PAUSED or self._running >= limits.max_concurrent_dispatches:
             return None
-        rate = limits.max_dispatches_per_second / self._factor
-        if (rate, limits.max_burst_size) != (self._bucket.rate, self._bucket.size):
-            self._bucket.change(rate, limits.max_burst_size, now)
-        return self._bucket.wait_s(now)
+        full = limits.max_dispatches_per_second
+        slowed = self._slowdown.rate(full)
+        rate, size = slowed / self._factor, max(1.0, limits.max_burst_size * slowed / full)
+        if (rate, size) != (self._bucket.rate, self._bucket.size):
+            self._bucket.change(rate, size, now)
+        return max(self._bucket.wait_s(now), self._slowdown.wait_s(now))

@@ -143,14 +143,15 @@ class Runner:
         request = task.request
         pushing = send(request.url, headers, request.body, method=request.method)
         try:
-            status = await asyncio.wait_for(pushing, task.dispatch_deadline_s * self._factor)
+            response = await asyncio.wait_for(pushing, task.dispatch_deadline_s * self._factor)
         except TimeoutError:
             return None, "DEADLINE_EXCEEDED: no answer within the dispatch deadline"
         except Unreachable as error:
             return None, f"UNAVAILABLE: {error}"
         if self._faults.take(FaultKind.LOSE_TASK_ANSWER, path):
-            return None, f"UNAVAILABLE: the answer {status} was lost, on purpose"
-        return status, ""
+            return None, f"UNAVAILABLE: the answer {response.status} was lost, on purpose"
+        self._limiter(queue_of(task.name)).note(response.status, response.retry_after_s)
+        return response.status, ""
 
     def _schedule_next(self, task: Task) -> None:
         retry = task.retry_config or self._store.queue(queue_of(task.name)).retry_config

@@ -32,10 +32,11 @@ class Received:
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """The response to one request: delay and status."""
+    """The response to one request: delay, status and headers."""
 
     status: int = 204
     after_s: float = 0.0
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -72,6 +73,8 @@ class FunctionDouble:
                 double.before_answer()
                 time.sleep(answer.after_s)
                 self.send_response(answer.status)
+                for name, value in answer.headers.items():
+                    self.send_header(name, value)
                 self.end_headers()
 
             do_GET = do_HEAD = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_POST  # noqa: N815

@@ -1,6 +1,7 @@
 """Refused tasks, and planned faults of tasks."""
 
 import threading
+import time
 from typing import Any
 
 import grpc
@@ -19,7 +20,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from emulator.control.handle import Control
 from emulator.suite import Suite
 from emulator.tasks.task import TaskState
-from tests.emulator.function_double import FunctionDouble
+from tests.emulator.conftest import TIME_FACTOR
+from tests.emulator.function_double import Answer, FunctionDouble
 from tests.emulator.tasks.test_tasks import create
 
 
@@ -164,6 +166,23 @@ def test_pushes_and_answers_are_lost_on_purpose(
     dropped, unheard = control.tasks()
     assert [one.status for one in dropped.attempts] == [None, 204]
     assert [one.status for one in unheard.attempts] == [None, 204]
+
+
+def test_an_overloaded_worker_holds_up_the_tasks_of_others(
+    tasks: CloudTasksClient, queue: str, worker: FunctionDouble, control: Control
+) -> None:
+    worker.answers.append(Answer(status=503, headers={"Retry-After": "300"}))
+    answered = threading.Event()
+    worker.before_answer = answered.set
+    create(tasks, queue, worker.url, name=f"{queue}/tasks/refused")
+    assert answered.wait(10)
+    while not any(one.attempts and one.attempts[0].status for one in control.tasks()):
+        time.sleep(0.005)
+    create(tasks, queue, worker.url, name=f"{queue}/tasks/another")
+    control.wait_idle()
+    first, *later = worker.received
+    assert len(later) == 2
+    assert min(one.at for one in later) - first.at >= 300 * TIME_FACTOR
 
 
 def test_unreachable_methods_are_unimplemented(suite: Suite, queue: str) -> None:

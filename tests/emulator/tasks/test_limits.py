@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from emulator.tasks.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
 from emulator.tasks.names import check_queue, check_task, fault_path, queue_of
 from emulator.tasks.queue import UNLIMITED, Queue, RateLimits, RetryConfig
-from emulator.tasks.rate_limiter import TokenBucket
+from emulator.tasks.rate_limiter import Slowdown, TokenBucket
 from emulator.tasks.store import QUEUE_NAME_RETENTION_S, TASK_NAME_RETENTION_S, TaskStore
 from emulator.tasks.task import HttpRequest, Task, TaskState
 
@@ -102,6 +102,34 @@ def test_after_the_wait_there_is_a_token(rate: float, size: int) -> None:
     wait_s = bucket.wait_s(0.0)
     assert wait_s == pytest.approx(1 / rate)
     assert bucket.wait_s(wait_s) == pytest.approx(0, abs=1e-9)
+
+
+def test_a_queue_slows_down_on_429_and_503_and_recovers_gradually() -> None:
+    slowdown, rates = Slowdown(), []
+    for status in (200, 503, 429, None, 500):
+        slowdown.note(status, None, 0.0)
+        rates.append(slowdown.rate(100))
+    assert rates == [100, 50, 25, 25, 25]
+    for _ in range(20):
+        slowdown.note(503, None, 0.0)
+    assert slowdown.rate(100) == pytest.approx(0.1)
+    assert slowdown.rate(0.05) == 0.05  # a queue that is slower anyway stays as it is
+    recovering = []
+    while slowdown.rate(100) < 100:
+        slowdown.note(200, None, 0.0)
+        recovering.append(slowdown.rate(100))
+    assert 15 < len(recovering) < 40
+    assert recovering == sorted(recovering)
+
+
+def test_retry_after_holds_a_queue_back() -> None:
+    slowdown = Slowdown()
+    slowdown.note(503, 30.0, 100.0)
+    assert slowdown.wait_s(110.0) == 20
+    slowdown.note(429, 5.0, 112.0)
+    assert slowdown.wait_s(112.0) == 18  # the later moment counts
+    slowdown.note(200, 50.0, 112.0)  # nothing was refused
+    assert slowdown.wait_s(130.0) == 0
 
 
 def test_a_slower_bucket_keeps_no_more_than_it_holds() -> None:

@@ -100,6 +100,14 @@ MUTANTS = (
         tests=("tests/emulator/tasks/test_limits.py",),
     ),
     Mutant(
+        name="retry-after-unread",
+        file="emulator/tasks/rate_limiter.py",
+        old="return max(self._bucket.wait_s(now), self._slowdown.wait_s(now))",
+        new="return self._bucket.wait_s(now)",
+        why="A worker that is overloaded holds up the queue.",
+        tests=("tests/emulator/tasks/test_failures.py",),
+    ),
+    Mutant(
         name="paused-queue-dispatches",
         file="emulator/tasks/rate_limiter.py",
         old="if queue.state is QueueState.PAUSED or self._running",
