@@ -80,6 +80,11 @@ def test_json_events_are_served_too(client: Any) -> None:
 LITERAL = {"training.livePortrait": {"drivingMultiplier": 0.7}}  # what a merging `set` makes
 
 
+def packed(body: bytes) -> bytes:
+    """The same bytes in every process of a test run: they name the tests."""
+    return gzip.compress(body, mtime=0)
+
+
 def test_a_compressed_event_is_read(client: Any, capsys: pytest.CaptureFixture[str]) -> None:
     before = document()
     message = event_data(before, {**before, **LITERAL})
@@ -90,8 +95,8 @@ def test_a_compressed_event_is_read(client: Any, capsys: pytest.CaptureFixture[s
     }
     for kind, plain in forms.items():
         for encoding, sent in (
-            ("gzip", gzip.compress(plain)),
-            ("X-GZip", gzip.compress(plain[:9]) + gzip.compress(plain[9:])),
+            ("gzip", packed(plain)),
+            ("X-GZip", packed(plain[:9]) + packed(plain[9:])),
             ("identity", plain),
         ):
             headers = {**HEADERS, "content-type": kind, "content-encoding": encoding}
@@ -104,11 +109,11 @@ def test_a_compressed_event_is_read(client: Any, capsys: pytest.CaptureFixture[s
     ("encoding", "body", "status"),
     [
         ("gzip", b"no gzip at all", 400),
-        ("gzip", gzip.compress(b"x" * 1000)[:-1], 400),
-        ("gzip", gzip.compress(b"x") + b"more", 400),
-        ("gzip", gzip.compress(bytes(33 << 20)), 413),
-        ("gzip", gzip.compress(gzip.compress(b"x")), 200),  # unpacked once: garbage, told
-        ("gzip, gzip", gzip.compress(gzip.compress(b"x")), 415),
+        ("gzip", packed(b"x" * 1000)[:-1], 400),
+        ("gzip", packed(b"x") + b"more", 400),
+        ("gzip", packed(bytes(33 << 20)), 413),
+        ("gzip", packed(packed(b"x")), 200),  # unpacked once: garbage, told
+        ("gzip, gzip", packed(packed(b"x")), 415),
         ("br", b"x", 415),
         ("deflate", b"x", 415),
     ],
