@@ -38,9 +38,7 @@ class Answers:
     reader: Reader
     settings: Settings
 
-    def answer(
-        self, avatar: AvatarSnapshot, step: Answer, inputs_key: object
-    ) -> TransactionResult[Unleased | Failed]:
+    def answer(self, avatar: AvatarSnapshot, step: Answer) -> TransactionResult[Unleased | Failed]:
         """Write what answers a request without a render."""
         match step:
             case Reuse():
@@ -48,7 +46,7 @@ class Answers:
             case ReshowFailure():
                 return self.reshow_failure(avatar, step.spec)
             case Reject():
-                return self.refuse(avatar, inputs_key, step.refusal)
+                return self.refuse(avatar, step.inputs_key, step.refusal)
             case MissingInput():
                 return self.record_missing_input(avatar, step.spec, step.path, step.problem)
 

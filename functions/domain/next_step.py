@@ -175,6 +175,7 @@ class ReshowFailure:
 class Reject:
     """What is asked for is not rendered: show why."""
 
+    inputs_key: object  # of the document that asks for it
     refusal: Refusal
 
 
@@ -208,7 +209,7 @@ def next_step(trigger: Trigger, state: AvatarState) -> NextStep:
     if _has_changed(trigger, state):
         return NewerEvent()
     if isinstance(state.ask, Refusal):
-        return Reject(refusal=state.ask)
+        return Reject(inputs_key=trigger.inputs_key, refusal=state.ask)
     if state.spec is None:
         return CleanUp() if state.avatar.document is None else Withdraw()
     return _known_answer(state, state.spec) or _render(trigger, state, state.spec)

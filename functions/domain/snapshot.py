@@ -94,6 +94,8 @@ class TransactionStatus(StrEnum):
 
 Status = TypeVar("Status", bound=TransactionStatus)
 _Status = TypeVar("_Status", bound=TransactionStatus, covariant=True)
+
+# What can come of a write without a lease, of one under a lease, of a failure, and of a start.
 Unleased = Literal[TransactionStatus.DONE, TransactionStatus.MOVED, TransactionStatus.BUSY]
 Held = Literal[TransactionStatus.DONE, TransactionStatus.MOVED, TransactionStatus.LOST]
 Failed = Literal[TransactionStatus.AGAIN, TransactionStatus.FINAL]

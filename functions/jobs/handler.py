@@ -31,12 +31,10 @@ from functions.domain.next_step import (
 )
 from functions.domain.snapshot import (
     AvatarSnapshot,
-    Failed,
     RenderJob,
     Status,
     TransactionResult,
     TransactionStatus,
-    Unleased,
 )
 from functions.errors import RetryLater
 from functions.jobs.cleanup import clean_up, dispose
@@ -228,9 +226,7 @@ class RenderHandler:
                 return self._wait(replace(trigger, yielding=True), _PAUSE_S)
 
     def _answer(self, trigger: Trigger, state: AvatarState, step: Answer) -> Ending | Trigger:
-        def decide(avatar: AvatarSnapshot) -> TransactionResult[Unleased | Failed]:
-            return self._rules.answer(avatar, step, trigger.inputs_key)
-
+        decide = partial(self._rules.answer, step=step)
         if isinstance(step, ReshowFailure):
             if decide(state.avatar).fields:
                 self._transact(trigger, decide)

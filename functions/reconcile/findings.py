@@ -125,7 +125,7 @@ class Checker:
             case Withdraw():
                 yield from self._unasked(entry)
             case Reuse() | ReshowFailure() | Reject() as step:
-                if self.transitions.answer(avatar, step, avatar.inputs_key).record is None:
+                if self.transitions.answer(avatar, step).record is None:
                     yield from self._settled(entry)
                 elif self._quiet(entry, entry.written):
                     yield Finding.LOST_EVENT
