@@ -3,13 +3,15 @@
 By a seccomp filter, which Linux lets an unprivileged thread put on itself: it is inherited by
 children, survives exec and can never be taken off. Network namespaces would ask for privileges
 that containers mostly lack. The filter refuses `socket` itself, and the calls by which a process
-of the same user could have another one open a connection for it. See seccomp(2) and
-Documentation/userspace-api/seccomp_filter.rst.
+of the same user could have another one open a connection for it. Landlock, where the kernel has it,
+closes the last such way: other processes' memory in /proc, and signals to them. See seccomp(2),
+landlock(7) and Documentation/userspace-api/seccomp_filter.rst.
 """
 
 import ctypes
 import errno
 import functools
+import os
 import platform
 import socket
 import struct
@@ -51,6 +53,14 @@ _SET_MODE_FILTER: Final = 1
 _SPEC_ALLOW: Final = 4
 
 
+# The same numbers on every machine.
+_LANDLOCK_CREATE, _LANDLOCK_RESTRICT_SELF = 444, 446
+_VERSION_ASKED: Final = 1
+_MAKE_SPECIAL_FILES: Final = 1 << 6 | 1 << 9 | 1 << 10 | 1 << 11  # devices, sockets, pipes
+_SIGNALS_FROM_VERSION: Final = 6
+_SIGNALS_STAY_INSIDE: Final = 1 << 1
+
+
 class _Program(ctypes.Structure):
     """`struct sock_fprog`."""
 
@@ -70,6 +80,7 @@ def deny_network() -> None:
     program = _Program(len(instructions) // 8, instructions)
     libc = ctypes.CDLL(None, use_errno=True)
     _check(libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "prctl")
+    _leave_other_processes_alone(libc)
     filtered = libc.syscall(
         ctypes.c_long(machine.seccomp),
         ctypes.c_ulong(_SET_MODE_FILTER),
@@ -77,6 +88,29 @@ def deny_network() -> None:
         ctypes.byref(program),
     )
     _check(filtered, "seccomp")
+
+
+def _leave_other_processes_alone(libc: ctypes.CDLL) -> None:
+    """Enter a Landlock domain, from which no process outside can be looked into.
+
+    Where the kernel has none, that is left open. A domain has to refuse something of the file
+    system: it is what no decoder makes.
+    """
+    version = libc.syscall(_LANDLOCK_CREATE, None, ctypes.c_size_t(0), _VERSION_ASKED)
+    if version < 1:
+        return  # the kernel is older than 5.13, or does not use it
+    attributes = struct.pack("Q", _MAKE_SPECIAL_FILES)
+    if version >= _SIGNALS_FROM_VERSION:
+        attributes += struct.pack("QQ", 0, _SIGNALS_STAY_INSIDE)
+    ruleset = libc.syscall(
+        _LANDLOCK_CREATE, attributes, ctypes.c_size_t(len(attributes)), ctypes.c_uint(0)
+    )
+    if ruleset < 0:
+        _check(ruleset, "landlock")
+    try:
+        _check(libc.syscall(_LANDLOCK_RESTRICT_SELF, ruleset, ctypes.c_uint(0)), "landlock")
+    finally:
+        os.close(ruleset)
 
 
 @functools.cache

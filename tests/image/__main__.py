@@ -106,6 +106,7 @@ def context_files(weights: Path | None) -> dict[str, Path]:
     places = {
         "functions": REPOSITORY / "functions",
         "liveportrait_core": REPOSITORY / "liveportrait_core",
+        "locks": REPOSITORY / "locks",
         "weights": weights or REPOSITORY / "weights",
     }
     found = {

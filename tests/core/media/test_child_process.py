@@ -1,5 +1,6 @@
 """What decodes the files of strangers inherits no variable and reaches no network."""
 
+import ctypes
 import logging
 import platform
 import socket
@@ -70,6 +71,24 @@ def test_nor_have_one_opened_by_a_ring_or_by_another_process(listening: socket.s
     numbers = [*map(str, calls.values()), str(0x4000_0000 + 41)]  # the last: socket, as of x32
     said = said_by(CALL, str(listening.getsockname()[1]), *numbers)
     assert said.splitlines()[1:] == ["-1 13"] * len(numbers)
+
+
+LOOK = """
+import os, sys
+try: open(f"/proc/{os.getppid()}/mem", "r+b")
+except PermissionError: print("no memory")
+try: os.kill(os.getppid(), 0)
+except PermissionError: print("no signals")
+"""
+
+
+def landlock_version() -> int:
+    return int(ctypes.CDLL(None).syscall(444, None, ctypes.c_size_t(0), 1))
+
+
+@pytest.mark.skipif(landlock_version() < 6, reason="a kernel before 6.12, or without Landlock")
+def test_a_child_cannot_look_into_the_one_that_started_it() -> None:
+    assert said_by(LOOK) == "no memory\nno signals\n"
 
 
 def test_ffmpeg_can_open_no_connection(listening: socket.socket) -> None:
