@@ -5,8 +5,9 @@ Chooses the engine. Knows files and threads, no face and no mathematics of motio
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+from liveportrait_core.edit_sequence import EditSequence
 from liveportrait_core.engines.base import AnimationEngine, PreparedPortrait
 from liveportrait_core.engines.capabilities import clip_engine, synthetic_motion
 from liveportrait_core.engines.choice import choose_engine
@@ -16,11 +17,23 @@ from liveportrait_core.media.portrait_process import PortraitProcess, decode_por
 from liveportrait_core.options import Engine, RenderOptions, SyntheticIdle
 from liveportrait_core.pipeline.analysis import analyse_clip
 from liveportrait_core.pipeline.motion_cache import pack_motion, unpack_motion
-from liveportrait_core.pipeline.plan import Planner, prepare_clip, prepare_picture, require_sound
+from liveportrait_core.pipeline.plan import (
+    Planner,
+    prepare_clip,
+    prepare_picture,
+    require_editable,
+    require_sound,
+)
 from liveportrait_core.pipeline.progress import RenderProgress, run_watched
 from liveportrait_core.pipeline.writer import VideoWriter, memory_errors_translated, publish
 from liveportrait_core.report import Frame, Progress, RenderedVideo, Stage
-from liveportrait_core.request import CachedMotion, Clip, MotionTemplate, RenderRequest
+from liveportrait_core.request import (
+    CachedMotion,
+    Clip,
+    EngineMotion,
+    MotionTemplate,
+    RenderRequest,
+)
 
 __all__ = ["EngineConfig", "OnMotion", "OnProgress", "Renderer", "open_renderer"]
 
@@ -201,6 +214,10 @@ class Renderer:
             return probe(motion.path, max_seconds)
         if isinstance(motion, CachedMotion):
             return unpack_motion(self._engine, motion.data, max_seconds=max_seconds)
+        if isinstance(motion, EditSequence):
+            require_editable(request)
+            # Drawn edit by edit: it has what a plan asks for, and is never kept as arrays.
+            return MotionTemplate(motion=cast(EngineMotion, motion))
         if isinstance(motion, SyntheticIdle):
             return MotionTemplate(motion=synthetic_motion(self.engine, motion))
         return motion

@@ -12,6 +12,7 @@ from typing import Any, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from liveportrait_core.edit_sequence import EditSequence
 from liveportrait_core.options import SILENT_MP4, Delivery, RenderOptions, SyntheticIdle
 from liveportrait_core.report import RenderWarning
 
@@ -90,7 +91,7 @@ class RenderRequest:
     """A portrait, what moves it, and the files to write."""
 
     portrait: Path | Clip  # a picture; a clip is animated at its own rate, without a loop
-    motion: Clip | CachedMotion | MotionTemplate | SyntheticIdle
+    motion: Clip | CachedMotion | MotionTemplate | SyntheticIdle | EditSequence
     output: Path  # appears complete or not at all
     poster: Path | None = None  # a JPEG of frame 0 to write as well
     options: RenderOptions = field(default_factory=RenderOptions)

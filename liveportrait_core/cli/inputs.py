@@ -7,6 +7,7 @@ from typing import Any
 
 from liveportrait_core.cli.console import Console, progress_bar
 from liveportrait_core.cli.template import open_configured, read_template
+from liveportrait_core.edit_sequence import EditSequence, read_edit_sequence
 from liveportrait_core.errors import InvalidOption
 from liveportrait_core.media.file_kind import Role, kind_of
 from liveportrait_core.media.pictures.opening import is_picture
@@ -25,6 +26,7 @@ class Kind(Enum):
     PICTURE = auto()
     CLIP = auto()
     TEMPLATE = auto()
+    EDITS = auto()  # key-framed
 
 
 def portrait_kind(path: Path) -> Kind:
@@ -33,9 +35,11 @@ def portrait_kind(path: Path) -> Kind:
 
 
 def driving_kind(path: Path) -> Kind:
-    """TEMPLATE by its name; else a still PICTURE; else a CLIP, whose reader judges."""
+    """TEMPLATE or EDITS by its name; else a still PICTURE; else a CLIP, whose reader judges."""
     if path.suffix in _TEMPLATE_SUFFIXES:
         return Kind.TEMPLATE
+    if path.suffix == ".json":
+        return Kind.EDITS
     return Kind.PICTURE if not _is_clip(path) and is_picture(path) else Kind.CLIP
 
 
@@ -86,8 +90,11 @@ class DrivingFile:
         self._renderer = renderer
         self._max_seconds: float = parsed.max_seconds
         self._template: MotionTemplate | None = None
+        self._edits: EditSequence | None = None
         if kind is Kind.TEMPLATE:
             self._template = read_template(self.path, renderer, self._max_seconds)
+        elif kind is Kind.EDITS:
+            self._edits = read_edit_sequence(self.path)
         elif kind is Kind.PICTURE:
             size = parsed.source_max_dim
             self._template = renderer.analyse_picture(self.path, max_dim_px=size)
@@ -95,7 +102,7 @@ class DrivingFile:
     @property
     def is_analysed(self) -> bool:
         """Whether its motion is known."""
-        return self._template is not None
+        return self._template is not None or self._edits is not None
 
     def template(self) -> MotionTemplate:
         """Return its motion.
@@ -128,7 +135,7 @@ class DrivingFile:
             self._renderer.require_clips()
         request = RenderRequest(
             portrait=Clip(path=portrait) if is_clip else portrait,
-            motion=self.template(),
+            motion=self._edits or self.template(),
             output=output,
             poster=poster,
             options=options,

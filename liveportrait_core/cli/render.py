@@ -121,7 +121,7 @@ def render(parsed: argparse.Namespace, console: Console) -> int:
     renderer = open_engine(parsed, console)
     _require_sound(parsed, kind, delivery)
     driving = DrivingFile(renderer, parsed, kind)
-    if len(outputs) > 1:
+    if len(outputs) > 1 and not driving.is_analysed:
         driving.template()  # what is wrong with it is said once, and not of every portrait
 
     def make(portrait: Path, output: Path) -> None:

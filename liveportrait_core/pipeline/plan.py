@@ -4,7 +4,7 @@ Knows engines and what they animate; writes nothing.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -12,16 +12,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from liveportrait_core.engines.base import AnimationEngine, ClipEngine
+from liveportrait_core.edit_sequence import EditSequence
+from liveportrait_core.engines.base import AnimationEngine, ClipEngine, PreparedPortrait
 from liveportrait_core.errors import InvalidOption
 from liveportrait_core.media.clips.formats import Sound
 from liveportrait_core.media.clips.probe import DrivingClip, has_sound
 from liveportrait_core.media.pictures.image import Portrait
-from liveportrait_core.options import Delivery, Engine, SoundFrom
+from liveportrait_core.options import Delivery, Engine, RenderOptions, SoundFrom
 from liveportrait_core.pipeline.analysis import DecodedClip
 from liveportrait_core.pipeline.progress import RenderProgress
 from liveportrait_core.report import Box, Frame, RenderWarning, Stage
-from liveportrait_core.request import MotionTemplate, RenderRequest
+from liveportrait_core.request import Clip, EngineMotion, MotionTemplate, RenderRequest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,14 +55,17 @@ def prepare_picture(
     Raises:
         ImageNoFace: no face was found.
     """
-    prepared = engine.prepare(picture.pixels, request.options)
+    options = request.options
+    if isinstance(request.motion, EditSequence):
+        options = replace(options, edit=request.motion.uses)  # for what the engine cannot draw
+    prepared = engine.prepare(picture.pixels, options)
 
     def plan(template: MotionTemplate) -> RenderPlan:
         motion = template.motion
         return RenderPlan(
             engine=engine.engine,
             engine_version=engine.version,
-            frames=engine.animate(prepared, motion, request.options),
+            frames=_drawn(engine, prepared, motion, request.options),
             frame_count=motion.frame_count,
             fps=motion.fps,
             portrait=picture.pixels if request.options.paste_back else None,
@@ -76,6 +80,38 @@ def prepare_picture(
         )  # fmt: skip
 
     return plan
+
+
+def _drawn(
+    engine: AnimationEngine[Any, Any],
+    prepared: PreparedPortrait,
+    motion: EngineMotion | EditSequence,
+    options: RenderOptions,
+) -> Iterator[Frame]:
+    """Animate a portrait by an engine's motion, or draw each of a sequence's edits."""
+    if not isinstance(motion, EditSequence):
+        yield from engine.animate(prepared, motion, options)
+        return
+    for edit in motion.edits():
+        yield engine.still(prepared, replace(options, edit=edit))
+
+
+def require_editable(request: RenderRequest) -> None:
+    """Refuse key-framed edits of what they do not move.
+
+    Raises:
+        InvalidOption: the portrait is a clip, or edited otherwise too.
+    """
+    if isinstance(request.portrait, Clip):
+        raise InvalidOption(
+            f"{request.portrait.path.name} is a clip, and key-framed edits move a picture; "
+            "accepted: a picture, or another motion"
+        )
+    if not request.options.edit.is_rest:
+        raise InvalidOption(
+            f"edit is {request.options.edit}, and the motion is key-framed edits; accepted: one of "
+            "the two"
+        )
 
 
 def prepare_clip(
