@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final, Self
 
 _MOST_BOXES: Final = 10_000
+_MOST_NUMBERS: Final = 500_000  # of a box; pictures of a hundred tiles have some thousand
 _FULL_BOX_BYTES: Final = 4  # version and flags
 _IN_FILE, _IN_META = 0, 1  # where the data of an item is: at a place in the file, in the box idat
 _SIDES_OF_CANVAS: Final = {b"grid": 4, b"iovl": 10}  # where the sides stand in an item's data
@@ -51,11 +52,13 @@ class _Reader:
 
     body: memoryview
     at: int
+    left: int = _MOST_NUMBERS
 
     def number(self, size: int) -> int:
         end = self.at + size
-        if end > len(self.body):
-            raise ValueError("it ends within a number")
+        self.left -= 1
+        if end > len(self.body) or self.left < 0:
+            raise ValueError("it ends within a number, or has too many")
         value = int.from_bytes(self.body[self.at : end], "big")
         self.at = end
         return value

@@ -13,10 +13,12 @@ from PIL import Image
 
 from liveportrait_core.errors import BadInput, ImageTooLarge, ImageUnsupported
 from liveportrait_core.media.pictures.image import read_portrait
+from liveportrait_core.media.pictures.item_boxes import ItemBoxes
 from liveportrait_core.report import Frame, RenderWarning
 from tests.core.heic import (
     SRGB,
     Item,
+    box,
     code_points,
     coded,
     container,
@@ -245,3 +247,14 @@ def test_scratched_files_never_crash(
     except (ImageUnsupported, ImageTooLarge):
         return
     assert pixels.shape[2] == 3
+
+
+def test_a_table_without_end_is_not_followed() -> None:
+    """A file within the limit on bytes could hold a reader for minutes."""
+    extents = 60_000
+    entry = struct.pack(">HHH", 1, 0, extents) + b"\x09" * extents  # a byte for each
+    iloc = full_box(b"iloc", struct.pack(">BBH", 0x10, 0, 60) + entry * 60)
+    whole = box(b"ftyp", b"heic") + full_box(b"meta", iloc)
+    assert ItemBoxes.of(whole).bytes_announced == 0
+    short = full_box(b"iloc", struct.pack(">BBH", 0x10, 0, 1) + struct.pack(">HHHB", 1, 0, 1, 200))
+    assert ItemBoxes.of(box(b"ftyp", b"heic") + full_box(b"meta", short)).bytes_announced == 200
