@@ -123,7 +123,8 @@ def read_portrait(path: Path, *, max_dim_px: int) -> Portrait:
         reduced, is_flattened = _reduced(picture, stored.turned(scaled), conversion)
     upright = reduced.transpose(stored.turn) if stored.turn is not None else reduced
     width, height = fitted_size(*size, max_dim_px)
-    named, _ = mimetypes.guess_type(path.name)
+    # Cameras call HEIF so, and lists of types call it AVIF.
+    named, _ = (None, None) if path.suffix.lower() == ".hif" else mimetypes.guess_type(path.name)
     found = {
         RenderWarning.IMAGE_DOWNSCALED: scaled != size,
         RenderWarning.ALPHA_FLATTENED: is_flattened,

@@ -90,7 +90,7 @@ def test_notes_turn_what_its_container_leaves_to_them(tmp_path: Path, orientatio
     assert_like(bound.pixels, stored)
 
 
-@pytest.mark.parametrize("name", ["IMG_1.HEIC", "a.heif", "a"])
+@pytest.mark.parametrize("name", ["IMG_1.HEIC", "a.heif", "DSC1.HIF", "a"])
 def test_all_its_names_are_its_own(tmp_path: Path, name: str) -> None:
     assert read_portrait(written(tmp_path / name, heic(quarters())), max_dim_px=512).warnings == ()
     as_jpeg = written(tmp_path / "a.jpg", heic(quarters()))
