@@ -9,6 +9,7 @@ from deploy.resources import private_network
 from deploy.settings import Card, Settings
 from deploy.step import Check, Step
 
+_TEMPLATE: Path = ("spec", "template", "metadata", "annotations")
 _SPEC: Path = ("spec", "template", "spec")
 _READY: Path = ("status", "conditions", EntryWhere("type", "Ready"), "status")
 _ALL = (
@@ -49,7 +50,9 @@ def renderer(settings: Settings) -> Step:
         concurrency=1,
         timeout=600,
         environment=_environment(settings, "renderer"),
-        flags=_hardware(settings),
+        # The service was made without, which would stay so.
+        flags=(*_hardware(settings), "--deploy-health-check"),
+        track="beta ",
     )
 
 
@@ -142,6 +145,7 @@ def _service(
     timeout: int,
     environment: dict[str, str],
     flags: tuple[str, ...],
+    track: str = "",
 ) -> Step:
     location = (f"--region={settings.region}", names.project(settings))
     # Every event or task in progress occupies a thread.
@@ -168,13 +172,14 @@ def _service(
         *(Field((*_SPEC, *path), value) for path, value in spec.items()),
         *_expected_environment(variables),
         *CLOSED,
+        FieldNot((*_TEMPLATE, "run.googleapis.com/health-check-disabled"), "true"),
         Field(_READY, "True"),
     )
     return Step(
         title=f"Service {name}",
         why=why,
         checks=(_check("services", name, location, fields),),
-        create=(gcloud("run deploy", *words),),
+        create=(gcloud(f"{track}run deploy", *words),),
         remove=(gcloud("run services delete", name, *location, "--quiet"),),
         eventually_consistent=True,
     )

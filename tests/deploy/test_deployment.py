@@ -121,7 +121,7 @@ def test_what_differs_is_changed_and_nothing_else(
     counts = operator.deployment(more, plan(more)).apply()
     changed = [" ".join(words.positional[:3]) for words in fake_gcloud.changes[before:]]
     assert changed == [
-        "run deploy idle-renderer",
+        "beta run deploy",
         "tasks queues update",
         "scheduler jobs update",
         "billing budgets update",

@@ -65,6 +65,16 @@ def test_the_renderer_has_the_facts_flags() -> None:
     assert flags(command) >= {"--gpu-type=nvidia-rtx-pro-6000", "--cpu=20", "--memory=80Gi"}
 
 
+def test_a_renderer_that_does_not_get_ready_fails_the_deployment(
+    fake_gcloud: FakeGcloud, operator: Operator
+) -> None:
+    """Its service is made without an instance, and gcloud would keep that."""
+    operator.deployment(USUAL, plan(USUAL)).apply()
+    template = fake_gcloud.cloud.things["services"]["idle-renderer"]["spec"]["template"]
+    (disabled,) = template["metadata"]["annotations"].values()
+    assert disabled == "False"
+
+
 def test_the_gate_and_the_smallest_deployment_have_no_gpu() -> None:
     for settings, title in ((USUAL, "Service idle-gate"), (SMALLEST, "Service idle-renderer")):
         (command,) = step(settings, title).create

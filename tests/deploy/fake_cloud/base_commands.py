@@ -213,13 +213,31 @@ def _annotations(words: Arguments) -> dict[str, str]:
     }
 
 
+def _template_annotations(
+    known: dict[str, Any] | None, words: Arguments
+) -> dict[str, dict[str, str]]:
+    """What a service's template had stays, unless a flag says otherwise."""
+    before = (known or {}).get("spec", {}).get("template", {}).get("metadata", {})
+    annotations = dict(before.get("annotations", {}))
+    for name, is_off in (("deploy-health-check", "False"), ("no-deploy-health-check", "True")):
+        if words.has(name):
+            annotations["run.googleapis.com/health-check-disabled"] = is_off
+    return {"annotations": annotations} if annotations else {}
+
+
+def _beta(cloud: Cloud, words: Arguments) -> str:
+    if words.has("no-deploy-health-check"):
+        return _shell(cloud, words)
+    return _deployed("services")(cloud, words)
+
+
 def _shell(cloud: Cloud, words: Arguments) -> str:
-    assert words.has("no-deploy-health-check"), "it would wait for an instance that cannot start"
     cloud.find("images", words.flag("image"))
     cloud.check_member(words.flag("service-account"))
     name = words.positional[-1]
     metadata = {"name": name, "annotations": _annotations(words)}
-    body = {"metadata": metadata, "#place": words.flag("region")}
+    template = {"metadata": _template_annotations(None, words)}
+    body = {"metadata": metadata, "spec": {"template": template}, "#place": words.flag("region")}
     cloud.things.setdefault("services", {})[name] = body
     return ""
 
@@ -228,7 +246,10 @@ def _deployed(kind: str) -> Handler:
     def handler(cloud: Cloud, words: Arguments) -> str:
         cloud.find("images", words.flag("image"))
         cloud.check_member(words.flag("service-account"))
-        cloud.things.setdefault(kind, {})[words.positional[-1]] = _spec(words)
+        kept = cloud.things.setdefault(kind, {})
+        known, made = kept.get(words.positional[-1]), _spec(words)
+        made["spec"]["template"]["metadata"] = _template_annotations(known, words)
+        kept[words.positional[-1]] = made
         return ""
 
     return handler
@@ -275,7 +296,7 @@ BASE_COMMANDS: dict[str, Handler] = {
     "run services get-iam-policy": policy,
     "run services add-iam-policy-binding": bind,
     "run deploy": _deployed("services"),
-    "beta run deploy": _shell,
+    "beta run deploy": _beta,
     "run jobs list": list_handler("jobs"),
     "run jobs deploy": _deployed("jobs"),
     "beta run jobs deploy": _deployed("jobs"),
