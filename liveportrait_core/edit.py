@@ -17,9 +17,9 @@ _DECIMALS = 4
 class InvalidSlider(InvalidOption):
     """A slider is unknown, or its value is no number."""
 
-    def __init__(self, name: str, message: str) -> None:
+    def __init__(self, message: str = "", *, name: str = "") -> None:
         super().__init__(message)
-        self.name = name
+        self.name = name  # in camel case
 
 
 def _is_number(value: object) -> TypeGuard[int | float]:
@@ -177,15 +177,15 @@ class PortraitEdit:
             field_name = FIELD_NAMES.get(name)
             if field_name is None:
                 accepted = ", ".join(FIELD_NAMES)
-                raise InvalidSlider(name[:40], f"the slider is unknown; accepted: {accepted}")
+                raise InvalidSlider(f"the slider is unknown; accepted: {accepted}", name=name[:40])
             slider = SLIDERS[field_name]
             if value is None:
                 continue
             if not _is_number(value):
                 raise InvalidSlider(
-                    name,
                     f"{name} is {value!r:.80}; accepted: a number from {slider.low:g} to "
                     f"{slider.high:g}",
+                    name=name,
                 )
             given[field_name] = float(min(max(value, slider.low), slider.high))
         rounded = {name: round(value, _DECIMALS) for name, value in given.items()}
