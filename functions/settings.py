@@ -40,6 +40,7 @@ class Settings:
     peak_mbit_s: float | None = None  # of any second of a result; None: as the quality takes
     renders_per_day: int = 30
     renders_per_owner_day: int = 100
+    renders_per_day_total: int = 5_000  # of all avatars: the bound of a day's cost
     keep: int = 3  # results
     keep_hours: float = 24.0
     keep_inputs: bool = (
@@ -140,6 +141,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         peak_mbit_s=read.optional_number("PEAK_MBIT_S", 0.5, 100.0),
         renders_per_day=read.count("RENDERS_PER_DAY", Settings.renders_per_day),
         renders_per_owner_day=read.count("RENDERS_PER_OWNER_DAY", Settings.renders_per_owner_day),
+        renders_per_day_total=read.count("RENDERS_PER_DAY_TOTAL", Settings.renders_per_day_total),
         keep=read.count("KEEP", Settings.keep),
         keep_hours=read.number("KEEP_HOURS", Settings.keep_hours, 0.0, 8760.0),
         keep_inputs=read.switch("KEEP_INPUTS"),

@@ -34,6 +34,7 @@ JOBS = "livePortraitJobs"
 QUOTA = "livePortraitQuota"
 _LEDGER_FIELDS = tuple(to_fields(Record()))
 SNAPSHOT_MASK = [*(".".join(path) for path in DOCUMENT_PATHS), *_LEDGER_FIELDS]
+_TOTAL = "all"  # the quota of all avatars together
 _QUOTA_FIELDS = ("day", "starts")
 _TOMBSTONE_FIELDS = ("at",)  # no `expireAt`: it outlives the quotas
 _PLAIN_ID = re.compile(r"[A-Za-z0-9_\-]{1,128}")
@@ -120,7 +121,7 @@ class FirestoreLedger:
         transaction: Transaction | None,
     ) -> Starts:
         owner = None if document is None else document.owner
-        names = quota_names(avatar_id, owner)
+        names = [*quota_names(avatar_id, owner), _TOTAL]
         counts = dict.fromkeys(names, 0)
         refs = [self._client.collection(QUOTA).document(name) for name in names]
         for quota in read(
@@ -133,7 +134,9 @@ class FirestoreLedger:
             fields: dict[str, Any] = {name: decode(each) for name, each in quota.fields.items()}
             if fields.get("day") == _day(now):
                 counts[quota.id] = fields.get("starts", 0)
-        return Starts(avatar=counts[names[0]], owner=counts[names[-1]] if owner else 0)
+        return Starts(
+            avatar=counts[names[0]], owner=counts[names[1]] if owner else 0, total=counts[_TOTAL]
+        )
 
     def _write(
         self,
@@ -156,10 +159,10 @@ class FirestoreLedger:
             transaction.update(self._document(avatar.avatar_id), _to_wire(change.fields))
         if change.counts:
             owner = None if avatar.document is None else avatar.document.owner
-            names = quota_names(avatar.avatar_id, owner)
             starts = (avatar.starts.avatar, avatar.starts.owner)
+            names = zip(quota_names(avatar.avatar_id, owner), starts, strict=False)
             now = datetime.fromtimestamp(avatar.now / 1000, UTC)
-            for name, count in zip(names, starts, strict=False):
+            for name, count in (*names, (_TOTAL, avatar.starts.total)):
                 fields = {"day": _day(now), "starts": count + 1, "expireAt": now + _QUOTA_KEPT}
                 transaction.set(self._client.collection(QUOTA).document(name), fields)
 

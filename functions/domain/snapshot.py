@@ -29,6 +29,7 @@ class Starts:
 
     avatar: int = 0
     owner: int = 0
+    total: int = 0  # of all avatars
 
 
 @dataclass(frozen=True, kw_only=True)

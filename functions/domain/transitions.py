@@ -139,7 +139,11 @@ class Transitions(Answers):
         record, starts = avatar.record.asking(spec.fingerprint, spec.wish), avatar.starts
         rules = self.settings
         code = None
-        if starts.avatar >= rules.renders_per_day or starts.owner >= rules.renders_per_owner_day:
+        if (
+            starts.avatar >= rules.renders_per_day
+            or starts.owner >= rules.renders_per_owner_day
+            or starts.total >= rules.renders_per_day_total
+        ):
             code = Code.QUOTA_EXCEEDED
         if record.attempts >= ATTEMPTS:
             code = Code.RENDER_FAILED

@@ -139,6 +139,7 @@ class MemoryLedger:
             starts=Starts(
                 avatar=self._starts(f"avatar:{avatar_id}"),
                 owner=self._starts(f"owner:{owner}") if owner else 0,
+                total=self._starts("all"),
             )
             if counting
             else Starts(),
@@ -174,7 +175,7 @@ class MemoryLedger:
             self.document_writes.append((avatar.avatar_id, dict(change.fields)))
         if change.counts and avatar.document is not None:
             owner = avatar.document.owner
-            for name in (f"avatar:{avatar.avatar_id}", f"owner:{owner}" if owner else None):
+            for name in (f"avatar:{avatar.avatar_id}", f"owner:{owner}" if owner else None, "all"):
                 if name is not None:
                     starts = self._starts(name) + 1
                     self.quotas[name] = {"day": self._day(), "starts": starts}

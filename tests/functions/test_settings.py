@@ -28,6 +28,7 @@ def test_defaults_are_the_contracts() -> None:
     assert (settings.debounce_s, settings.lease_s, settings.deadline_s) == (3, 60, 480)
     assert (settings.max_seconds, settings.keep, settings.keep_hours) == (10, 3, 24)
     assert (settings.renders_per_day, settings.renders_per_owner_day) == (30, 100)
+    assert settings.renders_per_day_total == 5_000
     assert (settings.mirror_dynamics, settings.accept_uploads) == (False, False)
     assert not settings.synthetic_idle
     assert settings.peak_mbit_s is None
@@ -57,6 +58,7 @@ def test_every_variable_is_read() -> None:
             "LIVEPORTRAIT_PEAK_MBIT_S": "8",
             "LIVEPORTRAIT_RENDERS_PER_DAY": "5",
             "LIVEPORTRAIT_RENDERS_PER_OWNER_DAY": "6",
+            "LIVEPORTRAIT_RENDERS_PER_DAY_TOTAL": "7",
             "LIVEPORTRAIT_KEEP": "1",
             "LIVEPORTRAIT_KEEP_HOURS": "0",
             "LIVEPORTRAIT_KEEP_INPUTS": "on",
@@ -81,6 +83,7 @@ def test_every_variable_is_read() -> None:
         peak_mbit_s=8,
         renders_per_day=5,
         renders_per_owner_day=6,
+        renders_per_day_total=7,
         keep=1,
         keep_hours=0,
         keep_inputs=True,

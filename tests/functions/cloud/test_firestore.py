@@ -213,15 +213,18 @@ def test_erasing_removes_the_ledger_alone(ledger: LedgerUnderTest, avatar_id: st
 
 def test_starts_are_counted_per_avatar_and_owner(ledger: LedgerUnderTest, avatar_id: str) -> None:
     seen: list[tuple[int, int]] = []
+    totals: list[int] = []
 
     def start(avatar: AvatarSnapshot) -> TransactionResult[Any]:
         seen.append((avatar.starts.avatar, avatar.starts.owner))
+        totals.append(avatar.starts.total)
         return TransactionResult(status=TransactionStatus.DONE, counts=True)
 
     for avatar in (avatar_id, avatar_id, f"{avatar_id}-2"):
         ledger.put(avatar, document(userId=f"owner-of-{avatar_id}"))
         ledger.port.transact(avatar, start, counting=True)
     assert seen == [(0, 0), (1, 1), (0, 2)]
+    assert [each - totals[0] for each in totals] == [0, 1, 2]  # others have rendered before
     quota = ledger.quota(f"owner:owner-of-{avatar_id}")
     assert quota is not None
     assert quota["starts"] == 3

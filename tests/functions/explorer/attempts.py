@@ -127,7 +127,7 @@ class Attempts:
         if lease.owner in self.made:
             self.wrong("lease", "one claim is granted twice: its folder may be emptied by now")
         self.made[lease.owner] = attempt
-        for quota in (f"avatar:{avatar.id}", f"owner:{OWNER}"):
+        for quota in (f"avatar:{avatar.id}", f"owner:{OWNER}", "all"):
             self.starts[f"{quota} {self.today()}"] += 1
         self.claims[avatar.id, avatar.wish] += 1
         claims = self.claims[avatar.id, avatar.wish]

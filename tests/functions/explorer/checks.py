@@ -135,12 +135,14 @@ class Checks:
 
     def _is_spent(self, avatar: Avatar) -> None:
         starts, today, rules = self.attempts.starts, self.attempts.today(), self.settings
-        of_avatar, of_owner = (
-            starts[f"avatar:{avatar.id} {today}"],
-            starts[f"owner:{OWNER} {today}"],
-        )
-        if of_avatar < rules.renders_per_day and of_owner < rules.renders_per_owner_day:
-            self.wrong("failed", f"QUOTA_EXCEEDED after {of_avatar} and {of_owner} renders")
+        spent = {
+            f"avatar:{avatar.id}": rules.renders_per_day,
+            f"owner:{OWNER}": rules.renders_per_owner_day,
+            "all": rules.renders_per_day_total,
+        }
+        made = {name: starts[f"{name} {today}"] for name in spent}
+        if all(made[name] < most for name, most in spent.items()):
+            self.wrong("failed", f"QUOTA_EXCEEDED after {made} renders")
 
     def _destroys_nothing(
         self, avatar: Avatar, before: Record, fingerprint: str, code: str

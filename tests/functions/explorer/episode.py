@@ -90,6 +90,7 @@ class Episode:
             SETTINGS,
             renders_per_day=self._stream.choice((30, 30, 30, 3)),
             renders_per_owner_day=4 if two else 100,
+            renders_per_day_total=self._stream.choice((5_000, 5_000, 5_000, 5)),
             mirror_dynamics=self._stream.random() < 0.1,
         )
         self.checks = Checks(

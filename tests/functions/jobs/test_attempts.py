@@ -138,6 +138,19 @@ def test_the_owners_quota_counts_over_avatars(scene: Scene) -> None:
     assert scene.live["state"] == "ready"
 
 
+def test_the_quota_of_all_counts_over_owners() -> None:
+    scene = Scene(settings=replace(SETTINGS, renders_per_day_total=2))
+    scene.save(document())
+    scene.save(document(userId="another", training__livePortrait=params(0.5)))
+    assert scene.ledger.quotas["all"]["starts"] == 2
+    scene.save(document(userId="a-third", training__livePortrait=params(0.6)))
+    assert scene.live["error"] == {"code": "QUOTA_EXCEEDED", "retryable": False}
+    assert len(scene.renderer.renders) == 2
+    scene.clock.advance(86_400)
+    scene.save(document(userId="a-third", training__livePortrait=params(0.7)))
+    assert scene.live["state"] == "ready"
+
+
 def test_a_final_failure_stands_until_something_relevant_changes(scene: Scene) -> None:
     def no_face() -> None:
         raise ImageNoFace

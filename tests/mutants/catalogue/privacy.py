@@ -47,6 +47,14 @@ MUTANTS = (
         tests=_DELETIONS,
     ),
     Mutant(
+        name="quota-of-all-ignored",
+        file="functions/domain/transitions.py",
+        old="            or starts.total >= rules.renders_per_day_total\n",
+        new="",
+        why="Many accounts render without limit (section 3, quota).",
+        tests=("tests/functions/jobs/test_attempts.py",),
+    ),
+    Mutant(
         name="drafts-deleted",
         file="functions/reconcile/findings.py",
         old="if avatar.has_ledger or made or (inputs and was_there):",

@@ -68,7 +68,7 @@ MUTANTS = (
     Mutant(
         name="owners-quota-ignored",
         file="functions/domain/transitions.py",
-        old=" or starts.owner >= rules.renders_per_owner_day",
+        old="            or starts.owner >= rules.renders_per_owner_day\n",
         new="",
         why="One owner renders without limit by making avatars (section 3, quota).",
         tests=("tests/functions/jobs/test_attempts.py",),
