@@ -162,7 +162,11 @@ class Checks:
         """A fault of one delivery is not the end of a render, of its attempts, or of a result."""
         if before.lease_lives(round(self.world.timeline.now * 1000)):
             self.wrong("failed", "INTERNAL is written over a living lease")
-        if before.shown is not None and before.shown.state == "ready" and not avatar.lost:
+        shown = before.shown
+        if shown is None or shown.parameters is None or avatar.lost:
+            return
+        answers = shown.parameters.driving_multiplier / 100 == avatar.wanted.multiplier
+        if shown.state == "ready" and answers:
             self.wrong("failed", "INTERNAL is written over `ready`")
 
     # --- what is there
