@@ -28,7 +28,7 @@ def deploy(*words: str, path: str = os.environ["PATH"]) -> subprocess.CompletedP
 def test_plan_and_dry_runs_print_and_start_nothing(fake_gcloud: FakeGcloud) -> None:
     printed = deploy("plan", *TOLD, path=fake_gcloud.path)
     assert printed.returncode == 0, printed.stderr
-    assert "gcloud run deploy idle-renderer --image=europe-west4-docker.pkg.dev/" in printed.stdout
+    assert "gcloud run deploy idle-gate --image=europe-west4-docker.pkg.dev/" in printed.stdout
     assert "FIRESTORE_LOCATION=$(gcloud firestore databases describe" in printed.stdout
     assert deploy("apply", "--dry-run", *TOLD, path=fake_gcloud.path).stdout == printed.stdout
     removed = deploy("remove", "--dry-run", *TOLD, path=fake_gcloud.path)

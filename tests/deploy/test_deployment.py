@@ -142,7 +142,7 @@ def test_a_service_that_never_became_ready_is_deployed_again(
     before = len(fake_gcloud.changes)
     operator.deployment(USUAL, plan(USUAL)).apply()
     assert [words.positional[:3] for words in fake_gcloud.changes[before:]] == [
-        ("run", "deploy", "idle-renderer")
+        ("beta", "run", "deploy")
     ]
 
 
@@ -241,7 +241,7 @@ def test_a_failure_says_where_what_and_what_helps(
     fake_gcloud: FakeGcloud, operator: Operator
 ) -> None:
     def fault(number: int, words: Arguments) -> str | None:
-        if words.starts("run deploy"):
+        if words.starts("beta run deploy") and words.has("gpu"):
             return "ERROR: You do not have quota for using GPUs with zonal redundancy."
         return None
 
@@ -249,7 +249,7 @@ def test_a_failure_says_where_what_and_what_helps(
     with pytest.raises(CommandFailed) as stopped:
         operator.deployment(USUAL, plan(USUAL)).apply()
     said = str(stopped.value)
-    assert said.startswith("Service idle-renderer: gcloud run deploy idle-renderer ")
+    assert said.startswith("Service idle-renderer: gcloud beta run deploy idle-renderer ")
     assert "You do not have quota" in said
     assert "What helps: ask for the quota" in said
     last = json.loads(operator.journal.path.read_text("utf-8").splitlines()[-1])
