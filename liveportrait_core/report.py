@@ -31,7 +31,8 @@ class RenderWarning(StrEnum):
     VFR_NORMALIZED = "VFR_NORMALIZED"
     MIME_MISMATCH = "MIME_MISMATCH"
     LANDMARKS_INTERPOLATED = "LANDMARKS_INTERPOLATED"
-    EYES_LEFT_STILL = "EYES_LEFT_STILL"  # drawn eyes that lids would not cover
+    EYES_LEFT_STILL = "EYES_LEFT_STILL"  # hidden, or drawn so that lids would not cover them
+    LIPS_LEFT_STILL = "LIPS_LEFT_STILL"  # hidden by something before them
     EDIT_PARTLY_APPLIED = "EDIT_PARTLY_APPLIED"  # the engine cannot draw some of its sliders
 
 

@@ -17,6 +17,7 @@ from liveportrait_core.engines.mesh.motion import (
     motion_of,
     scaled,
 )
+from liveportrait_core.engines.mesh.points import MOUTH
 from liveportrait_core.engines.mesh.portrait import MeshPortrait, prepare_portrait
 from liveportrait_core.engines.mesh.version import mesh_version
 from liveportrait_core.engines.mesh.warp import FrameMotion, draw_frame
@@ -110,14 +111,17 @@ class MeshEngine:
 def _frame_motion(
     prepared: MeshPortrait, motion: MeshMotion, index: int, options: RenderOptions
 ) -> FrameMotion:
-    control_points, lips_closed = prepared.mouth.posed(
-        motion.control_points[index],
-        normalize=options.normalize_lip and not options.edit.sets_lips,
-    )
+    control_points, lips_closed = motion.control_points[index].copy(), 0.0
+    if prepared.lips_move:
+        control_points, lips_closed = prepared.mouth.posed(
+            control_points, normalize=options.normalize_lip and not options.edit.sets_lips
+        )
+    else:
+        control_points[MOUTH] = 0
     return FrameMotion(
         rotation_deg=motion.rotation_deg[index],
         shift=motion.shift[index],
         control_points=control_points,
-        lids_closed=motion.closure[index] * prepared.lids_move,
+        lids_closed=motion.closure[index] * np.array(prepared.lids_move),
         lips_closed=lips_closed,
     )

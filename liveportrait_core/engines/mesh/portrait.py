@@ -16,10 +16,12 @@ from liveportrait_core.engines.mesh.fields.head import HeadField, head_field
 from liveportrait_core.engines.mesh.fields.neighbours import divided
 from liveportrait_core.engines.mesh.fields.outline import person_in
 from liveportrait_core.engines.mesh.fields.sampling import Sampler
+from liveportrait_core.engines.mesh.fields.visibility import eyes_seen, lips_seen
 from liveportrait_core.engines.mesh.grid import Field
 from liveportrait_core.engines.mesh.points import HeadAxes
 from liveportrait_core.errors import ImageNoFace
 from liveportrait_core.face.detector import FaceMesh
+from liveportrait_core.face.flip_averaging import points_from_flip
 from liveportrait_core.face.upright import find_face
 from liveportrait_core.report import Box, Frame, RenderWarning
 
@@ -46,7 +48,8 @@ class MeshPortrait:
     eyes: tuple[Eye, Eye]  # left and right in the picture
     mouth: Mouth
     mask: None = None  # all of the box may change
-    lids_move: bool
+    lids_move: tuple[bool, bool]  # left and right in the picture
+    lips_move: bool
 
 
 def prepare_portrait(picture: Frame) -> MeshPortrait:
@@ -58,6 +61,7 @@ def prepare_portrait(picture: Frame) -> MeshPortrait:
     height, width = picture.shape[:2]
     with FaceMesh(still=True) as mesh:
         found = find_face(mesh, picture)
+        again = None if found is None else points_from_flip(mesh.find_large, picture, found.points)
     if found is None:
         raise ImageNoFace(
             f"no face was found in the portrait of {width}×{height} pixels; "
@@ -67,7 +71,8 @@ def prepare_portrait(picture: Frame) -> MeshPortrait:
     axes = HeadAxes.of(points)
     person, others = divided(person_in(picture, axes), axes, found.others)
     head = head_field(points, axes, person)
-    lids_move = lids_fit(points)
+    seen = eyes_seen(picture, points, again) if lids_fit(points) else (False, False)
+    lips_move = lips_seen(picture, points, again)
     box = head.grid.inner.within(Box(x0=0, y0=0, x1=width, y1=height))
     if box is None:
         raise ImageNoFace("the face that was found lies beyond the portrait's border")
@@ -77,7 +82,8 @@ def prepare_portrait(picture: Frame) -> MeshPortrait:
         sampler=Sampler.of(picture, behind.cover, box, round(BEYOND * axes.eye_distance)),
         warnings=(
             *(() if found.alone else (RenderWarning.MULTIPLE_FACES_IMAGE,)),
-            *(() if lids_move else (RenderWarning.EYES_LEFT_STILL,)),
+            *(() if all(seen) else (RenderWarning.EYES_LEFT_STILL,)),
+            *(() if lips_move else (RenderWarning.LIPS_LEFT_STILL,)),
         ),
         box=box,
         backdrop=behind,
@@ -86,5 +92,6 @@ def prepare_portrait(picture: Frame) -> MeshPortrait:
         expression=expression_field(points, axes, head.grid),
         eyes=eyes_of(picture, points),
         mouth=mouth_of(points, axes),
-        lids_move=lids_move,
+        lids_move=seen,
+        lips_move=lips_move,
     )

@@ -14,7 +14,7 @@ from liveportrait_core.report import Frame, RenderWarning
 from tests.core.engines.mesh.motions import blinking, held
 
 FULL_MOTION = RenderOptions(driving_multiplier=1.0, normalize_lip=False, loop=False)
-FRAMES = 24
+FRAMES = 20
 
 
 def tilted(picture: Frame, angle_deg: int) -> Frame:
