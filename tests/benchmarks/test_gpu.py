@@ -1,0 +1,23 @@
+"""`make bench-gpu` on a machine without a card."""
+
+import pytest
+import torch
+
+from benchmarks import __main__ as command
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device here")
+def test_without_a_card_it_runs_reduced(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    measured: list[object] = []
+
+    def measure(choice: object, names: object, batches: object, effort: object) -> list[object]:
+        measured.extend([str(choice), batches])
+        return []
+
+    monkeypatch.setattr(command, "measure_networks", measure)
+    assert command.main(["gpu"]) == 0
+    assert "no CUDA device" in capsys.readouterr().out
+    assert str(measured[0]).startswith("cpu fp32: cpu-torch was asked for")
+    assert measured[1] == [1]
