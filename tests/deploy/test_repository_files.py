@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -101,6 +102,9 @@ def test_the_shipped_files_make_a_plan() -> None:
         f"Alert “{sheet.body['displayName']}”" for sheet in material.monitoring.policies
     } <= titles
     assert "No index on livePortraitJobs.results" in titles
+    assert "No index on avatars.livePortrait.startedAt" in titles
+    elsewhere = {step.title for step in make(replace(USUAL, collection="faces"), material).steps}
+    assert "No index on faces.livePortrait.startedAt" in elsewhere
     assert material.data.firestore_rules.startswith("rules_version = '2';")
     names = [sheet.body["displayName"] for sheet in material.monitoring.policies]
     assert len(set(names)) == len(names), "alerts are found by their names"
