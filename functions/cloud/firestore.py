@@ -175,13 +175,14 @@ class FirestoreLedger:
 
 def avatar_snapshot_of(document: Found, job: Found) -> AvatarSnapshot:
     """Return the snapshot of a document and a ledger that were read under `SNAPSHOT_MASK`."""
-    return AvatarSnapshot(
+    avatar = AvatarSnapshot(
         avatar_id=document.id,
         document=document_of(document),
         record=from_fields({name: decode(value) for name, value in job.fields.items()}),
         has_ledger=job.exists,
         now=round(document.read_time.timestamp() * 1000),
     )
+    return avatar.without_former_owner()
 
 
 def _contended(fault: BaseException | None) -> bool:

@@ -204,6 +204,7 @@ class Record(Part):
     shown: StatusView | None = None
     results: tuple[Result, ...] = ()  # the last good one first
     deletions: tuple[Deletion, ...] = ()  # still to be carried out
+    owner: str = ""  # the `userId` for which the last claim was made; "": none, or not known
     deleted: int = 0  # epoch ms: the last clean-up's begin; older inputs are a former life's
 
     @property

@@ -4,7 +4,7 @@ Frozen values only.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Generic, Literal, TypeVar
 
@@ -47,6 +47,18 @@ class AvatarSnapshot:
     def inputs_key(self) -> Relevant | None:
         """The relevant set of the document; None: there is no document."""
         return None if self.document is None else self.document.inputs_key
+
+    def without_former_owner(self) -> "AvatarSnapshot":
+        """Return the snapshot without what was made for another owner, noted for deletion.
+
+        No client may change an owner, so the document was deleted and made again, and the event of
+        that is late or lost; or the app's server has given the avatar to another user.
+        """
+        record, owner = self.record, None if self.document is None else self.document.owner
+        if not record.owner or owner in (None, record.owner):
+            return self
+        kept = Record(deletions=record.deletions, deleted=record.deleted)
+        return replace(self, record=self.changed(kept) or kept)
 
     def precondition_failed(
         self, inputs_key: object

@@ -120,6 +120,7 @@ class Transitions(Answers):
         record = replace(
             record,
             attempts=record.attempts + 1,
+            owner=(None if avatar.document is None else avatar.document.owner) or "",
             wish=spec.wish,
             missing=None,
             trouble=None,

@@ -130,7 +130,7 @@ class MemoryLedger:
         fields = self.documents.get(avatar_id)
         document = None if fields is None else Snapshot(fields=_picked(fields))
         owner = None if document is None else document.owner
-        return AvatarSnapshot(
+        avatar = AvatarSnapshot(
             avatar_id=avatar_id,
             document=document,
             record=self._known(avatar_id),
@@ -144,6 +144,7 @@ class MemoryLedger:
             if counting
             else Starts(),
         )
+        return avatar.without_former_owner()
 
     def _known(self, avatar_id: str) -> Record:
         """The ledger; where there is none, what the tombstone says."""

@@ -12,7 +12,7 @@ from functions.domain.deletions import Cleaner
 from functions.domain.document import DocumentWrite
 from functions.domain.job_record import Deletion, Record
 from functions.domain.snapshot import AvatarSnapshot, TransactionResult, TransactionStatus
-from functions.domain.storage_paths import OWNER_KEY, StoredObject, Upload
+from functions.domain.storage_paths import OWNER_KEY, StoredObject, Upload, download_url
 from functions.errors import RetryLater
 from functions.jobs.motion_cache import motion_path
 from tests.functions.jobs.cached_motion import cached, while_it_is_kept
@@ -21,6 +21,7 @@ from tests.functions.scene import (
     AVATAR,
     IMAGE,
     OUTPUT,
+    POLICY,
     SETTINGS,
     UNSET,
     VIDEO,
@@ -570,6 +571,28 @@ def test_what_another_user_has_uploaded_is_not_rendered(when: str, label: str) -
     if label != "mallory":
         assert scene.live["error"]["code"] == "INPUT_NOT_OWNED"
         assert scene.renderer.renders == []
+
+
+@pytest.mark.parametrize("touch", ["asks", "touches the mirror", "asks for nothing"])
+def test_another_owner_gets_no_video_of_the_former_ones(scene: Scene, touch: str) -> None:
+    """The id is taken before any clean-up: the ledger still lists the former owner's videos."""
+    scene.save(document())
+    former, url = set(scene.outputs), scene.live["idleVideoUrl"]
+    deleted = scene.write(None)
+    event = renewed(scene, **({} if touch == "asks" else {"training__livePortrait": UNSET}))
+    scene.upload()  # of one's own
+    scene.handler.handle_event(event)
+    if touch == "touches the mirror":
+        inputs = {"idleVideoUrl": download_url(f"{OUTPUT}ffff/idle.mp4", "x", POLICY)}
+        scene.save(document(userId="mallory", training__livePortrait=inputs))
+        scene.save(document(userId="mallory", training__livePortrait={**inputs, "mood": 1}))
+    scene.handler.handle_event(deleted)
+    assert url not in repr(scene.ledger.documents)
+    if touch == "asks":
+        assert scene.live["state"] == "ready"
+        assert set(scene.outputs) == listed(scene)
+    scene.handler.handle_task(AVATAR)
+    assert former.isdisjoint(scene.outputs)
 
 
 @pytest.mark.parametrize("before", [True, False], ids=["not committed", "its answer lost"])

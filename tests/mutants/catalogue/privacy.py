@@ -47,6 +47,14 @@ MUTANTS = (
         tests=_DELETIONS,
     ),
     Mutant(
+        name="former-owners-videos-shown",
+        file="functions/domain/snapshot.py",
+        old="if not record.owner or owner in (None, record.owner):",
+        new="if not record.owner or owner:",
+        why="Who takes an id before its clean-up is shown another person's video (section 3).",
+        tests=_DELETIONS,
+    ),
+    Mutant(
         name="quota-of-all-ignored",
         file="functions/domain/transitions.py",
         old="            or starts.total >= rules.renders_per_day_total\n",
