@@ -140,7 +140,7 @@ def check_libraries(root: Root) -> None:
         ("the base image has", needs.system),
         ("the driver brings", needs.driver),
         ("torch's CUDA build brings", needs.cuda),
-        ("never loaded (TensorRT)", needs.tensorrt),
+        ("never loaded (TensorRT, OpenVINO on a GPU)", needs.unused),
         ("never loaded (between machines)", needs.fabric),
     ):
         print(f"  {owner}: {', '.join(sorted(names)) or 'none'}")

@@ -19,8 +19,8 @@ _SYSTEM = frozenset(
 _DRIVER = frozenset({"libcuda.so.1", "libnvidia-ml.so.1"})
 # They come with torch's CUDA build; without it onnxruntime's CUDA provider stays unloaded.
 _CUDA = ("libcublas", "libcudart", "libcudnn", "libcufft", "libcurand", "libnvrtc", "libcusparse")
-# onnxruntime's TensorRT provider, which is never asked for.
-_TENSORRT = ("libnvinfer", "libnvonnxparser")
+# onnxruntime's TensorRT provider and OpenVINO's plug-in for GPUs, which are never asked for.
+_UNUSED = ("libnvinfer", "libnvonnxparser", "libOpenCL")
 # Plug-ins of CUDA's nvshmem, which torch's CUDA build brings, for many machines working together.
 _FABRIC = (
     *("libfabric", "libibverbs", "libmlx5", "librdmacm", "libucp", "libucs"),
@@ -38,7 +38,7 @@ class Needs:
     system: frozenset[str]
     driver: frozenset[str]
     cuda: frozenset[str]
-    tensorrt: frozenset[str]
+    unused: frozenset[str]
     fabric: frozenset[str]
     nobody: frozenset[str]  # neither the image nor anybody known has them
 
@@ -48,17 +48,17 @@ def library_needs(files: Iterable[Path]) -> Needs:
     objects = [file for file in files if ".so" in file.name and not file.is_symlink()]
     brought = {file.name for file in objects}
     missing = frozenset(name for file in objects for name in needed(file)) - brought
-    cuda, tensorrt, fabric = (
+    cuda, unused, fabric = (
         frozenset(name for name in missing if name.startswith(names))
-        for names in (_CUDA, _TENSORRT, _FABRIC)
+        for names in (_CUDA, _UNUSED, _FABRIC)
     )
     return Needs(
         system=missing & _SYSTEM,
         driver=missing & _DRIVER,
         cuda=cuda,
-        tensorrt=tensorrt,
+        unused=unused,
         fabric=fabric,
-        nobody=missing - _SYSTEM - _DRIVER - cuda - tensorrt - fabric,
+        nobody=missing - _SYSTEM - _DRIVER - cuda - unused - fabric,
     )
 
 
