@@ -6,7 +6,6 @@ emulator, a project's credentials to the cloud.
 
 import threading
 import time
-import urllib.parse
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -83,7 +82,7 @@ class AvatarDocument:
         kind = _TYPES.get(path.suffix.lower(), "application/octet-stream")
         blob = self._bucket.blob(f"{self._folder}/{uuid.uuid4().hex}{path.suffix.lower()}")
         blob.upload_from_filename(str(path), content_type=kind)
-        address = f"gs://{self._bucket.name}/{urllib.parse.quote(blob.name)}"
+        address = f"gs://{self._bucket.name}/{blob.name}"
         self._write({field: address})
 
     def save_settings(self, *, multiplier: float, normalize_lip: bool, region: str) -> None:
