@@ -1,8 +1,8 @@
 """Flip averaging: measure a face a second time, mirrored and turned.
 
 The face mesh errs by about half a pixel, and errs otherwise in a picture that is mirrored and
-turned, so the mean of both errs less. The second look sees every face at the same angle, however
-it stands in the frame; so it also tells a face that was read wrongly, upside down for example.
+turned, so the mean of both errs less. The second look sees every face at about the same angle,
+however it stands; so it also tells a face that was read wrongly, upside down for example.
 Knows where the face is; which one is followed through a clip is settled elsewhere.
 """
 
@@ -18,6 +18,7 @@ from liveportrait_core.report import Frame
 PATCH_PX = 320
 ROOM = 2.0  # side of the patch, relative to the face's longer side
 TURN_DEG = 20.0
+ROLL_STEP_DEG = 30.0  # faces that sway less than half of it are always seen at the same angle
 SAME_POINTS = 0.06  # of a face's size, mean distance of its points; right looks: 0.005 to 0.03
 FOREHEAD, CHIN = 10, 152  # rows of the points
 
@@ -45,7 +46,9 @@ def points_from_flip(
     """
     low, high = face[:, :2].min(0), face[:, :2].max(0)
     scale = PATCH_PX / (ROOM * float((high - low).max()))
-    to_patch = _upright_mirrored_and_turned(scale, (low + high) / 2, roll_rad(face))
+    step = np.radians(ROLL_STEP_DEG)
+    roll = step * np.round(roll_rad(face) / step)
+    to_patch = _upright_mirrored_and_turned(scale, (low + high) / 2, roll)
     patch = cv2.warpAffine(frame, to_patch, (PATCH_PX, PATCH_PX))
     found = look(np.asarray(patch, np.uint8))
     if found is None:

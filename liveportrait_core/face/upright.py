@@ -17,6 +17,7 @@ from liveportrait_core.face.detector import RETRY_TILES, FaceMesh, FoundFace, Po
 from liveportrait_core.face.flip_averaging import places_apart, points_from_flip, roll_rad
 from liveportrait_core.report import Frame
 
+SURE, UPRIGHT_DEG = 0.02, 50.0  # looks so near each other, a roll so small: no need to go on
 SURER = 0.8  # a face is read in a turned picture where two looks at it differ by so much less
 TILTED_DEG = 30.0  # from here on the second look, which sees the face upright, is the better one
 LARGE_TILES = RETRY_TILES[:2]  # in which small faces are looked for in a turned picture
@@ -93,8 +94,10 @@ def _in_any_turn(
     What is read in a wrong one, even surely, agrees less: 0.02 to 0.3 of a face's size, not 0.01.
     """
     best: FoundFace | None = None
-    least = np.inf
-    for quarters in range(4):
+    least, tilt_deg = np.inf, np.inf
+    for quarters in (0, 2, 1, 3):
+        if quarters == 1 and least < SURE and tilt_deg < UPRIGHT_DEG:
+            break  # read as it stands, and not upside down
         view = turned(picture, quarters)
         found = find(view)
         if found is None:
@@ -102,7 +105,7 @@ def _in_any_turn(
         again = points_from_flip(mesh.find_large, view, found.points)
         apart = np.inf if again is None else places_apart(again, found.points)
         if best is None or apart < SURER * least:
-            tilt_deg = abs(np.degrees(roll_rad(found.points)))
+            tilt_deg = abs(float(np.degrees(roll_rad(found.points))))
             points = found.points if again is None or tilt_deg < TILTED_DEG else again
             best, least = _turned_back(replace(found, points=points), quarters, view), apart
     return best

@@ -26,9 +26,9 @@ def tilted(picture: Frame, angle_deg: int) -> Frame:
 
 
 def nodding_shaking_and_tilting() -> MeshMotion:
-    """About each axis at a pace of its own, the head shut-eyed once."""
+    """About each axis in a way of its own, the eyes shut once."""
     phase = 2 * np.pi * np.arange(FRAMES) / FRAMES
-    rotation = 4.0 * np.stack([np.sin(pace * phase) for pace in (1, 2, 3)], axis=1)
+    rotation = 3.0 * np.stack([np.sin(phase), np.sin(2 * phase), 1 - np.cos(phase)], axis=1)
     return replace(blinking(FRAMES, 10), rotation_deg=rotation)
 
 
@@ -43,9 +43,9 @@ def test_a_nod_stays_a_nod_on_a_tilted_head(
     for axis in range(3):
         wanted, seen = true.rotation_deg[:, axis], read.rotation_deg[:, axis]
         assert np.corrcoef(wanted, seen)[0, 1] >= 0.9
-        assert 0.5 < np.polyfit(wanted, seen, 1)[0] < 1.3
+        assert 0.4 < np.polyfit(wanted, seen, 1)[0] < 1.3
     assert (read.closure[10] > 0.8).all()
-    assert (read.closure[20] < 0.1).all()
+    assert (read.closure[18] < 0.1).all()
 
 
 @pytest.fixture(scope="module")
