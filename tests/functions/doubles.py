@@ -227,7 +227,7 @@ class HeldObject:
     @property
     def created(self) -> int:
         """Epoch ms."""
-        return self.generation // 1000
+        return round(self.generation / 1000)  # as the adapters round moments, of either service
 
 
 class MemoryMediaStore:

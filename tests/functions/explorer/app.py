@@ -247,7 +247,8 @@ class App:
 
     def _upload(self, wanted: Wanted) -> None:
         """An avatar that is made, or made again, comes with files of its own."""
-        for name in filter(None, (wanted.image, "heroVideo.mp4")):
+        # The portrait that it may name later, too: an older one is refused, and deleted.
+        for name in sorted({"hero.jpg", wanted.image or "hero.jpg", "heroVideo.mp4"}):
             self._put(name, b"upload of " + name.encode())
 
     def _put(self, name: str, body: bytes) -> None:

@@ -80,7 +80,10 @@ class Checks:
             self._counted(avatar, live)
         if live["state"] == "failed":
             self._failed(avatar, commit, live)
-        if live["state"] == "ready" and avatar.wanted.opted_in:
+        # What was shown before is shown again, with the new URL of a revoked token.
+        name = ("ready", live.get("fingerprint"))
+        again = isinstance(before, dict) and (before["state"], before.get("fingerprint")) == name
+        if live["state"] == "ready" and avatar.wanted.opted_in and not (again and not forged):
             self._ready(avatar, live)
 
     def _counted(self, avatar: Avatar, live: dict[str, Any]) -> None:
