@@ -4,6 +4,7 @@ W is cut at its samplings of volumes, which OpenVINO does not have: hints along 
 moving of the feature stay with torch, both small.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -16,9 +17,8 @@ from liveportrait_core.engines.liveportrait.networks import KEYPOINT_COUNT, NETW
 from liveportrait_core.engines.liveportrait.networks.all_networks import Networks
 from liveportrait_core.engines.liveportrait.networks.grid import VolumeSize
 
-APPEARANCE, MOTION, COMPRESS, FIELD, DECODE = GRAPH_NAMES = (
-    "appearance", "motion", "compress", "field", "decode",
-)  # fmt: skip
+APPEARANCE, MOTION = "appearance", "motion"
+COMPRESS, FIELD, DECODE = "compress", "field", "decode"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -43,8 +43,11 @@ class Decode(nn.Module):
         return self.generator(self.flatten(moved, occlusion))
 
 
-def graphs_of(networks: Networks, picture_px: int = NETWORK_PX) -> list[Graph]:
-    """Return the graphs for one frame at a time; pictures of other sizes only in tests."""
+def graphs_of(networks: Networks, picture_px: int = NETWORK_PX) -> Iterator[Graph]:
+    """Yield the graphs for one frame at a time; pictures of other sizes only in tests.
+
+    Each is made when it is asked for: the fast forms are copies of most weights.
+    """
     extractor, dense = networks.appearance_feature_extractor, networks.warping_module.dense_motion
     channels, depth = extractor.reshape
     side = picture_px // 2 ** len(extractor.down_blocks)
@@ -54,14 +57,12 @@ def graphs_of(networks: Networks, picture_px: int = NETWORK_PX) -> list[Graph]:
     axes = tuple(tuple(hint.shape) for hint in axis_hints(points, points, size))
     volume = (1, channels, *size)
     compressed = (1, dense.compress.out_channels, *size)
-    return [
-        Graph(name=APPEARANCE, module=extractor, shapes=(picture,)),
-        Graph(name=MOTION, module=networks.motion_extractor, shapes=(picture,)),
-        Graph(name=COMPRESS, module=Compress(dense), shapes=(volume,)),
-        Graph(
-            name=FIELD,
-            module=MotionField(dense, size),
-            shapes=(compressed, tuple(points.shape), *axes),
-        ),
-        Graph(name=DECODE, module=Decode(networks), shapes=(volume, (1, 1, side, side))),
-    ]
+    yield Graph(name=APPEARANCE, module=extractor, shapes=(picture,))
+    yield Graph(name=MOTION, module=networks.motion_extractor, shapes=(picture,))
+    yield Graph(name=COMPRESS, module=Compress(dense), shapes=(volume,))
+    yield Graph(
+        name=FIELD,
+        module=MotionField(dense, size),
+        shapes=(compressed, tuple(points.shape), *axes),
+    )
+    yield Graph(name=DECODE, module=Decode(networks), shapes=(volume, (1, 1, side, side)))
