@@ -6,9 +6,11 @@
     ├── Forbidden           403  the request comes from a page of another site
     ├── NotFound            404  no such generation, or another key's
     ├── TooLarge            413  an input exceeds its limit
+    ├── Unsupported         415  the body is of no kind that the route takes
     ├── Unprocessable       422  the input was looked at and cannot be used; a key with another body
     ├── TooManyRequests     429  this key asks too often
-    └── Unavailable         503  the queue is full, or the renderer is not ready
+    ├── Unavailable         503  the queue is full
+    └── NotFinished         504  the wait is over before the generation has ended
 
 Each is answered as `{"error": {"code", "message", "field", "retryable"}}`.
 """
@@ -84,6 +86,13 @@ class TooLarge(ApiError):
     code = "TOO_LARGE"
 
 
+class Unsupported(ApiError):
+    """The body is of no kind that the route takes."""
+
+    status = 415
+    code = "UNSUPPORTED_MEDIA_TYPE"
+
+
 class Unprocessable(ApiError):
     """The input cannot be used."""
 
@@ -100,8 +109,16 @@ class TooManyRequests(ApiError):
 
 
 class Unavailable(ApiError):
-    """Not now."""
+    """The server takes nothing more at the moment."""
 
     status = 503
     code = "UNAVAILABLE"
+    retryable = True
+
+
+class NotFinished(ApiError):
+    """The wait is over before the generation has ended."""
+
+    status = 504
+    code = "NOT_FINISHED"
     retryable = True

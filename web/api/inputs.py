@@ -20,7 +20,7 @@ from liveportrait_core import MAX_IMAGE_BYTES, MAX_VIDEO_BYTES, RenderError
 from liveportrait_core.media.clips.probe import DrivingClip, probe
 from liveportrait_core.media.portrait_process import decode_portrait
 from web.api.schemas import GenerationRequest, InputFile
-from web.errors import ApiError, InvalidRequest, TooLarge, Unprocessable
+from web.errors import InvalidRequest, TooLarge, Unprocessable, Unsupported
 from web.fetch import SafeClient
 
 LIMITS = {"portrait": MAX_IMAGE_BYTES, "driving": MAX_VIDEO_BYTES}
@@ -29,21 +29,14 @@ _FETCH_WITHIN_S = 60.0
 _CHUNK = 1 << 20
 
 
-class Unsupported(ApiError):
-    """The body is of no kind that the route takes."""
-
-    status = 415
-    code = "UNSUPPORTED_MEDIA_TYPE"
-
-
 @dataclass(frozen=True, kw_only=True)
 class ReceivedFiles:
-    """The inputs of a generation, looked at."""
+    """The inputs of a generation, checked."""
 
     names: dict[str, str]  # by role, of files in the folder
     digests: dict[str, str]  # by role, SHA-256
     clip: DrivingClip | None
-    size: tuple[int, int]  # of the portrait as it is worked on: width, height
+    size: tuple[int, int]  # width, height of the portrait, reduced to sourceMaxDim
 
 
 @asynccontextmanager
@@ -105,12 +98,12 @@ def _parsed(text: bytes) -> Any:
 def received(
     request: GenerationRequest, form: FormData, folder: Path, client: SafeClient | None
 ) -> Iterator[ReceivedFiles]:
-    """Bring the inputs into a folder; without an error it stays, with one it goes.
+    """Put the inputs into a folder, which is deleted again where the block raises.
 
     Args:
-        request: names them.
+        request: names the inputs.
         form: the files that came with it.
-        folder: is made.
+        folder: where to; it must not exist yet.
         client: fetches URLs; None: uploads only.
 
     Raises:
@@ -178,7 +171,7 @@ def _receive(
 def _look(
     request: GenerationRequest, folder: Path, names: dict[str, str]
 ) -> tuple[tuple[int, int], DrivingClip | None]:
-    """Decode the picture and the clip's head: what they show at once is told at once."""
+    """Decode the picture and probe the clip, so that unusable ones are refused at once."""
     role = "portrait"
     try:
         picture = decode_portrait(folder / names[role], max_dim_px=request.params.source_max_dim)
@@ -192,7 +185,7 @@ def _look(
 
 
 def _suffix(name: str) -> str:
-    """Return a harmless ending; what the file is, its bytes say."""
+    """Return a harmless ending; the kind of file is told by its bytes."""
     suffix = Path(name).suffix.lower()
     return suffix if suffix[1:].isalnum() and suffix.isascii() and len(suffix) <= 6 else ""
 

@@ -1,4 +1,4 @@
-"""The routes of the API: one noun, and what each does with it."""
+"""The routes of the API."""
 
 import asyncio
 import time
@@ -10,13 +10,13 @@ from fastapi.responses import FileResponse, JSONResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
 
-from web.api.inputs import Unsupported, body_of, files_of
+from web.api.inputs import body_of, files_of
 from web.api.schemas import read_request
 from web.api.service import Service
-from web.errors import ApiError, InvalidRequest
+from web.errors import InvalidRequest, NotFinished, Unsupported
 from web.generation import Generation, State
 
-_LOOK_EVERY_S = 0.1
+_POLL_EVERY_S = 0.1
 _BODY = {
     "requestBody": {
         "required": True,
@@ -59,7 +59,7 @@ router = APIRouter()
 
 
 def service_of(request: Request) -> Service:
-    """Return what the application was put together with."""
+    """Return the application's service."""
     service: Service = request.app.state.service
     return service
 
@@ -88,7 +88,7 @@ async def create_named(
     generation_id: UUID,
     prefer: Annotated[str | None, Header()] = None,
 ) -> Response:
-    """Ask for a generation under a name of one's own: the same request, the same answer."""
+    """Ask for a generation under a UUID of the client's; the same request again changes nothing."""
     owner = service.guard.owner(request)
     async with body_of(request) as (body, form):
         generation = await _add(service, owner, generation_id, body, form, None)
@@ -102,7 +102,7 @@ async def page(
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
     after: UUID | None = None,
 ) -> JSONResponse:
-    """List one's own, the newest first."""
+    """List the generations of this key, the newest first."""
     owner = service.guard.owner(request)
     if after is not None:
         service.own(owner, after)
@@ -113,14 +113,14 @@ async def page(
 
 @router.get("/v1/generations/{generation_id}")
 async def read(request: Request, service: Used, generation_id: UUID) -> JSONResponse:
-    """Read one."""
+    """Read a generation."""
     owner = service.guard.owner(request)
     return JSONResponse(service.describe(service.own(owner, generation_id)))
 
 
 @router.post("/v1/generations/{generation_id}/cancel")
 async def cancel(request: Request, service: Used, generation_id: UUID) -> JSONResponse:
-    """Stop one; what has ended stays as it is."""
+    """Cancel a generation; one that has ended stays as it is."""
     owner = service.guard.owner(request)
     before = service.own(owner, generation_id)
     after = service.store.request_cancel(before.id, time.time()) or before
@@ -164,7 +164,7 @@ async def animate(request: Request, service: Used) -> JSONResponse:
     if ended.state is State.READY:
         return JSONResponse({"video_url": told["output"]["videoUrl"]})
     if not ended.state.is_final:
-        late = _Late("it is not finished yet; ask again at the address in Location")
+        late = NotFinished("it is not finished yet; ask again at the address in Location")
         return JSONResponse(
             late.as_json(), status_code=late.status, headers={"location": told["urls"]["get"]}
         )
@@ -180,14 +180,8 @@ async def file(
     name: Literal["video", "poster", "picture"],
     token: str | None = None,
 ) -> FileResponse:
-    """Return a file of a finished one; `Range` and `If-None-Match` are honoured."""
+    """Return a file of a finished generation; `Range` and `If-None-Match` are honoured."""
     return service.file(request, generation_id, name, token)
-
-
-class _Late(ApiError):
-    status = 504
-    code = "NOT_FINISHED"
-    retryable = True
 
 
 async def _add(
@@ -207,7 +201,7 @@ async def _add(
 async def _wait(service: Service, generation: Generation, seconds: float) -> Generation:
     deadline = time.monotonic() + seconds
     while not generation.state.is_final and time.monotonic() < deadline:
-        await asyncio.sleep(_LOOK_EVERY_S)
+        await asyncio.sleep(_POLL_EVERY_S)
         generation = service.store.get(generation.id) or generation
     return generation
 
