@@ -1,1 +1,1 @@
-"""The renderer over HTTP: an API with one noun, the generation. `python -m web` serves it."""
+"""The renderer over HTTP. `python -m web` serves the API, `python -m web.studio` the pages too."""

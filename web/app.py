@@ -1,9 +1,8 @@
-"""The application, put together: settings in, ASGI out."""
+"""The ASGI application, built from the settings."""
 
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from html import escape
 from typing import Any
 
@@ -29,14 +28,7 @@ from web.jobs.webhooks import WebhookSender
 from web.jobs.worker import Worker
 from web.settings import InvalidSetting, Settings
 
-
-@dataclass(frozen=True, kw_only=True)
-class _HttpError:
-    code: str
-    retryable: bool = False
-
-
-_HTTP_ERRORS = {404: _HttpError(code="NOT_FOUND"), 405: _HttpError(code="METHOD_NOT_ALLOWED")}
+_HTTP_CODES = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED"}
 
 
 def create_app(
@@ -49,7 +41,7 @@ def create_app(
 
     Args:
         settings: how it is served.
-        renderer: opens one; None: as the settings say.
+        renderer: opens the renderer; None: as the settings say.
         client: reaches the addresses that clients name; None: as the settings say.
 
     Raises:
@@ -166,8 +158,8 @@ def _answer_errors(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def unknown(request: Request, error: HTTPException) -> JSONResponse:
-        known = _HTTP_ERRORS.get(error.status_code, _HttpError(code="INVALID_PARAMS"))
-        wrong = ApiError(f"{request.method} {request.url.path}: {error.detail}", code=known.code)
+        code = _HTTP_CODES.get(error.status_code, "INVALID_PARAMS")
+        wrong = ApiError(f"{request.method} {request.url.path}: {error.detail}", code=code)
         return JSONResponse(wrong.as_json(), status_code=error.status_code, headers=error.headers)
 
 

@@ -1,4 +1,4 @@
-"""Requests to addresses that clients name: nothing private is reached by any trick of a name.
+"""Requests to URLs that clients name, kept away from private addresses.
 
 A name is resolved once, every address it gives must be public, and the connection goes to that very
 address. Redirects are followed by hand, each checked like the first.
@@ -30,7 +30,7 @@ def resolve(host: str, port: int) -> list[str]:
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """An address that was checked."""
+    """A URL that was checked."""
 
     url: str  # with the address in place of the name
     host_header: str
@@ -38,7 +38,7 @@ class Target:
 
     @property
     def headers(self) -> dict[str, str]:
-        """What a request to it says beside its own."""
+        """Headers to send with every request to it."""
         return {"host": self.host_header, "accept-encoding": "identity"}
 
     @property
@@ -56,10 +56,10 @@ class SafeClient:
     resolve: Resolve = field(default=resolve)
 
     def check(self, url: str, *, field_name: str) -> Target:
-        """Resolve and judge a URL.
+        """Resolve and check a URL.
 
         Raises:
-            InvalidRequest: it is none of http or https, or leads to a private address.
+            InvalidRequest: it is not http or https, or leads to a private address.
         """
         try:
             parts = urlsplit(url)

@@ -1,4 +1,4 @@
-"""One generation: what was asked for, how far it is, what came of it. Values only."""
+"""One generation: what was asked for, its progress, its result. Values only."""
 
 import hashlib
 import json
@@ -17,7 +17,7 @@ class Kind(StrEnum):
 
 
 class State(StrEnum):
-    """Where a generation stands; the contract's words."""
+    """Where a generation stands."""
 
     QUEUED = "queued"
     RENDERING = "rendering"
@@ -27,18 +27,18 @@ class State(StrEnum):
 
     @property
     def is_final(self) -> bool:
-        """Whether it stays."""
+        """Whether it never changes again."""
         return self in (State.READY, State.FAILED, State.CANCELED)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Output:
-    """What a finished generation has."""
+    """The size and length of a result."""
 
     width: int
     height: int
     size_bytes: int
-    fps: float | None = None  # None, and so on: a picture
+    fps: float | None = None  # None: a picture, as in the next two
     frame_count: int | None = None
     duration_ms: int | None = None
 
@@ -55,7 +55,7 @@ class Failure:
 
 @dataclass(frozen=True, kw_only=True)
 class Webhook:
-    """Whom to tell."""
+    """Where to report states, and which."""
 
     url: str
     events: tuple[str, ...]  # states
@@ -63,13 +63,13 @@ class Webhook:
 
 @dataclass(frozen=True, kw_only=True)
 class Generation:
-    """Everything that is kept of one. Its files lie in a folder of its name."""
+    """Everything that is stored of one. Its files lie in a folder named by its id."""
 
     id: str
     owner: str  # digest of the key that asked; "": no keys are in use
     kind: Kind
     params: Mapping[str, Any]  # as applied
-    inputs: Mapping[str, str]  # file names by role: portrait, driving
+    inputs: Mapping[str, str]  # file names by "portrait" and "driving"
     created_at: float  # Unix time
     request_digest: str  # of everything that the client sent
     fingerprint: str  # of inputs, params, engine: the same make the same video

@@ -16,14 +16,14 @@ class InvalidSetting(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """How the API is served. Every field but the first has a default for one machine."""
+    """How the API is served. The defaults serve one machine alone."""
 
     data: Path  # generations and their files
     host: str = "127.0.0.1"
     port: int = 7860
     engine: str = "auto"  # as on the command line
     weights: Path = Path("weights")
-    public_url: str = ""  # where clients reach it; "": as the request names it
+    public_url: str = ""  # where clients reach it; "": http://host:port
     key_digests: frozenset[str] = frozenset()  # SHA-256 of each accepted bearer key, hex
     url_hosts: frozenset[str] = frozenset()  # inputs by URL come from these; "*": any public one
     private_hosts: frozenset[str] = frozenset()  # host:port, taken although not public

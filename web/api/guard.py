@@ -1,4 +1,4 @@
-"""Who may ask, how often, and how much: before a request is read."""
+"""Check keys, rate, origin and size of a request before its body is read."""
 
 import hashlib
 import hmac
@@ -16,7 +16,7 @@ from web.settings import LOOPBACK, Settings
 
 
 class Guard:
-    """Keys and their pace."""
+    """Checks bearer keys, and limits the requests of each."""
 
     def __init__(self, settings: Settings) -> None:
         self._digests = settings.key_digests
@@ -94,7 +94,7 @@ def _foreign(headers: Headers) -> Forbidden | None:
 
 
 class BodyLimit:
-    """ASGI: ends a request whose body grows beyond a limit, said or not."""
+    """ASGI: refuses a body above a limit, by its Content-Length or as it is read."""
 
     def __init__(self, app: ASGIApp, max_bytes: int) -> None:
         self._app = app

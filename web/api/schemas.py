@@ -28,7 +28,7 @@ Switch = Annotated[bool, Field(strict=True)]
 
 
 class Body(BaseModel):
-    """Camel case, and nothing that is not named."""
+    """A part of a request: names in camel case; unknown ones are refused."""
 
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid")
 
@@ -54,7 +54,10 @@ class Inputs(Body):
 
 
 class Params(Body):
-    """How it is rendered: contract.md, section 2. Numbers beyond their range are clamped."""
+    """How it is rendered: contract.md, section 2, and what a clip or an idle needs beside it.
+
+    `applied` clamps the contract's numbers to their ranges; the others are refused outside theirs.
+    """
 
     driving_multiplier: Number = RenderOptions.driving_multiplier
     normalize_lip: Switch = RenderOptions.normalize_lip
@@ -91,7 +94,7 @@ class Params(Body):
 
 
 class WebhookRequest(Body):
-    """Whom to tell."""
+    """Where to report states, and which."""
 
     url: Annotated[str, Field(max_length=2048)]
     events: Annotated[list[Event], Field(min_length=1)] = ["ready", "failed", "canceled"]

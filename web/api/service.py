@@ -1,4 +1,4 @@
-"""What the routes do, without HTTP's forms: add, describe, estimate, hand out files."""
+"""What the routes do: add, describe, estimate, hand out files."""
 
 import hmac
 import shutil
@@ -30,7 +30,7 @@ _TYPES = {"video": "video/mp4", "poster": "image/jpeg", "picture": "image/png"}
 
 @dataclass(kw_only=True)
 class Service:
-    """Settings, store and worker, put together."""
+    """The API's operations, on one store and one worker."""
 
     settings: Settings
     guard: Guard
@@ -52,10 +52,10 @@ class Service:
         return generation_object(generation, base_url=self.base_url, position=position)
 
     def own(self, owner: str, generation_id: UUID) -> Generation:
-        """Return one of this owner's.
+        """Return a generation of this owner.
 
         Raises:
-            NotFound: there is none; that of another owner is not told apart.
+            NotFound: there is none, or it is another owner's: the answer is the same.
         """
         found = self.store.get(str(generation_id))
         if found is None or found.owner != owner:
@@ -73,7 +73,7 @@ class Service:
         form: FormData,
         idempotency_key: str | None,
     ) -> Generation:
-        """Take the inputs in and queue the generation; return the one that stands.
+        """Receive the inputs and queue the generation; return it, or the one that a repeat names.
 
         Raises:
             ApiError: it is refused, and nothing is kept.

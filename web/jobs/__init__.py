@@ -1,1 +1,1 @@
-"""Generations that wait, are rendered and are told of, kept in one file so that none is lost."""
+"""The queue of generations, the worker that renders them, and the webhooks."""

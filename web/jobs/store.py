@@ -1,6 +1,6 @@
-"""Where generations are kept: one file, and no other service.
+"""The store of generations and webhook messages: one SQLite file.
 
-Whatever a client was told of is on disk before it was told: a process that is killed loses nothing.
+Every change is on disk before it is answered: a process that is killed loses nothing.
 """
 
 import sqlite3
@@ -14,7 +14,7 @@ from web.errors import Unavailable, Unprocessable
 from web.generation import Failure, Generation, State
 
 MOST_ATTEMPTS = 3
-"""So often a generation is begun: a process that is killed again and again takes it with it."""
+"""How often a generation is begun at most: one that kills the process each time is given up."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS generations (
@@ -40,7 +40,7 @@ CREATE TABLE IF NOT EXISTS disabled_urls (url TEXT PRIMARY KEY);
 
 @dataclass(frozen=True, kw_only=True)
 class Delivery:
-    """One message that a webhook is still to be told."""
+    """One message that is still to be delivered to a webhook."""
 
     message: str  # its id, the same in every attempt
     url: str
@@ -60,7 +60,7 @@ class SqliteJobStore:
         self._database.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;" + _SCHEMA)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         with self._lock:
             self._database.close()
 
@@ -76,14 +76,14 @@ class SqliteJobStore:
             self._database.execute("COMMIT")
 
     def add(self, generation: Generation, *, idempotency_key: str | None) -> Generation:
-        """Keep a new one; where the id or the key is known already, return that one instead.
+        """Store a new one; where the id or the key is known already, return that one instead.
 
         Raises:
             Unprocessable: the id or the key was used for another request.
             Unavailable: too many wait.
         """
         with self._transaction() as database:
-            known = self.known(database, generation, idempotency_key)
+            known = self._known(database, generation, idempotency_key)
             if known is not None:
                 return known
             (waiting,) = database.execute(
@@ -106,13 +106,13 @@ class SqliteJobStore:
         return generation
 
     @staticmethod
-    def known(
+    def _known(
         database: sqlite3.Connection, generation: Generation, key: str | None
     ) -> Generation | None:
         """Return the one that the same id or key made before.
 
         Raises:
-            Unprocessable: it was asked for otherwise, or by another key's owner.
+            Unprocessable: it was another request, or another owner's.
         """
         row = None
         if key is not None:
@@ -140,7 +140,7 @@ class SqliteJobStore:
         return known
 
     def get(self, generation_id: str) -> Generation | None:
-        """Return one."""
+        """Return a generation."""
         with self._lock:
             row = self._database.execute(
                 "SELECT body FROM generations WHERE id = ?", (generation_id,)
@@ -158,7 +158,7 @@ class SqliteJobStore:
         return [Generation.from_json(row[0]) for row in rows]
 
     def position(self, generation_id: str) -> int | None:
-        """Return how many stand before a queued one."""
+        """Return how many are queued before a queued one; None: it is not queued."""
         with self._lock:
             row = self._database.execute(
                 "SELECT number FROM generations WHERE id = ? AND state = 'queued'",
@@ -172,7 +172,7 @@ class SqliteJobStore:
         return int(before)
 
     def count(self, state: State) -> int:
-        """Return how many stand so."""
+        """Return how many are in a state."""
         with self._lock:
             (count,) = self._database.execute(
                 "SELECT count(*) FROM generations WHERE state = ?", (state,)
@@ -201,7 +201,7 @@ class SqliteJobStore:
     def change(
         self, generation_id: str, how: Callable[[Generation], Generation]
     ) -> Generation | None:
-        """Replace one by what `how` makes of it, unless it has ended; return what stands then."""
+        """Replace one by what `how` returns for it, unless it has ended; return what is stored."""
         with self._transaction() as database:
             row = database.execute(
                 "SELECT body FROM generations WHERE id = ?", (generation_id,)
@@ -257,7 +257,7 @@ class SqliteJobStore:
         return given_up
 
     def expired(self, before: float) -> list[Generation]:
-        """Forget those that ended before then, and return them."""
+        """Delete those that ended before a time, and return them."""
         with self._transaction() as database:
             rows = database.execute(
                 "DELETE FROM generations WHERE finished_at < ? RETURNING body", (before,)
@@ -266,7 +266,7 @@ class SqliteJobStore:
         return [Generation.from_json(row[0]) for row in rows]
 
     def enqueue_delivery(self, delivery: Delivery) -> None:
-        """Keep a message until it is delivered, unless its URL has been switched off."""
+        """Store a message until it is delivered, unless its URL has been switched off."""
         with self._transaction() as database:
             database.execute(
                 "INSERT OR REPLACE INTO deliveries SELECT ?1, ?2, ?3, ?4, ?5 "

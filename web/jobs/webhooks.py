@@ -1,4 +1,4 @@
-"""Telling a client's server how a generation ended: signed, repeated, and given up in the end.
+"""Report states of a generation to a client's server: signed, and repeated a limited time.
 
 The form is that of Standard Webhooks: id, time and body are signed with HMAC-SHA256 by every secret
 in use, so that secrets can be exchanged without a gap.
@@ -38,7 +38,7 @@ def signature(secret: str, message: str, timestamp: int, body: bytes) -> str:
 
 
 class WebhookSender:
-    """Delivers what the store keeps."""
+    """Stores messages and delivers them."""
 
     def __init__(self, store: SqliteJobStore, client: SafeClient, secrets: Sequence[str]) -> None:
         self._store = store
@@ -46,7 +46,7 @@ class WebhookSender:
         self._secrets = tuple(secrets)
 
     def announce(self, generation: Generation, body: Mapping[str, Any], now: float) -> None:
-        """Keep the message of a state that the client wants to hear of."""
+        """Store a message, if the client asked for this state."""
         hook = generation.webhook
         if hook is None or generation.state.value not in hook.events:
             return

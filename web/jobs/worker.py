@@ -22,7 +22,7 @@ from web.jobs.store import SqliteJobStore
 from web.jobs.webhooks import WebhookSender
 
 _LOG = logging.getLogger("web")
-_LOOK_EVERY_S = 0.2
+_POLL_EVERY_S = 0.2
 _WRITE_PROGRESS_EVERY_S = 0.5
 _EXPIRE_EVERY_S = 60.0
 
@@ -30,7 +30,7 @@ Describe = Callable[[Generation], dict[str, Any]]
 
 
 class Canceled(Exception):
-    """The client has canceled it, or the process ends."""
+    """The client has canceled the generation, or the process ends."""
 
 
 class Worker:
@@ -55,7 +55,7 @@ class Worker:
         self._stopping = threading.Event()
         self._threads = [
             threading.Thread(target=self._render_all, name="web-render", daemon=True),
-            threading.Thread(target=self._tend_all, name="web-tend", daemon=True),
+            threading.Thread(target=self._deliver_and_expire, name="web-deliver", daemon=True),
         ]
         self.renderer: Renderer | None = None
         self.seconds_per_megapixel: float | None = None
@@ -63,20 +63,20 @@ class Worker:
 
     def start(self) -> None:
         """Take up what an earlier process left, and begin."""
-        self._sweep()
+        self._delete_unknown_files()
         for given_up in self._store.resume(time.time()):
             self.tell(given_up)
         for thread in self._threads:
             thread.start()
 
-    def _sweep(self) -> None:
-        """Delete files that came for a generation which was never kept."""
+    def _delete_unknown_files(self) -> None:
+        """Delete folders of generations that are not in the store."""
         for folder in self._files.glob("*"):
             if self._store.get(folder.name) is None:
                 shutil.rmtree(folder, ignore_errors=True)
 
     def stop(self) -> None:
-        """Stop the render in work: it waits in the queue for the next process."""
+        """Stop; the next process begins an interrupted generation again."""
         self._stopping.set()
         for thread in self._threads:
             thread.join()
@@ -89,13 +89,13 @@ class Worker:
         return "ready" if self.renderer is not None else "starting"
 
     def tell(self, generation: Generation) -> None:
-        """Announce a state to whoever wants to hear of it."""
+        """Report a state to the generation's webhook."""
         self._webhooks.announce(generation, self._describe(generation), time.time())
 
-    def _tend_all(self) -> None:
+    def _deliver_and_expire(self) -> None:
         """Deliver messages, and delete what has expired."""
         expire_at = 0.0
-        while not self._stopping.wait(_LOOK_EVERY_S):
+        while not self._stopping.wait(_POLL_EVERY_S):
             try:
                 self._webhooks.deliver_due(time.time())
                 if time.monotonic() > expire_at:
@@ -103,7 +103,7 @@ class Worker:
                     for gone in self._store.expired(time.time() - self._result_ttl_s):
                         shutil.rmtree(self._files / gone.id, ignore_errors=True)
             except Exception:  # one bad message or folder must not end all others
-                _LOG.exception("tending failed")
+                _LOG.exception("delivering webhooks or deleting expired files failed")
 
     def _render_all(self) -> None:
         try:
@@ -117,7 +117,7 @@ class Worker:
         while not self._stopping.is_set():
             generation = self._store.take(time.time())
             if generation is None:
-                self._stopping.wait(_LOOK_EVERY_S)
+                self._stopping.wait(_POLL_EVERY_S)
                 continue
             self.tell(generation)
             ended = self._render(renderer, generation)
@@ -127,7 +127,7 @@ class Worker:
     def _render(self, renderer: Renderer, generation: Generation) -> Generation | None:
         began = time.monotonic()
         try:
-            ended = self._made(renderer, generation)
+            ended = self._rendered(renderer, generation)
             self._learn_speed(ended, time.monotonic() - began)
         except Canceled:
             if self._stopping.is_set():
@@ -149,7 +149,7 @@ class Worker:
             megapixels = output.width * output.height * output.frame_count / 1e6
             self.seconds_per_megapixel = seconds / megapixels
 
-    def _made(self, renderer: Renderer, generation: Generation) -> Generation:
+    def _rendered(self, renderer: Renderer, generation: Generation) -> Generation:
         folder = self._files / generation.id
         made = replace(
             generation,
@@ -215,7 +215,7 @@ class Worker:
 
 
 def options_of(generation: Generation) -> RenderOptions:
-    """Return what the renderer is asked for."""
+    """Return the renderer's options for a generation."""
     params = generation.params
     return RenderOptions(
         driving_multiplier=params["drivingMultiplier"],

@@ -19,11 +19,11 @@ from web.errors import ApiError
 from web.generation import Generation, State
 from web.studio.details import video_html
 
-_LOOK_EVERY_S = 0.3
+_POLL_EVERY_S = 0.3
 
 
 def animate_page(service: Service) -> Any:
-    """Add the page to the blocks that are being built; return its text of an edit."""
+    """Add the page to the blocks that are being built; return its text box for an edit."""
     defaults = RenderOptions()
     with gr.Row():
         with gr.Column(scale=1, min_width=300):
@@ -135,7 +135,7 @@ def _number(text: str) -> Any:
 
 
 def followed(service: Service, generation: Generation) -> Iterator[tuple[Any, ...]]:
-    """Say how far it is until it has ended."""
+    """Yield the page's outputs until the generation has ended."""
     while True:
         generation = service.store.get(generation.id) or generation
         described = service.describe(generation)
@@ -149,7 +149,7 @@ def followed(service: Service, generation: Generation) -> Iterator[tuple[Any, ..
             yield _said(error["message"]), gr.skip(), json.dumps(described), generation.id
             return
         yield _waiting(described), gr.skip(), gr.skip(), generation.id
-        time.sleep(_LOOK_EVERY_S)
+        time.sleep(_POLL_EVERY_S)
 
 
 def _waiting(described: dict[str, Any]) -> str:

@@ -25,7 +25,7 @@ _TYPES = {
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
-    """The document as it is, and the results it has had."""
+    """The document, and the latest results seen in it."""
 
     document: Mapping[str, Any]
     results: tuple[str, ...]  # video URLs, the newest first
@@ -45,7 +45,7 @@ class Look:
 
 
 class AvatarDocument:
-    """The document `avatars/{id}`; follows it from the first call on."""
+    """The document `avatars/{id}`; listens to it until `close`."""
 
     def __init__(self, avatar_id: str, bucket: str) -> None:
         self._folder = f"avatars/{avatar_id}"
@@ -73,7 +73,7 @@ class AvatarDocument:
                     self._results = (url, *others)[:KEPT_RESULTS]
 
     def look(self) -> Look:
-        """Return what was last heard."""
+        """Return the latest snapshot."""
         with self._lock:
             return Look(document=self._seen, results=self._results)
 

@@ -1,4 +1,4 @@
-"""The details screen: the product's own loop, against Firestore and Storage."""
+"""The details screen, against Firestore and Storage."""
 
 from collections.abc import Mapping
 from html import escape
@@ -44,8 +44,8 @@ def details_page(avatar: AvatarDocument) -> None:
     """Add the page to the blocks that are being built."""
     defaults = RenderOptions()
     gr.Markdown(
-        "The app's loop: what you save is written to `avatars/studio`, the function renders it, "
-        "and this page hears of it. Other tabs follow."
+        "As in the app: what you save is written to `avatars/studio`, the function renders it, and "
+        "this page shows the result. Other tabs follow."
     )
     with gr.Row():
         with gr.Column(scale=1, min_width=300):

@@ -23,7 +23,7 @@ _WIDEST_PX = 1024  # of the picture on the page
 
 
 class Editor:
-    """Draws edits; portraits are prepared once and kept by what they are."""
+    """Draws edits; prepared portraits are cached by content and crop scale."""
 
     def __init__(self, open_renderer: Callable[[], Renderer]) -> None:
         self._open_renderer = open_renderer
@@ -66,7 +66,7 @@ def edit_page(editor: Editor, use_face: Any) -> None:
 
     Args:
         editor: draws.
-        use_face: the text of the Animate page that takes an edit over.
+        use_face: the Animate page's text box, which receives an edit.
     """
     is_mesh = editor.engine()[0] is Engine.MESH
     with gr.Row():
