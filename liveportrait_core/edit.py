@@ -1,7 +1,7 @@
 """A portrait's expression and pose as its user sets them, relative to the picture.
 
-Values only. The edited face is what the animation begins with. How an engine carries an edit out is
-in `engines`; names, ranges and rests are those of contract.md, section 2.
+Values only. The edited face is what the animation begins with. How an engine draws an edit is in
+`engines`; names, ranges and defaults are those of contract.md, section 2.
 """
 
 import math
@@ -41,7 +41,7 @@ class Slider:
     step: float
     label: str  # for a page
     unit: str = ""
-    of_picture: bool = False  # rests where the picture has it, which no number says
+    of_picture: bool = False  # at rest it has the picture's value: its default is None
 
 
 def _slider(low: float, high: float, step: float, label: str, unit: str = "") -> Any:
@@ -59,8 +59,8 @@ def _opening(label: str) -> Any:
 class PortraitEdit:
     """How a face is changed before it is animated; without arguments: not at all.
 
-    Left and right are those of the picture. The original's web page has the same sliders with the
-    same ranges, but for `wink_right`; `silent` is a switch there, and only of clips.
+    Left and right are those of the picture. The web page of the original LivePortrait has the same
+    sliders and ranges, but for `wink_right`; there, `silent` is a switch, and for clips only.
     """
 
     eyes_open: float | None = _opening("Eyes open")  # None: as in the picture

@@ -1,4 +1,4 @@
-"""Edits at key frames, and the frames between them: a motion that is written by hand.
+"""Edits at key frames, and those of the frames between them, in place of a driving clip.
 
 Values only. A file is `{"fps": 25, "keys": [{"frame": 0, "edit": {}}, {"frame": 25, "edit":
 {"smile": 1}}]}`: sliders in camel case, eased from key to key, the last key's frame is the last.
@@ -23,7 +23,7 @@ _MOST_BYTES = 1_000_000
 
 @dataclass(frozen=True, kw_only=True)
 class EditSequence:
-    """Edits by frame. The first key is of frame 0; sliders that rest at the picture rest in all."""
+    """Edits by frame, from frame 0 on; `eyes_open` and `lips_open` are in every key or in none."""
 
     fps: Fraction
     keys: tuple[tuple[int, PortraitEdit], ...]  # frames ascending

@@ -111,7 +111,7 @@ def is_published(kept: PublishedObject, find: Find) -> bool:
 def _not_owned(found: StoredObject, avatar: AvatarSnapshot) -> str:
     """Return why an input is not this avatar's and its owner's; "": it is.
 
-    An id may have had another life, and another owner: a deleted person's face is not taken over.
+    An id may have been used before, by another owner: uploads from then are never rendered.
     """
     if found.created < avatar.record.deleted:
         return f"{found.path} is older than the avatar's last deletion; accepted: a new upload"

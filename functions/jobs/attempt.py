@@ -100,7 +100,7 @@ class RenderAttempt:
                 job.avatar_id, lambda now: decide(now, left_s), counting=True
             )
 
-        # A claim that was granted unheard would cost an attempt, and the wait for its lease.
+        # A claim that was granted, with its answer lost, costs an attempt and a wait for its lease.
         with telemetry.span("claim"):
             return retry(self._deps.clock, take, within_s=self._deps.settings.patience_s)
 
@@ -119,7 +119,7 @@ class RenderAttempt:
     # --- the ends
 
     def _render(self, metrics: AttemptMetrics) -> AttemptOutcome:
-        """Render and publish; or fail, or withdraw without a trace."""
+        """Render and publish, or note the failure, or withdraw and delete what was made."""
         code: Code | None = None
         try:
             self._make_and_publish()
@@ -148,9 +148,9 @@ class RenderAttempt:
         return AttemptOutcome.of(change.status)
 
     def _withdraw(self) -> None:
-        """Release the lease if it is still one's own, and delete what this attempt made.
+        """Release the lease if this attempt still holds it, and delete what the attempt made.
 
-        Not what the ledger lists: then it is the answer of the commit that was lost.
+        What the ledger lists is kept: the result was committed, and only the answer was lost.
         """
         job, owner = self._job, self._claim.owner
         released = self._transact(lambda avatar: self._rules.release(avatar, owner))
@@ -203,7 +203,7 @@ class RenderAttempt:
         folder = attempt_folder(job.avatar_id, spec.fingerprint, self._claim.owner)
         path = f"{folder}{file.name}"
         self._uploading = True
-        publication = Upload(
+        upload = Upload(
             path=path,
             file=file,
             content_type=content_type,
@@ -215,7 +215,7 @@ class RenderAttempt:
             },
         )
         try:
-            stored = self._deps.media.publish(publication)
+            stored = self._deps.media.publish(upload)
         except Exception as fault:
             raise Failure(Code.UPLOAD_FAILED, f"{path}: {fault}") from fault
         policy = self._rules.reader.policy
@@ -284,7 +284,7 @@ def _brief(report: QualityReport | None) -> Quality | None:
 
 
 def problem_of(fault: Exception) -> ErrorInfo:
-    """What the document says of a fault that ended a render."""
+    """Return what the document says of a fault that ended a render."""
     if isinstance(fault, Failure):
         return ErrorInfo.of(fault.code, fault.field)
     if isinstance(fault, RenderError):

@@ -156,7 +156,7 @@ class RenderHandler:
             self._clock.sleep(min(left_s, debounce_s))
 
     def _attend(self, trigger: Trigger) -> bool:
-        """Whether a task is at its end; if not, the document asks for something else now."""
+        """Serve a task; False: the document asks for something else by now."""
         if not trigger.debounced:
             state = self._load_state(trigger)
             if isinstance(next_step(trigger, state), Debounce):
@@ -256,8 +256,8 @@ class RenderHandler:
     def _withdraw(self, trigger: Trigger) -> Done:
         """Take back what a document shows that asks for nothing any more.
 
-        A job that is still at it is waited for, because it may be killed: but by one alone, and
-        where a task stands for it, by that task.
+        Wait for a job that still renders it, because it may be killed; where a task stands for the
+        job, only that task waits.
         """
         busy = TransactionStatus.BUSY
         while (change := self._transact(trigger, self._rules.settle)).status is busy:
@@ -269,7 +269,7 @@ class RenderHandler:
     # --- what every step needs
 
     def _load_state(self, trigger: Trigger) -> AvatarState:
-        """See what is asked for now; and delete what others have left, unless a clean-up does."""
+        """Read what is asked for now; and delete what others have left, unless a clean-up does."""
         state = load_state(self._deps, trigger.avatar_id)
         avatar = state.avatar
         if not avatar.record.cleaning(avatar.now):

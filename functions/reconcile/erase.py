@@ -29,7 +29,7 @@ from functions.reconcile.findings import ListedObject
 from functions.reconcile.page_loader import ObjectLister
 
 _AVATARS = "avatars/"
-_PATIENCE = 3  # lives of a lease: so long another's clean-up is waited for
+_LEASES_WAITED = 3  # how long another's clean-up is waited for, in durations of a lease
 
 
 class OwnedDocuments(Protocol):
@@ -58,7 +58,7 @@ class ErasureReport:
     objects: int = 0
     size_bytes: int = 0
     quotas: list[str] = field(default_factory=list)
-    faults: int = 0  # of these, what could not be erased: run it again
+    faults: int = 0  # what could not be erased: run it again
 
 
 @dataclass(kw_only=True)
@@ -67,7 +67,7 @@ class Erasure:
 
     Attributes:
         deps: the ordinary ports and settings.
-        documents: by owner.
+        documents: the documents, found by their owner.
         lister: the bucket's objects.
         owner: the user's id, as documents and uploads name it.
         dry_run: whether to report only.
@@ -80,7 +80,7 @@ class Erasure:
     dry_run: bool
 
     def run(self) -> ErasureReport:
-        """Erase all there is; what cannot be erased spares nothing else."""
+        """Erase all there is; go on with the rest where something cannot be erased."""
         report = ErasureReport()
         owned = set(self.documents.avatars(self.owner))
         labelled = [each for each in self.lister.objects(_AVATARS) if self._is_owned(each)]
@@ -90,8 +90,8 @@ class Erasure:
         for avatar_id in report.avatars:
             with log.bound(avatar_id=avatar_id):
                 self._attempt(report, partial(self._avatar, avatar_id, report))
-        strays = [each for each in labelled if _avatar_of(each) not in ours]
-        self._attempt(report, lambda: self._objects([*strays, *self._uploads()], report))
+        elsewhere = [each for each in labelled if _avatar_of(each) not in ours]
+        self._attempt(report, lambda: self._objects([*elsewhere, *self._uploads()], report))
         self._attempt(report, lambda: self._quotas(report))
         return report
 
@@ -138,7 +138,7 @@ class Erasure:
     def _clean_up(self, avatar_id: str) -> None:
         """Clean up, or wait for another that does: the document's deletion has its own event."""
         settings, clock = self.deps.settings, self.deps.clock
-        until = clock.monotonic() + _PATIENCE * settings.lease_s
+        until = clock.monotonic() + _LEASES_WAITED * settings.lease_s
         while (status := clean_up(self.deps, avatar_id)) is TransactionStatus.BUSY:
             if clock.monotonic() > until:
                 raise RetryLater(f"another clean-up of {avatar_id} does not end")
