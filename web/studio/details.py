@@ -24,6 +24,7 @@ ERROR_WORDS = {
     "MISSING_HERO_IMAGE": "There is no portrait yet.",
     "MISSING_HERO_VIDEO": "There is no hero video yet.",
     "URL_NOT_ALLOWED": "The file is not one of this avatar's.",
+    "INPUT_NOT_OWNED": "A file is another user's, or older than the avatar's last deletion.",
     "HERO_IMAGE_NOT_FOUND": "The portrait is not there any more.",
     "HERO_VIDEO_NOT_FOUND": "The hero video is not there any more.",
     "IMAGE_UNSUPPORTED": "The portrait is no picture that can be read.",
@@ -151,7 +152,7 @@ def state_html(live: Mapping[str, Any]) -> str:
     error = live.get("error")
     if isinstance(error, Mapping):
         code = str(error.get("code"))
-        words += f" {ERROR_WORDS.get(code, 'Something went wrong; saving again tries again.')}"
+        words += f" {ERROR_WORDS.get(code, 'Something went wrong; another value tries again.')}"
         bar = f"<small>{escape(code)}{_field(error)}</small>"
     return f"<div role=status data-state='{escape(state)}'><b>{escape(words)}</b> {bar}</div>"
 
