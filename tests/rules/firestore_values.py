@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from liveportrait_core.edit import SLIDERS
 from tests.rules.avatars import AVATAR, INPUTS, OWNER, Row, allowed, avatar, refused, with_inputs
 from tests.rules.firestore import GONE, Update
 
@@ -25,6 +26,11 @@ NONCES: tuple[Any, ...] = ("again", "", "n" * 64, 7, -1, 7.0, -0.0, 1.79e12, 2.0
 NO_NONCES: tuple[Any, ...] = ("n" * 65, True, 1.5, 2.0**53, -1e300, NAN, INFINITE, [], {})
 
 
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)
+
+
 def _inputs() -> Iterator[Row]:
     """Every input key with what it accepts and what it refuses."""
     for key, (good, bad) in NUMBERS.items():
@@ -34,7 +40,8 @@ def _inputs() -> Iterator[Row]:
     for key in ("animationRegion", "animation_region"):
         wrong: tuple[Any, ...] = ("mouth", "", "al l", 1, True, [], ["all"], {})
         yield from _values(f"training.livePortrait.{key}", REGIONS, wrong)
-    edits: tuple[Any, ...] = ({}, {"smile": 0.6, "winkRight": 5}, {"gazeX": None})
+    every = ({_camel(name): slider.high} for name, slider in SLIDERS.items())
+    edits: tuple[Any, ...] = ({}, {"smile": 0.6, "winkRight": 5}, {"gazeX": None}, *every)
     yield from _values("training.livePortrait.edit", edits, (*NO_MAPS, {"smyle": 1}, {"a": {}}))
     for key in ("renderNonce", "render_nonce"):
         yield from _values(f"training.livePortrait.{key}", NONCES, NO_NONCES)
