@@ -82,7 +82,10 @@ class Checks:
             self._failed(avatar, commit, live)
         # What was shown before is shown again, with the new URL of a revoked token.
         name = ("ready", live.get("fingerprint"))
-        again = isinstance(before, dict) and (before["state"], before.get("fingerprint")) == name
+        again = isinstance(before, dict) and name == (
+            before.get("state"),
+            before.get("fingerprint"),
+        )
         if live["state"] == "ready" and avatar.wanted.opted_in and not (again and not forged):
             self._ready(avatar, live)
 
