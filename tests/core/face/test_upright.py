@@ -93,6 +93,15 @@ def test_the_second_look_sees_a_face_at_any_angle_and_denies_a_wrong_one(
     assert points_from_flip(mesh.find_large, view, upside_down) is None
 
 
+def test_a_face_upside_down_is_far_from_itself_though_its_middle_is_not(
+    mesh: FaceMesh, picture: Frame
+) -> None:
+    seen = found(mesh, picture)
+    upside_down = seen * np.array([-1, -1, 1]) + 2 * seen.mean(0) * np.array([1, 1, 0])
+    assert places_apart(upside_down, seen) > 0.3
+    assert places_apart(seen, seen) == 0
+
+
 @pytest.mark.parametrize(("angle_deg", "quarters"), [(0, 0), (45, 0), (90, 1), (180, 2), (270, 3)])
 def test_a_clip_is_turned_when_its_face_lies(
     mesh: FaceMesh, picture: Frame, angle_deg: float, quarters: int

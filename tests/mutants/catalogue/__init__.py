@@ -2,6 +2,7 @@
 
 from tests.mutants.catalogue import (
     cloud,
+    faces,
     lateness,
     media_limits,
     privacy,
@@ -27,4 +28,5 @@ MUTANTS: tuple[Mutant, ...] = (
     *media_limits.MUTANTS,
     *cloud.MUTANTS,
     *privacy.MUTANTS,
+    *faces.MUTANTS,
 )
