@@ -128,5 +128,8 @@ def _key(key: object) -> tuple[int, PortraitEdit]:
     except InvalidSlider as error:
         raise InvalidOption(f"frame {frame}, {error}") from error
     if clamped:
-        raise InvalidOption(f"frame {frame} has a value beyond its slider: {dict(sliders)}")
+        raise InvalidOption(
+            f"frame {frame} has a value beyond its slider: {dict(sliders)}; accepted: the ranges "
+            "that `edit --help` lists"
+        )
     return frame, edit

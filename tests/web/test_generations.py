@@ -22,7 +22,8 @@ def until(api: Api, generation_id: str, *states: str) -> dict[str, Any]:
 
 
 def test_a_generation_from_request_to_file(api: Api) -> None:
-    answer = api.post(params={"drivingMultiplier": 0.7}, metadata={"order": 7})
+    params = {"drivingMultiplier": 0.7, "sourceMaxDim": 1024.0}
+    answer = api.post(params=params, metadata={"order": 7})
     assert answer.status_code == 201
     asked = answer.json()
     here = f"{str(api.client.base_url).rstrip('/')}/v1/generations/{asked['id']}"
@@ -30,6 +31,7 @@ def test_a_generation_from_request_to_file(api: Api) -> None:
     assert asked["status"] in ("queued", "rendering")
     ready = until(api, asked["id"], "ready")
     assert ready["params"]["drivingMultiplier"] == 0.7
+    assert ready["params"]["sourceMaxDim"] == 1024
     assert ready["metadata"] == {"order": 7}
     assert ready["engineVersion"] == "mesh-0-5a5a5a5a"
     assert ready["error"] is None

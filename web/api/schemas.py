@@ -6,7 +6,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 
 from liveportrait_core import (
@@ -23,7 +23,14 @@ METADATA_BYTES = 1024
 NOT_INSTALLED = {"talk": "a method that speaks", "lipsync": "a lip-sync method"}
 Event = Literal["rendering", "ready", "failed", "canceled"]
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
-Whole = Annotated[int, Field(strict=True)]
+
+
+def whole(value: object) -> object:
+    """Take a double without a fraction for the integer that it means, as the contract does."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Whole = Annotated[int, BeforeValidator(whole), Field(strict=True)]
 Switch = Annotated[bool, Field(strict=True)]
 
 
@@ -112,7 +119,9 @@ class GenerationRequest(Body):
     @model_validator(mode="after")
     def _fits(self) -> Self:
         if len(json.dumps(self.metadata).encode()) > METADATA_BYTES:
-            raise ValueError(f"metadata has more than {METADATA_BYTES} bytes as JSON")
+            raise ValueError(
+                f"metadata has more than {METADATA_BYTES} bytes as JSON; accepted: at most that"
+            )
         if self.kind is Kind.EDIT and self.input.driving is not None:
             raise ValueError("an edit has no driving clip; accepted: without, or kind animate")
         return self

@@ -146,8 +146,7 @@ def state_html(live: Mapping[str, Any]) -> str:
         eta = live.get("etaSeconds")
         words += f" ({live.get('stage') or 'starting'}"
         words += f", about {eta} s to go)" if eta else ")"
-        share = float(progress) if isinstance(progress, int | float) else 0.0
-        share = share * 100 if share <= 1 else share
+        share = float(progress) if isinstance(progress, int | float) else 0.0  # percent
         bar = f"<progress max=100 value={share:.0f} aria-label=Progress></progress>"
     error = live.get("error")
     if isinstance(error, Mapping):

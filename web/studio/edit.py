@@ -83,7 +83,8 @@ def edit_page(editor: Editor, use_face: Any) -> None:
                 + (" Grey sliders: the mesh engine cannot draw them." if is_mesh else "")
             )
             sliders = [_slider(name, greyed=is_mesh and name in NOT_DRAWN) for name in SLIDERS]
-            crop = gr.Slider(1.8, 3.2, 2.5, step=0.05, label="Crop scale")
+            usual = RenderOptions.source_crop_scale
+            crop = gr.Slider(1.8, 3.2, usual, step=0.05, label="Crop scale")
             with gr.Row():
                 reset = gr.Button("Reset", elem_id="e-reset")
                 use = gr.Button("Use this face in Animate", elem_id="e-use")
@@ -104,6 +105,7 @@ def edit_page(editor: Editor, use_face: Any) -> None:
             return "<div role=status>Bring a portrait.</div>", None, "", ""
         edit = edit_of(values)
         line = f"avatar-idle edit portrait.jpg -o edited.png --edit {shlex.quote(str(edit))}"
+        line += "" if scale == RenderOptions.source_crop_scale else f" --scale {scale:g}"
         told = json.dumps({to_camel(name): value for name, value in edit.changed.items()})
         try:
             return "<div role=status>&nbsp;</div>", editor.draw(Path(path), edit, scale), line, told
