@@ -80,13 +80,13 @@ class Checks:
             self._counted(avatar, live)
         if live["state"] == "failed":
             self._failed(avatar, commit, live)
-        # What was shown before is shown again, with the new URL of a revoked token.
-        name = ("ready", live.get("fingerprint"))
-        again = isinstance(before, dict) and name == (
-            before.get("state"),
-            before.get("fingerprint"),
+        # What was shown is shown again: over a forged answer, or with a revoked token's new URL.
+        shown = commit.before.shown
+        again = shown is not None and (shown.state, shown.fingerprint) == (
+            "ready",
+            live.get("fingerprint"),
         )
-        if live["state"] == "ready" and avatar.wanted.opted_in and not (again and not forged):
+        if live["state"] == "ready" and avatar.wanted.opted_in and not again:
             self._ready(avatar, live)
 
     def _counted(self, avatar: Avatar, live: dict[str, Any]) -> None:
