@@ -25,7 +25,7 @@ from liveportrait_core.report import (
 )
 from liveportrait_core.request import CachedMotion, Clip, MotionTemplate, RenderRequest
 
-__version__ = "0.1.0"  # of the whole project: pyproject.toml reads it here, CHANGELOG.md dates it
+__version__ = "0.4.0"  # of the whole project: pyproject.toml reads it here, CHANGELOG.md dates it
 
 __all__ = [
     "MAX_IMAGE_BYTES",
