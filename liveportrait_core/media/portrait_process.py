@@ -19,6 +19,7 @@ from typing import Final, Self, cast
 
 import numpy as np
 
+import liveportrait_core
 from liveportrait_core.errors import ImageTooLarge, ImageUnsupported, OutOfMemory, RenderError
 from liveportrait_core.media.child_limits import ChildLimits
 from liveportrait_core.media.child_process import start_child
@@ -171,4 +172,7 @@ class PortraitProcess:
 
 
 def _search_path() -> str:
-    return os.pathsep.join(str(Path(entry).absolute()) for entry in sys.path)
+    # An editable installation finds the package by a hook, which a child without `site` lacks.
+    folder = Path(liveportrait_core.__file__).parents[1]
+    entries = (folder, *map(Path, sys.path))
+    return os.pathsep.join(str(entry.absolute()) for entry in entries)

@@ -179,6 +179,7 @@ def test_another_networks_file_is_named_with_what_it_holds(tmp_path: Path) -> No
     tree = synthetic_tree()
     base = tmp_path / "liveportrait" / "base_models"
     base.mkdir(parents=True)
+    shutil.copytree(tree / "liveportrait/retargeting_models", base.parent / "retargeting_models")
     shutil.copy(tree / "liveportrait/base_models/appearance_feature_extractor.pth", base)
     lying = (tree / "manifest.json").read_text()
     lying = lying.replace('"warping_module"', '"appearance_feature_extractor "')
