@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from pydantic.alias_generators import to_camel
 
 from liveportrait_core import Engine, Frame, RenderError, RenderOptions
 from liveportrait_core.edit import SLIDERS, PortraitEdit
@@ -106,7 +105,7 @@ def edit_page(editor: Editor, use_face: Any) -> None:
         edit = edit_of(values)
         line = f"avatar-idle edit portrait.jpg -o edited.png --edit {shlex.quote(str(edit))}"
         line += "" if scale == RenderOptions.source_crop_scale else f" --scale {scale:g}"
-        told = json.dumps({to_camel(name): value for name, value in edit.changed.items()})
+        told = json.dumps(edit.as_fields())
         try:
             return "<div role=status>&nbsp;</div>", editor.draw(Path(path), edit, scale), line, told
         except RenderError as error:
@@ -120,7 +119,7 @@ def edit_page(editor: Editor, use_face: Any) -> None:
     reset.click(lambda: [_rest(name) for name in SLIDERS], None, sliders).then(draw, inputs, shown)
     use.click(
         lambda *values: ",".join(
-            f"{to_camel(name)}={value:g}" for name, value in edit_of(values).changed.items()
+            f"{name}={value:g}" for name, value in edit_of(values).as_fields().items()
         ),
         sliders,
         use_face,

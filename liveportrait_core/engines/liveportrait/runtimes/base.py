@@ -1,4 +1,4 @@
-"""The port of a runtime: what the model asks of whoever computes F, M, W and G."""
+"""The port of a runtime, which computes F, M, W and G for the model."""
 
 from typing import Protocol
 
