@@ -3,6 +3,8 @@
     RenderError
     ├── BadInput                 the caller's file or option is at fault: final
     │   ├── InvalidOption        INVALID_PARAMS
+    │   ├── MethodNotInstalled   METHOD_NOT_INSTALLED
+    │   ├── MethodNotLicensed    METHOD_NOT_LICENSED
     │   ├── ImageUnsupported     IMAGE_UNSUPPORTED
     │   ├── ImageTooLarge        IMAGE_TOO_LARGE
     │   ├── ImageNoFace          IMAGE_NO_FACE
@@ -47,6 +49,18 @@ class InvalidOption(BadInput):
     """An option has a value that is not accepted."""
 
     code = "INVALID_PARAMS"
+
+
+class MethodNotInstalled(BadInput):
+    """What was asked for by name is not installed here: a package or its weights are missing."""
+
+    code = "METHOD_NOT_INSTALLED"
+
+
+class MethodNotLicensed(BadInput):
+    """What was asked for by name is installed, and its licence is not accepted here."""
+
+    code = "METHOD_NOT_LICENSED"
 
 
 class ImageUnsupported(BadInput):
