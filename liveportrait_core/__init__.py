@@ -11,7 +11,9 @@ from liveportrait_core.options import (
     AnimationRegion,
     Delivery,
     Engine,
+    MouthInside,
     RenderOptions,
+    SpeechMethod,
     SyntheticIdle,
 )
 from liveportrait_core.report import (
@@ -22,8 +24,16 @@ from liveportrait_core.report import (
     RenderedVideo,
     RenderWarning,
     Stage,
+    TalkCut,
 )
-from liveportrait_core.request import CachedMotion, Clip, MotionTemplate, RenderRequest
+from liveportrait_core.request import (
+    CachedMotion,
+    Clip,
+    MotionTemplate,
+    RenderRequest,
+    SpeechInput,
+)
+from liveportrait_core.speech.values import TimedViseme
 
 __version__ = "0.4.0"  # of the whole project: pyproject.toml reads it here, CHANGELOG.md dates it
 
@@ -42,6 +52,7 @@ __all__ = [
     "InvalidSlider",
     "MotionTemplate",
     "MotionUnusable",
+    "MouthInside",
     "PortraitEdit",
     "Progress",
     "QualityReport",
@@ -50,6 +61,10 @@ __all__ = [
     "RenderRequest",
     "RenderWarning",
     "RenderedVideo",
+    "SpeechInput",
+    "SpeechMethod",
     "Stage",
     "SyntheticIdle",
+    "TalkCut",
+    "TimedViseme",
 ]

@@ -115,3 +115,22 @@ class Delivery:
 
 
 SILENT_MP4 = Delivery()
+
+
+class SpeechMethod(StrEnum):
+    """Where the motion of a speaking mouth comes from."""
+
+    AUTO = "auto"  # the best one that is installed and allowed
+    VISEMES = "visemes"  # no weights: timed visemes, text, or the sound's own features
+    JOYVASA = "joyvasa"
+    WAV2LIP = "wav2lip"
+
+
+class MouthInside(StrEnum):
+    """What the mesh engine shows between lips that the portrait shows closed."""
+
+    PAINTED = "painted"  # a dark cavity and a band of teeth, which nobody has seen
+    NOTHING = "nothing"  # lips part no further than stretched skin looks right
+
+
+MOST_SPEECH_STRENGTH = 1.5

@@ -41,6 +41,7 @@ class Stage(StrEnum):
 
     PREPARE = "prepare"  # decode the portrait, find the face, everything computed once per portrait
     MOTION = "motion"  # decode and analyse the driving clip
+    SPEECH = "speech"  # of a talk: read the sound and what the mouth does
     RENDER = "render"  # warp, blend and encode, overlapped
     ENCODE = "encode"  # wait for the encoder to finish the file
 
@@ -152,6 +153,15 @@ def _rounded(value: float | None, *, digits: int = 4) -> float | None:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TalkCut:
+    """Where a talk is cut into its idle, in frames of the idle, and what is heard."""
+
+    start_frame: int  # the idle's frame in whose place the talk's first one is shown
+    resume_frame: int  # the idle's frame that follows the talk's last one
+    has_speech: bool  # False: nothing but silence was heard, and the talk is the idle
+
+
+@dataclass(frozen=True, kw_only=True)
 class RenderedVideo:
     """What a finished render is."""
 
@@ -166,6 +176,7 @@ class RenderedVideo:
     warnings: tuple[RenderWarning, ...]
     seconds: tuple[StageSeconds, ...]
     quality: QualityReport | None = None  # None: nothing was measured
+    talk: TalkCut | None = None  # None: an idle
 
     @property
     def duration_ms(self) -> int:

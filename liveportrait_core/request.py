@@ -3,6 +3,7 @@
 Values only: opens no file and imports neither torch nor OpenCV.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -13,8 +14,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from liveportrait_core.edit_sequence import EditSequence
-from liveportrait_core.options import SILENT_MP4, Delivery, RenderOptions, SyntheticIdle
+from liveportrait_core.errors import InvalidOption
+from liveportrait_core.options import (
+    MOST_SPEECH_STRENGTH,
+    SILENT_MP4,
+    Delivery,
+    MouthInside,
+    RenderOptions,
+    SoundFrom,
+    SpeechMethod,
+    SyntheticIdle,
+    VideoFormat,
+)
 from liveportrait_core.report import RenderWarning
+from liveportrait_core.speech.values import TimedViseme, require_in_order
 
 
 class EngineMotion(Protocol):
@@ -87,8 +100,40 @@ class MotionTemplate:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SpeechInput:
+    """What a portrait says, beside the motion of its head.
+
+    Raises:
+        InvalidOption: a value is not accepted.
+    """
+
+    sound: Path  # a file with a sound track; the video is as long, and carries it
+    visemes: tuple[TimedViseme, ...] = ()  # of a synthesiser; none: read from the sound
+    text: str | None = None  # what is said; not beside visemes, which say more
+    strength: float = 1.0  # 0..1.5 of the mouth's movement; the driving multiplier has no part
+    method: SpeechMethod = SpeechMethod.AUTO
+    inside: MouthInside = MouthInside.PAINTED  # of the mesh engine; LivePortrait draws its own
+    start_frame: int = 0  # of the motion: what it shows as the sound begins
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.strength) and 0 <= self.strength <= MOST_SPEECH_STRENGTH):
+            raise InvalidOption(
+                f"speech strength is {self.strength}; accepted: 0 to {MOST_SPEECH_STRENGTH}"
+            )
+        if self.start_frame < 0:
+            raise InvalidOption(f"start frame is {self.start_frame}; accepted: 0 or later")
+        if self.visemes and self.text is not None:
+            raise InvalidOption("visemes and text were given; accepted: one of them, or neither")
+        require_in_order(self.visemes)
+
+
+@dataclass(frozen=True, kw_only=True)
 class RenderRequest:
-    """A portrait, what moves it, and the files to write."""
+    """A portrait, what moves it, and the files to write.
+
+    Raises:
+        InvalidOption: speech that this portrait, motion or file cannot have.
+    """
 
     portrait: Path | Clip  # a picture; a clip is animated at its own rate, without a loop
     motion: Clip | CachedMotion | MotionTemplate | SyntheticIdle | EditSequence
@@ -96,3 +141,23 @@ class RenderRequest:
     poster: Path | None = None  # a JPEG of frame 0 to write as well
     options: RenderOptions = field(default_factory=RenderOptions)
     delivery: Delivery = SILENT_MP4
+    speech: SpeechInput | None = None  # None: an idle
+
+    def __post_init__(self) -> None:
+        if self.speech is None:
+            return
+        if isinstance(self.portrait, Clip) or isinstance(self.motion, EditSequence):
+            what = "a clip" if isinstance(self.portrait, Clip) else "moved by key-framed edits"
+            raise InvalidOption(
+                f"the portrait is {what}, and was asked to speak; accepted: a picture that is "
+                "moved by a clip, a template or a synthetic idle"
+            )
+        if self.delivery.format is not VideoFormat.MP4:
+            raise InvalidOption(
+                f"speech was asked of a {self.delivery.format}, which holds no sound; accepted: mp4"
+            )
+        if self.delivery.sound is not SoundFrom.NONE:
+            raise InvalidOption(
+                f"audio is {self.delivery.sound}, and a speaking portrait is heard itself; "
+                "accepted: none"
+            )

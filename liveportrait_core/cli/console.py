@@ -18,6 +18,7 @@ _BAR = "{desc:<24} {percentage:3.0f}% |{bar}| {elapsed}{postfix}"
 _STAGE_WORDS = {
     "prepare": "looking at the portrait",
     "motion": "reading the motion",
+    "speech": "listening",
     "render": "animating",
     "encode": "finishing the file",
 }

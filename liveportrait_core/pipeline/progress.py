@@ -18,8 +18,20 @@ from liveportrait_core.report import Progress, Stage, StageSeconds
 
 _TICK_S = 0.2
 # Where each stage begins in the whole, from renders measured with both engines.
-_BEGINS_AT = {Stage.PREPARE: 0.0, Stage.MOTION: 0.05, Stage.RENDER: 0.25, Stage.ENCODE: 0.25}
-_ENDS_AT = {Stage.PREPARE: 0.05, Stage.MOTION: 0.25, Stage.RENDER: 1.0, Stage.ENCODE: 1.0}
+_BEGINS_AT = {
+    Stage.PREPARE: 0.0,
+    Stage.MOTION: 0.05,
+    Stage.SPEECH: 0.25,
+    Stage.RENDER: 0.25,
+    Stage.ENCODE: 0.25,
+}
+_ENDS_AT = {
+    Stage.PREPARE: 0.05,
+    Stage.MOTION: 0.25,
+    Stage.SPEECH: 0.25,
+    Stage.RENDER: 1.0,
+    Stage.ENCODE: 1.0,
+}
 _DRAWING_SHARE = 0.9
 # Before this much of it is done, the pace of drawing says little about the rest.
 _TELLING_SHARE = 0.05

@@ -100,7 +100,7 @@ def test_the_fraction_never_falls_and_stays_within_its_stage(
     told = [progress.now()]
     progress.enter(Stage.PREPARE)
     told.append(progress.now())
-    for stage, course in ((Stage.MOTION, motion), (Stage.RENDER, rendering)):
+    for stage, course in ((Stage.MOTION, motion), (Stage.SPEECH, [1.0]), (Stage.RENDER, rendering)):
         current = [0.0]
         progress.enter(stage, lambda current=current: current[0], lambda: 7.0)  # type: ignore[misc]
         for share in course:
