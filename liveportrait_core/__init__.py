@@ -6,7 +6,12 @@ Knows tensors and files, knows no cloud. This module is the vocabulary, free of 
 
 from liveportrait_core.edit import SLIDERS, InvalidSlider, PortraitEdit
 from liveportrait_core.errors import MotionUnusable, RenderError
-from liveportrait_core.limits import MAX_IMAGE_BYTES, MAX_MOTION_BYTES, MAX_VIDEO_BYTES
+from liveportrait_core.limits import (
+    MAX_AUDIO_BYTES,
+    MAX_IMAGE_BYTES,
+    MAX_MOTION_BYTES,
+    MAX_VIDEO_BYTES,
+)
 from liveportrait_core.options import (
     AnimationRegion,
     Delivery,
@@ -38,6 +43,7 @@ from liveportrait_core.speech.values import TimedViseme
 __version__ = "0.4.0"  # of the whole project: pyproject.toml reads it here, CHANGELOG.md dates it
 
 __all__ = [
+    "MAX_AUDIO_BYTES",
     "MAX_IMAGE_BYTES",
     "MAX_MOTION_BYTES",
     "MAX_VIDEO_BYTES",

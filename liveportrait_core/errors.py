@@ -12,7 +12,10 @@
     │   ├── VideoTooLarge        VIDEO_TOO_LARGE
     │   ├── VideoTooShort        VIDEO_TOO_SHORT
     │   ├── VideoNoFace          VIDEO_NO_FACE
-    │   └── VideoFaceLost        VIDEO_FACE_LOST
+    │   ├── VideoFaceLost        VIDEO_FACE_LOST
+    │   ├── AudioUnsupported     AUDIO_UNSUPPORTED
+    │   ├── AudioTooLong         AUDIO_TOO_LONG
+    │   └── AudioTooShort        AUDIO_TOO_SHORT
     ├── Cancelled                the caller has given the render up
     ├── EngineUnavailable        the wanted engine cannot run here (weights, device)
     │   └── CheckpointMismatch   a weight file holds other tensors than the networks have
@@ -109,6 +112,24 @@ class VideoFaceLost(BadInput):
     """The face is missing from more than half of the driving clip."""
 
     code = "VIDEO_FACE_LOST"
+
+
+class AudioUnsupported(BadInput):
+    """The sound cannot be decoded, or there is none."""
+
+    code = "AUDIO_UNSUPPORTED"
+
+
+class AudioTooLong(BadInput):
+    """The sound exceeds the limits on seconds or bytes."""
+
+    code = "AUDIO_TOO_LONG"
+
+
+class AudioTooShort(BadInput):
+    """The sound is shorter than 0.3 s."""
+
+    code = "AUDIO_TOO_SHORT"
 
 
 class EngineUnavailable(RenderError):

@@ -5,6 +5,7 @@ from fractions import Fraction
 
 MAX_IMAGE_BYTES = 50_000_000
 MAX_VIDEO_BYTES = 200_000_000
+MAX_AUDIO_BYTES = 50_000_000
 
 MAX_MOTION_BYTES = 16_000_000
 """Of a clip's cached motion; ten minutes at 30 frames a second have 10 MB."""
@@ -14,6 +15,9 @@ MAX_TEMPLATE_BYTES = 64_000_000
 
 MIN_CLIP_SECONDS = Fraction(1, 2)
 MIN_CLIP_FRAMES = 10
+
+MIN_SPEECH_SECONDS = 0.3
+MAX_SPEECH_SECONDS = 60.0
 
 
 def least_frames(fps: Fraction) -> int:

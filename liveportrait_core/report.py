@@ -34,6 +34,8 @@ class RenderWarning(StrEnum):
     EYES_LEFT_STILL = "EYES_LEFT_STILL"  # hidden, or drawn so that lids would not cover them
     LIPS_LEFT_STILL = "LIPS_LEFT_STILL"  # hidden by something before them
     EDIT_PARTLY_APPLIED = "EDIT_PARTLY_APPLIED"  # the engine cannot draw some of its sliders
+    AUDIO_SILENT = "AUDIO_SILENT"  # no voice is heard in it
+    AUDIO_TRIMMED = "AUDIO_TRIMMED"  # too long by silence, which was left out
 
 
 class Stage(StrEnum):

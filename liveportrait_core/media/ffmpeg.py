@@ -60,7 +60,7 @@ class Finished:
     """An ffmpeg that has ended."""
 
     status: int
-    output: str
+    output: bytes
     said: str
     exceeded: str  # as of `FfmpegProcess`
 
@@ -199,7 +199,7 @@ def run(arguments: Sequence[str], *, limits: ChildLimits, limit_s: float) -> Fin
         written = f"more than {_LONGEST_OUTPUT_BYTES // 1_000_000} MB of output"
         return Finished(
             status=status,
-            output=output.decode("ascii", "replace"),
+            output=output,
             said="\n".join(first.lines if first.is_all else [*first.lines, *child.tail]),
             exceeded=child.exceeded if is_whole else written,
         )

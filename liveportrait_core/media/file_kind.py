@@ -17,6 +17,7 @@ class Role(Enum):
 
     PICTURE = auto()
     CLIP = auto()
+    SOUND = auto()
     NEITHER = auto()
 
 
@@ -35,6 +36,10 @@ def _picture(words: str, *, is_read: bool = True) -> FileKind:
 
 def _clip(words: str, *, is_read: bool = True) -> FileKind:
     return FileKind(words=words, role=Role.CLIP, is_read=is_read)
+
+
+def _sound(words: str) -> FileKind:
+    return FileKind(words=words, role=Role.SOUND)
 
 
 def _other(words: str) -> FileKind:
@@ -59,10 +64,15 @@ _BEGINNINGS: Final = (
     (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", _clip("a Windows Media file", is_read=False)),
     (b"\0\0\x01\xba", _clip("an MPEG program stream", is_read=False)),
     (b"\0\0\x01\xb3", _clip("an MPEG video without container", is_read=False)),
-    (b"OggS", _other("an Ogg file")),
-    (b"ID3", _other("an MP3 sound file")),
-    (b"\xff\xfb", _other("an MP3 sound file")),
-    (b"fLaC", _other("a FLAC sound file")),
+    (b"OggS", _sound("an Ogg file")),
+    (b"ID3", _sound("an MP3 sound file")),
+    (b"\xff\xfb", _sound("an MP3 sound file")),
+    (b"\xff\xf3", _sound("an MP3 sound file")),
+    (b"\xff\xf1", _sound("an AAC sound file")),
+    (b"\xff\xf9", _sound("an AAC sound file")),
+    (b"fLaC", _sound("a FLAC sound file")),
+    (b"caff", _sound("a CAF sound file")),
+    (b"#!AMR", _sound("an AMR sound file")),
     (b"#EXTM3U", _other("a playlist (HLS)")),
     (b"ffconcat", _other("a playlist (ffconcat)")),
     (b"%PDF", _other("a PDF")),
@@ -73,7 +83,7 @@ _BEGINNINGS: Final = (
 _IN_RIFF: Final = {
     b"WEBP": _picture("a WebP picture"),
     b"AVI ": _clip("an AVI"),
-    b"WAVE": _other("a WAV sound file"),
+    b"WAVE": _sound("a WAV sound file"),
 }
 _MOVIE_ATOMS: Final = (b"moov", b"mdat", b"wide", b"free", b"skip", b"moof", b"pnot")
 _HEIC_BRANDS: Final = (
@@ -92,6 +102,8 @@ def kind_of(path: Path) -> FileKind | None:
     for beginning, kind in _BEGINNINGS:
         if head.startswith(beginning):
             return kind
+    if head[:4] == b"FORM" and head[8:12] in (b"AIFF", b"AIFC"):
+        return _sound("an AIFF sound file")
     if head[:4] == b"RIFF":
         return _IN_RIFF.get(head[8:12])
     return _of_boxes(head) or _of_text(head) or _of_loose_marks(head)

@@ -7,6 +7,7 @@ decoders) is never started for a file that somebody has uploaded.
 from typing import Final
 
 from liveportrait_core.media.child_limits import ChildLimits
+from liveportrait_core.media.sounds.opening import SOUND_DECODERS
 
 ACCEPTED: Final = "accepted: MP4, MOV, WebM, Matroska or AVI with a video track"
 # Cameras, telephones, screen recorders and editing programs; by the names of ffmpeg's codecs.
@@ -17,14 +18,8 @@ VIDEO_CODECS: Final = {
     "png": "PNG", "qtrle": "QuickTime Animation", "rawvideo": "uncompressed",
 }  # fmt: skip
 ACCEPTED_CODECS: Final = f"accepted: {', '.join(VIDEO_CODECS.values())}"
-_SOUND_DECODERS: Final = (
-    "aac", "aac_latm", "ac3", "alac", "amrnb", "amrwb", "eac3", "flac", "mp2float", "mp3float",
-    "opus", "libopus", "vorbis", "adpcm_ima_qt", "adpcm_ima_wav", "adpcm_ms", "pcm_alaw",
-    "pcm_mulaw", "pcm_u8", "pcm_s8", "pcm_s16le", "pcm_s16be", "pcm_s24le", "pcm_s24be",
-    "pcm_s32le", "pcm_s32be", "pcm_f32le", "pcm_f32be", "pcm_f64le", "pcm_f64be",
-)  # fmt: skip
 # ffmpeg has decoders under other names than their codecs'.
-_DECODERS: Final = (*VIDEO_CODECS, "libdav1d", "libaom-av1", "msmpeg4", *_SOUND_DECODERS)
+_DECODERS: Final = (*VIDEO_CODECS, "libdav1d", "libaom-av1", "msmpeg4", *SOUND_DECODERS)
 OPEN_SAFELY: Final = (
     "-format_whitelist", "mov,matroska,avi", "-codec_whitelist", ",".join(_DECODERS),
 )  # fmt: skip

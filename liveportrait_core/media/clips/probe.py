@@ -22,8 +22,8 @@ from liveportrait_core.media.clips.opening import (
     VIDEO_CODECS,
 )
 from liveportrait_core.media.clips.rate import cadence_of, output_rate
-from liveportrait_core.media.clips.sample_tables import announced_samples
 from liveportrait_core.media.file_kind import Role, kind_of
+from liveportrait_core.media.sample_tables import announced_samples
 from liveportrait_core.report import RenderWarning
 
 MAX_SIDE_PX = 4096
@@ -134,7 +134,7 @@ def has_sound(path: Path) -> bool:
         "-map", "0:V:0", "-map", "0:a:0?", "-c", "copy", "-f", "framecrc", "-",
     ]  # fmt: skip
     done = _finished(path, arguments)
-    return "#media_type 1: audio" in done.output
+    return b"#media_type 1: audio" in done.output
 
 
 def _check_file(path: Path) -> None:
@@ -170,7 +170,7 @@ def _run_probe(path: Path, limit: Fraction) -> tuple[str, str]:
         "-map", "0:V:0", "-c", "copy", "-frames:v", str(most_packets), "-f", "framecrc", "-",
     ]  # fmt: skip
     done = _finished(path, arguments)
-    return done.output, done.said
+    return done.output.decode("ascii", "replace"), done.said
 
 
 def _finished(path: Path, arguments: list[str]) -> ffmpeg.Finished:

@@ -42,7 +42,7 @@ MUTANTS = (
     ),
     Mutant(
         name="one-track-counts",
-        file="liveportrait_core/media/clips/sample_tables.py",
+        file="liveportrait_core/media/sample_tables.py",
         old="totals[kind] = totals.get(kind, 0) + count",
         new="totals[kind] = count",
         why="No more samples announced over all tracks than bytes (section 2, limits).",

@@ -1,0 +1,1 @@
+"""Sound files: which are opened, and how they become `Speech`."""
