@@ -16,7 +16,7 @@ from werkzeug.exceptions import HTTPException
 from functions.app import App, start
 from functions.cloud.events import parse
 from functions.domain.document import Gate, gate
-from functions.domain.task import MAX_BODY_BYTES, read_avatar_id
+from functions.domain.task import MAX_BODY_BYTES, read_subject
 from functions.errors import InvalidEvent, InvalidSetting, RetryLater, TaskRefused
 from functions.observability import log
 from functions.roles import Role
@@ -52,7 +52,7 @@ def on_avatar_written(event: CloudEvent) -> None:
         log.warning("event not read", reason=str(fault), event_id=event.get("id"))
         return
     if write.literal_names:
-        with log.bound(avatar_id=write.avatar_id):
+        with log.bound(**write.subject.log_ids):
             log.warning(
                 "fields named like paths",
                 fields=list(write.literal_names),
@@ -75,9 +75,9 @@ def render() -> flask.typing.ResponseReturnValue:
         flask.abort(404, description="This is no renderer: it takes no tasks.")
     try:
         instance.caller.check(flask.request.headers.get("Authorization"))
-        avatar_id = read_avatar_id(flask.request.stream.read(MAX_BODY_BYTES + 1))
+        subject = read_subject(flask.request.stream.read(MAX_BODY_BYTES + 1))
         with instance.exporters.request("task", flask.request.headers.get):
-            instance.handler.handle_task(avatar_id)
+            instance.handler.handle_task(subject)
     except TaskRefused as refused:  # the reason is for the log: the sender must not learn from it
         log.warning("task refused", status=refused.status, reason=str(refused))
         flask.abort(refused.status, description=refused.__doc__)

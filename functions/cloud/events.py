@@ -20,6 +20,7 @@ from functions.cloud import field_changes as shallow
 from functions.cloud.firestore_values import picked
 from functions.cloud.literal_names import literal_names, may_have_been_made
 from functions.domain.document import EVENT_PATHS, RELEVANT_PATHS, DocumentWrite, Snapshot
+from functions.domain.subject import Subject
 from functions.domain.task import is_document_id
 from functions.errors import InvalidEvent
 
@@ -76,7 +77,7 @@ def _skimmed(event: Any, collection: str, event_time: object) -> DocumentWrite |
     if not shallow.untouched(before.values, after.values, RELEVANT_PATHS):
         return None
     return DocumentWrite(
-        avatar_id=_avatar_id(after.message.name, collection),
+        subject=_subject(after.message.name, collection),
         before=None,
         after=None,
         committed_s=_committed_s(after.message, event_time),
@@ -92,14 +93,14 @@ def _read(wire: bytes, collection: str, event_time: object) -> DocumentWrite:
     if named is None:
         raise InvalidEvent("the event names no document: neither value nor old_value is there")
     return DocumentWrite(
-        avatar_id=_avatar_id(named.name, collection),
+        subject=_subject(named.name, collection),
         before=None if before is None else Snapshot(fields=picked(before.fields, EVENT_PATHS)),
         after=None if after is None else Snapshot(fields=picked(after.fields, EVENT_PATHS)),
         committed_s=_committed_s(after, event_time),
     )
 
 
-def _avatar_id(name: str, collection: str) -> str:
+def _subject(name: str, collection: str) -> Subject:
     pattern = rf"projects/[^/]+/databases/\(default\)/documents/{re.escape(collection)}/([^/]+)"
     found = re.fullmatch(pattern, name)
     if found is None or not is_document_id(found[1]):
@@ -107,7 +108,7 @@ def _avatar_id(name: str, collection: str) -> str:
             f"the event is about {name[:200]!r}; accepted: a document of the collection "
             f"{collection!r} in the database '(default)'"
         )
-    return found[1]
+    return Subject(avatar_id=found[1])
 
 
 def _committed_s(after: Any | None, event_time: object) -> float:

@@ -29,8 +29,8 @@ from functions.domain.snapshot import (
     TransactionStatus,
 )
 from functions.domain.status_view import Deleted
+from functions.domain.subject import Subject
 
-JOBS = "livePortraitJobs"
 QUOTA = "livePortraitQuota"
 _LEDGER_FIELDS = tuple(to_fields(Record()))
 SNAPSHOT_MASK = [*(".".join(path) for path in DOCUMENT_PATHS), *_LEDGER_FIELDS]
@@ -50,13 +50,13 @@ class FirestoreLedger:
         self._client = client
         self._collection = collection
 
-    def read(self, avatar_id: str) -> AvatarSnapshot:
+    def read(self, subject: Subject) -> AvatarSnapshot:
         """Return document and ledger, read outside any transaction."""
-        return self._snapshot(avatar_id, None)
+        return self._snapshot(subject, None)
 
     def transact(
         self,
-        avatar_id: str,
+        subject: Subject,
         decide: Callable[[AvatarSnapshot], TransactionResult[Status]],
         *,
         counting: bool = False,
@@ -64,14 +64,14 @@ class FirestoreLedger:
         """Read, let `decide` return the changes, commit them; repeat under contention.
 
         Args:
-            avatar_id: names document and ledger.
+            subject: names document and ledger.
             decide: may be called several times; the last answer is what is committed.
             counting: also read today's render starts, for a claim.
         """
         for attempt in range(_TRIES):
             transaction = self._client.transaction(max_attempts=1)
             try:
-                return self._attempt(transaction, avatar_id, decide, counting)
+                return self._attempt(transaction, subject, decide, counting)
             except (exceptions.GoogleAPICallError, ValueError) as fault:
                 if attempt == _TRIES - 1 or not _contended(fault):
                     raise
@@ -81,13 +81,13 @@ class FirestoreLedger:
     def _attempt(
         self,
         transaction: Transaction,
-        avatar_id: str,
+        subject: Subject,
         decide: Callable[[AvatarSnapshot], TransactionResult[Status]],
         counting: bool,
     ) -> TransactionResult[Status]:
         @firestore.transactional
         def run(transaction: Transaction) -> TransactionResult[Status]:
-            avatar = self._snapshot(avatar_id, transaction, counting=counting)
+            avatar = self._snapshot(subject, transaction, counting=counting)
             change = decide(avatar)
             self._write(transaction, avatar, change)
             return change
@@ -95,22 +95,22 @@ class FirestoreLedger:
         return run(transaction)
 
     def _snapshot(
-        self, avatar_id: str, transaction: Transaction | None, *, counting: bool = False
+        self, subject: Subject, transaction: Transaction | None, *, counting: bool = False
     ) -> AvatarSnapshot:
         document, job = read(
             self._client,
-            [self._document(avatar_id), self._job(avatar_id)],
+            [self._document(subject), self._job(subject)],
             SNAPSHOT_MASK,
             transaction=transaction,
             timeout_s=_READ_TIMEOUT_S,
         )
-        avatar = avatar_snapshot_of(document, job)
+        avatar = avatar_snapshot_of(subject, document, job)
         if not avatar.has_ledger:  # a ledger knows it from its first transaction on
-            (deleted,) = tombstones(self._client, [avatar_id], transaction=transaction)
+            (deleted,) = tombstones(self._client, [subject.avatar_id], transaction=transaction)
             avatar = replace(avatar, record=replace(avatar.record, deleted=deleted))
         if not counting:
             return avatar
-        starts = self._starts(avatar_id, avatar.document, document.read_time, transaction)
+        starts = self._starts(subject.avatar_id, avatar.document, document.read_time, transaction)
         return replace(avatar, starts=starts)
 
     def _starts(
@@ -144,7 +144,7 @@ class FirestoreLedger:
         avatar: AvatarSnapshot,
         change: TransactionResult[TransactionStatus],
     ) -> None:
-        job = self._job(avatar.avatar_id)
+        job = self._job(avatar.subject)
         if change.erases:
             transaction.delete(job)
             if change.tombstone:
@@ -156,7 +156,7 @@ class FirestoreLedger:
             fields = to_fields(change.record)
             transaction.set(job, fields, merge=list(fields))  # keep fields of newer versions
         if change.fields:
-            transaction.update(self._document(avatar.avatar_id), _to_wire(change.fields))
+            transaction.update(self._document(avatar.subject), _to_wire(change.fields))
         if change.counts:
             owner = None if avatar.document is None else avatar.document.owner
             starts = (avatar.starts.avatar, avatar.starts.owner)
@@ -166,17 +166,17 @@ class FirestoreLedger:
                 fields = {"day": _day(now), "starts": count + 1, "expireAt": now + _QUOTA_KEPT}
                 transaction.set(self._client.collection(QUOTA).document(name), fields)
 
-    def _document(self, avatar_id: str) -> Any:
-        return self._client.collection(self._collection).document(avatar_id)
+    def _document(self, subject: Subject) -> Any:
+        return self._client.document(self._collection, *subject.document)
 
-    def _job(self, avatar_id: str) -> Any:
-        return self._client.collection(JOBS).document(avatar_id)
+    def _job(self, subject: Subject) -> Any:
+        return self._client.document(*subject.ledger)
 
 
-def avatar_snapshot_of(document: Found, job: Found) -> AvatarSnapshot:
+def avatar_snapshot_of(subject: Subject, document: Found, job: Found) -> AvatarSnapshot:
     """Return the snapshot of a document and a ledger that were read under `SNAPSHOT_MASK`."""
     avatar = AvatarSnapshot(
-        avatar_id=document.id,
+        subject=subject,
         document=document_of(document),
         record=from_fields({name: decode(value) for name, value in job.fields.items()}),
         has_ledger=job.exists,

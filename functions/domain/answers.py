@@ -248,7 +248,7 @@ def _is_answered(avatar: AvatarSnapshot, reader: Reader) -> bool:
     shown, document = avatar.record.shown, avatar.document
     if shown is None or document is None or is_told(avatar.record, document):
         return False
-    ask = reader.read(avatar.avatar_id, document)
+    ask = reader.read(avatar.subject, document)
     if isinstance(ask, Refusal):
         code = None if shown.error is None else shown.error.code
         return (shown.state, code) == (ask.state, ask.code)

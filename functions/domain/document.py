@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from functions.domain.subject import Subject
+
 CONTRACT_VERSION = 1
 FieldPath = tuple[str, ...]
 
@@ -219,7 +221,7 @@ class Snapshot:
 class DocumentWrite:
     """One event: the document before and after a write, and the time of its commit."""
 
-    avatar_id: str
+    subject: Subject
     before: Snapshot | None
     after: Snapshot | None  # None: the document was deleted
     committed_s: float  # Unix time of the commit

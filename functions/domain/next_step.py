@@ -14,6 +14,7 @@ from functions.domain.job_record import Dispatch, ErrorInfo, PublishedObject, Re
 from functions.domain.request import Ask, Refusal, RenderRequest, fingerprint
 from functions.domain.snapshot import AvatarSnapshot, RenderJob, RenderSpec
 from functions.domain.storage_paths import OWNER_KEY, StoredObject
+from functions.domain.subject import Subject
 from functions.errors import Code
 
 Find = Callable[[str], StoredObject | None]
@@ -23,7 +24,7 @@ Find = Callable[[str], StoredObject | None]
 class Trigger:
     """A reason to handle an avatar: an event, a task, or reconcile."""
 
-    avatar_id: str
+    subject: Subject
     inputs_key: object  # of the document for whose sake it is; None: it is gone
     since_s: float  # Unix time of the wish, by the database's clock: its save, or its dispatch
     deadline: float  # on the clock's monotonic scale
@@ -37,7 +38,7 @@ class Trigger:
         """Return a trigger for what the document asks for now."""
         dispatch = avatar.record.dispatch
         return cls(
-            avatar_id=avatar.avatar_id,
+            subject=avatar.subject,
             inputs_key=avatar.inputs_key,
             since_s=(avatar.now if dispatch is None else dispatch.at) / 1000,
             deadline=deadline,
@@ -255,7 +256,7 @@ def _render(trigger: Trigger, state: AvatarState, spec: RenderSpec) -> NextStep:
     if avatar.record.in_work(spec.fingerprint, avatar.now) and not trigger.queues:
         return Wait()
     return RenderJob(
-        avatar_id=trigger.avatar_id,
+        subject=trigger.subject,
         spec=spec,
         image=state.image,
         video=state.video,

@@ -29,6 +29,7 @@ from functions.domain.document import (
     same,
 )
 from functions.domain.storage_paths import MediaPolicy, StoredObject, input_path, is_own_output
+from functions.domain.subject import Subject
 from functions.errors import Code, Failure
 from liveportrait_core import (
     AnimationRegion,
@@ -113,14 +114,14 @@ class Reader:
     policy: MediaPolicy
     synthetic_idle: bool = False  # also move avatars without a hero video
 
-    def read(self, avatar_id: str, document: Snapshot | None) -> Ask:
+    def read(self, subject: Subject, document: Snapshot | None) -> Ask:
         """Validate a document: first `dynamicsEnabled`, then missing inputs, parameters, URLs."""
         if document is None or not document.opted_in:
             return NotOptedIn()
         try:
             if not _boolean(".".join(DYNAMICS_ENABLED), dig(document.fields, DYNAMICS_ENABLED)):
                 return Refusal(state=State.DISABLED)
-            return self._request(avatar_id, document)
+            return self._request(subject.avatar_id, document)
         except Failure as failure:
             missing = failure.code in (Code.MISSING_HERO_IMAGE, Code.MISSING_HERO_VIDEO)
             return Refusal(

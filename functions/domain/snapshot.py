@@ -20,7 +20,8 @@ from functions.domain.job_record import (
     StatusView,
 )
 from functions.domain.request import RenderRequest
-from functions.domain.storage_paths import StoredObject, attempt_folder
+from functions.domain.storage_paths import StoredObject
+from functions.domain.subject import Subject
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,12 +37,17 @@ class Starts:
 class AvatarSnapshot:
     """Document and ledger of one avatar, read together."""
 
-    avatar_id: str
+    subject: Subject
     document: Snapshot | None  # None: there is no such document
     record: Record
     has_ledger: bool  # a ledger may exist and say nothing: it equals `Record()` then
     now: int  # epoch ms, by the database's clock
     starts: Starts = field(default_factory=Starts)  # read only where a claim is decided
+
+    @property
+    def avatar_id(self) -> str:
+        """The id of the avatar."""
+        return self.subject.avatar_id
 
     @property
     def inputs_key(self) -> Relevant | None:
@@ -90,7 +96,7 @@ class AvatarSnapshot:
             return ()
         if any(result.request_id == lease.owner for result in record.results):
             return ()  # it has been published
-        return (Deletion(path=attempt_folder(self.avatar_id, lease.fingerprint, lease.owner)),)
+        return (Deletion(path=self.subject.attempt_folder(lease.fingerprint, lease.owner)),)
 
 
 class TransactionStatus(StrEnum):
@@ -172,7 +178,7 @@ class RenderSpec:
 class RenderJob:
     """A render that nothing answers yet: this step travels unchanged to the publication."""
 
-    avatar_id: str
+    subject: Subject
     spec: RenderSpec
     image: StoredObject
     video: StoredObject | None  # None: a synthetic idle

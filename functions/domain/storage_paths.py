@@ -79,11 +79,6 @@ def output_folder(avatar_id: str) -> str:
     return f"{avatar_folder(avatar_id)}livePortrait/"
 
 
-def attempt_folder(avatar_id: str, fingerprint: str, request_id: str) -> str:
-    """Return the folder of one claim's output, with a closing slash: no two attempts share one."""
-    return f"{output_folder(avatar_id)}{fingerprint}/{request_id}/"
-
-
 def cache_folder(avatar_id: str) -> str:
     """Return the folder of an avatar's cache, with a closing slash."""
     return f"livePortraitCache/avatars/{avatar_id}/"

@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 
 from functions.domain.job_record import Dispatch
+from functions.domain.subject import Subject
 from functions.errors import InvalidTask
 
 MAX_BODY_BYTES = 16_384  # an id of 1,500 bytes in its longest escaped form, and room
@@ -20,7 +21,7 @@ _ACCEPTED = '{"avatarId": "<a document id>"}'
 class RenderTask:
     """A task that the gate puts into the queue."""
 
-    avatar_id: str
+    subject: Subject
     dispatch: Dispatch
 
     @property
@@ -29,17 +30,17 @@ class RenderTask:
 
         It holds a digest of the avatar's id, which may have characters that names may not have.
         """
-        avatar = hashlib.sha256(self.avatar_id.encode()).hexdigest()[:16]
+        avatar = hashlib.sha256(self.subject.avatar_id.encode()).hexdigest()[:16]
         return f"{avatar}-{self.dispatch.fingerprint}-{self.dispatch.at}"
 
     @property
     def body(self) -> bytes:
-        """The task's body, as `read_avatar_id` reads it."""
-        return json.dumps({"avatarId": self.avatar_id}).encode()
+        """The task's body, as `read_subject` reads it."""
+        return json.dumps({"avatarId": self.subject.avatar_id}).encode()
 
 
-def read_avatar_id(body: bytes) -> str:
-    """Return the id of a task's avatar.
+def read_subject(body: bytes) -> Subject:
+    """Return what a task is about.
 
     Raises:
         InvalidTask: the body is something else.
@@ -55,7 +56,7 @@ def read_avatar_id(body: bytes) -> str:
     avatar_id = content.get("avatarId") if isinstance(content, dict) else None
     if not isinstance(avatar_id, str) or not is_document_id(avatar_id):
         raise InvalidTask(f"the task's body is {body[:200]!r}; accepted: {_ACCEPTED}")
-    return avatar_id
+    return Subject(avatar_id=avatar_id)
 
 
 def is_document_id(text: str) -> bool:

@@ -162,7 +162,7 @@ class Transitions(Answers):
             return TransactionStatus.LOST
         if avatar.document is None:
             return TransactionStatus.MOVED
-        ask = self.reader.read(avatar.avatar_id, avatar.document)
+        ask = self.reader.read(avatar.subject, avatar.document)
         if isinstance(ask, NotOptedIn) or claim.spec.request.same_render(ask):
             return TransactionStatus.DONE
         return TransactionStatus.MOVED

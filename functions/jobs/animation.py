@@ -56,7 +56,7 @@ class Animation:
             self._cache = MotionCache(
                 deps,
                 monitor,
-                avatar_id=job.avatar_id,
+                avatar_id=job.subject.avatar_id,
                 video=job.video,
                 engine_version=job.spec.engine_version,
                 folder=folder,
@@ -118,7 +118,7 @@ class Animation:
     def _synthetic_idle(self) -> SyntheticIdle:
         # Every avatar moves in its own way, always the same until a new nonce asks for another.
         nonce = self._job.spec.request.nonce
-        return SyntheticIdle(seed=zlib.crc32(f"{self._job.avatar_id}/{nonce}".encode()))
+        return SyntheticIdle(seed=zlib.crc32(f"{self._job.subject.avatar_id}/{nonce}".encode()))
 
     @contextmanager
     def _downloading(self) -> Iterator[None]:

@@ -28,7 +28,7 @@ from functions.domain.snapshot import (
     TransactionResult,
     TransactionStatus,
 )
-from functions.domain.storage_paths import Upload, attempt_folder, download_url
+from functions.domain.storage_paths import Upload, download_url
 from functions.errors import Code, Failure, LeaseLost, RetryLater, Stopped
 from functions.jobs.animation import Animation
 from functions.jobs.cleanup import dispose
@@ -97,7 +97,7 @@ class RenderAttempt:
             if left_s < self._deps.settings.deadline_s / 2:
                 raise RetryLater(f"only {left_s:.0f} s are left of this event's deadline")
             return self._deps.ledger.transact(
-                job.avatar_id, lambda now: decide(now, left_s), counting=True
+                job.subject, lambda now: decide(now, left_s), counting=True
             )
 
         # A claim that was granted, with its answer lost, costs an attempt and a wait for its lease.
@@ -144,7 +144,7 @@ class RenderAttempt:
     def _fail(self, problem: ErrorInfo) -> AttemptOutcome:
         """Note that this attempt failed, and return what that means for the request."""
         change = self._transact(lambda avatar: self._rules.fail(avatar, self._claim, problem))
-        dispose(self._deps, self._job.avatar_id, change.record)
+        dispose(self._deps, self._job.subject, change.record)
         return AttemptOutcome.of(change.status)
 
     def _withdraw(self) -> None:
@@ -156,10 +156,10 @@ class RenderAttempt:
         released = self._transact(lambda avatar: self._rules.release(avatar, owner))
         record = released.record
         if released.status is TransactionStatus.LOST and self._uploading:
-            made = Deletion(path=attempt_folder(job.avatar_id, job.spec.fingerprint, owner))
+            made = Deletion(path=job.subject.attempt_folder(job.spec.fingerprint, owner))
             record = self._transact(lambda avatar: noted(avatar, made, unless=owner)).record
         # A change without a record may have been committed before, and its answer lost.
-        dispose(self._deps, job.avatar_id, record)
+        dispose(self._deps, job.subject, record)
 
     # --- the work, under the lease
 
@@ -172,7 +172,7 @@ class RenderAttempt:
         """
         job, clock = self._job, self._deps.clock
         monitor = LeaseMonitor(
-            self._deps, avatar_id=job.avatar_id, claim=self._claim, deadline=job.deadline
+            self._deps, subject=job.subject, claim=self._claim, deadline=job.deadline
         )
         with tempfile.TemporaryDirectory(prefix="idle-") as name, monitor.heartbeat:
             animation = Animation(self._deps, self._renderer, job, monitor, Path(name))
@@ -200,7 +200,7 @@ class RenderAttempt:
         """Create an object at a path that no other attempt has."""
         job = self._job
         spec, token = job.spec, str(uuid4())
-        folder = attempt_folder(job.avatar_id, spec.fingerprint, self._claim.owner)
+        folder = job.subject.attempt_folder(spec.fingerprint, self._claim.owner)
         path = f"{folder}{file.name}"
         self._uploading = True
         upload = Upload(
@@ -209,7 +209,7 @@ class RenderAttempt:
             content_type=content_type,
             token=token,
             metadata={
-                "avatarId": job.avatar_id,
+                "avatarId": job.subject.avatar_id,
                 "fingerprint": spec.fingerprint,
                 "engineVersion": spec.engine_version,
             },
@@ -253,7 +253,7 @@ class RenderAttempt:
         require(change.status)
         if change.retired:
             log.info("results retired", fingerprints=[each.fingerprint for each in change.retired])
-        dispose(self._deps, self._job.avatar_id, change.record)
+        dispose(self._deps, self._job.subject, change.record)
 
     def _transact(
         self,
@@ -264,7 +264,7 @@ class RenderAttempt:
         clock, patience_s = self._deps.clock, self._deps.settings.patience_s
         return retry(
             clock,
-            lambda: self._deps.ledger.transact(self._job.avatar_id, decide),
+            lambda: self._deps.ledger.transact(self._job.subject, decide),
             within_s=patience_s if within_s is None else within_s,
         )
 

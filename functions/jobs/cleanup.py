@@ -11,13 +11,14 @@ from uuid import uuid4
 from functions.domain.deletions import Cleaner, struck_off
 from functions.domain.job_record import Deletion, Record
 from functions.domain.snapshot import Held, TransactionStatus, Unleased
+from functions.domain.subject import Subject
 from functions.errors import LeaseLost, RetryLater
 from functions.jobs.lease import Heartbeat
 from functions.jobs.ports import Dependencies
 from functions.observability import log
 
 
-def clean_up(deps: Dependencies, avatar_id: str) -> Unleased:
+def clean_up(deps: Dependencies, subject: Subject) -> Unleased:
     """Delete all of a deleted avatar; where its document is there again, what is still noted.
 
     Returns:
@@ -31,32 +32,32 @@ def clean_up(deps: Dependencies, avatar_id: str) -> Unleased:
         lease_s=deps.settings.lease_s,
         keeps_inputs=deps.settings.keep_inputs,
     )
-    begun = deps.ledger.transact(avatar_id, cleaner.begin)
+    begun = deps.ledger.transact(subject, cleaner.begin)
     if begun.status is TransactionStatus.MOVED:
-        _finish_for_another(deps, avatar_id)
+        _finish_for_another(deps, subject)
     if begun.status is not TransactionStatus.DONE or begun.record is None:
         return begun.status
 
     gone: list[Deletion] = []
     record: Record | None = begun.record
     while record is not None:  # another may have noted more meanwhile
-        gone += _carry_out(deps, avatar_id, cleaner, record)
-        ended = deps.ledger.transact(avatar_id, partial(cleaner.end, gone=tuple(gone)))
+        gone += _carry_out(deps, subject, cleaner, record)
+        ended = deps.ledger.transact(subject, partial(cleaner.end, gone=tuple(gone)))
         record = ended.record
     log.info("cleaned up", verdict=ended.status.value)
     if ended.status is TransactionStatus.LOST:
-        raise RetryLater(f"the clean-up of {avatar_id} lost its lease to another")
+        raise RetryLater(f"the clean-up of {subject} lost its lease to another")
     return TransactionStatus.DONE
 
 
 def _carry_out(
-    deps: Dependencies, avatar_id: str, cleaner: Cleaner, record: Record
+    deps: Dependencies, subject: Subject, cleaner: Cleaner, record: Record
 ) -> tuple[Deletion, ...]:
     """Delete everything noted; what cannot be deleted spares nothing else."""
     settings, failed = deps.settings, []
 
     def renew() -> Held:
-        return deps.ledger.transact(avatar_id, cleaner.renew).status
+        return deps.ledger.transact(subject, cleaner.renew).status
 
     with Heartbeat(
         renew, deps.clock, every_s=settings.heartbeat_s, lease_s=settings.lease_s
@@ -67,21 +68,21 @@ def _carry_out(
             try:
                 heartbeat.beat()
             except LeaseLost as lost:  # ordinary contention: another look, and no error in the log
-                raise RetryLater(f"the clean-up of {avatar_id} stopped: {lost}") from None
+                raise RetryLater(f"the clean-up of {subject} stopped: {lost}") from None
     if failed:
         raise RetryLater(f"not deleted: {', '.join(failed)}")
     return record.deletions
 
 
-def _finish_for_another(deps: Dependencies, avatar_id: str) -> None:
+def _finish_for_another(deps: Dependencies, subject: Subject) -> None:
     """The avatar is there again: what a clean-up before could not delete must go all the same."""
-    if not dispose(deps, avatar_id):
-        raise RetryLater(f"not everything of {avatar_id}'s former life could be deleted")
+    if not dispose(deps, subject):
+        raise RetryLater(f"not everything of {subject}'s former life could be deleted")
 
 
 def dispose(
     deps: Dependencies,
-    avatar_id: str,
+    subject: Subject,
     record: Record | None = None,
     *,
     no_clean_up: bool = False,
@@ -94,7 +95,7 @@ def dispose(
 
     Args:
         deps: where.
-        avatar_id: whose.
+        subject: whose.
         record: the ledger as it was just seen; None: it is to be read.
         no_clean_up: the lease of a clean-up, if there is one, has run out.
 
@@ -102,13 +103,13 @@ def dispose(
         Whether nothing is left of it.
     """
     try:
-        record = record or deps.ledger.read(avatar_id).record
+        record = record or deps.ledger.read(subject).record
         if not record.owes_deletions:
             return True
         spared = record.holds_clean_up and not no_clean_up
         due = [each for each in record.deletions if not (spared and each.until is not None)]
         gone = [each for each in due if delete(deps, each)]
-        deps.ledger.transact(avatar_id, lambda now: struck_off(now, gone))
+        deps.ledger.transact(subject, lambda now: struck_off(now, gone))
     except Exception as fault:  # then they are deleted once more
         log.warning("deletions not struck off", reason=str(fault))
         return False

@@ -95,12 +95,12 @@ class QueuedDispatcher:
         """Note the dispatch and make its task."""
         rules = self._deps.transitions
         change = self._deps.ledger.transact(
-            job.avatar_id, lambda now: rules.dispatch(now, job.spec), counting=True
+            job.subject, lambda now: rules.dispatch(now, job.spec), counting=True
         )
         if change.dispatch is None:
             tell_refusal(change)
             return AttemptOutcome.of(change.status)
-        task = RenderTask(avatar_id=job.avatar_id, dispatch=change.dispatch)
+        task = RenderTask(subject=job.subject, dispatch=change.dispatch)
         if self._put(task):
             how, wanted = Outcome.DISPATCHED, job.spec.fingerprint
             log.info("dispatched", outcome=how, fingerprint=wanted, task=task.task_id)

@@ -36,6 +36,7 @@ from functions.domain.snapshot import (
     TransactionResult,
     TransactionStatus,
 )
+from functions.domain.subject import Subject
 from functions.errors import RetryLater
 from functions.jobs.cleanup import clean_up, dispose
 from functions.jobs.dispatch import Dispatcher
@@ -47,12 +48,12 @@ _PAUSE_S = 0.5  # before another look, where something changed between a look an
 _ANOTHERS_ATTEMPT = "the next attempt is another delivery's"
 
 
-def load_state(deps: Dependencies, avatar_id: str) -> AvatarState:
+def load_state(deps: Dependencies, subject: Subject) -> AvatarState:
     """Read document and ledger, and look for the objects of what is asked for."""
-    avatar = deps.ledger.read(avatar_id)
+    avatar = deps.ledger.read(subject)
     return AvatarState.of(
         avatar,
-        deps.transitions.reader.read(avatar_id, avatar.document),
+        deps.transitions.reader.read(subject, avatar.document),
         engine=deps.engine,
         engine_version=deps.engine_version,
         find=deps.media.find,
@@ -76,17 +77,17 @@ class RenderHandler:
         """
         case = gate(write)
         trigger = Trigger(
-            avatar_id=write.avatar_id,
+            subject=write.subject,
             inputs_key=None if write.after is None else write.after.inputs_key,
             since_s=write.committed_s,
             deadline=self._deadline(),
             debounced=False,
             queues=self._dispatcher.queues,
         )
-        with log.bound(avatar_id=trigger.avatar_id):
+        with log.bound(**trigger.subject.log_ids):
             self._serve(trigger, partial(self._enter, case), asked=case is Gate.ASKED)
 
-    def handle_task(self, avatar_id: str) -> None:
+    def handle_task(self, subject: Subject) -> None:
         """Look at an avatar as it is now, and bring what it asks for to its end.
 
         The same path as an event's, without an event and without its debounce. Where a task stands
@@ -97,21 +98,21 @@ class RenderHandler:
             RetryLater: another call, later, can cure what hindered it.
         """
         deadline = self._deadline()
-        with log.bound(avatar_id=avatar_id):
-            trigger = self._present(avatar_id, deadline)
+        with log.bound(**subject.log_ids):
+            trigger = self._present(subject, deadline)
             task = trigger.dispatch
             while not self._serve(
                 replace(trigger, dispatch=task, debounced=task is None), self._attend, asked=True
             ):
-                trigger = self._present(avatar_id, deadline)
+                trigger = self._present(subject, deadline)
 
     def _deadline(self) -> float:
         return self._clock.monotonic() + self._deps.settings.deadline_s
 
-    def _present(self, avatar_id: str, deadline: float) -> Trigger:
+    def _present(self, subject: Subject, deadline: float) -> Trigger:
         """Return a trigger for the document as it is now."""
         try:
-            avatar = self._deps.ledger.read(avatar_id)
+            avatar = self._deps.ledger.read(subject)
         except Exception as fault:
             log.fault("document and ledger not read", fault)
             raise RetryLater(f"document and ledger not read: {fault}") from fault
@@ -249,7 +250,7 @@ class RenderHandler:
         return trigger
 
     def _clean_up(self, trigger: Trigger) -> Done:
-        while clean_up(self._deps, trigger.avatar_id) is TransactionStatus.BUSY:
+        while clean_up(self._deps, trigger.subject) is TransactionStatus.BUSY:
             self._wait(trigger, self._deps.settings.poll_s)
         return Done()
 
@@ -270,19 +271,19 @@ class RenderHandler:
 
     def _load_state(self, trigger: Trigger) -> AvatarState:
         """Read what is asked for now; and delete what others have left, unless a clean-up does."""
-        state = load_state(self._deps, trigger.avatar_id)
+        state = load_state(self._deps, trigger.subject)
         avatar = state.avatar
         if not avatar.record.cleaning(avatar.now):
-            dispose(self._deps, avatar.avatar_id, avatar.record, no_clean_up=True)
+            dispose(self._deps, avatar.subject, avatar.record, no_clean_up=True)
         return state
 
     def _transact(
         self, trigger: Trigger, decide: Callable[[AvatarSnapshot], TransactionResult[Status]]
     ) -> TransactionResult[Status]:
         """Have this decided; and delete what it leaves to be deleted."""
-        change = self._deps.ledger.transact(trigger.avatar_id, decide)
+        change = self._deps.ledger.transact(trigger.subject, decide)
         if change.record is not None:
-            dispose(self._deps, trigger.avatar_id, change.record)
+            dispose(self._deps, trigger.subject, change.record)
         return change
 
     def _wait(self, trigger: Trigger, seconds: float) -> Trigger:

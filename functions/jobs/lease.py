@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from functions.domain.snapshot import Claim, Held, ReportedProgress, TransactionStatus
+from functions.domain.subject import Subject
 from functions.errors import Code, Failure, FunctionError, LeaseLost, Stopped, Superseded
 from functions.jobs.ports import Clock, Dependencies, Ticker
 from functions.observability import log
@@ -100,10 +101,10 @@ class LeaseMonitor:
     """Renew the lease of one render, and tell it when it must stop."""
 
     def __init__(
-        self, deps: Dependencies, *, avatar_id: str, claim: Claim, deadline: float
+        self, deps: Dependencies, *, subject: Subject, claim: Claim, deadline: float
     ) -> None:
         self._deps = deps
-        self._avatar_id = avatar_id
+        self._subject = subject
         self._claim = claim
         self._deadline = deadline  # on the clock's monotonic scale
         self._began = self._looked = deps.clock.monotonic()
@@ -157,7 +158,7 @@ class LeaseMonitor:
 
     def _look(self) -> None:
         try:
-            avatar = self._deps.ledger.read(self._avatar_id)
+            avatar = self._deps.ledger.read(self._subject)
         except Exception as fault:  # whether the lease is still ours, the heartbeat will tell
             log.warning("document and ledger not read", reason=str(fault))
             return
@@ -171,7 +172,7 @@ class LeaseMonitor:
         show = elapsed_s >= self._deps.settings.midway_s
         transitions = self._deps.transitions
         change = self._deps.ledger.transact(
-            self._avatar_id,
+            self._subject,
             lambda avatar: transitions.renew(avatar, self._claim, advance, show=show),
         )
         return change.status

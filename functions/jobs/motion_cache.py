@@ -12,6 +12,7 @@ from pathlib import Path
 from functions.domain.deletions import noted
 from functions.domain.job_record import Deletion
 from functions.domain.storage_paths import StoredObject, Upload, cache_folder
+from functions.domain.subject import Subject
 from functions.errors import Failure, ObjectExists, Stopped
 from functions.jobs.lease import LeaseMonitor
 from functions.jobs.ports import Dependencies
@@ -48,7 +49,7 @@ class MotionCache:
         self._media = deps.media
         self._ledger = deps.ledger
         self._monitor = monitor
-        self._avatar_id = avatar_id
+        self._avatar = Subject(avatar_id=avatar_id)
         self._path = motion_path(avatar_id)
         self._key = motion_key(video, engine_version, max_seconds=deps.settings.max_seconds)
         self._file = folder / "motion.npz"
@@ -132,7 +133,7 @@ class MotionCache:
         here, or it lists the folder later than this, and finds the object.
         """
         try:
-            gone = self._ledger.read(self._avatar_id).document is None
+            gone = self._ledger.read(self._avatar).document is None
         except Exception as fault:
             log.warning("document and ledger not read", reason=str(fault))
             gone = True
@@ -145,7 +146,7 @@ class MotionCache:
         except Exception as fault:
             log.warning("object not deleted", path=self._path, reason=str(fault))
             deletion = Deletion(path=self._path)
-            self._ledger.transact(self._avatar_id, lambda now: noted(now, deletion))
+            self._ledger.transact(self._avatar, lambda now: noted(now, deletion))
 
 
 def motion_path(avatar_id: str) -> str:

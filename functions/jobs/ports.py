@@ -14,6 +14,7 @@ from typing import Protocol
 from functions.domain.job_record import Deletion
 from functions.domain.snapshot import AvatarSnapshot, Status, TransactionResult
 from functions.domain.storage_paths import StoredObject, Upload
+from functions.domain.subject import Subject
 from functions.domain.transitions import Transitions
 from functions.settings import Settings
 from liveportrait_core import Progress, RenderedVideo, RenderRequest
@@ -24,12 +25,12 @@ _PATIENCE_S = 5.0
 class RenderLedger(Protocol):
     """Documents and ledgers of all avatars, read together and changed together."""
 
-    def read(self, avatar_id: str) -> AvatarSnapshot:
+    def read(self, subject: Subject) -> AvatarSnapshot:
         """Document and ledger as they are."""
 
     def transact(
         self,
-        avatar_id: str,
+        subject: Subject,
         decide: Callable[[AvatarSnapshot], TransactionResult[Status]],
         *,
         counting: bool = False,

@@ -16,7 +16,6 @@ from google.cloud.storage import Bucket
 
 from functions.cloud.documents import Found, read, stream
 from functions.cloud.firestore import (
-    JOBS,
     QUOTA,
     SNAPSHOT_MASK,
     avatar_snapshot_of,
@@ -28,6 +27,7 @@ from functions.cloud.firestore_values import decode
 from functions.cloud.storage import TOKEN_KEY, stored_object
 from functions.domain.document import INPUTS, OUTPUT, OWNER, Snapshot
 from functions.domain.job_record import Purpose
+from functions.domain.subject import IDLE_LEDGERS, Subject
 from functions.observability import log
 from functions.reconcile.findings import ListedObject
 from functions.reconcile.page_loader import DatedSnapshot, Requested
@@ -46,7 +46,7 @@ class FirestoreAvatars:
     def __init__(self, client: firestore.Client, *, collection: str) -> None:
         self._client = client
         self._avatars = client.collection(collection)
-        self._jobs = client.collection(JOBS)
+        self._jobs = client.collection(IDLE_LEDGERS)
 
     def avatars(self, after: str, limit: int) -> Mapping[str, Snapshot]:
         """Return the next documents by id, in order; only the fields that `_served` needs."""
@@ -192,7 +192,9 @@ def _owes_deletions(fields: Mapping[str, Any]) -> bool:
 def _dated(document: Found, job: Found) -> DatedSnapshot:
     updated = document.update_time
     written = 0 if updated is None else round(updated.timestamp() * 1000)
-    return DatedSnapshot(avatar=avatar_snapshot_of(document, job), written=written)
+    return DatedSnapshot(
+        avatar=avatar_snapshot_of(Subject(avatar_id=document.id), document, job), written=written
+    )
 
 
 def _chunks(ids: Sequence[str]) -> list[Sequence[str]]:

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Protocol
 
 from functions.domain.job_record import Deletion
-from functions.domain.snapshot import TransactionStatus
+from functions.domain.snapshot import AvatarSnapshot, TransactionStatus
 from functions.domain.storage_paths import (
     OWNER_KEY,
     avatar_folder,
@@ -20,6 +20,7 @@ from functions.domain.storage_paths import (
     output_folder,
     uploads_folder,
 )
+from functions.domain.subject import Subject
 from functions.domain.task import is_document_id
 from functions.errors import RetryLater
 from functions.jobs.cleanup import clean_up, delete
@@ -99,7 +100,10 @@ class Erasure:
         return listed.stored.metadata.get(OWNER_KEY) == self.owner
 
     def _is_gone(self, avatar_id: str) -> bool:
-        return is_document_id(avatar_id) and self.deps.ledger.read(avatar_id).document is None
+        return is_document_id(avatar_id) and self._read(avatar_id).document is None
+
+    def _read(self, avatar_id: str) -> AvatarSnapshot:
+        return self.deps.ledger.read(Subject(avatar_id=avatar_id))
 
     def _attempt(self, report: ErasureReport, act: Callable[[], object]) -> None:
         try:
@@ -112,7 +116,7 @@ class Erasure:
             log.fault("not erased", fault)
 
     def _avatar(self, avatar_id: str, report: ErasureReport) -> None:
-        avatar = self.deps.ledger.read(avatar_id)
+        avatar = self._read(avatar_id)
         held = list(self._held(avatar_id))
         report.documents += avatar.document is not None
         report.ledgers += avatar.has_ledger
@@ -139,7 +143,9 @@ class Erasure:
         """Clean up, or wait for another that does: the document's deletion has its own event."""
         settings, clock = self.deps.settings, self.deps.clock
         until = clock.monotonic() + _LEASES_WAITED * settings.lease_s
-        while (status := clean_up(self.deps, avatar_id)) is TransactionStatus.BUSY:
+        while (
+            status := clean_up(self.deps, Subject(avatar_id=avatar_id))
+        ) is TransactionStatus.BUSY:
             if clock.monotonic() > until:
                 raise RetryLater(f"another clean-up of {avatar_id} does not end")
             clock.sleep(settings.poll_s)

@@ -190,7 +190,7 @@ class Checker:
         avatar = entry.avatar
         return AvatarState.of(
             avatar,
-            self.transitions.reader.read(avatar.avatar_id, avatar.document),
+            self.transitions.reader.read(avatar.subject, avatar.document),
             engine=self.engine,
             engine_version=engine_version,
             find=entry.stored,

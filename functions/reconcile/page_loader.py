@@ -278,7 +278,7 @@ def _served(document: Snapshot) -> bool:
 
 
 def _inputs(reader: Reader, avatar: AvatarSnapshot) -> Iterator[str]:
-    ask = reader.read(avatar.avatar_id, avatar.document)
+    ask = reader.read(avatar.subject, avatar.document)
     if isinstance(ask, RenderRequest):
         yield ask.image_path
         if ask.video_path is not None:

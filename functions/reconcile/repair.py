@@ -18,6 +18,7 @@ from functions.domain.snapshot import (
     Unleased,
 )
 from functions.domain.storage_paths import download_url
+from functions.domain.subject import Subject
 from functions.jobs.cleanup import dispose
 from functions.jobs.ports import Dependencies
 from functions.observability import log, telemetry
@@ -40,7 +41,7 @@ MAY_RENDER = frozenset(
 class TaskHandler(Protocol):
     """Handles an avatar as for an event: `jobs.handler.RenderHandler`."""
 
-    def handle_task(self, avatar_id: str) -> None:
+    def handle_task(self, subject: Subject) -> None:
         """Finish what the avatar asks for, or raise `RetryLater`."""
 
 
@@ -73,7 +74,7 @@ class Repairer:
                 return self._transact(entry, lambda now: show_again(now, rules))
             case _:
                 with telemetry.request("mend", project=self.deps.settings.project):
-                    self.handler().handle_task(entry.avatar.avatar_id)
+                    self.handler().handle_task(entry.avatar.subject)
                 return TransactionStatus.DONE
 
     def _delete_orphans(self, entry: Entry) -> Unleased | Failed:
@@ -82,15 +83,15 @@ class Repairer:
             self.deps.media.delete(stored.path, stored.generation)
         avatar = entry.avatar
         no_clean_up = not avatar.record.cleaning(avatar.now)
-        done = dispose(self.deps, avatar.avatar_id, avatar.record, no_clean_up=no_clean_up)
+        done = dispose(self.deps, avatar.subject, avatar.record, no_clean_up=no_clean_up)
         return TransactionStatus.DONE if done else TransactionStatus.AGAIN
 
     def _drop_results(self, entry: Entry) -> Unleased | Failed:
         gone, rules = dead_results(entry), self.deps.transitions
-        avatar_id = entry.avatar.avatar_id
-        change = self.deps.ledger.transact(avatar_id, lambda now: drop_results(now, gone, rules))
+        subject = entry.avatar.subject
+        change = self.deps.ledger.transact(subject, lambda now: drop_results(now, gone, rules))
         if change.record is not None:
-            dispose(self.deps, avatar_id, change.record)  # the half that is left
+            dispose(self.deps, subject, change.record)  # the half that is left
         return change.status
 
     def _renew_urls(self, entry: Entry) -> Unleased | Failed:
@@ -115,4 +116,4 @@ class Repairer:
     def _transact(
         self, entry: Entry, decide: Callable[[AvatarSnapshot], TransactionResult[Unleased]]
     ) -> Unleased | Failed:
-        return self.deps.ledger.transact(entry.avatar.avatar_id, decide).status
+        return self.deps.ledger.transact(entry.avatar.subject, decide).status

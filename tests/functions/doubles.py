@@ -18,10 +18,16 @@ from functions.domain.job_record import Deletion, Record, from_fields, to_fields
 from functions.domain.snapshot import AvatarSnapshot, Starts, Status, TransactionResult
 from functions.domain.status_view import Deleted
 from functions.domain.storage_paths import StoredObject, Upload
+from functions.domain.subject import Subject
 from functions.domain.task import RenderTask
 from functions.errors import ObjectChanged, ObjectExists
 
 Fields = dict[str, Any]
+
+
+def about(avatar_id: str) -> Subject:
+    """What concerns this avatar."""
+    return Subject(avatar_id=avatar_id)
 
 
 class VirtualClock:
@@ -96,21 +102,21 @@ class MemoryLedger:
         self.faults: list[Exception] = []  # raised one by one, instead of reading
         self.lost_answers: list[Exception] = []  # raised one by one, after committing
 
-    def read(self, avatar_id: str) -> AvatarSnapshot:
+    def read(self, subject: Subject) -> AvatarSnapshot:
         self.calls["read"] += 1
         self._fail(self.faults)
-        return self._snapshot(avatar_id, counting=False)
+        return self._snapshot(subject.avatar_id, counting=False)
 
     def transact(
         self,
-        avatar_id: str,
+        subject: Subject,
         decide: Callable[[AvatarSnapshot], TransactionResult[Status]],
         *,
         counting: bool = False,
     ) -> TransactionResult[Status]:
         self.calls["transact"] += 1
         self._fail(self.faults)
-        avatar = self._snapshot(avatar_id, counting=counting)
+        avatar = self._snapshot(subject.avatar_id, counting=counting)
         change = decide(avatar)
         self._commit(avatar, change)
         self._fail(self.lost_answers)
@@ -131,7 +137,7 @@ class MemoryLedger:
         document = None if fields is None else Snapshot(fields=_picked(fields))
         owner = None if document is None else document.owner
         avatar = AvatarSnapshot(
-            avatar_id=avatar_id,
+            subject=about(avatar_id),
             document=document,
             record=self._known(avatar_id),
             has_ledger=avatar_id in self.jobs,

@@ -21,6 +21,7 @@ from tests.functions.doubles import (
     MemoryMediaStore,
     MemoryTaskQueue,
     VirtualClock,
+    about,
     write_path,
 )
 from tests.functions.scripted_renderer import ScriptedRenderer
@@ -134,7 +135,7 @@ class Scene:
             )
             self.ledger.documents[AVATAR] = copy.deepcopy({**kept, **fields})
         return DocumentWrite(
-            avatar_id=AVATAR,
+            subject=about(AVATAR),
             before=snapshot(before),
             after=snapshot(self.ledger.documents.get(AVATAR)),
             committed_s=self.clock.now(),

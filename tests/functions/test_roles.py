@@ -23,6 +23,7 @@ from functions.domain.job_record import Dispatch
 from functions.domain.task import RenderTask
 from functions.errors import RetryLater
 from functions.roles import TaskRoute
+from tests.functions.doubles import about
 from tests.functions.scene import document
 from tests.functions.test_main import post
 from tests.functions.wire import event_data, name_of
@@ -95,7 +96,7 @@ def route(suite: Suite, renderer_url: str, account: str = ACCOUNT) -> TaskRoute:
 
 
 def task_for(avatar_id: str, at: int = 1) -> RenderTask:
-    return RenderTask(avatar_id=avatar_id, dispatch=Dispatch(fingerprint="f" * 16, at=at))
+    return RenderTask(subject=about(avatar_id), dispatch=Dispatch(fingerprint="f" * 16, at=at))
 
 
 def in_the_queue(suite: Suite, task: RenderTask) -> Task:
@@ -174,7 +175,7 @@ def test_the_gate_leaves_a_task_and_answers_at_once(
     kept = database.collection("livePortraitJobs").document(avatar_id).get().to_dict()
     assert kept is not None
     noted = Dispatch(**kept["dispatch"])
-    assert in_the_queue(paused, RenderTask(avatar_id=avatar_id, dispatch=noted)).attempts == ()
+    assert in_the_queue(paused, RenderTask(subject=about(avatar_id), dispatch=noted)).attempts == ()
     shown = database.collection("avatars").document(avatar_id).get().to_dict()
     assert shown is not None
     assert shown["livePortrait"]["state"] == "queued"

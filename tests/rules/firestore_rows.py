@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from functions.cloud.firestore import JOBS, QUOTA
+from functions.cloud.firestore import QUOTA
+from functions.domain.subject import IDLE_LEDGERS
 from functions.reconcile.adapters import MARKS
 from tests.rules.avatars import (
     AVATAR,
@@ -179,8 +180,8 @@ def _deleted() -> Iterator[Row]:
 def _private() -> Iterator[Row]:
     """Everything that only the server reads and writes."""
     for path in (
-        f"{JOBS}/{OWNER}",
-        f"{JOBS}/{OWNER}/parts/1",
+        f"{IDLE_LEDGERS}/{OWNER}",
+        f"{IDLE_LEDGERS}/{OWNER}/parts/1",
         f"{QUOTA}/owner:{OWNER}",
         f"{MARKS}/marks",
         f"{MARKS}/marks/shards/0",

@@ -9,6 +9,7 @@ from functions.domain.document import ALIASES, Opaque, Snapshot
 from functions.domain.request import Reader, RenderRequest
 from functions.domain.storage_paths import MediaPolicy
 from functions.errors import Code
+from tests.functions.doubles import about
 from tests.rules.avatars import AVATAR, Row
 from tests.rules.firestore import GONE, Update
 from tests.rules.firestore_values import VALUES
@@ -36,7 +37,7 @@ def test_a_value_passes_the_rules_if_the_server_takes_it_as_it_is(row: Row) -> N
         value = Opaque(kind="timestamp", text=f"{value.timestamp():.6f}")
     inputs = {opted_in_by: True} | ({} if value is GONE else {name: value})
     training = {**AVATAR["training"], "livePortrait": inputs}
-    asked = READER.read("a", Snapshot(fields={**AVATAR, "training": training}))
+    asked = READER.read(about("a"), Snapshot(fields={**AVATAR, "training": training}))
     assert (isinstance(asked, RenderRequest) and not asked.warnings) is row.allowed, asked
 
 
@@ -52,5 +53,5 @@ def test_what_the_rules_refuse_elsewhere_the_server_refuses_too(key: str) -> Non
     for row in refused:
         assert isinstance(row.action, Update)
         training = {**AVATAR["training"], key.split(".")[1]: row.action.fields[key]}
-        asked = READER.read("a", Snapshot(fields={**AVATAR, "training": training}))
+        asked = READER.read(about("a"), Snapshot(fields={**AVATAR, "training": training}))
         assert getattr(asked, "code", None) in (Code.INVALID_PARAMS, Code.URL_NOT_ALLOWED)

@@ -26,7 +26,7 @@ def test_a_write_is_read_from_protobuf_and_from_json(as_data: Any) -> None:
     before = document(livePortrait={"state": "ready", "idleVideoUrl": "https://x", "progress": 3})
     after = document(training__livePortrait__drivingMultiplier=math.nan)
     write = read(as_data(event_data(before, after)))
-    assert write.avatar_id == "ava"
+    assert write.subject.avatar_id == "ava"
     assert write.committed_s == 1_800_000_000
     for seen, meant in ((write.before, snapshot(before)), (write.after, snapshot(after))):
         assert meant is not None
@@ -44,8 +44,8 @@ def test_what_the_gate_does_not_look_at_is_not_decoded() -> None:
 @pytest.mark.parametrize("avatar_id", ["ava", "Zoë", "阿凡达", "a b", "a%2Fb", "🙂", "__x"])
 def test_ids_come_from_the_data_whatever_their_script(avatar_id: str) -> None:
     message = event_data(None, document(), name=name_of(avatar_id))
-    assert read(message.SerializeToString()).avatar_id == avatar_id
-    assert read(as_json(message)).avatar_id == avatar_id
+    assert read(message.SerializeToString()).subject.avatar_id == avatar_id
+    assert read(as_json(message)).subject.avatar_id == avatar_id
 
 
 @pytest.mark.parametrize("avatar_id", ["x" * 1501, "é" * 751, "__x__", ".", ".."])
@@ -93,7 +93,7 @@ def test_other_documents_are_not_ours(name: str) -> None:
 
 def test_the_collection_is_a_setting() -> None:
     data = event_data(None, document(), name=name_of("ava", collection="faces"))
-    assert parse(data.SerializeToString(), collection="faces").avatar_id == "ava"
+    assert parse(data.SerializeToString(), collection="faces").subject.avatar_id == "ava"
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_any_bytes_are_read_or_refused(data: bytes) -> None:
         write = read(data)
     except InvalidEvent:
         return
-    assert write.avatar_id
+    assert write.subject.avatar_id
 
 
 @given(

@@ -21,6 +21,7 @@ from functions.domain.request import Parameters
 from functions.domain.snapshot import AvatarSnapshot, TransactionResult, TransactionStatus
 from functions.domain.status_view import DELETED
 from tests.functions.conftest import LedgerUnderTest
+from tests.functions.doubles import about
 from tests.functions.scene import document
 from tests.functions.wire import EventData
 
@@ -28,7 +29,7 @@ DONE = TransactionResult(status=TransactionStatus.DONE)
 
 
 def test_nothing_is_there_at_first(ledger: LedgerUnderTest, avatar_id: str) -> None:
-    avatar = ledger.port.read(avatar_id)
+    avatar = ledger.port.read(about(avatar_id))
     assert (avatar.avatar_id, avatar.document, avatar.record) == (avatar_id, None, Record())
     assert avatar.now > 1_500_000_000_000
 
@@ -36,17 +37,17 @@ def test_nothing_is_there_at_first(ledger: LedgerUnderTest, avatar_id: str) -> N
 def test_a_ledger_that_says_nothing_is_one_all_the_same(
     ledger: LedgerUnderTest, avatar_id: str
 ) -> None:
-    assert not ledger.port.read(avatar_id).has_ledger
+    assert not ledger.port.read(about(avatar_id)).has_ledger
     change = TransactionResult(status=TransactionStatus.DONE, record=Record())
-    ledger.port.transact(avatar_id, lambda _: change)
-    assert ledger.port.read(avatar_id).has_ledger
+    ledger.port.transact(about(avatar_id), lambda _: change)
+    assert ledger.port.read(about(avatar_id)).has_ledger
 
 
 def test_only_what_the_contract_names_is_read(ledger: LedgerUnderTest, avatar_id: str) -> None:
     fields = document(training__jobId="x", livePortrait={"state": "ready"}, dynamics__basic__a=1)
     fields["dynamics"]["other"] = 1
     ledger.put(avatar_id, fields)
-    avatar = ledger.port.read(avatar_id)
+    avatar = ledger.port.read(about(avatar_id))
     assert avatar.document is not None
     assert avatar.document.fields == {
         "avatarImageUrl": fields["avatarImageUrl"],
@@ -62,7 +63,7 @@ def test_only_what_the_contract_names_is_read(ledger: LedgerUnderTest, avatar_id
 
 def test_fields_below_what_is_no_map_are_absent(ledger: LedgerUnderTest, avatar_id: str) -> None:
     ledger.put(avatar_id, {"training": "text", "dynamics": 3, "livePortrait": None})
-    avatar = ledger.port.read(avatar_id)
+    avatar = ledger.port.read(about(avatar_id))
     assert avatar.document == Snapshot(fields={"livePortrait": None})
 
 
@@ -79,7 +80,7 @@ def test_a_change_writes_both_and_leaves_the_rest(ledger: LedgerUnderTest, avata
             "training.x.y": DELETED,
         },
     )
-    assert ledger.port.transact(avatar_id, lambda avatar: change) == change
+    assert ledger.port.transact(about(avatar_id), lambda avatar: change) == change
     after = ledger.get(avatar_id)
     assert after is not None
     assert after["livePortrait"] == {"state": "queued", "warnings": [], "fps": 25.0}
@@ -91,7 +92,7 @@ def test_a_change_writes_both_and_leaves_the_rest(ledger: LedgerUnderTest, avata
     assert {key: after[key] for key in ("nickname", "updatedAt", "userId")} == {
         key: fields[key] for key in ("nickname", "updatedAt", "userId")
     }
-    assert ledger.port.read(avatar_id).record == record
+    assert ledger.port.read(about(avatar_id)).record == record
 
 
 def test_a_mirror_is_written_beside_what_the_app_keeps_there(
@@ -107,7 +108,7 @@ def test_a_mirror_is_written_beside_what_the_app_keeps_there(
         "dynamics.basic.idleChunk1Url": DELETED,
     }
     ledger.port.transact(
-        avatar_id, lambda _: TransactionResult(status=TransactionStatus.DONE, fields=fields)
+        about(avatar_id), lambda _: TransactionResult(status=TransactionStatus.DONE, fields=fields)
     )
     after = ledger.get(avatar_id)
     assert after is not None
@@ -130,12 +131,12 @@ def test_what_a_transaction_sees_is_what_was_committed(
         return TransactionResult(status=TransactionStatus.DONE, record=Record(attempts=attempts))
 
     for _ in range(3):
-        ledger.port.transact(avatar_id, count)
-    assert ledger.port.read(avatar_id).record.attempts == 3
+        ledger.port.transact(about(avatar_id), count)
+    assert ledger.port.read(about(avatar_id)).record.attempts == 3
 
 
 def test_nothing_to_write_writes_nothing(ledger: LedgerUnderTest, avatar_id: str) -> None:
-    assert ledger.port.transact(avatar_id, lambda avatar: DONE) == DONE
+    assert ledger.port.transact(about(avatar_id), lambda avatar: DONE) == DONE
     assert (ledger.get(avatar_id), ledger.job(avatar_id)) == (None, None)
 
 
@@ -146,7 +147,8 @@ def test_what_a_newer_version_added_to_a_ledger_outlives_our_writing(
 
     def note(record: Record) -> None:
         ledger.port.transact(
-            avatar_id, lambda _: TransactionResult(status=TransactionStatus.DONE, record=record)
+            about(avatar_id),
+            lambda _: TransactionResult(status=TransactionStatus.DONE, record=record),
         )
 
     note(Record(fingerprint="f", shown=shown))
@@ -156,9 +158,9 @@ def test_what_a_newer_version_added_to_a_ledger_outlives_our_writing(
     fields["shown"]["parameters"]["gaze"] = 3
     fields["plan"] = {"steps": [1, 2]}
     ledger.put_job(avatar_id, fields)
-    note(replace(ledger.port.read(avatar_id).record, attempts=1))
+    note(replace(ledger.port.read(about(avatar_id)).record, attempts=1))
     assert ledger.job(avatar_id) == {**fields, "attempts": 1}
-    note(replace(ledger.port.read(avatar_id).record, shown=None))
+    note(replace(ledger.port.read(about(avatar_id)).record, shown=None))
     assert ledger.job(avatar_id) == {**fields, "attempts": 1, "shown": None}
 
 
@@ -167,10 +169,10 @@ def test_a_tombstone_outlives_the_ledger_until_the_next_ledger_has_it(
 ) -> None:
     def decided(**change: Any) -> None:
         result = TransactionResult(status=TransactionStatus.DONE, **change)
-        ledger.port.transact(avatar_id, lambda avatar: result)
+        ledger.port.transact(about(avatar_id), lambda avatar: result)
 
     def known() -> tuple[bool, int]:
-        avatar = ledger.port.read(avatar_id)
+        avatar = ledger.port.read(about(avatar_id))
         return avatar.has_ledger, avatar.record.deleted
 
     assert known() == (False, 0)
@@ -190,7 +192,7 @@ def test_a_tombstone_outlives_the_ledger_until_the_next_ledger_has_it(
         record = replace(avatar.record, fingerprint="f")
         return TransactionResult(status=TransactionStatus.DONE, record=record)
 
-    ledger.port.transact(avatar_id, note)
+    ledger.port.transact(about(avatar_id), note)
     assert seen == [7]
     assert known() == (True, 7)
 
@@ -198,14 +200,15 @@ def test_a_tombstone_outlives_the_ledger_until_the_next_ledger_has_it(
 def test_erasing_removes_the_ledger_alone(ledger: LedgerUnderTest, avatar_id: str) -> None:
     ledger.put(avatar_id, document())
     ledger.port.transact(
-        avatar_id,
+        about(avatar_id),
         lambda avatar: TransactionResult(
             status=TransactionStatus.DONE, record=Record(fingerprint="f")
         ),
     )
     assert ledger.job(avatar_id)
     ledger.port.transact(
-        avatar_id, lambda avatar: TransactionResult(status=TransactionStatus.DONE, erases=True)
+        about(avatar_id),
+        lambda avatar: TransactionResult(status=TransactionStatus.DONE, erases=True),
     )
     assert ledger.job(avatar_id) is None
     assert ledger.get(avatar_id) is not None
@@ -222,7 +225,7 @@ def test_starts_are_counted_per_avatar_and_owner(ledger: LedgerUnderTest, avatar
 
     for avatar in (avatar_id, avatar_id, f"{avatar_id}-2"):
         ledger.put(avatar, document(userId=f"owner-of-{avatar_id}"))
-        ledger.port.transact(avatar, start, counting=True)
+        ledger.port.transact(about(avatar), start, counting=True)
     assert seen == [(0, 0), (1, 1), (0, 2)]
     assert [each - totals[0] for each in totals] == [0, 1, 2]  # others have rendered before
     quota = ledger.quota(f"owner:owner-of-{avatar_id}")
@@ -241,7 +244,7 @@ def test_an_earlier_days_starts_do_not_count(database: firestore.Client, avatar_
         seen.append(avatar.starts.avatar)
         return TransactionResult(status=TransactionStatus.DONE, counts=True)
 
-    FirestoreLedger(database, collection="avatars").transact(avatar_id, start, counting=True)
+    FirestoreLedger(database, collection="avatars").transact(about(avatar_id), start, counting=True)
     assert seen == [0]
     snapshot = quota.get()
     stored = snapshot.to_dict()
@@ -264,7 +267,7 @@ def test_an_owner_that_is_no_plain_id_is_counted_all_the_same(
         return TransactionResult(status=TransactionStatus.DONE, counts=True)
 
     for _ in range(2):
-        ledger.transact(avatar_id, start, counting=True)
+        ledger.transact(about(avatar_id), start, counting=True)
     assert seen[1] == seen[0] + 1
 
 
@@ -276,12 +279,14 @@ def test_rivals_are_all_counted(database: firestore.Client, avatar_id: str) -> N
         attempts = avatar.record.attempts + 1
         return TransactionResult(status=TransactionStatus.DONE, record=Record(attempts=attempts))
 
-    rivals = [threading.Thread(target=ledger.transact, args=(avatar_id, count)) for _ in range(6)]
+    rivals = [
+        threading.Thread(target=ledger.transact, args=(about(avatar_id), count)) for _ in range(6)
+    ]
     for rival in rivals:
         rival.start()
     for rival in rivals:
         rival.join()
-    assert ledger.read(avatar_id).record.attempts == 6
+    assert ledger.read(about(avatar_id)).record.attempts == 6
 
 
 def test_aborted_commits_are_repeated(
@@ -290,10 +295,10 @@ def test_aborted_commits_are_repeated(
     ledger = FirestoreLedger(database, collection="avatars")
     suite.control.abort_commits(4)
     ledger.transact(
-        avatar_id,
+        about(avatar_id),
         lambda avatar: TransactionResult(status=TransactionStatus.DONE, record=Record(attempts=1)),
     )
-    assert ledger.read(avatar_id).record.attempts == 1
+    assert ledger.read(about(avatar_id)).record.attempts == 1
 
 
 def test_a_document_that_is_gone_at_the_commit_is_not_resurrected(
@@ -306,9 +311,9 @@ def test_a_document_that_is_gone_at_the_commit_is_not_resurrected(
         fields={"livePortrait": {"state": "ready"}},
     )
     with pytest.raises(exceptions.NotFound):
-        ledger.transact(avatar_id, lambda avatar: change)
+        ledger.transact(about(avatar_id), lambda avatar: change)
     assert not database.collection("avatars").document(avatar_id).get().exists
-    assert ledger.read(avatar_id).record == Record()
+    assert ledger.read(about(avatar_id)).record == Record()
 
 
 WIRE_ODDITIES: list[tuple[str, Callable[[firestore.Client], Any]]] = [
@@ -342,7 +347,7 @@ def test_a_document_read_equals_the_event_that_told_of_it(
     message = EventData()
     message.value.ParseFromString(type(answer.found).serialize(answer.found))
     write = parse(message.SerializeToString(), collection="avatars")
-    read = FirestoreLedger(database, collection="avatars").read(avatar_id).document
+    read = FirestoreLedger(database, collection="avatars").read(about(avatar_id)).document
     assert read is not None
     assert write.after is not None
     assert read.inputs_key == write.after.inputs_key

@@ -16,6 +16,7 @@ from functions.domain.request import Ask, NotOptedIn, Reader, Refusal
 from functions.domain.snapshot import AvatarSnapshot, TransactionResult, TransactionStatus
 from functions.domain.status_view import shown_fields
 from functions.reconcile.adapters import FirestoreAvatars
+from tests.functions.doubles import about
 from tests.functions.scene import POLICY, document
 from tests.functions.wire import EventData, fill
 
@@ -75,7 +76,7 @@ def put(database: Any, path: str, place: str, value: Mapping[str, Any]) -> Docum
 
 def spec(document: Snapshot | None) -> Ask:
     assert document is not None
-    return Reader(policy=POLICY).read("ava", document)
+    return Reader(policy=POLICY).read(about("ava"), document)
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -93,8 +94,8 @@ def test_an_avatar_with_a_foreign_value_is_read_and_answered_as_its_event_tells(
             status=TransactionStatus.DONE, counts=True, record=Record(attempts=1)
         )
 
-    ledger.transact(avatar_id, start, counting=True)
-    avatar = ledger.read(avatar_id)
+    ledger.transact(about(avatar_id), start, counting=True)
+    avatar = ledger.read(about(avatar_id))
     message = EventData()
     message.value.ParseFromString(Document.serialize(stored))
     write = parse(message.SerializeToString(), collection="avatars")
@@ -124,8 +125,8 @@ def test_an_unreadable_answer_is_written_again(database: firestore.Client, avata
         return TransactionResult(status=TransactionStatus.DONE, fields=fields)
 
     ledger = FirestoreLedger(database, collection="avatars")
-    assert ledger.transact(avatar_id, show).fields
-    assert ledger.transact(avatar_id, show).fields == {}
+    assert ledger.transact(about(avatar_id), show).fields
+    assert ledger.transact(about(avatar_id), show).fields == {}
     found = database.collection("avatars").document(avatar_id).get(["livePortrait"]).to_dict()
     assert found is not None
     assert found["livePortrait"]["state"] == "queued"

@@ -15,6 +15,7 @@ from functions.cloud.events import parse
 from functions.domain.document import DocumentWrite, Gate, gate
 from functions.errors import InvalidEvent
 from tests.functions.domain.test_document import WIRE_VALUES
+from tests.functions.doubles import about
 from tests.functions.scene import UNSET, document
 from tests.functions.wire import as_json, event_data, field, map_entries
 
@@ -262,4 +263,4 @@ def json_like(message: Any) -> DocumentWrite:
         alone = type(message)()
         alone.value.CopyFrom(side)
         sides.append(read(alone).after)
-    return DocumentWrite(avatar_id="ava", before=sides[0], after=sides[1], committed_s=0.0)
+    return DocumentWrite(subject=about("ava"), before=sides[0], after=sides[1], committed_s=0.0)

@@ -19,6 +19,7 @@ from functions.domain.document import (
     gate,
     same,
 )
+from tests.functions.doubles import about
 from tests.functions.scene import UNSET, document, snapshot
 
 SCALARS = (
@@ -40,7 +41,7 @@ WIRE_VALUES = st.recursive(
 
 def write(before: dict[str, Any] | None, after: dict[str, Any] | None) -> DocumentWrite:
     return DocumentWrite(
-        avatar_id="ava", before=snapshot(before), after=snapshot(after), committed_s=0.0
+        subject=about("ava"), before=snapshot(before), after=snapshot(after), committed_s=0.0
     )
 
 
@@ -191,11 +192,11 @@ def test_deletion_and_creation() -> None:
 )
 def test_the_gate_takes_any_document(fields: dict[str, Any]) -> None:
     event = DocumentWrite(
-        avatar_id="ava", before=None, after=Snapshot(fields=fields), committed_s=0.0
+        subject=about("ava"), before=None, after=Snapshot(fields=fields), committed_s=0.0
     )
     assert gate(event) in Gate
     same = DocumentWrite(
-        avatar_id="ava",
+        subject=about("ava"),
         before=Snapshot(fields=fields),
         after=Snapshot(fields=dict(fields)),
         committed_s=0.0,

@@ -29,6 +29,7 @@ from functions.domain.snapshot import AvatarSnapshot, RenderJob
 from functions.domain.storage_paths import StoredObject
 from functions.errors import Code
 from tests.functions.domain.test_status_view import RESULT
+from tests.functions.doubles import about
 from tests.functions.scene import AVATAR, IMAGE, POLICY, UNSET, VIDEO, document
 
 NOW = 1_000_000
@@ -46,7 +47,7 @@ def seen(
 ) -> AvatarState:
     found = Snapshot(fields=document() if fields is None else fields)
     avatar = AvatarSnapshot(
-        avatar_id=AVATAR,
+        subject=about(AVATAR),
         document=None if fields == {} else found,
         record=record or Record(),
         has_ledger=record is not None,
@@ -54,7 +55,7 @@ def seen(
     )
     return AvatarState.of(
         avatar,
-        Reader(policy=POLICY).read(AVATAR, avatar.document),
+        Reader(policy=POLICY).read(about(AVATAR), avatar.document),
         engine="mesh",
         engine_version="mesh-1-0",
         find=objects.get,

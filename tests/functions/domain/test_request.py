@@ -23,13 +23,14 @@ from functions.errors import Code
 from functions.settings import full_engine_version
 from liveportrait_core import AnimationRegion
 from tests.functions.domain.test_document import WIRE_VALUES
+from tests.functions.doubles import about
 from tests.functions.scene import AVATAR, BUCKET, IMAGE, POLICY, UNSET, VIDEO, document
 
 READER = Reader(policy=POLICY)
 
 
 def read(**changes: Any) -> object:
-    return READER.read(AVATAR, Snapshot(fields=document(**changes)))
+    return READER.read(about(AVATAR), Snapshot(fields=document(**changes)))
 
 
 def request(**inputs: object) -> RenderRequest:

@@ -22,13 +22,14 @@ from functions.domain.snapshot import (
 from functions.domain.transitions import Transitions
 from functions.errors import Code
 from tests.functions.domain.test_status_view import RESULT
+from tests.functions.doubles import about
 from tests.functions.scene import AVATAR, POLICY, SETTINGS, document
 
 NOW = 1_000_000
 DOCUMENT = Snapshot(fields=document())
 OTHER = Snapshot(fields=document(training__livePortrait__drivingMultiplier=0.9))
 RULES = Transitions(reader=Reader(policy=POLICY), settings=SETTINGS)
-REQUEST = RULES.reader.read(AVATAR, DOCUMENT)
+REQUEST = RULES.reader.read(about(AVATAR), DOCUMENT)
 assert isinstance(REQUEST, RenderRequest)
 ASKED = RenderSpec(
     inputs_key=DOCUMENT.inputs_key,
@@ -59,7 +60,7 @@ def avatar(
     record: Record | None = None, document: Snapshot | None = DOCUMENT, *, starts: int = 0
 ) -> AvatarSnapshot:
     return AvatarSnapshot(
-        avatar_id=AVATAR,
+        subject=about(AVATAR),
         document=document,
         record=record or Record(),
         has_ledger=record is not None,

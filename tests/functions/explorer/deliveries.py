@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from functions.domain.document import DocumentWrite, Gate, gate
-from functions.domain.task import RenderTask, read_avatar_id
+from functions.domain.task import RenderTask, read_subject
 from functions.errors import RetryLater
 from functions.roles import Role
 from tests.functions.explorer.instances import Instance
@@ -63,7 +63,7 @@ class Couriers:
         message = self._message(
             name,
             frozenset({Role.RENDERER}),
-            lambda instance: instance.handler.handle_task(read_avatar_id(task.body)),
+            lambda instance: instance.handler.handle_task(read_subject(task.body)),
             600.0,
         )
         self._begin(message)

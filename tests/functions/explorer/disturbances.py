@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from functions.domain.snapshot import AvatarSnapshot, Status, TransactionResult
+from functions.domain.subject import Subject
 from tests.functions.explorer.timeline import Killed, Party, Timeline
 
 
@@ -286,7 +287,7 @@ class DisturbedLedger(Disturbed):
 
     def transact(
         self,
-        avatar_id: str,
+        subject: Subject,
         decide: Callable[[AvatarSnapshot], TransactionResult[Status]],
         *,
         counting: bool = False,
@@ -295,12 +296,12 @@ class DisturbedLedger(Disturbed):
 
         def effect() -> TransactionResult[Status]:
             change: TransactionResult[Status] = self._inner.transact(
-                avatar_id, decide, counting=counting
+                subject, decide, counting=counting
             )
             return change
 
         def rehearse() -> None:
-            decide(self._inner.avatar(avatar_id, counting=counting))
+            decide(self._inner.avatar(subject.avatar_id, counting=counting))
 
         change: TransactionResult[Any] = self._weather.call(
             "ledger.transact", effect, self._fault, rehearse

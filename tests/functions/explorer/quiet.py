@@ -6,7 +6,7 @@ from typing import Any
 
 from functions.domain.job_record import Purpose, Record
 from functions.domain.task import RenderTask
-from tests.functions.doubles import Fields
+from tests.functions.doubles import Fields, about
 from tests.functions.explorer.checks import MIRROR, RETRIED, Checks
 from tests.functions.explorer.model import DROPPED, FORGED, Avatar
 from tests.functions.explorer.world import World
@@ -92,7 +92,7 @@ class Quiet:
         if record.current_dispatch(now) is None or not (self.heard or avatar.renders):
             return
         assert record.dispatch is not None
-        task = RenderTask(avatar_id=avatar.id, dispatch=record.dispatch)
+        task = RenderTask(subject=about(avatar.id), dispatch=record.dispatch)
         if task.task_id in self.world.queue.names:
             self.wrong("dispatch left", f"a dispatch is left: {record.dispatch}")
 

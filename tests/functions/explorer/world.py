@@ -20,6 +20,7 @@ from tests.functions.doubles import (
     MemoryLedger,
     MemoryMediaStore,
     MemoryTaskQueue,
+    about,
 )
 from tests.functions.explorer.timeline import Timeline
 from tests.functions.scene import BUCKET, snapshot
@@ -196,7 +197,7 @@ class World:
         self.timeline.now += 0.001  # no two commits have one time
         self.written[avatar_id] = round(self.timeline.now * 1000)
         event = DocumentWrite(
-            avatar_id=avatar_id,
+            subject=about(avatar_id),
             before=snapshot(before),
             after=snapshot(self.ledger.documents.get(avatar_id)),
             committed_s=self.timeline.now,

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from functions.domain.storage_paths import StoredObject, Upload
+from functions.domain.subject import Subject
 from functions.errors import Code, Failure, LeaseLost, RetryLater
 from functions.jobs.attempt import problem_of
 from liveportrait_core.errors import (
@@ -192,8 +193,8 @@ def test_an_upload_that_arrived_although_it_failed_is_deleted(scene: Scene) -> N
 def test_a_commit_whose_answer_was_lost_keeps_its_objects(scene: Scene) -> None:
     transact = scene.ledger.transact
 
-    def lose_the_last(avatar_id: str, decide: Any, *, counting: bool = False) -> object:
-        change: object = transact(avatar_id, decide, counting=counting)
+    def lose_the_last(subject: Subject, decide: Any, *, counting: bool = False) -> object:
+        change: object = transact(subject, decide, counting=counting)
         if scene.record.results and not lost:
             lost.append(change)
             raise ConnectionError("answer lost")

@@ -13,8 +13,10 @@ from functions.domain.document import DocumentWrite
 from functions.domain.job_record import Deletion, Record
 from functions.domain.snapshot import AvatarSnapshot, TransactionResult, TransactionStatus
 from functions.domain.storage_paths import OWNER_KEY, StoredObject, Upload, download_url
+from functions.domain.subject import Subject
 from functions.errors import RetryLater
 from functions.jobs.motion_cache import motion_path
+from tests.functions.doubles import about
 from tests.functions.jobs.cached_motion import cached, while_it_is_kept
 from tests.functions.reconcile.reconciling import Watch
 from tests.functions.scene import (
@@ -73,18 +75,18 @@ def at_a_transaction(
     transact = scene.ledger.transact
 
     def hooked(
-        avatar_id: str,
+        subject: Subject,
         decide: Callable[[AvatarSnapshot], TransactionResult[Any]],
         *,
         counting: bool = False,
     ) -> TransactionResult[Any]:
-        planned = decide(scene.ledger.read(avatar_id))
+        planned = decide(scene.ledger.read(subject))
         fits = when(planned)
         if fits:
             scene.ledger.transact = transact  # type: ignore[method-assign]
         if fits and before:
             raise fault
-        change = transact(avatar_id, decide, counting=counting)
+        change = transact(subject, decide, counting=counting)
         if fits:
             raise fault
         return change
@@ -198,7 +200,7 @@ def test_the_task_that_cleaned_up_finishes_it_for_the_avatar_made_again(scene: S
     half_cleaned(scene)
     scene.write(document(training__livePortrait=UNSET))
     scene.clock.advance(61)
-    scene.second_instance().handle_task(AVATAR)
+    scene.second_instance().handle_task(about(AVATAR))
     assert set(scene.media.objects) == {IMAGE, VIDEO}
     assert (scene.record.lease, scene.record.deletions) == (None, ())
 
@@ -279,19 +281,19 @@ def test_a_commit_unheard_for_longer_than_its_lease_keeps_its_objects(scene: Sce
     transact = scene.ledger.transact
 
     def deaf(
-        avatar_id: str,
+        subject: Subject,
         decide: Callable[[AvatarSnapshot], TransactionResult[Any]],
         *,
         counting: bool = False,
     ) -> TransactionResult[Any]:
         if not scene.record.results:
-            change = transact(avatar_id, decide, counting=counting)
+            change = transact(subject, decide, counting=counting)
             if not scene.record.results:
                 return change
             heard_again.append(scene.clock.now() + 61)
         if scene.clock.now() < heard_again[0]:
             raise ConnectionError("UNAVAILABLE")
-        return transact(avatar_id, decide, counting=counting)
+        return transact(subject, decide, counting=counting)
 
     heard_again: list[float] = []
     scene.ledger.transact = deaf  # type: ignore[method-assign]
@@ -336,7 +338,7 @@ def test_who_has_nothing_else_to_do_deletes_what_is_noted(comes: str) -> None:
     if comes == "event":
         scene.handler.handle_event(event)
     else:
-        scene.handler.handle_task(AVATAR)
+        scene.handler.handle_task(about(AVATAR))
     assert set(scene.outputs) == listed(scene)
     assert scene.record.deletions == ()
     assert len(scene.ledger.document_writes) == writes
@@ -473,13 +475,13 @@ def test_a_job_that_deletes_beside_a_clean_up_spares_the_next_lifes_video(scene:
 
     def begin() -> None:
         scene.write(None)
-        scene.ledger.transact(AVATAR, cleaner.begin)
+        scene.ledger.transact(about(AVATAR), cleaner.begin)
 
     def end_and_begin_anew() -> None:
         for each in scene.record.deletions:
             delete_prefix(each)
         gone = scene.record.deletions
-        scene.ledger.transact(AVATAR, partial(cleaner.end, gone=gone))
+        scene.ledger.transact(about(AVATAR), partial(cleaner.end, gone=gone))
         scene.second_instance().handle_event(scene.write(document()))
         urls.append(scene.live["idleVideoUrl"])
         scene.clock.advance(61)
@@ -508,7 +510,7 @@ def renewed(scene: Scene, **changes: Any) -> DocumentWrite:
     scene.clock.advance(1)
     scene.ledger.documents[AVATAR] = document(userId="mallory", **changes)
     return DocumentWrite(
-        avatar_id=AVATAR,
+        subject=about(AVATAR),
         before=None,
         after=snapshot(scene.ledger.documents[AVATAR]),
         committed_s=scene.clock.now(),
@@ -591,7 +593,7 @@ def test_another_owner_gets_no_video_of_the_former_ones(scene: Scene, touch: str
     if touch == "asks":
         assert scene.live["state"] == "ready"
         assert set(scene.outputs) == listed(scene)
-    scene.handler.handle_task(AVATAR)
+    scene.handler.handle_task(about(AVATAR))
     assert former.isdisjoint(scene.outputs)
 
 
@@ -643,5 +645,5 @@ def test_a_clean_up_spares_what_the_next_life_uploads_while_it_runs(
     scene.media.delete_prefix = slow  # type: ignore[method-assign]
     scene.handler.handle_event(deletion)
     assert set(scene.media.objects) == {IMAGE, VIDEO}
-    scene.handler.handle_task(AVATAR)
+    scene.handler.handle_task(about(AVATAR))
     assert scene.live["state"] == "ready"

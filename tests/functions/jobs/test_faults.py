@@ -9,10 +9,11 @@ import pytest
 from functions.domain.document import DocumentWrite
 from functions.domain.job_record import Lease, Purpose
 from functions.domain.snapshot import AvatarSnapshot, Status, TransactionResult
+from functions.domain.subject import Subject
 from functions.errors import RetryLater
 from functions.jobs.ports import Ticker
 from liveportrait_core.errors import ImageNoFace, OutOfMemory
-from tests.functions.doubles import MemoryLedger, VirtualClock
+from tests.functions.doubles import MemoryLedger, VirtualClock, about
 from tests.functions.scene import AVATAR, BUCKET, UNSET, Scene, document, snapshot
 
 
@@ -93,8 +94,8 @@ def test_age_is_not_lateness(scene: Scene, event: DocumentWrite) -> None:
     scene.clock.advance(660)
     scene.media.faults["find"] = [ConnectionError("storage is away")]
     with pytest.raises(RetryLater):
-        scene.second_instance().handle_task(AVATAR)
-    scene.second_instance().handle_task(AVATAR)
+        scene.second_instance().handle_task(about(AVATAR))
+    scene.second_instance().handle_task(about(AVATAR))
     assert "failed" not in scene.states
     assert scene.live["params"]["drivingMultiplier"] == 0.7
 
@@ -150,10 +151,10 @@ def test_after_a_day_the_task_goes_as_well(scene: Scene, event: DocumentWrite) -
     for _ in range(144):
         scene.media.faults["find"] = [ConnectionError("storage is away")]
         with pytest.raises(RetryLater):
-            scene.handler.handle_task(AVATAR)
+            scene.handler.handle_task(about(AVATAR))
         scene.clock.advance(600)
     scene.media.faults["find"] = [ConnectionError("storage is away")]
-    scene.handler.handle_task(AVATAR)
+    scene.handler.handle_task(about(AVATAR))
     assert (scene.live["state"], scene.record.dispatch) == ("failed", None)
 
 
@@ -230,9 +231,9 @@ def test_a_task_that_published_and_then_failed_once_stays_ready(scene: Scene) ->
     ledger.documents, ledger.jobs = scene.ledger.documents, scene.ledger.jobs
     scene.use(ledger)
     with pytest.raises(RetryLater):
-        scene.second_instance().handle_task(AVATAR)
+        scene.second_instance().handle_task(about(AVATAR))
     assert scene.live["state"] == "ready"
-    scene.second_instance().handle_task(AVATAR)
+    scene.second_instance().handle_task(about(AVATAR))
     assert (scene.live["state"], scene.record.dispatch) == ("ready", None)
 
 
@@ -243,16 +244,16 @@ class RestFails(MemoryLedger):
 
     def transact(
         self,
-        avatar_id: str,
+        subject: Subject,
         decide: Callable[[AvatarSnapshot], TransactionResult[Status]],
         *,
         counting: bool = False,
     ) -> TransactionResult[Status]:
-        record = decide(self._snapshot(avatar_id, counting=counting)).record
+        record = decide(self._snapshot(subject.avatar_id, counting=counting)).record
         if record is not None and record.dispatch is None and not self.failed:
             self.failed = True
             raise ConnectionError("DEADLINE_EXCEEDED")
-        return super().transact(avatar_id, decide, counting=counting)
+        return super().transact(subject, decide, counting=counting)
 
 
 @dataclass(frozen=True)
@@ -325,7 +326,7 @@ def test_an_instance_busy_for_too_long_answers_503(
     for name in ("a.jpg", "b.mp4"):
         scene.media.put(f"avatars/other/{name}", b"x")
     scene.ledger.documents["other"] = fields
-    other = replace(event, avatar_id="other", after=snapshot(fields))
+    other = replace(event, subject=about("other"), after=snapshot(fields))
 
     def second_avatar() -> None:
         with pytest.raises(RetryLater, match="another render"):

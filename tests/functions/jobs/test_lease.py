@@ -14,7 +14,7 @@ from functions.jobs.handler import load_state
 from functions.jobs.lease import Heartbeat, LeaseMonitor
 from functions.jobs.ports import Clock, SystemClock
 from liveportrait_core import Progress, Stage
-from tests.functions.doubles import VirtualClock
+from tests.functions.doubles import VirtualClock, about
 from tests.functions.scene import AVATAR, SETTINGS, Scene, document
 
 
@@ -142,7 +142,7 @@ def scene() -> Scene:
 
 @pytest.fixture
 def monitor(scene: Scene) -> LeaseMonitor:
-    spec = load_state(scene.deps, AVATAR).spec
+    spec = load_state(scene.deps, about(AVATAR)).spec
     assert spec is not None
     scene.ledger.keep(
         AVATAR,
@@ -156,7 +156,7 @@ def monitor(scene: Scene) -> LeaseMonitor:
     scene.ledger.calls.clear()
     return LeaseMonitor(
         scene.deps,
-        avatar_id=AVATAR,
+        subject=about(AVATAR),
         claim=Claim(owner="me", spec=spec),
         deadline=scene.clock.monotonic() + 100,
     )

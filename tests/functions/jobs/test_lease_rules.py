@@ -16,6 +16,7 @@ from functions.jobs.lease import Heartbeat, LeaseMonitor
 from functions.jobs.outcomes import AttemptOutcome
 from liveportrait_core import Progress, Stage
 from liveportrait_core.errors import OutOfMemory
+from tests.functions.doubles import about
 from tests.functions.scene import AVATAR, Scene, document
 
 
@@ -44,18 +45,18 @@ def run_out_of_memory() -> None:
 def test_now_is_the_moment_of_the_databases_read() -> None:
     read_time = datetime(2031, 5, 6, 7, 8, 9, 125_000, tzinfo=UTC)
     nothing = Found(id=AVATAR, exists=False, read_time=read_time)
-    avatar = avatar_snapshot_of(nothing, nothing)
+    avatar = avatar_snapshot_of(about(AVATAR), nothing, nothing)
     assert avatar.now == 1_935_817_689_125
 
 
 def test_renewals_write_to_the_document_once(scene: Scene) -> None:
     scene.write(document())
-    spec = load_state(scene.deps, AVATAR).spec
+    spec = load_state(scene.deps, about(AVATAR)).spec
     assert spec is not None
     claim, rules = Claim(owner="me", spec=spec), scene.transitions
-    scene.ledger.transact(AVATAR, lambda now: rules.claim(now, claim, 480.0), counting=True)
+    scene.ledger.transact(about(AVATAR), lambda now: rules.claim(now, claim, 480.0), counting=True)
     deadline = scene.clock.monotonic() + 480
-    monitor = LeaseMonitor(scene.deps, avatar_id=AVATAR, claim=claim, deadline=deadline)
+    monitor = LeaseMonitor(scene.deps, subject=about(AVATAR), claim=claim, deadline=deadline)
     scene.ledger.document_writes.clear()
     writes = []
     for step in range(6):

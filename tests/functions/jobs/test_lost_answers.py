@@ -17,12 +17,13 @@ from functions.domain.snapshot import (
     TransactionResult,
     TransactionStatus,
 )
+from functions.domain.subject import Subject
 from functions.errors import RetryLater
 from functions.jobs.handler import load_state
 from functions.jobs.lease import retry
 from functions.jobs.ports import SystemClock
 from liveportrait_core.errors import ImageNoFace, OutOfMemory
-from tests.functions.doubles import MemoryLedger
+from tests.functions.doubles import MemoryLedger, about
 from tests.functions.scene import AVATAR, SETTINGS, Scene, document
 from tests.functions.scripted_renderer import ScriptedRenderer
 
@@ -40,17 +41,17 @@ class FaultyLedger(MemoryLedger):
 
     def transact(
         self,
-        avatar_id: str,
+        subject: Subject,
         decide: Callable[[AvatarSnapshot], TransactionResult[Status]],
         *,
         counting: bool = False,
     ) -> TransactionResult[Status]:
-        avatar = self._snapshot(avatar_id, counting=counting)
+        avatar = self._snapshot(subject.avatar_id, counting=counting)
         if not self._committing or not self._matches(avatar, decide(avatar)):
-            return super().transact(avatar_id, decide, counting=counting)
+            return super().transact(subject, decide, counting=counting)
         self.failed += 1
         if self._committing.pop(0):
-            super().transact(avatar_id, decide, counting=counting)
+            super().transact(subject, decide, counting=counting)
         raise ConnectionError("INTERNAL")
 
 
@@ -199,12 +200,12 @@ class OvertakenLedger(MemoryLedger):
 
     def transact(
         self,
-        avatar_id: str,
+        subject: Subject,
         decide: Callable[[AvatarSnapshot], TransactionResult[Status]],
         *,
         counting: bool = False,
     ) -> TransactionResult[Status]:
-        change = super().transact(avatar_id, decide, counting=counting)
+        change = super().transact(subject, decide, counting=counting)
         meanwhile = self._meanwhile
         if meanwhile is None or not change.counts:
             return change
@@ -212,7 +213,7 @@ class OvertakenLedger(MemoryLedger):
         meanwhile()
         if not self._heard:
             raise ConnectionError("UNAVAILABLE")
-        return super().transact(avatar_id, decide, counting=counting)
+        return super().transact(subject, decide, counting=counting)
 
 
 @pytest.mark.parametrize("heard", [True, False])
@@ -267,7 +268,7 @@ def test_googles_client_hears_of_a_claim_when_it_asks_again(
     """Without a fault of its own the client hears UNAVAILABLE, and repeats the commit by itself."""
     database.collection("avatars").document(avatar_id).set(document())
     scene.write(document())
-    spec = load_state(scene.deps, AVATAR).spec
+    spec = load_state(scene.deps, about(AVATAR)).spec
     assert spec is not None
     claim = Claim(owner=f"owner-of-{avatar_id}", spec=spec)
     if not fault:
@@ -278,12 +279,12 @@ def test_googles_client_hears_of_a_claim_when_it_asks_again(
     granted = retry(
         SystemClock(),
         lambda: ledger.transact(
-            avatar_id, lambda now: scene.transitions.claim(now, claim, 480), counting=True
+            about(avatar_id), lambda now: scene.transitions.claim(now, claim, 480), counting=True
         ),
         within_s=10,
     )
     assert granted.status is TransactionStatus.DONE
-    record = ledger.read(avatar_id).record
+    record = ledger.read(about(avatar_id)).record
     assert (record.attempts, record.held_by(claim.owner)) == (1, True)
     quota = database.collection("livePortraitQuota").document(f"avatar:{avatar_id}").get()
     assert quota.get("starts") == 1

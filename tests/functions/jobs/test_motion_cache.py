@@ -14,6 +14,7 @@ from functions.domain.storage_paths import StoredObject
 from functions.errors import RetryLater
 from functions.jobs.motion_cache import motion_key
 from liveportrait_core.errors import EncodeFailed
+from tests.functions.doubles import about
 from tests.functions.jobs.cached_motion import CACHE, MOTION, at, cached, nothing, while_it_is_kept
 from tests.functions.scene import AVATAR, IMAGE, SETTINGS, UNSET, VIDEO, Scene, document
 from tests.functions.scripted_renderer import ScriptedRenderer
@@ -88,7 +89,7 @@ def test_a_new_portrait_moves_by_the_same_motion(warm: Scene) -> None:
 def test_the_queue_makes_no_difference(scene: Scene) -> None:
     for multiplier in (0.4, 0.5):
         scene.gate().handle_event(scene.write(at(multiplier)))
-        scene.handler.handle_task(AVATAR)
+        scene.handler.handle_task(about(AVATAR))
     assert scene.live["state"] == "ready"
     assert scene.media.fetched == [IMAGE, VIDEO, IMAGE, CACHE]
     assert video(scene) == from_scratch(0.5)

@@ -6,6 +6,7 @@ import pytest
 
 from functions.domain.request import Reader, RenderRequest
 from liveportrait_core import SyntheticIdle
+from tests.functions.doubles import about
 from tests.functions.scene import AVATAR, IMAGE, POLICY, SETTINGS, UNSET, Scene, document, snapshot
 
 
@@ -17,7 +18,7 @@ def scene() -> Scene:
 def request_without_video(avatar_id: str = AVATAR) -> RenderRequest:
     spec = snapshot(document(training__heroVideoUrl=UNSET))
     assert spec is not None
-    ask = Reader(policy=POLICY, synthetic_idle=True).read(avatar_id, spec)
+    ask = Reader(policy=POLICY, synthetic_idle=True).read(about(avatar_id), spec)
     assert isinstance(ask, RenderRequest)
     return ask
 
@@ -71,6 +72,6 @@ def test_a_missing_portrait_still_blocks(scene: Scene) -> None:
 def test_an_empty_video_is_another_render_than_a_clip() -> None:
     spec = snapshot(document())
     assert spec is not None
-    with_clip = Reader(policy=POLICY, synthetic_idle=True).read(AVATAR, spec)
+    with_clip = Reader(policy=POLICY, synthetic_idle=True).read(about(AVATAR), spec)
     assert not request_without_video().same_render(with_clip)
     assert request_without_video().same_render(request_without_video())

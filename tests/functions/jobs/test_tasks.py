@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from functions.domain.document import DocumentWrite
 from functions.domain.job_record import Dispatch
-from functions.domain.task import RenderTask, read_avatar_id
+from functions.domain.task import RenderTask, read_subject
 from functions.errors import RetryLater
 from liveportrait_core import Engine
 from liveportrait_core.errors import ImageNoFace, OutOfMemory
-from tests.functions.doubles import Fields
+from tests.functions.doubles import Fields, about
 from tests.functions.jobs.turns import Turns, TurnsLedger, TurnsQueue
 from tests.functions.scene import AVATAR, BUCKET, IMAGE, SETTINGS, UNSET, Scene, document
 from tests.functions.scripted_renderer import ScriptedRenderer
@@ -33,7 +33,7 @@ def run_tasks(scene: Scene) -> None:
     """The queue delivers what it has; what fails stays for the next time."""
     for task in list(scene.queue.pending):
         try:
-            scene.second_instance().handle_task(read_avatar_id(task.body))
+            scene.second_instance().handle_task(read_subject(task.body))
         except RetryLater:
             continue
         scene.queue.pending.remove(task)
@@ -44,7 +44,7 @@ def test_the_gate_acknowledges_as_soon_as_the_task_is_there(scene: Scene) -> Non
     assert scene.renderer.renders == []
     assert scene.states == ["queued"]
     (task,) = scene.queue.pending
-    assert task.avatar_id == AVATAR
+    assert task.subject == about(AVATAR)
     assert scene.record.dispatch == task.dispatch
     assert scene.record.lease is None
 
@@ -222,7 +222,7 @@ def test_a_task_overtaken_by_a_newer_one_leaves_the_work_to_it(scene: Scene) -> 
 
     scene.renderer.steps = [save_and_dispatch]
     first, second = scene.queue.pending[0], None
-    scene.second_instance().handle_task(first.avatar_id)
+    scene.second_instance().handle_task(first.subject)
     assert scene.outputs == []
     second = scene.record.dispatch
     assert second is not None
@@ -249,7 +249,7 @@ def test_gate_and_renderer_of_two_versions_still_come_to_an_end(scene: Scene) ->
     newer = ScriptedRenderer(engine=Engine.MESH, engine_version="mesh-2-89abcdef")
     event = scene.write(document())
     scene.gate().handle_event(event)
-    scene.second_instance(newer).handle_task(AVATAR)
+    scene.second_instance(newer).handle_task(about(AVATAR))
     assert len(newer.renders) == 1
     assert scene.live["state"] == "ready"
     assert scene.record.dispatch is None
@@ -280,7 +280,7 @@ def test_a_task_does_not_end_while_its_failure_cannot_be_written(
     monkeypatch.setattr(scene.media, "find", both_away)
     for _ in range(5):
         with pytest.raises(RetryLater, match="storage is away"):
-            scene.second_instance().handle_task(AVATAR)
+            scene.second_instance().handle_task(about(AVATAR))
         scene.clock.advance(600)
     assert scene.record.dispatch is not None
     assert "failed" not in scene.states
@@ -356,7 +356,7 @@ def play_a_b_a(scene: Scene, schedule: list[int]) -> None:
 
 
 def test_a_tasks_name_holds_nothing_of_the_avatars_id() -> None:
-    task = RenderTask(avatar_id="ünï:cödé 1", dispatch=Dispatch(fingerprint="ab12", at=17))
+    task = RenderTask(subject=about("ünï:cödé 1"), dispatch=Dispatch(fingerprint="ab12", at=17))
     head, *rest = task.task_id.split("-")
     assert rest == ["ab12", "17"]
     assert len(head) == 16

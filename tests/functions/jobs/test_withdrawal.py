@@ -10,6 +10,7 @@ from functions.domain.snapshot import TransactionResult
 from functions.domain.status_view import DELETED
 from functions.errors import LeaseLost, RetryLater
 from liveportrait_core.errors import ImageNoFace, OutOfMemory
+from tests.functions.doubles import about
 from tests.functions.scene import AVATAR, IMAGE, UNSET, Scene, document
 
 
@@ -84,7 +85,7 @@ def test_giving_up_the_lease_takes_back_what_is_pending_in_the_same_transaction(
 
     def give_up() -> None:
         opt_out(scene)
-        held = scene.ledger.read(AVATAR)
+        held = scene.ledger.read(about(AVATAR))
         assert held.record.lease is not None
         changes.append(scene.transitions.release(held, held.record.lease.owner))
 
@@ -157,11 +158,11 @@ def test_killed_after_opting_out_the_task_sees_to_it(scene: Scene) -> None:
     later: list[DocumentWrite] = []
     scene.renderer.steps = [lambda: later.append(opt_out(scene)), fail_with(Killed())]
     with pytest.raises(Killed):
-        renderer.handle_task(AVATAR)
+        renderer.handle_task(about(AVATAR))
     began = scene.clock.now()
     gate.handle_event(later[0])
     assert scene.clock.now() == began, "the gate waits for no render"
-    renderer.handle_task(AVATAR)
+    renderer.handle_task(about(AVATAR))
     assert is_at_rest(scene)
     assert scene.record.dispatch is None
 

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterable
 
 from functions.domain.snapshot import AvatarSnapshot, Status, TransactionResult
+from functions.domain.subject import Subject
 from functions.domain.task import RenderTask
 from tests.functions.doubles import MemoryLedger, MemoryTaskQueue
 
@@ -90,19 +91,19 @@ class TurnsLedger(MemoryLedger):
 
     turns: Turns
 
-    def read(self, avatar_id: str) -> AvatarSnapshot:
+    def read(self, subject: Subject) -> AvatarSnapshot:
         self.turns.wait()
-        return super().read(avatar_id)
+        return super().read(subject)
 
     def transact(
         self,
-        avatar_id: str,
+        subject: Subject,
         decide: Callable[[AvatarSnapshot], TransactionResult[Status]],
         *,
         counting: bool = False,
     ) -> TransactionResult[Status]:
         self.turns.wait()
-        change = super().transact(avatar_id, decide, counting=counting)
+        change = super().transact(subject, decide, counting=counting)
         self._clock.advance(0.001)  # no two commits have one time
         return change
 

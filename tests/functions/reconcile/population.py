@@ -26,7 +26,7 @@ from functions.domain.storage_paths import MediaPolicy, StoredObject, download_u
 from functions.reconcile.findings import Finding
 from functions.settings import full_engine_version
 from liveportrait_core.engines.choice import engine_identity
-from tests.functions.doubles import Fields
+from tests.functions.doubles import Fields, about
 
 _TOKEN_KEY = "firebaseStorageDownloadTokens"
 _FOLDED = 10.0  # seconds of the hero video, as deployments have it unless told otherwise
@@ -167,7 +167,7 @@ class Population:
     def _request(self, avatar: Avatar) -> RenderRequest:
         assert avatar.document is not None
         reader = Reader(policy=self._policy)
-        request = reader.read(avatar.id, Snapshot(fields=avatar.document))
+        request = reader.read(about(avatar.id), Snapshot(fields=avatar.document))
         assert isinstance(request, RenderRequest)
         return request
 

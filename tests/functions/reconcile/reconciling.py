@@ -12,7 +12,7 @@ from functions.reconcile.page_loader import DatedSnapshot, PageLoader, Requested
 from functions.reconcile.paging import PageScan
 from functions.reconcile.repair import Repairer
 from functions.reconcile.runner import ReconcileRun, RunOptions, RunReport
-from tests.functions.doubles import Fields, MemoryLedger, MemoryMediaStore
+from tests.functions.doubles import Fields, MemoryLedger, MemoryMediaStore, about
 from tests.functions.scene import AVATAR, BUCKET, IMAGE, POLICY, VIDEO, Scene, document
 from tests.functions.scripted_renderer import ScriptedRenderer
 
@@ -51,7 +51,7 @@ class MemoryCensus:
     def dated(self, avatar_ids: Sequence[str]) -> Sequence[DatedSnapshot]:
         return [
             DatedSnapshot(
-                avatar=self.ledger.read(each),
+                avatar=self.ledger.read(about(each)),
                 written=self.written.get(each, 1) if each in self.ledger.documents else 0,
             )
             for each in avatar_ids
@@ -182,7 +182,7 @@ class Watch:
     def healthy(self, avatar_id: str, **changes: Any) -> Fields:
         """Another avatar, served to its end."""
         self.avatar(avatar_id, **changes)
-        self.scene.handler.handle_task(avatar_id)
+        self.scene.handler.handle_task(about(avatar_id))
         return self.scene.ledger.documents[avatar_id]
 
     def world(self) -> object:

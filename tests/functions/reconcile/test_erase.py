@@ -14,7 +14,7 @@ from functions.domain.job_record import Deletion
 from functions.domain.storage_paths import OWNER_KEY
 from functions.reconcile.__main__ import main
 from functions.reconcile.erase import Erasure, ErasureReport
-from tests.functions.doubles import MemoryLedger
+from tests.functions.doubles import MemoryLedger, about
 from tests.functions.reconcile.reconciling import Watch
 from tests.functions.scene import SETTINGS, Scene
 
@@ -150,7 +150,7 @@ def test_an_avatar_that_has_another_owner_by_now_stays(watch: Watch) -> None:
 def test_another_clean_up_is_waited_for(watch: Watch) -> None:
     scene, cleaner = watch.scene, Cleaner(owner="cleaner", lease_s=SETTINGS.lease_s)
     document = scene.ledger.documents.pop("mia")
-    scene.ledger.transact("mia", cleaner.begin)
+    scene.ledger.transact(about("mia"), cleaner.begin)
     scene.ledger.documents["mia"] = document
     scene.clock.after(20, partial(_end, scene, cleaner))
     assert erase(watch).faults == 0
@@ -159,7 +159,7 @@ def test_another_clean_up_is_waited_for(watch: Watch) -> None:
 
 def _end(scene: Scene, cleaner: Cleaner) -> None:
     gone: tuple[Deletion, ...] = scene.ledger.record("mia").deletions
-    scene.ledger.transact("mia", partial(cleaner.end, gone=gone))
+    scene.ledger.transact(about("mia"), partial(cleaner.end, gone=gone))
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from functions.errors import RetryLater
 from functions.jobs.handler import load_state
 from functions.reconcile.findings import Finding
 from functions.reconcile.runner import Ending
+from tests.functions.doubles import about
 from tests.functions.reconcile.reconciling import Watch
 from tests.functions.scene import UNSET, document
 from tests.functions.scripted_renderer import ScriptedRenderer
@@ -79,7 +80,7 @@ def fail_for_good(watch: Watch, avatar_id: str) -> None:
     for _ in range(3):
         watch.scene.renderer.steps = [fail]
         with suppress(RetryLater):
-            watch.scene.handler.handle_task(avatar_id)
+            watch.scene.handler.handle_task(about(avatar_id))
         watch.scene.clock.advance(600)
     assert watch.scene.ledger.documents[avatar_id]["livePortrait"]["state"] == "failed"
 
@@ -104,7 +105,7 @@ def test_a_young_attempt_is_its_redeliverys_matter(watch: Watch) -> None:
     watch.avatar("young")
     watch.scene.renderer.steps = [fail]
     with pytest.raises(RetryLater):
-        watch.scene.handler.handle_task("young")
+        watch.scene.handler.handle_task(about("young"))
     watch.scene.clock.advance(600)
     untouched(watch)
     watch.scene.clock.advance(600)
@@ -126,7 +127,7 @@ def test_who_holds_a_lease_is_at_it(watch: Watch, purpose: Purpose) -> None:
 
 def test_what_a_task_stands_for_is_the_queues_matter(watch: Watch) -> None:
     watch.avatar("queued")
-    spec = load_state(watch.scene.deps, "queued").spec
+    spec = load_state(watch.scene.deps, about("queued")).spec
     assert spec is not None
     task = Dispatch(fingerprint=spec.fingerprint, at=now_ms(watch))
     watch.scene.ledger.keep("queued", Record(dispatch=task))

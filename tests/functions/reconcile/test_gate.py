@@ -23,14 +23,14 @@ def deliver(watch: Watch) -> None:
     """The queue hands its tasks to a renderer."""
     while watch.scene.queue.pending:
         task = watch.scene.queue.pending.pop(0)
-        watch.scene.second_instance().handle_task(task.avatar_id)
+        watch.scene.second_instance().handle_task(task.subject)
 
 
 def test_a_lost_event_becomes_one_task(watch: Watch) -> None:
     assert watch.sweep(gate=True).mended == {Finding.LOST_EVENT: 1}
     assert watch.sweep(gate=True).attended == 0
     assert watch.scene.renderer.renders == []
-    assert [task.avatar_id for task in watch.scene.queue.pending] == [AVATAR]
+    assert [task.subject.avatar_id for task in watch.scene.queue.pending] == [AVATAR]
     deliver(watch)
     assert watch.scene.live["state"] == "ready"
     assert watch.sweep(gate=True).attended == 0
@@ -73,7 +73,7 @@ def test_a_killed_render_behind_the_queue_is_its_tasks_matter_at_first(watch: Wa
     watch.scene.renderer.steps = [kill]
     (task,) = watch.scene.queue.pending
     with suppress(Killed):
-        watch.scene.second_instance().handle_task(task.avatar_id)
+        watch.scene.second_instance().handle_task(task.subject)
     assert watch.scene.live["state"] == "rendering"
     watch.scene.clock.advance(3600)
     assert watch.sweep(gate=True).attended == 0

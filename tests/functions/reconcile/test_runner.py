@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 
 from functions.domain.document import DocumentWrite, Snapshot
 from functions.domain.storage_paths import OWNER_KEY
+from functions.domain.subject import Subject
 from functions.reconcile.findings import Finding
 from functions.reconcile.page_loader import Shard
 from functions.reconcile.runner import Ending, EverythingGone
+from tests.functions.doubles import about
 from tests.functions.reconcile.reconciling import Watch
 from tests.functions.scene import IMAGE, SETTINGS, VIDEO, Scene, snapshot
 
@@ -161,10 +163,10 @@ def test_a_fault_with_one_avatar_does_not_stop_the_pass(watch: Watch) -> None:
         watch.avatar(name)
     transact = watch.scene.ledger.transact
 
-    def refuse_b(avatar_id: str, decide: Callable[..., object], **options: object) -> object:
-        if avatar_id == "b":
+    def refuse_b(subject: Subject, decide: Callable[..., object], **options: object) -> object:
+        if subject.avatar_id == "b":
             raise ConnectionError("the database is away")
-        return transact(avatar_id, decide, **options)  # type: ignore[arg-type]
+        return transact(subject, decide, **options)  # type: ignore[arg-type]
 
     watch.scene.ledger.transact = refuse_b  # type: ignore[method-assign, assignment]
     report = watch.sweep()
@@ -194,7 +196,7 @@ def test_a_page_that_cannot_be_read_ends_the_run_and_the_next_goes_on(watch: Wat
 def test_what_healed_meanwhile_is_left_alone(watch: Watch) -> None:
     for name in "abc":
         watch.avatar(name)
-    first = watch.scene.renderer.steps = [lambda: watch.scene.handler.handle_task("c")]
+    first = watch.scene.renderer.steps = [lambda: watch.scene.handler.handle_task(about("c"))]
     assert first
     assert watch.sweep().attended == 2
     assert len(watch.scene.renderer.renders) == 3
@@ -290,7 +292,7 @@ def deletion(watch: Watch, avatar_id: str) -> DocumentWrite:
     before = watch.scene.ledger.documents.pop(avatar_id)
     watch.scene.clock.advance(1)
     return DocumentWrite(
-        avatar_id=avatar_id,
+        subject=about(avatar_id),
         before=snapshot(before),
         after=None,
         committed_s=watch.scene.clock.now(),

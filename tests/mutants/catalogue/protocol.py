@@ -229,7 +229,7 @@ MUTANTS = (
     Mutant(
         name="half-cleaned-life-forgotten",
         file="functions/jobs/cleanup.py",
-        old="_finish_for_another(deps, avatar_id)\n    if",
+        old="_finish_for_another(deps, subject)\n    if",
         new="pass\n    if",
         why="What a failed clean-up left goes though the avatar is there again (section 7).",
         tests=("tests/functions/jobs/test_deletions.py",),

@@ -45,7 +45,7 @@ MUTANTS = (
     ),
     Mutant(
         name="attempts-share-a-path",
-        file="functions/domain/storage_paths.py",
+        file="functions/domain/subject.py",
         old="{fingerprint}/{request_id}/",
         new="{fingerprint}/",
         why="A render in its place touches no object that plays (section 3, storage).",

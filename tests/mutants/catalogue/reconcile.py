@@ -81,7 +81,7 @@ MUTANTS = (
     Mutant(
         name="half-of-a-dead-result-stays",
         file="functions/reconcile/repair.py",
-        old="dispose(self.deps, avatar_id, change.record)  # the half that is left",
+        old="dispose(self.deps, subject, change.record)  # the half that is left",
         new="pass",
         why="What is left of its objects goes (section 10, dead-result).",
         tests=_MENDS,

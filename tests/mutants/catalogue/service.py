@@ -85,9 +85,9 @@ MUTANTS = (
     Mutant(
         name="ghost-document",
         file="functions/cloud/firestore.py",
-        old="transaction.update(self._document(avatar.avatar_id), _to_wire(change.fields))",
+        old="transaction.update(self._document(avatar.subject), _to_wire(change.fields))",
         new="transaction.set(\n"
-        "                self._document(avatar.avatar_id), _to_wire(change.fields), merge=True\n"
+        "                self._document(avatar.subject), _to_wire(change.fields), merge=True\n"
         "            )",
         why="Written by update: a deleted document is not made again (section 3).",
         tests=_LEDGER,
