@@ -17,6 +17,7 @@ _RANGE_DB: Final = 40.0  # what is so far below the loudest is no part of it
 _WITHOUT_PAUSE_DB: Final = 15.0
 _SURELY_LOUD_DB: Final = -35.0
 _RANGE_WITHOUT_PAUSE_DB: Final = 18.0
+_WINDOW_ROWS: Final = 1
 _SHORTEST_S: Final = 0.05  # a click is no voice; a window shows it for 30 ms
 
 
@@ -27,6 +28,9 @@ def voiced_rows(powers: Rows) -> NDArray[np.bool_]:
     for begin, end in runs(is_active):
         if (end - begin) * HOP_S < _SHORTEST_S:
             is_active[begin:end] = False
+        # A window shows a sound half its length before it begins, and as long after it ends.
+        is_active[begin : begin + _WINDOW_ROWS] = False
+        is_active[end - _WINDOW_ROWS : end] = False
     return is_active
 
 

@@ -39,6 +39,34 @@ def recorded(path: Path, samples: Samples, *how: str) -> Path:
     return path
 
 
+# Centres of the first three formants (Peterson and Barney, 1952, men), and the share of each.
+PHONES: dict[str, tuple[tuple[float, float], ...]] = {
+    "a": ((730, 1.0), (1090, 0.6), (2440, 0.1)),
+    "i": ((270, 1.0), (2290, 0.3), (3010, 0.15)),
+    "u": ((300, 1.0), (870, 0.15), (2240, 0.01)),
+    "m": ((250, 0.8),),
+}
+
+
+def spoken(*phones: tuple[str, float]) -> Samples:
+    """Vowels and "m" as (phone, seconds), " " for silence, "s" and "f" as noise."""
+    return np.concatenate([_phone(name, seconds) for name, seconds in phones])
+
+
+def _phone(name: str, seconds: float) -> Samples:
+    if name == " ":
+        return silence(seconds)
+    time_s = np.arange(round(seconds * SAMPLE_RATE_HZ)) / SAMPLE_RATE_HZ
+    if name in "sf":
+        noise = np.diff(np.random.default_rng(1).standard_normal(len(time_s) + 1))
+        return ((0.05 if name == "s" else 0.01) * noise).astype(np.float32)
+    sound = np.zeros(len(time_s))
+    for hertz in range(120, 4000, 120):
+        gain = sum(share / (1 + ((hertz - at) / 80) ** 2) for at, share in PHONES[name])
+        sound += 0.15 * gain * np.sin(2 * np.pi * hertz * time_s)
+    return sound.astype(np.float32)
+
+
 def speech(samples: Samples) -> Speech:
     return Speech(samples=samples.astype(np.float32))
 
