@@ -20,6 +20,7 @@
     ├── EngineUnavailable        the wanted engine cannot run here (weights, device)
     │   └── CheckpointMismatch   a weight file holds other tensors than the networks have
     ├── FetchFailed              a weight file did not come whole
+    ├── SpeechFailed             a learned method of talking gave motion that no face makes
     ├── MotionUnusable           kept motion is not what this engine would have kept
     ├── OutOfMemory              RENDER_OOM
     └── EncodeFailed             ENCODE_FAILED
@@ -150,6 +151,12 @@ class FetchFailed(RenderError):
     """A weight file could not be fetched."""
 
     code = "FETCH_FAILED"  # on the command line only; a render fetches nothing
+
+
+class SpeechFailed(RenderError):
+    """A learned method of talking gave motion that no face makes."""
+
+    retryable = False  # noise is seeded: the same call gives the same
 
 
 class MotionUnusable(RenderError):

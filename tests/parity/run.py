@@ -14,8 +14,10 @@ from tests.parity.end_to_end import check_end_to_end
 from tests.parity.functions import check_functions
 from tests.parity.geometry import check_geometry
 from tests.parity.golden_set import GoldenFile, read_golden_file
+from tests.parity.joyvasa import check_joyvasa
 from tests.parity.modules import check_modules
 from tests.parity.motion import check_motion
+from tests.parity.wav2lip import check_wav2lip
 
 CHECKS: dict[str, Callable[[GoldenFile, Model], None]] = {
     "functions": check_functions,
@@ -24,6 +26,8 @@ CHECKS: dict[str, Callable[[GoldenFile, Model], None]] = {
     "modules": check_modules,
     "e2e": check_end_to_end,
     "editing": check_editing,
+    "joyvasa": check_joyvasa,
+    "wav2lip": check_wav2lip,
 }
 
 
