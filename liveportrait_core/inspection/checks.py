@@ -151,8 +151,8 @@ def _container_checks(facts: Mp4Facts, with_sound: bool) -> Iterator[Check]:
     yield _check("tracks", " ".join(facts.track_kinds), accepted, kinds == wanted)
     # AAC begins with samples that are not to be heard: only an edit list can say so.
     yield _check(
-        "edit list", "present" if facts.has_edit_list else "none",
-        "present, for the sound" if with_sound else "none", facts.has_edit_list == with_sound,
+        "edit list", f"of {' and '.join(facts.edit_lists)}" if facts.edit_lists else "none",
+        "of the sound" if with_sound else "none", facts.edit_lists == ("soun",) * with_sound,
     )  # fmt: skip
     start = Fraction(min(facts.times), facts.timescale)
     yield _check(

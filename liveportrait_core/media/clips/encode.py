@@ -26,6 +26,7 @@ from liveportrait_core.media.clips.formats import (
     encoding_limits,
     gif_passes,
 )
+from liveportrait_core.media.clips.mp4_edits import drop_picture_edit_list
 from liveportrait_core.media.ffmpeg import FfmpegProcess
 from liveportrait_core.options import VideoFormat
 from liveportrait_core.report import Frame
@@ -69,6 +70,7 @@ class FrameEncoder:
         self._taken = 0
         self._is_finished = False
         self._is_killed = False
+        self._has_sound = settings.form is VideoFormat.MP4 and settings.sound is not None
         self._is_gif = settings.form is VideoFormat.GIF
         self._lossless = self._part.with_suffix(".mkv")  # a GIF is made of it
         self._palette = self._part.with_suffix(".png")
@@ -151,6 +153,8 @@ class FrameEncoder:
             raise EncodeFailed(f"the encoder ended with status {status}: {self._reason}")
         if self._is_gif:
             self._make_gif()
+        if self._has_sound:
+            drop_picture_edit_list(self._part)
         self._part.replace(self._output)
         self._is_finished = True
 

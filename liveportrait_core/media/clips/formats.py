@@ -9,7 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from liveportrait_core.media.child_limits import ChildLimits
-from liveportrait_core.media.clips.opening import OPEN_SAFELY
+from liveportrait_core.media.sounds.opening import ON_THE_TIMELINE, OPEN_SOUND_SAFELY
 from liveportrait_core.options import VideoFormat
 
 CRF = 18
@@ -35,6 +35,7 @@ _COLOUR = (
 )
 _BUFFER_S = 0.5  # a key frame of grain takes so long
 _SOUND_BITS_A_SECOND = "192k"
+_SOUND_HZ = 48_000
 _WEBP_QUALITY = 85
 # Measured at 2048x2048: libx264 with preset slow looks ahead 50 frames and takes 420 bytes a pixel.
 _SMALLEST_BYTES = 2**30
@@ -130,10 +131,16 @@ def gif_passes(lossless: Path, palette: Path, output: Path) -> list[list[str]]:
 
 
 def _sound_input(sound: Sound) -> tuple[str, ...]:
+    samples = round(sound.seconds * _SOUND_HZ)
+    begin = ("-ss", f"{float(sound.start_s):.6f}") if sound.start_s else ()
     return (
-        *OPEN_SAFELY, "-ss", f"{float(sound.start_s):.6f}", "-t", f"{float(sound.seconds):.6f}",
+        *OPEN_SOUND_SAFELY, *begin, "-t", f"{float(sound.seconds):.6f}",
         "-i", f"file:{sound.path.absolute()}", "-map", "0:v:0", "-map", "1:a:0",
-        "-c:a", "aac", "-b:a", _SOUND_BITS_A_SECOND, "-flags:a", "+bitexact",
+        # As long as it is said to be: what ends before its pictures goes on in silence.
+        "-af", f"aresample={_SOUND_HZ}:{ON_THE_TIMELINE},aformat=channel_layouts=mono|stereo,"
+        f"apad=whole_len={samples},atrim=end_sample={samples}",
+        "-c:a", "aac", "-profile:a", "aac_low", "-b:a", _SOUND_BITS_A_SECOND,
+        "-flags:a", "+bitexact",
     )  # fmt: skip
 
 
@@ -154,7 +161,8 @@ def _mp4(settings: EncoderSettings) -> list[str]:
         "-g", str(gop_frames), "-threads",
         str(_THREADS if settings.peak_mbit_s is None else _THREADS_WITHIN_A_RATE),
         "-movflags", "+faststart+negative_cts_offsets",
-        # AAC begins with samples that are not to be heard: only an edit list can say so.
+        # AAC begins with samples that are not to be heard: only an edit list can say so. That of
+        # the pictures is taken out afterwards (`mp4_edits`).
         "-use_editlist", "1" if settings.sound else "0",
         "-f", "mp4",
     ]  # fmt: skip

@@ -26,7 +26,7 @@ class Mp4Facts:
 
     top_level: tuple[str, ...]  # in file order: ftyp, moov, mdat, …
     track_kinds: tuple[str, ...]  # handler types: vide, soun, …
-    has_edit_list: bool
+    edit_lists: tuple[str, ...]  # handler types of the tracks that have one
     width_px: int
     height_px: int
     timescale: int  # ticks a second
@@ -123,7 +123,7 @@ def _facts(file: _Box) -> Mp4Facts:
     return Mp4Facts(
         top_level=tuple(box.kind.decode("ascii", "replace") for box in file.children()),
         track_kinds=kinds,
-        has_edit_list=moov.has(b"elst"),
+        edit_lists=tuple(kind for kind, box in zip(kinds, tracks, strict=True) if box.has(b"elst")),
         width_px=entry.numbers("H", 24)[0],
         height_px=entry.numbers("H", 26)[0],
         timescale=_timescale(track.find(b"mdia", b"mdhd")),

@@ -212,6 +212,14 @@ MUTANTS = (
         tests=_ENCODE,
     ),
     Mutant(
+        name="an-edit-list-of-the-pictures",
+        file="liveportrait_core/media/clips/encode.py",
+        old="            drop_picture_edit_list(self._part)",
+        new="            pass",
+        why="With sound, ffmpeg writes an edit list for the pictures too (section 6).",
+        tests=("tests/core/media/clips/test_formats.py",),
+    ),
+    Mutant(
         name="file-before-it-is-whole",
         file="liveportrait_core/media/clips/encode.py",
         old="if status != 0 or self._child.exceeded:\n            raise",

@@ -65,7 +65,7 @@ def test_structure_at_every_rate(tmp_path: Path, rate: str) -> None:
     assert facts.times[0] == 0
     assert facts.key_frames[0] == 0
     assert max(np.diff([*facts.key_frames, count])) <= 2 * fps
-    assert not facts.has_edit_list
+    assert facts.edit_lists == ()
     assert facts.track_kinds == ("vide",)
     assert facts.top_level.index("moov") < facts.top_level.index("mdat")
     assert (facts.profile, facts.colour, facts.chroma_and_depths) == (100, (1, 1, 1, 0), (1, 8, 8))

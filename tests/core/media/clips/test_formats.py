@@ -22,7 +22,9 @@ from liveportrait_core.media.clips.formats import EncoderSettings, Sound, encodi
 from liveportrait_core.media.clips.probe import has_sound, probe
 from liveportrait_core.options import VideoFormat
 from liveportrait_core.report import Frame
+from liveportrait_core.speech.values import SAMPLE_RATE_HZ
 from tests.core.clips import child_processes, ffmpeg, moving_clip
+from tests.core.sounds import burst, recorded
 
 FPS = Fraction(24)
 HERTZ = 8000
@@ -185,11 +187,48 @@ def test_sound_is_trimmed_with_the_video(tmp_path: Path) -> None:
     settings = EncoderSettings(width_px=96, height_px=96, rate_fps=FPS, sound=sound)
     path = write(tmp_path / "out.mp4", squares(12), settings)
     assert len(heard(path)) / HERTZ == pytest.approx(0.5, abs=0.03)
-    said = subprocess.run(
-        [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-i", str(path)],
-        capture_output=True, text=True, check=False,
-    ).stderr  # fmt: skip
+    said = said_of(path)
     assert re.search(r"Duration: 00:00:00\.5\d, start: 0\.0", said)
+
+
+@pytest.mark.parametrize("rate", ["24", "25", "30000/1001"])
+@pytest.mark.parametrize("kind", ["a.wav", "a.mp3", "a.m4a"])
+def test_a_click_and_its_picture_are_together(tmp_path: Path, rate: str, kind: str) -> None:
+    """What is heard and seen of the file, when each is decoded by its own times."""
+    fps, lit = Fraction(rate), 17
+    count = 40
+    samples = np.zeros(int((count - 0.4) / fps * SAMPLE_RATE_HZ), np.float32)  # ends between two
+    at = round(lit / fps * SAMPLE_RATE_HZ)
+    samples[at : at + 32] = 0.9
+    clicked = recorded(tmp_path / kind, samples)
+    frames = [np.full((48, 64, 3), 255 if at == lit else 0, np.uint8) for at in range(count)]
+    sound = Sound(path=clicked, start_s=Fraction(0), seconds=count / fps)
+    settings = EncoderSettings(width_px=64, height_px=48, rate_fps=fps, sound=sound)
+    path = write(tmp_path / "out.mp4", frames, settings)
+    facts = read_mp4(path)
+    assert (facts.edit_lists, min(facts.times), facts.times[0]) == (("soun",), 0, 0)
+    assert facts.top_level.index("moov") < facts.top_level.index("mdat")
+    with FrameReader(probe(path, 10), max_side_px=None) as reader:
+        (seen,) = [place for place, frame in enumerate(reader) if frame.mean() > 128]
+    heard_s = np.abs(heard(path)).argmax() / HERTZ
+    assert heard_s == pytest.approx(seen / float(fps), abs=0.003)
+    assert len(heard(path)) / HERTZ == pytest.approx(float(count / fps), abs=0.001)
+    again = write(tmp_path / "again.mp4", frames, settings)
+    assert again.read_bytes() == path.read_bytes()
+
+
+def test_sound_is_aac_of_48_khz(tmp_path: Path) -> None:
+    surround = recorded(tmp_path / "a.flac", burst(0.5, begin_s=0, end_s=0.4), "-ac", "6")
+    sound = Sound(path=surround, start_s=Fraction(0), seconds=Fraction(1, 2))
+    settings = EncoderSettings(width_px=96, height_px=96, rate_fps=FPS, sound=sound)
+    write(tmp_path / "out.mp4", squares(12), settings)
+    said = said_of(tmp_path / "out.mp4")
+    assert re.search(r"Audio: aac \(LC\).*, 48000 Hz, stereo", said)
+
+
+def said_of(path: Path) -> str:
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-i", str(path)]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stderr
 
 
 def test_who_has_sound(tmp_path: Path) -> None:
