@@ -39,6 +39,7 @@ from liveportrait_core.request import (
     SpeechInput,
 )
 from liveportrait_core.speech.values import TimedViseme
+from liveportrait_core.speech.viseme_formats import timed_visemes
 
 __version__ = "0.4.0"  # of the whole project: pyproject.toml reads it here, CHANGELOG.md dates it
 
@@ -73,4 +74,5 @@ __all__ = [
     "SyntheticIdle",
     "TalkCut",
     "TimedViseme",
+    "timed_visemes",
 ]
