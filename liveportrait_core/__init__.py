@@ -38,6 +38,7 @@ from liveportrait_core.request import (
     RenderRequest,
     SpeechInput,
 )
+from liveportrait_core.species import FaceLocation, FacePlace, FacePoints, Species
 from liveportrait_core.speech.values import TimedViseme
 from liveportrait_core.speech.viseme_formats import timed_visemes
 
@@ -55,6 +56,9 @@ __all__ = [
     "Clip",
     "Delivery",
     "Engine",
+    "FaceLocation",
+    "FacePlace",
+    "FacePoints",
     "Frame",
     "InvalidSlider",
     "MotionTemplate",
@@ -68,6 +72,7 @@ __all__ = [
     "RenderRequest",
     "RenderWarning",
     "RenderedVideo",
+    "Species",
     "SpeechInput",
     "SpeechMethod",
     "Stage",

@@ -10,6 +10,7 @@ from fractions import Fraction
 
 from liveportrait_core.edit import REST, PortraitEdit
 from liveportrait_core.errors import InvalidOption
+from liveportrait_core.species import FaceLocation, FacePlace, Species
 
 
 class Engine(StrEnum):
@@ -29,26 +30,46 @@ class AnimationRegion(StrEnum):
     EYES = "eyes"
 
 
+LARGEST_MULTIPLIER = {Species.HUMAN: 1.0, Species.ANIMAL: 2.0}
+
+
 @dataclass(frozen=True, kw_only=True)
 class RenderOptions:
     """How to animate: every field changes pixels."""
 
-    driving_multiplier: float = 0.40  # 0..1: strength of the applied motion; 1 = as recorded
+    # 0..1, of animals 0..2: strength of the applied motion; 1 = as recorded
+    driving_multiplier: float = 0.40
     normalize_lip: bool = True  # close the portrait's lips before animating
     animation_region: AnimationRegion = AnimationRegion.ALL
     edit: PortraitEdit = REST  # of the face that the animation begins with
-    paste_back: bool = True  # False: the animated crop alone
+    paste_back: bool = True  # False: the animated crop alone, as is usual for animals
     source_crop_scale: float = 2.3  # 1.0..3.2: side of the crop, relative to the face
     source_max_dim_px: int = 1600  # 512..2048: longest side of the result; never enlarged
     loop: bool = True  # ease the motion back to that of frame 0
     max_seconds: float = 10.0  # of the driving clip; the rest is left out with VIDEO_TRIMMED
+    species: Species = Species.HUMAN
+    face_points: FaceLocation | None = None  # of an animal; LivePortrait finds none by itself
 
     def __post_init__(self) -> None:
-        _require_range("driving multiplier", self.driving_multiplier, 0.0, 1.0)
+        strongest = LARGEST_MULTIPLIER[self.species]
+        _require_range("driving multiplier", self.driving_multiplier, 0.0, strongest)
         _require_range("source crop scale", self.source_crop_scale, 1.0, 3.2)
         _require_range("source max dim", self.source_max_dim_px, 512, 2048)
         _require_range("max seconds", self.max_seconds, 0.5, 600.0)
         self.edit.require_in_range()
+        self._require_a_place()
+
+    def _require_a_place(self) -> None:
+        if self.face_points is not None and self.species is not Species.ANIMAL:
+            raise InvalidOption(
+                f"face points are {self.face_points}, and the species is {self.species}, whose face"
+                " is found; accepted: none, or the species animal"
+            )
+        if self.face_points is FacePlace.CROPPED and self.paste_back:
+            raise InvalidOption(
+                "face points are cropped, and paste-back is on: there is nothing around the crop to"
+                " paste it into; accepted: points, or paste-back off"
+            )
 
 
 def _require_range(name: str, value: float, low: float, high: float) -> None:

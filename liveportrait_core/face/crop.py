@@ -6,12 +6,14 @@ centres at integers.
 
 The number types are deliberate: landmarks are float32, the scale is the float32 quotient of a
 Python integer, angles are Python floats, so that every product is float32. In float64 the matrices
-differ in the last digit, and about one crop value in ten thousand by one level.
+differ in the last digit, and about one crop value in ten thousand by one level. Points of animals
+are float64, and so is then everything but `across` and the finished matrix.
 """
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
@@ -21,6 +23,9 @@ from liveportrait_core.report import Frame
 
 Points = NDArray[np.float32]
 """N×2 (x, y) in pixels, float32."""
+AnyPoints = NDArray[np.floating[Any]]
+"""Likewise; float64 only of animals."""
+Mapped = TypeVar("Mapped", Points, NDArray[np.float64])
 Matrix = NDArray[np.float32]
 """3×3 homogeneous affine map of column vectors (x, y, 1), float32."""
 
@@ -60,24 +65,24 @@ _MESH_AS_68 = (
 class OrientedBox:
     """The square around a face, turned with it."""
 
-    centre: NDArray[np.float32]  # (x, y)
-    side_px: np.float32
+    centre: AnyPoints  # (x, y)
+    side_px: np.float32 | np.float64
     angle_rad: float  # of the face's horizontal axis against the picture's
 
-    def upright_corners(self) -> Points:
+    def upright_corners(self) -> AnyPoints:
         """Return the corners along the picture's axes: 4×2, clockwise from top left."""
         horizontal = np.array([1, 0], dtype=np.float32)
         vertical = np.array([0, 1], dtype=np.float32)
         return self._corners(horizontal, vertical)
 
-    def corners(self) -> Points:
+    def corners(self) -> AnyPoints:
         """Return the square itself: 4×2, clockwise from its own top left."""
         cos, sin = math.cos(self.angle_rad), math.sin(self.angle_rad)
         horizontal = np.array([cos, sin], dtype=np.float32)
         vertical = np.array([-sin, cos], dtype=np.float32)
         return self._corners(horizontal, vertical)
 
-    def _corners(self, horizontal: NDArray[np.float32], vertical: NDArray[np.float32]) -> Points:
+    def _corners(self, horizontal: Points, vertical: Points) -> AnyPoints:
         across, down = horizontal * (self.side_px / 2), vertical * (self.side_px / 2)
         return np.stack(
             [
@@ -98,7 +103,26 @@ class FaceCrop:
     crop_to_original: Matrix
 
 
-def reference_points(points: Points, *, with_lip: bool = True) -> Points:
+@dataclass(frozen=True, kw_only=True, eq=False)
+class FaceAxes:
+    """The face's own directions in the picture."""
+
+    across: Points  # (x, y), of length 1
+    down: AnyPoints  # from the eyes to the mouth, of length 1
+    angle_rad: float  # of `across` against the picture's
+
+    @classmethod
+    def along(cls, down: AnyPoints) -> "FaceAxes":
+        """Return the axes of a face whose mouth lies so from its eyes."""
+        length = np.linalg.norm(down)
+        down = np.array([0, 1], dtype=np.float32) if length <= 1e-3 else down / length
+        across = np.array([down[1], -down[0]], dtype=np.float32)
+        # Rounding can push the cosine of a level face a hair above 1.
+        angle_rad = math.acos(min(max(float(across[0]), -1.0), 1.0))
+        return cls(across=across, down=down, angle_rad=-angle_rad if across[1] < 0 else angle_rad)
+
+
+def reference_points(points: AnyPoints, *, with_lip: bool = True) -> AnyPoints:
     """Return two points that carry the face's place and direction.
 
     Args:
@@ -126,7 +150,7 @@ def reference_points(points: Points, *, with_lip: bool = True) -> Points:
 
 
 def oriented_box(
-    points: Points, *, scale: float, vy_ratio: float, vx_ratio: float = 0.0
+    points: AnyPoints, *, scale: float, vy_ratio: float, vx_ratio: float = 0.0
 ) -> OrientedBox:
     """Return the square that holds all landmarks along the face's axes, enlarged and shifted.
 
@@ -139,13 +163,8 @@ def oriented_box(
     """
     points = _comparable(points)
     eyes, lip = reference_points(points)
-    down = lip - eyes
-    length = np.linalg.norm(down)
-    down = np.array([0, 1], dtype=np.float32) if length <= 1e-3 else down / length
-    across = np.array([down[1], -down[0]], dtype=np.float32)
-    # Rounding can push the cosine of a level face a hair above 1.
-    angle_rad = math.acos(min(max(float(across[0]), -1.0), 1.0))
-
+    axes = FaceAxes.along(lip - eyes)
+    across, down = axes.across, axes.down
     mean = np.mean(points, axis=0)
     turned = (points - mean) @ np.stack([across, down]).T
     low, high = np.min(turned, axis=0), np.max(turned, axis=0)
@@ -158,14 +177,12 @@ def oriented_box(
         + across * (vx_ratio * side_px)
         + down * (vy_ratio * side_px)
     )
-    return OrientedBox(
-        centre=centre, side_px=side_px, angle_rad=-angle_rad if across[1] < 0 else angle_rad
-    )
+    return OrientedBox(centre=centre, side_px=side_px, angle_rad=axes.angle_rad)
 
 
 def crop_face(
     picture: Frame,
-    points: Points,
+    points: AnyPoints,
     *,
     size_px: int,
     scale: float,
@@ -183,13 +200,21 @@ def crop_face(
         upright: turn the face upright; False keeps the picture's axes.
     """
     box = oriented_box(points, scale=scale, vy_ratio=vy_ratio)
-    matrix = _square_to_crop(
-        box.centre,
-        np.float32(size_px) / box.side_px,
-        box.angle_rad if upright else 0.0,
-        size_px,
-    )
-    return cut_crop(picture, matrix, size_px)
+    return crop_box(picture, box, size_px=size_px, upright=upright)
+
+
+def crop_box(picture: Frame, box: OrientedBox, *, size_px: int, upright: bool = True) -> FaceCrop:
+    """Cut a square out of a picture.
+
+    Args:
+        picture: H×W×3.
+        box: the square.
+        size_px: side of the crop.
+        upright: turn the face upright; False keeps the picture's axes.
+    """
+    scale = np.float32(size_px) / box.side_px
+    angle_rad = box.angle_rad if upright else 0.0
+    return cut_crop(picture, _square_to_crop(box.centre, scale, angle_rad, size_px), size_px)
 
 
 def square_matrix(box: Sequence[float], *, size_px: int, angle_rad: float = 0.0) -> Matrix:
@@ -232,18 +257,18 @@ def mean_upright_box(boxes: Sequence[OrientedBox]) -> tuple[float, float, float,
     return left, top, right, bottom
 
 
-def map_points(points: Points, matrix: Matrix) -> Points:
+def map_points(points: Mapped, matrix: Matrix) -> Mapped:
     """N×2 points taken through a 3×3 affine map."""
     return points @ matrix[:2, :2].T + matrix[:2, 2]
 
 
-def _comparable(points: Points) -> Points:
+def _comparable(points: AnyPoints) -> AnyPoints:
     """Return the points whose extent is that of the other layouts."""
     return points[list(_MESH_AS_68)] if len(points) == _MESH_POINTS else points
 
 
 def _square_to_crop(
-    centre: NDArray[np.float32], scale: np.float32 | float, angle_rad: float, size_px: int
+    centre: AnyPoints, scale: np.float32 | np.float64 | float, angle_rad: float, size_px: int
 ) -> Matrix:
     cos, sin = math.cos(angle_rad), math.sin(angle_rad)
     half = size_px / 2

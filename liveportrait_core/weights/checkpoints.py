@@ -6,7 +6,7 @@ the command that mends it. Knows no network.
 
 import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,12 @@ from torch import Tensor
 
 from liveportrait_core.errors import EngineUnavailable
 from liveportrait_core.weights.digests import (Condition, FileState, inspect_file, present_form)
-from liveportrait_core.weights.manifest import FETCH, Checkpoint, read_manifest
+from liveportrait_core.weights.manifest import (
+    ANIMAL_NETWORKS,
+    FETCH,
+    Checkpoint,
+    read_manifest,
+)
 
 StateDict = Mapping[str, Tensor]
 
@@ -68,7 +73,7 @@ def checked_path(folder: Path, checkpoint: Checkpoint) -> Path:
         accepted = " or ".join(str(folder / form.path) for form in manifest.files_for(checkpoint))
         raise EngineUnavailable(
             f"{checkpoint}: no weights; expected {accepted or 'an entry in ' + str(manifest.path)}."
-            f" Run: {_fetch_command(folder)}"
+            f" Run: {fetch_command(folder, (checkpoint,))}"
         )
     state = inspect_file(folder, file)
     if state.condition is not Condition.WHOLE:
@@ -82,7 +87,14 @@ def foreign_file(folder: Path, path: Path, expected: str, found: str) -> EngineU
     To fetch it again would bring the same; the other format may serve.
     """
     pickled = path.suffix == ".pth"
-    remedy = f"{_fetch_command(folder)} --safetensors" if pickled else _fetch_command(folder)
+    place = path.relative_to(folder).as_posix()
+    named = [
+        file.checkpoint
+        for weight_set in read_manifest(folder).sets
+        for file in weight_set.files
+        if file.path.as_posix() == place
+    ]
+    remedy = fetch_command(folder, named) + (" --safetensors" if pickled else "")
     return EngineUnavailable(
         f"{path} holds something else: expected {expected}; found {found}."
         f" {'Run' if pickled else 'Remove it and run'}: {remedy}"
@@ -96,12 +108,14 @@ def _refusal(state: FileState, folder: Path) -> str:
         expected, found = f"SHA-256 {state.file.sha256}", f"SHA-256 {state.found}"
     return (
         f"{state.path} is truncated, altered or another file: expected {expected}; found {found}."
-        f" Run: {_fetch_command(folder)}"
+        f" Run: {fetch_command(folder, (state.file.checkpoint,))}"
     )
 
 
-def _fetch_command(folder: Path) -> str:
-    return f"{FETCH} --to {folder}"
+def fetch_command(folder: Path, checkpoints: Iterable[Checkpoint]) -> str:
+    """Return the command line that brings these files."""
+    animals = " --animals" if set(checkpoints) & set(ANIMAL_NETWORKS) else ""
+    return f"{FETCH} --to {folder}{animals}"
 
 
 def _read(folder: Path, path: Path) -> dict[str, Any]:

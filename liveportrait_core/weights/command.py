@@ -50,6 +50,10 @@ def _add_fetch(actions: Any, say: Say) -> None:
         "--safetensors", action="store_true", help="the networks in that format instead of .pth"
     )
     fetch.add_argument(
+        "--animals", action="store_true", help="the networks of the animals too, under the same"
+        " licence as those of people",
+    )  # fmt: skip
+    fetch.add_argument(
         NON_COMMERCIAL_FLAG, dest="non_commercial", action="store_true",
         help="fetch InsightFace's face detector too: its licence allows non-commercial research"
         " only",
@@ -71,6 +75,7 @@ def fetch_weights(parsed: argparse.Namespace, say: Say) -> int:
         endpoint=parsed.endpoint,
         safetensors=parsed.safetensors,
         non_commercial=parsed.non_commercial,
+        animals=parsed.animals,
         say=say,
     )
     say(f"{parsed.to} is complete")
@@ -121,14 +126,14 @@ def _set_lines(folder: Path, weight_set: WeightSet) -> list[str]:
     for file in weight_set.files:
         condition = inspect_file(folder, file, digest=False).condition
         state = "here" if condition is Condition.WHOLE else condition.value
-        lines.append(f"  {file.size_bytes / 1e6:8.1f} MB  {state:10}  {file.path}")
+        size = "?" if file.size_bytes is None else f"{file.size_bytes / 1e6:.1f}"
+        lines.append(f"  {size:>8} MB  {state:10}  {file.path}")
     return lines
 
 
 def _line(state: FileState) -> str:
     if state.condition is Condition.WHOLE:
         return f"{state.file.path}: whole"
-    expected = (
-        state.file.size_bytes if state.condition is Condition.WRONG_SIZE else state.file.sha256
-    )
+    is_size = state.condition is Condition.WRONG_SIZE
+    expected = str(state.file.size_bytes) if is_size else state.file.sha256
     return f"{state.file.path}: {state.condition}: expected {expected}, found {state.found}"

@@ -53,7 +53,7 @@ def inspect_file(
     if not path.is_file():
         return FileState(file=file, path=path, condition=Condition.MISSING, found="")
     size = path.stat().st_size
-    if size != file.size_bytes:
+    if file.size_bytes is not None and size != file.size_bytes:
         return FileState(file=file, path=path, condition=Condition.WRONG_SIZE, found=str(size))
     sha256 = file_digest(folder, path, remembered=remembered) if digest else file.sha256
     condition = Condition.WHOLE if sha256 == file.sha256 else Condition.WRONG_DIGEST

@@ -53,6 +53,7 @@ def fetch_all(
     endpoint: str | None = None,
     safetensors: bool = False,
     non_commercial: bool = False,
+    animals: bool = False,
     say: Callable[[str], None],
 ) -> None:
     """Make the weights folder complete; what is whole already stays.
@@ -64,13 +65,17 @@ def fetch_all(
         endpoint: another server with the hub's protocol.
         safetensors: as in `choose_files`.
         non_commercial: as in `choose_files`.
+        animals: as in `choose_files`.
         say: takes a line for the person who waits.
 
     Raises:
         FetchFailed: a file did not come whole, or another process is fetching into the folder.
     """
     wanted = choose_files(
-        read_manifest(folder), safetensors=safetensors, non_commercial=non_commercial
+        read_manifest(folder),
+        safetensors=safetensors,
+        non_commercial=non_commercial,
+        animals=animals,
     )
     incoming = folder / INCOMING
     incoming.mkdir(parents=True, exist_ok=True)
@@ -99,8 +104,10 @@ def fetch_file(folder: Path, file: WeightFile, hub: Hub, *, say: Callable[[str],
     if inspect_file(folder, file).condition is Condition.WHOLE:
         say(f"{file.path}: here and whole")
         return
-    say(f"{file.path}: {file.size_bytes / 1e6:.1f} MB from {hub.name}")
-    _require_space(folder, file)
+    size = "" if file.size_bytes is None else f"{file.size_bytes / 1e6:.1f} MB "
+    say(f"{file.path}: {size}from {hub.name}")
+    if file.size_bytes is not None:
+        _require_space(folder, file, file.size_bytes)
     part = folder / INCOMING / f"{file.sha256}.part"
     _fetch_part(part, file, hub)
     place.parent.mkdir(parents=True, exist_ok=True)
@@ -139,10 +146,11 @@ def _fetch_part(part: Path, file: WeightFile, hub: Hub) -> None:
 def _download(part: Path, file: WeightFile, hub: Hub) -> None:
     url = hub.url(file.hub_path)
     metadata = get_hf_file_metadata(url, token=False, endpoint=hub.endpoint)
-    if metadata.size != file.size_bytes:
+    expected = metadata.size if file.size_bytes is None else file.size_bytes
+    if expected is None or metadata.size != expected:
         raise OSError(f"{url} has {metadata.size} bytes, expected {file.size_bytes}")
     there = part.stat().st_size if part.exists() else 0
-    if there > file.size_bytes:
+    if there > expected:
         part.unlink()
         there = 0
     with part.open("ab") as stream:
@@ -151,17 +159,16 @@ def _download(part: Path, file: WeightFile, hub: Hub) -> None:
             stream,
             resume_size=there,
             headers={"Accept-Encoding": "identity"},
-            expected_size=file.size_bytes,
+            expected_size=expected,
             displayed_filename=file.path.name,
         )
 
 
-def _require_space(folder: Path, file: WeightFile) -> None:
+def _require_space(folder: Path, file: WeightFile, size_bytes: int) -> None:
     free = shutil.disk_usage(folder).free
-    if free < file.size_bytes:
+    if free < size_bytes:
         raise FetchFailed(
-            f"{file.path} needs {file.size_bytes / 1e6:.0f} MB;"
-            f" {folder} has {free / 1e6:.0f} MB free"
+            f"{file.path} needs {size_bytes / 1e6:.0f} MB; {folder} has {free / 1e6:.0f} MB free"
         )
 
 

@@ -28,9 +28,14 @@ class Checkpoint(StrEnum):
     LANDMARKS_203 = "landmarks_203"
     DETECTOR = "detector"  # optional: MediaPipe finds faces without it
     LANDMARKS_106 = "landmarks_106"  # optional, belongs to the detector
+    # Optional: the same networks, trained on animals.
+    ANIMAL_APPEARANCE_FEATURE_EXTRACTOR = "animal_appearance_feature_extractor"
+    ANIMAL_MOTION_EXTRACTOR = "animal_motion_extractor"
+    ANIMAL_WARPING_MODULE = "animal_warping_module"
+    ANIMAL_SPADE_GENERATOR = "animal_spade_generator"
 
 
-NETWORK_CHECKPOINTS = (
+NETWORK_CHECKPOINTS = (  # F, M, W, G, and the small networks
     Checkpoint.APPEARANCE_FEATURE_EXTRACTOR,
     Checkpoint.MOTION_EXTRACTOR,
     Checkpoint.WARPING_MODULE,
@@ -39,6 +44,14 @@ NETWORK_CHECKPOINTS = (
 )
 REQUIRED_CHECKPOINTS = (*NETWORK_CHECKPOINTS, Checkpoint.LANDMARKS_203)
 """What a deployment needs."""
+ANIMAL_NETWORKS = (
+    Checkpoint.ANIMAL_APPEARANCE_FEATURE_EXTRACTOR,
+    Checkpoint.ANIMAL_MOTION_EXTRACTOR,
+    Checkpoint.ANIMAL_WARPING_MODULE,
+    Checkpoint.ANIMAL_SPADE_GENERATOR,
+)
+ANIMAL_CHECKPOINTS = (*ANIMAL_NETWORKS, Checkpoint.STITCHING_RETARGETING)
+"""In the order of NETWORK_CHECKPOINTS; stitching is the one for people."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +61,7 @@ class WeightFile:
     checkpoint: Checkpoint
     hub_path: str  # in the hub's repository
     path: PurePosixPath  # in the weights folder
-    size_bytes: int
+    size_bytes: int | None  # None: not known beforehand; the digest tells
     sha256: str
 
 
@@ -88,7 +101,11 @@ class WantedFile:
 
 
 def choose_files(
-    manifest: Manifest, *, safetensors: bool = False, non_commercial: bool = False
+    manifest: Manifest,
+    *,
+    safetensors: bool = False,
+    non_commercial: bool = False,
+    animals: bool = False,
 ) -> tuple[WantedFile, ...]:
     """Return one form of every checkpoint of the manifest.
 
@@ -96,9 +113,11 @@ def choose_files(
         manifest: what there is.
         safetensors: prefer that form of the networks to `.pth`.
         non_commercial: take the sets too whose licence forbids commercial use.
+        animals: take the networks of the animals too.
     """
     chosen: list[WantedFile] = []
-    for checkpoint in Checkpoint:
+    left_out = () if animals else ANIMAL_NETWORKS
+    for checkpoint in (each for each in Checkpoint if each not in left_out):
         forms = [
             WantedFile(file=file, hub=weight_set.hub, revision=weight_set.revision)
             for weight_set in manifest.sets
@@ -148,6 +167,6 @@ def _weight_file(entry: dict[str, Any]) -> WeightFile:
         checkpoint=Checkpoint(entry["checkpoint"]),
         hub_path=entry["hub_path"],
         path=path,
-        size_bytes=int(entry["bytes"]),
+        size_bytes=None if entry["bytes"] is None else int(entry["bytes"]),
         sha256=entry["sha256"],
     )

@@ -87,6 +87,8 @@ BASE_MODELS = (
     "warping_module",
     "spade_generator",
 )
+ANIMALS = "animals/"
+"""What follows a set's prefix in every seed of its animals."""
 MLP_ENTRIES = {"stitching": "retarget_shoulder", "lip": "retarget_mouth", "eye": "retarget_eye"}
 
 
@@ -123,13 +125,31 @@ def synthetic_tree(prefix: str = "", *, safetensors: bool = False) -> Path:
     With `safetensors` the networks are stored in that format instead of `.pth`.
     """
     form = "safetensors" if safetensors else "pth"
-    key = hashlib.sha256(prefix.encode()).hexdigest()[:12]
-    folder = CACHE / f"{key}-{form}-{REVISION}"
+    return _kept(
+        f"{_key(prefix)}-{form}-{REVISION}",
+        lambda folder: write_tree(folder, Seeds(prefix=prefix), safetensors=safetensors),
+    )
+
+
+def animal_tree(prefix: str = "") -> Path:
+    """A weights folder of the animals' four networks and the stitching file; likewise kept."""
+    return _kept(
+        f"{_key(prefix)}-animals-{REVISION}",
+        lambda folder: write_animal_tree(folder, prefix),
+    )
+
+
+def _key(prefix: str) -> str:
+    return hashlib.sha256(prefix.encode()).hexdigest()[:12]
+
+
+def _kept(name: str, write: Callable[[Path], None]) -> Path:
+    folder = CACHE / name
     if folder.is_dir():
         return folder
     CACHE.mkdir(parents=True, exist_ok=True)
     unfinished = Path(tempfile.mkdtemp(dir=CACHE, prefix="unfinished-"))
-    write_tree(unfinished, Seeds(prefix=prefix), safetensors=safetensors)
+    write(unfinished)
     try:
         unfinished.rename(folder)
     except OSError:  # another process was faster
@@ -147,12 +167,31 @@ def write_tree(folder: Path, seeds: Seeds, *, safetensors: bool) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         save(synthetic_state(seeds, name), path)
         written.append((name, path))
+    written.append(_write_perceptrons(folder, seeds, safetensors=safetensors))
+    (folder / "manifest.json").write_text(json.dumps(_manifest(folder, written), indent=2))
+
+
+def write_animal_tree(folder: Path, prefix: str) -> None:
+    """Write the animals' files, the stitching file of people, and their manifest."""
+    seeds = Seeds(prefix=prefix + ANIMALS)
+    written: list[tuple[str, Path]] = []
+    for name in BASE_MODELS:
+        path = folder / "liveportrait_animals" / "base_models_v1.1" / f"{name}.pth"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        torch.save(synthetic_state(seeds, name), path)
+        written.append((f"animal_{name}", path))
+    written.append(_write_perceptrons(folder, Seeds(prefix=prefix), safetensors=False))
+    (folder / "manifest.json").write_text(json.dumps(_manifest(folder, written), indent=2))
+
+
+def _write_perceptrons(folder: Path, seeds: Seeds, *, safetensors: bool) -> tuple[str, Path]:
+    suffix = ".safetensors" if safetensors else ".pth"
+    save: Callable[[Any, Path], None] = _save_safetensors if safetensors else torch.save
     states = {name: synthetic_state(seeds, name) for name in MLP_ENTRIES}
     path = folder / "liveportrait" / "retargeting_models" / f"stitching_retargeting_module{suffix}"
     path.parent.mkdir(parents=True)
     save(flat_perceptrons(states) if safetensors else nested_perceptrons(states), path)
-    written.append(("stitching_retargeting", path))
-    (folder / "manifest.json").write_text(json.dumps(_manifest(folder, written), indent=2))
+    return "stitching_retargeting", path
 
 
 def nested_perceptrons(states: dict[str, dict[str, Tensor]]) -> dict[str, object]:

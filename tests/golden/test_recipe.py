@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.golden.recipe import Seeds, block_means
-from tests.golden.synthetic_weights import digest, synthetic_state
+from tests.golden.synthetic_weights import ANIMALS, digest, synthetic_state
 
 DIGESTS = {
     "appearance_feature_extractor": (
@@ -19,11 +19,17 @@ DIGESTS = {
     "lip": "78876325d43861b7ce6e5022070f3d121aff960008ce602a4c676a07fdba36fe",
     "eye": "ef5da40cc0690b3967df8a0eb550a6f8de51c479cd10896acbcec4c18688966c",
 }
+ANIMALS_F = "4584698abb9e455de7b73bf99148fe5a7f34c29a3209c22893c2f136ff07804d"
 
 
 @pytest.mark.parametrize("network", DIGESTS)
 def test_the_weights_are_those_of_the_recipe(network: str) -> None:
     assert digest(synthetic_state(Seeds(), network)) == DIGESTS[network]
+
+
+def test_animals_have_weights_of_their_own() -> None:
+    state = synthetic_state(Seeds(prefix=ANIMALS), "appearance_feature_extractor")
+    assert digest(state) == ANIMALS_F
 
 
 def test_another_prefix_gives_other_weights() -> None:

@@ -92,6 +92,24 @@ TOLERANCES: tuple[tuple[str, float], ...] = (
     (r"joyvasa/long_.*", 1e-6),
     (r"joyvasa/render_.*", 5e-6),
     (r"joyvasa/(mask|pad|counts).*", 0.0),
+    (r"animals/crop_.+_M_(o2c|c2o)", 1e-4),  # relative
+    (r"animals/crop_.+_(img|256)", 2.0),  # and in few of the samples
+    (r"animals/crop_.+_small", 0.05),
+    (r"animals/crop_.+_(pt|pt2|pt2_nolip|taps_pt2|rect|bbox|bbox_rot)", 2e-3),
+    (r"animals/(source_R|(e2e_)?hull_multiplier)", 1e-6),
+    (r"animals/(x_s|x_d_0|motion/.*)", 5e-6),
+    (r"animals/e2e_M_(o2c|c2o)", 1e-4),  # relative
+    (r"animals/e2e_(source|driving)_256", 2.0),  # and in 0.1 % of the values
+    (r"animals/e2e_info_(pitch|yaw|roll)", 1e-3),
+    (r"animals/e2e_info_.*", 2e-5),
+    (r"animals/e2e_(template_(R|scale|exp|t)|x_.*|on_x_d.*|off_x_d)", 5e-5),
+    (r"animals/e2e_f_s", 1e-4),
+    (r"animals/e2e_.*_deformation_\d", 2e-5),
+    (r"animals/e2e_.*_occlusion", 2e-4),
+    (r"animals/e2e_.*_gen_.*", 1e-3),
+    (r"animals/e2e_.*_final_small_\d", 0.3),
+    (r"animals/e2e_.*_final_.*", 1.0),  # and in 2 % of the values
+    (r"animals/(image|e2e_(source|driving|resized_shape|template_output_fps|written_fps))", 0.0),
 )
 
 

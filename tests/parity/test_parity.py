@@ -11,21 +11,34 @@ from liveportrait_core.engines.liveportrait.networks.all_networks import empty_n
 from liveportrait_core.engines.liveportrait.networks.official import StateDict, load_official
 from liveportrait_core.engines.liveportrait.runtimes.device import DeviceChoice, Precision
 from tests.golden.recipe import Seeds
-from tests.golden.synthetic_weights import synthetic_state
+from tests.golden.synthetic_weights import ANIMALS, synthetic_state
 from tests.parity.__main__ import OUR_SET, main
+from tests.parity.animals import check_crops, check_motion
 from tests.parity.functions import check_functions
 from tests.parity.golden_set import GoldenFile, read_golden_file, tolerance
-from tests.parity.run import CHECKS
+from tests.parity.run import ANIMAL_SET, CHECKS
 
 
 @pytest.mark.timeout(1200)  # 20 s each where nothing else runs, many times that elsewhere
-@pytest.mark.parametrize("name", CHECKS)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.soak) if name == ANIMAL_SET else name for name in CHECKS],
+)
 def test_parity_holds_on_our_set(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     status = main(["--golden", str(OUR_SET), "--file", name])
     lines = capsys.readouterr().out.splitlines()
     assert status == 0, "\n".join(line for line in lines if "FAIL" in line)
     assert all(line.startswith(f"{name}/") and line.endswith(" ok") for line in lines[:-2])
     assert lines[-1] == "parity holds"
+
+
+def test_crops_and_motion_of_animals_hold_on_our_set() -> None:
+    """What of the animals needs no large network; all of them takes a minute."""
+    golden = read_golden_file(OUR_SET, ANIMAL_SET, Seeds(prefix=ANIMALS))
+    check_crops(golden)
+    check_motion(golden, model_of_small_networks(""))
+    assert failures(golden) == set()
+    assert all(array.startswith("e2e_") for array in golden.unchecked())
 
 
 def model_of_small_networks(prefix: str) -> Model:

@@ -1,7 +1,6 @@
 """The LivePortrait engine: prepare once, analyse a clip, animate often.
 
-Knows the order of the steps; their mathematics is in the modules beside it. Pictures go through in
-batches: while the device warps and decodes one, the frames of the one before are pasted back.
+Knows the order of the steps; their mathematics is in the modules beside it.
 """
 
 from collections.abc import Iterable, Iterator
@@ -14,9 +13,14 @@ from numpy.typing import NDArray
 
 from liveportrait_core.engines.liveportrait.config import (
     DEFAULT_CONFIG,
-    EASE_S,
     EngineConfig,
     engine_version,
+)
+from liveportrait_core.engines.liveportrait.drawing import (
+    BATCHES_AHEAD,
+    drawn_crops,
+    frame_batch,
+    looped,
 )
 from liveportrait_core.engines.liveportrait.driving import analyse_driving
 from liveportrait_core.engines.liveportrait.model import AppearanceFeature, Model
@@ -45,7 +49,6 @@ from liveportrait_core.engines.liveportrait.source_video import (
 )
 from liveportrait_core.engines.liveportrait.template import LivePortraitMotion
 from liveportrait_core.engines.liveportrait.warm_up import warm_up
-from liveportrait_core.engines.loop import close_loop, ease_frames
 from liveportrait_core.errors import ImageNoFace, InvalidOption, VideoTooShort
 from liveportrait_core.face.crop import FaceCrop
 from liveportrait_core.face.finders import FaceFinder
@@ -58,8 +61,6 @@ from liveportrait_core.options import Engine, RenderOptions
 from liveportrait_core.report import Box, Frame, RenderWarning
 
 _PICTURE_FPS = Fraction(25)  # a picture has no rate; the original's templates have this one
-_BATCHES_AHEAD = 2
-_CUDA_BATCH = 8
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -151,7 +152,7 @@ class LivePortraitEngine:
         Raises:
             OutOfMemory, RenderError: this device cannot render.
         """
-        warm_up(self._model, self._finder, self._locate, frame_batch=self._frame_batch)
+        warm_up(self._model, self._finder, self._locate, frame_batch=frame_batch(self._model))
 
     def prepare(self, portrait: Frame, options: RenderOptions) -> PreparedSource:
         """Crop the portrait and compute everything that depends on it alone.
@@ -245,10 +246,8 @@ class LivePortraitEngine:
         """
         driven = self.drive(prepared, template, options)
         finish = prepared.paste_back.blend if self._is_pasted(options) else _as_it_is
-        batches = self._decoded(prepared.feature, driven)
-        for pictures in prefetch(batches, ahead=_BATCHES_AHEAD):
-            for picture in pictures:
-                yield finish(picture)
+        for picture in drawn_crops(self._model, prepared.feature, driven):
+            yield finish(picture)
 
     def drive(
         self, prepared: PreparedSource, template: LivePortraitMotion, options: RenderOptions
@@ -263,11 +262,7 @@ class LivePortraitEngine:
             edit=options.edit,
             anchor=refined.anchor,
         )
-        if not options.loop or template.frame_count == 1:
-            return driven
-        ease = ease_frames(template.frame_count, float(template.fps), seconds=EASE_S)
-        closed = close_loop(driven.final.astype(np.float64), ease)
-        return replace(driven, final=closed.astype(np.float32))
+        return looped(driven, template.fps) if options.loop else driven
 
     def analyse_source(self, frames: Iterable[Frame], options: RenderOptions) -> MeasuredVideo:
         """Follow the face of a portrait that moves already; the frames are gone over twice.
@@ -316,7 +311,7 @@ class LivePortraitEngine:
         )
         fitted = FittedFrames(frames, options.source_max_dim_px)
         pictures = self._source_pictures(fitted, source, driven, options.source_crop_scale)
-        for frame, crop in prefetch(pictures, ahead=_BATCHES_AHEAD):
+        for frame, crop in prefetch(pictures, ahead=BATCHES_AHEAD):
             if crop is None:
                 yield frame
             else:
@@ -337,10 +332,6 @@ class LivePortraitEngine:
             (picture,) = self._model.animate(feature, resting[None], moved[None])
             yield frame, replace(crop, picture=picture)
 
-    @property
-    def _frame_batch(self) -> int:
-        return _CUDA_BATCH if self._model.choice.device.type == "cuda" else 1
-
     def _settings(self, options: RenderOptions) -> AnimationSettings:
         return replace(
             self._config.animation,
@@ -351,20 +342,6 @@ class LivePortraitEngine:
 
     def _is_pasted(self, options: RenderOptions) -> bool:
         return options.paste_back and self._config.animation.stitch
-
-    def _decoded(
-        self, feature: AppearanceFeature, driven: DrivenKeypoints
-    ) -> Iterator[NDArray[np.uint8]]:
-        """Yield the animated crops in batches: b×512×512×3."""
-        final = driven.final
-        if (final == final[0]).all():
-            # A still clip is still to the last bit, whatever a batch's size does to rounding.
-            picture = self._model.animate(feature, driven.source, final[:1])
-            yield from (picture for _ in final)
-            return
-        size = self._frame_batch
-        for start in range(0, len(final), size):
-            yield self._model.animate(feature, driven.source, final[start : start + size])
 
 
 def _as_it_is(picture: Frame) -> Frame:

@@ -6,7 +6,7 @@ and no option of a render.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -43,7 +43,7 @@ from liveportrait_core.engines.liveportrait.runtimes.device import DeviceChoice,
 from liveportrait_core.engines.liveportrait.runtimes.torch_runtime import TorchRuntime
 from liveportrait_core.errors import CheckpointMismatch, OutOfMemory, RenderError
 from liveportrait_core.weights.checkpoints import foreign_file, read_perceptrons, read_state
-from liveportrait_core.weights.manifest import Checkpoint
+from liveportrait_core.weights.manifest import NETWORK_CHECKPOINTS, Checkpoint
 
 log = logging.getLogger(__name__)
 
@@ -56,19 +56,20 @@ Frames = NDArray[np.uint8]
 Output = TypeVar("Output", Tensor, MotionHeads)
 
 
-def load_networks(folder: Path) -> Networks:
+def load_networks(
+    folder: Path, checkpoints: Sequence[Checkpoint] = NETWORK_CHECKPOINTS
+) -> Networks:
     """Return the networks with the weights of a folder, on the CPU, mapped from the files.
+
+    Args:
+        folder: the weights folder.
+        checkpoints: those of F, M, W and G first.
 
     Raises:
         EngineUnavailable: a file is missing, damaged or another network's; it names the file.
     """
     networks = load_perceptrons(folder)
-    for checkpoint, network in (
-        (Checkpoint.APPEARANCE_FEATURE_EXTRACTOR, networks.appearance_feature_extractor),
-        (Checkpoint.MOTION_EXTRACTOR, networks.motion_extractor),
-        (Checkpoint.WARPING_MODULE, networks.warping_module),
-        (Checkpoint.SPADE_GENERATOR, networks.spade_generator),
-    ):
+    for checkpoint, network in zip(checkpoints, networks.large, strict=False):
         path, state = read_state(folder, checkpoint)
         _load(network, state, folder, path)
     return networks

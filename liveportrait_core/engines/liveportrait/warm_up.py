@@ -38,6 +38,22 @@ def warm_up(
             find(np.zeros((_BLANK_PX, _BLANK_PX, 3), np.uint8))
     if locate is not None:
         locate(np.zeros((CROP_PX, CROP_PX, 3), np.uint8), _FIVE_POINTS * CROP_PX)
+    warm_up_networks(model, frame_batch=frame_batch)
+    keypoints = np.zeros((1, KEYPOINT_COUNT, 3), np.float32)
+    model.retarget_eyes(keypoints, np.zeros((1, 3), np.float32))
+    model.retarget_lip(keypoints, np.zeros((1, 2), np.float32))
+
+
+def warm_up_networks(model: Model, *, frame_batch: int) -> None:
+    """Run F, M, W, G and stitching once.
+
+    Args:
+        model: the networks.
+        frame_batch: how many frames a render warps and decodes at once.
+
+    Raises:
+        OutOfMemory, RenderError: as `warm_up`.
+    """
     pictures = np.zeros((BATCH_FRAMES, NETWORK_PX, NETWORK_PX, 3), np.uint8)
     keypoints = np.zeros((frame_batch, KEYPOINT_COUNT, 3), np.float32)
     feature = model.extract_appearance(pictures[:1])
@@ -46,5 +62,3 @@ def warm_up(
     for count in sorted({1, frame_batch}):
         model.animate(feature, keypoints[:1], keypoints[:count])
     model.stitch(keypoints[:1], keypoints[:1])
-    model.retarget_eyes(keypoints[:1], np.zeros((1, 3), np.float32))
-    model.retarget_lip(keypoints[:1], np.zeros((1, 2), np.float32))

@@ -14,7 +14,11 @@ from tests.core.weights.hub import FaultyHub, running_hub
 NETWORK = "liveportrait/base_models/motion_extractor.pth"
 ONNX = "liveportrait/landmark.onnx"
 RESTRICTED = "insightface/models/buffalo_l/det_10g.onnx"
-CHECKPOINTS = {NETWORK: "motion_extractor", ONNX: "landmarks_203", RESTRICTED: "detector"}
+ANIMAL = "liveportrait_animals/base_models_v1.1/motion_extractor.pth"
+CHECKPOINTS = {
+    NETWORK: "motion_extractor", ONNX: "landmarks_203", RESTRICTED: "detector",
+    ANIMAL: "animal_motion_extractor",
+}  # fmt: skip
 
 
 def content(path: str, size: int = 300_000) -> bytes:
@@ -23,7 +27,7 @@ def content(path: str, size: int = 300_000) -> bytes:
 
 
 def write_manifest(folder: Path, files: dict[str, bytes] | None = None) -> None:
-    """A manifest of three files, one of them in a non-commercial set."""
+    """A manifest of four files: one non-commercial, one of the animals, whose size is not known."""
     files = files or {path: content(path) for path in CHECKPOINTS}
     sets = [
         {
@@ -38,7 +42,7 @@ def write_manifest(folder: Path, files: dict[str, bytes] | None = None) -> None:
                     "checkpoint": CHECKPOINTS[path],
                     "hub_path": path,
                     "path": path,
-                    "bytes": len(files[path]),
+                    "bytes": None if path == ANIMAL else len(files[path]),
                     "sha256": hashlib.sha256(files[path]).hexdigest(),
                 }
                 for path in paths
@@ -48,6 +52,7 @@ def write_manifest(folder: Path, files: dict[str, bytes] | None = None) -> None:
         for name, licence, paths in (
             ("free", "MIT", [NETWORK, ONNX]),
             ("restricted", "research only", [RESTRICTED]),
+            ("animals", "MIT", [ANIMAL]),
         )
     ]
     folder.mkdir(parents=True, exist_ok=True)
@@ -63,7 +68,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyHub]:
-    """A hub with the three files; the client loses patience after a second."""
+    """A hub with the files; the client loses patience after a second."""
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_DOWNLOAD_TIMEOUT", 1)
     # What has arrived is written down in pieces of this size; the client's own are 10 MB.
     monkeypatch.setattr(huggingface_hub.constants, "DOWNLOAD_CHUNK_SIZE", 1000)

@@ -17,7 +17,7 @@ from liveportrait_core.__main__ import main
 from liveportrait_core.errors import FetchFailed
 from liveportrait_core.weights import fetch
 from liveportrait_core.weights.fetch import fetch_all
-from tests.core.weights.conftest import NETWORK, ONNX, RESTRICTED, content, write_manifest
+from tests.core.weights.conftest import ANIMAL, NETWORK, ONNX, RESTRICTED, content, write_manifest
 from tests.core.weights.hub import FaultyHub, corrupt, running_hub, stall, truncate
 
 
@@ -53,6 +53,23 @@ def test_fetches_the_restricted_detector_when_its_licence_is_accepted(
 ) -> None:
     fetch_into(folder, hub, non_commercial=True)
     assert RESTRICTED in weight_files(folder)
+
+
+def test_fetches_the_animals_when_they_are_asked_for(folder: Path, hub: FaultyHub) -> None:
+    hub.faults = [truncate]
+    said = fetch_into(folder, hub, animals=True)
+    assert ANIMAL in weight_files(folder)
+    assert (folder / ANIMAL).read_bytes() == content(ANIMAL)
+    assert said[-1] == f"{ANIMAL}: from owner/name"  # its size is not known beforehand
+
+
+def test_an_animals_file_that_is_another_is_refused_by_its_digest(
+    folder: Path, hub: FaultyHub
+) -> None:
+    hub.files[ANIMAL] = b"something else"
+    with pytest.raises(FetchFailed, match=r"expected SHA-256 \w+, received"):
+        fetch_into(folder, hub, animals=True)
+    assert ANIMAL not in weight_files(folder)
 
 
 def test_does_not_fetch_twice(folder: Path, hub: FaultyHub) -> None:

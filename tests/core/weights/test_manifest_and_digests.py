@@ -10,10 +10,11 @@ from liveportrait_core.__main__ import main
 from liveportrait_core.errors import EngineUnavailable
 from liveportrait_core.weights import digests
 from liveportrait_core.weights.digests import (Condition, file_digest, inspect_file, missing_checkpoints)
-from liveportrait_core.weights.manifest import (PROJECT_MANIFEST, Checkpoint, choose_files, read_manifest)
+from liveportrait_core.weights.manifest import (ANIMAL_NETWORKS, PROJECT_MANIFEST, Checkpoint, choose_files, read_manifest)
 from tests.core.weights.conftest import NETWORK, ONNX, content
 
-ENGINE_NEEDS = set(Checkpoint) - {Checkpoint.DETECTOR, Checkpoint.LANDMARKS_106}
+RESTRICTED = {Checkpoint.DETECTOR, Checkpoint.LANDMARKS_106}
+ENGINE_NEEDS = set(Checkpoint) - RESTRICTED - set(ANIMAL_NETWORKS)
 
 
 def fill(folder: Path) -> None:
@@ -42,7 +43,13 @@ def test_a_plain_fetch_takes_what_the_engine_needs_and_nothing_restricted(
 
 def test_the_restricted_files_need_a_flag(tmp_path: Path) -> None:
     wanted = choose_files(read_manifest(tmp_path), non_commercial=True)
-    assert {each.file.checkpoint for each in wanted} == set(Checkpoint)
+    assert {each.file.checkpoint for each in wanted} == ENGINE_NEEDS | RESTRICTED
+
+
+def test_the_animals_need_a_flag_and_come_from_the_same_revision(tmp_path: Path) -> None:
+    wanted = choose_files(read_manifest(tmp_path), animals=True)
+    assert {each.file.checkpoint for each in wanted} == ENGINE_NEEDS | set(ANIMAL_NETWORKS)
+    assert len({(each.hub, each.revision) for each in wanted}) == 1
 
 
 def test_everything_is_missing_from_an_empty_folder(tmp_path: Path) -> None:

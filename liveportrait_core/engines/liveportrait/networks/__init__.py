@@ -1,4 +1,4 @@
-"""LivePortrait's networks (human models, 256 → 512), as plain torch modules.
+"""LivePortrait's networks (256 → 512), as plain torch modules.
 
 Knows torch and itself. Knows neither files nor devices nor what a portrait is: state dicts come in
 through `official.load_official`, precision is the caller's autocast. All modules are meant for

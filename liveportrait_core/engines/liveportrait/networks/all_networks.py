@@ -43,7 +43,7 @@ class Networks:
 
 
 def empty_networks() -> Networks:
-    """Return the networks of the human models without weights, on torch's meta device."""
+    """Return the networks without weights, on torch's meta device."""
     with torch.device("meta"):
         return Networks(
             appearance_feature_extractor=AppearanceFeatureExtractor(),
