@@ -90,6 +90,17 @@ class FunctionProcess:
         if self._process is not None:
             os.killpg(self._process.pid, number)
 
+    def tell_to_end(self) -> None:
+        """Send SIGTERM to its first process alone, as a container's runtime does."""
+        if self._process is not None:
+            self._process.terminate()
+
+    def wait(self, timeout_s: float) -> int:
+        """Wait for its end, and return its exit code; raise `subprocess.TimeoutExpired`."""
+        if self._process is None:
+            raise FunctionNotReady("the function was not started")
+        return self._process.wait(timeout_s)
+
     def stop(self) -> None:
         """Terminate it; kill it where it does not end."""
         process, self._process = self._process, None

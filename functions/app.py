@@ -29,10 +29,12 @@ from functions.observability import log, telemetry
 from functions.observability.exporters import Exporters
 from functions.roles import Role, TaskRoute
 from functions.runtime.process_age import process_age_s
+from functions.runtime.process_health import ProcessHealth
 from functions.runtime.readiness import Readiness
 from functions.runtime.startup import engine_setup, open_warm
 from functions.settings import Settings, from_environment
 from liveportrait_core.engines.choice import EngineIdentity, choose_engine, engine_identity
+from liveportrait_core.errors import DeviceLost
 from liveportrait_core.renderer import Renderer
 
 _ANSWER_S = 120.0  # to begin and to end a task's request, on top of the render's deadline
@@ -51,6 +53,7 @@ class App:
         """
         self.settings = settings
         self._named = named
+        self.health = ProcessHealth()
         self.exporters = Exporters(settings.exported, project=settings.project)
         self.readiness: Readiness[Renderer | None] = Readiness(self._open)
         self._firebase: Any = None
@@ -88,7 +91,11 @@ class App:
         renderer = None
         if self._named is None:
             self._require_private()
-            renderer = open_warm(self.settings)
+            try:
+                renderer = open_warm(self.settings)
+            except DeviceLost as fault:
+                self.health.end(str(fault))
+                raise
         else:
             named = self._named
             log.info(
@@ -195,6 +202,7 @@ class App:
             engine=self.engine.engine.value,
             engine_version=self.engine_version,
             clock=SystemClock(),
+            health=self.health,
         )
 
 

@@ -9,9 +9,11 @@
     │   └── CallerRefused   its token is valid, but of another caller or for another receiver: 403
     ├── NotPrivate          callers may come through unchecked: no task is taken
     ├── RetryLater          a redelivery can succeed: the event is answered with 503
+    │   └── Postponed       nothing is wrong with a service: from some moment on it can succeed
     ├── Stopped             a render must end without publishing
     │   ├── LeaseLost       the lease belongs to another job, or could not be renewed
     │   ├── Superseded      the document asks for something else, or is deleted
+    │   ├── ProcessEnding   the process is told to end, or is of no more use
     │   └── ObjectChanged   portrait or clip is no longer the generation that was fingerprinted
     ├── ObjectExists        an object is already at the path that was to be created
     └── Failure             an error for the document: a code of contract.md, section 5
@@ -119,6 +121,14 @@ class RetryLater(FunctionError):
     """A redelivery can cure this."""
 
 
+class Postponed(RetryLater):
+    """Another try is due later, and no service is at fault."""
+
+    def __init__(self, message: str = "", *, after_s: float = 0.0) -> None:
+        super().__init__(message)
+        self.after_s = after_s
+
+
 class Stopped(FunctionError):
     """The render must end without publishing."""
 
@@ -129,6 +139,10 @@ class LeaseLost(Stopped):
 
 class Superseded(Stopped):
     """The document no longer asks for what is being rendered."""
+
+
+class ProcessEnding(Stopped):
+    """The process ends before the render does."""
 
 
 class ObjectChanged(Stopped):

@@ -22,6 +22,7 @@ from functions.observability import log
 from functions.roles import Role
 from functions.runtime.readiness import Stage
 from functions.runtime.request_body import BodyMiddleware
+from functions.runtime.shutdown import serve_until_told
 from liveportrait_core import RenderError
 
 _TASKS = "/render"
@@ -104,6 +105,8 @@ def refuse(fault: Exception) -> flask.typing.ResponseReturnValue:
 def health() -> flask.typing.ResponseReturnValue:
     """Tell at once which engine is ready, or why none is."""
     instance = _instance()
+    if ending := instance.health.ending:
+        return {"status": "ending", "reason": ending}, 503
     stage, reason = instance.readiness.look()
     if stage is not Stage.READY:
         return {"status": stage.value, "reason": reason}, 503
@@ -123,9 +126,16 @@ def _engine(instance: App) -> dict[str, str]:
     return {"engine": instance.engine.engine.value, "engineVersion": instance.engine_version}
 
 
+def _begin() -> None:
+    """Begin, in the server's worker, to open renderer and clients and to watch for the end."""
+    serve_until_told(_instance().health)
+    _instance().readiness.begin()
+
+
 if flask.has_app_context():  # the framework is loading this file to serve it
-    # gunicorn loads it too, and then forks: its worker begins to open renderer and clients at once.
-    os.register_at_fork(after_in_child=_instance().readiness.begin)
+    # gunicorn loads it too, and then forks.
+    _instance()
+    os.register_at_fork(after_in_child=_begin)
     flask.current_app.add_url_rule("/health", view_func=health)
     flask.current_app.add_url_rule(_TASKS, view_func=render, methods=["POST"])
     flask.current_app.register_error_handler(Exception, refuse)

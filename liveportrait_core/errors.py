@@ -23,6 +23,7 @@
     ├── SpeechFailed             a learned method of talking gave motion that no face makes
     ├── MotionUnusable           kept motion is not what this engine would have kept
     ├── OutOfMemory              RENDER_OOM
+    ├── DeviceLost               the GPU fails every call of this process from now on
     └── EncodeFailed             ENCODE_FAILED
 
 The codes are those of contract.md, section 5. The class's docstring is the default message; a
@@ -167,6 +168,10 @@ class OutOfMemory(RenderError):
     """The device ran out of memory."""
 
     code = "RENDER_OOM"
+
+
+class DeviceLost(RenderError):
+    """The GPU fails every call of this process from now on."""
 
 
 class EncodeFailed(RenderError):

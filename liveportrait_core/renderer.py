@@ -16,6 +16,7 @@ from liveportrait_core.media.clips.probe import DrivingClip, probe
 from liveportrait_core.media.portrait_process import PortraitProcess, decode_portrait
 from liveportrait_core.options import Engine, RenderOptions, SyntheticIdle
 from liveportrait_core.pipeline.analysis import analyse_clip
+from liveportrait_core.pipeline.machine_faults import machine_faults_translated
 from liveportrait_core.pipeline.motion_cache import pack_motion, unpack_motion
 from liveportrait_core.pipeline.plan import (
     Planner,
@@ -25,7 +26,7 @@ from liveportrait_core.pipeline.plan import (
     require_sound,
 )
 from liveportrait_core.pipeline.progress import RenderProgress, run_watched
-from liveportrait_core.pipeline.writer import VideoWriter, memory_errors_translated, publish
+from liveportrait_core.pipeline.writer import VideoWriter, publish
 from liveportrait_core.report import Frame, Progress, RenderedVideo, Stage
 from liveportrait_core.request import (
     CachedMotion,
@@ -77,9 +78,10 @@ class Renderer:
 
         Raises:
             OutOfMemory: the device is too small.
+            DeviceLost: the GPU is of no more use to this process.
             RenderError: the engine cannot render here.
         """
-        with memory_errors_translated():
+        with machine_faults_translated():
             self._engine.warm_up()
 
     def render(
@@ -104,6 +106,7 @@ class Renderer:
             BadInput: the portrait, the clip or an option is at fault; see its subclasses.
             MotionUnusable: the cached motion is not of this engine version and this many seconds.
             OutOfMemory: the machine or the device had too little.
+            DeviceLost: the GPU is of no more use to this process.
             EncodeFailed: the video could not be written.
         """
 
@@ -128,7 +131,7 @@ class Renderer:
             ImageUnsupported, ImageTooLarge, ImageNoFace: the portrait is at fault.
             OutOfMemory: the machine or the device had too little.
         """
-        with memory_errors_translated():
+        with machine_faults_translated():
             picture = decode_portrait(portrait, max_dim_px=options.source_max_dim_px)
             prepared: PreparedPortrait = self._engine.prepare(picture.pixels, options)
             return prepared
@@ -139,7 +142,7 @@ class Renderer:
         Raises:
             OutOfMemory: the machine or the device had too little.
         """
-        with memory_errors_translated():
+        with machine_faults_translated():
             frame: Frame = self._engine.still(prepared, options)
             return frame
 
@@ -151,7 +154,7 @@ class Renderer:
         Raises:
             OutOfMemory: the machine or the device had too little.
         """
-        with memory_errors_translated():
+        with machine_faults_translated():
             yield from self._engine.animate(prepared, template.motion, options)
 
     def analyse(
@@ -164,7 +167,7 @@ class Renderer:
                 at fault.
             OutOfMemory: the machine or the device had too little.
         """
-        with memory_errors_translated():
+        with machine_faults_translated():
             clip, progress = probe(driving, max_seconds), RenderProgress()
             return run_watched(
                 lambda: analyse_clip(self._engine, clip, progress), progress, on_progress
@@ -179,7 +182,7 @@ class Renderer:
             OutOfMemory: the machine or the device had too little.
         """
         engine = clip_engine(self._engine)
-        with memory_errors_translated():
+        with machine_faults_translated():
             picture = decode_portrait(driving, max_dim_px=max_dim_px)
             return MotionTemplate(motion=engine.analyse_picture(picture.pixels))
 

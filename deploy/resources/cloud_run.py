@@ -16,6 +16,8 @@ _ALL = (
     "--min-instances=0",  # scale to zero
     # 240 s is the longest that Cloud Run waits for a start.
     "--startup-probe=httpGet.path=/health,periodSeconds=10,timeoutSeconds=5,failureThreshold=24",
+    # What cannot get ready any more (a lost GPU) and does not end by itself is replaced.
+    "--liveness-probe=httpGet.path=/health,periodSeconds=30,timeoutSeconds=5,failureThreshold=3",
     # Events, tasks and probes are internal; other callers are refused, with or without a token.
     "--ingress=internal",
     "--no-allow-unauthenticated",

@@ -194,6 +194,7 @@ class Record(Part):
     fingerprint: str = ""  # of the last request; "" when that one is not rendered
     wish: str = ""  # the fingerprint without the engine version
     attempts: int = 0  # claims for it
+    returned: int = 0  # claims given back since, because a process ended
     others: Mapping[str, int] = field(default_factory=dict)  # for the wish's other fingerprints
     not_before: int = 0  # epoch ms of the next attempt
     missing: Missing | None = None
@@ -268,7 +269,9 @@ class Record(Part):
                 counts = {**record.others, record.fingerprint: record.attempts}
                 record = replace(record, attempts=counts.pop(fingerprint, 0), others=counts)
             else:
-                record = replace(record, attempts=0, others={}, not_before=0, missing=None)
+                record = replace(
+                    record, attempts=0, returned=0, others={}, not_before=0, missing=None
+                )
             record = replace(record, fingerprint=fingerprint, wish=wish)
         if record.lease is not None and record.lease.fingerprint != fingerprint:
             record = replace(record, lease=None)

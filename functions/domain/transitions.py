@@ -26,6 +26,7 @@ from functions.domain.snapshot import (
 from functions.errors import Code
 
 ATTEMPTS = 3
+_RETURNS = 5  # attempts of one request that are given back uncounted: it may itself be the reason
 _FIRST_STAGE = "download"  # shown by the claim
 _HOUR_MS = 3_600_000
 
@@ -209,6 +210,7 @@ class Transitions(Answers):
         record = replace(
             record,
             attempts=0,
+            returned=0,
             others={},
             lease=None,
             percent=100,
@@ -260,6 +262,28 @@ class Transitions(Answers):
         if pending and document is not None and not document.opted_in:
             return withdrawn(avatar, record, TransactionStatus.DONE)
         return TransactionResult(status=TransactionStatus.DONE, record=avatar.changed(record))
+
+    def give_back(self, avatar: AvatarSnapshot, claim: Claim) -> TransactionResult[Held]:
+        """Release the lease of an attempt whose process ends, and do not count the attempt.
+
+        Show `queued` again: the next delivery renders at once. MOVED where the document asks for
+        something else: then it is released alone.
+        """
+        status, record = self.hold(avatar, claim), avatar.record
+        if status is TransactionStatus.LOST:
+            return TransactionResult(status=status)
+        asks = avatar.document is not None and avatar.document.opted_in
+        if status is not TransactionStatus.DONE or not asks:
+            return replace(self.release(avatar, claim.owner), status=status)
+        counted = record.returned >= _RETURNS
+        record = replace(
+            record,
+            lease=None,
+            attempts=record.attempts if counted else record.attempts - 1,
+            returned=record.returned + 1,
+            shown=claim.spec.pending(record.shown, State.QUEUED, avatar.now),
+        )
+        return self._write(avatar, record, status=status)
 
     # --- parts
 

@@ -29,7 +29,7 @@ from functions.domain.snapshot import (
     TransactionStatus,
 )
 from functions.domain.storage_paths import Upload, download_url
-from functions.errors import Code, Failure, LeaseLost, RetryLater, Stopped
+from functions.errors import Code, Failure, LeaseLost, ProcessEnding, RetryLater, Stopped
 from functions.jobs.animation import Animation
 from functions.jobs.cleanup import dispose
 from functions.jobs.lease import LeaseMonitor, require, retry
@@ -37,6 +37,9 @@ from functions.jobs.outcomes import AttemptMetrics, AttemptOutcome, tell_refusal
 from functions.jobs.ports import Dependencies, Renderer
 from functions.observability import log, telemetry
 from liveportrait_core import QualityReport, RenderedVideo, RenderError
+from liveportrait_core.errors import DeviceLost
+
+_WITHDRAWN = (AttemptOutcome.LOST, AttemptOutcome.SUPERSEDED, AttemptOutcome.RETURNED)
 
 
 class RenderAttempt:
@@ -121,9 +124,18 @@ class RenderAttempt:
     def _render(self, metrics: AttemptMetrics) -> AttemptOutcome:
         """Render and publish, or note the failure, or withdraw and delete what was made."""
         code: Code | None = None
+        health = self._deps.health
         try:
-            self._make_and_publish()
+            with health.at_end(self._give_back):
+                self._make_and_publish()
             outcome = AttemptOutcome.PUBLISHED
+        except DeviceLost as fault:
+            log.fault("device lost", fault)
+            health.end(str(fault))
+            outcome = AttemptOutcome.RETURNED
+        except ProcessEnding as stop:
+            log.info("render stopped", reason=str(stop), kind=type(stop).__name__)
+            outcome = AttemptOutcome.RETURNED
         except Stopped as stop:
             log.info("render stopped", reason=str(stop), kind=type(stop).__name__)
             lost = isinstance(stop, LeaseLost)
@@ -135,11 +147,20 @@ class RenderAttempt:
             else:
                 log.warning("render failed", code=problem.code.value, reason=str(fault))
             outcome, code = self._fail(problem), problem.code
-        withdrawn = outcome in (AttemptOutcome.LOST, AttemptOutcome.SUPERSEDED)
+        withdrawn = outcome in _WITHDRAWN
         metrics.ended(outcome, None if withdrawn else code)
+        if outcome is AttemptOutcome.RETURNED:
+            self._give_back()  # the loss of a device is announced too late for that
         if withdrawn:
             self._withdraw()
+        else:
+            health.count(internal=code is Code.INTERNAL)
         return outcome
+
+    def _give_back(self) -> None:
+        """Give the lease back uncounted; what was uploaded is noted with it and deleted."""
+        change = self._transact(lambda avatar: self._rules.give_back(avatar, self._claim))
+        dispose(self._deps, self._job.subject, change.record)
 
     def _fail(self, problem: ErrorInfo) -> AttemptOutcome:
         """Note that this attempt failed, and return what that means for the request."""

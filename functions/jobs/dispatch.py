@@ -12,7 +12,7 @@ from typing import Protocol
 
 from functions.domain.snapshot import RenderJob
 from functions.domain.task import RenderTask
-from functions.errors import RetryLater
+from functions.errors import Postponed, RetryLater
 from functions.jobs.attempt import RenderAttempt
 from functions.jobs.outcomes import AttemptOutcome, tell_refusal
 from functions.jobs.ports import Dependencies, Renderer
@@ -20,6 +20,7 @@ from functions.observability import log, telemetry
 from functions.observability.telemetry import Outcome
 
 _LOCK_WAIT_S = 60.0
+_ELSEWHERE_S = 5.0  # until the process that ends is gone
 
 
 class Dispatcher(Protocol):
@@ -64,8 +65,10 @@ class InlineDispatcher:
         with telemetry.span("lock"):
             acquired = self._lock.acquire(timeout=_LOCK_WAIT_S)
         if not acquired:
-            raise RetryLater(f"another render held this instance for {_LOCK_WAIT_S:.0f} s")
+            raise Postponed(f"another render held this instance for {_LOCK_WAIT_S:.0f} s")
         try:
+            if ending := self._deps.health.ending:
+                raise Postponed(f"this process ends: {ending}", after_s=_ELSEWHERE_S)
             return RenderAttempt(self._deps, self._renderer, job).run()
         finally:
             self._lock.release()

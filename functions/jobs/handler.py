@@ -37,7 +37,7 @@ from functions.domain.snapshot import (
     TransactionStatus,
 )
 from functions.domain.subject import Subject
-from functions.errors import RetryLater
+from functions.errors import Postponed, RetryLater
 from functions.jobs.cleanup import clean_up, dispose
 from functions.jobs.dispatch import Dispatcher
 from functions.jobs.outcomes import AttemptOutcome, tell_answer
@@ -219,6 +219,8 @@ class RenderHandler:
                 return NewerTask()
             case AttemptOutcome.RETRIED:
                 raise RetryLater(_ANOTHERS_ATTEMPT)
+            case AttemptOutcome.RETURNED:
+                raise Postponed("this process ends, and the render was given back")
             case AttemptOutcome.BUSY:
                 return self._wait(trigger, self._deps.settings.poll_s)
             case AttemptOutcome.SUPERSEDED:

@@ -11,7 +11,15 @@ from typing import Self, TypeVar
 
 from functions.domain.snapshot import Claim, Held, ReportedProgress, TransactionStatus
 from functions.domain.subject import Subject
-from functions.errors import Code, Failure, FunctionError, LeaseLost, Stopped, Superseded
+from functions.errors import (
+    Code,
+    Failure,
+    FunctionError,
+    LeaseLost,
+    ProcessEnding,
+    Stopped,
+    Superseded,
+)
 from functions.jobs.ports import Clock, Dependencies, Ticker
 from functions.observability import log
 from liveportrait_core import Progress
@@ -122,11 +130,13 @@ class LeaseMonitor:
         self.check(progress.eta_s or 0.0)
 
     def check(self, needed_s: float = 0.0) -> None:
-        """Raise if the lease is lost, the document has moved on, or the time does not suffice.
+        """Raise if the process ends, the lease is lost, the document moved on, or time is short.
 
         Args:
             needed_s: seconds the job will still need, as far as it is known.
         """
+        if self._deps.health.ending:
+            raise ProcessEnding(self._deps.health.ending)
         self.heartbeat.check()
         now, whole_s = self._deps.clock.monotonic(), self._deps.settings.deadline_s
         left_s = self._deadline - now

@@ -27,6 +27,7 @@ class AttemptOutcome(StrEnum):
     RETRIED = "retried"  # the next attempt is another delivery's
     SUPERSEDED = "superseded"  # document or ledger has changed: look again
     LOST = "lost"  # so has the lease's owner: look again, and yield from now on
+    RETURNED = "returned"  # its process ends: the lease is given back, the attempt not counted
     BUSY = "busy"  # another job works on it: look again later
 
     @classmethod

@@ -7,7 +7,7 @@ import contextvars
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -16,6 +16,7 @@ from functions.domain.snapshot import AvatarSnapshot, Status, TransactionResult
 from functions.domain.storage_paths import StoredObject, Upload
 from functions.domain.subject import Subject
 from functions.domain.transitions import Transitions
+from functions.runtime.process_health import ProcessHealth
 from functions.settings import Settings
 from liveportrait_core import Progress, RenderedVideo, RenderRequest
 
@@ -164,3 +165,4 @@ class Dependencies:
     engine: str  # that renders
     engine_version: str  # as documents show it: with the settings that change pixels
     clock: Clock
+    health: ProcessHealth = field(default_factory=ProcessHealth)

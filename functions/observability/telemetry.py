@@ -33,6 +33,7 @@ class Outcome(StrEnum):
     DISPATCHED = "dispatched"  # handed to the queue
     SUPERSEDED = "superseded"  # stopped, because the document asks for something else
     LOST = "lost"  # stopped, because the lease was lost
+    RETURNED = "returned"  # given back, because the process ends
     RETRIED = "retried"  # failed, and another attempt follows
     FAILED = "failed"  # failed for good
     REFUSED = "refused"  # blocked, disabled or invalid: not rendered

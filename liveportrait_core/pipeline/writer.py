@@ -12,11 +12,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from liveportrait_core.errors import EncodeFailed, OutOfMemory
+from liveportrait_core.errors import EncodeFailed
 from liveportrait_core.media.clips.encode import FrameEncoder
 from liveportrait_core.media.clips.formats import EncoderSettings
 from liveportrait_core.media.pictures.image import jpeg_of
 from liveportrait_core.options import Engine
+from liveportrait_core.pipeline.machine_faults import machine_faults_translated
 from liveportrait_core.pipeline.plan import RenderPlan
 from liveportrait_core.pipeline.progress import EncodingProgress, RenderProgress, run_watched
 from liveportrait_core.quality import QualityMeter
@@ -127,7 +128,7 @@ def publish(
 ) -> RenderedVideo:
     """Run the work beside the caller's thread; put its files in place on the caller's thread."""
     progress = RenderProgress()
-    with _draft_folder(output, poster) as folder, memory_errors_translated():
+    with _draft_folder(output, poster) as folder, machine_faults_translated():
         video, picture = folder / "video", folder / "poster.jpg"
         rendered = run_watched(lambda: work(progress, video, picture), progress, on_progress)
         try:
@@ -169,16 +170,3 @@ def _draft_folder(output: Path, poster: Path | None) -> Iterator[Path]:
         raise EncodeFailed(f"{output.parent} cannot be written into: {error}") from error
     with folder as name:
         yield Path(name)
-
-
-@contextmanager
-def memory_errors_translated() -> Iterator[None]:
-    """Raise OutOfMemory for every form of it."""
-    try:
-        yield
-    except MemoryError as error:
-        raise OutOfMemory(f"The machine ran out of memory: {error}") from error
-    except cv2.error as error:
-        if error.code != cv2.Error.StsNoMem:
-            raise
-        raise OutOfMemory(f"The machine ran out of memory: {error}") from error

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from functions.domain.job_record import Lease, Purpose
+from functions.domain.job_record import Lease, Purpose, Record
 from tests.functions.explorer.disturbances import HARD, Disturbance
 from tests.functions.explorer.model import Avatar
 from tests.functions.explorer.timeline import Timeline
@@ -87,7 +87,7 @@ class Attempts:
             self.names.pop((avatar.id, avatar.wish), None)
         before, after = commit.before.lease, commit.after.lease
         if before is not None and (after is None or after.owner != before.owner):
-            self._ended(avatar, before, after)
+            self._ended(avatar, before, after, commit)
         claims = False
         if after is not None and (before is None or after.owner != before.owner):
             self._taken_over(before, after)
@@ -97,15 +97,28 @@ class Attempts:
         if claims != commit.counted:
             self.wrong("starts", f"claimed: {claims}; counted as a render start: {commit.counted}")
 
-    def _ended(self, avatar: Avatar, before: Lease, after: Lease | None) -> None:
+    def _ended(self, avatar: Avatar, before: Lease, after: Lease | None, commit: Commit) -> None:
         attempt = self.made.get(before.owner)
         if attempt is None:
             return
         attempt.over = True
         if after is not None or not self._is_by(attempt):
             attempt.reasons.append("its lease was taken")
+        if self._is_uncounted(before, commit.before, commit.after):
+            self.names[avatar.id, avatar.wish][attempt.fingerprint] -= 1
         if avatar.wish != attempt.wish:
             attempt.reasons.append("something else was asked for meanwhile")
+
+    def _is_uncounted(self, lease: Lease, before: Record, after: Record) -> bool:
+        """Whether it was given back uncounted; only a process that ends does so."""
+        if after.returned <= before.returned:
+            return False
+        party = self.timeline.current
+        assert party is not None
+        deps = getattr(party.host, "deps", None)
+        if deps is None or not deps.health.ending:
+            self.wrong("attempts", f"{lease.owner} is given back by a process that goes on")
+        return after.attempts < before.attempts
 
     def _taken_over(self, before: Lease | None, after: Lease) -> None:
         if before is None or before.expires <= self.timeline.now * 1000:

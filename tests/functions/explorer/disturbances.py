@@ -13,7 +13,7 @@ from typing import Any
 
 from functions.domain.snapshot import AvatarSnapshot, Status, TransactionResult
 from functions.domain.subject import Subject
-from tests.functions.explorer.timeline import Killed, Party, Timeline
+from tests.functions.explorer.timeline import Host, Killed, Party, Timeline
 
 
 class Kind(StrEnum):
@@ -30,6 +30,7 @@ class Kind(StrEnum):
     AGAIN = "is decided, loses to another, and is decided again"
     TWICE = "is committed, and decided and committed again"
     BREAK = "fails in the renderer"
+    END = "is made by a process that is told to end, and is killed ten seconds later"
 
 
 _COMMON = (
@@ -47,6 +48,8 @@ _WAITING = (
     (Kind.FREEZE_BEFORE, 2),
     (Kind.KILL_BEFORE, 2),
 )
+_TOLD = 0.04  # the share of disturbances that are instead the end of their process, in good order
+_GRACE_S = 10.0
 _WEIGHTS = {  # how often a call is disturbed, beside others: most calls only read
     "ledger.transact": 2.0,
     "ledger.read": 0.5,
@@ -64,7 +67,7 @@ _KINDS = {
 }
 SOFT = frozenset({Kind.FAIL, Kind.LOSE, Kind.AGAIN, Kind.TWICE})
 HARD = frozenset(set(Kind) - SOFT)
-KILLS = frozenset({Kind.KILL_BEFORE, Kind.KILL_AFTER})
+KILLS = frozenset({Kind.KILL_BEFORE, Kind.KILL_AFTER, Kind.END})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,6 +140,8 @@ class Weather:
             left -= weight
             if left < 0:
                 break
+        if size > 1 - _TOLD:
+            kind = Kind.END
         return Disturbance(name=name, kind=kind, size=size, party=party, port=port)
 
     def befall(self, disturbance: Disturbance) -> None:
@@ -239,6 +244,8 @@ class Weather:
                 self._freeze(drawn)
             case Kind.KILL_BEFORE:
                 self._kill(drawn)
+            case Kind.END:
+                self.end(drawn.party.host)
 
     def _after(self, drawn: Disturbance, fault: Callable[[str], Exception]) -> None:
         match drawn.kind:
@@ -255,6 +262,19 @@ class Weather:
         host = drawn.party.host
         host.frozen_until = max(host.frozen_until, self.timeline.now + drawn.waits_s)
         self.timeline.park(0)
+
+    def give_out(self, host: Host) -> None:
+        """A process ends by itself, because it is of no more use."""
+        party = self.timeline.current
+        assert party is not None
+        name = f"{party.name}:end"
+        self.befall(Disturbance(name=name, kind=Kind.END, size=0, party=party, port="process"))
+        self.end(host)
+
+    def end(self, host: Host) -> None:
+        """Tell a process to end, and kill it a while later."""
+        self.timeline.after(_GRACE_S, lambda: self.timeline.kill(host))
+        host.tell_end()
 
     def _kill(self, drawn: Disturbance) -> None:
         self.timeline.kill(drawn.party.host)

@@ -22,7 +22,7 @@ from functions.reconcile.runner import ReconcileRun, RunOptions, RunReport
 from functions.roles import Role
 from functions.settings import Settings
 from liveportrait_core import RenderedVideo, RenderRequest, SyntheticIdle
-from liveportrait_core.errors import ImageNoFace, OutOfMemory
+from liveportrait_core.errors import DeviceLost, ImageNoFace, OutOfMemory
 from tests.functions.explorer.disturbances import Disturbed, DisturbedLedger, Weather
 from tests.functions.explorer.timeline import Host, Ticking, Timeline, TurnLock
 from tests.functions.explorer.world import World
@@ -36,6 +36,7 @@ _FAULTS: dict[str, Callable[[], Exception]] = {
     "OutOfMemory": lambda: OutOfMemory("no room"),
     "ImageNoFace": lambda: ImageNoFace("no face"),
     "RuntimeError": lambda: RuntimeError("a defect"),
+    "DeviceLost": lambda: DeviceLost("an illegal access"),
 }
 
 
@@ -103,6 +104,10 @@ class Instance(Host):
     handler: RenderHandler
     answers: bool = True  # False: reconcile
 
+    def tell_end(self) -> None:
+        """What SIGTERM does."""
+        self.deps.health.tell_end("SIGTERM")
+
 
 @dataclass(kw_only=True)
 class Workshop:
@@ -133,7 +138,9 @@ class Workshop:
         else:
             dispatcher = InlineDispatcher(deps, renderer, lock=TurnLock(self.timeline))
         handler = RenderHandler(deps, dispatcher)
-        return Instance(name=name, role=role, version=version, deps=deps, handler=handler)
+        made = Instance(name=name, role=role, version=version, deps=deps, handler=handler)
+        deps.health.terminate = lambda: self.weather.give_out(made)
+        return made
 
     def sweep(self, instance: Instance, *, quiet_s: float, disturbed: bool = True) -> RunReport:
         """One run of reconcile in a process."""

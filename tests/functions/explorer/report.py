@@ -39,7 +39,7 @@ CHECKS = frozenset(
     }
 )
 _RANDOM = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
-_PLANTED = re.compile("fails|is lost|is away|a defect|no room|LeaseLost")
+_PLANTED = re.compile("fails|is lost|is away|a defect|no room|an illegal|LeaseLost")
 _LABELS = "logging.googleapis.com/labels"
 _DULL = ("severity", "message", "avatarId", "renderId", "stack_trace", "@type", _LABELS)
 

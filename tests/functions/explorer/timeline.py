@@ -28,6 +28,9 @@ class Host:
     frozen_until: float = 0.0
     parties: "list[Party]" = field(default_factory=list)
 
+    def tell_end(self) -> None:
+        """Tell it that it will be killed soon."""
+
 
 class Party:
     """One thread of work in a process."""
