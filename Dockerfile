@@ -65,9 +65,12 @@ COPY --from=packages /venv/ /venv/
 COPY --from=weights /weights/ /app/weights/
 COPY functions/ /app/functions/
 COPY liveportrait_core/ /app/liveportrait_core/
+COPY web/__init__.py web/errors.py web/generation.py /app/web/
+COPY web/cloud/ /app/web/cloud/
+COPY web/jobs/ /app/web/jobs/
 WORKDIR /app
-RUN /venv/bin/python -m compileall -q functions liveportrait_core
-RUN chmod -R a=rX functions liveportrait_core
+RUN /venv/bin/python -m compileall -q functions liveportrait_core web
+RUN chmod -R a=rX functions liveportrait_core web
 ENV PATH=/venv/bin:/usr/local/bin:/usr/bin:/bin
 # Cloud Run puts the driver's own folder behind this one.
 ENV LD_LIBRARY_PATH=/usr/local/cuda-compat

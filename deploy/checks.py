@@ -232,9 +232,9 @@ class BucketLifecycle:
     rules: Sequence[Any]
 
     def evaluate(self, output: Any, variables: Variables) -> CheckResult:
-        """Return the result; FOREIGN where there are rules, but not this program's."""
+        """Return the result; FOREIGN where there are others, and not all of this program's."""
         rules = value_at(output, ("lifecycle_config", "rule")) or []
-        if not rules:
+        if len(rules) < len(self.rules) and all(rule in self.rules for rule in rules):
             return CheckResult(state=ResourceState.MISSING)
         ours = all(rule in rules for rule in self.rules)
         return CheckResult(state=ResourceState.MATCHES if ours else ResourceState.FOREIGN)

@@ -20,8 +20,11 @@ _IMAGE_FILES = (
     "requirements.txt",
     "weights/README.md",
     "weights/manifest.json",
+    "web/__init__.py",
+    "web/errors.py",
+    "web/generation.py",
 )
-_IMAGE_FOLDERS = ("functions", "liveportrait_core")
+_IMAGE_FOLDERS = ("functions", "liveportrait_core", "web/cloud", "web/jobs")
 _NOT_IN_IMAGE = ("functions/rules/",)
 
 

@@ -14,6 +14,7 @@ from firebase_admin import credentials, firestore, storage
 from google.auth.credentials import AnonymousCredentials
 
 from functions.cloud.firestore import FirestoreLedger
+from functions.cloud.generations import render_generation
 from functions.cloud.oidc import Caller
 from functions.cloud.run_service import google_session, require_private
 from functions.cloud.storage import CloudMediaStore
@@ -61,6 +62,7 @@ class App:
         self._handler: RenderHandler | None = None
         self._caller: Caller | None = None
         self._making = threading.RLock()
+        self._one_render = threading.Lock()  # at a time: an avatar's, or a generation's
 
     @property
     def engine(self) -> EngineIdentity | Renderer:
@@ -141,6 +143,21 @@ class App:
                 self._deps = self._make_deps()
             return self._deps
 
+    def render_generation(self, generation_id: str) -> None:
+        """Render a generation that the HTTP API has put into the queue.
+
+        Raises:
+            RetryLater: a redelivery of the task can render it.
+        """
+        render_generation(
+            generation_id,
+            settings=self.settings,
+            database=self.database,
+            bucket=self.bucket,
+            renderer=self.renderer,
+            lock=self._one_render,
+        )
+
     @property
     def database(self) -> Any:
         """The Firestore client, shared by all threads."""
@@ -174,7 +191,7 @@ class App:
 
     def _dispatcher(self, deps: Dependencies) -> Dispatcher:
         if self.settings.role is not Role.GATE:
-            return InlineDispatcher(deps, self.renderer)
+            return InlineDispatcher(deps, self.renderer, self._one_render)
         # The queue repeats a task that is not answered in time. That must be later than a render
         # reaches its own deadline, or two would run.
         deadline_s = min(self.settings.deadline_s + _ANSWER_S, _LONGEST_DEADLINE_S)

@@ -15,6 +15,7 @@ from werkzeug.exceptions import HTTPException
 
 from functions.app import App, start
 from functions.cloud.events import parse
+from functions.cloud.generations import read_generation_id
 from functions.domain.document import Gate, gate
 from functions.domain.task import MAX_BODY_BYTES, read_subject
 from functions.errors import InvalidEvent, InvalidSetting, RetryLater, TaskRefused
@@ -76,7 +77,12 @@ def render() -> flask.typing.ResponseReturnValue:
         flask.abort(404, description="This is no renderer: it takes no tasks.")
     try:
         instance.caller.check(flask.request.headers.get("Authorization"))
-        subject = read_subject(flask.request.stream.read(MAX_BODY_BYTES + 1))
+        body = flask.request.stream.read(MAX_BODY_BYTES + 1)
+        generation_id = read_generation_id(body)
+        if generation_id is not None:
+            instance.render_generation(generation_id)
+            return "", 204
+        subject = read_subject(body)
         with instance.exporters.request("task", flask.request.headers.get):
             instance.handler.handle_task(subject)
     except TaskRefused as refused:  # the reason is for the log: the sender must not learn from it

@@ -10,7 +10,8 @@ import uvicorn
 
 from web.api.service import base_url
 from web.app import create_app
-from web.settings import InvalidSetting, settings_from
+from web.jobs.ports import Jobs
+from web.settings import InvalidSetting, Settings, settings_from
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -23,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = {name: value for name, value in vars(parser.parse_args(arguments)).items() if value}
     try:
         settings = replace(settings_from(), **given)
-        app = create_app(settings)
+        app = create_app(settings, jobs=_jobs(settings))
     except InvalidSetting as error:
         print(f"INVALID_SETTING: {error}", file=sys.stderr)
         return 2
@@ -31,6 +32,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(f"The API is at {url}/v1, its documentation at {url}/docs.", flush=True)
     uvicorn.run(app, host=settings.host, port=settings.port, log_level="warning")
     return 0
+
+
+def _jobs(settings: Settings) -> Jobs | None:
+    """Return the cloud's queue where the settings name one; None: this process renders."""
+    if settings.cloud is None:
+        return None
+    from web.cloud.maker import cloud_jobs  # one machine needs no client of a cloud
+
+    cache = settings.data / "copies"
+    return cloud_jobs(settings.cloud, cache=cache, max_queued=settings.max_queued)
 
 
 if __name__ == "__main__":

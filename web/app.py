@@ -1,6 +1,7 @@
 """The ASGI application, built from the settings."""
 
 import json
+import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from html import escape
@@ -23,6 +24,9 @@ from web.api.service import Service, base_url
 from web.errors import ApiError, InvalidRequest
 from web.fetch import SafeClient
 from web.generation import Generation
+from web.jobs.files import LocalFiles
+from web.jobs.housekeeping import Housekeeper
+from web.jobs.ports import Jobs
 from web.jobs.store import SqliteJobStore
 from web.jobs.webhooks import WebhookSender
 from web.jobs.worker import Worker
@@ -34,20 +38,34 @@ _HTTP_CODES = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED"}
 def create_app(
     settings: Settings,
     *,
+    jobs: Jobs | None = None,
     renderer: Callable[[], Renderer] | None = None,
     client: SafeClient | None = None,
 ) -> FastAPI:
-    """Return the application; its worker runs while it is served.
+    """Return the application; generations are rendered while it is served.
 
     Args:
         settings: how it is served.
-        renderer: opens the renderer; None: as the settings say.
+        jobs: where generations wait and are rendered; None: in this process.
+        renderer: opens the renderer of this process; None: as the settings say.
         client: reaches the addresses that clients name; None: as the settings say.
 
     Raises:
         InvalidSetting: another process uses the same data.
     """
-    service = _service(settings, renderer, client)
+    settings.data.mkdir(parents=True, exist_ok=True)
+    jobs = jobs or _embedded(settings, renderer)
+    client = client or SafeClient(
+        private_hosts=settings.private_hosts, url_hosts=settings.url_hosts
+    )
+    service = Service(
+        settings=settings,
+        guard=Guard(settings),
+        jobs=jobs,
+        arriving=settings.data / "arriving",
+        client=client,
+    )
+    housekeeper = _housekeeper(settings, jobs, client)
     lock = FileLock(settings.data / "in-use.lock")
 
     @asynccontextmanager
@@ -59,12 +77,14 @@ def create_app(
                 f"{settings.data} is used by another process; accepted: another folder in "
                 "AVATAR_WEB_DATA"
             ) from error
-        service.worker.start()
+        shutil.rmtree(service.arriving, ignore_errors=True)
+        jobs.rendering.start()
+        housekeeper.start()
         try:
             yield
         finally:
-            service.worker.stop()
-            service.store.close()
+            housekeeper.stop()
+            jobs.rendering.stop()
             lock.release()
 
     # The usual page of the documentation loads scripts from another site; `docs_page` does not.
@@ -82,35 +102,24 @@ def create_app(
     return app
 
 
-def _service(
-    settings: Settings, renderer: Callable[[], Renderer] | None, client: SafeClient | None
-) -> Service:
-    settings.data.mkdir(parents=True, exist_ok=True)
+def _embedded(settings: Settings, renderer: Callable[[], Renderer] | None) -> Jobs:
+    """Return the queue of this process: SQLite, a folder, a thread."""
     store = SqliteJobStore(settings.data / "generations.sqlite", max_queued=settings.max_queued)
-    client = client or SafeClient(
-        private_hosts=settings.private_hosts, url_hosts=settings.url_hosts
-    )
-
-    def describe(generation: Generation) -> dict[str, object]:
-        return generation_object(generation, base_url=base_url(settings), position=None)
-
-    files = settings.data / "files"
+    files = LocalFiles(settings.data / "files")
     worker = Worker(
         store=store,
         files=files,
         open_renderer=renderer or (lambda: open_renderer(settings.engine, settings.weights)),
-        webhooks=WebhookSender(store, client, settings.webhook_secrets),
-        describe=describe,
-        result_ttl_s=settings.result_ttl_s,
     )
-    return Service(
-        settings=settings,
-        guard=Guard(settings),
-        store=store,
-        worker=worker,
-        files=files,
-        client=client,
-    )
+    return Jobs(store=store, queue=store, messages=store, files=files, rendering=worker)
+
+
+def _housekeeper(settings: Settings, jobs: Jobs, client: SafeClient) -> Housekeeper:
+    def describe(generation: Generation) -> dict[str, object]:
+        return generation_object(generation, base_url=base_url(settings), position=None)
+
+    sender = WebhookSender(jobs.messages, client, settings.webhook_secrets, describe)
+    return Housekeeper(jobs, sender, result_ttl_s=settings.result_ttl_s)
 
 
 async def docs_page(request: Request) -> HTMLResponse:

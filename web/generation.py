@@ -15,6 +15,11 @@ class Kind(StrEnum):
     ANIMATE = "animate"  # a portrait moves like the driving clip, or idles
     EDIT = "edit"  # a portrait's face is changed: a picture
 
+    @property
+    def is_video(self) -> bool:
+        """Whether a video is made, with a poster."""
+        return self is not Kind.EDIT
+
 
 class State(StrEnum):
     """Where a generation stands."""
@@ -63,7 +68,7 @@ class Webhook:
 
 @dataclass(frozen=True, kw_only=True)
 class Generation:
-    """Everything that is stored of one. Its files lie in a folder named by its id."""
+    """Everything that is stored of one."""
 
     id: str
     owner: str  # digest of the key that asked; "": no keys are in use
@@ -74,9 +79,11 @@ class Generation:
     request_digest: str  # of everything that the client sent
     fingerprint: str  # of inputs, params, engine: the same make the same video
     token: str = field(default_factory=lambda: secrets.token_urlsafe(24))  # opens its files
+    folder: str = field(default_factory=lambda: secrets.token_hex(16))  # of its files, no other's
     webhook: Webhook | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
     state: State = State.QUEUED
+    cancel_requested: bool = False
     stage: str | None = None
     progress: float = 0.0  # 0..1
     eta_s: float | None = None
@@ -92,7 +99,12 @@ class Generation:
     @property
     def result_name(self) -> str:
         """The file name of what is made."""
-        return "idle.mp4" if self.kind is Kind.ANIMATE else "edited.png"
+        return "idle.mp4" if self.kind.is_video else "edited.png"
+
+    @property
+    def poster_name(self) -> str:
+        """The file name of a video's first frame."""
+        return "poster.jpg"
 
     def to_json(self) -> str:
         """Write it down."""
@@ -102,6 +114,7 @@ class Generation:
     def from_json(cls, text: str) -> Self:
         """Read what `to_json` wrote."""
         values = json.loads(text)
+        values.setdefault("folder", values["id"])  # as written before there was this field
         for name, kind in (("output", Output), ("error", Failure)):
             values[name] = None if values[name] is None else kind(**values[name])
         webhook = values["webhook"]

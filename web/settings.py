@@ -7,11 +7,36 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+_QUEUE = re.compile(r"projects/[^/\s]+/locations/[a-z0-9-]+/queues/[A-Za-z0-9-]{1,100}")
+_ORIGIN = re.compile(r"https?://[^/\s?#]+")
+_ACCOUNT = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+_BUCKET = re.compile(r"[^/\s]+")
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 class InvalidSetting(ValueError):
     """A setting has a value that is not accepted."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CloudSettings:
+    """A deployed function whose queue, renderer and bucket render generations too."""
+
+    queue: str  # projects/P/locations/L/queues/Q
+    renderer_url: str  # its base URL; also the audience of the tasks' tokens
+    service_account: str  # the e-mail in whose name the queue calls
+    bucket: str
+
+    def __post_init__(self) -> None:
+        for name, pattern, accepted in (
+            ("QUEUE", _QUEUE, "projects/PROJECT/locations/LOCATION/queues/QUEUE"),
+            ("RENDERER_URL", _ORIGIN, "https://HOST, the renderer's base URL"),
+            ("SERVICE_ACCOUNT", _ACCOUNT, "the e-mail in whose name the queue calls the renderer"),
+            ("BUCKET", _BUCKET, "the name of the function's bucket"),
+        ):
+            value = getattr(self, name.lower())
+            if not pattern.fullmatch(value):
+                raise InvalidSetting(f"AVATAR_WEB_{name} is {value!r}; accepted: {accepted}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +57,7 @@ class Settings:
     requests_per_minute: int = 600  # of one key
     result_ttl_s: float = 86_400.0
     wait_limit_s: float = 600.0  # of `POST /animate`, and of `Prefer: wait`
+    cloud: CloudSettings | None = None  # None: this process renders
 
     def __post_init__(self) -> None:
         if self.host not in LOOPBACK and not self.key_digests:
@@ -92,4 +118,12 @@ def settings_from(environment: Mapping[str, str] = os.environ) -> Settings:
         requests_per_minute=int(number("REQUESTS_PER_MINUTE", defaults.requests_per_minute)),
         result_ttl_s=number("RESULT_TTL_S", defaults.result_ttl_s),
         wait_limit_s=number("WAIT_LIMIT_S", defaults.wait_limit_s),
+        cloud=CloudSettings(
+            queue=text("QUEUE", ""),
+            renderer_url=text("RENDERER_URL", "").rstrip("/"),
+            service_account=text("SERVICE_ACCOUNT", ""),
+            bucket=text("BUCKET", ""),
+        )
+        if text("QUEUE", "")
+        else None,
     )

@@ -135,7 +135,8 @@ def _lifecycle(settings: Settings, data: DataConfig) -> Step:
     bucket, project = f"gs://{settings.bucket}", names.project(settings)
     return Step(
         title=f"Lifecycle of {bucket}",
-        why="Caches hold how a person moves: what was kept a month ago goes.",
+        why="Caches hold how a person moves: what was kept a month ago goes, and what the HTTP API "
+        "was sent after two days.",
         checks=(
             Check(
                 command=gcloud("storage buckets describe", bucket, project, "--format=json"),

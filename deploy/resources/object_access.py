@@ -24,7 +24,8 @@ def steps(settings: Settings) -> tuple[Step, ...]:
 
 def _folders(settings: Settings) -> tuple[tuple[str, str], ...]:
     """Return the folders of the bucket that the function uses, with the role in each."""
-    folders = (("avatars/", _WRITES), ("livePortraitCache/", _WRITES))
+    ours = ("avatars/", "livePortraitCache/", "livePortraitGenerations/")
+    folders = tuple((name, _WRITES) for name in ours)
     if dict(settings.environment).get(_UPLOADS, "").lower() in _OFF:
         return folders
     return (*folders, ("users/", _READS))

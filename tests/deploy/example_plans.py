@@ -52,6 +52,10 @@ FILES = RepositoryFiles(
                 "action": {"type": "Delete"},
                 "condition": {"age": 30, "matchesPrefix": ["livePortraitCache/"]},
             },
+            {
+                "action": {"type": "Delete"},
+                "condition": {"age": 2, "matchesPrefix": ["livePortraitGenerations/"]},
+            },
         ),
         exemptions=(("livePortraitJobs", "results"),),
     ),

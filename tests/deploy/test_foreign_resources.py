@@ -58,17 +58,20 @@ def test_the_buckets_own_lifecycle_is_not_replaced_unasked(
     fake_gcloud: FakeGcloud, operator: Operator
 ) -> None:
     own = {"action": {"type": "Delete"}, "condition": {"age": 7, "matchesPrefix": ["tmp/"]}}
-    (ours,) = FILES.data.lifecycle
+    ours = list(FILES.data.lifecycle)
     fake_gcloud.cloud.lifecycle = [own]
     with pytest.raises(ForeignResource, match=r"--omit lifecycle.*--replace lifecycle"):
         operator.deployment(SMALLEST, plan(SMALLEST)).apply()
-    fake_gcloud.cloud.lifecycle = [own, ours]  # as the message asks for
+    fake_gcloud.cloud.lifecycle = [own, *ours]  # as the message asks for
     operator.deployment(SMALLEST, plan(SMALLEST)).apply()
-    assert fake_gcloud.cloud.lifecycle == [own, ours]
+    assert fake_gcloud.cloud.lifecycle == [own, *ours]
+    fake_gcloud.cloud.lifecycle = ours[:1]  # of an earlier version
+    operator.deployment(SMALLEST, plan(SMALLEST)).apply()
+    assert fake_gcloud.cloud.lifecycle == ours
     fake_gcloud.cloud.lifecycle = [own]
     replacing = replace(SMALLEST, replaces=frozenset({Part.LIFECYCLE}))
     operator.deployment(replacing, plan(replacing)).apply()
-    assert fake_gcloud.cloud.lifecycle == [ours]
+    assert fake_gcloud.cloud.lifecycle == ours
 
 
 def test_a_bucket_with_access_lists_of_objects_stops_the_run(
@@ -79,7 +82,8 @@ def test_a_bucket_with_access_lists_of_objects_stops_the_run(
         operator.deployment(USUAL, plan(USUAL)).apply()
     fake_gcloud.cloud.is_uniform = True
     operator.deployment(USUAL, plan(USUAL)).apply()
-    assert sorted(fake_gcloud.cloud.things["folders"]) == ["avatars/", "livePortraitCache/"]
+    ours = ["avatars/", "livePortraitCache/", "livePortraitGenerations/"]
+    assert sorted(fake_gcloud.cloud.things["folders"]) == ours
 
 
 OPENED = (

@@ -202,6 +202,7 @@ def test_the_private_network_lets_through_google_alone() -> None:
 STORAGE = {
     ("roles/storage.objectUser", "gs://my-app.appspot.com/avatars/"),
     ("roles/storage.objectUser", "gs://my-app.appspot.com/livePortraitCache/"),
+    ("roles/storage.objectUser", "gs://my-app.appspot.com/livePortraitGenerations/"),
 }
 
 

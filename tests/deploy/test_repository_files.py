@@ -22,7 +22,8 @@ def copy(tmp_path: Path) -> Path:
     (tmp_path / "locks").mkdir()
     for name in ("Dockerfile", ".dockerignore", ".gcloudignore", *REQUIREMENTS):
         shutil.copy(ROOT / name, tmp_path / name)
-    for name in ("weights/README.md", "weights/manifest.json", "functions/main.py"):
+    package = ("web/__init__.py", "web/errors.py", "web/generation.py")
+    for name in ("weights/README.md", "weights/manifest.json", "functions/main.py", *package):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
     (tmp_path / "liveportrait_core").mkdir()

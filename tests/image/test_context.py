@@ -53,7 +53,7 @@ def test_it_holds_neither_tests_nor_emulator_nor_rules() -> None:
     places = {
         file.rpartition("/")[0].partition("/")[0] for file in docker_context(tracked(), DOCKER)
     }
-    assert places == {"", "functions", "liveportrait_core", "locks", "weights"}
+    assert places == {"", "functions", "liveportrait_core", "locks", "weights", "web"}
     assert not [file for file in docker_context(tracked(), DOCKER) if "rules/" in file]
 
 

@@ -241,6 +241,8 @@ def _caches() -> Iterator[Row]:
     ):
         yield _refused(f"an owner {what} no cache", OWNER, deed, path)
         yield _refused(f"nobody {what} a public avatar's cache", NOBODY, deed, path, PUBLIC)
+        made = "livePortraitGenerations/0123/idle.mp4"
+        yield _refused(f"an owner {what} no file of the HTTP API", OWNER, deed, made)
 
 
 ROWS: tuple[Row, ...] = (

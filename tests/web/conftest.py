@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -18,11 +19,18 @@ from fastapi import FastAPI
 from PIL import Image
 
 from emulator.function_process import free_port
+from emulator.suite import Suite, SuiteOptions
 from liveportrait_core.renderer import Renderer
 from tests.core.clips import moving_clip
 from tests.core.swaying import SwayingEngine, soft_portrait
+from tests.end_to_end.deployment import CALLER
 from web.app import create_app
-from web.settings import Settings
+from web.cloud.maker import cloud_jobs
+from web.generation import Generation, Kind
+from web.jobs.ports import Jobs
+from web.settings import CloudSettings, Settings
+
+MOST = 5  # may wait in the cloud's queue
 
 
 @pytest.fixture(scope="session")
@@ -48,6 +56,15 @@ def body(*, with_driving: bool = True, **more: Any) -> dict[str, str]:
     if with_driving:
         inputs["driving"] = {"upload": "d"}
     return {"request": json.dumps({"input": inputs, **more})}
+
+
+def generation(**more: Any) -> Generation:
+    """A generation as the routes make it, without files."""
+    made: dict[str, Any] = {
+        "id": str(uuid4()), "owner": "ann", "kind": Kind.ANIMATE, "params": {}, "inputs": {},
+        "created_at": time.time(), "request_digest": "d", "fingerprint": "f",
+    }  # fmt: skip
+    return Generation(**{**made, **more})
 
 
 @dataclass
@@ -155,6 +172,38 @@ def listener() -> Iterator[Listener]:
     yield heard
     server.shutdown()
     server.server_close()
+
+
+@pytest.fixture(scope="module")
+def suite() -> Iterator[Suite]:
+    with Suite(SuiteOptions(time_factor=0.1)) as running:
+        yield running
+
+
+@pytest.fixture
+def quiet_suite(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> Suite:
+    """The emulated cloud, empty; Google's clients find it, and its queue hands out nothing."""
+    suite.reset()
+    suite.control.pause_queue(suite.options.queue_name)
+    for name, value in suite.environment.items():
+        monkeypatch.setenv(name, value)
+    return suite
+
+
+def cloud_settings(suite: Suite, renderer_url: str) -> CloudSettings:
+    return CloudSettings(
+        queue=suite.options.queue_name,
+        renderer_url=renderer_url,
+        service_account=CALLER,
+        bucket=suite.options.bucket,
+    )
+
+
+@pytest.fixture
+def cloud(quiet_suite: Suite, tmp_path: Path) -> Jobs:
+    """The cloud's maker, with a renderer that nobody reaches."""
+    settings = cloud_settings(quiet_suite, "http://127.0.0.1:1")
+    return cloud_jobs(settings, cache=tmp_path / "copies", max_queued=MOST)
 
 
 def picture_size(data: bytes) -> tuple[int, int]:

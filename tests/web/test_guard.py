@@ -86,22 +86,21 @@ def test_a_body_that_is_too_large_is_refused_said_or_not(serve: Serve) -> None:
 
 
 def test_a_thousand_wait_and_the_next_is_told_to_come_back(
-    serve: Serve, portrait: bytes, driving: bytes
+    serve: Serve, portrait: bytes, driving: bytes, tmp_path: Path
 ) -> None:
     api = serve(slowness_s=10, max_queued=1000, requests_per_minute=100_000)
     service = api.app.state.service
     first = api.post().json()
-    kept = service.store.get(first["id"])
+    kept = service.jobs.store.get(first["id"])
     for number in range(1000):
-        service.store.add(
-            replace(kept, id=f"id-{number}", state=kept.state.QUEUED), idempotency_key=None
-        )
+        last = replace(kept, id=f"id-{number}", state=kept.state.QUEUED)
+        service.jobs.store.add(last, idempotency_key=None)
     answer = api.client.post("/v1/generations", data=body(), files=files(portrait, driving))
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "UNAVAILABLE")
     assert int(answer.headers["retry-after"]) > 0
-    assert service.store.position("id-999") == 999
-    left = {path.name for path in service.files.iterdir()}
-    assert left == {first["id"]}
+    assert service.jobs.queue.position(last) == 999
+    assert [path.name for path in (tmp_path / "data/files").iterdir()] == [kept.folder]
+    assert list((tmp_path / "data/arriving").iterdir()) == []
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID, uuid4
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
-from fastapi.responses import FileResponse, JSONResponse
+from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
 
@@ -106,7 +106,9 @@ async def page(
     owner = service.guard.owner(request)
     if after is not None:
         service.own(owner, after)
-    found = service.store.page(owner, limit=limit + 1, after=None if after is None else str(after))
+    found = service.jobs.store.page(
+        owner, limit=limit + 1, after=None if after is None else str(after)
+    )
     data = [service.describe(generation) for generation in found[:limit]]
     return JSONResponse({"data": data, "hasMore": len(found) > limit})
 
@@ -122,10 +124,7 @@ async def read(request: Request, service: Used, generation_id: UUID) -> JSONResp
 async def cancel(request: Request, service: Used, generation_id: UUID) -> JSONResponse:
     """Cancel a generation; one that has ended stays as it is."""
     owner = service.guard.owner(request)
-    before = service.own(owner, generation_id)
-    after = service.store.request_cancel(before.id, time.time()) or before
-    if after.state is State.CANCELED and before.state is not State.CANCELED:
-        service.worker.tell(after)
+    after = await run_in_threadpool(service.cancel, service.own(owner, generation_id))
     return JSONResponse(service.describe(after))
 
 
@@ -179,7 +178,7 @@ async def file(
     generation_id: UUID,
     name: Literal["video", "poster", "picture"],
     token: str | None = None,
-) -> FileResponse:
+) -> Response:
     """Return a file of a finished generation; `Range` and `If-None-Match` are honoured."""
     return service.file(request, generation_id, name, token)
 
@@ -202,7 +201,8 @@ async def _wait(service: Service, generation: Generation, seconds: float) -> Gen
     deadline = time.monotonic() + seconds
     while not generation.state.is_final and time.monotonic() < deadline:
         await asyncio.sleep(_POLL_EVERY_S)
-        generation = service.store.get(generation.id) or generation
+        found = await run_in_threadpool(service.jobs.store.get, generation.id)
+        generation = found or generation
     return generation
 
 

@@ -159,7 +159,7 @@ def generation_object(
     here = f"{base_url}/v1/generations/{generation.id}"
     output = None
     if generation.output is not None:
-        names = ("video", "poster") if generation.kind is Kind.ANIMATE else ("picture",)
+        names = ("video", "poster") if generation.kind.is_video else ("picture",)
         output = {
             **{f"{name}Url": f"{here}/{name}?token={generation.token}" for name in names},
             **{to_camel(name): value for name, value in asdict(generation.output).items()},

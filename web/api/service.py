@@ -1,16 +1,14 @@
 """What the routes do: add, describe, estimate, hand out files."""
 
 import hmac
-import shutil
 import tempfile
-import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from fastapi.responses import FileResponse
+from fastapi.responses import FileResponse, Response
 from starlette.datastructures import FormData
 from starlette.requests import Request
 
@@ -20,8 +18,8 @@ from web.api.schemas import GenerationRequest, generation_object
 from web.errors import NotFound
 from web.fetch import SafeClient
 from web.generation import Generation, Kind, State, Webhook, digest_of
-from web.jobs.store import SqliteJobStore
-from web.jobs.worker import Worker
+from web.jobs.ports import Jobs
+from web.jobs.transitions import canceled
 from web.settings import Settings
 
 _IDLE_FPS = 30  # of an idle without a driving clip
@@ -30,15 +28,13 @@ _TYPES = {"video": "video/mp4", "poster": "image/jpeg", "picture": "image/png"}
 
 @dataclass(kw_only=True)
 class Service:
-    """The API's operations, on one store and one worker."""
+    """The API's operations."""
 
     settings: Settings
     guard: Guard
-    store: SqliteJobStore
-    worker: Worker
-    files: Path
+    jobs: Jobs
+    arriving: Path  # inputs are received here
     client: SafeClient
-    _keeping: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def base_url(self) -> str:
@@ -48,7 +44,7 @@ class Service:
     def describe(self, generation: Generation) -> dict[str, Any]:
         """Return the object that clients read."""
         is_queued = generation.state is State.QUEUED
-        position = self.store.position(generation.id) if is_queued else None
+        position = self.jobs.queue.position(generation) if is_queued else None
         return generation_object(generation, base_url=self.base_url, position=position)
 
     def own(self, owner: str, generation_id: UUID) -> Generation:
@@ -57,7 +53,7 @@ class Service:
         Raises:
             NotFound: there is none, or it is another owner's: the answer is the same.
         """
-        found = self.store.get(str(generation_id))
+        found = self.jobs.store.get(str(generation_id))
         if found is None or found.owner != owner:
             raise NotFound(
                 f"there is no generation {generation_id}; accepted: an id that a POST or PUT gave "
@@ -81,30 +77,29 @@ class Service:
         params, warnings = wanted.params.applied()
         if wanted.webhook is not None:
             self.client.check(wanted.webhook.url, field_name="webhook.url")
-        # Received beside the folder it gets: the id may be in use by the same request, sent before.
-        self.files.mkdir(parents=True, exist_ok=True)
-        arriving = Path(tempfile.mkdtemp(prefix="arriving-", dir=self.files)) / "files"
-        try:
+        self.arriving.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=self.arriving) as name:
+            arriving = Path(name) / "files"
             with received(wanted, form, arriving, self._fetcher()) as files:
                 generation = self._generation(owner, generation_id, wanted, params, warnings, files)
                 return self._keep(generation, arriving, idempotency_key)
-        finally:
-            shutil.rmtree(arriving.parent, ignore_errors=True)
 
     def _keep(self, generation: Generation, arriving: Path, key: str | None) -> Generation:
-        """Move the files in before the generation can be seen, and out again if it is not new."""
-        folder = self.files / generation.id
-        with self._keeping:
-            is_new = not folder.exists()
-            if is_new:
-                arriving.rename(folder)
-            kept = None
-            try:
-                kept = self.store.add(generation, idempotency_key=key)
-            finally:
-                if is_new and (kept is None or kept.id != generation.id):
-                    shutil.rmtree(folder, ignore_errors=True)
+        """Store the files before the generation can be seen, and delete them if it is not new."""
+        self.jobs.files.keep(generation.folder, arriving)
+        kept = None
+        try:
+            kept = self.jobs.store.add(generation, idempotency_key=key)
+        finally:
+            if kept is None or kept.folder != generation.folder:
+                self.jobs.files.delete(generation.folder)
         return kept
+
+    def cancel(self, generation: Generation) -> Generation:
+        """Cancel a queued one at once, and ask one that is rendered to stop."""
+        now = time.time()
+        after = self.jobs.store.change(generation.id, lambda each: canceled(each, now))
+        return after or generation
 
     def _generation(
         self,
@@ -150,58 +145,67 @@ class Service:
         elif wanted.kind is Kind.ANIMATE:
             seconds = wanted.params.seconds
             frames = round(seconds * _IDLE_FPS)
-        pace = self.worker.seconds_per_megapixel
-        megapixels = frames * width * height / 1e6
+        pace = _seconds_per_pixel(self.jobs.queue.latest())
         return {
             "frames": frames,
             "seconds": round(seconds, 3),
-            "etaSeconds": None if pace is None else round(pace * megapixels, 1),
+            "etaSeconds": None if pace is None else round(pace * frames * width * height, 1),
         }
 
-    def file(
-        self, request: Request, generation_id: UUID, name: str, token: str | None
-    ) -> FileResponse:
+    def file(self, request: Request, generation_id: UUID, name: str, token: str | None) -> Response:
         """Return a file of a finished generation, to its owner or to who has its token.
 
         Raises:
             NotFound: there is none, or not yet.
         """
-        found = self.store.get(str(generation_id))
+        found = self.jobs.store.get(str(generation_id))
         if token is None:
             found = self.own(self.guard.owner(request), generation_id)
         elif found is None or not hmac.compare_digest(found.token, token):
             raise NotFound("there is no such file; accepted: the URL as the object gives it")
-        video, other = ("video", "poster") if found.kind is Kind.ANIMATE else ("picture", None)
+        video, other = ("video", "poster") if found.kind.is_video else ("picture", None)
         if found.state is not State.READY or name not in (video, other):
             raise NotFound(
                 f"generation {found.id} has no {name}: it is {found.kind} and {found.state}; "
                 "accepted: one that is ready"
             )
-        path = self.files / found.id / ("poster.jpg" if name == other else found.result_name)
-        return FileResponse(
-            path,
-            media_type=_TYPES[name],
-            headers={
-                "cache-control": "private, max-age=86400, immutable",
-                "x-content-type-options": "nosniff",
-                "referrer-policy": "no-referrer",
-            },
-        )
+        headers = {
+            "etag": f'"{found.folder}-{name}"',  # a folder is written once
+            "cache-control": "private, max-age=86400, immutable",
+            "x-content-type-options": "nosniff",
+            "referrer-policy": "no-referrer",
+        }
+        known = {tag.strip() for tag in request.headers.get("if-none-match", "").split(",")}
+        if known & {headers["etag"], f"W/{headers['etag']}", "*"}:
+            return Response(status_code=304, headers=headers)
+        file = found.poster_name if name == other else found.result_name
+        path = self.jobs.files.fetch(found.folder, file)
+        return FileResponse(path, media_type=_TYPES[name], headers=headers)
 
     def health(self) -> dict[str, Any]:
         """Tell whether generations are rendered, by what, and how many wait."""
-        renderer, worker = self.worker.renderer, self.worker
-        busy = self.store.count(State.RENDERING) > 0
-        status = "busy" if worker.status == "ready" and busy else worker.status
+        renderer = self.jobs.rendering.health()
+        is_busy = renderer.status == "ready" and self.jobs.queue.count(State.RENDERING) > 0
         return {
-            "status": status,
-            "problem": worker.problem,
-            "engine": None if renderer is None else renderer.engine.value,
-            "engineVersion": None if renderer is None else renderer.engine_version,
-            "reason": None if renderer is None else renderer.reason,
+            "status": "busy" if is_busy else renderer.status,
+            "problem": renderer.problem,
+            "engine": renderer.engine,
+            "engineVersion": renderer.engine_version,
+            "reason": renderer.reason,
             "kinds": [kind.value for kind in Kind],
-            "queued": self.store.count(State.QUEUED),
+            "queued": self.jobs.queue.count(State.QUEUED),
         }
+
+
+def _seconds_per_pixel(latest: Generation | None) -> float | None:
+    """Return what the last video took, by the pixels of all its frames."""
+    if latest is None or latest.output is None or not latest.output.frame_count:
+        return None
+    if latest.started_at is None or latest.finished_at is None:
+        return None
+    output = latest.output
+    pixels = output.width * output.height * latest.output.frame_count
+    return max(0.0, latest.finished_at - latest.started_at) / pixels
 
 
 def base_url(settings: Settings) -> str:

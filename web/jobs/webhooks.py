@@ -9,13 +9,13 @@ import binascii
 import hashlib
 import hmac
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from web.fetch import SafeClient
 from web.generation import Generation
-from web.jobs.store import Delivery, SqliteJobStore
+from web.jobs.ports import Delivery, MessageStore
 
 RETRY_AFTER_S = (5, 300, 1_800, 7_200, 18_000, 36_000, 36_000)
 """Waits between attempts; after the last one a message is given up."""
@@ -38,42 +38,29 @@ def signature(secret: str, message: str, timestamp: int, body: bytes) -> str:
 
 
 class WebhookSender:
-    """Stores messages and delivers them."""
+    """Delivers stored messages."""
 
-    def __init__(self, store: SqliteJobStore, client: SafeClient, secrets: Sequence[str]) -> None:
-        self._store = store
+    def __init__(
+        self,
+        messages: MessageStore,
+        client: SafeClient,
+        secrets: Sequence[str],
+        describe: Callable[[Generation], Mapping[str, Any]],
+    ) -> None:
+        self._messages = messages
         self._client = client
         self._secrets = tuple(secrets)
-
-    def announce(self, generation: Generation, body: Mapping[str, Any], now: float) -> None:
-        """Store a message, if the client asked for this state."""
-        hook = generation.webhook
-        if hook is None or generation.state.value not in hook.events:
-            return
-        payload = {
-            "type": f"generation.{generation.state}",
-            "timestamp": body["finishedAt"] or body["createdAt"],
-            "data": body,
-        }
-        self._store.enqueue_delivery(
-            Delivery(
-                message=f"msg_{generation.id}_{generation.state}",
-                url=hook.url,
-                payload=json.dumps(payload),
-                attempts=0,
-                due=now,
-            )
-        )
+        self._describe = describe
 
     def deliver_due(self, now: float) -> int:
         """Send every message whose time has come; return how many were tried."""
-        due = self._store.due_deliveries(now)
+        due = self._messages.take_due(now)
         for delivery in due:
             self._deliver(delivery, now)
         return len(due)
 
     def _deliver(self, delivery: Delivery, now: float) -> None:
-        body, timestamp = delivery.payload.encode(), int(now)
+        body, timestamp = self._body(delivery.generation), int(now)
         headers = {
             "content-type": "application/json",
             "webhook-id": delivery.message,
@@ -85,11 +72,20 @@ class WebhookSender:
             )
         status = self._client.post(delivery.url, body, headers, within_s=_ANSWER_WITHIN_S)
         if status == _GONE:
-            self._store.disable_url(delivery.url)
+            self._messages.disable(delivery.url)
         elif 200 <= status < 300 or delivery.attempts >= len(RETRY_AFTER_S):
-            self._store.forget_delivery(delivery.message)
+            self._messages.forget(delivery.message)
         else:
             wait = RETRY_AFTER_S[delivery.attempts]
-            self._store.enqueue_delivery(
+            self._messages.put_off(
                 replace(delivery, attempts=delivery.attempts + 1, due=now + wait)
             )
+
+    def _body(self, generation: Generation) -> bytes:
+        data = self._describe(generation)
+        payload = {
+            "type": f"generation.{generation.state}",
+            "timestamp": data["finishedAt"] or data["createdAt"],
+            "data": data,
+        }
+        return json.dumps(payload).encode()

@@ -87,10 +87,15 @@ def animate_page(service: Service) -> Any:
 
     inputs = [portrait, driving, multiplier, neutral, region, scale, loop, seconds, edit]
     go.click(animate, inputs, [state, video, told, current], show_progress="hidden")
-    stop.click(
-        lambda name: service.store.request_cancel(name, time.time()) and None, [current], None
-    )
+    stop.click(lambda name: cancel(service, name), [current], None)
     return edit
+
+
+def cancel(service: Service, generation_id: str) -> None:
+    """Cancel what the page follows."""
+    generation = service.jobs.store.get(generation_id)
+    if generation is not None:
+        service.cancel(generation)
 
 
 def ask(
@@ -137,7 +142,7 @@ def _number(text: str) -> Any:
 def followed(service: Service, generation: Generation) -> Iterator[tuple[Any, ...]]:
     """Yield the page's outputs until the generation has ended."""
     while True:
-        generation = service.store.get(generation.id) or generation
+        generation = service.jobs.store.get(generation.id) or generation
         described = service.describe(generation)
         if generation.state is State.READY:
             url = described["output"]["videoUrl"]

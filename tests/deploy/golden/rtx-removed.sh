@@ -102,35 +102,46 @@ gcloud storage rm --recursive gs://my-app-1234-idle-build --project=my-app-1234 
 
 # Left: Artifact Registry repository idle; --with-images removes it
 
-# 25. idle-reconcile may read and write objects of livePortraitCache/
+# 25. idle-reconcile may read and write objects of livePortraitGenerations/
+gcloud storage managed-folders remove-iam-policy-binding gs://my-app.appspot.com/livePortraitGenerations/ --project=my-app-1234 --member=serviceAccount:idle-reconcile@my-app-1234.iam.gserviceaccount.com --role=roles/storage.objectUser --condition=None
+
+# 26. idle-renderer may read and write objects of livePortraitGenerations/
+gcloud storage managed-folders remove-iam-policy-binding gs://my-app.appspot.com/livePortraitGenerations/ --project=my-app-1234 --member=serviceAccount:idle-renderer@my-app-1234.iam.gserviceaccount.com --role=roles/storage.objectUser --condition=None
+
+# 27. idle-gate may read and write objects of livePortraitGenerations/
+gcloud storage managed-folders remove-iam-policy-binding gs://my-app.appspot.com/livePortraitGenerations/ --project=my-app-1234 --member=serviceAccount:idle-gate@my-app-1234.iam.gserviceaccount.com --role=roles/storage.objectUser --condition=None
+
+# Left: the managed folder livePortraitGenerations/ stays, for it holds the objects
+
+# 28. idle-reconcile may read and write objects of livePortraitCache/
 gcloud storage managed-folders remove-iam-policy-binding gs://my-app.appspot.com/livePortraitCache/ --project=my-app-1234 --member=serviceAccount:idle-reconcile@my-app-1234.iam.gserviceaccount.com --role=roles/storage.objectUser --condition=None
 
-# 26. idle-renderer may read and write objects of livePortraitCache/
+# 29. idle-renderer may read and write objects of livePortraitCache/
 gcloud storage managed-folders remove-iam-policy-binding gs://my-app.appspot.com/livePortraitCache/ --project=my-app-1234 --member=serviceAccount:idle-renderer@my-app-1234.iam.gserviceaccount.com --role=roles/storage.objectUser --condition=None
 
-# 27. idle-gate may read and write objects of livePortraitCache/
+# 30. idle-gate may read and write objects of livePortraitCache/
 gcloud storage managed-folders remove-iam-policy-binding gs://my-app.appspot.com/livePortraitCache/ --project=my-app-1234 --member=serviceAccount:idle-gate@my-app-1234.iam.gserviceaccount.com --role=roles/storage.objectUser --condition=None
 
 # Left: the managed folder livePortraitCache/ stays, for it holds the objects
 
-# 28. idle-reconcile may read and write objects of avatars/
+# 31. idle-reconcile may read and write objects of avatars/
 gcloud storage managed-folders remove-iam-policy-binding gs://my-app.appspot.com/avatars/ --project=my-app-1234 --member=serviceAccount:idle-reconcile@my-app-1234.iam.gserviceaccount.com --role=roles/storage.objectUser --condition=None
 
-# 29. idle-renderer may read and write objects of avatars/
+# 32. idle-renderer may read and write objects of avatars/
 gcloud storage managed-folders remove-iam-policy-binding gs://my-app.appspot.com/avatars/ --project=my-app-1234 --member=serviceAccount:idle-renderer@my-app-1234.iam.gserviceaccount.com --role=roles/storage.objectUser --condition=None
 
-# 30. idle-gate may read and write objects of avatars/
+# 33. idle-gate may read and write objects of avatars/
 gcloud storage managed-folders remove-iam-policy-binding gs://my-app.appspot.com/avatars/ --project=my-app-1234 --member=serviceAccount:idle-gate@my-app-1234.iam.gserviceaccount.com --role=roles/storage.objectUser --condition=None
 
 # Left: the managed folder avatars/ stays, for it holds the objects
 
-# 31. idle-reconcile may read and write documents
+# 34. idle-reconcile may read and write documents
 gcloud projects remove-iam-policy-binding my-app-1234 --member=serviceAccount:idle-reconcile@my-app-1234.iam.gserviceaccount.com --role=roles/datastore.user '--condition=expression=resource.name=="projects/my-app-1234/databases/(default)",title=idle-database'
 
-# 32. idle-renderer may read and write documents
+# 35. idle-renderer may read and write documents
 gcloud projects remove-iam-policy-binding my-app-1234 --member=serviceAccount:idle-renderer@my-app-1234.iam.gserviceaccount.com --role=roles/datastore.user '--condition=expression=resource.name=="projects/my-app-1234/databases/(default)",title=idle-database'
 
-# 33. idle-gate may read and write documents
+# 36. idle-gate may read and write documents
 gcloud projects remove-iam-policy-binding my-app-1234 --member=serviceAccount:idle-gate@my-app-1234.iam.gserviceaccount.com --role=roles/datastore.user '--condition=expression=resource.name=="projects/my-app-1234/databases/(default)",title=idle-database'
 
 # Left: Google's agent of cloudtasks keeps its role: it is the project's, not ours
@@ -139,25 +150,25 @@ gcloud projects remove-iam-policy-binding my-app-1234 --member=serviceAccount:id
 
 # Left: Google's agent of eventarc keeps its role: it is the project's, not ours
 
-# 34. Service account idle-trigger
+# 37. Service account idle-trigger
 gcloud iam service-accounts delete idle-trigger@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --quiet
 
-# 35. Service account idle-tasks
+# 38. Service account idle-tasks
 gcloud iam service-accounts delete idle-tasks@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --quiet
 
-# 36. Service account idle-scheduler
+# 39. Service account idle-scheduler
 gcloud iam service-accounts delete idle-scheduler@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --quiet
 
-# 37. Service account idle-renderer
+# 40. Service account idle-renderer
 gcloud iam service-accounts delete idle-renderer@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --quiet
 
-# 38. Service account idle-reconcile
+# 41. Service account idle-reconcile
 gcloud iam service-accounts delete idle-reconcile@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --quiet
 
-# 39. Service account idle-gate
+# 42. Service account idle-gate
 gcloud iam service-accounts delete idle-gate@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --quiet
 
-# 40. Service account idle-build
+# 43. Service account idle-build
 gcloud iam service-accounts delete idle-build@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --quiet
 
 # Left: the APIs stay enabled: other parts of the project may use them

@@ -69,45 +69,53 @@ gcloud storage rm --recursive gs://my-app-1234-idle-build --project=my-app-1234 
 
 # Left: Artifact Registry repository idle; --with-images removes it
 
-# 15. idle-reconcile may read and write objects of livePortraitCache/
+# 15. idle-reconcile may read and write objects of livePortraitGenerations/
+gcloud storage managed-folders remove-iam-policy-binding gs://my-app.appspot.com/livePortraitGenerations/ --project=my-app-1234 --member=serviceAccount:idle-reconcile@my-app-1234.iam.gserviceaccount.com --role=roles/storage.objectUser --condition=None
+
+# 16. idle-renderer may read and write objects of livePortraitGenerations/
+gcloud storage managed-folders remove-iam-policy-binding gs://my-app.appspot.com/livePortraitGenerations/ --project=my-app-1234 --member=serviceAccount:idle-renderer@my-app-1234.iam.gserviceaccount.com --role=roles/storage.objectUser --condition=None
+
+# Left: the managed folder livePortraitGenerations/ stays, for it holds the objects
+
+# 17. idle-reconcile may read and write objects of livePortraitCache/
 gcloud storage managed-folders remove-iam-policy-binding gs://my-app.appspot.com/livePortraitCache/ --project=my-app-1234 --member=serviceAccount:idle-reconcile@my-app-1234.iam.gserviceaccount.com --role=roles/storage.objectUser --condition=None
 
-# 16. idle-renderer may read and write objects of livePortraitCache/
+# 18. idle-renderer may read and write objects of livePortraitCache/
 gcloud storage managed-folders remove-iam-policy-binding gs://my-app.appspot.com/livePortraitCache/ --project=my-app-1234 --member=serviceAccount:idle-renderer@my-app-1234.iam.gserviceaccount.com --role=roles/storage.objectUser --condition=None
 
 # Left: the managed folder livePortraitCache/ stays, for it holds the objects
 
-# 17. idle-reconcile may read and write objects of avatars/
+# 19. idle-reconcile may read and write objects of avatars/
 gcloud storage managed-folders remove-iam-policy-binding gs://my-app.appspot.com/avatars/ --project=my-app-1234 --member=serviceAccount:idle-reconcile@my-app-1234.iam.gserviceaccount.com --role=roles/storage.objectUser --condition=None
 
-# 18. idle-renderer may read and write objects of avatars/
+# 20. idle-renderer may read and write objects of avatars/
 gcloud storage managed-folders remove-iam-policy-binding gs://my-app.appspot.com/avatars/ --project=my-app-1234 --member=serviceAccount:idle-renderer@my-app-1234.iam.gserviceaccount.com --role=roles/storage.objectUser --condition=None
 
 # Left: the managed folder avatars/ stays, for it holds the objects
 
-# 19. idle-reconcile may read and write documents
+# 21. idle-reconcile may read and write documents
 gcloud projects remove-iam-policy-binding my-app-1234 --member=serviceAccount:idle-reconcile@my-app-1234.iam.gserviceaccount.com --role=roles/datastore.user '--condition=expression=resource.name=="projects/my-app-1234/databases/(default)",title=idle-database'
 
-# 20. idle-renderer may read and write documents
+# 22. idle-renderer may read and write documents
 gcloud projects remove-iam-policy-binding my-app-1234 --member=serviceAccount:idle-renderer@my-app-1234.iam.gserviceaccount.com --role=roles/datastore.user '--condition=expression=resource.name=="projects/my-app-1234/databases/(default)",title=idle-database'
 
 # Left: Google's agent of cloudscheduler keeps its role: it is the project's, not ours
 
 # Left: Google's agent of eventarc keeps its role: it is the project's, not ours
 
-# 21. Service account idle-trigger
+# 23. Service account idle-trigger
 gcloud iam service-accounts delete idle-trigger@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --quiet
 
-# 22. Service account idle-scheduler
+# 24. Service account idle-scheduler
 gcloud iam service-accounts delete idle-scheduler@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --quiet
 
-# 23. Service account idle-renderer
+# 25. Service account idle-renderer
 gcloud iam service-accounts delete idle-renderer@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --quiet
 
-# 24. Service account idle-reconcile
+# 26. Service account idle-reconcile
 gcloud iam service-accounts delete idle-reconcile@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --quiet
 
-# 25. Service account idle-build
+# 27. Service account idle-build
 gcloud iam service-accounts delete idle-build@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --quiet
 
 # Left: the APIs stay enabled: other parts of the project may use them

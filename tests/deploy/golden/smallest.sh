@@ -100,80 +100,97 @@ gcloud storage managed-folders add-iam-policy-binding gs://my-app.appspot.com/li
 #    seen by: gcloud storage managed-folders get-iam-policy gs://my-app.appspot.com/livePortraitCache/ --project=my-app-1234 --format=json
 gcloud storage managed-folders add-iam-policy-binding gs://my-app.appspot.com/livePortraitCache/ --project=my-app-1234 --member=serviceAccount:idle-reconcile@my-app-1234.iam.gserviceaccount.com --role=roles/storage.objectUser --condition=None
 
-# 18. Artifact Registry repository idle
+# 18. Folder livePortraitGenerations/
+#    A managed folder: it moves no object and bears the rights on all objects of this prefix.
+#    seen by: gcloud storage managed-folders list gs://my-app.appspot.com/ --project=my-app-1234 --format=json
+gcloud storage managed-folders create gs://my-app.appspot.com/livePortraitGenerations/ --project=my-app-1234
+
+# 19. idle-renderer may read and write objects of livePortraitGenerations/
+#    Of this folder, no other object of the bucket; not who else may.
+#    seen by: gcloud storage managed-folders list gs://my-app.appspot.com/ --project=my-app-1234 --format=json
+#    seen by: gcloud storage managed-folders get-iam-policy gs://my-app.appspot.com/livePortraitGenerations/ --project=my-app-1234 --format=json
+gcloud storage managed-folders add-iam-policy-binding gs://my-app.appspot.com/livePortraitGenerations/ --project=my-app-1234 --member=serviceAccount:idle-renderer@my-app-1234.iam.gserviceaccount.com --role=roles/storage.objectUser --condition=None
+
+# 20. idle-reconcile may read and write objects of livePortraitGenerations/
+#    Of this folder, no other object of the bucket; not who else may.
+#    seen by: gcloud storage managed-folders list gs://my-app.appspot.com/ --project=my-app-1234 --format=json
+#    seen by: gcloud storage managed-folders get-iam-policy gs://my-app.appspot.com/livePortraitGenerations/ --project=my-app-1234 --format=json
+gcloud storage managed-folders add-iam-policy-binding gs://my-app.appspot.com/livePortraitGenerations/ --project=my-app-1234 --member=serviceAccount:idle-reconcile@my-app-1234.iam.gserviceaccount.com --role=roles/storage.objectUser --condition=None
+
+# 21. Artifact Registry repository idle
 #    Holds the image, in the services' region, so that starting one crosses no region.
 #    seen by: gcloud artifacts repositories list --location=europe-west4 --project=my-app-1234 --format=json
 gcloud artifacts repositories create idle --repository-format=docker '--description=One image for every role of the idle videos' --location=europe-west4 --project=my-app-1234
 
-# 19. Bucket my-app-1234-idle-build
+# 22. Bucket my-app-1234-idle-build
 #    The sources wait here for Cloud Build: code, never portraits.
 #    seen by: gcloud storage buckets list --project=my-app-1234 --format=json
 gcloud storage buckets create gs://my-app-1234-idle-build --location=europe-west4 --uniform-bucket-level-access --public-access-prevention --project=my-app-1234
 
-# 20. The builder may push images
+# 23. The builder may push images
 #    To this repository only.
 #    seen by: gcloud artifacts repositories list --location=europe-west4 --project=my-app-1234 --format=json
 #    seen by: gcloud artifacts repositories get-iam-policy idle --location=europe-west4 --project=my-app-1234 --format=json
 gcloud artifacts repositories add-iam-policy-binding idle --location=europe-west4 --project=my-app-1234 --member=serviceAccount:idle-build@my-app-1234.iam.gserviceaccount.com --role=roles/artifactregistry.writer
 
-# 21. The builder may read the sources
+# 24. The builder may read the sources
 #    In the build bucket only.
 #    seen by: gcloud storage buckets get-iam-policy gs://my-app-1234-idle-build --project=my-app-1234 --format=json
 gcloud storage buckets add-iam-policy-binding gs://my-app-1234-idle-build --project=my-app-1234 --member=serviceAccount:idle-build@my-app-1234.iam.gserviceaccount.com --role=roles/storage.objectViewer --condition=None
 
-# 22. The builder may write its log
+# 25. The builder may write its log
 #    A build with an account of its own logs to Cloud Logging or nowhere.
 #    seen by: gcloud projects get-iam-policy my-app-1234 --format=json
 gcloud projects add-iam-policy-binding my-app-1234 --member=serviceAccount:idle-build@my-app-1234.iam.gserviceaccount.com --role=roles/logging.logWriter --condition=None
 
-# 23. Image europe-west4-docker.pkg.dev/my-app-1234/idle/idle:0123456789abcdef
+# 26. Image europe-west4-docker.pkg.dev/my-app-1234/idle/idle:0123456789abcdef
 #    Built from this tree, with the weights in it; the tag is the digest of what goes in, so nothing is built twice.
 #    seen by: gcloud artifacts docker images list europe-west4-docker.pkg.dev/my-app-1234/idle --include-tags --project=my-app-1234 --format=json
 gcloud builds submit . --config=out/deploy/my-app-1234/cloudbuild.json --service-account=projects/my-app-1234/serviceAccounts/idle-build@my-app-1234.iam.gserviceaccount.com --gcs-source-staging-dir=gs://my-app-1234-idle-build/source --project=my-app-1234
 
-# 24. Service idle-renderer
+# 27. Service idle-renderer
 #    Answers events and renders, one at a time; it scales to zero, and an event may wake it.
 #    seen by: gcloud run services list --region=europe-west4 --project=my-app-1234 --format=json
 gcloud run deploy idle-renderer --image=europe-west4-docker.pkg.dev/my-app-1234/idle/idle:0123456789abcdef --service-account=idle-renderer@my-app-1234.iam.gserviceaccount.com '--set-env-vars=^|^GOOGLE_CLOUD_PROJECT=my-app-1234|LIVEPORTRAIT_BUCKET=my-app.appspot.com|LIVEPORTRAIT_COLLECTION=avatars|LIVEPORTRAIT_ENGINE=mesh|LIVEPORTRAIT_ROLE=all|THREADS=32' --concurrency=32 --timeout=600 --cpu=4 --memory=4Gi --max-instances=1 --cpu-throttling --cpu-boost --min-instances=0 --startup-probe=httpGet.path=/health,periodSeconds=10,timeoutSeconds=5,failureThreshold=24 --liveness-probe=httpGet.path=/health,periodSeconds=30,timeoutSeconds=5,failureThreshold=3 --ingress=internal --no-allow-unauthenticated --invoker-iam-check --region=europe-west4 --project=my-app-1234 --labels=idle-plan=d1ee64979331
 
-# 25. Job idle-reconcile
+# 28. Job idle-reconcile
 #    Finds and mends what events missed. One task; for a backfill over many avatars give an execution more of them (--tasks).
 #    seen by: gcloud run jobs list --region=europe-west4 --project=my-app-1234 --format=json
 gcloud run jobs deploy idle-reconcile --image=europe-west4-docker.pkg.dev/my-app-1234/idle/idle:0123456789abcdef --args=-m,functions.reconcile --tasks=1 --parallelism=1 --max-retries=1 --task-timeout=3600s --service-account=idle-reconcile@my-app-1234.iam.gserviceaccount.com '--set-env-vars=^|^GOOGLE_CLOUD_PROJECT=my-app-1234|LIVEPORTRAIT_BUCKET=my-app.appspot.com|LIVEPORTRAIT_COLLECTION=avatars|LIVEPORTRAIT_ENGINE=mesh|LIVEPORTRAIT_ROLE=all' --cpu=4 --memory=4Gi --region=europe-west4 --project=my-app-1234 --labels=idle-plan=65f73ee1d455
 
-# 26. Strangers may not call idle-renderer
+# 29. Strangers may not call idle-renderer
 #    It believes what Cloud Run lets through. A new service is closed; only a person can have opened it. The invoker's check and the ingress are read back after the deployment.
 #    seen by: gcloud run services get-iam-policy idle-renderer --region=europe-west4 --project=my-app-1234 --format=json
 #    seen by: gcloud run services list --region=europe-west4 --project=my-app-1234 --format=json
 
-# 27. The trigger may receive events
+# 30. The trigger may receive events
 #    Eventarc asks it of the account that a trigger bears.
 #    seen by: gcloud projects get-iam-policy my-app-1234 --format=json
 gcloud projects add-iam-policy-binding my-app-1234 --member=serviceAccount:idle-trigger@my-app-1234.iam.gserviceaccount.com --role=roles/eventarc.eventReceiver --condition=None
 
-# 28. The trigger may call idle-renderer
+# 31. The trigger may call idle-renderer
 #    This service and no other.
 #    seen by: gcloud run services get-iam-policy idle-renderer --region=europe-west4 --project=my-app-1234 --format=json
 gcloud run services add-iam-policy-binding idle-renderer --region=europe-west4 --project=my-app-1234 --member=serviceAccount:idle-trigger@my-app-1234.iam.gserviceaccount.com --role=roles/run.invoker
 
-# 29. The schedule may start idle-reconcile
+# 32. The schedule may start idle-reconcile
 #    This job and nothing else.
 #    seen by: gcloud run jobs get-iam-policy idle-reconcile --region=europe-west4 --project=my-app-1234 --format=json
 gcloud run jobs add-iam-policy-binding idle-reconcile --region=europe-west4 --project=my-app-1234 --member=serviceAccount:idle-scheduler@my-app-1234.iam.gserviceaccount.com --role=roles/run.invoker
 
-# 30. Pub/Sub may sign as the trigger
+# 33. Pub/Sub may sign as the trigger
 #    The token of its pushes; only projects of before April 2021 lack it.
 #    seen by: gcloud iam service-accounts get-iam-policy idle-trigger@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --format=json
 gcloud beta services identity create --service=pubsub.googleapis.com --project=my-app-1234
 gcloud iam service-accounts add-iam-policy-binding idle-trigger@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 "--member=serviceAccount:service-${PROJECT_NUMBER}@gcp-sa-pubsub.iam.gserviceaccount.com" --role=roles/iam.serviceAccountTokenCreator --condition=None
 
-# 31. Storage's rules may read documents
+# 34. Storage's rules may read documents
 #    They ask Firestore who owns an avatar; without this every upload is refused.
 #    seen by: gcloud projects get-iam-policy my-app-1234 --format=json
 gcloud beta services identity create --service=firebasestorage.googleapis.com --project=my-app-1234
 gcloud projects add-iam-policy-binding my-app-1234 "--member=serviceAccount:service-${PROJECT_NUMBER}@gcp-sa-firebasestorage.iam.gserviceaccount.com" --role=roles/firebaserules.firestoreServiceAgent --condition=None
 
-# 32. Rules of cloud.firestore
+# 35. Rules of cloud.firestore
 #    Clients own the inputs, the service owns the outputs; ledger, quota and caches are nobody's to read.
 #    seen by: gcloud auth print-access-token | sed 's/^/Authorization: Bearer /' | curl --fail-with-body --silent --show-error -H @- -H 'X-Goog-User-Project: my-app-1234' 'https://firebaserules.googleapis.com/v1/projects/my-app-1234/releases?pageSize=100'
 #    seen by: gcloud auth print-access-token | sed 's/^/Authorization: Bearer /' | curl --fail-with-body --silent --show-error -H @- -H 'X-Goog-User-Project: my-app-1234' "https://firebaserules.googleapis.com/v1/${ITEM}"
@@ -183,7 +200,7 @@ gcloud auth print-access-token | sed 's/^/Authorization: Bearer /' | curl --fail
 #    RULESET=$(gcloud auth print-access-token | sed 's/^/Authorization: Bearer /' | curl --fail-with-body --silent --show-error -H @- -H 'X-Goog-User-Project: my-app-1234' -X POST -H 'Content-Type: application/json' --data @out/deploy/my-app-1234/firestore.rules.json https://firebaserules.googleapis.com/v1/projects/my-app-1234/rulesets | sed -nE 's|^.*"name": *"(projects/[^"]+/rulesets/[^"]+)".*$|\1|p')
 #    gcloud auth print-access-token | sed 's/^/Authorization: Bearer /' | curl --fail-with-body --silent --show-error -H @- -H 'X-Goog-User-Project: my-app-1234' -X PATCH -H 'Content-Type: application/json' --data "{\"release\": {\"name\": \"projects/my-app-1234/releases/cloud.firestore\", \"rulesetName\": \"${RULESET}\"}}" https://firebaserules.googleapis.com/v1/projects/my-app-1234/releases/cloud.firestore
 
-# 33. Rules of firebase.storage/my-app.appspot.com
+# 36. Rules of firebase.storage/my-app.appspot.com
 #    Clients own the inputs, the service owns the outputs; ledger, quota and caches are nobody's to read.
 #    seen by: gcloud auth print-access-token | sed 's/^/Authorization: Bearer /' | curl --fail-with-body --silent --show-error -H @- -H 'X-Goog-User-Project: my-app-1234' 'https://firebaserules.googleapis.com/v1/projects/my-app-1234/releases?pageSize=100'
 #    seen by: gcloud auth print-access-token | sed 's/^/Authorization: Bearer /' | curl --fail-with-body --silent --show-error -H @- -H 'X-Goog-User-Project: my-app-1234' "https://firebaserules.googleapis.com/v1/${ITEM}"
@@ -193,45 +210,45 @@ gcloud auth print-access-token | sed 's/^/Authorization: Bearer /' | curl --fail
 #    RULESET=$(gcloud auth print-access-token | sed 's/^/Authorization: Bearer /' | curl --fail-with-body --silent --show-error -H @- -H 'X-Goog-User-Project: my-app-1234' -X POST -H 'Content-Type: application/json' --data @out/deploy/my-app-1234/storage.rules.json https://firebaserules.googleapis.com/v1/projects/my-app-1234/rulesets | sed -nE 's|^.*"name": *"(projects/[^"]+/rulesets/[^"]+)".*$|\1|p')
 #    gcloud auth print-access-token | sed 's/^/Authorization: Bearer /' | curl --fail-with-body --silent --show-error -H @- -H 'X-Goog-User-Project: my-app-1234' -X PATCH -H 'Content-Type: application/json' --data "{\"release\": {\"name\": \"projects/my-app-1234/releases/firebase.storage/my-app.appspot.com\", \"rulesetName\": \"${RULESET}\"}}" https://firebaserules.googleapis.com/v1/projects/my-app-1234/releases/firebase.storage/my-app.appspot.com
 
-# 34. CORS of gs://my-app.appspot.com
+# 37. CORS of gs://my-app.appspot.com
 #    Browsers may read videos and pictures by their URLs; apps on phones need none.
 #    seen by: gcloud storage buckets describe gs://my-app.appspot.com --project=my-app-1234 --format=json
 gcloud storage buckets update gs://my-app.appspot.com --cors-file=deploy/cors.json --project=my-app-1234
 
-# 35. Lifecycle of gs://my-app.appspot.com
-#    Caches hold how a person moves: what was kept a month ago goes.
+# 38. Lifecycle of gs://my-app.appspot.com
+#    Caches hold how a person moves: what was kept a month ago goes, and what the HTTP API was sent after two days.
 #    seen by: gcloud storage buckets describe gs://my-app.appspot.com --project=my-app-1234 --format=json
 gcloud storage buckets update gs://my-app.appspot.com --lifecycle-file=deploy/lifecycle.json --project=my-app-1234
 
-# 36. Expiry of livePortraitQuota
+# 39. Expiry of livePortraitQuota
 #    Firestore deletes counters of days that are over; they outlive their avatars, so nothing else would.
 #    seen by: gcloud firestore fields ttls list --collection-group=livePortraitQuota '--database=(default)' --project=my-app-1234 --format=json
 gcloud firestore fields ttls update expireAt --collection-group=livePortraitQuota '--database=(default)' --project=my-app-1234 --enable-ttl --async
 
-# 37. No index on livePortraitJobs.results
+# 40. No index on livePortraitJobs.results
 #    Nobody queries by it; indexing it would cost at every write.
 #    seen by: gcloud firestore indexes fields list --collection-group=livePortraitJobs '--database=(default)' --project=my-app-1234 --format=json
 gcloud firestore indexes fields update results --collection-group=livePortraitJobs '--database=(default)' --project=my-app-1234 --disable-indexes --async
 
-# 38. Topic idle-dead-letters
+# 41. Topic idle-dead-letters
 #    Where an event ends that could not be answered again and again.
 #    seen by: gcloud pubsub topics list --project=my-app-1234 --format=json
 gcloud pubsub topics create idle-dead-letters --project=my-app-1234
 
-# 39. Subscription idle-dead-letters
+# 42. Subscription idle-dead-letters
 #    Without one, dead letters are gone; a person reads it, nothing is pushed.
 #    seen by: gcloud pubsub subscriptions list --project=my-app-1234 --format=json
 gcloud pubsub subscriptions create idle-dead-letters --topic=idle-dead-letters --message-retention-duration=86400s --expiration-period=never --project=my-app-1234
 #    where it differs:
 #    gcloud pubsub subscriptions update idle-dead-letters --message-retention-duration=86400s --expiration-period=never --project=my-app-1234
 
-# 40. Pub/Sub may put dead letters away
+# 43. Pub/Sub may put dead letters away
 #    Its agent moves them, not the service.
 #    seen by: gcloud pubsub topics get-iam-policy idle-dead-letters --project=my-app-1234 --format=json
 gcloud beta services identity create --service=pubsub.googleapis.com --project=my-app-1234
 gcloud pubsub topics add-iam-policy-binding idle-dead-letters --project=my-app-1234 "--member=serviceAccount:service-${PROJECT_NUMBER}@gcp-sa-pubsub.iam.gserviceaccount.com" --role=roles/pubsub.publisher
 
-# 41. Trigger idle-avatar-written
+# 44. Trigger idle-avatar-written
 #    In the database's location, wherever the services are: elsewhere it never fires and says nothing. Fields cannot be filtered; the gate does that.
 #    seen by: gcloud eventarc triggers list "--location=${FIRESTORE_LOCATION}" --project=my-app-1234 --format=json
 gcloud eventarc triggers create idle-avatar-written --destination-run-service=idle-renderer --destination-run-region=europe-west4 --event-filters=type=google.cloud.firestore.document.v1.written '--event-filters=database=(default)' '--event-filters-path-pattern=document=avatars/{avatarId}' --event-data-content-type=application/protobuf --service-account=idle-trigger@my-app-1234.iam.gserviceaccount.com "--location=${FIRESTORE_LOCATION}" --project=my-app-1234
@@ -239,25 +256,25 @@ gcloud eventarc triggers create idle-avatar-written --destination-run-service=id
 #    gcloud eventarc triggers delete idle-avatar-written "--location=${FIRESTORE_LOCATION}" --project=my-app-1234 --quiet
 #    gcloud eventarc triggers create idle-avatar-written --destination-run-service=idle-renderer --destination-run-region=europe-west4 --event-filters=type=google.cloud.firestore.document.v1.written '--event-filters=database=(default)' '--event-filters-path-pattern=document=avatars/{avatarId}' --event-data-content-type=application/protobuf --service-account=idle-trigger@my-app-1234.iam.gserviceaccount.com "--location=${FIRESTORE_LOCATION}" --project=my-app-1234
 
-# 42. The trigger's subscription
+# 45. The trigger's subscription
 #    Ten minutes to answer instead of ten seconds; back-off; dead letters after 100 attempts.
 TRIGGER_SUBSCRIPTION=$(gcloud eventarc triggers describe idle-avatar-written "--location=${FIRESTORE_LOCATION}" --project=my-app-1234 '--format=value(transport.pubsub.subscription)')
 #    seen by: gcloud pubsub subscriptions describe "${TRIGGER_SUBSCRIPTION}" --project=my-app-1234 --format=json
 gcloud pubsub subscriptions update "${TRIGGER_SUBSCRIPTION}" --project=my-app-1234 --ack-deadline=600 --dead-letter-topic=projects/my-app-1234/topics/idle-dead-letters --max-delivery-attempts=100 --min-retry-delay=10s --max-retry-delay=600s --message-retention-duration=86400s
 
-# 43. Pub/Sub may take dead letters out
+# 46. Pub/Sub may take dead letters out
 #    Its agent acknowledges in the subscription what it moved to the dead letters.
 #    seen by: gcloud pubsub subscriptions get-iam-policy "${TRIGGER_SUBSCRIPTION}" --project=my-app-1234 --format=json
 gcloud pubsub subscriptions add-iam-policy-binding "${TRIGGER_SUBSCRIPTION}" --project=my-app-1234 "--member=serviceAccount:service-${PROJECT_NUMBER}@gcp-sa-pubsub.iam.gserviceaccount.com" --role=roles/pubsub.subscriber
 
-# 44. Schedule idle-reconcile
+# 47. Schedule idle-reconcile
 #    Starts the job at 17 3 * * * UTC.
 #    seen by: gcloud scheduler jobs list --location=europe-west4 --project=my-app-1234 --format=json
 gcloud scheduler jobs create http idle-reconcile '--schedule=17 3 * * *' --time-zone=Etc/UTC --uri=https://run.googleapis.com/v2/projects/my-app-1234/locations/europe-west4/jobs/idle-reconcile:run --http-method=POST --oauth-service-account-email=idle-scheduler@my-app-1234.iam.gserviceaccount.com --attempt-deadline=180s --location=europe-west4 --project=my-app-1234
 #    where it differs:
 #    gcloud scheduler jobs update http idle-reconcile '--schedule=17 3 * * *' --time-zone=Etc/UTC --uri=https://run.googleapis.com/v2/projects/my-app-1234/locations/europe-west4/jobs/idle-reconcile:run --http-method=POST --oauth-service-account-email=idle-scheduler@my-app-1234.iam.gserviceaccount.com --attempt-deadline=180s --location=europe-west4 --project=my-app-1234
 
-# 45. Budget “idle videos my-app-1234”
+# 48. Budget “idle videos my-app-1234”
 #    50 a month in the account's currency: it warns and stops nothing. What stops is the queue's and the services' number of instances.
 #    seen by: gcloud billing budgets list "--billing-account=${BILLING_ACCOUNT}" --billing-project=my-app-1234 --format=json
 gcloud billing budgets create "--billing-account=${BILLING_ACCOUNT}" '--display-name=idle videos my-app-1234' --budget-amount=50 --threshold-rule=percent=0.5 --threshold-rule=percent=0.9 --threshold-rule=percent=1.0 --filter-projects=projects/my-app-1234 --calendar-period=month --billing-project=my-app-1234
@@ -265,14 +282,14 @@ gcloud billing budgets create "--billing-account=${BILLING_ACCOUNT}" '--display-
 #    ITEM=$(gcloud billing budgets list "--billing-account=${BILLING_ACCOUNT}" --billing-project=my-app-1234 '--filter=displayName="idle videos my-app-1234"' '--format=value(name)')
 #    gcloud billing budgets update "${ITEM}" --budget-amount=50 --billing-project=my-app-1234
 
-# 46. Metric idle-errors
+# 49. Metric idle-errors
 #    Counted from the function's log, so that alerts need no collector.
 #    seen by: gcloud logging metrics list --project=my-app-1234 --format=json
 gcloud logging metrics create idle-errors --config-from-file=out/deploy/my-app-1234/metrics/idle-errors.json --project=my-app-1234
 #    where it differs:
 #    gcloud logging metrics update idle-errors --config-from-file=out/deploy/my-app-1234/metrics/idle-errors.json --project=my-app-1234
 
-# 47. Alert “Idle: renders fail”
+# 50. Alert “Idle: renders fail”
 #    docs/run/operations.md tells what it means and what to do.
 #    seen by: gcloud alpha monitoring policies list --project=my-app-1234 --format=json
 gcloud alpha monitoring policies create --policy-from-file=out/deploy/my-app-1234/policies/renders-fail.json --project=my-app-1234
@@ -280,7 +297,7 @@ gcloud alpha monitoring policies create --policy-from-file=out/deploy/my-app-123
 #    ITEM=$(gcloud alpha monitoring policies list --project=my-app-1234 '--filter=displayName="Idle: renders fail"' '--format=value(name)')
 #    gcloud alpha monitoring policies update "${ITEM}" --policy-from-file=out/deploy/my-app-1234/policies/renders-fail.json --project=my-app-1234
 
-# 48. Dashboard “Idle videos”
+# 51. Dashboard “Idle videos”
 #    One page for an overview.
 #    seen by: gcloud monitoring dashboards list --project=my-app-1234 --format=json
 gcloud monitoring dashboards create --config-from-file=out/deploy/my-app-1234/dashboards/idle.json --project=my-app-1234

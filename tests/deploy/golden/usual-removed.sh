@@ -81,35 +81,46 @@ gcloud storage rm --recursive gs://my-app-1234-idle-build --project=my-app-1234 
 
 # Left: Artifact Registry repository idle; --with-images removes it
 
-# 18. idle-reconcile may read and write objects of livePortraitCache/
+# 18. idle-reconcile may read and write objects of livePortraitGenerations/
+gcloud storage managed-folders remove-iam-policy-binding gs://my-app.appspot.com/livePortraitGenerations/ --project=my-app-1234 --member=serviceAccount:idle-reconcile@my-app-1234.iam.gserviceaccount.com --role=roles/storage.objectUser --condition=None
+
+# 19. idle-renderer may read and write objects of livePortraitGenerations/
+gcloud storage managed-folders remove-iam-policy-binding gs://my-app.appspot.com/livePortraitGenerations/ --project=my-app-1234 --member=serviceAccount:idle-renderer@my-app-1234.iam.gserviceaccount.com --role=roles/storage.objectUser --condition=None
+
+# 20. idle-gate may read and write objects of livePortraitGenerations/
+gcloud storage managed-folders remove-iam-policy-binding gs://my-app.appspot.com/livePortraitGenerations/ --project=my-app-1234 --member=serviceAccount:idle-gate@my-app-1234.iam.gserviceaccount.com --role=roles/storage.objectUser --condition=None
+
+# Left: the managed folder livePortraitGenerations/ stays, for it holds the objects
+
+# 21. idle-reconcile may read and write objects of livePortraitCache/
 gcloud storage managed-folders remove-iam-policy-binding gs://my-app.appspot.com/livePortraitCache/ --project=my-app-1234 --member=serviceAccount:idle-reconcile@my-app-1234.iam.gserviceaccount.com --role=roles/storage.objectUser --condition=None
 
-# 19. idle-renderer may read and write objects of livePortraitCache/
+# 22. idle-renderer may read and write objects of livePortraitCache/
 gcloud storage managed-folders remove-iam-policy-binding gs://my-app.appspot.com/livePortraitCache/ --project=my-app-1234 --member=serviceAccount:idle-renderer@my-app-1234.iam.gserviceaccount.com --role=roles/storage.objectUser --condition=None
 
-# 20. idle-gate may read and write objects of livePortraitCache/
+# 23. idle-gate may read and write objects of livePortraitCache/
 gcloud storage managed-folders remove-iam-policy-binding gs://my-app.appspot.com/livePortraitCache/ --project=my-app-1234 --member=serviceAccount:idle-gate@my-app-1234.iam.gserviceaccount.com --role=roles/storage.objectUser --condition=None
 
 # Left: the managed folder livePortraitCache/ stays, for it holds the objects
 
-# 21. idle-reconcile may read and write objects of avatars/
+# 24. idle-reconcile may read and write objects of avatars/
 gcloud storage managed-folders remove-iam-policy-binding gs://my-app.appspot.com/avatars/ --project=my-app-1234 --member=serviceAccount:idle-reconcile@my-app-1234.iam.gserviceaccount.com --role=roles/storage.objectUser --condition=None
 
-# 22. idle-renderer may read and write objects of avatars/
+# 25. idle-renderer may read and write objects of avatars/
 gcloud storage managed-folders remove-iam-policy-binding gs://my-app.appspot.com/avatars/ --project=my-app-1234 --member=serviceAccount:idle-renderer@my-app-1234.iam.gserviceaccount.com --role=roles/storage.objectUser --condition=None
 
-# 23. idle-gate may read and write objects of avatars/
+# 26. idle-gate may read and write objects of avatars/
 gcloud storage managed-folders remove-iam-policy-binding gs://my-app.appspot.com/avatars/ --project=my-app-1234 --member=serviceAccount:idle-gate@my-app-1234.iam.gserviceaccount.com --role=roles/storage.objectUser --condition=None
 
 # Left: the managed folder avatars/ stays, for it holds the objects
 
-# 24. idle-reconcile may read and write documents
+# 27. idle-reconcile may read and write documents
 gcloud projects remove-iam-policy-binding my-app-1234 --member=serviceAccount:idle-reconcile@my-app-1234.iam.gserviceaccount.com --role=roles/datastore.user '--condition=expression=resource.name=="projects/my-app-1234/databases/(default)",title=idle-database'
 
-# 25. idle-renderer may read and write documents
+# 28. idle-renderer may read and write documents
 gcloud projects remove-iam-policy-binding my-app-1234 --member=serviceAccount:idle-renderer@my-app-1234.iam.gserviceaccount.com --role=roles/datastore.user '--condition=expression=resource.name=="projects/my-app-1234/databases/(default)",title=idle-database'
 
-# 26. idle-gate may read and write documents
+# 29. idle-gate may read and write documents
 gcloud projects remove-iam-policy-binding my-app-1234 --member=serviceAccount:idle-gate@my-app-1234.iam.gserviceaccount.com --role=roles/datastore.user '--condition=expression=resource.name=="projects/my-app-1234/databases/(default)",title=idle-database'
 
 # Left: Google's agent of cloudtasks keeps its role: it is the project's, not ours
@@ -118,25 +129,25 @@ gcloud projects remove-iam-policy-binding my-app-1234 --member=serviceAccount:id
 
 # Left: Google's agent of eventarc keeps its role: it is the project's, not ours
 
-# 27. Service account idle-trigger
+# 30. Service account idle-trigger
 gcloud iam service-accounts delete idle-trigger@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --quiet
 
-# 28. Service account idle-tasks
+# 31. Service account idle-tasks
 gcloud iam service-accounts delete idle-tasks@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --quiet
 
-# 29. Service account idle-scheduler
+# 32. Service account idle-scheduler
 gcloud iam service-accounts delete idle-scheduler@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --quiet
 
-# 30. Service account idle-renderer
+# 33. Service account idle-renderer
 gcloud iam service-accounts delete idle-renderer@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --quiet
 
-# 31. Service account idle-reconcile
+# 34. Service account idle-reconcile
 gcloud iam service-accounts delete idle-reconcile@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --quiet
 
-# 32. Service account idle-gate
+# 35. Service account idle-gate
 gcloud iam service-accounts delete idle-gate@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --quiet
 
-# 33. Service account idle-build
+# 36. Service account idle-build
 gcloud iam service-accounts delete idle-build@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --quiet
 
 # Left: the APIs stay enabled: other parts of the project may use them

@@ -1,0 +1,77 @@
+"""Generations of the HTTP API (docs/use/http.md) that the API puts into this deployment's queue.
+
+A task `{"generationId": id}` is rendered beside those of avatars; `web.cloud` knows its document.
+"""
+
+import json
+import tempfile
+import threading
+from pathlib import Path
+
+from google.cloud import firestore
+from google.cloud.storage import Bucket
+
+from functions.domain.task import MAX_BODY_BYTES, is_document_id
+from functions.errors import InvalidTask, RetryLater
+from functions.observability import log
+from functions.settings import Settings
+from liveportrait_core.renderer import Renderer
+from web.cloud.files import BucketFiles
+from web.cloud.rendering import GenerationRenderer
+from web.cloud.store import FirestoreJobStore, Leased
+
+_LOCK_WAIT_S = 60.0
+
+
+def read_generation_id(body: bytes) -> str | None:
+    """Return the id of a task's generation; None: the task is about none.
+
+    Raises:
+        InvalidTask: the id cannot be a document's.
+    """
+    try:
+        content = json.loads(body) if len(body) <= MAX_BODY_BYTES else None
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(content, dict) or "generationId" not in content:
+        return None
+    name = content["generationId"]
+    if not isinstance(name, str) or not is_document_id(name):
+        raise InvalidTask(f"generationId is {name!r:.200}; accepted: a document's id")
+    return name
+
+
+def render_generation(
+    generation_id: str,
+    *,
+    settings: Settings,
+    database: firestore.Client,
+    bucket: Bucket,
+    renderer: Renderer,
+    lock: threading.Lock,
+) -> None:
+    """Render one, unless it has ended.
+
+    Raises:
+        RetryLater: another process renders it, this one renders something else, or a service
+            failed.
+    """
+    with log.bound(render_id=generation_id):
+        if not lock.acquire(timeout=_LOCK_WAIT_S):
+            raise RetryLater(f"another render held this instance for {_LOCK_WAIT_S:.0f} s")
+        try:
+            with tempfile.TemporaryDirectory(prefix="copies-") as copies:
+                ended = GenerationRenderer(
+                    FirestoreJobStore(database),
+                    BucketFiles(bucket, Path(copies)),
+                    lease_s=settings.lease_s,
+                    deadline_s=settings.deadline_s,
+                ).handle(generation_id, renderer)
+        except Leased as leased:
+            raise RetryLater("another process renders this generation") from leased
+        except Exception as fault:
+            log.fault("generation not rendered", fault)
+            raise RetryLater(f"not rendered: {fault}") from fault
+        finally:
+            lock.release()
+        log.info("generation ended", state=None if ended is None else ended.state.value)

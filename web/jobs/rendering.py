@@ -1,0 +1,137 @@
+"""Render one generation into a folder: the same on one machine and behind a queue."""
+
+import logging
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from PIL import Image
+
+from liveportrait_core import RenderError
+from liveportrait_core.edit import PortraitEdit
+from liveportrait_core.options import AnimationRegion, RenderOptions, SyntheticIdle
+from liveportrait_core.renderer import Renderer
+from liveportrait_core.report import Progress
+from liveportrait_core.request import Clip, RenderRequest
+from web.generation import Failure, Generation, Kind, Output, State
+
+_LOG = logging.getLogger("web")
+OnProgress = Callable[[Progress], None]
+
+
+class Canceled(Exception):
+    """The client has canceled the generation, or whoever renders it has to stop."""
+
+
+def render(
+    renderer: Renderer, generation: Generation, folder: Path, on_progress: OnProgress
+) -> Generation:
+    """Return how it ended; its files are in the folder then.
+
+    Args:
+        renderer: renders.
+        generation: what is asked for.
+        folder: has the inputs, and gets the results.
+        on_progress: may raise `Canceled`, which propagates.
+    """
+    try:
+        make = _edited if generation.kind is Kind.EDIT else _animated
+        ended = replace(
+            make(renderer, generation, folder, on_progress),
+            state=State.READY,
+            progress=1.0,
+            engine=renderer.engine.value,
+            engine_version=renderer.engine_version,
+        )
+    except Canceled:
+        raise
+    except RenderError as error:
+        ended = failed(generation, error.code, str(error), retryable=error.retryable)
+    except Exception as error:  # whatever it is, the next one is to be rendered
+        _LOG.exception("generation %s failed", generation.id)
+        ended = failed(generation, "INTERNAL", type(error).__name__, retryable=True)
+    return replace(ended, stage=None, finished_at=time.time(), eta_s=None)
+
+
+def failed(generation: Generation, code: str, message: str, *, retryable: bool) -> Generation:
+    """Return it as failed, with the input at fault where the code tells."""
+    field = {"IMAGE": "input.portrait", "VIDEO": "input.driving"}.get(code.partition("_")[0])
+    failure = Failure(code=code, message=message, retryable=retryable, field=field)
+    return replace(generation, state=State.FAILED, error=failure)
+
+
+def with_progress(generation: Generation, progress: Progress) -> Generation:
+    """Return it with what was told of its rendering."""
+    return replace(
+        generation,
+        stage=progress.stage.value,
+        progress=round(progress.fraction, 3),
+        eta_s=None if progress.eta_s is None else round(progress.eta_s, 1),
+    )
+
+
+def _edited(
+    renderer: Renderer, generation: Generation, folder: Path, on_progress: OnProgress
+) -> Generation:
+    options = options_of(generation)
+    prepared = renderer.prepare(folder / generation.inputs["portrait"], options)
+    frame = renderer.still(prepared, options)
+    output = folder / generation.result_name
+    Image.fromarray(frame).save(output)
+    height, width = frame.shape[:2]
+    return replace(
+        generation,
+        output=Output(width=width, height=height, size_bytes=output.stat().st_size),
+        warnings=_warnings(generation, (each.value for each in prepared.warnings)),
+    )
+
+
+def _animated(
+    renderer: Renderer, generation: Generation, folder: Path, on_progress: OnProgress
+) -> Generation:
+    driving = generation.inputs.get("driving")
+    request = RenderRequest(
+        portrait=folder / generation.inputs["portrait"],
+        motion=Clip(path=folder / driving) if driving else _idle(generation),
+        output=folder / generation.result_name,
+        poster=folder / generation.poster_name,
+        options=options_of(generation),
+    )
+    video = renderer.render(request, on_progress=on_progress)
+    return replace(
+        generation,
+        output=Output(
+            width=video.width_px,
+            height=video.height_px,
+            size_bytes=video.size_bytes,
+            fps=round(float(video.fps), 3),
+            frame_count=video.frame_count,
+            duration_ms=round(1000 * video.frame_count / video.fps),
+        ),
+        warnings=_warnings(generation, (each.value for each in video.warnings)),
+    )
+
+
+def options_of(generation: Generation) -> RenderOptions:
+    """Return the renderer's options for a generation."""
+    params = generation.params
+    return RenderOptions(
+        driving_multiplier=params["drivingMultiplier"],
+        normalize_lip=params["normalizeLip"],
+        animation_region=AnimationRegion(params["animationRegion"]),
+        edit=PortraitEdit(**params["edit"]),
+        source_crop_scale=params["scale"],
+        source_max_dim_px=params["sourceMaxDim"],
+        loop=params["loop"],
+        max_seconds=params["maxSeconds"],
+    )
+
+
+def _idle(generation: Generation) -> SyntheticIdle:
+    return SyntheticIdle(seed=generation.params["seed"], seconds=generation.params["seconds"])
+
+
+def _warnings(generation: Generation, found: Iterable[str]) -> tuple[str, ...]:
+    """Return those of the request and those of this attempt."""
+    return (*generation.warnings, *found)
