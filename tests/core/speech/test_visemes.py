@@ -179,11 +179,8 @@ def test_a_text_is_spread_over_the_voice_clause_by_clause() -> None:
 
 def test_readers_rest_alike() -> None:
     sound = speech(spoken((" ", 0.3), ("a", 0.6), (" ", 0.6)))
-    readers = (
-        SoundReader(),
-        TextReader(text="aaa"),
-        VisemeReader(visemes=parse_visemes(json.dumps([{"ms": 0, "viseme": "aa"}]))),
-    )
+    spoken_a = (TimedViseme(at_ms=0, viseme="aa"),)
+    readers = SoundReader(), TextReader(text="aaa"), VisemeReader(visemes=spoken_a)
     for reader in readers:
         track = reader.read(sound, FPS, 38)
         assert track.activity[0] == track.activity[-1] == 0
