@@ -24,6 +24,7 @@ from liveportrait_core.cli import (
     add_multiplier_sweep,
     add_render,
 )
+from liveportrait_core.cli.conversion import add_convert
 from liveportrait_core.cli.template import add_motion_commands
 from liveportrait_core.errors import BadInput, EngineUnavailable, RenderError
 from liveportrait_core.weights.command import add_weights_command
@@ -64,7 +65,7 @@ def command_parser() -> argparse.ArgumentParser:
     add_crop(commands, voice)
     add_edit(commands, voice)
     add_motion_commands(commands, say=print)
-    add_weights_command(commands, say=print)
+    add_convert(add_weights_command(commands, say=print), say=print)
     return parser
 
 

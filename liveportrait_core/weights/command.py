@@ -14,13 +14,17 @@ NON_COMMERCIAL_FLAG = "--accept-insightface-non-commercial-licence"
 Say = Callable[[str], None]
 
 
-def add_weights_command(commands: Any, say: Say) -> None:
-    """Add `weights` to the subcommands of a parser; `say` takes the lines meant for people."""
-    add_actions(commands.add_parser("weights", help="fetch, verify or list the weight files"), say)
+def add_weights_command(commands: Any, say: Say) -> Any:
+    """Add `weights` to the subcommands of a parser, and return its actions to add others to.
+
+    `say` takes the lines meant for people.
+    """
+    parser = commands.add_parser("weights", help="fetch, verify, list or convert weight files")
+    return add_actions(parser, say)
 
 
-def add_actions(parser: argparse.ArgumentParser, say: Say) -> None:
-    """Add fetch, verify and list to a parser."""
+def add_actions(parser: argparse.ArgumentParser, say: Say) -> Any:
+    """Add fetch, verify and list to a parser, and return its actions."""
     actions = parser.add_subparsers(title="actions", required=True, metavar="ACTION")
     _add_fetch(actions, say)
     verify = actions.add_parser("verify", help="compare every file with the manifest")
@@ -32,6 +36,7 @@ def add_actions(parser: argparse.ArgumentParser, say: Say) -> None:
             "folder", nargs="?", type=Path, default=DEFAULT_FOLDER, metavar="DIR",
             help="the weights folder (default: %(default)s)",
         )  # fmt: skip
+    return actions
 
 
 def _add_fetch(actions: Any, say: Say) -> None:

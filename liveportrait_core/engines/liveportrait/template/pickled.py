@@ -64,6 +64,23 @@ def read_pickle(path: Path) -> LivePortraitMotion:
     )
 
 
+def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    """Read a pickled dict of arrays; what is no array is left out.
+
+    Raises:
+        VideoUnsupported: too large, damaged, no dict, or a pickle that asks for anything but
+            arrays of numbers.
+    """
+    content = _unpickled(path)
+    if not isinstance(content, dict):
+        raise VideoUnsupported(f"{path.name} holds no dict of arrays")
+    return {
+        str(key): _numbers(path.name, value)
+        for key, value in content.items()
+        if isinstance(value, _Array)
+    }
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Table:
     """The dict of a pickled template, read column by column."""

@@ -1,0 +1,44 @@
+"""`weights convert`: published files that hold pickles become files that hold numbers alone."""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from liveportrait_core.errors import InvalidOption
+from liveportrait_core.weights.command import DEFAULT_FOLDER
+
+
+def add_convert(actions: Any, say: Callable[[str], None]) -> None:
+    """Add `convert` to the actions of `weights`; `say` takes the lines meant for people."""
+    convert = actions.add_parser("convert", help="rewrite a published checkpoint without pickles")
+    systems = convert.add_subparsers(title="systems", required=True, metavar="SYSTEM")
+    joyvasa = systems.add_parser(
+        "joyvasa", help="JoyVASA's motion generator, with HuBERT in it; nothing is executed"
+    )
+    joyvasa.set_defaults(command=lambda parsed: _convert_joyvasa(parsed, say))
+    joyvasa.add_argument("checkpoint", type=Path, help="the motion generator's .pt")
+    joyvasa.add_argument("template", type=Path, help="motion_template.pkl")
+    joyvasa.add_argument(
+        "--positions", choices=("constant", "indexed"), default="constant",
+        help="how the weights were trained: constant, those published until January 2025; indexed,"
+        " those trained with the code of December 2025 (default: %(default)s)",
+    )  # fmt: skip
+    joyvasa.add_argument(
+        "--to", type=Path, default=DEFAULT_FOLDER, metavar="DIR",
+        help="the weights folder (default: %(default)s)",
+    )  # fmt: skip
+
+
+def _convert_joyvasa(parsed: argparse.Namespace, say: Callable[[str], None]) -> int:
+    from liveportrait_core.engines.liveportrait.joyvasa.denoiser import PositionTable
+    from liveportrait_core.engines.liveportrait.joyvasa.weights import convert
+
+    for path in (parsed.checkpoint, parsed.template):
+        if not path.is_file():
+            raise InvalidOption(f"{path} is no file; accepted: JoyVASA's checkpoint and template")
+    path = convert(
+        parsed.checkpoint, parsed.template, parsed.to, positions=PositionTable(parsed.positions)
+    )
+    say(f"{path} is written; positions {parsed.positions}")
+    return 0

@@ -1,0 +1,159 @@
+"""JoyVASA's published files, read without executing a pickle and converted once.
+
+joyvasa.md, section 1. What is written: `joyvasa/joyvasa.safetensors` in the weights folder, with
+the motion generator, HuBERT, the statistics of the training data, and how positions enter.
+"""
+
+import argparse
+import json
+import pathlib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from liveportrait_core.engines.liveportrait.joyvasa.denoiser import PositionTable
+from liveportrait_core.engines.liveportrait.joyvasa.encoder import SoundEncoder
+from liveportrait_core.engines.liveportrait.joyvasa.generator import MotionGenerator
+from liveportrait_core.engines.liveportrait.joyvasa.motion import MotionStatistics
+from liveportrait_core.engines.liveportrait.template.pickled import read_arrays
+from liveportrait_core.errors import CheckpointMismatch, MethodNotInstalled, VideoUnsupported
+
+PLACE = Path("joyvasa") / "joyvasa.safetensors"
+ENCODER = "audio_encoder."
+STATISTICS = "motion_template."
+POSITIONS = "positions"
+ENCODER_SIZES = "encoder_sizes"
+CONVERT = "python -m liveportrait_core weights convert joyvasa"
+_NAMESPACE_TYPES: list[Any] = [
+    argparse.Namespace,
+    pathlib.PurePosixPath,
+    pathlib.PosixPath,
+    pathlib.PureWindowsPath,
+    pathlib.WindowsPath,
+]
+"""What the training's arguments hold: the only names beside tensors that are unpickled."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class JoyVasaWeights:
+    """Networks with their weights, in eval mode."""
+
+    generator: MotionGenerator
+    encoder: SoundEncoder
+    statistics: MotionStatistics
+
+
+def convert(
+    checkpoint: Path,
+    template: Path,
+    folder: Path,
+    *,
+    positions: PositionTable,
+    encoder_sizes: Mapping[str, Any] | None = None,
+) -> Path:
+    """Check the original's two files and write them as one without pickles.
+
+    Args:
+        checkpoint: the motion generator's `.pt`, with HuBERT in it.
+        template: `motion_template.pkl`.
+        folder: the weights folder.
+        positions: how the weights were trained; joyvasa.md, section 3.
+        encoder_sizes: of HuBERT's configuration, where it is not the base model.
+
+    Returns:
+        The written file.
+
+    Raises:
+        CheckpointMismatch: a file holds something else.
+    """
+    state = _read_checkpoint(checkpoint)
+    try:
+        statistics = MotionStatistics.of(read_arrays(template))
+    except VideoUnsupported as error:
+        raise CheckpointMismatch(str(error)) from error
+    MotionGenerator.of(state, positions)  # refuses what does not fit, before anything is written
+    SoundEncoder(_under(state, ENCODER), **(encoder_sizes or {}))
+    arrays = {STATISTICS + f.name: torch.from_numpy(getattr(statistics, f.name))
+              for f in fields(statistics)}  # fmt: skip
+    kept = {key: value.contiguous().clone() for key, value in state.items()}
+    return write(folder, kept | arrays, positions, encoder_sizes=encoder_sizes)
+
+
+def write(
+    folder: Path,
+    tensors: Mapping[str, Tensor],
+    positions: PositionTable,
+    *,
+    encoder_sizes: Mapping[str, Any] | None = None,
+) -> Path:
+    """Write a converted file; it appears whole or not at all."""
+    path = folder / PLACE
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_suffix(".unfinished")
+    metadata = {POSITIONS: positions.value, ENCODER_SIZES: json.dumps(encoder_sizes or {})}
+    save_file(dict(tensors), unfinished, metadata=metadata)
+    unfinished.replace(path)
+    return path
+
+
+def is_installed(folder: Path) -> bool:
+    """Tell whether converted weights lie in the folder; opens nothing."""
+    return (folder / PLACE).is_file()
+
+
+def read(folder: Path) -> JoyVasaWeights:
+    """Load the converted weights.
+
+    Raises:
+        MethodNotInstalled: they are not there, or transformers is not.
+        CheckpointMismatch: the file holds something else.
+    """
+    path = folder / PLACE
+    if not path.is_file():
+        raise MethodNotInstalled(
+            f"joyvasa has no weights: {path} is missing; accepted: {CONVERT} CHECKPOINT TEMPLATE "
+            f"--to {folder}, or another method"
+        )
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - no dict
+        positions = PositionTable(metadata[POSITIONS])
+        sizes = json.loads(metadata[ENCODER_SIZES])
+    except Exception as error:  # foreign bytes make the reader fail in any way there is
+        raise CheckpointMismatch(
+            f"{path} is no converted JoyVASA ({error}); accepted: what {CONVERT} writes"
+        ) from error
+    statistics = {key: value.numpy() for key, value in _under(state, STATISTICS).items()}
+    networks = {key: value for key, value in state.items() if not key.startswith(STATISTICS)}
+    return JoyVasaWeights(
+        generator=MotionGenerator.of(networks, positions),
+        encoder=SoundEncoder(_under(state, ENCODER), **sizes),
+        statistics=MotionStatistics.of(statistics),
+    )
+
+
+def _under(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {key[len(prefix) :]: value for key, value in state.items() if key.startswith(prefix)}
+
+
+def _read_checkpoint(path: Path) -> dict[str, Tensor]:
+    try:
+        with torch.serialization.safe_globals(_NAMESPACE_TYPES):
+            content = torch.load(path, map_location="cpu", weights_only=True)
+        state = content["model"]
+    except Exception as error:  # foreign bytes make the reader fail in any way there is
+        reason = str(error).strip().partition("\n")[0]
+        raise CheckpointMismatch(
+            f"{path.name} is no JoyVASA checkpoint ({reason}); accepted: the motion generator's "
+            ".pt with the entries args and model"
+        ) from error
+    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
+        raise CheckpointMismatch(f"{path.name}: its entry model is no flat state dict")
+    return state

@@ -1,0 +1,150 @@
+"""JoyVASA as a method: the same sound and seed give the same motion, silence gives its rest.
+
+That its numbers are the original's is `tests/parity`'s part; here networks are small and random.
+"""
+
+import os
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from liveportrait_core.engines.liveportrait.joyvasa.denoiser import PositionTable
+from liveportrait_core.engines.liveportrait.joyvasa.method import JoyVasa, SpokenMotion
+from liveportrait_core.engines.liveportrait.joyvasa.motion import MotionStatistics, denormalised
+from liveportrait_core.engines.liveportrait.joyvasa.sampler import Sampling
+from liveportrait_core.engines.liveportrait.joyvasa.weights import convert, read
+from liveportrait_core.errors import CheckpointMismatch, MethodNotInstalled, SpeechFailed
+from liveportrait_core.speech.values import Speech
+from tests.core.engines.liveportrait.joyvasa_files import (
+    SIZES,
+    STEPS,
+    converted_folder,
+    small_state,
+    template_arrays,
+    write_files,
+)
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return converted_folder(tmp_path_factory.mktemp("weights"))
+
+
+def spoken(
+    weights: Path, speech: Speech, *, seed: str = "one", steps: int | None = None
+) -> SpokenMotion:
+    method = JoyVasa.opened(weights, sampling=Sampling(steps=steps))
+    return method.motion(speech, seed=seed, strict=False)
+
+
+def humming(samples: int) -> Speech:
+    wave = 0.3 * np.sin(np.arange(samples) * 2 * np.pi * 220 / 16_000)
+    return Speech(samples=wave.astype(np.float32))
+
+
+def test_the_same_sound_and_seed_give_the_same_motion(weights: Path) -> None:
+    one, again = (spoken(weights, humming(20_000)) for _ in range(2))
+    other = spoken(weights, humming(20_000), seed="two")
+    assert one.speaking.expression.tobytes() == again.speaking.expression.tobytes()
+    assert np.abs(one.speaking.expression - other.speaking.expression).max() > 1e-3
+
+
+def test_silence_is_the_methods_own_rest_to_the_bit(weights: Path) -> None:
+    motion = spoken(weights, Speech(samples=np.zeros(20_000, np.float32)))
+    assert motion.speaking.expression.tobytes() == motion.silent.expression.tobytes()
+    heard = spoken(weights, humming(20_000))
+    assert np.abs(heard.speaking.expression - heard.silent.expression).max() > 1e-4
+
+
+@pytest.mark.parametrize(
+    ("samples", "frames"), [(4_800, 8), (16_000, 25), (16_001, 26), (64_000, 100), (70_000, 110)]
+)
+def test_every_frame_of_the_sound_has_a_motion(weights: Path, samples: int, frames: int) -> None:
+    assert len(spoken(weights, humming(samples), steps=1).speaking.expression) == frames
+
+
+def test_fewer_steps_are_another_motion(weights: Path) -> None:
+    every, few = (spoken(weights, humming(20_000), steps=steps) for steps in (None, STEPS // 2))
+    assert np.isfinite(few.speaking.expression).all()
+    assert np.abs(every.speaking.expression - few.speaking.expression).max() > 1e-4
+
+
+@pytest.mark.parametrize("value", [6.5, np.nan, np.inf])
+def test_motion_that_no_face_makes_is_an_error(value: float) -> None:
+    numbers = np.zeros((5, 70), np.float32)
+    numbers[3, 7] = value
+    with pytest.raises(SpeechFailed, match="no face makes"):
+        denormalised(numbers, MotionStatistics.of(template_arrays()))
+
+
+def test_without_weights_the_command_that_brings_them_is_named(tmp_path: Path) -> None:
+    with pytest.raises(MethodNotInstalled, match="weights convert joyvasa"):
+        read(tmp_path)
+
+
+def test_a_converted_file_has_no_pickle_and_says_how_positions_enter(tmp_path: Path) -> None:
+    checkpoint, template = write_files(tmp_path)
+    for positions in PositionTable:
+        path = convert(checkpoint, template, tmp_path, positions=positions, encoder_sizes=SIZES)
+        assert read(tmp_path).generator.denoising_net.positions is positions
+    assert path.suffix == ".safetensors"
+    assert not list(path.parent.glob("*.unfinished"))
+
+
+class Trap:
+    """Unpickled, it would write a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.mkdir, (str(self.path),)
+
+
+def test_nothing_in_the_files_is_executed(tmp_path: Path) -> None:
+    trap = tmp_path / "trapped"
+    checkpoint, template = write_files(tmp_path)
+    torch.save({"args": Trap(trap), "model": small_state(), "iter": 1}, checkpoint)
+    with pytest.raises(CheckpointMismatch, match="no JoyVASA checkpoint"):
+        convert(checkpoint, template, tmp_path, positions=PositionTable.CONSTANT)
+    checkpoint, template = write_files(tmp_path)
+    template.write_bytes(pickle.dumps({"mean_exp": Trap(trap)}, protocol=4))
+    with pytest.raises(CheckpointMismatch, match="nothing was executed"):
+        convert(checkpoint, template, tmp_path, positions=PositionTable.CONSTANT)
+    assert not trap.exists()
+    assert not (tmp_path / "joyvasa").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"diffusion_sched.betas": torch.linspace(0, 0.1, STEPS + 1)}, "another schedule"),
+        ({"start_motion_feat": torch.zeros(1, 25, 70)}, "start_audio_feat"),
+        ({"audio_feature_map.weight": torch.zeros(16)}, "no motion generator"),
+        ({"something.new": torch.zeros(1)}, "something.new"),
+        ({"audio_encoder.masked_spec_embed": torch.zeros(7)}, "HuBERT"),
+    ],
+)
+def test_another_networks_checkpoint_is_refused(
+    tmp_path: Path, change: dict[str, torch.Tensor], words: str
+) -> None:
+    checkpoint, template = write_files(tmp_path, state=small_state() | change)
+    with pytest.raises(CheckpointMismatch, match=words):
+        convert(
+            checkpoint, template, tmp_path, positions=PositionTable.INDEXED, encoder_sizes=SIZES
+        )
+    assert not (tmp_path / "joyvasa").exists()
+
+
+@pytest.mark.parametrize("key", ["std_exp", "max_roll"])
+def test_a_template_without_what_is_needed_is_refused(tmp_path: Path, key: str) -> None:
+    arrays = template_arrays()
+    del arrays[key]
+    checkpoint, template = write_files(tmp_path, template=arrays)
+    with pytest.raises(CheckpointMismatch, match=key):
+        convert(
+            checkpoint, template, tmp_path, positions=PositionTable.INDEXED, encoder_sizes=SIZES
+        )
