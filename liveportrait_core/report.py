@@ -36,6 +36,8 @@ class RenderWarning(StrEnum):
     EDIT_PARTLY_APPLIED = "EDIT_PARTLY_APPLIED"  # the engine cannot draw some of its sliders
     AUDIO_SILENT = "AUDIO_SILENT"  # no voice is heard in it
     AUDIO_TRIMMED = "AUDIO_TRIMMED"  # too long by silence, which was left out
+    MOUTH_INVENTED = "MOUTH_INVENTED"  # what is between lips that part was painted, unseen
+    LIPS_LIMITED = "LIPS_LIMITED"  # they part less than the voice: nothing behind them to show
 
 
 class Stage(StrEnum):

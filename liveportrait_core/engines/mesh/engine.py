@@ -19,12 +19,14 @@ from liveportrait_core.engines.mesh.motion import (
 )
 from liveportrait_core.engines.mesh.points import MOUTH
 from liveportrait_core.engines.mesh.portrait import MeshPortrait, prepare_portrait
+from liveportrait_core.engines.mesh.speech.shapes import spoken_frame, spoken_mouth
 from liveportrait_core.engines.mesh.version import mesh_version
 from liveportrait_core.engines.mesh.warp import FrameMotion, draw_frame
 from liveportrait_core.face.detector import FaceMesh, person_mask
 from liveportrait_core.face.mesh_track import track_mesh
-from liveportrait_core.options import Engine, RenderOptions
+from liveportrait_core.options import Engine, MouthInside, RenderOptions
 from liveportrait_core.report import Frame, RenderWarning
+from liveportrait_core.speech.values import MouthTrack
 
 DRIVING_MAX_SIDE_PX = 640
 
@@ -87,6 +89,25 @@ class MeshEngine:
         """
         return motion_of(track_mesh(frames, fps))
 
+    def speak(
+        self,
+        template: MeshMotion,
+        mouth: MouthTrack,
+        *,
+        strength: float,
+        inside: MouthInside,
+        start_frame: int,
+    ) -> MeshMotion:
+        """Return the motion of a talk over this one; where the voice rests it is this one.
+
+        Raises:
+            ValueError: the track has another rate.
+        """
+        if mouth.fps != template.fps:
+            raise ValueError(f"the mouth moves at {mouth.fps} fps; accepted: {template.fps}")
+        spoken = spoken_mouth(mouth, strength=strength, inside=inside, start_frame=start_frame)
+        return replace(template, spoken=spoken, warnings=(*template.warnings, *spoken.warnings))
+
     def still(self, prepared: MeshPortrait, options: RenderOptions) -> Frame:
         """Return the portrait with its edit and no motion; without an edit the portrait itself."""
         if options.edit.is_rest:
@@ -100,12 +121,28 @@ class MeshEngine:
         """Give `template.frame_count` frames; without `paste_back` their even-sized box alone."""
         motion = limited(edited(scaled(template, options), prepared, options.edit))
         for index in range(motion.frame_count):
-            frame = draw_frame(prepared, _frame_motion(prepared, motion, index, options))
+            frame = draw_frame(prepared, _spoken_motion(prepared, motion, index, options))
             if options.paste_back:
                 yield frame
             else:
                 box = frame[prepared.box.slices]
                 yield box[: box.shape[0] // 2 * 2, : box.shape[1] // 2 * 2].copy()
+
+
+def _spoken_motion(
+    prepared: MeshPortrait, motion: MeshMotion, index: int, options: RenderOptions
+) -> FrameMotion:
+    """Return one frame of an idle, or of a talk over it: silent, it is the idle's own."""
+    spoken = motion.spoken
+    if spoken is None:
+        return _frame_motion(prepared, motion, index, options)
+    at = (spoken.start_frame + index) % motion.idle_frames
+    idle = _frame_motion(prepared, motion, at, options)
+    if not spoken.activity[index] or not prepared.lips_move:
+        return idle
+    closes = options.normalize_lip and not options.edit.sets_lips
+    frame = spoken_frame(spoken, index, gap=prepared.mouth.gap, closed=closes)
+    return replace(idle, spoken=frame)
 
 
 def _frame_motion(

@@ -24,6 +24,7 @@ from liveportrait_core.engines.mesh.points import (
     control_point_positions,
 )
 from liveportrait_core.engines.mesh.pose import fit_poses
+from liveportrait_core.engines.mesh.speech.shapes import SpokenMouth
 from liveportrait_core.face.mesh_track import MeshTrack
 from liveportrait_core.options import AnimationRegion, RenderOptions
 from liveportrait_core.report import RenderWarning
@@ -70,6 +71,7 @@ class MeshMotion:
     control_points: N×H×2, right and down in the head's own directions, eye distances.
     closure: N×2, lids of the left and right eye in the picture: 0 as in frame 0, 1 closed.
     periodic: the frame after the last is frame 0 by itself.
+    spoken: what the mouth does in a talk over this motion, whose length it then is; None: an idle.
     """
 
     fps: Fraction
@@ -80,10 +82,16 @@ class MeshMotion:
     periodic: bool = False
     frames_without_face: int | None = None
     warnings: tuple[RenderWarning, ...] = ()
+    spoken: SpokenMouth | None = None
 
     @property
     def frame_count(self) -> int:
-        """Number of frames."""
+        """Number of frames to draw."""
+        return self.spoken.frame_count if self.spoken else self.idle_frames
+
+    @property
+    def idle_frames(self) -> int:
+        """N."""
         return len(self.rotation_deg)
 
     @classmethod
@@ -211,8 +219,8 @@ def scaled(motion: MeshMotion, options: RenderOptions) -> MeshMotion:
     fps = float(motion.fps)
     looped = motion
     if options.loop and not motion.periodic:
-        ease = ease_frames(motion.frame_count, fps, seconds=EASE_S)
-        lid_ease = ease_frames(motion.frame_count, fps, seconds=LID_EASE_S)
+        ease = ease_frames(motion.idle_frames, fps, seconds=EASE_S)
+        lid_ease = ease_frames(motion.idle_frames, fps, seconds=LID_EASE_S)
         looped = replace(
             motion,
             rotation_deg=close_loop(motion.rotation_deg, ease),

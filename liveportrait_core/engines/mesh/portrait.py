@@ -19,6 +19,7 @@ from liveportrait_core.engines.mesh.fields.sampling import Sampler
 from liveportrait_core.engines.mesh.fields.visibility import eyes_seen, lips_seen
 from liveportrait_core.engines.mesh.grid import Field
 from liveportrait_core.engines.mesh.points import HeadAxes
+from liveportrait_core.engines.mesh.speech.interior import MouthInterior, mouth_interior
 from liveportrait_core.errors import ImageNoFace
 from liveportrait_core.face.detector import FaceMesh
 from liveportrait_core.face.flip_averaging import points_from_flip
@@ -47,6 +48,7 @@ class MeshPortrait:
     expression: ExpressionField
     eyes: tuple[Eye, Eye]  # left and right in the picture
     mouth: Mouth
+    interior: MouthInterior
     mask: None = None  # all of the box may change
     lids_move: tuple[bool, bool]  # left and right in the picture
     lips_move: bool
@@ -77,6 +79,7 @@ def prepare_portrait(picture: Frame) -> MeshPortrait:
     if box is None:
         raise ImageNoFace("the face that was found lies beyond the portrait's border")
     behind = backdrop(picture, person, axes.eye_distance, head.grid, box)
+    mouth = mouth_of(points, axes)
     return MeshPortrait(
         picture=picture,
         sampler=Sampler.of(picture, behind.cover, box, round(BEYOND * axes.eye_distance)),
@@ -91,7 +94,8 @@ def prepare_portrait(picture: Frame) -> MeshPortrait:
         head=head,
         expression=expression_field(points, axes, head.grid),
         eyes=eyes_of(picture, points),
-        mouth=mouth_of(points, axes),
+        mouth=mouth,
+        interior=mouth_interior(picture, points, axes, mouth.slit, mouth.gap),
         lids_move=seen,
         lips_move=lips_move,
     )

@@ -15,6 +15,13 @@ from liveportrait_core.engines.mesh.fields.slit import LEAST_CLOSURE, Slit, draw
 from liveportrait_core.engines.mesh.grid import Field, Grid
 from liveportrait_core.engines.mesh.points import Array
 from liveportrait_core.engines.mesh.portrait import MeshPortrait
+from liveportrait_core.engines.mesh.speech.lips import (
+    MouthPlaces,
+    SpeakingMouth,
+    draw_spoken,
+    lip_curves,
+)
+from liveportrait_core.engines.mesh.speech.shapes import SpokenFrame
 from liveportrait_core.report import Box, Frame
 
 MOST_ITERATIONS = 14  # slopes are below 0.7, so the error is below 1 % of the way
@@ -32,12 +39,13 @@ class FrameMotion:
     control_points: Array  # H×2, eye distances
     lids_closed: Array  # 2, left and right in the picture
     lips_closed: float
+    spoken: SpokenFrame | None = None  # None: the mouth is the idle's
 
 
 def draw_frame(portrait: MeshPortrait, motion: FrameMotion) -> Frame:
     """Draw the portrait under this motion; outside `portrait.box` it is untouched."""
     box, grid = portrait.box, portrait.head.grid
-    places = portrait_places(portrait, motion)
+    unturned, places = _places(portrait, motion)
     out = portrait.picture.copy()
     for strip in _moving_strips(portrait, places):
         moved = portrait.sampler.at(grid.per_pixel(places, strip))
@@ -54,6 +62,8 @@ def draw_frame(portrait: MeshPortrait, motion: FrameMotion) -> Frame:
         out[seen.slices] = draw_closed(
             out[seen.slices], grid.per_pixel(places, seen), slit, closure, portrait.sampler, skin
         )
+    if motion.spoken is not None:
+        _speak(out, portrait, motion, motion.spoken, unturned, places)
     if portrait.in_front is not None:
         moved, still = out[box.slices], portrait.picture[box.slices]
         out[box.slices] = cv2.blendLinear(still, moved, portrait.in_front, 1 - portrait.in_front)
@@ -87,12 +97,56 @@ def _moving_strips(portrait: MeshPortrait, places: Field) -> Iterator[Box]:
 
 def portrait_places(portrait: MeshPortrait, motion: FrameMotion) -> Field:
     """For every node the place of the portrait that is seen there, rows×columns×2, x first."""
+    return _places(portrait, motion)[1]
+
+
+def _places(portrait: MeshPortrait, motion: FrameMotion) -> tuple[Field, Field]:
+    """Return where every node is before the head turns, and before the expression too."""
     grid = portrait.head.grid
-    nodes = grid.nodes()
     turn = portrait.head.displacement(motion.rotation_deg, motion.shift)
-    pull = portrait.expression.displacement(motion.control_points)
-    unturned = _inverted(grid, turn, nodes)
-    return _inverted(grid, pull, unturned)
+    unturned = _inverted(grid, turn, grid.nodes())
+    return unturned, _inverted(grid, _pull(portrait, motion), unturned)
+
+
+def _pull(portrait: MeshPortrait, motion: FrameMotion) -> Field:
+    """Return the expression's field; speech is damped by itself and leaves eyes and brows alone."""
+    expression, spoken = portrait.expression, motion.spoken
+    if spoken is None:
+        return expression.displacement(motion.control_points)
+    idle = expression.quieted(motion.control_points, 1 - spoken.share)
+    return idle + expression.displacement(spoken.control_points)
+
+
+def _speak(
+    out: Frame,
+    portrait: MeshPortrait,
+    motion: FrameMotion,
+    spoken: SpokenFrame,
+    unturned: Field,
+    places: Field,
+) -> None:
+    """Draw a speaking mouth into a frame that has everything else."""
+    grid, expression = portrait.head.grid, portrait.expression
+    seen = _surroundings(portrait.mouth.slit, grid, portrait.box, places)
+    if seen is None:
+        return
+    mouth = SpeakingMouth(
+        slit=portrait.mouth.slit,
+        interior=portrait.interior,
+        eye_distance_px=portrait.head.eye_distance_px,
+    )
+    curves = lip_curves(
+        spoken,
+        mouth,
+        pull=_pull(portrait, motion),
+        pull_of_speech=expression.displacement(spoken.control_points),
+        grid=grid,
+        axes=expression.axes,
+    )
+    parts = MouthPlaces(
+        unturned=grid.per_pixel(unturned, seen), resting=grid.per_pixel(places, seen)
+    )
+    out[seen.slices] = draw_spoken(out[seen.slices], parts, spoken, curves, mouth, portrait.sampler)
 
 
 def _inverted(grid: Grid, field: Field, places: Field) -> Field:

@@ -47,11 +47,23 @@ class ExpressionField:
 
         Control points that pull against each other are damped together: the skin never folds.
         """
+        moves = self._moves(control_points)
+        return moves * self._damping(moves)
+
+    def quieted(self, control_points: Array, share: float) -> Field:
+        """Displace every node likewise, the mouth by a share only, and the rest exactly as then."""
+        quiet = control_points.copy()
+        quiet[MOUTH] *= share
+        return self._moves(quiet) * self._damping(self._moves(control_points))
+
+    def _moves(self, control_points: Array) -> Field:
         pulls = (control_points @ self.axes.T).astype(np.float32)
-        moves = np.ascontiguousarray(self.weights @ pulls)
+        return np.ascontiguousarray(self.weights @ pulls)
+
+    def _damping(self, moves: Field) -> np.float32:
         down, right = np.diff(moves, axis=0)[:, :-1], np.diff(moves, axis=1)[:-1]
         steepest = float(np.sqrt(((down**2).sum(-1) + (right**2).sum(-1)).max())) / self.step_px
-        return moves * np.float32((1.0 + (steepest / MAX_SLOPE) ** 4) ** -0.25)
+        return np.float32((1.0 + (steepest / MAX_SLOPE) ** 4) ** -0.25)
 
 
 def expression_field(points: Array, head: HeadAxes, grid: Grid) -> ExpressionField:
