@@ -10,9 +10,10 @@ from typing import Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from liveportrait_core.options import Engine, RenderOptions
+from liveportrait_core.options import Engine, MouthInside, RenderOptions
 from liveportrait_core.report import Box, Frame, RenderWarning
 from liveportrait_core.request import EngineMotion
+from liveportrait_core.speech.values import MouthTrack
 
 
 class PreparedPortrait(Protocol):
@@ -94,6 +95,28 @@ class AnimationEngine(Protocol[Prepared, Template]):
         Raises:
             VideoNoFace: no face was found at all.
             VideoFaceLost: the face is missing from more than half of the frames.
+        """
+
+    def speak(
+        self,
+        template: Template,
+        mouth: MouthTrack,
+        *,
+        strength: float,
+        inside: MouthInside,
+        start_frame: int,
+    ) -> Template:
+        """Return the motion of a talk: as many frames as the mouth's, over the template's.
+
+        Frame i is the template's frame (start_frame + i) mod N, as it is rendered, but for the
+        mouth; where the mouth's activity is 0 it is that very frame, to the bit.
+
+        Args:
+            template: the idle's motion.
+            mouth: what the mouth does, at the template's rate.
+            strength: of the mouth's movement, 0..1.5; the driving multiplier has no part in it.
+            inside: what an engine that cannot draw a mouth's inside shows in its place.
+            start_frame: of the template, in whose place the talk's first frame is shown.
         """
 
     def still(self, prepared: Prepared, options: RenderOptions) -> Frame:

@@ -12,10 +12,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from liveportrait_core.options import Engine, RenderOptions
+from liveportrait_core.options import Engine, MouthInside, RenderOptions
 from liveportrait_core.report import Box, Frame, RenderWarning
+from liveportrait_core.speech.values import MouthTrack
 
 SWAY_PX = 10
+OPEN_ROWS = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +34,8 @@ class Sway:
     frame_count: int
     frames_without_face: int | None = None
     warnings: tuple[RenderWarning, ...] = ()
+    spoken: MouthTrack | None = None  # of a talk
+    start_frame: int = 0
 
     @classmethod
     def form(cls) -> Mapping[str, np.dtype[Any]]:
@@ -44,6 +48,13 @@ class Sway:
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], **facts: Any) -> Self:
         return cls(frame_count=len(arrays["beat"]), **facts)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpokenSway(Sway):
+    """A talk over a sway of `period` frames; an open mouth is a bright top of the picture."""
+
+    period: int
 
 
 class SwayingEngine:
@@ -79,6 +90,25 @@ class SwayingEngine:
             count += 1
         return Sway(fps=fps, frame_count=count, warnings=(RenderWarning.LANDMARKS_INTERPOLATED,))
 
+    def speak(
+        self,
+        template: Sway,
+        mouth: MouthTrack,
+        *,
+        strength: float,
+        inside: MouthInside,
+        start_frame: int,
+    ) -> SpokenSway:
+        assert mouth.fps == template.fps
+        return SpokenSway(
+            fps=template.fps,
+            frame_count=mouth.frame_count,
+            period=template.frame_count,
+            warnings=template.warnings,
+            spoken=mouth,
+            start_frame=start_frame,
+        )
+
     def still(self, prepared: SwayingPortrait, options: RenderOptions) -> Frame:
         return prepared.pixels
 
@@ -87,8 +117,10 @@ class SwayingEngine:
     ) -> Iterator[Frame]:
         rows, columns = prepared.box.slices
         half = prepared.pixels[rows, columns]
-        length = template.frame_count * (1.75 if self.is_jumping else 1.0)
-        for place in range(template.frame_count):
+        period = template.period if isinstance(template, SpokenSway) else template.frame_count
+        length = period * (1.75 if self.is_jumping else 1.0)
+        for index in range(template.frame_count):
+            place = (template.start_frame + index) % period
             time.sleep(self.slowness_s)
             shift = SWAY_PX * options.driving_multiplier * (1 - cos(2 * pi * place / length)) / 2
             matrix = np.array([[1, 0, shift], [0, 1, 0]], np.float32)
@@ -96,6 +128,10 @@ class SwayingEngine:
             frame[rows, columns] = cv2.warpAffine(
                 half, matrix, (half.shape[1], half.shape[0]), borderMode=cv2.BORDER_REPLICATE
             )
+            if template.spoken is not None:
+                opened = template.spoken.activity[index] * template.spoken.shapes[index, 0]
+                top = frame[:OPEN_ROWS].astype(np.float32)
+                frame[:OPEN_ROWS] = top + (255 - top) * opened
             yield frame
 
 

@@ -31,9 +31,15 @@ from liveportrait_core.engines.liveportrait.motion.keypoints import (
     drive_clip_keypoints,
     drive_portrait_keypoints,
     edited_keypoints,
+    lips_left_open,
 )
-from liveportrait_core.engines.liveportrait.motion.refinement import refine
+from liveportrait_core.engines.liveportrait.motion.refinement import RefinedMotion, refine
 from liveportrait_core.engines.liveportrait.motion.settings import AnimationSettings
+from liveportrait_core.engines.liveportrait.motion.speaking import (
+    speaking_keypoints,
+    spoken_mouth,
+    with_still_mouth,
+)
 from liveportrait_core.engines.liveportrait.paste_back import PasteBack
 from liveportrait_core.engines.liveportrait.runtimes.device import DeviceChoice
 from liveportrait_core.engines.liveportrait.source import (
@@ -57,8 +63,9 @@ from liveportrait_core.face.tracking import FindFace, LocateLandmarks, locate_fa
 from liveportrait_core.face.upright import UprightFrames
 from liveportrait_core.limits import least_frames
 from liveportrait_core.media.prefetch import prefetch
-from liveportrait_core.options import Engine, RenderOptions
+from liveportrait_core.options import Engine, MouthInside, RenderOptions
 from liveportrait_core.report import Box, Frame, RenderWarning
+from liveportrait_core.speech.values import MouthTrack
 
 _PICTURE_FPS = Fraction(25)  # a picture has no rate; the original's templates have this one
 
@@ -254,6 +261,28 @@ class LivePortraitEngine:
     ) -> DrivenKeypoints:
         """Compute every frame's key points, by stage; the final ones loop if wanted."""
         refined = refine(template.measured, template.fps, self._config.refinement)
+        driven = self._driven(prepared, refined, template, options)
+        if template.spoken is None:
+            return driven
+        silent = replace(refined, driving=with_still_mouth(refined.driving, refined.anchor))
+        still = self._driven(prepared, silent, template, options)
+        settings = self._settings(options)
+        final = speaking_keypoints(
+            driven.final,
+            still.final,
+            template.spoken,
+            scale=float(prepared.source.motion.scale[0, 0]),
+            closed=lips_left_open(prepared.source, self._model, settings, options.edit),
+        )
+        return replace(driven, final=final)
+
+    def _driven(
+        self,
+        prepared: PreparedSource,
+        refined: RefinedMotion,
+        template: LivePortraitMotion,
+        options: RenderOptions,
+    ) -> DrivenKeypoints:
         driven = drive_portrait_keypoints(
             prepared.source,
             refined.driving,
@@ -263,6 +292,27 @@ class LivePortraitEngine:
             anchor=refined.anchor,
         )
         return looped(driven, template.fps) if options.loop else driven
+
+    def speak(
+        self,
+        template: LivePortraitMotion,
+        mouth: MouthTrack,
+        *,
+        strength: float,
+        inside: MouthInside,
+        start_frame: int,
+    ) -> LivePortraitMotion:
+        """Return the motion of a talk over this one; where the voice rests it is this one.
+
+        What is inside the mouth the networks draw: `inside` has no part in it.
+
+        Raises:
+            ValueError: the track has another rate.
+        """
+        if mouth.fps != template.fps:
+            raise ValueError(f"the mouth moves at {mouth.fps} fps; accepted: {template.fps}")
+        spoken = spoken_mouth(mouth, strength=strength, start_frame=start_frame)
+        return replace(template, spoken=spoken)
 
     def analyse_source(self, frames: Iterable[Frame], options: RenderOptions) -> MeasuredVideo:
         """Follow the face of a portrait that moves already; the frames are gone over twice.

@@ -24,6 +24,7 @@ from liveportrait_core.engines.liveportrait.motion.pose import (
     transform_keypoints,
 )
 from liveportrait_core.engines.liveportrait.motion.retargeting import with_target
+from liveportrait_core.engines.liveportrait.networks import KEYPOINT_COUNT
 
 _X, _Y, _Z = 0, 1, 2
 Change = tuple[int, int, float]
@@ -156,6 +157,15 @@ def edited_expression(expression: Floats, edit: PortraitEdit) -> Floats:
             for keypoint, component, share in rows:
                 edited[:, keypoint, component] += np.float32(share) * value
     return edited
+
+
+def moved_by_sliders(values: Mapping[str, float]) -> Floats:
+    """Return what positive values of sliders add to an expression: 21×3."""
+    moves = np.zeros((KEYPOINT_COUNT, 3), np.float32)
+    for name, value in values.items():
+        for keypoint, component, share in _CHANGES[name][0]:
+            moves[keypoint, component] += np.float32(share) * np.float32(value)
+    return moves
 
 
 def _turned(rotation: Floats, edit: PortraitEdit) -> Floats:

@@ -224,6 +224,20 @@ def _lip_offset(
     return np.where(is_open, offset, np.float32(0))
 
 
+def lips_left_open(
+    source: MeasuredMotion,
+    networks: KeypointNetworks,
+    settings: AnimationSettings,
+    edit: PortraitEdit,
+) -> Floats:
+    """Return what still closes the source's lips after normalisation has: B×21×3."""
+    whole = replace(settings, normalize_lip=True, retarget_lips=0.0, mode=MotionMode.RELATIVE)
+    closed = _lip_offset(source, networks, whole, REST)
+    is_full = settings.lip_closure is LipClosure.FULL
+    share = np.float32(1) if is_full else np.float32(settings.multiplier)
+    return np.asarray(closed - _lip_offset(source, networks, settings, edit) * share, np.float32)
+
+
 def _eye_offset(source: MeasuredMotion, networks: KeypointNetworks) -> Floats:
     """Return what keeps a source clip's eyes as open as in its first frame: B×21×3."""
     first = np.mean(source.eye_ratios[0])

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from liveportrait_core.engines.liveportrait.motion.keypoints import MeasuredMotion
 from liveportrait_core.engines.liveportrait.motion.pose import Floats, Motion
+from liveportrait_core.engines.liveportrait.motion.speaking import SpokenMouth
 from liveportrait_core.engines.liveportrait.networks import KEYPOINT_COUNT
 from liveportrait_core.errors import VideoUnsupported
 from liveportrait_core.report import RenderWarning
@@ -38,10 +39,16 @@ class LivePortraitMotion:
     warnings: tuple[RenderWarning, ...] = ()
     source_sha256: str = ""  # of the clip it was made from; empty where unknown
     frames_without_face: int | None = None  # of that clip; a file does not keep it
+    spoken: SpokenMouth | None = None  # a talk over this motion, whose length it then is
 
     @property
     def frame_count(self) -> int:
-        """Number of frames; one is a driving picture."""
+        """Number of frames to draw; one is a driving picture."""
+        return self.spoken.frame_count if self.spoken else self.idle_frames
+
+    @property
+    def idle_frames(self) -> int:
+        """Number of frames of the motion itself."""
         return self.measured.frame_count
 
     @classmethod
