@@ -39,8 +39,9 @@ from liveportrait_core.engines.liveportrait.warm_up import warm_up_networks
 from liveportrait_core.errors import InvalidOption
 from liveportrait_core.face.finders import FaceFinder
 from liveportrait_core.face.tracking import LocateLandmarks
-from liveportrait_core.options import AnimationRegion, Engine, RenderOptions
+from liveportrait_core.options import AnimationRegion, Engine, MouthInside, RenderOptions
 from liveportrait_core.report import Box, Frame, RenderWarning
+from liveportrait_core.speech.values import MouthTrack
 
 _PICTURE_FPS = Fraction(25)
 _CROP = Box(x0=0, y0=0, x1=CROP_PX, y1=CROP_PX)
@@ -185,6 +186,22 @@ class AnimalEngine:
             VideoNoFace: it is to be cropped to a face that is not there.
         """
         return self.analyse([picture], _PICTURE_FPS)
+
+    def speak(
+        self,
+        template: AnimalMotion,
+        mouth: MouthTrack,
+        *,
+        strength: float,
+        inside: MouthInside,
+        start_frame: int,
+    ) -> AnimalMotion:
+        """Refuse: what a person's lips do, an animal's mouth cannot.
+
+        Raises:
+            InvalidOption: always.
+        """
+        raise InvalidOption("an animal was asked to speak; accepted: a person's portrait")
 
     def still(self, prepared: PreparedAnimal, options: RenderOptions) -> Frame:
         """Return the picture as it is, or the 512×512 crop as it is drawn."""
