@@ -83,8 +83,6 @@ class Attempts:
 
     def committed(self, avatar: Avatar, commit: Commit) -> None:
         """A transaction may have given or taken a lease."""
-        if commit.before.wish != commit.after.wish:  # the count belongs to what was last asked for
-            self.names.pop((avatar.id, avatar.wish), None)
         before, after = commit.before.lease, commit.after.lease
         if before is not None and (after is None or after.owner != before.owner):
             self._ended(avatar, before, after, commit)

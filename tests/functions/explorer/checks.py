@@ -80,12 +80,7 @@ class Checks:
             self._counted(avatar, live)
         if live["state"] == "failed":
             self._failed(avatar, commit, live)
-        # What was shown is shown again: over a forged answer, or with a revoked token's new URL.
-        shown = commit.before.shown
-        again = shown is not None and (shown.state, shown.fingerprint) == (
-            "ready",
-            live.get("fingerprint"),
-        )
+        again = _is_shown_again(commit, live, None if forged else before)
         if live["state"] == "ready" and avatar.wanted.opted_in and not again:
             self._ready(avatar, live)
 
@@ -200,3 +195,16 @@ class Checks:
         plays = held is not None and download_url(path, held.token, POLICY) == url
         if not plays and place not in avatar.lost and place not in avatar.revoked:
             self.wrong("plays", f"the URL shown does not play: {path}")
+
+
+def _is_shown_again(commit: Commit, live: dict[str, Any], before: object) -> bool:
+    """Whether the ledger's answer is written once more, with nothing new but its URLs.
+
+    Over a forged one (`before` is None then), or with the new token of a revoked one. That is due
+    although the app may have asked for something else since, of which the event is on its way.
+    """
+    shown = commit.before.shown
+    if shown is None or (shown.state, shown.fingerprint) != ("ready", live.get("fingerprint")):
+        return False
+    urls = ("idleVideoUrl", "posterUrl")
+    return not isinstance(before, dict) or any(before.get(url) != live.get(url) for url in urls)

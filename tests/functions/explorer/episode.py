@@ -228,6 +228,7 @@ class Episode:
             orderly=kinds <= {*SOFT, Kind.BREAK} and not self.weather.missed,
             killed=not KILLS.isdisjoint(kinds),
             heard=not self.couriers.lost,
+            queued=self.queued,
         )
         for avatar in self.avatars.values():
             self.report.made(partial(quiet.look, avatar))

@@ -28,6 +28,7 @@ class Quiet:
             call hung.
         killed: some process died.
         heard: no event and no task was lost.
+        queued: renders are left to a queue.
     """
 
     world: World
@@ -37,6 +38,7 @@ class Quiet:
     orderly: bool
     killed: bool
     heard: bool
+    queued: bool
 
     def look(self, avatar: Avatar) -> None:
         """Judge one avatar."""
@@ -86,12 +88,12 @@ class Quiet:
         """None, but for one whose task was never made: its name is free for the next wish.
 
         One whose task was lost stays where nothing is asked for, or another event has answered what
-        is; it is relied on for a day only.
+        is: it is relied on for a day, then the next event or reconcile replaces it.
         """
         now = round(self.world.timeline.now * 1000)
-        if record.current_dispatch(now) is None or not (self.heard or avatar.renders):
+        lost = record.current_dispatch(now) is None or not avatar.renders
+        if record.dispatch is None or (lost and not self.heard):
             return
-        assert record.dispatch is not None
         task = RenderTask(subject=about(avatar.id), dispatch=record.dispatch)
         if task.task_id in self.world.queue.names:
             self.wrong("dispatch left", f"a dispatch is left: {record.dispatch}")
@@ -160,10 +162,11 @@ class Quiet:
     def _may_wait(self, avatar: Avatar) -> bool:
         """Whether reconcile is what ends this.
 
-        A render died that nobody wants any more; or a duplicate, whose answer counts no more, came
-        to another version, which named the request anew and was to try again.
+        A render died that nobody wants any more; or a duplicate of an event, whose answer counts no
+        more, came to another version, which named the request anew and was to try again.
         """
-        return self.checks.attempts.versions > 1 or (self.killed and not avatar.wanted.opted_in)
+        renamed = self.checks.attempts.versions > 1 and not self.queued
+        return renamed or (self.killed and not avatar.wanted.opted_in)
 
     def _is_right(self, avatar: Avatar, state: str | None, code: str | None) -> bool:
         if avatar.wanted.refusal is not None:
@@ -196,10 +199,10 @@ class Quiet:
             self.wrong("mirror", f"{MIRROR} is {mirror}")
 
     def _second_mirror(self, avatar: Avatar, record: Record, document: Fields) -> None:
-        """Where it is on, it shows what was last published while the avatar asked, or nothing."""
+        """Where it is on, it shows the same as the first; nobody writes foreign URLs to it here."""
         shown = record.shown
         if not self.checks.settings.mirror_dynamics or not avatar.renders or shown is None:
             return
         told = document.get("dynamics", {}).get("basic", {}).get("idleVideoUrl")
-        if shown.state == "ready" and told not in (None, record.results[0].video.url):
+        if shown.state == "ready" and told != record.results[0].video.url:
             self.wrong("mirror", f"the second mirror is {told}")
