@@ -46,7 +46,7 @@ class Answers:
             case ReshowFailure():
                 return self.reshow_failure(avatar, step.spec)
             case Reject():
-                return self.refuse(avatar, step.inputs_key, step.refusal)
+                return self.refuse(avatar, step)
             case MissingInput():
                 return self.record_missing_input(avatar, step.spec, step.path, step.problem)
 
@@ -54,7 +54,7 @@ class Answers:
         self, avatar: AvatarSnapshot, spec: RenderSpec, result: Result
     ) -> TransactionResult[Unleased]:
         """Publish a listed result again; repair the mirror where it is shown already."""
-        if (precondition_failed := avatar.precondition_failed(spec.inputs_key)) is not None:
+        if (precondition_failed := spec.precondition_failed(avatar)) is not None:
             return TransactionResult(status=precondition_failed)
         listed = avatar.record.result(spec.fingerprint)
         if listed is None or listed != result:
@@ -76,7 +76,7 @@ class Answers:
         self, avatar: AvatarSnapshot, spec: RenderSpec
     ) -> TransactionResult[Unleased | Failed]:
         """Show a final failure again where another state was forged; repair the mirror."""
-        if (precondition_failed := avatar.precondition_failed(spec.inputs_key)) is not None:
+        if (precondition_failed := spec.precondition_failed(avatar)) is not None:
             return TransactionResult(status=precondition_failed)
         if not avatar.record.failed_for_good(spec.fingerprint):
             return TransactionResult(status=TransactionStatus.MOVED)
@@ -84,7 +84,7 @@ class Answers:
 
     def queue(self, avatar: AvatarSnapshot, spec: RenderSpec) -> TransactionResult[Unleased]:
         """Show `queued`, where no result, failure or running job answers the request already."""
-        if (precondition_failed := avatar.precondition_failed(spec.inputs_key)) is not None:
+        if (precondition_failed := spec.precondition_failed(avatar)) is not None:
             return TransactionResult(status=precondition_failed)
         record, wanted = avatar.record, spec.fingerprint
         told = avatar.document is not None and is_told(record, avatar.document)
@@ -97,12 +97,12 @@ class Answers:
             record = replace(record, shown=spec.pending(record.shown, State.QUEUED, avatar.now))
         return self._write(avatar, record, status=TransactionStatus.DONE)
 
-    def refuse(
-        self, avatar: AvatarSnapshot, inputs_key: object, refusal: Refusal
-    ) -> TransactionResult[Unleased]:
+    def refuse(self, avatar: AvatarSnapshot, step: Reject) -> TransactionResult[Unleased]:
         """Show why what the document asks for is not rendered."""
-        if (precondition_failed := avatar.precondition_failed(inputs_key)) is not None:
+        precondition_failed = avatar.precondition_failed(step.inputs_key, step.asked_before, "")
+        if precondition_failed is not None:
             return TransactionResult(status=precondition_failed)
+        refusal = step.refusal
         problem = None if refusal.code is None else ErrorInfo.of(refusal.code, refusal.field)
         before, now = avatar.record.shown, avatar.now
         shown = StatusView(state=refusal.state, error=problem, requested=now, finished=now)
@@ -115,7 +115,7 @@ class Answers:
         self, avatar: AvatarSnapshot, spec: RenderSpec, path: str, problem: ErrorInfo
     ) -> TransactionResult[Unleased | Failed]:
         """Record that an input is missing: try again for a while, without an attempt, then fail."""
-        if (precondition_failed := avatar.precondition_failed(spec.inputs_key)) is not None:
+        if (precondition_failed := spec.precondition_failed(avatar)) is not None:
             return TransactionResult(status=precondition_failed)
         record, now = avatar.record.asking(spec.fingerprint, spec.wish), avatar.now
         if record.failed_for_good(spec.fingerprint):
@@ -135,12 +135,30 @@ class Answers:
 
     def repair_mirror(self, avatar: AvatarSnapshot) -> TransactionResult[Unleased]:
         """Repair the mirror after a stale save; write nothing else."""
-        if avatar.document is None:
-            return TransactionResult(status=TransactionStatus.DONE)
-        fields = mirror_fields(
-            avatar.document, avatar.record, reader=self.reader, avatar_id=avatar.avatar_id
-        )
+        fields = self.mirrors(avatar, avatar.record)
         return TransactionResult(status=TransactionStatus.DONE, fields=fields)
+
+    def mirrors(
+        self, avatar: AvatarSnapshot, record: Record, *, publishing: bool = False
+    ) -> dict[str, object]:
+        """Return what the mirrors lack to show the last result."""
+        document = avatar.document
+        if document is None:
+            return {}
+        reader, avatar_id = self.reader, avatar.avatar_id
+        fields = mirror_fields(
+            document, record, reader=reader, avatar_id=avatar_id, publishing=publishing
+        )
+        if self.settings.mirror_dynamics:
+            fields |= dynamics_fields(
+                document,
+                record,
+                reader=reader,
+                avatar_id=avatar_id,
+                now=avatar.now,
+                publishing=publishing,
+            )
+        return fields
 
     def settle(self, avatar: AvatarSnapshot) -> TransactionResult[Unleased]:
         """Replace a pending state in a document that asks for nothing.
@@ -202,15 +220,7 @@ class Answers:
         if document is not None:
             fields = shown_fields(document, record)
             if document.opted_in:
-                fields |= mirror_fields(
-                    document,
-                    record,
-                    reader=self.reader,
-                    avatar_id=avatar.avatar_id,
-                    publishing=publishing,
-                )
-                if publishing and self.settings.mirror_dynamics:
-                    fields |= dynamics_fields(document, record, now=avatar.now)
+                fields |= self.mirrors(avatar, record, publishing=publishing)
         return TransactionResult(status=status, record=avatar.changed(record), fields=fields)
 
 

@@ -85,6 +85,10 @@ class FailedTries(Part):
     last: int  # epoch ms
     tries: int
 
+    def counted_anew(self, now: int) -> "FailedTries":
+        """Return the count after a try that succeeded."""
+        return replace(self, since=now, last=now, tries=0)
+
 
 @dataclass(frozen=True, kw_only=True)
 class PublishedObject(Part):

@@ -87,6 +87,7 @@ class AvatarState:
         fit = listed is not None and in_place(listed, find)
         spec = RenderSpec(
             inputs_key=avatar.document.inputs_key,
+            asked_before=avatar.record.fingerprint,
             request=ask,
             fingerprint=name,
             wish=wish,
@@ -137,7 +138,7 @@ class NewerEvent:
 
 @dataclass(frozen=True, kw_only=True)
 class NewerTask:
-    """Another task than the trigger's stands for this avatar."""
+    """Another task than the trigger's stands for this avatar, or none: this one was ended."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,6 +178,7 @@ class Reject:
     """What is asked for is not rendered: show why."""
 
     inputs_key: object  # of the document that asks for it
+    asked_before: str  # the ledger's fingerprint
     refusal: Refusal
 
 
@@ -203,14 +205,16 @@ def next_step(trigger: Trigger, state: AvatarState) -> NextStep:
     """Decide what follows from the trigger, in the state that was just read."""
     if not trigger.debounced and (first := _first_step(trigger, state)) is not None:
         return first
-    if trigger.dispatch is not None and (
-        state.avatar.record.dispatch not in (None, trigger.dispatch)
-    ):
+    if trigger.dispatch not in (None, state.avatar.record.dispatch):
         return NewerTask()
     if _has_changed(trigger, state):
         return NewerEvent()
     if isinstance(state.ask, Refusal):
-        return Reject(inputs_key=trigger.inputs_key, refusal=state.ask)
+        return Reject(
+            inputs_key=trigger.inputs_key,
+            asked_before=state.avatar.record.fingerprint,
+            refusal=state.ask,
+        )
     if state.spec is None:
         return CleanUp() if state.avatar.document is None else Withdraw()
     return _known_answer(state, state.spec) or _render(trigger, state, state.spec)
@@ -262,5 +266,6 @@ def _render(trigger: Trigger, state: AvatarState, spec: RenderSpec) -> NextStep:
         video=state.video,
         since_s=trigger.since_s,
         deadline=trigger.deadline,
+        dispatch=trigger.dispatch,
         yielding=trigger.yielding,
     )

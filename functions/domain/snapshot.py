@@ -63,14 +63,22 @@ class AvatarSnapshot:
         record, owner = self.record, None if self.document is None else self.document.owner
         if not record.owner or owner in (None, record.owner):
             return self
-        kept = Record(deletions=record.deletions, deleted=record.deleted)
+        kept = Record(deletions=record.deletions, deleted=record.deleted, dispatch=record.dispatch)
         return replace(self, record=self.changed(kept) or kept)
 
     def precondition_failed(
-        self, inputs_key: object
+        self, inputs_key: object, *fingerprints: str
     ) -> "Literal[TransactionStatus.MOVED, TransactionStatus.BUSY] | None":
-        """Return why a result computed from such a document must not be written without a lease."""
+        """Return why a result computed from such a document must not be written without a lease.
+
+        Args:
+            inputs_key: of the document that it was computed from.
+            fingerprints: the ledger's at that time, and the result's own. Any other was asked for
+                since, for objects that were looked up later.
+        """
         if self.document is None or self.document.inputs_key != inputs_key:
+            return TransactionStatus.MOVED
+        if self.record.fingerprint not in fingerprints:
             return TransactionStatus.MOVED
         return TransactionStatus.BUSY if self.record.cleaning(self.now) else None
 
@@ -140,12 +148,19 @@ class RenderSpec:
     """A request for one certain video, and the document that asks for it."""
 
     inputs_key: object  # `Snapshot.inputs_key`
+    asked_before: str  # the ledger's fingerprint when the objects were looked up
     request: RenderRequest
     fingerprint: str
     wish: str  # the same for every engine version
     engine: str
     engine_version: str
     unfit: Result | None = None  # listed for this fingerprint, but its objects are not there
+
+    def precondition_failed(
+        self, avatar: AvatarSnapshot
+    ) -> "Literal[TransactionStatus.MOVED, TransactionStatus.BUSY] | None":
+        """Return why nothing must be written for this without a lease."""
+        return avatar.precondition_failed(self.inputs_key, self.asked_before, self.fingerprint)
 
     def pending(
         self, before: StatusView | None, state: State, now: int, problem: ErrorInfo | None = None
@@ -184,6 +199,7 @@ class RenderJob:
     video: StoredObject | None  # None: a synthetic idle
     since_s: float  # Unix time of the wish, by the database's clock: its save, or its dispatch
     deadline: float  # on the clock's monotonic scale
+    dispatch: Dispatch | None = None  # of the task that renders it
     yielding: bool = False  # wait for any living lease: its last attempt lost its own
 
 

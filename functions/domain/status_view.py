@@ -89,22 +89,36 @@ def mirror_fields(
     if not record.results or document.inputs is None:
         return {}
     url, present = record.results[0].video.url, document.mirror
-    dropped = present is ABSENT or present is None
-    if present == url or not (publishing or dropped or reader.is_own_output(avatar_id, present)):
+    if present == url or not (publishing or _is_stale(present, reader, avatar_id)):
         return {}
     return {_dotted(MIRROR): url}
 
 
-def dynamics_fields(document: Snapshot, record: Record, *, now: int) -> dict[str, object]:
+def dynamics_fields(
+    document: Snapshot,
+    record: Record,
+    *,
+    reader: Reader,
+    avatar_id: str,
+    now: int,
+    publishing: bool = False,
+) -> dict[str, object]:
     """Return the optional mirror in `dynamics.basic`, for app versions that read it.
 
-    Write all of its keys where any of them differs; leave other keys of the map alone.
+    Where a result is being published, or a URL was removed or is an old one of ours, write all of
+    its keys if any of them differs; leave other keys of the map, and a foreign video, alone.
     """
+    if not record.results:
+        return {}
     result = record.results[0]
+    urls = {"idleVideoUrl": result.video.url, "heroImageChunkUrl": result.poster.url}
+    shown = {name: dig(document.fields, (*DYNAMICS, name)) for name in urls}
+    ours = _is_stale(shown["idleVideoUrl"], reader, avatar_id)
+    if not publishing and (shown == urls or not ours):
+        return {}
     wanted = _parameters(result.parameters)
     values: dict[str, object] = {
-        "idleVideoUrl": result.video.url,
-        "heroImageChunkUrl": result.poster.url,
+        **urls,
         "status": "ready",
         "parameters": {
             "driving_multiplier": wanted["drivingMultiplier"],
@@ -123,6 +137,11 @@ def dynamics_fields(document: Snapshot, record: Record, *, now: int) -> dict[str
         return {}
     values["generatedAt"] = datetime.fromtimestamp(now / 1000, UTC)
     return {_dotted((*DYNAMICS, name)): value for name, value in (values | retired).items()}
+
+
+def _is_stale(url: object, reader: Reader, avatar_id: str) -> bool:
+    """Tell whether a mirror's URL was dropped, or may be an earlier one of ours."""
+    return url is ABSENT or url is None or reader.is_own_output(avatar_id, url)
 
 
 def _error(problem: ErrorInfo) -> dict[str, object]:

@@ -51,14 +51,18 @@ class Transitions(Answers):
             return refusal
         record = record.asking(wanted, spec.wish)
         if not record.dispatched(wanted, now):
-            record = replace(record, dispatch=Dispatch(fingerprint=wanted, at=now), trouble=None)
+            record = replace(
+                record,
+                dispatch=Dispatch(fingerprint=wanted, at=now),
+                trouble=None if record.trouble is None else record.trouble.counted_anew(now),
+            )
         written: TransactionResult[Started] = self._write(
             avatar, record, status=TransactionStatus.DONE
         )
         return replace(written, dispatch=record.dispatch)
 
     def finish_task(
-        self, avatar: AvatarSnapshot, inputs_key: object
+        self, avatar: AvatarSnapshot, inputs_key: object, dispatch: Dispatch
     ) -> TransactionResult[Unleased]:
         """End a task: remove its dispatch, while the document is still the one that was handled.
 
@@ -66,6 +70,8 @@ class Transitions(Answers):
         its own.
         """
         document, shown = avatar.document, avatar.record.shown
+        if avatar.record.dispatch != dispatch:  # it was ended, or a newer one stands
+            return TransactionResult(status=TransactionStatus.DONE)
         if avatar.inputs_key != inputs_key:
             return TransactionResult(status=TransactionStatus.MOVED)
         asks = document is not None and document.opted_in
@@ -79,7 +85,13 @@ class Transitions(Answers):
     # --- the claim
 
     def claim(
-        self, avatar: AvatarSnapshot, claim: Claim, time_left_s: float, *, yielding: bool = False
+        self,
+        avatar: AvatarSnapshot,
+        claim: Claim,
+        time_left_s: float,
+        *,
+        dispatch: Dispatch | None = None,
+        yielding: bool = False,
     ) -> TransactionResult[Started]:
         """Take the lease, count the attempt, show `rendering`; or say why not.
 
@@ -87,6 +99,8 @@ class Transitions(Answers):
             avatar: document and ledger.
             claim: the attempt's id, and what it renders.
             time_left_s: until the render's deadline.
+            dispatch: of the task that renders it. Where it has been taken off the ledger, no queue
+                repeats an attempt that fails.
             yielding: wait for any unexpired lease, also one for another fingerprint. Deployments
                 with different engines compute different fingerprints for one request: a job that
                 lost its lease while the document did not change must not take it back, or both
@@ -96,6 +110,8 @@ class Transitions(Answers):
         wanted = spec.fingerprint
         if record.held_by(claim.owner):
             return TransactionResult(status=TransactionStatus.DONE)
+        if dispatch not in (None, record.dispatch):
+            return TransactionResult(status=TransactionStatus.MOVED)
         if (answer := _already_settled(avatar, spec)) is not None:
             return answer
         if record.in_work(wanted, now) or (yielding and record.lease_lives(now)):
@@ -301,7 +317,7 @@ class Transitions(Answers):
 
 def _already_settled(avatar: AvatarSnapshot, spec: RenderSpec) -> TransactionResult[Started] | None:
     """Return why this need not, or must not, be rendered; None: it is to be rendered."""
-    if (precondition_failed := avatar.precondition_failed(spec.inputs_key)) is not None:
+    if (precondition_failed := spec.precondition_failed(avatar)) is not None:
         return TransactionResult(status=precondition_failed)
     if avatar.record.result(spec.fingerprint) != spec.unfit:
         return TransactionResult(status=TransactionStatus.MOVED)

@@ -93,7 +93,9 @@ class RenderAttempt:
             held = (each for each in claims if now.record.held_by(each.owner))
             self._claim = next(held, None) or Claim(owner=str(uuid4()), spec=job.spec)
             claims.append(self._claim)
-            return self._rules.claim(now, self._claim, left_s, yielding=job.yielding)
+            return self._rules.claim(
+                now, self._claim, left_s, dispatch=job.dispatch, yielding=job.yielding
+            )
 
         def take() -> TransactionResult[Started]:
             left_s = job.deadline - self._deps.clock.monotonic()
@@ -179,8 +181,9 @@ class RenderAttempt:
         if released.status is TransactionStatus.LOST and self._uploading:
             made = Deletion(path=job.subject.attempt_folder(job.spec.fingerprint, owner))
             record = self._transact(lambda avatar: noted(avatar, made, unless=owner)).record
-        # A change without a record may have been committed before, and its answer lost.
-        dispose(self._deps, job.subject, record)
+        # A change without a record may have been committed before, and its answer lost. Where the
+        # avatar was deleted meanwhile, no event and no task comes upon what stays noted.
+        dispose(self._deps, job.subject, record, within_s=self._deps.settings.patience_s)
 
     # --- the work, under the lease
 

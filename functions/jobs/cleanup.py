@@ -13,7 +13,7 @@ from functions.domain.job_record import Deletion, Record
 from functions.domain.snapshot import Held, TransactionStatus, Unleased
 from functions.domain.subject import Subject
 from functions.errors import LeaseLost, RetryLater
-from functions.jobs.lease import Heartbeat
+from functions.jobs.lease import Heartbeat, retry
 from functions.jobs.ports import Dependencies
 from functions.observability import log
 
@@ -63,7 +63,7 @@ def _carry_out(
         renew, deps.clock, every_s=settings.heartbeat_s, lease_s=settings.lease_s
     ) as heartbeat:
         for deletion in record.deletions:
-            if not delete(deps, deletion):
+            if deletion_fault(deps, deletion) is not None:
                 failed.append(deletion.path)
             try:
                 heartbeat.beat()
@@ -86,8 +86,9 @@ def dispose(
     record: Record | None = None,
     *,
     no_clean_up: bool = False,
+    within_s: float = 0.0,
 ) -> bool:
-    """Carry out what is noted; what fails now stays noted, and is told in the log.
+    """Carry out what is noted; what fails stays noted, and is told in the log.
 
     Leave the folders of a clean-up to it while its lease may live. It may end long before that, and
     a next life may begin: a late caller would delete objects of that life which are still older
@@ -98,26 +99,37 @@ def dispose(
         subject: whose.
         record: the ledger as it was just seen; None: it is to be read.
         no_clean_up: the lease of a clean-up, if there is one, has run out.
+        within_s: what fails is repeated for so long.
 
     Returns:
         Whether nothing is left of it.
     """
-    try:
-        record = record or deps.ledger.read(subject).record
+    known = record
+
+    def carry_out() -> bool:
+        nonlocal known
+        record, known = known or deps.ledger.read(subject).record, None
         if not record.owes_deletions:
             return True
         spared = record.holds_clean_up and not no_clean_up
         due = [each for each in record.deletions if not (spared and each.until is not None)]
-        gone = [each for each in due if delete(deps, each)]
+        faults = {each: deletion_fault(deps, each) for each in due}
+        gone = [each for each, fault in faults.items() if fault is None]
         deps.ledger.transact(subject, lambda now: struck_off(now, gone))
-    except Exception as fault:  # then they are deleted once more
-        log.warning("deletions not struck off", reason=str(fault))
+        for fault in faults.values():
+            if fault is not None:
+                raise fault
+        return len(due) == len(record.deletions)
+
+    try:
+        return retry(deps.clock, carry_out, within_s=within_s)
+    except Exception as fault:  # another will come upon what is noted, and delete it once more
+        log.warning("deletions not carried out", reason=str(fault))
         return False
-    return len(gone) == len(record.deletions)
 
 
-def delete(deps: Dependencies, deletion: Deletion) -> bool:
-    """Carry out one; whether it is done."""
+def deletion_fault(deps: Dependencies, deletion: Deletion) -> Exception | None:
+    """Carry out one; return the fault that hindered it."""
     try:
         if deletion.generation:
             deps.media.delete(deletion.path, deletion.generation)
@@ -125,5 +137,5 @@ def delete(deps: Dependencies, deletion: Deletion) -> bool:
             deps.media.delete_prefix(deletion)
     except Exception as fault:
         log.warning("object not deleted", path=deletion.path, reason=str(fault))
-        return False
-    return True
+        return fault
+    return None

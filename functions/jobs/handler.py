@@ -88,19 +88,39 @@ class RenderHandler:
             self._serve(trigger, partial(self._enter, case), asked=case is Gate.ASKED)
 
     def handle_task(self, subject: Subject) -> None:
+        """Bring the task that stands for an avatar to its end.
+
+        Without a dispatch in the ledger the task has been ended, by another of its deliveries: the
+        queue may not repeat this one, so it begins nothing.
+
+        Raises:
+            RetryLater: another delivery can cure what hindered it.
+        """
+        self._handle_present(subject, needs_dispatch=True)
+
+    def handle_subject(self, subject: Subject) -> None:
         """Look at an avatar as it is now, and bring what it asks for to its end.
 
-        The same path as an event's, without an event and without its debounce. Where a task stands
-        for the avatar, this is it: its dispatch is taken off the ledger, but only while the
-        document still is what has been brought to its end.
+        The same path as an event's, without an event and without its debounce.
 
         Raises:
             RetryLater: another call, later, can cure what hindered it.
+        """
+        self._handle_present(subject, needs_dispatch=False)
+
+    def _handle_present(self, subject: Subject, *, needs_dispatch: bool) -> None:
+        """Handle what is there now.
+
+        Where a task stands for the avatar, this is it: its dispatch is taken off the ledger, but
+        only while the document still is what has been brought to its end.
         """
         deadline = self._deadline()
         with log.bound(**subject.log_ids):
             trigger = self._present(subject, deadline)
             task = trigger.dispatch
+            if task is None and needs_dispatch:
+                log.info("task ended before")
+                return
             while not self._serve(
                 replace(trigger, dispatch=task, debounced=task is None), self._attend, asked=True
             ):
@@ -173,10 +193,11 @@ class RenderHandler:
         return True
 
     def _finish_task(self, trigger: Trigger) -> bool:
-        if trigger.dispatch is None:
+        dispatch = trigger.dispatch
+        if dispatch is None:
             return True
         change = self._transact(
-            trigger, lambda now: self._rules.finish_task(now, trigger.inputs_key)
+            trigger, lambda now: self._rules.finish_task(now, trigger.inputs_key, dispatch)
         )
         return change.status is not TransactionStatus.MOVED
 

@@ -23,7 +23,7 @@ from functions.domain.storage_paths import (
 from functions.domain.subject import Subject
 from functions.domain.task import is_document_id
 from functions.errors import RetryLater
-from functions.jobs.cleanup import clean_up, delete
+from functions.jobs.cleanup import clean_up, deletion_fault
 from functions.jobs.ports import Dependencies
 from functions.observability import log
 from functions.reconcile.findings import ListedObject
@@ -160,7 +160,8 @@ class Erasure:
         self._count(objects, report)
         for listed in () if self.dry_run else objects:
             stored = listed.stored
-            if not delete(self.deps, Deletion(path=stored.path, generation=stored.generation)):
+            deletion = Deletion(path=stored.path, generation=stored.generation)
+            if deletion_fault(self.deps, deletion) is not None:
                 report.faults += 1
 
     def _count(self, objects: Sequence[ListedObject], report: ErasureReport) -> None:

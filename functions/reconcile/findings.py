@@ -26,7 +26,7 @@ from functions.domain.next_step import (
     next_step,
 )
 from functions.domain.snapshot import AvatarSnapshot, RenderJob, RenderSpec
-from functions.domain.status_view import mirror_fields, shown_fields
+from functions.domain.status_view import shown_fields
 from functions.domain.storage_paths import (
     OWNER_KEY,
     StoredObject,
@@ -178,12 +178,7 @@ class Checker:
             return
         if shown_fields(avatar.document, avatar.record):
             yield Finding.NOT_SHOWN
-        if mirror_fields(
-            avatar.document,
-            avatar.record,
-            reader=self.transitions.reader,
-            avatar_id=avatar.avatar_id,
-        ):
+        if self.transitions.mirrors(avatar, avatar.record):
             yield Finding.STALE_MIRROR
 
     def _state(self, entry: Entry, engine_version: str) -> AvatarState:

@@ -38,10 +38,10 @@ MAY_RENDER = frozenset(
 """Findings whose repair may need a render."""
 
 
-class TaskHandler(Protocol):
+class SubjectHandler(Protocol):
     """Handles an avatar as for an event: `jobs.handler.RenderHandler`."""
 
-    def handle_task(self, subject: Subject) -> None:
+    def handle_subject(self, subject: Subject) -> None:
         """Finish what the avatar asks for, or raise `RetryLater`."""
 
 
@@ -51,7 +51,7 @@ class Repairer:
 
     deps: Dependencies
     lister: ObjectLister
-    handler: Callable[[], TaskHandler]  # made on first use: it may open a renderer
+    handler: Callable[[], SubjectHandler]  # made on first use: it may open a renderer
 
     def mend(self, entry: Entry, finding: Finding) -> Unleased | Failed:
         """Repair one finding of an avatar that was just loaded.
@@ -74,7 +74,7 @@ class Repairer:
                 return self._transact(entry, lambda now: show_again(now, rules))
             case _:
                 with telemetry.request("mend", project=self.deps.settings.project):
-                    self.handler().handle_task(entry.avatar.subject)
+                    self.handler().handle_subject(entry.avatar.subject)
                 return TransactionStatus.DONE
 
     def _delete_orphans(self, entry: Entry) -> Unleased | Failed:

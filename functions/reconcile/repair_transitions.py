@@ -6,10 +6,10 @@ already, and leaves an avatar with an unexpired lease alone. Rules: contract.md,
 
 from dataclasses import replace
 
-from functions.domain.document import DYNAMICS, MIRROR, Snapshot, State, dig
+from functions.domain.document import MIRROR, Snapshot, State
 from functions.domain.job_record import PublishedObject, Record, Result
 from functions.domain.snapshot import AvatarSnapshot, TransactionResult, TransactionStatus, Unleased
-from functions.domain.status_view import DELETED, dynamics_fields, mirror_fields, shown_fields
+from functions.domain.status_view import DELETED, shown_fields
 from functions.domain.transitions import Transitions
 
 
@@ -76,7 +76,7 @@ def _written(
     if document is not None:
         fields = shown_fields(document, record)
         if document.opted_in:
-            fields |= _mirrors(avatar.avatar_id, document, record, rules, avatar.now)
+            fields |= _mirrors(avatar, document, record, rules)
     return TransactionResult(
         status=TransactionStatus.DONE,
         record=avatar.changed(record),
@@ -85,15 +85,10 @@ def _written(
 
 
 def _mirrors(
-    avatar_id: str, document: Snapshot, record: Record, rules: Transitions, now: int
+    avatar: AvatarSnapshot, document: Snapshot, record: Record, rules: Transitions
 ) -> dict[str, object]:
     """Return the changes of mirrors that hold a URL of ours; leave foreign URLs alone."""
-    reader = rules.reader
-    fields = mirror_fields(document, record, reader=reader, avatar_id=avatar_id)
     if not record.results:
-        ours = reader.is_own_output(avatar_id, document.mirror)
+        ours = rules.reader.is_own_output(avatar.avatar_id, document.mirror)
         return {".".join(MIRROR): DELETED} if ours else {}  # its object is gone
-    second = dig(document.fields, (*DYNAMICS, "idleVideoUrl"))
-    if rules.settings.mirror_dynamics and reader.is_own_output(avatar_id, second):
-        fields |= dynamics_fields(document, record, now=now)
-    return fields
+    return rules.mirrors(avatar, record)

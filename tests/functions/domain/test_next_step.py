@@ -122,7 +122,11 @@ def test_a_task_is_debounced_for_another_request_than_its_own() -> None:
 
 def test_a_task_gives_way_to_a_newer_one() -> None:
     assert decided(seen(Record(dispatch=OTHER)), dispatch=TASK) == NewerTask()
-    assert isinstance(decided(seen(Record()), dispatch=TASK), RenderJob)
+    assert isinstance(decided(seen(Record(dispatch=TASK)), dispatch=TASK), RenderJob)
+
+
+def test_a_task_that_was_ended_begins_nothing() -> None:
+    assert decided(seen(Record()), dispatch=TASK) == NewerTask()
 
 
 def test_who_leaves_renders_to_a_queue_waits_for_none() -> None:

@@ -163,7 +163,7 @@ BASIC: dict[str, object] = {
     [
         UNSET,
         {"own": "z"},
-        {**BASIC, "idleVideoUrl": "https://older"},
+        {**BASIC, "idleVideoUrl": "https://elsewhere"},
         {**BASIC, "status": "generating"},
         {**BASIC, "parameters": {"driving_multiplier": 0.5}},
         {**BASIC, "idleChunk1Url": "x", "framesZipUrl": "y"},
@@ -171,7 +171,7 @@ BASIC: dict[str, object] = {
 )
 def test_the_optional_mirror_touches_its_own_fields_only(stands: Any) -> None:
     fields = document() if stands is UNSET else document(dynamics__basic=stands)
-    written = dynamics_fields(Snapshot(fields=fields), RECORD, now=30_000)
+    written = second_mirror(fields, publishing=True)
     retired: set[str] = (
         set() if stands is UNSET else {"idleChunk1Url", "framesZipUrl"} & set(stands)
     )
@@ -183,5 +183,16 @@ def test_the_optional_mirror_touches_its_own_fields_only(stands: Any) -> None:
 
 
 def test_the_optional_mirror_is_not_written_where_it_stands() -> None:
-    stands = Snapshot(fields=document(dynamics__basic={**BASIC, "own": "z"}))
-    assert dynamics_fields(stands, RECORD, now=30_000) == {}
+    stands = document(dynamics__basic={**BASIC, "own": "z"})
+    assert second_mirror(stands, publishing=True) == {}
+
+
+def second_mirror(fields: Any, *, publishing: bool) -> dict[str, object]:
+    return dynamics_fields(
+        Snapshot(fields=fields),
+        RECORD,
+        reader=READER,
+        avatar_id=AVATAR,
+        now=30_000,
+        publishing=publishing,
+    )

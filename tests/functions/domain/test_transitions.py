@@ -9,6 +9,7 @@ import pytest
 from functions.domain.deletions import Cleaner
 from functions.domain.document import Snapshot, State
 from functions.domain.job_record import Dispatch, ErrorInfo, Lease, Purpose, Record
+from functions.domain.next_step import Reject
 from functions.domain.request import Reader, Refusal, RenderRequest
 from functions.domain.snapshot import (
     AvatarSnapshot,
@@ -33,11 +34,15 @@ REQUEST = RULES.reader.read(about(AVATAR), DOCUMENT)
 assert isinstance(REQUEST, RenderRequest)
 ASKED = RenderSpec(
     inputs_key=DOCUMENT.inputs_key,
+    asked_before="",
     request=REQUEST,
     fingerprint="aaaa",
     wish="the wish",
     engine="mesh",
     engine_version="mesh-1-0",
+)
+DISABLED = Reject(
+    inputs_key=DOCUMENT.inputs_key, asked_before="", refusal=Refusal(state=State.DISABLED)
 )
 OOM = ErrorInfo(code=Code.RENDER_OOM, field=None, retryable=True)
 
@@ -72,7 +77,8 @@ def avatar(
 def claim(
     record: Record | None = None, document: Snapshot | None = DOCUMENT, **options: int
 ) -> TransactionResult[Any]:
-    return RULES.claim(avatar(record, document, **options), Claim(owner="me", spec=ASKED), 480.0)
+    seen = replace(ASKED, asked_before="" if record is None else record.fingerprint)
+    return RULES.claim(avatar(record, document, **options), Claim(owner="me", spec=seen), 480.0)
 
 
 def claimed() -> Record:
@@ -83,12 +89,21 @@ def claimed() -> Record:
 
 UNLEASED: list[Callable[[AvatarSnapshot], TransactionResult[Any]]] = [
     lambda now: RULES.queue(now, ASKED),
-    lambda now: RULES.refuse(now, DOCUMENT.inputs_key, Refusal(state=State.DISABLED)),
+    lambda now: RULES.refuse(now, DISABLED),
     lambda now: RULES.record_missing_input(now, ASKED, "p", OOM),
     lambda now: RULES.reuse(now, replace(ASKED, fingerprint="0123"), RESULT),
     lambda now: RULES.reshow_failure(now, ASKED),
     lambda now: RULES.claim(now, Claim(owner="me", spec=ASKED), 480.0),
 ]
+
+
+@pytest.mark.parametrize("decide", UNLEASED)
+def test_nothing_is_written_where_a_later_look_has_asked_for_something_else(
+    decide: Callable[[AvatarSnapshot], TransactionResult[Any]],
+) -> None:
+    """An input was overwritten meanwhile: what was looked up before is worth nothing."""
+    rendering = Record(fingerprint="bbbb", results=(RESULT,), lease=lease("bbbb"))
+    assert decide(avatar(rendering)) == TransactionResult(status=TransactionStatus.MOVED)
 
 
 @pytest.mark.parametrize("decide", UNLEASED)
@@ -150,7 +165,7 @@ def test_whose_lease_is_waited_for(held: Lease, status: TransactionStatus) -> No
 
 def test_who_lost_its_lease_once_does_not_snatch_it_back() -> None:
     other = avatar(Record(fingerprint="bbbb", lease=lease("bbbb")))
-    mine = Claim(owner="me", spec=ASKED)
+    mine = Claim(owner="me", spec=replace(ASKED, asked_before="bbbb"))
     assert RULES.claim(other, mine, 480.0, yielding=True) == TransactionResult(
         status=TransactionStatus.BUSY
     )
@@ -321,7 +336,7 @@ def test_the_grace_of_a_missing_object_is_of_one_path() -> None:
     late = replace(avatar(first.record), now=NOW + 60_000)
     assert RULES.record_missing_input(late, ASKED, "a", OOM).status is TransactionStatus.FINAL
     assert RULES.record_missing_input(late, ASKED, "b", OOM).status is TransactionStatus.AGAIN
-    other = replace(ASKED, fingerprint="bbbb", wish="another")
+    other = replace(ASKED, asked_before="aaaa", fingerprint="bbbb", wish="another")
     assert RULES.record_missing_input(late, other, "a", OOM).status is TransactionStatus.AGAIN
     assert (
         RULES.record_missing_input(replace(late, now=NOW + 59_999), ASKED, "a", OOM).status
@@ -337,7 +352,8 @@ def test_a_queued_is_due_only_where_nothing_answers() -> None:
         assert RULES.queue(avatar(record), ASKED) == TransactionResult(
             status=TransactionStatus.DONE
         )
-    change = RULES.queue(avatar(Record(fingerprint="bbbb", lease=lease("bbbb"))), ASKED)
+    older = avatar(Record(fingerprint="bbbb", lease=lease("bbbb")))
+    change = RULES.queue(older, replace(ASKED, asked_before="bbbb"))
     assert change.record is not None
     assert change.record.lease is None  # the job for the older value stops
 

@@ -200,7 +200,7 @@ def test_the_task_that_cleaned_up_finishes_it_for_the_avatar_made_again(scene: S
     half_cleaned(scene)
     scene.write(document(training__livePortrait=UNSET))
     scene.clock.advance(61)
-    scene.second_instance().handle_task(about(AVATAR))
+    scene.second_instance().handle_subject(about(AVATAR))
     assert set(scene.media.objects) == {IMAGE, VIDEO}
     assert (scene.record.lease, scene.record.deletions) == (None, ())
 
@@ -338,7 +338,7 @@ def test_who_has_nothing_else_to_do_deletes_what_is_noted(comes: str) -> None:
     if comes == "event":
         scene.handler.handle_event(event)
     else:
-        scene.handler.handle_task(about(AVATAR))
+        scene.handler.handle_subject(about(AVATAR))
     assert set(scene.outputs) == listed(scene)
     assert scene.record.deletions == ()
     assert len(scene.ledger.document_writes) == writes
@@ -502,6 +502,30 @@ def test_a_job_that_deletes_beside_a_clean_up_spares_the_next_lifes_video(scene:
     assert set(scene.outputs) == listed(scene) != set()
 
 
+@pytest.mark.parametrize("method", ["delete_prefix", "transact"])
+def test_a_job_that_wakes_long_after_its_avatars_deletion_leaves_no_ledger(
+    scene: Scene, method: str
+) -> None:
+    """Nothing comes back for such an avatar: a fault as it deletes what it made is outlived."""
+
+    def deleted_meanwhile() -> None:
+        scene.second_instance().handle_event(scene.write(None))
+        scene.clock.advance(500)
+        if method == "transact":  # the one that strikes off what is deleted
+            at_a_transaction(scene, lambda change: change.erases, before=True, fault=fault)
+        else:
+            scene.media.faults[method] = [fault]
+
+    fault = ConnectionError("503")
+    event = scene.write(document())
+    once_uploaded(scene, deleted_meanwhile)
+    with pytest.raises(RetryLater):
+        scene.handler.handle_event(event)
+    assert scene.media.faults.get(method, []) == []
+    assert scene.outputs == []
+    assert scene.ledger.jobs == {}
+
+
 # --- a deleted avatar's face
 
 
@@ -593,7 +617,7 @@ def test_another_owner_gets_no_video_of_the_former_ones(scene: Scene, touch: str
     if touch == "asks":
         assert scene.live["state"] == "ready"
         assert set(scene.outputs) == listed(scene)
-    scene.handler.handle_task(about(AVATAR))
+    scene.handler.handle_subject(about(AVATAR))
     assert former.isdisjoint(scene.outputs)
 
 
@@ -645,5 +669,5 @@ def test_a_clean_up_spares_what_the_next_life_uploads_while_it_runs(
     scene.media.delete_prefix = slow  # type: ignore[method-assign]
     scene.handler.handle_event(deletion)
     assert set(scene.media.objects) == {IMAGE, VIDEO}
-    scene.handler.handle_task(about(AVATAR))
+    scene.handler.handle_subject(about(AVATAR))
     assert scene.live["state"] == "ready"

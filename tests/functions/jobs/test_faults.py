@@ -11,6 +11,7 @@ from functions.domain.job_record import Lease, Purpose
 from functions.domain.snapshot import AvatarSnapshot, Status, TransactionResult
 from functions.domain.subject import Subject
 from functions.errors import RetryLater
+from functions.jobs.handler import RenderHandler
 from functions.jobs.ports import Ticker
 from liveportrait_core.errors import ImageNoFace, OutOfMemory
 from tests.functions.doubles import MemoryLedger, VirtualClock, about
@@ -42,10 +43,22 @@ def test_a_fault_is_tried_again(
 
 def fail(scene: Scene, event: DocumentWrite, *, times: int = 1, every_s: float = 60) -> None:
     """Deliver while Storage is away."""
+    fail_at(scene, scene.handler, event, times=times, every_s=every_s)
+
+
+def fail_at(
+    scene: Scene,
+    handler: RenderHandler,
+    event: DocumentWrite,
+    *,
+    times: int = 1,
+    every_s: float = 60,
+) -> None:
+    """Deliver to this instance while Storage is away."""
     for _ in range(times):
         scene.media.faults["find"] = [ConnectionError("storage is away")]
         with pytest.raises(RetryLater):
-            scene.handler.handle_event(event)
+            handler.handle_event(event)
         assert not scene.media.faults["find"]
         scene.clock.advance(every_s)
 
@@ -114,6 +127,28 @@ def test_what_fails_for_long_is_told_and_still_tried_again(
     scene.handler.handle_event(event)
     assert scene.states[-3:] == ["failed", "rendering", "ready"]
     assert scene.record.trouble is None
+
+
+def test_queued_is_not_shown_between_the_failure_that_was_told_and_the_render(
+    scene: Scene,
+) -> None:
+    """The gate's next try succeeds, and the event comes once more before its task does."""
+    event = scene.write(document())
+    fail_at(scene, scene.gate(), event, times=12)
+    for _ in range(2):
+        scene.gate().handle_event(event)
+    assert scene.states == ["failed"]
+    scene.second_instance().handle_task(about(AVATAR))
+    assert scene.states == ["failed", "rendering", "ready"]
+    assert scene.record.trouble is None
+
+
+def test_tries_that_failed_before_a_task_was_made_do_not_count_for_it(scene: Scene) -> None:
+    event = scene.write(document())
+    fail_at(scene, scene.gate(), event, times=9)
+    scene.gate().handle_event(event)
+    fail_at(scene, scene.handler, event, times=5)
+    assert "failed" not in scene.states
 
 
 def test_few_tries_that_failed_are_not_told(scene: Scene, event: DocumentWrite) -> None:

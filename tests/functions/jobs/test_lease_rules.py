@@ -1,6 +1,6 @@
 """Leases: by whose clock they live, how they are renewed, who yields, and what drops them."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 import pytest
@@ -84,6 +84,9 @@ def test_who_yields_waits_for_a_lease_for_something_else(scene: Scene) -> None:
     )
     inline = InlineDispatcher(scene.deps, scene.renderer)
     scene.ledger.keep(AVATAR, Record(fingerprint="other", lease=other_version))
+    at_first, yielding = (
+        replace(job, spec=replace(job.spec, asked_before="other")) for job in (at_first, yielding)
+    )
     assert inline.hand_over(yielding) is AttemptOutcome.BUSY
     assert scene.record.lease == other_version
     assert inline.hand_over(at_first) is AttemptOutcome.PUBLISHED

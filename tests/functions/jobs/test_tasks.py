@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from functions.domain.document import DocumentWrite
 from functions.domain.job_record import Dispatch
+from functions.domain.storage_paths import StoredObject
 from functions.domain.task import RenderTask, read_subject
 from functions.errors import RetryLater
 from liveportrait_core import Engine
@@ -180,9 +181,6 @@ def test_a_dispatch_older_than_a_day_is_made_anew(scene: Scene) -> None:
 
 
 def test_attempts_are_the_queues_retries(scene: Scene) -> None:
-    def out_of_memory() -> None:
-        raise OutOfMemory("no room")
-
     scene.gate().handle_event(scene.write(document()))
     for _ in range(3):
         scene.renderer.steps = [out_of_memory]
@@ -284,6 +282,67 @@ def test_a_task_does_not_end_while_its_failure_cannot_be_written(
         scene.clock.advance(600)
     assert scene.record.dispatch is not None
     assert "failed" not in scene.states
+
+
+def overwrite(scene: Scene, body: bytes = b"another portrait") -> None:
+    """The portrait is overwritten under its URL, and nobody saves."""
+    scene.clock.advance(1)
+    scene.media.put(IMAGE, body)
+
+
+def out_of_memory() -> None:
+    raise OutOfMemory("no room")
+
+
+def test_a_delivery_whose_task_another_one_has_ended_begins_no_render(scene: Scene) -> None:
+    """The queue has forgotten the task by then: a failed attempt would be nobody's to repeat."""
+    scene.gate().handle_event(scene.write(document()))
+    find = scene.media.find
+
+    def end_it_meanwhile(path: str) -> StoredObject | None:
+        scene.media.find = find  # type: ignore[method-assign]
+        scene.second_instance().handle_task(about(AVATAR))
+        overwrite(scene)
+        scene.renderer.steps = [out_of_memory]
+        return find(path)
+
+    scene.media.find = end_it_meanwhile  # type: ignore[method-assign]
+    scene.handler.handle_task(about(AVATAR))
+    assert scene.states == ["queued", "rendering", "ready"]
+    assert scene.starts == 1
+    scene.handler.handle_task(about(AVATAR))  # nor does one that comes later
+    assert scene.starts == 1
+
+
+def test_a_task_takes_no_other_tasks_dispatch_off_the_ledger(scene: Scene) -> None:
+    event = scene.write(document())
+    scene.gate().handle_event(event)
+
+    def overwrite_and_dispatch() -> None:
+        overwrite(scene)
+        scene.gate().handle_event(event)  # a duplicate
+
+    scene.renderer.steps = [overwrite_and_dispatch]
+    first, *_ = scene.queue.pending
+    scene.handler.handle_task(about(AVATAR))
+    newer = scene.record.dispatch
+    assert newer is not None
+    assert newer != first.dispatch
+    run_tasks(scene)
+    assert scene.live["fingerprint"] == newer.fingerprint
+    assert scene.record.dispatch is None
+
+
+def test_a_new_owner_keeps_the_task_that_stands(scene: Scene) -> None:
+    """The app's server gives the avatar to another user while it is rendered."""
+    scene.gate().handle_event(scene.write(document()))
+    scene.renderer.steps = [
+        lambda: scene.ledger.documents[AVATAR].update(userId="owner-2"),
+        lambda: scene.clock.advance(2),
+    ]
+    run_tasks(scene)
+    assert scene.live["state"] == "ready"
+    assert (scene.record.owner, scene.record.dispatch) == ("owner-2", None)
 
 
 APP, FIRST_GATE, SECOND_GATE, RENDERER = range(4)

@@ -182,7 +182,7 @@ class Watch:
     def healthy(self, avatar_id: str, **changes: Any) -> Fields:
         """Another avatar, served to its end."""
         self.avatar(avatar_id, **changes)
-        self.scene.handler.handle_task(about(avatar_id))
+        self.scene.handler.handle_subject(about(avatar_id))
         return self.scene.ledger.documents[avatar_id]
 
     def world(self) -> object:

@@ -80,7 +80,7 @@ def fail_for_good(watch: Watch, avatar_id: str) -> None:
     for _ in range(3):
         watch.scene.renderer.steps = [fail]
         with suppress(RetryLater):
-            watch.scene.handler.handle_task(about(avatar_id))
+            watch.scene.handler.handle_subject(about(avatar_id))
         watch.scene.clock.advance(600)
     assert watch.scene.ledger.documents[avatar_id]["livePortrait"]["state"] == "failed"
 
@@ -105,7 +105,7 @@ def test_a_young_attempt_is_its_redeliverys_matter(watch: Watch) -> None:
     watch.avatar("young")
     watch.scene.renderer.steps = [fail]
     with pytest.raises(RetryLater):
-        watch.scene.handler.handle_task(about("young"))
+        watch.scene.handler.handle_subject(about("young"))
     watch.scene.clock.advance(600)
     untouched(watch)
     watch.scene.clock.advance(600)

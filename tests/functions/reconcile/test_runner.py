@@ -196,7 +196,7 @@ def test_a_page_that_cannot_be_read_ends_the_run_and_the_next_goes_on(watch: Wat
 def test_what_healed_meanwhile_is_left_alone(watch: Watch) -> None:
     for name in "abc":
         watch.avatar(name)
-    first = watch.scene.renderer.steps = [lambda: watch.scene.handler.handle_task(about("c"))]
+    first = watch.scene.renderer.steps = [lambda: watch.scene.handler.handle_subject(about("c"))]
     assert first
     assert watch.sweep().attended == 2
     assert len(watch.scene.renderer.renders) == 3

@@ -65,7 +65,7 @@ MUTANTS = (
     Mutant(
         name="foreign-mirror-removed",
         file="functions/reconcile/repair_transitions.py",
-        old="ours = reader.is_own_output(avatar_id, document.mirror)",
+        old="ours = rules.reader.is_own_output(avatar.avatar_id, document.mirror)",
         new="ours = isinstance(document.mirror, str)",
         why="A foreign value is left alone (section 10, stale-mirror).",
         tests=("tests/functions/reconcile/test_repair_transitions.py",),

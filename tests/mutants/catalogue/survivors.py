@@ -126,8 +126,8 @@ MUTANTS = (
     Mutant(
         name="mirror-without-opting-in",
         file="functions/domain/answers.py",
-        old="if document.opted_in:\n                fields |= mirror_fields(",
-        new="if document.inputs is not None:\n                fields |= mirror_fields(",
+        old="if document.opted_in:\n                fields |= self.mirrors(",
+        new="if document.inputs is not None:\n                fields |= self.mirrors(",
         why="Inputs taken away during a render get a URL written among them (section 4).",
         tests=("tests/functions/jobs/test_stopped_jobs.py",),
     ),
