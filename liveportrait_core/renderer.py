@@ -4,6 +4,7 @@ Chooses the engine. Knows files and threads, no face and no mathematics of motio
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -26,6 +27,7 @@ from liveportrait_core.pipeline.plan import (
     require_sound,
 )
 from liveportrait_core.pipeline.progress import RenderProgress, run_watched
+from liveportrait_core.pipeline.speech import listen, talk_of
 from liveportrait_core.pipeline.writer import VideoWriter, publish
 from liveportrait_core.report import Frame, Progress, RenderedVideo, Stage
 from liveportrait_core.request import (
@@ -103,7 +105,7 @@ class Renderer:
             on_progress: is told the progress several times a second.
 
         Raises:
-            BadInput: the portrait, the clip or an option is at fault; see its subclasses.
+            BadInput: portrait, clip, sound or an option is at fault; see its subclasses.
             MotionUnusable: the cached motion is not of this engine version and this many seconds.
             OutOfMemory: the machine or the device had too little.
             DeviceLost: the GPU is of no more use to this process.
@@ -114,13 +116,19 @@ class Renderer:
             progress.enter(Stage.PREPARE)
             prepare, source = self._open_portrait(request, progress)
             driving = self._open_motion(request)  # a bad clip ends it before the long work
+            heard = None if request.speech is None else listen(request.speech)  # a bad sound too
             require_sound(request.delivery, driving=driving, source=source)
             plan = prepare()
             if isinstance(driving, DrivingClip):
                 driving = self._analyse(driving, request, progress, on_motion)
             elif isinstance(request.motion, CachedMotion):
                 progress.enter(Stage.MOTION)  # it is known: a stage of no length
-            return VideoWriter(plan(driving), progress).write(video, poster)
+            if heard is None:
+                return VideoWriter(plan(driving), progress).write(video, poster)
+            progress.enter(Stage.SPEECH)
+            talk = talk_of(self._engine, driving, heard)
+            spoken = replace(plan(talk.template), sound=talk.sound, talk=talk.cut)
+            return VideoWriter(spoken, progress).write(video, poster)
 
         return publish(work, request.output, request.poster, on_progress)
 

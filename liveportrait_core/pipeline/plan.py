@@ -21,7 +21,7 @@ from liveportrait_core.media.pictures.image import Portrait
 from liveportrait_core.options import Delivery, Engine, RenderOptions, SoundFrom
 from liveportrait_core.pipeline.analysis import DecodedClip
 from liveportrait_core.pipeline.progress import RenderProgress
-from liveportrait_core.report import Box, Frame, RenderWarning, Stage
+from liveportrait_core.report import Box, Frame, RenderWarning, Stage, TalkCut
 from liveportrait_core.request import Clip, EngineMotion, MotionTemplate, RenderRequest
 
 
@@ -41,6 +41,7 @@ class RenderPlan:
     delivery: Delivery
     motion: MotionTemplate
     sound: Sound | None = None
+    talk: TalkCut | None = None  # None: an idle
 
 
 Planner = Callable[[MotionTemplate], RenderPlan]

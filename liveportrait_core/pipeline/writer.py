@@ -68,6 +68,7 @@ class VideoWriter:
             warnings=warnings,
             seconds=progress.stage_seconds(),
             quality=quality,
+            talk=plan.talk,
         )
 
 
