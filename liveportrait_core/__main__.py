@@ -23,9 +23,9 @@ from liveportrait_core.cli import (
     add_inspect,
     add_multiplier_sweep,
     add_render,
-    add_talk,
 )
-from liveportrait_core.cli.conversion import add_convert
+from liveportrait_core.cli.speech.conversion import add_convert
+from liveportrait_core.cli.speech.lipsync import add_lipsync
 from liveportrait_core.cli.template import add_motion_commands
 from liveportrait_core.errors import BadInput, EngineUnavailable, RenderError
 from liveportrait_core.weights.command import add_weights_command
@@ -62,10 +62,10 @@ def command_parser() -> argparse.ArgumentParser:
     add_render(commands, voice)
     add_multiplier_sweep(commands, voice)
     add_idle(commands, voice)
-    add_talk(commands, voice)
     add_inspect(commands, voice)
     add_crop(commands, voice)
     add_edit(commands, voice)
+    add_lipsync(commands, voice)
     add_motion_commands(commands, say=print)
     add_convert(add_weights_command(commands, say=print), say=print)
     return parser

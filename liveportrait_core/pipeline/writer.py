@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -22,6 +23,9 @@ from liveportrait_core.pipeline.plan import RenderPlan
 from liveportrait_core.pipeline.progress import EncodingProgress, RenderProgress, run_watched
 from liveportrait_core.quality import QualityMeter
 from liveportrait_core.report import Box, Frame, Progress, RenderedVideo, Stage
+
+Report = TypeVar("Report")
+"""What a finished video is."""
 
 
 class VideoWriter:
@@ -122,11 +126,11 @@ def _reduced_box(box: Box, settings: EncoderSettings) -> Box:
 
 
 def publish(
-    work: Callable[[RenderProgress, Path, Path], RenderedVideo],
+    work: Callable[[RenderProgress, Path, Path], Report],
     output: Path,
     poster: Path | None,
     on_progress: Callable[[Progress], None] | None,
-) -> RenderedVideo:
+) -> Report:
     """Run the work beside the caller's thread; put its files in place on the caller's thread."""
     progress = RenderProgress()
     with _draft_folder(output, poster) as folder, machine_faults_translated():

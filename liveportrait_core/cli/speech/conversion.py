@@ -24,7 +24,17 @@ def add_convert(actions: Any, say: Callable[[str], None]) -> None:
         help="how the weights were trained: constant, those published until January 2025; indexed,"
         " those trained with the code of December 2025 (default: %(default)s)",
     )  # fmt: skip
-    joyvasa.add_argument(
+    wav2lip = systems.add_parser(
+        "wav2lip", help="Wav2Lip's network, whose weights are for research only"
+    )
+    wav2lip.set_defaults(command=lambda parsed: _convert_wav2lip(parsed, say))
+    wav2lip.add_argument("checkpoint", type=Path, help="wav2lip.pth or wav2lip_gan.pth")
+    for system in (joyvasa, wav2lip):
+        _add_folder(system)
+
+
+def _add_folder(system: argparse.ArgumentParser) -> None:
+    system.add_argument(
         "--to", type=Path, default=DEFAULT_FOLDER, metavar="DIR",
         help="the weights folder (default: %(default)s)",
     )  # fmt: skip
@@ -34,11 +44,23 @@ def _convert_joyvasa(parsed: argparse.Namespace, say: Callable[[str], None]) -> 
     from liveportrait_core.engines.liveportrait.joyvasa.denoiser import PositionTable
     from liveportrait_core.engines.liveportrait.joyvasa.weights import convert
 
-    for path in (parsed.checkpoint, parsed.template):
-        if not path.is_file():
-            raise InvalidOption(f"{path} is no file; accepted: JoyVASA's checkpoint and template")
+    _require_file(parsed.checkpoint, "JoyVASA's checkpoint")
+    _require_file(parsed.template, "JoyVASA's motion template")
     path = convert(
         parsed.checkpoint, parsed.template, parsed.to, positions=PositionTable(parsed.positions)
     )
     say(f"{path} is written; positions {parsed.positions}")
     return 0
+
+
+def _convert_wav2lip(parsed: argparse.Namespace, say: Callable[[str], None]) -> int:
+    from liveportrait_core.lipsync.wav2lip.weights import convert
+
+    _require_file(parsed.checkpoint, "Wav2Lip's checkpoint")
+    say(f"{convert(parsed.checkpoint, parsed.to)} is written; for research only")
+    return 0
+
+
+def _require_file(path: Path, what: str) -> None:
+    if not path.is_file():
+        raise InvalidOption(f"{path} is no file; accepted: {what}")

@@ -1,0 +1,203 @@
+"""A clip whose mouth is made to fit a sound: frames as they are, but for the face where a voice is.
+
+Knows clips, sounds and the port of the methods; paints nothing.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import chain
+from pathlib import Path
+
+from liveportrait_core.errors import InvalidOption, VideoNoFace
+from liveportrait_core.face.detector import FaceMesh
+from liveportrait_core.limits import MAX_SPEECH_SECONDS
+from liveportrait_core.lipsync.base import FaceBox, LipSync, Refiner, SyncFrame
+from liveportrait_core.lipsync.boxes import averaged_ahead, face_box
+from liveportrait_core.media.clips.decode import FrameReader
+from liveportrait_core.media.clips.encode import FrameEncoder
+from liveportrait_core.media.clips.formats import EncoderSettings, Sound
+from liveportrait_core.media.clips.probe import DrivingClip, probe
+from liveportrait_core.media.sounds.reading import read_speech
+from liveportrait_core.pipeline.progress import RenderProgress
+from liveportrait_core.pipeline.writer import publish
+from liveportrait_core.report import Frame, Progress, RenderWarning, Stage
+from liveportrait_core.speech.reader import SoundReader
+from liveportrait_core.speech.values import MouthTrack, Speech
+
+
+@dataclass(frozen=True, kw_only=True)
+class LipSyncRequest:
+    """A clip, what is to be said in it, and the file to write."""
+
+    clip: Path
+    sound: Path
+    output: Path  # MP4; appears complete or not at all
+    repeat: bool = False  # begin the clip again where the sound lasts longer
+
+
+@dataclass(frozen=True, kw_only=True)
+class SyncedVideo:
+    """What a finished file is."""
+
+    method: str
+    licence: str  # of its weights, in words
+    refiner: str | None
+    width_px: int
+    height_px: int
+    frame_count: int
+    fps: Fraction
+    frames_without_face: int  # they stay as they are
+    has_speech: bool  # False: no voice was heard, and nothing was painted
+    size_bytes: int
+    warnings: tuple[RenderWarning, ...]
+
+
+class ClipSync:
+    """Makes clips speak by one method; may be used again and again."""
+
+    def __init__(self, method: LipSync, refiner: Refiner | None = None) -> None:
+        """Take a method, and what refines the faces it painted."""
+        self._method = method
+        self._refiner = refiner
+
+    def sync(
+        self,
+        request: LipSyncRequest,
+        *,
+        on_progress: Callable[[Progress], None] | None = None,
+    ) -> SyncedVideo:
+        """Write the clip with the sound, as long as the sound, rounded up to whole frames.
+
+        Args:
+            request: what to make.
+            on_progress: is told the progress several times a second, on the caller's thread; what
+                it raises cancels the work.
+
+        Raises:
+            BadInput: the clip or the sound is at fault; see its subclasses.
+            OutOfMemory: the machine had too little.
+            EncodeFailed: the video could not be written.
+        """
+
+        def work(progress: RenderProgress, video: Path, poster: Path) -> SyncedVideo:
+            del poster
+            progress.enter(Stage.PREPARE)
+            clip = probe(request.clip, MAX_SPEECH_SECONDS)
+            progress.enter(Stage.SPEECH)
+            speech, warnings = read_speech(request.sound)
+            count = math.ceil(speech.seconds * clip.rate_fps)
+            mouth = SoundReader().read(speech, clip.rate_fps, count)
+            drawing = _Drawing(self._method, self._refiner, clip, request, speech, mouth, progress)
+            return drawing.write(video, (*clip.warnings, *warnings))
+
+        return publish(work, request.output, None, on_progress)
+
+
+class _Drawing:
+    """One clip on its way; counts what it meets."""
+
+    def __init__(
+        self,
+        method: LipSync,
+        refiner: Refiner | None,
+        clip: DrivingClip,
+        request: LipSyncRequest,
+        speech: Speech,
+        mouth: MouthTrack,
+        progress: RenderProgress,
+    ) -> None:
+        self._method = method
+        self._refiner = refiner
+        self._clip = clip
+        self._request = request
+        self._mouth = mouth
+        self._speech = speech
+        self._progress = progress
+        self._without_face = 0
+        self._drawn = 0
+
+    def write(self, video: Path, warnings: tuple[RenderWarning, ...]) -> SyncedVideo:
+        clip, count = self._clip, self._mouth.frame_count
+        with FaceMesh(still=False) as mesh:
+            frames = self._method.sync(self._waiting(mesh))
+            self._progress.enter(Stage.RENDER, lambda: self._drawn / count)
+            first = next(frames)
+            settings = EncoderSettings(
+                width_px=first.shape[1],
+                height_px=first.shape[0],
+                rate_fps=clip.rate_fps,
+                sound=Sound(
+                    path=self._request.sound, start_s=Fraction(0), seconds=count / clip.rate_fps
+                ),
+            )
+            with FrameEncoder(video, settings) as encoder, self._progress.register_child(encoder):
+                for frame in chain((first,), frames):
+                    self._progress.check()
+                    encoder.write(frame)
+                    self._drawn += 1
+                self._progress.enter(Stage.ENCODE)
+                encoder.finish()
+        if self._without_face == count:
+            raise VideoNoFace(
+                f"no face was found in any of the {count} frames of {clip.path.name}; "
+                "accepted: a clip with one clearly visible face"
+            )
+        return SyncedVideo(
+            method=self._method.name,
+            licence=self._method.licence,
+            refiner=self._refiner.name if self._refiner else None,
+            width_px=settings.width_px,
+            height_px=settings.height_px,
+            frame_count=count,
+            fps=clip.rate_fps,
+            frames_without_face=self._without_face,
+            has_speech=bool((self._mouth.activity > 0).any()),
+            size_bytes=video.stat().st_size,
+            warnings=tuple(dict.fromkeys(warnings)),
+        )
+
+    def _waiting(self, mesh: FaceMesh) -> Iterator[SyncFrame]:
+        windows = self._method.windows(self._speech, self._mouth.fps, self._mouth.frame_count)
+        found = averaged_ahead((frame, self._box(mesh, frame)) for frame in self._frames())
+        for index, (frame, box) in enumerate(found):
+            yield SyncFrame(
+                picture=frame,
+                box=box,
+                window=windows[index],
+                activity=float(self._mouth.activity[index]),
+            )
+
+    def _box(self, mesh: FaceMesh, frame: Frame) -> FaceBox | None:
+        face = mesh.follow(frame)
+        box = None if face is None else face_box(face.points)
+        self._without_face += box is None
+        return box
+
+    def _frames(self) -> Iterator[Frame]:
+        """Give as many frames as the sound lasts, even-sided.
+
+        Raises:
+            InvalidOption: the clip ends before, and is not to be repeated.
+        """
+        left = self._mouth.frame_count
+        while left:
+            given = 0
+            with (
+                FrameReader(self._clip, max_side_px=None) as reader,
+                self._progress.register_child(reader),
+            ):
+                for frame in reader:
+                    self._progress.check()
+                    yield frame[: frame.shape[0] // 2 * 2, : frame.shape[1] // 2 * 2]
+                    given, left = given + 1, left - 1
+                    if not left:
+                        return
+            self._progress.check()
+            if not self._request.repeat:
+                raise InvalidOption(
+                    f"{self._clip.path.name} has {given} frames, and {self._request.sound.name} "
+                    f"lasts {self._mouth.frame_count} of them; accepted: a longer clip, a shorter "
+                    "sound, or to repeat the clip"
+                )
