@@ -31,6 +31,8 @@ class AnimationRegion(StrEnum):
 
 
 LARGEST_MULTIPLIER = {Species.HUMAN: 1.0, Species.ANIMAL: 2.0}
+PASTED_BACK = {Species.HUMAN: True, Species.ANIMAL: False}
+"""Whether the crop goes back into the picture where nobody says so."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,13 +5,15 @@ Chooses the engine. Knows files and threads, no face and no mathematics of motio
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
 from liveportrait_core.edit_sequence import EditSequence
 from liveportrait_core.engines.base import AnimationEngine, PreparedPortrait
-from liveportrait_core.engines.capabilities import clip_engine, synthetic_motion
+from liveportrait_core.engines.capabilities import clip_engine, picture_engine, synthetic_motion
 from liveportrait_core.engines.choice import choose_engine
+from liveportrait_core.engines.liveportrait.animals.finders import require_finder
 from liveportrait_core.engines.liveportrait.config import DEFAULT_CONFIG, EngineConfig
 from liveportrait_core.media.clips.probe import DrivingClip, probe
 from liveportrait_core.media.portrait_process import PortraitProcess, decode_portrait
@@ -37,6 +39,7 @@ from liveportrait_core.request import (
     MotionTemplate,
     RenderRequest,
 )
+from liveportrait_core.species import Species
 
 __all__ = ["EngineConfig", "OnMotion", "OnProgress", "Renderer", "open_renderer"]
 
@@ -45,15 +48,33 @@ OnProgress = Callable[[Progress], None]
 
 
 class Renderer:
-    """One engine; may be used again and again, for one job at a time."""
+    """One engine for people; may be used again and again, for one job at a time.
+
+    Animals may have an engine of their own beside it, which is opened when the first one is asked
+    for.
+    """
 
     def __init__(
-        self, engine: AnimationEngine[Any, Any], *, reason: str, device: str = "cpu"
+        self,
+        engine: AnimationEngine[Any, Any],
+        *,
+        reason: str,
+        device: str = "cpu",
+        open_animals: Callable[[], "Renderer"] | None = None,
     ) -> None:
-        """Take an engine; `open_renderer` chooses one."""
+        """Take an engine; `open_renderer` chooses one.
+
+        Args:
+            engine: who renders.
+            reason: why this one, in words for people.
+            device: where it renders.
+            open_animals: opens the renderer of animals; None: this one renders them too.
+        """
         self._engine = engine
         self._reason = reason
         self._device = device
+        self._open_animals = open_animals
+        self._animals: Renderer | None = None
 
     @property
     def engine(self) -> Engine:
@@ -74,6 +95,18 @@ class Renderer:
     def device(self) -> str:
         """Where it renders: "cpu", "cuda:0", ..."""
         return self._device
+
+    def for_species(self, species: Species) -> "Renderer":
+        """Return who renders it: this one, or the one of animals.
+
+        Raises:
+            MethodNotInstalled: animals have an engine of their own, whose files are not here.
+        """
+        if species is Species.HUMAN or self._open_animals is None:
+            return self
+        if self._animals is None:
+            self._animals = self._open_animals()
+        return self._animals
 
     def warm_up(self) -> None:
         """Load and run once what the first render would otherwise wait for.
@@ -114,19 +147,21 @@ class Renderer:
 
         def work(progress: RenderProgress, video: Path, poster: Path) -> RenderedVideo:
             progress.enter(Stage.PREPARE)
-            prepare, source = self._open_portrait(request, progress)
-            driving = self._open_motion(request)  # a bad clip ends it before the long work
+            require_finder(request.options.face_points)
+            chosen = self.for_species(request.options.species)
+            prepare, source = chosen._open_portrait(request, progress)
+            driving = chosen._open_motion(request)  # a bad clip ends it before the long work
             heard = None if request.speech is None else listen(request.speech)  # a bad sound too
             require_sound(request.delivery, driving=driving, source=source)
             plan = prepare()
             if isinstance(driving, DrivingClip):
-                driving = self._analyse(driving, request, progress, on_motion)
+                driving = chosen._analyse(driving, request, progress, on_motion)
             elif isinstance(request.motion, CachedMotion):
                 progress.enter(Stage.MOTION)  # it is known: a stage of no length
             if heard is None:
                 return VideoWriter(plan(driving), progress).write(video, poster)
             progress.enter(Stage.SPEECH)
-            talk = talk_of(self._engine, driving, heard)
+            talk = talk_of(chosen._engine, driving, heard)
             spoken = replace(plan(talk.template), sound=talk.sound, talk=talk.cut)
             return VideoWriter(spoken, progress).write(video, poster)
 
@@ -139,9 +174,11 @@ class Renderer:
             ImageUnsupported, ImageTooLarge, ImageNoFace: the portrait is at fault.
             OutOfMemory: the machine or the device had too little.
         """
+        require_finder(options.face_points)
         with machine_faults_translated():
             picture = decode_portrait(portrait, max_dim_px=options.source_max_dim_px)
-            prepared: PreparedPortrait = self._engine.prepare(picture.pixels, options)
+            engine = self.for_species(options.species)._engine
+            prepared: PreparedPortrait = engine.prepare(picture.pixels, options)
             return prepared
 
     def still(self, prepared: PreparedPortrait, options: RenderOptions) -> Frame:
@@ -151,7 +188,8 @@ class Renderer:
             OutOfMemory: the machine or the device had too little.
         """
         with machine_faults_translated():
-            frame: Frame = self._engine.still(prepared, options)
+            engine = self.for_species(options.species)._engine
+            frame: Frame = engine.still(prepared, options)
             return frame
 
     def animate(
@@ -163,12 +201,15 @@ class Renderer:
             OutOfMemory: the machine or the device had too little.
         """
         with machine_faults_translated():
-            yield from self._engine.animate(prepared, template.motion, options)
+            engine = self.for_species(options.species)._engine
+            yield from engine.animate(prepared, template.motion, options)
 
     def analyse(
         self, driving: Path, *, max_seconds: float, on_progress: OnProgress | None = None
     ) -> MotionTemplate:
         """Decode a driving clip and turn it into motion, for any number of portraits.
+
+        The motion is this renderer's: of people, unless it comes from `for_species`.
 
         Raises:
             VideoUnsupported, VideoTooLarge, VideoTooShort, VideoNoFace, VideoFaceLost: the clip is
@@ -189,13 +230,13 @@ class Renderer:
             ImageUnsupported, ImageTooLarge, VideoNoFace: the picture is at fault.
             OutOfMemory: the machine or the device had too little.
         """
-        engine = clip_engine(self._engine)
+        engine = picture_engine(self._engine)
         with machine_faults_translated():
             picture = decode_portrait(driving, max_dim_px=max_dim_px)
             return MotionTemplate(motion=engine.analyse_picture(picture.pixels))
 
     def require_clips(self) -> None:
-        """Refuse clips as portraits, and pictures as driving, where the engine takes neither.
+        """Refuse clips as portraits where the engine takes none.
 
         Raises:
             InvalidOption: it does not.
@@ -247,20 +288,36 @@ class Renderer:
         return template
 
 
-def open_renderer(engine: str, weights: Path, config: EngineConfig = DEFAULT_CONFIG) -> Renderer:
+def open_renderer(
+    engine: str,
+    weights: Path,
+    config: EngineConfig = DEFAULT_CONFIG,
+    species: Species = Species.HUMAN,
+) -> Renderer:
     """Choose the engine as `choose_engine` does, and open it.
+
+    Opened for people it renders animals too, by files that are looked at when the first is asked
+    for; opened for animals it renders nothing else.
 
     Raises:
         InvalidOption: another name.
         EngineUnavailable: LivePortrait was chosen and cannot run here.
     """
-    choice = choose_engine(engine, weights, config)
+    choice = choose_engine(engine, weights, config, species)
     if choice.engine is Engine.MESH:
         from liveportrait_core.engines.mesh.engine import MeshEngine
 
         return Renderer(MeshEngine(), reason=choice.reason)
-    from liveportrait_core.engines.liveportrait.loading import open_engine
+    from liveportrait_core.engines.liveportrait import loading
 
+    for_people = species is Species.HUMAN
+    open_engine = loading.open_engine if for_people else loading.open_animals
     opened = open_engine(weights, config)
-    reason = f"{choice.reason}; networks on {opened.device}"
-    return Renderer(opened, reason=reason, device=str(opened.device.device))
+    return Renderer(
+        opened,
+        reason=f"{choice.reason}; networks on {opened.device}",
+        device=str(opened.device.device),
+        open_animals=partial(open_renderer, choice.engine, weights, config, Species.ANIMAL)
+        if for_people
+        else None,
+    )

@@ -164,6 +164,14 @@ def non_default_options(parsed: argparse.Namespace) -> list[str]:
     return changed_options(parsed, parser, besides=_MAY_BE_IGNORED)
 
 
+def people_only_options(parsed: argparse.Namespace) -> list[str]:
+    """Return the names of given options that animals have not."""
+    parser = argparse.ArgumentParser()
+    add_network_options(parser)
+    add_animation_options(parser)
+    return changed_options(parsed, parser, besides=(*_MAY_BE_IGNORED, "crop_driving", "stitch"))
+
+
 def changed_options(
     parsed: argparse.Namespace, parser: argparse.ArgumentParser, *, besides: Container[str] = ()
 ) -> list[str]:

@@ -7,12 +7,14 @@ from typing import Any
 from liveportrait_core.edit import REST, PortraitEdit
 from liveportrait_core.errors import EncodeFailed, InvalidOption
 from liveportrait_core.options import (
+    PASTED_BACK,
     AnimationRegion,
     Delivery,
     RenderOptions,
     SoundFrom,
     VideoFormat,
 )
+from liveportrait_core.species import FaceLocation, Species, parse_face_location
 
 FORMAT_NAMES = [form.value for form in VideoFormat]
 
@@ -38,6 +40,26 @@ def add_render_options(command: argparse.ArgumentParser) -> None:
     add_crop_scale(command)
     add_source_max_dim(command)
     add_edit_option(command)
+    _add_species(command)
+
+
+def _add_species(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--species", type=Species, choices=list(Species), default=Species.HUMAN,
+        help="animal: by LivePortrait's networks for animals (weights fetch --animals), moved in "
+        "full by a multiplier up to 2; the engine mesh moves an animal whose face it finds, as it "
+        "does people (default: %(default)s)",
+    )  # fmt: skip
+    command.add_argument(
+        "--face-points", type=_face_location, default=None, metavar="POINTS",
+        help='where an animal\'s face is: "x,y x,y x,y" of both eyes and the mouth in shares of '
+        "the picture's width and height, for example 0.41,0.38 0.6,0.37 0.5,0.62; or nine points "
+        "(docs/understand/liveportrait.md, P10); or cropped: the picture is the face",
+    )  # fmt: skip
+    command.add_argument(
+        "--paste-back", action=argparse.BooleanOptionalAction, default=None,
+        help="put the animated crop back into the picture (default: on; off for animals)",
+    )  # fmt: skip
 
 
 def add_crop_scale(command: argparse.ArgumentParser) -> None:
@@ -119,8 +141,24 @@ def options_of(parsed: argparse.Namespace, **more: Any) -> RenderOptions:
         edit=parsed.edit,
         source_crop_scale=parsed.scale,
         source_max_dim_px=parsed.source_max_dim,
+        species=parsed.species,
+        face_points=parsed.face_points,
+        paste_back=_paste_back(parsed),
         **more,
     )
+
+
+def _paste_back(parsed: argparse.Namespace) -> bool:
+    if parsed.paste_back is None:
+        return PASTED_BACK[parsed.species]
+    return bool(parsed.paste_back)
+
+
+def _face_location(text: str) -> FaceLocation:
+    try:
+        return parse_face_location(text)
+    except InvalidOption as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _edit(text: str) -> PortraitEdit:

@@ -11,7 +11,12 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from liveportrait_core.cli.engine_options import add_network_options, config_of, non_default_options
+from liveportrait_core.cli.engine_options import (
+    add_network_options,
+    config_of,
+    non_default_options,
+    people_only_options,
+)
 from liveportrait_core.engines.liveportrait.motion.pose import Motion, pose_degrees
 from liveportrait_core.engines.liveportrait.template import (
     LivePortraitMotion,
@@ -22,6 +27,7 @@ from liveportrait_core.errors import ImageUnsupported, InvalidOption
 from liveportrait_core.options import Engine, RenderOptions
 from liveportrait_core.renderer import Renderer, open_renderer
 from liveportrait_core.request import MotionTemplate
+from liveportrait_core.species import Species
 from liveportrait_core.weights.digests import sha256_of
 
 if TYPE_CHECKING:  # torch takes a second to import, and --help has no use for it
@@ -67,12 +73,19 @@ def open_configured(parsed: argparse.Namespace, engine: str) -> Renderer:
         InvalidOption: an option would be ignored.
     """
     config = config_of(parsed)
-    renderer = open_renderer(engine, parsed.weights, config)
+    species = Species(vars(parsed).get("species", Species.HUMAN))
+    renderer = open_renderer(engine, parsed.weights, config, species)
     ignored = [] if renderer.engine is Engine.LIVEPORTRAIT else non_default_options(parsed)
     if ignored:
         raise InvalidOption(
             f"{', '.join(ignored)}: only LivePortrait can do that; the engine {renderer.engine} "
             f"would ignore it ({renderer.reason}); accepted: without, or --engine liveportrait"
+        )
+    ignored = people_only_options(parsed) if species is Species.ANIMAL else []
+    if ignored and renderer.engine is Engine.LIVEPORTRAIT:
+        raise InvalidOption(
+            f"{', '.join(ignored)}: the species is animal, which is animated in one way only; "
+            "accepted: without"
         )
     return renderer
 

@@ -134,8 +134,8 @@ class AnimationEngine(Protocol[Prepared, Template]):
 Video = TypeVar("Video", bound=SourceVideo)
 
 
-class ClipEngine(AnimationEngine[Prepared, Template], Protocol[Prepared, Template, Video]):
-    """An engine that also takes pictures as driving and clips as portraits."""
+class PictureEngine(AnimationEngine[Prepared, Template], Protocol[Prepared, Template]):
+    """An engine that also takes pictures as driving."""
 
     def analyse_picture(self, picture: Frame) -> Template:
         """Return the motion of a driving picture: one frame.
@@ -143,6 +143,10 @@ class ClipEngine(AnimationEngine[Prepared, Template], Protocol[Prepared, Templat
         Raises:
             VideoNoFace: no face was found.
         """
+
+
+class ClipEngine(PictureEngine[Prepared, Template], Protocol[Prepared, Template, Video]):
+    """An engine that also takes clips as portraits."""
 
     def analyse_source(self, frames: Iterable[Frame], options: RenderOptions) -> Video:
         """Follow the face of a portrait that moves already; the frames are gone over twice.

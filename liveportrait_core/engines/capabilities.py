@@ -2,7 +2,7 @@
 
 from typing import Any, cast
 
-from liveportrait_core.engines.base import AnimationEngine, ClipEngine
+from liveportrait_core.engines.base import AnimationEngine, ClipEngine, PictureEngine
 from liveportrait_core.errors import InvalidOption
 from liveportrait_core.options import Engine, SyntheticIdle
 from liveportrait_core.request import EngineMotion
@@ -14,12 +14,27 @@ def clip_engine(engine: AnimationEngine[Any, Any]) -> ClipEngine[Any, Any, Any]:
     Raises:
         InvalidOption: it does not.
     """
+    picture_engine(engine)
+    if not hasattr(engine, "animate_source"):
+        raise InvalidOption(
+            "the portrait is a clip, and animals are animated in pictures only; accepted: a "
+            "picture, or the species human"
+        )
+    return cast(ClipEngine[Any, Any, Any], engine)
+
+
+def picture_engine(engine: AnimationEngine[Any, Any]) -> PictureEngine[Any, Any]:
+    """Return the engine, as one that also takes pictures as driving.
+
+    Raises:
+        InvalidOption: it does not.
+    """
     if engine.engine is not Engine.LIVEPORTRAIT:
         raise InvalidOption(
             f"the engine {engine.engine} animates a picture by a clip, nothing else; "
             "accepted: that, or the engine liveportrait"
         )
-    return cast(ClipEngine[Any, Any, Any], engine)
+    return cast(PictureEngine[Any, Any], engine)
 
 
 def synthetic_motion(engine: Engine, idle: SyntheticIdle) -> EngineMotion:

@@ -16,8 +16,16 @@ from liveportrait_core.engines.mesh.version import mesh_version
 from liveportrait_core.errors import EngineUnavailable, InvalidOption
 from liveportrait_core.face.choice import finder_version
 from liveportrait_core.options import Engine
+from liveportrait_core.species import Species
 from liveportrait_core.weights.digests import missing_checkpoints, present_form
-from liveportrait_core.weights.manifest import REQUIRED_CHECKPOINTS, Checkpoint, read_manifest
+from liveportrait_core.weights.manifest import (
+    ANIMAL_CHECKPOINTS,
+    REQUIRED_CHECKPOINTS,
+    Checkpoint,
+    read_manifest,
+)
+
+_NEEDED = {Species.HUMAN: REQUIRED_CHECKPOINTS, Species.ANIMAL: ANIMAL_CHECKPOINTS}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +45,10 @@ class EngineIdentity:
 
 
 def choose_engine(
-    engine: str, weights: Path, config: EngineConfig = DEFAULT_CONFIG
+    engine: str,
+    weights: Path,
+    config: EngineConfig = DEFAULT_CONFIG,
+    species: Species = Species.HUMAN,
 ) -> EngineChoice:
     """Choose by what is asked for and what files are there; opens nothing.
 
@@ -48,6 +59,7 @@ def choose_engine(
             mesh).
         weights: folder of LivePortrait's downloaded weights.
         config: how LivePortrait is put together.
+        species: who is to be animated.
 
     Raises:
         InvalidOption: another name.
@@ -57,12 +69,12 @@ def choose_engine(
         raise InvalidOption(f"engine is {engine!r}; accepted: liveportrait, mesh, auto")
     if engine == Engine.MESH:
         return EngineChoice(engine=Engine.MESH, reason="mesh was asked for")
-    missing = missing_checkpoints(weights, REQUIRED_CHECKPOINTS)
+    missing = missing_checkpoints(weights, _NEEDED[species])
     if engine == "auto" and missing:
         more = f" (nor {len(missing) - 1} other files)" if missing[1:] else ""
         lacking = f"LivePortrait's weights are not complete: {weights}/ has no {missing[0]}{more}"
         return EngineChoice(engine=Engine.MESH, reason=lacking)
-    require_weights(weights, config)
+    require_weights(weights, config, species)
     reason = f"{weights}/ is complete" if engine == "auto" else "liveportrait was asked for"
     return EngineChoice(engine=Engine.LIVEPORTRAIT, reason=reason)
 

@@ -6,7 +6,7 @@ the command that mends it. Knows no network.
 
 import re
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +16,7 @@ from torch import Tensor
 
 from liveportrait_core.errors import EngineUnavailable
 from liveportrait_core.weights.digests import (Condition, FileState, inspect_file, present_form)
-from liveportrait_core.weights.manifest import (
-    ANIMAL_NETWORKS,
-    FETCH,
-    Checkpoint,
-    read_manifest,
-)
+from liveportrait_core.weights.manifest import Checkpoint, fetch_command, read_manifest
 
 StateDict = Mapping[str, Tensor]
 
@@ -111,11 +106,6 @@ def _refusal(state: FileState, folder: Path) -> str:
         f" Run: {fetch_command(folder, (state.file.checkpoint,))}"
     )
 
-
-def fetch_command(folder: Path, checkpoints: Iterable[Checkpoint]) -> str:
-    """Return the command line that brings these files."""
-    animals = " --animals" if set(checkpoints) & set(ANIMAL_NETWORKS) else ""
-    return f"{FETCH} --to {folder}{animals}"
 
 
 def _read(folder: Path, path: Path) -> dict[str, Any]:

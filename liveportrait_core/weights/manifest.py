@@ -5,7 +5,7 @@ the project's holds. Knows names, sizes and digests; opens no weight file.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
@@ -52,6 +52,12 @@ ANIMAL_NETWORKS = (
 )
 ANIMAL_CHECKPOINTS = (*ANIMAL_NETWORKS, Checkpoint.STITCHING_RETARGETING)
 """In the order of NETWORK_CHECKPOINTS; stitching is the one for people."""
+
+
+def fetch_command(folder: Path, checkpoints: Iterable[Checkpoint]) -> str:
+    """Return the command line that brings these files."""
+    animals = " --animals" if set(checkpoints) & set(ANIMAL_NETWORKS) else ""
+    return f"{FETCH} --to {folder}{animals}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,9 +4,10 @@ Knows files and devices; what the parts do is theirs.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from liveportrait_core.engines.liveportrait.animals.engine import AnimalEngine
 from liveportrait_core.engines.liveportrait.config import EngineConfig
 from liveportrait_core.engines.liveportrait.engine import LivePortraitEngine
 from liveportrait_core.engines.liveportrait.model import (
@@ -24,9 +25,14 @@ from liveportrait_core.face.choice import Detector
 from liveportrait_core.face.finders import FaceFinder, InsightFaceFinder, MeshFinder
 from liveportrait_core.face.landmarks import LandmarkNetwork
 from liveportrait_core.face.session import CPU_PROVIDER, CUDA_PROVIDER
+from liveportrait_core.species import Species
 from liveportrait_core.weights.checkpoints import checked_path
 from liveportrait_core.weights.digests import file_digest
-from liveportrait_core.weights.manifest import NETWORK_CHECKPOINTS, Checkpoint
+from liveportrait_core.weights.manifest import (
+    ANIMAL_CHECKPOINTS,
+    NETWORK_CHECKPOINTS,
+    Checkpoint,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -61,7 +67,7 @@ def open_engine(weights: Path, config: EngineConfig) -> LivePortraitEngine:
         locate = LandmarkNetwork(paths[Checkpoint.LANDMARKS_203], provider=provider).locate
     digests = {file: file_digest(weights, path) for file, path in paths.items()}
     return LivePortraitEngine(
-        _open_model(weights, choice, digests),
+        _open_model(weights, choice, digests, NETWORK_CHECKPOINTS),
         finder,
         locate,
         digests=digests.values(),
@@ -69,15 +75,46 @@ def open_engine(weights: Path, config: EngineConfig) -> LivePortraitEngine:
     )
 
 
-def _open_model(weights: Path, choice: DeviceChoice, digests: Mapping[Checkpoint, str]) -> Model:
+def open_animals(weights: Path, config: EngineConfig) -> AnimalEngine:
+    """Load everything that animals need.
+
+    People in driving frames are looked for by the face mesh alone, and only where frames are to
+    be cropped.
+
+    Args:
+        weights: folder of the downloaded files.
+        config: what was chosen.
+
+    Raises:
+        InvalidOption: the device or the precision is unknown.
+        EngineUnavailable: a file is missing or damaged, or the device is not there.
+    """
+    wanted = require_weights(weights, config, Species.ANIMAL)
+    choice = choose_device(config.device, config.precision)
+    digests = {file: file_digest(weights, checked_path(weights, file)) for file in wanted}
+    return AnimalEngine(
+        _open_model(weights, choice, digests, ANIMAL_CHECKPOINTS),
+        MeshFinder(),
+        None,
+        digests=digests.values(),
+        config=config,
+    )
+
+
+def _open_model(
+    weights: Path,
+    choice: DeviceChoice,
+    digests: Mapping[Checkpoint, str],
+    networks: Sequence[Checkpoint],
+) -> Model:
     if choice.runtime is RuntimeName.TORCH:
-        return Model(load_networks(weights), choice)
+        return Model(load_networks(weights, networks), choice)
     from liveportrait_core.engines.liveportrait.runtimes.openvino_opening import open_openvino
 
     runtime, settled = open_openvino(
         weights,
         choice,
-        [digests[file] for file in NETWORK_CHECKPOINTS],
-        lambda: load_networks(weights),
+        [digests[file] for file in networks],
+        lambda: load_networks(weights, networks),
     )
     return Model(load_perceptrons(weights), settled, runtime)

@@ -51,16 +51,25 @@ def open_animal_finder(location: FaceLocation | None) -> AnimalFinder:
         ImageNoFace: nobody does.
         MethodNotInstalled: a network was asked for that is not here.
     """
+    require_finder(location)
     if isinstance(location, FacePoints):
         return GivenPoints(points=location)
     if location is FacePlace.CROPPED:
         return WholePicture()
+    raise ImageNoFace(
+        f"nobody finds an animal's face, and no face points are given; accepted: {ACCEPTED_PLACES}"
+    )
+
+
+def require_finder(location: FaceLocation | None) -> None:
+    """Refuse a network that is to find the points and is not here, whatever the engine.
+
+    Raises:
+        MethodNotInstalled: it is X-Pose.
+    """
     if location is FacePlace.XPOSE:
         raise MethodNotInstalled(
             f"face points are xpose, and X-Pose is not installed: missing are its network, which "
             f"this version has not, and {_XPOSE_FILE}, which is for non-commercial use only; "
             f"accepted: {ACCEPTED_PLACES}"
         )
-    raise ImageNoFace(
-        f"nobody finds an animal's face, and no face points are given; accepted: {ACCEPTED_PLACES}"
-    )

@@ -23,7 +23,7 @@ from liveportrait_core.weights.digests import sha256_of
 FOLDER = ".compiled"
 CONTENTS = "contents.json"
 _NOTES = "notes.json"
-_ENTRIES_KEPT = 2  # an older version may still be running beside a newer one
+_ENTRIES_KEPT = 4  # people's and animals'; an older version may run beside a newer one
 
 _log = logging.getLogger(__name__)
 
