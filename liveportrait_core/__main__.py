@@ -23,6 +23,7 @@ from liveportrait_core.cli import (
     add_inspect,
     add_multiplier_sweep,
     add_render,
+    add_talk,
 )
 from liveportrait_core.cli.speech.conversion import add_convert
 from liveportrait_core.cli.speech.lipsync import add_lipsync
@@ -62,6 +63,7 @@ def command_parser() -> argparse.ArgumentParser:
     add_render(commands, voice)
     add_multiplier_sweep(commands, voice)
     add_idle(commands, voice)
+    add_talk(commands, voice)
     add_inspect(commands, voice)
     add_crop(commands, voice)
     add_edit(commands, voice)

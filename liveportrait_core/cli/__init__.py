@@ -10,6 +10,7 @@ from liveportrait_core.cli.inspect import add_inspect
 from liveportrait_core.cli.multiplier_sweep import add_multiplier_sweep
 from liveportrait_core.cli.pictures import add_crop, add_edit
 from liveportrait_core.cli.render import add_render
+from liveportrait_core.cli.talk import add_talk
 
 __all__ = [
     "ENVIRONMENT",
@@ -23,4 +24,5 @@ __all__ = [
     "add_inspect",
     "add_multiplier_sweep",
     "add_render",
+    "add_talk",
 ]
