@@ -18,7 +18,7 @@ from liveportrait_core.report import RenderWarning
 
 MOST_FRAMES = 3600
 LOWEST_FPS, HIGHEST_FPS = 1, 60
-_MOST_BYTES = 1_000_000
+MAX_EDITS_BYTES = 1_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +69,12 @@ class EditSequence:
         moved = {name: value for _, edit in self.keys for name, value in edit.changed.items()}
         return PortraitEdit(**moved)
 
+    def as_json(self) -> str:
+        """Return the file that `read_edit_sequence` reads."""
+        keys = [{"frame": frame, "edit": edit.as_fields()} for frame, edit in self.keys]
+        fps = self.fps.numerator if self.fps.denominator == 1 else str(self.fps)
+        return json.dumps({"fps": fps, "keys": keys}, indent=1)
+
     def edits(self) -> Iterator[PortraitEdit]:
         """Yield the edit of every frame."""
         for (start, before), (end, after) in pairwise(self.keys):
@@ -95,18 +101,23 @@ def read_edit_sequence(path: Path) -> EditSequence:
         InvalidOption: it is not as this module's description says; names what is wrong.
     """
     try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise InvalidOption(f"{path.name} has more than {_MOST_BYTES} bytes")
+        if path.stat().st_size > MAX_EDITS_BYTES:
+            raise InvalidOption(f"{path.name} has more than {MAX_EDITS_BYTES} bytes")
         read = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError) as error:
         raise InvalidOption(f"{path.name} holds no key-framed edits: {error}") from error
     try:
-        return _sequence(read)
+        return edit_sequence(read)
     except InvalidOption as error:
         raise InvalidOption(f"{path.name}: {error}") from error
 
 
-def _sequence(read: object) -> EditSequence:
+def edit_sequence(read: object) -> EditSequence:
+    """Return the sequence of a file's JSON.
+
+    Raises:
+        InvalidOption: it is not as this module's description says; names what is wrong.
+    """
     if not isinstance(read, Mapping) or not isinstance(read.get("keys"), list):
         raise InvalidOption('accepted: {"fps": 25, "keys": [{"frame": 0, "edit": {}}, ...]}')
     try:

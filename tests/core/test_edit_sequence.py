@@ -37,6 +37,14 @@ def test_between_keys_the_sliders_are_eased_and_meet_them() -> None:
     assert made.uses == PortraitEdit(smile=1.0, yaw=8)
 
 
+@pytest.mark.parametrize("fps", ["25", "30000/1001", "12.5"])
+def test_what_is_written_is_read(tmp_path: Path, fps: str) -> None:
+    keys = ((0, PortraitEdit(eyes_open=0.3)), (10, PortraitEdit(eyes_open=0.1, gaze_x=-4.25)))
+    made = EditSequence(fps=Fraction(fps), keys=keys)
+    (tmp_path / "edits.json").write_text(made.as_json())
+    assert read_edit_sequence(tmp_path / "edits.json") == made
+
+
 def test_a_file_becomes_a_video_that_ends_with_its_last_edit(
     tmp_path: Path, portrait: Path
 ) -> None:

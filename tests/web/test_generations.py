@@ -1,5 +1,6 @@
 """The noun of the API: asked for, rendered, read, listed, cancelled."""
 
+import json
 import time
 from typing import Any
 from uuid import uuid4
@@ -63,6 +64,28 @@ def test_an_edit_is_a_picture(api: Api) -> None:
     assert picture_size(api.client.get(ready["output"]["pictureUrl"]).content) == (160, 200)
     wrong = api.client.get(ready["output"]["pictureUrl"].replace("/picture", "/video"))
     assert wrong.status_code == 404
+
+
+def test_key_frames_are_a_motion(api: Api) -> None:
+    keys = [{"frame": 0, "edit": {}}, {"frame": 9, "edit": {"smile": 1}}]
+
+    def ask(keys: list[dict[str, Any]], route: str = "generations") -> Any:
+        inputs = {"portrait": {"upload": "p"}, "motion": {"upload": "keys"}}
+        edits = json.dumps({"fps": 10, "keys": keys}).encode()
+        return api.client.post(
+            f"/v1/{route}",
+            data={"request": json.dumps({"input": inputs})},
+            files={**files(api.portrait), "keys": ("edits.json", edits)},
+            headers={"Prefer": "wait=60"},
+        )
+
+    output = ask(keys).json()["output"]
+    assert (output["frameCount"], output["fps"], output["durationMs"]) == (10, 10.0, 1000)
+    told = ask(keys, "estimate").json()
+    assert (told["frames"], told["seconds"]) == (10, 1.0)
+    error = ask(keys[:1]).json()["error"]
+    assert (error["code"], error["field"]) == ("INVALID_PARAMS", "input.motion")
+    assert "two or more" in error["message"]
 
 
 @pytest.mark.parametrize("by_name", [False, True], ids=["POST with a key", "PUT"])

@@ -1,5 +1,6 @@
 """The studio in a real browser: from upload to a superseding save, an edit, an animation."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -132,15 +133,48 @@ def test_an_edit_is_seen_at_once_and_animated(page: Any, clip: Path) -> None:
     assert "--edit smile=" in page.locator("#e-command").inner_text()
     assert page.locator("#e-gaze_x input[type=range]").is_disabled()
     picture(page, "edit")
-    page.click("#e-use")
-    page.get_by_role("tab", name="Animate").click()
-    page.set_input_files("#a-portrait input[type=file]", str(SEED / "astronaut.png"))
+    page.click("#e-use")  # turns to Animate, and brings the portrait with it
+    page.wait_for_selector("#a-portrait img")
     page.set_input_files("#a-driving input[type=file]", str(clip))
     page.wait_for_selector("#a-driving video")
     page.click("#a-go")
     page.wait_for_selector("#a-video video")
-    assert "smile" in page.locator("#a-told").inner_text()
     picture(page, "animate")
+    page.get_by_role("button", name="The generation").click()
+    page.wait_for_selector("#a-told:has-text('smile')")
+
+
+def test_key_frames_are_set_kept_in_a_file_and_animated(page: Any, tmp_path: Path) -> None:
+    page.get_by_role("tab", name="Edit").click()
+    page.set_input_files("#e-portrait input[type=file]", str(SEED / "astronaut.png"))
+    page.wait_for_selector("#e-picture img")
+    page.get_by_role("button", name="Key frames").click()
+    drag(page, "#e-smile", 0.9)
+    page.locator("#t-frame input").fill("10")
+    page.click("#t-set")
+    page.wait_for_selector("#t-state:has-text('11 frames, 0.44 s')")
+    with page.expect_download() as download:
+        page.click("#t-save")
+    download.value.save_as(tmp_path / "edits.json")
+    keys = json.loads((tmp_path / "edits.json").read_text())["keys"]
+    assert [key["frame"] for key in keys] == [0, 10]
+    assert keys[1]["edit"]["smile"] > 0.5
+    before = page.locator("#e-picture img").get_attribute("src")
+    drag(page, "#t-look", 0.3)
+    page.wait_for_function(
+        "before => document.querySelector('#e-picture img').src !== before", arg=before
+    )
+    picture(page, "keys")
+    keys[1]["frame"] = 12
+    (tmp_path / "edits.json").write_text(json.dumps({"fps": 12, "keys": keys}))
+    with page.expect_file_chooser() as chooser:
+        page.click("#t-open")
+    chooser.value.set_files(str(tmp_path / "edits.json"))
+    page.wait_for_selector("#t-state:has-text('13 frames, 1.08 s')")
+    page.click("#t-use")
+    page.wait_for_selector("#a-portrait img")
+    page.click("#a-go")
+    page.wait_for_selector("#a-video video")
 
 
 def test_a_wrong_file_is_said_in_words(page: Any, tmp_path: Path) -> None:
@@ -158,6 +192,7 @@ def test_a_telephone_shows_it_without_scrolling_sideways(page: Any) -> None:
         page.get_by_role("tab", name=name).click()
         page.wait_for_timeout(300)
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        picture(page, f"telephone-{name.split()[0].lower()}")
 
 
 def test_the_words_of_errors_cover_the_contract() -> None:

@@ -17,13 +17,14 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.requests import ClientDisconnect, Request
 
 from liveportrait_core import MAX_IMAGE_BYTES, MAX_VIDEO_BYTES, RenderError
-from liveportrait_core.media.clips.probe import DrivingClip, probe
+from liveportrait_core.edit_sequence import MAX_EDITS_BYTES, read_edit_sequence
+from liveportrait_core.media.clips.probe import probe
 from liveportrait_core.media.portrait_process import decode_portrait
 from web.api.schemas import GenerationRequest, InputFile
 from web.errors import InvalidRequest, TooLarge, Unprocessable, Unsupported
 from web.fetch import SafeClient
 
-LIMITS = {"portrait": MAX_IMAGE_BYTES, "driving": MAX_VIDEO_BYTES}
+LIMITS = {"portrait": MAX_IMAGE_BYTES, "driving": MAX_VIDEO_BYTES, "motion": MAX_EDITS_BYTES}
 MAX_BODY_BYTES = MAX_IMAGE_BYTES + MAX_VIDEO_BYTES + 1_000_000
 _FETCH_WITHIN_S = 60.0
 _CHUNK = 1 << 20
@@ -35,7 +36,7 @@ class ReceivedFiles:
 
     names: dict[str, str]  # by role, of files in the folder
     digests: dict[str, str]  # by role, SHA-256
-    clip: DrivingClip | None
+    length: tuple[int, float] | None  # frames and seconds of the motion; None: there is no file
     size: tuple[int, int]  # width, height of the portrait, reduced to sourceMaxDim
 
 
@@ -113,15 +114,12 @@ def received(
     try:
         names = {
             role: _receive(role, given, form, folder, client)
-            for role, given in (
-                ("portrait", request.input.portrait),
-                ("driving", request.input.driving),
-            )
-            if given is not None
+            for role in LIMITS
+            if (given := getattr(request.input, role)) is not None
         }
-        size, clip = _look(request, folder, names)
+        size, length = _look(request, folder, names)
         digests = {role: _digest(folder / name) for role, name in names.items()}
-        yield ReceivedFiles(names=names, digests=digests, clip=clip, size=size)
+        yield ReceivedFiles(names=names, digests=digests, length=length, size=size)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -170,16 +168,22 @@ def _receive(
 
 def _look(
     request: GenerationRequest, folder: Path, names: dict[str, str]
-) -> tuple[tuple[int, int], DrivingClip | None]:
-    """Decode the picture and probe the clip, so that unusable ones are refused at once."""
+) -> tuple[tuple[int, int], tuple[int, float] | None]:
+    """Decode the picture and probe the motion, so that unusable ones are refused at once."""
     role = "portrait"
     try:
         picture = decode_portrait(folder / names[role], max_dim_px=request.params.source_max_dim)
         height, width = picture.pixels.shape[:2]
-        if "driving" not in names:
-            return (width, height), None
-        role = "driving"
-        return (width, height), probe(folder / names[role], request.params.max_seconds)
+        length = None
+        if "driving" in names:
+            role = "driving"
+            clip = probe(folder / names[role], request.params.max_seconds)
+            length = clip.expected_frames, clip.expected_frames / float(clip.rate_fps)
+        elif "motion" in names:
+            role = "motion"
+            edits = read_edit_sequence(folder / names[role])
+            length = edits.frame_count, float(edits.frame_count / edits.fps)
+        return (width, height), length
     except RenderError as error:
         raise Unprocessable(str(error), field=f"input.{role}", code=error.code) from error
 

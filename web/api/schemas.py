@@ -58,6 +58,7 @@ class Inputs(Body):
 
     portrait: InputFile
     driving: InputFile | None = None
+    motion: InputFile | None = None  # key-framed edits, in place of a clip
 
 
 class Params(Body):
@@ -122,8 +123,11 @@ class GenerationRequest(Body):
             raise ValueError(
                 f"metadata has more than {METADATA_BYTES} bytes as JSON; accepted: at most that"
             )
-        if self.kind is Kind.EDIT and self.input.driving is not None:
+        moves = [self.input.driving, self.input.motion]
+        if self.kind is Kind.EDIT and any(moves):
             raise ValueError("an edit has no driving clip; accepted: without, or kind animate")
+        if all(moves):
+            raise ValueError("there are driving and motion; accepted: one of them, or neither")
         return self
 
 

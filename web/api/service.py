@@ -137,12 +137,9 @@ class Service:
             tempfile.TemporaryDirectory() as folder,
             received(wanted, form, Path(folder) / "files", self._fetcher()) as files,
         ):
-            clip, (width, height) = files.clip, files.size
-        frames, seconds = 1, 0.0
-        if clip is not None:
-            frames = clip.expected_frames
-            seconds = frames / float(clip.rate_fps)
-        elif wanted.kind is Kind.ANIMATE:
+            length, (width, height) = files.length, files.size
+        frames, seconds = length or (1, 0.0)
+        if length is None and wanted.kind is Kind.ANIMATE:
             seconds = wanted.params.seconds
             frames = round(seconds * _IDLE_FPS)
         pace = _seconds_per_pixel(self.jobs.queue.latest())

@@ -10,6 +10,7 @@ from PIL import Image
 
 from liveportrait_core import RenderError
 from liveportrait_core.edit import PortraitEdit
+from liveportrait_core.edit_sequence import EditSequence, read_edit_sequence
 from liveportrait_core.options import AnimationRegion, RenderOptions, SyntheticIdle
 from liveportrait_core.renderer import Renderer
 from liveportrait_core.report import Progress
@@ -90,10 +91,9 @@ def _edited(
 def _animated(
     renderer: Renderer, generation: Generation, folder: Path, on_progress: OnProgress
 ) -> Generation:
-    driving = generation.inputs.get("driving")
     request = RenderRequest(
         portrait=folder / generation.inputs["portrait"],
-        motion=Clip(path=folder / driving) if driving else _idle(generation),
+        motion=_motion(generation, folder),
         output=folder / generation.result_name,
         poster=folder / generation.poster_name,
         options=options_of(generation),
@@ -128,7 +128,12 @@ def options_of(generation: Generation) -> RenderOptions:
     )
 
 
-def _idle(generation: Generation) -> SyntheticIdle:
+def _motion(generation: Generation, folder: Path) -> Clip | EditSequence | SyntheticIdle:
+    inputs = generation.inputs
+    if "driving" in inputs:
+        return Clip(path=folder / inputs["driving"])
+    if "motion" in inputs:
+        return read_edit_sequence(folder / inputs["motion"])
     return SyntheticIdle(seed=generation.params["seed"], seconds=generation.params["seconds"])
 
 

@@ -1,11 +1,9 @@
 """`python -m web.studio`: emulator, function, API and the three pages; prints one URL."""
 
-import argparse
 import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # before gradio is imported: nothing is sent
@@ -18,7 +16,8 @@ from liveportrait_core import Engine
 from liveportrait_core.renderer import open_renderer
 from web.api.service import Service, base_url
 from web.app import create_app
-from web.settings import LOOPBACK, InvalidSetting, settings_from
+from web.command_line import settings_of
+from web.settings import LOOPBACK, InvalidSetting
 from web.studio.animate import animate_page
 from web.studio.avatar import AvatarDocument
 from web.studio.cloud import is_given, local_cloud
@@ -39,12 +38,13 @@ def pages(service: Service, avatar: AvatarDocument, editor: Editor) -> gr.Blocks
         engine, reason = editor.engine()
         preview = " (a **preview**)" if engine is Engine.MESH else ""
         gr.Markdown(f"# Avatar studio\nRendered by the {engine} engine{preview}: {reason}.")
-        with gr.Tab("Details screen", id="details"):
-            details_page(avatar)
-        with gr.Tab("Animate", id="animate"):
-            text = animate_page(service)
-        with gr.Tab("Edit", id="edit"):
-            edit_page(editor, text)
+        with gr.Tabs() as tabs:
+            with gr.Tab("Details screen", id="details"):
+                details_page(avatar)
+            with gr.Tab("Animate", id="animate"):
+                animate = animate_page(service)
+            with gr.Tab("Edit", id="edit"):
+                edit_page(editor, animate, tabs)
     return blocks
 
 
@@ -62,13 +62,8 @@ def cloud(data: Path, engine: str) -> Iterator[str]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until interrupted; 2: a setting is wrong."""
-    parser = argparse.ArgumentParser(prog="python -m web.studio", description=__doc__)
-    parser.add_argument("--port", type=int, help="AVATAR_WEB_PORT (default: 7860)")
-    parser.add_argument("--data", type=Path, help="AVATAR_WEB_DATA (default: out/web)")
-    parser.add_argument("--engine", help="AVATAR_WEB_ENGINE: auto, liveportrait or mesh")
-    given = {name: value for name, value in vars(parser.parse_args(arguments)).items() if value}
     try:
-        settings = replace(settings_from(), **given)
+        settings = settings_of(arguments, prog="python -m web.studio", description=__doc__)
         app = create_app(settings)
     except InvalidSetting as error:
         print(f"INVALID_SETTING: {error}", file=sys.stderr)

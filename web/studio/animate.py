@@ -2,8 +2,9 @@
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
+from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -12,83 +13,80 @@ from uuid import uuid4
 import gradio as gr
 from starlette.datastructures import FormData, UploadFile
 
-from liveportrait_core import AnimationRegion, RenderOptions
+from liveportrait_core import RenderOptions
+from liveportrait_core.edit import PortraitEdit
+from liveportrait_core.errors import InvalidOption
 from web.api.schemas import read_request
 from web.api.service import Service
-from web.errors import ApiError
+from web.errors import ApiError, InvalidRequest
 from web.generation import Generation, State
+from web.studio.controls import clip_upload, crop_scale, portrait_upload, settings_controls
 from web.studio.details import video_html
 
 _POLL_EVERY_S = 0.3
+_PARAMS = (
+    "drivingMultiplier", "normalizeLip", "animationRegion", "scale", "sourceMaxDim", "loop",
+    "seconds",
+)  # fmt: skip
 
 
-def animate_page(service: Service) -> Any:
-    """Add the page to the blocks that are being built; return its text box for an edit."""
+@dataclass(frozen=True, kw_only=True)
+class AnimatePage:
+    """What other pages may fill in."""
+
+    portrait: Any
+    edit: Any
+    motion: Any
+
+
+def animate_page(service: Service) -> AnimatePage:
+    """Add the page to the blocks that are being built."""
     defaults = RenderOptions()
     with gr.Row():
         with gr.Column(scale=1, min_width=300):
-            portrait = gr.Image(
-                label="Portrait",
-                type="filepath",
-                sources=["upload"],
-                height=220,
-                elem_id="a-portrait",
-            )
-            driving = gr.Video(
-                label="Driving clip (none: a synthetic idle)", sources=["upload"], height=220,
-                elem_id="a-driving",
-            )  # fmt: skip
-            multiplier = gr.Slider(
-                0, 1, defaults.driving_multiplier, step=0.01, label="Driving multiplier",
-                elem_id="a-multiplier",
-            )  # fmt: skip
-            neutral = gr.Checkbox(defaults.normalize_lip, label="Normalize lip")
-            region = gr.Dropdown(
-                [each.value for each in AnimationRegion], value="all", label="Animation region"
-            )
+            portrait = portrait_upload("a-portrait")
+            driving = clip_upload("Driving clip (none: a synthetic idle)", "a-driving")
+            multiplier, neutral, region = settings_controls("a")
             with gr.Accordion("More", open=False):
-                scale = gr.Slider(1, 3.2, defaults.source_crop_scale, step=0.05, label="Crop scale")
+                motion = gr.File(
+                    label="Key frames instead of a clip (edits.json)", file_types=[".json"],
+                    height=120, elem_id="a-motion",
+                )  # fmt: skip
+                edit = gr.Textbox(
+                    label="The face it begins with (smile=0.6,yaw=-8)", elem_id="a-edit"
+                )
+                scale = crop_scale("a-crop")
+                size = gr.Slider(
+                    512, 2048, defaults.source_max_dim_px, step=2, label="Longest side, pixels"
+                )
                 loop = gr.Checkbox(defaults.loop, label="Loop without a jump")
                 seconds = gr.Slider(0.5, 60, 6, step=0.5, label="Seconds of a synthetic idle")
-                edit = gr.Textbox(label="Edit first (smile=0.6,yaw=-8)", elem_id="a-edit")
             with gr.Row():
                 go = gr.Button("Animate", variant="primary", elem_id="a-go")
                 stop = gr.Button("Cancel", elem_id="a-stop")
         with gr.Column(scale=2, min_width=300):
-            state = gr.HTML(elem_id="a-state")
+            state = gr.HTML(said("Bring a portrait."), elem_id="a-state")
             video = gr.HTML(elem_id="a-video")
-            told = gr.JSON(label="The generation", elem_id="a-told", open=False)
+            with gr.Accordion("The generation, as the API tells it", open=False):
+                told = gr.JSON(show_label=False, elem_id="a-told")
     current = gr.State("")
 
     def animate(
-        portrait: str | None,
-        driving: str | None,
-        multiplier: float,
-        neutral: bool,
-        region: str,
-        scale: float,
-        loop: bool,
-        seconds: float,
-        edit: str,
+        portrait: str | None, driving: str | None, motion: str | None, edit: str, *values: Any
     ) -> Iterator[tuple[Any, ...]]:
-        if portrait is None:
-            yield _said("Bring a portrait first."), gr.skip(), gr.skip(), ""
-            return
-        params = {
-            "drivingMultiplier": multiplier, "normalizeLip": neutral, "animationRegion": region,
-            "scale": scale, "loop": loop, "seconds": seconds,
-        }  # fmt: skip
+        files = {"portrait": portrait, "driving": driving, "motion": motion}
         try:
-            generation = ask(service, "animate", portrait, driving, params, edit)
-        except ApiError as error:
-            yield _said(str(error)), gr.skip(), gr.skip(), ""
+            generation = ask(service, files, edit, dict(zip(_PARAMS, values, strict=True)))
+        except (ApiError, InvalidOption) as error:
+            yield said(str(error)), gr.skip(), gr.skip(), ""
             return
         yield from followed(service, generation)
 
-    inputs = [portrait, driving, multiplier, neutral, region, scale, loop, seconds, edit]
+    params = [multiplier, neutral, region, scale, size, loop, seconds]
+    inputs = [portrait, driving, motion, edit, *params]
     go.click(animate, inputs, [state, video, told, current], show_progress="hidden")
     stop.click(lambda name: cancel(service, name), [current], None)
-    return edit
+    return AnimatePage(portrait=portrait, edit=edit, motion=motion)
 
 
 def cancel(service: Service, generation_id: str) -> None:
@@ -99,44 +97,33 @@ def cancel(service: Service, generation_id: str) -> None:
 
 
 def ask(
-    service: Service,
-    kind: str,
-    portrait: str,
-    driving: str | None,
-    params: dict[str, Any],
-    edit: str,
+    service: Service, files: Mapping[str, str | None], edit: str, params: dict[str, Any]
 ) -> Generation:
     """Queue a generation as a request over HTTP does.
 
     Raises:
         ApiError: it is refused.
+        InvalidOption: the edit is none.
     """
-    sliders = dict(part.split("=", 1) for part in edit.replace(" ", "").split(",") if "=" in part)
-    inputs = {"portrait": {"upload": "portrait"}}
-    opened = [("portrait", portrait)]
-    if driving is not None:
-        inputs["driving"] = {"upload": "driving"}
-        opened.append(("driving", driving))
+    given = {name: path for name, path in files.items() if path is not None}
+    if "portrait" not in given:
+        raise InvalidRequest("Bring a portrait first.", field="input.portrait")
+    if {"driving", "motion"} <= set(given):
+        raise InvalidRequest("There are a clip and key frames; take one of them away.")
+    fields = PortraitEdit.parse(edit).as_fields()
     wanted = read_request(
         {
-            "kind": kind,
-            "input": inputs,
-            "params": {**params, "edit": {name: _number(text) for name, text in sliders.items()}},
+            "kind": "animate",
+            "input": {name: {"upload": name} for name in given},
+            "params": {**params, "edit": fields},
         }
     )
     with ExitStack() as stack:
-        files = {
+        parts = {
             name: UploadFile(stack.enter_context(Path(path).open("rb")), filename=path)
-            for name, path in opened
+            for name, path in given.items()
         }
-        return service.add("", str(uuid4()), wanted, FormData(files), None)
-
-
-def _number(text: str) -> Any:
-    try:
-        return float(text)
-    except ValueError:
-        return text  # refused by name
+        return service.add("", str(uuid4()), wanted, FormData(parts), None)
 
 
 def followed(service: Service, generation: Generation) -> Iterator[tuple[Any, ...]]:
@@ -147,11 +134,11 @@ def followed(service: Service, generation: Generation) -> Iterator[tuple[Any, ..
         if generation.state is State.READY:
             url = described["output"]["videoUrl"]
             words = "Ready." + _warned(described["warnings"])
-            yield _said(words), video_html((url,)), json.dumps(described), generation.id
+            yield said(words), video_html((url,)), json.dumps(described), generation.id
             return
         if generation.state.is_final:
             error = described["error"] or {"message": "Canceled."}
-            yield _said(error["message"]), gr.skip(), json.dumps(described), generation.id
+            yield said(error["message"]), gr.skip(), json.dumps(described), generation.id
             return
         yield _waiting(described), gr.skip(), gr.skip(), generation.id
         time.sleep(_POLL_EVERY_S)
@@ -159,17 +146,18 @@ def followed(service: Service, generation: Generation) -> Iterator[tuple[Any, ..
 
 def _waiting(described: dict[str, Any]) -> str:
     if described["status"] == "queued":
-        return _said(f"Queued, {described['queuePosition']} before it.")
+        return said(f"Queued, {described['queuePosition']} before it.")
     eta = described["etaSeconds"]
     words = f"Rendering ({described['stage'] or 'starting'}"
     words += f", about {eta:.0f} s to go)" if eta else ")"
     share = 100 * described["progress"]
-    return _said(words, f"<progress max=100 value={share:.0f} aria-label=Progress></progress>")
+    return said(words, f"<progress max=100 value={share:.0f} aria-label=Progress></progress>")
 
 
 def _warned(warnings: list[str]) -> str:
     return f" ({', '.join(warnings)})" if warnings else ""
 
 
-def _said(words: str, more: str = "") -> str:
+def said(words: str, more: str = "") -> str:
+    """Return a status line."""
     return f"<div role=status><b>{escape(words)}</b> {more}</div>"

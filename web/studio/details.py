@@ -7,8 +7,8 @@ from typing import Any
 
 import gradio as gr
 
-from liveportrait_core import AnimationRegion, RenderOptions
 from web.studio.avatar import AvatarDocument, Look
+from web.studio.controls import clip_upload, portrait_upload, settings_controls
 
 _TICK_S = 0.5
 _STATES = {
@@ -43,34 +43,15 @@ Values = tuple[Any, ...]
 
 def details_page(avatar: AvatarDocument) -> None:
     """Add the page to the blocks that are being built."""
-    defaults = RenderOptions()
     gr.Markdown(
         "As in the app: what you save is written to `avatars/studio`, the function renders it, and "
         "this page shows the result. Other tabs follow."
     )
     with gr.Row():
         with gr.Column(scale=1, min_width=300):
-            portrait = gr.Image(
-                label="Portrait",
-                type="filepath",
-                sources=["upload"],
-                height=220,
-                elem_id="d-portrait",
-            )
-            driving = gr.Video(
-                label="Hero video", sources=["upload"], height=220, elem_id="d-driving"
-            )
-            multiplier = gr.Slider(
-                0, 1, defaults.driving_multiplier, step=0.01, label="Intensity",
-                elem_id="d-multiplier",
-            )  # fmt: skip
-            neutral = gr.Checkbox(
-                defaults.normalize_lip, label="Neutral mouth", elem_id="d-neutral"
-            )
-            region = gr.Dropdown(
-                [each.value for each in AnimationRegion], value="all", label="Region",
-                elem_id="d-region",
-            )  # fmt: skip
+            portrait = portrait_upload("d-portrait")
+            driving = clip_upload("Hero video", "d-driving")
+            multiplier, neutral, region = settings_controls("d")
         with gr.Column(scale=2, min_width=300):
             state = gr.HTML(elem_id="d-state")
             video = gr.HTML(elem_id="d-video")
@@ -173,13 +154,15 @@ def video_html(urls: tuple[str, ...]) -> str:
 
 
 def results_html(urls: tuple[str, ...]) -> str:
-    """Show the last results side by side."""
+    """Show the last results side by side; the newest alone plays above already."""
+    if len(urls) < 2:
+        return ""
     videos = "".join(
-        f"<video src='{escape(url)}' controls loop muted playsinline preload=metadata "
+        f"<video src='{escape(url)}' controls loop muted playsinline preload=auto "
         "style='width:32%;min-width:90px'></video> "
         for url in urls
     )
-    return f"<div>{videos}</div>"
+    return f"<small>The last {len(urls)}, the newest first</small><div>{videos}</div>"
 
 
 def _plain(value: Any) -> Any:

@@ -6,16 +6,30 @@ import shlex
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from html import escape
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 from liveportrait_core import Engine, Frame, RenderError, RenderOptions
-from liveportrait_core.edit import SLIDERS, PortraitEdit
+from liveportrait_core.edit import REST, SLIDERS, PortraitEdit
 from liveportrait_core.engines.base import PreparedPortrait
 from liveportrait_core.engines.mesh.editing import NOT_DRAWN
+from liveportrait_core.errors import InvalidOption
 from liveportrait_core.renderer import Renderer
+from web.studio.animate import AnimatePage
+from web.studio.controls import crop_scale, portrait_upload
+from web.studio.timeline import (
+    Keys,
+    Timeline,
+    edit_at,
+    opened,
+    saved,
+    told,
+    with_key,
+    without_key,
+)
 
 _KEPT_PORTRAITS = 4
 _WIDEST_PX = 1024  # of the picture on the page
@@ -60,35 +74,26 @@ class Editor:
             return renderer.still(self._prepared[key], options)
 
 
-def edit_page(editor: Editor, use_face: Any) -> None:
+def edit_page(editor: Editor, animate: AnimatePage, tabs: Any) -> None:
     """Add the page to the blocks that are being built.
 
     Args:
         editor: draws.
-        use_face: the Animate page's text box, which receives an edit.
+        animate: the Animate page, which receives a portrait, an edit or key frames.
+        tabs: of all pages, to turn to that one.
     """
     is_mesh = editor.engine()[0] is Engine.MESH
     with gr.Row():
         with gr.Column(scale=1, min_width=300):
-            portrait = gr.Image(
-                label="Portrait",
-                type="filepath",
-                sources=["upload"],
-                height=220,
-                elem_id="e-portrait",
-            )
+            portrait = portrait_upload("e-portrait")
             gr.Markdown(
                 "Every slider rests at its picture; *Reset* brings all back."
                 + (" Grey sliders: the mesh engine cannot draw them." if is_mesh else "")
             )
             sliders = [_slider(name, greyed=is_mesh and name in NOT_DRAWN) for name in SLIDERS]
-            usual = RenderOptions.source_crop_scale
-            crop = gr.Slider(1.8, 3.2, usual, step=0.05, label="Crop scale")
-            with gr.Row():
-                reset = gr.Button("Reset", elem_id="e-reset")
-                use = gr.Button("Use this face in Animate", elem_id="e-use")
+            crop = crop_scale("e-crop")
         with gr.Column(scale=2, min_width=300, elem_classes="stays"):
-            state = gr.HTML(elem_id="e-state")
+            state = gr.HTML(_status("Bring a portrait."), elem_id="e-state")
             picture = gr.Image(
                 label="Edited",
                 interactive=False,
@@ -96,34 +101,114 @@ def edit_page(editor: Editor, use_face: Any) -> None:
                 elem_id="e-picture",
                 buttons=["download", "fullscreen"],
             )
+            with gr.Row():
+                reset = gr.Button("Reset", elem_id="e-reset", min_width=110)
+                use = gr.Button("Use this face in Animate", elem_id="e-use", min_width=110)
             command = gr.Code(label="As a command line", language="shell", elem_id="e-command")
             as_json = gr.Code(label="As JSON", language="json", elem_id="e-json")
+            with gr.Accordion("Key frames", open=False, elem_id="e-keys"):
+                timeline = Timeline()
 
     def draw(path: str | None, scale: float, *values: float) -> tuple[Any, ...]:
-        if path is None:
-            return "<div role=status>Bring a portrait.</div>", None, "", ""
-        edit = edit_of(values)
-        line = f"avatar-idle edit portrait.jpg -o edited.png --edit {shlex.quote(str(edit))}"
-        line += "" if scale == RenderOptions.source_crop_scale else f" --scale {scale:g}"
-        told = json.dumps(edit.as_fields())
-        try:
-            return "<div role=status>&nbsp;</div>", editor.draw(Path(path), edit, scale), line, told
-        except RenderError as error:
-            return f"<div role=status><b>{error.code}</b>: {error}</div>", None, line, told
+        return drawn(editor, path, scale, edit_of(values))
 
     shown: list[Any] = [state, picture, command, as_json]
     inputs: list[Any] = [portrait, crop, *sliders]
     portrait.change(draw, inputs, shown, show_progress="minimal", trigger_mode="always_last")
     for each in (*sliders, crop):
         each.release(draw, inputs, shown, show_progress="hidden", trigger_mode="always_last")
-    reset.click(lambda: [_rest(name) for name in SLIDERS], None, sliders).then(draw, inputs, shown)
+    reset.click(lambda: values_of(REST), None, sliders).then(draw, inputs, shown)
     use.click(
-        lambda *values: ",".join(
-            f"{name}={value:g}" for name, value in edit_of(values).as_fields().items()
-        ),
-        sliders,
-        use_face,
+        lambda path, *values: (path, str(edit_of(values)), gr.Tabs(selected="animate")),
+        [portrait, *sliders],
+        [animate.portrait, animate.edit, tabs],
     )
+    _wire(timeline, editor, portrait, crop, sliders, shown)
+    timeline.use.click(
+        lambda path, keys, fps: _taken(path, keys, fps),
+        [portrait, timeline.keys, timeline.fps],
+        [timeline.state, animate.portrait, animate.edit, animate.motion, tabs],
+    )
+
+
+def drawn(editor: Editor, path: str | None, scale: float, edit: PortraitEdit) -> tuple[Any, ...]:
+    """Return the page's status, picture, command line and JSON for an edit."""
+    if path is None:
+        return _status("Bring a portrait."), None, "", ""
+    line = f"avatar-idle edit portrait.jpg -o edited.png --edit {shlex.quote(str(edit))}"
+    line += "" if scale == RenderOptions.source_crop_scale else f" --scale {scale:g}"
+    fields = json.dumps(edit.as_fields())
+    try:
+        return _status(""), editor.draw(Path(path), edit, scale), line, fields
+    except RenderError as error:
+        return _status(f"{error.code}: {error}"), None, line, fields
+
+
+def _status(words: str) -> str:
+    return f"<div role=status><b>{escape(words)}</b>&nbsp;</div>"
+
+
+def _taken(path: str | None, keys: Keys, fps: float) -> tuple[Any, ...]:
+    try:
+        file = saved(keys, fps)
+    except InvalidOption:
+        return told(keys, fps), gr.skip(), gr.skip(), gr.skip(), gr.skip()
+    return told(keys, fps), path, "", file, gr.Tabs(selected="animate")
+
+
+def _wire(
+    timeline: Timeline, editor: Editor, portrait: Any, crop: Any, sliders: list[Any], shown: Any
+) -> None:
+    """Connect the key frames with the sliders and the picture."""
+
+    def set_key(keys: Keys, fps: float, frame: float, *values: float) -> tuple[Any, ...]:
+        return timeline.view(with_key(keys, frame, edit_of(values)), fps)
+
+    def bring_back(keys: Keys, event: gr.SelectData) -> list[Any]:
+        frame = sorted(keys)[event.index[0]]
+        return [frame, *values_of(keys[frame])]
+
+    def look(path: str | None, scale: float, keys: Keys, fps: float, frame: float) -> Any:
+        try:
+            _, *rest = drawn(editor, path, scale, edit_at(keys, fps, round(frame)))
+            return _status(f"Frame {round(frame)} of the key frames."), *rest
+        except InvalidOption as error:
+            return _status(str(error)), gr.skip(), gr.skip(), gr.skip()
+
+    def open_file(path: str) -> tuple[Any, ...]:
+        try:
+            keys, fps = opened(Path(path))
+        except InvalidOption as error:
+            return gr.skip(), gr.skip(), gr.skip(), _status(str(error)), gr.skip(), gr.skip()
+        return (fps, *timeline.view(keys, fps))
+
+    known = [timeline.keys, timeline.fps]
+    timeline.set_key.click(set_key, [*known, timeline.frame, *sliders], timeline.shown)
+    timeline.drop_key.click(
+        lambda keys, fps, frame: timeline.view(without_key(keys, frame), fps),
+        [*known, timeline.frame],
+        timeline.shown,
+    )
+    timeline.fps.change(timeline.view, known, timeline.shown)
+    timeline.open.upload(open_file, [timeline.open], [timeline.fps, *timeline.shown])
+    timeline.table.select(bring_back, [timeline.keys], [timeline.frame, *sliders]).then(
+        lambda path, scale, *values: drawn(editor, path, scale, edit_of(values)),
+        [portrait, crop, *sliders],
+        shown,
+    )
+    timeline.look.release(
+        look,
+        [portrait, crop, *known, timeline.look],
+        shown,
+        show_progress="hidden",
+        trigger_mode="always_last",
+    )
+
+
+def values_of(edit: PortraitEdit) -> list[float]:
+    """Return the sliders' values for an edit, in the order of `SLIDERS`."""
+    given = {name: getattr(edit, name) for name in SLIDERS}
+    return [-SLIDERS[name].step if value is None else value for name, value in given.items()]
 
 
 def edit_of(values: tuple[float, ...]) -> PortraitEdit:
@@ -137,20 +222,15 @@ def edit_of(values: tuple[float, ...]) -> PortraitEdit:
     )
 
 
-def _rest(name: str) -> float:
-    slider = SLIDERS[name]
-    return -slider.step if slider.of_picture else getattr(PortraitEdit(), name)
-
-
 def _slider(name: str, *, greyed: bool) -> Any:
     slider = SLIDERS[name]
     low = -slider.step if slider.of_picture else slider.low
-    unit = f" ({slider.unit})" if slider.unit else ""
-    rest = ", left end: as in the picture" if slider.of_picture else ""
+    unit = f" ({slider.unit})" if slider.unit and not slider.of_picture else ""
+    rest = " (left end: as in the picture)" if slider.of_picture else ""
     return gr.Slider(
         low,
         slider.high,
-        _rest(name),
+        low if slider.of_picture else getattr(REST, name),
         step=slider.step,
         label=slider.label + unit + rest,
         interactive=not greyed,
