@@ -33,6 +33,14 @@ def add_inspect(commands: Any, console: Console) -> None:
         help="measure too how well the face follows the driving clip's: head, lids, outline",
     )  # fmt: skip
     command.add_argument("--audio", action="store_true", help="sound was asked for")
+    command.add_argument(
+        "--talk", action="store_true",
+        help="the video is a talk: with sound, as long as that, and not a loop",
+    )  # fmt: skip
+    command.add_argument(
+        "--idle", type=Path, metavar="FILE",
+        help="of a talk: the idle that it is cut into at frame 0; its ends are compared",
+    )  # fmt: skip
     command.add_argument("--contact", type=Path, metavar="OUT.png", help="write a contact sheet")
     command.add_argument(
         "--max-seconds", type=float, default=RenderOptions.max_seconds, metavar="S",
@@ -45,6 +53,8 @@ def inspect_video(parsed: argparse.Namespace, console: Console) -> int:
     """Measure a finished video and show it."""
     if parsed.following and parsed.driving is None:
         raise InvalidOption("--following compares with a driving clip; accepted: with --driving")
+    if parsed.idle is not None and not parsed.talk:
+        raise InvalidOption("--idle is what a talk is cut into; accepted: with --talk")
     inspection = inspect(
         parsed.video,
         parsed.portrait,
@@ -52,6 +62,8 @@ def inspect_video(parsed: argparse.Namespace, console: Console) -> int:
         max_dim_px=parsed.source_max_dim,
         max_seconds=parsed.max_seconds,
         with_sound=parsed.audio,
+        is_talk=parsed.talk,
+        idle=parsed.idle,
     )
     if parsed.contact is not None:
         contact_sheet(

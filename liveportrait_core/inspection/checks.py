@@ -7,7 +7,11 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import cv2
+
 from liveportrait_core.inspection.pixels import PixelFacts, measure_pixels
+from liveportrait_core.inspection.sheet import frames_at
+from liveportrait_core.limits import MAX_SPEECH_SECONDS
 from liveportrait_core.media.clips.mp4 import Mp4Facts, read_mp4
 from liveportrait_core.media.clips.probe import probe
 from liveportrait_core.media.portrait_process import decode_portrait
@@ -27,6 +31,8 @@ _ENCODER_SETTINGS = {
 _PREVIEW_SETTINGS = {"ref": "1", "subme": "6", "trellis": "1", "direct": "1"}
 # Through CRF 18 some 53 dB are left; shifted by one pixel, photographs fall to 36 to 46.
 _LEAST_PSNR_DB = 46.0
+# Measured at 30 fps: 40 dB to the right frame of a head that sways, 35 to one three frames away.
+_LEAST_CUT_PSNR_DB = 36.0
 _MOST_OUTSIDE = 1.5
 _STEP_FLOOR = 0.5
 # The last frame and the key frame that follows it at the loop are quantised differently: up to 0.45
@@ -89,6 +95,8 @@ def inspect(
     max_dim_px: int = RenderOptions.source_max_dim_px,
     max_seconds: float = RenderOptions.max_seconds,
     with_sound: bool = False,
+    is_talk: bool = False,
+    idle: Path | None = None,
 ) -> Inspection:
     """Measure a finished video.
 
@@ -99,6 +107,8 @@ def inspect(
         max_dim_px: longest side that was asked for.
         max_seconds: longest duration that was asked for.
         with_sound: sound was asked for.
+        is_talk: it is a talk: it has sound, is as long as that, and ends where its idle goes on.
+        idle: of a talk, the video that it is cut into at frame 0.
 
     Raises:
         BadInput: a file cannot be read at all.
@@ -106,7 +116,11 @@ def inspect(
     still = decode_portrait(portrait, max_dim_px=max_dim_px).pixels
     facts = read_mp4(video)
     height, width = still.shape[:2]
-    checks = [*_container_checks(facts, with_sound), *_stream_checks(facts, max_seconds)]
+    longest_s = MAX_SPEECH_SECONDS if is_talk else max_seconds
+    checks = [
+        *_container_checks(facts, with_sound or is_talk),
+        *_stream_checks(facts, longest_s),
+    ]
     checks.append(
         _check(
             "size",
@@ -116,11 +130,13 @@ def inspect(
         )
     )
     if driving is not None:
-        checks.extend(_driving_checks(facts, driving, max_seconds))
+        checks.extend(_driving_checks(facts, driving, max_seconds, is_talk=is_talk))
+    if idle is not None:
+        checks.extend(_cut_checks(video, facts, idle))
     pixels = None
     if (facts.width_px, facts.height_px) == (width, height):
         pixels = measure_pixels(video, still)
-        checks.extend(_pixel_checks(pixels, len(facts.times)))
+        checks.extend(_pixel_checks(pixels, len(facts.times), loops=not is_talk))
     return Inspection(
         checks=tuple(checks),
         width_px=facts.width_px,
@@ -220,20 +236,43 @@ def _leading_frames(facts: Mp4Facts) -> int:
     return count
 
 
-def _driving_checks(facts: Mp4Facts, driving: Path, max_seconds: float) -> Iterator[Check]:
+def _driving_checks(
+    facts: Mp4Facts, driving: Path, max_seconds: float, *, is_talk: bool
+) -> Iterator[Check]:
     clip = probe(driving, max_seconds)
     yield _check(
         "rate of the driving clip", facts.rate_fps, str(clip.rate_fps),
         facts.rate_fps == clip.rate_fps,
     )  # fmt: skip
     frames = len(facts.times)
+    if is_talk:
+        return  # as long as its sound
     yield _check(
         "frames of the driving clip", frames, f"at most {clip.expected_frames + 1}",
         frames <= clip.expected_frames + 1,
     )  # fmt: skip
 
 
-def _pixel_checks(pixels: PixelFacts, frame_count: int) -> Iterator[Check]:
+def _cut_checks(talk: Path, facts: Mp4Facts, idle: Path) -> Iterator[Check]:
+    """Compare the ends of a talk with the frames of its idle in whose place they are shown."""
+    idle_facts = read_mp4(idle)
+    yield _check(
+        "rate of the idle", facts.rate_fps, str(idle_facts.rate_fps),
+        facts.rate_fps == idle_facts.rate_fps,
+    )  # fmt: skip
+    count, period = len(facts.times), len(idle_facts.times)
+    for name, place in (("first", 0), ("last", count - 1)):
+        frame = frames_at(talk, [place], float(count / facts.rate_fps))[place]
+        of_idle = frames_at(idle, [place % period], float(period / idle_facts.rate_fps))
+        psnr = cv2.PSNR(frame, of_idle[place % period])
+        yield _check(
+            f"{name} frame is the idle's", f"{psnr:.1f} dB",
+            f"at least {_LEAST_CUT_PSNR_DB:.0f} dB to its frame {place % period}",
+            psnr >= _LEAST_CUT_PSNR_DB,
+        )  # fmt: skip
+
+
+def _pixel_checks(pixels: PixelFacts, frame_count: int, *, loops: bool) -> Iterator[Check]:
     yield _check(
         "decodable", f"{pixels.frame_count} frames", f"{frame_count}, as the file says",
         pixels.frame_count == frame_count,
@@ -244,11 +283,12 @@ def _pixel_checks(pixels: PixelFacts, frame_count: int) -> Iterator[Check]:
         pixels.first_frame_psnr_db >= _LEAST_PSNR_DB,
     )  # fmt: skip
     accepted = max(pixels.median_step, _STEP_FLOOR) + _CODEC_STEP
-    yield _check(
-        "loop", f"{pixels.loop_step:.2f} grey levels from the last frame to the first",
-        f"at most {accepted:.2f} (median step {pixels.median_step:.2f})",
-        pixels.loop_step <= accepted,
-    )  # fmt: skip
+    if loops:
+        yield _check(
+            "loop", f"{pixels.loop_step:.2f} grey levels from the last frame to the first",
+            f"at most {accepted:.2f} (median step {pixels.median_step:.2f})",
+            pixels.loop_step <= accepted,
+        )  # fmt: skip
     yield _check(
         "still part", f"{pixels.outside_worst:.2f} grey levels from the portrait outside the box",
         f"at most {_MOST_OUTSIDE}", pixels.outside_worst <= _MOST_OUTSIDE,

@@ -10,6 +10,7 @@ import pytest
 from liveportrait_core import (
     MotionTemplate,
     RenderedVideo,
+    RenderOptions,
     RenderRequest,
     RenderWarning,
     SpeechInput,
@@ -22,6 +23,7 @@ from liveportrait_core.errors import (
     MethodNotInstalled,
     MethodNotLicensed,
 )
+from liveportrait_core.inspection import inspect
 from liveportrait_core.media.clips.probe import has_sound
 from liveportrait_core.renderer import Renderer
 from liveportrait_core.speech.methods import choose_method
@@ -29,6 +31,7 @@ from tests.core.clips import ffmpeg
 from tests.core.sounds import silence, spoken, wav
 from tests.core.swaying import OPEN_ROWS, Sway, SwayingEngine, soft_portrait
 
+WHOLE = RenderOptions(driving_multiplier=1.0)
 SAID = spoken((" ", 0.5), ("a", 0.3), (" ", 0.45))
 
 
@@ -55,6 +58,7 @@ def render(
         portrait=portrait,
         motion=MotionTemplate(motion=Sway(fps=fps, frame_count=idle_frames)),
         output=portrait.with_name(name),
+        options=WHOLE,
         speech=SpeechInput(sound=sound, **speech),
     )
     return Renderer(SwayingEngine(), reason="a test").render(request)
@@ -141,3 +145,26 @@ def test_auto_takes_the_best_method_that_is_installed_and_allowed() -> None:
     assert choose_method(auto, installed=everything, accepted=accepted) is SpeechMethod.WAV2LIP
     with pytest.raises(MethodNotLicensed, match="research only"):
         choose_method(SpeechMethod.WAV2LIP, installed=everything)
+
+
+def test_inspect_knows_a_talk_and_its_cut_into_the_idle(portrait: Path, sound: Path) -> None:
+    idles = {}
+    for name, frames in (("own", 40), ("other", 62)):
+        idles[name] = portrait.with_name(f"{name}.mp4")
+        Renderer(SwayingEngine(), reason="a test").render(
+            RenderRequest(
+                portrait=portrait,
+                motion=MotionTemplate(motion=Sway(fps=Fraction(25), frame_count=frames)),
+                output=idles[name],
+                options=WHOLE,
+            )
+        )
+    render(portrait, sound, idle_frames=40)
+    talk = portrait.with_name("talk.mp4")
+
+    def failures(**how: Any) -> set[str]:
+        return {check.name for check in inspect(talk, portrait, **how).checks if not check.ok}
+
+    assert failures(is_talk=True, idle=idles["own"]) == set()
+    assert failures(is_talk=True, idle=idles["other"]) == {"last frame is the idle's"}
+    assert {"tracks", "edit list"} <= failures()
