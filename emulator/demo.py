@@ -1,4 +1,4 @@
-"""The demo: a slider save becomes an idle video, and another save renders again.
+"""The demo: a slider save becomes an idle video, another save renders again, the avatar speaks.
 
 The emulator and the app's part (`demo_app`) run in this process; the function and the renderer's
 command line are processes of their own: this module imports neither.
@@ -27,6 +27,7 @@ AVATAR = "demo"
 OUTPUT_FILES = (
     *("emulator.log", "function.log", "inspection.json"),
     *("idle.mp4", "idle-060.mp4", "poster.jpg", "contact.png"),
+    *("talk.mp4", "talk.png", "talk-inspection.json"),
 )
 CPU_SETTINGS = {"LIVEPORTRAIT_MAX_SECONDS": "2", "LIVEPORTRAIT_DEADLINE_S": "590"}
 
@@ -106,6 +107,7 @@ def run(options: DemoOptions) -> dict[str, Any]:
                 result = play(app, options, driving, function_log)
             finally:
                 app.close()
+            result["talk"] = let_speak(options, driving, function)
             print(closing_text(options, function.health()), flush=True)
             return result
 
@@ -222,6 +224,27 @@ def play(app: App, options: DemoOptions, driving: Path, function_log: Path) -> d
     }
 
 
+def let_speak(options: DemoOptions, driving: Path, function: FunctionProcess) -> dict[str, Any]:
+    """Let the avatar say a sentence over its idle, and measure both cuts.
+
+    LivePortrait on a CPU would take minutes for it: there the mesh engine speaks.
+    """
+    print("  letting the avatar say a sentence", flush=True)
+    engine = "mesh" if is_slow(function) else function.health()["engine"]
+    talk, sheet = options.out / "talk.mp4", options.out / "talk.png"
+    run_renderer(
+        *("talk", options.portrait, SEED / "hello.ogg", "-o", talk),
+        *("--driving", driving, "--engine", engine),
+    )
+    idle = () if is_slow(function) else ("--idle", options.out / "idle.mp4")
+    inspected = run_renderer(
+        *("inspect", talk, "--portrait", options.portrait, "--talk", *idle, "--contact", sheet)
+    )
+    (options.out / "talk-inspection.json").write_text(inspected)
+    measured = json.loads(inspected)
+    return {"video": str(talk), "engine": engine, "frames": measured["frames"]}
+
+
 def closing_text(options: DemoOptions, health: Mapping[str, Any]) -> str:
     """Return the closing text: which engine rendered, why, and the command for the other one."""
     other = "make weights demo ENGINE=liveportrait"
@@ -229,8 +252,8 @@ def closing_text(options: DemoOptions, health: Mapping[str, Any]) -> str:
         other = "make demo ENGINE=mesh"
     preview = " (a preview that needs no downloaded weights)" if health["engine"] == "mesh" else ""
     return (
-        f"\nLook at {options.out}/: idle.mp4 (intensity 0.40), idle-060.mp4 (0.60) and\n"
-        "contact.png (the portrait, driving frames, result frames).\n"
+        f"\nLook at {options.out}/: idle.mp4 (intensity 0.40), idle-060.mp4 (0.60), talk.mp4 (it\n"
+        "says a sentence), contact.png (portrait, driving frames, result frames) and talk.png.\n"
         f"Rendered by the {health['engine']} engine{preview}, because {health['reason']}.\n"
         f"The other engine: {other}"
     )
