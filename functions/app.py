@@ -211,7 +211,11 @@ class App:
         return Dependencies(
             settings=settings,
             transitions=Transitions(
-                reader=Reader(policy=self._policy, synthetic_idle=settings.synthetic_idle),
+                reader=Reader(
+                    policy=self._policy,
+                    synthetic_idle=settings.synthetic_idle,
+                    research_methods=settings.research_methods,
+                ),
                 settings=settings,
             ),
             ledger=FirestoreLedger(self.database, collection=settings.collection),

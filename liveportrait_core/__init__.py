@@ -5,7 +5,7 @@ Knows tensors and files, knows no cloud. This module is the vocabulary, free of 
 """
 
 from liveportrait_core.edit import SLIDERS, InvalidSlider, PortraitEdit
-from liveportrait_core.errors import MotionUnusable, RenderError
+from liveportrait_core.errors import InvalidOption, MotionUnusable, RenderError
 from liveportrait_core.limits import (
     MAX_AUDIO_BYTES,
     MAX_IMAGE_BYTES,
@@ -13,6 +13,7 @@ from liveportrait_core.limits import (
     MAX_VIDEO_BYTES,
 )
 from liveportrait_core.options import (
+    MOST_SPEECH_STRENGTH,
     AnimationRegion,
     Delivery,
     Engine,
@@ -49,6 +50,7 @@ __all__ = [
     "MAX_IMAGE_BYTES",
     "MAX_MOTION_BYTES",
     "MAX_VIDEO_BYTES",
+    "MOST_SPEECH_STRENGTH",
     "SLIDERS",
     "AnimationRegion",
     "Box",
@@ -60,6 +62,7 @@ __all__ = [
     "FacePlace",
     "FacePoints",
     "Frame",
+    "InvalidOption",
     "InvalidSlider",
     "MotionTemplate",
     "MotionUnusable",

@@ -26,6 +26,7 @@ class Found:
     exists: bool
     read_time: datetime
     update_time: datetime | None = None  # None: there is no document
+    create_time: datetime | None = None  # likewise
     fields: Mapping[str, Any] = field(default_factory=dict)  # protobuf `Value`s by name
 
 
@@ -85,5 +86,6 @@ def _found(document: Any | None, name: str, read_time: datetime) -> Found:
         exists=True,
         read_time=read_time,
         update_time=document.update_time,
+        create_time=document.create_time,
         fields=type(document).pb(document).fields,
     )

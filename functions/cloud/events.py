@@ -7,8 +7,8 @@ events change nothing relevant: their undecoded bytes show it.
 
 import re
 import time
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -19,13 +19,37 @@ from google.protobuf.message import DecodeError
 from functions.cloud import field_changes as shallow
 from functions.cloud.firestore_values import picked
 from functions.cloud.literal_names import literal_names, may_have_been_made
-from functions.domain.document import EVENT_PATHS, RELEVANT_PATHS, DocumentWrite, Snapshot
-from functions.domain.subject import Subject
-from functions.domain.task import is_document_id
+from functions.domain.document import (
+    EVENT_PATHS,
+    RELEVANT_PATHS,
+    Document,
+    DocumentWrite,
+    FieldPath,
+    Snapshot,
+)
+from functions.domain.subject import TALKS, Subject, subject_of_path
+from functions.domain.talks.document import TALK_EVENT_PATHS, TALK_RELEVANT_PATHS, TalkSnapshot
 from functions.errors import InvalidEvent
 
 _EventData = DocumentEventData.pb()
-_KEYS = {path[0] for path in RELEVANT_PATHS}
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Kind:
+    """What is read of the documents of one kind."""
+
+    relevant: tuple[FieldPath, ...]
+    read: tuple[FieldPath, ...]
+    snapshot: Callable[..., Document]
+
+    def of(self, document: Any) -> Document:
+        """Return what is read of a document."""
+        return self.snapshot(fields=picked(document.fields, self.read))
+
+
+_AVATAR = _Kind(relevant=RELEVANT_PATHS, read=EVENT_PATHS, snapshot=Snapshot)
+_TALK = _Kind(relevant=TALK_RELEVANT_PATHS, read=TALK_EVENT_PATHS, snapshot=TalkSnapshot)
+_KEYS = {path[0] for kind in (_AVATAR, _TALK) for path in kind.relevant}
 
 
 def parse(data: object, *, collection: str, event_time: object = None) -> DocumentWrite:
@@ -33,7 +57,7 @@ def parse(data: object, *, collection: str, event_time: object = None) -> Docume
 
     Args:
         data: protobuf bytes, or the JSON form as a mapping.
-        collection: the only collection whose documents are accepted.
+        collection: of the avatars; only its documents and their talks are accepted.
         event_time: the CloudEvent's own time (RFC 3339): a deletion carries no commit time. A
             value that is no time counts as now.
 
@@ -74,10 +98,11 @@ def _skimmed(event: Any, collection: str, event_time: object) -> DocumentWrite |
     before, after = (shallow.picked(each, _KEYS) for each in (event.old_value, event.value))
     if not (before.message.name and after.message.name):
         return None
-    if not shallow.untouched(before.values, after.values, RELEVANT_PATHS):
+    subject = _subject(after.message.name, collection)
+    if not shallow.untouched(before.values, after.values, _kind(subject).relevant):
         return None
     return DocumentWrite(
-        subject=_subject(after.message.name, collection),
+        subject=subject,
         before=None,
         after=None,
         committed_s=_committed_s(after.message, event_time),
@@ -92,23 +117,31 @@ def _read(wire: bytes, collection: str, event_time: object) -> DocumentWrite:
     named = after or before
     if named is None:
         raise InvalidEvent("the event names no document: neither value nor old_value is there")
+    subject = _subject(named.name, collection)
+    kind = _kind(subject)
     return DocumentWrite(
-        subject=_subject(named.name, collection),
-        before=None if before is None else Snapshot(fields=picked(before.fields, EVENT_PATHS)),
-        after=None if after is None else Snapshot(fields=picked(after.fields, EVENT_PATHS)),
+        subject=subject,
+        before=None if before is None else kind.of(before),
+        after=None if after is None else kind.of(after),
         committed_s=_committed_s(after, event_time),
     )
 
 
+def _kind(subject: Subject) -> _Kind:
+    return _TALK if subject.is_talk else _AVATAR
+
+
 def _subject(name: str, collection: str) -> Subject:
-    pattern = rf"projects/[^/]+/databases/\(default\)/documents/{re.escape(collection)}/([^/]+)"
-    found = re.fullmatch(pattern, name)
-    if found is None or not is_document_id(found[1]):
+    pattern = rf"projects/[^/]+/databases/\(default\)/documents/{re.escape(collection)}/(.+)"
+    found = re.fullmatch(pattern, name, re.DOTALL)
+    subject = None if found is None else subject_of_path(found[1])
+    if subject is None:
         raise InvalidEvent(
             f"the event is about {name[:200]!r}; accepted: a document of the collection "
-            f"{collection!r} in the database '(default)'"
+            f"{collection!r} in the database '(default)', or of {TALKS!r} below one, where its id "
+            "has 1 to 128 letters, digits, _ and -"
         )
-    return Subject(avatar_id=found[1])
+    return subject
 
 
 def _committed_s(after: Any | None, event_time: object) -> float:

@@ -4,26 +4,31 @@ Decides nothing itself. Every write to an avatar document is made here, in one t
 read ledger and document. Times are the database's (`read_time`), never this machine's.
 """
 
-import hashlib
 import random
-import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from google.api_core import exceptions
 from google.cloud import firestore
+from google.cloud.firestore_v1.field_path import FieldPath
 from google.cloud.firestore_v1.transaction import Transaction
 
-from functions.cloud.documents import Found, read
-from functions.cloud.firestore_values import decode, picked
-from functions.domain.document import DOCUMENT_PATHS, Snapshot
-from functions.domain.job_record import Record, from_fields, to_fields
+from functions.cloud.documents import read, stream
+from functions.cloud.quotas import QUOTA, quota_changes, starts_of
+from functions.cloud.snapshots import (
+    READ_TIMEOUT_S,
+    knows_no_tombstone,
+    snapshot_mask,
+    snapshot_of,
+    snapshot_paths,
+    tombstone_name,
+    tombstones,
+    with_tombstone,
+)
+from functions.domain.job_record import Deletion, to_fields
 from functions.domain.snapshot import (
     AvatarSnapshot,
-    Starts,
     Status,
     TransactionResult,
     TransactionStatus,
@@ -31,16 +36,7 @@ from functions.domain.snapshot import (
 from functions.domain.status_view import Deleted
 from functions.domain.subject import Subject
 
-QUOTA = "livePortraitQuota"
-_LEDGER_FIELDS = tuple(to_fields(Record()))
-SNAPSHOT_MASK = [*(".".join(path) for path in DOCUMENT_PATHS), *_LEDGER_FIELDS]
-_TOTAL = "all"  # the quota of all avatars together
-_QUOTA_FIELDS = ("day", "starts")
-_TOMBSTONE_FIELDS = ("at",)  # no `expireAt`: it outlives the quotas
-_PLAIN_ID = re.compile(r"[A-Za-z0-9_\-]{1,128}")
 _TRIES = 8
-_QUOTA_KEPT = timedelta(days=2)  # for Firestore's TTL policy, once the day is over
-_READ_TIMEOUT_S = 20.0  # a channel that broke while the instance was frozen must not block an event
 
 
 class FirestoreLedger:
@@ -97,46 +93,21 @@ class FirestoreLedger:
     def _snapshot(
         self, subject: Subject, transaction: Transaction | None, *, counting: bool = False
     ) -> AvatarSnapshot:
-        document, job = read(
+        found = read(
             self._client,
-            [self._document(subject), self._job(subject)],
-            SNAPSHOT_MASK,
+            [self._client.document(*path) for path in snapshot_paths(subject, self._collection)],
+            snapshot_mask(subject),
             transaction=transaction,
-            timeout_s=_READ_TIMEOUT_S,
+            timeout_s=READ_TIMEOUT_S,
         )
-        avatar = avatar_snapshot_of(subject, document, job)
-        if not avatar.has_ledger:  # a ledger knows it from its first transaction on
+        avatar = snapshot_of(subject, found)
+        if knows_no_tombstone(avatar, found):
             (deleted,) = tombstones(self._client, [subject.avatar_id], transaction=transaction)
-            avatar = replace(avatar, record=replace(avatar.record, deleted=deleted))
+            avatar = with_tombstone(avatar, deleted)
         if not counting:
             return avatar
-        starts = self._starts(subject.avatar_id, avatar.document, document.read_time, transaction)
+        starts = starts_of(self._client, avatar, transaction, timeout_s=READ_TIMEOUT_S)
         return replace(avatar, starts=starts)
-
-    def _starts(
-        self,
-        avatar_id: str,
-        document: Snapshot | None,
-        now: datetime,
-        transaction: Transaction | None,
-    ) -> Starts:
-        owner = None if document is None else document.owner
-        names = [*quota_names(avatar_id, owner), _TOTAL]
-        counts = dict.fromkeys(names, 0)
-        refs = [self._client.collection(QUOTA).document(name) for name in names]
-        for quota in read(
-            self._client,
-            refs,
-            _QUOTA_FIELDS,
-            transaction=transaction,
-            timeout_s=_READ_TIMEOUT_S,
-        ):
-            fields: dict[str, Any] = {name: decode(each) for name, each in quota.fields.items()}
-            if fields.get("day") == _day(now):
-                counts[quota.id] = fields.get("starts", 0)
-        return Starts(
-            avatar=counts[names[0]], owner=counts[names[1]] if owner else 0, total=counts[_TOTAL]
-        )
 
     def _write(
         self,
@@ -144,9 +115,12 @@ class FirestoreLedger:
         avatar: AvatarSnapshot,
         change: TransactionResult[TransactionStatus],
     ) -> None:
-        job = self._job(avatar.subject)
+        job = self._client.document(*avatar.subject.ledger)
+        document = self._client.document(self._collection, *avatar.subject.document)
         if change.erases:
             transaction.delete(job)
+            if avatar.subject.is_talk and avatar.document is None:
+                transaction.delete(document)  # it may be there, without its avatar
             if change.tombstone:
                 name = tombstone_name(avatar.avatar_id)
                 transaction.set(
@@ -156,33 +130,17 @@ class FirestoreLedger:
             fields = to_fields(change.record)
             transaction.set(job, fields, merge=list(fields))  # keep fields of newer versions
         if change.fields:
-            transaction.update(self._document(avatar.subject), _to_wire(change.fields))
-        if change.counts:
-            owner = None if avatar.document is None else avatar.document.owner
-            starts = (avatar.starts.avatar, avatar.starts.owner)
-            names = zip(quota_names(avatar.avatar_id, owner), starts, strict=False)
-            now = datetime.fromtimestamp(avatar.now / 1000, UTC)
-            for name, count in (*names, (_TOTAL, avatar.starts.total)):
-                fields = {"day": _day(now), "starts": count + 1, "expireAt": now + _QUOTA_KEPT}
-                transaction.set(self._client.collection(QUOTA).document(name), fields)
+            transaction.update(document, _to_wire(change.fields))
+        for name, quota in quota_changes(avatar, change).items():
+            transaction.set(self._client.collection(QUOTA).document(name), dict(quota))
 
-    def _document(self, subject: Subject) -> Any:
-        return self._client.document(self._collection, *subject.document)
-
-    def _job(self, subject: Subject) -> Any:
-        return self._client.document(*subject.ledger)
-
-
-def avatar_snapshot_of(subject: Subject, document: Found, job: Found) -> AvatarSnapshot:
-    """Return the snapshot of a document and a ledger that were read under `SNAPSHOT_MASK`."""
-    avatar = AvatarSnapshot(
-        subject=subject,
-        document=document_of(document),
-        record=from_fields({name: decode(value) for name, value in job.fields.items()}),
-        has_ledger=job.exists,
-        now=round(document.read_time.timestamp() * 1000),
-    )
-    return avatar.without_former_owner()
+    def delete_documents(self, deletion: Deletion) -> None:
+        """Delete the documents of a collection below the avatars', as far as created by then."""
+        documents = self._client.collection(f"{self._collection}/{deletion.path}")
+        for found in stream(self._client, documents.select([FieldPath.document_id()])):
+            created = 0 if found.create_time is None else found.create_time.timestamp() * 1000
+            if deletion.covers(round(created)):
+                documents.document(found.id).delete()
 
 
 def _contended(fault: BaseException | None) -> bool:
@@ -194,47 +152,8 @@ def _contended(fault: BaseException | None) -> bool:
     return False
 
 
-def document_of(document: Found) -> Snapshot | None:
-    """Return the fields of a document that were read; None: it does not exist."""
-    return Snapshot(fields=picked(document.fields, DOCUMENT_PATHS)) if document.exists else None
-
-
 def _to_wire(fields: Mapping[str, object]) -> dict[str, object]:
     return {
         path: firestore.DELETE_FIELD if isinstance(value, Deleted) else value
         for path, value in fields.items()
     }
-
-
-def quota_names(avatar_id: str, owner: str | None) -> list[str]:
-    """Return the names of the quotas that a render start counts in: the avatar's, the owner's."""
-    names = [f"avatar:{avatar_id}"]
-    if owner is not None:
-        # Clients write `userId`: a value that is no plain id must not become part of a path.
-        plain = _PLAIN_ID.fullmatch(owner) is not None
-        names.append(f"owner:{owner if plain else hashlib.sha256(owner.encode()).hexdigest()}")
-    return names
-
-
-def tombstones(
-    client: firestore.Client,
-    avatar_ids: Sequence[str],
-    *,
-    transaction: Transaction | None = None,
-) -> list[int]:
-    """Return when the avatars of these ids were last deleted, in epoch ms; 0: never."""
-    documents = [client.collection(QUOTA).document(tombstone_name(each)) for each in avatar_ids]
-    found = read(
-        client, documents, _TOMBSTONE_FIELDS, transaction=transaction, timeout_s=_READ_TIMEOUT_S
-    )
-    moments = (decode(each.fields["at"]) if each.fields else 0 for each in found)
-    return [at if isinstance(at, int) else 0 for at in moments]
-
-
-def tombstone_name(avatar_id: str) -> str:
-    """Return the name of what is left of a deleted avatar, in the collection of quotas."""
-    return f"deleted:{avatar_id}"
-
-
-def _day(now: datetime) -> str:
-    return now.astimezone(UTC).date().isoformat()

@@ -11,7 +11,8 @@ from pathlib import Path
 from google.cloud import firestore
 from google.cloud.storage import Bucket
 
-from functions.domain.task import MAX_BODY_BYTES, is_document_id
+from functions.domain.subject import is_document_id
+from functions.domain.task import MAX_BODY_BYTES
 from functions.errors import InvalidTask, RetryLater
 from functions.observability import log
 from functions.settings import Settings

@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from functions.domain.document import ABSENT, MIRROR, PENDING, Relevant, Snapshot, State
+from functions.domain.document import ABSENT, MIRROR, PENDING, Document, Relevant, State
 from functions.domain.job_record import ErrorInfo, FailedTries, Missing, Record, Result, StatusView
 from functions.domain.next_step import Answer, MissingInput, Reject, ReshowFailure, Reuse
 from functions.domain.request import Reader, Refusal, RenderRequest
@@ -234,7 +234,7 @@ def withdrawn(avatar: AvatarSnapshot, record: Record, status: Status) -> Transac
     return TransactionResult(status=status, record=avatar.changed(record), fields=fields)
 
 
-def is_told(record: Record, document: Snapshot) -> bool:
+def is_told(record: Record, document: Document) -> bool:
     """Tell whether the document already shows the failed tries of this very wish."""
     shown, trouble = record.shown, record.trouble
     if shown is None or trouble is None or trouble.wish != _name(document.inputs_key):
@@ -243,7 +243,7 @@ def is_told(record: Record, document: Snapshot) -> bool:
     return not shown.fingerprint and (shown.state, code) == (State.FAILED, Code.INTERNAL)
 
 
-def _counted(record: Record, document: Snapshot, now: int) -> FailedTries:
+def _counted(record: Record, document: Document, now: int) -> FailedTries:
     before, wish = record.trouble, _name(document.inputs_key)
     if before is None or before.wish != wish or now - before.last > _FORGOTTEN_MS:
         return FailedTries(wish=wish, since=now, last=now, tries=1)
@@ -264,8 +264,10 @@ def _is_answered(avatar: AvatarSnapshot, reader: Reader) -> bool:
         return (shown.state, code) == (ask.state, ask.code)
     if shown.state in PENDING:
         return avatar.record.attempts > 0  # the next try of an attempt, or its end
-    same = isinstance(ask, RenderRequest) and shown.parameters == ask.parameters
-    return bool(shown.fingerprint) and same
+    if not isinstance(ask, RenderRequest) or not shown.fingerprint:
+        return False
+    talk = None if ask.talk is None else ask.talk.parameters
+    return (shown.parameters, shown.talk) == (ask.parameters, talk)
 
 
 def _name(inputs_key: Relevant) -> str:

@@ -5,8 +5,9 @@ so neither a lost answer nor a fault nor the end of a process can forget it: the
 of the avatar finds it. Deleting twice does no harm. Pure. contract.md, sections 3 and 7.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from functions.domain.job_record import Deletion, Lease, Purpose, Record
 from functions.domain.snapshot import (
@@ -16,7 +17,8 @@ from functions.domain.snapshot import (
     TransactionStatus,
     Unleased,
 )
-from functions.domain.storage_paths import avatar_folder, cache_folder, output_folder
+from functions.domain.storage_paths import avatar_folder, cache_folder
+from functions.domain.subject import TALKS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,17 +48,21 @@ class Cleaner:
             return TransactionResult(
                 status=TransactionStatus.MOVED, record=avatar.changed(without_clean_up(record))
             )
-        until = avatar.now + round(self.lease_s * 500)
-        folders = [
-            Deletion(path=output_folder(avatar.avatar_id), until=until),
-            Deletion(path=cache_folder(avatar.avatar_id), until=until),
-        ]
-        if not self.keeps_inputs:
-            folders.append(Deletion(path=avatar_folder(avatar.avatar_id), until=avatar.now - 1))
         begun = Record(
             lease=self._lease(avatar), deletions=record.deletions, deleted=avatar.now
-        ).deleting(*avatar.dropped(Record()), *folders)
+        ).deleting(*avatar.dropped(Record()), *self._all(avatar))
         return TransactionResult(status=TransactionStatus.DONE, record=begun)
+
+    def _all(self, avatar: AvatarSnapshot) -> Iterator[Deletion]:
+        """Yield everything of an avatar, or of a talk, whose sound is among its avatar's inputs."""
+        avatar_id, until = avatar.avatar_id, avatar.now + round(self.lease_s * 500)
+        yield Deletion(path=avatar.subject.output_folder, until=until)
+        if avatar.subject.is_talk:
+            return
+        yield Deletion(path=cache_folder(avatar_id), until=until)
+        if not self.keeps_inputs:
+            yield Deletion(path=avatar_folder(avatar_id), until=avatar.now - 1)
+        yield Deletion(path=f"{avatar_id}/{TALKS}", until=avatar.now - 1, documents=True)
 
     def renew(self, avatar: AvatarSnapshot) -> TransactionResult[Held]:
         """Extend the lease."""
@@ -68,16 +74,14 @@ class Cleaner:
     def end(self, avatar: AvatarSnapshot, gone: Collection[Deletion]) -> TransactionResult[Held]:
         """Erase the ledger, last of all: not while it notes what is not gone yet (MOVED).
 
-        The tombstone is left in the same transaction, so that no fault comes between.
+        An avatar's tombstone is left in the same transaction, so that no fault comes between.
         """
         record = avatar.record
         if not record.held_by(self.owner):
             return TransactionResult(status=TransactionStatus.LOST)
         if not set(record.deletions).issubset(gone):
             return TransactionResult(status=TransactionStatus.MOVED, record=record)
-        return TransactionResult(
-            status=TransactionStatus.DONE, erases=True, tombstone=record.deleted
-        )
+        return _erased(avatar)
 
     def _lease(self, avatar: AvatarSnapshot) -> Lease:
         return Lease.granted(self.owner, Purpose.CLEAN_UP, now=avatar.now, life_s=self.lease_s)
@@ -91,10 +95,13 @@ def struck_off(avatar: AvatarSnapshot, gone: Collection[Deletion]) -> Transactio
     if is_there and not left and not record.lease_lives(avatar.now):
         record = without_clean_up(record)
     if not is_there and record.is_blank:
-        return TransactionResult(
-            status=TransactionStatus.DONE, erases=True, tombstone=record.deleted
-        )
+        return _erased(avatar)
     return TransactionResult(status=TransactionStatus.DONE, record=avatar.changed(record))
+
+
+def _erased(avatar: AvatarSnapshot) -> TransactionResult[Literal[TransactionStatus.DONE]]:
+    tombstone = 0 if avatar.subject.is_talk else avatar.record.deleted
+    return TransactionResult(status=TransactionStatus.DONE, erases=True, tombstone=tombstone)
 
 
 def noted(

@@ -1,15 +1,15 @@
-"""The avatar document of contract.md: the fields that are read, and the kinds of events.
+"""The documents of contract.md, first the avatar's: the fields that are read, kinds of events.
 
 Pure: no cloud, no clock, no file. Values are the plain ones that `cloud.firestore_values` decodes
 from the wire (null, bool, int, float, str, bytes, list, mapping, and `Opaque` for the rest).
 """
 
 import reprlib
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import ClassVar, Final
 
 from functions.domain.subject import Subject
 
@@ -167,14 +167,62 @@ def dig(fields: Mapping[str, object], path: FieldPath) -> object:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Snapshot:
-    """The fields of an avatar document that were read, at one moment."""
+class Document(ABC):
+    """The fields of a document that asks for a video, as read at one moment."""
 
+    output_path: ClassVar[FieldPath]
     fields: Mapping[str, object]
 
     @property
+    @abstractmethod
     def inputs_key(self) -> Relevant:
-        """The relevant set, comparable: snapshots with equal keys ask for the same."""
+        """The relevant set, comparable: documents with equal keys ask for the same."""
+
+    @property
+    @abstractmethod
+    def opted_in(self) -> bool:
+        """Whether the document asks for anything."""
+
+    @property
+    @abstractmethod
+    def owner(self) -> str | None:
+        """The avatar's `userId`. Clients write it: use it for quotas, not for access."""
+
+    @property
+    def inputs(self) -> Mapping[str, object] | None:
+        """The map that a mirror of the result belongs to; None: there is none."""
+        return None
+
+    @property
+    def mirror(self) -> object:
+        """The mirror of the result."""
+        return ABSENT
+
+    @property
+    def output(self) -> object:
+        """The server's map, which a client can forge."""
+        return dig(self.fields, self.output_path)
+
+    @property
+    def shows_queued(self) -> bool:
+        """Whether the server's map says `queued`."""
+        return dig(self.fields, (*self.output_path, "state")) == State.QUEUED
+
+    @property
+    def shows_pending(self) -> bool:
+        """Whether the server's map says `queued` or `rendering`."""
+        return dig(self.fields, (*self.output_path, "state")) in PENDING
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snapshot(Document):
+    """An avatar document, which asks for an idle video."""
+
+    output_path = OUTPUT
+
+    @property
+    def inputs_key(self) -> Relevant:
+        """The relevant set of contract.md, section 1."""
         others = (dig(self.fields, path) for path in (IMAGE_URL, VIDEO_URL, DYNAMICS_ENABLED))
         return Relevant(dig(self.fields, INPUTS), tuple(others))
 
@@ -196,23 +244,8 @@ class Snapshot:
         return dig(self.fields, MIRROR)
 
     @property
-    def output(self) -> object:
-        """`livePortrait`, which a client can forge."""
-        return dig(self.fields, OUTPUT)
-
-    @property
-    def shows_queued(self) -> bool:
-        """Whether `livePortrait.state` is `queued`."""
-        return dig(self.fields, (*OUTPUT, "state")) == State.QUEUED
-
-    @property
-    def shows_pending(self) -> bool:
-        """Whether `livePortrait.state` is `queued` or `rendering`."""
-        return dig(self.fields, (*OUTPUT, "state")) in PENDING
-
-    @property
     def owner(self) -> str | None:
-        """`userId`, where it is a string. Clients write it: use it for quotas, not for access."""
+        """`userId`, where it is a string."""
         value = dig(self.fields, OWNER)
         return value if isinstance(value, str) and value else None
 
@@ -222,8 +255,8 @@ class DocumentWrite:
     """One event: the document before and after a write, and the time of its commit."""
 
     subject: Subject
-    before: Snapshot | None
-    after: Snapshot | None  # None: the document was deleted
+    before: Document | None
+    after: Document | None  # None: the document was deleted
     committed_s: float  # Unix time of the commit
     untouched: bool = False  # relevant set and mirror did not change, so nothing was decoded
     literal_names: tuple[str, ...] = ()  # new fields with dots in their names, meant as paths

@@ -1,4 +1,4 @@
-"""The ledger's record of one avatar: `livePortraitJobs/{avatarId}`.
+"""The ledger's record of an avatar or a talk: `livePortraitJobs/…`, `livePortraitTalkJobs/…`.
 
 Pure: times are epoch milliseconds of the database's clock, passed in. `transitions` decides how a
 record changes, `status_view` how the document shows it.
@@ -12,6 +12,7 @@ from typing import Any
 from functions.domain.document import State
 from functions.domain.record_codec import Part, read, write
 from functions.domain.request import Parameters
+from functions.domain.talks.request import TalkParameters
 from functions.errors import Code
 
 _DISPATCH_LIFE_MS = 24 * 3_600_000
@@ -26,7 +27,7 @@ class Purpose(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Lease(Part):
-    """The right to work on an avatar."""
+    """The right to work on an avatar, or on a talk."""
 
     owner: str  # one uuid4 per claim
     purpose: Purpose
@@ -106,6 +107,7 @@ class StatusView(Part):
     state: State
     fingerprint: str = ""
     parameters: Parameters | None = None
+    talk: TalkParameters | None = None  # None: an idle video
     engine: str = ""
     engine_version: str = ""
     warnings: tuple[str, ...] = ()
@@ -134,6 +136,17 @@ class Quality(Part):
 
 
 @dataclass(frozen=True, kw_only=True)
+class TalkCuts(Part):
+    """What an app needs to show a talk in the place of its idle video."""
+
+    parameters: TalkParameters
+    idle_fingerprint: str  # of the idle video that shows the same, where its mouth rests
+    start_frame: int  # of that idle video
+    resume_frame: int
+    has_speech: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class Result(Part):
     """A published render whose objects are kept."""
 
@@ -152,6 +165,7 @@ class Result(Part):
     fps: float
     warnings: tuple[str, ...]  # the renderer's; those of a request are added when it is shown
     quality: Quality | None = None  # None: rendered before it was measured
+    talk: TalkCuts | None = None  # None: an idle video
     started: int = 0  # these three are set when it is listed
     finished: int = 0
     deadline: int = 0
@@ -162,6 +176,7 @@ class Result(Part):
             state=State.READY,
             fingerprint=self.fingerprint,
             parameters=self.parameters,
+            talk=None if self.talk is None else self.talk.parameters,
             engine=self.engine,
             engine_version=self.engine_version,
             warnings=tuple(dict.fromkeys((*warnings, *self.warnings))),
@@ -179,12 +194,14 @@ class Result(Part):
 class Deletion(Part):
     """What is to be deleted: one generation of an object, or every object under a path prefix.
 
-    With `until`, only objects created by that moment: what another job has made since must stay.
+    Or the documents of a collection, whose path is told below the collection of avatars. With
+    `until`, only what was created by that moment: what another job has made since must stay.
     """
 
     path: str
     generation: int = 0  # of the one object at this path; 0: the path is a prefix
     until: int | None = None  # epoch ms, by the store's clock
+    documents: bool = False  # documents, not objects
 
     def covers(self, created: int) -> bool:
         """Tell whether an object created at this moment (epoch ms) is old enough."""
@@ -193,7 +210,7 @@ class Deletion(Part):
 
 @dataclass(frozen=True, kw_only=True)
 class Record(Part):
-    """`livePortraitJobs/{avatarId}`."""
+    """The ledger of one avatar, or of one of its talks."""
 
     fingerprint: str = ""  # of the last request; "" when that one is not rendered
     wish: str = ""  # the fingerprint without the engine version

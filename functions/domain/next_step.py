@@ -7,7 +7,7 @@ Rules: contract.md, sections 1, 4 and 9.
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from functions.domain.document import IMAGE_FIELD, VIDEO_FIELD, State
 from functions.domain.job_record import Dispatch, ErrorInfo, PublishedObject, Result
@@ -15,6 +15,7 @@ from functions.domain.request import Ask, Refusal, RenderRequest, fingerprint
 from functions.domain.snapshot import AvatarSnapshot, RenderJob, RenderSpec
 from functions.domain.storage_paths import OWNER_KEY, StoredObject
 from functions.domain.subject import Subject
+from functions.domain.talks.document import AUDIO_FIELD
 from functions.errors import Code
 
 Find = Callable[[str], StoredObject | None]
@@ -55,6 +56,7 @@ class AvatarState:
     spec: RenderSpec | None = None  # only where a render is asked for
     image: StoredObject | None = None  # None: not there
     video: StoredObject | None = None
+    sound: StoredObject | None = None
     result: Result | None = None  # listed for it, its objects still in place
 
     @classmethod
@@ -74,15 +76,20 @@ class AvatarState:
             return cls(avatar=avatar, ask=ask)
         image = find(ask.image_path)
         video = None if ask.video_path is None else find(ask.video_path)
-        for found, field in ((image, IMAGE_FIELD), (video, VIDEO_FIELD)):
+        sound = None if ask.talk is None else find(ask.talk.audio_path)
+        for found, field in ((image, IMAGE_FIELD), (video, VIDEO_FIELD), (sound, AUDIO_FIELD)):
             if found is not None and (reason := _not_owned(found, avatar)):
                 code = Code.INPUT_NOT_OWNED
                 refusal = Refusal(state=State.FAILED, code=code, field=field, reason=reason)
                 return cls(avatar=avatar, ask=refusal)
         name, wish = (
-            fingerprint(ask, engine_version=version, image=image, video=video)
+            fingerprint(ask, engine_version=version, image=image, video=video, sound=sound)
             for version in (engine_version, "")
         )
+        idle = ""
+        if ask.talk is not None:
+            quiet = replace(ask, talk=None)
+            idle = fingerprint(quiet, engine_version=engine_version, image=image, video=video)
         listed = avatar.record.result(name)
         fit = listed is not None and in_place(listed, find)
         spec = RenderSpec(
@@ -94,9 +101,17 @@ class AvatarState:
             engine=engine,
             engine_version=engine_version,
             unfit=None if fit else listed,
+            idle_fingerprint=idle,
         )
-        result = listed if fit else None
-        return cls(avatar=avatar, ask=ask, spec=spec, image=image, video=video, result=result)
+        return cls(
+            avatar=avatar,
+            ask=ask,
+            spec=spec,
+            image=image,
+            video=video,
+            sound=sound,
+            result=listed if fit else None,
+        )
 
 
 def in_place(result: Result, find: Find) -> bool:
@@ -115,7 +130,7 @@ def _not_owned(found: StoredObject, avatar: AvatarSnapshot) -> str:
 
     An id may have been used before, by another owner: uploads from then are never rendered.
     """
-    if found.created < avatar.record.deleted:
+    if found.created < avatar.oldest_input:
         return f"{found.path} is older than the avatar's last deletion; accepted: a new upload"
     owner = None if avatar.document is None else avatar.document.owner
     if found.metadata.get(OWNER_KEY, owner) != owner:
@@ -184,7 +199,7 @@ class Reject:
 
 @dataclass(frozen=True, kw_only=True)
 class MissingInput:
-    """Portrait or clip is not there (yet)."""
+    """Portrait, clip or sound is not there (yet)."""
 
     spec: RenderSpec
     path: str
@@ -257,6 +272,9 @@ def _render(trigger: Trigger, state: AvatarState, spec: RenderSpec) -> NextStep:
     if request.video_path is not None and state.video is None:
         problem = ErrorInfo.of(Code.HERO_VIDEO_NOT_FOUND, VIDEO_FIELD)
         return MissingInput(spec=spec, path=request.video_path, problem=problem)
+    if request.talk is not None and state.sound is None:
+        problem = ErrorInfo.of(Code.AUDIO_NOT_FOUND, AUDIO_FIELD)
+        return MissingInput(spec=spec, path=request.talk.audio_path, problem=problem)
     if avatar.record.in_work(spec.fingerprint, avatar.now) and not trigger.queues:
         return Wait()
     return RenderJob(
@@ -264,6 +282,7 @@ def _render(trigger: Trigger, state: AvatarState, spec: RenderSpec) -> NextStep:
         spec=spec,
         image=state.image,
         video=state.video,
+        sound=state.sound,
         since_s=trigger.since_s,
         deadline=trigger.deadline,
         dispatch=trigger.dispatch,

@@ -7,9 +7,8 @@ asks for a render (`RenderRequest`), for something that is not rendered (`Refusa
 
 import hashlib
 import json
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from functions.domain.document import (
     ABSENT,
@@ -18,18 +17,30 @@ from functions.domain.document import (
     DYNAMICS_ENABLED,
     IMAGE_URL,
     INPUTS,
-    TIMESTAMP,
     VIDEO_URL,
+    Document,
     FieldPath,
-    Opaque,
     Snapshot,
     State,
     brief,
     dig,
     same,
 )
+from functions.domain.field_values import (
+    Clamp,
+    boolean,
+    choice,
+    invalid,
+    is_default,
+    is_missing,
+    nonce,
+    present,
+    whole,
+)
 from functions.domain.storage_paths import MediaPolicy, StoredObject, input_path, is_own_output
 from functions.domain.subject import Subject
+from functions.domain.talks.document import AUDIO_URL, TalkSnapshot
+from functions.domain.talks.request import METHOD_VERSIONS, Talk, TalkInputs
 from functions.errors import Code, Failure
 from liveportrait_core import (
     AnimationRegion,
@@ -40,8 +51,8 @@ from liveportrait_core import (
     SyntheticIdle,
 )
 
-_MAX_NONCE_CHARACTERS = 64
-_EXACT_DOUBLES = 2**53  # from here on a double may mean one of several integers
+_BLOCKING = (Code.MISSING_HERO_IMAGE, Code.MISSING_HERO_VIDEO, Code.MISSING_AUDIO)
+_CLAMPED = (RenderWarning.PARAM_CLAMPED.value,)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,15 +89,23 @@ class RenderRequest:
     nonce: str | int | None
     image_path: str
     video_path: str | None  # None: a synthetic idle, where the deployment has it on
+    talk: Talk | None = None  # what is said in it; None: an idle video
     warnings: tuple[str, ...] = ()
 
     def same_render(self, other: object) -> bool:
-        """Tell whether both ask for the same video of the same two paths."""
+        """Tell whether both ask for the same video of the same paths."""
         return isinstance(other, RenderRequest) and (
             (self.parameters, self.image_path, self.video_path)
             == (other.parameters, other.image_path, other.video_path)
             and same(self.nonce, other.nonce)
+            and same(self._said(), other._said())
         )
+
+    def _said(self) -> Mapping[str, object] | None:
+        """Return the talk, comparable as values of documents are."""
+        if self.talk is None:
+            return None
+        return {**self.talk.as_json(), "audio": self.talk.audio_path}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,19 +132,28 @@ class Reader:
 
     policy: MediaPolicy
     synthetic_idle: bool = False  # also move avatars without a hero video
+    research_methods: bool = False  # also talk by methods whose licence is for research alone
 
-    def read(self, subject: Subject, document: Snapshot | None) -> Ask:
-        """Validate a document: first `dynamicsEnabled`, then missing inputs, parameters, URLs."""
+    def read(self, subject: Subject, document: Document | None) -> Ask:
+        """Validate a document: first `dynamicsEnabled`, then missing inputs, parameters, URLs.
+
+        A talk asks for the avatar's own request besides: first that is validated, then the talk's.
+        """
         if document is None or not document.opted_in:
             return NotOptedIn()
+        avatar = document.avatar if isinstance(document, TalkSnapshot) else document
+        if not isinstance(avatar, Snapshot):
+            return NotOptedIn()
         try:
-            if not _boolean(".".join(DYNAMICS_ENABLED), dig(document.fields, DYNAMICS_ENABLED)):
+            if not boolean(".".join(DYNAMICS_ENABLED), dig(avatar.fields, DYNAMICS_ENABLED)):
                 return Refusal(state=State.DISABLED)
-            return self._request(subject.avatar_id, document)
+            request = self._request(subject.avatar_id, avatar)
+            if isinstance(document, TalkSnapshot):
+                request = self._talking(request, subject.avatar_id, document)
+            return request
         except Failure as failure:
-            missing = failure.code in (Code.MISSING_HERO_IMAGE, Code.MISSING_HERO_VIDEO)
             return Refusal(
-                state=State.BLOCKED if missing else State.FAILED,
+                state=State.BLOCKED if failure.code in _BLOCKING else State.FAILED,
                 code=failure.code,
                 field=failure.field,
                 reason=str(failure),
@@ -136,10 +164,10 @@ class Reader:
         return isinstance(url, str) and is_own_output(url, policy=self.policy, avatar_id=avatar_id)
 
     def _request(self, avatar_id: str, document: Snapshot) -> RenderRequest:
-        image_url = _present(document, IMAGE_URL, Code.MISSING_HERO_IMAGE)
+        image_url = present(document.fields, IMAGE_URL, Code.MISSING_HERO_IMAGE)
         video_url: object = None
-        if not (self.synthetic_idle and _is_missing(dig(document.fields, VIDEO_URL))):
-            video_url = _present(document, VIDEO_URL, Code.MISSING_HERO_VIDEO)
+        if not (self.synthetic_idle and is_missing(dig(document.fields, VIDEO_URL))):
+            video_url = present(document.fields, VIDEO_URL, Code.MISSING_HERO_VIDEO)
         parameters = _Inputs(document.inputs or {})
         return RenderRequest(
             parameters=parameters.read(),
@@ -148,10 +176,23 @@ class Reader:
             video_path=None
             if video_url is None
             else self._allowed(avatar_id, document, video_url, VIDEO_URL),
-            warnings=(RenderWarning.PARAM_CLAMPED.value,) if parameters.clamped else (),
+            warnings=_CLAMPED if parameters.clamp.applied else (),
         )
 
-    def _allowed(self, avatar_id: str, document: Snapshot, url: object, field: FieldPath) -> str:
+    def _talking(
+        self, request: RenderRequest, avatar_id: str, document: TalkSnapshot
+    ) -> RenderRequest:
+        url = present(document.fields, AUDIO_URL, Code.MISSING_AUDIO)
+        inputs = TalkInputs(document.request or {}, research_methods=self.research_methods)
+        talk = inputs.read()
+        path = self._allowed(avatar_id, document, url, AUDIO_URL)
+        return replace(
+            request,
+            talk=replace(talk, audio_path=path),
+            warnings=_CLAMPED if inputs.clamp.applied else request.warnings,
+        )
+
+    def _allowed(self, avatar_id: str, document: Document, url: object, field: FieldPath) -> str:
         path = None
         if isinstance(url, str):
             path = input_path(url, policy=self.policy, avatar_id=avatar_id, user_id=document.owner)
@@ -173,11 +214,27 @@ def fingerprint(
     engine_version: str,
     image: StoredObject | None,
     video: StoredObject | None,
+    sound: StoredObject | None = None,
 ) -> str:
     """Return the 16 hex digits that name a render; a missing object has no generation.
 
     Made of paths and generations, never URLs: a rotated token is no reason to render again.
     """
+    content = _idle_content(request, engine_version, image, video)
+    if (talk := request.talk) is not None:
+        content["talk"] = talk.as_json()
+        content["methodVersion"] = METHOD_VERSIONS[talk.parameters.method]
+        content["sound"] = [talk.audio_path, sound.generation if sound else None]
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _idle_content(
+    request: RenderRequest,
+    engine_version: str,
+    image: StoredObject | None,
+    video: StoredObject | None,
+) -> dict[str, object]:
     wanted = request.parameters
     content: dict[str, object] = {
         "contract": CONTRACT_VERSION,
@@ -198,68 +255,32 @@ def fingerprint(
         content["edit"] = wanted.edit
     if request.video_path is None:
         content["video"] = ["synthetic", SyntheticIdle.seconds, str(SyntheticIdle.fps)]
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def _is_missing(value: object) -> bool:
-    return value is ABSENT or value is None or value == ""
-
-
-def _present(document: Snapshot, field: FieldPath, code: Code) -> object:
-    value = dig(document.fields, field)
-    if _is_missing(value):
-        raise Failure(code, f"{'.'.join(field)} is {brief(value)}", field=".".join(field))
-    return value
-
-
-def _invalid(field: str, value: object, accepted: str) -> Failure:
-    shown = brief(value)
-    return Failure(Code.INVALID_PARAMS, f"{field} is {shown}; accepted: {accepted}", field=field)
-
-
-def _boolean(field: str, value: object, default: bool = True) -> bool:
-    if value is ABSENT or value is None:
-        return default
-    if not isinstance(value, bool):
-        raise _invalid(field, value, "true or false")
-    return value
+    return content
 
 
 class _Inputs:
-    """Reads `training.livePortrait`; afterwards `clamped` tells if a number was out of range."""
+    """Reads `training.livePortrait`; afterwards `clamp` tells if a number was out of range."""
 
     def __init__(self, inputs: Mapping[str, object]) -> None:
         self._inputs = inputs
-        self.clamped = False
+        self.clamp = Clamp()
 
     def read(self) -> Parameters:
         default = Parameters()
         return Parameters(
-            driving_multiplier=self._hundredths(
-                "drivingMultiplier", default.driving_multiplier, 0, 100
+            driving_multiplier=self.clamp.hundredths(
+                *self._pick("drivingMultiplier"), default.driving_multiplier, 0, 100
             ),
-            normalize_lip=_boolean(*self._pick("normalizeLip")),
+            normalize_lip=boolean(*self._pick("normalizeLip")),
             animation_region=self._region(),
-            pasteback=_boolean(*self._pick("pasteback")),
-            scale=self._hundredths("scale", default.scale, 100, 320),
+            pasteback=boolean(*self._pick("pasteback")),
+            scale=self.clamp.hundredths(*self._pick("scale"), default.scale, 100, 320),
             source_max_dim=self._source_max_dim(default.source_max_dim),
             edit=self._edit(),
         )
 
     def nonce(self) -> str | int | None:
-        field, value = self._pick("renderNonce")
-        if value is ABSENT or value is None:
-            return None
-        if isinstance(value, Opaque) and value.kind == TIMESTAMP:
-            return f"{TIMESTAMP} {value.text}"
-        if isinstance(value, str) and len(value) <= _MAX_NONCE_CHARACTERS:
-            return value
-        number = _whole(value)
-        if number is None or (isinstance(value, float) and abs(value) >= _EXACT_DOUBLES):
-            accepted = f"text of at most {_MAX_NONCE_CHARACTERS} characters, a whole number"
-            raise _invalid(field, value, f"{accepted} or a timestamp")
-        return number
+        return nonce(*self._pick("renderNonce"))
 
     def _pick(self, key: str) -> tuple[str, object]:
         """Return the field path as stored, and its value."""
@@ -267,57 +288,29 @@ class _Inputs:
         return ".".join((*INPUTS, name)), self._inputs.get(name, ABSENT)
 
     def _region(self) -> AnimationRegion:
-        field, value = self._pick("animationRegion")
-        if value is ABSENT or value is None:
-            return AnimationRegion.ALL
-        known = {region.value: region for region in AnimationRegion}
-        text = value.strip().lower() if isinstance(value, str) else ""
-        if text not in known:
-            raise _invalid(field, value, ", ".join(known))
-        return known[text]
-
-    def _hundredths(self, key: str, default: int, low: int, high: int) -> int:
-        field, value = self._pick(key)
-        if value is ABSENT or value is None:
-            return default
-        if isinstance(value, bool) or not isinstance(value, int | float) or not _finite(value):
-            raise _invalid(field, value, f"a number from {low / 100} to {high / 100}")
-        # Limit the value before multiplying: 1e308 * 100 is infinite.
-        return self._clamp(round(min(max(value, -1), 1000) * 100), low, high)
+        accepted = tuple(region.value for region in AnimationRegion)
+        return AnimationRegion(
+            choice(*self._pick("animationRegion"), accepted, AnimationRegion.ALL)
+        )
 
     def _source_max_dim(self, default: int) -> int:
         field, value = self._pick("sourceMaxDim")
-        if value is ABSENT or value is None:
+        if is_default(value):
             return default
-        pixels = _whole(value)
+        pixels = whole(value)
         if pixels is None:
-            raise _invalid(field, value, "a whole number from 512 to 2048")
-        return self._clamp(pixels, 512, 2048)
+            raise invalid(field, value, "a whole number from 512 to 2048")
+        return self.clamp.within(pixels, 512, 2048)
 
     def _edit(self) -> str:
         field, value = self._pick("edit")
-        if value is ABSENT or value is None:
+        if is_default(value):
             return ""
         if not isinstance(value, Mapping):
-            raise _invalid(field, value, "a map from sliders to numbers")
+            raise invalid(field, value, "a map from sliders to numbers")
         try:
             edit, clamped = PortraitEdit.from_fields(value)
         except InvalidSlider as error:
             raise Failure(Code.INVALID_PARAMS, str(error), field=f"{field}.{error.name}") from error
-        self.clamped = self.clamped or clamped
+        self.clamp.applied = self.clamp.applied or clamped
         return str(edit)
-
-    def _clamp(self, value: int, low: int, high: int) -> int:
-        self.clamped = self.clamped or not low <= value <= high
-        return min(max(value, low), high)
-
-
-def _whole(value: object) -> int | None:
-    """Return a whole number, which Dart writes as a double on phones; None: it is none."""
-    if isinstance(value, float) and value.is_integer():  # neither NaN nor infinite
-        return int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-
-def _finite(value: int | float) -> bool:
-    return isinstance(value, int) or math.isfinite(value)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Generic, Literal, TypeVar
 
-from functions.domain.document import Relevant, Snapshot, State
+from functions.domain.document import Document, Relevant, State
 from functions.domain.job_record import (
     Deletion,
     Dispatch,
@@ -31,23 +31,30 @@ class Starts:
     avatar: int = 0
     owner: int = 0
     total: int = 0  # of all avatars
+    spoken_ms: int = 0  # of the owner's talks that were published today
 
 
 @dataclass(frozen=True, kw_only=True)
 class AvatarSnapshot:
-    """Document and ledger of one avatar, read together."""
+    """Document and ledger of one avatar, or of one of its talks, read together."""
 
     subject: Subject
-    document: Snapshot | None  # None: there is no such document
+    document: Document | None  # None: there is none; of a talk, or its avatar has none
     record: Record
     has_ledger: bool  # a ledger may exist and say nothing: it equals `Record()` then
     now: int  # epoch ms, by the database's clock
     starts: Starts = field(default_factory=Starts)  # read only where a claim is decided
+    avatar_deleted: int = 0  # of a talk: when its avatar was last deleted, in epoch ms; 0: never
 
     @property
     def avatar_id(self) -> str:
         """The id of the avatar."""
         return self.subject.avatar_id
+
+    @property
+    def oldest_input(self) -> int:
+        """The moment before which inputs are of the avatar's former life, in epoch ms."""
+        return self.avatar_deleted if self.subject.is_talk else self.record.deleted
 
     @property
     def inputs_key(self) -> Relevant | None:
@@ -137,7 +144,8 @@ class TransactionResult(Generic[_Status]):
     record: Record | None = None  # None: the ledger stays as it is
     fields: Mapping[str, object] = field(default_factory=dict)  # of the document, by field path
     counts: bool = False  # count a render start, for the quotas
-    erases: bool = False  # delete the ledger's document
+    spoken_ms: int = 0  # of a talk that is published: count it, for the owner's quota
+    erases: bool = False  # delete the ledger's document, and a talk's own without its avatar
     tombstone: int = 0  # epoch ms: what outlives it of a deleted avatar; 0: nothing
     retired: tuple[Result, ...] = ()  # no longer listed; for the log
     dispatch: Dispatch | None = None  # the task that stands for it, where the caller asks
@@ -155,6 +163,7 @@ class RenderSpec:
     engine: str
     engine_version: str
     unfit: Result | None = None  # listed for this fingerprint, but its objects are not there
+    idle_fingerprint: str = ""  # of a talk: that of its avatar's idle video
 
     def precondition_failed(
         self, avatar: AvatarSnapshot
@@ -170,6 +179,7 @@ class RenderSpec:
             state=state,
             fingerprint=self.fingerprint,
             parameters=self.request.parameters,
+            talk=None if self.request.talk is None else self.request.talk.parameters,
             engine=self.engine,
             engine_version=self.engine_version,
             warnings=self.request.warnings,
@@ -197,6 +207,7 @@ class RenderJob:
     spec: RenderSpec
     image: StoredObject
     video: StoredObject | None  # None: a synthetic idle
+    sound: StoredObject | None = None  # None: an idle video
     since_s: float  # Unix time of the wish, by the database's clock: its save, or its dispatch
     deadline: float  # on the clock's monotonic scale
     dispatch: Dispatch | None = None  # of the task that renders it

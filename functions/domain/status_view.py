@@ -14,12 +14,11 @@ from functions.domain.document import (
     CONTRACT_VERSION,
     DYNAMICS,
     MIRROR,
-    OUTPUT,
-    Snapshot,
+    Document,
     dig,
     same,
 )
-from functions.domain.job_record import ErrorInfo, Record, Result
+from functions.domain.job_record import ErrorInfo, Record, Result, StatusView
 from functions.domain.request import Parameters, Reader
 from liveportrait_core import PortraitEdit
 
@@ -39,7 +38,7 @@ _RETIRED_DYNAMICS = (
 
 
 def live_portrait(record: Record) -> Mapping[str, object] | None:
-    """Return the `livePortrait` map that shows a record; None: there is nothing to show."""
+    """Return the map that shows a record, of an avatar or a talk; None: there is nothing."""
     shown = record.shown
     if shown is None:
         return None
@@ -48,7 +47,7 @@ def live_portrait(record: Record) -> Mapping[str, object] | None:
         "stage": shown.stage or None,
         "requestId": shown.request_id or None,
         "fingerprint": shown.fingerprint or None,
-        "params": None if shown.parameters is None else _parameters(shown.parameters),
+        "params": _shown_parameters(shown),
         "engine": shown.engine or (last.engine if last else None),
         "engineVersion": shown.engine_version or (last.engine_version if last else None),
         "requestedAt": shown.requested,
@@ -68,18 +67,18 @@ def live_portrait(record: Record) -> Mapping[str, object] | None:
     }
 
 
-def shown_fields(document: Snapshot, record: Record) -> dict[str, object]:
-    """Return `livePortrait`, where the document does not show the record already."""
+def shown_fields(document: Document, record: Record) -> dict[str, object]:
+    """Return the server's map, where the document does not show the record already."""
     shown = live_portrait(record)
     if shown is None:
-        return {} if document.output is ABSENT else {_dotted(OUTPUT): DELETED}
+        return {} if document.output is ABSENT else {_dotted(document.output_path): DELETED}
     if same(shown, document.output):
         return {}
-    return {_dotted(OUTPUT): shown}
+    return {_dotted(document.output_path): shown}
 
 
 def mirror_fields(
-    document: Snapshot, record: Record, *, reader: Reader, avatar_id: str, publishing: bool = False
+    document: Document, record: Record, *, reader: Reader, avatar_id: str, publishing: bool = False
 ) -> dict[str, object]:
     """Return `training.livePortrait.idleVideoUrl`, where a stale save removed it or set an old one.
 
@@ -95,7 +94,7 @@ def mirror_fields(
 
 
 def dynamics_fields(
-    document: Snapshot,
+    document: Document,
     record: Record,
     *,
     reader: Reader,
@@ -108,7 +107,7 @@ def dynamics_fields(
     Where a result is being published, or a URL was removed or is an old one of ours, write all of
     its keys if any of them differs; leave other keys of the map, and a foreign video, alone.
     """
-    if not record.results:
+    if not record.results or document.inputs is None:
         return {}
     result = record.results[0]
     urls = {"idleVideoUrl": result.video.url, "heroImageChunkUrl": result.poster.url}
@@ -144,6 +143,18 @@ def _is_stale(url: object, reader: Reader, avatar_id: str) -> bool:
     return url is ABSENT or url is None or reader.is_own_output(avatar_id, url)
 
 
+def _shown_parameters(shown: StatusView) -> dict[str, object] | None:
+    if (talk := shown.talk) is not None:
+        return {
+            "method": talk.method.value,
+            "strength": talk.strength / 100,
+            "head": talk.head.value,
+            "base": talk.base.value,
+            "refine": talk.refine,
+        }
+    return None if shown.parameters is None else _parameters(shown.parameters)
+
+
 def _error(problem: ErrorInfo) -> dict[str, object]:
     return _without_none(
         {"code": problem.code.value, "field": problem.field, "retryable": problem.retryable}
@@ -165,10 +176,22 @@ def _parameters(parameters: Parameters) -> dict[str, object]:
 
 
 def _result(result: Result) -> dict[str, object]:
+    url, path = ("idleVideoUrl", "idleVideoPath")
+    cuts: dict[str, object] = {}
+    if (talk := result.talk) is not None:
+        url, path = ("videoUrl", "videoPath")
+        cuts = {
+            "method": talk.parameters.method.value,
+            "idleFingerprint": talk.idle_fingerprint,
+            "startFrame": talk.start_frame,
+            "resumeFrame": talk.resume_frame,
+            "hasSpeech": talk.has_speech,
+        }
     return {
-        "idleVideoUrl": result.video.url,
+        **cuts,
+        url: result.video.url,
         "posterUrl": result.poster.url,
-        "idleVideoPath": result.video.path,
+        path: result.video.path,
         "resultFingerprint": result.fingerprint,
         "width": result.width,
         "height": result.height,

@@ -1,20 +1,19 @@
 """A task of the queue between gate and renderer: its name, and its body at both ends. Pure.
 
-The body names an avatar and nothing else: the renderer reads everything else from the ledger.
+The body names an avatar, or one of its talks, and nothing else: the renderer reads the rest from
+the ledger.
 """
 
 import hashlib
 import json
-import re
 from dataclasses import dataclass
 
 from functions.domain.job_record import Dispatch
-from functions.domain.subject import Subject
+from functions.domain.subject import Subject, is_document_id, is_talk_id
 from functions.errors import InvalidTask
 
 MAX_BODY_BYTES = 16_384  # an id of 1,500 bytes in its longest escaped form, and room
-_MAX_ID_BYTES = 1500  # Firestore's own limit
-_ACCEPTED = '{"avatarId": "<a document id>"}'
+_ACCEPTED = '{"avatarId": "<a document id>"}, and for a talk its "talkId"'
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,15 +27,18 @@ class RenderTask:
     def task_id(self) -> str:
         """The task's name: the same for the same dispatch, however often an event is delivered.
 
-        It holds a digest of the avatar's id, which may have characters that names may not have.
+        It holds a digest of the ids, which may have characters that names may not have.
         """
-        avatar = hashlib.sha256(self.subject.avatar_id.encode()).hexdigest()[:16]
-        return f"{avatar}-{self.dispatch.fingerprint}-{self.dispatch.at}"
+        digest = hashlib.sha256(str(self.subject).encode()).hexdigest()[:16]
+        return f"{digest}-{self.dispatch.fingerprint}-{self.dispatch.at}"
 
     @property
     def body(self) -> bytes:
         """The task's body, as `read_subject` reads it."""
-        return json.dumps({"avatarId": self.subject.avatar_id}).encode()
+        content = {"avatarId": self.subject.avatar_id}
+        if self.subject.is_talk:
+            content["talkId"] = self.subject.talk_id
+        return json.dumps(content).encode()
 
 
 def read_subject(body: bytes) -> Subject:
@@ -53,17 +55,13 @@ def read_subject(body: bytes) -> Subject:
         raise InvalidTask(f"the task's body is no JSON ({fault}); accepted: {_ACCEPTED}") from (
             fault
         )
+    refused = InvalidTask(f"the task's body is {body[:200]!r}; accepted: {_ACCEPTED}")
     avatar_id = content.get("avatarId") if isinstance(content, dict) else None
     if not isinstance(avatar_id, str) or not is_document_id(avatar_id):
-        raise InvalidTask(f"the task's body is {body[:200]!r}; accepted: {_ACCEPTED}")
-    return Subject(avatar_id=avatar_id)
-
-
-def is_document_id(text: str) -> bool:
-    """Tell whether Firestore accepts a text as a document's id."""
-    try:
-        length = len(text.encode())
-    except UnicodeEncodeError:  # half a surrogate pair
-        return False
-    reserved = text in (".", "..") or re.fullmatch("__.*__", text, re.DOTALL) is not None
-    return 0 < length <= _MAX_ID_BYTES and "/" not in text and not reserved
+        raise refused
+    if "talkId" not in content:
+        return Subject(avatar_id=avatar_id)
+    talk_id = content["talkId"]
+    if not isinstance(talk_id, str) or not is_talk_id(avatar_id, talk_id):
+        raise refused
+    return Subject(avatar_id=avatar_id, talk_id=talk_id)

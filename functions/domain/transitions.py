@@ -161,6 +161,10 @@ class Transitions(Answers):
             starts.avatar >= rules.renders_per_day
             or starts.owner >= rules.renders_per_owner_day
             or starts.total >= rules.renders_per_day_total
+            or (
+                avatar.subject.is_talk
+                and starts.spoken_ms >= rules.talk_seconds_per_owner_day * 1000
+            )
         ):
             code = Code.QUOTA_EXCEEDED
         if record.attempts >= ATTEMPTS:
@@ -236,7 +240,8 @@ class Transitions(Answers):
         written: TransactionResult[Held] = self._write(
             avatar, record, status=TransactionStatus.DONE, publishing=True
         )
-        return replace(written, retired=retired)
+        spoken_ms = 0 if result.talk is None else result.duration_ms
+        return replace(written, retired=retired, spoken_ms=spoken_ms)
 
     def fail(
         self, avatar: AvatarSnapshot, claim: Claim, problem: ErrorInfo

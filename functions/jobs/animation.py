@@ -14,12 +14,14 @@ from pathlib import Path, PurePosixPath
 from functions.domain.document import IMAGE_FIELD, VIDEO_FIELD
 from functions.domain.snapshot import RenderJob
 from functions.domain.storage_paths import StoredObject
+from functions.domain.talks.document import AUDIO_FIELD
 from functions.errors import Code, Failure
 from functions.jobs.lease import LeaseMonitor
 from functions.jobs.motion_cache import MotionCache
 from functions.jobs.ports import Dependencies, Renderer
 from functions.observability import telemetry
 from liveportrait_core import (
+    MAX_AUDIO_BYTES,
     MAX_IMAGE_BYTES,
     MAX_VIDEO_BYTES,
     CachedMotion,
@@ -28,14 +30,23 @@ from liveportrait_core import (
     MotionUnusable,
     RenderedVideo,
     RenderRequest,
+    SpeechInput,
     SyntheticIdle,
 )
 
+_LIMITS = {
+    IMAGE_FIELD: (MAX_IMAGE_BYTES, Code.IMAGE_TOO_LARGE, Code.IMAGE_UNSUPPORTED),
+    VIDEO_FIELD: (MAX_VIDEO_BYTES, Code.VIDEO_TOO_LARGE, Code.VIDEO_UNSUPPORTED),
+    AUDIO_FIELD: (MAX_AUDIO_BYTES, Code.AUDIO_TOO_LONG, Code.AUDIO_UNSUPPORTED),
+}
 _PLAIN_SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,5}")
 
 
 class Animation:
-    """Fetch inputs and make the video, in a folder of its own, while the lease holds."""
+    """Fetch inputs and make the video, in a folder of its own, while the lease holds.
+
+    The sound of a talk is fetched for this attempt alone, and kept nowhere: it is a person's voice.
+    """
 
     def __init__(
         self,
@@ -61,7 +72,7 @@ class Animation:
                 engine_version=job.spec.engine_version,
                 folder=folder,
             )
-        self.video = folder / "idle.mp4"
+        self.video = folder / job.subject.video_name
         self.poster = folder / "poster.jpg"
         self.download_s = 0.0
 
@@ -80,6 +91,7 @@ class Animation:
                 poster=self.poster,
                 options=self._options,
                 delivery=Delivery(peak_mbit_s=self._deps.settings.peak_mbit_s),
+                speech=self._speech(),
             )
 
     def render(self, request: RenderRequest) -> RenderedVideo:
@@ -120,6 +132,18 @@ class Animation:
         nonce = self._job.spec.request.nonce
         return SyntheticIdle(seed=zlib.crc32(f"{self._job.subject.avatar_id}/{nonce}".encode()))
 
+    def _speech(self) -> SpeechInput | None:
+        talk, sound = self._job.spec.request.talk, self._job.sound
+        if talk is None or sound is None:
+            return None
+        return SpeechInput(
+            sound=self._fetch(sound, "speech", AUDIO_FIELD),
+            visemes=talk.visemes,
+            text=talk.text or None,
+            strength=talk.parameters.strength / 100,
+            method=talk.parameters.method,
+        )
+
     @contextmanager
     def _downloading(self) -> Iterator[None]:
         began = self._deps.clock.monotonic()
@@ -143,11 +167,7 @@ class Animation:
 
 def _admit(wanted: StoredObject, field: str) -> None:
     """Refuse an input for what Storage says of it, before it is fetched."""
-    limit, too_large, unsupported = MAX_VIDEO_BYTES, Code.VIDEO_TOO_LARGE, Code.VIDEO_UNSUPPORTED
-    if field == IMAGE_FIELD:
-        limit, too_large, unsupported = (
-            MAX_IMAGE_BYTES, Code.IMAGE_TOO_LARGE, Code.IMAGE_UNSUPPORTED,
-        )  # fmt: skip
+    limit, too_large, unsupported = _LIMITS[field]
     if wanted.encoding:
         raise Failure(
             unsupported,

@@ -18,6 +18,7 @@ from functions.domain.job_record import (
     PublishedObject,
     Quality,
     Result,
+    TalkCuts,
 )
 from functions.domain.snapshot import (
     AvatarSnapshot,
@@ -29,6 +30,7 @@ from functions.domain.snapshot import (
     TransactionStatus,
 )
 from functions.domain.storage_paths import Upload, download_url
+from functions.domain.talks.document import AUDIO_FIELD
 from functions.errors import Code, Failure, LeaseLost, ProcessEnding, RetryLater, Stopped
 from functions.jobs.animation import Animation
 from functions.jobs.cleanup import dispose
@@ -40,6 +42,8 @@ from liveportrait_core import QualityReport, RenderedVideo, RenderError
 from liveportrait_core.errors import DeviceLost
 
 _WITHDRAWN = (AttemptOutcome.LOST, AttemptOutcome.SUPERSEDED, AttemptOutcome.RETURNED)
+
+_FIELDS = {"IMAGE": IMAGE_FIELD, "VIDEO": VIDEO_FIELD, "AUDIO": AUDIO_FIELD}
 
 
 class RenderAttempt:
@@ -234,6 +238,7 @@ class RenderAttempt:
             token=token,
             metadata={
                 "avatarId": job.subject.avatar_id,
+                **({"talkId": job.subject.talk_id} if job.subject.is_talk else {}),
                 "fingerprint": spec.fingerprint,
                 "engineVersion": spec.engine_version,
             },
@@ -269,26 +274,43 @@ class RenderAttempt:
             fps=float(report.fps),
             warnings=tuple(warning.value for warning in report.warnings),
             quality=_brief(report.quality),
+            talk=self._cuts(report),
         )
         change = self._transact(
             lambda avatar: self._rules.complete(avatar, self._claim, result),
             within_s=self._deps.settings.lease_s,  # the heartbeat goes on meanwhile
+            counting=result.talk is not None,
         )
         require(change.status)
         if change.retired:
             log.info("results retired", fingerprints=[each.fingerprint for each in change.retired])
         dispose(self._deps, self._job.subject, change.record)
 
+    def _cuts(self, report: RenderedVideo) -> TalkCuts | None:
+        spec = self._job.spec
+        if spec.request.talk is None:
+            return None
+        if report.talk is None:
+            raise AssertionError("a talk was rendered as an idle video")
+        return TalkCuts(
+            parameters=spec.request.talk.parameters,
+            idle_fingerprint=spec.idle_fingerprint,
+            start_frame=report.talk.start_frame,
+            resume_frame=report.talk.resume_frame,
+            has_speech=report.talk.has_speech,
+        )
+
     def _transact(
         self,
         decide: Callable[[AvatarSnapshot], TransactionResult[Status]],
         *,
         within_s: float | None = None,
+        counting: bool = False,
     ) -> TransactionResult[Status]:
         clock, patience_s = self._deps.clock, self._deps.settings.patience_s
         return retry(
             clock,
-            lambda: self._deps.ledger.transact(self._job.subject, decide),
+            lambda: self._deps.ledger.transact(self._job.subject, decide, counting=counting),
             within_s=patience_s if within_s is None else within_s,
         )
 
@@ -315,7 +337,7 @@ def problem_of(fault: Exception) -> ErrorInfo:
         if fault.code not in {code.value for code in Code}:  # a newer renderer's
             return ErrorInfo(code=Code.INTERNAL, field=None, retryable=fault.retryable)
         code = Code(fault.code)
-        field = {"IMAGE": IMAGE_FIELD, "VIDEO": VIDEO_FIELD}.get(code.partition("_")[0])
+        field = _FIELDS.get(code.partition("_")[0])
         return ErrorInfo(code=code, field=field, retryable=fault.retryable)
     if isinstance(fault, MemoryError):
         return ErrorInfo.of(Code.RENDER_OOM)

@@ -131,11 +131,13 @@ def dispose(
 def deletion_fault(deps: Dependencies, deletion: Deletion) -> Exception | None:
     """Carry out one; return the fault that hindered it."""
     try:
-        if deletion.generation:
+        if deletion.documents:
+            deps.ledger.delete_documents(deletion)
+        elif deletion.generation:
             deps.media.delete(deletion.path, deletion.generation)
         else:
             deps.media.delete_prefix(deletion)
     except Exception as fault:
-        log.warning("object not deleted", path=deletion.path, reason=str(fault))
+        log.warning("not deleted", path=deletion.path, reason=str(fault))
         return fault
     return None

@@ -43,6 +43,9 @@ class RenderLedger(Protocol):
         render starts part of what it sees.
         """
 
+    def delete_documents(self, deletion: Deletion) -> None:
+        """Delete the documents of a collection below the avatars', as far as created by then."""
+
 
 class MediaStore(Protocol):
     """Where portraits, clips and results are kept: objects named by path, guarded by generation."""

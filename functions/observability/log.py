@@ -44,9 +44,9 @@ _bound: ContextVar[_Bound] = ContextVar("_bound", default=_Bound())  # noqa: B03
 
 
 @contextmanager
-def bound(*, avatar_id: str = "", render_id: str = "") -> Iterator[None]:
+def bound(*, avatar_id: str = "", talk_id: str = "", render_id: str = "") -> Iterator[None]:
     """Add these ids to every line written inside."""
-    ids = {"avatarId": avatar_id, "renderId": render_id}
+    ids = {"avatarId": avatar_id, "talkId": talk_id, "renderId": render_id}
     known = {key: value for key, value in ids.items() if value}
     before = _bound.get()
     token = _bound.set(replace(before, ids={**before.ids, **known}))

@@ -15,15 +15,9 @@ from google.cloud.firestore_v1.field_path import FieldPath
 from google.cloud.storage import Bucket
 
 from functions.cloud.documents import Found, read, stream
-from functions.cloud.firestore import (
-    QUOTA,
-    SNAPSHOT_MASK,
-    avatar_snapshot_of,
-    document_of,
-    quota_names,
-    tombstones,
-)
 from functions.cloud.firestore_values import decode
+from functions.cloud.quotas import QUOTA, quota_names
+from functions.cloud.snapshots import SNAPSHOT_MASK, document_of, snapshot_of, tombstones
 from functions.cloud.storage import TOKEN_KEY, stored_object
 from functions.domain.document import INPUTS, OUTPUT, OWNER, Snapshot
 from functions.domain.job_record import Purpose
@@ -193,7 +187,7 @@ def _dated(document: Found, job: Found) -> DatedSnapshot:
     updated = document.update_time
     written = 0 if updated is None else round(updated.timestamp() * 1000)
     return DatedSnapshot(
-        avatar=avatar_snapshot_of(Subject(avatar_id=document.id), document, job), written=written
+        avatar=snapshot_of(Subject(avatar_id=document.id), (document, job)), written=written
     )
 
 

@@ -20,8 +20,7 @@ from functions.domain.storage_paths import (
     output_folder,
     uploads_folder,
 )
-from functions.domain.subject import Subject
-from functions.domain.task import is_document_id
+from functions.domain.subject import Subject, is_document_id
 from functions.errors import RetryLater
 from functions.jobs.cleanup import clean_up, deletion_fault
 from functions.jobs.ports import Dependencies

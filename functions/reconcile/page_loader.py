@@ -13,7 +13,7 @@ from functions.domain.document import ABSENT, Snapshot
 from functions.domain.request import Reader, RenderRequest
 from functions.domain.snapshot import AvatarSnapshot
 from functions.domain.storage_paths import cache_folder, output_folder
-from functions.domain.task import is_document_id
+from functions.domain.subject import is_document_id
 from functions.errors import FunctionError, InvalidSetting
 from functions.jobs.ports import MediaStore
 from functions.reconcile.findings import Entry, ListedObject

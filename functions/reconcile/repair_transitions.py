@@ -6,7 +6,7 @@ already, and leaves an avatar with an unexpired lease alone. Rules: contract.md,
 
 from dataclasses import replace
 
-from functions.domain.document import MIRROR, Snapshot, State
+from functions.domain.document import MIRROR, Document, State
 from functions.domain.job_record import PublishedObject, Record, Result
 from functions.domain.snapshot import AvatarSnapshot, TransactionResult, TransactionStatus, Unleased
 from functions.domain.status_view import DELETED, shown_fields
@@ -85,7 +85,7 @@ def _written(
 
 
 def _mirrors(
-    avatar: AvatarSnapshot, document: Snapshot, record: Record, rules: Transitions
+    avatar: AvatarSnapshot, document: Document, record: Record, rules: Transitions
 ) -> dict[str, object]:
     """Return the changes of mirrors that hold a URL of ours; leave foreign URLs alone."""
     if not record.results:

@@ -13,21 +13,22 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from functions.domain.document import DOCUMENT_PATHS, Snapshot, dig
+from functions.domain.document import DOCUMENT_PATHS, Document, FieldPath, Snapshot, dig
 from functions.domain.job_record import Deletion, Record, from_fields, to_fields
 from functions.domain.snapshot import AvatarSnapshot, Starts, Status, TransactionResult
 from functions.domain.status_view import Deleted
 from functions.domain.storage_paths import StoredObject, Upload
 from functions.domain.subject import Subject
+from functions.domain.talks.document import TALK_PATHS, TalkSnapshot
 from functions.domain.task import RenderTask
 from functions.errors import ObjectChanged, ObjectExists
 
 Fields = dict[str, Any]
 
 
-def about(avatar_id: str) -> Subject:
-    """What concerns this avatar."""
-    return Subject(avatar_id=avatar_id)
+def about(avatar_id: str, talk_id: str = "") -> Subject:
+    """What concerns this avatar, or one of its talks."""
+    return Subject(avatar_id=avatar_id, talk_id=talk_id)
 
 
 class VirtualClock:
@@ -90,22 +91,27 @@ class VirtualTicker:
 
 
 class MemoryLedger:
-    """Documents, ledgers and quotas as dictionaries; the wire forms are kept, not the objects."""
+    """Documents, ledgers and quotas as dictionaries; the wire forms are kept, not the objects.
+
+    Documents are named by their path below the collection of avatars, ledgers by their id.
+    """
 
     def __init__(self, clock: VirtualClock) -> None:
         self._clock = clock
         self.documents: dict[str, Fields] = {}
+        self.created: dict[str, int] = {}  # of talks: epoch ms; long ago where it is not told
         self.jobs: dict[str, Fields] = {}
         self.quotas: dict[str, Fields] = {}
         self.document_writes: list[tuple[str, Fields]] = []
         self.calls: Counter[str] = Counter()
         self.faults: list[Exception] = []  # raised one by one, instead of reading
         self.lost_answers: list[Exception] = []  # raised one by one, after committing
+        self.talk_deleted: Callable[[str, Fields], object] = lambda path, before: None
 
     def read(self, subject: Subject) -> AvatarSnapshot:
         self.calls["read"] += 1
         self._fail(self.faults)
-        return self._snapshot(subject.avatar_id, counting=False)
+        return self._snapshot(subject, counting=False)
 
     def transact(
         self,
@@ -116,14 +122,21 @@ class MemoryLedger:
     ) -> TransactionResult[Status]:
         self.calls["transact"] += 1
         self._fail(self.faults)
-        avatar = self._snapshot(subject.avatar_id, counting=counting)
+        avatar = self._snapshot(subject, counting=counting)
         change = decide(avatar)
         self._commit(avatar, change)
         self._fail(self.lost_answers)
         return change
 
-    def record(self, avatar_id: str) -> Record:
-        return from_fields(self.jobs.get(avatar_id, {}))
+    def delete_documents(self, deletion: Deletion) -> None:
+        self.calls["delete_documents"] += 1
+        for path in list(self.documents):
+            if path.startswith(f"{deletion.path}/") and deletion.covers(self.created.get(path, 1)):
+                self.talk_deleted(path, self.documents.pop(path))
+
+    def record(self, name: str) -> Record:
+        """The ledger of this id: an avatar's, or `avatar:talk`."""
+        return from_fields(self.jobs.get(name, {}))
 
     def keep(self, avatar_id: str, record: Record) -> None:
         self.jobs[avatar_id] = to_fields(record)
@@ -132,25 +145,38 @@ class MemoryLedger:
         if faults:
             raise faults.pop(0)
 
-    def _snapshot(self, avatar_id: str, *, counting: bool) -> AvatarSnapshot:
-        fields = self.documents.get(avatar_id)
-        document = None if fields is None else Snapshot(fields=_picked(fields))
+    def _snapshot(self, subject: Subject, *, counting: bool) -> AvatarSnapshot:
+        document, avatar_id = self._document(subject), subject.avatar_id
         owner = None if document is None else document.owner
+        quota = self._today(f"owner:{owner}") if owner else {}
+        known, name = self._known(avatar_id), subject.ledger[1]
         avatar = AvatarSnapshot(
-            subject=about(avatar_id),
+            subject=subject,
             document=document,
-            record=self._known(avatar_id),
-            has_ledger=avatar_id in self.jobs,
+            record=self.record(name) if subject.is_talk else known,
+            has_ledger=name in self.jobs,
             now=round(self._clock.now() * 1000),
             starts=Starts(
                 avatar=self._starts(f"avatar:{avatar_id}"),
-                owner=self._starts(f"owner:{owner}") if owner else 0,
+                owner=quota.get("starts", 0),
                 total=self._starts("all"),
+                spoken_ms=quota.get("spokenMs", 0),
             )
             if counting
             else Starts(),
+            avatar_deleted=known.deleted if subject.is_talk else 0,
         )
         return avatar.without_former_owner()
+
+    def _document(self, subject: Subject) -> Document | None:
+        host = self.documents.get(subject.avatar_id)
+        fields = self.documents.get(str(subject))
+        if host is None or fields is None:
+            return None
+        avatar = Snapshot(fields=_picked(host, DOCUMENT_PATHS))
+        if not subject.is_talk:
+            return avatar
+        return TalkSnapshot(fields=_picked(fields, TALK_PATHS), avatar=avatar)
 
     def _known(self, avatar_id: str) -> Record:
         """The ledger; where there is none, what the tombstone says."""
@@ -158,9 +184,12 @@ class MemoryLedger:
             return self.record(avatar_id)
         return Record(deleted=self.quotas.get(f"deleted:{avatar_id}", {}).get("at", 0))
 
-    def _starts(self, name: str) -> int:
+    def _today(self, name: str) -> Fields:
         quota = self.quotas.get(name, {})
-        return int(quota["starts"]) if quota.get("day") == self._day() else 0
+        return quota if quota.get("day") == self._day() else {}
+
+    def _starts(self, name: str) -> int:
+        return int(self._today(name).get("starts", 0))
 
     def _day(self) -> str:
         return datetime.fromtimestamp(self._clock.now(), UTC).date().isoformat()
@@ -171,21 +200,33 @@ class MemoryLedger:
             self.quotas[f"deleted:{avatar_id}"] = {"at": tombstone}
 
     def _commit(self, avatar: AvatarSnapshot, change: TransactionResult[Any]) -> None:
+        name, path = avatar.subject.ledger[1], str(avatar.subject)
         if change.erases:
-            self._erase(avatar.avatar_id, change.tombstone)
+            self._erase(name, change.tombstone)
+            if avatar.subject.is_talk and avatar.document is None:
+                self.documents.pop(path, None)
         elif change.record is not None:
-            self.jobs[avatar.avatar_id] = to_fields(change.record)
+            self.jobs[name] = to_fields(change.record)
         if change.fields:
-            document = self.documents[avatar.avatar_id]
-            for path, value in change.fields.items():
-                write_path(document, path, value)
-            self.document_writes.append((avatar.avatar_id, dict(change.fields)))
-        if change.counts and avatar.document is not None:
-            owner = avatar.document.owner
-            for name in (f"avatar:{avatar.avatar_id}", f"owner:{owner}" if owner else None, "all"):
-                if name is not None:
-                    starts = self._starts(name) + 1
-                    self.quotas[name] = {"day": self._day(), "starts": starts}
+            document = self.documents[path]
+            for field_path, value in change.fields.items():
+                write_path(document, field_path, value)
+            self.document_writes.append((path, dict(change.fields)))
+        if avatar.document is not None:
+            self._count(avatar, change)
+
+    def _count(self, avatar: AvatarSnapshot, change: TransactionResult[Any]) -> None:
+        owner = None if avatar.document is None else avatar.document.owner
+        for name in (f"avatar:{avatar.avatar_id}", f"owner:{owner}" if owner else None, "all"):
+            if name is not None and change.counts:
+                today = self._today(name)
+                starts = self._starts(name) + 1
+                self.quotas[name] = {**today, "day": self._day(), "starts": starts}
+        if owner and change.spoken_ms:
+            today = self._today(f"owner:{owner}")
+            spoken_ms = today.get("spokenMs", 0) + change.spoken_ms
+            day = {"day": self._day(), "spokenMs": spoken_ms}
+            self.quotas[f"owner:{owner}"] = {"starts": 0, **today, **day}
 
 
 def write_path(document: Fields, path: str, value: object) -> None:
@@ -201,9 +242,9 @@ def write_path(document: Fields, path: str, value: object) -> None:
         document[last] = copy.deepcopy(value)
 
 
-def _picked(fields: Fields) -> Fields:
+def _picked(fields: Fields, paths: tuple[FieldPath, ...]) -> Fields:
     picked: Fields = {}
-    for path in DOCUMENT_PATHS:
+    for path in paths:
         value = dig(fields, path)
         if isinstance(dig(fields, path[:-1]), Mapping) and path[-1] in dig_map(fields, path[:-1]):
             target = picked

@@ -5,10 +5,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from functions.domain.document import EVENT_PATHS, DocumentWrite, Snapshot, dig
+from functions.domain.document import EVENT_PATHS, DocumentWrite, FieldPath, Snapshot, dig
 from functions.domain.job_record import Record
 from functions.domain.request import Reader
 from functions.domain.storage_paths import MediaPolicy
+from functions.domain.talks.document import TALK_EVENT_PATHS, TalkSnapshot
 from functions.domain.transitions import Transitions
 from functions.errors import RetryLater
 from functions.jobs.dispatch import InlineDispatcher, QueuedDispatcher
@@ -30,6 +31,8 @@ BUCKET = "demo.appspot.com"
 AVATAR = "ava"
 IMAGE = f"avatars/{AVATAR}/hero.jpg"
 VIDEO = f"avatars/{AVATAR}/heroVideo.mp4"
+TALK = "hello"
+SOUND = f"avatars/{AVATAR}/hello.wav"
 OUTPUT = f"avatars/{AVATAR}/livePortrait/"
 SETTINGS = Settings(bucket=BUCKET, engine="mesh", project="demo")
 POLICY = MediaPolicy(bucket=BUCKET)
@@ -65,6 +68,17 @@ def document(**changes: Any) -> Fields:
     return fields
 
 
+def talk_document(**request: Any) -> Fields:
+    """A talk that asks for a render; `strength=0.5` changes its request."""
+    wanted = {"audioUrl": f"gs://{BUCKET}/{SOUND}", **request}
+    return {"request": {key: value for key, value in wanted.items() if value is not UNSET}}
+
+
+def talk_snapshot(fields: Mapping[str, Any] | None) -> TalkSnapshot | None:
+    """A talk's document as an event carries it."""
+    return None if fields is None else TalkSnapshot(fields=_picked(fields, TALK_EVENT_PATHS))
+
+
 def shown_version(renderer: ScriptedRenderer, settings: Settings) -> str:
     """The engine version as documents show it."""
     return settings.engine_version_of(renderer.engine_version)
@@ -72,17 +86,19 @@ def shown_version(renderer: ScriptedRenderer, settings: Settings) -> str:
 
 def snapshot(fields: Mapping[str, Any] | None) -> Snapshot | None:
     """The document as an event carries it."""
-    if fields is None:
-        return None
+    return None if fields is None else Snapshot(fields=_picked(fields, EVENT_PATHS))
+
+
+def _picked(fields: Mapping[str, Any], paths: tuple[FieldPath, ...]) -> Fields:
     picked: Fields = {}
-    for path in EVENT_PATHS:
+    for path in paths:
         parent: Any = fields if len(path) == 1 else dig(fields, path[:-1])
         if isinstance(parent, Mapping) and path[-1] in parent:
             target = picked
             for name in path[:-1]:
                 target = target.setdefault(name, {})
             target[path[-1]] = copy.deepcopy(parent[path[-1]])
-    return Snapshot(fields=picked)
+    return picked
 
 
 @dataclass(kw_only=True)
@@ -140,6 +156,34 @@ class Scene:
             after=snapshot(self.ledger.documents.get(AVATAR)),
             committed_s=self.clock.now(),
         )
+
+    def write_talk(self, fields: Fields | None, talk_id: str = TALK) -> DocumentWrite:
+        """The app writes a talk; gives the event that tells of it."""
+        subject = about(AVATAR, talk_id)
+        path, documents = str(subject), self.ledger.documents
+        before = documents.pop(path, None)
+        if fields is not None:
+            kept = {"talk": before["talk"]} if before and "talk" in before else {}
+            documents[path] = copy.deepcopy({**kept, **fields})
+            self.ledger.created.setdefault(path, round(self.clock.now() * 1000))
+        return DocumentWrite(
+            subject=subject,
+            before=talk_snapshot(before),
+            after=talk_snapshot(documents.get(path)),
+            committed_s=self.clock.now(),
+        )
+
+    def save_talk(self, fields: Fields | None, talk_id: str = TALK) -> DocumentWrite:
+        """The app writes a talk, and the event is served."""
+        event = self.write_talk(fields, talk_id)
+        self.handler.handle_event(event)
+        return event
+
+    def talk(self, talk_id: str = TALK) -> Fields:
+        """The pipeline's answer to a talk."""
+        document = self.ledger.documents.get(str(about(AVATAR, talk_id)), {})
+        answer: Fields = document.get("talk", {})
+        return answer
 
     def save(self, fields: Fields | None) -> DocumentWrite:
         """The app writes, and the event is served."""

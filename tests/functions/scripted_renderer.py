@@ -1,7 +1,7 @@
 """The renderer's double: it draws nothing, and says what it was given."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -17,8 +17,10 @@ from liveportrait_core import (
     RenderOptions,
     RenderRequest,
     RenderWarning,
+    SpeechInput,
     Stage,
     SyntheticIdle,
+    TalkCut,
 )
 
 
@@ -36,6 +38,7 @@ class ScriptedRenderer:
     renders: list[RenderOptions] = field(default_factory=list)
     deliveries: list[Delivery] = field(default_factory=list)
     idles: list[SyntheticIdle] = field(default_factory=list)
+    speeches: list[SpeechInput] = field(default_factory=list)
     recalls: list[bytes] = field(default_factory=list)  # the motions it was given
 
     def render(
@@ -51,7 +54,14 @@ class ScriptedRenderer:
         if not isinstance(request.motion, SyntheticIdle):
             moved_by += repr(request.options).encode()
         body = request.portrait.read_bytes() + moved_by
-        return self._make(body, request.output, request.poster, request.options, on_progress)
+        if (speech := request.speech) is not None:
+            self.speeches.append(speech)
+            body += speech.sound.read_bytes() + repr((speech.visemes, speech.strength)).encode()
+        made = self._make(body, request.output, request.poster, request.options, on_progress)
+        if speech is None:
+            return made
+        cut = TalkCut(start_frame=0, resume_frame=made.frame_count % 45, has_speech=True)
+        return replace(made, talk=cut)
 
     def _moved_by(self, request: RenderRequest, on_motion: Callable[[bytes], None] | None) -> bytes:
         motion = request.motion

@@ -10,7 +10,8 @@ from google.cloud.firestore_v1.types import CommitRequest, Document, Write
 from functions.cloud.events import parse
 from functions.cloud.firestore import FirestoreLedger
 from functions.cloud.firestore_values import decode
-from functions.domain.document import Snapshot, State
+from functions.domain.document import Document as StoredDocument
+from functions.domain.document import State
 from functions.domain.job_record import Record, StatusView
 from functions.domain.request import Ask, NotOptedIn, Reader, Refusal
 from functions.domain.snapshot import AvatarSnapshot, TransactionResult, TransactionStatus
@@ -74,7 +75,7 @@ def put(database: Any, path: str, place: str, value: Mapping[str, Any]) -> Docum
     return stored
 
 
-def spec(document: Snapshot | None) -> Ask:
+def spec(document: StoredDocument | None) -> Ask:
     assert document is not None
     return Reader(policy=POLICY).read(about("ava"), document)
 

@@ -321,7 +321,7 @@ class DisturbedLedger(Disturbed):
             return change
 
         def rehearse() -> None:
-            decide(self._inner.avatar(subject.avatar_id, counting=counting))
+            decide(self._inner.avatar(subject, counting=counting))
 
         change: TransactionResult[Any] = self._weather.call(
             "ledger.transact", effect, self._fault, rehearse

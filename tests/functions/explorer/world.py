@@ -13,6 +13,7 @@ from functions.domain.document import DocumentWrite
 from functions.domain.job_record import Record
 from functions.domain.snapshot import AvatarSnapshot, TransactionResult
 from functions.domain.storage_paths import StoredObject, Upload
+from functions.domain.subject import Subject
 from functions.domain.task import RenderTask
 from tests.functions.doubles import (
     Fields,
@@ -69,9 +70,9 @@ class WatchedLedger(MemoryLedger):
             known = self._read[avatar_id] = (stored, super().record(avatar_id))
         return known[1]
 
-    def avatar(self, avatar_id: str, *, counting: bool) -> AvatarSnapshot:
+    def avatar(self, subject: Subject, *, counting: bool) -> AvatarSnapshot:
         """What a transaction would see."""
-        return self._snapshot(avatar_id, counting=counting)
+        return self._snapshot(subject, counting=counting)
 
     def _commit(self, avatar: AvatarSnapshot, change: TransactionResult[Any]) -> None:
         avatar_id, world = avatar.avatar_id, self._world

@@ -284,7 +284,7 @@ class RestFails(MemoryLedger):
         *,
         counting: bool = False,
     ) -> TransactionResult[Status]:
-        record = decide(self._snapshot(subject.avatar_id, counting=counting)).record
+        record = decide(self._snapshot(subject, counting=counting)).record
         if record is not None and record.dispatch is None and not self.failed:
             self.failed = True
             raise ConnectionError("DEADLINE_EXCEEDED")

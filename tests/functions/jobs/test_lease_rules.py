@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from functions.cloud.documents import Found
-from functions.cloud.firestore import avatar_snapshot_of
+from functions.cloud.snapshots import snapshot_of
 from functions.domain.job_record import Lease, Purpose, Record
 from functions.domain.snapshot import Claim, Held, RenderJob, TransactionStatus
 from functions.errors import LeaseLost, RetryLater
@@ -45,7 +45,7 @@ def run_out_of_memory() -> None:
 def test_now_is_the_moment_of_the_databases_read() -> None:
     read_time = datetime(2031, 5, 6, 7, 8, 9, 125_000, tzinfo=UTC)
     nothing = Found(id=AVATAR, exists=False, read_time=read_time)
-    avatar = avatar_snapshot_of(about(AVATAR), nothing, nothing)
+    avatar = snapshot_of(about(AVATAR), (nothing, nothing))
     assert avatar.now == 1_935_817_689_125
 
 

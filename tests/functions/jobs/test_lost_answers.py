@@ -46,7 +46,7 @@ class FaultyLedger(MemoryLedger):
         *,
         counting: bool = False,
     ) -> TransactionResult[Status]:
-        avatar = self._snapshot(subject.avatar_id, counting=counting)
+        avatar = self._snapshot(subject, counting=counting)
         if not self._committing or not self._matches(avatar, decide(avatar)):
             return super().transact(subject, decide, counting=counting)
         self.failed += 1

@@ -17,8 +17,8 @@ MUTANTS = (
     Mutant(
         name="next-lifes-uploads-deleted",
         file="functions/domain/deletions.py",
-        old="Deletion(path=avatar_folder(avatar.avatar_id), until=avatar.now - 1)",
-        new="Deletion(path=avatar_folder(avatar.avatar_id), until=until)",
+        old="Deletion(path=avatar_folder(avatar_id), until=avatar.now - 1)",
+        new="Deletion(path=avatar_folder(avatar_id), until=until)",
         why="A next life may upload while a clean-up runs (section 7).",
         tests=_DELETIONS,
     ),
@@ -33,7 +33,7 @@ MUTANTS = (
     Mutant(
         name="older-than-the-deletion-rendered",
         file="functions/domain/next_step.py",
-        old="if found.created < avatar.record.deleted:",
+        old="if found.created < avatar.oldest_input:",
         new="if found.created < 0:",
         why="What a clean-up has left is another life's (section 2).",
         tests=_DELETIONS,

@@ -75,8 +75,8 @@ MUTANTS = (
     ),
     Mutant(
         name="quota-of-yesterday",
-        file="functions/cloud/firestore.py",
-        old='if fields.get("day") == _day(now):',
+        file="functions/cloud/quotas.py",
+        old='if fields.get("day") == _day(_moment(avatar)):',
         new="if fields:",
         why="Starts are counted per UTC day (section 3, quota).",
         tests=("tests/functions/cloud/test_firestore.py",),
@@ -221,8 +221,8 @@ MUTANTS = (
     Mutant(
         name="clean-up-forgets-the-motion",
         file="functions/domain/deletions.py",
-        old="Deletion(path=cache_folder(avatar.avatar_id), until=until),",
-        new="",
+        old="yield Deletion(path=cache_folder(avatar_id), until=until)",
+        new="pass",
         why="Biometric data outlives the person's deletion (sections 3 and 7).",
         tests=("tests/functions/jobs/test_motion_cache_deletion.py",),
     ),

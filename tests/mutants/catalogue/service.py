@@ -85,16 +85,16 @@ MUTANTS = (
     Mutant(
         name="ghost-document",
         file="functions/cloud/firestore.py",
-        old="transaction.update(self._document(avatar.subject), _to_wire(change.fields))",
+        old="transaction.update(document, _to_wire(change.fields))",
         new="transaction.set(\n"
-        "                self._document(avatar.subject), _to_wire(change.fields), merge=True\n"
+        "                document, _to_wire(change.fields), merge=True\n"
         "            )",
         why="Written by update: a deleted document is not made again (section 3).",
         tests=_LEDGER,
     ),
     Mutant(
         name="owner-as-a-path",
-        file="functions/cloud/firestore.py",
+        file="functions/cloud/quotas.py",
         old="plain = _PLAIN_ID.fullmatch(owner) is not None",
         new='plain = "/" not in owner',
         why="A userId that is no plain id stands as its digest (section 3, quota).",

@@ -13,9 +13,9 @@ MUTANTS = (
     ),
     Mutant(
         name="lease-by-the-instances-clock",
-        file="functions/cloud/firestore.py",
-        old="now=round(document.read_time.timestamp() * 1000)",
-        new="now=round(time.time() * 1000)",
+        file="functions/cloud/snapshots.py",
+        old="now=_milliseconds(document.read_time)",
+        new='now=round(__import__("time").time() * 1000)',
         why="An instance whose clock is fast takes over leases that live (section 4).",
         tests=("tests/functions/jobs/test_lease_rules.py",),
     ),

@@ -1,0 +1,88 @@
+"""The quotas of a day: render starts, and the seconds that an owner's talks have spoken."""
+
+import hashlib
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from google.cloud import firestore
+from google.cloud.firestore_v1.transaction import Transaction
+
+from functions.cloud.documents import read
+from functions.cloud.firestore_values import decode
+from functions.domain.snapshot import (
+    AvatarSnapshot,
+    Starts,
+    TransactionResult,
+    TransactionStatus,
+)
+
+QUOTA: Final = "livePortraitQuota"
+_TOTAL = "all"  # the quota of all avatars together
+_FIELDS = ("day", "starts", "spokenMs")
+_PLAIN_ID = re.compile(r"[A-Za-z0-9_\-]{1,128}")
+_KEPT = timedelta(days=2)  # for Firestore's TTL policy, once the day is over
+
+
+def starts_of(
+    client: firestore.Client,
+    avatar: AvatarSnapshot,
+    transaction: Transaction | None,
+    *,
+    timeout_s: float,
+) -> Starts:
+    """Return what counts in the quotas of this moment's day."""
+    owner = None if avatar.document is None else avatar.document.owner
+    names = [*quota_names(avatar.avatar_id, owner), _TOTAL]
+    counts: dict[str, dict[str, Any]] = {name: {} for name in names}
+    documents = [client.collection(QUOTA).document(name) for name in names]
+    for quota in read(client, documents, _FIELDS, transaction=transaction, timeout_s=timeout_s):
+        fields = {name: decode(each) for name, each in quota.fields.items()}
+        if fields.get("day") == _day(_moment(avatar)):
+            counts[quota.id] = fields
+    owned = counts[names[1]] if owner else {}
+    return Starts(
+        avatar=counts[names[0]].get("starts", 0),
+        owner=owned.get("starts", 0),
+        total=counts[_TOTAL].get("starts", 0),
+        spoken_ms=owned.get("spokenMs", 0),
+    )
+
+
+def quota_changes(
+    avatar: AvatarSnapshot, change: TransactionResult[TransactionStatus]
+) -> Mapping[str, Mapping[str, object]]:
+    """Return the quotas that a change counts in, by their names: starts, and what was spoken."""
+    starts, now = avatar.starts, _moment(avatar)
+    owner = None if avatar.document is None else avatar.document.owner
+    names = quota_names(avatar.avatar_id, owner)
+    started = int(change.counts)
+    spoken_ms = starts.spoken_ms + change.spoken_ms
+    day = {"day": _day(now), "expireAt": now + _KEPT}
+    quotas: dict[str, Mapping[str, object]] = {}
+    if change.counts:
+        quotas[names[0]] = {**day, "starts": starts.avatar + 1}
+        quotas[_TOTAL] = {**day, "starts": starts.total + 1}
+    if owner is not None and (change.counts or change.spoken_ms):
+        spoken = {"spokenMs": spoken_ms} if spoken_ms else {}
+        quotas[names[1]] = {**day, "starts": starts.owner + started, **spoken}
+    return quotas
+
+
+def quota_names(avatar_id: str, owner: str | None) -> list[str]:
+    """Return the names of the quotas that a render start counts in: the avatar's, the owner's."""
+    names = [f"avatar:{avatar_id}"]
+    if owner is not None:
+        # Clients write `userId`: a value that is no plain id must not become part of a path.
+        plain = _PLAIN_ID.fullmatch(owner) is not None
+        names.append(f"owner:{owner if plain else hashlib.sha256(owner.encode()).hexdigest()}")
+    return names
+
+
+def _moment(avatar: AvatarSnapshot) -> datetime:
+    return datetime.fromtimestamp(avatar.now / 1000, UTC)
+
+
+def _day(now: datetime) -> str:
+    return now.astimezone(UTC).date().isoformat()

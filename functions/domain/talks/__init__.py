@@ -1,0 +1,1 @@
+"""What one document of `avatars/{avatarId}/talks` asks for: the avatar, speaking."""
