@@ -10,6 +10,10 @@ from liveportrait_core.speech.values import SAMPLE_RATE_HZ, Speech
 
 _FLOOR_PERCENTILE: Final = 10
 _LOUD_PERCENTILE: Final = 99
+# A background is steady. Where a fiftieth is so much quieter than a tenth, the tenth was speech:
+# sentences without a pause have only the closures of their p, t and k to tell the background by.
+_GAPS_PERCENTILE: Final = 2
+_STEADY_DB: Final = 6.0
 _ABOVE_FLOOR_DB: Final = 12.0
 _QUIETEST_DB: Final = -60.0  # of full scale: digital silence has no floor of its own
 _RANGE_DB: Final = 40.0  # what is so far below the loudest is no part of it
@@ -47,7 +51,11 @@ def runs(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
 
 
 def _threshold_db(levels_db: Rows) -> float:
-    floor, loud = np.percentile(levels_db, (_FLOOR_PERCENTILE, _LOUD_PERCENTILE))
+    gaps, floor, loud = np.percentile(
+        levels_db, (_GAPS_PERCENTILE, _FLOOR_PERCENTILE, _LOUD_PERCENTILE)
+    )
+    if floor - gaps > _STEADY_DB:
+        floor = gaps
     if loud - floor < _WITHOUT_PAUSE_DB and loud > _SURELY_LOUD_DB:
         return float(loud) - _RANGE_WITHOUT_PAUSE_DB
     return max(float(floor) + _ABOVE_FLOOR_DB, _QUIETEST_DB, float(loud) - _RANGE_DB)

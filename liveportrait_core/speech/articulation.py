@@ -1,7 +1,9 @@
-"""What the spectra of speech tell of the mouth that spoke it, by rules of phonetics.
+"""What the spectra of speech tell of the mouth that spoke it.
 
-A low first formant is a closed jaw, a high second one spread lips, a low second one round lips; a
-dip between voiced sounds is a closure; noise without a voice below it is a hiss at the teeth.
+By rules of phonetics: a low first formant is a closed jaw, a high second one spread lips; a dip
+between voiced sounds is a closure; noise without a voice below it is a hiss at the teeth. And by a
+fitted map, which is about as good: the mean of both is better than either, but for round lips,
+where the map alone is.
 """
 
 from typing import Final
@@ -10,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from liveportrait_core.speech.activity import runs
+from liveportrait_core.speech.mouth_map import fitted_shapes
 from liveportrait_core.speech.spectrum import HOP_S, SMALLEST_POWER, Rows, band_power, decibels
 from liveportrait_core.speech.track import Articulation, Curve
 
@@ -21,7 +24,6 @@ _FIRST_FORMANTS_HZ: Final = (200, 1100)
 _OPEN_VOWELS_HZ: Final = (550, 1100)
 _SECOND_FORMANTS_HZ: Final = (900, 3000)
 _FRONT_VOWELS_HZ: Final = (1700, 3000)
-_ROUND_DB: Final = 12.0  # so far below this voice's usual, the second formant is that of "u"
 _CLOSURE_HZ: Final = (400, 3000)  # a hum through the nose lies below
 _CLOSURE_DB: Final = 12.0
 _CLOSURE_S: Final = (0.040, 0.120)
@@ -35,37 +37,41 @@ def articulation(powers: Rows, is_active: NDArray[np.bool_]) -> Articulation:
     if not is_active.any():
         still = np.zeros(rows)
         return Articulation(open=still, wide=still, round=still, bite=still, presses=())
-    loudness = _loudness(powers, is_active)
-    hiss = _share(powers, _HISS_HZ, (_VOICE_HZ[0], _HISS_HZ[1]))
-    jaw = _share(powers, _OPEN_VOWELS_HZ, _FIRST_FORMANTS_HZ)
-    front = _share(powers, _FRONT_VOWELS_HZ, _SECOND_FORMANTS_HZ)
-    vowel = loudness * (1 - hiss)
+    hiss = hiss_share(powers)
+    fitted = fitted_shapes(powers, is_active)
+    opening, wide = (fitted[:, :2] + ruled_shapes(powers, is_active)).T / 2
     return Articulation(
-        open=np.clip(vowel * (0.25 + jaw), 0, 1),
-        wide=np.clip(vowel * (1.5 * front - 0.25), 0, 1),
-        round=np.clip(vowel * _rounding(powers, is_active), 0, 1),
+        open=opening,
+        wide=wide,
+        round=fitted[:, 2],
         bite=_biting(powers, is_active, hiss),
         presses=_closures(powers, is_active, hiss),
     )
 
 
-def _loudness(powers: Rows, is_active: NDArray[np.bool_]) -> Curve:
+def ruled_shapes(powers: Rows, is_active: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Give open and wide of each row by the rules alone, T×2 in 0…1."""
+    jaw = _share(powers, _OPEN_VOWELS_HZ, _FIRST_FORMANTS_HZ)
+    front = _share(powers, _FRONT_VOWELS_HZ, _SECOND_FORMANTS_HZ)
+    vowel = loudness(powers, is_active) * (1 - hiss_share(powers))
+    return np.clip(vowel[:, None] * np.stack((0.25 + jaw, 1.5 * front - 0.25), axis=1), 0, 1)
+
+
+def loudness(powers: Rows, is_active: NDArray[np.bool_]) -> Curve:
     """Give 0…1, where 1 is as loud as this voice's loudest twentieth."""
     levels_db = decibels(powers.sum(1)).astype(np.float64)
     loud_db = np.percentile(levels_db[is_active], _LOUD_PERCENTILE)
     return np.clip(1 + (levels_db - loud_db) / _QUIET_DB, 0, 1)
 
 
+def hiss_share(powers: Rows) -> Curve:
+    """Give how much of each row's power is above 3.5 kHz."""
+    return _share(powers, _HISS_HZ, (_VOICE_HZ[0], _HISS_HZ[1]))
+
+
 def _share(powers: Rows, part_hz: tuple[float, float], whole_hz: tuple[float, float]) -> Curve:
     whole = band_power(powers, *whole_hz).astype(np.float64) + SMALLEST_POWER
     return band_power(powers, *part_hz) / whole
-
-
-def _rounding(powers: Rows, is_active: NDArray[np.bool_]) -> Curve:
-    above = band_power(powers, *_SECOND_FORMANTS_HZ)
-    below = band_power(powers, *_FIRST_FORMANTS_HZ)
-    tilt_db = (decibels(above) - decibels(below)).astype(np.float64)
-    return np.clip((np.median(tilt_db[is_active]) - tilt_db) / _ROUND_DB, 0, 1)
 
 
 def _biting(powers: Rows, is_active: NDArray[np.bool_], hiss: Curve) -> Curve:

@@ -56,8 +56,8 @@ def mouth_track(
     voice = _bridged(is_active)
     shapes = np.zeros((frame_count, len(MOUTH_SHAPES)))
     for column, curve in ((OPEN, said.open), (WIDE, said.wide), (ROUND, said.round)):
-        shapes[:, column] = _at(times_s + LEAD_S, _smoothed(curve, voice))
-    shapes[:, BITE] = _at(times_s + LEAD_S, _smoothed(said.bite, voice))
+        shapes[:, column] = _at(times_s + LEAD_S, smoothed(curve, voice))
+    shapes[:, BITE] = _at(times_s + LEAD_S, smoothed(said.bite, voice))
     shapes[:, PRESS] = _pressed(said.presses, times_s)
     shapes[:, BITE] *= 1 - shapes[:, PRESS]
     shapes[:, OPEN] *= (1 - shapes[:, PRESS]) * (1 - 0.8 * shapes[:, BITE])
@@ -79,7 +79,7 @@ def _bridged(is_active: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return voice
 
 
-def _smoothed(curve: Curve, voice: NDArray[np.bool_]) -> Curve:
+def smoothed(curve: Curve, voice: NDArray[np.bool_]) -> Curve:
     """Average over the rows around that are spoken: pauses do not close the mouth, they end it."""
     reach = np.arange(-round(_SMOOTHING_S / HOP_S), round(_SMOOTHING_S / HOP_S) + 1) * HOP_S
     kernel = np.exp(-0.5 * (reach / _SIGMA_S) ** 2)
