@@ -7,7 +7,7 @@ from liveportrait_core.options import Engine
 
 # Raise it with every change of code or constants that changes pixels or the way they are encoded;
 # tests/core/engines/mesh/test_revision.py notices when it was forgotten.
-REVISION = 5
+REVISION = 6
 PIXEL_LIBRARIES = ("mediapipe", "opencv-python-headless", "numpy", "scipy")
 
 

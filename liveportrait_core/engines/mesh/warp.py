@@ -1,8 +1,8 @@
 """One frame: the portrait's pixels, moved. Knows fields and one frame's figures, no clip, no time.
 
 Order from the portrait at rest outwards: lids and lips close, the expression moves the skin, the
-head turns. Drawing needs the way back, so each step is inverted by iteration: the fields are
-smooth and small.
+head turns; what is nearer than the face only turns, and is laid over it. Drawing needs the way
+back, so each step is inverted by iteration: the fields are smooth and small.
 """
 
 from collections.abc import Iterator
@@ -46,7 +46,7 @@ def draw_frame(portrait: MeshPortrait, motion: FrameMotion) -> Frame:
     """Draw the portrait under this motion; outside `portrait.box` it is untouched."""
     box, grid = portrait.box, portrait.head.grid
     unturned, places = _places(portrait, motion)
-    out = portrait.picture.copy()
+    out = portrait.face.copy()
     for strip in _moving_strips(portrait, places):
         moved = portrait.sampler.at(grid.per_pixel(places, strip))
         out[strip.slices] = portrait.backdrop.composed(moved, strip)
@@ -64,6 +64,8 @@ def draw_frame(portrait: MeshPortrait, motion: FrameMotion) -> Frame:
         )
     if motion.spoken is not None:
         _speak(out, portrait, motion, motion.spoken, unturned, places)
+    if portrait.front is not None:
+        portrait.front.over(out, grid, unturned, box)
     if portrait.in_front is not None:
         moved, still = out[box.slices], portrait.picture[box.slices]
         out[box.slices] = cv2.blendLinear(still, moved, portrait.in_front, 1 - portrait.in_front)

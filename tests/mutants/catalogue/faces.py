@@ -5,6 +5,7 @@ from tests.mutants.mutant import Mutant
 _UPRIGHT = ("tests/core/face/test_upright.py",)
 _TILTED = ("tests/core/engines/mesh/test_tilted.py",)
 _HIDDEN = ("tests/core/engines/mesh/test_hidden.py",)
+_FRONT = ("tests/core/engines/mesh/test_front.py",)
 _NEIGHBOURS = ("tests/core/engines/mesh/test_neighbours.py",)
 
 MUTANTS = (
@@ -47,5 +48,29 @@ MUTANTS = (
         new="if portrait.in_front is not None and motion.lips_closed < 0:",
         why="Other people stand still, before the head that moves (mesh engine).",
         tests=_NEIGHBOURS,
+    ),
+    Mutant(
+        name="a-lid-over-a-strand",
+        file="liveportrait_core/engines/mesh/warp.py",
+        old="if portrait.front is not None:",
+        new="if portrait.front is not None and motion.lids_closed[0] < 0:",
+        why="What is nearer than the face stays before it (mesh engine).",
+        tests=_FRONT,
+    ),
+    Mutant(
+        name="a-strand-goes-with-the-lips",
+        file="liveportrait_core/engines/mesh/warp.py",
+        old="portrait.front.over(out, grid, unturned, box)",
+        new="portrait.front.over(out, grid, places, box)",
+        why="What is nearer than the face only turns with the head (mesh engine).",
+        tests=_FRONT,
+    ),
+    Mutant(
+        name="teeth-and-lashes-are-strands",
+        file="liveportrait_core/engines/mesh/front/finding.py",
+        old="goes_on >= LEAST_BEYOND",
+        new="goes_on >= 0",
+        why="A clean portrait has no front layer (mesh engine).",
+        tests=_HIDDEN,
     ),
 )

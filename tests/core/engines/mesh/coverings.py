@@ -1,4 +1,4 @@
-"""Things drawn before a face: sunglasses, a patch, hair, a hand, a mask, a microphone."""
+"""Things drawn before a face: sunglasses, a patch, hair, a hand, a mask, a microphone, a strand."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy.interpolate import PchipInterpolator
 
 from liveportrait_core.face.detector import Points
 from liveportrait_core.report import Frame
@@ -105,6 +106,31 @@ def hair(side: int, start: float, end: float, colours: tuple[tuple[int, int, int
         return out
 
     return cover
+
+
+def strand(
+    picture: Frame, face: Face, places: tuple[tuple[float, float], ...], width: float
+) -> NDArray[np.float32]:
+    """Return how opaque a smooth line is, H×W.
+
+    Args:
+        picture: H×W×3.
+        face: before which it hangs.
+        places: it goes through, eye distances right and down of the middle between the eyes.
+        width: in eye distances, one pixel at least.
+    """
+    run = np.linspace(0, 1, len(places))
+    smooth = PchipInterpolator(run, np.array(places))(np.linspace(0, 1, 40))
+    across = (face.eye(1) - face.eye(0)) / face.unit
+    axes = face.unit * np.array([across, [-across[1], across[0]]])
+    line = (face.eye(0) + face.eye(1)) / 2 + smooth @ axes
+    finer, (height, rest) = 4, picture.shape[:2]
+    shape = np.zeros((finer * height, finer * rest), np.uint8)
+    fixed = np.rint(16 * (finer * (line + 0.5) - 0.5)).astype(np.int32)
+    wide = max(finer, round(finer * width * face.unit))
+    cv2.polylines(shape, [fixed], False, 255, wide, cv2.LINE_AA, shift=4)
+    small = cv2.resize(shape, (rest, height), interpolation=cv2.INTER_AREA)
+    return np.asarray(small, np.float32) / np.float32(255)
 
 
 def hand(side: int) -> Cover:

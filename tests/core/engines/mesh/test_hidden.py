@@ -128,5 +128,6 @@ def test_eyes_and_lips_that_are_seen_move_in_any_light_and_behind_spectacles(
     crop = {"astronaut": np.s_[0:300, 80:380], "hopper": np.s_[60:420, 90:450]}[who]
     portrait = engine.prepare(look(request.getfixturevalue(who)[crop]), OPTIONS)
     assert portrait.warnings == ()
+    assert portrait.front is None
     assert eyes_changed(engine, portrait) == (True, True)
     assert (animated(engine, portrait, SMILE) != animated(engine, portrait, held())).any()
