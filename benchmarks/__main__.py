@@ -1,4 +1,4 @@
-"""`python -m benchmarks networks | ratios | render | mesh | pairs | cloud | events`: tables."""
+"""Tables: `python -m benchmarks networks|ratios|render|mesh|talk|pairs|cloud|events`."""
 
 import argparse
 import json
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks import cloud, events, mesh, pairs, ratios, render
+from benchmarks import cloud, events, mesh, pairs, ratios, render, talk
 from benchmarks.networks import INPUT_SHAPES, Effort, Row, measure_networks
 from liveportrait_core.engines.liveportrait.runtimes.device import (
     AUTO,
@@ -99,6 +99,14 @@ def measure_the_mesh(parsed: argparse.Namespace) -> int:
     return 0
 
 
+def measure_the_talk(parsed: argparse.Namespace) -> int:
+    """Measure a talk beside the idle of its length."""
+    print(talk.HEAD)
+    for row in talk.measure_talk(parsed.seconds, parsed.rounds):
+        print(talk.table_line(row), flush=True)
+    return 0
+
+
 def measure_the_pairs(parsed: argparse.Namespace) -> int:
     """Measure how the mesh engine's renders follow their clips."""
     print(pairs.HEAD)
@@ -174,6 +182,10 @@ def _parser() -> argparse.ArgumentParser:
     stages = commands.add_parser("mesh", help="the mesh engine at 1200×1600, stage by stage")
     stages.set_defaults(command=measure_the_mesh)
     stages.add_argument("--seconds", type=float, default=4.0, help="default %(default)s, and twice")
+    said = commands.add_parser("talk", help="a talk by the mesh engine beside its idle, 1200×1600")
+    said.set_defaults(command=measure_the_talk)
+    said.add_argument("--seconds", type=float, default=10.0, help="default %(default)s")
+    said.add_argument("--rounds", type=int, default=2, help="default %(default)s")
     both = commands.add_parser("pairs", help="how well mesh renders follow their driving clips")
     both.set_defaults(command=measure_the_pairs)
     both.add_argument("portraits", type=Path, nargs="+", metavar="PORTRAIT")
