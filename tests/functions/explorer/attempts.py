@@ -103,7 +103,7 @@ class Attempts:
         if after is not None or not self._is_by(attempt):
             attempt.reasons.append("its lease was taken")
         if self._is_uncounted(before, commit.before, commit.after):
-            self.names[avatar.id, avatar.wish][attempt.fingerprint] -= 1
+            self.names[avatar.id, attempt.wish][attempt.fingerprint] -= 1
         if avatar.wish != attempt.wish:
             attempt.reasons.append("something else was asked for meanwhile")
 
