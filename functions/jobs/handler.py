@@ -235,7 +235,7 @@ class RenderHandler:
     def _render(self, trigger: Trigger, job: RenderJob) -> Ending | Trigger:
         match self._dispatcher.hand_over(job):
             case AttemptOutcome.PUBLISHED | AttemptOutcome.FAILED:
-                return Done()
+                return trigger  # and see that it answers what is there now
             case AttemptOutcome.DISPATCHED:
                 return NewerTask()
             case AttemptOutcome.RETRIED:

@@ -331,7 +331,7 @@ def test_who_has_nothing_else_to_do_deletes_what_is_noted(comes: str) -> None:
     scene = Scene(settings=replace(SETTINGS, keep=1, keep_hours=0))
     scene.save(document())
     scene.clock.advance(1)
-    scene.media.faults["delete"] = [ConnectionError("503")] * 2
+    scene.media.faults["delete"] = [ConnectionError("503")] * 4  # both objects, twice
     event = scene.save(at(0.5))
     assert len(scene.outputs) == 4
     writes = len(scene.ledger.document_writes)

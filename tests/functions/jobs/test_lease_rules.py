@@ -69,14 +69,14 @@ def test_renewals_write_to_the_document_once(scene: Scene) -> None:
 
 def test_who_lost_its_lease_yields_from_then_on(scene: Scene) -> None:
     dispatcher = ScriptedDispatcher(
-        [AttemptOutcome.LOST, AttemptOutcome.BUSY, AttemptOutcome.PUBLISHED]
+        [AttemptOutcome.LOST, AttemptOutcome.BUSY, AttemptOutcome.DISPATCHED]
     )
     RenderHandler(scene.deps, dispatcher).handle_event(scene.write(document()))
     assert [job.yielding for job in dispatcher.jobs] == [False, True, True]
 
 
 def test_who_yields_waits_for_a_lease_for_something_else(scene: Scene) -> None:
-    dispatcher = ScriptedDispatcher([AttemptOutcome.LOST, AttemptOutcome.PUBLISHED])
+    dispatcher = ScriptedDispatcher([AttemptOutcome.LOST, AttemptOutcome.DISPATCHED])
     RenderHandler(scene.deps, dispatcher).handle_event(scene.write(document()))
     at_first, yielding = dispatcher.jobs
     other_version = Lease.granted(

@@ -1,6 +1,7 @@
 """A delivery that looked, then stood still, and decides by what is there no longer."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -59,6 +60,38 @@ def test_a_refusal_for_an_input_that_was_there_ends_no_render(scene: Scene) -> N
     scene.handler.handle_event(event)
     assert scene.live["state"] == "ready"
     assert "failed" not in scene.states
+
+
+@pytest.mark.parametrize("change", ["a portrait overwritten", "a poster destroyed"])
+def test_who_has_rendered_sees_that_it_answers_what_is_there_now(scene: Scene, change: str) -> None:
+    """As it woke, another delivery was at it: had it acknowledged, nobody would repeat that one."""
+
+    def changed() -> None:
+        if change == "a portrait overwritten":
+            overwrite(scene)
+        else:
+            del scene.media.objects[scene.outputs[-1]]
+
+    event = scene.write(document())
+    after_the_commit(scene, changed)
+    scene.handler.handle_event(event)
+    assert scene.states == ["queued", "rendering", "ready", "rendering", "ready"]
+    assert scene.live["idleVideoPath"] in scene.outputs
+    assert len(scene.outputs) == 2 * len(scene.record.results)
+
+
+def after_the_commit(scene: Scene, act: Callable[[], object]) -> None:
+    """Let something happen when a result has been published."""
+    transact = scene.ledger.transact
+
+    def hooked(*given: Any, **more: Any) -> Any:
+        change = transact(*given, **more)
+        if scene.live.get("state") == "ready":
+            scene.ledger.transact = transact  # type: ignore[method-assign]
+            act()
+        return change
+
+    scene.ledger.transact = hooked  # type: ignore[method-assign]
 
 
 def overwrite(scene: Scene) -> None:

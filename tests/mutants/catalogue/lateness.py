@@ -241,4 +241,12 @@ MUTANTS = (
         why="Only tries that fail one after the other are counted (section 4).",
         tests=("tests/functions/jobs/test_faults.py",),
     ),
+    Mutant(
+        name="rendered-and-not-looked-again",
+        file="functions/jobs/handler.py",
+        old="return trigger  # and see that it answers what is there now",
+        new="return Done()",
+        why="Another delivery's render is left to nobody (section 1.4 c).",
+        tests=("tests/functions/jobs/test_stale_looks.py",),
+    ),
 )
