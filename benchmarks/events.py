@@ -98,17 +98,29 @@ def _deep(fields: Any) -> None:
         inner["text"].string_value = "x" * 700
 
 
+def _bounded(fields: Any) -> None:
+    """As many entries as inputs that are compared may have: 128 KiB."""
+    for number in range(11_000):
+        fields[f"{number:x}"].null_value = 0
+
+
 SHAPES: Mapping[str, Callable[[Any], None]] = {
     "20,000 fields": _many,
     "20,000, reordered": _many,
+    "11,000, reordered": _bounded,
     "100,000 fields": _most,
+    "100,000, reordered": _most,
     "a text of 900 kB": _text,
     "a list of 200,000": _list,
     "maps 18 deep": _deep,
 }
 
 
-REORDERED = ("20,000, reordered",)  # the entries of all maps come in another order afterwards
+REORDERED = (
+    "20,000, reordered",
+    "11,000, reordered",
+    "100,000, reordered",
+)  # the entries of all maps come in another order afterwards
 
 
 def _event(where: str, filled: Callable[[Any], None], *, reordered: bool = False) -> bytes:

@@ -8,7 +8,7 @@ events change nothing relevant: their undecoded bytes show it.
 import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -21,6 +21,9 @@ from functions.cloud.firestore_values import picked
 from functions.cloud.literal_names import literal_names, may_have_been_made
 from functions.domain.document import (
     EVENT_PATHS,
+    INPUTS,
+    MAX_INPUTS_BYTES,
+    MIRROR,
     RELEVANT_PATHS,
     Document,
     DocumentWrite,
@@ -41,13 +44,22 @@ class _Kind:
     relevant: tuple[FieldPath, ...]
     read: tuple[FieldPath, ...]
     snapshot: Callable[..., Document]
+    bounds: Mapping[FieldPath, shallow.Bound] = field(default_factory=dict)
 
     def of(self, document: Any) -> Document:
         """Return what is read of a document."""
         return self.snapshot(fields=picked(document.fields, self.read))
 
 
-_AVATAR = _Kind(relevant=RELEVANT_PATHS, read=EVENT_PATHS, snapshot=Snapshot)
+_AVATAR = _Kind(
+    relevant=RELEVANT_PATHS,
+    read=EVENT_PATHS,
+    snapshot=Snapshot,
+    bounds={
+        INPUTS: shallow.Bound(max_bytes=MAX_INPUTS_BYTES, keys=MIRROR[-1:]),
+        **{path: shallow.Bound(max_bytes=0, keys=()) for path in RELEVANT_PATHS if path != INPUTS},
+    },
+)
 _TALK = _Kind(relevant=TALK_RELEVANT_PATHS, read=TALK_EVENT_PATHS, snapshot=TalkSnapshot)
 _KEYS = {path[0] for kind in (_AVATAR, _TALK) for path in kind.relevant}
 
@@ -99,7 +111,8 @@ def _skimmed(event: Any, collection: str, event_time: object) -> DocumentWrite |
     if not (before.message.name and after.message.name):
         return None
     subject = _subject(after.message.name, collection)
-    if not shallow.untouched(before.values, after.values, _kind(subject).relevant):
+    kind = _kind(subject)
+    if not shallow.untouched(before.values, after.values, kind.relevant, bounds=kind.bounds):
         return None
     return DocumentWrite(
         subject=subject,

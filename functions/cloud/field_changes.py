@@ -182,8 +182,20 @@ def _as_varint(number: int) -> bytes:
     return bytes([*digits, number])
 
 
+@dataclass(frozen=True, kw_only=True)
+class Bound:
+    """Of maps that are larger than this, only these keys are compared."""
+
+    max_bytes: int
+    keys: Sequence[str]
+
+
 def untouched(
-    one: Mapping[str, bytes], other: Mapping[str, bytes], paths: Sequence[tuple[str, ...]]
+    one: Mapping[str, bytes],
+    other: Mapping[str, bytes],
+    paths: Sequence[tuple[str, ...]],
+    *,
+    bounds: Mapping[tuple[str, ...], Bound],
 ) -> bool:
     """Tell whether the values of two documents, or maps, are certainly equal at these field paths.
 
@@ -193,28 +205,44 @@ def untouched(
         one: undecoded values by key, at least those that the paths begin with.
         other: another's.
         paths: of the fields to compare.
+        bounds: of the maps at some of these paths.
 
     Raises:
         DecodeError: a value that differs cannot be parsed.
     """
-    for key in dict.fromkeys(path[0] for path in paths):
-        below = [path[1:] for path in paths if path[0] == key]
-        values = one.get(key, b""), other.get(key, b"")
-        if values[0] == values[1]:
-            continue
-        if () in below:
-            if not same(*values):
-                return False
-            continue
-        starts = _map_start(values[0]), _map_start(values[1])
-        if starts[0] is None or starts[1] is None:
+    return all(
+        _untouched(
+            (one.get(key, b""), other.get(key, b"")),
+            [path[1:] for path in paths if path[0] == key],
+            {path[1:]: bound for path, bound in bounds.items() if path[:1] == (key,)},
+        )
+        for key in dict.fromkeys(path[0] for path in paths)
+    )
+
+
+def _untouched(
+    values: tuple[bytes, bytes],
+    paths: Sequence[tuple[str, ...]],
+    bounds: Mapping[tuple[str, ...], Bound],
+) -> bool:
+    """Do as `untouched` for two values; the empty path is of the values themselves."""
+    if values[0] == values[1]:
+        return True
+    start, other_start = map(_map_start, values)
+    if start is None or other_start is None:
+        return () in paths and same(*values)
+    if (bound := bounds.get(())) is not None:
+        larger = [len(value) > bound.max_bytes for value in values]
+        if larger[0] != larger[1]:
             return False
-        keys = {path[0] for path in below}
-        before = picked(values[0], keys, kind="Map", start=starts[0]).values
-        after = picked(values[1], keys, kind="Map", start=starts[1]).values
-        if not untouched(before, after, below):
-            return False
-    return True
+        if larger[0]:
+            paths = [(key,) for key in bound.keys]
+    if () in paths:
+        return same(*values)
+    keys = {path[0] for path in paths}
+    before = picked(values[0], keys, kind="Map", start=start).values
+    after = picked(values[1], keys, kind="Map", start=other_start).values
+    return untouched(before, after, paths, bounds=bounds)
 
 
 def same(one: bytes, other: bytes, *, but: str = "", depth: int = 0) -> bool:

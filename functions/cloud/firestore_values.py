@@ -45,6 +45,12 @@ class Fields(Encoded):
     def __repr__(self) -> str:
         return f"a map of {len(self)}"
 
+    @property
+    def size_bytes(self) -> int:
+        """How long the wire form is."""
+        size: int = self._value.ByteSize()
+        return size
+
     @cached_property
     def _wire(self) -> bytes:
         wire: bytes = self._value.SerializeToString()

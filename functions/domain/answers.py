@@ -272,7 +272,7 @@ def _is_answered(avatar: AvatarSnapshot, reader: Reader) -> bool:
 
 def _name(inputs_key: Relevant) -> str:
     """Return a digest of the wish, without its objects: they could not be read."""
-    inputs = inputs_key.inputs
+    inputs = "too large" if inputs_key.too_large else inputs_key.inputs
     if isinstance(inputs, Mapping):
         inputs = {key: value for key, value in inputs.items() if key != MIRROR[-1]}
     text = json.dumps([inputs, *inputs_key.others], sort_keys=True, default=_plain)

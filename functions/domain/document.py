@@ -55,6 +55,9 @@ ALIASES: Mapping[str, tuple[str, ...]] = {  # the first name wins
 }
 """The input keys under `training.livePortrait`, each with its accepted spellings."""
 _RECOGNISED = frozenset(name for names in ALIASES.values() for name in names)
+MAX_INPUTS_BYTES: Final = 128 * 1024
+"""A `training.livePortrait` whose wire form is larger is refused unread: to compare it with another
+in whatever order its entries come would cost every event of the document much time."""
 
 
 _BRIEF = reprlib.Repr()
@@ -104,6 +107,11 @@ def brief(value: object) -> str:
 class Encoded(Mapping[str, object]):
     """A map in its wire form, which may be large: an entry is decoded when it is used."""
 
+    @property
+    @abstractmethod
+    def size_bytes(self) -> int:
+        """How long the wire form is."""
+
     @abstractmethod
     def alike(self, other: "Encoded", *, but: str) -> bool:
         """Tell, without decoding, whether both are certainly equal; `but` is a key to ignore."""
@@ -147,12 +155,14 @@ class Relevant:
 
     inputs: object  # with the mirror, which is ignored in comparisons
     others: tuple[object, ...]
+    too_large: bool = False  # the inputs are refused unread: all such ask for the same
 
     def __eq__(self, other: object) -> bool:
         return (
             isinstance(other, Relevant)
             and same(self.others, other.others)
-            and same(self.inputs, other.inputs, but=MIRROR[-1])
+            and self.too_large == other.too_large
+            and (self.too_large or same(self.inputs, other.inputs, but=MIRROR[-1]))
         )
 
 
@@ -224,7 +234,11 @@ class Snapshot(Document):
     def inputs_key(self) -> Relevant:
         """The relevant set of contract.md, section 1."""
         others = (dig(self.fields, path) for path in (IMAGE_URL, VIDEO_URL, DYNAMICS_ENABLED))
-        return Relevant(dig(self.fields, INPUTS), tuple(others))
+        # Any map in the place of a URL or a switch is refused alike.
+        plain = ({} if isinstance(other, Mapping) else other for other in others)
+        inputs = dig(self.fields, INPUTS)
+        too_large = isinstance(inputs, Encoded) and inputs.size_bytes > MAX_INPUTS_BYTES
+        return Relevant(inputs, tuple(plain), too_large)
 
     @property
     def inputs(self) -> Mapping[str, object] | None:
@@ -234,9 +248,11 @@ class Snapshot(Document):
 
     @property
     def opted_in(self) -> bool:
-        """Whether the document has any recognised input key."""
+        """Whether the document has any recognised input key, or inputs too large to be read."""
         inputs = self.inputs
-        return inputs is not None and any(name in inputs for name in _RECOGNISED)
+        if inputs is None:
+            return False
+        return self.inputs_key.too_large or any(name in inputs for name in _RECOGNISED)
 
     @property
     def mirror(self) -> object:

@@ -17,6 +17,7 @@ from functions.domain.document import (
     DYNAMICS_ENABLED,
     IMAGE_URL,
     INPUTS,
+    MAX_INPUTS_BYTES,
     VIDEO_URL,
     Document,
     FieldPath,
@@ -168,6 +169,9 @@ class Reader:
         video_url: object = None
         if not (self.synthetic_idle and is_missing(dig(document.fields, VIDEO_URL))):
             video_url = present(document.fields, VIDEO_URL, Code.MISSING_HERO_VIDEO)
+        if document.inputs_key.too_large:
+            kib = MAX_INPUTS_BYTES // 1024
+            raise invalid(".".join(INPUTS), document.inputs, f"a map of at most {kib} KiB")
         parameters = _Inputs(document.inputs or {})
         return RenderRequest(
             parameters=parameters.read(),

@@ -10,13 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.cloud import firestore_values
+from functions.cloud import field_changes, firestore_values
 from functions.cloud.events import parse
-from functions.domain.document import DocumentWrite, Gate, gate
-from functions.errors import InvalidEvent
+from functions.domain.document import MAX_INPUTS_BYTES, DocumentWrite, Gate, gate
+from functions.domain.request import Reader, Refusal
+from functions.errors import Code, InvalidEvent
 from tests.functions.domain.test_document import WIRE_VALUES
 from tests.functions.doubles import about
-from tests.functions.scene import UNSET, document
+from tests.functions.scene import POLICY, UNSET, document
 from tests.functions.wire import as_json, event_data, field, map_entries
 
 LARGE: dict[str, Any] = {
@@ -115,6 +116,59 @@ def test_the_order_of_entries_is_no_change(
     decoded = Decoded(monkeypatch)
     assert gate(parse(wire, collection="avatars")) is Gate.UNRELATED
     assert decoded.values == 0
+
+
+def inputs(**more: Any) -> dict[str, Any]:
+    """A document with these among its inputs."""
+    return with_large("inputs", more)
+
+
+LONG = "x" * MAX_INPUTS_BYTES
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "kind"),
+    [
+        (inputs(a=LONG), inputs(a=LONG, b=1), Gate.UNRELATED),
+        (inputs(a=LONG), inputs(b=LONG, scale=2.0), Gate.UNRELATED),
+        (inputs(a=LONG), inputs(a=1), Gate.ASKED),
+        (inputs(a=1), inputs(a=LONG), Gate.ASKED),
+        (inputs(a=LONG[200:], b=1), inputs(a=LONG[200:], b=2), Gate.ASKED),
+        (document(training__livePortrait={}), inputs(a=LONG), Gate.ASKED),
+        (inputs(a=LONG), inputs(a=LONG, idleVideoUrl="https://old"), Gate.MIRROR_TOUCHED),
+    ],
+)
+def test_inputs_too_large_to_be_read_all_ask_for_the_same(
+    one: dict[str, Any], other: dict[str, Any], kind: Gate
+) -> None:
+    message = event_data(one, {**other, "nickname": "B"})
+    assert gate(read(message)) is gate(json_like(message)) is kind
+
+
+def test_inputs_too_large_to_be_read_are_not_taken_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    def taken_apart(*_: object) -> None:
+        raise AssertionError
+
+    for name in ("_entries", "_differing"):
+        monkeypatch.setattr(field_changes, name, taken_apart)
+    one = {f"{number:x}": None for number in range(20_000)}
+    other = {f"{number:x}": number for number in range(20_000)}
+    assert gate(read(event_data(inputs(**one), inputs(**other)))) is Gate.UNRELATED
+    for place in ("avatarImageUrl", "training__heroVideoUrl", "training__dynamicsEnabled"):
+        message = event_data(document(**{place: one}), document(**{place: other}, nickname="B"))
+        assert gate(read(message)) is gate(json_like(message)) is Gate.UNRELATED
+        message = event_data(document(**{place: one}), document())
+        assert gate(read(message)) is Gate.ASKED
+
+
+def test_inputs_too_large_to_be_read_are_refused() -> None:
+    for fields in (inputs(a=LONG), document(training__livePortrait={"text": LONG})):
+        document_ = read(event_data(None, fields)).after
+        assert document_ is not None
+        ask = Reader(policy=POLICY).read(about("ava"), document_)
+        assert isinstance(ask, Refusal)
+        assert (ask.code, ask.field) == (Code.INVALID_PARAMS, "training.livePortrait")
+        assert "128 KiB" in ask.reason
 
 
 @pytest.mark.parametrize(
