@@ -23,7 +23,8 @@ from liveportrait_core.media.sounds.reading import read_speech
 from liveportrait_core.options import RenderOptions
 from liveportrait_core.pipeline.plan import prepare_picture
 from liveportrait_core.pipeline.progress import RenderProgress
-from liveportrait_core.pipeline.speech import HeardSpeech, listen, talk_of
+from liveportrait_core.pipeline.speech import HeardSpeech, Talking, talk_of
+from liveportrait_core.pipeline.talk_methods import WITHOUT_WEIGHTS
 from liveportrait_core.pipeline.writer import VideoWriter
 from liveportrait_core.request import MotionTemplate, RenderRequest, SpeechInput
 from liveportrait_core.speech.values import SAMPLE_RATE_HZ
@@ -87,7 +88,7 @@ def _repeat_sound(sound: Path, output: Path, seconds: float) -> None:
 
 def _reading(sound: Path, template: MotionTemplate) -> tuple[float, HeardSpeech]:
     before = _core_seconds()
-    heard = listen(SpeechInput(sound=sound))
+    heard = Talking(WITHOUT_WEIGHTS).listen(SpeechInput(sound=sound))
     talk_of(MeshEngine(), template, heard)
     return _core_seconds() - before, heard
 

@@ -4,7 +4,6 @@ Chooses the engine. Knows files and threads, no face and no mathematics of motio
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -29,7 +28,8 @@ from liveportrait_core.pipeline.plan import (
     require_sound,
 )
 from liveportrait_core.pipeline.progress import RenderProgress, run_watched
-from liveportrait_core.pipeline.speech import listen, talk_of
+from liveportrait_core.pipeline.speech import Talking
+from liveportrait_core.pipeline.talk_methods import WITHOUT_WEIGHTS, InstalledMethods, find_methods
 from liveportrait_core.pipeline.writer import VideoWriter, publish
 from liveportrait_core.report import Frame, Progress, RenderedVideo, Stage
 from liveportrait_core.request import (
@@ -61,6 +61,7 @@ class Renderer:
         reason: str,
         device: str = "cpu",
         open_animals: Callable[[], "Renderer"] | None = None,
+        methods: InstalledMethods = WITHOUT_WEIGHTS,
     ) -> None:
         """Take an engine; `open_renderer` chooses one.
 
@@ -69,8 +70,10 @@ class Renderer:
             reason: why this one, in words for people.
             device: where it renders.
             open_animals: opens the renderer of animals; None: this one renders them too.
+            methods: of talking, that can run beside the engine.
         """
         self._engine = engine
+        self._talking = Talking(methods)
         self._reason = reason
         self._device = device
         self._open_animals = open_animals
@@ -151,7 +154,7 @@ class Renderer:
             chosen = self.for_species(request.options.species)
             prepare, source = chosen._open_portrait(request, progress)
             driving = chosen._open_motion(request)  # a bad clip ends it before the long work
-            heard = None if request.speech is None else listen(request.speech)  # a bad sound too
+            heard = None if request.speech is None else self._talking.listen(request.speech)
             require_sound(request.delivery, driving=driving, source=source)
             plan = prepare()
             if isinstance(driving, DrivingClip):
@@ -161,8 +164,7 @@ class Renderer:
             if heard is None:
                 return VideoWriter(plan(driving), progress).write(video, poster)
             progress.enter(Stage.SPEECH)
-            talk = talk_of(chosen._engine, driving, heard)
-            spoken = replace(plan(talk.template), sound=talk.sound, talk=talk.cut)
+            spoken = self._talking.plan(chosen._engine, driving, heard, plan)
             return VideoWriter(spoken, progress).write(video, poster)
 
         return publish(work, request.output, request.poster, on_progress)
@@ -293,21 +295,31 @@ def open_renderer(
     weights: Path,
     config: EngineConfig = DEFAULT_CONFIG,
     species: Species = Species.HUMAN,
+    *,
+    accepted: frozenset[str] = frozenset(),
 ) -> Renderer:
     """Choose the engine as `choose_engine` does, and open it.
 
     Opened for people it renders animals too, by files that are looked at when the first is asked
     for; opened for animals it renders nothing else.
 
+    Args:
+        engine: by its name, or `auto`.
+        weights: the folder of all weights.
+        config: of LivePortrait.
+        species: what it is opened for.
+        accepted: methods of talking whose licence is accepted, of those that are not free.
+
     Raises:
         InvalidOption: another name.
         EngineUnavailable: LivePortrait was chosen and cannot run here.
     """
     choice = choose_engine(engine, weights, config, species)
+    methods = find_methods(choice.engine, weights, accepted)
     if choice.engine is Engine.MESH:
         from liveportrait_core.engines.mesh.engine import MeshEngine
 
-        return Renderer(MeshEngine(), reason=choice.reason)
+        return Renderer(MeshEngine(), reason=choice.reason, methods=methods)
     from liveportrait_core.engines.liveportrait import loading
 
     for_people = species is Species.HUMAN
@@ -317,6 +329,7 @@ def open_renderer(
         opened,
         reason=f"{choice.reason}; networks on {opened.device}",
         device=str(opened.device.device),
+        methods=methods,
         open_animals=partial(open_renderer, choice.engine, weights, config, Species.ANIMAL)
         if for_people
         else None,

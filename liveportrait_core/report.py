@@ -163,6 +163,8 @@ class TalkCut:
     start_frame: int  # the idle's frame in whose place the talk's first one is shown
     resume_frame: int  # the idle's frame that follows the talk's last one
     has_speech: bool  # False: nothing but silence was heard, and the talk is the idle
+    method: str = "visemes"
+    licence: str = "MIT"  # of the method's weights, in words
 
 
 @dataclass(frozen=True, kw_only=True)

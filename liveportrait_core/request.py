@@ -111,7 +111,7 @@ class SpeechInput:
     visemes: tuple[TimedViseme, ...] = ()  # of a synthesiser; none: read from the sound
     text: str | None = None  # what is said; not beside visemes, which say more
     strength: float = 1.0  # 0..1.5 of the mouth's movement; the driving multiplier has no part
-    method: SpeechMethod = SpeechMethod.AUTO
+    method: str = SpeechMethod.AUTO  # or any name of an installed one
     inside: MouthInside = MouthInside.PAINTED  # of the mesh engine; LivePortrait draws its own
     start_frame: int = 0  # of the motion: what it shows as the sound begins
 

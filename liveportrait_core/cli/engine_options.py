@@ -8,6 +8,7 @@ from collections.abc import Container
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from liveportrait_core.engines.liveportrait.config import DEFAULT_CONFIG, DrivingCrop, EngineConfig
 from liveportrait_core.engines.liveportrait.motion.settings import (
@@ -20,6 +21,7 @@ from liveportrait_core.engines.liveportrait.motion.settings import (
     MotionRefinement,
 )
 from liveportrait_core.face.choice import Detector, FaceOrder
+from liveportrait_core.options import SpeechMethod
 
 DEFAULT_WEIGHTS = Path("weights")
 _MAY_BE_IGNORED = ("weights", "device", "precision")
@@ -33,6 +35,23 @@ _MULTIPLIED = {
 
 SYNTHETIC = "synthetic"
 """The third motion, which no driving file gives."""
+
+
+RESEARCH_FLAG = "--accept-research-only-licence"
+
+
+def add_research_option(group: Any) -> None:
+    """Add the consent that weights for research only need."""
+    group.add_argument(
+        RESEARCH_FLAG, dest="research_only", action="store_true",
+        help="Wav2Lip's weights are for research and personal use only: say that this is one",
+    )  # fmt: skip
+
+
+def accepted_methods(parsed: argparse.Namespace) -> frozenset[str]:
+    """Return the methods of talking whose licence was accepted, of those that are not free."""
+    is_research = vars(parsed).get("research_only", False)
+    return frozenset({SpeechMethod.WAV2LIP}) if is_research else frozenset()
 
 
 def add_network_options(command: argparse.ArgumentParser) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from liveportrait_core.cli.console import Console, print_report, progress_bar, write_quality
 from liveportrait_core.cli.engine_options import (
     DEFAULT_WEIGHTS,
+    accepted_methods,
     changed_options,
     non_default_options,
 )
@@ -101,7 +102,8 @@ def open_synthetic(parsed: argparse.Namespace) -> tuple[Renderer, SyntheticIdle]
         InvalidOption: too short or too long.
     """
     idle = SyntheticIdle(seed=parsed.seed, seconds=parsed.seconds, fps=parsed.fps)
-    renderer = open_renderer(Engine.MESH, DEFAULT_WEIGHTS)
+    weights = vars(parsed).get("weights", DEFAULT_WEIGHTS)
+    renderer = open_renderer(Engine.MESH, weights, accepted=accepted_methods(parsed))
     return renderer, idle
 
 

@@ -5,7 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from liveportrait_core.cli.console import Console, print_report, progress_bar, write_quality
-from liveportrait_core.cli.engine_options import add_network_options, changed_options
+from liveportrait_core.cli.engine_options import (
+    add_network_options,
+    add_research_option,
+    changed_options,
+)
 from liveportrait_core.cli.help_text import HelpFormatter
 from liveportrait_core.cli.idle import add_synthetic_motion, open_synthetic
 from liveportrait_core.cli.inputs import Kind, add_engine, driving_kind, open_engine
@@ -88,10 +92,11 @@ def _add_speech(group: Any) -> None:
         "(default: %(default)s)",
     )  # fmt: skip
     group.add_argument(
-        "--method", choices=[method.value for method in SpeechMethod],
-        default=SpeechMethod.AUTO.value,
-        help="what moves the mouth; auto: the best that is installed and allowed (default)",
+        "--method", default=SpeechMethod.AUTO.value, metavar="NAME",
+        help="what moves the mouth: visemes, joyvasa, wav2lip, or another that a package brings; "
+        "auto: the best that is installed and allowed (default)",
     )  # fmt: skip
+    add_research_option(group)
     group.add_argument(
         "--inside", choices=[inside.value for inside in MouthInside],
         default=MouthInside.PAINTED.value,
@@ -120,7 +125,7 @@ def talk(parsed: argparse.Namespace, console: Console) -> int:
         visemes=() if parsed.visemes is None else read_visemes(parsed.visemes),
         text=parsed.text,
         strength=parsed.strength,
-        method=SpeechMethod(parsed.method),
+        method=parsed.method,
         inside=MouthInside(parsed.inside),
     )
     if parsed.driving_multiplier is None:

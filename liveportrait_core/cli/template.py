@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from liveportrait_core.cli.engine_options import (
+    accepted_methods,
     add_network_options,
     config_of,
     non_default_options,
@@ -74,7 +75,8 @@ def open_configured(parsed: argparse.Namespace, engine: str) -> Renderer:
     """
     config = config_of(parsed)
     species = Species(vars(parsed).get("species", Species.HUMAN))
-    renderer = open_renderer(engine, parsed.weights, config, species)
+    accepted = accepted_methods(parsed)
+    renderer = open_renderer(engine, parsed.weights, config, species, accepted=accepted)
     ignored = [] if renderer.engine is Engine.LIVEPORTRAIT else non_default_options(parsed)
     if ignored:
         raise InvalidOption(

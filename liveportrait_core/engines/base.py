@@ -5,7 +5,7 @@ Knows no engine and no file.
 
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from liveportrait_core.options import Engine, MouthInside, RenderOptions
 from liveportrait_core.report import Box, Frame, RenderWarning
 from liveportrait_core.request import EngineMotion
-from liveportrait_core.speech.values import MouthTrack
+from liveportrait_core.speech.values import MouthTrack, Speech
 
 
 class PreparedPortrait(Protocol):
@@ -128,6 +128,24 @@ class AnimationEngine(Protocol[Prepared, Template]):
         """Give `template.frame_count` frames of the portrait's size; frame 0 is the edited one.
 
         The same inputs on the same device give the same pixels.
+        """
+
+
+class MotionSource(Protocol):
+    """A learned method of talking that gives an engine's own motion."""
+
+    def talk(
+        self, idle: Any, speech: Speech, mouth: MouthTrack, *, strength: float, start_frame: int
+    ) -> Any:
+        """Return the motion of a talk over an idle's, as `AnimationEngine.speak` does.
+
+        Args:
+            idle: of the engine the method is for.
+            speech: what is heard.
+            mouth: its `activity` tells where the frame stays the idle's; its shapes are a reader's
+                without weights, and may be ignored.
+            strength: of the movement, 0..1.5.
+            start_frame: of the idle, in whose place the talk's first frame is shown.
         """
 
 

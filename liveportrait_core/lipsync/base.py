@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from liveportrait_core.report import Frame
+from liveportrait_core.speech.methods import MethodLicence
 from liveportrait_core.speech.values import Speech
 
 
@@ -50,8 +51,8 @@ class LipSync(Protocol):
         """As users ask for it."""
 
     @property
-    def licence(self) -> str:
-        """Of its weights, in words."""
+    def licence(self) -> MethodLicence:
+        """Of its weights."""
 
     def windows(self, speech: Speech, fps: Fraction, frame_count: int) -> NDArray[np.float32]:
         """Return what the method hears for each frame, N×…."""
@@ -68,8 +69,8 @@ class Refiner(Protocol):
         """As users ask for it."""
 
     @property
-    def licence(self) -> str:
-        """Of its weights, in words."""
+    def licence(self) -> MethodLicence:
+        """Of its weights."""
 
     def refine(self, picture: Frame, points: NDArray[np.float32]) -> Frame:
         """Return the frame with the face of these mesh points refined, the rest as it is."""

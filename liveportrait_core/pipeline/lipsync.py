@@ -4,7 +4,7 @@ Knows clips, sounds and the port of the methods; paints nothing.
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain
@@ -95,6 +95,41 @@ class ClipSync:
         return publish(work, request.output, None, on_progress)
 
 
+class PaintedFrames:
+    """Frames on their way through a method: an iterable; counts those without a face."""
+
+    def __init__(
+        self, method: LipSync, frames: Iterable[Frame], speech: Speech, mouth: MouthTrack
+    ) -> None:
+        """Paint nothing yet; `mouth` tells when a voice is heard, and has a row a frame."""
+        self._method = method
+        self._frames = frames
+        self._speech = speech
+        self._mouth = mouth
+        self.without_face = 0
+
+    def __iter__(self) -> Iterator[Frame]:
+        with FaceMesh(still=False) as mesh:
+            yield from self._method.sync(self._waiting(mesh))
+
+    def _waiting(self, mesh: FaceMesh) -> Iterator[SyncFrame]:
+        windows = self._method.windows(self._speech, self._mouth.fps, self._mouth.frame_count)
+        found = averaged_ahead((frame, self._box(mesh, frame)) for frame in self._frames)
+        for index, (frame, box) in enumerate(found):
+            yield SyncFrame(
+                picture=frame,
+                box=box,
+                window=windows[index],
+                activity=float(self._mouth.activity[index]),
+            )
+
+    def _box(self, mesh: FaceMesh, frame: Frame) -> FaceBox | None:
+        face = mesh.follow(frame)
+        box = None if face is None else face_box(face.points)
+        self.without_face += box is None
+        return box
+
+
 class _Drawing:
     """One clip on its way; counts what it meets."""
 
@@ -115,65 +150,47 @@ class _Drawing:
         self._mouth = mouth
         self._speech = speech
         self._progress = progress
-        self._without_face = 0
         self._drawn = 0
 
     def write(self, video: Path, warnings: tuple[RenderWarning, ...]) -> SyncedVideo:
         clip, count = self._clip, self._mouth.frame_count
-        with FaceMesh(still=False) as mesh:
-            frames = self._method.sync(self._waiting(mesh))
-            self._progress.enter(Stage.RENDER, lambda: self._drawn / count)
-            first = next(frames)
-            settings = EncoderSettings(
-                width_px=first.shape[1],
-                height_px=first.shape[0],
-                rate_fps=clip.rate_fps,
-                sound=Sound(
-                    path=self._request.sound, start_s=Fraction(0), seconds=count / clip.rate_fps
-                ),
-            )
-            with FrameEncoder(video, settings) as encoder, self._progress.register_child(encoder):
-                for frame in chain((first,), frames):
-                    self._progress.check()
-                    encoder.write(frame)
-                    self._drawn += 1
-                self._progress.enter(Stage.ENCODE)
-                encoder.finish()
-        if self._without_face == count:
+        painted = PaintedFrames(self._method, self._frames(), self._speech, self._mouth)
+        frames = iter(painted)
+        self._progress.enter(Stage.RENDER, lambda: self._drawn / count)
+        first = next(frames)
+        settings = EncoderSettings(
+            width_px=first.shape[1],
+            height_px=first.shape[0],
+            rate_fps=clip.rate_fps,
+            sound=Sound(
+                path=self._request.sound, start_s=Fraction(0), seconds=count / clip.rate_fps
+            ),
+        )
+        with FrameEncoder(video, settings) as encoder, self._progress.register_child(encoder):
+            for frame in chain((first,), frames):
+                self._progress.check()
+                encoder.write(frame)
+                self._drawn += 1
+            self._progress.enter(Stage.ENCODE)
+            encoder.finish()
+        if painted.without_face == count:
             raise VideoNoFace(
                 f"no face was found in any of the {count} frames of {clip.path.name}; "
                 "accepted: a clip with one clearly visible face"
             )
         return SyncedVideo(
             method=self._method.name,
-            licence=self._method.licence,
+            licence=self._method.licence.words,
             refiner=self._refiner.name if self._refiner else None,
             width_px=settings.width_px,
             height_px=settings.height_px,
             frame_count=count,
             fps=clip.rate_fps,
-            frames_without_face=self._without_face,
+            frames_without_face=painted.without_face,
             has_speech=bool((self._mouth.activity > 0).any()),
             size_bytes=video.stat().st_size,
             warnings=tuple(dict.fromkeys(warnings)),
         )
-
-    def _waiting(self, mesh: FaceMesh) -> Iterator[SyncFrame]:
-        windows = self._method.windows(self._speech, self._mouth.fps, self._mouth.frame_count)
-        found = averaged_ahead((frame, self._box(mesh, frame)) for frame in self._frames())
-        for index, (frame, box) in enumerate(found):
-            yield SyncFrame(
-                picture=frame,
-                box=box,
-                window=windows[index],
-                activity=float(self._mouth.activity[index]),
-            )
-
-    def _box(self, mesh: FaceMesh, frame: Frame) -> FaceBox | None:
-        face = mesh.follow(frame)
-        box = None if face is None else face_box(face.points)
-        self._without_face += box is None
-        return box
 
     def _frames(self) -> Iterator[Frame]:
         """Give as many frames as the sound lasts, even-sided.

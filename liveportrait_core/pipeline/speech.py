@@ -6,22 +6,23 @@ Knows sounds, readers and the engines' port; draws nothing.
 import math
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Any, Final
+from typing import Any, cast
 
-from liveportrait_core.engines.base import AnimationEngine
+from liveportrait_core.engines.base import AnimationEngine, MotionSource
 from liveportrait_core.errors import InvalidOption
+from liveportrait_core.lipsync.base import LipSync
 from liveportrait_core.media.clips.formats import Sound
 from liveportrait_core.media.sounds.reading import read_speech
 from liveportrait_core.options import SpeechMethod
+from liveportrait_core.pipeline.lipsync import PaintedFrames
+from liveportrait_core.pipeline.plan import Planner, RenderPlan
+from liveportrait_core.pipeline.talk_methods import InstalledMethods, TalkMethod
 from liveportrait_core.report import RenderWarning, TalkCut
 from liveportrait_core.request import EngineMotion, MotionTemplate, SpeechInput
-from liveportrait_core.speech.methods import choose_method
 from liveportrait_core.speech.reader import SoundReader, SpeechReader
 from liveportrait_core.speech.spelling import TextReader
-from liveportrait_core.speech.values import Speech
+from liveportrait_core.speech.values import MouthTrack, Speech, silenced
 from liveportrait_core.speech.visemes import VisemeReader
-
-INSTALLED: Final = frozenset({SpeechMethod.VISEMES})
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -29,6 +30,7 @@ class HeardSpeech:
     """What is to be said, decoded, and who tells what the mouth does."""
 
     asked: SpeechInput
+    method: TalkMethod
     reader: SpeechReader
     speech: Speech
     warnings: tuple[RenderWarning, ...]
@@ -39,26 +41,85 @@ class Talk:
     """The motion of a talk, what is heard with it, and where it is cut into its idle."""
 
     template: MotionTemplate
+    mouth: MouthTrack
     sound: Sound
     cut: TalkCut
 
 
-def listen(asked: SpeechInput) -> HeardSpeech:
-    """Decode what is to be said; a method, text or sound that cannot be had is told at once.
+class Talking:
+    """Makes plans of talks; a method that was opened once stays open."""
 
-    Raises:
-        InvalidOption: the text is at fault.
-        MethodNotInstalled, MethodNotLicensed: another method was asked for.
-        AudioUnsupported, AudioTooLong, AudioTooShort: the sound is at fault.
-    """
-    choose_method(asked.method, installed=INSTALLED)
-    reader = _reader_of(asked)
-    speech, warnings = read_speech(asked.sound)
-    return HeardSpeech(asked=asked, reader=reader, speech=speech, warnings=warnings)
+    def __init__(self, methods: InstalledMethods) -> None:
+        """Take the methods that can run here."""
+        self._methods = methods
+        self._opened: dict[str, MotionSource | LipSync] = {}
+
+    def listen(self, asked: SpeechInput) -> HeardSpeech:
+        """Decode what is to be said; a method, text or sound that cannot be had is told at once.
+
+        Raises:
+            InvalidOption: the text is at fault.
+            MethodNotInstalled, MethodNotLicensed: the method that was asked for is not.
+            EngineUnavailable: its weight file holds something else.
+            AudioUnsupported, AudioTooLong, AudioTooShort: the sound is at fault.
+        """
+        name = asked.method
+        if name == SpeechMethod.AUTO and (asked.visemes or asked.text is not None):
+            name = SpeechMethod.VISEMES  # what is known to be said beats what is heard
+        method, reader = self._methods.choose(name), _reader_of(asked)
+        speech, warnings = read_speech(asked.sound)
+        self._open(method)
+        return HeardSpeech(
+            asked=asked, method=method, reader=reader, speech=speech, warnings=warnings
+        )
+
+    def plan(
+        self,
+        engine: AnimationEngine[Any, Any],
+        idle: MotionTemplate,
+        heard: HeardSpeech,
+        planner: Planner,
+    ) -> RenderPlan:
+        """Return what is to be written: the portrait that `planner` holds, as it speaks.
+
+        Raises:
+            InvalidOption: the idle ends before the frame at which the talk is to begin.
+            SpeechFailed: a learned method gave motion that no face makes.
+        """
+        opened = self._open(heard.method)
+        talk = talk_of(engine, idle, heard, opened)
+        plan = replace(planner(talk.template), sound=talk.sound, talk=talk.cut)
+        if heard.method.open_lipsync is None:
+            return plan
+        painter = cast(LipSync, opened)
+        return replace(
+            plan, frames=iter(PaintedFrames(painter, plan.frames, heard.speech, talk.mouth))
+        )
+
+    def _open(self, method: TalkMethod) -> MotionSource | LipSync | None:
+        opener = method.open_motion or method.open_lipsync
+        if opener is None:
+            return None
+        if method.name not in self._opened:
+            self._opened[method.name] = opener(self._methods.weights)
+        return self._opened[method.name]
 
 
-def talk_of(engine: AnimationEngine[Any, Any], idle: MotionTemplate, heard: HeardSpeech) -> Talk:
+def talk_of(
+    engine: AnimationEngine[Any, Any],
+    idle: MotionTemplate,
+    heard: HeardSpeech,
+    opened: MotionSource | LipSync | None = None,
+) -> Talk:
     """Return the talk over an idle: as long as the sound, rounded up to whole frames.
+
+    A method that paints mouths into finished frames is given those of the idle.
+
+    Args:
+        engine: that draws it.
+        idle: its motion.
+        heard: what is said.
+        opened: the method, where it is a learned one.
 
     Raises:
         InvalidOption: the idle ends before the frame at which the talk is to begin.
@@ -71,20 +132,34 @@ def talk_of(engine: AnimationEngine[Any, Any], idle: MotionTemplate, heard: Hear
         )
     count = math.ceil(heard.speech.seconds * fps)
     mouth = heard.reader.read(heard.speech, fps, count)
-    motion: EngineMotion = engine.speak(
-        idle.motion,
-        mouth,
-        strength=asked.strength,
-        inside=asked.inside,
-        start_frame=asked.start_frame,
-    )
+    motion: EngineMotion
+    if heard.method.open_motion is not None:
+        motion = cast(MotionSource, opened).talk(
+            idle.motion,
+            heard.speech,
+            mouth,
+            strength=asked.strength,
+            start_frame=asked.start_frame,
+        )
+    else:
+        paints = heard.method.open_lipsync is not None
+        motion = engine.speak(
+            idle.motion,
+            silenced(mouth) if paints else mouth,
+            strength=asked.strength,
+            inside=asked.inside,
+            start_frame=asked.start_frame,
+        )
     return Talk(
         template=replace(idle, motion=motion, warnings=(*idle.warnings, *heard.warnings)),
+        mouth=mouth,
         sound=Sound(path=asked.sound, start_s=Fraction(0), seconds=count / fps),
         cut=TalkCut(
             start_frame=asked.start_frame,
             resume_frame=(asked.start_frame + count) % idle_frames,
             has_speech=bool((mouth.activity > 0).any()),
+            method=heard.method.name,
+            licence=heard.method.licence.words,
         ),
     )
 

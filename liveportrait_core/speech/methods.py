@@ -1,9 +1,9 @@
-"""The methods of speaking that are known, their licences, and the choice of one.
+"""The methods of speaking that are known by name, their licences, and the choice of one.
 
-Knows names only: whether a method is installed its own module tells.
+Knows names only: which are installed `pipeline.talk_methods` tells.
 """
 
-from collections.abc import Collection
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,45 +19,44 @@ class MethodLicence:
     is_free: bool  # for any use; else somebody here must have accepted it
 
 
-LICENCES: Final = {
-    SpeechMethod.WAV2LIP: MethodLicence(words="research only", is_free=False),
-    SpeechMethod.JOYVASA: MethodLicence(words="MIT", is_free=True),
-    SpeechMethod.VISEMES: MethodLicence(words="MIT", is_free=True),
+MIT: Final = MethodLicence(words="MIT", is_free=True)
+RESEARCH_ONLY: Final = MethodLicence(words="research only", is_free=False)
+VERSIONS: Final = {
+    SpeechMethod.VISEMES: "visemes-1",
+    SpeechMethod.JOYVASA: "joyvasa-1",
+    SpeechMethod.WAV2LIP: "wav2lip-1",
 }
-"""The best first."""
-VERSIONS: Final = {SpeechMethod.VISEMES: "visemes-1"}
 """Change with whatever changes the pixels of a talk and not those of its idle: readers, mouths."""
 
 
 def choose_method(
-    asked: SpeechMethod,
+    asked: str,
     *,
-    installed: Collection[SpeechMethod],
-    accepted: Collection[SpeechMethod] = (),
-) -> SpeechMethod:
-    """Return the method to take; of `auto` the best one that is installed and allowed.
+    installed: Mapping[str, MethodLicence],
+    accepted: frozenset[str] = frozenset(),
+) -> str:
+    """Return the method to take; of `auto` the first that is installed and allowed.
 
     Args:
-        asked: by the caller.
-        installed: that can run here.
+        asked: by the caller: `auto`, or any name.
+        installed: that can run here, the best first, each with its licence.
         accepted: whose licence was accepted here, of those that are not free.
 
     Raises:
         InvalidOption: no method is installed.
         MethodNotInstalled, MethodNotLicensed: the one that was asked for is not.
     """
-    allowed = [name for name, licence in LICENCES.items() if licence.is_free or name in accepted]
-    if asked is SpeechMethod.AUTO:
-        best = next((name for name in allowed if name in installed), None)
-        if best is None:
+    allowed = [name for name, licence in installed.items() if licence.is_free or name in accepted]
+    if asked == SpeechMethod.AUTO:
+        if not allowed:
             raise InvalidOption("method is auto, and none is installed; accepted: an installed one")
-        return best
-    names = ", ".join(sorted(installed))
+        return allowed[0]
     if asked not in installed:
+        names = ", ".join(sorted(installed))
         raise MethodNotInstalled(f"method is {asked}; installed here: {names}")
     if asked not in allowed:
         raise MethodNotLicensed(
-            f"method is {asked}, whose licence is “{LICENCES[asked].words}” and was not accepted "
-            f"here; accepted: {', '.join(sorted(set(allowed) & set(installed)))}"
+            f"method is {asked}, whose licence is “{installed[asked].words}” and was not accepted "
+            f"here; accepted: {', '.join(sorted(allowed))}"
         )
     return asked

@@ -1,6 +1,6 @@
 """The values that travel from sound to an engine: `Speech`, then `MouthTrack`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
 from typing import Final
@@ -106,3 +106,8 @@ class MouthTrack:
     def frame_count(self) -> int:
         """Number of frames."""
         return len(self.activity)
+
+
+def silenced(mouth: MouthTrack) -> MouthTrack:
+    """Return a track of the same length whose mouth rests throughout."""
+    return replace(mouth, activity=np.zeros_like(mouth.activity))

@@ -26,7 +26,7 @@ from liveportrait_core.errors import (
 from liveportrait_core.inspection import inspect
 from liveportrait_core.media.clips.probe import has_sound
 from liveportrait_core.renderer import Renderer
-from liveportrait_core.speech.methods import choose_method
+from liveportrait_core.speech.methods import MIT, RESEARCH_ONLY, choose_method
 from tests.core.clips import ffmpeg
 from tests.core.sounds import silence, spoken, wav
 from tests.core.swaying import OPEN_ROWS, Sway, SwayingEngine, soft_portrait
@@ -136,15 +136,18 @@ def test_a_talk_cannot_begin_behind_its_idle(portrait: Path, sound: Path) -> Non
         render(portrait, sound, start_frame=12)
 
 
-def test_auto_takes_the_best_method_that_is_installed_and_allowed() -> None:
-    everything = frozenset(SpeechMethod) - {SpeechMethod.AUTO}
+def test_auto_takes_the_first_method_that_is_installed_and_allowed() -> None:
     auto = SpeechMethod.AUTO
-    assert choose_method(auto, installed={SpeechMethod.VISEMES}) is SpeechMethod.VISEMES
-    assert choose_method(auto, installed=everything) is SpeechMethod.JOYVASA
-    accepted = {SpeechMethod.WAV2LIP}
-    assert choose_method(auto, installed=everything, accepted=accepted) is SpeechMethod.WAV2LIP
+    everything = {"joyvasa": MIT, "wav2lip": RESEARCH_ONLY, "visemes": MIT}
+    painting = {"wav2lip": RESEARCH_ONLY, "visemes": MIT}
+    assert choose_method(auto, installed={"visemes": MIT}) == "visemes"
+    assert choose_method(auto, installed=everything) == "joyvasa"
+    assert choose_method(auto, installed=painting) == "visemes"
+    assert choose_method(auto, installed=painting, accepted=frozenset({"wav2lip"})) == "wav2lip"
     with pytest.raises(MethodNotLicensed, match="research only"):
-        choose_method(SpeechMethod.WAV2LIP, installed=everything)
+        choose_method("wav2lip", installed=everything)
+    with pytest.raises(MethodNotInstalled, match="musetalk; installed here: joyvasa, visemes, wav"):
+        choose_method("musetalk", installed=everything)
 
 
 def test_inspect_knows_a_talk_and_its_cut_into_the_idle(portrait: Path, sound: Path) -> None:

@@ -5,11 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from liveportrait_core.cli.console import Console, progress_bar
-from liveportrait_core.cli.engine_options import DEFAULT_WEIGHTS
+from liveportrait_core.cli.engine_options import (
+    DEFAULT_WEIGHTS,
+    RESEARCH_FLAG,
+    add_research_option,
+)
 from liveportrait_core.cli.help_text import ENVIRONMENT, EXIT_STATUS, HelpFormatter
 from liveportrait_core.errors import InvalidOption, MethodNotLicensed
 
-RESEARCH_FLAG = "--accept-research-only-licence"
 _MOST_OFFSET = 25
 
 
@@ -29,10 +32,7 @@ def add_lipsync(commands: Any, console: Console) -> None:
     command.add_argument(
         "-o", "--output", type=Path, required=True, metavar="OUT.mp4", help="the file to write"
     )
-    command.add_argument(
-        RESEARCH_FLAG, dest="research_only", action="store_true",
-        help="Wav2Lip's weights are for research and personal use only: say that this is one",
-    )  # fmt: skip
+    add_research_option(command)
     command.add_argument(
         "--repeat", action="store_true", help="begin the clip again where the sound lasts longer"
     )
@@ -61,8 +61,8 @@ def _lipsync(parsed: argparse.Namespace, console: Console) -> int:
     method = Wav2LipMethod.opened(parsed.weights, offset_frames=parsed.offset_frames)
     if not parsed.research_only:
         raise MethodNotLicensed(
-            f"{method.name}'s weights are for {method.licence}; accepted: {RESEARCH_FLAG}, where "
-            "this is research or personal use"
+            f"{method.name}'s weights are for {method.licence.words}; "
+            f"accepted: {RESEARCH_FLAG}, where this is research or personal use"
         )
     request = LipSyncRequest(
         clip=parsed.clip, sound=parsed.sound, output=parsed.output, repeat=parsed.repeat

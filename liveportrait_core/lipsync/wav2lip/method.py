@@ -27,9 +27,9 @@ from liveportrait_core.lipsync.wav2lip.network import FACE_SIDE, Wav2Lip
 from liveportrait_core.lipsync.wav2lip.original import network_input
 from liveportrait_core.lipsync.wav2lip.weights import read
 from liveportrait_core.report import Frame
+from liveportrait_core.speech.methods import RESEARCH_ONLY
 from liveportrait_core.speech.values import Speech
 
-LICENCE: Final = "research only"
 BATCH: Final = 16
 
 
@@ -61,7 +61,7 @@ class Wav2LipMethod:
     """Satisfies `LipSync`."""
 
     name = "wav2lip"
-    licence = LICENCE
+    licence = RESEARCH_ONLY
 
     def __init__(self, network: Wav2Lip, *, offset_frames: int = 0) -> None:
         """Take a network with its weights, in eval mode.

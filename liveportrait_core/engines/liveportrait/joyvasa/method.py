@@ -1,8 +1,10 @@
 """JoyVASA as a talking method: what lips and head do to a sound. joyvasa.md, section 8."""
 
-from dataclasses import dataclass
+import hashlib
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,7 +23,11 @@ from liveportrait_core.engines.liveportrait.joyvasa.sampler import (
 )
 from liveportrait_core.engines.liveportrait.joyvasa.weights import JoyVasaWeights, read
 from liveportrait_core.engines.liveportrait.joyvasa.windows import FPS, LEAD_FRAMES, cut_windows
-from liveportrait_core.speech.values import SAMPLE_RATE_HZ, Speech
+from liveportrait_core.engines.liveportrait.motion.composition import LIP_ROWS
+from liveportrait_core.engines.liveportrait.motion.pose import Floats
+from liveportrait_core.engines.liveportrait.motion.speaking import SpokenMouth
+from liveportrait_core.engines.liveportrait.template import LivePortraitMotion
+from liveportrait_core.speech.values import SAMPLE_RATE_HZ, MouthTrack, Speech
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -40,40 +46,80 @@ class SpokenMotion:
 class JoyVasa:
     """The networks, loaded once; the same sound and seed give the same motion."""
 
-    def __init__(self, weights: JoyVasaWeights, *, sampling: Sampling | None = None) -> None:
-        """Take loaded weights; `sampling` is the original's unless it says otherwise."""
+    def __init__(
+        self, weights: JoyVasaWeights, *, sampling: Sampling | None = None, strict: bool = True
+    ) -> None:
+        """Take loaded weights.
+
+        Args:
+            weights: from `read`.
+            sampling: None: as the original samples.
+            strict: refuse motion that no face makes; random weights make some.
+        """
         self._weights = weights
         self._sampling = sampling or Sampling()
+        self._strict = strict
 
     @classmethod
-    def opened(cls, folder: Path, *, sampling: Sampling | None = None) -> "JoyVasa":
+    def opened(
+        cls, folder: Path, *, sampling: Sampling | None = None, strict: bool = True
+    ) -> "JoyVasa":
         """Load the converted weights of a folder.
 
         Raises:
             MethodNotInstalled: they, or the package transformers, are not there.
             CheckpointMismatch: the file holds something else.
         """
-        return cls(read(folder), sampling=sampling)
+        return cls(read(folder), sampling=sampling, strict=strict)
 
-    def motion(self, speech: Speech, *, seed: str, strict: bool = True) -> SpokenMotion:
+    def talk(
+        self,
+        idle: LivePortraitMotion,
+        speech: Speech,
+        mouth: MouthTrack,
+        *,
+        strength: float,
+        start_frame: int,
+    ) -> LivePortraitMotion:
+        """Lay the lips over an idle: what they do beyond the method's own rest.
+
+        Noise is seeded by the sound: the same inputs give the same bytes.
+
+        Raises:
+            SpeechFailed: the motion is not finite, or beyond what faces do.
+        """
+        spoken = self.motion(speech, seed=hashlib.sha256(speech.samples.tobytes()).hexdigest())
+        moves = spoken.speaking.expression - spoken.silent.expression
+        lips = np.zeros_like(moves)
+        lips[:, list(LIP_ROWS)] = np.float32(strength) * moves[:, list(LIP_ROWS)]
+        times = np.arange(mouth.frame_count) * float(spoken.fps / mouth.fps)
+        return replace(
+            idle,
+            spoken=SpokenMouth(
+                expression=_at(times, lips),
+                closing=np.zeros(mouth.frame_count, np.float32),
+                activity=mouth.activity,
+                start_frame=start_frame,
+            ),
+        )
+
+    def motion(self, speech: Speech, *, seed: str) -> SpokenMotion:
         """Draw the motion of a sound.
 
         Args:
             speech: of any length.
             seed: any text; another one gives another motion.
-            strict: refuse what no face does.
 
         Raises:
             SpeechFailed: the motion is not finite, or beyond what faces do.
         """
         silence = np.zeros_like(speech.samples)
         speaking, silent = (
-            self._drawn(samples, SeededNoise(seed), strict=strict)
-            for samples in (speech.samples, silence)
+            self._drawn(samples, SeededNoise(seed)) for samples in (speech.samples, silence)
         )
         return SpokenMotion(speaking=speaking, silent=silent)
 
-    def _drawn(self, samples: NDArray[np.float32], noise: Noise, *, strict: bool) -> HeadMotion:
+    def _drawn(self, samples: NDArray[np.float32], noise: Noise) -> HeadMotion:
         generator, encoder = self._weights.generator, self._weights.encoder
         cut = cut_windows(samples)
         with torch.inference_mode():
@@ -81,4 +127,12 @@ class JoyVasa:
             numbers = sample(generator, features, noise, self._sampling)[: cut.frame_count]
         # Without the first frames, whose sound is the silence put before, frame i hears frame i.
         heard = numbers.numpy()[LEAD_FRAMES:][: -(-len(samples) * FPS // SAMPLE_RATE_HZ)]
-        return smoothed(denormalised(heard, self._weights.statistics, strict=strict))
+        return smoothed(denormalised(heard, self._weights.statistics, strict=self._strict))
+
+
+def _at(times: NDArray[np.floating[Any]], values: Floats) -> Floats:
+    """Interpolate N×… values linearly at times counted in frames; the ends are held."""
+    low = np.clip(np.floor(times).astype(int), 0, len(values) - 1)
+    high = np.minimum(low + 1, len(values) - 1)
+    share = np.clip(times - low, 0, 1).astype(np.float32).reshape(-1, *[1] * (values.ndim - 1))
+    return (1 - share) * values[low] + share * values[high]

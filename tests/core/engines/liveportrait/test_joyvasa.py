@@ -3,8 +3,10 @@
 That its numbers are the original's is `tests/parity`'s part; here networks are small and random.
 """
 
+import hashlib
 import os
 import pickle
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +18,10 @@ from liveportrait_core.engines.liveportrait.joyvasa.method import JoyVasa, Spoke
 from liveportrait_core.engines.liveportrait.joyvasa.motion import MotionStatistics, denormalised
 from liveportrait_core.engines.liveportrait.joyvasa.sampler import Sampling
 from liveportrait_core.engines.liveportrait.joyvasa.weights import convert, read
+from liveportrait_core.engines.liveportrait.motion.composition import LIP_ROWS
+from liveportrait_core.engines.liveportrait.template import LivePortraitMotion
 from liveportrait_core.errors import CheckpointMismatch, MethodNotInstalled, SpeechFailed
-from liveportrait_core.speech.values import Speech
+from liveportrait_core.speech.values import MouthTrack, Speech
 from tests.core.engines.liveportrait.joyvasa_files import (
     SIZES,
     STEPS,
@@ -26,6 +30,7 @@ from tests.core.engines.liveportrait.joyvasa_files import (
     template_arrays,
     write_files,
 )
+from tests.core.engines.liveportrait.motions import measured
 
 
 @pytest.fixture(scope="module")
@@ -36,8 +41,8 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def spoken(
     weights: Path, speech: Speech, *, seed: str = "one", steps: int | None = None
 ) -> SpokenMotion:
-    method = JoyVasa.opened(weights, sampling=Sampling(steps=steps))
-    return method.motion(speech, seed=seed, strict=False)
+    method = JoyVasa.opened(weights, sampling=Sampling(steps=steps), strict=False)
+    return method.motion(speech, seed=seed)
 
 
 def humming(samples: int) -> Speech:
@@ -70,6 +75,32 @@ def test_fewer_steps_are_another_motion(weights: Path) -> None:
     every, few = (spoken(weights, humming(20_000), steps=steps) for steps in (None, STEPS // 2))
     assert np.isfinite(few.speaking.expression).all()
     assert np.abs(every.speaking.expression - few.speaking.expression).max() > 1e-4
+
+
+def test_only_lips_are_laid_over_an_idle_and_only_while_a_voice_is_heard(weights: Path) -> None:
+    idle = LivePortraitMotion(measured=measured(20), fps=Fraction(30))
+    sound, count = humming(16_000), 30
+    activity = np.zeros(count, np.float32)
+    activity[10:20] = 1
+    mouth = MouthTrack(fps=idle.fps, shapes=np.zeros((count, 5), np.float32), activity=activity)
+    method = JoyVasa.opened(weights, strict=False)
+    half, whole = (
+        method.talk(idle, sound, mouth, strength=strength, start_frame=3).spoken
+        for strength in (0.5, 1.0)
+    )
+    assert half is not None
+    assert whole is not None
+    assert (whole.start_frame, whole.frame_count) == (3, count)
+    assert (whole.activity == activity).all()
+    np.testing.assert_allclose(2 * half.expression, whole.expression, atol=1e-6)
+    other_rows = sorted(set(range(21)) - set(LIP_ROWS))
+    assert (whole.expression[:, other_rows] == 0).all()
+    assert np.abs(whole.expression[:, list(LIP_ROWS)]).max() > 1e-4
+    motion = method.motion(sound, seed=hashlib.sha256(sound.samples.tobytes()).hexdigest())
+    lips = (motion.speaking.expression - motion.silent.expression)[:, list(LIP_ROWS)]
+    np.testing.assert_allclose(whole.expression[6][list(LIP_ROWS)], lips[5], atol=1e-6)
+    between = (lips[0] + 5 * lips[1]) / 6  # frame 1 of 30 a second lies at 5/6 of one of 25
+    np.testing.assert_allclose(whole.expression[1][list(LIP_ROWS)], between, atol=1e-6)
 
 
 @pytest.mark.parametrize("value", [6.5, np.nan, np.inf])

@@ -1,0 +1,138 @@
+"""Which methods of talking there are here: the built-in ones, and those of installed packages.
+
+Every package may bring one: an entry point of the group `avatar_idle.talk_methods` that names a
+`TalkMethod`. docs/understand/talk.md says what that takes.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final
+
+from liveportrait_core.engines.base import MotionSource
+from liveportrait_core.errors import InvalidOption
+from liveportrait_core.lipsync.base import LipSync
+from liveportrait_core.options import Engine, SpeechMethod
+from liveportrait_core.speech.methods import (
+    MIT,
+    RESEARCH_ONLY,
+    VERSIONS,
+    MethodLicence,
+    choose_method,
+)
+
+GROUP: Final = "avatar_idle.talk_methods"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TalkMethod:
+    """One method, not opened yet. It moves an engine's points, or paints into finished frames.
+
+    `open_motion` or `open_lipsync` is given the weights folder; exactly one of them is set, but for
+    the method that needs neither.
+    """
+
+    name: str
+    version: str  # changes with what changes the pixels of a talk
+    licence: MethodLicence
+    is_installed: Callable[[Path], bool]  # whether packages and weights are there; opens nothing
+    engine: Engine | None = None  # whose motion it gives; None: frames of any engine
+    open_motion: Callable[[Path], MotionSource] | None = None
+    open_lipsync: Callable[[Path], LipSync] | None = None
+
+
+def _joyvasa_is_installed(weights: Path) -> bool:
+    from liveportrait_core.engines.liveportrait.joyvasa.weights import PLACE
+
+    return (weights / PLACE).is_file() and find_spec("transformers") is not None
+
+
+def _open_joyvasa(weights: Path) -> MotionSource:
+    from liveportrait_core.engines.liveportrait.joyvasa.method import JoyVasa
+
+    return JoyVasa.opened(weights)
+
+
+def _wav2lip_is_installed(weights: Path) -> bool:
+    from liveportrait_core.lipsync.wav2lip.weights import PLACE
+
+    return (weights / PLACE).is_file()
+
+
+def _open_wav2lip(weights: Path) -> LipSync:
+    from liveportrait_core.lipsync.wav2lip.method import Wav2LipMethod
+
+    return Wav2LipMethod.opened(weights)
+
+
+JOYVASA: Final = TalkMethod(
+    name=SpeechMethod.JOYVASA,
+    version=VERSIONS[SpeechMethod.JOYVASA],
+    licence=MIT,
+    is_installed=_joyvasa_is_installed,
+    engine=Engine.LIVEPORTRAIT,
+    open_motion=_open_joyvasa,
+)
+WAV2LIP: Final = TalkMethod(
+    name=SpeechMethod.WAV2LIP,
+    version=VERSIONS[SpeechMethod.WAV2LIP],
+    licence=RESEARCH_ONLY,
+    is_installed=_wav2lip_is_installed,
+    open_lipsync=_open_wav2lip,
+)
+VISEMES: Final = TalkMethod(
+    name=SpeechMethod.VISEMES,
+    version=VERSIONS[SpeechMethod.VISEMES],
+    licence=MIT,
+    is_installed=lambda weights: True,
+)
+BUILT_IN: Final = (JOYVASA, WAV2LIP, VISEMES)
+"""The best first, as `auto` takes them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class InstalledMethods:
+    """What can run here, beside one engine."""
+
+    methods: Mapping[str, TalkMethod]
+    weights: Path = Path()
+    accepted: frozenset[str] = frozenset()  # whose licence was accepted, of those that are not free
+
+    def choose(self, asked: str) -> TalkMethod:
+        """Return the method to take.
+
+        Raises:
+            MethodNotInstalled, MethodNotLicensed: the one that was asked for is not.
+        """
+        licences = {name: method.licence for name, method in self.methods.items()}
+        return self.methods[choose_method(asked, installed=licences, accepted=self.accepted)]
+
+
+WITHOUT_WEIGHTS: Final = InstalledMethods(methods={VISEMES.name: VISEMES})
+
+
+def find_methods(
+    engine: Engine, weights: Path, accepted: frozenset[str] = frozenset()
+) -> InstalledMethods:
+    """Return the methods that can run beside an engine: packages' own first, then the built-in.
+
+    Raises:
+        InvalidOption: an installed package brings something else under that entry point.
+    """
+    brought = []
+    for point in entry_points(group=GROUP):
+        method = point.load()
+        if not isinstance(method, TalkMethod):
+            raise InvalidOption(
+                f"the entry point {point.name} of {GROUP} names a {type(method).__name__}; "
+                "accepted: a TalkMethod"
+            )
+        brought.append(method)
+    fitting = {
+        method.name: method
+        for method in (*brought, *BUILT_IN)
+        if method.engine in (None, engine) and method.is_installed(weights)
+    }
+    return InstalledMethods(methods=fitting, weights=weights, accepted=accepted)

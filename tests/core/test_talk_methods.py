@@ -1,0 +1,107 @@
+"""A method of talking that another package brings, found by its entry point, in a whole render."""
+
+import sys
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from liveportrait_core import Engine, MotionTemplate, RenderedVideo, RenderRequest, SpeechInput
+from liveportrait_core.errors import InvalidOption, MethodNotLicensed
+from liveportrait_core.pipeline.talk_methods import GROUP, find_methods
+from liveportrait_core.renderer import Renderer
+from tests.core.clips import ffmpeg
+from tests.core.sounds import spoken, wav
+from tests.core.swaying import Sway, SwayingEngine, soft_portrait
+
+TOY = '''
+"""Paints the lower quarter of every frame white while a voice is heard."""
+
+import numpy as np
+
+from liveportrait_core.pipeline.talk_methods import TalkMethod
+from liveportrait_core.speech.methods import MethodLicence
+
+LICENCE = MethodLicence(words="toys only", is_free=False)
+
+
+class Toy:
+    name, licence = "toy", LICENCE
+
+    def windows(self, speech, fps, frame_count):
+        return np.zeros((frame_count, 1), np.float32)
+
+    def sync(self, frames):
+        for frame in frames:
+            picture = frame.picture.copy()
+            if frame.activity > 0:
+                picture[-len(picture) // 4 :] = 255
+            yield picture
+
+
+METHOD = TalkMethod(
+    name="toy",
+    version="toy-1",
+    licence=LICENCE,
+    is_installed=lambda weights: True,
+    open_lipsync=lambda weights: Toy(),
+)
+NO_METHOD = "a string"
+'''
+
+
+@pytest.fixture
+def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A package as pip leaves it: a module, and metadata with an entry point."""
+    folder = tmp_path / "site"
+    metadata = folder / "toy_method-1.0.dist-info"
+    metadata.mkdir(parents=True)
+    (folder / "toy_method.py").write_text(TOY)
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: toy-method\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text(f"[{GROUP}]\ntoy = toy_method:METHOD\n")
+    monkeypatch.syspath_prepend(str(folder))
+    yield metadata
+    sys.modules.pop("toy_method", None)
+
+
+def talk(folder: Path, method: str, *, accepted: frozenset[str]) -> RenderedVideo:
+    said = spoken((" ", 0.4), ("a", 0.4), (" ", 0.4))
+    request = RenderRequest(
+        portrait=soft_portrait(folder / "portrait.png"),
+        motion=MotionTemplate(motion=Sway(fps=Fraction(25), frame_count=12)),
+        output=folder / "talk.mp4",
+        speech=SpeechInput(sound=wav(folder / "said.wav", said), method=method),
+    )
+    methods = find_methods(Engine.MESH, folder, accepted)
+    return Renderer(SwayingEngine(), reason="a test", methods=methods).render(request)
+
+
+def lower_quarter(video: Path) -> np.ndarray:
+    data = ffmpeg("-i", str(video), "-f", "rawvideo", "-pix_fmt", "gray", "-")
+    return np.frombuffer(data, np.uint8).reshape(-1, 200, 160)[:, 150:].mean((1, 2))
+
+
+def test_a_packages_method_paints_into_frames_just_drawn(toy: Path, tmp_path: Path) -> None:
+    made = talk(tmp_path, "toy", accepted=frozenset({"toy"}))
+    assert made.talk is not None
+    assert (made.talk.method, made.talk.licence) == ("toy", "toys only")
+    is_white = lower_quarter(tmp_path / "talk.mp4") > 250
+    assert is_white[12:18].all()
+    assert not is_white[:8].any()
+    assert not is_white[-4:].any()
+
+
+def test_its_licence_is_asked_for(toy: Path, tmp_path: Path) -> None:
+    with pytest.raises(MethodNotLicensed, match="toys only"):
+        talk(tmp_path, "toy", accepted=frozenset())
+    made = talk(tmp_path, "auto", accepted=frozenset())
+    assert made.talk is not None
+    assert made.talk.method == "visemes"
+
+
+def test_an_entry_point_that_names_something_else_is_refused(toy: Path, tmp_path: Path) -> None:
+    (toy / "entry_points.txt").write_text(f"[{GROUP}]\ntoy = toy_method:NO_METHOD\n")
+    with pytest.raises(InvalidOption, match=r"toy .* names a str"):
+        find_methods(Engine.MESH, tmp_path)
