@@ -12,6 +12,7 @@ from tests.mutants.catalogue import (
     renderer,
     requests,
     service,
+    speaking,
     survivors,
 )
 from tests.mutants.mutant import Mutant
@@ -29,4 +30,5 @@ MUTANTS: tuple[Mutant, ...] = (
     *cloud.MUTANTS,
     *privacy.MUTANTS,
     *faces.MUTANTS,
+    *speaking.MUTANTS,
 )

@@ -12,14 +12,15 @@ from scipy.ndimage import gaussian_filter1d
 
 from liveportrait_core.engines.mesh.fields.sampling import Map
 from liveportrait_core.engines.mesh.fields.slit import Slit
-from liveportrait_core.engines.mesh.points import OUTER_LIPS, Array, HeadAxes
+from liveportrait_core.engines.mesh.points import EYES, OUTER_LIPS, Array, HeadAxes
 from liveportrait_core.report import Frame
 
 LINE_SAMPLES = 33
 SEARCH = 0.045  # how far from the mesh's line the dark line between lips may be, eye distances
 CAVITY_SHARE = 0.35  # of the lips' darkest tenth
-TEETH_LIGHT = 0.80  # of the light skin beside the mouth
-TEETH_TINT = (1.0, 0.96, 0.88)
+TEETH_LIGHT = 0.95  # of the whites of the eyes, whatever the skin's colour
+TEETH_RANGE = (0.65, 1.5)  # of the skin's light: eyes may be hidden, or behind reflections
+TEETH_TINT, CAST = (1.0, 0.96, 0.88), 0.2  # the skin's hue stands for the light's, weakly
 CHEEKS = (50, 280, 205, 425, 36, 266)  # mesh points on lit skin
 SKIN_SPOT = 0.06  # radius, eye distances
 
@@ -94,7 +95,7 @@ def _cavity(picture: Frame, points: Array) -> Map:
 
 
 def _teeth(picture: Frame, points: Array, eye_distance_px: float) -> Map:
-    """Return teeth as light as skin beside the mouth, and hardly coloured."""
+    """Return teeth nearly as light as the whites of the eyes, and hardly coloured."""
     height, width = picture.shape[:2]
     radius = max(1, round(SKIN_SPOT * eye_distance_px))
     spots = []
@@ -103,7 +104,17 @@ def _teeth(picture: Frame, points: Array, eye_distance_px: float) -> Map:
             rows = slice(max(y - radius, 0), y + radius + 1)
             spots.append(picture[rows, max(x - radius, 0) : x + radius + 1].reshape(-1, 3))
     skin = np.median(np.concatenate(spots), axis=0) if spots else np.full(3, 128.0)
-    light = TEETH_LIGHT * float(skin.max())
-    # What tints the skin beyond its own red (a coloured light) tints teeth as well, a little.
-    cast = (skin / max(float(skin.max()), 1.0)) ** 0.25
-    return np.asarray(light * cast * np.array(TEETH_TINT), np.float32)
+    skin_light = max(float(skin.max()), 1.0)
+    least, most = (share * skin_light for share in TEETH_RANGE)
+    light = np.clip(TEETH_LIGHT * _whites(picture, points), least, min(most, 255.0))
+    return np.asarray(light * (skin / skin_light) ** CAST * np.array(TEETH_TINT), np.float32)
+
+
+def _whites(picture: Frame, points: Array) -> float:
+    """Return the light of the eyes' lightest tenth, 0..255."""
+    mask = np.zeros(picture.shape[:2], np.uint8)
+    for upper, lower, _brow in EYES:
+        outline = np.concatenate([points[list(upper), :2], points[list(lower[::-1]), :2]])
+        cv2.fillPoly(mask, [np.rint(outline).astype(np.int32)], 255)
+    eyes = picture[mask > 0]
+    return float(np.percentile(eyes.max(1), 90)) if len(eyes) else 0.0

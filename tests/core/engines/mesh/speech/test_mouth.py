@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -130,6 +130,12 @@ def test_the_band_follows_the_head(engine: MeshEngine, coloured: MeshPortrait) -
 
 
 @UNHURRIED
+@example(
+    shapes={"open": 1.0, "wide": 0.0, "round": 1.0, "press": 0.0, "bite": 0.0},
+    strength=1.5,
+    inside=MouthInside.PAINTED,
+    activity=1.0,
+)
 @given(
     shapes=st.fixed_dictionaries(
         {name: fractions for name in ("open", "wide", "round", "press", "bite")}
