@@ -11,6 +11,7 @@ from functions.errors import RetryLater
 from functions.jobs.handler import load_state
 from functions.reconcile.findings import Finding
 from functions.reconcile.runner import Ending
+from liveportrait_core.errors import OutOfMemory
 from tests.functions.doubles import about
 from tests.functions.reconcile.reconciling import Watch
 from tests.functions.scene import UNSET, document
@@ -74,7 +75,7 @@ def test_who_never_opted_in_is_not_touched(watch: Watch, changes: dict[str, obje
 
 def fail_for_good(watch: Watch, avatar_id: str) -> None:
     def fail() -> None:
-        raise RuntimeError("it always fails")
+        raise OutOfMemory("it always fails")
 
     watch.avatar(avatar_id)
     for _ in range(3):

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from functions.reconcile.findings import Finding, ListedObject
+from liveportrait_core.errors import OutOfMemory
 from tests.functions.reconcile.reconciling import DAY_MS, Watch, plays
 from tests.functions.reconcile.test_cases import (
     every_video_deleted_while_disabled,
@@ -152,7 +153,7 @@ def test_inputs_that_are_missing_end_in_a_failure_after_two_passes(watch: Watch)
 
 def test_three_attempts_are_all_a_left_over_render_gets(watch: Watch) -> None:
     def fail() -> None:
-        raise RuntimeError("it always fails")
+        raise OutOfMemory("it always fails")
 
     lost_first_save(watch.scene)
     for _ in range(3):
