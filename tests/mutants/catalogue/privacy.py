@@ -2,7 +2,10 @@
 
 from tests.mutants.mutant import Mutant
 
-_DELETIONS = ("tests/functions/jobs/test_deletions.py",)
+_DELETIONS = (
+    "tests/functions/jobs/deletion/test_former_life.py",
+    "tests/functions/jobs/deletion/test_clean_up.py",
+)
 _RUNS = ("tests/functions/reconcile/test_runner.py",)
 
 MUTANTS = (

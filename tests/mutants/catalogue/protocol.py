@@ -224,7 +224,7 @@ MUTANTS = (
         old="yield Deletion(path=cache_folder(avatar_id), until=until)",
         new="pass",
         why="Biometric data outlives the person's deletion (sections 3 and 7).",
-        tests=("tests/functions/jobs/test_motion_cache_deletion.py",),
+        tests=("tests/functions/jobs/deletion/test_motion_cache_deletion.py",),
     ),
     Mutant(
         name="half-cleaned-life-forgotten",
@@ -232,7 +232,7 @@ MUTANTS = (
         old="_finish_for_another(deps, subject)\n    if",
         new="pass\n    if",
         why="What a failed clean-up left goes though the avatar is there again (section 7).",
-        tests=("tests/functions/jobs/test_deletions.py",),
+        tests=("tests/functions/jobs/deletion/test_clean_up.py",),
     ),
     Mutant(
         name="clean-up-deletes-the-next-life",
@@ -240,7 +240,10 @@ MUTANTS = (
         old="return self.until is None or created <= self.until",
         new="return True",
         why="A clean-up that was paused wakes and deletes a live video (section 7).",
-        tests=("tests/functions/jobs/test_deletions.py", "tests/functions/cloud/test_storage.py"),
+        tests=(
+            "tests/functions/jobs/deletion/test_clean_up.py",
+            "tests/functions/cloud/test_storage.py",
+        ),
     ),
     Mutant(
         name="ledger-erased-with-its-notes",
@@ -248,7 +251,7 @@ MUTANTS = (
         old="if not set(record.deletions).issubset(gone):",
         new="if not set(record.deletions) and gone:",
         why="What is noted during a clean-up is deleted before the ledger goes (section 7).",
-        tests=("tests/functions/jobs/test_deletions.py",),
+        tests=("tests/functions/jobs/deletion/test_clean_up.py",),
     ),
     Mutant(
         name="motion-stored-without-the-lease",
@@ -264,7 +267,7 @@ MUTANTS = (
         old="self._go_with_the_avatar()",
         new="pass",
         why="A clean-up just before leaves biometric data behind (section 3, caches).",
-        tests=("tests/functions/jobs/test_motion_cache_deletion.py",),
+        tests=("tests/functions/jobs/deletion/test_motion_cache_deletion.py",),
     ),
     Mutant(
         name="motion-of-any-engine",

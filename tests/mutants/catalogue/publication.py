@@ -9,7 +9,7 @@ MUTANTS = (
         old="if any(result.request_id == unless for result in record.results):",
         new="if not record.results and unless:",
         why="A commit whose answer was lost has published these objects (section 4).",
-        tests=("tests/functions/jobs/test_deletions.py",),
+        tests=("tests/functions/jobs/deletion/test_deletions.py",),
     ),
     Mutant(
         name="retired-objects-stay",
@@ -17,7 +17,10 @@ MUTANTS = (
         old="if not record.lists(item.path, item.generation)",
         new="if not record.lists(item.path, 0) and not item.path",
         why="Videos that nothing lists are kept for ever (section 3, storage).",
-        tests=("tests/functions/jobs/test_objects.py", "tests/functions/jobs/test_deletions.py"),
+        tests=(
+            "tests/functions/jobs/test_objects.py",
+            "tests/functions/jobs/deletion/test_deletions.py",
+        ),
     ),
     Mutant(
         name="struck-off-although-it-stands",
@@ -25,7 +28,10 @@ MUTANTS = (
         old="for each, fault in faults.items() if fault is None]",
         new="for each in faults]",
         why="What could not be deleted stays noted (section 3, deletions).",
-        tests=("tests/functions/jobs/test_attempt.py", "tests/functions/jobs/test_deletions.py"),
+        tests=(
+            "tests/functions/jobs/test_attempt.py",
+            "tests/functions/jobs/deletion/test_deletions.py",
+        ),
     ),
     Mutant(
         name="killed-attempt-keeps-its-objects",
@@ -33,7 +39,7 @@ MUTANTS = (
         old="lease.purpose is not Purpose.RENDER or record.held_by(lease.owner):",
         new="lease.purpose is Purpose.RENDER or record.held_by(lease.owner):",
         why="Whoever drops a lease notes what its attempt may have made (section 3, deletions).",
-        tests=("tests/functions/jobs/test_deletions.py",),
+        tests=("tests/functions/jobs/deletion/test_deletions.py",),
     ),
     Mutant(
         name="one-token-for-both",
@@ -49,7 +55,10 @@ MUTANTS = (
         old="{fingerprint}/{request_id}/",
         new="{fingerprint}/",
         why="A render in its place touches no object that plays (section 3, storage).",
-        tests=("tests/functions/jobs/test_deletions.py", "tests/functions/jobs/test_handler.py"),
+        tests=(
+            "tests/functions/jobs/deletion/test_deletions.py",
+            "tests/functions/jobs/test_handler.py",
+        ),
     ),
     Mutant(
         name="fetched-at-any-generation",
@@ -105,7 +114,7 @@ MUTANTS = (
         old="record, within_s=self._deps.settings.patience_s)",
         new="record)",
         why="One fault leaves a deleted avatar's ledger for ever (section 3, deletions).",
-        tests=("tests/functions/jobs/test_deletions.py",),
+        tests=("tests/functions/jobs/deletion/test_deletions.py",),
     ),
     Mutant(
         name="last-video-not-shown-meanwhile",

@@ -140,7 +140,7 @@ MUTANTS = (
         old="{*owing, *self._without_document(list(own))}",
         new="self._without_document(list(own))",
         why="A clean-up half done, beside a document that asks for nothing (section 10, orphans).",
-        tests=("tests/functions/jobs/test_deletions.py",),
+        tests=("tests/functions/jobs/deletion/test_clean_up.py",),
     ),
     Mutant(
         name="task-leaves-deletions-to-others",
@@ -148,6 +148,6 @@ MUTANTS = (
         old="if not avatar.record.cleaning(avatar.now):",
         new="if False:",
         why="Whoever comes to the avatar carries out what is noted (section 3, deletions).",
-        tests=("tests/functions/jobs/test_deletions.py",),
+        tests=("tests/functions/jobs/deletion/test_clean_up.py",),
     ),
 )
