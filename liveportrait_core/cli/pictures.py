@@ -20,6 +20,7 @@ from liveportrait_core.engines.liveportrait.source import crop_source, portrait_
 from liveportrait_core.errors import ImageNoFace
 from liveportrait_core.face.finders import MeshFinder
 from liveportrait_core.face.tracking import locate_face
+from liveportrait_core.media.origin import origin_of
 from liveportrait_core.media.pictures.image import write_picture
 from liveportrait_core.media.portrait_process import decode_portrait
 from liveportrait_core.options import Delivery, RenderOptions
@@ -91,7 +92,12 @@ def edit(parsed: argparse.Namespace, console: Console) -> int:
     renderer = open_engine(parsed, console)
     prepared = renderer.prepare(parsed.portrait, options)
     picture = renderer.still(prepared, options)
-    write_picture(picture, parsed.output, longest_side_px=parsed.output_size)
+    write_picture(
+        picture,
+        parsed.output,
+        origin=origin_of(renderer.engine),
+        longest_side_px=parsed.output_size,
+    )
     for warning in prepared.warnings:
         console.warn(f"warning: {warning}")
     console.say(f"{parsed.output}: {parsed.portrait.name} with {parsed.edit or 'no edit'}")

@@ -40,6 +40,7 @@ from liveportrait_core.cli.render_options import (
 from liveportrait_core.cli.template import add_max_seconds
 from liveportrait_core.errors import BadInput, InvalidOption, RenderError
 from liveportrait_core.media.clips.probe import probe
+from liveportrait_core.media.origin import origin_of
 from liveportrait_core.media.pictures.image import write_picture
 from liveportrait_core.options import Delivery, RenderOptions, SoundFrom
 from liveportrait_core.pipeline.plan import require_sound
@@ -196,7 +197,12 @@ def _render_pictures(parsed: argparse.Namespace, console: Console, options: Rend
 
     def make(portrait: Path, output: Path) -> None:
         frame = next(renderer.animate(renderer.prepare(portrait, options), template, options))
-        write_picture(frame, output, longest_side_px=parsed.output_size)
+        write_picture(
+            frame,
+            output,
+            origin=origin_of(renderer.engine),
+            longest_side_px=parsed.output_size,
+        )
         console.say(f"{output}: {portrait.name} with the face of {parsed.driving.name}")
 
     return _each(_outputs(parsed, suffix=".jpg"), make, console)

@@ -16,6 +16,7 @@ import numpy as np
 from liveportrait_core.errors import EncodeFailed
 from liveportrait_core.media.clips.encode import FrameEncoder
 from liveportrait_core.media.clips.formats import EncoderSettings
+from liveportrait_core.media.origin import DigitalSource, origin_of
 from liveportrait_core.media.pictures.image import jpeg_of
 from liveportrait_core.options import Engine
 from liveportrait_core.pipeline.machine_faults import machine_faults_translated
@@ -56,7 +57,7 @@ class VideoWriter:
                 encoding.count(encoder)
             progress.enter(Stage.ENCODE)
             encoder.finish()
-        _write_poster(_reduced(first, settings), poster)
+        _write_poster(_reduced(first, settings), poster, settings.origin)
         warnings = tuple(dict.fromkeys(plan.warnings))
         quality = meter.report(video, settings.form, plan.fps, plan.motion, warnings)
         width, height = settings.result_size
@@ -76,9 +77,9 @@ class VideoWriter:
         )
 
 
-def _write_poster(frame: Frame, poster: Path) -> None:
+def _write_poster(frame: Frame, poster: Path, origin: DigitalSource) -> None:
     try:
-        poster.write_bytes(jpeg_of(frame))
+        poster.write_bytes(jpeg_of(frame, origin))
     except OSError as error:
         raise EncodeFailed(f"the poster cannot be written: {error}") from error
 
@@ -93,6 +94,7 @@ def _encoder_settings(plan: RenderPlan, first: Frame) -> EncoderSettings:
         longest_side_px=plan.delivery.longest_side_px,
         sound=plan.sound,
         is_preview=plan.engine is Engine.MESH,
+        origin=origin_of(plan.engine),
         peak_mbit_s=plan.delivery.peak_mbit_s,
     )
 

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from PIL import Image
-
 from liveportrait_core import RenderError
 from liveportrait_core.edit import PortraitEdit
 from liveportrait_core.edit_sequence import EditSequence, read_edit_sequence
+from liveportrait_core.media.origin import origin_of
+from liveportrait_core.media.pictures.image import write_picture
 from liveportrait_core.options import AnimationRegion, RenderOptions, SyntheticIdle
 from liveportrait_core.renderer import Renderer
 from liveportrait_core.report import Progress
@@ -79,7 +79,7 @@ def _edited(
     prepared = renderer.prepare(folder / generation.inputs["portrait"], options)
     frame = renderer.still(prepared, options)
     output = folder / generation.result_name
-    Image.fromarray(frame).save(output)
+    write_picture(frame, output, origin=origin_of(renderer.engine))
     height, width = frame.shape[:2]
     return replace(
         generation,

@@ -27,7 +27,9 @@ from liveportrait_core.media.clips.formats import (
     gif_passes,
 )
 from liveportrait_core.media.clips.mp4_edits import drop_picture_edit_list
+from liveportrait_core.media.clips.origin_boxes import add_xmp
 from liveportrait_core.media.ffmpeg import FfmpegProcess
+from liveportrait_core.media.origin import xmp_of
 from liveportrait_core.options import VideoFormat
 from liveportrait_core.report import Frame
 
@@ -70,7 +72,7 @@ class FrameEncoder:
         self._taken = 0
         self._is_finished = False
         self._is_killed = False
-        self._has_sound = settings.form is VideoFormat.MP4 and settings.sound is not None
+        self._settings = settings
         self._is_gif = settings.form is VideoFormat.GIF
         self._lossless = self._part.with_suffix(".mkv")  # a GIF is made of it
         self._palette = self._part.with_suffix(".png")
@@ -153,10 +155,19 @@ class FrameEncoder:
             raise EncodeFailed(f"the encoder ended with status {status}: {self._reason}")
         if self._is_gif:
             self._make_gif()
-        if self._has_sound:
-            drop_picture_edit_list(self._part)
+        self._complete()
         self._part.replace(self._output)
         self._is_finished = True
+
+    def _complete(self) -> None:
+        """Add to the file what ffmpeg cannot be told to write."""
+        settings = self._settings
+        try:
+            if settings.form is VideoFormat.MP4 and settings.sound is not None:
+                drop_picture_edit_list(self._part)
+            add_xmp(self._part, settings.form, xmp_of(settings.origin))
+        except (OSError, ValueError) as error:
+            raise EncodeFailed(f"{self._output.name} cannot be completed: {error}") from error
 
     def _make_gif(self) -> None:
         for arguments in gif_passes(self._lossless, self._palette, self._part):

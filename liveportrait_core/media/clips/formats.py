@@ -9,6 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from liveportrait_core.media.child_limits import ChildLimits
+from liveportrait_core.media.origin import DigitalSource
 from liveportrait_core.media.sounds.opening import ON_THE_TIMELINE, OPEN_SOUND_SAFELY
 from liveportrait_core.options import VideoFormat
 
@@ -69,6 +70,7 @@ class EncoderSettings:
     longest_side_px: int | None = None  # frames are reduced to it, never enlarged
     sound: Sound | None = None  # MP4 only
     is_preview: bool = False  # MP4 only: encoded in less time
+    origin: DigitalSource = DigitalSource.TRAINED  # what the file says of itself
     peak_mbit_s: float | None = None  # MP4 only: the most that pictures take in any second
 
     @property

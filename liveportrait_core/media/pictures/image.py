@@ -9,10 +9,11 @@ import io
 import mimetypes
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import numpy as np
 from PIL import Image, ImageFile
+from PIL.PngImagePlugin import PngInfo
 
 from liveportrait_core.errors import (
     EncodeFailed,
@@ -20,6 +21,7 @@ from liveportrait_core.errors import (
     ImageUnsupported,
     InvalidOption,
 )
+from liveportrait_core.media.origin import DigitalSource, xmp_of
 from liveportrait_core.media.pictures import heif
 from liveportrait_core.media.pictures.colour_space import ColourSpace
 from liveportrait_core.media.pictures.colours import SrgbConversion
@@ -137,19 +139,28 @@ def read_portrait(path: Path, *, max_dim_px: int) -> Portrait:
     )
 
 
-def jpeg_of(frame: Frame) -> bytes:
-    """Encode a frame, H×W×3 RGB uint8, as the poster's JPEG."""
+def jpeg_of(frame: Frame, origin: DigitalSource) -> bytes:
+    """Encode a frame, H×W×3 RGB uint8, as the poster's JPEG, which says its origin."""
     buffer = io.BytesIO()
-    Image.fromarray(frame).save(buffer, "JPEG", quality=_POSTER_QUALITY, optimize=True)
+    Image.fromarray(frame).save(
+        buffer, "JPEG", quality=_POSTER_QUALITY, optimize=True, xmp=xmp_of(origin)
+    )
     return buffer.getvalue()
 
 
-def write_picture(frame: Frame, path: Path, *, longest_side_px: int | None = None) -> None:
+def write_picture(
+    frame: Frame,
+    path: Path,
+    *,
+    origin: DigitalSource | None = None,
+    longest_side_px: int | None = None,
+) -> None:
     """Write a frame, H×W×3 RGB uint8, as the kind of picture its name says.
 
     Args:
         frame: the picture.
         path: where to; it is written over.
+        origin: what the file says of itself; None: nothing, it is no work of an engine.
         longest_side_px: it is reduced to that, never enlarged; None: as it is.
 
     Raises:
@@ -160,11 +171,21 @@ def write_picture(frame: Frame, path: Path, *, longest_side_px: int | None = Non
         image = Image.fromarray(frame)
         if longest_side_px is not None:
             image.thumbnail((longest_side_px, longest_side_px), Image.Resampling.LANCZOS)
-        image.save(path, quality=_POSTER_QUALITY)
+        image.save(path, quality=_POSTER_QUALITY, **_stating(origin))
     except ValueError as unknown:
         raise InvalidOption(f"{path.name} is no picture's name; accepted: {_WRITTEN}") from unknown
     except OSError as error:
         raise EncodeFailed(f"{path} cannot be written: {error}") from error
+
+
+def _stating(origin: DigitalSource | None) -> dict[str, Any]:
+    """Give what Pillow's writers of JPEG and WebP, and that of PNG, take; others take neither."""
+    if origin is None:
+        return {}
+    packet = xmp_of(origin)
+    text = PngInfo()
+    text.add_itxt("XML:com.adobe.xmp", packet.decode())
+    return {"xmp": packet, "pnginfo": text}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -214,10 +214,18 @@ MUTANTS = (
     Mutant(
         name="an-edit-list-of-the-pictures",
         file="liveportrait_core/media/clips/encode.py",
-        old="            drop_picture_edit_list(self._part)",
-        new="            pass",
+        old="                drop_picture_edit_list(self._part)",
+        new="                pass",
         why="With sound, ffmpeg writes an edit list for the pictures too (section 6).",
         tests=("tests/core/media/clips/test_formats.py",),
+    ),
+    Mutant(
+        name="says-nothing-of-its-origin",
+        file="liveportrait_core/media/clips/encode.py",
+        old="            add_xmp(self._part, settings.form, xmp_of(settings.origin))",
+        new="            pass",
+        why="A file that does not say that it is synthetic (section 6).",
+        tests=("tests/core/media/test_origin.py",),
     ),
     Mutant(
         name="file-before-it-is-whole",

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from liveportrait_core.media.origin import DigitalSource
 from liveportrait_core.media.pictures.image import fitted_size, jpeg_of, read_portrait
 from liveportrait_core.report import RenderWarning
 from tests.core.pictures import assert_like, corners, quarters, saved
@@ -178,6 +179,6 @@ def test_sixteen_bits_keep_their_high_byte(tmp_path: Path, channels: int) -> Non
 
 
 def test_the_poster_is_a_jpeg_of_the_frame() -> None:
-    with Image.open(io.BytesIO(jpeg_of(quarters()))) as poster:
+    with Image.open(io.BytesIO(jpeg_of(quarters(), DigitalSource.TRAINED))) as poster:
         assert poster.format == "JPEG"
         assert_like(np.asarray(poster.convert("RGB")), quarters())
