@@ -133,7 +133,8 @@ RENDERER_PORT ?= 8089
 # A gate of the liveportrait engine must be told the renderer's: fp32 | fp16 | bf16.
 PRECISION ?= auto
 TWO_ROLES = LIVEPORTRAIT_RENDERER_URL=http://127.0.0.1:$(RENDERER_PORT) LIVEPORTRAIT_TASKS_SERVICE_ACCOUNT=idle-tasks@$(PROJECT).iam.gserviceaccount.com \
-  LIVEPORTRAIT_TASKS_QUEUE=projects/$(PROJECT)/locations/local/queues/idle-renders
+  LIVEPORTRAIT_TASKS_QUEUE=projects/$(PROJECT)/locations/local/queues/idle-renders \
+  LIVEPORTRAIT_DEBOUNCE_QUEUE=projects/$(PROJECT)/locations/local/queues/idle-debounce LIVEPORTRAIT_GATE_URL=http://127.0.0.1:$(FUNCTION_PORT)
 
 serve: $(STAMP) ## the function, against a running `make emulator`; ROLE=gate and ROLE=renderer for the two halves of it; STORAGE_PUBLIC_URL=http://host:9199 for phones
 	@GOOGLE_CLOUD_PROJECT=$(PROJECT) FIRESTORE_EMULATOR_HOST=127.0.0.1:$(FIRESTORE_PORT) STORAGE_EMULATOR_HOST=http://127.0.0.1:$(STORAGE_PORT) \

@@ -101,6 +101,7 @@ def _settings(options: argparse.Namespace) -> Settings:
         card=card,
         precision=options.precision,
         max_instances=options.max_instances,
+        gate_max_instances=options.gate_max_instances,
         collection=options.collection,
         schedule=options.schedule,
         budget=options.budget,
@@ -146,6 +147,7 @@ def _add_options(parser: argparse.ArgumentParser, verb: str) -> None:
     add("--gpu", choices=[card.value for card in Card], help="default: nvidia-l4; mesh: none")
     add("--precision", default=Settings.precision, choices=("fp16", "bf16", "fp32"))
     add("--max-instances", type=int, default=Settings.max_instances, help="renders at a time")
+    add("--gate-max-instances", type=int, default=Settings.gate_max_instances)
     add("--collection", default=Settings.collection, help="of the avatars")
     add("--schedule", default=Settings.schedule, help="of the reconcile pass, cron in UTC")
     add("--budget", type=int, default=Settings.budget, help="a month's; it warns, stops nothing")

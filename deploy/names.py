@@ -7,6 +7,8 @@ GATE = "idle-gate"
 RENDERER = "idle-renderer"
 RECONCILE = "idle-reconcile"
 QUEUE = "idle-renders"
+DEBOUNCE_QUEUE = "idle-debounce"
+REPAIRS_QUEUE = "idle-repairs"
 TRIGGER = "idle-avatar-written"
 DEAD_LETTERS = "idle-dead-letters"
 TASKS_CALLER = "idle-tasks"
@@ -68,9 +70,9 @@ def build_bucket(settings: Settings) -> str:
     return f"{settings.project}-idle-build"
 
 
-def queue(settings: Settings) -> str:
-    """Return the queue's full name."""
-    return f"projects/{settings.project}/locations/{settings.region}/queues/{QUEUE}"
+def queue(settings: Settings, name: str = QUEUE) -> str:
+    """Return a queue's full name."""
+    return f"projects/{settings.project}/locations/{settings.region}/queues/{name}"
 
 
 def service(settings: Settings, name: str) -> str:
@@ -78,9 +80,9 @@ def service(settings: Settings, name: str) -> str:
     return f"projects/{settings.project}/locations/{settings.region}/services/{name}"
 
 
-def renderer_url(settings: Settings) -> str:
+def service_url(settings: Settings, name: str) -> str:
     """Return Cloud Run's deterministic URL, which is known before the service exists."""
-    return f"https://{RENDERER}-{PROJECT_NUMBER}.{settings.region}.run.app"
+    return f"https://{name}-{PROJECT_NUMBER}.{settings.region}.run.app"
 
 
 def receiver(settings: Settings) -> str:

@@ -70,7 +70,7 @@ def _services(settings: Settings) -> tuple[Step, ...]:
         cloud_run.renderer_shell(settings),
         iam.self_knowledge(settings),
         cloud_run.renderer(settings),
-        scheduling.queue(settings),
+        *scheduling.queues(settings),
         cloud_run.gate(settings),
         cloud_run.job(settings),
     )

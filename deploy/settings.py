@@ -26,6 +26,8 @@ _PLANNED = frozenset(
         "COLLECTION",
         "PRECISION",
         "TASKS_QUEUE",
+        "DEBOUNCE_QUEUE",
+        "GATE_URL",
         "TASKS_SERVICE_ACCOUNT",
         "RENDERER_URL",
     )
@@ -96,6 +98,7 @@ class Settings:
         card: the GPU.
         precision: of the networks.
         max_instances: concurrent renders, which bounds the cost; at most the GPU quota.
+        gate_max_instances: of the gate: each answers eighty events at a time.
         collection: of the avatars.
         schedule: of the reconcile pass, cron in UTC.
         budget: a month's, in the billing account's currency.
@@ -116,6 +119,7 @@ class Settings:
     card: Card = Card.L4
     precision: str = "fp16"
     max_instances: int = 1
+    gate_max_instances: int = 10
     collection: str = "avatars"
     schedule: str = "17 3 * * *"
     budget: int = 50
@@ -157,6 +161,7 @@ class Settings:
     def _check_numbers(self) -> None:
         for name, value, low, high in (
             ("max-instances", self.max_instances, 1, 100),
+            ("gate-max-instances", self.gate_max_instances, 1, 60),
             ("budget", self.budget, 1, 1_000_000),
         ):
             if not low <= value <= high:

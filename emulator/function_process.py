@@ -29,11 +29,13 @@ class FunctionProcess:
     Its address is known before it starts, and stays the same after a restart.
     """
 
-    def __init__(self, environment: Mapping[str, str], log: Path) -> None:
+    def __init__(
+        self, environment: Mapping[str, str], log: Path, *, port: int | None = None
+    ) -> None:
         self._environment = {**os.environ, **environment, "THREADS": "32"}
         self._log = log
         self._process: subprocess.Popen[bytes] | None = None
-        self._port = free_port()
+        self._port = port or free_port()
         self.url = f"http://127.0.0.1:{self._port}"
 
     @property

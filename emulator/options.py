@@ -9,6 +9,7 @@ from emulator.tasks.names import check_queue
 from emulator.tasks.queue import Queue, RateLimits, RetryConfig
 
 _LAST_PORT = 65535
+_DEBOUNCE = "idle-debounce"
 
 
 class FirestoreBackend(StrEnum):
@@ -24,7 +25,7 @@ class SuiteOptions:
     """The options of an emulator. Port 0: a free one; `time_factor` scales the services' times.
 
     `queue` is the id of the queue that exists from the start, in the location `local`; it pushes
-    one task at a time.
+    one task at a time. Beside it there is `idle-debounce`, which pushes eighty.
 
     At the start the export in `import_from` and the folder `seed_from` are loaded; at the stop the
     data is exported to `export_to`.
@@ -72,10 +73,16 @@ class SuiteOptions:
         return f"projects/{self.project}/locations/local/queues/{self.queue}"
 
     @property
-    def first_queue(self) -> Queue:
-        """The queue of a deployment with one renderer: one task at a time, as patient as events."""
-        return Queue(
-            name=self.queue_name,
-            rate_limits=RateLimits(max_concurrent_dispatches=1),
-            retry_config=RetryConfig(min_backoff_s=10.0, max_backoff_s=300.0),
+    def debounce_queue_name(self) -> str:
+        """The full name of the queue that posts to the gate."""
+        return f"projects/{self.project}/locations/local/queues/{_DEBOUNCE}"
+
+    @property
+    def first_queues(self) -> tuple[Queue, ...]:
+        """The queues of a deployment with one renderer, which takes one task at a time."""
+        patient = RetryConfig(min_backoff_s=10.0, max_backoff_s=300.0)  # as events are
+        one, many = (RateLimits(max_concurrent_dispatches=number) for number in (1, 80))
+        return (
+            Queue(name=self.queue_name, rate_limits=one, retry_config=patient),
+            Queue(name=self.debounce_queue_name, rate_limits=many, retry_config=patient),
         )

@@ -223,7 +223,7 @@ def _assemble(
             (options.host, options.tasks_port),
             faults,
             folder,
-            options.first_queue,
+            options.first_queues,
             options.time_factor,
         ),
         faults=faults,

@@ -23,12 +23,13 @@ from functions.domain.request import Reader
 from functions.domain.storage_paths import MediaPolicy, public_origin
 from functions.domain.transitions import Transitions
 from functions.errors import InvalidSetting
+from functions.jobs.deferral import Deferral
 from functions.jobs.dispatch import Dispatcher, InlineDispatcher, QueuedDispatcher
 from functions.jobs.handler import RenderHandler
 from functions.jobs.ports import Dependencies, SystemClock
 from functions.observability import log, telemetry
 from functions.observability.exporters import Exporters
-from functions.roles import Role, TaskRoute
+from functions.roles import QueueRoute, Role, TaskRoute
 from functions.runtime.process_age import process_age_s
 from functions.runtime.process_health import ProcessHealth
 from functions.runtime.readiness import Readiness
@@ -132,7 +133,9 @@ class App:
         """The handler of events and tasks; its clients are made on first use."""
         with self._making:
             if self._handler is None:
-                self._handler = RenderHandler(self.deps, self._dispatcher(self.deps))
+                self._handler = RenderHandler(
+                    self.deps, self._dispatcher(self.deps), self._deferral()
+                )
             return self._handler
 
     @property
@@ -192,10 +195,29 @@ class App:
     def _dispatcher(self, deps: Dependencies) -> Dispatcher:
         if self.settings.role is not Role.GATE:
             return InlineDispatcher(deps, self.renderer, self._one_render)
+        queue = self._queue(self._route.renders)
+        if queue is None:
+            raise InvalidSetting("the role gate has no queue of renders")
+        return QueuedDispatcher(deps, queue)
+
+    def _deferral(self) -> Deferral:
+        """Return the queues for what is due later: the gate's looks, the renderer's next tries."""
+        route = self.settings.route
+        if route is None:
+            return Deferral()
+        is_gate = self.settings.role is Role.GATE
+        return Deferral(
+            renders=None if is_gate else self._queue(route.renders),
+            looks=self._queue(route.looks) if is_gate else None,
+        )
+
+    def _queue(self, route: QueueRoute | None) -> CloudTasksQueue | None:
+        if route is None:
+            return None
         # The queue repeats a task that is not answered in time. That must be later than a render
         # reaches its own deadline, or two would run.
         deadline_s = min(self.settings.deadline_s + _ANSWER_S, _LONGEST_DEADLINE_S)
-        return QueuedDispatcher(deps, CloudTasksQueue.open(self._route, deadline_s=deadline_s))
+        return CloudTasksQueue.open(route, deadline_s=deadline_s)
 
     @property
     def _policy(self) -> MediaPolicy:

@@ -1,4 +1,4 @@
-"""The HTTP entry: the CloudEvent function `on_avatar_written`, `/render` for tasks, `/health`.
+"""The HTTP entry: the CloudEvent function `on_avatar_written`, `/render`, `/look`, `/health`.
 
 Run it from the root with `python -m functions_framework --source functions/main.py
 --target on_avatar_written --signature-type cloudevent`, with THREADS=32 in the environment.
@@ -7,6 +7,7 @@ Run it from the root with `python -m functions_framework --source functions/main
 import functools
 import http
 import os
+from collections.abc import Callable
 
 import flask
 import functions_framework
@@ -17,7 +18,7 @@ from functions.app import App, start
 from functions.cloud.events import parse
 from functions.cloud.generations import read_generation_id
 from functions.domain.document import Gate, gate
-from functions.domain.task import MAX_BODY_BYTES, read_subject
+from functions.domain.task import MAX_BODY_BYTES, LookTask, read_subject
 from functions.errors import InvalidEvent, InvalidSetting, RetryLater, TaskRefused
 from functions.observability import log
 from functions.roles import Role
@@ -27,6 +28,7 @@ from functions.runtime.shutdown import serve_until_told
 from liveportrait_core import RenderError
 
 _TASKS = "/render"
+_LOOKS = "/look"
 _MAX_REQUEST_BYTES = 32 << 20  # as Cloud Run; an event holds two documents of 1 MiB
 
 
@@ -71,20 +73,38 @@ def on_avatar_written(event: CloudEvent) -> None:
 
 
 def render() -> flask.typing.ResponseReturnValue:
+    """Handle a task for the renderer: an avatar's, or a generation's."""
+    return _task(Role.RENDERER, _render)
+
+
+def _render(instance: App, body: bytes) -> None:
+    generation_id = read_generation_id(body)
+    if generation_id is not None:
+        instance.render_generation(generation_id)
+    else:
+        instance.handler.handle_task(read_subject(body))
+
+
+def look() -> flask.typing.ResponseReturnValue:
+    """Handle the look at an avatar whose save was debounced in the queue.
+
+    It may be anybody's whom the service lets in, as an event may: what is asked for is read from
+    the database, and the body alone changes nothing.
+    """
+    return _task(Role.GATE, lambda app, body: app.handler.handle_look(LookTask.read(body)))
+
+
+def _task(role: Role, handle: Callable[[App, bytes], None]) -> flask.typing.ResponseReturnValue:
     """Handle one task: 204 ends it, 503 has the queue send it again; other requests are refused."""
     instance = _instance()
-    if instance.settings.role is not Role.RENDERER:
-        flask.abort(404, description="This is no renderer: it takes no tasks.")
+    if instance.settings.role is not role:
+        flask.abort(404, description=f"This is no {role.value}: it takes no such tasks.")
     try:
-        instance.caller.check(flask.request.headers.get("Authorization"))
+        if role is Role.RENDERER:
+            instance.caller.check(flask.request.headers.get("Authorization"))
         body = flask.request.stream.read(MAX_BODY_BYTES + 1)
-        generation_id = read_generation_id(body)
-        if generation_id is not None:
-            instance.render_generation(generation_id)
-            return "", 204
-        subject = read_subject(body)
         with instance.exporters.request("task", flask.request.headers.get):
-            instance.handler.handle_task(subject)
+            handle(instance, body)
     except TaskRefused as refused:  # the reason is for the log: the sender must not learn from it
         log.warning("task refused", status=refused.status, reason=str(refused))
         flask.abort(refused.status, description=refused.__doc__)
@@ -99,7 +119,7 @@ def refuse(fault: Exception) -> flask.typing.ResponseReturnValue:
     The framework raises many kinds of exceptions for such requests, or answers with all of their
     headers and data.
     """
-    is_ours = flask.g.get("is_event") or flask.request.path == _TASKS
+    is_ours = flask.g.get("is_event") or flask.request.path in (_TASKS, _LOOKS)
     if isinstance(fault, HTTPException) and (is_ours or fault.code != http.HTTPStatus.BAD_REQUEST):
         return fault.get_response()
     if is_ours:
@@ -144,6 +164,7 @@ if flask.has_app_context():  # the framework is loading this file to serve it
     os.register_at_fork(after_in_child=_begin)
     flask.current_app.add_url_rule("/health", view_func=health)
     flask.current_app.add_url_rule(_TASKS, view_func=render, methods=["POST"])
+    flask.current_app.add_url_rule(_LOOKS, view_func=look, methods=["POST"])
     flask.current_app.register_error_handler(Exception, refuse)
     flask.current_app.config["MAX_CONTENT_LENGTH"] = _MAX_REQUEST_BYTES
     flask.current_app.wsgi_app = BodyMiddleware(  # type: ignore[method-assign]

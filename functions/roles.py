@@ -15,6 +15,8 @@ _QUEUE = re.compile(r"projects/[^/\s]+/locations/[a-z0-9-]+/queues/[A-Za-z0-9-]{
 _ACCOUNT = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _SERVICE = re.compile(r"projects/[^/\s]+/locations/[a-z0-9-]+/services/[a-z0-9-]+")
 _OFF = ("off", "false")
+_LOOKS, _GATE_URL = "LIVEPORTRAIT_DEBOUNCE_QUEUE", "LIVEPORTRAIT_GATE_URL"
+_QUEUES = "projects/PROJECT/locations/LOCATION/queues/QUEUE"
 
 
 class Role(StrEnum):
@@ -26,14 +28,48 @@ class Role(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
+class QueueRoute:
+    """The way through one queue to one path of a service."""
+
+    queue: str  # projects/P/locations/L/queues/Q
+    target: str  # the URL that it posts to
+    audience: str  # of its tokens: the service's base URL
+    service_account: str  # the e-mail in whose name it calls
+    emulator: str | None = None  # host:port; None: the real cloud
+
+
+@dataclass(frozen=True, kw_only=True)
 class TaskRoute:
-    """The way from the gate through the queue to the renderer."""
+    """The ways from the gate through the queues: to the renderer, and back to the gate."""
 
     renderer_url: str  # its base URL, without a slash at the end; also the audience of tokens
     service_account: str  # the e-mail in whose name the queue calls
-    queue: str = ""  # projects/P/locations/L/queues/Q; "" in the role `renderer`
+    queue: str = ""  # projects/P/locations/L/queues/Q; "": a renderer that refuses what is early
+    gate_url: str = ""  # the gate's base URL; "": it waits for the debounce itself
+    look_queue: str = ""  # the queue that posts to it; "" where there is no URL
     emulator: str | None = None  # host:port; None: the real cloud
     private_service: str = ""  # of Cloud Run, which verifies each token and removes its signature
+
+    @property
+    def renders(self) -> QueueRoute | None:
+        """The way to the renderer."""
+        return self._through(self.queue, self.renderer_url, "/render")
+
+    @property
+    def looks(self) -> QueueRoute | None:
+        """The way back to the gate, for what is debounced."""
+        return self._through(self.look_queue, self.gate_url, "/look")
+
+    def _through(self, queue: str, url: str, path: str) -> QueueRoute | None:
+        if not queue:
+            return None
+        return QueueRoute(
+            queue=queue,
+            target=f"{url}{path}",
+            audience=url,
+            service_account=self.service_account,
+            emulator=self.emulator,
+        )
 
     @property
     def behind_iam(self) -> bool:
@@ -68,7 +104,7 @@ def task_route(environment: Mapping[str, str], role: Role, *, emulated: bool) ->
     url = _matching(
         environment,
         "LIVEPORTRAIT_RENDERER_URL",
-        re.compile(rf"{scheme}://[^/\s?#]+"),
+        _url(scheme),
         "the renderer's base URL, such as https://idle-renderer-123.europe-west1.run.app",
     )
     account = _matching(
@@ -77,17 +113,25 @@ def task_route(environment: Mapping[str, str], role: Role, *, emulated: bool) ->
         _ACCOUNT,
         "the e-mail of the service account in whose name the queue calls the renderer",
     )
-    queue = ""
-    if role is Role.GATE:
-        accepted = "projects/PROJECT/locations/LOCATION/queues/QUEUE"
-        queue = _matching(environment, "LIVEPORTRAIT_TASKS_QUEUE", _QUEUE, accepted)
+    queue = look_queue = gate_url = ""
+    if role is Role.GATE or "LIVEPORTRAIT_TASKS_QUEUE" in environment:
+        queue = _matching(environment, "LIVEPORTRAIT_TASKS_QUEUE", _QUEUE, _QUEUES)
+    if role is Role.GATE and not {_LOOKS, _GATE_URL}.isdisjoint(environment):
+        look_queue = _matching(environment, _LOOKS, _QUEUE, _QUEUES)
+        gate_url = _matching(environment, _GATE_URL, _url(scheme), "the gate's own base URL")
     return TaskRoute(
+        look_queue=look_queue,
+        gate_url=gate_url,
         renderer_url=url,
         service_account=account,
         queue=queue,
         emulator=emulator,
         private_service=_private_service(environment, emulated=emulated),
     )
+
+
+def _url(scheme: str) -> re.Pattern[str]:
+    return re.compile(rf"{scheme}://[^/\s?#]+")
 
 
 def _emulator(environment: Mapping[str, str], *, emulated: bool) -> str | None:

@@ -23,6 +23,9 @@ _ALL = (
     "--no-allow-unauthenticated",
     "--invoker-iam-check",
 )
+# Longer than the function's own deadline (480 s) and the time to begin and end a request: what
+# Cloud Run cuts off goes on unheard. As long as Pub/Sub and the queues wait for an answer.
+_TIMEOUT_S = 600
 _ANNOTATIONS: Path = ("metadata", "annotations")
 CLOSED: tuple[FieldCheck, ...] = (
     Field((*_ANNOTATIONS, "run.googleapis.com/ingress"), "internal"),
@@ -40,7 +43,7 @@ def renderer(settings: Settings) -> Step:
             why="Answers events and renders, one at a time; it scales to zero, and an event may "
             "wake it.",
             concurrency=32,
-            timeout=600,
+            timeout=_TIMEOUT_S,
             environment=_environment(settings, "all"),
             flags=_hardware(settings),
         )
@@ -50,7 +53,7 @@ def renderer(settings: Settings) -> Step:
         why="Renders what the queue hands over, one task an instance; it scales to zero. Zonal "
         "redundancy off: it costs more and has a quota of its own.",
         concurrency=1,
-        timeout=600,
+        timeout=_TIMEOUT_S,
         environment=_environment(settings, "renderer"),
         # The service was made without, which would stay so.
         flags=(*_hardware(settings), "--deploy-health-check"),
@@ -89,9 +92,19 @@ def gate(settings: Settings) -> Step:
         names.GATE,
         why="Looks at every write to an avatar without waking a GPU; most writes end here.",
         concurrency=80,
-        timeout=120,
-        environment=_environment(settings, "gate"),
-        flags=("--cpu=1", "--memory=1Gi", "--max-instances=10", "--cpu-throttling", "--cpu-boost"),
+        timeout=_TIMEOUT_S,
+        environment=_environment(settings, "gate")
+        | {
+            "LIVEPORTRAIT_DEBOUNCE_QUEUE": names.queue(settings, names.DEBOUNCE_QUEUE),
+            "LIVEPORTRAIT_GATE_URL": names.service_url(settings, names.GATE),
+        },
+        flags=(
+            "--cpu=1",
+            "--memory=1Gi",
+            f"--max-instances={settings.gate_max_instances}",
+            "--cpu-throttling",
+            "--cpu-boost",
+        ),
     )
 
 
@@ -99,6 +112,9 @@ def job(settings: Settings) -> Step:
     """Return the step of `python -m functions.reconcile` as a Cloud Run job."""
     location = (f"--region={settings.region}", names.project(settings))
     track, role, hardware = _job_hardware(settings)
+    environment = _environment(settings, role)
+    if not settings.single:  # what it finds waits behind what people have just saved
+        environment["LIVEPORTRAIT_TASKS_QUEUE"] = names.queue(settings, names.REPAIRS_QUEUE)
     words = _with_label(
         names.RECONCILE,
         f"--image={names.image(settings)}",
@@ -108,7 +124,7 @@ def job(settings: Settings) -> Step:
         "--max-retries=1",
         "--task-timeout=3600s",
         f"--service-account={names.account(settings, names.RECONCILE)}",
-        _variables(_environment(settings, role)),
+        _variables(environment),
         *hardware,
         *location,
     )
@@ -239,7 +255,9 @@ def _environment(settings: Settings, role: str) -> dict[str, str]:
         if role != "gate":
             environment["LIVEPORTRAIT_DEVICE"] = "cuda"  # never the CPU by mistake
     if role != "all":
-        environment["LIVEPORTRAIT_RENDERER_URL"] = names.renderer_url(settings)
+        url = names.service_url(settings, names.RENDERER)
+        environment["LIVEPORTRAIT_RENDERER_URL"] = url
+        environment["LIVEPORTRAIT_TASKS_QUEUE"] = names.queue(settings)
         environment["LIVEPORTRAIT_TASKS_SERVICE_ACCOUNT"] = names.account(
             settings, names.TASKS_CALLER
         )
@@ -247,8 +265,6 @@ def _environment(settings: Settings, role: str) -> dict[str, str]:
         # Cloud Run requires and verifies each token, and removes its signature; the renderer reads
         # at its start that this is so, and `iam.invokers` refuses a public service.
         environment["LIVEPORTRAIT_BEHIND_IAM"] = names.service(settings, names.RENDERER)
-    if role == "gate":
-        environment["LIVEPORTRAIT_TASKS_QUEUE"] = names.queue(settings)
     return environment | dict(settings.environment)
 
 

@@ -158,21 +158,16 @@ def _not_public(settings: Settings, service: str) -> Step:
 
 
 def _tasks(settings: Settings) -> tuple[Step, ...]:
-    queue = Policy(
-        group="tasks queues",
-        target=(names.QUEUE, f"--location={settings.region}", names.project(settings)),
-    )
     steps: list[Step] = []
-    for sender in (names.GATE, names.RECONCILE):
+    senders = {
+        names.GATE: (names.QUEUE, names.DEBOUNCE_QUEUE, names.REPAIRS_QUEUE),
+        names.RENDERER: (names.QUEUE, names.REPAIRS_QUEUE),
+        names.RECONCILE: (names.REPAIRS_QUEUE,),
+    }
+    for sender, queues in senders.items():
         member = names.member(settings, sender)
         steps += (
-            grant(
-                queue,
-                role="roles/cloudtasks.enqueuer",
-                member=member,
-                title=f"{sender} may hand over renders",
-                why="To this queue; it may neither list nor delete what is in it.",
-            ),
+            *(_enqueuer(settings, queue, sender, member) for queue in queues),
             grant(
                 _account(settings, names.TASKS_CALLER),
                 role="roles/iam.serviceAccountUser",
@@ -181,14 +176,31 @@ def _tasks(settings: Settings) -> tuple[Step, ...]:
                 why="Cloud Tasks asks it of whoever makes a task with a token.",
             ),
         )
-    invoker = grant(
-        _service(settings, names.RENDERER),
-        role="roles/run.invoker",
-        member=names.member(settings, names.TASKS_CALLER),
-        title=f"The queue may call {names.RENDERER}",
-        why="The account that tasks bear, this service only: all that it can do.",
+    called = (
+        grant(
+            _service(settings, service),
+            role="roles/run.invoker",
+            member=names.member(settings, names.TASKS_CALLER),
+            title=f"The queues may call {service}",
+            why="The account that tasks bear, these services only: all that it can do.",
+        )
+        for service in (names.RENDERER, names.GATE)
     )
-    return (*steps, invoker)
+    return (*steps, *called)
+
+
+def _enqueuer(settings: Settings, queue: str, sender: str, member: str) -> Step:
+    policy = Policy(
+        group="tasks queues",
+        target=(queue, f"--location={settings.region}", names.project(settings)),
+    )
+    return grant(
+        policy,
+        role="roles/cloudtasks.enqueuer",
+        member=member,
+        title=f"{sender} may leave tasks in {queue}",
+        why="In this queue; it may neither list nor delete what is in it.",
+    )
 
 
 def _project(settings: Settings) -> Policy:

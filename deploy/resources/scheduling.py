@@ -17,13 +17,42 @@ _FLAGS = {
 }
 
 
-def queue(settings: Settings) -> Step:
-    """Return the step of the queue between gate and renderer; its limits bound the cost."""
+def queues(settings: Settings) -> tuple[Step, ...]:
+    """Return the steps of the queues; the limits of those to the renderer bound the cost."""
+    instances = settings.max_instances
+    return (
+        _queue(
+            settings,
+            names.QUEUE,
+            # As many as there can be renderers: a task that waits here costs nothing.
+            concurrent=instances,
+            # Ends of old tasks take milliseconds: they must not hold up those behind them.
+            per_second=min(5 * instances, 500),
+            why=f"Hands at most {instances} at a time to the renderer, and tries again.",
+        ),
+        _queue(
+            settings,
+            names.REPAIRS_QUEUE,
+            concurrent=max(1, instances // 4),
+            per_second=1,
+            why="What reconcile finds, a backfill, and what an owner asks for beyond a fair share: "
+            "at most a quarter of the renderers at a time.",
+        ),
+        _queue(
+            settings,
+            names.DEBOUNCE_QUEUE,
+            concurrent=80 * settings.gate_max_instances,
+            per_second=500,
+            why="Brings a save back to the gate when its debounce is over: no thread waits for it.",
+        ),
+    )
+
+
+def _queue(settings: Settings, name: str, *, concurrent: int, per_second: int, why: str) -> Step:
     flags = (f"--location={settings.region}", names.project(settings))
     limits = {
-        # As many as there can be renderers: a task that waits here costs nothing.
-        ("rateLimits", "maxConcurrentDispatches"): str(settings.max_instances),
-        ("rateLimits", "maxDispatchesPerSecond"): "5",
+        ("rateLimits", "maxConcurrentDispatches"): str(concurrent),
+        ("rateLimits", "maxDispatchesPerSecond"): str(per_second),
         # A task ends when both limits are exceeded: after a day, like the dispatch in the ledger.
         # That bounds a refused token or an unreadable body, and a render survives a day without
         # GPUs. Render attempts are counted in the ledger (three).
@@ -33,24 +62,24 @@ def queue(settings: Settings) -> Step:
         ("retryConfig", "maxBackoff"): "300s",
         ("retryConfig", "maxDoublings"): "5",
     }
-    words = (names.QUEUE, *(f"--{_FLAGS[path[-1]]}={value}" for path, value in limits.items()))
+    words = (name, *(f"--{_FLAGS[path[-1]]}={value}" for path, value in limits.items()))
     return Step(
-        title=f"Queue {names.QUEUE}",
-        why=f"Hands at most {settings.max_instances} at a time to the renderer, and tries again.",
+        title=f"Queue {name}",
+        why=why,
         checks=(
             Check(
                 command=gcloud("tasks queues list", *flags, "--format=json"),
                 expect=ListEntry(
-                    name=names.QUEUE,
+                    name=name,
                     fields=tuple(Field(path, value) for path, value in limits.items()),
                 ),
             ),
         ),
         create=(gcloud("tasks queues create", *words, *flags),),
         update=(gcloud("tasks queues update", *words, *flags),),
-        remove=(gcloud("tasks queues delete", names.QUEUE, *flags, "--quiet"),),
-        leaves="Cloud Tasks refuses a deleted queue's name for some days: an apply after a remove "
-        "may have to wait",
+        remove=(gcloud("tasks queues delete", name, *flags, "--quiet"),),
+        leaves=f"Cloud Tasks refuses a deleted queue's name ({name}) for some days: an apply "
+        "after a remove may have to wait",
         eventually_consistent=True,
     )
 

@@ -26,7 +26,7 @@ class EmbeddedTasks:
         address: host and port to bind; port 0: a free one.
         faults: the planned faults.
         folder: an existing folder for a socket.
-        first_queue: the queue that exists at the start and after a reset.
+        first_queues: the queues that exist at the start and after a reset.
         time_factor: 1 for the real service's times, less to shorten them.
     """
 
@@ -35,16 +35,16 @@ class EmbeddedTasks:
         address: tuple[str, int],
         faults: FaultPlan,
         folder: Path,
-        first_queue: Queue,
+        first_queues: tuple[Queue, ...],
         time_factor: float = 1.0,
     ) -> None:
         self.port = 0
         self._address = address
         self._faults = faults
         self._grpc_socket = folder / "tasks.sock"
-        self._first_queue = first_queue
+        self._first_queues = first_queues
         self._store = TaskStore(time.time, time_factor)
-        self._store.add_queue(first_queue)
+        self._add_first_queues()
         self._identity = Identity()
         self._runner = Runner(self._store, faults, self._identity, time_factor)
         self._calls = Calls(self._store, self._runner, faults, time_factor).table()
@@ -97,4 +97,8 @@ class EmbeddedTasks:
         """Delete all tasks, names and queues; add the first queue again."""
         self._runner.clear()
         self._store.clear()
-        self._store.add_queue(self._first_queue)
+        self._add_first_queues()
+
+    def _add_first_queues(self) -> None:
+        for queue in self._first_queues:
+            self._store.add_queue(queue)

@@ -8,11 +8,12 @@ from google.api_core.retry import Retry, if_exception_type
 from google.cloud import tasks_v2
 from google.cloud.tasks_v2.services.cloud_tasks.transports import CloudTasksGrpcTransport
 from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
 
-from functions.domain.task import RenderTask
+from functions.domain.task import Task
 from functions.errors import RetryLater
 from functions.observability import telemetry
-from functions.roles import TaskRoute
+from functions.roles import QueueRoute
 
 _TIMEOUT_S = 10.0
 # A task has a name of its own, so creating it again does no harm.
@@ -26,10 +27,10 @@ _RETRY = Retry(
 
 
 class CloudTasksQueue:
-    """One queue, and the renderer to which it posts."""
+    """One queue, and the service to which it posts."""
 
     def __init__(
-        self, client: tasks_v2.CloudTasksClient, route: TaskRoute, *, deadline_s: float
+        self, client: tasks_v2.CloudTasksClient, route: QueueRoute, *, deadline_s: float
     ) -> None:
         """Store the client; `deadline_s` is the time after which the queue repeats a task."""
         self._client = client
@@ -37,7 +38,7 @@ class CloudTasksQueue:
         self._deadline_s = deadline_s
 
     @classmethod
-    def open(cls, route: TaskRoute, *, deadline_s: float) -> Self:
+    def open(cls, route: QueueRoute, *, deadline_s: float) -> Self:
         """Create the client; only after the server has forked, which gRPC does not survive."""
         if route.emulator is None:
             client = tasks_v2.CloudTasksClient()
@@ -46,7 +47,7 @@ class CloudTasksQueue:
             client = tasks_v2.CloudTasksClient(transport=CloudTasksGrpcTransport(channel=channel))
         return cls(client, route, deadline_s=deadline_s)
 
-    def put(self, task: RenderTask) -> bool:
+    def put(self, task: Task) -> bool:
         """Create a task; False: there is one of this name, or was within the last hours.
 
         Raises:
@@ -63,7 +64,7 @@ class CloudTasksQueue:
             raise RetryLater(f"{route.queue} did not take the task: {fault}") from fault
         return True
 
-    def _message(self, task: RenderTask) -> tasks_v2.Task:
+    def _message(self, task: Task) -> tasks_v2.Task:
         route, here = self._route, telemetry.here()
         headers = {"Content-Type": "application/json"}
         if here is not None:
@@ -72,12 +73,21 @@ class CloudTasksQueue:
             name=f"{route.queue}/tasks/{task.task_id}",
             http_request=tasks_v2.HttpRequest(
                 http_method=tasks_v2.HttpMethod.POST,
-                url=f"{route.renderer_url}/render",
+                url=route.target,
                 headers=headers,
                 body=task.body,
                 oidc_token=tasks_v2.OidcToken(
-                    service_account_email=route.service_account, audience=route.renderer_url
+                    service_account_email=route.service_account, audience=route.audience
                 ),
             ),
+            schedule_time=_timestamp(task.due_s),
             dispatch_deadline=Duration(seconds=round(self._deadline_s)),
         )
+
+
+def _timestamp(seconds: float) -> Timestamp | None:
+    if not seconds:
+        return None
+    moment = Timestamp()
+    moment.FromMilliseconds(round(seconds * 1000))
+    return moment

@@ -237,14 +237,14 @@ def withdrawn(avatar: AvatarSnapshot, record: Record, status: Status) -> Transac
 def is_told(record: Record, document: Document) -> bool:
     """Tell whether the document already shows the failed tries of this very wish."""
     shown, trouble = record.shown, record.trouble
-    if shown is None or trouble is None or trouble.wish != _name(document.inputs_key):
+    if shown is None or trouble is None or trouble.wish != wish_digest(document.inputs_key):
         return False
     code = None if shown.error is None else shown.error.code
     return not shown.fingerprint and (shown.state, code) == (State.FAILED, Code.INTERNAL)
 
 
 def _counted(record: Record, document: Document, now: int) -> FailedTries:
-    before, wish = record.trouble, _name(document.inputs_key)
+    before, wish = record.trouble, wish_digest(document.inputs_key)
     if before is None or before.wish != wish or now - before.last > _FORGOTTEN_MS:
         return FailedTries(wish=wish, since=now, last=now, tries=1)
     return replace(before, last=now, tries=before.tries + 1)
@@ -270,7 +270,7 @@ def _is_answered(avatar: AvatarSnapshot, reader: Reader) -> bool:
     return (shown.parameters, shown.talk) == (ask.parameters, talk)
 
 
-def _name(inputs_key: Relevant) -> str:
+def wish_digest(inputs_key: Relevant) -> str:
     """Return a digest of the wish, without its objects: they could not be read."""
     inputs = "too large" if inputs_key.too_large else inputs_key.inputs
     if isinstance(inputs, Mapping):

@@ -71,6 +71,7 @@ class Dispatch(Part):
 
     fingerprint: str
     at: int  # epoch ms
+    due: int = 0  # epoch ms: not before; 0: at once
 
     def stands(self, now: int) -> bool:
         """Tell whether the task can be relied on; an older one was lost or dropped by the queue."""

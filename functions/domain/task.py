@@ -1,12 +1,13 @@
-"""A task of the queue between gate and renderer: its name, and its body at both ends. Pure.
+"""The tasks of the queues: their names, and their bodies at both ends. Pure.
 
-The body names an avatar, or one of its talks, and nothing else: the renderer reads the rest from
-the ledger.
+A render's body names an avatar, or one of its talks, and nothing else: the renderer reads the rest
+from the ledger. That of a look after the debounce also names the wish, which it is compared with.
 """
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Protocol, Self
 
 from functions.domain.job_record import Dispatch
 from functions.domain.subject import Subject, is_document_id, is_talk_id
@@ -14,11 +15,29 @@ from functions.errors import InvalidTask
 
 MAX_BODY_BYTES = 16_384  # an id of 1,500 bytes in its longest escaped form, and room
 _ACCEPTED = '{"avatarId": "<a document id>"}, and for a talk its "talkId"'
+_LOOK_ACCEPTED = 'as for a render, and "wish": "<a digest>", "at": <epoch ms>'
+_LOOK_AGAIN_MS = 10_000  # at an input that is not there yet
+
+
+class Task(Protocol):
+    """What a queue takes."""
+
+    @property
+    def task_id(self) -> str:
+        """The task's name: a queue takes each once."""
+
+    @property
+    def body(self) -> bytes:
+        """The body of its request."""
+
+    @property
+    def due_s(self) -> float:
+        """Unix time before which it is not delivered; 0: at once."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RenderTask:
-    """A task that the gate puts into the queue."""
+    """A task for the renderer."""
 
     subject: Subject
     dispatch: Dispatch
@@ -29,16 +48,68 @@ class RenderTask:
 
         It holds a digest of the ids, which may have characters that names may not have.
         """
-        digest = hashlib.sha256(str(self.subject).encode()).hexdigest()[:16]
-        return f"{digest}-{self.dispatch.fingerprint}-{self.dispatch.at}"
+        return f"{_digest(self.subject)}-{self.dispatch.fingerprint}-{self.dispatch.at}"
 
     @property
     def body(self) -> bytes:
         """The task's body, as `read_subject` reads it."""
-        content = {"avatarId": self.subject.avatar_id}
-        if self.subject.is_talk:
-            content["talkId"] = self.subject.talk_id
-        return json.dumps(content).encode()
+        return json.dumps(_ids(self.subject)).encode()
+
+    @property
+    def due_s(self) -> float:
+        """When it is to be delivered."""
+        return self.dispatch.due / 1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class LookTask:
+    """A task for the gate: look at an avatar again, once its save is as old as the debounce."""
+
+    subject: Subject
+    wish: str  # `wish_digest` of the document whose save it is
+    at: int  # epoch ms: when it is due
+
+    @property
+    def task_id(self) -> str:
+        """The task's name: the same for the same save, however often its event is delivered."""
+        return f"{_digest(self.subject)}-{self.wish}-{self.at}"
+
+    @property
+    def body(self) -> bytes:
+        """The task's body, as `read` reads it."""
+        return json.dumps({**_ids(self.subject), "wish": self.wish, "at": self.at}).encode()
+
+    @property
+    def due_s(self) -> float:
+        """When it is to be delivered."""
+        return self.at / 1000
+
+    @classmethod
+    def read(cls, body: bytes) -> Self:
+        """Return the task of a body.
+
+        Raises:
+            InvalidTask: the body is something else.
+        """
+        subject, content = read_subject(body), json.loads(body)
+        wish, at = content.get("wish"), content.get("at")
+        if not isinstance(wish, str) or not isinstance(at, int):
+            raise InvalidTask(f"the task's body is {body[:200]!r}; accepted: {_LOOK_ACCEPTED}")
+        return cls(subject=subject, wish=wish, at=at)
+
+    def later(self, now: int) -> Self:
+        """Return the next look at the same wish: the same one, however often this is delivered."""
+        missed = max(now - self.at, 0) // _LOOK_AGAIN_MS
+        return replace(self, at=self.at + (missed + 1) * _LOOK_AGAIN_MS)
+
+
+def _digest(subject: Subject) -> str:
+    return hashlib.sha256(str(subject).encode()).hexdigest()[:16]
+
+
+def _ids(subject: Subject) -> dict[str, str]:
+    ids = {"avatarId": subject.avatar_id}
+    return {**ids, "talkId": subject.talk_id} if subject.is_talk else ids
 
 
 def read_subject(body: bytes) -> Subject:

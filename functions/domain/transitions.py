@@ -82,6 +82,24 @@ class Transitions(Answers):
         record = replace(avatar.record, dispatch=None)
         return TransactionResult(status=TransactionStatus.DONE, record=avatar.changed(record))
 
+    def follow_up(
+        self, avatar: AvatarSnapshot, task: Dispatch, after_s: float
+    ) -> TransactionResult[Unleased]:
+        """Let another task, due later, stand for what this task has not brought to its end.
+
+        Return its dispatch. One that is not due yet is kept: it may be this follow-up, decided
+        before, whose task is still to be made. None: another task stands, or none any more.
+        """
+        record, now = avatar.record, avatar.now
+        if record.dispatch is not None and record.dispatch.due > now:
+            return TransactionResult(status=TransactionStatus.DONE, dispatch=record.dispatch)
+        if record.dispatch != task:
+            return TransactionResult(status=TransactionStatus.MOVED)
+        due = max(now + round(after_s * 1000), record.not_before)
+        later = replace(task, at=max(now, task.at + 1), due=due)  # a name of its own
+        changed = avatar.changed(replace(record, dispatch=later))
+        return TransactionResult(status=TransactionStatus.DONE, record=changed, dispatch=later)
+
     # --- the claim
 
     def claim(

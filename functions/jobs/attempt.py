@@ -31,7 +31,15 @@ from functions.domain.snapshot import (
 )
 from functions.domain.storage_paths import Upload, download_url
 from functions.domain.talks.document import AUDIO_FIELD
-from functions.errors import Code, Failure, LeaseLost, ProcessEnding, RetryLater, Stopped
+from functions.errors import (
+    Code,
+    Failure,
+    LeaseLost,
+    Postponed,
+    ProcessEnding,
+    RetryLater,
+    Stopped,
+)
 from functions.jobs.animation import Animation
 from functions.jobs.cleanup import dispose
 from functions.jobs.lease import LeaseMonitor, require, retry
@@ -104,7 +112,7 @@ class RenderAttempt:
         def take() -> TransactionResult[Started]:
             left_s = job.deadline - self._deps.clock.monotonic()
             if left_s < self._deps.settings.deadline_s / 2:
-                raise RetryLater(f"only {left_s:.0f} s are left of this event's deadline")
+                raise Postponed(f"only {left_s:.0f} s are left of this event's deadline")
             return self._deps.ledger.transact(
                 job.subject, lambda now: decide(now, left_s), counting=True
             )

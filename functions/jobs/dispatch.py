@@ -11,7 +11,7 @@ import threading
 from typing import Protocol
 
 from functions.domain.snapshot import RenderJob
-from functions.domain.task import RenderTask
+from functions.domain.task import RenderTask, Task
 from functions.errors import Postponed, RetryLater
 from functions.jobs.attempt import RenderAttempt
 from functions.jobs.outcomes import AttemptOutcome, tell_refusal
@@ -75,9 +75,9 @@ class InlineDispatcher:
 
 
 class TaskQueue(Protocol):
-    """A queue that hands tasks to the renderer, each name once."""
+    """A queue that hands tasks to a service, each name once."""
 
-    def put(self, task: RenderTask) -> bool:
+    def put(self, task: Task) -> bool:
         """Leave a task there; False: a task of this name is there, or was a moment ago.
 
         Raises:
@@ -104,16 +104,22 @@ class QueuedDispatcher:
             tell_refusal(change)
             return AttemptOutcome.of(change.status)
         task = RenderTask(subject=job.subject, dispatch=change.dispatch)
-        if self._put(task):
+        if leave(task, self._queue):
             how, wanted = Outcome.DISPATCHED, job.spec.fingerprint
             log.info("dispatched", outcome=how, fingerprint=wanted, task=task.task_id)
             telemetry.outcome(how)
         return AttemptOutcome.DISPATCHED
 
-    def _put(self, task: RenderTask) -> bool:
-        try:
-            with telemetry.span("dispatch"):
-                return self._queue.put(task)
-        except RetryLater as later:  # a redelivery cures it, unless a role or a name is wrong
-            log.warning("task not made", task=task.task_id, reason=str(later))
-            raise
+
+def leave(task: Task, queue: TaskQueue) -> bool:
+    """Leave a task in a queue; False: one of this name is there, or was a moment ago.
+
+    Raises:
+        RetryLater: the queue did not take it.
+    """
+    try:
+        with telemetry.span("dispatch"):
+            return queue.put(task)
+    except RetryLater as later:  # a redelivery cures it, unless a role or a name is wrong
+        log.warning("task not made", task=task.task_id, reason=str(later))
+        raise

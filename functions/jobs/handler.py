@@ -9,7 +9,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from functions.domain.document import DocumentWrite, Gate, gate
+from functions.domain.answers import wish_digest
+from functions.domain.document import DocumentWrite, Gate, Relevant, gate
 from functions.domain.next_step import (
     Answer,
     AvatarState,
@@ -37,8 +38,10 @@ from functions.domain.snapshot import (
     TransactionStatus,
 )
 from functions.domain.subject import Subject
+from functions.domain.task import LookTask
 from functions.errors import Postponed, RetryLater
 from functions.jobs.cleanup import clean_up, dispose
+from functions.jobs.deferral import Deferral
 from functions.jobs.dispatch import Dispatcher
 from functions.jobs.outcomes import AttemptOutcome, tell_answer
 from functions.jobs.ports import Dependencies
@@ -63,9 +66,12 @@ def load_state(deps: Dependencies, subject: Subject) -> AvatarState:
 class RenderHandler:
     """Handles events and tasks for as long as the process lives, many at once."""
 
-    def __init__(self, deps: Dependencies, dispatcher: Dispatcher) -> None:
+    def __init__(
+        self, deps: Dependencies, dispatcher: Dispatcher, deferral: Deferral | None = None
+    ) -> None:
         self._deps = deps
         self._dispatcher = dispatcher
+        self._deferral = deferral or Deferral()
         self._rules = deps.transitions
         self._clock = deps.clock
 
@@ -121,22 +127,48 @@ class RenderHandler:
             if task is None and needs_dispatch:
                 log.info("task ended before")
                 return
-            while not self._serve(
-                replace(trigger, dispatch=task, debounced=task is None), self._attend, asked=True
-            ):
-                trigger = self._present(subject, deadline)
+            try:
+                while not self._serve(
+                    replace(trigger, dispatch=task, debounced=task is None),
+                    self._attend,
+                    asked=True,
+                ):
+                    trigger = self._present(subject, deadline)
+            except Postponed as later:
+                if task is None:
+                    raise
+                self._deferral.follow_up(self._deps, subject, task, later)
+
+    def handle_look(self, task: LookTask) -> None:
+        """Look at an avatar whose save was debounced in the queue, as its event would have.
+
+        Raises:
+            RetryLater: another delivery can cure what hindered it.
+        """
+        with log.bound(**task.subject.log_ids):
+            trigger = self._present(task.subject, self._deadline())
+            key = trigger.inputs_key
+            asks = isinstance(key, Relevant) and wish_digest(key) == task.wish
+            settle = self._settle if asks else self._pass_by
+            try:
+                self._serve(replace(trigger, dispatch=None), settle, asked=asks)
+            except Postponed as later:
+                self._deferral.repeat_look(task, self._read(task.subject).now, later)
 
     def _deadline(self) -> float:
         return self._clock.monotonic() + self._deps.settings.deadline_s
 
     def _present(self, subject: Subject, deadline: float) -> Trigger:
         """Return a trigger for the document as it is now."""
+        avatar = self._read(subject)
+        return replace(Trigger.present(avatar, deadline=deadline), queues=self._dispatcher.queues)
+
+    def _read(self, subject: Subject) -> AvatarSnapshot:
         try:
-            avatar = self._deps.ledger.read(subject)
+            return self._deps.ledger.read(subject)
         except Exception as fault:
             log.fault("document and ledger not read", fault)
             raise RetryLater(f"document and ledger not read: {fault}") from fault
-        return replace(Trigger.present(avatar, deadline=deadline), queues=self._dispatcher.queues)
 
     # --- an event: section 1; a task, or reconcile: section 9
 
@@ -156,6 +188,17 @@ class RenderHandler:
                     self._withdraw(trigger)
         return True
 
+    def _pass_by(self, trigger: Trigger) -> bool:
+        """Leave a document that has moved on to its newer event; withdraw what it asks no more."""
+        self._withdraw(trigger)
+        return True
+
+    def _settle(self, trigger: Trigger) -> bool:
+        """Serve an event whose debounce is over."""
+        if isinstance(self._pursue(trigger), NewerEvent):
+            self._withdraw(trigger)
+        return True
+
     def _debounced(self, trigger: Trigger) -> Ending | Trigger:
         """Answer an event at once where that is possible; else show `queued` and debounce."""
         began = self._clock.monotonic()
@@ -163,18 +206,16 @@ class RenderHandler:
             state = self._load_state(trigger)
             following = self._carry_out(trigger, state, next_step(trigger, state))
         if isinstance(following, Trigger):
+            due_s = trigger.since_s + self._deps.settings.debounce_s
+            left_s = due_s - state.avatar.now / 1000 - (self._clock.monotonic() - began)
+            # The look of an event that comes when its debounce is over may have been and gone.
+            if left_s > 0 and self._deferral.look(trigger.subject, trigger.inputs_key, due_s):
+                return NewerTask()
             with telemetry.span("debounce"):
-                elapsed_s = self._clock.monotonic() - began
-                self._debounce(trigger, state.avatar.now / 1000 + elapsed_s)
+                if left_s > 0:
+                    self._clock.sleep(min(left_s, self._deps.settings.debounce_s))
             return replace(following, debounced=True)
         return following
-
-    def _debounce(self, trigger: Trigger, now_s: float) -> None:
-        """Wait until the save is as old as the debounce, by the database's clock."""
-        debounce_s = self._deps.settings.debounce_s
-        left_s = trigger.since_s + debounce_s - now_s
-        if left_s > 0:
-            self._clock.sleep(min(left_s, debounce_s))
 
     def _attend(self, trigger: Trigger) -> bool:
         """Serve a task; False: the document asks for something else by now."""
@@ -239,7 +280,7 @@ class RenderHandler:
             case AttemptOutcome.DISPATCHED:
                 return NewerTask()
             case AttemptOutcome.RETRIED:
-                raise RetryLater(_ANOTHERS_ATTEMPT)
+                raise Postponed(_ANOTHERS_ATTEMPT)
             case AttemptOutcome.RETURNED:
                 raise Postponed("this process ends, and the render was given back")
             case AttemptOutcome.BUSY:
@@ -260,8 +301,8 @@ class RenderHandler:
         match change.status:
             case TransactionStatus.DONE | TransactionStatus.FINAL:
                 return Done()
-            case TransactionStatus.AGAIN:
-                raise RetryLater(_ANOTHERS_ATTEMPT)
+            case TransactionStatus.AGAIN:  # an input is not there yet
+                raise Postponed(_ANOTHERS_ATTEMPT, after_s=self._deps.settings.back_off_s(1))
             case TransactionStatus.BUSY:
                 return self._wait(trigger, self._deps.settings.poll_s)
             case TransactionStatus.MOVED:
@@ -313,7 +354,7 @@ class RenderHandler:
         """Wait for another job; never longer than this trigger's deadline."""
         left_s = trigger.deadline - self._clock.monotonic()
         if left_s <= 0:
-            raise RetryLater("another's work outlived this event's deadline")
+            raise Postponed("another's work outlived this event's deadline")
         self._clock.sleep(min(seconds, left_s))
         return trigger
 

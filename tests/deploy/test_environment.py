@@ -41,8 +41,12 @@ def test_gate_renderer_and_reconcile_agree() -> None:
     assert gate.precision == renderer.precision == reconcile.precision == "fp16"
     assert gate.route is not None
     assert renderer.route is not None
-    assert gate.route == reconcile.route
-    assert gate.route.queue == "projects/my-app-1234/locations/europe-west4/queues/idle-renders"
+    assert reconcile.route is not None
+    queues = "projects/my-app-1234/locations/europe-west4/queues"
+    assert gate.route.queue == renderer.route.queue == f"{queues}/idle-renders"
+    assert reconcile.route.queue == f"{queues}/idle-repairs"  # behind what people have saved
+    assert gate.route.look_queue == f"{queues}/idle-debounce"
+    assert gate.route.gate_url == "https://idle-gate-123456789.europe-west4.run.app"
     assert gate.route.renderer_url == renderer.route.renderer_url
     assert gate.route.renderer_url == "https://idle-renderer-123456789.europe-west4.run.app"
     assert gate.route.service_account == renderer.route.service_account
@@ -54,6 +58,7 @@ def test_gate_renderer_and_reconcile_agree() -> None:
 def test_a_service_has_more_time_than_the_function_takes() -> None:
     for settings, title in (
         (example_plans.USUAL, "Service idle-renderer"),
+        (example_plans.USUAL, "Service idle-gate"),
         (example_plans.SMALLEST, "Service idle-renderer"),
     ):
         (step,) = (step for step in example_plans.plan(settings).steps if step.title == title)

@@ -89,7 +89,19 @@ def test_gate_and_renderer_have_the_same_engine() -> None:
     for name in ("ENGINE", "PRECISION", "BUCKET", "COLLECTION", "RENDERER_URL"):
         assert gate[f"LIVEPORTRAIT_{name}"] == renderer[f"LIVEPORTRAIT_{name}"]
     assert gate["LIVEPORTRAIT_TASKS_QUEUE"].endswith("/queues/idle-renders")
-    assert environment(USUAL, "Job idle-reconcile").items() <= gate.items(), "it hands over too"
+    reconcile = environment(USUAL, "Job idle-reconcile")
+    other = {name for name in reconcile if reconcile[name] != gate[name]}
+    assert other == {"LIVEPORTRAIT_TASKS_QUEUE"}, "it hands over too, by a queue of its own"
+
+
+@pytest.mark.parametrize(("instances", "rates"), [(1, (5, 1)), (8, (40, 2)), (100, (500, 25))])
+def test_the_queues_follow_the_number_of_renderers(instances: int, rates: tuple[int, int]) -> None:
+    settings = replace(USUAL, max_instances=instances)
+    (usual,) = step(settings, "Queue idle-renders").create
+    (repairs,) = step(settings, "Queue idle-repairs").create
+    assert f"--max-concurrent-dispatches={instances}" in usual.argv
+    assert f"--max-dispatches-per-second={rates[0]}" in usual.argv
+    assert f"--max-concurrent-dispatches={rates[1]}" in repairs.argv
 
 
 def test_a_renderer_with_a_gpu_never_falls_back_to_the_cpu() -> None:

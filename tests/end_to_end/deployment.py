@@ -11,10 +11,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Self
 
-from emulator.function_process import FunctionProcess
+from emulator.function_process import FunctionProcess, free_port
 from emulator.suite import Suite
 
-SETTINGS = {"LIVEPORTRAIT_ENGINE": "mesh", "LIVEPORTRAIT_DEBOUNCE_S": "1"}
+DEBOUNCE_S = 1
+SETTINGS = {"LIVEPORTRAIT_ENGINE": "mesh", "LIVEPORTRAIT_DEBOUNCE_S": str(DEBOUNCE_S)}
 CALLER = "idle-tasks@demo-avatar.iam.gserviceaccount.com"
 SHORT_LEASE_S = 2.0  # as long as a dead process's lease is waited for
 _PASSED_ON_S = 600.0
@@ -107,10 +108,18 @@ def deployed(
             "LIVEPORTRAIT_TASKS_SERVICE_ACCOUNT": CALLER,
         }
         roles = {role: {**environment, "LIVEPORTRAIT_ROLE": role} for role in ("gate", "renderer")}
+        port = free_port()
+        roles["gate"] |= {
+            "LIVEPORTRAIT_DEBOUNCE_QUEUE": suite.options.debounce_queue_name,
+            "LIVEPORTRAIT_GATE_URL": f"http://127.0.0.1:{port}",
+            # The queue's times pass faster, the saves do not.
+            "LIVEPORTRAIT_DEBOUNCE_S": str(DEBOUNCE_S / suite.options.time_factor),
+        }
         renderer = FunctionProcess(roles["renderer"], folder / "renderer.log")
         turnstile.target = renderer.url
         stack.enter_context(renderer)
-        gate = stack.enter_context(FunctionProcess(roles["gate"], folder / "gate.log"))
+        log = folder / "gate.log"
+        gate = stack.enter_context(FunctionProcess(roles["gate"], log, port=port))
         yield Deployment(
             dispatch=dispatch,
             gate=gate,

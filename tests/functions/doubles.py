@@ -20,7 +20,7 @@ from functions.domain.status_view import Deleted
 from functions.domain.storage_paths import StoredObject, Upload
 from functions.domain.subject import Subject
 from functions.domain.talks.document import TALK_PATHS, TalkSnapshot
-from functions.domain.task import RenderTask
+from functions.domain.task import LookTask, RenderTask, Task
 from functions.errors import ObjectChanged, ObjectExists
 
 Fields = dict[str, Any]
@@ -373,17 +373,21 @@ class MemoryTaskQueue:
 
     def __init__(self) -> None:
         self.pending: list[RenderTask] = []
+        self.looks: list[LookTask] = []
         self.names: list[str] = []
         self.before: list[Callable[[], object]] = []  # one by one, before a task is taken
         self.after: list[Callable[[], object]] = []  # one by one, after it: its answer may be lost
 
-    def put(self, task: RenderTask) -> bool:
+    def put(self, task: Task) -> bool:
         if self.before:
             self.before.pop(0)()
         is_new = task.task_id not in self.names
         if is_new:
             self.names.append(task.task_id)
-            self.pending.append(task)
+            if isinstance(task, RenderTask):
+                self.pending.append(task)
+            elif isinstance(task, LookTask):
+                self.looks.append(task)
         if self.after:
             self.after.pop(0)()
         return is_new

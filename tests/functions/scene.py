@@ -12,6 +12,7 @@ from functions.domain.storage_paths import MediaPolicy
 from functions.domain.talks.document import TALK_EVENT_PATHS, TalkSnapshot
 from functions.domain.transitions import Transitions
 from functions.errors import RetryLater
+from functions.jobs.deferral import Deferral
 from functions.jobs.dispatch import InlineDispatcher, QueuedDispatcher
 from functions.jobs.handler import RenderHandler
 from functions.jobs.ports import Dependencies
@@ -256,6 +257,16 @@ class Scene:
     def gate(self) -> RenderHandler:
         """An instance that renders nothing, and leaves tasks in the queue."""
         return RenderHandler(self.deps, QueuedDispatcher(self.deps, self.queue))
+
+    def waitless_gate(self) -> RenderHandler:
+        """A gate that leaves the debounce to a queue as well."""
+        deferral = Deferral(looks=self.queue)
+        return RenderHandler(self.deps, QueuedDispatcher(self.deps, self.queue), deferral)
+
+    def waitless_renderer(self) -> RenderHandler:
+        """A renderer that leaves its next tries to the queue."""
+        inline = InlineDispatcher(self.deps, self.renderer)
+        return RenderHandler(self.deps, inline, Deferral(renders=self.queue))
 
 
 Action = Callable[[], object]

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import firebase_admin
@@ -22,7 +23,7 @@ from functions.cloud.tasks import CloudTasksQueue
 from functions.domain.job_record import Dispatch
 from functions.domain.task import RenderTask
 from functions.errors import RetryLater
-from functions.roles import TaskRoute
+from functions.roles import QueueRoute, TaskRoute
 from tests.functions.doubles import about
 from tests.functions.scene import document
 from tests.functions.test_main import post
@@ -86,13 +87,15 @@ def renderer_url(serve: Callable[..., Any]) -> Iterator[str]:
         yield url
 
 
-def route(suite: Suite, renderer_url: str, account: str = ACCOUNT) -> TaskRoute:
-    return TaskRoute(
+def route(suite: Suite, renderer_url: str, account: str = ACCOUNT) -> QueueRoute:
+    ways = TaskRoute(
         renderer_url=renderer_url,
         service_account=account,
         queue=suite.options.queue_name,
         emulator=suite.tasks_address,
     )
+    assert ways.renders is not None
+    return ways.renders
 
 
 def task_for(avatar_id: str, at: int = 1) -> RenderTask:
@@ -152,12 +155,7 @@ def test_a_queue_that_is_not_there_is_a_reason_to_be_redelivered(
     suite: Suite, avatar_id: str
 ) -> None:
     way = route(suite, "http://127.0.0.1:9")
-    elsewhere = TaskRoute(
-        renderer_url=way.renderer_url,
-        service_account=ACCOUNT,
-        queue=f"{way.queue}-2",
-        emulator=way.emulator,
-    )
+    elsewhere = replace(way, queue=f"{way.queue}-2")
     with pytest.raises(RetryLater, match="idle-renders-2 did not take the task"):
         CloudTasksQueue.open(elsewhere, deadline_s=DEADLINE_S).put(task_for(avatar_id))
 

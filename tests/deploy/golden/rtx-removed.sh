@@ -62,86 +62,96 @@ gcloud run jobs delete idle-reconcile --region=europe-west4 --project=my-app-123
 # 12. Service idle-gate
 gcloud run services delete idle-gate --region=europe-west4 --project=my-app-1234 --quiet
 
-# Left: Cloud Tasks refuses a deleted queue's name for some days: an apply after a remove may have to wait
+# Left: Cloud Tasks refuses a deleted queue's name (idle-debounce) for some days: an apply after a remove may have to wait
 
-# 13. Queue idle-renders
+# 13. Queue idle-debounce
+gcloud tasks queues delete idle-debounce --location=europe-west4 --project=my-app-1234 --quiet
+
+# Left: Cloud Tasks refuses a deleted queue's name (idle-repairs) for some days: an apply after a remove may have to wait
+
+# 14. Queue idle-repairs
+gcloud tasks queues delete idle-repairs --location=europe-west4 --project=my-app-1234 --quiet
+
+# Left: Cloud Tasks refuses a deleted queue's name (idle-renders) for some days: an apply after a remove may have to wait
+
+# 15. Queue idle-renders
 gcloud tasks queues delete idle-renders --location=europe-west4 --project=my-app-1234 --quiet
 
-# 14. Service idle-renderer
+# 16. Service idle-renderer
 gcloud run services delete idle-renderer --region=europe-west4 --project=my-app-1234 --quiet
 
-# 15. DNS name *.googleapis.com.
+# 17. DNS name *.googleapis.com.
 gcloud dns record-sets delete '*.googleapis.com.' --zone=idle-googleapis --type=CNAME --project=my-app-1234 --quiet
 
-# 16. DNS name private.googleapis.com.
+# 18. DNS name private.googleapis.com.
 gcloud dns record-sets delete private.googleapis.com. --zone=idle-googleapis --type=A --project=my-app-1234 --quiet
 
-# 17. DNS zone idle-googleapis
+# 19. DNS zone idle-googleapis
 gcloud dns managed-zones delete idle-googleapis --project=my-app-1234 --quiet
 
-# 18. Firewall rule idle-allows-google
+# 20. Firewall rule idle-allows-google
 gcloud compute firewall-rules delete idle-allows-google --project=my-app-1234 --quiet
 
-# 19. Firewall rule idle-refuses
+# 21. Firewall rule idle-refuses
 gcloud compute firewall-rules delete idle-refuses --project=my-app-1234 --quiet
 
-# 20. Subnet idle
+# 22. Subnet idle
 gcloud compute networks subnets delete idle --region=europe-west4 --project=my-app-1234 --quiet
 
-# 21. Network idle
+# 23. Network idle
 gcloud compute networks delete idle --project=my-app-1234 --quiet
 
-# 22. The builder may write its log
+# 24. The builder may write its log
 gcloud projects remove-iam-policy-binding my-app-1234 --member=serviceAccount:idle-build@my-app-1234.iam.gserviceaccount.com --role=roles/logging.logWriter --condition=None
 
-# 23. The builder may push images
+# 25. The builder may push images
 gcloud artifacts repositories remove-iam-policy-binding idle --location=europe-west4 --project=my-app-1234 --member=serviceAccount:idle-build@my-app-1234.iam.gserviceaccount.com --role=roles/artifactregistry.writer
 
-# 24. Bucket my-app-1234-idle-build
+# 26. Bucket my-app-1234-idle-build
 gcloud storage rm --recursive gs://my-app-1234-idle-build --project=my-app-1234 --quiet
 
 # Left: Artifact Registry repository idle; --with-images removes it
 
-# 25. idle-reconcile may read and write objects of livePortraitGenerations/
+# 27. idle-reconcile may read and write objects of livePortraitGenerations/
 gcloud storage managed-folders remove-iam-policy-binding gs://my-app.appspot.com/livePortraitGenerations/ --project=my-app-1234 --member=serviceAccount:idle-reconcile@my-app-1234.iam.gserviceaccount.com --role=roles/storage.objectUser --condition=None
 
-# 26. idle-renderer may read and write objects of livePortraitGenerations/
+# 28. idle-renderer may read and write objects of livePortraitGenerations/
 gcloud storage managed-folders remove-iam-policy-binding gs://my-app.appspot.com/livePortraitGenerations/ --project=my-app-1234 --member=serviceAccount:idle-renderer@my-app-1234.iam.gserviceaccount.com --role=roles/storage.objectUser --condition=None
 
-# 27. idle-gate may read and write objects of livePortraitGenerations/
+# 29. idle-gate may read and write objects of livePortraitGenerations/
 gcloud storage managed-folders remove-iam-policy-binding gs://my-app.appspot.com/livePortraitGenerations/ --project=my-app-1234 --member=serviceAccount:idle-gate@my-app-1234.iam.gserviceaccount.com --role=roles/storage.objectUser --condition=None
 
 # Left: the managed folder livePortraitGenerations/ stays, for it holds the objects
 
-# 28. idle-reconcile may read and write objects of livePortraitCache/
+# 30. idle-reconcile may read and write objects of livePortraitCache/
 gcloud storage managed-folders remove-iam-policy-binding gs://my-app.appspot.com/livePortraitCache/ --project=my-app-1234 --member=serviceAccount:idle-reconcile@my-app-1234.iam.gserviceaccount.com --role=roles/storage.objectUser --condition=None
 
-# 29. idle-renderer may read and write objects of livePortraitCache/
+# 31. idle-renderer may read and write objects of livePortraitCache/
 gcloud storage managed-folders remove-iam-policy-binding gs://my-app.appspot.com/livePortraitCache/ --project=my-app-1234 --member=serviceAccount:idle-renderer@my-app-1234.iam.gserviceaccount.com --role=roles/storage.objectUser --condition=None
 
-# 30. idle-gate may read and write objects of livePortraitCache/
+# 32. idle-gate may read and write objects of livePortraitCache/
 gcloud storage managed-folders remove-iam-policy-binding gs://my-app.appspot.com/livePortraitCache/ --project=my-app-1234 --member=serviceAccount:idle-gate@my-app-1234.iam.gserviceaccount.com --role=roles/storage.objectUser --condition=None
 
 # Left: the managed folder livePortraitCache/ stays, for it holds the objects
 
-# 31. idle-reconcile may read and write objects of avatars/
+# 33. idle-reconcile may read and write objects of avatars/
 gcloud storage managed-folders remove-iam-policy-binding gs://my-app.appspot.com/avatars/ --project=my-app-1234 --member=serviceAccount:idle-reconcile@my-app-1234.iam.gserviceaccount.com --role=roles/storage.objectUser --condition=None
 
-# 32. idle-renderer may read and write objects of avatars/
+# 34. idle-renderer may read and write objects of avatars/
 gcloud storage managed-folders remove-iam-policy-binding gs://my-app.appspot.com/avatars/ --project=my-app-1234 --member=serviceAccount:idle-renderer@my-app-1234.iam.gserviceaccount.com --role=roles/storage.objectUser --condition=None
 
-# 33. idle-gate may read and write objects of avatars/
+# 35. idle-gate may read and write objects of avatars/
 gcloud storage managed-folders remove-iam-policy-binding gs://my-app.appspot.com/avatars/ --project=my-app-1234 --member=serviceAccount:idle-gate@my-app-1234.iam.gserviceaccount.com --role=roles/storage.objectUser --condition=None
 
 # Left: the managed folder avatars/ stays, for it holds the objects
 
-# 34. idle-reconcile may read and write documents
+# 36. idle-reconcile may read and write documents
 gcloud projects remove-iam-policy-binding my-app-1234 --member=serviceAccount:idle-reconcile@my-app-1234.iam.gserviceaccount.com --role=roles/datastore.user '--condition=expression=resource.name=="projects/my-app-1234/databases/(default)",title=idle-database'
 
-# 35. idle-renderer may read and write documents
+# 37. idle-renderer may read and write documents
 gcloud projects remove-iam-policy-binding my-app-1234 --member=serviceAccount:idle-renderer@my-app-1234.iam.gserviceaccount.com --role=roles/datastore.user '--condition=expression=resource.name=="projects/my-app-1234/databases/(default)",title=idle-database'
 
-# 36. idle-gate may read and write documents
+# 38. idle-gate may read and write documents
 gcloud projects remove-iam-policy-binding my-app-1234 --member=serviceAccount:idle-gate@my-app-1234.iam.gserviceaccount.com --role=roles/datastore.user '--condition=expression=resource.name=="projects/my-app-1234/databases/(default)",title=idle-database'
 
 # Left: Google's agent of cloudtasks keeps its role: it is the project's, not ours
@@ -150,25 +160,25 @@ gcloud projects remove-iam-policy-binding my-app-1234 --member=serviceAccount:id
 
 # Left: Google's agent of eventarc keeps its role: it is the project's, not ours
 
-# 37. Service account idle-trigger
+# 39. Service account idle-trigger
 gcloud iam service-accounts delete idle-trigger@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --quiet
 
-# 38. Service account idle-tasks
+# 40. Service account idle-tasks
 gcloud iam service-accounts delete idle-tasks@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --quiet
 
-# 39. Service account idle-scheduler
+# 41. Service account idle-scheduler
 gcloud iam service-accounts delete idle-scheduler@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --quiet
 
-# 40. Service account idle-renderer
+# 42. Service account idle-renderer
 gcloud iam service-accounts delete idle-renderer@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --quiet
 
-# 41. Service account idle-reconcile
+# 43. Service account idle-reconcile
 gcloud iam service-accounts delete idle-reconcile@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --quiet
 
-# 42. Service account idle-gate
+# 44. Service account idle-gate
 gcloud iam service-accounts delete idle-gate@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --quiet
 
-# 43. Service account idle-build
+# 45. Service account idle-build
 gcloud iam service-accounts delete idle-build@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --quiet
 
 # Left: the APIs stay enabled: other parts of the project may use them

@@ -256,88 +256,132 @@ gcloud run services add-iam-policy-binding idle-renderer --region=europe-west4 -
 # 43. Service idle-renderer
 #    Renders what the queue hands over, one task an instance; it scales to zero. Zonal redundancy off: it costs more and has a quota of its own.
 #    seen by: gcloud run services list --region=europe-west4 --project=my-app-1234 --format=json
-gcloud beta run deploy idle-renderer --image=europe-west4-docker.pkg.dev/my-app-1234/idle/idle:0123456789abcdef --service-account=idle-renderer@my-app-1234.iam.gserviceaccount.com "--set-env-vars=^|^GOOGLE_CLOUD_PROJECT=my-app-1234|LIVEPORTRAIT_BEHIND_IAM=projects/my-app-1234/locations/europe-west4/services/idle-renderer|LIVEPORTRAIT_BUCKET=my-app.appspot.com|LIVEPORTRAIT_COLLECTION=people|LIVEPORTRAIT_DEBOUNCE_S=2|LIVEPORTRAIT_DEVICE=cuda|LIVEPORTRAIT_ENGINE=liveportrait|LIVEPORTRAIT_PRECISION=bf16|LIVEPORTRAIT_RENDERER_URL=https://idle-renderer-${PROJECT_NUMBER}.europe-west4.run.app|LIVEPORTRAIT_ROLE=renderer|LIVEPORTRAIT_TASKS_SERVICE_ACCOUNT=idle-tasks@my-app-1234.iam.gserviceaccount.com|THREADS=4" --concurrency=1 --timeout=600 --cpu=20 --memory=80Gi --max-instances=3 --network=idle --subnet=idle --vpc-egress=all-traffic --no-cpu-throttling --gpu=1 --gpu-type=nvidia-rtx-pro-6000 --no-gpu-zonal-redundancy --deploy-health-check --min-instances=0 --startup-probe=httpGet.path=/health,periodSeconds=10,timeoutSeconds=5,failureThreshold=24 --liveness-probe=httpGet.path=/health,periodSeconds=30,timeoutSeconds=5,failureThreshold=3 --ingress=internal --no-allow-unauthenticated --invoker-iam-check --region=europe-west4 --project=my-app-1234 --labels=idle-plan=59c342a6392e
+gcloud beta run deploy idle-renderer --image=europe-west4-docker.pkg.dev/my-app-1234/idle/idle:0123456789abcdef --service-account=idle-renderer@my-app-1234.iam.gserviceaccount.com "--set-env-vars=^|^GOOGLE_CLOUD_PROJECT=my-app-1234|LIVEPORTRAIT_BEHIND_IAM=projects/my-app-1234/locations/europe-west4/services/idle-renderer|LIVEPORTRAIT_BUCKET=my-app.appspot.com|LIVEPORTRAIT_COLLECTION=people|LIVEPORTRAIT_DEBOUNCE_S=2|LIVEPORTRAIT_DEVICE=cuda|LIVEPORTRAIT_ENGINE=liveportrait|LIVEPORTRAIT_PRECISION=bf16|LIVEPORTRAIT_RENDERER_URL=https://idle-renderer-${PROJECT_NUMBER}.europe-west4.run.app|LIVEPORTRAIT_ROLE=renderer|LIVEPORTRAIT_TASKS_QUEUE=projects/my-app-1234/locations/europe-west4/queues/idle-renders|LIVEPORTRAIT_TASKS_SERVICE_ACCOUNT=idle-tasks@my-app-1234.iam.gserviceaccount.com|THREADS=4" --concurrency=1 --timeout=600 --cpu=20 --memory=80Gi --max-instances=3 --network=idle --subnet=idle --vpc-egress=all-traffic --no-cpu-throttling --gpu=1 --gpu-type=nvidia-rtx-pro-6000 --no-gpu-zonal-redundancy --deploy-health-check --min-instances=0 --startup-probe=httpGet.path=/health,periodSeconds=10,timeoutSeconds=5,failureThreshold=24 --liveness-probe=httpGet.path=/health,periodSeconds=30,timeoutSeconds=5,failureThreshold=3 --ingress=internal --no-allow-unauthenticated --invoker-iam-check --region=europe-west4 --project=my-app-1234 --labels=idle-plan=c6c3e7f1abf0
 
 # 44. Queue idle-renders
 #    Hands at most 3 at a time to the renderer, and tries again.
 #    seen by: gcloud tasks queues list --location=europe-west4 --project=my-app-1234 --format=json
-gcloud tasks queues create idle-renders --max-concurrent-dispatches=3 --max-dispatches-per-second=5 --max-attempts=100 --max-retry-duration=86400s --min-backoff=10s --max-backoff=300s --max-doublings=5 --location=europe-west4 --project=my-app-1234
+gcloud tasks queues create idle-renders --max-concurrent-dispatches=3 --max-dispatches-per-second=15 --max-attempts=100 --max-retry-duration=86400s --min-backoff=10s --max-backoff=300s --max-doublings=5 --location=europe-west4 --project=my-app-1234
 #    where it differs:
-#    gcloud tasks queues update idle-renders --max-concurrent-dispatches=3 --max-dispatches-per-second=5 --max-attempts=100 --max-retry-duration=86400s --min-backoff=10s --max-backoff=300s --max-doublings=5 --location=europe-west4 --project=my-app-1234
+#    gcloud tasks queues update idle-renders --max-concurrent-dispatches=3 --max-dispatches-per-second=15 --max-attempts=100 --max-retry-duration=86400s --min-backoff=10s --max-backoff=300s --max-doublings=5 --location=europe-west4 --project=my-app-1234
 
-# 45. Service idle-gate
+# 45. Queue idle-repairs
+#    What reconcile finds, a backfill, and what an owner asks for beyond a fair share: at most a quarter of the renderers at a time.
+#    seen by: gcloud tasks queues list --location=europe-west4 --project=my-app-1234 --format=json
+gcloud tasks queues create idle-repairs --max-concurrent-dispatches=1 --max-dispatches-per-second=1 --max-attempts=100 --max-retry-duration=86400s --min-backoff=10s --max-backoff=300s --max-doublings=5 --location=europe-west4 --project=my-app-1234
+#    where it differs:
+#    gcloud tasks queues update idle-repairs --max-concurrent-dispatches=1 --max-dispatches-per-second=1 --max-attempts=100 --max-retry-duration=86400s --min-backoff=10s --max-backoff=300s --max-doublings=5 --location=europe-west4 --project=my-app-1234
+
+# 46. Queue idle-debounce
+#    Brings a save back to the gate when its debounce is over: no thread waits for it.
+#    seen by: gcloud tasks queues list --location=europe-west4 --project=my-app-1234 --format=json
+gcloud tasks queues create idle-debounce --max-concurrent-dispatches=800 --max-dispatches-per-second=500 --max-attempts=100 --max-retry-duration=86400s --min-backoff=10s --max-backoff=300s --max-doublings=5 --location=europe-west4 --project=my-app-1234
+#    where it differs:
+#    gcloud tasks queues update idle-debounce --max-concurrent-dispatches=800 --max-dispatches-per-second=500 --max-attempts=100 --max-retry-duration=86400s --min-backoff=10s --max-backoff=300s --max-doublings=5 --location=europe-west4 --project=my-app-1234
+
+# 47. Service idle-gate
 #    Looks at every write to an avatar without waking a GPU; most writes end here.
 #    seen by: gcloud run services list --region=europe-west4 --project=my-app-1234 --format=json
-gcloud run deploy idle-gate --image=europe-west4-docker.pkg.dev/my-app-1234/idle/idle:0123456789abcdef --service-account=idle-gate@my-app-1234.iam.gserviceaccount.com "--set-env-vars=^|^GOOGLE_CLOUD_PROJECT=my-app-1234|LIVEPORTRAIT_BUCKET=my-app.appspot.com|LIVEPORTRAIT_COLLECTION=people|LIVEPORTRAIT_DEBOUNCE_S=2|LIVEPORTRAIT_ENGINE=liveportrait|LIVEPORTRAIT_PRECISION=bf16|LIVEPORTRAIT_RENDERER_URL=https://idle-renderer-${PROJECT_NUMBER}.europe-west4.run.app|LIVEPORTRAIT_ROLE=gate|LIVEPORTRAIT_TASKS_QUEUE=projects/my-app-1234/locations/europe-west4/queues/idle-renders|LIVEPORTRAIT_TASKS_SERVICE_ACCOUNT=idle-tasks@my-app-1234.iam.gserviceaccount.com|THREADS=80" --concurrency=80 --timeout=120 --cpu=1 --memory=1Gi --max-instances=10 --cpu-throttling --cpu-boost --min-instances=0 --startup-probe=httpGet.path=/health,periodSeconds=10,timeoutSeconds=5,failureThreshold=24 --liveness-probe=httpGet.path=/health,periodSeconds=30,timeoutSeconds=5,failureThreshold=3 --ingress=internal --no-allow-unauthenticated --invoker-iam-check --region=europe-west4 --project=my-app-1234 --labels=idle-plan=8ce707c7e299
+gcloud run deploy idle-gate --image=europe-west4-docker.pkg.dev/my-app-1234/idle/idle:0123456789abcdef --service-account=idle-gate@my-app-1234.iam.gserviceaccount.com "--set-env-vars=^|^GOOGLE_CLOUD_PROJECT=my-app-1234|LIVEPORTRAIT_BUCKET=my-app.appspot.com|LIVEPORTRAIT_COLLECTION=people|LIVEPORTRAIT_DEBOUNCE_QUEUE=projects/my-app-1234/locations/europe-west4/queues/idle-debounce|LIVEPORTRAIT_DEBOUNCE_S=2|LIVEPORTRAIT_ENGINE=liveportrait|LIVEPORTRAIT_GATE_URL=https://idle-gate-${PROJECT_NUMBER}.europe-west4.run.app|LIVEPORTRAIT_PRECISION=bf16|LIVEPORTRAIT_RENDERER_URL=https://idle-renderer-${PROJECT_NUMBER}.europe-west4.run.app|LIVEPORTRAIT_ROLE=gate|LIVEPORTRAIT_TASKS_QUEUE=projects/my-app-1234/locations/europe-west4/queues/idle-renders|LIVEPORTRAIT_TASKS_SERVICE_ACCOUNT=idle-tasks@my-app-1234.iam.gserviceaccount.com|THREADS=80" --concurrency=80 --timeout=600 --cpu=1 --memory=1Gi --max-instances=10 --cpu-throttling --cpu-boost --min-instances=0 --startup-probe=httpGet.path=/health,periodSeconds=10,timeoutSeconds=5,failureThreshold=24 --liveness-probe=httpGet.path=/health,periodSeconds=30,timeoutSeconds=5,failureThreshold=3 --ingress=internal --no-allow-unauthenticated --invoker-iam-check --region=europe-west4 --project=my-app-1234 --labels=idle-plan=d169a2c44f5d
 
-# 46. Job idle-reconcile
+# 48. Job idle-reconcile
 #    Finds and mends what events missed. One task; for a backfill over many avatars give an execution more of them (--tasks).
 #    seen by: gcloud run jobs list --region=europe-west4 --project=my-app-1234 --format=json
-gcloud run jobs deploy idle-reconcile --image=europe-west4-docker.pkg.dev/my-app-1234/idle/idle:0123456789abcdef --args=-m,functions.reconcile --tasks=1 --parallelism=1 --max-retries=1 --task-timeout=3600s --service-account=idle-reconcile@my-app-1234.iam.gserviceaccount.com "--set-env-vars=^|^GOOGLE_CLOUD_PROJECT=my-app-1234|LIVEPORTRAIT_BUCKET=my-app.appspot.com|LIVEPORTRAIT_COLLECTION=people|LIVEPORTRAIT_DEBOUNCE_S=2|LIVEPORTRAIT_ENGINE=liveportrait|LIVEPORTRAIT_PRECISION=bf16|LIVEPORTRAIT_RENDERER_URL=https://idle-renderer-${PROJECT_NUMBER}.europe-west4.run.app|LIVEPORTRAIT_ROLE=gate|LIVEPORTRAIT_TASKS_QUEUE=projects/my-app-1234/locations/europe-west4/queues/idle-renders|LIVEPORTRAIT_TASKS_SERVICE_ACCOUNT=idle-tasks@my-app-1234.iam.gserviceaccount.com" --cpu=1 --memory=1Gi --region=europe-west4 --project=my-app-1234 --labels=idle-plan=308d783004e3
+gcloud run jobs deploy idle-reconcile --image=europe-west4-docker.pkg.dev/my-app-1234/idle/idle:0123456789abcdef --args=-m,functions.reconcile --tasks=1 --parallelism=1 --max-retries=1 --task-timeout=3600s --service-account=idle-reconcile@my-app-1234.iam.gserviceaccount.com "--set-env-vars=^|^GOOGLE_CLOUD_PROJECT=my-app-1234|LIVEPORTRAIT_BUCKET=my-app.appspot.com|LIVEPORTRAIT_COLLECTION=people|LIVEPORTRAIT_DEBOUNCE_S=2|LIVEPORTRAIT_ENGINE=liveportrait|LIVEPORTRAIT_PRECISION=bf16|LIVEPORTRAIT_RENDERER_URL=https://idle-renderer-${PROJECT_NUMBER}.europe-west4.run.app|LIVEPORTRAIT_ROLE=gate|LIVEPORTRAIT_TASKS_QUEUE=projects/my-app-1234/locations/europe-west4/queues/idle-repairs|LIVEPORTRAIT_TASKS_SERVICE_ACCOUNT=idle-tasks@my-app-1234.iam.gserviceaccount.com" --cpu=1 --memory=1Gi --region=europe-west4 --project=my-app-1234 --labels=idle-plan=d5f903879b0b
 
-# 47. Strangers may not call idle-gate
+# 49. Strangers may not call idle-gate
 #    It believes what Cloud Run lets through. A new service is closed; only a person can have opened it. The invoker's check and the ingress are read back after the deployment.
 #    seen by: gcloud run services get-iam-policy idle-gate --region=europe-west4 --project=my-app-1234 --format=json
 #    seen by: gcloud run services list --region=europe-west4 --project=my-app-1234 --format=json
 
-# 48. Strangers may not call idle-renderer
+# 50. Strangers may not call idle-renderer
 #    It believes what Cloud Run lets through. A new service is closed; only a person can have opened it. The invoker's check and the ingress are read back after the deployment.
 #    seen by: gcloud run services get-iam-policy idle-renderer --region=europe-west4 --project=my-app-1234 --format=json
 #    seen by: gcloud run services list --region=europe-west4 --project=my-app-1234 --format=json
 
-# 49. The trigger may receive events
+# 51. The trigger may receive events
 #    Eventarc asks it of the account that a trigger bears.
 #    seen by: gcloud projects get-iam-policy my-app-1234 --format=json
 gcloud projects add-iam-policy-binding my-app-1234 --member=serviceAccount:idle-trigger@my-app-1234.iam.gserviceaccount.com --role=roles/eventarc.eventReceiver --condition=None
 
-# 50. The trigger may call idle-gate
+# 52. The trigger may call idle-gate
 #    This service and no other.
 #    seen by: gcloud run services get-iam-policy idle-gate --region=europe-west4 --project=my-app-1234 --format=json
 gcloud run services add-iam-policy-binding idle-gate --region=europe-west4 --project=my-app-1234 --member=serviceAccount:idle-trigger@my-app-1234.iam.gserviceaccount.com --role=roles/run.invoker
 
-# 51. The schedule may start idle-reconcile
+# 53. The schedule may start idle-reconcile
 #    This job and nothing else.
 #    seen by: gcloud run jobs get-iam-policy idle-reconcile --region=europe-west4 --project=my-app-1234 --format=json
 gcloud run jobs add-iam-policy-binding idle-reconcile --region=europe-west4 --project=my-app-1234 --member=serviceAccount:idle-scheduler@my-app-1234.iam.gserviceaccount.com --role=roles/run.invoker
 
-# 52. Pub/Sub may sign as the trigger
+# 54. Pub/Sub may sign as the trigger
 #    The token of its pushes; only projects of before April 2021 lack it.
 #    seen by: gcloud iam service-accounts get-iam-policy idle-trigger@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --format=json
 gcloud beta services identity create --service=pubsub.googleapis.com --project=my-app-1234
 gcloud iam service-accounts add-iam-policy-binding idle-trigger@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 "--member=serviceAccount:service-${PROJECT_NUMBER}@gcp-sa-pubsub.iam.gserviceaccount.com" --role=roles/iam.serviceAccountTokenCreator --condition=None
 
-# 53. idle-gate may hand over renders
-#    To this queue; it may neither list nor delete what is in it.
+# 55. idle-gate may leave tasks in idle-renders
+#    In this queue; it may neither list nor delete what is in it.
 #    seen by: gcloud tasks queues get-iam-policy idle-renders --location=europe-west4 --project=my-app-1234 --format=json
 gcloud tasks queues add-iam-policy-binding idle-renders --location=europe-west4 --project=my-app-1234 --member=serviceAccount:idle-gate@my-app-1234.iam.gserviceaccount.com --role=roles/cloudtasks.enqueuer
 
-# 54. idle-gate may let tasks bear idle-tasks
+# 56. idle-gate may leave tasks in idle-debounce
+#    In this queue; it may neither list nor delete what is in it.
+#    seen by: gcloud tasks queues get-iam-policy idle-debounce --location=europe-west4 --project=my-app-1234 --format=json
+gcloud tasks queues add-iam-policy-binding idle-debounce --location=europe-west4 --project=my-app-1234 --member=serviceAccount:idle-gate@my-app-1234.iam.gserviceaccount.com --role=roles/cloudtasks.enqueuer
+
+# 57. idle-gate may leave tasks in idle-repairs
+#    In this queue; it may neither list nor delete what is in it.
+#    seen by: gcloud tasks queues get-iam-policy idle-repairs --location=europe-west4 --project=my-app-1234 --format=json
+gcloud tasks queues add-iam-policy-binding idle-repairs --location=europe-west4 --project=my-app-1234 --member=serviceAccount:idle-gate@my-app-1234.iam.gserviceaccount.com --role=roles/cloudtasks.enqueuer
+
+# 58. idle-gate may let tasks bear idle-tasks
 #    Cloud Tasks asks it of whoever makes a task with a token.
 #    seen by: gcloud iam service-accounts get-iam-policy idle-tasks@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --format=json
 gcloud iam service-accounts add-iam-policy-binding idle-tasks@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --member=serviceAccount:idle-gate@my-app-1234.iam.gserviceaccount.com --role=roles/iam.serviceAccountUser --condition=None
 
-# 55. idle-reconcile may hand over renders
-#    To this queue; it may neither list nor delete what is in it.
+# 59. idle-renderer may leave tasks in idle-renders
+#    In this queue; it may neither list nor delete what is in it.
 #    seen by: gcloud tasks queues get-iam-policy idle-renders --location=europe-west4 --project=my-app-1234 --format=json
-gcloud tasks queues add-iam-policy-binding idle-renders --location=europe-west4 --project=my-app-1234 --member=serviceAccount:idle-reconcile@my-app-1234.iam.gserviceaccount.com --role=roles/cloudtasks.enqueuer
+gcloud tasks queues add-iam-policy-binding idle-renders --location=europe-west4 --project=my-app-1234 --member=serviceAccount:idle-renderer@my-app-1234.iam.gserviceaccount.com --role=roles/cloudtasks.enqueuer
 
-# 56. idle-reconcile may let tasks bear idle-tasks
+# 60. idle-renderer may leave tasks in idle-repairs
+#    In this queue; it may neither list nor delete what is in it.
+#    seen by: gcloud tasks queues get-iam-policy idle-repairs --location=europe-west4 --project=my-app-1234 --format=json
+gcloud tasks queues add-iam-policy-binding idle-repairs --location=europe-west4 --project=my-app-1234 --member=serviceAccount:idle-renderer@my-app-1234.iam.gserviceaccount.com --role=roles/cloudtasks.enqueuer
+
+# 61. idle-renderer may let tasks bear idle-tasks
+#    Cloud Tasks asks it of whoever makes a task with a token.
+#    seen by: gcloud iam service-accounts get-iam-policy idle-tasks@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --format=json
+gcloud iam service-accounts add-iam-policy-binding idle-tasks@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --member=serviceAccount:idle-renderer@my-app-1234.iam.gserviceaccount.com --role=roles/iam.serviceAccountUser --condition=None
+
+# 62. idle-reconcile may leave tasks in idle-repairs
+#    In this queue; it may neither list nor delete what is in it.
+#    seen by: gcloud tasks queues get-iam-policy idle-repairs --location=europe-west4 --project=my-app-1234 --format=json
+gcloud tasks queues add-iam-policy-binding idle-repairs --location=europe-west4 --project=my-app-1234 --member=serviceAccount:idle-reconcile@my-app-1234.iam.gserviceaccount.com --role=roles/cloudtasks.enqueuer
+
+# 63. idle-reconcile may let tasks bear idle-tasks
 #    Cloud Tasks asks it of whoever makes a task with a token.
 #    seen by: gcloud iam service-accounts get-iam-policy idle-tasks@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --format=json
 gcloud iam service-accounts add-iam-policy-binding idle-tasks@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --member=serviceAccount:idle-reconcile@my-app-1234.iam.gserviceaccount.com --role=roles/iam.serviceAccountUser --condition=None
 
-# 57. The queue may call idle-renderer
-#    The account that tasks bear, this service only: all that it can do.
+# 64. The queues may call idle-renderer
+#    The account that tasks bear, these services only: all that it can do.
 #    seen by: gcloud run services get-iam-policy idle-renderer --region=europe-west4 --project=my-app-1234 --format=json
 gcloud run services add-iam-policy-binding idle-renderer --region=europe-west4 --project=my-app-1234 --member=serviceAccount:idle-tasks@my-app-1234.iam.gserviceaccount.com --role=roles/run.invoker
 
-# 58. Storage's rules may read documents
+# 65. The queues may call idle-gate
+#    The account that tasks bear, these services only: all that it can do.
+#    seen by: gcloud run services get-iam-policy idle-gate --region=europe-west4 --project=my-app-1234 --format=json
+gcloud run services add-iam-policy-binding idle-gate --region=europe-west4 --project=my-app-1234 --member=serviceAccount:idle-tasks@my-app-1234.iam.gserviceaccount.com --role=roles/run.invoker
+
+# 66. Storage's rules may read documents
 #    They ask Firestore who owns an avatar; without this every upload is refused.
 #    seen by: gcloud projects get-iam-policy my-app-1234 --format=json
 gcloud beta services identity create --service=firebasestorage.googleapis.com --project=my-app-1234
 gcloud projects add-iam-policy-binding my-app-1234 "--member=serviceAccount:service-${PROJECT_NUMBER}@gcp-sa-firebasestorage.iam.gserviceaccount.com" --role=roles/firebaserules.firestoreServiceAgent --condition=None
 
-# 59. Rules of cloud.firestore
+# 67. Rules of cloud.firestore
 #    Clients own the inputs, the service owns the outputs; ledger, quota and caches are nobody's to read.
 #    seen by: gcloud auth print-access-token | sed 's/^/Authorization: Bearer /' | curl --fail-with-body --silent --show-error -H @- -H 'X-Goog-User-Project: my-app-1234' 'https://firebaserules.googleapis.com/v1/projects/my-app-1234/releases?pageSize=100'
 #    seen by: gcloud auth print-access-token | sed 's/^/Authorization: Bearer /' | curl --fail-with-body --silent --show-error -H @- -H 'X-Goog-User-Project: my-app-1234' "https://firebaserules.googleapis.com/v1/${ITEM}"
@@ -347,7 +391,7 @@ gcloud auth print-access-token | sed 's/^/Authorization: Bearer /' | curl --fail
 #    RULESET=$(gcloud auth print-access-token | sed 's/^/Authorization: Bearer /' | curl --fail-with-body --silent --show-error -H @- -H 'X-Goog-User-Project: my-app-1234' -X POST -H 'Content-Type: application/json' --data @out/deploy/my-app-1234/firestore.rules.json https://firebaserules.googleapis.com/v1/projects/my-app-1234/rulesets | sed -nE 's|^.*"name": *"(projects/[^"]+/rulesets/[^"]+)".*$|\1|p')
 #    gcloud auth print-access-token | sed 's/^/Authorization: Bearer /' | curl --fail-with-body --silent --show-error -H @- -H 'X-Goog-User-Project: my-app-1234' -X PATCH -H 'Content-Type: application/json' --data "{\"release\": {\"name\": \"projects/my-app-1234/releases/cloud.firestore\", \"rulesetName\": \"${RULESET}\"}}" https://firebaserules.googleapis.com/v1/projects/my-app-1234/releases/cloud.firestore
 
-# 60. Rules of firebase.storage/my-app.appspot.com
+# 68. Rules of firebase.storage/my-app.appspot.com
 #    Clients own the inputs, the service owns the outputs; ledger, quota and caches are nobody's to read.
 #    seen by: gcloud auth print-access-token | sed 's/^/Authorization: Bearer /' | curl --fail-with-body --silent --show-error -H @- -H 'X-Goog-User-Project: my-app-1234' 'https://firebaserules.googleapis.com/v1/projects/my-app-1234/releases?pageSize=100'
 #    seen by: gcloud auth print-access-token | sed 's/^/Authorization: Bearer /' | curl --fail-with-body --silent --show-error -H @- -H 'X-Goog-User-Project: my-app-1234' "https://firebaserules.googleapis.com/v1/${ITEM}"
@@ -357,45 +401,45 @@ gcloud auth print-access-token | sed 's/^/Authorization: Bearer /' | curl --fail
 #    RULESET=$(gcloud auth print-access-token | sed 's/^/Authorization: Bearer /' | curl --fail-with-body --silent --show-error -H @- -H 'X-Goog-User-Project: my-app-1234' -X POST -H 'Content-Type: application/json' --data @out/deploy/my-app-1234/storage.rules.json https://firebaserules.googleapis.com/v1/projects/my-app-1234/rulesets | sed -nE 's|^.*"name": *"(projects/[^"]+/rulesets/[^"]+)".*$|\1|p')
 #    gcloud auth print-access-token | sed 's/^/Authorization: Bearer /' | curl --fail-with-body --silent --show-error -H @- -H 'X-Goog-User-Project: my-app-1234' -X PATCH -H 'Content-Type: application/json' --data "{\"release\": {\"name\": \"projects/my-app-1234/releases/firebase.storage/my-app.appspot.com\", \"rulesetName\": \"${RULESET}\"}}" https://firebaserules.googleapis.com/v1/projects/my-app-1234/releases/firebase.storage/my-app.appspot.com
 
-# 61. CORS of gs://my-app.appspot.com
+# 69. CORS of gs://my-app.appspot.com
 #    Browsers may read videos and pictures by their URLs; apps on phones need none.
 #    seen by: gcloud storage buckets describe gs://my-app.appspot.com --project=my-app-1234 --format=json
 gcloud storage buckets update gs://my-app.appspot.com --cors-file=deploy/cors.json --project=my-app-1234
 
-# 62. Lifecycle of gs://my-app.appspot.com
+# 70. Lifecycle of gs://my-app.appspot.com
 #    Caches hold how a person moves: what was kept a month ago goes, and what the HTTP API was sent after two days.
 #    seen by: gcloud storage buckets describe gs://my-app.appspot.com --project=my-app-1234 --format=json
 gcloud storage buckets update gs://my-app.appspot.com --lifecycle-file=deploy/lifecycle.json --project=my-app-1234
 
-# 63. Expiry of livePortraitQuota
+# 71. Expiry of livePortraitQuota
 #    Firestore deletes counters of days that are over; they outlive their avatars, so nothing else would.
 #    seen by: gcloud firestore fields ttls list --collection-group=livePortraitQuota '--database=(default)' --project=my-app-1234 --format=json
 gcloud firestore fields ttls update expireAt --collection-group=livePortraitQuota '--database=(default)' --project=my-app-1234 --enable-ttl --async
 
-# 64. No index on livePortraitJobs.results
+# 72. No index on livePortraitJobs.results
 #    Nobody queries by it; indexing it would cost at every write.
 #    seen by: gcloud firestore indexes fields list --collection-group=livePortraitJobs '--database=(default)' --project=my-app-1234 --format=json
 gcloud firestore indexes fields update results --collection-group=livePortraitJobs '--database=(default)' --project=my-app-1234 --disable-indexes --async
 
-# 65. Topic idle-dead-letters
+# 73. Topic idle-dead-letters
 #    Where an event ends that could not be answered again and again.
 #    seen by: gcloud pubsub topics list --project=my-app-1234 --format=json
 gcloud pubsub topics create idle-dead-letters --project=my-app-1234
 
-# 66. Subscription idle-dead-letters
+# 74. Subscription idle-dead-letters
 #    Without one, dead letters are gone; a person reads it, nothing is pushed.
 #    seen by: gcloud pubsub subscriptions list --project=my-app-1234 --format=json
 gcloud pubsub subscriptions create idle-dead-letters --topic=idle-dead-letters --message-retention-duration=86400s --expiration-period=never --project=my-app-1234
 #    where it differs:
 #    gcloud pubsub subscriptions update idle-dead-letters --message-retention-duration=86400s --expiration-period=never --project=my-app-1234
 
-# 67. Pub/Sub may put dead letters away
+# 75. Pub/Sub may put dead letters away
 #    Its agent moves them, not the service.
 #    seen by: gcloud pubsub topics get-iam-policy idle-dead-letters --project=my-app-1234 --format=json
 gcloud beta services identity create --service=pubsub.googleapis.com --project=my-app-1234
 gcloud pubsub topics add-iam-policy-binding idle-dead-letters --project=my-app-1234 "--member=serviceAccount:service-${PROJECT_NUMBER}@gcp-sa-pubsub.iam.gserviceaccount.com" --role=roles/pubsub.publisher
 
-# 68. Trigger idle-avatar-written
+# 76. Trigger idle-avatar-written
 #    In the database's location, wherever the services are: elsewhere it never fires and says nothing. Fields cannot be filtered; the gate does that.
 #    seen by: gcloud eventarc triggers list "--location=${FIRESTORE_LOCATION}" --project=my-app-1234 --format=json
 gcloud eventarc triggers create idle-avatar-written --destination-run-service=idle-gate --destination-run-region=europe-west4 --event-filters=type=google.cloud.firestore.document.v1.written '--event-filters=database=(default)' '--event-filters-path-pattern=document=people/{avatarId}' --event-data-content-type=application/protobuf --service-account=idle-trigger@my-app-1234.iam.gserviceaccount.com "--location=${FIRESTORE_LOCATION}" --project=my-app-1234
@@ -403,25 +447,25 @@ gcloud eventarc triggers create idle-avatar-written --destination-run-service=id
 #    gcloud eventarc triggers delete idle-avatar-written "--location=${FIRESTORE_LOCATION}" --project=my-app-1234 --quiet
 #    gcloud eventarc triggers create idle-avatar-written --destination-run-service=idle-gate --destination-run-region=europe-west4 --event-filters=type=google.cloud.firestore.document.v1.written '--event-filters=database=(default)' '--event-filters-path-pattern=document=people/{avatarId}' --event-data-content-type=application/protobuf --service-account=idle-trigger@my-app-1234.iam.gserviceaccount.com "--location=${FIRESTORE_LOCATION}" --project=my-app-1234
 
-# 69. The trigger's subscription
+# 77. The trigger's subscription
 #    Ten minutes to answer instead of ten seconds; back-off; dead letters after 20 attempts.
 TRIGGER_SUBSCRIPTION=$(gcloud eventarc triggers describe idle-avatar-written "--location=${FIRESTORE_LOCATION}" --project=my-app-1234 '--format=value(transport.pubsub.subscription)')
 #    seen by: gcloud pubsub subscriptions describe "${TRIGGER_SUBSCRIPTION}" --project=my-app-1234 --format=json
 gcloud pubsub subscriptions update "${TRIGGER_SUBSCRIPTION}" --project=my-app-1234 --ack-deadline=600 --dead-letter-topic=projects/my-app-1234/topics/idle-dead-letters --max-delivery-attempts=20 --min-retry-delay=10s --max-retry-delay=600s --message-retention-duration=86400s
 
-# 70. Pub/Sub may take dead letters out
+# 78. Pub/Sub may take dead letters out
 #    Its agent acknowledges in the subscription what it moved to the dead letters.
 #    seen by: gcloud pubsub subscriptions get-iam-policy "${TRIGGER_SUBSCRIPTION}" --project=my-app-1234 --format=json
 gcloud pubsub subscriptions add-iam-policy-binding "${TRIGGER_SUBSCRIPTION}" --project=my-app-1234 "--member=serviceAccount:service-${PROJECT_NUMBER}@gcp-sa-pubsub.iam.gserviceaccount.com" --role=roles/pubsub.subscriber
 
-# 71. Schedule idle-reconcile
+# 79. Schedule idle-reconcile
 #    Starts the job at 17 3 * * * UTC.
 #    seen by: gcloud scheduler jobs list --location=europe-west4 --project=my-app-1234 --format=json
 gcloud scheduler jobs create http idle-reconcile '--schedule=17 3 * * *' --time-zone=Etc/UTC --uri=https://run.googleapis.com/v2/projects/my-app-1234/locations/europe-west4/jobs/idle-reconcile:run --http-method=POST --oauth-service-account-email=idle-scheduler@my-app-1234.iam.gserviceaccount.com --attempt-deadline=180s --location=europe-west4 --project=my-app-1234
 #    where it differs:
 #    gcloud scheduler jobs update http idle-reconcile '--schedule=17 3 * * *' --time-zone=Etc/UTC --uri=https://run.googleapis.com/v2/projects/my-app-1234/locations/europe-west4/jobs/idle-reconcile:run --http-method=POST --oauth-service-account-email=idle-scheduler@my-app-1234.iam.gserviceaccount.com --attempt-deadline=180s --location=europe-west4 --project=my-app-1234
 
-# 72. Budget “idle videos my-app-1234”
+# 80. Budget “idle videos my-app-1234”
 #    50 a month in the account's currency: it warns and stops nothing. What stops is the queue's and the services' number of instances.
 #    seen by: gcloud billing budgets list "--billing-account=${BILLING_ACCOUNT}" --billing-project=my-app-1234 --format=json
 gcloud billing budgets create "--billing-account=${BILLING_ACCOUNT}" '--display-name=idle videos my-app-1234' --budget-amount=50 --threshold-rule=percent=0.5 --threshold-rule=percent=0.9 --threshold-rule=percent=1.0 --filter-projects=projects/my-app-1234 --calendar-period=month --billing-project=my-app-1234
@@ -429,19 +473,19 @@ gcloud billing budgets create "--billing-account=${BILLING_ACCOUNT}" '--display-
 #    ITEM=$(gcloud billing budgets list "--billing-account=${BILLING_ACCOUNT}" --billing-project=my-app-1234 '--filter=displayName="idle videos my-app-1234"' '--format=value(name)')
 #    gcloud billing budgets update "${ITEM}" --budget-amount=50 --billing-project=my-app-1234
 
-# 73. Notification channel on-call@example.com
+# 81. Notification channel on-call@example.com
 #    Whom the alerts write to.
 #    seen by: gcloud beta monitoring channels list --project=my-app-1234 --format=json
 CHANNEL=$(gcloud beta monitoring channels create --type=email '--display-name=Idle videos: on-call@example.com' --channel-labels=email_address=on-call@example.com --project=my-app-1234 '--format=value(name)')
 
-# 74. Metric idle-errors
+# 82. Metric idle-errors
 #    Counted from the function's log, so that alerts need no collector.
 #    seen by: gcloud logging metrics list --project=my-app-1234 --format=json
 gcloud logging metrics create idle-errors --config-from-file=out/deploy/my-app-1234/metrics/idle-errors.json --project=my-app-1234
 #    where it differs:
 #    gcloud logging metrics update idle-errors --config-from-file=out/deploy/my-app-1234/metrics/idle-errors.json --project=my-app-1234
 
-# 75. Alert “Idle: renders fail”
+# 83. Alert “Idle: renders fail”
 #    docs/run/operations.md tells what it means and what to do.
 #    seen by: gcloud alpha monitoring policies list --project=my-app-1234 --format=json
 gcloud alpha monitoring policies create --policy-from-file=out/deploy/my-app-1234/policies/renders-fail.json "--notification-channels=${CHANNEL}" --project=my-app-1234
@@ -449,7 +493,7 @@ gcloud alpha monitoring policies create --policy-from-file=out/deploy/my-app-123
 #    ITEM=$(gcloud alpha monitoring policies list --project=my-app-1234 '--filter=displayName="Idle: renders fail"' '--format=value(name)')
 #    gcloud alpha monitoring policies update "${ITEM}" --policy-from-file=out/deploy/my-app-1234/policies/renders-fail.json "--set-notification-channels=${CHANNEL}" --project=my-app-1234
 
-# 76. Dashboard “Idle videos”
+# 84. Dashboard “Idle videos”
 #    One page for an overview.
 #    seen by: gcloud monitoring dashboards list --project=my-app-1234 --format=json
 gcloud monitoring dashboards create --config-from-file=out/deploy/my-app-1234/dashboards/idle.json --project=my-app-1234

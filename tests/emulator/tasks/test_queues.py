@@ -29,6 +29,7 @@ from emulator.tasks.task import TaskState
 from tests.emulator.function_double import FunctionDouble
 
 LOCATION = "projects/demo-avatar/locations/local"
+FIRST = [f"{LOCATION}/queues/{name}" for name in ("idle-debounce", "idle-renders")]
 EMAIL = "idle-tasks@demo-avatar.iam.gserviceaccount.com"
 
 
@@ -79,7 +80,7 @@ def test_a_queue_s_life(client: CloudTasksClient, worker: FunctionDouble, contro
     with pytest.raises(Conflict):  # over gRPC its subclass AlreadyExists
         client.create_queue(parent=LOCATION, queue=Queue({"name": name}))
     listed = [one.name for one in client.list_queues(parent=LOCATION)]
-    assert listed == [f"{LOCATION}/queues/idle-renders", name]
+    assert listed == [*FIRST, name]
     assert client.pause_queue(name=name).state is Queue.State.PAUSED
     task = client.create_task(parent=name, task=Task({"http_request": {"url": worker.url}}))
     assert client.get_task(name=task.name).dispatch_count == 0
@@ -268,7 +269,7 @@ def test_queues_are_steered_over_http(
             return json.loads(answer.read() or b"null")
 
     ask("/queues/pause", {"name": queue})
-    assert [one["state"] for one in ask("/queues")] == ["PAUSED"]
+    assert [one["state"] for one in ask("/queues")] == ["RUNNING", "PAUSED"]
     tasks.create_task(parent=queue, task=Task({"http_request": {"url": worker.url, "body": b"me"}}))
     control.wait_idle()
     assert [(one["state"], one["request"]["body"]) for one in ask("/tasks")] == [("pending", "me")]
@@ -295,7 +296,7 @@ def test_a_reset_forgets_tasks_and_names(
         )
         suite.reset()
         assert control.tasks() == ()
-        assert [one.name for one in control.queues()] == [queue]
+        assert [one.name for one in control.queues()] == FIRST
         tasks.pause_queue(name=queue)
     assert worker.received == []
     suite.reset()

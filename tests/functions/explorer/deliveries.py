@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from functions.domain.document import DocumentWrite, Gate, gate
-from functions.domain.task import RenderTask, read_subject
+from functions.domain.task import LookTask, Task, read_subject
 from functions.errors import RetryLater
 from functions.roles import Role
 from tests.functions.explorer.instances import Instance
@@ -58,15 +58,13 @@ class Couriers:
         message.idle = gate(write) is Gate.UNRELATED
         self._begin(message)
 
-    def task(self, task: RenderTask, name: str) -> None:
-        """Deliver a task."""
-        message = self._message(
-            name,
-            frozenset({Role.RENDERER}),
-            lambda instance: instance.handler.handle_task(read_subject(task.body)),
-            600.0,
-        )
-        self._begin(message)
+    def task(self, task: Task, name: str) -> None:
+        """Deliver a task, to the renderer or back to the gate, not before it is due."""
+        role, serve = Role.RENDERER, lambda each: each.handler.handle_task(read_subject(task.body))
+        if isinstance(task, LookTask):
+            role, serve = Role.GATE, lambda each: each.handler.handle_look(LookTask.read(task.body))
+        message = self._message(name, frozenset({role}), serve, 600.0)
+        self._begin(message, early_s=max(task.due_s - self.timeline.now, 0.0))
 
     def _message(
         self,
@@ -78,7 +76,7 @@ class Couriers:
         stream = random.Random(f"{self.seed}/{name}")  # noqa: S311 - must be repeatable
         return Message(name=name, roles=roles, serve=serve, stream=stream, answer_s=answer_s)
 
-    def _begin(self, message: Message) -> None:
+    def _begin(self, message: Message, *, early_s: float = 0.0) -> None:
         stream = message.stream
         lost, late, twice, size = (stream.random() for _ in range(4))
         if self.lossy and lost > 0.97 and f"loss:{message.name}" not in self.without:
@@ -91,6 +89,7 @@ class Couriers:
             delay_s = 600 + 200 * size
         elif late > 0.75:
             delay_s = 1 + 60 * size * size
+        delay_s += early_s
         self.timeline.after(delay_s, lambda: self._deliver(message))
         if twice > 0.9:
             self.timeline.after(delay_s * 2 * stream.random(), lambda: self._again(message))

@@ -121,6 +121,7 @@ class Episode:
     def _deploy(self) -> None:
         stream = self._stream
         self.queued = stream.random() < 0.45
+        self.workshop.deferring = random.Random(f"{self.seed}/deferral").random() < 0.6  # noqa: S311
         self.versions = VERSIONS if stream.random() < 0.3 else VERSIONS[:1]
         self.attempts.versions = len(self.versions)
         self.world.newer = self.versions[1] if len(self.versions) > 1 else None

@@ -11,6 +11,7 @@ from typing import Any
 from functions.domain.request import Reader
 from functions.domain.transitions import Transitions
 from functions.errors import RetryLater
+from functions.jobs.deferral import Deferral
 from functions.jobs.dispatch import InlineDispatcher, QueuedDispatcher
 from functions.jobs.handler import RenderHandler
 from functions.jobs.ports import Dependencies
@@ -117,6 +118,7 @@ class Workshop:
     weather: Weather
     world: World
     settings: Settings = SETTINGS
+    deferring: bool = False  # what is due later is left to the queue
 
     def instance(self, name: str, role: Role, version: str, skew_s: float) -> Instance:
         """A process that answers from now on."""
@@ -137,10 +139,16 @@ class Workshop:
             dispatcher: Any = QueuedDispatcher(deps, queue)
         else:
             dispatcher = InlineDispatcher(deps, renderer, lock=TurnLock(self.timeline))
-        handler = RenderHandler(deps, dispatcher)
+        handler = RenderHandler(deps, dispatcher, self._deferral(role))
         made = Instance(name=name, role=role, version=version, deps=deps, handler=handler)
         deps.health.terminate = lambda: self.weather.give_out(made)
         return made
+
+    def _deferral(self, role: Role) -> Deferral:
+        if not self.deferring or role is Role.ALL:
+            return Deferral()
+        queue: Any = self._port("queue", self.world.queue, fault=RetryLater)
+        return Deferral(looks=queue) if role is Role.GATE else Deferral(renders=queue)
 
     def sweep(self, instance: Instance, *, quiet_s: float, disturbed: bool = True) -> RunReport:
         """One run of reconcile in a process."""

@@ -14,7 +14,7 @@ from functions.domain.job_record import Record
 from functions.domain.snapshot import AvatarSnapshot, TransactionResult
 from functions.domain.storage_paths import StoredObject, Upload
 from functions.domain.subject import Subject
-from functions.domain.task import RenderTask
+from functions.domain.task import Task
 from tests.functions.doubles import (
     Fields,
     HeldObject,
@@ -165,7 +165,7 @@ class World:
 
     timeline: Timeline
     deliver: Callable[[str, DocumentWrite], object]
-    enqueue: Callable[[RenderTask], object]
+    enqueue: Callable[[Task], object]
     committed: Callable[[Commit], object]
     object_changed: Callable[[str], object]
     forgotten: Callable[[str], object]  # somebody has lost what only a newer version knows
@@ -215,7 +215,7 @@ class _TellingQueue(MemoryTaskQueue):
         super().__init__()
         self._world = world
 
-    def put(self, task: RenderTask) -> bool:
+    def put(self, task: Task) -> bool:
         is_new = super().put(task)
         if is_new:
             self._world.enqueue(task)

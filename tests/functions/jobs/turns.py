@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 
 from functions.domain.snapshot import AvatarSnapshot, Status, TransactionResult
 from functions.domain.subject import Subject
-from functions.domain.task import RenderTask
+from functions.domain.task import Task
 from tests.functions.doubles import MemoryLedger, MemoryTaskQueue
 
 _HUNG_S = 20.0
@@ -113,6 +113,6 @@ class TurnsQueue(MemoryTaskQueue):
 
     turns: Turns
 
-    def put(self, task: RenderTask) -> bool:
+    def put(self, task: Task) -> bool:
         self.turns.wait()
         return super().put(task)

@@ -153,8 +153,8 @@ MUTANTS = (
     Mutant(
         name="debounce-by-the-instances-clock",
         file="functions/jobs/handler.py",
-        old="left_s = trigger.since_s + debounce_s - now_s",
-        new="left_s = trigger.since_s + debounce_s - self._clock.now()",
+        old="left_s = due_s - state.avatar.now / 1000 - (self._clock.monotonic() - began)",
+        new="left_s = due_s - self._clock.now()",
         why="On a fast instance every step of a slider is rendered (section 1.4).",
         tests=("tests/functions/jobs/test_faults.py",),
     ),

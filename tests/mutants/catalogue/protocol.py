@@ -173,7 +173,7 @@ MUTANTS = (
     Mutant(
         name="failed-attempt-acknowledged",
         file="functions/jobs/handler.py",
-        old="case AttemptOutcome.RETRIED:\n                raise RetryLater(_ANOTHERS_ATTEMPT)",
+        old="case AttemptOutcome.RETRIED:\n                raise Postponed(_ANOTHERS_ATTEMPT)",
         new="case AttemptOutcome.RETRIED:\n                return Done()",
         why="Nobody would make the next attempt: fail what a redelivery cures (section 4).",
         tests=("tests/functions/jobs/test_attempts.py",),
@@ -181,7 +181,7 @@ MUTANTS = (
     Mutant(
         name="debounce-by-a-wrong-clock",
         file="functions/jobs/handler.py",
-        old="self._clock.sleep(min(left_s, debounce_s))",
+        old="self._clock.sleep(min(left_s, self._deps.settings.debounce_s))",
         new="self._clock.sleep(left_s)",
         why="Never longer than 3 s, whatever the clocks say (section 1.4c).",
         tests=("tests/functions/jobs/test_handler.py",),

@@ -45,10 +45,26 @@ MUTANTS = (
     Mutant(
         name="task-that-was-not-made",
         file="functions/jobs/dispatch.py",
-        old="reason=str(later))\n            raise",
-        new="reason=str(later))\n            return False",
+        old="reason=str(later))\n        raise",
+        new="reason=str(later))\n        return False",
         why="Any other refusal by the queue answers the event 503 (section 9, dispatch).",
         tests=("tests/functions/jobs/test_tasks.py",),
+    ),
+    Mutant(
+        name="look-that-may-have-been",
+        file="functions/jobs/handler.py",
+        old="if left_s > 0 and self._deferral.look(",
+        new="if self._deferral.look(",
+        why="A late event relies on a look that has been and gone (section 9, the debounce).",
+        tests=("tests/functions/jobs/test_deferral.py",),
+    ),
+    Mutant(
+        name="early-delivery-ends-its-task",
+        file="functions/jobs/deferral.py",
+        old="if change.dispatch == task:",
+        new="if change.dispatch is None:",
+        why="A delivery before its time ends the task that its dispatch names (section 9).",
+        tests=("tests/functions/jobs/test_deferral.py",),
     ),
     Mutant(
         name="render-begun-with-no-time-left",
