@@ -27,6 +27,7 @@ from liveportrait_core.cli import (
 )
 from liveportrait_core.cli.speech.conversion import add_convert
 from liveportrait_core.cli.speech.lipsync import add_lipsync
+from liveportrait_core.cli.speech.methods import add_methods
 from liveportrait_core.cli.template import add_motion_commands
 from liveportrait_core.errors import BadInput, EngineUnavailable, RenderError
 from liveportrait_core.weights.command import add_weights_command
@@ -68,6 +69,7 @@ def command_parser() -> argparse.ArgumentParser:
     add_crop(commands, voice)
     add_edit(commands, voice)
     add_lipsync(commands, voice)
+    add_methods(commands, voice)
     add_motion_commands(commands, say=print)
     add_convert(add_weights_command(commands, say=print), say=print)
     return parser

@@ -5,6 +5,7 @@
     │   ├── InvalidOption        INVALID_PARAMS
     │   ├── MethodNotInstalled   METHOD_NOT_INSTALLED
     │   ├── MethodNotLicensed    METHOD_NOT_LICENSED
+    │   ├── MethodTooSlow        METHOD_TOO_SLOW
     │   ├── ImageUnsupported     IMAGE_UNSUPPORTED
     │   ├── ImageTooLarge        IMAGE_TOO_LARGE
     │   ├── ImageNoFace          IMAGE_NO_FACE
@@ -66,6 +67,12 @@ class MethodNotLicensed(BadInput):
     """What was asked for by name is installed, and its licence is not accepted here."""
 
     code = "METHOD_NOT_LICENSED"
+
+
+class MethodTooSlow(BadInput):
+    """A method of talking would take longer on this machine than it was given."""
+
+    code = "METHOD_TOO_SLOW"  # on the command line only
 
 
 class ImageUnsupported(BadInput):

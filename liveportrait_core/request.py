@@ -114,6 +114,7 @@ class SpeechInput:
     method: str = SpeechMethod.AUTO  # or any name of an installed one
     inside: MouthInside = MouthInside.PAINTED  # of the mesh engine; LivePortrait draws its own
     start_frame: int = 0  # of the motion: what it shows as the sound begins
+    within_s: float | None = None  # refuse a method that takes longer here, beyond the drawing
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.strength) and 0 <= self.strength <= MOST_SPEECH_STRENGTH):

@@ -98,6 +98,11 @@ def _add_speech(group: Any) -> None:
     )  # fmt: skip
     add_research_option(group)
     group.add_argument(
+        "--within", type=float, default=None, metavar="S",
+        help="refuse a method that would take longer here, beyond the drawing (`methods` lists "
+        "what each takes)",
+    )  # fmt: skip
+    group.add_argument(
         "--inside", choices=[inside.value for inside in MouthInside],
         default=MouthInside.PAINTED.value,
         help="what the mesh engine shows between lips that the portrait shows closed; nothing: "
@@ -127,6 +132,7 @@ def talk(parsed: argparse.Namespace, console: Console) -> int:
         strength=parsed.strength,
         method=parsed.method,
         inside=MouthInside(parsed.inside),
+        within_s=parsed.within,
     )
     if parsed.driving_multiplier is None:
         is_driven = parsed.driving is not None

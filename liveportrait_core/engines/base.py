@@ -148,6 +148,9 @@ class MotionSource(Protocol):
             start_frame: of the idle, in whose place the talk's first frame is shown.
         """
 
+    def seconds_for(self, sound_seconds: float) -> float:
+        """Return how long `talk` takes here for a sound of this length, by a short trial."""
+
 
 Video = TypeVar("Video", bound=SourceVideo)
 

@@ -16,6 +16,7 @@ from liveportrait_core.media.sounds.reading import read_speech
 from liveportrait_core.options import SpeechMethod
 from liveportrait_core.pipeline.lipsync import PaintedFrames
 from liveportrait_core.pipeline.plan import Planner, RenderPlan
+from liveportrait_core.pipeline.talk_costs import require_speed
 from liveportrait_core.pipeline.talk_methods import InstalledMethods, TalkMethod
 from liveportrait_core.report import RenderWarning, TalkCut
 from liveportrait_core.request import EngineMotion, MotionTemplate, SpeechInput
@@ -60,6 +61,7 @@ class Talking:
         Raises:
             InvalidOption: the text is at fault.
             MethodNotInstalled, MethodNotLicensed: the method that was asked for is not.
+            MethodTooSlow: it takes longer here than was asked for.
             EngineUnavailable: its weight file holds something else.
             AudioUnsupported, AudioTooLong, AudioTooShort: the sound is at fault.
         """
@@ -69,6 +71,8 @@ class Talking:
         method, reader = self._methods.choose(name), _reader_of(asked)
         speech, warnings = read_speech(asked.sound)
         self._open(method)
+        if asked.within_s is not None:
+            require_speed(self._methods, method, speech.seconds, within_s=asked.within_s)
         return HeardSpeech(
             asked=asked, method=method, reader=reader, speech=speech, warnings=warnings
         )

@@ -41,6 +41,7 @@ class TalkMethod:
     engine: Engine | None = None  # whose motion it gives; None: frames of any engine
     open_motion: Callable[[Path], MotionSource] | None = None
     open_lipsync: Callable[[Path], LipSync] | None = None
+    missing: str = ""  # what to install, for those who ask for it in vain
 
 
 def _joyvasa_is_installed(weights: Path) -> bool:
@@ -74,6 +75,7 @@ JOYVASA: Final = TalkMethod(
     is_installed=_joyvasa_is_installed,
     engine=Engine.LIVEPORTRAIT,
     open_motion=_open_joyvasa,
+    missing="pip install 'avatar-idle[speech]'; weights convert joyvasa CHECKPOINT TEMPLATE",
 )
 WAV2LIP: Final = TalkMethod(
     name=SpeechMethod.WAV2LIP,
@@ -81,6 +83,7 @@ WAV2LIP: Final = TalkMethod(
     licence=RESEARCH_ONLY,
     is_installed=_wav2lip_is_installed,
     open_lipsync=_open_wav2lip,
+    missing="weights convert wav2lip CHECKPOINT",
 )
 VISEMES: Final = TalkMethod(
     name=SpeechMethod.VISEMES,
@@ -114,9 +117,11 @@ WITHOUT_WEIGHTS: Final = InstalledMethods(methods={VISEMES.name: VISEMES})
 
 
 def find_methods(
-    engine: Engine, weights: Path, accepted: frozenset[str] = frozenset()
+    engine: Engine | None, weights: Path, accepted: frozenset[str] = frozenset()
 ) -> InstalledMethods:
     """Return the methods that can run beside an engine: packages' own first, then the built-in.
+
+    Of no engine in particular: all that are installed.
 
     Raises:
         InvalidOption: an installed package brings something else under that entry point.
@@ -133,6 +138,6 @@ def find_methods(
     fitting = {
         method.name: method
         for method in (*brought, *BUILT_IN)
-        if method.engine in (None, engine) and method.is_installed(weights)
+        if (engine is None or method.engine in (None, engine)) and method.is_installed(weights)
     }
     return InstalledMethods(methods=fitting, weights=weights, accepted=accepted)

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from liveportrait_core import Engine, MotionTemplate, RenderedVideo, RenderRequest, SpeechInput
-from liveportrait_core.errors import InvalidOption, MethodNotLicensed
+from liveportrait_core.__main__ import main
+from liveportrait_core.errors import InvalidOption, MethodNotLicensed, MethodTooSlow
 from liveportrait_core.pipeline.talk_methods import GROUP, find_methods
 from liveportrait_core.renderer import Renderer
 from tests.core.clips import ffmpeg
@@ -66,13 +67,15 @@ def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     sys.modules.pop("toy_method", None)
 
 
-def talk(folder: Path, method: str, *, accepted: frozenset[str]) -> RenderedVideo:
+def talk(
+    folder: Path, method: str, *, accepted: frozenset[str], within_s: float | None = None
+) -> RenderedVideo:
     said = spoken((" ", 0.4), ("a", 0.4), (" ", 0.4))
     request = RenderRequest(
         portrait=soft_portrait(folder / "portrait.png"),
         motion=MotionTemplate(motion=Sway(fps=Fraction(25), frame_count=12)),
         output=folder / "talk.mp4",
-        speech=SpeechInput(sound=wav(folder / "said.wav", said), method=method),
+        speech=SpeechInput(sound=wav(folder / "said.wav", said), method=method, within_s=within_s),
     )
     methods = find_methods(Engine.MESH, folder, accepted)
     return Renderer(SwayingEngine(), reason="a test", methods=methods).render(request)
@@ -105,3 +108,26 @@ def test_an_entry_point_that_names_something_else_is_refused(toy: Path, tmp_path
     (toy / "entry_points.txt").write_text(f"[{GROUP}]\ntoy = toy_method:NO_METHOD\n")
     with pytest.raises(InvalidOption, match=r"toy .* names a str"):
         find_methods(Engine.MESH, tmp_path)
+
+
+def test_a_method_that_takes_too_long_here_is_refused_with_its_figures(
+    toy: Path, tmp_path: Path
+) -> None:
+    toys = frozenset({"toy"})
+    with pytest.raises(MethodTooSlow, match=r"toy takes about .* s here for 1\.2 s of sound.*MiB"):
+        talk(tmp_path, "toy", accepted=toys, within_s=0)
+    assert not (tmp_path / "talk.mp4").exists()
+    assert talk(tmp_path, "toy", accepted=toys, within_s=60).talk is not None
+
+
+def test_the_command_lists_licence_and_cost_of_what_is_here(
+    toy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["methods", "--weights", str(tmp_path)]) == 0
+    head, *rows = capsys.readouterr().out.splitlines()
+    assert head.split()[:3] == ["method", "licence", "here"]
+    told = {row.split()[0]: row for row in rows}
+    assert set(told) == {"toy", "joyvasa", "wav2lip", "visemes"}
+    assert "toys only" in told["toy"]
+    assert " yes " in told["toy"]
+    assert "weights convert wav2lip" in told["wav2lip"]

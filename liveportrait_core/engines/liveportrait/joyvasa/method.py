@@ -1,6 +1,7 @@
 """JoyVASA as a talking method: what lips and head do to a sound. joyvasa.md, section 8."""
 
 import hashlib
+import time
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -102,6 +103,23 @@ class JoyVasa:
                 start_frame=start_frame,
             ),
         )
+
+    def seconds_for(self, sound_seconds: float) -> float:
+        """Return how long `talk` takes here for a sound of this length, by a few steps."""
+        few, more = 2, 6
+        spent = []
+        for steps in (few, few, more):  # the first sets up what is set up once
+            began = time.perf_counter()
+            trial = JoyVasa(self._weights, sampling=Sampling(steps=steps), strict=False)
+            trial._drawn(np.zeros(SAMPLE_RATE_HZ, np.float32), SeededNoise("trial"))
+            spent.append(time.perf_counter() - began)
+        a_step = max(0.0, spent[2] - spent[1]) / (more - few)
+        steps = self._sampling.steps or self._weights.generator.schedule.steps
+        a_window = spent[1] + (steps - few) * a_step
+        windows = len(
+            cut_windows(np.zeros(int(sound_seconds * SAMPLE_RATE_HZ), np.float32)).windows
+        )
+        return 2 * windows * a_window  # the sound, and silence
 
     def motion(self, speech: Speech, *, seed: str) -> SpokenMotion:
         """Draw the motion of a sound.
