@@ -17,7 +17,7 @@ from liveportrait_core.engines.liveportrait.config import DEFAULT_CONFIG, Engine
 from liveportrait_core.media.clips.probe import DrivingClip, probe
 from liveportrait_core.media.portrait_process import PortraitProcess, decode_portrait
 from liveportrait_core.options import Engine, RenderOptions, SyntheticIdle
-from liveportrait_core.pipeline.analysis import analyse_clip
+from liveportrait_core.pipeline.analysis import analyse_clip, prepare_and_analyse
 from liveportrait_core.pipeline.machine_faults import machine_faults_translated
 from liveportrait_core.pipeline.motion_cache import pack_motion, unpack_motion
 from liveportrait_core.pipeline.plan import (
@@ -156,10 +156,12 @@ class Renderer:
             driving = chosen._open_motion(request)  # a bad clip ends it before the long work
             heard = None if request.speech is None else self._talking.listen(request.speech)
             require_sound(request.delivery, driving=driving, source=source)
-            plan = prepare()
             if isinstance(driving, DrivingClip):
-                driving = chosen._analyse(driving, request, progress, on_motion)
-            elif isinstance(request.motion, CachedMotion):
+                plan, driving = prepare_and_analyse(chosen._engine, prepare, driving, progress)
+                chosen._hand_over(driving, request, progress, on_motion)
+            else:
+                plan = prepare()
+            if isinstance(request.motion, CachedMotion):
                 progress.enter(Stage.MOTION)  # it is known: a stage of no length
             if heard is None:
                 return VideoWriter(plan(driving), progress).write(video, poster)
@@ -276,18 +278,17 @@ class Renderer:
             return MotionTemplate(motion=synthetic_motion(self.engine, motion))
         return motion
 
-    def _analyse(
+    def _hand_over(
         self,
-        clip: DrivingClip,
+        template: MotionTemplate,
         request: RenderRequest,
         progress: RenderProgress,
         on_motion: OnMotion | None,
-    ) -> MotionTemplate:
-        template = analyse_clip(self._engine, clip, progress)
+    ) -> None:
+        """Give the motion of a clip to the caller."""
         if on_motion is not None:
             data = pack_motion(self._engine, template, max_seconds=request.options.max_seconds)
             progress.post_callback(lambda: on_motion(data))
-        return template
 
 
 def open_renderer(

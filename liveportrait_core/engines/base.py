@@ -75,6 +75,10 @@ class AnimationEngine(Protocol[Prepared, Template]):
     def driving_passes(self) -> int:
         """How often `analyse` goes over the driving frames."""
 
+    @property
+    def analyses_beside(self) -> bool:
+        """Whether `prepare` and `analyse` may run at once, each in a thread of its own."""
+
     def warm_up(self) -> None:
         """Load and run once, on blank pictures, what a render will need."""
 

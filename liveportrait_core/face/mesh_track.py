@@ -4,7 +4,7 @@ What the mesh engine and the inspection measure motion by, where `tracking` serv
 crop. Knows frames and points; what a movement means is read in `mesh.motion`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -12,12 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from liveportrait_core.errors import VideoFaceLost, VideoNoFace, VideoTooShort
-from liveportrait_core.face.detector import POINT_COUNT, FaceMesh, Points
+from liveportrait_core.face.detector import POINT_COUNT, FaceMesh, FoundFace, Points
 from liveportrait_core.face.finders import MeshFinder
 from liveportrait_core.face.flip_averaging import points_from_flip
 from liveportrait_core.face.upright import UprightFrames
 from liveportrait_core.limits import least_frames
+from liveportrait_core.prefetch import prefetch
 from liveportrait_core.report import Frame, RenderWarning
+
+LOOKS_AHEAD = 4  # frames: while one is looked at again, the next one is looked at first
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -45,9 +48,8 @@ def track_mesh(frames: Iterable[Frame], fps: Fraction) -> MeshTrack:
     again: list[Points | None] = []
     alone = True
     upright = UprightFrames(frames, MeshFinder().upright)
-    with FaceMesh(still=False) as mesh, FaceMesh(still=False, most_faces=1) as mirror:
-        for frame in upright:
-            found = mesh.follow(frame)
+    with FaceMesh(still=False, most_faces=1) as mirror:
+        for frame, found in prefetch(_first_looks(upright), ahead=LOOKS_AHEAD):
             seen.append(None if found is None else found.points)
             again.append(
                 None if found is None else points_from_flip(mirror.follow, frame, found.points)
@@ -69,6 +71,13 @@ def track_mesh(frames: Iterable[Frame], fps: Fraction) -> MeshTrack:
         frames_without_face=sum(points is None for points in seen),
         warnings=tuple(warning for warning, holds in is_so.items() if holds),
     )
+
+
+def _first_looks(frames: Iterable[Frame]) -> Iterator[tuple[Frame, FoundFace | None]]:
+    """Follow the face; run by a thread of its own, to which all that it opens belongs."""
+    with FaceMesh(still=False) as mesh:
+        for frame in frames:
+            yield frame, mesh.follow(frame)
 
 
 def _require_face(seen: list[Points | None]) -> None:

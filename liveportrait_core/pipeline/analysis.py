@@ -1,15 +1,19 @@
 """A driving clip, decoded and turned into motion; what is measured on it meanwhile."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 
 from liveportrait_core.engines.base import AnimationEngine
+from liveportrait_core.errors import BadInput
 from liveportrait_core.media.clips.decode import FrameReader
 from liveportrait_core.media.clips.probe import DrivingClip
 from liveportrait_core.pipeline.progress import RenderProgress
 from liveportrait_core.quality import JitterMeter
 from liveportrait_core.report import Frame, Stage
 from liveportrait_core.request import EngineMotion, MotionTemplate
+
+Prepared = TypeVar("Prepared")
 
 
 class DecodedClip:
@@ -46,16 +50,61 @@ class DecodedClip:
         self._progress.check()
 
 
+def prepare_and_analyse(
+    engine: AnimationEngine[Any, Any],
+    prepare: Callable[[], Prepared],
+    clip: DrivingClip,
+    progress: RenderProgress,
+) -> tuple[Prepared, MotionTemplate]:
+    """Prepare a portrait and analyse a clip, beside each other where the engine can.
+
+    A bad portrait ends both, and is told rather than a bad clip.
+
+    Raises:
+        VideoUnsupported, VideoTooShort, VideoNoFace, VideoFaceLost: the clip is at fault.
+        BadInput: what `prepare` raises.
+    """
+    if not engine.analyses_beside:
+        return prepare(), analyse_clip(engine, clip, progress)
+    with ThreadPoolExecutor(1, thread_name_prefix="prepare") as pool:
+        prepared = pool.submit(prepare)
+
+        def check() -> None:
+            if prepared.done():
+                prepared.result()
+
+        try:
+            template = analyse_clip(engine, clip, progress, check)
+        except BadInput:
+            prepared.result()
+            raise
+        return prepared.result(), template
+
+
 def analyse_clip(
-    engine: AnimationEngine[Any, Any], clip: DrivingClip, progress: RenderProgress
+    engine: AnimationEngine[Any, Any],
+    clip: DrivingClip,
+    progress: RenderProgress,
+    check: Callable[[], None] = lambda: None,
 ) -> MotionTemplate:
     """Decode a clip and let the engine turn it into motion.
+
+    Args:
+        engine: whose motion it is.
+        clip: what is decoded.
+        progress: is told how far it is.
+        check: is called with every frame; what it raises ends the analysis.
 
     Raises:
         VideoUnsupported, VideoTooShort, VideoNoFace, VideoFaceLost: the clip is at fault.
     """
     jitter = JitterMeter()
-    frames = DecodedClip(clip, engine.driving_max_side_px, progress, on_frame=jitter.add)
+
+    def measure(frame: Frame) -> None:
+        check()
+        jitter.add(frame)
+
+    frames = DecodedClip(clip, engine.driving_max_side_px, progress, on_frame=measure)
     total = engine.driving_passes * clip.expected_frames
     progress.enter(Stage.MOTION, lambda: frames.frames_read / total)
     motion: EngineMotion = engine.analyse(frames, clip.rate_fps)

@@ -69,6 +69,7 @@ class SwayingEngine:
     version = "mesh-0-5a5a5a5a"
     driving_max_side_px = 64
     driving_passes = 1
+    analyses_beside = False
     motion_type = Sway
 
     def warm_up(self) -> None:

@@ -15,7 +15,7 @@ from liveportrait_core.engines.liveportrait.config import EASE_S
 from liveportrait_core.engines.liveportrait.model import AppearanceFeature, Model
 from liveportrait_core.engines.liveportrait.motion.keypoints import DrivenKeypoints
 from liveportrait_core.engines.loop import close_loop, ease_frames
-from liveportrait_core.media.prefetch import prefetch
+from liveportrait_core.prefetch import prefetch
 from liveportrait_core.report import Frame
 
 BATCHES_AHEAD = 2

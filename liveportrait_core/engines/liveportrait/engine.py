@@ -62,8 +62,8 @@ from liveportrait_core.face.openings import eye_close_ratios, lip_close_ratio
 from liveportrait_core.face.tracking import FindFace, LocateLandmarks, locate_face
 from liveportrait_core.face.upright import UprightFrames
 from liveportrait_core.limits import least_frames
-from liveportrait_core.media.prefetch import prefetch
 from liveportrait_core.options import Engine, MouthInside, RenderOptions
+from liveportrait_core.prefetch import prefetch
 from liveportrait_core.report import Box, Frame, RenderWarning
 from liveportrait_core.speech.values import MouthTrack
 
@@ -152,6 +152,11 @@ class LivePortraitEngine:
     def driving_max_side_px(self) -> int | None:
         """None: the crop is taken from frames of their own size."""
         return None
+
+    @property
+    def analyses_beside(self) -> bool:
+        """Both compute by the same networks."""
+        return False
 
     def warm_up(self) -> None:
         """Run every network, the detector and the landmarks once.

@@ -59,6 +59,11 @@ class MeshEngine:
         """Points are taken as the frames come."""
         return 1
 
+    @property
+    def analyses_beside(self) -> bool:
+        """Each opens a tracker of its own, and neither leaves the CPU."""
+        return True
+
     def warm_up(self) -> None:
         """Load the tracker for pictures and for clips, and the person mask."""
         with FaceMesh(still=True), FaceMesh(still=False):

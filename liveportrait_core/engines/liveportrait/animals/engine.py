@@ -130,6 +130,11 @@ class AnimalEngine:
         """None: their own size."""
         return None
 
+    @property
+    def analyses_beside(self) -> bool:
+        """Both compute by the same networks."""
+        return False
+
     def warm_up(self) -> None:
         """Run every network once.
 

@@ -17,7 +17,7 @@ from liveportrait_core.errors import VideoFaceLost, VideoNoFace
 from liveportrait_core.face.crop import Points
 from liveportrait_core.face.openings import eye_close_ratios, lip_close_ratio
 from liveportrait_core.face.tracking import FaceTrack
-from liveportrait_core.media.prefetch import prefetch
+from liveportrait_core.prefetch import prefetch
 from liveportrait_core.report import Frame, RenderWarning
 
 BATCH_FRAMES = 8

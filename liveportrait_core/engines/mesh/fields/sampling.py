@@ -6,6 +6,7 @@ they are, so that what does not move is not softened, and what moves is hardly s
 first frame is the portrait itself must not pulse there.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import cv2
@@ -54,11 +55,15 @@ class Sampler:
         weighted = cv2.multiply(colours, cv2.merge([opaque] * 3), scale=1 / 255)
         part: Frame = np.dstack([weighted, opaque]).astype(np.uint8)
         fine = np.empty((FINENESS * part.shape[0], FINENESS * part.shape[1], 4), np.uint8)
-        for across in range(FINENESS):
+
+        def enlarge(across: int) -> None:
             beside = _shifted(part, right=_kernel(across)) if across else part
             for down in range(FINENESS):
                 between = _shifted(beside, down=_kernel(down)) if down else beside
                 fine[down::FINENESS, across::FINENESS] = between
+
+        with ThreadPoolExecutor(FINENESS) as pool:
+            list(pool.map(enlarge, range(FINENESS)))
         return Sampler(fine=fine, corner=(box.x0 - left, box.y0 - top))
 
     def at(self, positions: Map) -> Frame:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from liveportrait_core.media.prefetch import prefetch
+from liveportrait_core.prefetch import prefetch
 
 
 def workers() -> int:
