@@ -43,7 +43,7 @@ MUTANTS = (
     Mutant(
         name="an-m-stays-open",
         file="liveportrait_core/engines/mesh/speech/shapes.py",
-        old="opening = FULL_OPENING * jaw * (1 - closing)",
+        old="opening = FULL_OPENING * jaw * (1 - closing**2)",
         new="opening = FULL_OPENING * jaw * (1 - 0 * closing)",
         why="An m closes the lips (talk).",
         tests=_MOUTH,

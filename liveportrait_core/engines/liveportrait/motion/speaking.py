@@ -48,7 +48,9 @@ def spoken_mouth(mouth: MouthTrack, *, strength: float, start_frame: int) -> Spo
         for column, name in enumerate(MOUTH_SHAPES)
     }
     closing = np.minimum(values["press"], 1)
-    values["open"] = values["open"] * (1 - closing) * (1 - BITTEN * np.minimum(values["bite"], 1))
+    values["open"] = (
+        values["open"] * (1 - closing**2) * (1 - BITTEN * np.minimum(values["bite"], 1))
+    )
     expression = np.zeros((mouth.frame_count, KEYPOINT_COUNT, 3), np.float32)
     for shape, (slider, whole) in WHOLE_SHAPE.items():
         moves = moved_by_sliders({slider: whole})

@@ -24,6 +24,7 @@ ROUNDNESS = 0.85  # 1: an opening as a lens, below: fuller at the corners
 FADE_IN = (0.03, 0.06)  # of the opening: what is painted appears between these
 TEETH_SHARE = 0.35  # of the opening, at most
 TEETH_BELOW_LINE = 0.028  # how far the teeth reach below the line of closed lips, eye distances
+TEETH_LIT = (0.02, 0.09)  # openings between which light reaches them
 EDGE = 0.012  # of painted edges
 LIP_SHADOW, LIP_SHADOW_DEPTH = 0.60, 0.025  # what the upper lip leaves of the light below it
 CORNER_SHADOW = 1.6  # power of the place along the slit by which teeth vanish in the corners
@@ -232,6 +233,7 @@ def _painted(
         reach = lower_rest + np.float32(TEETH_BELOW_LINE * unit) * (1 - s * s) - upper
         ends = np.minimum(np.float32(TEETH_SHARE) * gap, reach)
         light = 1 - _map(eased(depth, ends - edge, ends + edge))
+        light = light * np.float32(eased(np.array(curves.opening / unit), *TEETH_LIT))
         weight = np.full_like(across, eased(np.array(curves.opening / unit), *FADE_IN))
     shadow = LIP_SHADOW + (1 - LIP_SHADOW) * eased(depth, 0.0, LIP_SHADOW_DEPTH * unit)
     light = _map(light * shadow * (1 - np.abs(s) ** CORNER_SHADOW))

@@ -133,7 +133,8 @@ def spoken_mouth(
         shapes[:, MOUTH_SHAPES.index(name)] for name in ("open", "wide", "round", "press", "bite")
     )
     closing = np.minimum(press, 1.0)
-    opening = FULL_OPENING * jaw * (1 - closing) * (1 - BITTEN * np.minimum(bite, 1.0))
+    # A press on its way, which the reader eases already, hardly closes by itself.
+    opening = FULL_OPENING * jaw * (1 - closing**2) * (1 - BITTEN * np.minimum(bite, 1.0))
     tables = ((wide, WIDE), (rounded, ROUND), (press, PRESS), (bite, BITE))
     pulled = sum(amount[:, None, None] * _moves(table) for amount, table in tables)
     return SpokenMouth(

@@ -111,7 +111,7 @@ def test_the_opening_grows_with_the_jaw(engine: MeshEngine, coloured: MeshPortra
 
 
 def test_teeth_belong_to_the_skull(engine: MeshEngine, coloured: MeshPortrait) -> None:
-    half, whole = (drawn(engine, coloured, opened(share), strength=1.5) for share in (0.2, 1.0))
+    half, whole = (drawn(engine, coloured, opened(share), strength=1.5) for share in (0.28, 1.0))
     lowest = [np.nonzero(teeth(frame))[0].max() for frame in (half, whole)]
     dark = [np.nonzero(cavity(frame))[0].max() for frame in (half, whole)]
     assert dark[1] - dark[0] >= 3  # the lip went down with the jaw, in pixels
