@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 UNAVAILABLE := echo "make needs Python 3.11 or 3.12 (mediapipe 0.10.21, the last with its models in the wheel, has no newer wheels). Neither was found on the PATH as python3.11, python3.12 or python3, and no uv that could bring one. Install one of them (Debian: apt install python3.11-venv) or uv (pip install uv), then type the same command again." >&2; exit 2
 export PYTHONUNBUFFERED = 1
 
-.PHONY: studio test-studio help install weights lock bill format lint types layers check test test-gpu test-weights test-browser test-clients conformance-official parity mutants scenarios emulator serve demo render bench bench-gpu api deploy undeploy deploy-check image-check clean
+.PHONY: studio test-studio test-refiner help install weights lock bill format lint types layers check test test-gpu test-weights test-browser test-clients conformance-official parity mutants scenarios emulator serve demo render bench bench-gpu api deploy undeploy deploy-check image-check clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -55,8 +55,8 @@ layers: $(STAMP) ## the import contract
 
 check: lint types layers ## all three
 
-test: $(STAMP) ## every test but those marked gpu, weights, soak, scenarios, browser, official, gcloud, clients or studio
-	@$(PY) -m pytest -q -n auto --maxprocesses 4 --dist loadfile -m "not gpu and not weights and not soak and not scenarios and not browser and not official and not gcloud and not clients and not studio" $(PYTEST_ARGS)
+test: $(STAMP) ## every test but those marked gpu, weights, soak, scenarios, browser, official, gcloud, clients, studio or refiner
+	@$(PY) -m pytest -q -n auto --maxprocesses 4 --dist loadfile -m "not gpu and not weights and not soak and not scenarios and not browser and not official and not gcloud and not clients and not studio and not refiner" $(PYTEST_ARGS)
 
 test-gpu: $(STAMP) ## the tests that need a CUDA device
 	@$(PY) -m pytest -q -m gpu $(PYTEST_ARGS)
@@ -83,6 +83,12 @@ test-clients: $(STAMP) ## other clients of Storage against the emulator (install
 	  [ -d out/clients/node_modules/@google-cloud ] || npm install --silent --no-audit --no-fund --prefix out/clients @google-cloud/storage@7; \
 	else echo "no npm on the PATH (Debian's package npm): Node's client will be skipped"; fi
 	@$(PY) -m pytest -q -rs -m clients $(PYTEST_ARGS)
+
+REFINER := spandrel==0.4.2 einops==0.8.2 torchvision==0.28.0
+
+test-refiner: $(STAMP) ## GFPGAN as a refiner, on random weights (installs spandrel and torchvision into out/refiner)
+	@[ -d out/refiner/spandrel ] || $(PY) -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) --no-deps --target out/refiner $(REFINER)
+	@PYTHONPATH=out/refiner $(PY) -m pytest -q -rs tests/core/lipsync/test_gfpgan.py $(PYTEST_ARGS)
 
 conformance-official: $(STAMP) ## the table of docs/use/emulator.md, and the rules, by Google's own Firestore emulator, where its jar is found
 	@$(PY) -m pytest -q -rs -m official $(PYTEST_ARGS)

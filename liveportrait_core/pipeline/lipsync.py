@@ -4,17 +4,22 @@ Knows clips, sounds and the port of the methods; paints nothing.
 """
 
 import math
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from liveportrait_core.errors import InvalidOption, VideoNoFace
 from liveportrait_core.face.detector import FaceMesh
 from liveportrait_core.limits import MAX_SPEECH_SECONDS
 from liveportrait_core.lipsync.base import FaceBox, LipSync, Refiner, SyncFrame
 from liveportrait_core.lipsync.boxes import averaged_ahead, face_box
+from liveportrait_core.lipsync.refinement import Refinement
 from liveportrait_core.media.clips.decode import FrameReader
 from liveportrait_core.media.clips.encode import FrameEncoder
 from liveportrait_core.media.clips.formats import EncoderSettings, Sound
@@ -44,6 +49,7 @@ class SyncedVideo:
     method: str
     licence: str  # of its weights, in words
     refiner: str | None
+    flicker: float | None  # what refining adds to the change between frames; 1: nothing
     width_px: int
     height_px: int
     frame_count: int
@@ -96,38 +102,59 @@ class ClipSync:
 
 
 class PaintedFrames:
-    """Frames on their way through a method: an iterable; counts those without a face."""
+    """Frames on their way through a method and a refiner: an iterable that counts as it goes."""
 
     def __init__(
-        self, method: LipSync, frames: Iterable[Frame], speech: Speech, mouth: MouthTrack
+        self,
+        method: LipSync,
+        frames: Iterable[Frame],
+        speech: Speech,
+        mouth: MouthTrack,
+        refiner: Refiner | None = None,
     ) -> None:
         """Paint nothing yet; `mouth` tells when a voice is heard, and has a row a frame."""
         self._method = method
         self._frames = frames
         self._speech = speech
         self._mouth = mouth
+        self._refinement = None if refiner is None else Refinement(refiner)
+        self._waiting: deque[tuple[SyncFrame, NDArray[np.float32] | None]] = deque()
         self.without_face = 0
+
+    @property
+    def flicker(self) -> float | None:
+        """Of refined mouths, as `Refinement.flicker`; None: nothing was refined."""
+        return None if self._refinement is None else self._refinement.flicker
 
     def __iter__(self) -> Iterator[Frame]:
         with FaceMesh(still=False) as mesh:
-            yield from self._method.sync(self._waiting(mesh))
+            for painted in self._method.sync(self._given(mesh)):
+                frame, points = self._waiting.popleft()
+                if self._refinement is None or points is None or frame.box is None:
+                    yield painted
+                else:
+                    yield self._refinement.refined(painted, points, frame.box, frame.activity)
 
-    def _waiting(self, mesh: FaceMesh) -> Iterator[SyncFrame]:
+    def _given(self, mesh: FaceMesh) -> Iterator[SyncFrame]:
         windows = self._method.windows(self._speech, self._mouth.fps, self._mouth.frame_count)
-        found = averaged_ahead((frame, self._box(mesh, frame)) for frame in self._frames)
-        for index, (frame, box) in enumerate(found):
-            yield SyncFrame(
-                picture=frame,
+        found = averaged_ahead(self._boxed(mesh, frame) for frame in self._frames)
+        for index, ((picture, points), box) in enumerate(found):
+            frame = SyncFrame(
+                picture=picture,
                 box=box,
                 window=windows[index],
                 activity=float(self._mouth.activity[index]),
             )
+            self._waiting.append((frame, points))
+            yield frame
 
-    def _box(self, mesh: FaceMesh, frame: Frame) -> FaceBox | None:
+    def _boxed(
+        self, mesh: FaceMesh, frame: Frame
+    ) -> tuple[tuple[Frame, NDArray[np.float32] | None], FaceBox | None]:
         face = mesh.follow(frame)
         box = None if face is None else face_box(face.points)
         self.without_face += box is None
-        return box
+        return (frame, None if face is None else face.points), box
 
 
 class _Drawing:
@@ -154,7 +181,9 @@ class _Drawing:
 
     def write(self, video: Path, warnings: tuple[RenderWarning, ...]) -> SyncedVideo:
         clip, count = self._clip, self._mouth.frame_count
-        painted = PaintedFrames(self._method, self._frames(), self._speech, self._mouth)
+        painted = PaintedFrames(
+            self._method, self._frames(), self._speech, self._mouth, self._refiner
+        )
         frames = iter(painted)
         self._progress.enter(Stage.RENDER, lambda: self._drawn / count)
         first = next(frames)
@@ -182,6 +211,7 @@ class _Drawing:
             method=self._method.name,
             licence=self._method.licence.words,
             refiner=self._refiner.name if self._refiner else None,
+            flicker=painted.flicker,
             width_px=settings.width_px,
             height_px=settings.height_px,
             frame_count=count,

@@ -34,6 +34,10 @@ def add_lipsync(commands: Any, console: Console) -> None:
     )
     add_research_option(command)
     command.add_argument(
+        "--refine", choices=("gfpgan",), default=None,
+        help="sharpen the painted mouth (GFPGAN; parts of it are for non-commercial use only)",
+    )  # fmt: skip
+    command.add_argument(
         "--repeat", action="store_true", help="begin the clip again where the sound lasts longer"
     )
     command.add_argument(
@@ -48,6 +52,7 @@ def add_lipsync(commands: Any, console: Console) -> None:
 
 
 def _lipsync(parsed: argparse.Namespace, console: Console) -> int:
+    from liveportrait_core.lipsync.gfpgan import GfpganRefiner
     from liveportrait_core.lipsync.wav2lip.method import Wav2LipMethod
     from liveportrait_core.pipeline.lipsync import ClipSync, LipSyncRequest
 
@@ -64,16 +69,21 @@ def _lipsync(parsed: argparse.Namespace, console: Console) -> int:
             f"{method.name}'s weights are for {method.licence.words}; "
             f"accepted: {RESEARCH_FLAG}, where this is research or personal use"
         )
+    refiner = GfpganRefiner.opened(parsed.weights) if parsed.refine else None
     request = LipSyncRequest(
         clip=parsed.clip, sound=parsed.sound, output=parsed.output, repeat=parsed.repeat
     )
     with progress_bar() as on_progress:
-        made = ClipSync(method).sync(request, on_progress=on_progress)
+        made = ClipSync(method, refiner).sync(request, on_progress=on_progress)
     console.say(
         f"{parsed.output}: {made.width_px}x{made.height_px}, {made.frame_count} frames at "
         f"{float(made.fps):.5g} fps, {made.size_bytes / 1e6:.2f} MB, by {made.method} "
         f"({made.licence})"
     )
+    if made.flicker is not None:
+        console.say(
+            f"refined by {made.refiner}: {made.flicker:.2f} times the change between frames"
+        )
     if made.frames_without_face:
         console.warn(f"{made.frames_without_face} frames show no face and stay as they are")
     for warning in made.warnings:
