@@ -154,6 +154,7 @@ API_PORT ?= 7860
 
 STUDIO_STAMP := $(VENV)/.studio
 PLAYWRIGHT := playwright==1.65.2
+SYNC_CLIENT := syncsdk==0.3.0
 
 $(STUDIO_STAMP): requirements-studio.txt $(STAMP)
 	@$(PY) -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) --no-deps -r requirements-studio.txt
@@ -162,8 +163,8 @@ $(STUDIO_STAMP): requirements-studio.txt $(STAMP)
 studio: $(STUDIO_STAMP) ## the app's details screen, animating and editing in a browser: starts emulator, function and API, prints one URL
 	@$(PY) -m web.studio --port $(API_PORT) --engine $(ENGINE)
 
-test-studio: $(STUDIO_STAMP) ## the studio in headless Chromium (Debian's package chromium); STUDIO_PICTURES=folder keeps pictures of the pages
-	@$(PY) -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) $(PLAYWRIGHT)
+test-studio: $(STUDIO_STAMP) ## the studio in headless Chromium (Debian's package chromium), Sync.so's client; STUDIO_PICTURES=folder keeps pictures of the pages
+	@$(PY) -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) $(PLAYWRIGHT) $(SYNC_CLIENT)
 	@$(PY) -m pytest -q -rs -m studio $(PYTEST_ARGS)
 
 api: $(STAMP) ## the renderer over HTTP, on this machine alone: http://127.0.0.1:$(API_PORT)/docs (docs/use/http.md)

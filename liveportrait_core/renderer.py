@@ -3,7 +3,7 @@
 Chooses the engine. Knows files and threads, no face and no mathematics of motion.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -73,6 +73,7 @@ class Renderer:
             methods: of talking, that can run beside the engine.
         """
         self._engine = engine
+        self._methods = methods
         self._talking = Talking(methods)
         self._reason = reason
         self._device = device
@@ -88,6 +89,11 @@ class Renderer:
     def engine_version(self) -> str:
         """Changes with everything that changes pixels."""
         return self._engine.version
+
+    @property
+    def talk_methods(self) -> Mapping[str, str]:
+        """The methods of talking that can run here, the best first, each with its licence."""
+        return {name: method.licence.words for name, method in self._methods.methods.items()}
 
     @property
     def reason(self) -> str:

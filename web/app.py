@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from html import escape
 from typing import Any
@@ -19,8 +19,10 @@ from liveportrait_core.renderer import Renderer, open_renderer
 from web.api.guard import BodyLimit, Guard, OwnPagesOnly
 from web.api.inputs import MAX_BODY_BYTES
 from web.api.routes import router
-from web.api.schemas import GenerationRequest, generation_object
+from web.api.schemas import GenerationRequest, generation_object, sync_object
 from web.api.service import Service, base_url
+from web.api.sync_routes import PREFIX
+from web.api.sync_routes import router as sync_router
 from web.errors import ApiError, InvalidRequest
 from web.fetch import SafeClient
 from web.generation import Generation
@@ -93,6 +95,7 @@ def create_app(
     )
     app.add_api_route("/docs", docs_page, include_in_schema=False)
     app.include_router(router)
+    app.include_router(sync_router)
     app.add_middleware(BodyLimit, max_bytes=MAX_BODY_BYTES)
     if not settings.key_digests:
         app.add_middleware(OwnPagesOnly)
@@ -115,10 +118,17 @@ def _embedded(settings: Settings, renderer: Callable[[], Renderer] | None) -> Jo
 
 
 def _housekeeper(settings: Settings, jobs: Jobs, client: SafeClient) -> Housekeeper:
-    def describe(generation: Generation) -> dict[str, object]:
-        return generation_object(generation, base_url=base_url(settings), position=None)
+    def payload(generation: Generation) -> dict[str, object]:
+        if generation.sync is not None:
+            return sync_object(generation, base_url=base_url(settings))
+        data = generation_object(generation, base_url=base_url(settings), position=None)
+        return {
+            "type": f"generation.{generation.state}",
+            "timestamp": data["finishedAt"] or data["createdAt"],
+            "data": data,
+        }
 
-    sender = WebhookSender(jobs.messages, client, settings.webhook_secrets, describe)
+    sender = WebhookSender(jobs.messages, client, settings.webhook_secrets, payload)
     return Housekeeper(jobs, sender, result_ttl_s=settings.result_ttl_s)
 
 
@@ -152,11 +162,11 @@ def _answer_errors(app: FastAPI) -> None:
     """Give every refusal the same form."""
 
     @app.exception_handler(ApiError)
-    async def refused(_: Request, error: ApiError) -> JSONResponse:
+    async def refused(request: Request, error: ApiError) -> JSONResponse:
         headers = {}
         if error.retry_after_s is not None:
             headers["retry-after"] = str(error.retry_after_s)
-        return JSONResponse(error.as_json(), status_code=error.status, headers=headers)
+        return _told(request, error, error.status, headers)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
@@ -169,7 +179,16 @@ def _answer_errors(app: FastAPI) -> None:
     async def unknown(request: Request, error: HTTPException) -> JSONResponse:
         code = _HTTP_CODES.get(error.status_code, "INVALID_PARAMS")
         wrong = ApiError(f"{request.method} {request.url.path}: {error.detail}", code=code)
-        return JSONResponse(wrong.as_json(), status_code=error.status_code, headers=error.headers)
+        return _told(request, wrong, error.status_code, error.headers)
+
+
+def _told(
+    request: Request, error: ApiError, status: int, headers: Mapping[str, str] | None
+) -> JSONResponse:
+    body = error.as_json()
+    if request.url.path.startswith(PREFIX):  # as Sync.so's clients read it
+        body = {"message": str(error), "statusCode": status}
+    return JSONResponse(body, status_code=status, headers=headers)
 
 
 def _describe_bodies(app: FastAPI) -> None:

@@ -13,6 +13,7 @@ class Kind(StrEnum):
     """What is made."""
 
     ANIMATE = "animate"  # a portrait moves like the driving clip, or idles
+    TALK = "talk"  # a portrait says a sound
     EDIT = "edit"  # a portrait's face is changed: a picture
 
     @property
@@ -46,6 +47,9 @@ class Output:
     fps: float | None = None  # None: a picture, as in the next two
     frame_count: int | None = None
     duration_ms: int | None = None
+    start_frame: int | None = None  # of a talk: the idle's frame in whose place it begins
+    resume_frame: int | None = None  # the idle's frame that follows it
+    has_speech: bool | None = None  # False: silence was heard
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,13 +78,16 @@ class Generation:
     owner: str  # digest of the key that asked; "": no keys are in use
     kind: Kind
     params: Mapping[str, Any]  # as applied
-    inputs: Mapping[str, str]  # file names by "portrait" and "driving"
+    inputs: Mapping[str, str]  # file names by "portrait", "driving", "motion", "sound"
     created_at: float  # Unix time
     request_digest: str  # of everything that the client sent
     fingerprint: str  # of inputs, params, engine: the same make the same video
     token: str = field(default_factory=lambda: secrets.token_urlsafe(24))  # opens its files
     folder: str = field(default_factory=lambda: secrets.token_hex(16))  # of its files, no other's
     webhook: Webhook | None = None
+    text: str | None = None  # what is said, as far as the client told
+    visemes: tuple[tuple[int, str], ...] = ()  # milliseconds and mouth shapes
+    sync: Mapping[str, Any] | None = None  # model, input and options, where asked by `/v2`
     metadata: Mapping[str, Any] = field(default_factory=dict)
     state: State = State.QUEUED
     cancel_requested: bool = False
@@ -99,7 +106,8 @@ class Generation:
     @property
     def result_name(self) -> str:
         """The file name of what is made."""
-        return "idle.mp4" if self.kind.is_video else "edited.png"
+        names = {Kind.ANIMATE: "idle.mp4", Kind.TALK: "talk.mp4", Kind.EDIT: "edited.png"}
+        return names[self.kind]
 
     @property
     def poster_name(self) -> str:
@@ -124,6 +132,7 @@ class Generation:
             "kind": Kind(values["kind"]),
             "state": State(values["state"]),
             "warnings": tuple(values["warnings"]),
+            "visemes": tuple((ms, name) for ms, name in values.get("visemes", ())),
         }
         return cls(**values)
 

@@ -5,6 +5,7 @@ import io
 import json
 import threading
 import time
+import wave
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
+import numpy as np
 import pytest
 import uvicorn
 from fastapi import FastAPI
@@ -41,6 +43,21 @@ def portrait(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 @pytest.fixture(scope="session")
 def driving(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return moving_clip(tmp_path_factory.mktemp("web") / "d.mp4", size="64x64").read_bytes()
+
+
+@pytest.fixture(scope="session")
+def sound() -> bytes:
+    """One second: a voice, roughly, between two pauses."""
+    at = np.arange(16_000) / 16_000
+    voice = np.sin(2 * np.pi * 140 * at) + 0.5 * np.sin(2 * np.pi * 700 * at)
+    voice *= 0.3 * ((at > 0.3) & (at < 0.7)) * (1 + np.sin(2 * np.pi * 5 * at))
+    written = io.BytesIO()
+    with wave.open(written, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(16_000)
+        file.writeframes((voice * 20_000).astype("<i2").tobytes())
+    return written.getvalue()
 
 
 def files(portrait: bytes, driving: bytes | None = None) -> dict[str, Any]:
@@ -145,6 +162,7 @@ class Listener:
     status: int = 200
     location: str = ""
     content: bytes = b""
+    contents: dict[str, bytes] = field(default_factory=dict)  # by path, where not `content`
 
 
 @pytest.fixture
@@ -157,9 +175,10 @@ def listener() -> Iterator[Listener]:
             self.send_response(heard.status)
             if heard.location:
                 self.send_header("location", heard.location)
-            self.send_header("content-length", str(len(heard.content)))
+            content = heard.contents.get(self.path, heard.content)
+            self.send_header("content-length", str(len(content)))
             self.end_headers()
-            self.wfile.write(heard.content)
+            self.wfile.write(content)
 
         do_POST = do_GET  # noqa: N815
 

@@ -10,6 +10,7 @@ from fastapi.routing import APIRoute
 
 from tests.web.conftest import Api, Serve, body, files, picture_size
 from web.api.routes import router
+from web.api.sync_routes import router as sync_router
 
 
 def until(api: Api, generation_id: str, *states: str) -> dict[str, Any]:
@@ -213,7 +214,7 @@ def test_what_fails_says_why(api: Api) -> None:
             '{"input": {"portrait": {"upload": "p"}}, "params": {"animationRegion": "mouth"}}',
             "params.animationRegion", "INVALID_PARAMS",
         ),
-        ('{"kind": "talk"}', "kind", "METHOD_NOT_INSTALLED"),
+        ('{"kind": "lipsync"}', "kind", "METHOD_NOT_INSTALLED"),
         ('{"kind": "sing", "input": {"portrait": {"upload": "p"}}}', "kind", "INVALID_PARAMS"),
         (
             '{"input": {"portrait": {"upload": "p"}}, "metadata": {"a": "' + "x" * 1024 + '"}}',
@@ -256,7 +257,7 @@ def test_the_openapi_document_has_every_route_and_its_body(api: Api) -> None:
     document = api.client.get("/openapi.json").json()
     served = {
         (path, method.lower())
-        for route in router.routes
+        for route in (*router.routes, *sync_router.routes)
         if isinstance(route, APIRoute) and (path := route.path)
         for method in route.methods or ()
     }

@@ -144,6 +144,18 @@ def test_an_edit_is_seen_at_once_and_animated(page: Any, clip: Path) -> None:
     page.wait_for_selector("#a-told:has-text('smile')")
 
 
+def test_a_portrait_says_a_sound(page: Any, sound: bytes, tmp_path: Path) -> None:
+    (tmp_path / "s.wav").write_bytes(sound)
+    page.get_by_role("tab", name="Animate").click()
+    page.set_input_files("#a-portrait input[type=file]", str(SEED / "astronaut.png"))
+    page.set_input_files("#a-sound input[type=file]", str(tmp_path / "s.wav"))
+    page.wait_for_selector("#a-portrait img")
+    page.wait_for_selector("#a-sound audio, #a-sound [data-testid^=waveform]", state="attached")
+    page.click("#a-go")
+    page.wait_for_selector("#a-video video[controls]")
+    picture(page, "talk")
+
+
 def test_key_frames_are_set_kept_in_a_file_and_animated(page: Any, tmp_path: Path) -> None:
     page.get_by_role("tab", name="Edit").click()
     page.set_input_files("#e-portrait input[type=file]", str(SEED / "astronaut.png"))

@@ -53,7 +53,7 @@ def sender(store: SqliteJobStore, listener: Listener) -> WebhookSender:
         store,
         SafeClient(private_hosts=here),
         [OLD],
-        lambda each: {"id": each.id, "createdAt": "then", "finishedAt": None},
+        lambda each: {"id": each.id},
     )
 
 

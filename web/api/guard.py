@@ -36,7 +36,9 @@ class Guard:
         return owner
 
     def _known(self, request: Request) -> str:
-        scheme, _, key = request.headers.get("authorization", "").partition(" ")
+        named = request.headers.get("x-api-key")  # as clients of Sync.so's routes send it
+        given = request.headers.get("authorization") or (f"Bearer {named}" if named else "")
+        scheme, _, key = given.partition(" ")
         digest = hashlib.sha256(key.strip().encode()).hexdigest()
         # Each is compared, and each in constant time: how long it takes tells nothing.
         matches = [hmac.compare_digest(digest, known) for known in sorted(self._digests)]

@@ -5,27 +5,39 @@ What cannot be used is refused before anything is queued, and leaves nothing beh
 
 import hashlib
 import json
+import math
 import shutil
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from PIL import Image
 from starlette.datastructures import FormData, UploadFile
 from starlette.requests import ClientDisconnect, Request
 
-from liveportrait_core import MAX_IMAGE_BYTES, MAX_VIDEO_BYTES, RenderError
+from liveportrait_core import MAX_AUDIO_BYTES, MAX_IMAGE_BYTES, MAX_VIDEO_BYTES, RenderError
 from liveportrait_core.edit_sequence import MAX_EDITS_BYTES, read_edit_sequence
+from liveportrait_core.media.clips.decode import FrameReader
 from liveportrait_core.media.clips.probe import probe
+from liveportrait_core.media.pictures.opening import is_picture
 from liveportrait_core.media.portrait_process import decode_portrait
+from liveportrait_core.media.sounds.reading import read_speech
 from web.api.schemas import GenerationRequest, InputFile
 from web.errors import InvalidRequest, TooLarge, Unprocessable, Unsupported
 from web.fetch import SafeClient
 
-LIMITS = {"portrait": MAX_IMAGE_BYTES, "driving": MAX_VIDEO_BYTES, "motion": MAX_EDITS_BYTES}
-MAX_BODY_BYTES = MAX_IMAGE_BYTES + MAX_VIDEO_BYTES + 1_000_000
+LIMITS = {
+    "portrait": MAX_IMAGE_BYTES,
+    "driving": MAX_VIDEO_BYTES,
+    "motion": MAX_EDITS_BYTES,
+    "sound": MAX_AUDIO_BYTES,
+}
+MAX_BODY_BYTES = MAX_IMAGE_BYTES + MAX_VIDEO_BYTES + MAX_AUDIO_BYTES + 1_000_000
+IDLE_FPS = 30  # of an idle without a driving clip
 _FETCH_WITHIN_S = 60.0
 _CHUNK = 1 << 20
 
@@ -50,7 +62,7 @@ async def body_of(request: Request) -> AsyncIterator[tuple[Any, FormData]]:
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "application/json":
-        yield _parsed(await _whole(request)), FormData()
+        yield await json_of(request), FormData()
     elif kind == "multipart/form-data":
         async with files_of(request) as form:
             text = form.get("request")
@@ -81,9 +93,14 @@ async def files_of(request: Request) -> AsyncIterator[FormData]:
         await form.close()
 
 
-async def _whole(request: Request) -> bytes:
+async def json_of(request: Request) -> Any:
+    """Return the body of a request, read as JSON.
+
+    Raises:
+        InvalidRequest: it is none.
+    """
     try:
-        return await request.body()
+        return _parsed(await request.body())
     except ClientDisconnect as error:
         raise InvalidRequest("the body did not come whole") from error
 
@@ -117,6 +134,7 @@ def received(
             for role in LIMITS
             if (given := getattr(request.input, role)) is not None
         }
+        names = _with_portrait(folder, names, request.params.max_seconds)
         size, length = _look(request, folder, names)
         digests = {role: _digest(folder / name) for role, name in names.items()}
         yield ReceivedFiles(names=names, digests=digests, length=length, size=size)
@@ -166,6 +184,22 @@ def _receive(
     return name
 
 
+def _with_portrait(folder: Path, names: dict[str, str], max_seconds: float) -> dict[str, str]:
+    """Return the files with a portrait: without one, driving is the picture, or a clip of it."""
+    if "portrait" in names:
+        return names
+    driving = folder / names["driving"]
+    if is_picture(driving):
+        return {**{name: file for name, file in names.items() if name != "driving"},
+                "portrait": names["driving"]}  # fmt: skip
+    try:
+        with FrameReader(probe(driving, max_seconds), max_side_px=None) as reader:
+            Image.fromarray(next(iter(reader))).save(folder / "portrait.png")
+    except RenderError as error:
+        raise Unprocessable(str(error), field="input.driving", code=error.code) from error
+    return {**names, "portrait": "portrait.png"}
+
+
 def _look(
     request: GenerationRequest, folder: Path, names: dict[str, str]
 ) -> tuple[tuple[int, int], tuple[int, float] | None]:
@@ -183,6 +217,11 @@ def _look(
             role = "motion"
             edits = read_edit_sequence(folder / names[role])
             length = edits.frame_count, float(edits.frame_count / edits.fps)
+        if "sound" in names:
+            role = "sound"
+            heard, _ = read_speech(folder / names[role])
+            fps = IDLE_FPS if length is None else length[0] / length[1]
+            length = math.ceil(heard.seconds * Fraction(fps)), float(heard.seconds)
         return (width, height), length
     except RenderError as error:
         raise Unprocessable(str(error), field=f"input.{role}", code=error.code) from error

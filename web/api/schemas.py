@@ -15,12 +15,19 @@ from liveportrait_core import (
     PortraitEdit,
     RenderOptions,
     RenderWarning,
+    SpeechInput,
+    TimedViseme,
+    timed_visemes,
 )
+from liveportrait_core.errors import InvalidOption
+from liveportrait_core.options import MOST_SPEECH_STRENGTH, MouthInside
+from liveportrait_core.speech.viseme_formats import MOST_VISEMES
 from web.errors import InvalidRequest, Unprocessable
 from web.generation import Generation, Kind, State
 
 METADATA_BYTES = 1024
-NOT_INSTALLED = {"talk": "a method that speaks", "lipsync": "a lip-sync method"}
+NOT_INSTALLED = {"lipsync": "a lip-sync method"}
+_OF_SPEECH = ("sound", "text", "visemes")
 Event = Literal["rendering", "ready", "failed", "canceled"]
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 
@@ -56,9 +63,23 @@ class InputFile(Body):
 class Inputs(Body):
     """The files of a generation."""
 
-    portrait: InputFile
+    portrait: InputFile | None = None  # of a talk: else the picture, or the clip's first frame
     driving: InputFile | None = None
     motion: InputFile | None = None  # key-framed edits, in place of a clip
+    sound: InputFile | None = None  # what is said; the rest may say more of the mouth
+    text: Annotated[str, Field(min_length=1, max_length=5000)] | None = None
+    visemes: Annotated[list[Any], Field(min_length=1, max_length=MOST_VISEMES)] | None = None
+
+    def timed(self) -> tuple[TimedViseme, ...]:
+        """Return the visemes.
+
+        Raises:
+            InvalidRequest: they are of no known form.
+        """
+        try:
+            return timed_visemes(self.visemes or ())
+        except InvalidOption as error:
+            raise InvalidRequest(str(error), field="input.visemes") from error
 
 
 class Params(Body):
@@ -77,6 +98,10 @@ class Params(Body):
     max_seconds: Annotated[Number, Field(ge=0.5, le=600)] = RenderOptions.max_seconds
     seed: Annotated[Whole, Field(ge=0, lt=2**63)] = 0  # of an idle without a driving clip
     seconds: Annotated[Number, Field(ge=0.5, le=60)] = 6.0  # of such an idle
+    strength: Number = SpeechInput.strength  # of a talk's mouth
+    method: Annotated[str, Field(min_length=1, max_length=100)] = str(SpeechInput.method)
+    inside: MouthInside = SpeechInput.inside
+    start_frame: Annotated[Whole, Field(ge=0, lt=36_000)] = SpeechInput.start_frame
 
     def applied(self) -> tuple[dict[str, Any], tuple[str, ...]]:
         """Return the values within their ranges, by their names in JSON, and warnings.
@@ -91,6 +116,7 @@ class Params(Body):
         within = {
             "driving_multiplier": _clamped(self.driving_multiplier, 0, 1),
             "scale": _clamped(self.scale, 1, 3.2),
+            "strength": _clamped(self.strength, 0, MOST_SPEECH_STRENGTH),
             "source_max_dim": round(_clamped(self.source_max_dim, 512, 2048)),
         }
         is_clamped = is_edit_clamped or any(
@@ -128,6 +154,23 @@ class GenerationRequest(Body):
             raise ValueError("an edit has no driving clip; accepted: without, or kind animate")
         if all(moves):
             raise ValueError("there are driving and motion; accepted: one of them, or neither")
+        if self.input.portrait is None and (self.kind is not Kind.TALK or not moves[0]):
+            raise ValueError("input.portrait is missing; accepted: a picture of a face")
+        return self
+
+    @model_validator(mode="after")
+    def _speaks(self) -> Self:
+        given = [name for name in _OF_SPEECH if getattr(self.input, name) is not None]
+        if self.kind is not Kind.TALK:
+            if given:
+                raise ValueError(f"input.{given[0]} is of kind talk, and kind is {self.kind}")
+            return self
+        if "sound" not in given:
+            raise ValueError("input.sound is missing; accepted: a file with what is said")
+        if len(given) == len(_OF_SPEECH):
+            raise ValueError("there are text and visemes; accepted: one of them, or neither")
+        if self.input.motion is not None:
+            raise ValueError("key frames cannot move who talks; accepted: driving, or neither")
         return self
 
 
@@ -141,7 +184,8 @@ def read_request(value: object) -> GenerationRequest:
     kind = value.get("kind") if isinstance(value, Mapping) else None
     if kind in NOT_INSTALLED:
         raise Unprocessable(
-            f"kind is {kind}, and {NOT_INSTALLED[kind]} is not installed; accepted: animate, edit",
+            f"kind is {kind}, and {NOT_INSTALLED[kind]} is not installed; accepted: "
+            f"{', '.join(Kind)}",
             field="kind",
             code="METHOD_NOT_INSTALLED",
         )
@@ -191,6 +235,35 @@ def generation_object(
         "error": None if generation.error is None else asdict(generation.error),
         "metadata": dict(generation.metadata),
         "urls": {"get": here, "cancel": f"{here}/cancel"},
+    }
+
+
+_SYNC_STATES = {
+    State.QUEUED: "PENDING",
+    State.RENDERING: "PROCESSING",
+    State.READY: "COMPLETED",
+    State.FAILED: "FAILED",
+    State.CANCELED: "REJECTED",
+}
+
+
+def sync_object(generation: Generation, *, base_url: str) -> dict[str, Any]:
+    """Return the object that clients of Sync.so's routes read."""
+    error, output, hook = generation.error, generation.output, generation.webhook
+    is_final_failure = error is not None and not error.retryable
+    told = generation.sync or {"model": "", "input": [], "options": {}}
+    url = f"{base_url}/v1/generations/{generation.id}/video?token={generation.token}"
+    length = None if output is None else output.duration_ms
+    return {
+        **told,
+        "id": generation.id,
+        "status": "REJECTED" if is_final_failure else _SYNC_STATES[generation.state],
+        "createdAt": _time(generation.created_at),
+        "outputUrl": None if output is None else url,
+        "outputDuration": None if length is None else length / 1000,
+        "webhookUrl": None if hook is None else hook.url,
+        "error": None if error is None else str(error.message),
+        "error_code": None if error is None else error.code,
     }
 
 

@@ -3,7 +3,8 @@
 import hmac
 import tempfile
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -13,7 +14,7 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 
 from web.api.guard import Guard
-from web.api.inputs import ReceivedFiles, received
+from web.api.inputs import IDLE_FPS, LIMITS, ReceivedFiles, received
 from web.api.schemas import GenerationRequest, generation_object
 from web.errors import NotFound
 from web.fetch import SafeClient
@@ -22,7 +23,6 @@ from web.jobs.ports import Jobs
 from web.jobs.transitions import canceled
 from web.settings import Settings
 
-_IDLE_FPS = 30  # of an idle without a driving clip
 _TYPES = {"video": "video/mp4", "poster": "image/jpeg", "picture": "image/png"}
 
 
@@ -68,21 +68,22 @@ class Service:
         wanted: GenerationRequest,
         form: FormData,
         idempotency_key: str | None,
+        sync: Mapping[str, Any] | None = None,
     ) -> Generation:
         """Receive the inputs and queue the generation; return it, or the one that a repeat names.
 
         Raises:
             ApiError: it is refused, and nothing is kept.
         """
-        params, warnings = wanted.params.applied()
+        wanted.params.applied(), wanted.input.timed()  # refused before any file is received
         if wanted.webhook is not None:
             self.client.check(wanted.webhook.url, field_name="webhook.url")
         self.arriving.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=self.arriving) as name:
             arriving = Path(name) / "files"
             with received(wanted, form, arriving, self._fetcher()) as files:
-                generation = self._generation(owner, generation_id, wanted, params, warnings, files)
-                return self._keep(generation, arriving, idempotency_key)
+                generation = self._generation(owner, generation_id, wanted, files)
+                return self._keep(replace(generation, sync=sync), arriving, idempotency_key)
 
     def _keep(self, generation: Generation, arriving: Path, key: str | None) -> Generation:
         """Store the files before the generation can be seen, and delete them if it is not new."""
@@ -102,17 +103,11 @@ class Service:
         return after or generation
 
     def _generation(
-        self,
-        owner: str,
-        generation_id: str,
-        wanted: GenerationRequest,
-        params: dict[str, Any],
-        warnings: tuple[str, ...],
-        files: ReceivedFiles,
+        self, owner: str, generation_id: str, wanted: GenerationRequest, files: ReceivedFiles
     ) -> Generation:
-        hook = wanted.webhook
-        webhook = None if hook is None else Webhook(url=hook.url, events=tuple(hook.events))
-        asked = wanted.model_dump(mode="json", exclude={"input"})
+        params, warnings = wanted.params.applied()
+        hook, said = wanted.webhook, wanted.input
+        asked = wanted.model_dump(mode="json", exclude={"input": set(LIMITS)})
         return Generation(
             id=generation_id,
             owner=owner,
@@ -121,8 +116,10 @@ class Service:
             inputs=files.names,
             created_at=time.time(),
             request_digest=digest_of(asked, files.digests),
-            fingerprint=digest_of(wanted.kind, params, files.digests)[:20],
-            webhook=webhook,
+            fingerprint=digest_of(wanted.kind, params, files.digests, asked["input"])[:20],
+            webhook=None if hook is None else Webhook(url=hook.url, events=tuple(hook.events)),
+            text=said.text,
+            visemes=tuple((each.at_ms, each.viseme) for each in said.timed()),
             metadata=wanted.metadata,
             warnings=warnings,
         )
@@ -141,12 +138,14 @@ class Service:
         frames, seconds = length or (1, 0.0)
         if length is None and wanted.kind is Kind.ANIMATE:
             seconds = wanted.params.seconds
-            frames = round(seconds * _IDLE_FPS)
-        pace = _seconds_per_pixel(self.jobs.queue.latest())
+            frames = round(seconds * IDLE_FPS)
+        pace, price = _seconds_per_pixel(self.jobs.queue.latest()), self.settings.usd_per_hour
+        eta_s = None if pace is None else pace * frames * width * height
         return {
             "frames": frames,
             "seconds": round(seconds, 3),
-            "etaSeconds": None if pace is None else round(pace * frames * width * height, 1),
+            "etaSeconds": None if eta_s is None else round(eta_s, 1),
+            "costUsd": None if eta_s is None or not price else round(eta_s * price / 3600, 6),
         }
 
     def file(self, request: Request, generation_id: UUID, name: str, token: str | None) -> Response:
@@ -190,6 +189,9 @@ class Service:
             "engineVersion": renderer.engine_version,
             "reason": renderer.reason,
             "kinds": [kind.value for kind in Kind],
+            "methods": [
+                {"name": name, "licence": licence} for name, licence in renderer.methods.items()
+            ],
             "queued": self.jobs.queue.count(State.QUEUED),
         }
 

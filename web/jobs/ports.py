@@ -4,8 +4,8 @@ Two makers: `web.jobs` on one machine (SQLite, a folder, a thread), and `web.clo
 (Firestore, a bucket, a queue of tasks). `tests/web/test_makers.py` holds both to one contract.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -117,6 +117,7 @@ class RendererHealth:
     engine: str | None = None
     engine_version: str | None = None
     reason: str | None = None
+    methods: Mapping[str, str] = field(default_factory=dict)  # of talking, with their licences
 
 
 class Rendering(Protocol):

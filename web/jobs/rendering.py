@@ -11,12 +11,24 @@ from liveportrait_core.edit import PortraitEdit
 from liveportrait_core.edit_sequence import EditSequence, read_edit_sequence
 from liveportrait_core.media.origin import origin_of
 from liveportrait_core.media.pictures.image import write_picture
-from liveportrait_core.options import AnimationRegion, RenderOptions, SyntheticIdle
+from liveportrait_core.options import (
+    AnimationRegion,
+    MouthInside,
+    RenderOptions,
+    SyntheticIdle,
+)
 from liveportrait_core.renderer import Renderer
 from liveportrait_core.report import Progress
-from liveportrait_core.request import Clip, RenderRequest
+from liveportrait_core.request import Clip, RenderRequest, SpeechInput
+from liveportrait_core.speech.values import TimedViseme
 from web.generation import Failure, Generation, Kind, Output, State
 
+_FIELDS = {
+    "IMAGE": "input.portrait",
+    "VIDEO": "input.driving",
+    "AUDIO": "input.sound",
+    "METHOD": "params.method",
+}
 _LOG = logging.getLogger("web")
 OnProgress = Callable[[Progress], None]
 
@@ -57,7 +69,7 @@ def render(
 
 def failed(generation: Generation, code: str, message: str, *, retryable: bool) -> Generation:
     """Return it as failed, with the input at fault where the code tells."""
-    field = {"IMAGE": "input.portrait", "VIDEO": "input.driving"}.get(code.partition("_")[0])
+    field = _FIELDS.get(code.partition("_")[0])
     failure = Failure(code=code, message=message, retryable=retryable, field=field)
     return replace(generation, state=State.FAILED, error=failure)
 
@@ -97,8 +109,10 @@ def _animated(
         output=folder / generation.result_name,
         poster=folder / generation.poster_name,
         options=options_of(generation),
+        speech=_speech(generation, folder) if generation.kind is Kind.TALK else None,
     )
     video = renderer.render(request, on_progress=on_progress)
+    cut = video.talk
     return replace(
         generation,
         output=Output(
@@ -108,6 +122,9 @@ def _animated(
             fps=round(float(video.fps), 3),
             frame_count=video.frame_count,
             duration_ms=round(1000 * video.frame_count / video.fps),
+            start_frame=None if cut is None else cut.start_frame,
+            resume_frame=None if cut is None else cut.resume_frame,
+            has_speech=None if cut is None else cut.has_speech,
         ),
         warnings=_warnings(generation, (each.value for each in video.warnings)),
     )
@@ -135,6 +152,19 @@ def _motion(generation: Generation, folder: Path) -> Clip | EditSequence | Synth
     if "motion" in inputs:
         return read_edit_sequence(folder / inputs["motion"])
     return SyntheticIdle(seed=generation.params["seed"], seconds=generation.params["seconds"])
+
+
+def _speech(generation: Generation, folder: Path) -> SpeechInput:
+    params = generation.params
+    return SpeechInput(
+        sound=folder / generation.inputs["sound"],
+        visemes=tuple(TimedViseme(at_ms=ms, viseme=name) for ms, name in generation.visemes),
+        text=generation.text,
+        strength=params["strength"],
+        method=params["method"],
+        inside=MouthInside(params["inside"]),
+        start_frame=params["startFrame"],
+    )
 
 
 def _warnings(generation: Generation, found: Iterable[str]) -> tuple[str, ...]:

@@ -45,12 +45,12 @@ class WebhookSender:
         messages: MessageStore,
         client: SafeClient,
         secrets: Sequence[str],
-        describe: Callable[[Generation], Mapping[str, Any]],
+        payload: Callable[[Generation], Mapping[str, Any]],
     ) -> None:
         self._messages = messages
         self._client = client
         self._secrets = tuple(secrets)
-        self._describe = describe
+        self._payload = payload
 
     def deliver_due(self, now: float) -> int:
         """Send every message whose time has come; return how many were tried."""
@@ -60,7 +60,7 @@ class WebhookSender:
         return len(due)
 
     def _deliver(self, delivery: Delivery, now: float) -> None:
-        body, timestamp = self._body(delivery.generation), int(now)
+        body, timestamp = json.dumps(self._payload(delivery.generation)).encode(), int(now)
         headers = {
             "content-type": "application/json",
             "webhook-id": delivery.message,
@@ -80,12 +80,3 @@ class WebhookSender:
             self._messages.put_off(
                 replace(delivery, attempts=delivery.attempts + 1, due=now + wait)
             )
-
-    def _body(self, generation: Generation) -> bytes:
-        data = self._describe(generation)
-        payload = {
-            "type": f"generation.{generation.state}",
-            "timestamp": data["finishedAt"] or data["createdAt"],
-            "data": data,
-        }
-        return json.dumps(payload).encode()

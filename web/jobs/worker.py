@@ -57,6 +57,7 @@ class Worker:
             engine=renderer.engine.value,
             engine_version=renderer.engine_version,
             reason=renderer.reason,
+            methods=renderer.talk_methods,
         )
 
     def _render_all(self) -> None:

@@ -13,20 +13,20 @@ from uuid import uuid4
 import gradio as gr
 from starlette.datastructures import FormData, UploadFile
 
-from liveportrait_core import RenderOptions
+from liveportrait_core import RenderOptions, SpeechInput
 from liveportrait_core.edit import PortraitEdit
 from liveportrait_core.errors import InvalidOption
 from web.api.schemas import read_request
 from web.api.service import Service
 from web.errors import ApiError, InvalidRequest
-from web.generation import Generation, State
+from web.generation import Generation, Kind, State
 from web.studio.controls import clip_upload, crop_scale, portrait_upload, settings_controls
 from web.studio.details import video_html
 
 _POLL_EVERY_S = 0.3
 _PARAMS = (
     "drivingMultiplier", "normalizeLip", "animationRegion", "scale", "sourceMaxDim", "loop",
-    "seconds",
+    "seconds", "strength",
 )  # fmt: skip
 
 
@@ -46,6 +46,10 @@ def animate_page(service: Service) -> AnimatePage:
         with gr.Column(scale=1, min_width=300):
             portrait = portrait_upload("a-portrait")
             driving = clip_upload("Driving clip (none: a synthetic idle)", "a-driving")
+            sound = gr.Audio(
+                label="What it says (none: it is silent)", type="filepath", sources=["upload"],
+                elem_id="a-sound",
+            )  # fmt: skip
             multiplier, neutral, region = settings_controls("a")
             with gr.Accordion("More", open=False):
                 motion = gr.File(
@@ -59,6 +63,10 @@ def animate_page(service: Service) -> AnimatePage:
                 size = gr.Slider(
                     512, 2048, defaults.source_max_dim_px, step=2, label="Longest side, pixels"
                 )
+                strength = gr.Slider(
+                    0, 1.5, SpeechInput.strength, step=0.01, label="Mouth, of what it says"
+                )
+                text = gr.Textbox(label="What it says, in letters (helps the mouth)")
                 loop = gr.Checkbox(defaults.loop, label="Loop without a jump")
                 seconds = gr.Slider(0.5, 60, 6, step=0.5, label="Seconds of a synthetic idle")
             with gr.Row():
@@ -72,18 +80,25 @@ def animate_page(service: Service) -> AnimatePage:
     current = gr.State("")
 
     def animate(
-        portrait: str | None, driving: str | None, motion: str | None, edit: str, *values: Any
+        portrait: str | None,
+        driving: str | None,
+        motion: str | None,
+        sound: str | None,
+        text: str,
+        edit: str,
+        *values: Any,
     ) -> Iterator[tuple[Any, ...]]:
-        files = {"portrait": portrait, "driving": driving, "motion": motion}
+        files = {"portrait": portrait, "driving": driving, "motion": motion, "sound": sound}
+        params = dict(zip(_PARAMS, values, strict=True))
         try:
-            generation = ask(service, files, edit, dict(zip(_PARAMS, values, strict=True)))
+            generation = ask(service, files, text=text, edit=edit, params=params)
         except (ApiError, InvalidOption) as error:
             yield said(str(error)), gr.skip(), gr.skip(), ""
             return
         yield from followed(service, generation)
 
-    params = [multiplier, neutral, region, scale, size, loop, seconds]
-    inputs = [portrait, driving, motion, edit, *params]
+    params = [multiplier, neutral, region, scale, size, loop, seconds, strength]
+    inputs = [portrait, driving, motion, sound, text, edit, *params]
     go.click(animate, inputs, [state, video, told, current], show_progress="hidden")
     stop.click(lambda name: cancel(service, name), [current], None)
     return AnimatePage(portrait=portrait, edit=edit, motion=motion)
@@ -97,7 +112,12 @@ def cancel(service: Service, generation_id: str) -> None:
 
 
 def ask(
-    service: Service, files: Mapping[str, str | None], edit: str, params: dict[str, Any]
+    service: Service,
+    files: Mapping[str, str | None],
+    *,
+    text: str,
+    edit: str,
+    params: dict[str, Any],
 ) -> Generation:
     """Queue a generation as a request over HTTP does.
 
@@ -110,12 +130,14 @@ def ask(
         raise InvalidRequest("Bring a portrait first.", field="input.portrait")
     if {"driving", "motion"} <= set(given):
         raise InvalidRequest("There are a clip and key frames; take one of them away.")
-    fields = PortraitEdit.parse(edit).as_fields()
+    if text.strip() and "sound" not in given:
+        raise InvalidRequest("There are words, and no sound of them; bring one.")
+    words = {"text": text.strip()} if text.strip() else {}
     wanted = read_request(
         {
-            "kind": "animate",
-            "input": {name: {"upload": name} for name in given},
-            "params": {**params, "edit": fields},
+            "kind": "talk" if "sound" in given else "animate",
+            "input": {**{name: {"upload": name} for name in given}, **words},
+            "params": {**params, "edit": PortraitEdit.parse(edit).as_fields()},
         }
     )
     with ExitStack() as stack:
@@ -134,7 +156,9 @@ def followed(service: Service, generation: Generation) -> Iterator[tuple[Any, ..
         if generation.state is State.READY:
             url = described["output"]["videoUrl"]
             words = "Ready." + _warned(described["warnings"])
-            yield said(words), video_html((url,)), json.dumps(described), generation.id
+            is_heard = generation.kind is Kind.TALK
+            shown = heard_html(url) if is_heard else video_html((url,))
+            yield said(words), shown, json.dumps(described), generation.id
             return
         if generation.state.is_final:
             error = described["error"] or {"message": "Canceled."}
@@ -142,6 +166,14 @@ def followed(service: Service, generation: Generation) -> Iterator[tuple[Any, ..
             return
         yield _waiting(described), gr.skip(), gr.skip(), generation.id
         time.sleep(_POLL_EVERY_S)
+
+
+def heard_html(url: str) -> str:
+    """Show a video with sound; browsers play none by themselves."""
+    return (
+        f"<video src='{escape(url)}' controls playsinline preload=auto "
+        "style='width:100%;max-height:70vh;object-fit:contain'></video>"
+    )
 
 
 def _waiting(described: dict[str, Any]) -> str:
