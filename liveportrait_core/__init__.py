@@ -13,7 +13,9 @@ from liveportrait_core.limits import (
     MAX_VIDEO_BYTES,
 )
 from liveportrait_core.options import (
+    LARGEST_MULTIPLIER,
     MOST_SPEECH_STRENGTH,
+    PASTED_BACK,
     AnimationRegion,
     Delivery,
     Engine,
@@ -39,19 +41,33 @@ from liveportrait_core.request import (
     RenderRequest,
     SpeechInput,
 )
-from liveportrait_core.species import FaceLocation, FacePlace, FacePoints, Species
+from liveportrait_core.species import (
+    ANIMAL_REVISION,
+    NINE_POINTS,
+    THREE_TAPS,
+    FaceLocation,
+    FacePlace,
+    FacePoints,
+    Species,
+    parse_face_location,
+)
 from liveportrait_core.speech.values import TimedViseme
 from liveportrait_core.speech.viseme_formats import timed_visemes
 
 __version__ = "0.4.0"  # of the whole project: pyproject.toml reads it here, CHANGELOG.md dates it
 
 __all__ = [
+    "ANIMAL_REVISION",
+    "LARGEST_MULTIPLIER",
     "MAX_AUDIO_BYTES",
     "MAX_IMAGE_BYTES",
     "MAX_MOTION_BYTES",
     "MAX_VIDEO_BYTES",
     "MOST_SPEECH_STRENGTH",
+    "NINE_POINTS",
+    "PASTED_BACK",
     "SLIDERS",
+    "THREE_TAPS",
     "AnimationRegion",
     "Box",
     "CachedMotion",
@@ -82,5 +98,6 @@ __all__ = [
     "SyntheticIdle",
     "TalkCut",
     "TimedViseme",
+    "parse_face_location",
     "timed_visemes",
 ]

@@ -14,6 +14,9 @@ from liveportrait_core.errors import InvalidOption
 Point = tuple[float, float]
 """x and y, shares of width and height."""
 
+ANIMAL_REVISION = 1
+"""Raise it with every change of an animal's pixels, and with the files of weights/manifest.json."""
+
 THREE_TAPS = 3
 NINE_POINTS = 9
 

@@ -51,6 +51,8 @@ ALIASES: Mapping[str, tuple[str, ...]] = {  # the first name wins
     "scale": ("scale",),
     "sourceMaxDim": ("sourceMaxDim", "source_max_dim"),
     "edit": ("edit",),
+    "species": ("species",),
+    "facePoints": ("facePoints", "face_points"),
     "renderNonce": ("renderNonce", "render_nonce"),
 }
 """The input keys under `training.livePortrait`, each with its accepted spellings."""

@@ -109,15 +109,29 @@ class Clamp:
         """
         if is_default(value):
             return default
-        if isinstance(value, bool) or not isinstance(value, int | float) or not _finite(value):
-            raise invalid(field, value, f"a number from {low / 100} to {high / 100}")
+        number = _number(field, value, f"a number from {low / 100} to {high / 100}")
         # Limit the value before multiplying: 1e308 * 100 is infinite.
-        return self.within(round(min(max(value, -1), 1000) * 100), low, high)
+        return self.within(round(min(max(number, -1), 1000) * 100), low, high)
+
+    def share(self, field: str, value: object) -> float:
+        """Return a share in steps of a ten-thousandth.
+
+        Raises:
+            Failure: it is no finite number.
+        """
+        number = _number(field, value, "a number from 0 to 1")
+        return self.within(round(min(max(number, -1), 2) * 10_000), 0, 10_000) / 10_000
 
     def within(self, value: int, low: int, high: int) -> int:
         """Return a number held to its range."""
         self.applied = self.applied or not low <= value <= high
         return min(max(value, low), high)
+
+
+def _number(field: str, value: object, accepted: str) -> int | float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not _finite(value):
+        raise invalid(field, value, accepted)
+    return value
 
 
 def _finite(value: int | float) -> bool:

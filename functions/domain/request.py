@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from functions.domain.animals import face_points_of, species_of
 from functions.domain.document import (
     ABSENT,
     ALIASES,
@@ -44,12 +45,18 @@ from functions.domain.talks.document import AUDIO_URL, TalkSnapshot
 from functions.domain.talks.request import METHOD_VERSIONS, Talk, TalkInputs
 from functions.errors import Code, Failure
 from liveportrait_core import (
+    ANIMAL_REVISION,
+    LARGEST_MULTIPLIER,
+    PASTED_BACK,
     AnimationRegion,
+    FacePlace,
     InvalidSlider,
     PortraitEdit,
     RenderOptions,
     RenderWarning,
+    Species,
     SyntheticIdle,
+    parse_face_location,
 )
 
 _BLOCKING = (Code.MISSING_HERO_IMAGE, Code.MISSING_HERO_VIDEO, Code.MISSING_AUDIO)
@@ -60,13 +67,15 @@ _CLAMPED = (RenderWarning.PARAM_CLAMPED.value,)
 class Parameters:
     """The parameters of a render as applied: clamped, real numbers in whole hundredths."""
 
-    driving_multiplier: int = 40  # hundredths, 0..100
+    driving_multiplier: int = 40  # hundredths, 0..100, of animals 0..200
     normalize_lip: bool = True
     animation_region: AnimationRegion = AnimationRegion.ALL
     pasteback: bool = True
     scale: int = 230  # hundredths, 100..320
     source_max_dim: int = 1600  # pixels, 512..2048
     edit: str = ""  # of the face that the animation begins with, as `PortraitEdit.parse` reads it
+    species: Species = Species.HUMAN
+    face_points: str = ""  # of an animal, as `parse_face_location` reads it
 
     def options(self, max_seconds: float) -> RenderOptions:
         """Return the options for the renderer."""
@@ -79,6 +88,8 @@ class Parameters:
             source_max_dim_px=self.source_max_dim,
             edit=PortraitEdit.parse(self.edit),
             max_seconds=max_seconds,
+            species=self.species,
+            face_points=parse_face_location(self.face_points) if self.face_points else None,
         )
 
 
@@ -257,6 +268,9 @@ def _idle_content(
     }
     if wanted.edit:
         content["edit"] = wanted.edit
+    if wanted.species is Species.ANIMAL:
+        # The engine's version is that of people's networks.
+        content["animal"] = [ANIMAL_REVISION, wanted.face_points]
     if request.video_path is None:
         content["video"] = ["synthetic", SyntheticIdle.seconds, str(SyntheticIdle.fps)]
     return content
@@ -271,16 +285,20 @@ class _Inputs:
 
     def read(self) -> Parameters:
         default = Parameters()
+        species = species_of(*self._pick("species"))
+        strongest = round(100 * LARGEST_MULTIPLIER[species])
         return Parameters(
             driving_multiplier=self.clamp.hundredths(
-                *self._pick("drivingMultiplier"), default.driving_multiplier, 0, 100
+                *self._pick("drivingMultiplier"), default.driving_multiplier, 0, strongest
             ),
             normalize_lip=boolean(*self._pick("normalizeLip")),
             animation_region=self._region(),
-            pasteback=boolean(*self._pick("pasteback")),
+            pasteback=boolean(*self._pick("pasteback"), default=PASTED_BACK[species]),
             scale=self.clamp.hundredths(*self._pick("scale"), default.scale, 100, 320),
             source_max_dim=self._source_max_dim(default.source_max_dim),
             edit=self._edit(),
+            species=species,
+            face_points=self._face_points(species),
         )
 
     def nonce(self) -> str | int | None:
@@ -305,6 +323,15 @@ class _Inputs:
         if pixels is None:
             raise invalid(field, value, "a whole number from 512 to 2048")
         return self.clamp.within(pixels, 512, 2048)
+
+    def _face_points(self, species: Species) -> str:
+        if species is Species.HUMAN:
+            return ""
+        field, value = self._pick("facePoints")
+        points = face_points_of(field, value, self.clamp)
+        if points == FacePlace.CROPPED and boolean(*self._pick("pasteback"), default=False):
+            raise invalid(field, value, "points, or pasteback false: there is nothing around it")
+        return points
 
     def _edit(self) -> str:
         field, value = self._pick("edit")

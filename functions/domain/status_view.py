@@ -20,7 +20,7 @@ from functions.domain.document import (
 )
 from functions.domain.job_record import ErrorInfo, Record, Result, StatusView
 from functions.domain.request import Parameters, Reader
-from liveportrait_core import PortraitEdit
+from liveportrait_core import FacePoints, PortraitEdit, Species, parse_face_location
 
 
 class Deleted:
@@ -172,7 +172,19 @@ def _parameters(parameters: Parameters) -> dict[str, object]:
         "scale": parameters.scale / 100,
         "sourceMaxDim": parameters.source_max_dim,
         **({"edit": edit.as_fields()} if not edit.is_rest else {}),
+        **_animal(parameters),
     }
+
+
+def _animal(parameters: Parameters) -> dict[str, object]:
+    if parameters.species is Species.HUMAN:
+        return {}
+    place: object = None
+    if parameters.face_points:
+        place = parse_face_location(parameters.face_points)
+        if isinstance(place, FacePoints):
+            place = [{"x": x, "y": y} for x, y in place.points]
+    return {"species": parameters.species.value, **_without_none({"facePoints": place})}
 
 
 def _result(result: Result) -> dict[str, object]:

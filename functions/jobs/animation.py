@@ -70,6 +70,7 @@ class Animation:
                 avatar_id=job.subject.avatar_id,
                 video=job.video,
                 engine_version=job.spec.engine_version,
+                species=self._options.species,
                 folder=folder,
             )
         self.video = folder / job.subject.video_name

@@ -17,7 +17,7 @@ from functions.errors import Failure, ObjectExists, Stopped
 from functions.jobs.lease import LeaseMonitor
 from functions.jobs.ports import Dependencies
 from functions.observability import log
-from liveportrait_core import MAX_MOTION_BYTES
+from liveportrait_core import MAX_MOTION_BYTES, Species
 
 _KEY, _DIGEST = "key", "sha256"
 
@@ -33,6 +33,7 @@ class MotionCache:
         avatar_id: str,
         video: StoredObject,
         engine_version: str,
+        species: Species,
         folder: Path,
     ) -> None:
         """Look at nothing yet.
@@ -43,6 +44,7 @@ class MotionCache:
             avatar_id: whose motion it is.
             video: the clip it was, or will be, read from.
             engine_version: of who reads it.
+            species: of the portrait: networks of its own read the clip.
             folder: for files of this attempt.
         """
         self.video = video
@@ -51,7 +53,9 @@ class MotionCache:
         self._monitor = monitor
         self._avatar = Subject(avatar_id=avatar_id)
         self._path = motion_path(avatar_id)
-        self._key = motion_key(video, engine_version, max_seconds=deps.settings.max_seconds)
+        self._key = motion_key(
+            video, engine_version, max_seconds=deps.settings.max_seconds, species=species
+        )
         self._file = folder / "motion.npz"
         self._seen: StoredObject | None = None
 
@@ -154,12 +158,20 @@ def motion_path(avatar_id: str) -> str:
     return f"{cache_folder(avatar_id)}motion.npz"
 
 
-def motion_key(video: StoredObject, engine_version: str, *, max_seconds: float) -> str:
+def motion_key(
+    video: StoredObject,
+    engine_version: str,
+    *,
+    max_seconds: float,
+    species: Species = Species.HUMAN,
+) -> str:
     """What decides whether a motion is the one: SHA-256 of all that it follows from."""
-    follows_from = {
+    follows_from: dict[str, object] = {
         "engineVersion": engine_version,
         "maxSeconds": max_seconds,
         "video": {"generation": video.generation, "path": video.path},
     }
+    if species is not Species.HUMAN:
+        follows_from["species"] = species.value
     text = json.dumps(follows_from, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()

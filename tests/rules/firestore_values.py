@@ -21,6 +21,7 @@ NUMBERS = {  # accepted, refused
     "source_max_dim": ((512, 2048, 1024.0), (511, 2049, 1024.5)),
 }
 REGIONS = ("all", "exp", "pose", "lip", "eyes", " Lip ", "EYES")
+POINTS = [{"x": 0.1 * i, "y": 0.5} for i in range(9)]
 MOMENT = datetime(2026, 9, 21, 15, 6, 40, tzinfo=UTC)
 NONCES: tuple[Any, ...] = ("again", "", "n" * 64, 7, -1, 7.0, -0.0, 1.79e12, 2.0**53 - 1, MOMENT)
 NO_NONCES: tuple[Any, ...] = ("n" * 65, True, 1.5, 2.0**53, -1e300, NAN, INFINITE, [], {})
@@ -43,6 +44,13 @@ def _inputs() -> Iterator[Row]:
     every = ({_camel(name): slider.high} for name, slider in SLIDERS.items())
     edits: tuple[Any, ...] = ({}, {"smile": 0.6, "winkRight": 5}, {"gazeX": None}, *every)
     yield from _values("training.livePortrait.edit", edits, (*NO_MAPS, {"smyle": 1}, {"a": {}}))
+    yield from _values(
+        "training.livePortrait.species", ("human", "animal", " Animal "), ("cat", "", 7, [], {})
+    )
+    places: tuple[Any, ...] = ("cropped", POINTS[:3], POINTS)
+    for key in ("facePoints", "face_points"):
+        nowhere: tuple[Any, ...] = ("xpose", "", 7, [], POINTS[:2], POINTS[:4], {}, POINTS[0])
+        yield from _values(f"training.livePortrait.{key}", places, nowhere)
     for key in ("renderNonce", "render_nonce"):
         yield from _values(f"training.livePortrait.{key}", NONCES, NO_NONCES)
     mirror = ("", "https://new", "https://foreign")
@@ -56,11 +64,17 @@ def _inputs() -> Iterator[Row]:
 
 def _values(path: str, good: tuple[Any, ...], bad: tuple[Any, ...]) -> Iterator[Row]:
     for value in (*good, None, GONE):
-        said = "no value at all" if value is GONE else repr(value)[:30]
+        said = "no value at all" if value is GONE else _shown(value)
         yield allowed(f"{path} may be {said}", OWNER, Update(fields={path: value, "updatedAt": 2}))
     for value in bad:
-        said = repr(value)[:30]
+        said = _shown(value)
         yield refused(f"{path} is not {said}", OWNER, Update(fields={path: value, "updatedAt": 2}))
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, list) and len(value) > 1:
+        return f"a list of {len(value)}"
+    return repr(value)[:30]
 
 
 def _old_values() -> Iterator[Row]:
@@ -90,4 +104,17 @@ def _old_values() -> Iterator[Row]:
     )  # fmt: skip
 
 
-VALUES: tuple[Row, ...] = (*_inputs(), *_old_values())
+def _animals() -> Iterator[Row]:
+    """An animal may move twice as much as a person."""
+    for species, most in (("animal", 2), ("human", 1)):
+        inputs = {**INPUTS, "species": species, "drivingMultiplier": most}
+        save = Update(fields={"training.livePortrait": inputs, "updatedAt": 2})
+        yield allowed(f"a multiplier of {most} for the species {species}", OWNER, save)
+        more = {**inputs, "drivingMultiplier": most + 0.01}
+        yield refused(
+            f"no multiplier above {most} for the species {species}", OWNER,
+            Update(fields={"training.livePortrait": more, "updatedAt": 2}),
+        )  # fmt: skip
+
+
+VALUES: tuple[Row, ...] = (*_inputs(), *_animals(), *_old_values())

@@ -21,7 +21,7 @@ from functions.domain.request import (
 from functions.domain.storage_paths import StoredObject
 from functions.errors import Code
 from functions.settings import full_engine_version
-from liveportrait_core import AnimationRegion
+from liveportrait_core import AnimationRegion, FacePlace, Species
 from tests.functions.domain.test_document import WIRE_VALUES
 from tests.functions.doubles import about
 from tests.functions.scene import AVATAR, BUCKET, IMAGE, POLICY, UNSET, VIDEO, document
@@ -211,6 +211,8 @@ def test_no_inputs_ask_for_nothing() -> None:
                 "animationRegion",
                 "sourceMaxDim",
                 "edit",
+                "species",
+                "facePoints",
                 "renderNonce",
             ]
         ),
@@ -253,6 +255,60 @@ def test_an_edit_that_is_none_is_refused_by_its_slider(edit: object, field: str)
     refusal = refused({"edit": edit})
     assert refusal.code is Code.INVALID_PARAMS
     assert refusal.field == f"training.livePortrait.edit{field}"
+    assert "accepted: " in refusal.reason
+
+
+TAPS = [{"x": 0.41, "y": 0.38}, {"x": 0.6, "y": 0.37}, {"x": 0.5, "y": 0.62}]
+
+
+def test_an_animal_has_a_face_that_is_pointed_out() -> None:
+    animal = request(species=" Animal ", facePoints=TAPS, drivingMultiplier=1.75)
+    assert animal.warnings == ()
+    assert animal.parameters.face_points == "0.41,0.38 0.6,0.37 0.5,0.62"
+    options = animal.parameters.options(10.0)
+    assert options.species is Species.ANIMAL
+    assert options.driving_multiplier == 1.75
+    assert not options.paste_back, "an animal's crop is not put back unless that is asked for"
+    assert request(species="animal", pasteback=True).parameters.pasteback
+    assert request(species="animal", drivingMultiplier=3).parameters.driving_multiplier == 200
+    cropped = request(species="animal", face_points="cropped").parameters.options(10.0)
+    assert cropped.face_points is FacePlace.CROPPED
+    aside = request(species="animal", facePoints=[*TAPS[:2], {"x": 0.5, "y": 1.2}])
+    assert aside.parameters.face_points.endswith("0.5,1")
+    assert aside.warnings == ("PARAM_CLAMPED",)
+
+
+def test_species_and_points_count_where_they_say_something() -> None:
+    plain = name_of(request())
+    for human in ("human", "Human", None):
+        assert name_of(request(species=human, facePoints="whatever")) == plain
+    animal = name_of(request(species="animal", pasteback=True))
+    pointed = name_of(request(species="animal", pasteback=True, facePoints=TAPS))
+    nudged = [{"x": 0.41000001, "y": 0.38}, *TAPS[1:]]
+    assert len({plain, animal, pointed}) == 3
+    assert name_of(request(species="animal", pasteback=True, facePoints=nudged)) == pointed
+
+
+@pytest.mark.parametrize(
+    ("inputs", "code", "field"),
+    [
+        ({"species": "cat"}, Code.INVALID_PARAMS, "species"),
+        ({"species": 7}, Code.INVALID_PARAMS, "species"),
+        ({"facePoints": "here"}, Code.INVALID_PARAMS, "facePoints"),
+        ({"facePoints": TAPS[:2]}, Code.INVALID_PARAMS, "facePoints"),
+        ({"facePoints": [0.4, 0.5, 0.6]}, Code.INVALID_PARAMS, "facePoints"),
+        ({"facePoints": [TAPS[0]] * 3}, Code.INVALID_PARAMS, "facePoints"),
+        ({"facePoints": [*TAPS[:2], {"x": 0.5}]}, Code.INVALID_PARAMS, "facePoints.y"),
+        ({"facePoints": [*TAPS[:2], {"x": math.nan, "y": 0}]}, Code.INVALID_PARAMS, "facePoints.x"),
+        ({"facePoints": "cropped", "pasteback": True}, Code.INVALID_PARAMS, "facePoints"),
+        ({"face_points": "XPose"}, Code.METHOD_NOT_INSTALLED, "face_points"),
+    ],
+)
+def test_what_is_no_animal_or_no_place_is_refused(
+    inputs: dict[str, object], code: Code, field: str
+) -> None:
+    refusal = refused({"species": "animal", **inputs})
+    assert (refusal.code, refusal.field) == (code, f"training.livePortrait.{field}")
     assert "accepted: " in refusal.reason
 
 

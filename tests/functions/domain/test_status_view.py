@@ -18,6 +18,7 @@ from functions.domain.status_view import (
 )
 from functions.domain.storage_paths import download_url
 from functions.errors import Code
+from liveportrait_core import Species
 from tests.functions.scene import AVATAR, OUTPUT, POLICY, UNSET, document
 
 READER = Reader(policy=POLICY)
@@ -85,6 +86,24 @@ def test_ready_shows_everything() -> None:
         "warnings": ["VIDEO_TRIMMED"],
         "error": None,
     }
+
+
+@pytest.mark.parametrize(
+    ("points", "shown"),
+    [
+        ("0.41,0.38 0.6,0.37 0.5,0.62",
+         {"facePoints": [{"x": 0.41, "y": 0.38}, {"x": 0.6, "y": 0.37}, {"x": 0.5, "y": 0.62}]}),
+        ("cropped", {"facePoints": "cropped"}),
+        ("", {}),
+    ],
+)  # fmt: skip
+def test_an_animal_is_shown_with_its_points(points: str, shown: dict[str, object]) -> None:
+    parameters = Parameters(species=Species.ANIMAL, face_points=points)
+    view = replace(RESULT.shown(requested=10), parameters=parameters)
+    params: Any = (live_portrait(replace(RECORD, shown=view)) or {})["params"]
+    assert {key: params[key] for key in ("species", "facePoints") if key in params} == {
+        "species": "animal", **shown,
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("state", list(State))

@@ -13,6 +13,7 @@ from functions.domain.job_record import Record
 from functions.domain.storage_paths import StoredObject
 from functions.errors import RetryLater
 from functions.jobs.motion_cache import motion_key
+from liveportrait_core import Species
 from liveportrait_core.errors import EncodeFailed
 from tests.functions.doubles import about
 from tests.functions.jobs.cached_motion import CACHE, MOTION, at, cached, nothing, while_it_is_kept
@@ -144,8 +145,9 @@ def test_the_key_is_a_digest_of_all_that_matters() -> None:
         motion_key(replace(STORED, path=f"{VIDEO}2"), "mesh-1-0123abcd", max_seconds=10.0),
         motion_key(STORED, "mesh-1-0123abce", max_seconds=10.0),
         motion_key(STORED, "mesh-1-0123abcd", max_seconds=10.5),
+        motion_key(STORED, "mesh-1-0123abcd", max_seconds=10.0, species=Species.ANIMAL),
     }
-    assert len(others - {KEY}) == 4
+    assert len(others - {KEY}) == 5
 
 
 def test_an_overwritten_clip_is_read_and_its_motion_replaces_the_old(
