@@ -1,4 +1,4 @@
-"""Tables: `python -m benchmarks networks|ratios|render|mesh|talk|pairs|cloud|events`."""
+"""Tables: `python -m benchmarks networks|ratios|render|mesh|throughput|talk|pairs|cloud|events`."""
 
 import argparse
 import json
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks import cloud, events, mesh, pairs, ratios, render, talk
+from benchmarks import cloud, events, mesh, pairs, ratios, render, talk, throughput
 from benchmarks.networks import INPUT_SHAPES, Effort, Row, measure_networks
 from liveportrait_core.engines.liveportrait.runtimes.device import (
     AUTO,
@@ -88,6 +88,14 @@ def measure_the_render(parsed: argparse.Namespace) -> int:
     except RenderError as error:
         print(error, file=sys.stderr)
         return 2
+    return 0
+
+
+def measure_the_throughput(parsed: argparse.Namespace) -> int:
+    """Measure one process with one, two and four avatars that save all the time."""
+    print(throughput.HEAD)
+    for row in throughput.measure_throughput(parsed.seconds, parsed.clip_seconds):
+        print(throughput.table_line(row), flush=True)
     return 0
 
 
@@ -182,6 +190,12 @@ def _parser() -> argparse.ArgumentParser:
     stages = commands.add_parser("mesh", help="the mesh engine at 1200×1600, stage by stage")
     stages.set_defaults(command=measure_the_mesh)
     stages.add_argument("--seconds", type=float, default=4.0, help="default %(default)s, and twice")
+    busy = commands.add_parser(
+        "throughput", help="one process at 1, 2 and 4 saves at once: renders an hour, and where"
+    )
+    busy.set_defaults(command=measure_the_throughput)
+    busy.add_argument("--seconds", type=float, default=40.0, help="a row; default %(default)s")
+    busy.add_argument("--clip-seconds", type=float, default=4.0, help="default %(default)s")
     said = commands.add_parser("talk", help="a talk by the mesh engine beside its idle, 1200×1600")
     said.set_defaults(command=measure_the_talk)
     said.add_argument("--seconds", type=float, default=10.0, help="default %(default)s")

@@ -50,7 +50,7 @@ def measure_render(
         size_px: width and height of the portrait.
     """
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
-        portrait, clip = _inputs(Path(name), seconds, size_px)
+        portrait, clip = inputs(Path(name), seconds, size_px)
         yield from _renders(Renderer(MeshEngine(), reason="measured"), portrait, clip, 0.0)
         if weights is not None:
             began = time.perf_counter()
@@ -84,11 +84,11 @@ def _render(
     name: str,
     kept: list[bytes],
 ) -> Iterator[RenderRow]:
-    began, began_core = time.perf_counter(), _core_s()
+    began, began_core = time.perf_counter(), core_s()
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         request = RenderRequest(portrait=portrait, motion=motion, output=Path(folder) / "idle.mp4")
         report = renderer.render(request, on_motion=kept.append)
-    whole, core = time.perf_counter() - began, _core_s() - began_core
+    whole, core = time.perf_counter() - began, core_s() - began_core
     for part in report.seconds:
         yield RenderRow(
             render=name, stage=part.stage.value, seconds=part.seconds, share=part.seconds / whole
@@ -101,7 +101,8 @@ def _render(
     )  # fmt: skip
 
 
-def _inputs(folder: Path, seconds: float, size_px: tuple[int, int]) -> tuple[Path, Path]:
+def inputs(folder: Path, seconds: float, size_px: tuple[int, int]) -> tuple[Path, Path]:
+    """Write a portrait of this size and a driving clip, and return both."""
     portrait, person, clip = folder / "portrait.png", folder / "person.png", folder / "clip.mp4"
     source = folder / "source.jpg"
     source.write_bytes(
@@ -123,6 +124,7 @@ def _inputs(folder: Path, seconds: float, size_px: tuple[int, int]) -> tuple[Pat
     return portrait, clip
 
 
-def _core_s() -> float:
+def core_s() -> float:
+    """Return the processor seconds of this process and of its ended children."""
     times = os.times()
     return times.user + times.system + times.children_user + times.children_system

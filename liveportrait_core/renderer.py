@@ -18,6 +18,7 @@ from liveportrait_core.media.clips.probe import DrivingClip, probe
 from liveportrait_core.media.portrait_process import PortraitProcess, decode_portrait
 from liveportrait_core.options import Engine, RenderOptions, SyntheticIdle
 from liveportrait_core.pipeline.analysis import analyse_clip, prepare_and_analyse
+from liveportrait_core.pipeline.last_portrait import LastPortrait
 from liveportrait_core.pipeline.machine_faults import machine_faults_translated
 from liveportrait_core.pipeline.motion_cache import pack_motion, unpack_motion
 from liveportrait_core.pipeline.plan import (
@@ -78,6 +79,7 @@ class Renderer:
         self._reason = reason
         self._device = device
         self._open_animals = open_animals
+        self._last = LastPortrait()
         self._animals: Renderer | None = None
 
     @property
@@ -267,7 +269,7 @@ class Renderer:
             progress.register_child(process),
         ):
             picture = process.portrait()
-        return lambda: prepare_picture(self._engine, picture, request), None
+        return lambda: prepare_picture(self._engine, picture, request, self._last), None
 
     def _open_motion(self, request: RenderRequest) -> MotionTemplate | DrivingClip:
         """Check a clip, or restore or generate a motion that needs none."""

@@ -85,6 +85,8 @@ class AnimationEngine(Protocol[Prepared, Template]):
     def prepare(self, portrait: Frame, options: RenderOptions) -> Prepared:
         """Find the face and compute everything that depends on the portrait alone.
 
+        It may be used for every multiplier, neutral mouth and region, and more than once.
+
         Raises:
             ImageNoFace: no face was found.
         """

@@ -20,6 +20,7 @@ from liveportrait_core.media.clips.probe import DrivingClip, has_sound
 from liveportrait_core.media.pictures.image import Portrait
 from liveportrait_core.options import Delivery, Engine, RenderOptions, SoundFrom
 from liveportrait_core.pipeline.analysis import DecodedClip
+from liveportrait_core.pipeline.last_portrait import LastPortrait
 from liveportrait_core.pipeline.progress import RenderProgress
 from liveportrait_core.report import Box, Frame, RenderWarning, Stage, TalkCut
 from liveportrait_core.request import Clip, EngineMotion, MotionTemplate, RenderRequest
@@ -49,9 +50,12 @@ Planner = Callable[[MotionTemplate], RenderPlan]
 
 
 def prepare_picture(
-    engine: AnimationEngine[Any, Any], picture: Portrait, request: RenderRequest
+    engine: AnimationEngine[Any, Any],
+    picture: Portrait,
+    request: RenderRequest,
+    last: LastPortrait,
 ) -> Planner:
-    """Compute all that depends on a picture alone.
+    """Compute all that depends on a picture alone, unless it was the last one.
 
     Raises:
         ImageNoFace: no face was found.
@@ -59,7 +63,7 @@ def prepare_picture(
     options = request.options
     if isinstance(request.motion, EditSequence):
         options = replace(options, edit=request.motion.uses)  # for what the engine cannot draw
-    prepared = engine.prepare(picture.pixels, options)
+    prepared = last.prepared(engine, picture.pixels, options)
 
     def plan(template: MotionTemplate) -> RenderPlan:
         motion = template.motion

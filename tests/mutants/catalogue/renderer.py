@@ -315,4 +315,12 @@ MUTANTS = (
         why="The multiplier scales the expression too (section 2).",
         tests=_MESH,
     ),
+    Mutant(
+        name="a-portrait-for-another",
+        file="liveportrait_core/pipeline/last_portrait.py",
+        old="hashlib.sha256(shape + picture.tobytes())",
+        new="hashlib.sha256(shape)",
+        why="What is kept of a portrait is used for that very picture (section 3, Caches).",
+        tests=("tests/core/pipeline/test_last_portrait.py",),
+    ),
 )
