@@ -24,5 +24,5 @@ OPEN_SOUND_SAFELY: Final = (
 # From the beginning of the file: sound that begins later, or pauses, is filled with silence.
 ON_THE_TIMELINE: Final = "async=1:first_pts=0"
 
-# Measured: two minutes of FLAC, 24 bits, 192 kHz, 8 channels take 40 MiB and 1.2 s.
+# Measured: FLAC of eight channels at 192 kHz takes 33 MiB, and 16 ms of a core for each second.
 SOUND_LIMITS: Final = ChildLimits(memory_bytes=2**29, processor_s=60, file_bytes=0)

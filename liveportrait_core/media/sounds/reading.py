@@ -35,7 +35,8 @@ _NO_SOUND: Final = "Failed to set value '0:a:0' for option 'map'"
 _IN_PLAIN_WORDS: Final = {
     "moov atom not found": "is cut off or damaged: it has no index",
     "Format not on whitelist": "is damaged, or no sound of a known kind",
-    "Error opening input: Invalid data": "is damaged, or no sound of a known kind",
+    "Could not find codec parameters": "is damaged, or coded in a way that is not read",
+    "Error opening input": "is damaged, cut off, or no sound of a known kind",
     "not on whitelist": "is coded in a way that is not read",
     "Decoder not found": "is coded in a way that is not read",
 }

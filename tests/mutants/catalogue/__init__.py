@@ -3,6 +3,7 @@
 from tests.mutants.catalogue import (
     cloud,
     faces,
+    hearing,
     lateness,
     media_limits,
     privacy,
@@ -31,4 +32,5 @@ MUTANTS: tuple[Mutant, ...] = (
     *privacy.MUTANTS,
     *faces.MUTANTS,
     *speaking.MUTANTS,
+    *hearing.MUTANTS,
 )

@@ -98,7 +98,7 @@ def picture(path: Path) -> Path:
 REFUSED: dict[str, tuple[Callable[[Path], Path], type[BadInput], str]] = {
     "absent": (lambda path: path, AudioUnsupported, "is no file"),
     "empty": (lambda path: playlist(path, ""), AudioUnsupported, "is empty"),
-    "text": (text, AudioUnsupported, "is damaged, or no sound of a known kind"),
+    "text": (text, AudioUnsupported, "no sound of a known kind"),
     "a picture": (picture, AudioUnsupported, "is a PNG picture"),
     "a playlist": (
         lambda path: playlist(path, "#EXTM3U\n/etc/passwd\n"), AudioUnsupported, "is a playlist",
