@@ -54,34 +54,34 @@ class CloudMediaStore:
                 ) from fault
             raise
 
-    def publish(self, publication: Upload, *, replacing: int = 0) -> StoredObject:
+    def publish(self, upload: Upload, *, replacing: int = 0) -> StoredObject:
         """Create an object, or replace exactly the generation `replacing`.
 
         Raises:
             ObjectExists: another object is there, at the generation named.
         """
-        blob = self._bucket.blob(publication.path)
-        if publication.token:
+        blob = self._bucket.blob(upload.path)
+        if upload.token:
             blob.cache_control = "private, max-age=31536000, immutable"
-            blob.content_disposition = f'inline; filename="{publication.file.name}"'
-            blob.metadata = {**publication.metadata, TOKEN_KEY: publication.token}
+            blob.content_disposition = f'inline; filename="{upload.file.name}"'
+            blob.metadata = {**upload.metadata, TOKEN_KEY: upload.token}
         else:
             blob.cache_control = "private, no-store"
-            blob.metadata = dict(publication.metadata)
+            blob.metadata = dict(upload.metadata)
         try:
             blob.upload_from_filename(
-                str(publication.file),
-                content_type=publication.content_type,
+                str(upload.file),
+                content_type=upload.content_type,
                 if_generation_match=replacing,
             )
             return stored_object(blob)
         except exceptions.PreconditionFailed as fault:
-            stored = self.find(publication.path)
+            stored = self.find(upload.path)
             if stored is None:  # deleted in between: the caller may create it after all
-                raise ObjectExists(publication.path, 0) from fault
-            if publication.token and stored.token == publication.token:
+                raise ObjectExists(upload.path, 0) from fault
+            if upload.token and stored.token == upload.token:
                 return stored  # our own upload, whose answer was lost
-            raise ObjectExists(publication.path, stored.generation) from fault
+            raise ObjectExists(upload.path, stored.generation) from fault
 
     def delete(self, path: str, generation: int) -> None:
         """Delete exactly this generation, if it is still there."""

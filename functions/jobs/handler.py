@@ -91,7 +91,7 @@ class RenderHandler:
             queues=self._dispatcher.queues,
         )
         with log.bound(**trigger.subject.log_ids):
-            self._serve(trigger, partial(self._enter, case), asked=case is Gate.ASKED)
+            self._serve(trigger, partial(self._serve_event, case), asked=case is Gate.ASKED)
 
     def handle_task(self, subject: Subject) -> None:
         """Bring the task that stands for an avatar to its end.
@@ -130,7 +130,7 @@ class RenderHandler:
             try:
                 while not self._serve(
                     replace(trigger, dispatch=task, debounced=task is None),
-                    self._attend,
+                    self._serve_task,
                     asked=True,
                 ):
                     trigger = self._present(subject, deadline)
@@ -172,7 +172,7 @@ class RenderHandler:
 
     # --- an event: section 1; a task, or reconcile: section 9
 
-    def _enter(self, case: Gate, trigger: Trigger) -> bool:
+    def _serve_event(self, case: Gate, trigger: Trigger) -> bool:
         """Serve an event of one of the cases of the gate."""
         match case:
             case Gate.UNRELATED:
@@ -184,7 +184,7 @@ class RenderHandler:
             case Gate.LEFT_QUEUED:
                 self._withdraw(trigger)
             case Gate.ASKED:
-                if isinstance(self._pursue(self._debounced(trigger)), NewerEvent):
+                if isinstance(self._run_steps(self._debounced(trigger)), NewerEvent):
                     self._withdraw(trigger)
         return True
 
@@ -195,7 +195,7 @@ class RenderHandler:
 
     def _settle(self, trigger: Trigger) -> bool:
         """Serve an event whose debounce is over."""
-        if isinstance(self._pursue(trigger), NewerEvent):
+        if isinstance(self._run_steps(trigger), NewerEvent):
             self._withdraw(trigger)
         return True
 
@@ -217,14 +217,14 @@ class RenderHandler:
             return replace(following, debounced=True)
         return following
 
-    def _attend(self, trigger: Trigger) -> bool:
+    def _serve_task(self, trigger: Trigger) -> bool:
         """Serve a task; False: the document asks for something else by now."""
         if not trigger.debounced:
             state = self._load_state(trigger)
             if isinstance(next_step(trigger, state), Debounce):
                 with telemetry.span("debounce"):
                     self._wait(trigger, self._deps.settings.debounce_s)
-        match self._pursue(replace(trigger, debounced=True)):
+        match self._run_steps(replace(trigger, debounced=True)):
             case Done():
                 return self._finish_task(trigger)
             case NewerEvent() if trigger.dispatch is not None:
@@ -244,7 +244,7 @@ class RenderHandler:
 
     # --- the steps
 
-    def _pursue(self, following: Ending | Trigger) -> Ending:
+    def _run_steps(self, following: Ending | Trigger) -> Ending:
         """Carry out step after step, looking again whenever something may have changed.
 
         Raises:

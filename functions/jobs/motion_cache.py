@@ -113,7 +113,7 @@ class MotionCache:
     def _store(self, motion: bytes) -> None:
         self._file.write_bytes(motion)
         facts = {_KEY: self._key, _DIGEST: hashlib.sha256(motion).hexdigest()}
-        publication = Upload(
+        upload = Upload(
             path=self._path,
             file=self._file,
             content_type="application/octet-stream",
@@ -121,7 +121,7 @@ class MotionCache:
         )
         try:
             self._media.publish(
-                publication, replacing=0 if self._seen is None else self._seen.generation
+                upload, replacing=0 if self._seen is None else self._seen.generation
             )
             log.info("motion kept", path=self._path, size_bytes=len(motion))
         except ObjectExists as stands:  # another attempt's, or ours, the answer to which was lost

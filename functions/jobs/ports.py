@@ -60,7 +60,7 @@ class MediaStore(Protocol):
         `ObjectChanged` where it is gone or another generation stands there.
         """
 
-    def publish(self, publication: Upload, *, replacing: int = 0) -> StoredObject:
+    def publish(self, upload: Upload, *, replacing: int = 0) -> StoredObject:
         """Create an object (or replace exactly a generation), or raise `ObjectExists`."""
 
     def delete(self, path: str, generation: int) -> None:

@@ -48,22 +48,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         shard = Shard.of(os.environ)
         instance = _begin()
-        sweep = _sweep(instance, shard, options)
+        run = _reconcile_run(instance, shard, options)
     except (InvalidSetting, RenderError, RetryLater) as fault:
         sys.stderr.write(f"Reconcile cannot start: {fault}\n")
         return _NOT_BEGUN
     failed = False
     try:
-        sweep.run()
+        run.run()
     except EverythingGone as refusal:
         sys.stderr.write(f"Reconcile does not begin: {refusal}\n")
         return _NOT_BEGUN
     except Exception as fault:  # the checkpoint is at the end of the last page
         failed = True
         log.fault("pass not finished", fault)
-    failed = failed or sweep.report.faults > 0
+    failed = failed or run.report.faults > 0
     _tell(
-        sweep.report,
+        run.report,
         shard,
         failed=failed,
         dry_run=options.dry_run,
@@ -86,7 +86,7 @@ def _begin() -> App:
     return instance
 
 
-def _sweep(instance: App, shard: Shard, options: argparse.Namespace) -> ReconcileRun:
+def _reconcile_run(instance: App, shard: Shard, options: argparse.Namespace) -> ReconcileRun:
     deps = instance.deps
     lister = BucketLister(instance.bucket)
     loader = PageLoader(

@@ -116,7 +116,7 @@ class Erasure:
 
     def _avatar(self, avatar_id: str, report: ErasureReport) -> None:
         avatar = self._read(avatar_id)
-        held = list(self._held(avatar_id))
+        held = list(self._objects_of(avatar_id))
         report.documents += avatar.document is not None
         report.ledgers += avatar.has_ledger
         self._count(held, report)
@@ -131,10 +131,10 @@ class Erasure:
         if avatar.document is not None and not self.documents.delete_avatar(avatar_id, self.owner):
             raise RetryLater(f"{avatar_id} is another owner's by now")
         self._clean_up(avatar_id)
-        if left := [each.stored.path for each in self._held(avatar_id)]:
+        if left := [each.stored.path for each in self._objects_of(avatar_id)]:
             raise RetryLater(f"there again: {', '.join(left)}")
 
-    def _held(self, avatar_id: str) -> Iterator[ListedObject]:
+    def _objects_of(self, avatar_id: str) -> Iterator[ListedObject]:
         for folder in (avatar_folder(avatar_id), cache_folder(avatar_id)):
             yield from self.lister.objects(folder)
 

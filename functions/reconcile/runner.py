@@ -176,7 +176,7 @@ class ReconcileRun:
         if not self._wait():
             return Ending.STOPPED
         with log.bound(avatar_id=turn.suspect):
-            self._attend(turn.suspect, upgrading=turn.place.phase is Phase.UPGRADES)
+            self._check_again(turn.suspect, upgrading=turn.place.phase is Phase.UPGRADES)
         return None
 
     def _wait(self) -> bool:
@@ -187,7 +187,7 @@ class ReconcileRun:
             self._clock.sleep(min(left_s, _NAP_S))
         return True
 
-    def _attend(self, avatar_id: str, *, upgrading: bool) -> None:
+    def _check_again(self, avatar_id: str, *, upgrading: bool) -> None:
         """Load an avatar again, and repair what is still wrong."""
         try:
             entry = self._loader.entry(avatar_id)

@@ -316,23 +316,23 @@ class MemoryMediaStore:
         self.fetched.append(wanted.path)
         to.write_bytes(held.body)
 
-    def publish(self, publication: Upload, *, replacing: int = 0) -> StoredObject:
-        self._called("publish" if publication.token else "keep")
-        held = self.objects.get(publication.path)
+    def publish(self, upload: Upload, *, replacing: int = 0) -> StoredObject:
+        self._called("publish" if upload.token else "keep")
+        held = self.objects.get(upload.path)
         if (0 if held is None else held.generation) != replacing:
-            if held is not None and publication.token and held.token == publication.token:
-                return self._stored(publication.path)
-            raise ObjectExists(publication.path, 0 if held is None else held.generation)
-        self.objects[publication.path] = HeldObject(
-            body=publication.file.read_bytes(),
+            if held is not None and upload.token and held.token == upload.token:
+                return self._stored(upload.path)
+            raise ObjectExists(upload.path, 0 if held is None else held.generation)
+        self.objects[upload.path] = HeldObject(
+            body=upload.file.read_bytes(),
             generation=self._generation(),
-            content_type=publication.content_type,
-            token=publication.token,
-            metadata=publication.metadata,
+            content_type=upload.content_type,
+            token=upload.token,
+            metadata=upload.metadata,
         )
-        if publication.token and self.lost_answers:
+        if upload.token and self.lost_answers:
             raise self.lost_answers.pop(0)
-        return self._stored(publication.path)
+        return self._stored(upload.path)
 
     def delete(self, path: str, generation: int) -> None:
         self._called("delete")

@@ -19,7 +19,7 @@ from functions.jobs.ports import MediaStore
 
 
 @pytest.fixture
-def publication(tmp_path: Path, avatar_id: str) -> Upload:
+def upload(tmp_path: Path, avatar_id: str) -> Upload:
     file = tmp_path / "idle.mp4"
     file.write_bytes(b"video")
     return Upload(
@@ -49,20 +49,20 @@ def test_nothing_is_found_where_nothing_is(media: MediaStore, avatar_id: str) ->
 
 
 def test_what_is_published_is_found_and_fetched(
-    media: MediaStore, publication: Upload, tmp_path: Path
+    media: MediaStore, upload: Upload, tmp_path: Path
 ) -> None:
-    stored = media.publish(publication)
-    assert media.find(publication.path) == stored
-    assert (stored.path, stored.size_bytes, stored.token) == (publication.path, 5, "token-1")
+    stored = media.publish(upload)
+    assert media.find(upload.path) == stored
+    assert (stored.path, stored.size_bytes, stored.token) == (upload.path, 5, "token-1")
     media.fetch(stored, tmp_path / "copy")
     assert (tmp_path / "copy").read_bytes() == b"video"
 
 
 def test_only_the_generation_asked_for_is_fetched(
-    media: MediaStore, publication: Upload, tmp_path: Path
+    media: MediaStore, upload: Upload, tmp_path: Path
 ) -> None:
-    stored = media.publish(publication)
-    newer = media.publish(publication, replacing=stored.generation)
+    stored = media.publish(upload)
+    newer = media.publish(upload, replacing=stored.generation)
     assert newer.generation != stored.generation
     with pytest.raises(ObjectChanged, match=str(stored.generation)):
         media.fetch(stored, tmp_path / "copy")
@@ -73,9 +73,9 @@ def test_only_the_generation_asked_for_is_fetched(
 
 
 def test_no_more_is_written_than_the_object_is_said_to_have(
-    media: MediaStore, publication: Upload, tmp_path: Path
+    media: MediaStore, upload: Upload, tmp_path: Path
 ) -> None:
-    stored = media.publish(publication)
+    stored = media.publish(upload)
     with pytest.raises(OSError, match="more came"):
         media.fetch(replace(stored, size_bytes=4), tmp_path / "copy")
     assert not (tmp_path / "copy").exists()
@@ -107,23 +107,23 @@ def test_what_is_not_compressed_has_no_encoding(
     assert found.encoding == ""
 
 
-def test_our_own_upload_repeated_is_taken_over(media: MediaStore, publication: Upload) -> None:
-    stored = media.publish(publication)
-    assert media.publish(publication) == stored
+def test_our_own_upload_repeated_is_taken_over(media: MediaStore, upload: Upload) -> None:
+    stored = media.publish(upload)
+    assert media.publish(upload) == stored
 
 
 def test_anothers_object_is_replaced_only_at_its_generation(
-    media: MediaStore, publication: Upload
+    media: MediaStore, upload: Upload
 ) -> None:
-    theirs = media.publish(replace(publication, token="token-2"))
+    theirs = media.publish(replace(upload, token="token-2"))
     with pytest.raises(ObjectExists) as caught:
-        media.publish(publication)
+        media.publish(upload)
     assert caught.value.generation == theirs.generation
-    ours = media.publish(publication, replacing=theirs.generation)
+    ours = media.publish(upload, replacing=theirs.generation)
     assert ours.token == "token-1"
     with pytest.raises(ObjectExists):
-        media.publish(replace(publication, token="token-3"), replacing=theirs.generation)
-    assert media.find(publication.path) == ours
+        media.publish(replace(upload, token="token-3"), replacing=theirs.generation)
+    assert media.find(upload.path) == ours
 
 
 def test_what_is_private_says_what_it_is_and_is_nobodys_own(
@@ -141,66 +141,62 @@ def test_what_is_private_says_what_it_is_and_is_nobodys_own(
     assert newer.metadata == {"key": "l"}
 
 
-def test_replacing_what_is_gone_says_that_nothing_stands(
-    media: MediaStore, publication: Upload
-) -> None:
+def test_replacing_what_is_gone_says_that_nothing_stands(media: MediaStore, upload: Upload) -> None:
     with pytest.raises(ObjectExists) as caught:
-        media.publish(publication, replacing=17)
+        media.publish(upload, replacing=17)
     assert caught.value.generation == 0
 
 
-def test_discarding_is_of_one_generation_and_repeatable(
-    media: MediaStore, publication: Upload
-) -> None:
-    first = media.publish(publication)
-    second = media.publish(publication, replacing=first.generation)
+def test_discarding_is_of_one_generation_and_repeatable(media: MediaStore, upload: Upload) -> None:
+    first = media.publish(upload)
+    second = media.publish(upload, replacing=first.generation)
     media.delete(first.path, first.generation)
-    assert media.find(publication.path) == second
+    assert media.find(upload.path) == second
     media.delete(second.path, second.generation)
     media.delete(second.path, second.generation)
-    assert media.find(publication.path) is None
+    assert media.find(upload.path) is None
 
 
 def test_clearing_takes_the_folder_and_nothing_beside_it(
-    media: MediaStore, publication: Upload, avatar_id: str
+    media: MediaStore, upload: Upload, avatar_id: str
 ) -> None:
-    beside = replace(publication, path=f"avatars/{avatar_id}/livePortrait.mp4")
+    beside = replace(upload, path=f"avatars/{avatar_id}/livePortrait.mp4")
     for number in range(3):
-        media.publish(replace(publication, path=f"{publication.path}{number}"))
+        media.publish(replace(upload, path=f"{upload.path}{number}"))
     media.publish(beside)
     media.delete_prefix(Deletion(path=f"avatars/{avatar_id}/livePortrait/"))
-    assert media.find(f"{publication.path}0") is None
+    assert media.find(f"{upload.path}0") is None
     assert media.find(beside.path) is not None
 
 
 def test_clearing_spares_what_was_created_since(
-    media: MediaStore, publication: Upload, avatar_id: str
+    media: MediaStore, upload: Upload, avatar_id: str
 ) -> None:
     folder = f"avatars/{avatar_id}/livePortrait/"
     # A generation is the moment of creation in microseconds, here as in the real cloud.
-    created_ms = media.publish(publication).generation // 1000
+    created_ms = media.publish(upload).generation // 1000
     media.delete_prefix(Deletion(path=folder, until=created_ms - 10))
-    assert media.find(publication.path) is not None
+    assert media.find(upload.path) is not None
     media.delete_prefix(Deletion(path=folder, until=created_ms + 10))
-    assert media.find(publication.path) is None
+    assert media.find(upload.path) is None
 
 
 def test_an_object_is_immutable_private_and_playable_by_its_token(
-    suite: Suite, bucket: Bucket, publication: Upload
+    suite: Suite, bucket: Bucket, upload: Upload
 ) -> None:
-    CloudMediaStore(bucket).publish(publication)
-    blob = bucket.get_blob(publication.path)
+    CloudMediaStore(bucket).publish(upload)
+    blob = bucket.get_blob(upload.path)
     assert blob is not None
     assert blob.cache_control == "private, max-age=31536000, immutable"
     assert blob.content_disposition == 'inline; filename="idle.mp4"'
     assert blob.content_type == "video/mp4"
-    assert blob.metadata == {**publication.metadata, "firebaseStorageDownloadTokens": "token-1"}
+    assert blob.metadata == {**upload.metadata, "firebaseStorageDownloadTokens": "token-1"}
     host = suite.environment["FIREBASE_STORAGE_EMULATOR_HOST"]
     policy = MediaPolicy(bucket=suite.options.bucket, emulator=host)
-    with urllib.request.urlopen(download_url(publication.path, "token-1", policy)) as answer:
+    with urllib.request.urlopen(download_url(upload.path, "token-1", policy)) as answer:
         assert answer.read() == b"video"
     with pytest.raises(urllib.error.HTTPError, match="403") as refused:
-        urllib.request.urlopen(download_url(publication.path, "guess", policy))
+        urllib.request.urlopen(download_url(upload.path, "guess", policy))
     refused.value.close()
 
 
@@ -226,11 +222,11 @@ def test_a_private_object_has_no_url_that_opens_it(
 
 @pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")  # the client drops answers
 def test_a_busy_service_is_tried_again(
-    suite: Suite, bucket: Bucket, publication: Upload, tmp_path: Path
+    suite: Suite, bucket: Bucket, upload: Upload, tmp_path: Path
 ) -> None:
     store = CloudMediaStore(bucket)
     suite.control.fail_uploads(1, status=503)
-    stored = store.publish(publication)
+    stored = store.publish(upload)
     suite.control.fail_downloads(1, status=503)
     store.fetch(stored, tmp_path / "copy")
     assert (tmp_path / "copy").read_bytes() == b"video"

@@ -133,12 +133,12 @@ class WatchedMediaStore(MemoryMediaStore):
         self._stamp(path)
         return super().put(path, body, **given)
 
-    def publish(self, publication: Upload, *, replacing: int = 0) -> StoredObject:
-        before = self.objects.get(publication.path)
-        stored = super().publish(publication, replacing=replacing)
-        if self.objects.get(publication.path) is not before:
-            self._stamp(publication.path)
-            self._world.object_changed(publication.path)
+    def publish(self, upload: Upload, *, replacing: int = 0) -> StoredObject:
+        before = self.objects.get(upload.path)
+        stored = super().publish(upload, replacing=replacing)
+        if self.objects.get(upload.path) is not before:
+            self._stamp(upload.path)
+            self._world.object_changed(upload.path)
         return stored
 
     def __getattribute__(self, name: str) -> Any:

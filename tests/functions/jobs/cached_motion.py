@@ -25,13 +25,13 @@ def while_it_is_kept(
     """Let something happen right before and right after the motion gets to the store."""
     publish = scene.media.publish
 
-    def hooked(publication: Upload, *, replacing: int = 0) -> StoredObject:
-        if publication.token:
-            return publish(publication, replacing=replacing)
+    def hooked(upload: Upload, *, replacing: int = 0) -> StoredObject:
+        if upload.token:
+            return publish(upload, replacing=replacing)
         scene.media.publish = publish  # type: ignore[method-assign]
         before()
         try:
-            return publish(publication, replacing=replacing)
+            return publish(upload, replacing=replacing)
         finally:
             after()
 

@@ -101,9 +101,9 @@ def test_an_object_that_is_compressed_once_more_is_not_even_fetched(
 def test_a_lost_answer_of_an_upload_is_taken_over(scene: Scene) -> None:
     publish = scene.media.publish
 
-    def repeat(publication: Upload, *, replacing: int = 0) -> object:
-        publish(publication, replacing=replacing)
-        return publish(publication, replacing=replacing)
+    def repeat(upload: Upload, *, replacing: int = 0) -> object:
+        publish(upload, replacing=replacing)
+        return publish(upload, replacing=replacing)
 
     scene.media.publish = repeat  # type: ignore[method-assign, assignment]
     scene.save(document())
@@ -115,11 +115,11 @@ def test_a_lost_answer_of_an_upload_is_taken_over(scene: Scene) -> None:
 def test_an_object_of_anothers_at_its_path_is_never_replaced(scene: Scene) -> None:
     publish = scene.media.publish
 
-    def taken(publication: Upload, *, replacing: int = 0) -> object:
-        if publication.token:
+    def taken(upload: Upload, *, replacing: int = 0) -> object:
+        if upload.token:
             scene.media.publish = publish  # type: ignore[method-assign]
-            theirs.append(publish(replace(publication, token="theirs")))
-        return publish(publication, replacing=replacing)
+            theirs.append(publish(replace(upload, token="theirs")))
+        return publish(upload, replacing=replacing)
 
     theirs: list[StoredObject] = []
     scene.media.publish = taken  # type: ignore[method-assign, assignment]
@@ -138,13 +138,13 @@ def test_what_a_successor_published_is_never_replaced(scene: Scene) -> None:
     publish = scene.media.publish
     event = scene.write(document())
 
-    def sleep_first(publication: Upload, *, replacing: int = 0) -> object:
-        if not publication.token:  # the motion
-            return publish(publication, replacing=replacing)
+    def sleep_first(upload: Upload, *, replacing: int = 0) -> object:
+        if not upload.token:  # the motion
+            return publish(upload, replacing=replacing)
         scene.media.publish = publish  # type: ignore[method-assign]
         scene.clock.advance(61)
         other.handle_event(event)
-        return publish(publication, replacing=replacing)
+        return publish(upload, replacing=replacing)
 
     scene.media.publish = sleep_first  # type: ignore[method-assign, assignment]
     scene.handler.handle_event(event)
@@ -158,9 +158,9 @@ def test_what_a_successor_published_is_never_replaced(scene: Scene) -> None:
 def test_a_job_that_lost_its_lease_while_it_uploaded_leaves_nothing(scene: Scene) -> None:
     publish = scene.media.publish
 
-    def lose(publication: Upload, *, replacing: int = 0) -> object:
-        stored = publish(publication, replacing=replacing)
-        if publication.path.endswith("poster.jpg"):
+    def lose(upload: Upload, *, replacing: int = 0) -> object:
+        stored = publish(upload, replacing=replacing)
+        if upload.path.endswith("poster.jpg"):
             scene.media.publish = publish  # type: ignore[method-assign]
             scene.second_instance().handle_event(scene.write(document(avatarImageUrl=None)))
         return stored

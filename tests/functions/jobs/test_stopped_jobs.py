@@ -17,9 +17,9 @@ def scene() -> Scene:
 def test_a_job_stopped_after_an_upload_leaves_no_object(scene: Scene, name: str) -> None:
     publish = scene.media.publish
 
-    def move_on(publication: Upload, *, replacing: int = 0) -> StoredObject:
-        stored = publish(publication, replacing=replacing)
-        if publication.path.endswith(name):
+    def move_on(upload: Upload, *, replacing: int = 0) -> StoredObject:
+        stored = publish(upload, replacing=replacing)
+        if upload.path.endswith(name):
             scene.write(document(training__livePortrait__drivingMultiplier=0.9))
         return stored
 

@@ -6,8 +6,8 @@ MUTANTS = (
     Mutant(
         name="moved-on-and-nothing-taken-back",
         file="functions/jobs/handler.py",
-        old="if isinstance(self._pursue(self._debounced(trigger)), NewerEvent):",
-        new="if self._pursue(self._debounced(trigger)) is None:",
+        old="if isinstance(self._run_steps(self._debounced(trigger)), NewerEvent):",
+        new="if self._run_steps(self._debounced(trigger)) is None:",
         why="The request removed before the newer event came: `rendering` for ever (section 1.3).",
         tests=("tests/functions/jobs/test_withdrawal.py",),
     ),

@@ -127,8 +127,8 @@ MUTANTS = (
     Mutant(
         name="private-objects-are-all-ours",
         file="functions/cloud/storage.py",
-        old="if publication.token and stored.token == publication.token:",
-        new="if stored.token == publication.token:",
+        old="if upload.token and stored.token == upload.token:",
+        new="if stored.token == upload.token:",
         why="What another job has stored meanwhile is left alone (section 3, caches).",
         tests=("tests/functions/cloud/test_storage.py",),
     ),

@@ -105,7 +105,7 @@ def drive_clip(
         As many frames as the shorter of the two; all of the source's for a driving picture.
     """
     if driving.frame_count == 1:
-        wanted = _held(source, driving, mode)
+        wanted = _driven_by_picture(source, driving, mode)
     else:
         rest = _frame(driving, anchor)
         count = min(source.frame_count, driving.frame_count)
@@ -149,7 +149,7 @@ def _followed(source: Motion, driving: Motion, rest: Motion, mode: MotionMode) -
     )
 
 
-def _held(source: Motion, driving: Motion, mode: MotionMode) -> Motion:
+def _driven_by_picture(source: Motion, driving: Motion, mode: MotionMode) -> Motion:
     if mode is MotionMode.ABSOLUTE:
         return _replaced(source, _stretched(driving, source.frame_count))
     change = driving.expression - CLOSED_LIPS_EXPRESSION

@@ -255,8 +255,8 @@ def _retargeting_offset(
 ) -> Floats:
     """Return what brings eyes and lips towards the driving face's opening: T×21×3."""
     count = len(resting)
-    eyes, driving_eyes = (_held(each.eye_ratios, count) for each in (source, driving))
-    lips, driving_lips = (_held(each.lip_ratios, count) for each in (source, driving))
+    eyes, driving_eyes = (_first_rows(each.eye_ratios, count) for each in (source, driving))
+    lips, driving_lips = (_first_rows(each.lip_ratios, count) for each in (source, driving))
     offset = np.zeros_like(resting)
     if settings.retarget_eyes:
         _require_measured("eye", driving_eyes)
@@ -277,6 +277,6 @@ def _require_measured(what: str, ratios: Floats) -> None:
         )
 
 
-def _held(ratios: Floats, count: int) -> Floats:
+def _first_rows(ratios: Floats, count: int) -> Floats:
     """Return the first `count` rows; a single row is held."""
     return np.broadcast_to(ratios, (count, ratios.shape[1])) if len(ratios) == 1 else ratios[:count]

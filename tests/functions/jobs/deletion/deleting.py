@@ -32,9 +32,9 @@ def once_uploaded(scene: Scene, act: Callable[[], object]) -> None:
     """Let something happen as soon as a video is there, before it is committed."""
     publish = scene.media.publish
 
-    def hooked(publication: Upload, *, replacing: int = 0) -> StoredObject:
-        stored = publish(publication, replacing=replacing)
-        if publication.path.endswith("idle.mp4"):
+    def hooked(upload: Upload, *, replacing: int = 0) -> StoredObject:
+        stored = publish(upload, replacing=replacing)
+        if upload.path.endswith("idle.mp4"):
             scene.media.publish = publish  # type: ignore[method-assign]
             act()
         return stored
