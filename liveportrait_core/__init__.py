@@ -21,6 +21,7 @@ from liveportrait_core.options import (
     Engine,
     MouthInside,
     RenderOptions,
+    SpeechHead,
     SpeechMethod,
     SyntheticIdle,
 )
@@ -92,6 +93,7 @@ __all__ = [
     "RenderWarning",
     "RenderedVideo",
     "Species",
+    "SpeechHead",
     "SpeechInput",
     "SpeechMethod",
     "Stage",

@@ -149,6 +149,13 @@ class SpeechMethod(StrEnum):
     WAV2LIP = "wav2lip"
 
 
+class SpeechHead(StrEnum):
+    """What moves the head of a talk."""
+
+    IDLE = "idle"  # as in the idle: the talk is cut into it without a jump
+    SPEECH = "speech"  # the voice, where the method can: the whole motion is the method's
+
+
 class MouthInside(StrEnum):
     """What the mesh engine shows between lips that the portrait shows closed."""
 

@@ -29,7 +29,7 @@ from liveportrait_core.pipeline.plan import (
     require_sound,
 )
 from liveportrait_core.pipeline.progress import RenderProgress, run_watched
-from liveportrait_core.pipeline.speech import Talking
+from liveportrait_core.pipeline.speech import Talking, moved_by
 from liveportrait_core.pipeline.talk_methods import WITHOUT_WEIGHTS, InstalledMethods, find_methods
 from liveportrait_core.pipeline.writer import VideoWriter, publish
 from liveportrait_core.report import Frame, Progress, RenderedVideo, Stage
@@ -155,6 +155,7 @@ class Renderer:
             DeviceLost: the GPU is of no more use to this process.
             EncodeFailed: the video could not be written.
         """
+        request = moved_by(request)
 
         def work(progress: RenderProgress, video: Path, poster: Path) -> RenderedVideo:
             progress.enter(Stage.PREPARE)

@@ -22,6 +22,7 @@ from liveportrait_core.options import (
     MouthInside,
     RenderOptions,
     SoundFrom,
+    SpeechHead,
     SpeechMethod,
     SyntheticIdle,
     VideoFormat,
@@ -114,6 +115,8 @@ class SpeechInput:
     method: str = SpeechMethod.AUTO  # or any name of an installed one
     inside: MouthInside = MouthInside.PAINTED  # of the mesh engine; LivePortrait draws its own
     start_frame: int = 0  # of the motion: what it shows as the sound begins
+    head: SpeechHead = SpeechHead.IDLE
+    refine: bool = False  # sharpen a mouth that a method painted
     within_s: float | None = None  # refuse a method that takes longer here, beyond the drawing
 
     def __post_init__(self) -> None:

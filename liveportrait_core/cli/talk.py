@@ -26,6 +26,7 @@ from liveportrait_core.options import (
     Engine,
     MouthInside,
     RenderOptions,
+    SpeechHead,
     SpeechMethod,
     SyntheticIdle,
 )
@@ -98,6 +99,14 @@ def _add_speech(group: Any) -> None:
     )  # fmt: skip
     add_research_option(group)
     group.add_argument(
+        "--head", choices=[head.value for head in SpeechHead], default=SpeechHead.IDLE.value,
+        help="what moves the head; speech: the voice, by joyvasa alone (default: %(default)s)",
+    )  # fmt: skip
+    group.add_argument(
+        "--refine", action="store_true",
+        help="sharpen a mouth that wav2lip painted, by GFPGAN",
+    )  # fmt: skip
+    group.add_argument(
         "--within", type=float, default=None, metavar="S",
         help="refuse a method that would take longer here, beyond the drawing (`methods` lists "
         "what each takes)",
@@ -132,6 +141,8 @@ def talk(parsed: argparse.Namespace, console: Console) -> int:
         strength=parsed.strength,
         method=parsed.method,
         inside=MouthInside(parsed.inside),
+        head=SpeechHead(parsed.head),
+        refine=parsed.refine,
         within_s=parsed.within,
     )
     if parsed.driving_multiplier is None:

@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from liveportrait_core.options import Engine, MouthInside, RenderOptions
+from liveportrait_core.options import Engine, MouthInside, RenderOptions, SpeechHead
 from liveportrait_core.report import Box, Frame, RenderWarning
 from liveportrait_core.request import EngineMotion
 from liveportrait_core.speech.values import MouthTrack, Speech
@@ -141,7 +141,14 @@ class MotionSource(Protocol):
     """A learned method of talking that gives an engine's own motion."""
 
     def talk(
-        self, idle: Any, speech: Speech, mouth: MouthTrack, *, strength: float, start_frame: int
+        self,
+        idle: Any,
+        speech: Speech,
+        mouth: MouthTrack,
+        *,
+        strength: float,
+        head: SpeechHead,
+        start_frame: int,
     ) -> Any:
         """Return the motion of a talk over an idle's, as `AnimationEngine.speak` does.
 
@@ -151,6 +158,7 @@ class MotionSource(Protocol):
             mouth: its `activity` tells where the frame stays the idle's; its shapes are a reader's
                 without weights, and may be ignored.
             strength: of the movement, 0..1.5.
+            head: what moves it; speech: the whole motion is the method's, and no idle's.
             start_frame: of the idle, in whose place the talk's first frame is shown.
         """
 

@@ -10,16 +10,21 @@ from typing import Any, cast
 
 from liveportrait_core.engines.base import AnimationEngine, MotionSource
 from liveportrait_core.errors import InvalidOption
-from liveportrait_core.lipsync.base import LipSync
+from liveportrait_core.lipsync.base import LipSync, Refiner
 from liveportrait_core.media.clips.formats import Sound
 from liveportrait_core.media.sounds.reading import read_speech
-from liveportrait_core.options import SpeechMethod
+from liveportrait_core.options import SpeechHead, SpeechMethod
 from liveportrait_core.pipeline.lipsync import PaintedFrames
 from liveportrait_core.pipeline.plan import Planner, RenderPlan
 from liveportrait_core.pipeline.talk_costs import require_speed
 from liveportrait_core.pipeline.talk_methods import InstalledMethods, TalkMethod
 from liveportrait_core.report import RenderWarning, TalkCut
-from liveportrait_core.request import EngineMotion, MotionTemplate, SpeechInput
+from liveportrait_core.request import (
+    EngineMotion,
+    MotionTemplate,
+    RenderRequest,
+    SpeechInput,
+)
 from liveportrait_core.speech.reader import SoundReader, SpeechReader
 from liveportrait_core.speech.spelling import TextReader
 from liveportrait_core.speech.values import MouthTrack, Speech, silenced
@@ -69,6 +74,7 @@ class Talking:
         if name == SpeechMethod.AUTO and (asked.visemes or asked.text is not None):
             name = SpeechMethod.VISEMES  # what is known to be said beats what is heard
         method, reader = self._methods.choose(name), _reader_of(asked)
+        _require_able(method, asked)
         speech, warnings = read_speech(asked.sound)
         self._open(method)
         if asked.within_s is not None:
@@ -95,10 +101,17 @@ class Talking:
         plan = replace(planner(talk.template), sound=talk.sound, talk=talk.cut)
         if heard.method.open_lipsync is None:
             return plan
-        painter = cast(LipSync, opened)
-        return replace(
-            plan, frames=iter(PaintedFrames(painter, plan.frames, heard.speech, talk.mouth))
+        painted = PaintedFrames(
+            cast(LipSync, opened), plan.frames, heard.speech, talk.mouth, self._refiner(heard.asked)
         )
+        return replace(plan, frames=iter(painted))
+
+    def _refiner(self, asked: SpeechInput) -> Refiner | None:
+        if not asked.refine:
+            return None
+        from liveportrait_core.lipsync.gfpgan import GfpganRefiner
+
+        return GfpganRefiner.opened(self._methods.weights)
 
     def _open(self, method: TalkMethod) -> MotionSource | LipSync | None:
         opener = method.open_motion or method.open_lipsync
@@ -143,6 +156,7 @@ def talk_of(
             heard.speech,
             mouth,
             strength=asked.strength,
+            head=asked.head,
             start_frame=asked.start_frame,
         )
     else:
@@ -166,6 +180,26 @@ def talk_of(
             licence=heard.method.licence.words,
         ),
     )
+
+
+def _require_able(method: TalkMethod, asked: SpeechInput) -> None:
+    if asked.head is SpeechHead.SPEECH and method.open_motion is None:
+        raise InvalidOption(
+            f"head is {asked.head}, and {method.name} moves the mouth alone; accepted: "
+            f"{SpeechHead.IDLE}, or a method that gives motion"
+        )
+    if asked.refine and method.open_lipsync is None:
+        raise InvalidOption(
+            f"refine was asked for, and {method.name} paints nothing; accepted: without, or a "
+            "method that paints"
+        )
+
+
+def moved_by(request: RenderRequest) -> RenderRequest:
+    """Return the request as it is drawn: a head that the voice moves is moved by strength alone."""
+    if request.speech is None or request.speech.head is SpeechHead.IDLE:
+        return request
+    return replace(request, options=replace(request.options, driving_multiplier=1.0, loop=False))
 
 
 def _reader_of(asked: SpeechInput) -> SpeechReader:

@@ -13,6 +13,7 @@ from liveportrait_core import (
     RenderOptions,
     RenderRequest,
     RenderWarning,
+    SpeechHead,
     SpeechInput,
     SpeechMethod,
     Stage,
@@ -171,3 +172,15 @@ def test_inspect_knows_a_talk_and_its_cut_into_the_idle(portrait: Path, sound: P
     assert failures(is_talk=True, idle=idles["own"]) == set()
     assert failures(is_talk=True, idle=idles["other"]) == {"last frame is the idle's"}
     assert {"tracks", "edit list"} <= failures()
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [({"head": SpeechHead.SPEECH}, "head is speech"), ({"refine": True}, "refine")],
+)
+def test_what_a_method_cannot_do_is_refused(
+    portrait: Path, sound: Path, asked: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(InvalidOption, match=f"{words}.*visemes"):
+        render(portrait, sound, **asked)
+    assert not portrait.with_name("talk.mp4").exists()

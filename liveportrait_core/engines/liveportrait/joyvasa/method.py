@@ -25,9 +25,11 @@ from liveportrait_core.engines.liveportrait.joyvasa.sampler import (
 from liveportrait_core.engines.liveportrait.joyvasa.weights import JoyVasaWeights, read
 from liveportrait_core.engines.liveportrait.joyvasa.windows import FPS, LEAD_FRAMES, cut_windows
 from liveportrait_core.engines.liveportrait.motion.composition import LIP_ROWS
+from liveportrait_core.engines.liveportrait.motion.keypoints import MeasuredMotion
 from liveportrait_core.engines.liveportrait.motion.pose import Floats
 from liveportrait_core.engines.liveportrait.motion.speaking import SpokenMouth
 from liveportrait_core.engines.liveportrait.template import LivePortraitMotion
+from liveportrait_core.options import SpeechHead
 from liveportrait_core.speech.values import SAMPLE_RATE_HZ, MouthTrack, Speech
 
 
@@ -80,11 +82,14 @@ class JoyVasa:
         mouth: MouthTrack,
         *,
         strength: float,
+        head: SpeechHead,
         start_frame: int,
     ) -> LivePortraitMotion:
         """Lay the lips over an idle: what they do beyond the method's own rest.
 
-        Noise is seeded by the sound: the same inputs give the same bytes.
+        With `head` speech the motion is the method's own, from its first frame on, with the lips
+        measured against silence likewise. Noise is seeded by the sound: the same inputs give the
+        same bytes.
 
         Raises:
             SpeechFailed: the motion is not finite, or beyond what faces do.
@@ -94,6 +99,8 @@ class JoyVasa:
         lips = np.zeros_like(moves)
         lips[:, list(LIP_ROWS)] = np.float32(strength) * moves[:, list(LIP_ROWS)]
         times = np.arange(mouth.frame_count) * float(spoken.fps / mouth.fps)
+        if head is SpeechHead.SPEECH:
+            return _whole_motion(spoken, times, mouth.fps, strength)
         return replace(
             idle,
             spoken=SpokenMouth(
@@ -146,6 +153,30 @@ class JoyVasa:
         # Without the first frames, whose sound is the silence put before, frame i hears frame i.
         heard = numbers.numpy()[LEAD_FRAMES:][: -(-len(samples) * FPS // SAMPLE_RATE_HZ)]
         return smoothed(denormalised(heard, self._weights.statistics, strict=self._strict))
+
+
+def _whole_motion(
+    spoken: SpokenMotion, times: NDArray[np.floating[Any]], fps: Fraction, strength: float
+) -> LivePortraitMotion:
+    """Return the method's own motion: its changes since the first frame, times the strength."""
+    head, rows = spoken.speaking, list(LIP_ROWS)
+    expression = head.expression.copy()
+    expression[:, rows] -= spoken.silent.expression[:, rows]
+
+    def changed(values: Floats) -> Floats:
+        return _at(times, values[:1] + np.float32(strength) * (values - values[:1]))
+
+    moved = HeadMotion(
+        expression=changed(expression),
+        scale=changed(head.scale),
+        translation=changed(head.translation),
+        pitch_deg=changed(head.pitch_deg),
+        yaw_deg=changed(head.yaw_deg),
+        roll_deg=changed(head.roll_deg),
+    )
+    unknown = np.full((len(times), 2), np.nan, np.float32)
+    measured = MeasuredMotion(motion=moved.motion, eye_ratios=unknown, lip_ratios=unknown[:, :1])
+    return LivePortraitMotion(measured=measured, fps=fps)
 
 
 def _at(times: NDArray[np.floating[Any]], values: Floats) -> Floats:

@@ -21,6 +21,7 @@ from liveportrait_core.engines.liveportrait.joyvasa.weights import convert, read
 from liveportrait_core.engines.liveportrait.motion.composition import LIP_ROWS
 from liveportrait_core.engines.liveportrait.template import LivePortraitMotion
 from liveportrait_core.errors import CheckpointMismatch, MethodNotInstalled, SpeechFailed
+from liveportrait_core.options import SpeechHead
 from liveportrait_core.speech.values import MouthTrack, Speech
 from tests.core.engines.liveportrait.joyvasa_files import (
     SIZES,
@@ -85,7 +86,9 @@ def test_only_lips_are_laid_over_an_idle_and_only_while_a_voice_is_heard(weights
     mouth = MouthTrack(fps=idle.fps, shapes=np.zeros((count, 5), np.float32), activity=activity)
     method = JoyVasa.opened(weights, strict=False)
     half, whole = (
-        method.talk(idle, sound, mouth, strength=strength, start_frame=3).spoken
+        method.talk(
+            idle, sound, mouth, strength=strength, head=SpeechHead.IDLE, start_frame=3
+        ).spoken
         for strength in (0.5, 1.0)
     )
     assert half is not None
@@ -101,6 +104,27 @@ def test_only_lips_are_laid_over_an_idle_and_only_while_a_voice_is_heard(weights
     np.testing.assert_allclose(whole.expression[6][list(LIP_ROWS)], lips[5], atol=1e-6)
     between = (lips[0] + 5 * lips[1]) / 6  # frame 1 of 30 a second lies at 5/6 of one of 25
     np.testing.assert_allclose(whole.expression[1][list(LIP_ROWS)], between, atol=1e-6)
+
+
+def test_a_head_moved_by_the_voice_has_the_methods_own_motion(weights: Path) -> None:
+    idle = LivePortraitMotion(measured=measured(20), fps=Fraction(25))
+    sound, count = humming(16_000), 25
+    mouth = MouthTrack(
+        fps=idle.fps, shapes=np.zeros((count, 5), np.float32), activity=np.ones(count, np.float32)
+    )
+    method = JoyVasa.opened(weights, strict=False)
+
+    def moved(strength: float) -> np.ndarray:
+        motion = method.talk(
+            idle, sound, mouth, strength=strength, head=SpeechHead.SPEECH, start_frame=0
+        )
+        assert (motion.spoken, motion.frame_count, motion.fps) == (None, count, idle.fps)
+        return motion.measured.motion.expression
+
+    assert np.abs(np.diff(moved(0), axis=0)).max() == 0
+    change, half = (moved(strength) - moved(strength)[:1] for strength in (1.0, 0.5))
+    np.testing.assert_allclose(2 * half, change, atol=1e-6)
+    assert np.abs(change).max() > 1e-3
 
 
 @pytest.mark.parametrize("value", [6.5, np.nan, np.inf])
