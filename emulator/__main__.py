@@ -30,8 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.pthread_sigmask(signal.SIG_BLOCK, stop_signals)  # before any thread, so that all obey
     try:
         with Suite(_options(parsed)) as suite:
-            suite.connect("function", parsed.document, [parsed.function])
-            for pattern, url in parsed.trigger:
+            for pattern, url in _triggers(parsed):
                 suite.connect(f"{pattern} to {url}", pattern, [url])
             for name, value in suite.environment.items():
                 print(f"export {name}={shlex.quote(value)}", flush=True)
@@ -66,15 +65,20 @@ def _options(parsed: argparse.Namespace) -> SuiteOptions:
     )
 
 
+def _triggers(parsed: argparse.Namespace) -> list[tuple[str, str]]:
+    """Return patterns and functions; a document's talks are its function's too."""
+    talks = f"{parsed.document}/talks/{{talkId}}"
+    return [(parsed.document, parsed.function), (talks, parsed.function), *parsed.trigger]
+
+
 def _print_addresses(suite: Suite, parsed: argparse.Namespace) -> None:
-    triggers = [(parsed.document, parsed.function), *parsed.trigger]
     lines = (
         f"Firestore          {suite.firestore_address}",
         f"Storage            {suite.storage_url}  (bucket {parsed.bucket})",
         f"Cloud Tasks        {suite.tasks_address}  (queue {suite.options.queue_name})",
         f"Control            {suite.control_url}",
         *_notice_for_devices(suite),
-        *(f"Writes to {pattern} go to {url}" for pattern, url in triggers),
+        *(f"Writes to {pattern} go to {url}" for pattern, url in _triggers(parsed)),
         f"Security rules are not evaluated. {_exit_notice(suite.options)} (Ctrl-C).",
     )
     print("\n".join(lines), file=sys.stderr, flush=True)
@@ -125,7 +129,7 @@ def _parser() -> argparse.ArgumentParser:
         "--document",
         default="avatars/{avatarId}",
         metavar="PATTERN",
-        help="documents whose writes are events",
+        help="documents whose writes, and those of their talks, are events",
     )
     parser.add_argument(
         "--trigger",

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from emulator.demo_app import App, NoOutcome
-from emulator.function_process import FunctionNotReady, FunctionProcess
+from emulator.function_process import TRIGGERS, FunctionNotReady, FunctionProcess
 from emulator.suite import FirestoreBackend, Suite, SuiteOptions
 
 SEED = Path(__file__).parent / "seed"
@@ -101,7 +101,8 @@ def run(options: DemoOptions) -> dict[str, Any]:
         settings["LIVEPORTRAIT_BUCKET"] = suite_options.bucket
         with running_function({**suite.environment, **settings}, function_log) as function:
             driving = options.driving or synthetic_hero(options.out / "hero.mp4", function)
-            suite.connect("idle", "avatars/{avatarId}", [function.url])
+            for name, pattern in TRIGGERS.items():
+                suite.connect(name, pattern, [function.url])
             app = App(suite.storage_url, suite_options.bucket, AVATAR)
             try:
                 result = play(app, options, driving, function_log)

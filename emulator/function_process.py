@@ -18,6 +18,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+TRIGGERS: Mapping[str, str] = {
+    "idle": "avatars/{avatarId}",
+    "talk": "avatars/{avatarId}/talks/{talkId}",
+}
+"""The documents whose writes the function is told of."""
+
 
 class FunctionNotReady(Exception):
     """The function's process ended, or was not ready in time."""

@@ -21,6 +21,7 @@ from functions.cloud.storage import CloudMediaStore
 from functions.cloud.tasks import CloudTasksQueue
 from functions.domain.request import Reader
 from functions.domain.storage_paths import MediaPolicy, public_origin
+from functions.domain.talks.request import TalkRules
 from functions.domain.transitions import Transitions
 from functions.errors import InvalidSetting
 from functions.jobs.deferral import Deferral
@@ -236,7 +237,7 @@ class App:
                 reader=Reader(
                     policy=self._policy,
                     synthetic_idle=settings.synthetic_idle,
-                    research_methods=settings.research_methods,
+                    talks=TalkRules(max_seconds=settings.max_speech_seconds),
                 ),
                 settings=settings,
             ),

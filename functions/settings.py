@@ -43,7 +43,6 @@ class Settings:
     renders_per_day_total: int = 5_000  # of all avatars: the bound of a day's cost
     talk_seconds_per_owner_day: int = 600  # of talks that were published
     max_speech_seconds: float = 60.0  # of a talk's sound
-    research_methods: bool = False  # talk also by methods whose licence is for research alone
     keep: int = 3  # results
     keep_hours: float = 24.0
     keep_inputs: bool = (
@@ -151,7 +150,6 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         max_speech_seconds=read.number(
             "MAX_SPEECH_SECONDS", Settings.max_speech_seconds, 0.3, 60.0
         ),
-        research_methods=read.switch("RESEARCH_METHODS"),
         keep=read.count("KEEP", Settings.keep),
         keep_hours=read.number("KEEP_HOURS", Settings.keep_hours, 0.0, 8760.0),
         keep_inputs=read.switch("KEEP_INPUTS"),

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from liveportrait_core.edit_sequence import EditSequence
 from liveportrait_core.errors import InvalidOption
+from liveportrait_core.limits import MAX_SPEECH_SECONDS
 from liveportrait_core.options import (
     MOST_SPEECH_STRENGTH,
     SILENT_MP4,
@@ -118,6 +119,7 @@ class SpeechInput:
     head: SpeechHead = SpeechHead.IDLE
     refine: bool = False  # sharpen a mouth that a method painted
     within_s: float | None = None  # refuse a method that takes longer here, beyond the drawing
+    max_seconds: float = MAX_SPEECH_SECONDS  # of the sound
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.strength) and 0 <= self.strength <= MOST_SPEECH_STRENGTH):

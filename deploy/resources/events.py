@@ -1,4 +1,6 @@
-"""Events: trigger, subscription, dead letters."""
+"""Events: the triggers of avatars and of talks, their subscriptions, dead letters."""
+
+from dataclasses import dataclass
 
 from deploy import names
 from deploy.checks import EntryWhere, Field, ListEntry, Path, SingleResource
@@ -9,6 +11,30 @@ from deploy.step import Check, Policy, Step, grant
 
 _RETENTION = "86400s"  # a day: each holds whole documents, and reconcile mends what they tell
 _EVENT = "google.cloud.firestore.document.v1.written"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Source:
+    """Documents whose writes are told, and the names of what tells of them."""
+
+    trigger: str
+    documents: str  # a pattern, below the collection of avatars
+    subscription: str  # the variable that holds its name, which Eventarc chooses
+    what: str
+
+
+_AVATARS = _Source(
+    trigger=names.TRIGGER,
+    documents="{avatarId}",
+    subscription=names.TRIGGER_SUBSCRIPTION,
+    what="the trigger",
+)
+_TALKS = _Source(
+    trigger=names.TALK_TRIGGER,
+    documents="{avatarId}/talks/{talkId}",
+    subscription=names.TALK_SUBSCRIPTION,
+    what="the talks' trigger",
+)
 
 
 def steps(settings: Settings) -> tuple[Step, ...]:
@@ -24,9 +50,15 @@ def steps(settings: Settings) -> tuple[Step, ...]:
             why="Its agent moves them, not the service.",
             before=(identity(settings, "pubsub"),),
         ),
-        _trigger(settings),
-        _subscription(settings),
-        _subscriber(settings),
+        *(
+            step
+            for source in (_AVATARS, _TALKS)
+            for step in (
+                _trigger(settings, source),
+                _subscription(settings, source),
+                _subscriber(settings, source),
+            )
+        ),
     )
 
 
@@ -74,25 +106,26 @@ def _dead_subscription(settings: Settings) -> Step:
     )
 
 
-def _trigger(settings: Settings) -> Step:
+def _trigger(settings: Settings, source: _Source) -> Step:
     location = (f"--location={names.FIRESTORE_LOCATION}", names.project(settings))
     fields: dict[Path, str] = {
         ("destination", "cloudRun", "service"): names.receiver(settings),
         ("destination", "cloudRun", "region"): settings.region,
-        ("eventFilters", EntryWhere("attribute", "document"), "value"): _document(settings),
+        ("eventFilters", EntryWhere("attribute", "document"), "value"): _document(settings, source),
         ("serviceAccount",): names.account(settings, names.TRIGGER_CALLER),
     }
-    create = gcloud("eventarc triggers create", names.TRIGGER, *_destination(settings), *location)
-    delete = gcloud("eventarc triggers delete", names.TRIGGER, *location, "--quiet")
+    flags = _destination(settings, source)
+    create = gcloud("eventarc triggers create", source.trigger, *flags, *location)
+    delete = gcloud("eventarc triggers delete", source.trigger, *location, "--quiet")
     return Step(
-        title=f"Trigger {names.TRIGGER}",
+        title=f"Trigger {source.trigger}",
         why="In the database's location, wherever the services are: elsewhere it never fires and "
         "says nothing. Fields cannot be filtered; the gate does that.",
         checks=(
             Check(
                 command=gcloud("eventarc triggers list", *location, "--format=json"),
                 expect=ListEntry(
-                    name=names.TRIGGER,
+                    name=source.trigger,
                     fields=tuple(Field(path, value) for path, value in fields.items()),
                 ),
             ),
@@ -104,24 +137,24 @@ def _trigger(settings: Settings) -> Step:
     )
 
 
-def _document(settings: Settings) -> str:
-    return f"{settings.collection}/{{avatarId}}"
+def _document(settings: Settings, source: _Source) -> str:
+    return f"{settings.collection}/{source.documents}"
 
 
-def _destination(settings: Settings) -> tuple[str, ...]:
+def _destination(settings: Settings, source: _Source) -> tuple[str, ...]:
     """Return the flags for the trigger's filters and destination."""
     return (
         f"--destination-run-service={names.receiver(settings)}",
         f"--destination-run-region={settings.region}",
         f"--event-filters=type={_EVENT}",
         f"--event-filters=database={names.DATABASE}",
-        f"--event-filters-path-pattern=document={_document(settings)}",
+        f"--event-filters-path-pattern=document={_document(settings, source)}",
         "--event-data-content-type=application/protobuf",
         f"--service-account={names.account(settings, names.TRIGGER_CALLER)}",
     )
 
 
-def _subscription(settings: Settings) -> Step:
+def _subscription(settings: Settings, source: _Source) -> Step:
     project = names.project(settings)
     # In the one-service deployment an event is a render, which may wait for others.
     attempts = "100" if settings.single else "20"
@@ -134,13 +167,13 @@ def _subscription(settings: Settings) -> Step:
         "max-retry-delay": (("retryPolicy", "maximumBackoff"), "600s"),
         "message-retention-duration": (("messageRetentionDuration",), _RETENTION),
     }
-    subscription = (names.TRIGGER_SUBSCRIPTION, project)
+    subscription = (source.subscription, project)
     flags = tuple(f"--{flag}={value}" for flag, (_, value) in limits.items())
     return Step(
-        title="The trigger's subscription",
+        title=f"The subscription of {source.what}",
         why="Ten minutes to answer instead of ten seconds; back-off; dead letters after "
         f"{attempts} attempts.",
-        captures=(_subscription_lookup(project),),
+        captures=(_subscription_lookup(project, source),),
         checks=(
             Check(
                 command=gcloud("pubsub subscriptions describe", *subscription, "--format=json"),
@@ -154,26 +187,26 @@ def _subscription(settings: Settings) -> Step:
     )
 
 
-def _subscription_lookup(project: str) -> Command:
+def _subscription_lookup(project: str, source: _Source) -> Command:
     """Return the command that captures the subscription's name, which Eventarc chooses."""
     return gcloud(
         "eventarc triggers describe",
-        names.TRIGGER,
+        source.trigger,
         f"--location={names.FIRESTORE_LOCATION}",
         project,
         "--format=value(transport.pubsub.subscription)",
-        capture="TRIGGER_SUBSCRIPTION",
+        capture=source.subscription.strip("${}"),
     )
 
 
-def _subscriber(settings: Settings) -> Step:
+def _subscriber(settings: Settings, source: _Source) -> Step:
     return grant(
         Policy(
             group="pubsub subscriptions",
-            target=(names.TRIGGER_SUBSCRIPTION, names.project(settings)),
+            target=(source.subscription, names.project(settings)),
         ),
         role="roles/pubsub.subscriber",
         member=names.agent("pubsub"),
-        title="Pub/Sub may take dead letters out",
+        title=f"Pub/Sub may take dead letters out of {source.what}",
         why="Its agent acknowledges in the subscription what it moved to the dead letters.",
     )

@@ -6,7 +6,7 @@ A talk is read with its avatar, whose document says what its face and its motion
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from google.cloud import firestore
 from google.cloud.firestore_v1.transaction import Transaction
@@ -52,13 +52,13 @@ def snapshot_of(subject: Subject, found: Sequence[Found]) -> AvatarSnapshot:
     )
     if others:
         host, host_job = others
-        there, deleted = document_of(host), decode(host_job.fields.get("deleted"))
+        there, deleted = document_of(host), host_job.fields.get("deleted")
         talk = picked(document.fields, TALK_PATHS)
         is_there = document.exists and there is not None
         avatar = replace(
             avatar,
             document=TalkSnapshot(fields=talk, avatar=there) if is_there else None,
-            avatar_deleted=deleted if isinstance(deleted, int) else 0,
+            avatar_deleted=0 if deleted is None else _moment(deleted),
         )
     return avatar.without_former_owner()
 
@@ -91,13 +91,17 @@ def tombstones(
     found = read(
         client, documents, _TOMBSTONE_FIELDS, transaction=transaction, timeout_s=READ_TIMEOUT_S
     )
-    moments = (decode(each.fields["at"]) if each.fields else 0 for each in found)
-    return [at if isinstance(at, int) else 0 for at in moments]
+    return [_moment(each.fields["at"]) if each.fields else 0 for each in found]
 
 
 def tombstone_name(avatar_id: str) -> str:
     """Return the name of what is left of a deleted avatar, in the collection of quotas."""
     return f"deleted:{avatar_id}"
+
+
+def _moment(value: Any) -> int:
+    at = decode(value)
+    return at if isinstance(at, int) else 0
 
 
 def _record_of(job: Found) -> Record:

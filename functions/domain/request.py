@@ -8,7 +8,7 @@ asks for a render (`RenderRequest`), for something that is not rendered (`Refusa
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from functions.domain.animals import face_points_of, species_of
 from functions.domain.document import (
@@ -42,7 +42,7 @@ from functions.domain.field_values import (
 from functions.domain.storage_paths import MediaPolicy, StoredObject, input_path, is_own_output
 from functions.domain.subject import Subject
 from functions.domain.talks.document import AUDIO_URL, TalkSnapshot
-from functions.domain.talks.request import METHOD_VERSIONS, Talk, TalkInputs
+from functions.domain.talks.request import Talk, TalkInputs, TalkRules
 from functions.errors import Code, Failure
 from liveportrait_core import (
     ANIMAL_REVISION,
@@ -58,6 +58,7 @@ from liveportrait_core import (
     SyntheticIdle,
     parse_face_location,
 )
+from liveportrait_core.speech.methods import VERSIONS
 
 _BLOCKING = (Code.MISSING_HERO_IMAGE, Code.MISSING_HERO_VIDEO, Code.MISSING_AUDIO)
 _CLAMPED = (RenderWarning.PARAM_CLAMPED.value,)
@@ -144,7 +145,7 @@ class Reader:
 
     policy: MediaPolicy
     synthetic_idle: bool = False  # also move avatars without a hero video
-    research_methods: bool = False  # also talk by methods whose licence is for research alone
+    talks: TalkRules = field(default_factory=TalkRules)
 
     def read(self, subject: Subject, document: Document | None) -> Ask:
         """Validate a document: first `dynamicsEnabled`, then missing inputs, parameters, URLs.
@@ -198,7 +199,7 @@ class Reader:
         self, request: RenderRequest, avatar_id: str, document: TalkSnapshot
     ) -> RenderRequest:
         url = present(document.fields, AUDIO_URL, Code.MISSING_AUDIO)
-        inputs = TalkInputs(document.request or {}, research_methods=self.research_methods)
+        inputs = TalkInputs(document.request or {}, self.talks)
         talk = inputs.read()
         path = self._allowed(avatar_id, document, url, AUDIO_URL)
         return replace(
@@ -238,7 +239,7 @@ def fingerprint(
     content = _idle_content(request, engine_version, image, video)
     if (talk := request.talk) is not None:
         content["talk"] = talk.as_json()
-        content["methodVersion"] = METHOD_VERSIONS[talk.parameters.method]
+        content["methodVersion"] = VERSIONS[talk.parameters.method]
         content["sound"] = [talk.audio_path, sound.generation if sound else None]
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]

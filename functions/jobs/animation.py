@@ -143,6 +143,7 @@ class Animation:
             text=talk.text or None,
             strength=talk.parameters.strength / 100,
             method=talk.parameters.method,
+            max_seconds=talk.max_seconds,
         )
 
     @contextmanager

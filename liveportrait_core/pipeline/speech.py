@@ -75,7 +75,7 @@ class Talking:
             name = SpeechMethod.VISEMES  # what is known to be said beats what is heard
         method, reader = self._methods.choose(name), _reader_of(asked)
         _require_able(method, asked)
-        speech, warnings = read_speech(asked.sound)
+        speech, warnings = read_speech(asked.sound, max_seconds=asked.max_seconds)
         self._open(method)
         if asked.within_s is not None:
             require_speed(self._methods, method, speech.seconds, within_s=asked.within_s)

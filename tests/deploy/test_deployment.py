@@ -27,9 +27,9 @@ def test_a_second_run_changes_nothing(
 ) -> None:
     settings = ALL[name]
     counts = operator.deployment(settings, plan(settings)).apply()
-    # Eventarc's own subscription; and the renderer's service, which was made without an instance.
-    changed = 1 if settings.single else 2
-    stands = changed + 1  # new services are closed to strangers, and the bucket's access is uniform
+    # Eventarc's own subscriptions; and the renderer's service, which was made without an instance.
+    changed = 2 if settings.single else 3
+    stands = changed  # new services are closed to strangers, and the bucket's access is uniform
     rest = counts.total() - stands - changed
     assert counts == {"made": rest, "stands": stands, "changed": changed}
     made, state = len(fake_gcloud.changes), fake_gcloud.cloud.state()
@@ -45,7 +45,11 @@ def test_the_trigger_is_made_where_the_database_is(
     fake_gcloud.cloud.location = "europe-west3"
     fake_gcloud.cloud.locations = ("europe-west3",)
     operator.deployment(USUAL, plan(USUAL)).apply()
-    (trigger,) = fake_gcloud.cloud.things["triggers"].values()
+    trigger, talks = fake_gcloud.cloud.things["triggers"].values()
+    assert talks["eventFilters"][-1]["value"] == "avatars/{avatarId}/talks/{talkId}"
+    assert talks["destination"] == trigger["destination"]
+    second = fake_gcloud.cloud.things["subscriptions"]["eventarc-idle-talk-written"]
+    assert second["deadLetterPolicy"]["deadLetterTopic"].endswith("/idle-dead-letters")
     assert "/locations/europe-west3/" in trigger["name"]
     assert trigger["destination"]["cloudRun"] == {"service": "idle-gate", "region": USUAL.region}
     subscription = fake_gcloud.cloud.things["subscriptions"]["eventarc-idle-avatar-written"]
@@ -205,8 +209,11 @@ def test_a_moved_trigger_is_made_anew(fake_gcloud: FakeGcloud, operator: Operato
     operator.deployment(USUAL, plan(USUAL)).apply()
     other = replace(USUAL, collection="people")
     operator.deployment(other, plan(other)).apply()
-    (trigger,) = fake_gcloud.cloud.things["triggers"].values()
-    assert trigger["eventFilters"][-1]["value"] == "people/{avatarId}"
+    triggers = fake_gcloud.cloud.things["triggers"].values()
+    assert [each["eventFilters"][-1]["value"] for each in triggers] == [
+        "people/{avatarId}",
+        "people/{avatarId}/talks/{talkId}",
+    ]
     subscription = fake_gcloud.cloud.things["subscriptions"]["eventarc-idle-avatar-written"]
     assert subscription["ackDeadlineSeconds"] == 600, "its subscription is a new one"
 

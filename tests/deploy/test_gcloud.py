@@ -26,6 +26,7 @@ VARIABLES = {
     "BUCKET_LOCATION": "EU",
     "BILLING_ACCOUNT": "billingAccounts/0X0X0X-0X0X0X-0X0X0X",
     "TRIGGER_SUBSCRIPTION": "projects/my-app-1234/subscriptions/eventarc-x",
+    "TALK_SUBSCRIPTION": "projects/my-app-1234/subscriptions/eventarc-y",
     "CHANNEL": "projects/my-app-1234/notificationChannels/1",
 }
 ITEMS = {

@@ -65,7 +65,7 @@ RESOURCES = {
     "service_name": {names.GATE, names.RENDERER},
     "job_name": {names.RECONCILE},
     "queue_id": {names.QUEUE},
-    "subscription_id": {names.DEAD_LETTERS, names.TRIGGER},
+    "subscription_id": {names.DEAD_LETTERS, names.TRIGGER, names.TALK_TRIGGER},
 }
 
 

@@ -40,6 +40,7 @@ class Media:
     portrait: Path
     other_portrait: Path
     clip: Path
+    sound: Path  # 0.8 s, the last 0.2 of them silent
 
 
 @dataclass(kw_only=True)
@@ -187,13 +188,7 @@ class Avatar:
 
     def wait(self, wanted: Callable[[Document], bool], what: str) -> Document:
         """Wait until the answer is as wanted."""
-        give_up_at = time.monotonic() + PATIENCE_S
-        while time.monotonic() < give_up_at:
-            live = self.live()
-            if wanted(live):
-                return live
-            time.sleep(0.05)
-        raise AssertionError(f"{self.id}: no {what} within {PATIENCE_S} s; last: {live}")
+        return awaited(self.live, wanted, f"{self.id}: {what}")
 
     def wait_state(self, state: str) -> Document:
         """Wait until the answer's state is this one."""
@@ -247,6 +242,73 @@ def _inputs(document: Document) -> Document:
 
 def _now_ms() -> int:
     return int(time.time() * 1000)
+
+
+@dataclass
+class Talk:
+    """One talk of an avatar as the app sees it."""
+
+    avatar: Avatar
+    id: str = "hello"
+
+    def __post_init__(self) -> None:
+        self.document = self.avatar.document.collection("talks").document(self.id)
+
+    def upload(self, sound: Path) -> str:
+        """Put a sound where the app puts it; give its path."""
+        self.avatar.upload(sound.name, sound, "audio/wav")
+        return f"gs://{self.avatar.cloud.bucket.name}/avatars/{self.avatar.id}/{sound.name}"
+
+    def say(self, sound: Path | None = None, **request: Any) -> None:
+        """Upload a sound, by default the usual one, and ask for it to be said."""
+        url = self.upload(sound or self.avatar.cloud.media.sound)
+        self.ask(audioUrl=url, **request)
+
+    def ask(self, **request: Any) -> None:
+        """Replace the request."""
+        self.document.set({"request": request}, merge=["request"])
+
+    def live(self) -> Document:
+        """The pipeline's answer."""
+        return (self.document.get().to_dict() or {}).get("talk") or {}
+
+    def wait_state(self, state: str) -> Document:
+        """Wait until the answer's state is this one."""
+        return awaited(self.live, lambda live: live.get("state") == state, f"{self.id}: {state}")
+
+    def wait_ready(self, strength: float | None = None) -> Document:
+        """Wait for `ready`, of this strength when one is given, and for everything to settle."""
+
+        def ready(live: Document) -> bool:
+            fits = strength is None or (live.get("params") or {}).get("strength") == strength
+            return live.get("state") == "ready" and fits
+
+        awaited(self.live, ready, f"{self.id}: ready at {strength}")
+        self.avatar.cloud.settle()
+        return self.live()
+
+    def ledger(self) -> Document:
+        """The server's own record; empty when there is none."""
+        jobs = self.avatar.cloud.database.collection("livePortraitTalkJobs")
+        return jobs.document(f"{self.avatar.id}:{self.id}").get().to_dict() or {}
+
+    def output_names(self) -> list[str]:
+        """The objects under the server's own folder of this talk."""
+        prefix = f"avatars/{self.avatar.id}/livePortrait/talks/{self.id}/"
+        return sorted(blob.name for blob in self.avatar.cloud.bucket.list_blobs(prefix=prefix))
+
+
+def awaited(
+    live: Callable[[], Document], wanted: Callable[[Document], bool], what: str
+) -> Document:
+    """Wait until an answer is as wanted."""
+    give_up_at = time.monotonic() + PATIENCE_S
+    while time.monotonic() < give_up_at:
+        found = live()
+        if wanted(found):
+            return found
+        time.sleep(0.05)
+    raise AssertionError(f"not within {PATIENCE_S} s: {what}; last: {found}")
 
 
 def exists(avatar: Avatar) -> bool:

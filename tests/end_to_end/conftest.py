@@ -15,9 +15,11 @@ import pytest
 from google.cloud import firestore
 from google.cloud.storage import Client as StorageClient
 
+from emulator.function_process import TRIGGERS
 from emulator.suite import FirestoreBackend, Suite, SuiteOptions
+from tests.core.sounds import spoken, wav
 from tests.end_to_end.app import Cloud, Media, command_line
-from tests.end_to_end.deployment import SHORT_LEASE_S, Deployment, Dispatch, deployed
+from tests.end_to_end.deployment import SHORT_LEASE_S, Deployment, Dispatch, deployed, tell
 
 SEED = Path("emulator/seed")
 
@@ -51,7 +53,10 @@ def media(tmp_path_factory: pytest.TempPathFactory) -> Media:
     )
     assert done.returncode == 0, done.stderr
     return Media(
-        portrait=folder / "grace_hopper.jpg", other_portrait=folder / "astronaut.jpg", clip=clip
+        portrait=folder / "grace_hopper.jpg",
+        other_portrait=folder / "astronaut.jpg",
+        clip=clip,
+        sound=wav(folder / "hello.wav", spoken(("a", 0.3), ("m", 0.1), ("i", 0.2), (" ", 0.2))),
     )
 
 
@@ -79,9 +84,10 @@ def deployment(
 ) -> Iterator[Deployment]:
     """The function under functions-framework, as its own processes."""
     with deployed(suite, dispatch, tmp_path_factory.mktemp(dispatch.value)) as running:
-        suite.connect("idle", "avatars/{avatarId}", [running.gate.url])
+        tell(suite, running)
         yield running
-        suite.control.disconnect("idle")
+        for name in TRIGGERS:
+            suite.control.disconnect(name)
 
 
 @pytest.fixture(scope="session")
@@ -143,6 +149,6 @@ def fragile(
     """Processes of this module's own, which are told of all events for as long as it lasts."""
     folder = tmp_path_factory.mktemp(f"fragile-{dispatch}")
     with deployed(suite, dispatch, folder, LIVEPORTRAIT_LEASE_S=str(SHORT_LEASE_S)) as running:
-        suite.connect("idle", "avatars/{avatarId}", [running.gate.url])
+        tell(suite, running)
         yield running
-        suite.connect("idle", "avatars/{avatarId}", [deployment.gate.url])
+        tell(suite, deployment)

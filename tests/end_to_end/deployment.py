@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Self
 
-from emulator.function_process import FunctionProcess, free_port
+from emulator.function_process import TRIGGERS, FunctionProcess, free_port
 from emulator.suite import Suite
 
 DEBOUNCE_S = 1
@@ -81,6 +81,12 @@ class Deployment:
     renderer: FunctionProcess  # renders
     environment: Mapping[str, str]  # the renderer's, for another one beside it
     turnstile: Turnstile | None = None  # before the renderer; None where it answers events itself
+
+
+def tell(suite: Suite, deployment: Deployment) -> None:
+    """Send the events of avatars and talks to a deployment."""
+    for name, pattern in TRIGGERS.items():
+        suite.connect(name, pattern, [deployment.gate.url])
 
 
 @contextmanager

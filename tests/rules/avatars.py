@@ -1,7 +1,7 @@
 """The avatar that the rows of the rules' tables are about, and what a row is."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -53,6 +53,7 @@ class Row:
     stands: Mapping[str, Any] | None = None  # None: there is no document
     path: str | None = None  # None: an avatar of its own
     beside: str | None = None  # another document that stands
+    beside_fields: Mapping[str, Any] = field(default_factory=lambda: {"at": 1})
 
 
 def allowed(

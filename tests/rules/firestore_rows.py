@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from functions.cloud.quotas import QUOTA
-from functions.domain.subject import IDLE_LEDGERS
+from functions.domain.subject import IDLE_LEDGERS, TALK_LEDGERS
 from functions.reconcile.adapters import MARKS
 from tests.rules.avatars import (
     AVATAR,
@@ -21,6 +21,7 @@ from tests.rules.avatars import (
 from tests.rules.firestore import GONE, SERVER, Create, Delete, Merge, Query, Read, Replace, Update
 from tests.rules.firestore_sizes import SIZES
 from tests.rules.firestore_values import VALUES
+from tests.rules.talk_rows import TALKS
 
 PUBLIC = avatar(isPublic=True)
 READING = (
@@ -182,6 +183,7 @@ def _private() -> Iterator[Row]:
     for path in (
         f"{IDLE_LEDGERS}/{OWNER}",
         f"{IDLE_LEDGERS}/{OWNER}/parts/1",
+        f"{TALK_LEDGERS}/{OWNER}:hello",
         f"{QUOTA}/owner:{OWNER}",
         f"{MARKS}/marks",
         f"{MARKS}/marks/shards/0",
@@ -217,6 +219,7 @@ ROWS: tuple[Row, ...] = (
     *DELETING,
     *VALUES,
     *SIZES,
+    *TALKS,
     *_deleted(),
     *_private(),
 )

@@ -121,10 +121,14 @@ CLIPS = (
     "video/mp4", "video/quicktime", "video/x-m4v", "video/3gpp", "video/webm", "video/x-matroska",
     "video/x-msvideo",
 )  # fmt: skip
+SOUNDS = (
+    "audio/wav", "audio/x-wav", "audio/mpeg", "audio/mp4", "audio/x-m4a", "audio/aac", "audio/ogg",
+    "audio/opus", "audio/webm", "audio/flac",
+)  # fmt: skip
 KINDS = (
     *(
         row
-        for kinds, megabytes in ((PICTURES, 50), (CLIPS, 200))
+        for kinds, megabytes in ((PICTURES, 50), (CLIPS, 200), (SOUNDS, 50))
         for kind in kinds
         for row in (
             _allowed(f"{megabytes} MB of {kind}", OWNER, _sized(kind, megabytes), HERO),
@@ -132,9 +136,9 @@ KINDS = (
         )
     ),
     *(
-        _refused(f"{kind!r} is neither picture nor clip", OWNER, Upload(content_type=kind), HERO)
+        _refused(f"{kind!r} is no picture, clip or sound", OWNER, Upload(content_type=kind), HERO)
         for kind in (
-            "application/octet-stream", "text/html", "image", "image/", "ximage/png", "audio/mp4",
+            "application/octet-stream", "text/html", "image", "image/", "ximage/png", "audio/",
             "application/x-image/png", "video/", "image/svg+xml", "image/x, text/html", "image/x",
             "image/jpeg, text/html", "image/jpeg; x=y", "IMAGE/JPEG", "image/vnd.adobe.photoshop",
             "video/mp4, text/html", "video/x", "",

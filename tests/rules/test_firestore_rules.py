@@ -62,7 +62,7 @@ def _noticing(mutant: Mutant, rows: list[Row], judge: Judge) -> Row | None:
 
 def _is_true(row: Row, judge: Judge) -> bool:
     path = row.path or "avatars/a"
-    judge.seed([(path, row.stands), *([(row.beside, {"at": 1})] if row.beside else [])])
+    judge.seed([(path, row.stands), *([(row.beside, row.beside_fields)] if row.beside else [])])
     return judge.allows(row.who, row.action, path) is row.allowed
 
 

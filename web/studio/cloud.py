@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from emulator.function_process import FunctionProcess
+from emulator.function_process import TRIGGERS, FunctionProcess
 from emulator.suite import Suite, SuiteOptions
 
 
@@ -27,5 +27,6 @@ def local_cloud(folder: Path, engine: str) -> Iterator[str]:
             "LIVEPORTRAIT_BUCKET": options.bucket,
         }
         with FunctionProcess(settings, folder / "function.log") as function:
-            suite.connect("idle", "avatars/{avatarId}", [function.url])
+            for name, pattern in TRIGGERS.items():
+                suite.connect(name, pattern, [function.url])
             yield options.bucket

@@ -4,7 +4,7 @@ The avatar's own request, and which sound may be read, are the part of `domain.r
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
@@ -26,17 +26,25 @@ from liveportrait_core import (
     TimedViseme,
     timed_visemes,
 )
+from liveportrait_core.errors import MethodNotInstalled, MethodNotLicensed
+from liveportrait_core.limits import MAX_SPEECH_SECONDS
+from liveportrait_core.speech.methods import MIT, MethodLicence, choose_method
 
 _MAX_TEXT_CHARACTERS: Final = 5_000
 _MOST_STRENGTH: Final = round(MOST_SPEECH_STRENGTH * 100)  # hundredths
-_INSTALLED: Final = (SpeechMethod.VISEMES,)
-_BEST: Final = SpeechMethod.VISEMES  # of these
-_RESEARCH_ONLY: Final = (SpeechMethod.WAV2LIP,)
 _LIP_SYNC: Final = (SpeechMethod.WAV2LIP,)  # take frames, and change the mouth in them
-METHOD_VERSIONS: Final = {SpeechMethod.VISEMES: "visemes-1"}
-"""Part of fingerprints: another one where the same sound gives other frames."""
 _DOING: Final = {"head": (SpeechMethod.JOYVASA,), "base": _LIP_SYNC, "refine": _LIP_SYNC}
 """The methods that do more than move the mouth of the idle video, by the key that asks for it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TalkRules:
+    """What one deployment can, and may, do of talks."""
+
+    installed: Mapping[str, MethodLicence] = field(
+        default_factory=lambda: {SpeechMethod.VISEMES: MIT}
+    )  # by gate and renderer alike, the best first
+    max_seconds: float = MAX_SPEECH_SECONDS  # of a sound
 
 
 class Head(StrEnum):
@@ -71,6 +79,7 @@ class Talk:
     parameters: TalkParameters
     nonce: str | int | None
     audio_path: str = ""  # known once the rest is valid
+    max_seconds: float  # of the sound; longer by silence alone, it is cut there
     text: str = ""  # "": none
     visemes: tuple[TimedViseme, ...] = ()
 
@@ -84,6 +93,7 @@ class Talk:
             "base": how.base.value,
             "refine": how.refine,
             "nonce": self.nonce,
+            "maxSeconds": self.max_seconds,
             "text": self.text,
             "visemes": [[each.at_ms, each.viseme] for each in self.visemes],
         }
@@ -92,15 +102,9 @@ class Talk:
 class TalkInputs:
     """Reads a talk's `request`; afterwards `clamp` tells if a number was out of range."""
 
-    def __init__(self, request: Mapping[str, object], *, research_methods: bool) -> None:
-        """Read nothing yet.
-
-        Args:
-            request: the document's map.
-            research_methods: whether the deployment accepts licences for research alone.
-        """
+    def __init__(self, request: Mapping[str, object], rules: TalkRules) -> None:
         self._request = request
-        self._research_methods = research_methods
+        self._rules = rules
         self.clamp = Clamp()
 
     def read(self) -> Talk:
@@ -114,6 +118,7 @@ class TalkInputs:
         return Talk(
             parameters=self._parameters(),
             nonce=nonce(*self._pick("renderNonce")),
+            max_seconds=self._rules.max_seconds,
             text="" if visemes else text,  # timed visemes say more
             visemes=visemes,
         )
@@ -131,7 +136,7 @@ class TalkInputs:
         for key in (key for key, is_wanted in wanted.items() if is_wanted):
             method = self._able(method, key)
         return TalkParameters(
-            method=self._available(_BEST if method is SpeechMethod.AUTO else method),
+            method=self._available(method),
             strength=self.clamp.hundredths(*self._pick("strength"), 100, 0, _MOST_STRENGTH),
             head=head,
             base=base,
@@ -157,20 +162,13 @@ class TalkInputs:
         raise invalid(field, value, f"with the method {method}, nothing but the default")
 
     def _available(self, method: SpeechMethod) -> SpeechMethod:
-        """Return the method, if this deployment may use it and has it."""
+        """Return the method, if this deployment has it and may use it."""
         field, _ = self._pick("method")
-        accepted = f"accepted here: {', '.join(_INSTALLED)}"
-        if method in _RESEARCH_ONLY and not self._research_methods:
-            raise Failure(
-                Code.METHOD_NOT_LICENSED,
-                f"{method} is licensed for research alone; {accepted}",
-                field=field,
-            )
-        if method not in _INSTALLED:
-            raise Failure(
-                Code.METHOD_NOT_INSTALLED, f"{method} is not installed; {accepted}", field=field
-            )
-        return method
+        rules = self._rules
+        try:
+            return SpeechMethod(choose_method(method, installed=rules.installed))
+        except (MethodNotInstalled, MethodNotLicensed, InvalidOption) as error:
+            raise Failure(Code(error.code), str(error), field=field) from error
 
     def _text(self) -> str:
         field, value = self._pick("text")

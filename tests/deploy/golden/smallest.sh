@@ -256,25 +256,44 @@ gcloud eventarc triggers create idle-avatar-written --destination-run-service=id
 #    gcloud eventarc triggers delete idle-avatar-written "--location=${FIRESTORE_LOCATION}" --project=my-app-1234 --quiet
 #    gcloud eventarc triggers create idle-avatar-written --destination-run-service=idle-renderer --destination-run-region=europe-west4 --event-filters=type=google.cloud.firestore.document.v1.written '--event-filters=database=(default)' '--event-filters-path-pattern=document=avatars/{avatarId}' --event-data-content-type=application/protobuf --service-account=idle-trigger@my-app-1234.iam.gserviceaccount.com "--location=${FIRESTORE_LOCATION}" --project=my-app-1234
 
-# 45. The trigger's subscription
+# 45. The subscription of the trigger
 #    Ten minutes to answer instead of ten seconds; back-off; dead letters after 100 attempts.
 TRIGGER_SUBSCRIPTION=$(gcloud eventarc triggers describe idle-avatar-written "--location=${FIRESTORE_LOCATION}" --project=my-app-1234 '--format=value(transport.pubsub.subscription)')
 #    seen by: gcloud pubsub subscriptions describe "${TRIGGER_SUBSCRIPTION}" --project=my-app-1234 --format=json
 gcloud pubsub subscriptions update "${TRIGGER_SUBSCRIPTION}" --project=my-app-1234 --ack-deadline=600 --dead-letter-topic=projects/my-app-1234/topics/idle-dead-letters --max-delivery-attempts=100 --min-retry-delay=10s --max-retry-delay=600s --message-retention-duration=86400s
 
-# 46. Pub/Sub may take dead letters out
+# 46. Pub/Sub may take dead letters out of the trigger
 #    Its agent acknowledges in the subscription what it moved to the dead letters.
 #    seen by: gcloud pubsub subscriptions get-iam-policy "${TRIGGER_SUBSCRIPTION}" --project=my-app-1234 --format=json
 gcloud pubsub subscriptions add-iam-policy-binding "${TRIGGER_SUBSCRIPTION}" --project=my-app-1234 "--member=serviceAccount:service-${PROJECT_NUMBER}@gcp-sa-pubsub.iam.gserviceaccount.com" --role=roles/pubsub.subscriber
 
-# 47. Schedule idle-reconcile
+# 47. Trigger idle-talk-written
+#    In the database's location, wherever the services are: elsewhere it never fires and says nothing. Fields cannot be filtered; the gate does that.
+#    seen by: gcloud eventarc triggers list "--location=${FIRESTORE_LOCATION}" --project=my-app-1234 --format=json
+gcloud eventarc triggers create idle-talk-written --destination-run-service=idle-renderer --destination-run-region=europe-west4 --event-filters=type=google.cloud.firestore.document.v1.written '--event-filters=database=(default)' '--event-filters-path-pattern=document=avatars/{avatarId}/talks/{talkId}' --event-data-content-type=application/protobuf --service-account=idle-trigger@my-app-1234.iam.gserviceaccount.com "--location=${FIRESTORE_LOCATION}" --project=my-app-1234
+#    where it differs:
+#    gcloud eventarc triggers delete idle-talk-written "--location=${FIRESTORE_LOCATION}" --project=my-app-1234 --quiet
+#    gcloud eventarc triggers create idle-talk-written --destination-run-service=idle-renderer --destination-run-region=europe-west4 --event-filters=type=google.cloud.firestore.document.v1.written '--event-filters=database=(default)' '--event-filters-path-pattern=document=avatars/{avatarId}/talks/{talkId}' --event-data-content-type=application/protobuf --service-account=idle-trigger@my-app-1234.iam.gserviceaccount.com "--location=${FIRESTORE_LOCATION}" --project=my-app-1234
+
+# 48. The subscription of the talks' trigger
+#    Ten minutes to answer instead of ten seconds; back-off; dead letters after 100 attempts.
+TALK_SUBSCRIPTION=$(gcloud eventarc triggers describe idle-talk-written "--location=${FIRESTORE_LOCATION}" --project=my-app-1234 '--format=value(transport.pubsub.subscription)')
+#    seen by: gcloud pubsub subscriptions describe "${TALK_SUBSCRIPTION}" --project=my-app-1234 --format=json
+gcloud pubsub subscriptions update "${TALK_SUBSCRIPTION}" --project=my-app-1234 --ack-deadline=600 --dead-letter-topic=projects/my-app-1234/topics/idle-dead-letters --max-delivery-attempts=100 --min-retry-delay=10s --max-retry-delay=600s --message-retention-duration=86400s
+
+# 49. Pub/Sub may take dead letters out of the talks' trigger
+#    Its agent acknowledges in the subscription what it moved to the dead letters.
+#    seen by: gcloud pubsub subscriptions get-iam-policy "${TALK_SUBSCRIPTION}" --project=my-app-1234 --format=json
+gcloud pubsub subscriptions add-iam-policy-binding "${TALK_SUBSCRIPTION}" --project=my-app-1234 "--member=serviceAccount:service-${PROJECT_NUMBER}@gcp-sa-pubsub.iam.gserviceaccount.com" --role=roles/pubsub.subscriber
+
+# 50. Schedule idle-reconcile
 #    Starts the job at 17 3 * * * UTC.
 #    seen by: gcloud scheduler jobs list --location=europe-west4 --project=my-app-1234 --format=json
 gcloud scheduler jobs create http idle-reconcile '--schedule=17 3 * * *' --time-zone=Etc/UTC --uri=https://run.googleapis.com/v2/projects/my-app-1234/locations/europe-west4/jobs/idle-reconcile:run --http-method=POST --oauth-service-account-email=idle-scheduler@my-app-1234.iam.gserviceaccount.com --attempt-deadline=180s --location=europe-west4 --project=my-app-1234
 #    where it differs:
 #    gcloud scheduler jobs update http idle-reconcile '--schedule=17 3 * * *' --time-zone=Etc/UTC --uri=https://run.googleapis.com/v2/projects/my-app-1234/locations/europe-west4/jobs/idle-reconcile:run --http-method=POST --oauth-service-account-email=idle-scheduler@my-app-1234.iam.gserviceaccount.com --attempt-deadline=180s --location=europe-west4 --project=my-app-1234
 
-# 48. Budget “idle videos my-app-1234”
+# 51. Budget “idle videos my-app-1234”
 #    50 a month in the account's currency: it warns and stops nothing. What stops is the queue's and the services' number of instances.
 #    seen by: gcloud billing budgets list "--billing-account=${BILLING_ACCOUNT}" --billing-project=my-app-1234 --format=json
 gcloud billing budgets create "--billing-account=${BILLING_ACCOUNT}" '--display-name=idle videos my-app-1234' --budget-amount=50 --threshold-rule=percent=0.5 --threshold-rule=percent=0.9 --threshold-rule=percent=1.0 --filter-projects=projects/my-app-1234 --calendar-period=month --billing-project=my-app-1234
@@ -282,14 +301,14 @@ gcloud billing budgets create "--billing-account=${BILLING_ACCOUNT}" '--display-
 #    ITEM=$(gcloud billing budgets list "--billing-account=${BILLING_ACCOUNT}" --billing-project=my-app-1234 '--filter=displayName="idle videos my-app-1234"' '--format=value(name)')
 #    gcloud billing budgets update "${ITEM}" --budget-amount=50 --billing-project=my-app-1234
 
-# 49. Metric idle-errors
+# 52. Metric idle-errors
 #    Counted from the function's log, so that alerts need no collector.
 #    seen by: gcloud logging metrics list --project=my-app-1234 --format=json
 gcloud logging metrics create idle-errors --config-from-file=out/deploy/my-app-1234/metrics/idle-errors.json --project=my-app-1234
 #    where it differs:
 #    gcloud logging metrics update idle-errors --config-from-file=out/deploy/my-app-1234/metrics/idle-errors.json --project=my-app-1234
 
-# 50. Alert “Idle: renders fail”
+# 53. Alert “Idle: renders fail”
 #    docs/run/operations.md tells what it means and what to do.
 #    seen by: gcloud alpha monitoring policies list --project=my-app-1234 --format=json
 gcloud alpha monitoring policies create --policy-from-file=out/deploy/my-app-1234/policies/renders-fail.json --project=my-app-1234
@@ -297,7 +316,7 @@ gcloud alpha monitoring policies create --policy-from-file=out/deploy/my-app-123
 #    ITEM=$(gcloud alpha monitoring policies list --project=my-app-1234 '--filter=displayName="Idle: renders fail"' '--format=value(name)')
 #    gcloud alpha monitoring policies update "${ITEM}" --policy-from-file=out/deploy/my-app-1234/policies/renders-fail.json --project=my-app-1234
 
-# 51. Dashboard “Idle videos”
+# 54. Dashboard “Idle videos”
 #    One page for an overview.
 #    seen by: gcloud monitoring dashboards list --project=my-app-1234 --format=json
 gcloud monitoring dashboards create --config-from-file=out/deploy/my-app-1234/dashboards/idle.json --project=my-app-1234

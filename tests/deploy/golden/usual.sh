@@ -391,25 +391,44 @@ gcloud eventarc triggers create idle-avatar-written --destination-run-service=id
 #    gcloud eventarc triggers delete idle-avatar-written "--location=${FIRESTORE_LOCATION}" --project=my-app-1234 --quiet
 #    gcloud eventarc triggers create idle-avatar-written --destination-run-service=idle-gate --destination-run-region=europe-west4 --event-filters=type=google.cloud.firestore.document.v1.written '--event-filters=database=(default)' '--event-filters-path-pattern=document=avatars/{avatarId}' --event-data-content-type=application/protobuf --service-account=idle-trigger@my-app-1234.iam.gserviceaccount.com "--location=${FIRESTORE_LOCATION}" --project=my-app-1234
 
-# 70. The trigger's subscription
+# 70. The subscription of the trigger
 #    Ten minutes to answer instead of ten seconds; back-off; dead letters after 20 attempts.
 TRIGGER_SUBSCRIPTION=$(gcloud eventarc triggers describe idle-avatar-written "--location=${FIRESTORE_LOCATION}" --project=my-app-1234 '--format=value(transport.pubsub.subscription)')
 #    seen by: gcloud pubsub subscriptions describe "${TRIGGER_SUBSCRIPTION}" --project=my-app-1234 --format=json
 gcloud pubsub subscriptions update "${TRIGGER_SUBSCRIPTION}" --project=my-app-1234 --ack-deadline=600 --dead-letter-topic=projects/my-app-1234/topics/idle-dead-letters --max-delivery-attempts=20 --min-retry-delay=10s --max-retry-delay=600s --message-retention-duration=86400s
 
-# 71. Pub/Sub may take dead letters out
+# 71. Pub/Sub may take dead letters out of the trigger
 #    Its agent acknowledges in the subscription what it moved to the dead letters.
 #    seen by: gcloud pubsub subscriptions get-iam-policy "${TRIGGER_SUBSCRIPTION}" --project=my-app-1234 --format=json
 gcloud pubsub subscriptions add-iam-policy-binding "${TRIGGER_SUBSCRIPTION}" --project=my-app-1234 "--member=serviceAccount:service-${PROJECT_NUMBER}@gcp-sa-pubsub.iam.gserviceaccount.com" --role=roles/pubsub.subscriber
 
-# 72. Schedule idle-reconcile
+# 72. Trigger idle-talk-written
+#    In the database's location, wherever the services are: elsewhere it never fires and says nothing. Fields cannot be filtered; the gate does that.
+#    seen by: gcloud eventarc triggers list "--location=${FIRESTORE_LOCATION}" --project=my-app-1234 --format=json
+gcloud eventarc triggers create idle-talk-written --destination-run-service=idle-gate --destination-run-region=europe-west4 --event-filters=type=google.cloud.firestore.document.v1.written '--event-filters=database=(default)' '--event-filters-path-pattern=document=avatars/{avatarId}/talks/{talkId}' --event-data-content-type=application/protobuf --service-account=idle-trigger@my-app-1234.iam.gserviceaccount.com "--location=${FIRESTORE_LOCATION}" --project=my-app-1234
+#    where it differs:
+#    gcloud eventarc triggers delete idle-talk-written "--location=${FIRESTORE_LOCATION}" --project=my-app-1234 --quiet
+#    gcloud eventarc triggers create idle-talk-written --destination-run-service=idle-gate --destination-run-region=europe-west4 --event-filters=type=google.cloud.firestore.document.v1.written '--event-filters=database=(default)' '--event-filters-path-pattern=document=avatars/{avatarId}/talks/{talkId}' --event-data-content-type=application/protobuf --service-account=idle-trigger@my-app-1234.iam.gserviceaccount.com "--location=${FIRESTORE_LOCATION}" --project=my-app-1234
+
+# 73. The subscription of the talks' trigger
+#    Ten minutes to answer instead of ten seconds; back-off; dead letters after 20 attempts.
+TALK_SUBSCRIPTION=$(gcloud eventarc triggers describe idle-talk-written "--location=${FIRESTORE_LOCATION}" --project=my-app-1234 '--format=value(transport.pubsub.subscription)')
+#    seen by: gcloud pubsub subscriptions describe "${TALK_SUBSCRIPTION}" --project=my-app-1234 --format=json
+gcloud pubsub subscriptions update "${TALK_SUBSCRIPTION}" --project=my-app-1234 --ack-deadline=600 --dead-letter-topic=projects/my-app-1234/topics/idle-dead-letters --max-delivery-attempts=20 --min-retry-delay=10s --max-retry-delay=600s --message-retention-duration=86400s
+
+# 74. Pub/Sub may take dead letters out of the talks' trigger
+#    Its agent acknowledges in the subscription what it moved to the dead letters.
+#    seen by: gcloud pubsub subscriptions get-iam-policy "${TALK_SUBSCRIPTION}" --project=my-app-1234 --format=json
+gcloud pubsub subscriptions add-iam-policy-binding "${TALK_SUBSCRIPTION}" --project=my-app-1234 "--member=serviceAccount:service-${PROJECT_NUMBER}@gcp-sa-pubsub.iam.gserviceaccount.com" --role=roles/pubsub.subscriber
+
+# 75. Schedule idle-reconcile
 #    Starts the job at 17 3 * * * UTC.
 #    seen by: gcloud scheduler jobs list --location=europe-west4 --project=my-app-1234 --format=json
 gcloud scheduler jobs create http idle-reconcile '--schedule=17 3 * * *' --time-zone=Etc/UTC --uri=https://run.googleapis.com/v2/projects/my-app-1234/locations/europe-west4/jobs/idle-reconcile:run --http-method=POST --oauth-service-account-email=idle-scheduler@my-app-1234.iam.gserviceaccount.com --attempt-deadline=180s --location=europe-west4 --project=my-app-1234
 #    where it differs:
 #    gcloud scheduler jobs update http idle-reconcile '--schedule=17 3 * * *' --time-zone=Etc/UTC --uri=https://run.googleapis.com/v2/projects/my-app-1234/locations/europe-west4/jobs/idle-reconcile:run --http-method=POST --oauth-service-account-email=idle-scheduler@my-app-1234.iam.gserviceaccount.com --attempt-deadline=180s --location=europe-west4 --project=my-app-1234
 
-# 73. Budget “idle videos my-app-1234”
+# 76. Budget “idle videos my-app-1234”
 #    50 a month in the account's currency: it warns and stops nothing. What stops is the queue's and the services' number of instances.
 #    seen by: gcloud billing budgets list "--billing-account=${BILLING_ACCOUNT}" --billing-project=my-app-1234 --format=json
 gcloud billing budgets create "--billing-account=${BILLING_ACCOUNT}" '--display-name=idle videos my-app-1234' --budget-amount=50 --threshold-rule=percent=0.5 --threshold-rule=percent=0.9 --threshold-rule=percent=1.0 --filter-projects=projects/my-app-1234 --calendar-period=month --billing-project=my-app-1234
@@ -417,19 +436,19 @@ gcloud billing budgets create "--billing-account=${BILLING_ACCOUNT}" '--display-
 #    ITEM=$(gcloud billing budgets list "--billing-account=${BILLING_ACCOUNT}" --billing-project=my-app-1234 '--filter=displayName="idle videos my-app-1234"' '--format=value(name)')
 #    gcloud billing budgets update "${ITEM}" --budget-amount=50 --billing-project=my-app-1234
 
-# 74. Notification channel on-call@example.com
+# 77. Notification channel on-call@example.com
 #    Whom the alerts write to.
 #    seen by: gcloud beta monitoring channels list --project=my-app-1234 --format=json
 CHANNEL=$(gcloud beta monitoring channels create --type=email '--display-name=Idle videos: on-call@example.com' --channel-labels=email_address=on-call@example.com --project=my-app-1234 '--format=value(name)')
 
-# 75. Metric idle-errors
+# 78. Metric idle-errors
 #    Counted from the function's log, so that alerts need no collector.
 #    seen by: gcloud logging metrics list --project=my-app-1234 --format=json
 gcloud logging metrics create idle-errors --config-from-file=out/deploy/my-app-1234/metrics/idle-errors.json --project=my-app-1234
 #    where it differs:
 #    gcloud logging metrics update idle-errors --config-from-file=out/deploy/my-app-1234/metrics/idle-errors.json --project=my-app-1234
 
-# 76. Alert “Idle: renders fail”
+# 79. Alert “Idle: renders fail”
 #    docs/run/operations.md tells what it means and what to do.
 #    seen by: gcloud alpha monitoring policies list --project=my-app-1234 --format=json
 gcloud alpha monitoring policies create --policy-from-file=out/deploy/my-app-1234/policies/renders-fail.json "--notification-channels=${CHANNEL}" --project=my-app-1234
@@ -437,7 +456,7 @@ gcloud alpha monitoring policies create --policy-from-file=out/deploy/my-app-123
 #    ITEM=$(gcloud alpha monitoring policies list --project=my-app-1234 '--filter=displayName="Idle: renders fail"' '--format=value(name)')
 #    gcloud alpha monitoring policies update "${ITEM}" --policy-from-file=out/deploy/my-app-1234/policies/renders-fail.json "--set-notification-channels=${CHANNEL}" --project=my-app-1234
 
-# 77. Dashboard “Idle videos”
+# 80. Dashboard “Idle videos”
 #    One page for an overview.
 #    seen by: gcloud monitoring dashboards list --project=my-app-1234 --format=json
 gcloud monitoring dashboards create --config-from-file=out/deploy/my-app-1234/dashboards/idle.json --project=my-app-1234

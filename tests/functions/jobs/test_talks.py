@@ -174,9 +174,8 @@ def test_what_stops_the_avatar_stops_its_talks(
             {"method": "visemes", "head": "speech"},
             ("failed", "INVALID_PARAMS", "request.head"),
         ),
-        ({"method": "wav2lip"}, ("failed", "METHOD_NOT_LICENSED", "request.method")),
-        ({"base": "heroVideo"}, ("failed", "METHOD_NOT_LICENSED", "request.method")),
-        ({"refine": True}, ("failed", "METHOD_NOT_LICENSED", "request.method")),
+        ({"base": "heroVideo"}, ("failed", "METHOD_NOT_INSTALLED", "request.method")),
+        ({"refine": True}, ("failed", "METHOD_NOT_INSTALLED", "request.method")),
     ],
 )
 def test_what_a_talk_may_ask_for(

@@ -1,0 +1,94 @@
+"""Document, ledger and quotas of a talk, by the real client against the stand-in cloud."""
+
+import time
+from typing import Any
+
+from google.cloud import firestore
+
+from functions.cloud.firestore import FirestoreLedger
+from functions.domain.job_record import Deletion, Record, to_fields
+from functions.domain.snapshot import AvatarSnapshot, TransactionResult, TransactionStatus
+from functions.domain.talks.document import TalkSnapshot
+from tests.functions.doubles import about
+from tests.functions.scene import document, talk_document
+
+
+def test_a_talk_is_read_with_its_avatar(database: firestore.Client, avatar_id: str) -> None:
+    ledger = FirestoreLedger(database, collection="avatars")
+    host = database.collection("avatars").document(avatar_id)
+    talk = host.collection("talks").document("hello")
+    talk.set(talk_document())
+    assert ledger.read(about(avatar_id, "hello")).document is None, "without its avatar it is gone"
+    host.set(document())
+    read = ledger.read(about(avatar_id, "hello"))
+    assert isinstance(read.document, TalkSnapshot)
+    assert read.document.owner == "owner-1"
+    assert (read.has_ledger, read.oldest_input) == (False, 0)
+    quotas = database.collection("livePortraitQuota")
+    quotas.document(f"deleted:{avatar_id}").set({"at": 17})
+    assert ledger.read(about(avatar_id, "hello")).oldest_input == 17
+    jobs = database.collection("livePortraitJobs")
+    jobs.document(avatar_id).set(to_fields(Record(deleted=18)))
+    assert ledger.read(about(avatar_id, "hello")).oldest_input == 18
+
+
+def test_a_talk_has_a_ledger_and_shares_the_quotas(
+    database: firestore.Client, avatar_id: str
+) -> None:
+    owner = f"talker-{avatar_id}"
+    host = database.collection("avatars").document(avatar_id)
+    host.set(document(userId=owner))
+    host.collection("talks").document("hello").set(talk_document())
+    ledger = FirestoreLedger(database, collection="avatars")
+
+    def speak(avatar: AvatarSnapshot) -> TransactionResult[Any]:
+        return TransactionResult(
+            status=TransactionStatus.DONE,
+            record=Record(attempts=1),
+            fields={"talk": {"state": "ready"}},
+            counts=True,
+            spoken_ms=700,
+        )
+
+    for _ in range(2):
+        ledger.transact(about(avatar_id, "hello"), speak, counting=True)
+    job = database.collection("livePortraitTalkJobs").document(f"{avatar_id}:hello").get()
+    assert (job.to_dict() or {})["attempts"] == 1
+    assert (host.collection("talks").document("hello").get().to_dict() or {})["talk"]
+    assert "talk" not in (host.get().to_dict() or {})
+    quotas = database.collection("livePortraitQuota")
+    stored = quotas.document(f"owner:{owner}").get().to_dict() or {}
+    assert (stored["starts"], stored["spokenMs"]) == (2, 1400)
+    assert (quotas.document(f"avatar:{avatar_id}").get().to_dict() or {})["starts"] == 2
+    ledger.transact(
+        about(avatar_id),
+        lambda avatar: TransactionResult(status=TransactionStatus.DONE, counts=True),
+        counting=True,
+    )
+    stored = quotas.document(f"owner:{owner}").get().to_dict() or {}
+    assert (stored["starts"], stored["spokenMs"]) == (3, 1400)
+
+
+def test_only_older_documents_of_a_collection_are_deleted(
+    database: firestore.Client, avatar_id: str
+) -> None:
+    talks = database.collection(f"avatars/{avatar_id}/talks")
+    talks.document("old").set(talk_document())
+    created = talks.document("old").get().create_time.timestamp() * 1000
+    time.sleep(0.01)
+    talks.document("new").set(talk_document())
+    deletion = Deletion(path=f"{avatar_id}/talks", until=round(created) + 1, documents=True)
+    FirestoreLedger(database, collection="avatars").delete_documents(deletion)
+    assert [each.id for each in talks.stream()] == ["new"]
+
+
+def test_the_document_of_a_talk_goes_with_its_ledger_where_the_avatar_is_gone(
+    database: firestore.Client, avatar_id: str
+) -> None:
+    talk = database.document(f"avatars/{avatar_id}/talks/hello")
+    talk.set(talk_document())
+    FirestoreLedger(database, collection="avatars").transact(
+        about(avatar_id, "hello"),
+        lambda avatar: TransactionResult(status=TransactionStatus.DONE, erases=True),
+    )
+    assert not talk.get().exists
