@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 
@@ -24,7 +25,6 @@ from liveportrait_core.engines.mesh.engine import MeshEngine
 from liveportrait_core.engines.mesh.idle import synthetic_idle
 from liveportrait_core.media.pictures.image import read_portrait, write_picture
 from liveportrait_core.options import RenderOptions
-from liveportrait_core.pipeline.last_portrait import LastPortrait
 from liveportrait_core.pipeline.plan import prepare_picture
 from liveportrait_core.pipeline.progress import RenderProgress
 from liveportrait_core.pipeline.writer import VideoWriter
@@ -114,7 +114,9 @@ def _core_time(portrait: Path, seconds: float) -> Iterator[StageRow]:
         video = Path(name) / "idle.mp4"
         request = RenderRequest(portrait=portrait, motion=template, output=video)
         picture = read_portrait(portrait, max_dim_px=request.options.source_max_dim_px)
-        plan = prepare_picture(engine, picture, request, LastPortrait())(template)
+        plan = prepare_picture(engine, picture, request, partial(engine.prepare, picture.pixels))(
+            template
+        )
         before = _core_seconds()
         VideoWriter(plan, RenderProgress()).write(video, Path(name) / "poster.jpg")
     drawing, encoding = (late - early for early, late in zip(before, _core_seconds(), strict=True))

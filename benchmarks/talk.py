@@ -11,6 +11,7 @@ import wave
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -21,7 +22,6 @@ from liveportrait_core.engines.mesh.idle import synthetic_idle
 from liveportrait_core.media.pictures.image import Portrait, read_portrait, write_picture
 from liveportrait_core.media.sounds.reading import read_speech
 from liveportrait_core.options import RenderOptions
-from liveportrait_core.pipeline.last_portrait import LastPortrait
 from liveportrait_core.pipeline.plan import prepare_picture
 from liveportrait_core.pipeline.progress import RenderProgress
 from liveportrait_core.pipeline.speech import HeardSpeech, Talking, talk_of
@@ -102,7 +102,7 @@ def _render(
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         video = Path(name) / "a.mp4"
         request = RenderRequest(portrait=portrait, motion=template, output=video, options=options)
-        planner = prepare_picture(engine, picture, request, LastPortrait())
+        planner = prepare_picture(engine, picture, request, partial(engine.prepare, picture.pixels))
         if heard is None:
             plan = planner(template)
         else:

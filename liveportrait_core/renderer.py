@@ -15,10 +15,11 @@ from liveportrait_core.engines.choice import choose_engine
 from liveportrait_core.engines.liveportrait.animals.finders import require_finder
 from liveportrait_core.engines.liveportrait.config import DEFAULT_CONFIG, EngineConfig
 from liveportrait_core.media.clips.probe import DrivingClip, probe
+from liveportrait_core.media.pictures.image import Portrait
 from liveportrait_core.media.portrait_process import PortraitProcess, decode_portrait
 from liveportrait_core.options import Engine, RenderOptions, SyntheticIdle
 from liveportrait_core.pipeline.analysis import analyse_clip, prepare_and_analyse
-from liveportrait_core.pipeline.last_portrait import LastPortrait
+from liveportrait_core.pipeline.last_portrait import LastPortrait, Source
 from liveportrait_core.pipeline.machine_faults import machine_faults_translated
 from liveportrait_core.pipeline.motion_cache import pack_motion, unpack_motion
 from liveportrait_core.pipeline.plan import (
@@ -261,16 +262,25 @@ class Renderer:
     ) -> tuple[Callable[[], Planner], DrivingClip | None]:
         """Read the portrait; the long work on it is left to what is returned, with its clip."""
         if isinstance(request.portrait, Clip):
-            engine = clip_engine(self._engine)
+            clips = clip_engine(self._engine)
             clip = probe(request.portrait.path, request.options.max_seconds)
-            return lambda: prepare_clip(engine, clip, request, progress), clip
-        max_dim_px = request.options.source_max_dim_px
-        with (
-            PortraitProcess(request.portrait, max_dim_px=max_dim_px) as process,
-            progress.register_child(process),
-        ):
-            picture = process.portrait()
-        return lambda: prepare_picture(self._engine, picture, request, self._last), None
+            return lambda: prepare_clip(clips, clip, request, progress), clip
+        path, max_dim_px = request.portrait, request.options.source_max_dim_px
+
+        def decode() -> Portrait:
+            with (
+                PortraitProcess(path, max_dim_px=max_dim_px) as process,
+                progress.register_child(process),
+            ):
+                return process.portrait()
+
+        source, last, engine = Source.of(path, max_dim_px), self._last, self._engine
+        picture = last.picture(source, decode)
+
+        def prepare(options: RenderOptions) -> PreparedPortrait:
+            return last.prepared(engine, source, picture, options)
+
+        return lambda: prepare_picture(engine, picture, request, prepare), None
 
     def _open_motion(self, request: RenderRequest) -> MotionTemplate | DrivingClip:
         """Check a clip, or restore or generate a motion that needs none."""

@@ -20,7 +20,6 @@ from liveportrait_core.media.clips.probe import DrivingClip, has_sound
 from liveportrait_core.media.pictures.image import Portrait
 from liveportrait_core.options import Delivery, Engine, RenderOptions, SoundFrom
 from liveportrait_core.pipeline.analysis import DecodedClip
-from liveportrait_core.pipeline.last_portrait import LastPortrait
 from liveportrait_core.pipeline.progress import RenderProgress
 from liveportrait_core.report import Box, Frame, RenderWarning, Stage, TalkCut
 from liveportrait_core.request import Clip, EngineMotion, MotionTemplate, RenderRequest
@@ -53,9 +52,9 @@ def prepare_picture(
     engine: AnimationEngine[Any, Any],
     picture: Portrait,
     request: RenderRequest,
-    last: LastPortrait,
+    prepare: Callable[[RenderOptions], PreparedPortrait],
 ) -> Planner:
-    """Compute all that depends on a picture alone, unless it was the last one.
+    """Compute all that depends on a picture alone, by `prepare`.
 
     Raises:
         ImageNoFace: no face was found.
@@ -63,7 +62,7 @@ def prepare_picture(
     options = request.options
     if isinstance(request.motion, EditSequence):
         options = replace(options, edit=request.motion.uses)  # for what the engine cannot draw
-    prepared = last.prepared(engine, picture.pixels, options)
+    prepared = prepare(options)
 
     def plan(template: MotionTemplate) -> RenderPlan:
         motion = template.motion

@@ -318,9 +318,9 @@ MUTANTS = (
     Mutant(
         name="a-portrait-for-another",
         file="liveportrait_core/pipeline/last_portrait.py",
-        old="hashlib.sha256(shape + picture.tobytes())",
-        new="hashlib.sha256(shape)",
-        why="What is kept of a portrait is used for that very picture (section 3, Caches).",
+        old="if kept is not None and (kept.source, kept.follows_from) == (source, follows_from):",
+        new="if kept is not None and kept.follows_from == follows_from:",
+        why="What is kept of a portrait is used for that very file (section 3, Caches).",
         tests=("tests/core/pipeline/test_last_portrait.py",),
     ),
 )
