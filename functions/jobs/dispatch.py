@@ -95,7 +95,11 @@ class QueuedDispatcher:
         self._queue = queue
 
     def hand_over(self, job: RenderJob) -> AttemptOutcome:
-        """Note the dispatch and make its task."""
+        """Note the dispatch and make its task.
+
+        SUPERSEDED where the dispatch stands no more once the task is made: this process stood still
+        meanwhile, another had made the task, and that has been ended.
+        """
         rules = self._deps.transitions
         change = self._deps.ledger.transact(
             job.subject, lambda now: rules.dispatch(now, job.spec), counting=True
@@ -108,7 +112,8 @@ class QueuedDispatcher:
             how, wanted = Outcome.DISPATCHED, job.spec.fingerprint
             log.info("dispatched", outcome=how, fingerprint=wanted, task=task.task_id)
             telemetry.outcome(how)
-        return AttemptOutcome.DISPATCHED
+        stands = self._deps.ledger.read(job.subject).record.dispatch == change.dispatch
+        return AttemptOutcome.DISPATCHED if stands else AttemptOutcome.SUPERSEDED
 
 
 def leave(task: Task, queue: TaskQueue) -> bool:

@@ -216,20 +216,26 @@ class OvertakenLedger(MemoryLedger):
         return super().transact(subject, decide, counting=counting)
 
 
-@pytest.mark.parametrize("heard", [True, False])
+@pytest.mark.parametrize(
+    ("by", "heard"),
+    [("another version", True), ("another version", False), ("the same, after both leases", True)],
+)
 def test_a_claim_that_was_overtaken_before_its_answer_is_made_anew(
-    scene: Scene, heard: bool
+    scene: Scene, heard: bool, by: str
 ) -> None:
-    newer = ScriptedRenderer(engine_version="mesh-2-89abcdef")
+    newer = by == "another version"
+    other = ScriptedRenderer(engine_version="mesh-2-89abcdef") if newer else ScriptedRenderer()
     event = scene.write(document())
 
     def overtake() -> None:
         def kill() -> None:
             raise Killed
 
-        newer.steps = [kill]
+        other.steps = [kill]
+        scene.clock.advance(0 if newer else 61)
         with pytest.raises(Killed):
-            scene.second_instance(newer).handle_event(event)
+            scene.second_instance(other).handle_event(event)
+        scene.clock.advance(0 if newer else 61)
 
     ledger = OvertakenLedger(scene, overtake, heard=heard)
     ledger.documents = scene.ledger.documents

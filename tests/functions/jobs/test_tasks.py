@@ -333,6 +333,24 @@ def test_a_task_takes_no_other_tasks_dispatch_off_the_ledger(scene: Scene) -> No
     assert scene.record.dispatch is None
 
 
+def test_a_gate_that_stood_still_does_not_acknowledge_for_a_task_that_was_ended(
+    scene: Scene,
+) -> None:
+    event = scene.write(document())
+
+    def meanwhile() -> None:
+        scene.gate().handle_event(event)  # redelivered
+        run_tasks(scene)
+        overwrite(scene)
+
+    scene.queue.before = [meanwhile]
+    scene.gate().handle_event(event)
+    assert len(scene.queue.pending) == 1
+    run_tasks(scene)
+    assert scene.starts == 2
+    assert scene.record.dispatch is None
+
+
 def test_a_new_owner_keeps_the_task_that_stands(scene: Scene) -> None:
     """The app's server gives the avatar to another user while it is rendered."""
     scene.gate().handle_event(scene.write(document()))

@@ -249,4 +249,12 @@ MUTANTS = (
         why="Another delivery's render is left to nobody (section 1.4 c).",
         tests=("tests/functions/jobs/test_stale_looks.py",),
     ),
+    Mutant(
+        name="acknowledged-for-an-ended-task",
+        file="functions/jobs/dispatch.py",
+        old="return AttemptOutcome.DISPATCHED if stands else AttemptOutcome.SUPERSEDED",
+        new="return AttemptOutcome.DISPATCHED",
+        why="A gate that stood still leaves a wish to a task that was ended (section 9).",
+        tests=("tests/functions/jobs/test_tasks.py",),
+    ),
 )
