@@ -43,7 +43,7 @@ class HeardSpeech:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Talk:
+class TalkMotion:
     """The motion of a talk, what is heard with it, and where it is cut into its idle."""
 
     template: MotionTemplate
@@ -127,7 +127,7 @@ def talk_of(
     idle: MotionTemplate,
     heard: HeardSpeech,
     opened: MotionSource | LipSync | None = None,
-) -> Talk:
+) -> TalkMotion:
     """Return the talk over an idle: as long as the sound, rounded up to whole frames.
 
     A method that paints mouths into finished frames is given those of the idle.
@@ -168,7 +168,7 @@ def talk_of(
             inside=asked.inside,
             start_frame=asked.start_frame,
         )
-    return Talk(
+    return TalkMotion(
         template=replace(idle, motion=motion, warnings=(*idle.warnings, *heard.warnings)),
         mouth=mouth,
         sound=Sound(path=asked.sound, start_s=Fraction(0), seconds=count / fps),
