@@ -1,8 +1,8 @@
-"""Handle one event or task: look → next step → carry it out, and again until nothing is left.
+"""Handle one event or task: what triggers a look, how long it is debounced, and how it ends.
 
 Sections 1 and 9 of contract.md. Answers by returning (acknowledged: a redelivery would change
 nothing) or by raising `RetryLater` (it may cure it). Knows ports only: `domain.next_step` decides
-what is to be done, `domain.transitions` what is written, and a dispatcher renders.
+what is to be done, `steps` does it.
 """
 
 from collections.abc import Callable
@@ -12,55 +12,26 @@ from functools import partial
 from functions.domain.answers import wish_digest
 from functions.domain.document import DocumentWrite, Gate, Relevant, gate
 from functions.domain.next_step import (
-    Answer,
-    AvatarState,
-    CleanUp,
     Debounce,
     Done,
     Ending,
-    MissingInput,
     NewerEvent,
     NewerTask,
-    NextStep,
-    Reject,
-    ReshowFailure,
-    Reuse,
     Trigger,
-    Wait,
-    Withdraw,
     next_step,
 )
 from functions.domain.snapshot import (
     AvatarSnapshot,
-    RenderJob,
-    Status,
-    TransactionResult,
     TransactionStatus,
 )
 from functions.domain.subject import Subject
 from functions.domain.task import LookTask
 from functions.errors import Postponed, RetryLater
-from functions.jobs.cleanup import clean_up, dispose
 from functions.jobs.deferral import Deferral
 from functions.jobs.dispatch import Dispatcher
-from functions.jobs.outcomes import AttemptOutcome, tell_answer
 from functions.jobs.ports import Dependencies
+from functions.jobs.steps import Steps
 from functions.observability import log, telemetry
-
-_PAUSE_S = 0.5  # before another look, where something changed between a look and its transaction
-_ANOTHERS_ATTEMPT = "the next attempt is another delivery's"
-
-
-def load_state(deps: Dependencies, subject: Subject) -> AvatarState:
-    """Read document and ledger, and look for the objects of what is asked for."""
-    avatar = deps.ledger.read(subject)
-    return AvatarState.of(
-        avatar,
-        deps.transitions.reader.read(subject, avatar.document),
-        engine=deps.engine,
-        engine_version=deps.engine_version,
-        find=deps.media.find,
-    )
 
 
 class RenderHandler:
@@ -72,6 +43,7 @@ class RenderHandler:
         self._deps = deps
         self._dispatcher = dispatcher
         self._deferral = deferral or Deferral()
+        self._steps = Steps(deps, dispatcher)
         self._rules = deps.transitions
         self._clock = deps.clock
 
@@ -178,33 +150,33 @@ class RenderHandler:
             case Gate.UNRELATED:
                 pass
             case Gate.MIRROR_TOUCHED:
-                self._transact(trigger, self._rules.repair_mirror)
+                self._steps.transact(trigger, self._rules.repair_mirror)
             case Gate.DELETED:
-                self._clean_up(trigger)
+                self._steps.clean_up(trigger)
             case Gate.LEFT_QUEUED:
-                self._withdraw(trigger)
+                self._steps.withdraw(trigger)
             case Gate.ASKED:
-                if isinstance(self._run_steps(self._debounced(trigger)), NewerEvent):
-                    self._withdraw(trigger)
+                if isinstance(self._steps.run(self._debounced(trigger)), NewerEvent):
+                    self._steps.withdraw(trigger)
         return True
 
     def _pass_by(self, trigger: Trigger) -> bool:
         """Leave a document that has moved on to its newer event; withdraw what it asks no more."""
-        self._withdraw(trigger)
+        self._steps.withdraw(trigger)
         return True
 
     def _settle(self, trigger: Trigger) -> bool:
         """Serve an event whose debounce is over."""
-        if isinstance(self._run_steps(trigger), NewerEvent):
-            self._withdraw(trigger)
+        if isinstance(self._steps.run(trigger), NewerEvent):
+            self._steps.withdraw(trigger)
         return True
 
     def _debounced(self, trigger: Trigger) -> Ending | Trigger:
         """Answer an event at once where that is possible; else show `queued` and debounce."""
         began = self._clock.monotonic()
         with telemetry.span("gate"):
-            state = self._load_state(trigger)
-            following = self._carry_out(trigger, state, next_step(trigger, state))
+            state = self._steps.load_state(trigger)
+            following = self._steps.carry_out(trigger, state, next_step(trigger, state))
         if isinstance(following, Trigger):
             due_s = trigger.since_s + self._deps.settings.debounce_s
             left_s = due_s - state.avatar.now / 1000 - (self._clock.monotonic() - began)
@@ -220,143 +192,27 @@ class RenderHandler:
     def _serve_task(self, trigger: Trigger) -> bool:
         """Serve a task; False: the document asks for something else by now."""
         if not trigger.debounced:
-            state = self._load_state(trigger)
+            state = self._steps.load_state(trigger)
             if isinstance(next_step(trigger, state), Debounce):
                 with telemetry.span("debounce"):
-                    self._wait(trigger, self._deps.settings.debounce_s)
-        match self._run_steps(replace(trigger, debounced=True)):
+                    self._steps.wait(trigger, self._deps.settings.debounce_s)
+        match self._steps.run(replace(trigger, debounced=True)):
             case Done():
                 return self._finish_task(trigger)
             case NewerEvent() if trigger.dispatch is not None:
                 return False  # it may be what it was again, and an event may rely on this task
             case NewerEvent():
-                self._withdraw(trigger)
+                self._steps.withdraw(trigger)
         return True
 
     def _finish_task(self, trigger: Trigger) -> bool:
         dispatch = trigger.dispatch
         if dispatch is None:
             return True
-        change = self._transact(
+        change = self._steps.transact(
             trigger, lambda now: self._rules.finish_task(now, trigger.inputs_key, dispatch)
         )
         return change.status is not TransactionStatus.MOVED
-
-    # --- the steps
-
-    def _run_steps(self, following: Ending | Trigger) -> Ending:
-        """Carry out step after step, looking again whenever something may have changed.
-
-        Raises:
-            RetryLater: a redelivery can cure what hindered it.
-        """
-        while isinstance(following, Trigger):
-            state = self._load_state(following)
-            following = self._carry_out(following, state, next_step(following, state))
-        return following
-
-    def _carry_out(self, trigger: Trigger, state: AvatarState, step: NextStep) -> Ending | Trigger:
-        """Return how it ended, or the trigger for another look."""
-        match step:
-            case RenderJob():
-                return self._render(trigger, step)
-            case Reuse() | ReshowFailure() | Reject() | MissingInput():
-                return self._answer(trigger, state, step)
-            case Debounce():
-                return self._show_queued(trigger, step)
-            case Wait():
-                return self._wait(trigger, self._deps.settings.poll_s)
-            case CleanUp():
-                return self._clean_up(trigger)
-            case Withdraw():
-                return self._withdraw(trigger)
-            case Done() | NewerEvent() | NewerTask():
-                return step
-
-    def _render(self, trigger: Trigger, job: RenderJob) -> Ending | Trigger:
-        match self._dispatcher.hand_over(job):
-            case AttemptOutcome.PUBLISHED | AttemptOutcome.FAILED:
-                return trigger  # and see that it answers what is there now
-            case AttemptOutcome.DISPATCHED:
-                return NewerTask()
-            case AttemptOutcome.RETRIED:
-                raise Postponed(_ANOTHERS_ATTEMPT)
-            case AttemptOutcome.RETURNED:
-                raise Postponed("this process ends, and the render was given back")
-            case AttemptOutcome.BUSY:
-                return self._wait(trigger, self._deps.settings.poll_s)
-            case AttemptOutcome.SUPERSEDED:
-                return self._wait(trigger, _PAUSE_S)
-            case AttemptOutcome.LOST:
-                return self._wait(replace(trigger, yielding=True), _PAUSE_S)
-
-    def _answer(self, trigger: Trigger, state: AvatarState, step: Answer) -> Ending | Trigger:
-        decide = partial(self._rules.answer, step=step)
-        if isinstance(step, ReshowFailure):
-            if decide(state.avatar).fields:
-                self._transact(trigger, decide)
-            return Done()
-        change = self._transact(trigger, decide)
-        tell_answer(step, change)
-        match change.status:
-            case TransactionStatus.DONE | TransactionStatus.FINAL:
-                return Done()
-            case TransactionStatus.AGAIN:  # an input is not there yet
-                raise Postponed(_ANOTHERS_ATTEMPT, after_s=self._deps.settings.back_off_s(1))
-            case TransactionStatus.BUSY:
-                return self._wait(trigger, self._deps.settings.poll_s)
-            case TransactionStatus.MOVED:
-                return self._wait(trigger, _PAUSE_S)
-
-    def _show_queued(self, trigger: Trigger, step: Debounce) -> Trigger:
-        if (spec := step.queued) is not None:
-            self._transact(trigger, lambda now: self._rules.queue(now, spec))
-        return trigger
-
-    def _clean_up(self, trigger: Trigger) -> Done:
-        while clean_up(self._deps, trigger.subject) is TransactionStatus.BUSY:
-            self._wait(trigger, self._deps.settings.poll_s)
-        return Done()
-
-    def _withdraw(self, trigger: Trigger) -> Done:
-        """Take back what a document shows that asks for nothing any more.
-
-        Wait for a job that still renders it, because it may be killed; where a task stands for the
-        job, only that task waits.
-        """
-        busy = TransactionStatus.BUSY
-        while (change := self._transact(trigger, self._rules.settle)).status is busy:
-            if change.dispatch is not None and trigger.dispatch is None:
-                break
-            self._wait(trigger, self._deps.settings.poll_s)
-        return Done()
-
-    # --- what every step needs
-
-    def _load_state(self, trigger: Trigger) -> AvatarState:
-        """Read what is asked for now; and delete what others have left, unless a clean-up does."""
-        state = load_state(self._deps, trigger.subject)
-        avatar = state.avatar
-        if not avatar.record.cleaning(avatar.now):
-            dispose(self._deps, avatar.subject, avatar.record, no_clean_up=True)
-        return state
-
-    def _transact(
-        self, trigger: Trigger, decide: Callable[[AvatarSnapshot], TransactionResult[Status]]
-    ) -> TransactionResult[Status]:
-        """Have this decided; and delete what it leaves to be deleted."""
-        change = self._deps.ledger.transact(trigger.subject, decide)
-        if change.record is not None:
-            dispose(self._deps, trigger.subject, change.record)
-        return change
-
-    def _wait(self, trigger: Trigger, seconds: float) -> Trigger:
-        """Wait for another job; never longer than this trigger's deadline."""
-        left_s = trigger.deadline - self._clock.monotonic()
-        if left_s <= 0:
-            raise Postponed("another's work outlived this event's deadline")
-        self._clock.sleep(min(seconds, left_s))
-        return trigger
 
     # --- faults
 
@@ -376,7 +232,7 @@ class RenderHandler:
     def _give_up(self, trigger: Trigger) -> bool | None:
         """Count a failed try; end the trigger where the tries have failed for a day, else None."""
         try:
-            change = self._transact(
+            change = self._steps.transact(
                 trigger, lambda now: self._rules.note_failed_try(now, trigger.inputs_key)
             )
             if change.status is TransactionStatus.FINAL:

@@ -10,9 +10,9 @@ import pytest
 from functions.domain.job_record import Lease, Purpose, Record
 from functions.domain.snapshot import Claim, Held, TransactionStatus
 from functions.errors import Code, Failure, LeaseLost, Superseded
-from functions.jobs.handler import load_state
 from functions.jobs.lease import Heartbeat, LeaseMonitor
 from functions.jobs.ports import Clock, SystemClock
+from functions.jobs.steps import load_state
 from liveportrait_core import Progress, Stage
 from tests.functions.doubles import VirtualClock, about
 from tests.functions.scene import AVATAR, SETTINGS, Scene, document

@@ -11,9 +11,10 @@ from functions.domain.job_record import Lease, Purpose, Record
 from functions.domain.snapshot import Claim, Held, RenderJob, TransactionStatus
 from functions.errors import LeaseLost, RetryLater
 from functions.jobs.dispatch import InlineDispatcher
-from functions.jobs.handler import RenderHandler, load_state
+from functions.jobs.handler import RenderHandler
 from functions.jobs.lease import Heartbeat, LeaseMonitor
 from functions.jobs.outcomes import AttemptOutcome
+from functions.jobs.steps import load_state
 from liveportrait_core import Progress, Stage
 from liveportrait_core.errors import OutOfMemory
 from tests.functions.doubles import about

@@ -19,9 +19,9 @@ from functions.domain.snapshot import (
 )
 from functions.domain.subject import Subject
 from functions.errors import RetryLater
-from functions.jobs.handler import load_state
 from functions.jobs.lease import retry
 from functions.jobs.ports import SystemClock
+from functions.jobs.steps import load_state
 from liveportrait_core.errors import ImageNoFace, OutOfMemory
 from tests.functions.doubles import MemoryLedger, about
 from tests.functions.scene import AVATAR, SETTINGS, Scene, document

@@ -8,7 +8,7 @@ import pytest
 
 from functions.domain.job_record import Dispatch, Lease, Purpose, Record
 from functions.errors import RetryLater
-from functions.jobs.handler import load_state
+from functions.jobs.steps import load_state
 from functions.reconcile.findings import Finding
 from functions.reconcile.runner import Ending
 from liveportrait_core.errors import OutOfMemory

@@ -6,8 +6,8 @@ MUTANTS = (
     Mutant(
         name="moved-on-and-nothing-taken-back",
         file="functions/jobs/handler.py",
-        old="if isinstance(self._run_steps(self._debounced(trigger)), NewerEvent):",
-        new="if self._run_steps(self._debounced(trigger)) is None:",
+        old="if isinstance(self._steps.run(self._debounced(trigger)), NewerEvent):",
+        new="if self._steps.run(self._debounced(trigger)) is None:",
         why="The request removed before the newer event came: `rendering` for ever (section 1.3).",
         tests=("tests/functions/jobs/test_withdrawal.py",),
     ),
@@ -243,7 +243,7 @@ MUTANTS = (
     ),
     Mutant(
         name="rendered-and-not-looked-again",
-        file="functions/jobs/handler.py",
+        file="functions/jobs/steps.py",
         old="return trigger  # and see that it answers what is there now",
         new="return Done()",
         why="Another delivery's render is left to nobody (section 1.4 c).",

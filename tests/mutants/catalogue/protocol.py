@@ -172,7 +172,7 @@ MUTANTS = (
     ),
     Mutant(
         name="failed-attempt-acknowledged",
-        file="functions/jobs/handler.py",
+        file="functions/jobs/steps.py",
         old="case AttemptOutcome.RETRIED:\n                raise Postponed(_ANOTHERS_ATTEMPT)",
         new="case AttemptOutcome.RETRIED:\n                return Done()",
         why="Nobody would make the next attempt: fail what a redelivery cures (section 4).",

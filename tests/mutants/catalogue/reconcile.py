@@ -144,7 +144,7 @@ MUTANTS = (
     ),
     Mutant(
         name="task-leaves-deletions-to-others",
-        file="functions/jobs/handler.py",
+        file="functions/jobs/steps.py",
         old="if not avatar.record.cleaning(avatar.now):",
         new="if False:",
         why="Whoever comes to the avatar carries out what is noted (section 3, deletions).",

@@ -37,7 +37,7 @@ MUTANTS = (
     ),
     Mutant(
         name="versions-snatch-the-lease-for-ever",
-        file="functions/jobs/handler.py",
+        file="functions/jobs/steps.py",
         old="replace(trigger, yielding=True)",
         new="trigger",
         why="Two versions stop each other's renders until the quota is spent (section 4).",
