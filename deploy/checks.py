@@ -14,6 +14,11 @@ from typing import Any, Protocol
 from deploy.command import fill
 
 Variables = Mapping[str, str]
+_LOCKED = re.compile(
+    r"(?:rules_version=['\"][12]['\"];)?service(?:cloud\.firestore|firebase\.storage)\{"
+    r"match/(?:databases/\{\w+\}/documents|b/\{\w+\}/o)\{"
+    r"match/\{\w+=\*\*\}\{allowread,write:iffalse;\}\}\}"
+)
 _NUMBER = re.compile(r"-?\d+(\.\d+)?s?")
 
 
@@ -192,22 +197,38 @@ class Demanded:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Required:
+    """What must be there, and this program does not make."""
+
+    expect: Expectation
+
+    def evaluate(self, output: Any, variables: Variables) -> CheckResult:
+        """Return the result; FOREIGN where it is missing."""
+        result = self.expect.evaluate(output, variables)
+        missing = result.state is ResourceState.MISSING
+        return CheckResult(state=ResourceState.FOREIGN) if missing else result
+
+
+@dataclass(frozen=True, kw_only=True)
 class ActiveRuleset:
-    """The active ruleset is this program's: file name and text match."""
+    """The active ruleset says what this program's says, whoever has put it there."""
 
     file: str
     content: str
 
     def evaluate(self, output: Any, variables: Variables) -> CheckResult:
-        """Return the result; FOREIGN where another file is active."""
+        """Return the result; FOREIGN where another file is active, but for one that denies all."""
         files = value_at(output, ("source", "files")) or []
-        if [entry.get("name") for entry in files] != [self.file]:
+        texts = [str(entry.get("content")) for entry in files]
+        if texts == [self.content]:  # put there by this program, or by `firebase deploy`
+            return CheckResult(state=ResourceState.MATCHES)
+        differs, told = ResourceState.DIFFERS, "its text is another version's"
+        if len(texts) == 1 and denies_all(texts[0]):
+            return CheckResult(state=differs, differences=("it denies everything to everybody",))
+        ours = [entry.get("name") for entry in files] == [self.file]
+        if not ours:
             return CheckResult(state=ResourceState.FOREIGN)
-        if files[0].get("content") != self.content:
-            return CheckResult(
-                state=ResourceState.DIFFERS, differences=("its text is another version's",)
-            )
-        return CheckResult(state=ResourceState.MATCHES)
+        return CheckResult(state=differs, differences=(told,))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -238,6 +259,12 @@ class BucketLifecycle:
             return CheckResult(state=ResourceState.MISSING)
         ours = all(rule in rules for rule in self.rules)
         return CheckResult(state=ResourceState.MATCHES if ours else ResourceState.FOREIGN)
+
+
+def denies_all(rules: str) -> bool:
+    """Return whether security rules let nobody in: the locked mode of the Firebase console."""
+    plain = re.sub(r"//[^\n]*|/\*.*?\*/|\s", "", rules, flags=re.DOTALL)
+    return _LOCKED.fullmatch(plain) is not None
 
 
 def value_at(output: Any, path: Path) -> Any:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from deploy import names
 from deploy.command import Command, captured, gcloud
 from deploy.errors import CommandFailed, UnsupportedProject
+from deploy.quotas import check_quotas
 from deploy.settings import Part, Settings
 
 # A database in several regions has a trigger location of the same name; events pass through one
@@ -26,7 +27,10 @@ class Lookup:
     absent: str
 
 
+_QUOTAS = "QUOTAS"
 _ABSENT = {
+    _QUOTAS: "Cloud Run's quotas of {project} are not to be seen; accepted: an account that may "
+    "(roles/cloudquotas.viewer), or --omit quotas",
     "PROJECT_NUMBER": "project {project} is not to be seen; accepted: the id of a project in which "
     "the active account (gcloud auth list) is an owner",
     "DATABASE_TYPE": "project {project} has no Firestore database {database}, or you may not see "
@@ -58,7 +62,19 @@ def lookups(settings: Settings) -> tuple[Lookup, ...]:
         asked.append(
             ("BILLING_ACCOUNT", "billing projects describe", billing, "billingAccountName")
         )
-    return tuple(
+    quotas: tuple[Lookup, ...] = ()
+    if Part.QUOTAS not in settings.omits:
+        command = gcloud(
+            "beta quotas info list",
+            "--service=run.googleapis.com",
+            project,
+            "--format=json",
+            capture=_QUOTAS,
+        )
+        quotas = (
+            Lookup(command=command, absent=_ABSENT[_QUOTAS].format(project=settings.project)),
+        )
+    return quotas + tuple(
         Lookup(
             command=gcloud(verb, *words, f"--format=value({value})", capture=name),
             absent=_ABSENT[name].format(
@@ -94,7 +110,9 @@ def look_up(settings: Settings, run: Callable[[Command], str]) -> dict[str, str]
 
 def remarks(settings: Settings, facts: Mapping[str, str]) -> tuple[str, ...]:
     """Return notes for the operator, mostly about distances; none stops a deployment."""
-    notes = []
+    notes: list[str] = []
+    if _QUOTAS in facts:
+        notes += check_quotas(settings, facts[_QUOTAS])
     if settings.notify is None and Part.MONITORING not in settings.omits:
         notes.append("alerts write to nobody; --notify EMAIL names somebody")
     location = facts["FIRESTORE_LOCATION"]
@@ -118,6 +136,8 @@ def remarks(settings: Settings, facts: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def _refuse(settings: Settings, facts: Mapping[str, str]) -> None:
+    if _QUOTAS in facts:
+        check_quotas(settings, facts[_QUOTAS])
     kind, location = facts["DATABASE_TYPE"], facts["FIRESTORE_LOCATION"]
     if kind != "FIRESTORE_NATIVE":
         raise UnsupportedProject(

@@ -62,8 +62,8 @@ class Machine:
 MACHINES = {
     # Driver 535 (CUDA 12.2), older than what the pinned packages are built for (CUDA 13).
     Card.L4: Machine(
-        cpu="8",
-        memory="32Gi",
+        cpu="4",  # 4 and 16 GiB are the least Cloud Run takes
+        memory="16Gi",
         regions=("us-central1", "us-east4", "europe-west1", "europe-west4", "asia-southeast1"),
         driver_libraries="compat",
     ),
@@ -82,6 +82,7 @@ class Part(Enum):
     LIFECYCLE = "lifecycle"  # the bucket's
     BUDGET = "budget"  # needs rights on the billing account
     MONITORING = "monitoring"  # metrics, alerts, dashboard
+    QUOTAS = "quotas"  # Cloud Run's, looked up before anything is made
 
 
 @dataclass(frozen=True, kw_only=True)

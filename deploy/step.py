@@ -38,6 +38,7 @@ class Step:
         eventually_consistent: may fail for a minute until a resource created just before is known.
         foreign_message: for the operator where the app has its own; None: it is replaced.
         files: the files that the commands read.
+        foreseeable: what its checks find foreign is told before anything is made.
         holds_images: kept unless images are to be removed too.
     """
 
@@ -52,6 +53,7 @@ class Step:
     eventually_consistent: bool = False
     foreign_message: str | None = None
     files: tuple[File, ...] = ()
+    foreseeable: bool = False
     holds_images: bool = False
 
 

@@ -16,14 +16,13 @@ from deploy.errors import CommandFailed, DeployError, ForeignResource
 from deploy.execution.command_runner import CommandResult, CommandRunner, failure, parsed
 from deploy.execution.error_hints import hint
 from deploy.execution.journal import Journal
+from deploy.execution.temporary import ENABLING, FRESH, PERMANENT
 from deploy.plan import Plan
 from deploy.project_facts import look_up, remarks
 from deploy.settings import Settings
 from deploy.step import Step
 
-# Google's messages while a new API, or a new resource, is not yet known everywhere.
-_ENABLING = ("has not been used in project", "wait a few minutes", "try again", "retry")
-_FRESH = (*_ENABLING, "does not exist", "not found", "service agent", "propagat")
+_SEEN = "seen"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +74,9 @@ class Deployment:
         for remark in remarks(self._settings, self._variables):
             self._say(f"Note: {remark}.")
         for step in self._plan.steps:
+            if step.foreseeable:
+                self._attempt(step, self._foresee)
+        for step in self._plan.steps:
             counts[self._attempt(step, self._apply_step)] += 1
         self._journal.write("all", "done")
         return counts
@@ -105,9 +107,7 @@ class Deployment:
         return counts, tuple(left)
 
     def _look_up_facts(self) -> None:
-        self._variables |= look_up(
-            self._settings, lambda command: self._run(command, _ENABLING).out
-        )
+        self._variables |= look_up(self._settings, lambda command: self._run(command, ENABLING).out)
 
     def _attempt(self, step: Step, act: Callable[[Step], str]) -> str:
         try:
@@ -116,15 +116,15 @@ class Deployment:
             self._journal.write(step.title, "failed", str(error))
             raise type(error)(f"{step.title}: {error}") from error
         self._journal.write(step.title, outcome)
-        self._say(f"  {outcome:<8} {step.title}")
+        if outcome != _SEEN:
+            self._say(f"  {outcome:<8} {step.title}")
         return outcome
 
     def _apply_step(self, step: Step) -> str:
         result = self._check(step)
         if result.state is ResourceState.MATCHES:
             return "stands"
-        if result.state is ResourceState.FOREIGN and step.foreign_message is not None:
-            raise ForeignResource(step.foreign_message)
+        self._refuse_foreign(step, result)
         for difference in result.differences:
             self._say(f"           {difference}")
         self._write_files(step)
@@ -132,6 +132,15 @@ class Deployment:
         for command in step.create if missing or step.update is None else step.update:
             self._execute(step, command)
         return "made" if missing else "changed"
+
+    def _refuse_foreign(self, step: Step, result: CheckResult) -> None:
+        if result.state is ResourceState.FOREIGN and step.foreign_message is not None:
+            raise ForeignResource(step.foreign_message)
+
+    def _foresee(self, step: Step) -> str:
+        """Refuse what will be found foreign later, before anything is made."""
+        self._refuse_foreign(step, self._check(step))
+        return _SEEN
 
     def _remove_step(self, step: Step) -> str:
         if self._check(step).state is ResourceState.MISSING:
@@ -142,10 +151,10 @@ class Deployment:
 
     def _check(self, step: Step) -> CheckResult:
         for command in step.captures:
-            self._capture(command, self._run(command, _ENABLING))
+            self._capture(command, self._run(command, ENABLING))
         result = CheckResult(state=ResourceState.MATCHES)
         for check in step.checks:
-            output = parsed(check.command, self._run(check.command, _ENABLING))
+            output = parsed(check.command, self._run(check.command, ENABLING))
             result = check.expect.evaluate(output, self._variables)
             self._variables |= result.found
             if result.state is not ResourceState.MATCHES:
@@ -153,7 +162,7 @@ class Deployment:
         return result
 
     def _execute(self, step: Step, command: Command) -> None:
-        phrases = _FRESH if step.eventually_consistent else _ENABLING
+        phrases = FRESH if step.eventually_consistent else ENABLING
         self._capture(command, self._run(command, phrases, show_output=True))
 
     def _run(
@@ -188,4 +197,6 @@ class Deployment:
 
 def _mentions(result: CommandResult, phrases: tuple[str, ...]) -> bool:
     message = result.err.lower()
+    if any(phrase in message for phrase in PERMANENT):
+        return False
     return any(phrase in message for phrase in phrases)

@@ -1,15 +1,39 @@
 """A plan as a shell script: every command, in order. Pure."""
 
+import shlex
 from collections.abc import Iterator
+from dataclasses import replace
 
 from deploy.checks import ListEntry
 from deploy.command import Command, shell
+from deploy.execution.temporary import FRESH, PERMANENT
 from deploy.names import folder
 from deploy.plan import Plan
 from deploy.settings import Settings
 from deploy.step import Step
 
 _VALUE = "--format=value"
+_HEAD = (
+    "#!/usr/bin/env bash",
+    "set -euo pipefail",
+    "export CLOUDSDK_CORE_DISABLE_PROMPTS=1",
+    "",
+    "# Run a command again while it fails because what was just made is not known everywhere.",
+    "again() {",
+    "  local tries said",
+    "  said=$(mktemp)",
+    "  for ((tries = 0; tries < 60; tries++)); do",
+    '    if "$@" 2>"$said"; then cat "$said" >&2; rm -f "$said"; return 0; fi',
+    '    cat "$said" >&2',
+    f'    if grep -qiE {shlex.quote("|".join(PERMANENT))} "$said"; then break; fi',
+    f'    if ! grep -qiE {shlex.quote("|".join(FRESH))} "$said"; then break; fi',
+    '    sleep "${PAUSE_S:-10}"',
+    "  done",
+    '  rm -f "$said"',
+    "  return 1",
+    "}",
+    "",
+)
 
 
 def apply_script(settings: Settings, plan: Plan) -> str:
@@ -23,6 +47,7 @@ def remove_script(settings: Settings, plan: Plan, *, with_images: bool) -> str:
 
 
 def _making(settings: Settings, plan: Plan) -> Iterator[str]:
+    yield from _HEAD
     yield "# What `apply` runs where nothing stands yet, from the repository's root. Before each"
     yield "# step it asks what the line “seen by” asks, and leaves out what stands."
     yield f"# Generated files: {folder(settings)}/"
@@ -37,6 +62,7 @@ def _making(settings: Settings, plan: Plan) -> Iterator[str]:
 
 
 def _removing(settings: Settings, plan: Plan, with_images: bool) -> Iterator[str]:
+    yield from _HEAD
     yield "# What `remove` runs where everything stands, from the repository's root."
     yield from _facts(plan)
     number = 0
@@ -64,11 +90,17 @@ def _step(number: int, step: Step) -> Iterator[str]:
     yield f"#    {step.why}"
     yield from (shell(command) for command in step.captures)
     yield from (f"#    seen by: {shell(check.command)}" for check in step.checks)
-    yield from (shell(command) for command in step.create)
+    yield from (_made(step, command) for command in step.create)
     if step.update is not None and step.update != step.create:
         yield "#    where it differs:"
         yield from (f"#    {line}" for line in _variable_definitions(step, step.update))
         yield from (f"#    {shell(command)}" for command in step.update)
+
+
+def _made(step: Step, command: Command) -> str:
+    """Return a command's line; with `again`, where what it needs may just have been made."""
+    again = step.eventually_consistent and not command.authorized
+    return shell(replace(command, argv=("again", *command.argv)) if again else command)
 
 
 def _variable_definitions(step: Step, commands: tuple[Command, ...]) -> Iterator[str]:

@@ -26,6 +26,8 @@ _ALL = (
 # Longer than the function's own deadline (480 s) and the time to begin and end a request: what
 # Cloud Run cuts off goes on unheard. As long as Pub/Sub and the queues wait for an answer.
 _TIMEOUT_S = 600
+_HEALTH = "/health"
+_MAX_SCALE, _THROTTLING = "autoscaling.knative.dev/maxScale", "run.googleapis.com/cpu-throttling"
 _ANNOTATIONS: Path = ("metadata", "annotations")
 CLOSED: tuple[FieldCheck, ...] = (
     Field((*_ANNOTATIONS, "run.googleapis.com/ingress"), "internal"),
@@ -144,14 +146,15 @@ def _job_hardware(settings: Settings) -> tuple[str, str, tuple[str, ...]]:
     if not settings.single:
         return "", "gate", ("--cpu=1", "--memory=1Gi")
     machine = settings.machine
-    # Jobs have no zonal redundancy, and GPUs in gcloud's beta only.
+    # Without the last flag of the card's, a job asks for the quota with zonal redundancy, which a
+    # project rarely has; gcloud 528 knows it for jobs in its alpha part alone.
     hardware = (
         f"--cpu={machine.cpu}",
         f"--memory={machine.memory}",
-        *_card(settings)[:2],
+        *_card(settings),
         *private_network.egress(settings),
     )
-    return "" if settings.card is Card.NONE else "beta", "all", hardware
+    return "" if settings.card is Card.NONE else "alpha", "all", hardware
 
 
 def _service(
@@ -179,8 +182,10 @@ def _service(
         *_ALL,
         *location,
     )
-    spec = {
+    spec: dict[Path, str] = {
         ("containers", 0, "image"): names.image(settings),
+        ("containers", 0, "startupProbe", "httpGet", "path"): _HEALTH,
+        ("containers", 0, "livenessProbe", "httpGet", "path"): _HEALTH,
         ("serviceAccountName",): names.account(settings, name),
         ("containerConcurrency",): str(concurrency),
         ("timeoutSeconds",): str(timeout),
@@ -190,6 +195,7 @@ def _service(
         *(Field((*_SPEC, *path), value) for path, value in spec.items()),
         *_expected_environment(variables),
         *CLOSED,
+        *_expected_hardware(flags),
         FieldNot((*_TEMPLATE, "run.googleapis.com/health-check-disabled"), "true"),
         Field(_READY, "True"),
     )
@@ -218,6 +224,25 @@ def _expected_environment(environment: dict[str, str]) -> tuple[Field, ...]:
         Field((*variables, EntryWhere("name", name), "value"), value)
         for name, value in sorted(environment.items())
     )
+
+
+def _expected_hardware(flags: tuple[str, ...]) -> tuple[Field, ...]:
+    """Return the fields that these flags set: a person may have changed them in the console."""
+    given = dict(flag.removeprefix("--").partition("=")[::2] for flag in flags)
+    limits = (*_SPEC, "containers", 0, "resources", "limits")
+    fields = [
+        Field((*_TEMPLATE, _MAX_SCALE), given["max-instances"]),
+        Field((*_TEMPLATE, _THROTTLING), str("cpu-throttling" in given).lower()),
+        Field((*limits, "cpu"), given["cpu"]),
+        Field((*limits, "memory"), given["memory"]),
+    ]
+    if "gpu" in given:
+        fields += (
+            Field((*limits, "nvidia.com/gpu"), given["gpu"]),
+            Field((*_SPEC, "nodeSelector", "run.googleapis.com/accelerator"), given["gpu-type"]),
+            Field((*_TEMPLATE, "run.googleapis.com/gpu-zonal-redundancy-disabled"), "true"),
+        )
+    return tuple(fields)
 
 
 def _hardware(settings: Settings) -> tuple[str, ...]:

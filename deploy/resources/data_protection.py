@@ -4,13 +4,14 @@ import json
 from dataclasses import dataclass, replace
 
 from deploy import names
-from deploy.checks import ActiveRuleset, BucketCors, BucketLifecycle, ListEntry
+from deploy.checks import ActiveRuleset, BucketCors, BucketLifecycle, ListEntry, Required
 from deploy.command import Command, gcloud
 from deploy.resources import iam
 from deploy.settings import Part, Settings
 from deploy.step import Check, File, Step
 
 _RULES_SERVICE = "https://firebaserules.googleapis.com/v1"
+_STORAGE_SERVICE = "https://firebasestorage.googleapis.com/v1beta"
 _QUOTA = "livePortraitQuota"
 _EXPIRY = "expireAt"
 _AVATARS = "avatars"  # as firestore.indexes.json calls the collection
@@ -40,6 +41,7 @@ def steps(settings: Settings, data: DataConfig) -> tuple[Step, ...]:
     chosen: list[Step] = []
     if Part.RULES not in settings.omits:
         chosen += (
+            _linked(settings),
             iam.storage_rules(settings),
             _rules(settings, "cloud.firestore", "firestore.rules", data.firestore_rules),
             _rules(
@@ -88,12 +90,35 @@ def _rules(settings: Settings, service: str, file: str, text: str) -> Step:
         ),
         create=(make, _post(settings, f"projects/{settings.project}/releases", put)),
         update=(make, _post(settings, release, patch, method="PATCH")),
+        foreseeable=True,
         leaves="the rules stay in force: without any, nobody could read or write",
         foreign_message=None
         if Part.RULES in settings.replaces
         else f"it has rules that this program did not make. Merge functions/rules/{file} into the "
         "app's rules and go on with --omit rules; or, if nothing else needs them, --replace rules",
         files=(ruleset,),
+    )
+
+
+def _linked(settings: Settings) -> Step:
+    bucket, project = settings.bucket, settings.project
+    return Step(
+        title=f"Bucket {bucket} is Firebase's",
+        why="Storage's rules hold for buckets that are linked to Firebase, no others.",
+        checks=(
+            Check(
+                command=Command(
+                    argv=(*_curl(settings), f"{_STORAGE_SERVICE}/projects/{project}/buckets"),
+                    authorized=True,
+                ),
+                expect=Required(expect=ListEntry(name=f"buckets/{bucket}", list_key="buckets")),
+            ),
+        ),
+        create=(),
+        foreign_message=f"gs://{bucket} is not linked to Firebase, so rules would not be asked. "
+        "Import it in the Firebase console (Storage, Add bucket), or name the app's own bucket; "
+        "--omit rules where the app has no Firebase Storage",
+        foreseeable=True,
     )
 
 
@@ -123,6 +148,7 @@ def _cors(settings: Settings, data: DataConfig) -> Step:
             ),
         ),
         create=(gcloud("storage buckets update", bucket, "--cors-file=deploy/cors.json", project),),
+        foreseeable=True,
         leaves="CORS stays: it opens nothing that a URL's token does not open",
         foreign_message=None
         if Part.CORS in settings.replaces
@@ -151,6 +177,7 @@ def _lifecycle(settings: Settings, data: DataConfig) -> Step:
                 project,
             ),
         ),
+        foreseeable=True,
         leaves="caches that are left behind go too",
         foreign_message=None
         if Part.LIFECYCLE in settings.replaces

@@ -45,6 +45,7 @@ def _uniform_access(settings: Settings) -> Step:
             ),
         ),
         create=(),
+        foreseeable=True,
         foreign_message=f"gs://{settings.bucket} has access lists of single objects; accepted: "
         "uniform access, by which rights can be given on folders. Firebase's rules and token URLs "
         "are the same with it; where the app sets no access lists on objects itself, run gcloud "

@@ -13,6 +13,7 @@ SERVICES = (
     "billingbudgets",
     "cloudbilling",
     "cloudbuild",
+    "cloudquotas",
     "cloudresourcemanager",
     "cloudscheduler",
     "cloudtasks",
@@ -29,6 +30,7 @@ SERVICES = (
     "storage",
 )
 _NETWORK_SERVICES = ("compute", "dns")
+_KEPT_IMAGES, _OLD_IMAGE = 5, "30d"
 _BUILD_TIMEOUT = "5400s"  # gigabytes of packages and 0.6 GB of weights to download and to push
 
 
@@ -76,6 +78,7 @@ def image(settings: Settings) -> tuple[Step, ...]:
     repository = _repository(settings)
     return (
         repository,
+        _clean_up(settings),
         _build_bucket(settings),
         grant(
             Policy(
@@ -151,6 +154,54 @@ def _repository(settings: Settings) -> Step:
         ),
         remove=(gcloud("artifacts repositories delete", names.REPOSITORY, *flags, "--quiet"),),
         holds_images=True,
+    )
+
+
+def _clean_up(settings: Settings) -> Step:
+    flags = (f"--location={settings.region}", names.project(settings))
+    policies = [
+        {
+            "name": "idle-keep-latest",
+            "action": {"type": "Keep"},
+            "mostRecentVersions": {"keepCount": _KEPT_IMAGES},
+        },
+        {
+            "name": "idle-delete-old",
+            "action": {"type": "Delete"},
+            "condition": {"tagState": "any", "olderThan": _OLD_IMAGE},
+        },
+    ]
+    file = File(
+        path=f"{names.folder(settings)}/clean-up.json",
+        content=json.dumps(policies, indent=2) + "\n",
+    )
+    return Step(
+        title="Clean-up of old images",
+        why=f"Each is some gigabytes: the last {_KEPT_IMAGES} stay, and what is younger than a "
+        "month. A revision that serves has been started with its image; a roll-back further than "
+        "that builds it again.",
+        checks=(
+            Check(
+                command=gcloud("artifacts repositories list", *flags, "--format=json"),
+                expect=ListEntry(
+                    name=names.REPOSITORY,
+                    fields=(
+                        Field(("cleanupPolicies", "idle-delete-old", "id"), "idle-delete-old"),
+                        Field(("cleanupPolicies", "idle-keep-latest", "id"), "idle-keep-latest"),
+                    ),
+                ),
+            ),
+        ),
+        create=(
+            gcloud(
+                "artifacts repositories set-cleanup-policies",
+                names.REPOSITORY,
+                f"--policy={file.path}",
+                "--no-dry-run",
+                *flags,
+            ),
+        ),
+        files=(file,),
     )
 
 

@@ -68,7 +68,7 @@ def ways(check: Check) -> list[tuple[Way, Any]]:
 def wanted(field_: Field | FieldNot) -> tuple[Way, Any]:
     if field_.value in ("True", "False") and "status" not in field_.path:
         return field_.path, field_.value == "True"
-    texts = {"labels", "userLabels", "annotations", "env", "ports"}
+    texts = {"labels", "userLabels", "annotations", "env", "ports", "limits", "nodeSelector"}
     labels = not texts.isdisjoint(field_.path)
     number = field_.value.isdigit() and not labels
     return field_.path, int(field_.value) if number else field_.value

@@ -64,7 +64,7 @@ PERCENTILES = {"REDUCE_PERCENTILE_50", "REDUCE_PERCENTILE_95"}
 RESOURCES = {
     "service_name": {names.GATE, names.RENDERER},
     "job_name": {names.RECONCILE},
-    "queue_id": {names.QUEUE},
+    "queue_id": {names.QUEUE, names.DEBOUNCE_QUEUE, names.REPAIRS_QUEUE},
     "subscription_id": {names.DEAD_LETTERS, names.TRIGGER, names.TALK_TRIGGER},
 }
 
@@ -159,10 +159,11 @@ def test_an_alert_says_what_it_means_and_the_handbook_says_what_to_do(name: str)
     for condition in policy["conditions"]:
         assert condition["displayName"]
         threshold = condition["conditionThreshold"]
-        assert threshold["comparison"] == "COMPARISON_GT"
+        missing = threshold.get("evaluationMissingData") == "EVALUATION_MISSING_DATA_ACTIVE"
+        assert threshold["comparison"] == ("COMPARISON_LT" if missing else "COMPARISON_GT")
         assert int(threshold["duration"].removesuffix("s")) % 60 == 0
         period_s = int(threshold["aggregations"][0]["alignmentPeriod"].removesuffix("s"))
-        assert 60 <= period_s <= 86_400
+        assert 60 <= period_s <= 90_000  # the longest for alerts
 
 
 def test_titles_differ() -> None:

@@ -51,8 +51,8 @@ def test_the_renderer_has_the_facts_flags() -> None:
         "--gpu=1",
         "--gpu-type=nvidia-l4",
         "--no-gpu-zonal-redundancy",
-        "--cpu=8",
-        "--memory=32Gi",
+        "--cpu=4",
+        "--memory=16Gi",
         "--no-cpu-throttling",
         "--no-allow-unauthenticated",
         "--ingress=internal",
@@ -71,8 +71,8 @@ def test_a_renderer_that_does_not_get_ready_fails_the_deployment(
     """Its service is made without an instance, and gcloud would keep that."""
     operator.deployment(USUAL, plan(USUAL)).apply()
     template = fake_gcloud.cloud.things["services"]["idle-renderer"]["spec"]["template"]
-    (disabled,) = template["metadata"]["annotations"].values()
-    assert disabled == "False"
+    annotations = template["metadata"]["annotations"]
+    assert annotations["run.googleapis.com/health-check-disabled"] == "False"
 
 
 def test_the_gate_and_the_smallest_deployment_have_no_gpu() -> None:

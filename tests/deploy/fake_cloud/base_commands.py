@@ -11,7 +11,7 @@ from tests.deploy.fake_cloud.handlers import (
     list_handler,
     location_of,
 )
-from tests.deploy.fake_cloud.project import NUMBER, PROJECT, Cloud, CommandRefused
+from tests.deploy.fake_cloud.project import NUMBER, PROJECT, REGION, Cloud, CommandRefused
 
 
 def _enable(cloud: Cloud, words: Arguments) -> str:
@@ -25,6 +25,13 @@ def _enabled(cloud: Cloud, words: Arguments) -> Any:
 
 def _project(cloud: Cloud, words: Arguments) -> str:
     return f"{NUMBER}\n"
+
+
+def _quotas(cloud: Cloud, words: Arguments) -> Any:
+    return [
+        {"quotaId": name, "dimensionsInfos": [{"dimensions": {"region": REGION}, "details": value}]}
+        for name, value in ((name, {"value": str(limit)}) for name, limit in cloud.quotas.items())
+    ]
 
 
 def _database(cloud: Cloud, words: Arguments) -> str:
@@ -166,6 +173,13 @@ def _build_bucket_gone(cloud: Cloud, words: Arguments) -> str:
     return ""
 
 
+def _clean_up(cloud: Cloud, words: Arguments) -> str:
+    policies = json.loads((cloud.root / words.flag("policy")).read_text("utf-8"))
+    named = {policy["name"]: {"id": policy["name"]} for policy in policies}
+    cloud.change("repositories", words.positional[3], {"cleanupPolicies": named})
+    return ""
+
+
 def _build(cloud: Cloud, words: Arguments) -> str:
     recipe = json.loads((cloud.root / words.flag("config")).read_text("utf-8"))
     (image,) = recipe["images"]
@@ -180,6 +194,21 @@ def _told(words: Arguments) -> list[dict[str, str]]:
     return [dict(zip(("name", "value"), pair.split("=", 1), strict=True)) for pair in pairs]
 
 
+def _container(words: Arguments) -> dict[str, Any]:
+    limits = {"cpu": words.flag("cpu", "1"), "memory": words.flag("memory", "512Mi")}
+    if words.has("gpu"):
+        limits["nvidia.com/gpu"] = words.flag("gpu")
+    container = {
+        "image": words.flag("image"),
+        "env": _told(words),
+        "resources": {"limits": limits},
+    }
+    for flag, name in (("startup-probe", "startupProbe"), ("liveness-probe", "livenessProbe")):
+        probe = words.flag(flag, "").partition("httpGet.path=")[2].partition(",")[0]
+        container[name] = {"httpGet": {"path": probe}}
+    return container
+
+
 def _spec(words: Arguments) -> dict[str, Any]:
     label, _, digest = words.flag("labels").partition("=")
     return {
@@ -191,7 +220,8 @@ def _spec(words: Arguments) -> dict[str, Any]:
         "spec": {
             "template": {
                 "spec": {
-                    "containers": [{"image": words.flag("image"), "env": _told(words)}],
+                    "containers": [_container(words)],
+                    "nodeSelector": {"run.googleapis.com/accelerator": words.flag("gpu-type", "")},
                     "serviceAccountName": words.flag("service-account"),
                     "containerConcurrency": int(words.flag("concurrency", "0")),
                     "timeoutSeconds": int(words.flag("timeout", "0")),
@@ -222,6 +252,12 @@ def _template_annotations(
     for name, is_off in (("deploy-health-check", "False"), ("no-deploy-health-check", "True")):
         if words.has(name):
             annotations["run.googleapis.com/health-check-disabled"] = is_off
+    if words.has("max-instances"):
+        annotations |= {
+            "autoscaling.knative.dev/maxScale": words.flag("max-instances"),
+            "run.googleapis.com/cpu-throttling": str(words.has("cpu-throttling")).lower(),
+            "run.googleapis.com/gpu-zonal-redundancy-disabled": "true",
+        }
     return {"annotations": annotations} if annotations else {}
 
 
@@ -285,6 +321,7 @@ BASE_COMMANDS: dict[str, Handler] = {
     "iam service-accounts add-iam-policy-binding": bind,
     "artifacts repositories list": list_handler("repositories"),
     "artifacts repositories create": _repository,
+    "artifacts repositories set-cleanup-policies": _clean_up,
     "artifacts repositories delete": delete_handler("repositories", 3),
     "artifacts repositories get-iam-policy": policy,
     "artifacts repositories add-iam-policy-binding": bind,
@@ -299,7 +336,8 @@ BASE_COMMANDS: dict[str, Handler] = {
     "beta run deploy": _beta,
     "run jobs list": list_handler("jobs"),
     "run jobs deploy": _deployed("jobs"),
-    "beta run jobs deploy": _deployed("jobs"),
+    "alpha run jobs deploy": _deployed("jobs"),
+    "beta quotas info list": _quotas,
     "run jobs delete": delete_handler("jobs", 3),
     "run jobs get-iam-policy": policy,
     "run jobs add-iam-policy-binding": bind,

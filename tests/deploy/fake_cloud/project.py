@@ -39,6 +39,15 @@ class Cloud:
     is_uniform: bool = True  # the bucket's access
     billing: str | None = BILLING
     locations: tuple[str, ...] = ("europe-west4", "us-central1")
+    quotas: dict[str, int] = field(
+        default_factory=lambda: {
+            "CpuAllocPerProjectRegion": 200_000,
+            "MemAllocPerProjectRegion": 1000 << 30,
+            "NvidiaL4GpuAllocNoZonalRedundancyPerProjectRegion": 100,
+            "NvidiaRtxPro6000GpuAllocNoZonalRedundancyPerProjectRegion": 100_000,
+        }
+    )
+    linked: list[str] = field(default_factory=lambda: [BUCKET])  # buckets, to Firebase
     cors: list[Any] = field(default_factory=list)
     lifecycle: list[Any] = field(default_factory=list)  # rules
     enabled: set[str] = field(default_factory=set)

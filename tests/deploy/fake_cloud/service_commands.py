@@ -219,6 +219,8 @@ def _curl(cloud: Cloud, words: Arguments) -> Any:
     assert words.argv[-2:] == ("#stdin", "Authorization: Bearer the-token")
     url = words.argv[-3].removeprefix("https://firebaserules.googleapis.com/v1/")
     method = words.argv[words.argv.index("-X") + 1] if "-X" in words.argv else "GET"
+    if url.endswith(f"/v1beta/projects/{PROJECT}/buckets"):
+        return {"buckets": [{"name": f"projects/{PROJECT}/buckets/{n}"} for n in cloud.linked]}
     if method == "GET" and url.endswith("/releases?pageSize=100"):
         releases = [{"name": name, "rulesetName": rules} for name, rules in cloud.releases.items()]
         return {"releases": releases} if releases else {}

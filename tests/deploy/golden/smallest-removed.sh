@@ -1,6 +1,26 @@
+#!/usr/bin/env bash
+set -euo pipefail
+export CLOUDSDK_CORE_DISABLE_PROMPTS=1
+
+# Run a command again while it fails because what was just made is not known everywhere.
+again() {
+  local tries said
+  said=$(mktemp)
+  for ((tries = 0; tries < 60; tries++)); do
+    if "$@" 2>"$said"; then cat "$said" >&2; rm -f "$said"; return 0; fi
+    cat "$said" >&2
+    if grep -qiE 'quota|billing|organization policy|already exists|already_exists' "$said"; then break; fi
+    if ! grep -qiE 'has not been used in project|wait a few minutes|concurrent policy changes|temporarily unavailable|does not exist|not found|service agent|propagat' "$said"; then break; fi
+    sleep "${PAUSE_S:-10}"
+  done
+  rm -f "$said"
+  return 1
+}
+
 # What `remove` runs where everything stands, from the repository's root.
 
 # Facts of the project
+QUOTAS=$(gcloud beta quotas info list --service=run.googleapis.com --project=my-app-1234 --format=json)
 PROJECT_NUMBER=$(gcloud projects describe my-app-1234 '--format=value(projectNumber)')
 DATABASE_TYPE=$(gcloud firestore databases describe '--database=(default)' --project=my-app-1234 '--format=value(type)')
 FIRESTORE_LOCATION=$(gcloud firestore databases describe '--database=(default)' --project=my-app-1234 '--format=value(locationId)')

@@ -198,10 +198,18 @@ MUTANTS = (
     Mutant(
         name="foreign-rules-replaced",
         file="deploy/checks.py",
-        old='if [entry.get("name") for entry in files] != [self.file]:',
-        new="if not files:",
+        old="        if not ours:\n            return CheckResult(state=ResourceState.FOREIGN)",
+        new="        if not files:\n            return CheckResult(state=ResourceState.FOREIGN)",
         why="The app's own rules are not replaced unasked.",
         tests=("tests/deploy/test_foreign_resources.py",),
+    ),
+    Mutant(
+        name="foreign-rules-found-after-the-build",
+        file="deploy/execution/deployment.py",
+        old="            if step.foreseeable:",
+        new="            if step.holds_images:",
+        why="Half an hour of building before a refusal that could be foreseen.",
+        tests=("tests/deploy/test_foresight.py",),
     ),
     Mutant(
         name="found-by-a-part-of-its-name",
