@@ -1,4 +1,7 @@
-"""Tables: `python -m benchmarks networks|ratios|render|mesh|throughput|talk|pairs|cloud|events`."""
+"""Tables: `python -m benchmarks networks|ratios|render|mesh|throughput|talk|pairs|cloud|events`.
+
+And `scale`, which measures nothing: a model.
+"""
 
 import argparse
 import json
@@ -9,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks import cloud, events, mesh, pairs, ratios, render, talk, throughput
+from benchmarks import cloud, events, mesh, pairs, ratios, render, scale, talk, throughput
 from benchmarks.networks import INPUT_SHAPES, Effort, Row, measure_networks
 from liveportrait_core.engines.liveportrait.runtimes.device import (
     AUTO,
@@ -52,6 +55,12 @@ def measure_the_networks(parsed: argparse.Namespace) -> int:
             lines.flush()
             print(table_line(row), flush=True)
     print(f"JSON lines in {parsed.json}")
+    return 0
+
+
+def show_the_scale(_parsed: argparse.Namespace) -> int:
+    """Play the model of the deployment under several loads."""
+    print("\n".join(scale.show()))
     return 0
 
 
@@ -211,6 +220,8 @@ def _parser() -> argparse.ArgumentParser:
     unrelated = commands.add_parser("events", help="events that are about something else")
     unrelated.set_defaults(command=measure_the_events)
     unrelated.add_argument("--repeats", type=int, default=9, help="a row; default %(default)s")
+    modelled = commands.add_parser("scale", help="the deployment on paper: where it breaks first")
+    modelled.set_defaults(command=show_the_scale)
     return parser
 
 
