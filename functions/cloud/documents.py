@@ -23,6 +23,7 @@ class Found:
     """A document at one moment."""
 
     id: str
+    path: str = ""  # from the database's root
     exists: bool
     read_time: datetime
     update_time: datetime | None = None  # None: there is no document
@@ -78,11 +79,13 @@ def stream(client: firestore.Client, query: Any) -> Iterator[Found]:
 
 
 def _found(document: Any | None, name: str, read_time: datetime) -> Found:
+    path = name.partition("/documents/")[2]
     name = name.rpartition("/")[2]
     if document is None:
-        return Found(id=name, exists=False, read_time=read_time)
+        return Found(id=name, path=path, exists=False, read_time=read_time)
     return Found(
         id=name,
+        path=path,
         exists=True,
         read_time=read_time,
         update_time=document.update_time,

@@ -109,6 +109,7 @@ class StatusView(Part):
     fingerprint: str = ""
     parameters: Parameters | None = None
     talk: TalkParameters | None = None  # None: an idle video
+    said: str = ""  # a digest of the talk's own request and its sound
     engine: str = ""
     engine_version: str = ""
     warnings: tuple[str, ...] = ()
@@ -141,6 +142,7 @@ class TalkCuts(Part):
     """What an app needs to show a talk in the place of its idle video."""
 
     parameters: TalkParameters
+    said: str  # a digest of the talk's own request and its sound
     idle_fingerprint: str  # of the idle video that shows the same, where its mouth rests
     start_frame: int  # of that idle video
     resume_frame: int
@@ -178,6 +180,7 @@ class Result(Part):
             fingerprint=self.fingerprint,
             parameters=self.parameters,
             talk=None if self.talk is None else self.talk.parameters,
+            said="" if self.talk is None else self.talk.said,
             engine=self.engine,
             engine_version=self.engine_version,
             warnings=tuple(dict.fromkeys((*warnings, *self.warnings))),

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from functions.domain.document import IMAGE_FIELD, VIDEO_FIELD, State
 from functions.domain.job_record import Dispatch, ErrorInfo, PublishedObject, Result
-from functions.domain.request import Ask, Refusal, RenderRequest, fingerprint
+from functions.domain.request import Ask, Refusal, RenderRequest, fingerprint, said_in
 from functions.domain.snapshot import AvatarSnapshot, RenderJob, RenderSpec
 from functions.domain.storage_paths import OWNER_KEY, StoredObject
 from functions.domain.subject import Subject
@@ -86,10 +86,11 @@ class AvatarState:
             fingerprint(ask, engine_version=version, image=image, video=video, sound=sound)
             for version in (engine_version, "")
         )
-        idle = ""
+        idle = said = ""
         if ask.talk is not None:
             quiet = replace(ask, talk=None)
             idle = fingerprint(quiet, engine_version=engine_version, image=image, video=video)
+            said = said_in(ask.talk, sound)
         listed = avatar.record.result(name)
         fit = listed is not None and in_place(listed, find)
         spec = RenderSpec(
@@ -102,6 +103,7 @@ class AvatarState:
             engine_version=engine_version,
             unfit=None if fit else listed,
             idle_fingerprint=idle,
+            said=said,
         )
         return cls(
             avatar=avatar,

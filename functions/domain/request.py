@@ -237,10 +237,25 @@ def fingerprint(
     Made of paths and generations, never URLs: a rotated token is no reason to render again.
     """
     content = _idle_content(request, engine_version, image, video)
-    if (talk := request.talk) is not None:
-        content["talk"] = talk.as_json()
-        content["methodVersion"] = VERSIONS[talk.parameters.method]
-        content["sound"] = [talk.audio_path, sound.generation if sound else None]
+    if request.talk is not None:
+        content |= _talk_content(request.talk, sound)
+    return _digest(content)
+
+
+def said_in(talk: Talk, sound: StoredObject | None) -> str:
+    """Return a digest of what a talk asks for by itself, whatever its avatar asks for."""
+    return _digest(_talk_content(talk, sound))
+
+
+def _talk_content(talk: Talk, sound: StoredObject | None) -> dict[str, object]:
+    return {
+        "talk": talk.as_json(),
+        "methodVersion": VERSIONS[talk.parameters.method],
+        "sound": [talk.audio_path, sound.generation if sound else None],
+    }
+
+
+def _digest(content: Mapping[str, object]) -> str:
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

@@ -164,6 +164,7 @@ class RenderSpec:
     engine_version: str
     unfit: Result | None = None  # listed for this fingerprint, but its objects are not there
     idle_fingerprint: str = ""  # of a talk: that of its avatar's idle video
+    said: str = ""  # of a talk: a digest of its own request and its sound
 
     def precondition_failed(
         self, avatar: AvatarSnapshot
@@ -180,6 +181,7 @@ class RenderSpec:
             fingerprint=self.fingerprint,
             parameters=self.request.parameters,
             talk=None if self.request.talk is None else self.request.talk.parameters,
+            said=self.said,
             engine=self.engine,
             engine_version=self.engine_version,
             warnings=self.request.warnings,

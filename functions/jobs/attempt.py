@@ -302,6 +302,7 @@ class RenderAttempt:
             raise AssertionError("a talk was rendered as an idle video")
         return TalkCuts(
             parameters=spec.request.talk.parameters,
+            said=spec.said,
             idle_fingerprint=spec.idle_fingerprint,
             start_frame=report.talk.start_frame,
             resume_frame=report.talk.resume_frame,

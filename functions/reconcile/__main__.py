@@ -25,6 +25,8 @@ from functions.reconcile.page_loader import PageLoader, Shard
 from functions.reconcile.paging import PageScan
 from functions.reconcile.repair import Repairer
 from functions.reconcile.runner import EverythingGone, ReconcileRun, RunOptions, RunReport
+from functions.reconcile.talk_adapters import FirestoreTalks
+from functions.reconcile.talk_loader import TalkLoader
 from functions.roles import Role
 from liveportrait_core import RenderError
 
@@ -97,6 +99,13 @@ def _reconcile_run(instance: App, shard: Shard, options: argparse.Namespace) -> 
         shard=shard,
         keeps_inputs=instance.settings.keep_inputs,
     )
+    talks = TalkLoader(
+        repository=FirestoreTalks(instance.database, collection=instance.settings.collection),
+        lister=lister,
+        media=deps.media,
+        reader=deps.transitions.reader,
+        shard=shard,
+    )
     checker = Checker(
         transitions=deps.transitions,
         engine=deps.engine,
@@ -104,7 +113,7 @@ def _reconcile_run(instance: App, shard: Shard, options: argparse.Namespace) -> 
         quiet_s=options.quiet,
     )
     return ReconcileRun(
-        PageScan(loader=loader, checker=checker, upgrading=options.upgrade),
+        PageScan(loader=loader, talks=talks, checker=checker, upgrading=options.upgrade),
         Repairer(deps=deps, lister=lister, handler=lambda: instance.handler),
         FirestoreCheckpoints(instance.database),
         RunOptions(

@@ -7,7 +7,7 @@ a task for what it asks, is left to that job. Rules: contract.md, section 10.
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from urllib.parse import parse_qs, urlsplit
 
@@ -38,7 +38,7 @@ from functions.domain.transitions import Transitions
 _ORPHAN_AGE_MS = 24 * 3_600_000
 _TASK_AGE_MS = 6 * 3_600_000
 # The middle part is the claim's id; paths of earlier versions have none.
-_MADE_BY_US = re.compile(r"[0-9a-f]{16}/(?:[0-9a-f-]{36}/)?(?:idle\.mp4|poster\.jpg)")
+_MADE_BY_US = re.compile(r"[0-9a-f]{16}/(?:[0-9a-f-]{36}/)?(?:idle\.mp4|talk\.mp4|poster\.jpg)")
 
 
 class Finding(StrEnum):
@@ -55,7 +55,7 @@ class Finding(StrEnum):
     DEAD_RESULT = "dead-result"  # nor those of the last result, without a request that replaces it
     NOT_SHOWN = "not-shown"  # `livePortrait` differs from the ledger
     STALE_MIRROR = "stale-mirror"  # the mirror lacks the URL, or has an earlier one
-    OUTDATED = "outdated"  # answered by another engine version; repaired on demand only
+    OUTDATED = "outdated"  # answered by another engine version, or for another idle video
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,10 +153,7 @@ class Checker:
     def _unanswered(self, entry: Entry, spec: RenderSpec) -> Iterator[Finding]:
         """Check a request without a result of this engine version; it may have an earlier one."""
         shown = entry.avatar.record.shown
-        if shown is not None and shown.engine_version not in ("", self.engine_version):
-            earlier = self._state(entry, shown.engine_version).spec
-            if earlier is not None and shown.fingerprint == earlier.fingerprint:
-                spec = earlier
+        spec = self._as_answered(entry, spec)
         if shown is None or shown.fingerprint != spec.fingerprint:
             if self._quiet(entry, entry.written):
                 yield Finding.LOST_EVENT
@@ -168,6 +165,22 @@ class Checker:
         else:
             yield Finding.OUTDATED
             yield from self._settled(entry)
+
+    def _as_answered(self, entry: Entry, spec: RenderSpec) -> RenderSpec:
+        """Return the request as an earlier engine, or for its avatar as it was, was asked for it.
+
+        A changed avatar renders no talk anew.
+        """
+        shown = entry.avatar.record.shown
+        if shown is None:
+            return spec
+        if spec.said and shown.said == spec.said:
+            return replace(spec, fingerprint=shown.fingerprint)
+        if shown.engine_version not in ("", self.engine_version):
+            earlier = self._state(entry, shown.engine_version).spec
+            if earlier is not None and shown.fingerprint == earlier.fingerprint:
+                return earlier
+        return spec
 
     def _settled(self, entry: Entry) -> Iterator[Finding]:
         """Check an answered request: is it shown, and are its objects in place?"""
@@ -237,7 +250,7 @@ def dead_tokens(entry: Entry) -> tuple[PublishedObject, ...]:
 
 def orphans(entry: Entry) -> tuple[StoredObject, ...]:
     """Return the orphans in the output folder: named as results are, listed nowhere, a day old."""
-    avatar, folder = entry.avatar, output_folder(entry.avatar.avatar_id)
+    avatar, folder = entry.avatar, entry.avatar.subject.output_folder
     return tuple(
         listed.stored
         for path, listed in entry.objects.items()

@@ -9,8 +9,10 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import islice
 
+from functions.domain.subject import Subject
 from functions.reconcile.findings import Checker, Entry, Finding
 from functions.reconcile.page_loader import PageLoader, Requested
+from functions.reconcile.talk_loader import TalkLoader
 
 
 class Phase(StrEnum):
@@ -19,6 +21,8 @@ class Phase(StrEnum):
     DOCUMENTS = "documents"  # by id, with the objects between them
     LEDGERS = "ledgers"  # by id: those without a document, or with something to be deleted
     CACHES = "caches"  # by id: those without a document
+    TALKS = "talks"  # by path
+    TALK_LEDGERS = "talk-ledgers"  # by id: those without a document, or with something noted
     UPGRADES = "upgrades"  # by the last request, newest first; only where wanted
 
 
@@ -27,16 +31,16 @@ class Checkpoint:
     """The place that a pass has reached."""
 
     phase: Phase = Phase.DOCUMENTS
-    after: str = ""  # id; "" at the beginning of a phase
+    after: str = ""  # id, or a talk's path; "" at the beginning of a phase
     at: int = 0  # epoch ms of that avatar's last request, in the order of upgrades
 
 
 @dataclass(frozen=True, kw_only=True)
 class ScanStep:
-    """An avatar that may need repair, or the end of a page."""
+    """A subject that may need repair, or the end of a page."""
 
     place: Checkpoint  # where the pass is once this is done
-    suspect: str | None = None  # an avatar's id; None: the end of a page
+    suspect: Subject | None = None  # None: the end of a page
     avatars: int = 0  # documents on the page that ends
     outdated: int = 0  # of these, answered by another engine version
 
@@ -46,6 +50,7 @@ class PageScan:
     """One shard's pass over its avatars."""
 
     loader: PageLoader
+    talks: TalkLoader
     checker: Checker
     upgrading: bool
 
@@ -61,8 +66,22 @@ class PageScan:
                     yield from self._ledgers(place)
                 case Phase.CACHES:
                     yield from self._caches(place)
+                case Phase.TALKS:
+                    yield from self._talks(place)
+                case Phase.TALK_LEDGERS:
+                    yield from self._talk_ledgers(place)
                 case Phase.UPGRADES if self.upgrading:
                     yield from self._upgrades(place)
+
+    def entry(self, subject: Subject) -> Entry:
+        """Load one subject as it is now.
+
+        Raises:
+            LedgerGarbled: its ledger cannot be read.
+        """
+        if subject.is_talk:
+            return self.talks.entry(subject)
+        return self.loader.entry(subject.avatar_id)
 
     def _documents(self, place: Checkpoint) -> Iterator[ScanStep]:
         ends = False
@@ -95,6 +114,30 @@ class PageScan:
             place = replace(place, after=ids[-1])
             yield ScanStep(place=place)
 
+    def _talks(self, place: Checkpoint) -> Iterator[ScanStep]:
+        ends = False
+        while not ends:
+            page = self.talks.page(place.after)
+            outdated = 0
+            for talk in page.talks:
+                found = self._found(self.talks.entry(talk))
+                outdated += Finding.OUTDATED in found
+                if found - _UPGRADE:
+                    yield ScanStep(place=place, suspect=talk)
+            place, ends = replace(place, after=page.last), not page.last
+            yield ScanStep(place=place, outdated=outdated)
+
+    def _talk_ledgers(self, place: Checkpoint) -> Iterator[ScanStep]:
+        ends = False
+        while not ends:
+            page = self.talks.ledgers(place.after)
+            for talk in page.talks:
+                avatar = self.talks.repository.dated(talk).avatar
+                if avatar.document is None or avatar.record.owes_deletions:
+                    yield ScanStep(place=place, suspect=talk)
+            place, ends = replace(place, after=page.last), not page.last
+            yield ScanStep(place=place)
+
     def _without_document(self, avatar_ids: Sequence[str]) -> Sequence[str]:
         return self.loader.repository.without_document(avatar_ids) if avatar_ids else ()
 
@@ -106,7 +149,9 @@ class PageScan:
             earlier = self._answered_earlier([each.avatar_id for each in own])
             for each in own:
                 if each.avatar_id in earlier:
-                    yield ScanStep(place=_at(place, each), suspect=each.avatar_id)
+                    yield ScanStep(
+                        place=_at(place, each), suspect=Subject(avatar_id=each.avatar_id)
+                    )
             last = page[-1]
             yield ScanStep(place=_at(place, last))
 
@@ -126,7 +171,7 @@ _UPGRADE = frozenset({Finding.OUTDATED})
 
 def _suspects(place: Checkpoint, avatar_ids: Iterable[str]) -> Iterator[ScanStep]:
     for avatar_id in sorted(avatar_ids):
-        yield ScanStep(place=replace(place, after=avatar_id), suspect=avatar_id)
+        yield ScanStep(place=replace(place, after=avatar_id), suspect=Subject(avatar_id=avatar_id))
 
 
 def _at(place: Checkpoint, requested: Requested) -> Checkpoint:

@@ -12,6 +12,7 @@ from itertools import islice
 from typing import Any, Protocol
 
 from functions.domain.snapshot import TransactionStatus
+from functions.domain.subject import Subject
 from functions.errors import FunctionError, RetryLater
 from functions.jobs.ports import Clock
 from functions.observability import log
@@ -94,7 +95,7 @@ class ReconcileRun:
         self._stopping = stopping
         self.report = RunReport()
         self._due = clock.monotonic()  # when the next avatar may be repaired
-        self._listed: set[str] = set()  # by a dry run: the next phase finds them again
+        self._listed: set[Subject] = set()  # by a dry run: the next phase finds them again
 
     def run(self) -> RunReport:
         """Continue the pass, or begin one.
@@ -175,7 +176,7 @@ class ReconcileRun:
             return Ending.LIMIT
         if not self._wait():
             return Ending.STOPPED
-        with log.bound(avatar_id=turn.suspect):
+        with log.bound(**turn.suspect.log_ids):
             self._check_again(turn.suspect, upgrading=turn.place.phase is Phase.UPGRADES)
         return None
 
@@ -187,14 +188,14 @@ class ReconcileRun:
             self._clock.sleep(min(left_s, _NAP_S))
         return True
 
-    def _check_again(self, avatar_id: str, *, upgrading: bool) -> None:
-        """Load an avatar again, and repair what is still wrong."""
+    def _check_again(self, subject: Subject, *, upgrading: bool) -> None:
+        """Load a subject again, and repair what is still wrong."""
         try:
-            entry = self._loader.entry(avatar_id)
+            entry = self._scan.entry(subject)
             findings = [
                 finding
                 for finding in self._scan.checker.findings(entry)
-                if (finding is Finding.OUTDATED) is upgrading and avatar_id not in self._listed
+                if (finding is Finding.OUTDATED) is upgrading and subject not in self._listed
             ]
             if Finding.ORPHANED_INPUT in findings:  # alone, and left alone
                 return self._tell_orphans(entry)
@@ -227,7 +228,7 @@ class ReconcileRun:
         log.info("found", finding=finding.value, dry_run=dry_run)
         if dry_run:
             if finding is Finding.NO_DOCUMENT:
-                self._listed.add(entry.avatar.avatar_id)
+                self._listed.add(entry.avatar.subject)
             return
         try:
             status = self._repairer.mend(entry, finding)

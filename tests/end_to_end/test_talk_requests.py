@@ -1,4 +1,4 @@
-"""What a talk asks for, and what stands in its way: contract.md, section 11, 58 to 65."""
+"""What a talk asks for, and what stands in its way: contract.md, section 11, 58 to 66."""
 
 import signal
 from pathlib import Path
@@ -9,6 +9,7 @@ from emulator.suite import Suite
 from tests.core.sounds import silence, wav
 from tests.end_to_end.app import Cloud, Talk
 from tests.end_to_end.deployment import Deployment, Dispatch, deployed, tell
+from tests.end_to_end.test_reconcile import reconcile
 from tests.end_to_end.test_talks import good_url, new_avatar
 
 
@@ -137,6 +138,26 @@ def test_65_who_renders_is_killed(cloud: Cloud, fragile: Deployment) -> None:
     assert talk.wait_ready()["error"] is None
     assert avatar.renders() == 2
     assert len(talk.output_names()) == 2
+
+
+@pytest.mark.scenarios
+def test_66_what_no_event_told_of(cloud: Cloud) -> None:
+    avatar = new_avatar(cloud, "zzz-overheard")
+    cloud.settle()
+    talk = Talk(avatar)
+    cloud.suite.control.drop_events(prefix=f"avatars/{avatar.id}/talks")
+    talk.say()
+    cloud.settle()
+    assert talk.live() == {}
+    assert reconcile(cloud)["mended"] == {"lost-event": 1}
+    talk.wait_ready()
+    assert avatar.renders() == 1
+    cloud.suite.control.drop_events(prefix=f"avatars/{avatar.id}/talks")
+    talk.document.delete()
+    cloud.settle()
+    assert reconcile(cloud)["mended"] == {"no-document": 1}
+    assert talk.output_names() == []
+    assert talk.ledger() == {}
 
 
 def test_no_sound_is_kept_or_told_by_the_log(cloud: Cloud) -> None:

@@ -20,6 +20,7 @@ from functions.reconcile.page_loader import PageLoader, Shard
 from functions.reconcile.paging import PageScan
 from functions.reconcile.repair import Repairer
 from functions.reconcile.runner import ReconcileRun, RunOptions, RunReport
+from functions.reconcile.talk_loader import TalkLoader
 from functions.roles import Role
 from functions.settings import Settings
 from liveportrait_core import RenderedVideo, RenderRequest, SyntheticIdle
@@ -27,7 +28,12 @@ from liveportrait_core.errors import DeviceLost, ImageNoFace, OutOfMemory
 from tests.functions.explorer.disturbances import Disturbed, DisturbedLedger, Weather
 from tests.functions.explorer.timeline import Host, Ticking, Timeline, TurnLock
 from tests.functions.explorer.world import World
-from tests.functions.reconcile.reconciling import MemoryCensus, MemoryInventory, MemoryMarks
+from tests.functions.reconcile.reconciling import (
+    MemoryCensus,
+    MemoryInventory,
+    MemoryMarks,
+    MemoryTalks,
+)
 from tests.functions.scene import BUCKET, POLICY
 from tests.functions.scripted_renderer import ScriptedRenderer
 
@@ -173,7 +179,14 @@ class Workshop:
             quiet_s=quiet_s,
         )
         repairer = Repairer(deps=deps, lister=loader.lister, handler=lambda: instance.handler)
-        scan = PageScan(loader=loader, checker=checker, upgrading=False)
+        talks = TalkLoader(
+            repository=MemoryTalks(ledger=self.world.ledger, written=self.world.written),
+            lister=loader.lister,
+            media=deps.media,
+            reader=reader,
+            shard=Shard(),
+        )
+        scan = PageScan(loader=loader, talks=talks, checker=checker, upgrading=False)
         return ReconcileRun(scan, repairer, marks, RunOptions(), clock=deps.clock).run()
 
     def _port(

@@ -1,17 +1,19 @@
 """Reconcile in the world of doubles: its own three ports in memory, and avatars by the dozen."""
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from functions.domain.document import Snapshot
 from functions.domain.storage_paths import download_url
+from functions.domain.subject import Subject, subject_of_path, subject_of_talk_ledger
 from functions.reconcile.findings import Checker, ListedObject
 from functions.reconcile.page_loader import DatedSnapshot, PageLoader, Requested, Shard
 from functions.reconcile.paging import PageScan
 from functions.reconcile.repair import Repairer
 from functions.reconcile.runner import ReconcileRun, RunOptions, RunReport
+from functions.reconcile.talk_loader import TalkLoader, TalkPage
 from tests.functions.doubles import Fields, MemoryLedger, MemoryMediaStore, about
 from tests.functions.scene import AVATAR, BUCKET, IMAGE, POLICY, VIDEO, Scene, document
 from tests.functions.scripted_renderer import ScriptedRenderer
@@ -27,11 +29,13 @@ class MemoryCensus:
     written: dict[str, int] = field(default_factory=dict)  # by id; long ago where it is not told
 
     def avatars(self, after: str, limit: int) -> Mapping[str, Snapshot]:
-        names = [each for each in sorted(self.ledger.documents) if each > after][:limit]
+        names = [each for each in sorted(self.ledger.documents) if "/" not in each]
+        names = [each for each in names if each > after][:limit]
         return {each: Snapshot(fields=self.ledger.documents[each]) for each in names}
 
     def ledgers(self, after: str, limit: int) -> Mapping[str, bool]:
-        names = [each for each in sorted(self.ledger.jobs) if each > after][:limit]
+        names = [each for each in sorted(self.ledger.jobs) if ":" not in each and each > after]
+        names = names[:limit]
         return {each: self.ledger.record(each).owes_deletions for each in names}
 
     def requested(self, after: Requested | None, limit: int) -> Sequence[Requested]:
@@ -59,6 +63,32 @@ class MemoryCensus:
 
     def without_document(self, avatar_ids: Sequence[str]) -> Sequence[str]:
         return [each for each in avatar_ids if each not in self.ledger.documents]
+
+
+@dataclass(kw_only=True)
+class MemoryTalks:
+    """The talks of the memory ledger."""
+
+    ledger: MemoryLedger
+    written: dict[str, int]  # by path; long ago where it is not told
+
+    def talks(self, after: str, limit: int) -> TalkPage:
+        paths = [each for each in sorted(self.ledger.documents) if "/" in each and each > after]
+        return _talk_page(paths[:limit], paths, subject_of_path)
+
+    def ledgers(self, after: str, limit: int) -> TalkPage:
+        ids = [each for each in sorted(self.ledger.jobs) if ":" in each and each > after]
+        return _talk_page(ids[:limit], ids, subject_of_talk_ledger)
+
+    def dated(self, talk: Subject) -> DatedSnapshot:
+        is_there = str(talk) in self.ledger.documents
+        written = self.written.get(str(talk), 1) if is_there else 0
+        return DatedSnapshot(avatar=self.ledger.read(talk), written=written)
+
+
+def _talk_page(page: list[str], rest: list[str], read: Callable[[str], Subject | None]) -> TalkPage:
+    talks = tuple(each for each in map(read, page) if each is not None)
+    return TalkPage(talks=talks, last=page[-1] if len(page) < len(rest) else "")
 
 
 @dataclass(kw_only=True)
@@ -153,6 +183,14 @@ class Watch:
             keeps_inputs=scene.settings.keep_inputs,
             page_size=page_size,
         )
+        talks = TalkLoader(
+            repository=MemoryTalks(ledger=scene.ledger, written=self.repository.written),
+            lister=self.lister,
+            media=scene.media,
+            reader=scene.transitions.reader,
+            shard=shard,
+            page_size=page_size,
+        )
         checker = Checker(
             transitions=scene.transitions,
             engine=deps.engine,
@@ -161,7 +199,7 @@ class Watch:
         )
         repairer = Repairer(deps=deps, lister=self.lister, handler=lambda: handler)
         return ReconcileRun(
-            PageScan(loader=loader, checker=checker, upgrading=upgrade),
+            PageScan(loader=loader, talks=talks, checker=checker, upgrading=upgrade),
             repairer,
             self.marks,
             RunOptions(**options),

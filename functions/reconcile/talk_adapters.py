@@ -1,0 +1,74 @@
+"""The adapter of reconcile for talks: a query over all collections of this name, and ledgers.
+
+It decides nothing and writes nothing.
+"""
+
+from typing import Any
+
+from google.cloud import firestore
+from google.cloud.firestore_v1.field_path import FieldPath
+
+from functions.cloud.documents import read, stream
+from functions.cloud.snapshots import (
+    knows_no_tombstone,
+    snapshot_mask,
+    snapshot_of,
+    snapshot_paths,
+    tombstones,
+    with_tombstone,
+)
+from functions.domain.subject import (
+    TALK_LEDGERS,
+    TALKS,
+    Subject,
+    is_talk_id,
+    subject_of_path,
+    subject_of_talk_ledger,
+)
+from functions.reconcile.page_loader import DatedSnapshot
+from functions.reconcile.talk_loader import TalkPage
+
+_NAME = FieldPath.document_id()
+
+
+class FirestoreTalks:
+    """The talks of one project's avatars."""
+
+    def __init__(self, client: firestore.Client, *, collection: str) -> None:
+        self._client = client
+        self._collection = collection
+
+    def talks(self, after: str, limit: int) -> TalkPage:
+        """Return the next talks by their documents' paths; another's collection is passed over."""
+        query = self._client.collection_group(TALKS).select([_NAME]).order_by(_NAME)
+        if after:
+            query = query.start_after({_NAME: self._client.document(after)})
+        found = [each.path for each in stream(self._client, query.limit(limit))]
+        prefix = f"{self._collection}/"
+        paths = (each.removeprefix(prefix) for each in found if each.startswith(prefix))
+        named = (subject_of_path(each) for each in paths)
+        own = tuple(each for each in named if each is not None and each.is_talk)
+        return TalkPage(talks=own, last=found[-1] if len(found) == limit else "")
+
+    def ledgers(self, after: str, limit: int) -> TalkPage:
+        """Return the next talks by their ledgers' ids."""
+        query = self._client.collection(TALK_LEDGERS).select([_NAME]).order_by(_NAME)
+        if after:
+            query = query.start_after({_NAME: after})
+        ids = [each.id for each in stream(self._client, query.limit(limit))]
+        named = (subject_of_talk_ledger(each) for each in ids)
+        own = tuple(each for each in named if is_talk_id(each.avatar_id, each.talk_id))
+        return TalkPage(talks=own, last=ids[-1] if len(ids) == limit else "")
+
+    def dated(self, talk: Subject) -> DatedSnapshot:
+        """Return one talk's document, with its avatar's, and its ledger."""
+        paths = snapshot_paths(talk, self._collection)
+        documents: list[Any] = [self._client.document(*path) for path in paths]
+        found = read(self._client, documents, snapshot_mask(talk))
+        avatar = snapshot_of(talk, found)
+        if knows_no_tombstone(avatar, found):
+            (deleted,) = tombstones(self._client, [talk.avatar_id])
+            avatar = with_tombstone(avatar, deleted)
+        updated = found[0].update_time
+        written = 0 if updated is None else round(updated.timestamp() * 1000)
+        return DatedSnapshot(avatar=avatar, written=written)

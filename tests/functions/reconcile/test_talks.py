@@ -1,0 +1,90 @@
+"""Reconcile goes over talks as over avatars: contract.md, sections 10 and 12."""
+
+import pytest
+
+from functions.domain.job_record import Deletion
+from tests.functions.doubles import about
+from tests.functions.reconcile.reconciling import Watch
+from tests.functions.scene import AVATAR, SOUND, TALK, document, talk_document
+
+PATH = str(about(AVATAR, TALK))
+LEDGER = f"{AVATAR}:{TALK}"
+
+
+@pytest.fixture
+def watch() -> Watch:
+    """An avatar and its talk, both served to their end."""
+    watch = Watch()
+    scene = watch.scene
+    scene.media.put(SOUND, b"sound")
+    scene.save(document())
+    scene.save_talk(talk_document())
+    return watch
+
+
+def test_a_sound_talk_is_not_written_to(watch: Watch) -> None:
+    before = watch.world()
+    report = watch.sweep()
+    assert (report.found, report.faults) == ({}, 0)
+    assert watch.world() == before
+
+
+def test_a_lost_event_is_made_up_for(watch: Watch) -> None:
+    watch.scene.write_talk(talk_document(strength=0.5))
+    assert watch.sweep().mended == {"lost-event": 1}
+    assert watch.scene.talk()["params"]["strength"] == 0.5
+
+
+def test_a_lost_deletion_is_made_up_for(watch: Watch) -> None:
+    watch.scene.write_talk(None)
+    assert watch.sweep(dry_run=True).found == {"no-document": 1}
+    assert watch.sweep().mended == {"no-document": 1}
+    assert LEDGER not in watch.scene.ledger.jobs
+    assert not [path for path in watch.scene.media.objects if path.endswith("talk.mp4")]
+
+
+def test_a_talk_whose_avatar_is_gone_goes_too(watch: Watch) -> None:
+    watch.scene.write(None)
+    assert watch.sweep().mended == {"no-document": 2}
+    assert watch.scene.ledger.documents == {}
+    assert watch.scene.ledger.jobs == {}
+
+
+def test_a_talk_of_another_idle_video_is_counted_and_left_alone(watch: Watch) -> None:
+    watch.scene.save(document(training__livePortrait__drivingMultiplier=0.7))
+    before = watch.scene.talk()
+    report = watch.sweep()
+    assert (report.found, report.mended) == ({"outdated": 1}, {})
+    assert watch.scene.talk() == before
+
+
+def test_a_video_that_is_gone_is_rendered_again(watch: Watch) -> None:
+    first = watch.scene.talk()["videoPath"]
+    del watch.scene.media.objects[first]
+    assert watch.sweep().mended == {"result-gone": 1}
+    assert watch.scene.talk()["videoPath"] != first
+
+
+def test_a_forged_answer_is_corrected(watch: Watch) -> None:
+    good = watch.scene.talk()
+    watch.scene.ledger.documents[PATH]["talk"] = {"state": "ready", "videoUrl": "https://evil"}
+    assert watch.sweep().mended == {"not-shown": 1}
+    assert watch.scene.talk() == good
+
+
+def test_what_a_ledger_notes_is_deleted(watch: Watch) -> None:
+    scene = watch.scene
+    old = f"{about(AVATAR, TALK).output_folder}0123456789abcdef/x/talk.mp4"
+    scene.media.put(old, b"old")
+    scene.ledger.keep(LEDGER, scene.ledger.record(LEDGER).deleting(Deletion(path=old)))
+    assert watch.sweep().mended == {"litter": 1}
+    assert old not in scene.media.objects
+
+
+def test_a_talk_that_was_refused_is_asked_again(watch: Watch) -> None:
+    watch.scene.save(document(avatarImageUrl=None))
+    watch.scene.save_talk(talk_document(strength=0.3))
+    assert watch.scene.talk()["state"] == "blocked"
+    watch.scene.save(document())
+    assert watch.sweep().mended == {"lost-event": 1}
+    assert watch.scene.talk()["params"]["strength"] == 0.3
