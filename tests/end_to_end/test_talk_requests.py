@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from emulator.suite import Suite
-from tests.core.sounds import silence, wav
+from tests.core.sounds import silence, spoken, wav
 from tests.end_to_end.app import Cloud, Talk
 from tests.end_to_end.deployment import Deployment, Dispatch, deployed, tell
 from tests.end_to_end.test_reconcile import reconcile
@@ -58,7 +58,7 @@ def test_61_a_sound_that_cannot_be_said(cloud: Cloud, tmp_path: Path) -> None:
     text = tmp_path / "text.wav"
     text.write_text("This is no sound.")
     for sound, code in (
-        (wav(tmp_path / "long.wav", silence(61) + 0.1), "AUDIO_TOO_LONG"),
+        (wav(tmp_path / "long.wav", spoken(("a", 61.0))), "AUDIO_TOO_LONG"),
         (wav(tmp_path / "short.wav", silence(0.1)), "AUDIO_TOO_SHORT"),
         (text, "AUDIO_UNSUPPORTED"),
     ):
