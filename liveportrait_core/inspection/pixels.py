@@ -45,7 +45,7 @@ def measure_pixels(video: Path, portrait: Frame) -> PixelFacts:
     Raises:
         VideoUnsupported: it cannot be decoded.
     """
-    clip = probe(video, _LONGEST_S)
+    clip = probe(video, _LONGEST_S, is_result=True)
     still = _cells(portrait)
     lowest = highest = first = None
     for cells in _all_cells(clip):

@@ -79,14 +79,14 @@ def even_moments(frame_count: int) -> list[int]:
 
 def follow_face(video: Path, seconds: float) -> FaceTrack:
     """Return the face through a video; empty where none is found."""
-    clip = probe(video, max(seconds, 0.5))
+    clip = probe(video, max(seconds, 0.5), is_result=True)
     with FrameReader(clip, max_side_px=None) as reader, MeshFinder().clip() as find:
         return track_face(reader, find, None)
 
 
 def frames_at(path: Path, places: Sequence[int], seconds: float) -> dict[int, Frame]:
     """Return the frames of a clip at these places, as far as it has them."""
-    with FrameReader(probe(path, max(seconds, 0.5)), max_side_px=None) as reader:
+    with FrameReader(probe(path, max(seconds, 0.5), is_result=True), max_side_px=None) as reader:
         return {place: frame for place, frame in enumerate(reader) if place in places}
 
 

@@ -174,6 +174,13 @@ def test_inspect_knows_a_talk_and_its_cut_into_the_idle(portrait: Path, sound: P
     assert {"tracks", "edit list"} <= failures()
 
 
+def test_a_talk_may_be_shorter_than_any_clip(portrait: Path, tmp_path: Path) -> None:
+    word = wav(tmp_path / "word.wav", spoken(("a", 0.32)))
+    assert render(portrait, word, fps=Fraction(24)).frame_count == 8
+    judged = inspect(portrait.with_name("talk.mp4"), portrait, is_talk=True)
+    assert judged.frame_count == 8
+
+
 @pytest.mark.parametrize(
     ("asked", "words"),
     [({"head": SpeechHead.SPEECH}, "head is speech"), ({"refine": True}, "refine")],

@@ -74,12 +74,13 @@ class _Packets:
     times: tuple[int, ...]  # presentation times in ticks, sorted
 
 
-def probe(path: Path, max_seconds: float) -> DrivingClip:
+def probe(path: Path, max_seconds: float, *, is_result: bool = False) -> DrivingClip:
     """Read a clip's header and timestamps, without decoding it.
 
     Args:
         path: a local file.
         max_seconds: only this much of its beginning will be used.
+        is_result: a finished video, which may be shorter than a driving clip.
 
     Raises:
         VideoUnsupported: no clip, or one of another kind.
@@ -99,7 +100,8 @@ def probe(path: Path, max_seconds: float) -> DrivingClip:
             f"{path.name} runs at {float(cadence.rate_fps):.2f} fps; accepted: up to {MAX_RATE_FPS}"
         )
     duration = (packets.times[-1] - packets.times[0]) * packets.tick_s + 1 / cadence.rate_fps
-    _check_length(path, packets, duration, limit)
+    if not is_result:
+        _check_length(path, packets, duration, limit)
     rate = output_rate(cadence.rate_fps)
     is_trimmed = duration > limit + 1 / (2 * cadence.rate_fps)
     found = {
