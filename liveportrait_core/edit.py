@@ -22,14 +22,15 @@ class InvalidSlider(InvalidOption):
         self.name = name  # in camel case
 
 
+def camel_case(name: str) -> str:
+    """Return a Python name as JSON, documents and the log spell it: `eyesOpen`."""
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)
+
+
 def _is_number(value: object) -> TypeGuard[int | float]:
     is_real = isinstance(value, int) or (isinstance(value, float) and math.isfinite(value))
     return is_real and not isinstance(value, bool)
-
-
-def _camel(name: str) -> str:
-    first, *rest = name.split("_")
-    return first + "".join(word.capitalize() for word in rest)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -196,7 +197,7 @@ class PortraitEdit:
 
     def as_fields(self) -> dict[str, float]:
         """Return what `from_fields` reads."""
-        return {_camel(name): value for name, value in self.changed.items()}
+        return {camel_case(name): value for name, value in self.changed.items()}
 
     def __str__(self) -> str:
         """As `parse` reads it."""
@@ -208,7 +209,7 @@ SLIDERS: Mapping[str, Slider] = {
 }
 """What each field may be, in the order of the fields."""
 
-FIELD_NAMES: Mapping[str, str] = {_camel(name): name for name in SLIDERS}
+FIELD_NAMES: Mapping[str, str] = {camel_case(name): name for name in SLIDERS}
 """The fields by their names in JSON."""
 
 REST = PortraitEdit()

@@ -12,6 +12,8 @@ from enum import StrEnum
 from types import NoneType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
+from liveportrait_core.edit import camel_case
+
 _T = TypeVar("_T")
 _E = TypeVar("_E", bound=StrEnum)
 _known_hints: dict[type, Mapping[str, Any]] = {}  # get_type_hints takes longer than all else here
@@ -38,7 +40,7 @@ def write(part: Any) -> dict[str, object]:
     unknown = part.unknown if isinstance(part, Part) else {}
     known = {}
     for name in _hints(type(part)):
-        key = _camel(name)
+        key = camel_case(name)
         value = known[key] = _plain(getattr(part, name))
         rest = unknown.get(key)  # unknown keys of a value that cannot keep them itself
         if isinstance(rest, Mapping) and isinstance(value, dict):
@@ -61,7 +63,7 @@ def _read(kind: type[_T], stored: Mapping[str, Any]) -> tuple[_T, dict[str, obje
     values: dict[str, object] = {}
     rest = dict(stored)
     for name, hint in _hints(kind).items():
-        key = _camel(name)
+        key = camel_case(name)
         if key not in stored:
             continue
         values[name], left = _value(hint, rest.pop(key))
@@ -102,8 +104,3 @@ def _hints(kind: type) -> Mapping[str, Any]:
         named = (each.name for each in fields(kind))
         _known_hints[kind] = {name: hints[name] for name in named if name not in own}
     return _known_hints[kind]
-
-
-def _camel(name: str) -> str:
-    first, *rest = name.split("_")
-    return first + "".join(word.capitalize() for word in rest)

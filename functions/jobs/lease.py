@@ -6,7 +6,6 @@ is time. Knows nothing of what is rendered.
 """
 
 from collections.abc import Callable
-from types import TracebackType
 from typing import Self, TypeVar
 
 from functions.domain.snapshot import Claim, Held, ReportedProgress, TransactionStatus
@@ -53,12 +52,7 @@ class Heartbeat:
         self._ticker = self._clock.every(self._every_s, self._tick)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        fault: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._ticker is not None:
             self._ticker.stop()  # a renewal that hangs finds the lease gone when it wakes
 

@@ -4,7 +4,6 @@ The log's lines are what alerts rest on (deploy/monitoring), because they need n
 """
 
 from enum import StrEnum
-from types import TracebackType
 from typing import Self
 
 from functions.domain.next_step import Answer, MissingInput, Reject, Reuse
@@ -77,12 +76,7 @@ class AttemptMetrics:
             telemetry.queue_wait(self._waited_s)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        fault: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         worked_s = self._clock.monotonic() - self._began
         telemetry.worked(worked_s, on_gpu=self._on_gpu, usd_per_hour=self._usd_per_hour)
         telemetry.outcome(self._how, self._code)

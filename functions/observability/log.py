@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from functions.observability.trace_context import TraceContext
+from liveportrait_core.edit import camel_case
 
 _SPECIAL = "logging.googleapis.com/"
 _MAX_TEXT = 2000  # characters of a field; what clients and callers send may be a megabyte
@@ -108,7 +109,7 @@ def _tell(
 ) -> None:
     now = _bound.get()
     line: dict[str, object] = {"severity": severity, "message": message, **now.ids}
-    line.update({_camel(name): _bounded(value) for name, value in fields.items()})
+    line.update({camel_case(name): _bounded(value) for name, value in fields.items()})
     line.update(special or {})
     line.update(now.trace)
     if now.ids:
@@ -139,8 +140,3 @@ def _cut(text: str, length: int) -> str:
         return text
     half = length // 2
     return f"{text[:half]} … {len(text) - 2 * half} characters … {text[-half:]}"
-
-
-def _camel(name: str) -> str:
-    first, *rest = name.split("_")
-    return first + "".join(word.capitalize() for word in rest)
