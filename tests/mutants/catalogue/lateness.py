@@ -160,7 +160,7 @@ MUTANTS = (
     ),
     Mutant(
         name="turns-forget-the-count",
-        file="functions/domain/job_record.py",
+        file="functions/domain/job_record/record.py",
         old="counts.pop(fingerprint, 0)",
         new="0",
         why="Two versions that take turns attempt a request for ever (section 4, attempts).",
@@ -179,7 +179,7 @@ MUTANTS = (
     ),
     Mutant(
         name="unknown-purpose-taken-over",
-        file="functions/domain/job_record.py",
+        file="functions/domain/job_record/record.py",
         old="lease.purpose is not Purpose.RENDER",
         new="lease.purpose is Purpose.CLEAN_UP",
         why="A newer version's lease for what only it does is taken from it (section 3).",
@@ -235,7 +235,7 @@ MUTANTS = (
     ),
     Mutant(
         name="tries-before-a-task-count-for-it",
-        file="functions/domain/job_record.py",
+        file="functions/domain/job_record/parts.py",
         old="return replace(self, since=now, last=now, tries=0)",
         new="return self",
         why="Only tries that fail one after the other are counted (section 4).",

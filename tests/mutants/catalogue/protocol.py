@@ -29,7 +29,7 @@ MUTANTS = (
     ),
     Mutant(
         name="expired-lease-still-works",
-        file="functions/domain/job_record.py",
+        file="functions/domain/job_record/record.py",
         old="lease.expires > now and lease.fingerprint == fingerprint",
         new="lease.fingerprint == fingerprint",
         why="A killed instance's lease would be waited for, for ever (section 4).",
@@ -236,7 +236,7 @@ MUTANTS = (
     ),
     Mutant(
         name="clean-up-deletes-the-next-life",
-        file="functions/domain/job_record.py",
+        file="functions/domain/job_record/parts.py",
         old="return self.until is None or created <= self.until",
         new="return True",
         why="A clean-up that was paused wakes and deletes a live video (section 7).",

@@ -90,7 +90,7 @@ MUTANTS = (
     ),
     Mutant(
         name="newer-versions-keys-lost",
-        file="functions/domain/record_codec.py",
+        file="functions/domain/job_record/codec.py",
         old="return {**unknown, **known}",
         new="return known",
         why="What only a newer version knows is kept on writing (section 3, ledger).",

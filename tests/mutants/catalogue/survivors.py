@@ -101,7 +101,7 @@ MUTANTS = (
     ),
     Mutant(
         name="attempts-not-reset",
-        file="functions/domain/job_record.py",
+        file="functions/domain/job_record/record.py",
         old="attempts=0, returned=0, others={}, not_before=0, missing=None",
         new="not_before=0, missing=None",
         why="A new wish pays for the failures of the one before (section 4, attempts).",
@@ -109,7 +109,7 @@ MUTANTS = (
     ),
     Mutant(
         name="back-off-not-reset",
-        file="functions/domain/job_record.py",
+        file="functions/domain/job_record/record.py",
         old="attempts=0, returned=0, others={}, not_before=0, missing=None",
         new="attempts=0, returned=0, others={}, missing=None",
         why="A new wish waits out the back-off of the one before (section 4, attempts).",
