@@ -105,6 +105,7 @@ def _reconcile_run(instance: App, shard: Shard, options: argparse.Namespace) -> 
         media=deps.media,
         reader=deps.transitions.reader,
         shard=shard,
+        after=options.after or "",
     )
     checker = Checker(
         transitions=deps.transitions,

@@ -21,7 +21,14 @@ from functions.cloud.snapshots import SNAPSHOT_MASK, document_of, snapshot_of, t
 from functions.cloud.storage import TOKEN_KEY, stored_object
 from functions.domain.document import INPUTS, OUTPUT, OWNER, Snapshot
 from functions.domain.job_record import Purpose
-from functions.domain.subject import IDLE_LEDGERS, Subject
+from functions.domain.subject import (
+    IDLE_LEDGERS,
+    TALK_LEDGERS,
+    TALKS,
+    Subject,
+    is_talk_id,
+    subject_of_talk_ledger,
+)
 from functions.observability import log
 from functions.reconcile.findings import ListedObject
 from functions.reconcile.page_loader import DatedSnapshot, Requested
@@ -153,6 +160,18 @@ class FirestoreOwner:
             return True
 
         return bool(run(self._client.transaction()))
+
+    def talks(self, avatar_id: str) -> Sequence[Subject]:
+        """Return the avatar's talks, those with a document and those with a ledger alone."""
+        documents = self._avatars.document(avatar_id).collection(TALKS).select([_NAME])
+        names = {each.id for each in stream(self._client, documents)}
+        ledgers = self._client.collection(TALK_LEDGERS).order_by(_NAME)
+        # Its ledgers' ids begin with its own and a colon; the character after that is a semicolon.
+        ledgers = ledgers.start_at({_NAME: f"{avatar_id}:"}).end_before({_NAME: f"{avatar_id};"})
+        found = (subject_of_talk_ledger(each.id) for each in stream(self._client, ledgers))
+        names |= {each.talk_id for each in found if each.avatar_id == avatar_id}
+        subjects = (Subject(avatar_id=avatar_id, talk_id=each) for each in sorted(names))
+        return [each for each in subjects if is_talk_id(avatar_id, each.talk_id)]
 
     def quotas(self, owner: str, avatar_ids: Sequence[str]) -> Sequence[str]:
         """Return the names of the quotas that exist, of the owner and of these avatars."""

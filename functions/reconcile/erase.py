@@ -12,7 +12,7 @@ from functools import partial
 from typing import Protocol
 
 from functions.domain.job_record import Deletion
-from functions.domain.snapshot import AvatarSnapshot, TransactionStatus
+from functions.domain.snapshot import TransactionStatus
 from functions.domain.storage_paths import (
     OWNER_KEY,
     avatar_folder,
@@ -40,6 +40,9 @@ class OwnedDocuments(Protocol):
 
     def delete_avatar(self, avatar_id: str, owner: str) -> bool:
         """Delete an avatar's document, while it names this owner; whether it did."""
+
+    def talks(self, avatar_id: str) -> Sequence[Subject]:
+        """Return the avatar's talks, those with a document and those with a ledger alone."""
 
     def quotas(self, owner: str, avatar_ids: Sequence[str]) -> Sequence[str]:
         """Return the names of the quotas that exist, of the owner and of these avatars."""
@@ -99,10 +102,8 @@ class Erasure:
         return listed.stored.metadata.get(OWNER_KEY) == self.owner
 
     def _is_gone(self, avatar_id: str) -> bool:
-        return is_document_id(avatar_id) and self._read(avatar_id).document is None
-
-    def _read(self, avatar_id: str) -> AvatarSnapshot:
-        return self.deps.ledger.read(Subject(avatar_id=avatar_id))
+        subject = Subject(avatar_id=avatar_id)
+        return is_document_id(avatar_id) and self.deps.ledger.read(subject).document is None
 
     def _attempt(self, report: ErasureReport, act: Callable[[], object]) -> None:
         try:
@@ -115,10 +116,12 @@ class Erasure:
             log.fault("not erased", fault)
 
     def _avatar(self, avatar_id: str, report: ErasureReport) -> None:
-        avatar = self._read(avatar_id)
+        subject = Subject(avatar_id=avatar_id)
+        avatar = self.deps.ledger.read(subject)
         held = list(self._objects_of(avatar_id))
-        report.documents += avatar.document is not None
-        report.ledgers += avatar.has_ledger
+        talks = [self.deps.ledger.read(each) for each in self.documents.talks(avatar_id)]
+        report.documents += sum(each.document is not None for each in (avatar, *talks))
+        report.ledgers += sum(each.has_ledger for each in (avatar, *talks))
         self._count(held, report)
         if self.dry_run:
             return
@@ -130,7 +133,8 @@ class Erasure:
                 self.deps.media.delete(listed.stored.path, listed.stored.generation)
         if avatar.document is not None and not self.documents.delete_avatar(avatar_id, self.owner):
             raise RetryLater(f"{avatar_id} is another owner's by now")
-        self._clean_up(avatar_id)
+        for each in (avatar, *talks):
+            self._clean_up(each.subject)
         if left := [each.stored.path for each in self._objects_of(avatar_id)]:
             raise RetryLater(f"there again: {', '.join(left)}")
 
@@ -138,18 +142,16 @@ class Erasure:
         for folder in (avatar_folder(avatar_id), cache_folder(avatar_id)):
             yield from self.lister.objects(folder)
 
-    def _clean_up(self, avatar_id: str) -> None:
+    def _clean_up(self, subject: Subject) -> None:
         """Clean up, or wait for another that does: the document's deletion has its own event."""
         settings, clock = self.deps.settings, self.deps.clock
         until = clock.monotonic() + _LEASES_WAITED * settings.lease_s
-        while (
-            status := clean_up(self.deps, Subject(avatar_id=avatar_id))
-        ) is TransactionStatus.BUSY:
+        while (status := clean_up(self.deps, subject)) is TransactionStatus.BUSY:
             if clock.monotonic() > until:
-                raise RetryLater(f"another clean-up of {avatar_id} does not end")
+                raise RetryLater(f"another clean-up of {subject} does not end")
             clock.sleep(settings.poll_s)
         if status is not TransactionStatus.DONE:
-            raise RetryLater(f"{avatar_id} was made again meanwhile")
+            raise RetryLater(f"{subject} was made again meanwhile")
 
     def _uploads(self) -> Iterator[ListedObject]:
         if self.deps.settings.accept_uploads and "/" not in self.owner:

@@ -45,6 +45,7 @@ class TalkLoader:
     media: MediaStore
     reader: Reader
     shard: Shard
+    after: str = ""  # an avatar's id: only talks of those that come after it
     page_size: int = 500
 
     def page(self, after: str) -> TalkPage:
@@ -66,8 +67,11 @@ class TalkLoader:
         return Entry(avatar=dated.avatar, written=dated.written, objects=objects)
 
     def _own(self, page: TalkPage) -> TalkPage:
-        own: Sequence[Subject] = [each for each in page.talks if self.shard.has(each.avatar_id)]
+        own: Sequence[Subject] = [each for each in page.talks if self._has(each)]
         return TalkPage(talks=tuple(own), last=page.last)
+
+    def _has(self, talk: Subject) -> bool:
+        return talk.avatar_id > self.after and self.shard.has(talk.avatar_id)
 
 
 def _inputs(request: RenderRequest) -> tuple[str, ...]:

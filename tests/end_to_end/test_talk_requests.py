@@ -77,7 +77,7 @@ def test_62_out_of_range_and_of_the_wrong_type(cloud: Cloud) -> None:
     talk = Talk(avatar)
     talk.say(strength=9)
     live = talk.wait_ready(1.5)
-    assert live["warnings"] == ["PARAM_CLAMPED"]
+    assert "PARAM_CLAMPED" in live["warnings"]
     talk.ask(audioUrl=good_url(avatar), strength="loud")
     live = talk.wait_state("failed")
     assert live["error"] == {
@@ -142,7 +142,7 @@ def test_65_who_renders_is_killed(cloud: Cloud, fragile: Deployment) -> None:
 
 @pytest.mark.scenarios
 def test_66_what_no_event_told_of(cloud: Cloud) -> None:
-    avatar = new_avatar(cloud, "zzz-overheard")
+    avatar = new_avatar(cloud, "zzz-speaks")
     cloud.settle()
     talk = Talk(avatar)
     cloud.suite.control.drop_events(prefix=f"avatars/{avatar.id}/talks")

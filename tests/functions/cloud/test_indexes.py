@@ -59,3 +59,6 @@ def test_fields_that_only_grow_are_exempted_but_for_the_one_that_is_queried() ->
     assert set(times) <= set(kept)
     assert {("livePortraitJobs", f"shown.{name}") for name in times[1:]} <= fields
     assert {("avatars", f"livePortrait.{name}At") for name in times} <= fields
+    assert {("livePortraitTalkJobs", f"shown.{name}") for name in times[1:]} <= fields
+    assert {("talks", f"talk.{name}At") for name in times} <= fields
+    assert ("talks", "request") in fields, "each of thousands of visemes would have an index entry"

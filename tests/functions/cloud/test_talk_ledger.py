@@ -9,6 +9,8 @@ from functions.cloud.firestore import FirestoreLedger
 from functions.domain.job_record import Deletion, Record, to_fields
 from functions.domain.snapshot import AvatarSnapshot, TransactionResult, TransactionStatus
 from functions.domain.talks.document import TalkSnapshot
+from functions.reconcile.adapters import FirestoreOwner
+from functions.reconcile.talk_adapters import FirestoreTalks
 from tests.functions.doubles import about
 from tests.functions.scene import document, talk_document
 
@@ -92,3 +94,32 @@ def test_the_document_of_a_talk_goes_with_its_ledger_where_the_avatar_is_gone(
         lambda avatar: TransactionResult(status=TransactionStatus.DONE, erases=True),
     )
     assert not talk.get().exists
+
+
+def test_an_avatars_talks_are_found_by_documents_and_by_ledgers(
+    database: firestore.Client, avatar_id: str
+) -> None:
+    database.document(f"avatars/{avatar_id}/talks/said").set(talk_document())
+    for name in (f"{avatar_id}:forgotten", f"{avatar_id}:more:hidden", f"{avatar_id}x:other"):
+        database.collection("livePortraitTalkJobs").document(name).set(to_fields(Record()))
+    talks = FirestoreOwner(database, collection="avatars").talks(avatar_id)
+    assert [each.talk_id for each in talks] == ["forgotten", "said"]
+
+
+def test_all_talks_are_gone_over_page_by_page(database: firestore.Client, avatar_id: str) -> None:
+    """In any collection of this name; those below other documents are passed over."""
+    wanted = {about(avatar_id, name) for name in ("a", "b", "c")}
+    for talk in wanted:
+        database.document("avatars", *talk.document).set(talk_document())
+    database.document(f"another/{avatar_id}/talks/a").set({"title": "not ours"})
+    repository = FirestoreTalks(database, collection="avatars")
+    found, page = set(), repository.talks("", 2)
+    while True:
+        found |= set(page.talks)
+        if not page.last:
+            break
+        page = repository.talks(page.last, 2)
+    assert {each for each in found if each.avatar_id == avatar_id} == wanted
+    dated = repository.dated(about(avatar_id, "a"))
+    assert dated.avatar.document is None, "its avatar has no document"
+    assert dated.written > 0

@@ -12,11 +12,12 @@ import pytest
 from functions.domain.deletions import Cleaner
 from functions.domain.job_record import Deletion
 from functions.domain.storage_paths import OWNER_KEY
+from functions.domain.subject import Subject
 from functions.reconcile.__main__ import main
 from functions.reconcile.erase import Erasure, ErasureReport
 from tests.functions.doubles import MemoryLedger, about
 from tests.functions.reconcile.reconciling import Watch
-from tests.functions.scene import SETTINGS, Scene
+from tests.functions.scene import BUCKET, SETTINGS, Scene
 
 ALICE, BOB = "alice", "bob"
 
@@ -29,7 +30,15 @@ class MemoryOwner:
     taken: list[str] = field(default_factory=list)  # by another owner before the deletion
 
     def avatars(self, owner: str) -> Sequence[str]:
-        return [each for each, held in self.ledger.documents.items() if held["userId"] == owner]
+        documents = self.ledger.documents.items()
+        return [each for each, held in documents if "/" not in each and held["userId"] == owner]
+
+    def talks(self, avatar_id: str) -> Sequence[Subject]:
+        paths = (each.split("/") for each in self.ledger.documents)
+        names = {path[2] for path in paths if path[0] == avatar_id and len(path) == 3}
+        ledgers = (each.partition(":") for each in self.ledger.jobs)
+        names |= {talk for avatar, _, talk in ledgers if avatar == avatar_id and talk}
+        return [about(avatar_id, each) for each in sorted(names)]
 
     def delete_avatar(self, avatar_id: str, owner: str) -> bool:
         if avatar_id in self.taken:
@@ -91,6 +100,22 @@ def test_a_person_is_erased_and_nobody_else(watch: Watch) -> None:
     assert report.faults == 0
     assert {"deleted:mia", "deleted:mio"} <= watch.scene.ledger.quotas.keys()
     assert erase(watch) == ErasureReport()
+
+
+def test_the_talks_of_a_person_are_erased_too(watch: Watch) -> None:
+    """Also one whose document is gone, and of which no event has told."""
+    ledger = watch.scene.ledger
+    for name in ("hello", "bye"):
+        sound = "avatars/mia/hello.wav"
+        watch.scene.media.put(sound, b"sound")
+        request = {"audioUrl": f"gs://{BUCKET}/{sound}"}
+        ledger.documents[f"mia/talks/{name}"] = {"request": request}
+        watch.scene.handler.handle_subject(about("mia", name))
+    del ledger.documents["mia/talks/bye"]
+    report = erase(watch)
+    assert (report.documents, report.ledgers, report.faults) == (3, 4, 0)
+    assert left(watch, "mia", "mio", ALICE) == set()
+    assert not [each for each in (*ledger.jobs, *ledger.documents) if each.startswith("mia")]
 
 
 def test_a_dry_run_tells_the_same_and_changes_nothing(
