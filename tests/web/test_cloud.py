@@ -89,10 +89,17 @@ def test_who_holds_the_lease_is_alone_and_who_died_is_followed(
     with pytest.raises(Leased):
         renderer_of(cloud).handle(waiting.id, swaying())
     time.sleep(0.7)
+    successor = store.claim(waiting.id, "second", lease_s=0.2)
+    assert successor is not None
+    assert store.renew(lost, lambda each: replace(each, progress=0.9), lease_s=9) is None
+    now = store.renew(successor, lambda each: replace(each, progress=0.1), lease_s=0.2)
+    assert now is not None
+    assert now.progress == 0.1
+    time.sleep(0.3)
     ended = renderer_of(cloud).handle(waiting.id, swaying())
     assert ended is not None
-    assert (ended.state, ended.attempts) == (State.READY, 2)
-    late = store.renew(lost, lambda each: replace(each, state=State.FAILED), lease_s=1)
+    assert (ended.state, ended.attempts) == (State.READY, 3)
+    late = store.renew(successor, lambda each: replace(each, state=State.FAILED), lease_s=1)
     assert late is None
     assert cloud.store.get(waiting.id) == ended
 

@@ -9,9 +9,14 @@ from pathlib import Path
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
 from emulator.function_process import free_port
-from tests.web.conftest import body, files
+from liveportrait_core.renderer import Renderer
+from tests.core.swaying import SwayingEngine
+from tests.web.conftest import body, files, running
+from web.app import create_app
+from web.settings import Settings
 
 SERVER = """
 import sys
@@ -42,6 +47,33 @@ def started(data: Path, port: int, slowness_s: float) -> subprocess.Popen[bytes]
         except httpx.HTTPError:
             time.sleep(0.05)
     raise AssertionError("the server does not answer")
+
+
+def test_what_has_expired_is_gone_with_its_files(
+    tmp_path: Path, portrait: bytes, driving: bytes
+) -> None:
+    def served(ttl_s: float) -> FastAPI:
+        return create_app(
+            Settings(data=tmp_path, port=port, result_ttl_s=ttl_s),
+            renderer=lambda: Renderer(SwayingEngine(), reason="test"),
+        )
+
+    port, kept = free_port(), tmp_path / "files"
+    with running(served(3600), port) as client:
+        made = client.post(
+            "/v1/generations",
+            data=body(),
+            files=files(portrait, driving),
+            headers={"Prefer": "wait=60"},
+        ).json()
+        assert client.get(made["output"]["videoUrl"]).status_code == 200
+    with running(served(0.01), port) as client:
+        deadline = time.monotonic() + 30
+        while list(kept.iterdir()):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        assert client.get(f"/v1/generations/{made['id']}").status_code == 404
+        assert client.get(made["output"]["videoUrl"]).status_code == 404
 
 
 @pytest.mark.timeout(180)

@@ -31,7 +31,8 @@ def talk(
 
 
 def test_a_portrait_says_a_sound(api: Api, sound: bytes) -> None:
-    made = talk(api, sound, text="Hello", params={"strength": 9, "startFrame": 2})
+    params = {"strength": 9, "startFrame": 2}
+    made = talk(api, sound, text="Hello", params=params)
     assert made["status"] == "ready", made
     assert made["params"]["strength"] == 1.5
     assert "PARAM_CLAMPED" in made["warnings"]
@@ -42,7 +43,8 @@ def test_a_portrait_says_a_sound(api: Api, sound: bytes) -> None:
     video = api.client.get(output["videoUrl"])
     assert video.headers["content-type"] == "video/mp4"
     assert b"mp4a" in video.content  # it is heard
-    other = talk(api, sound, visemes=[{"ms": 0, "viseme": "aa"}, {"ms": 300, "viseme": "sil"}])
+    visemes = [{"ms": 0, "viseme": "aa"}, {"ms": 300, "viseme": "sil"}]
+    other = talk(api, sound, visemes=visemes, params=params)
     assert other["status"] == "ready", other
     assert other["fingerprint"] != made["fingerprint"]
 

@@ -15,6 +15,7 @@ from tests.mutants.catalogue import (
     service,
     speaking,
     survivors,
+    web,
 )
 from tests.mutants.mutant import Mutant
 
@@ -33,4 +34,5 @@ MUTANTS: tuple[Mutant, ...] = (
     *faces.MUTANTS,
     *speaking.MUTANTS,
     *hearing.MUTANTS,
+    *web.MUTANTS,
 )
