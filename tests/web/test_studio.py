@@ -205,13 +205,23 @@ def test_a_telephone_shows_it_without_scrolling_sideways(page: Any) -> None:
         page.wait_for_timeout(300)
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
         picture(page, f"telephone-{name.split()[0].lower()}")
+    page.set_input_files("#e-portrait input[type=file]", str(SEED / "astronaut.png"))
+    page.wait_for_selector("#e-picture img")
+    drag(page, "#e-lips", 0.9)  # far down the page, and the picture is still in sight
+    box = page.locator("#e-picture img").bounding_box()
+    assert box["y"] >= 0
+    assert box["y"] + box["height"] < 400
+    if PICTURES is not None:
+        page.screenshot(path=str(PICTURES / "telephone-slider.png"))
 
 
 def test_the_words_of_errors_cover_the_contract() -> None:
     pytest.importorskip("gradio")
     from functions.errors import Code
-    from web.studio.details import ERROR_WORDS
+    from liveportrait_core import RenderWarning
+    from web.studio.words import ERROR_WORDS, WARNING_WORDS
 
+    assert set(WARNING_WORDS) == {each.value for each in RenderWarning}
     known = {code.value for code in Code}
     assert set(ERROR_WORDS) <= known
     assert all(

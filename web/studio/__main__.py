@@ -27,8 +27,16 @@ from web.studio.edit import Editor, edit_page
 AVATAR = "studio"
 CSS = """
 footer {display: none !important}
-.gradio-container {max-width: 1100px !important}
+.gradio-container {max-width: 1100px !important; overflow: clip !important}
 @media (min-width: 700px) {.stays {position: sticky; top: 1em; align-self: flex-start}}
+@media (max-width: 699px) {
+  .stays {display: contents !important}
+  .stays > * {flex-basis: 100%; order: 2}
+  .stays > .seen {
+    order: -1; position: sticky; top: 0; z-index: 1000; background: var(--body-background-fill)
+  }
+  .seen img {max-height: 38vh; object-fit: contain}
+}
 """
 
 

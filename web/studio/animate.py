@@ -22,6 +22,7 @@ from web.errors import ApiError, InvalidRequest
 from web.generation import Generation, Kind, State
 from web.studio.controls import clip_upload, crop_scale, portrait_upload, settings_controls
 from web.studio.details import video_html
+from web.studio.words import WARNING_WORDS
 
 _POLL_EVERY_S = 0.3
 _PARAMS = (
@@ -48,7 +49,7 @@ def animate_page(service: Service) -> AnimatePage:
             driving = clip_upload("Driving clip (none: a synthetic idle)", "a-driving")
             sound = gr.Audio(
                 label="What it says (none: it is silent)", type="filepath", sources=["upload"],
-                elem_id="a-sound",
+                buttons=["download"], elem_id="a-sound",
             )  # fmt: skip
             multiplier, neutral, region = settings_controls("a")
             with gr.Accordion("More", open=False):
@@ -84,14 +85,14 @@ def animate_page(service: Service) -> AnimatePage:
         driving: str | None,
         motion: str | None,
         sound: str | None,
-        text: str,
-        edit: str,
+        text: str | None,
+        edit: str | None,
         *values: Any,
     ) -> Iterator[tuple[Any, ...]]:
         files = {"portrait": portrait, "driving": driving, "motion": motion, "sound": sound}
         params = dict(zip(_PARAMS, values, strict=True))
         try:
-            generation = ask(service, files, text=text, edit=edit, params=params)
+            generation = ask(service, files, text=text or "", edit=edit or "", params=params)
         except (ApiError, InvalidOption) as error:
             yield said(str(error)), gr.skip(), gr.skip(), ""
             return
@@ -187,7 +188,7 @@ def _waiting(described: dict[str, Any]) -> str:
 
 
 def _warned(warnings: list[str]) -> str:
-    return f" ({', '.join(warnings)})" if warnings else ""
+    return "".join(f" {WARNING_WORDS.get(each, each)}" for each in warnings)
 
 
 def said(words: str, more: str = "") -> str:

@@ -9,6 +9,7 @@ import gradio as gr
 
 from web.studio.avatar import AvatarDocument, Look
 from web.studio.controls import clip_upload, portrait_upload, settings_controls
+from web.studio.words import ERROR_WORDS
 
 _TICK_S = 0.5
 _STATES = {
@@ -19,24 +20,6 @@ _STATES = {
     "failed": "Failed.",
     "blocked": "Waiting: a file is missing.",
     "disabled": "Switched off.",
-}
-ERROR_WORDS = {
-    "MISSING_HERO_IMAGE": "There is no portrait yet.",
-    "MISSING_HERO_VIDEO": "There is no hero video yet.",
-    "URL_NOT_ALLOWED": "The file is not one of this avatar's.",
-    "INPUT_NOT_OWNED": "A file is another user's, or older than the avatar's last deletion.",
-    "HERO_IMAGE_NOT_FOUND": "The portrait is not there any more.",
-    "HERO_VIDEO_NOT_FOUND": "The hero video is not there any more.",
-    "IMAGE_UNSUPPORTED": "The portrait is no picture that can be read.",
-    "IMAGE_TOO_LARGE": "The portrait is too large.",
-    "IMAGE_NO_FACE": "No face was found in the portrait.",
-    "VIDEO_UNSUPPORTED": "The hero video is no clip that can be read.",
-    "VIDEO_TOO_LARGE": "The hero video is too large.",
-    "VIDEO_TOO_SHORT": "The hero video is shorter than half a second.",
-    "VIDEO_NO_FACE": "No face was found in the hero video.",
-    "VIDEO_FACE_LOST": "The face leaves the hero video for too long.",
-    "INVALID_PARAMS": "A setting has a value that is not accepted.",
-    "QUOTA_EXCEEDED": "Enough renders for today; changes count again tomorrow.",
 }
 Values = tuple[Any, ...]
 

@@ -93,19 +93,23 @@ def edit_page(editor: Editor, animate: AnimatePage, tabs: Any) -> None:
             sliders = [_slider(name, greyed=is_mesh and name in NOT_DRAWN) for name in SLIDERS]
             crop = crop_scale("e-crop")
         with gr.Column(scale=2, min_width=300, elem_classes="stays"):
-            state = gr.HTML(_status("Bring a portrait."), elem_id="e-state")
-            picture = gr.Image(
-                label="Edited",
-                interactive=False,
-                format="webp",
-                elem_id="e-picture",
-                buttons=["download", "fullscreen"],
-            )
+            with gr.Column(elem_classes="seen"):
+                state = gr.HTML(_status("Bring a portrait."), elem_id="e-state")
+                picture = gr.Image(
+                    label="Edited",
+                    interactive=False,
+                    visible=False,
+                    format="webp",
+                    elem_id="e-picture",
+                    buttons=["download", "fullscreen"],
+                )
             with gr.Row():
                 reset = gr.Button("Reset", elem_id="e-reset", min_width=110)
                 use = gr.Button("Use this face in Animate", elem_id="e-use", min_width=110)
-            command = gr.Code(label="As a command line", language="shell", elem_id="e-command")
-            as_json = gr.Code(label="As JSON", language="json", elem_id="e-json")
+            command = gr.Code(
+                label="As a command line", language="shell", lines=1, elem_id="e-command"
+            )
+            as_json = gr.Code(label="As JSON", language="json", lines=1, elem_id="e-json")
             with gr.Accordion("Key frames", open=False, elem_id="e-keys"):
                 timeline = Timeline()
 
@@ -134,14 +138,15 @@ def edit_page(editor: Editor, animate: AnimatePage, tabs: Any) -> None:
 def drawn(editor: Editor, path: str | None, scale: float, edit: PortraitEdit) -> tuple[Any, ...]:
     """Return the page's status, picture, command line and JSON for an edit."""
     if path is None:
-        return _status("Bring a portrait."), None, "", ""
+        return _status("Bring a portrait."), gr.Image(None, visible=False), "", ""
     line = f"avatar-idle edit portrait.jpg -o edited.png --edit {shlex.quote(str(edit))}"
     line += "" if scale == RenderOptions.source_crop_scale else f" --scale {scale:g}"
     fields = json.dumps(edit.as_fields())
     try:
-        return _status(""), editor.draw(Path(path), edit, scale), line, fields
+        frame = editor.draw(Path(path), edit, scale)
+        return _status(""), gr.Image(frame, visible=True), line, fields
     except RenderError as error:
-        return _status(f"{error.code}: {error}"), None, line, fields
+        return _status(f"{error.code}: {error}"), gr.Image(None, visible=False), line, fields
 
 
 def _status(words: str) -> str:
