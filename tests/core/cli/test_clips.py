@@ -17,6 +17,7 @@ from liveportrait_core.media.clips.decode import FrameReader
 from liveportrait_core.media.clips.probe import probe
 from liveportrait_core.media.pictures.image import read_portrait
 from liveportrait_core.renderer import Renderer
+from liveportrait_core.species import Species
 from tests.core.clips import ffmpeg
 from tests.core.engines.liveportrait.test_engine import quick_model
 from tests.core.engines.liveportrait.test_template import template
@@ -27,7 +28,14 @@ from tests.core.media.clips.test_formats import heard, loud_from_to_s
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever is asked for, a LivePortrait engine whose networks are small opens."""
 
-    def opened(engine: str, weights: Path, config: EngineConfig) -> Renderer:
+    def opened(
+        engine: str,
+        weights: Path,
+        config: EngineConfig,
+        species: Species,
+        *,
+        accepted: frozenset[str],
+    ) -> Renderer:
         quick = LivePortraitEngine(quick_model(), MeshFinder(), None, digests=(), config=config)
         return Renderer(quick, reason="a test wants it quick")
 
