@@ -6,7 +6,8 @@ ARG PYTHON=3.11-slim-bookworm@sha256:a36c24f9cbdf4fd0f52d67f0823eeac19c2028c637c
 ARG TORCH=locked
 # fetched: from the model hub while building; given: from weights/ of the build context; none: for the engine mesh alone.
 ARG WEIGHTS=fetched
-# host: the driver's own libraries; compat: NVIDIA's forward compatibility libraries, for a driver older than 580.
+# host: the driver's own libraries; compat: NVIDIA's forward compatibility libraries beside them, which the entry point
+# takes where the driver is older than they are.
 ARG DRIVER_LIBRARIES=host
 
 FROM python:${PYTHON} AS packages-without-torch
@@ -72,12 +73,10 @@ WORKDIR /app
 RUN /venv/bin/python -m compileall -q functions liveportrait_core web
 RUN chmod -R a=rX functions liveportrait_core web
 ENV PATH=/venv/bin:/usr/local/bin:/usr/bin:/bin
-# Cloud Run puts the driver's own folder behind this one.
-ENV LD_LIBRARY_PATH=/usr/local/cuda-compat
 ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 HOME=/tmp MPLCONFIGDIR=/tmp/matplotlib
 # One process, since a GPU and a renderer cannot be shared, and a thread for every event that waits; no request times out
 # in here, for Cloud Run does that.
 ENV WORKERS=1 THREADS=32 CLOUD_RUN_TIMEOUT_SECONDS=0
 USER 10001:10001
-ENTRYPOINT ["python"]
+ENTRYPOINT ["python", "-m", "functions.runtime.entry_point"]
 CMD ["-m", "functions_framework", "--source", "functions/main.py", "--target", "on_avatar_written", "--signature-type", "cloudevent"]

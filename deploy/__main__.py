@@ -90,7 +90,7 @@ def _print_plan(settings: Settings, plan: Plan, options: argparse.Namespace) -> 
 
 def _settings(options: argparse.Namespace) -> Settings:
     card = Card(options.gpu or ("none" if options.engine == "mesh" else "nvidia-l4"))
-    arguments = (options.engine, MACHINES[card].driver_libraries)
+    arguments = (options.engine, MACHINES[card].driver_libraries, options.weights)
     return Settings(
         project=options.project,
         region=options.region,
@@ -100,6 +100,7 @@ def _settings(options: argparse.Namespace) -> Settings:
         engine=options.engine,
         card=card,
         precision=options.precision,
+        weights=options.weights,
         max_instances=options.max_instances,
         gate_max_instances=options.gate_max_instances,
         collection=options.collection,
@@ -146,6 +147,7 @@ def _add_options(parser: argparse.ArgumentParser, verb: str) -> None:
     add("--engine", default=Settings.engine, choices=("liveportrait", "mesh"))
     add("--gpu", choices=[card.value for card in Card], help="default: nvidia-l4; mesh: none")
     add("--precision", default=Settings.precision, choices=("fp16", "bf16", "fp32"))
+    add("--weights", default=Settings.weights, help="fetched, given (in weights/), or gs://…")
     add("--max-instances", type=int, default=Settings.max_instances, help="renders at a time")
     add("--gate-max-instances", type=int, default=Settings.gate_max_instances)
     add("--collection", default=Settings.collection, help="of the avatars")

@@ -25,6 +25,7 @@ class RepositoryFiles:
 
     data: DataConfig
     monitoring: MonitoringConfig
+    ignore: str = ""  # .gcloudignore
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +52,7 @@ def make(settings: Settings, files: RepositoryFiles) -> Plan:
             *project_setup.accounts(settings),
             *iam.service_agents(settings),
             *iam.data_access(settings),
-            *project_setup.image(settings),
+            *project_setup.image(settings, files.ignore),
             *private_network.steps(settings),
             *_services(settings),
             *iam.invokers(settings),

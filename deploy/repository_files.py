@@ -38,6 +38,7 @@ def read(root: Path) -> RepositoryFiles:
     exemptions = json.loads((root / "firestore.indexes.json").read_text("utf-8"))
     monitoring = root / "deploy/monitoring"
     return RepositoryFiles(
+        ignore=(root / ".gcloudignore").read_text("utf-8"),
         data=DataConfig(
             firestore_rules=(rules / "firestore.rules").read_text("utf-8"),
             storage_rules=(rules / "storage.rules").read_text("utf-8"),

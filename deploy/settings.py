@@ -27,11 +27,16 @@ _PLANNED = frozenset(
         "PRECISION",
         "TASKS_QUEUE",
         "DEBOUNCE_QUEUE",
+        "WEIGHTS",
         "GATE_URL",
         "TASKS_SERVICE_ACCOUNT",
         "RENDERER_URL",
     )
 )
+
+
+FETCHED, GIVEN = "fetched", "given"
+_WEIGHTS = re.compile(rf"{FETCHED}|{GIVEN}|gs://[a-z0-9][a-z0-9._-]{{1,220}}[a-z0-9](/[\w./-]+)?")
 
 
 class Card(Enum):
@@ -98,6 +103,8 @@ class Settings:
         engine: `liveportrait` or `mesh`.
         card: the GPU.
         precision: of the networks.
+        weights: of LivePortrait: `fetched` from the model hub while the image is built, `given` in
+            weights/ of this tree, or a folder of a bucket (`gs://…`), mounted read-only.
         max_instances: concurrent renders, which bounds the cost; at most the GPU quota.
         gate_max_instances: of the gate: each answers eighty events at a time.
         collection: of the avatars.
@@ -119,6 +126,7 @@ class Settings:
     engine: str = "liveportrait"
     card: Card = Card.L4
     precision: str = "fp16"
+    weights: str = FETCHED
     max_instances: int = 1
     gate_max_instances: int = 10
     collection: str = "avatars"
@@ -141,6 +149,14 @@ class Settings:
     def machine(self) -> Machine:
         """The renderer's machine."""
         return MACHINES[self.card]
+
+    @property
+    def weights_bucket(self) -> tuple[str, str]:
+        """Bucket and folder of the weights; empty: they are in the image."""
+        if not self.weights.startswith("gs://"):
+            return "", ""
+        bucket, _, folder = self.weights.removeprefix("gs://").partition("/")
+        return bucket, folder.strip("/")
 
     def _check_names(self) -> None:
         _match("project", self.project, _PROJECT, "a project's id, such as my-app-1234")
@@ -170,6 +186,12 @@ class Settings:
 
     def _check_engine(self) -> None:
         _one_of("engine", self.engine, ("liveportrait", "mesh"))
+        _match("weights", self.weights, _WEIGHTS, "fetched, given, or gs://BUCKET[/FOLDER]")
+        if self.engine == "mesh" and self.weights != FETCHED:
+            raise InvalidSetting(
+                f"weights is {self.weights!r} with the engine mesh, which has none; accepted: no "
+                "such option"
+            )
         _one_of("precision", self.precision, ("fp16", "bf16", "fp32"))
         if (self.engine == "mesh") != (self.card is Card.NONE):
             raise InvalidSetting(

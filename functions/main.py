@@ -143,6 +143,7 @@ def health() -> flask.typing.ResponseReturnValue:
         "status": "ready",
         **_engine(instance),
         "device": renderer.device,
+        "driverLibraries": instance.settings.driver_libraries,
         "reason": renderer.reason,
     }
 

@@ -51,6 +51,7 @@ class Settings:
     mirror_dynamics: bool = False
     accept_uploads: bool = False  # inputs under users/{userId}/uploads/
     synthetic_idle: bool = False  # also move avatars without a hero video; mesh only
+    driver_libraries: str = ""  # which the image's entry point has chosen; "": it was not asked
     usd_per_hour: float | None = None  # of one instance, for the cost metric; None: no such metric
     exported: Exported = NOTHING  # spans and metrics
     route: TaskRoute | None = None  # None: there is no queue, in the role `all`
@@ -158,6 +159,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         synthetic_idle=read.switch("SYNTHETIC_IDLE"),
         usd_per_hour=read.number("PRICE_PER_HOUR_USD", 0.0, 0.0, 1000.0) or None,
         exported=exported(environment),
+        driver_libraries=environment.get("LIVEPORTRAIT_DRIVER_LIBRARIES", ""),
         project=environment.get("GOOGLE_CLOUD_PROJECT") or None,
         storage_emulator=emulator,
         storage_public_url=public_url(environment, emulated=is_emulated),

@@ -26,6 +26,7 @@ _ALL = (
 # Longer than the function's own deadline (480 s) and the time to begin and end a request: what
 # Cloud Run cuts off goes on unheard. As long as Pub/Sub and the queues wait for an answer.
 _TIMEOUT_S = 600
+_MOUNTED = "/models"
 _HEALTH = "/health"
 _MAX_SCALE, _THROTTLING = "autoscaling.knative.dev/maxScale", "run.googleapis.com/cpu-throttling"
 _ANNOTATIONS: Path = ("metadata", "annotations")
@@ -128,6 +129,7 @@ def job(settings: Settings) -> Step:
         f"--service-account={names.account(settings, names.RECONCILE)}",
         _variables(environment),
         *hardware,
+        *_weights(settings)[1:],  # jobs know one execution environment
         *location,
     )
     return Step(
@@ -179,6 +181,7 @@ def _service(
         f"--concurrency={concurrency}",
         f"--timeout={timeout}",
         *flags,
+        *_weights(settings),
         *_ALL,
         *location,
     )
@@ -223,6 +226,19 @@ def _expected_environment(environment: dict[str, str]) -> tuple[Field, ...]:
     return tuple(
         Field((*variables, EntryWhere("name", name), "value"), value)
         for name, value in sorted(environment.items())
+    )
+
+
+def _weights(settings: Settings) -> tuple[str, ...]:
+    """Return the flags that mount the weights, where they are in a bucket."""
+    bucket, folder = settings.weights_bucket
+    if not bucket:
+        return ()
+    only = f",mount-options=only-dir={folder}" if folder else ""
+    return (
+        "--execution-environment=gen2",
+        f"--add-volume=name=weights,type=cloud-storage,bucket={bucket},readonly=true{only}",
+        f"--add-volume-mount=volume=weights,mount-path={_MOUNTED}",
     )
 
 
@@ -279,6 +295,8 @@ def _environment(settings: Settings, role: str) -> dict[str, str]:
         environment["LIVEPORTRAIT_PRECISION"] = settings.precision
         if role != "gate":
             environment["LIVEPORTRAIT_DEVICE"] = "cuda"  # never the CPU by mistake
+    if settings.weights_bucket[0]:
+        environment["LIVEPORTRAIT_WEIGHTS"] = _MOUNTED
     if role != "all":
         url = names.service_url(settings, names.RENDERER)
         environment["LIVEPORTRAIT_RENDERER_URL"] = url

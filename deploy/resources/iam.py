@@ -1,5 +1,7 @@
 """IAM: the least roles, each on the smallest resource that has a policy."""
 
+from collections.abc import Iterator
+
 from deploy import names
 from deploy.checks import Demanded, ListEntry, NotPublic
 from deploy.command import Command, gcloud
@@ -26,7 +28,24 @@ def data_access(settings: Settings) -> tuple[Step, ...]:
         )
         for runner in names.runners(settings)
     )
-    return (*documents, *object_access.steps(settings))
+    return (*documents, *object_access.steps(settings), *_weights_access(settings))
+
+
+def _weights_access(settings: Settings) -> Iterator[Step]:
+    bucket, _ = settings.weights_bucket
+    for runner in names.runners(settings) if bucket else ():
+        yield grant(
+            Policy(
+                group="storage buckets",
+                target=(f"gs://{bucket}", names.project(settings)),
+                conditional=True,
+                persistent=True,
+            ),
+            role="roles/storage.objectViewer",
+            member=names.member(settings, runner),
+            title=f"{runner} may read the weights",
+            why="They are mounted read-only; the gate works the engine's version out of them.",
+        )
 
 
 def service_agents(settings: Settings) -> tuple[Step, ...]:

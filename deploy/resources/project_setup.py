@@ -5,7 +5,7 @@ import json
 from deploy import names
 from deploy.checks import EnabledServices, Field, ListEntry
 from deploy.command import gcloud
-from deploy.settings import Settings
+from deploy.settings import GIVEN, Settings
 from deploy.step import Check, File, Policy, Step, grant
 
 SERVICES = (
@@ -31,6 +31,7 @@ SERVICES = (
 )
 _NETWORK_SERVICES = ("compute", "dns")
 _KEPT_IMAGES, _OLD_IMAGE = 5, "30d"
+_WEIGHTS_LEFT_OUT = "/weights/liveportrait/\n"
 _BUILD_TIMEOUT = "5400s"  # gigabytes of packages and 0.6 GB of weights to download and to push
 
 
@@ -71,8 +72,13 @@ def accounts(settings: Settings) -> tuple[Step, ...]:
     return tuple(_account(settings, name, duty) for name, duty in sorted(duties.items()))
 
 
-def image(settings: Settings) -> tuple[Step, ...]:
-    """Return the steps for repository, build bucket, the builder's roles, and the build."""
+def image(settings: Settings, ignore: str) -> tuple[Step, ...]:
+    """Return the steps for repository, build bucket, the builder's roles, and the build.
+
+    Args:
+        settings: the deployment.
+        ignore: what is not sent to the build: the text of .gcloudignore.
+    """
     flags = (f"--location={settings.region}", names.project(settings))
     builder = names.member(settings, names.BUILDER)
     repository = _repository(settings)
@@ -108,7 +114,7 @@ def image(settings: Settings) -> tuple[Step, ...]:
             title="The builder may write its log",
             why="A build with an account of its own logs to Cloud Logging or nowhere.",
         ),
-        _build(settings),
+        _build(settings, ignore),
     )
 
 
@@ -231,9 +237,13 @@ def _build_bucket(settings: Settings) -> Step:
     )
 
 
-def _build(settings: Settings) -> Step:
+def _build(settings: Settings, ignore: str) -> Step:
     image, project = names.image(settings), names.project(settings)
     file = File(path=f"{names.folder(settings)}/cloudbuild.json", content=_recipe(settings, image))
+    ignored: tuple[File, ...] = ()
+    if settings.weights == GIVEN:
+        path = f"{names.folder(settings)}/gcloudignore"
+        ignored = (File(path=path, content=ignore.replace(_WEIGHTS_LEFT_OUT, "")),)
     return Step(
         title=f"Image {image}",
         why="Built from this tree, with the weights in it; the tag is the digest of what goes in, "
@@ -254,6 +264,7 @@ def _build(settings: Settings) -> Step:
             gcloud(
                 "builds submit .",
                 f"--config={file.path}",
+                *(f"--ignore-file={each.path}" for each in ignored),
                 f"--service-account=projects/{settings.project}/serviceAccounts/"
                 f"{names.account(settings, names.BUILDER)}",
                 f"--gcs-source-staging-dir=gs://{names.build_bucket(settings)}/source",
@@ -261,12 +272,13 @@ def _build(settings: Settings) -> Step:
             ),
         ),
         eventually_consistent=True,
-        files=(file,),
+        files=(file, *ignored),
     )
 
 
 def _recipe(settings: Settings, image: str) -> str:
-    weights = "none" if settings.engine == "mesh" else "fetched"
+    inside = settings.engine != "mesh" and not settings.weights.startswith("gs://")
+    weights = settings.weights if inside else "none"
     arguments = (f"WEIGHTS={weights}", f"DRIVER_LIBRARIES={settings.machine.driver_libraries}")
     recipe = {
         "steps": [

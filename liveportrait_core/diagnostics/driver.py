@@ -45,6 +45,11 @@ def read_driver() -> Driver:
     return Driver(version=version, cuda=cuda, gpus=gpus, complaint=complaint)
 
 
+def driver_version() -> str | None:
+    """Return the version of the driver in the kernel, by NVML alone; None: there is none."""
+    return _ask_nvml()[0]
+
+
 def _ask_nvml() -> tuple[str | None, tuple[Gpu, ...]]:
     nvml = _library(_NVML)
     if nvml is None or nvml.nvmlInit_v2() != 0:

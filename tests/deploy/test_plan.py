@@ -1,5 +1,6 @@
 """The plan as a pure function of the settings: three whole ones, and what each setting changes."""
 
+import json
 import os
 import subprocess
 from dataclasses import replace
@@ -9,11 +10,14 @@ import pytest
 
 from deploy import names
 from deploy.command import Command
+from deploy.errors import InvalidSetting
 from deploy.execution.script import apply_script, remove_script
-from deploy.settings import Part, Settings
+from deploy.plan import make
+from deploy.repository_files import read
+from deploy.settings import Card, Part, Settings
 from deploy.step import Step
 from tests.deploy.conftest import Operator
-from tests.deploy.example_plans import ALL, RTX, SMALLEST, USUAL, plan
+from tests.deploy.example_plans import ALL, ROOT, RTX, SMALLEST, USUAL, plan
 from tests.deploy.fake_cloud.processes import FakeGcloud
 from tests.deploy.golden_scripts import FOLDER, scripts
 
@@ -260,3 +264,48 @@ def test_the_printed_scripts_do_what_a_run_does(
     run_script(remove_script(USUAL, made, with_images=True), fake_gcloud, tmp_path)
     counts, _ = operator.deployment(USUAL, made).remove(with_images=True)
     assert counts == {"absent": counts.total()}
+
+
+def build_arguments(settings: Settings) -> list[str]:
+    (build,) = (each for each in plan(settings).steps if each.title.startswith("Image "))
+    recipe = json.loads(build.files[0].content)
+    return [word for word in recipe["steps"][0]["args"] if word.startswith("--build-arg=WEIGHTS")]
+
+
+@pytest.mark.parametrize(
+    ("weights", "built"),
+    [("fetched", "fetched"), ("given", "given"), ("gs://models/liveportrait", "none")],
+)
+def test_weights_are_fetched_given_or_mounted(weights: str, built: str) -> None:
+    settings = replace(USUAL, weights=weights)
+    assert build_arguments(settings) == [f"--build-arg=WEIGHTS={built}"]
+    for name in ("idle-renderer", "idle-gate"):
+        (command,) = step(settings, f"Service {name}").create
+        mounted = any("bucket=models,readonly=true" in word for word in command.argv)
+        assert mounted is weights.startswith("gs://")
+        found = environment(settings, f"Service {name}").get("LIVEPORTRAIT_WEIGHTS")
+        assert found == ("/models" if mounted else None)
+    may_read = [each.title for each in plan(settings).steps if "read the weights" in each.title]
+    assert len(may_read) == (3 if weights.startswith("gs://") else 0)
+
+
+def test_given_weights_are_sent_to_the_build() -> None:
+    files = read(ROOT)
+    (build,) = (
+        each
+        for each in make(replace(USUAL, weights="given"), files).steps
+        if each.title.startswith("Image ")
+    )
+    ignore = next(file for file in build.files if file.path.endswith("gcloudignore"))
+    assert f"--ignore-file={ignore.path}" in build.create[0].argv
+    assert "/weights/liveportrait/" in files.ignore.splitlines()
+    assert "/weights/liveportrait/" not in ignore.content.splitlines()
+
+
+@pytest.mark.parametrize(
+    "given", [{"weights": "gs://"}, {"weights": "here"}, {"engine": "mesh", "weights": "given"}]
+)
+def test_other_weights_are_refused(given: dict[str, str]) -> None:
+    card = {"card": Card.NONE} if "engine" in given else {}
+    with pytest.raises(InvalidSetting, match="weights is"):
+        replace(USUAL, **given, **card)  # type: ignore[arg-type]

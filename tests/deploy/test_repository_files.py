@@ -76,7 +76,7 @@ def test_everything_that_the_dockerfile_copies_is_in_the_digest(copy: Path) -> N
 
 def test_the_job_gives_arguments_to_the_program_that_the_image_starts() -> None:
     lines = (ROOT / "Dockerfile").read_text("utf-8").splitlines()
-    assert 'ENTRYPOINT ["python"]' in lines
+    assert 'ENTRYPOINT ["python", "-m", "functions.runtime.entry_point"]' in lines
     (job,) = (step for step in make(USUAL, read(ROOT)).steps if step.title == "Job idle-reconcile")
     assert "--args=-m,functions.reconcile" in job.create[0].argv
     assert (ROOT / "functions/reconcile/__main__.py").exists()

@@ -49,7 +49,8 @@ def test_it_starts_as_nobody_in_exec_form() -> None:
     assert all(part.isdigit() and int(part) >= 10_000 for part in user.text.split(":"))
     (entry,), (command,) = final.of("ENTRYPOINT"), final.of("CMD")
     assert (*entry.command(), *command.command()) == (
-        "python", "-m", "functions_framework", "--source", "functions/main.py",
+        "python", "-m", "functions.runtime.entry_point",
+        "-m", "functions_framework", "--source", "functions/main.py",
         "--target", "on_avatar_written", "--signature-type", "cloudevent",
     )  # fmt: skip
 
