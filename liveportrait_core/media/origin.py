@@ -1,7 +1,7 @@
 """That a picture or a video is synthetic, as IPTC words it and XMP carries it.
 
 Values: https://cv.iptc.org/newscodes/digitalsourcetype/; the field: IPTC Photo Metadata, "Digital
-Source Type". Why each engine has which: decision 8 (docs/understand/decisions).
+Source Type". Why each engine has which: decision 10 (docs/understand/decisions).
 """
 
 from enum import StrEnum
