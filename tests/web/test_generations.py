@@ -67,6 +67,42 @@ def test_an_edit_is_a_picture(api: Api) -> None:
     assert wrong.status_code == 404
 
 
+TAPS = [{"x": 0.41, "y": 0.38}, {"x": 0.6, "y": 0.37}, {"x": 0.5, "y": 0.62}]
+
+
+def test_an_animal_is_pointed_out(api: Api) -> None:
+    params = {"species": "animal", "facePoints": TAPS, "drivingMultiplier": 1.75}
+    shown = api.post(params=params).json()["params"]
+    assert {name: shown[name] for name in params} == params
+    assert shown["pasteback"] is False
+    text = {"species": "animal", "facePoints": "0.41,0.38 0.6,0.37 0.5,0.62"}
+    assert api.post(params=text).json()["params"]["facePoints"] == TAPS
+    cropped = api.post(params={"species": "animal", "facePoints": "cropped"}).json()
+    assert cropped["params"]["facePoints"] == "cropped"
+    aside = api.post(params={**params, "facePoints": [*TAPS[:2], {"x": 0.5, "y": 1.5}]}).json()
+    assert aside["params"]["facePoints"][2] == {"x": 0.5, "y": 1.0}
+    assert aside["warnings"] == ["PARAM_CLAMPED"]
+    assert "species" not in api.post().json()["params"]
+
+
+@pytest.mark.parametrize(
+    ("params", "status", "code"),
+    [
+        ({"facePoints": TAPS}, 400, "INVALID_PARAMS"),
+        ({"species": "animal", "facePoints": TAPS[:2]}, 400, "INVALID_PARAMS"),
+        ({"species": "animal", "facePoints": "here"}, 400, "INVALID_PARAMS"),
+        ({"species": "animal", "facePoints": "cropped", "pasteback": True}, 400, "INVALID_PARAMS"),
+        ({"species": "animal", "facePoints": "xpose"}, 422, "METHOD_NOT_INSTALLED"),
+    ],
+)
+def test_a_place_that_is_none_is_refused(
+    api: Api, params: dict[str, Any], status: int, code: str
+) -> None:
+    answer = api.post(params=params)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
+    assert answer.json()["error"]["field"] == "params.facePoints"
+
+
 def test_key_frames_are_a_motion(api: Api) -> None:
     keys = [{"frame": 0, "edit": {}}, {"frame": 9, "edit": {"smile": 1}}]
 

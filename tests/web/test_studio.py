@@ -144,6 +144,34 @@ def test_an_edit_is_seen_at_once_and_animated(page: Any, clip: Path) -> None:
     page.wait_for_selector("#a-told:has-text('smile')")
 
 
+def test_an_animal_is_pointed_out_by_three_taps(page: Any, clip: Path) -> None:
+    page.get_by_role("tab", name="Animate").click()
+    page.set_input_files("#a-portrait input[type=file]", str(SEED / "astronaut.png"))
+    page.set_input_files("#a-driving input[type=file]", str(clip))
+    page.wait_for_selector("#a-driving video")
+    page.get_by_role("button", name="An animal").click()
+    page.locator("#a-species input[value=animal]").check()
+    page.wait_for_selector("#a-taps img")
+    for count, (x, y) in enumerate(((0.4, 0.25), (0.5, 0.25), (0.45, 0.4)), 1):
+        shown = page.locator("#a-taps img")
+        before, box = shown.get_attribute("src"), shown.bounding_box()
+        shown.click(position={"x": x * box["width"], "y": y * box["height"]})
+        page.wait_for_function(
+            "before => document.querySelector('#a-taps img')?.src !== before", arg=before,
+            timeout=60_000,
+        )  # fmt: skip
+        pairs = page.locator("#a-points textarea, #a-points input").first.input_value().split()
+        assert len(pairs) == (3 if count == 3 else 0)
+    assert [float(pair.split(",")[0]) for pair in pairs] == pytest.approx(
+        [0.4, 0.5, 0.45], abs=0.02
+    )
+    picture(page, "animal")
+    page.click("#a-go")
+    page.wait_for_selector("#a-video video")
+    page.get_by_role("button", name="The generation").click()
+    page.wait_for_selector("#a-told:has-text('animal')")
+
+
 def test_a_portrait_says_a_sound(page: Any, sound: bytes, tmp_path: Path) -> None:
     (tmp_path / "s.wav").write_bytes(sound)
     page.get_by_role("tab", name="Animate").click()

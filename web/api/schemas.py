@@ -10,11 +10,14 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from pydantic.alias_generators import to_camel
 
 from liveportrait_core import (
+    LARGEST_MULTIPLIER,
+    NINE_POINTS,
     AnimationRegion,
     InvalidSlider,
     PortraitEdit,
     RenderOptions,
     RenderWarning,
+    Species,
     SpeechInput,
     TimedViseme,
     timed_visemes,
@@ -22,6 +25,7 @@ from liveportrait_core import (
 from liveportrait_core.errors import InvalidOption
 from liveportrait_core.options import MOST_SPEECH_STRENGTH, MouthInside
 from liveportrait_core.speech.viseme_formats import MOST_VISEMES
+from web.api.animals import FacePoint, animal_values
 from web.errors import InvalidRequest, Unprocessable
 from web.generation import Generation, Kind, State
 
@@ -92,6 +96,9 @@ class Params(Body):
     normalize_lip: Switch = RenderOptions.normalize_lip
     animation_region: AnimationRegion = RenderOptions.animation_region
     edit: dict[str, Number] = Field(default_factory=dict)
+    species: Species = Species.HUMAN
+    face_points: Annotated[list[FacePoint], Field(max_length=NINE_POINTS)] | str | None = None
+    pasteback: Switch | None = None  # None: as is usual for the species
     scale: Number = RenderOptions.source_crop_scale
     source_max_dim: Whole = RenderOptions.source_max_dim_px
     loop: Switch = RenderOptions.loop
@@ -107,23 +114,31 @@ class Params(Body):
         """Return the values within their ranges, by their names in JSON, and warnings.
 
         Raises:
-            InvalidRequest: an unknown slider of the edit.
+            InvalidRequest: an unknown slider of the edit, or no place of a face.
+            Unprocessable: the face is to be found by what is not installed.
         """
+        animal, is_place_clamped = animal_values(self.species, self.face_points, self.pasteback)
         try:
             edit, is_edit_clamped = PortraitEdit.from_fields(self.edit)
         except InvalidSlider as error:
             raise InvalidRequest(str(error), field=f"params.edit.{error.name}") from error
         within = {
-            "driving_multiplier": _clamped(self.driving_multiplier, 0, 1),
+            "driving_multiplier": _clamped(
+                self.driving_multiplier, 0, LARGEST_MULTIPLIER[self.species]
+            ),
             "scale": _clamped(self.scale, 1, 3.2),
             "strength": _clamped(self.strength, 0, MOST_SPEECH_STRENGTH),
             "source_max_dim": round(_clamped(self.source_max_dim, 512, 2048)),
         }
-        is_clamped = is_edit_clamped or any(
-            getattr(self, name) != value for name, value in within.items()
+        is_clamped = (
+            is_edit_clamped
+            or is_place_clamped
+            or any(getattr(self, name) != value for name, value in within.items())
         )
-        values = self.model_copy(update=within).model_dump(mode="json", by_alias=True)
-        values["edit"] = dict(edit.changed)
+        values = self.model_copy(update=within).model_dump(
+            mode="json", by_alias=True, exclude={"species", "face_points", "pasteback"}
+        )
+        values |= {"edit": dict(edit.changed), **animal}
         return values, (RenderWarning.PARAM_CLAMPED.value,) if is_clamped else ()
 
 

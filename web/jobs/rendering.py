@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from liveportrait_core import RenderError
 from liveportrait_core.edit import PortraitEdit
@@ -20,6 +21,7 @@ from liveportrait_core.options import (
 from liveportrait_core.renderer import Renderer
 from liveportrait_core.report import Progress
 from liveportrait_core.request import Clip, RenderRequest, SpeechInput
+from liveportrait_core.species import FaceLocation, FacePlace, FacePoints, Species
 from liveportrait_core.speech.values import TimedViseme
 from web.generation import Failure, Generation, Kind, Output, State
 
@@ -70,6 +72,8 @@ def render(
 def failed(generation: Generation, code: str, message: str, *, retryable: bool) -> Generation:
     """Return it as failed, with the input at fault where the code tells."""
     field = _FIELDS.get(code.partition("_")[0])
+    if code == "METHOD_NOT_INSTALLED" and "species" in generation.params:
+        field = "params.species"
     failure = Failure(code=code, message=message, retryable=retryable, field=field)
     return replace(generation, state=State.FAILED, error=failure)
 
@@ -142,7 +146,17 @@ def options_of(generation: Generation) -> RenderOptions:
         source_max_dim_px=params["sourceMaxDim"],
         loop=params["loop"],
         max_seconds=params["maxSeconds"],
+        species=Species(params.get("species", Species.HUMAN)),
+        face_points=_face_location(params.get("facePoints")),
+        paste_back=params.get("pasteback", True),
     )
+
+
+def _face_location(shown: Any) -> FaceLocation | None:
+    """Return the place that a request's points, as they are kept, stand for."""
+    if isinstance(shown, list):
+        return FacePoints(points=tuple((point["x"], point["y"]) for point in shown))
+    return None if shown is None else FacePlace(shown)
 
 
 def _motion(generation: Generation, folder: Path) -> Clip | EditSequence | SyntheticIdle:

@@ -13,7 +13,7 @@ from uuid import uuid4
 import gradio as gr
 from starlette.datastructures import FormData, UploadFile
 
-from liveportrait_core import RenderOptions, SpeechInput
+from liveportrait_core import RenderOptions, Species, SpeechInput
 from liveportrait_core.edit import PortraitEdit
 from liveportrait_core.errors import InvalidOption
 from web.api.schemas import read_request
@@ -22,12 +22,13 @@ from web.errors import ApiError, InvalidRequest
 from web.generation import Generation, Kind, State
 from web.studio.controls import clip_upload, crop_scale, portrait_upload, settings_controls
 from web.studio.details import video_html
+from web.studio.taps import species_controls
 from web.studio.words import WARNING_WORDS
 
 _POLL_EVERY_S = 0.3
 _PARAMS = (
     "drivingMultiplier", "normalizeLip", "animationRegion", "scale", "sourceMaxDim", "loop",
-    "seconds", "strength",
+    "seconds", "strength", "species", "facePoints",
 )  # fmt: skip
 
 
@@ -70,6 +71,7 @@ def animate_page(service: Service) -> AnimatePage:
                 text = gr.Textbox(label="What it says, in letters (helps the mouth)")
                 loop = gr.Checkbox(defaults.loop, label="Loop without a jump")
                 seconds = gr.Slider(0.5, 60, 6, step=0.5, label="Seconds of a synthetic idle")
+            species, points = species_controls("a", portrait)
             with gr.Row():
                 go = gr.Button("Animate", variant="primary", elem_id="a-go")
                 stop = gr.Button("Cancel", elem_id="a-stop")
@@ -98,7 +100,7 @@ def animate_page(service: Service) -> AnimatePage:
             return
         yield from followed(service, generation)
 
-    params = [multiplier, neutral, region, scale, size, loop, seconds, strength]
+    params = [multiplier, neutral, region, scale, size, loop, seconds, strength, species, points]
     inputs = [portrait, driving, motion, sound, text, edit, *params]
     go.click(animate, inputs, [state, video, told, current], show_progress="hidden")
     stop.click(lambda name: cancel(service, name), [current], None)
@@ -134,6 +136,8 @@ def ask(
     if text.strip() and "sound" not in given:
         raise InvalidRequest("There are words, and no sound of them; bring one.")
     words = {"text": text.strip()} if text.strip() else {}
+    if params["species"] == Species.HUMAN or not (params["facePoints"] or "").strip():
+        params = {name: value for name, value in params.items() if name != "facePoints"}
     wanted = read_request(
         {
             "kind": "talk" if "sound" in given else "animate",

@@ -1,6 +1,7 @@
 """The list of faults, the nine that once survived first."""
 
 from tests.mutants.catalogue import (
+    animals,
     cloud,
     faces,
     hearing,
@@ -35,4 +36,5 @@ MUTANTS: tuple[Mutant, ...] = (
     *speaking.MUTANTS,
     *hearing.MUTANTS,
     *web.MUTANTS,
+    *animals.MUTANTS,
 )

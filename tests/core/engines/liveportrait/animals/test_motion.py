@@ -62,6 +62,7 @@ def test_the_multiplier_scales_what_stitching_made() -> None:
 
     whole = drive_animal(SOURCE, DRIVING, multiplier=1.0, stitch=stitch)
     half = drive_animal(SOURCE, DRIVING, multiplier=0.5, stitch=stitch)
+    assert whole.final == pytest.approx(whole.composed + 0.1, abs=1e-6)
     assert half.final - half.source == pytest.approx((whole.final - whole.source) / 2, abs=1e-6)
 
 
