@@ -46,12 +46,26 @@ class Deferral:
             raise RetryLater(f"no follow-up was noted: {fault}") from fault
         if change.dispatch is None:
             log.info("task ended before", reason=str(later))
+            self.ensure_task(deps, subject)
             return
         following = RenderTask(subject=subject, dispatch=change.dispatch)
         leave(following, self.renders)
         if change.dispatch == task:  # ahead of its time: this delivery may be that very task's
             raise later
         log.info("followed up", reason=str(later), task=following.task_id)
+
+    def ensure_task(self, deps: Dependencies, subject: Subject) -> None:
+        """See that the task exists to which this delivery leaves the rest.
+
+        Another delivery of the same task may have noted it as its follow-up, and not made it yet:
+        a good answer to either ends the task that was to make it.
+
+        Raises:
+            RetryLater: the queue did not take it; a redelivery makes it.
+        """
+        standing = None if self.renders is None else deps.ledger.read(subject).record.dispatch
+        if self.renders is not None and standing is not None:
+            leave(RenderTask(subject=subject, dispatch=standing), self.renders)
 
     def look(self, subject: Subject, wish: object, due_s: float) -> bool:
         """Have the avatar looked at later; False: there is no queue for it.

@@ -203,6 +203,8 @@ class RenderHandler:
                 return False  # it may be what it was again, and an event may rely on this task
             case NewerEvent():
                 self._steps.withdraw(trigger)
+            case NewerTask():
+                self._deferral.ensure_task(self._deps, trigger.subject)
         return True
 
     def _finish_task(self, trigger: Trigger) -> bool:

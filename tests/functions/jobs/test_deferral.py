@@ -150,10 +150,32 @@ def test_a_delivery_before_its_time_is_refused_and_makes_no_other(scene: Scene) 
     assert scene.record.attempts == 1
 
 
-def test_a_follow_up_that_was_not_taken_is_made_by_the_redelivery(scene: Scene) -> None:
-    def away() -> None:
-        raise RetryLater("the queue is away")
+def away() -> None:
+    raise RetryLater("the queue is away")
 
+
+@pytest.mark.parametrize("left_s", [0, 400])
+def test_a_delivery_that_stood_still_makes_the_follow_up_that_another_could_not(
+    scene: Scene, left_s: float
+) -> None:
+    """Its good answer ends the task that was to make it. It has time left to look, or none."""
+
+    def stand_still() -> None:
+        scene.clock.advance(480 - left_s)
+        scene.renderer.steps = [out_of_memory]
+        scene.queue.before = [away]
+        with pytest.raises(RetryLater, match="away"):
+            scene.waitless_renderer().handle_task(read_subject(task.body))
+
+    dispatched(scene)
+    (task,) = scene.queue.pending
+    scene.renderer.steps = [stand_still]
+    scene.waitless_renderer().handle_task(read_subject(task.body))
+    assert scene.record.dispatch not in (None, task.dispatch)
+    assert [each.dispatch for each in scene.queue.pending][1:] == [scene.record.dispatch]
+
+
+def test_a_follow_up_that_was_not_taken_is_made_by_the_redelivery(scene: Scene) -> None:
     dispatched(scene)
     scene.renderer.steps = [out_of_memory]
     scene.queue.before = [away]
@@ -187,7 +209,7 @@ def test_without_a_queue_the_task_is_refused(scene: Scene) -> None:
         scene.second_instance().handle_task(read_subject(scene.queue.pending[0].body))
 
 
-def test_another_s_task_is_left_alone(scene: Scene) -> None:
+def test_another_s_task_is_made_once_more_and_left_alone(scene: Scene) -> None:
     dispatched(scene)
     newer = Dispatch(fingerprint="f" * 16, at=7)
 
@@ -197,7 +219,7 @@ def test_another_s_task_is_left_alone(scene: Scene) -> None:
 
     scene.renderer.steps = [other]
     render(scene)
-    assert scene.queue.pending == []
+    assert [each.dispatch for each in scene.queue.pending] == [newer]  # a name is taken once
     assert scene.record.dispatch == newer
 
 

@@ -257,4 +257,12 @@ MUTANTS = (
         why="A gate that stood still leaves a wish to a task that was ended (section 9).",
         tests=("tests/functions/jobs/test_tasks.py",),
     ),
+    Mutant(
+        name="follow-up-left-to-an-ended-task",
+        file="functions/jobs/deferral.py",
+        old="if self.renders is not None and standing is not None:",
+        new="if False:",
+        why="Two deliveries of one task: the answer of one ends what the other needs (section 9).",
+        tests=("tests/functions/jobs/test_deferral.py",),
+    ),
 )
