@@ -86,6 +86,8 @@ class AttemptMetrics:
         }
         if self._waited_s is not None:
             figures["waited_s"] = round(max(self._waited_s, 0.0), _PLACES)
+            if self._how is Outcome.PUBLISHED:
+                figures["took_s"] = round(max(self._waited_s, 0.0) + worked_s, _PLACES)
         if self._usd_per_hour is not None:
             figures["cost_usd"] = round(worked_s * self._usd_per_hour / 3600, 6)
         log.info("render ended", outcome=self._how.value, code=self._code, **figures)

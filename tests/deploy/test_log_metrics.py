@@ -51,6 +51,7 @@ def test_a_published_render_is_measured(scene: Scene, capsys: pytest.CaptureFixt
     assert values("idle-outcomes", told) == [("published", "")]
     assert values("idle-render-seconds", told) == [7.0]
     assert values("idle-queue-wait", told) == [3.0]  # the debounce
+    assert values("idle-took", told) == [10.0]
     assert values("idle-gpu-seconds", told) == [0.0]
     assert values("idle-cost-usd", told) == [7.0]
     for stage in ("download", "upload"):  # the others are the renderer's to tell
@@ -113,7 +114,7 @@ def test_failures_are_counted_by_code_attempt_by_attempt(
     ]
     assert len(values("idle-queue-wait", told)) == 2  # first attempts alone
     assert len(values("idle-gpu-seconds", told)) == 4
-    assert values("idle-render-seconds", told) == []
+    assert values("idle-render-seconds", told) == values("idle-took", told) == []
 
 
 def test_a_newer_request_and_a_used_up_quota_are_logged(
@@ -167,6 +168,7 @@ def test_every_metric_of_the_log_is_seen_to_match_by_a_test() -> None:
         "idle-outcomes",
         "idle-render-seconds",
         "idle-queue-wait",
+        "idle-took",
         "idle-gpu-seconds",
         "idle-cost-usd",
         "idle-errors",

@@ -20,8 +20,8 @@ def test_the_cost_is_of_the_hours_worked(capsys: pytest.CaptureFixture[str]) -> 
         clock.advance(40)
         account.ended(AttemptOutcome.PUBLISHED)
     facts = told(capsys)
-    figures = [facts[name] for name in ("workedS", "gpuS", "waitedS", "costUsd")]
-    assert figures == [40.0, 40.0, 1.5, 0.01]
+    figures = [facts[name] for name in ("workedS", "gpuS", "waitedS", "tookS", "costUsd")]
+    assert figures == [40.0, 40.0, 1.5, 41.5, 0.01]
     assert facts["outcome"] == "published"
 
 
@@ -33,4 +33,4 @@ def test_what_ends_without_a_word_is_to_be_tried_again(capsys: pytest.CaptureFix
         raise ZeroDivisionError
     facts = told(capsys)
     assert (facts["outcome"], facts["code"], facts["gpuS"]) == ("retried", "INTERNAL", 0.0)
-    assert not {"waitedS", "costUsd"} & facts.keys()
+    assert not {"waitedS", "tookS", "costUsd"} & facts.keys()
