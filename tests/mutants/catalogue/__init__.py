@@ -16,6 +16,7 @@ from tests.mutants.catalogue import (
     service,
     speaking,
     survivors,
+    talking,
     web,
 )
 from tests.mutants.mutant import Mutant
@@ -35,6 +36,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *faces.MUTANTS,
     *speaking.MUTANTS,
     *hearing.MUTANTS,
+    *talking.MUTANTS,
     *web.MUTANTS,
     *animals.MUTANTS,
 )

@@ -1,0 +1,58 @@
+"""Talks: what belongs to an avatar and is not its idle video (contract.md, section 12)."""
+
+from tests.mutants.mutant import Mutant
+
+_TALKS = ("tests/functions/jobs/test_talks.py",)
+_LEDGER = ("tests/functions/cloud/test_talk_ledger.py",)
+
+MUTANTS = (
+    Mutant(
+        name="talks-outlive-their-avatar",
+        file="functions/domain/deletions.py",
+        old='yield Deletion(path=f"{avatar_id}/{TALKS}", until=avatar.now - 1, documents=True)',
+        new="pass",
+        why="Firestore deletes nothing below a document: what a deleted person said stays.",
+        tests=_TALKS,
+    ),
+    Mutant(
+        name="talk-without-an-avatar",
+        file="functions/cloud/snapshots.py",
+        old="is_there = document.exists and there is not None",
+        new="is_there = document.exists",
+        why="A talk of a deleted avatar is rendered, or stays.",
+        tests=_LEDGER,
+    ),
+    Mutant(
+        name="talk-of-another-sound",
+        file="functions/domain/request.py",
+        old='"sound": [talk.audio_path, sound.generation if sound else None],',
+        new='"sound": [talk.audio_path],',
+        why="A sound that was replaced is said as it was before.",
+        tests=_TALKS,
+    ),
+    Mutant(
+        name="seconds-without-a-bound",
+        file="functions/domain/transitions.py",
+        old="and starts.spoken_ms >= rules.talk_seconds_per_owner_day * 1000",
+        new="and False",
+        why="One owner speaks all day (section 12, quota).",
+        tests=_TALKS,
+    ),
+    Mutant(
+        name="talk-rendered-for-every-slider",
+        file="functions/reconcile/findings.py",
+        old="if spec.said and shown.said == spec.said:",
+        new="if False:",
+        why="A new idle video does not render its avatar's talks anew.",
+        tests=("tests/functions/reconcile/test_talks.py",),
+    ),
+    Mutant(
+        name="blocked-avatar-talks",
+        file="functions/domain/request.py",
+        old="request = self._request(subject.avatar_id, avatar)",
+        new="request = self._request(subject.avatar_id, Snapshot(fields={**avatar.fields, "
+        '"avatarImageUrl": "gs://demo.appspot.com/avatars/ava/hero.jpg"}))',
+        why="What refuses the avatar refuses its talks.",
+        tests=_TALKS,
+    ),
+)
