@@ -75,6 +75,11 @@ def _at(row: Row, host: Mapping[str, Any] | None = None, path: str = PATH) -> Ro
 
 def _elsewhere() -> Iterator[Row]:
     public = avatar(isPublic=True)
+    long = Update(fields={"request.visemes": ["sil"] * 10_000})
+    yield _at(allowed("a talk has up to 10,000 visemes", OWNER, long))
+    old = {**TALK, "request": {**REQUEST, "strength": 7}}
+    other = Update(fields={"request.audioUrl": "gs://b/x"})
+    yield _at(allowed("an old request with a bad value may change elsewhere", OWNER, other, old))
     yield _at(allowed("a stranger reads a public avatar's talk", STRANGER, Read()), public)
     yield _at(allowed("anybody reads a public avatar's talk", NOBODY, Read()), public)
     yield _at(
