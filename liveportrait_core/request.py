@@ -128,6 +128,8 @@ class SpeechInput:
             )
         if self.start_frame < 0:
             raise InvalidOption(f"start frame is {self.start_frame}; accepted: 0 or later")
+        if self.within_s is not None and not (math.isfinite(self.within_s) and self.within_s >= 0):
+            raise InvalidOption(f"within is {self.within_s} s; accepted: seconds from 0, or none")
         if self.visemes and self.text is not None:
             raise InvalidOption("visemes and text were given; accepted: one of them, or neither")
         require_in_order(self.visemes)

@@ -25,6 +25,8 @@ SOUND = Path("hello.ogg")
         ({"strength": 1.51}, "strength is 1.51; accepted: 0 to 1.5"),
         ({"strength": float("nan")}, "strength is nan"),
         ({"start_frame": -1}, "start frame is -1"),
+        ({"within_s": -1.0}, "within is -1.0 s; accepted: seconds from 0"),
+        ({"within_s": float("nan")}, "within is nan s"),
         ({"text": "Hi", "visemes": (TimedViseme(at_ms=0, viseme="PP"),)}, "visemes and text"),
         ({"visemes": (TimedViseme(at_ms=0, viseme="ah"),)}, "viseme is 'ah'; accepted: sil, PP"),
         ({"visemes": (TimedViseme(at_ms=-1, viseme="PP"),)}, "at -1 ms"),
