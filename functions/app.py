@@ -13,7 +13,7 @@ import firebase_admin
 from firebase_admin import credentials, firestore, storage
 from google.auth.credentials import AnonymousCredentials
 
-from functions.cloud.firestore import FirestoreLedger
+from functions.cloud.database.firestore import FirestoreLedger
 from functions.cloud.generations import render_generation
 from functions.cloud.oidc import Caller
 from functions.cloud.run_service import google_session, require_private

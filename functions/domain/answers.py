@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from functions.domain.document import ABSENT, MIRROR, PENDING, Document, Relevant, State
 from functions.domain.job_record import ErrorInfo, FailedTries, Missing, Record, Result, StatusView
+from functions.domain.job_record.status_view import dynamics_fields, mirror_fields, shown_fields
 from functions.domain.next_step import Answer, MissingInput, Reject, ReshowFailure, Reuse
 from functions.domain.request import Reader, Refusal, RenderRequest
 from functions.domain.snapshot import (
@@ -22,7 +23,6 @@ from functions.domain.snapshot import (
     TransactionStatus,
     Unleased,
 )
-from functions.domain.status_view import dynamics_fields, mirror_fields, shown_fields
 from functions.errors import Code
 from functions.settings import Settings
 

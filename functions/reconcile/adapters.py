@@ -14,10 +14,10 @@ from google.cloud.firestore_v1.base_query import FieldFilter
 from google.cloud.firestore_v1.field_path import FieldPath
 from google.cloud.storage import Bucket
 
-from functions.cloud.documents import Found, read, stream
+from functions.cloud.database.documents import Found, read, stream
+from functions.cloud.database.quotas import QUOTA, quota_names
+from functions.cloud.database.snapshots import SNAPSHOT_MASK, document_of, snapshot_of, tombstones
 from functions.cloud.firestore_values import decode
-from functions.cloud.quotas import QUOTA, quota_names
-from functions.cloud.snapshots import SNAPSHOT_MASK, document_of, snapshot_of, tombstones
 from functions.cloud.storage import TOKEN_KEY, stored_object
 from functions.domain.document import INPUTS, OUTPUT, OWNER, Snapshot
 from functions.domain.job_record import Purpose

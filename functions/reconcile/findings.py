@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from functions.domain.document import ABSENT, PENDING, State
 from functions.domain.job_record import PublishedObject, Result
+from functions.domain.job_record.status_view import shown_fields
 from functions.domain.next_step import (
     AvatarState,
     MissingInput,
@@ -26,7 +27,6 @@ from functions.domain.next_step import (
     next_step,
 )
 from functions.domain.snapshot import AvatarSnapshot, RenderJob, RenderSpec
-from functions.domain.status_view import shown_fields
 from functions.domain.storage_paths import (
     OWNER_KEY,
     StoredObject,

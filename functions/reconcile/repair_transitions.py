@@ -8,8 +8,8 @@ from dataclasses import replace
 
 from functions.domain.document import MIRROR, Document, State
 from functions.domain.job_record import PublishedObject, Record, Result
+from functions.domain.job_record.status_view import DELETED, shown_fields
 from functions.domain.snapshot import AvatarSnapshot, TransactionResult, TransactionStatus, Unleased
-from functions.domain.status_view import DELETED, shown_fields
 from functions.domain.transitions import Transitions
 
 

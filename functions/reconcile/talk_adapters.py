@@ -8,8 +8,8 @@ from typing import Any
 from google.cloud import firestore
 from google.cloud.firestore_v1.field_path import FieldPath
 
-from functions.cloud.documents import read, stream
-from functions.cloud.snapshots import (
+from functions.cloud.database.documents import read, stream
+from functions.cloud.database.snapshots import (
     knows_no_tombstone,
     snapshot_mask,
     snapshot_of,

@@ -10,7 +10,7 @@ from liveportrait_core.cli.inspect import add_inspect
 from liveportrait_core.cli.multiplier_sweep import add_multiplier_sweep
 from liveportrait_core.cli.pictures import add_crop, add_edit
 from liveportrait_core.cli.render import add_render
-from liveportrait_core.cli.talk import add_talk
+from liveportrait_core.cli.speech.talk import add_talk
 
 __all__ = [
     "ENVIRONMENT",

@@ -4,8 +4,8 @@ import re
 from dataclasses import replace
 
 from functions.domain.job_record import TalkCuts
+from functions.domain.job_record.status_view import live_portrait
 from functions.domain.request import Reader, RenderRequest
-from functions.domain.status_view import live_portrait
 from functions.domain.talks.document import TalkSnapshot
 from functions.domain.talks.request import TalkParameters
 from tests.docs.test_flutter import PAGE

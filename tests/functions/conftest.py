@@ -12,7 +12,7 @@ from google.cloud import firestore
 from google.cloud.storage import Bucket, Client
 
 from emulator.suite import Suite, SuiteOptions
-from functions.cloud.firestore import FirestoreLedger
+from functions.cloud.database.firestore import FirestoreLedger
 from functions.cloud.storage import CloudMediaStore
 from functions.jobs.ports import MediaStore, RenderLedger
 from tests.functions.doubles import Fields, MemoryLedger, MemoryMediaStore, VirtualClock

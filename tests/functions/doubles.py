@@ -15,8 +15,8 @@ from typing import Any
 
 from functions.domain.document import DOCUMENT_PATHS, Document, FieldPath, Snapshot, dig
 from functions.domain.job_record import Deletion, Record, from_fields, to_fields
+from functions.domain.job_record.status_view import Deleted
 from functions.domain.snapshot import AvatarSnapshot, Starts, Status, TransactionResult
-from functions.domain.status_view import Deleted
 from functions.domain.storage_paths import StoredObject, Upload
 from functions.domain.subject import Subject
 from functions.domain.talks.document import TALK_PATHS, TalkSnapshot

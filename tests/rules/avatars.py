@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from functions.domain.status_view import live_portrait
+from functions.domain.job_record.status_view import live_portrait
 from tests.functions.domain.test_status_view import RECORD
 from tests.rules.firestore import Action
 

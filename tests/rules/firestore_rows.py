@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from functions.cloud.quotas import QUOTA
+from functions.cloud.database.quotas import QUOTA
 from functions.domain.subject import IDLE_LEDGERS, TALK_LEDGERS
 from functions.reconcile.adapters import MARKS
 from tests.rules.avatars import (

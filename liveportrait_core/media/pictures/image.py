@@ -25,6 +25,7 @@ from liveportrait_core.media.origin import DigitalSource, xmp_of
 from liveportrait_core.media.pictures import heif
 from liveportrait_core.media.pictures.colour_space import ColourSpace
 from liveportrait_core.media.pictures.colours import SrgbConversion
+from liveportrait_core.media.pictures.damage.jpeg_end import digest, with_end
 from liveportrait_core.media.pictures.decoding_memory import bytes_to_decode
 from liveportrait_core.media.pictures.deep_levels import (
     DeepLevels,
@@ -32,7 +33,6 @@ from liveportrait_core.media.pictures.deep_levels import (
     deep_levels,
 )
 from liveportrait_core.media.pictures.item_boxes import ItemBoxes
-from liveportrait_core.media.pictures.jpeg_end import digest, with_end
 from liveportrait_core.media.pictures.opening import (
     ACCEPTED,
     MAX_PIXELS,

@@ -16,9 +16,13 @@ from liveportrait_core.errors import ImageTooLarge, ImageUnsupported
 from liveportrait_core.limits import MAX_IMAGE_BYTES
 from liveportrait_core.media.file_kind import Role, kind_of
 from liveportrait_core.media.pictures import heif
+from liveportrait_core.media.pictures.damage.jpeg_scans import repetition
+from liveportrait_core.media.pictures.damage.png_damage import (
+    MOST_PARTS,
+    has_too_many_parts,
+    png_damage,
+)
 from liveportrait_core.media.pictures.item_boxes import ItemBoxes
-from liveportrait_core.media.pictures.jpeg_scans import repetition
-from liveportrait_core.media.pictures.png_damage import MOST_PARTS, has_too_many_parts, png_damage
 
 MAX_PIXELS = 120_000_000
 MAX_SIDE_PX = 65_535  # of JPEG; more would be a line

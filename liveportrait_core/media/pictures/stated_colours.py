@@ -18,8 +18,8 @@ from liveportrait_core.media.pictures.colour_space import (
     Primaries,
     colour_space_of,
 )
+from liveportrait_core.media.pictures.damage.png_damage import png_parts
 from liveportrait_core.media.pictures.item_boxes import CodePoints, ItemBoxes
-from liveportrait_core.media.pictures.png_damage import png_parts
 
 _OF_ITEMS: Final = ("AVIF", heif.FORMAT)
 _USUAL_EXPONENT: Final = 1 / 2.2

@@ -13,13 +13,13 @@ from google.cloud import firestore
 from google.cloud.firestore_v1.vector import Vector
 
 from emulator.suite import Suite
+from functions.cloud.database.firestore import FirestoreLedger
 from functions.cloud.events import parse
-from functions.cloud.firestore import FirestoreLedger
 from functions.domain.document import Snapshot, State, same
 from functions.domain.job_record import Record, StatusView
+from functions.domain.job_record.status_view import DELETED
 from functions.domain.request import Parameters
 from functions.domain.snapshot import AvatarSnapshot, TransactionResult, TransactionStatus
-from functions.domain.status_view import DELETED
 from tests.functions.conftest import LedgerUnderTest
 from tests.functions.doubles import about
 from tests.functions.scene import document

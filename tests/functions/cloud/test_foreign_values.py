@@ -7,15 +7,15 @@ import pytest
 from google.cloud import firestore
 from google.cloud.firestore_v1.types import CommitRequest, Document, Write
 
+from functions.cloud.database.firestore import FirestoreLedger
 from functions.cloud.events import parse
-from functions.cloud.firestore import FirestoreLedger
 from functions.cloud.firestore_values import decode
 from functions.domain.document import Document as StoredDocument
 from functions.domain.document import State
 from functions.domain.job_record import Record, StatusView
+from functions.domain.job_record.status_view import shown_fields
 from functions.domain.request import Ask, NotOptedIn, Reader, Refusal
 from functions.domain.snapshot import AvatarSnapshot, TransactionResult, TransactionStatus
-from functions.domain.status_view import shown_fields
 from functions.reconcile.adapters import FirestoreAvatars
 from tests.functions.doubles import about
 from tests.functions.scene import POLICY, document

@@ -5,7 +5,7 @@ from typing import Any
 
 from google.cloud import firestore
 
-from functions.cloud.firestore import FirestoreLedger
+from functions.cloud.database.firestore import FirestoreLedger
 from functions.domain.job_record import Deletion, Record, to_fields
 from functions.domain.snapshot import AvatarSnapshot, TransactionResult, TransactionStatus
 from functions.domain.talks.document import TalkSnapshot

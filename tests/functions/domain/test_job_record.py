@@ -23,8 +23,8 @@ from functions.domain.job_record import (
     from_fields,
     to_fields,
 )
+from functions.domain.job_record.status_view import live_portrait
 from functions.domain.request import Parameters
-from functions.domain.status_view import live_portrait
 from functions.errors import Code
 from liveportrait_core import AnimationRegion
 

@@ -8,14 +8,14 @@ import pytest
 
 from functions.domain.document import Snapshot, State
 from functions.domain.job_record import ErrorInfo, PublishedObject, Record, Result, StatusView
-from functions.domain.request import Parameters, Reader
-from functions.domain.status_view import (
+from functions.domain.job_record.status_view import (
     DELETED,
     dynamics_fields,
     live_portrait,
     mirror_fields,
     shown_fields,
 )
+from functions.domain.request import Parameters, Reader
 from functions.domain.storage_paths import download_url
 from functions.errors import Code
 from liveportrait_core import Species

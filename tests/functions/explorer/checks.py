@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from functions.domain.job_record import Record
-from functions.domain.status_view import live_portrait
+from functions.domain.job_record.status_view import live_portrait
 from functions.domain.storage_paths import download_url
 from functions.settings import Settings
 from tests.functions.explorer.attempts import ATTEMPTS, OWNER, Attempts

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from functions.cloud.documents import Found
-from functions.cloud.snapshots import snapshot_of
+from functions.cloud.database.documents import Found
+from functions.cloud.database.snapshots import snapshot_of
 from functions.domain.job_record import Lease, Purpose, Record
 from functions.domain.snapshot import Claim, Held, RenderJob, TransactionStatus
 from functions.errors import LeaseLost, RetryLater

@@ -9,7 +9,7 @@ from google.api_core import exceptions
 from google.cloud import firestore
 
 from emulator.suite import Suite
-from functions.cloud.firestore import FirestoreLedger
+from functions.cloud.database.firestore import FirestoreLedger
 from functions.domain.snapshot import (
     AvatarSnapshot,
     Claim,

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from functions.domain.document import DocumentWrite
+from functions.domain.job_record.status_view import DELETED
 from functions.domain.snapshot import TransactionResult
-from functions.domain.status_view import DELETED
 from functions.errors import LeaseLost, RetryLater
 from liveportrait_core.errors import ImageNoFace, OutOfMemory
 from tests.functions.doubles import about

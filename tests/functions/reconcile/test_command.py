@@ -19,7 +19,7 @@ from google.cloud import firestore
 from google.cloud.storage import Bucket, Client
 
 from emulator.suite import Suite
-from functions.cloud.firestore import FirestoreLedger
+from functions.cloud.database.firestore import FirestoreLedger
 from functions.reconcile.__main__ import main
 from functions.reconcile.adapters import BucketLister, FirestoreOwner
 from functions.reconcile.erase import Erasure

@@ -7,8 +7,8 @@ import pytest
 
 from functions.domain.document import MIRROR, Snapshot
 from functions.domain.job_record import Purpose, Record
+from functions.domain.job_record.status_view import DELETED
 from functions.domain.snapshot import AvatarSnapshot, TransactionResult, TransactionStatus
-from functions.domain.status_view import DELETED
 from functions.reconcile.repair_transitions import drop_results, show_again, update_url
 from tests.functions.domain.test_status_view import RESULT
 from tests.functions.domain.test_transitions import RULES, avatar, lease

@@ -171,7 +171,7 @@ MUTANTS = (
     ),
     Mutant(
         name="ledger-replaced-as-a-whole",
-        file="functions/cloud/firestore.py",
+        file="functions/cloud/database/firestore.py",
         old=", merge=list(fields)",
         new="",
         why="As above, of what is not even read (section 3).",

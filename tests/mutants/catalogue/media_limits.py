@@ -50,7 +50,7 @@ MUTANTS = (
     ),
     Mutant(
         name="scans-without-end",
-        file="liveportrait_core/media/pictures/jpeg_scans.py",
+        file="liveportrait_core/media/pictures/damage/jpeg_scans.py",
         old="if scans > _MOST_SCANS:",
         new="if scans > 100 * _MOST_SCANS:",
         why="A JPEG of at most 100 scans (section 2, limits).",
@@ -58,7 +58,7 @@ MUTANTS = (
     ),
     Mutant(
         name="segments-without-end",
-        file="liveportrait_core/media/pictures/jpeg_scans.py",
+        file="liveportrait_core/media/pictures/damage/jpeg_scans.py",
         old="segments += 1 + fillers",
         new="segments += 1",
         why="Bytes that only fill count as segments do: each is read by itself.",

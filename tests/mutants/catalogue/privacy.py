@@ -27,7 +27,7 @@ MUTANTS = (
     ),
     Mutant(
         name="no-tombstone",
-        file="functions/cloud/firestore.py",
+        file="functions/cloud/database/firestore.py",
         old="if change.tombstone:",
         new="if change.counts:",
         why="Nothing keeps a deleted avatar's id from being used again (section 7).",

@@ -75,7 +75,7 @@ MUTANTS = (
     ),
     Mutant(
         name="quota-of-yesterday",
-        file="functions/cloud/quotas.py",
+        file="functions/cloud/database/quotas.py",
         old='if fields.get("day") == _day(_moment(avatar)):',
         new="if fields:",
         why="Starts are counted per UTC day (section 3, quota).",

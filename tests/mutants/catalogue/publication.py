@@ -94,7 +94,7 @@ MUTANTS = (
     ),
     Mutant(
         name="foreign-mirror-overwritten",
-        file="functions/domain/status_view.py",
+        file="functions/domain/job_record/status_view.py",
         old="url is None or reader.is_own_output(avatar_id, url)",
         new="url is None or isinstance(url, str)",
         why="A value that is not ours is left alone (section 3, mirror).",
@@ -102,7 +102,7 @@ MUTANTS = (
     ),
     Mutant(
         name="second-mirror-left-stale",
-        file="functions/domain/status_view.py",
+        file="functions/domain/job_record/status_view.py",
         old="if not publishing and (shown == urls or not ours):",
         new="if not publishing:",
         why="The second mirror is healed with the first one (section 3, second mirror).",
@@ -118,7 +118,7 @@ MUTANTS = (
     ),
     Mutant(
         name="last-video-not-shown-meanwhile",
-        file="functions/domain/status_view.py",
+        file="functions/domain/job_record/status_view.py",
         old="**(_result(last) if last else {}),",
         new='**(_result(last) if last and shown.state == "ready" else {}),',
         why="The last good result is kept in every other state (section 3).",
@@ -126,7 +126,7 @@ MUTANTS = (
     ),
     Mutant(
         name="forged-answer-stands",
-        file="functions/domain/status_view.py",
+        file="functions/domain/job_record/status_view.py",
         old="if same(shown, document.output):",
         new='if shown["state"] == dig(document.fields, (*OUTPUT, "state")):',
         why="Clients can forge the map; what the ledger says is written again (section 3).",
@@ -134,7 +134,7 @@ MUTANTS = (
     ),
     Mutant(
         name="own-chunks-left-in-the-second-mirror",
-        file="functions/domain/status_view.py",
+        file="functions/domain/job_record/status_view.py",
         old="for name in _RETIRED_DYNAMICS if present[name] is not ABSENT}",
         new="for name in _RETIRED_DYNAMICS if present[name] == ''}",
         why="Old apps play the retired chunks (section 3, second mirror).",

@@ -100,7 +100,7 @@ MUTANTS = (
     ),
     Mutant(
         name="ghost-document",
-        file="functions/cloud/firestore.py",
+        file="functions/cloud/database/firestore.py",
         old="transaction.update(document, _to_wire(change.fields))",
         new="transaction.set(\n"
         "                document, _to_wire(change.fields), merge=True\n"
@@ -110,7 +110,7 @@ MUTANTS = (
     ),
     Mutant(
         name="owner-as-a-path",
-        file="functions/cloud/quotas.py",
+        file="functions/cloud/database/quotas.py",
         old="plain = _PLAIN_ID.fullmatch(owner) is not None",
         new='plain = "/" not in owner',
         why="A userId that is no plain id stands as its digest (section 3, quota).",
@@ -118,7 +118,7 @@ MUTANTS = (
     ),
     Mutant(
         name="contention-is-a-fault",
-        file="functions/cloud/firestore.py",
+        file="functions/cloud/database/firestore.py",
         old="fault = fault.__cause__ or fault.__context__",
         new="fault = None",
         why="Two instances on one avatar meet: the transaction is repeated (section 4).",

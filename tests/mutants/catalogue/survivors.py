@@ -13,7 +13,7 @@ MUTANTS = (
     ),
     Mutant(
         name="lease-by-the-instances-clock",
-        file="functions/cloud/snapshots.py",
+        file="functions/cloud/database/snapshots.py",
         old="now=_milliseconds(document.read_time)",
         new='now=round(__import__("time").time() * 1000)',
         why="An instance whose clock is fast takes over leases that live (section 4).",

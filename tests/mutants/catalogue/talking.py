@@ -16,7 +16,7 @@ MUTANTS = (
     ),
     Mutant(
         name="talk-without-an-avatar",
-        file="functions/cloud/snapshots.py",
+        file="functions/cloud/database/snapshots.py",
         old="is_there = document.exists and there is not None",
         new="is_there = document.exists",
         why="A talk of a deleted avatar is rendered, or stays.",

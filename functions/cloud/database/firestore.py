@@ -14,9 +14,9 @@ from google.cloud import firestore
 from google.cloud.firestore_v1.field_path import FieldPath
 from google.cloud.firestore_v1.transaction import Transaction
 
-from functions.cloud.documents import read, stream
-from functions.cloud.quotas import QUOTA, quota_changes, starts_of
-from functions.cloud.snapshots import (
+from functions.cloud.database.documents import read, stream
+from functions.cloud.database.quotas import QUOTA, quota_changes, starts_of
+from functions.cloud.database.snapshots import (
     READ_TIMEOUT_S,
     knows_no_tombstone,
     snapshot_mask,
@@ -27,13 +27,13 @@ from functions.cloud.snapshots import (
     with_tombstone,
 )
 from functions.domain.job_record import Deletion, to_fields
+from functions.domain.job_record.status_view import Deleted
 from functions.domain.snapshot import (
     AvatarSnapshot,
     Status,
     TransactionResult,
     TransactionStatus,
 )
-from functions.domain.status_view import Deleted
 from functions.domain.subject import Subject
 
 _TRIES = 8

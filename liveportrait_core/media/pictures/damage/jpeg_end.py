@@ -10,7 +10,7 @@ from typing import Final
 
 from PIL import Image
 
-from liveportrait_core.media.pictures.jpeg_scans import breaks_off_in_last_scan
+from liveportrait_core.media.pictures.damage.jpeg_scans import breaks_off_in_last_scan
 
 _START: Final = b"\xff\xd8"
 _END: Final = b"\xff\xd9"

@@ -9,7 +9,7 @@ from typing import Any, Final
 from google.cloud import firestore
 from google.cloud.firestore_v1.transaction import Transaction
 
-from functions.cloud.documents import read
+from functions.cloud.database.documents import read
 from functions.cloud.firestore_values import decode
 from functions.domain.snapshot import (
     AvatarSnapshot,

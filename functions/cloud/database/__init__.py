@@ -1,0 +1,1 @@
+"""Firestore as the jobs use it: documents, ledgers, quotas, in transactions."""
