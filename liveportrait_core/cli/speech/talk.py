@@ -224,4 +224,7 @@ def read_visemes(path: Path) -> tuple[TimedViseme, ...]:
         raise InvalidOption(f"--visemes {path}: {error}; accepted: a JSON file") from error
     if len(data) > _MOST_VISEME_BYTES:
         raise InvalidOption(f"--visemes {path} is larger than 5 MB; accepted: a smaller file")
-    return parse_visemes(text)
+    visemes = parse_visemes(text)
+    if not visemes:
+        raise InvalidOption(f"--visemes {path} holds no viseme; accepted: a file with at least one")
+    return visemes

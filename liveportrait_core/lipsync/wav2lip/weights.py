@@ -24,7 +24,8 @@ def convert(checkpoint: Path, folder: Path) -> Path:
         content = torch.load(checkpoint, map_location="cpu", weights_only=True)
         state = {key.replace(_WRAPPER, ""): value for key, value in content["state_dict"].items()}
     except Exception as error:  # foreign bytes make the reader fail in any way there is
-        reason = str(error).strip().partition("\n")[0]
+        # The reader's own words advise to execute the file: they are not passed on.
+        reason = f"it cannot be read as numbers alone: {type(error).__name__}"
         raise CheckpointMismatch(
             f"{checkpoint.name} is no Wav2Lip checkpoint ({reason}); accepted: wav2lip.pth or "
             "wav2lip_gan.pth, with the entry state_dict"

@@ -42,6 +42,7 @@ def test_a_portrait_says_a_sound(
         (["--driving", HOPPER], "cannot move a portrait that speaks"),
         (["--driving", "a.mp4", "--seed", "3"], "--seed: only a synthetic idle has it"),
         (["--visemes", "missing.json"], "--visemes missing.json"),
+        (["--visemes", "/dev/null"], "--visemes /dev/null holds no viseme"),
         (["--method", "wav2lip"], "METHOD_NOT_INSTALLED: method is wav2lip"),
         (["-o", "talk.gif"], "of a gif, which holds no sound"),
     ],

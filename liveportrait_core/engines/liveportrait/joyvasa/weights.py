@@ -149,7 +149,8 @@ def _read_checkpoint(path: Path) -> dict[str, Tensor]:
             content = torch.load(path, map_location="cpu", weights_only=True)
         state = content["model"]
     except Exception as error:  # foreign bytes make the reader fail in any way there is
-        reason = str(error).strip().partition("\n")[0]
+        # The reader's own words advise to execute the file: they are not passed on.
+        reason = f"it cannot be read as numbers alone: {type(error).__name__}"
         raise CheckpointMismatch(
             f"{path.name} is no JoyVASA checkpoint ({reason}); accepted: the motion generator's "
             ".pt with the entries args and model"
