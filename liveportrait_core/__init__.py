@@ -55,7 +55,7 @@ from liveportrait_core.species import (
 from liveportrait_core.speech.values import TimedViseme
 from liveportrait_core.speech.viseme_formats import timed_visemes
 
-__version__ = "0.4.0"  # of the whole project: pyproject.toml reads it here, CHANGELOG.md dates it
+__version__ = "0.5.0"  # of the whole project: pyproject.toml reads it here, CHANGELOG.md dates it
 
 __all__ = [
     "ANIMAL_REVISION",

@@ -21,8 +21,8 @@ def add_convert(actions: Any, say: Callable[[str], None]) -> None:
     joyvasa.add_argument("template", type=Path, help="motion_template.pkl")
     joyvasa.add_argument(
         "--positions", choices=("constant", "indexed"), default="constant",
-        help="how the weights were trained: constant, those published until January 2025; indexed,"
-        " those trained with the code of December 2025 (default: %(default)s)",
+        help="how the weights were trained: constant, with the code of before December 2025, as the"
+        " published ones; indexed, with later code (default: %(default)s)",
     )  # fmt: skip
     wav2lip = systems.add_parser(
         "wav2lip", help="Wav2Lip's network, whose weights are for research only"
