@@ -18,11 +18,14 @@ from tests.parity.functions import check_functions
 from tests.parity.golden_set import GoldenFile, read_golden_file, tolerance
 from tests.parity.run import ANIMAL_SET, CHECKS
 
+LENGTHY = (ANIMAL_SET, "modules", "editing")
+"""Most of a minute each; the networks of the first two are `e2e`'s too. `make parity` has all."""
+
 
 @pytest.mark.timeout(1200)  # 20 s each where nothing else runs, many times that elsewhere
 @pytest.mark.parametrize(
     "name",
-    [pytest.param(name, marks=pytest.mark.soak) if name == ANIMAL_SET else name for name in CHECKS],
+    [pytest.param(name, marks=pytest.mark.soak) if name in LENGTHY else name for name in CHECKS],
 )
 def test_parity_holds_on_our_set(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     status = main(["--golden", str(OUR_SET), "--file", name])
