@@ -14,7 +14,7 @@ from functions.domain.job_record import Dispatch
 from functions.domain.subject import Subject
 from functions.domain.task import LookTask, RenderTask
 from functions.errors import Postponed, RetryLater
-from functions.jobs.dispatch import TaskQueue, leave
+from functions.jobs.dispatch import TaskQueue, leave, present_dispatch
 from functions.jobs.ports import Dependencies
 from functions.observability import log
 
@@ -63,7 +63,7 @@ class Deferral:
         Raises:
             RetryLater: the queue did not take it; a redelivery makes it.
         """
-        standing = None if self.renders is None else deps.ledger.read(subject).record.dispatch
+        standing = None if self.renders is None else present_dispatch(deps, subject)
         if self.renders is not None and standing is not None:
             leave(RenderTask(subject=subject, dispatch=standing), self.renders)
 

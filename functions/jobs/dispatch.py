@@ -10,7 +10,9 @@ has nothing left to do.
 import threading
 from typing import Protocol
 
+from functions.domain.job_record import Dispatch
 from functions.domain.snapshot import RenderJob
+from functions.domain.subject import Subject
 from functions.domain.task import RenderTask, Task
 from functions.errors import Postponed, RetryLater
 from functions.jobs.attempt import RenderAttempt
@@ -112,8 +114,21 @@ class QueuedDispatcher:
             how, wanted = Outcome.DISPATCHED, job.spec.fingerprint
             log.info("dispatched", outcome=how, fingerprint=wanted, task=task.task_id)
             telemetry.outcome(how)
-        stands = self._deps.ledger.read(job.subject).record.dispatch == change.dispatch
+        stands = present_dispatch(self._deps, job.subject) == change.dispatch
         return AttemptOutcome.DISPATCHED if stands else AttemptOutcome.SUPERSEDED
+
+
+def present_dispatch(deps: Dependencies, subject: Subject) -> Dispatch | None:
+    """Return the dispatch that the ledger has now.
+
+    Raises:
+        RetryLater: the ledger cannot be read; a redelivery can.
+    """
+    try:
+        return deps.ledger.read(subject).record.dispatch
+    except Exception as fault:
+        log.fault("document and ledger not read", fault)
+        raise RetryLater(f"document and ledger not read: {fault}") from fault
 
 
 def leave(task: Task, queue: TaskQueue) -> bool:
