@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Final
 
 from liveportrait_core.engines.base import MotionSource
+from liveportrait_core.engines.liveportrait import joyvasa
 from liveportrait_core.errors import InvalidOption
+from liveportrait_core.lipsync import wav2lip
 from liveportrait_core.lipsync.base import LipSync
 from liveportrait_core.options import Engine, SpeechMethod
 from liveportrait_core.speech.methods import (
@@ -45,9 +47,7 @@ class TalkMethod:
 
 
 def _joyvasa_is_installed(weights: Path) -> bool:
-    from liveportrait_core.engines.liveportrait.joyvasa.weights import PLACE
-
-    return (weights / PLACE).is_file() and find_spec("transformers") is not None
+    return (weights / joyvasa.PLACE).is_file() and find_spec("transformers") is not None
 
 
 def _open_joyvasa(weights: Path) -> MotionSource:
@@ -57,9 +57,7 @@ def _open_joyvasa(weights: Path) -> MotionSource:
 
 
 def _wav2lip_is_installed(weights: Path) -> bool:
-    from liveportrait_core.lipsync.wav2lip.weights import PLACE
-
-    return (weights / PLACE).is_file()
+    return (weights / wav2lip.PLACE).is_file()
 
 
 def _open_wav2lip(weights: Path) -> LipSync:

@@ -1,5 +1,6 @@
 """A method of talking that another package brings, found by its entry point, in a whole render."""
 
+import subprocess
 import sys
 from collections.abc import Iterator
 from fractions import Fraction
@@ -131,3 +132,11 @@ def test_the_command_lists_licence_and_cost_of_what_is_here(
     assert "toys only" in told["toy"]
     assert " yes " in told["toy"]
     assert "weights convert wav2lip" in told["wav2lip"]
+
+
+def test_the_mesh_engine_opens_without_torch(tmp_path: Path) -> None:
+    opened = "from pathlib import Path; from liveportrait_core.renderer import open_renderer; "
+    asked = f"import sys; open_renderer('mesh', Path({str(tmp_path)!r}))"
+    asked += "; print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", opened + asked], capture_output=True, check=True)
+    assert done.stdout.strip() == b"False"

@@ -7,9 +7,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from liveportrait_core.errors import CheckpointMismatch, MethodNotInstalled
+from liveportrait_core.lipsync.wav2lip import PLACE
 from liveportrait_core.lipsync.wav2lip.network import Wav2Lip
 
-PLACE = Path("wav2lip") / "wav2lip.safetensors"
 CONVERT = "python -m liveportrait_core weights convert wav2lip"
 _WRAPPER = "module."  # of the class that trained on several devices
 

@@ -9,9 +9,9 @@ from safetensors.torch import save_file
 
 from liveportrait_core.__main__ import main
 from liveportrait_core.errors import InvalidOption, VideoNoFace
+from liveportrait_core.lipsync.wav2lip import PLACE
 from liveportrait_core.lipsync.wav2lip.method import Wav2LipMethod
 from liveportrait_core.lipsync.wav2lip.network import Wav2Lip
-from liveportrait_core.lipsync.wav2lip.weights import PLACE
 from liveportrait_core.media.clips.decode import FrameReader
 from liveportrait_core.media.clips.probe import has_sound, probe
 from liveportrait_core.pipeline.lipsync import ClipSync, LipSyncRequest, SyncedVideo

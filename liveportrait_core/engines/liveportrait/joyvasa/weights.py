@@ -17,6 +17,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from liveportrait_core.engines.liveportrait.joyvasa import PLACE
 from liveportrait_core.engines.liveportrait.joyvasa.denoiser import PositionTable
 from liveportrait_core.engines.liveportrait.joyvasa.encoder import SoundEncoder
 from liveportrait_core.engines.liveportrait.joyvasa.generator import MotionGenerator
@@ -24,7 +25,6 @@ from liveportrait_core.engines.liveportrait.joyvasa.motion import MotionStatisti
 from liveportrait_core.engines.liveportrait.template.pickled import read_arrays
 from liveportrait_core.errors import CheckpointMismatch, MethodNotInstalled, VideoUnsupported
 
-PLACE = Path("joyvasa") / "joyvasa.safetensors"
 ENCODER = "audio_encoder."
 STATISTICS = "motion_template."
 POSITIONS = "positions"
@@ -100,11 +100,6 @@ def write(
     save_file(dict(tensors), unfinished, metadata=metadata)
     unfinished.replace(path)
     return path
-
-
-def is_installed(folder: Path) -> bool:
-    """Tell whether converted weights lie in the folder; opens nothing."""
-    return (folder / PLACE).is_file()
 
 
 def read(folder: Path) -> JoyVasaWeights:
