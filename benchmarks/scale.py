@@ -43,7 +43,7 @@ class Model:
 
     @property
     def wishes_per_second(self) -> float:
-        """Values on which a slider comes to rest."""
+        """Values of the slider that no other follows within the debounce."""
         return self.saves_per_minute / 60 / self.saves_per_drag
 
 

@@ -211,7 +211,7 @@ class Required:
 
 @dataclass(frozen=True, kw_only=True)
 class ActiveRuleset:
-    """The active ruleset says what this program's says, whoever has put it there."""
+    """The active ruleset equals this program's, also where something else deployed it."""
 
     file: str
     content: str
@@ -262,7 +262,7 @@ class BucketLifecycle:
 
 
 def denies_all(rules: str) -> bool:
-    """Return whether security rules let nobody in: the locked mode of the Firebase console."""
+    """Return whether security rules refuse every access: the locked mode of Firebase."""
     plain = re.sub(r"//[^\n]*|/\*.*?\*/|\s", "", rules, flags=re.DOTALL)
     return _LOCKED.fullmatch(plain) is not None
 

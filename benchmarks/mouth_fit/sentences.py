@@ -1,4 +1,4 @@
-"""What the synthesisers say: written for this purpose, so that nobody else's words are in it."""
+"""The sentences that the synthesisers speak. Written for this project, so no licence is needed."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""A driving clip becomes the motion of an animal: whole frames, whoever is in them.
+"""A driving clip becomes the motion of an animal: whole frames, of a person or an animal.
 
 Nobody is looked for, so the motion says nothing of eyes and lips. Knows no portrait.
 """

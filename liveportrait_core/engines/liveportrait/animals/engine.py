@@ -169,7 +169,7 @@ class AnimalEngine:
         )
 
     def analyse(self, frames: Iterable[Frame], fps: Fraction) -> AnimalMotion:
-        """Turn a driving clip into motion: whole frames, whoever is in them.
+        """Turn a driving clip into motion: whole frames, of a person or an animal.
 
         Raises:
             VideoNoFace, VideoFaceLost: frames are to be cropped to a face that is not there.
