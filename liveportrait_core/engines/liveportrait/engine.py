@@ -11,11 +11,6 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from liveportrait_core.engines.liveportrait.config import (
-    DEFAULT_CONFIG,
-    EngineConfig,
-    engine_version,
-)
 from liveportrait_core.engines.liveportrait.drawing import (
     BATCHES_AHEAD,
     drawn_crops,
@@ -23,7 +18,7 @@ from liveportrait_core.engines.liveportrait.drawing import (
     looped,
 )
 from liveportrait_core.engines.liveportrait.driving import analyse_driving
-from liveportrait_core.engines.liveportrait.model import AppearanceFeature, Model
+from liveportrait_core.engines.liveportrait.model import AppearanceFeature
 from liveportrait_core.engines.liveportrait.motion.extraction import ClipFrames
 from liveportrait_core.engines.liveportrait.motion.keypoints import (
     DrivenKeypoints,
@@ -40,8 +35,8 @@ from liveportrait_core.engines.liveportrait.motion.speaking import (
     spoken_mouth,
     with_still_mouth,
 )
+from liveportrait_core.engines.liveportrait.network_engine import NetworkEngine
 from liveportrait_core.engines.liveportrait.paste_back import PasteBack
-from liveportrait_core.engines.liveportrait.runtimes.device import DeviceChoice
 from liveportrait_core.engines.liveportrait.source import (
     crop_source,
     fit_portrait,
@@ -57,12 +52,11 @@ from liveportrait_core.engines.liveportrait.template import LivePortraitMotion
 from liveportrait_core.engines.liveportrait.warm_up import warm_up
 from liveportrait_core.errors import ImageNoFace, InvalidOption, VideoTooShort
 from liveportrait_core.face.crop import FaceCrop
-from liveportrait_core.face.finders import FaceFinder
 from liveportrait_core.face.openings import eye_close_ratios, lip_close_ratio
-from liveportrait_core.face.tracking import FindFace, LocateLandmarks, locate_face
+from liveportrait_core.face.tracking import FindFace, locate_face
 from liveportrait_core.face.upright import UprightFrames
 from liveportrait_core.limits import least_frames
-from liveportrait_core.options import Engine, MouthInside, RenderOptions
+from liveportrait_core.options import MouthInside, RenderOptions
 from liveportrait_core.prefetch import prefetch
 from liveportrait_core.report import Box, Frame, RenderWarning
 from liveportrait_core.speech.values import MouthTrack
@@ -90,53 +84,8 @@ class PreparedSource:
         return np.asarray(self.paste_back.mask[..., 0] > 0)
 
 
-class LivePortraitEngine:
+class LivePortraitEngine(NetworkEngine):
     """Satisfies `AnimationEngine[PreparedSource, LivePortraitMotion]`."""
-
-    def __init__(
-        self,
-        model: Model,
-        finder: FaceFinder,
-        locate: LocateLandmarks | None,
-        *,
-        digests: Iterable[str],
-        config: EngineConfig = DEFAULT_CONFIG,
-    ) -> None:
-        """Put the parts together.
-
-        Args:
-            model: the networks.
-            finder: where detectors come from.
-            locate: the landmarks; None: the detector's own points.
-            digests: of everything loaded from files that changes pixels.
-            config: what else was chosen; device and precision are the model's.
-        """
-        self._model = model
-        self._finder = finder
-        self._locate = locate
-        self._config = config
-        self._digests = tuple(digests)
-
-    @property
-    def engine(self) -> Engine:
-        """Engine.LIVEPORTRAIT."""
-        return Engine.LIVEPORTRAIT
-
-    @property
-    def version(self) -> str:
-        """liveportrait-<revision>-<8 hex digits over files and settings that change pixels>."""
-        return engine_version(
-            self._config,
-            finder_version=self._finder.version,
-            has_landmarks=self._locate is not None,
-            precision=self._model.choice.precision,
-            digests=self._digests,
-        )
-
-    @property
-    def device(self) -> DeviceChoice:
-        """Where the networks run, and why."""
-        return self._model.choice
 
     @property
     def motion_type(self) -> type[LivePortraitMotion]:

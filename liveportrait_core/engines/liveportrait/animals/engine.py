@@ -19,27 +19,22 @@ from liveportrait_core.engines.liveportrait.animals.driving import (
 from liveportrait_core.engines.liveportrait.animals.finders import open_animal_finder
 from liveportrait_core.engines.liveportrait.animals.motion import drive_animal
 from liveportrait_core.engines.liveportrait.config import (
-    DEFAULT_CONFIG,
     DrivingCrop,
-    EngineConfig,
-    engine_version,
 )
 from liveportrait_core.engines.liveportrait.drawing import drawn_crops, frame_batch, looped
 from liveportrait_core.engines.liveportrait.driving import analyse_driving, resize_to_network
-from liveportrait_core.engines.liveportrait.model import AppearanceFeature, Model
+from liveportrait_core.engines.liveportrait.model import AppearanceFeature
 from liveportrait_core.engines.liveportrait.motion.keypoints import DrivenKeypoints
 from liveportrait_core.engines.liveportrait.motion.pose import Motion, transform_keypoints
 from liveportrait_core.engines.liveportrait.motion.refinement import refine
+from liveportrait_core.engines.liveportrait.network_engine import NetworkEngine
 from liveportrait_core.engines.liveportrait.networks import CROP_PX
 from liveportrait_core.engines.liveportrait.paste_back import PasteBack
-from liveportrait_core.engines.liveportrait.runtimes.device import DeviceChoice
 from liveportrait_core.engines.liveportrait.source import fit_portrait, network_frame
 from liveportrait_core.engines.liveportrait.template import LivePortraitMotion
 from liveportrait_core.engines.liveportrait.warm_up import warm_up_networks
 from liveportrait_core.errors import InvalidOption
-from liveportrait_core.face.finders import FaceFinder
-from liveportrait_core.face.tracking import LocateLandmarks
-from liveportrait_core.options import AnimationRegion, Engine, MouthInside, RenderOptions
+from liveportrait_core.options import AnimationRegion, MouthInside, RenderOptions
 from liveportrait_core.report import Box, Frame, RenderWarning
 from liveportrait_core.speech.values import MouthTrack
 
@@ -67,53 +62,8 @@ class PreparedAnimal:
         return None if self.paste_back is None else np.asarray(self.paste_back.mask[..., 0] > 0)
 
 
-class AnimalEngine:
+class AnimalEngine(NetworkEngine):
     """Satisfies `AnimationEngine[PreparedAnimal, AnimalMotion]`, and takes people's templates."""
-
-    def __init__(
-        self,
-        model: Model,
-        finder: FaceFinder,
-        locate: LocateLandmarks | None,
-        *,
-        digests: Iterable[str],
-        config: EngineConfig = DEFAULT_CONFIG,
-    ) -> None:
-        """Put the parts together.
-
-        Args:
-            model: the animals' networks, and stitching.
-            finder: of people in driving frames, which are cropped on request only.
-            locate: their landmarks; None: the finder's own points.
-            digests: of everything loaded from files that changes pixels.
-            config: what else was chosen.
-        """
-        self._model = model
-        self._finder = finder
-        self._locate = locate
-        self._config = config
-        self._digests = tuple(digests)
-
-    @property
-    def engine(self) -> Engine:
-        """Engine.LIVEPORTRAIT."""
-        return Engine.LIVEPORTRAIT
-
-    @property
-    def version(self) -> str:
-        """liveportrait-<revision>-<8 hex digits>, another one than that of people."""
-        return engine_version(
-            self._config,
-            finder_version=self._finder.version,
-            has_landmarks=self._locate is not None,
-            precision=self._model.choice.precision,
-            digests=self._digests,
-        )
-
-    @property
-    def device(self) -> DeviceChoice:
-        """Where the networks run, and why."""
-        return self._model.choice
 
     @property
     def motion_type(self) -> type[AnimalMotion]:
