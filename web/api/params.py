@@ -1,0 +1,102 @@
+"""How a generation is rendered, as clients write it: every parameter is a field of `Params`.
+
+`Params.applied` gives the values as they are stored (`Generation.params`); `web.jobs.rendering`
+turns those into the renderer's options.
+"""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from liveportrait_core import (
+    LARGEST_MULTIPLIER,
+    NINE_POINTS,
+    AnimationRegion,
+    InvalidSlider,
+    PortraitEdit,
+    RenderOptions,
+    RenderWarning,
+    Species,
+    SpeechInput,
+)
+from liveportrait_core.options import MOST_SPEECH_STRENGTH, MouthInside
+from web.api.animals import FacePoint, animal_values
+from web.errors import InvalidRequest
+
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+
+
+def whole(value: object) -> object:
+    """Take a double without a fraction for the integer that it means, as the contract does."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Whole = Annotated[int, BeforeValidator(whole), Field(strict=True)]
+Switch = Annotated[bool, Field(strict=True)]
+
+
+class Body(BaseModel):
+    """A part of a request: names in camel case; unknown ones are refused."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid")
+
+
+class Params(Body):
+    """How it is rendered: contract.md, section 2, and what a clip or an idle needs beside it.
+
+    `applied` clamps the contract's numbers to their ranges; the others are refused outside theirs.
+    """
+
+    driving_multiplier: Number = RenderOptions.driving_multiplier
+    normalize_lip: Switch = RenderOptions.normalize_lip
+    animation_region: AnimationRegion = RenderOptions.animation_region
+    edit: dict[str, Number] = Field(default_factory=dict)
+    species: Species = Species.HUMAN
+    face_points: Annotated[list[FacePoint], Field(max_length=NINE_POINTS)] | str | None = None
+    pasteback: Switch | None = None  # None: as is usual for the species
+    scale: Number = RenderOptions.source_crop_scale
+    source_max_dim: Whole = RenderOptions.source_max_dim_px
+    loop: Switch = RenderOptions.loop
+    max_seconds: Annotated[Number, Field(ge=0.5, le=600)] = RenderOptions.max_seconds
+    seed: Annotated[Whole, Field(ge=0, lt=2**63)] = 0  # of an idle without a driving clip
+    seconds: Annotated[Number, Field(ge=0.5, le=60)] = 6.0  # of such an idle
+    strength: Number = SpeechInput.strength  # of a talk's mouth
+    method: Annotated[str, Field(min_length=1, max_length=100)] = str(SpeechInput.method)
+    inside: MouthInside = SpeechInput.inside
+    start_frame: Annotated[Whole, Field(ge=0, lt=36_000)] = SpeechInput.start_frame
+
+    def applied(self) -> tuple[dict[str, Any], tuple[str, ...]]:
+        """Return the values within their ranges, by their names in JSON, and warnings.
+
+        Raises:
+            InvalidRequest: an unknown slider of the edit, or no place of a face.
+            Unprocessable: the face is to be found by what is not installed.
+        """
+        animal, is_place_clamped = animal_values(self.species, self.face_points, self.pasteback)
+        try:
+            edit, is_edit_clamped = PortraitEdit.from_fields(self.edit)
+        except InvalidSlider as error:
+            raise InvalidRequest(str(error), field=f"params.edit.{error.name}") from error
+        within = {
+            "driving_multiplier": _clamped(
+                self.driving_multiplier, 0, LARGEST_MULTIPLIER[self.species]
+            ),
+            "scale": _clamped(self.scale, 1, 3.2),
+            "strength": _clamped(self.strength, 0, MOST_SPEECH_STRENGTH),
+            "source_max_dim": round(_clamped(self.source_max_dim, 512, 2048)),
+        }
+        is_clamped = (
+            is_edit_clamped
+            or is_place_clamped
+            or any(getattr(self, name) != value for name, value in within.items())
+        )
+        values = self.model_copy(update=within).model_dump(
+            mode="json", by_alias=True, exclude={"species", "face_points", "pasteback"}
+        )
+        values |= {"edit": dict(edit.changed), **animal}
+        return values, (RenderWarning.PARAM_CLAMPED.value,) if is_clamped else ()
+
+
+def _clamped(value: float, low: float, high: float) -> float:
+    return min(max(value, low), high)
