@@ -6,6 +6,7 @@ with a message that names the variable, the value and what is accepted.
 
 import hashlib
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from functions.roles import Role, TaskRoute, task_route
 ENGINES = ("liveportrait", "mesh", "auto")
 PRECISIONS = ("auto", "fp32", "fp16", "bf16")
 DEVICES = ("auto", "cpu", "cpu-torch", "cuda")
+_VERSION = re.compile(r"(?:liveportrait|mesh)-[0-9]+-[0-9a-f]{8}")
 _ON = ("on", "true", "1", "yes")
 _OFF = ("off", "false", "0", "no", "")
 
@@ -43,6 +45,7 @@ class Settings:
     renders_per_day_total: int = 5_000  # of all avatars: the bound of a day's cost
     talk_seconds_per_owner_day: int = 600  # of talks that were published
     max_speech_seconds: float = 60.0  # of a talk's sound
+    accepted_versions: frozenset[str] | None = None  # of the engine; None: all of them
     keep: int = 3  # results
     keep_hours: float = 24.0
     keep_inputs: bool = (
@@ -95,6 +98,10 @@ class Settings:
     def back_off_s(self, attempts: int) -> float:
         """Return the seconds to wait after this many attempts: 10, 20."""
         return self.lease_s / 6 * 2.0 ** (attempts - 1)
+
+    def accepts(self, engine_version: str) -> bool:
+        """Tell whether what another version of the engine has rendered answers a request."""
+        return self.accepted_versions is None or engine_version in self.accepted_versions
 
     def engine_version_of(self, renderer_version: str) -> str:
         """Return the renderer's version with what is set here."""
@@ -151,6 +158,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         max_speech_seconds=read.number(
             "MAX_SPEECH_SECONDS", Settings.max_speech_seconds, 0.3, 60.0
         ),
+        accepted_versions=read.versions("ACCEPTED_VERSIONS"),
         keep=read.count("KEEP", Settings.keep),
         keep_hours=read.number("KEEP_HOURS", Settings.keep_hours, 0.0, 8760.0),
         keep_inputs=read.switch("KEEP_INPUTS"),
@@ -250,6 +258,18 @@ class _Reader:
                 f"LIVEPORTRAIT_{name} is {text!r}; accepted: a whole number from 1 to 1000000"
             )
         return int(text)
+
+    def versions(self, name: str) -> frozenset[str] | None:
+        text = self._environment.get(f"LIVEPORTRAIT_{name}", "all")
+        if text in ("all", "none"):
+            return None if text == "all" else frozenset()
+        named = text.split(",")
+        if not all(_VERSION.fullmatch(each) for each in named):
+            raise InvalidSetting(
+                f"LIVEPORTRAIT_{name} is {text!r}; accepted: all, none, or engine versions as "
+                "documents show them, such as liveportrait-1-0123abcd, with commas between them"
+            )
+        return frozenset(named)
 
     def switch(self, name: str) -> bool:
         text = self._environment.get(f"LIVEPORTRAIT_{name}", "off")

@@ -6,8 +6,9 @@ Rules: contract.md, sections 1, 4 and 9.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 
 from functions.domain.document import IMAGE_FIELD, VIDEO_FIELD, State
 from functions.domain.job_record import Dispatch, ErrorInfo, PublishedObject, Result
@@ -19,6 +20,7 @@ from functions.domain.talks.document import AUDIO_FIELD
 from functions.errors import Code
 
 Find = Callable[[str], StoredObject | None]
+Accepts = Callable[[str], bool]  # whether an engine version's results answer like our own
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +35,7 @@ class Trigger:
     debounced: bool = True  # False: the slider may still be moving
     yielding: bool = False  # its render lost the lease, while the document stayed the same
     queues: bool = False  # renders are left to a queue, so none in work is waited for
+    upgrades: bool = False  # nothing that another engine version has rendered answers it
 
     @classmethod
     def present(cls, avatar: AvatarSnapshot, *, deadline: float = math.inf) -> "Trigger":
@@ -61,9 +64,19 @@ class AvatarState:
 
     @classmethod
     def of(
-        cls, avatar: AvatarSnapshot, ask: Ask, *, engine: str, engine_version: str, find: Find
+        cls,
+        avatar: AvatarSnapshot,
+        ask: Ask,
+        *,
+        engine: str,
+        engine_version: str,
+        find: Find,
+        accepts: Accepts | None = None,
     ) -> "AvatarState":
         """Fingerprint what is asked for, and look for its objects.
+
+        Where another version of the engine has rendered this already, and is accepted, the request
+        is named as that version names it: a change of the version alone renders nothing.
 
         Args:
             avatar: document and ledger.
@@ -71,6 +84,7 @@ class AvatarState:
             engine: the engine that would render.
             engine_version: its full version, as documents show it.
             find: returns the object at a path, if there is one.
+            accepts: the other versions whose results answer; None: there are none.
         """
         if avatar.document is None or not isinstance(ask, RenderRequest):
             return cls(avatar=avatar, ask=ask)
@@ -82,10 +96,13 @@ class AvatarState:
                 code = Code.INPUT_NOT_OWNED
                 refusal = Refusal(state=State.FAILED, code=code, field=field, reason=reason)
                 return cls(avatar=avatar, ask=refusal)
-        name, wish = (
-            fingerprint(ask, engine_version=version, image=image, video=video, sound=sound)
-            for version in (engine_version, "")
-        )
+        named = partial(fingerprint, ask, image=image, video=video, sound=sound)
+        own = named(engine_version=engine_version)
+        if accepts is not None and not avatar.record.attends_to(own, avatar.now):
+            others = (each for each in avatar.record.results if each.engine == engine)
+            answers = (each for each in others if accepts(each.engine_version))
+            engine_version = _version_of(answers, named, find) or engine_version
+        name, wish = named(engine_version=engine_version), named(engine_version="")
         idle = said = ""
         if ask.talk is not None:
             quiet = replace(ask, talk=None)
@@ -114,6 +131,14 @@ class AvatarState:
             sound=sound,
             result=listed if fit else None,
         )
+
+
+def _version_of(results: Iterable[Result], named: Callable[..., str], find: Find) -> str:
+    """Return the engine version of the first result that answers a request; "": none does."""
+    for each in results:
+        if each.fingerprint == named(engine_version=each.engine_version) and in_place(each, find):
+            return each.engine_version
+    return ""
 
 
 def in_place(result: Result, find: Find) -> bool:

@@ -76,17 +76,23 @@ class RenderHandler:
         """
         self._handle_present(subject, needs_dispatch=True)
 
-    def handle_subject(self, subject: Subject) -> None:
+    def handle_subject(self, subject: Subject, *, upgrades: bool = False) -> None:
         """Look at an avatar as it is now, and bring what it asks for to its end.
 
         The same path as an event's, without an event and without its debounce.
 
+        Args:
+            subject: whose.
+            upgrades: render anew what another engine version has rendered.
+
         Raises:
             RetryLater: another call, later, can cure what hindered it.
         """
-        self._handle_present(subject, needs_dispatch=False)
+        self._handle_present(subject, needs_dispatch=False, upgrades=upgrades)
 
-    def _handle_present(self, subject: Subject, *, needs_dispatch: bool) -> None:
+    def _handle_present(
+        self, subject: Subject, *, needs_dispatch: bool, upgrades: bool = False
+    ) -> None:
         """Handle what is there now.
 
         Where a task stands for the avatar, this is it: its dispatch is taken off the ledger, but
@@ -101,7 +107,7 @@ class RenderHandler:
                 return
             try:
                 while not self._serve(
-                    replace(trigger, dispatch=task, debounced=task is None),
+                    replace(trigger, dispatch=task, debounced=task is None, upgrades=upgrades),
                     self._serve_task,
                     asked=True,
                 ):

@@ -45,8 +45,14 @@ _PAUSE_S = 0.5  # before another look, where something changed between a look an
 _ANOTHERS_ATTEMPT = "the next attempt is another delivery's"
 
 
-def load_state(deps: Dependencies, subject: Subject) -> AvatarState:
-    """Read document and ledger, and look for the objects of what is asked for."""
+def load_state(deps: Dependencies, subject: Subject, *, own_version: bool = False) -> AvatarState:
+    """Read document and ledger, and look for the objects of what is asked for.
+
+    Args:
+        deps: of this deployment.
+        subject: whose.
+        own_version: no result of another engine version answers it.
+    """
     avatar = deps.ledger.read(subject)
     return AvatarState.of(
         avatar,
@@ -54,6 +60,7 @@ def load_state(deps: Dependencies, subject: Subject) -> AvatarState:
         engine=deps.engine,
         engine_version=deps.engine_version,
         find=deps.media.find,
+        accepts=None if own_version else deps.settings.accepts,
     )
 
 
@@ -158,7 +165,7 @@ class Steps:
 
     def load_state(self, trigger: Trigger) -> AvatarState:
         """Read what is asked for now; and delete what others have left, unless a clean-up does."""
-        state = load_state(self._deps, trigger.subject)
+        state = load_state(self._deps, trigger.subject, own_version=trigger.upgrades)
         avatar = state.avatar
         if not avatar.record.cleaning(avatar.now):
             dispose(self._deps, avatar.subject, avatar.record, no_clean_up=True)

@@ -125,15 +125,22 @@ class Checker:
             case Withdraw():
                 yield from self._unasked(entry)
             case Reuse() | ReshowFailure() | Reject() as step:
-                if self.transitions.answer(avatar, step).record is None:
-                    yield from self._settled(entry)
-                elif self._quiet(entry, entry.written):
-                    yield Finding.LOST_EVENT
+                yield from self._answered(entry, step)
             case MissingInput(spec=spec) | RenderJob(spec=spec):
                 if spec.unfit is not None:
                     yield Finding.RESULT_GONE
                 else:
                     yield from self._unanswered(entry, spec)
+
+    def _answered(self, entry: Entry, step: Reuse | ReshowFailure | Reject) -> Iterator[Finding]:
+        """Check a request that something answers, perhaps another engine version's result."""
+        if self.transitions.answer(entry.avatar, step).record is not None:
+            if self._quiet(entry, entry.written):
+                yield Finding.LOST_EVENT
+            return
+        if isinstance(step, Reuse) and step.result.engine_version != self.engine_version:
+            yield Finding.OUTDATED
+        yield from self._settled(entry)
 
     def _unasked(self, entry: Entry) -> Iterator[Finding]:
         avatar = entry.avatar
@@ -202,6 +209,7 @@ class Checker:
             engine=self.engine,
             engine_version=engine_version,
             find=entry.stored,
+            accepts=self.transitions.settings.accepts,
         )
 
     def _quiet(self, entry: Entry, since: int) -> bool:

@@ -41,7 +41,7 @@ MAY_RENDER = frozenset(
 class SubjectHandler(Protocol):
     """Handles an avatar as for an event: `jobs.handler.RenderHandler`."""
 
-    def handle_subject(self, subject: Subject) -> None:
+    def handle_subject(self, subject: Subject, *, upgrades: bool = False) -> None:
         """Finish what the avatar asks for, or raise `RetryLater`."""
 
 
@@ -74,7 +74,9 @@ class Repairer:
                 return self._transact(entry, lambda now: show_again(now, rules))
             case _:
                 with telemetry.request("mend", project=self.deps.settings.project):
-                    self.handler().handle_subject(entry.avatar.subject)
+                    self.handler().handle_subject(
+                        entry.avatar.subject, upgrades=finding is Finding.OUTDATED
+                    )
                 return TransactionStatus.DONE
 
     def _delete_orphans(self, entry: Entry) -> Unleased | Failed:

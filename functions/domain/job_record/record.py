@@ -116,6 +116,15 @@ class Record(Part):
         """Tell whether this very request is shown as failed for good."""
         return self._shows(State.FAILED, fingerprint)
 
+    def attends_to(self, fingerprint: str, now: int) -> bool:
+        """Tell whether this very fingerprint has an answer, or a job that will give it one."""
+        return (
+            self.result(fingerprint) is not None
+            or self.failed_for_good(fingerprint)
+            or self.in_work(fingerprint, now)
+            or self.dispatched(fingerprint, now)
+        )
+
     def _shows(self, state: State, fingerprint: str) -> bool:
         shown = self.shown
         return (

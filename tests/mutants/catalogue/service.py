@@ -25,6 +25,14 @@ MUTANTS = (
         tests=_OBJECTS,
     ),
     Mutant(
+        name="upgrade-taken-back-by-a-look",
+        file="functions/domain/next_step.py",
+        old="if accepts is not None and not avatar.record.attends_to(own, avatar.now):",
+        new="if accepts is not None:",
+        why="What this version renders is not answered by another one's result (section 2).",
+        tests=("tests/functions/jobs/test_engine_versions.py",),
+    ),
+    Mutant(
         name="older-event-renders-too",
         file="functions/domain/next_step.py",
         old="if _has_changed(trigger, state):",
