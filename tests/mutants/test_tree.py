@@ -29,6 +29,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "tests/test_three.py": "def test_three() -> None:\n    assert double(3) == 6\n",
         "weights/large.bin": "",
         ".hidden/large.bin": "",
+        ".ignored": "",
     }.items():
         (root / name).parent.mkdir(exist_ok=True)
         imports = "from package.numbers import double\n\n\n" if name.startswith("tests/") else ""
@@ -47,6 +48,16 @@ def test_a_fault_that_a_test_notices_is_caught_by_that_test(tree: Tree, root: Pa
     assert trial.told == "tests/test_three.py::test_three"
     assert (root / MUTANT.file).read_text() == SOUND
     assert tree.run(MUTANT.tests).status == 0  # it has been taken out again
+
+
+def test_hidden_files_are_copied_and_hidden_folders_are_not(root: Path, tmp_path: Path) -> None:
+    Tree(root, tmp_path)
+    assert {entry.name for entry in tmp_path.iterdir()} == {
+        "package",
+        "tests",
+        "weights",
+        ".ignored",
+    }
 
 
 def test_a_fault_that_no_test_notices_survives(tree: Tree) -> None:

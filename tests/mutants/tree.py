@@ -24,7 +24,10 @@ TEST_LIMIT_S = 120  # for one test: a fault may make a loop endless
 _LINKED = "weights"
 _LEFT_OUT = ("out", "build")
 _NO_SOURCE = shutil.ignore_patterns("__pycache__", "*.egg-info", "node_modules")
-_UNUSUAL = ("gpu", "weights", "soak", "scenarios", "browser", "official", "gcloud")
+_UNUSUAL = (
+    "gpu", "weights", "soak", "scenarios", "browser", "official", "gcloud", "clients", "studio",
+    "refiner",
+)  # fmt: skip
 _SUMMARY = re.compile(r"^(?:FAILED|ERROR) (.+?)(?: - (.*))?$", re.MULTILINE)
 _PASSED, _FAILED = 0, 1
 
@@ -81,7 +84,8 @@ class Tree:
         """
         self._folder = folder
         for entry in sorted(root.iterdir()):
-            if entry.name.startswith(".") or entry.name in _LEFT_OUT:
+            hidden_folder = entry.name.startswith(".") and entry.is_dir()  # caches, environments
+            if hidden_folder or entry.name in _LEFT_OUT:
                 continue
             if entry.name == _LINKED:
                 (folder / entry.name).symlink_to(entry.resolve())
