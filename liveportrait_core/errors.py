@@ -72,7 +72,11 @@ class MethodNotLicensed(BadInput):
 class MethodTooSlow(BadInput):
     """A method of talking would take longer on this machine than it was given."""
 
-    code = "METHOD_TOO_SLOW"  # on the command line only
+    code = "METHOD_TOO_SLOW"
+
+    def __init__(self, message: str = "", *, seconds: float = 0.0) -> None:
+        super().__init__(message)
+        self.seconds = seconds  # that it would take, beyond the drawing
 
 
 class ImageUnsupported(BadInput):

@@ -3,7 +3,8 @@
 Chooses the engine. Knows files and threads, no face and no mathematics of motion.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from fractions import Fraction
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -31,6 +32,7 @@ from liveportrait_core.pipeline.plan import (
 )
 from liveportrait_core.pipeline.progress import RenderProgress, run_watched
 from liveportrait_core.pipeline.speech import Talking, moved_by
+from liveportrait_core.pipeline.talk_costs import MethodCost
 from liveportrait_core.pipeline.talk_methods import WITHOUT_WEIGHTS, InstalledMethods, find_methods
 from liveportrait_core.pipeline.writer import VideoWriter, publish
 from liveportrait_core.report import Frame, Progress, RenderedVideo, Stage
@@ -98,6 +100,21 @@ class Renderer:
         """The methods of talking that can run here, the best first, each with its licence."""
         return {name: method.licence.words for name, method in self._methods.methods.items()}
 
+    def talk_costs(self, names: Iterable[str], *, seconds: float) -> Mapping[str, MethodCost]:
+        """Open methods of talking, try each once, and tell what a talk of so many seconds costs.
+
+        Afterwards the first talk waits for neither.
+
+        Args:
+            names: of methods, and `gfpgan` for refining alone.
+            seconds: of the talk.
+
+        Raises:
+            MethodNotInstalled, MethodNotLicensed: one of them is not.
+            EngineUnavailable: a weight file holds something else.
+        """
+        return self._talking.costs(names, seconds=seconds)
+
     @property
     def reason(self) -> str:
         """Why this engine was taken, in words for people."""
@@ -164,7 +181,9 @@ class Renderer:
             chosen = self.for_species(request.options.species)
             prepare, source = chosen._open_portrait(request, progress)
             driving = chosen._open_motion(request)  # a bad clip ends it before the long work
-            heard = None if request.speech is None else self._talking.listen(request.speech)
+            heard = None
+            if request.speech is not None:
+                heard = self._talking.listen(request.speech, fps=_rate_of(driving))
             require_sound(request.delivery, driving=driving, source=source)
             if isinstance(driving, DrivingClip):
                 plan, driving = prepare_and_analyse(chosen._engine, prepare, driving, progress)
@@ -310,6 +329,10 @@ class Renderer:
             progress.post_callback(lambda: on_motion(data))
 
 
+def _rate_of(driving: MotionTemplate | DrivingClip) -> Fraction:
+    return driving.rate_fps if isinstance(driving, DrivingClip) else driving.motion.fps
+
+
 def open_renderer(
     engine: str,
     weights: Path,
@@ -328,7 +351,8 @@ def open_renderer(
         weights: the folder of all weights.
         config: of LivePortrait.
         species: what it is opened for.
-        accepted: methods of talking whose licence is accepted, of those that are not free.
+        accepted: methods of talking, and `gfpgan`, whose licence is accepted, of those that are not
+            free.
 
     Raises:
         InvalidOption: another name.

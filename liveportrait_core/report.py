@@ -165,6 +165,8 @@ class TalkCut:
     has_speech: bool  # False: nothing but silence was heard, and the talk is the idle
     method: str = "visemes"
     licence: str = "MIT"  # of the method's weights, in words
+    refiner: str | None = None  # that sharpened the mouths; None: none
+    refiner_licence: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,6 +22,7 @@ from liveportrait_core.engines.liveportrait.motion.settings import (
 )
 from liveportrait_core.face.choice import Detector, FaceOrder
 from liveportrait_core.options import SpeechMethod
+from liveportrait_core.speech.methods import GFPGAN
 
 DEFAULT_WEIGHTS = Path("weights")
 _MAY_BE_IGNORED = ("weights", "device", "precision")
@@ -37,21 +38,28 @@ SYNTHETIC = "synthetic"
 """The third motion, which no driving file gives."""
 
 
-RESEARCH_FLAG = "--accept-research-only-licence"
+_ACCEPTED = {
+    SpeechMethod.WAV2LIP.value: (
+        "--accept-research-only-licence",
+        "Wav2Lip's weights are for research and personal use only: say that this is one",
+    ),
+    GFPGAN: (
+        "--accept-gfpgan-non-commercial-licence",
+        "parts of GFPGAN are for non-commercial use only: say that this is one",
+    ),
+}
+"""The consent that each of them needs, by what is accepted."""
 
 
-def add_research_option(group: Any) -> None:
-    """Add the consent that weights for research only need."""
-    group.add_argument(
-        RESEARCH_FLAG, dest="research_only", action="store_true",
-        help="Wav2Lip's weights are for research and personal use only: say that this is one",
-    )  # fmt: skip
+def add_licence_options(group: Any) -> None:
+    """Add a consent for each method, or refiner, whose licence is not free."""
+    for name, (flag, words) in _ACCEPTED.items():
+        group.add_argument(flag, dest="accepted", action="append_const", const=name, help=words)
 
 
 def accepted_methods(parsed: argparse.Namespace) -> frozenset[str]:
-    """Return the methods of talking whose licence was accepted, of those that are not free."""
-    is_research = vars(parsed).get("research_only", False)
-    return frozenset({SpeechMethod.WAV2LIP}) if is_research else frozenset()
+    """Return the methods of talking, and refiners, whose licence was accepted."""
+    return frozenset(vars(parsed).get("accepted") or ())
 
 
 def add_network_options(command: argparse.ArgumentParser) -> None:

@@ -74,3 +74,6 @@ class Refiner(Protocol):
 
     def refine(self, picture: Frame, points: NDArray[np.float32]) -> Frame:
         """Return the frame with the face of these mesh points refined, the rest as it is."""
+
+    def seconds_for(self, faces: int) -> float:
+        """Return how long so many faces take here, by a short trial."""

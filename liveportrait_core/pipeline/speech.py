@@ -4,20 +4,21 @@ Knows sounds, readers and the engines' port; draws nothing.
 """
 
 import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, cast
 
 from liveportrait_core.engines.base import AnimationEngine, MotionSource
 from liveportrait_core.errors import InvalidOption
-from liveportrait_core.lipsync.base import LipSync, Refiner
+from liveportrait_core.lipsync.base import LipSync
 from liveportrait_core.media.clips.formats import Sound
 from liveportrait_core.media.sounds.reading import read_speech
-from liveportrait_core.options import SpeechHead, SpeechMethod
+from liveportrait_core.options import SpeechHead
 from liveportrait_core.pipeline.lipsync import PaintedFrames
 from liveportrait_core.pipeline.plan import Planner, RenderPlan
-from liveportrait_core.pipeline.talk_costs import require_speed
-from liveportrait_core.pipeline.talk_methods import InstalledMethods, TalkMethod
+from liveportrait_core.pipeline.talk_costs import USUAL_FPS, MethodCost, OpenedMethods
+from liveportrait_core.pipeline.talk_methods import InstalledMethods, TalkMethod, TalkRefiner
 from liveportrait_core.report import RenderWarning, TalkCut
 from liveportrait_core.request import (
     EngineMotion,
@@ -37,6 +38,7 @@ class HeardSpeech:
 
     asked: SpeechInput
     method: TalkMethod
+    refiner: TalkRefiner | None = None  # None: mouths stay as the method gives them
     reader: SpeechReader
     speech: Speech
     warnings: tuple[RenderWarning, ...]
@@ -58,29 +60,40 @@ class Talking:
     def __init__(self, methods: InstalledMethods) -> None:
         """Take the methods that can run here."""
         self._methods = methods
-        self._opened: dict[str, MotionSource | LipSync] = {}
+        self._opened = OpenedMethods(methods)
 
-    def listen(self, asked: SpeechInput) -> HeardSpeech:
+    def listen(self, asked: SpeechInput, *, fps: Fraction = USUAL_FPS) -> HeardSpeech:
         """Decode what is to be said; a method, text or sound that cannot be had is told at once.
+
+        Args:
+            asked: what is to be said.
+            fps: of the talk's frames, for what it would take.
 
         Raises:
             InvalidOption: the text is at fault.
-            MethodNotInstalled, MethodNotLicensed: the method that was asked for is not.
+            MethodNotInstalled, MethodNotLicensed: the method that was asked for, or the refiner,
+                is not.
             MethodTooSlow: it takes longer here than was asked for.
             EngineUnavailable: its weight file holds something else.
             AudioUnsupported, AudioTooLong, AudioTooShort: the sound is at fault.
         """
-        name = asked.method
-        if name == SpeechMethod.AUTO and (asked.visemes or asked.text is not None):
-            name = SpeechMethod.VISEMES  # what is known to be said beats what is heard
-        method, reader = self._methods.choose(name), _reader_of(asked)
+        is_told = bool(asked.visemes) or asked.text is not None
+        method, reader = self._methods.choose(asked.method, is_told=is_told), _reader_of(asked)
         _require_able(method, asked)
+        refiner = self._methods.choose_refiner() if asked.refine else None
         speech, warnings = read_speech(asked.sound, max_seconds=asked.max_seconds)
-        self._open(method)
+        self._opened.method(method)
         if asked.within_s is not None:
-            require_speed(self._methods, method, speech.seconds, within_s=asked.within_s)
+            self._opened.require_speed(
+                method, speech.seconds, fps=fps, refine=asked.refine, within_s=asked.within_s
+            )
         return HeardSpeech(
-            asked=asked, method=method, reader=reader, speech=speech, warnings=warnings
+            asked=asked,
+            method=method,
+            refiner=refiner,
+            reader=reader,
+            speech=speech,
+            warnings=warnings,
         )
 
     def plan(
@@ -96,30 +109,35 @@ class Talking:
             InvalidOption: the idle ends before the frame at which the talk is to begin.
             SpeechFailed: a learned method gave motion that no face makes.
         """
-        opened = self._open(heard.method)
+        opened = self._opened.method(heard.method)
         talk = talk_of(engine, idle, heard, opened)
         plan = replace(planner(talk.template), sound=talk.sound, talk=talk.cut)
         if heard.method.open_lipsync is None:
             return plan
+        refiner = None if heard.refiner is None else self._opened.refiner()
         painted = PaintedFrames(
-            cast(LipSync, opened), plan.frames, heard.speech, talk.mouth, self._refiner(heard.asked)
+            cast(LipSync, opened), plan.frames, heard.speech, talk.mouth, refiner
         )
         return replace(plan, frames=iter(painted))
 
-    def _refiner(self, asked: SpeechInput) -> Refiner | None:
-        if not asked.refine:
-            return None
-        from liveportrait_core.lipsync.gfpgan import GfpganRefiner
+    def costs(self, names: Iterable[str], *, seconds: float) -> Mapping[str, MethodCost]:
+        """Open methods, try each once, and tell what a talk of so many seconds costs.
 
-        return GfpganRefiner.opened(self._methods.weights)
+        Args:
+            names: of methods, and of the refiner, whose cost is told for itself.
+            seconds: of the talk.
 
-    def _open(self, method: TalkMethod) -> MotionSource | LipSync | None:
-        opener = method.open_motion or method.open_lipsync
-        if opener is None:
-            return None
-        if method.name not in self._opened:
-            self._opened[method.name] = opener(self._methods.weights)
-        return self._opened[method.name]
+        Raises:
+            MethodNotInstalled, MethodNotLicensed: one of them is not.
+            EngineUnavailable: a weight file holds something else.
+        """
+        told: dict[str, MethodCost] = {}
+        for name in names:
+            if name in self._methods.refiners:
+                told[name] = self._opened.refining_cost(seconds=seconds)
+            else:
+                told[name] = self._opened.cost(self._methods.choose(name), seconds=seconds)
+        return told
 
 
 def talk_of(
@@ -178,6 +196,8 @@ def talk_of(
             has_speech=bool((mouth.activity > 0).any()),
             method=heard.method.name,
             licence=heard.method.licence.words,
+            refiner=None if heard.refiner is None else heard.refiner.name,
+            refiner_licence=None if heard.refiner is None else heard.refiner.licence.words,
         ),
     )
 

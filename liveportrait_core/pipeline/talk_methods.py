@@ -1,11 +1,11 @@
 """Which methods of talking there are here: the built-in ones, and those of installed packages.
 
 Every package may bring one: an entry point of the group `avatar_idle.talk_methods` that names a
-`TalkMethod`. docs/understand/talk.md says what that takes.
+`TalkMethod`. docs/understand/talk-methods.md says what that takes.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,16 +13,17 @@ from typing import Final
 
 from liveportrait_core.engines.base import MotionSource
 from liveportrait_core.engines.liveportrait import joyvasa
-from liveportrait_core.errors import InvalidOption
-from liveportrait_core.lipsync import wav2lip
-from liveportrait_core.lipsync.base import LipSync
+from liveportrait_core.errors import InvalidOption, MethodNotInstalled
+from liveportrait_core.lipsync import gfpgan, wav2lip
+from liveportrait_core.lipsync.base import LipSync, Refiner
 from liveportrait_core.options import Engine, SpeechMethod
 from liveportrait_core.speech.methods import (
-    MIT,
-    RESEARCH_ONLY,
+    GFPGAN,
+    LICENCES,
     VERSIONS,
     MethodLicence,
     choose_method,
+    require_refiner,
 )
 
 GROUP: Final = "avatar_idle.talk_methods"
@@ -46,6 +47,18 @@ class TalkMethod:
     missing: str = ""  # what to install, for those who ask for it in vain
 
 
+@dataclass(frozen=True, kw_only=True)
+class TalkRefiner:
+    """What sharpens the mouths that a method painted, not opened yet."""
+
+    name: str
+    version: str
+    licence: MethodLicence
+    is_installed: Callable[[Path], bool]
+    open_refiner: Callable[[Path], Refiner]
+    missing: str
+
+
 def _joyvasa_is_installed(weights: Path) -> bool:
     return (weights / joyvasa.PLACE).is_file() and find_spec("transformers") is not None
 
@@ -66,10 +79,20 @@ def _open_wav2lip(weights: Path) -> LipSync:
     return Wav2LipMethod.opened(weights)
 
 
+def _gfpgan_is_installed(weights: Path) -> bool:
+    return (weights / gfpgan.PLACE).is_file() and find_spec("spandrel") is not None
+
+
+def _open_gfpgan(weights: Path) -> Refiner:
+    from liveportrait_core.lipsync.gfpgan.refiner import GfpganRefiner
+
+    return GfpganRefiner.opened(weights)
+
+
 JOYVASA: Final = TalkMethod(
     name=SpeechMethod.JOYVASA,
     version=VERSIONS[SpeechMethod.JOYVASA],
-    licence=MIT,
+    licence=LICENCES[SpeechMethod.JOYVASA],
     is_installed=_joyvasa_is_installed,
     engine=Engine.LIVEPORTRAIT,
     open_motion=_open_joyvasa,
@@ -78,7 +101,7 @@ JOYVASA: Final = TalkMethod(
 WAV2LIP: Final = TalkMethod(
     name=SpeechMethod.WAV2LIP,
     version=VERSIONS[SpeechMethod.WAV2LIP],
-    licence=RESEARCH_ONLY,
+    licence=LICENCES[SpeechMethod.WAV2LIP],
     is_installed=_wav2lip_is_installed,
     open_lipsync=_open_wav2lip,
     missing="weights convert wav2lip CHECKPOINT",
@@ -86,11 +109,20 @@ WAV2LIP: Final = TalkMethod(
 VISEMES: Final = TalkMethod(
     name=SpeechMethod.VISEMES,
     version=VERSIONS[SpeechMethod.VISEMES],
-    licence=MIT,
+    licence=LICENCES[SpeechMethod.VISEMES],
     is_installed=lambda weights: True,
 )
 BUILT_IN: Final = (JOYVASA, WAV2LIP, VISEMES)
 """The best first, as `auto` takes them."""
+REFINER: Final = TalkRefiner(
+    name=GFPGAN,
+    version=VERSIONS[GFPGAN],
+    licence=LICENCES[GFPGAN],
+    is_installed=_gfpgan_is_installed,
+    open_refiner=_open_gfpgan,
+    missing=f"pip install spandrel, with the torchvision of this torch; {gfpgan.PLACE} in the "
+    "weights folder",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,17 +130,43 @@ class InstalledMethods:
     """What can run here, beside one engine."""
 
     methods: Mapping[str, TalkMethod]
+    refiners: Mapping[str, TalkRefiner] = field(default_factory=dict)
     weights: Path = Path()
-    accepted: frozenset[str] = frozenset()  # whose licence was accepted, of those that are not free
+    # Names of methods and of the refiner whose licence was accepted, of those that are not free.
+    accepted: frozenset[str] = frozenset()
 
-    def choose(self, asked: str) -> TalkMethod:
-        """Return the method to take.
+    def choose(self, asked: str, *, is_told: bool = False) -> TalkMethod:
+        """Return the method to take; arguments as in `choose_method`.
 
         Raises:
             MethodNotInstalled, MethodNotLicensed: the one that was asked for is not.
         """
         licences = {name: method.licence for name, method in self.methods.items()}
-        return self.methods[choose_method(asked, installed=licences, accepted=self.accepted)]
+        try:
+            name = choose_method(asked, installed=licences, accepted=self.accepted, is_told=is_told)
+        except MethodNotInstalled as error:
+            raise MethodNotInstalled(f"{error}{self._remedy(asked)}") from error
+        return self.methods[name]
+
+    def choose_refiner(self) -> TalkRefiner:
+        """Return the refiner.
+
+        Raises:
+            MethodNotInstalled, MethodNotLicensed: it is not.
+        """
+        licences = {name: refiner.licence for name, refiner in self.refiners.items()}
+        try:
+            return self.refiners[require_refiner(installed=licences, accepted=self.accepted)]
+        except MethodNotInstalled as error:
+            raise MethodNotInstalled(f"{error}; it takes: {REFINER.missing}") from error
+
+    def _remedy(self, name: str) -> str:
+        method = next((each for each in BUILT_IN if each.name == name), None)
+        if method is None:
+            return ""
+        if method.is_installed(self.weights):
+            return f"; it moves the engine {method.engine} alone"
+        return f"; it takes: {method.missing}"
 
 
 WITHOUT_WEIGHTS: Final = InstalledMethods(methods={VISEMES.name: VISEMES})
@@ -138,4 +196,5 @@ def find_methods(
         for method in (*brought, *BUILT_IN)
         if (engine is None or method.engine in (None, engine)) and method.is_installed(weights)
     }
-    return InstalledMethods(methods=fitting, weights=weights, accepted=accepted)
+    refiners = {REFINER.name: REFINER} if REFINER.is_installed(weights) else {}
+    return InstalledMethods(methods=fitting, refiners=refiners, weights=weights, accepted=accepted)

@@ -3,17 +3,40 @@
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from liveportrait_core import Engine, MotionTemplate, RenderedVideo, RenderRequest, SpeechInput
+from liveportrait_core import (
+    Engine,
+    Frame,
+    MotionTemplate,
+    RenderedVideo,
+    RenderRequest,
+    SpeechInput,
+    TalkCut,
+)
 from liveportrait_core.__main__ import main
-from liveportrait_core.errors import InvalidOption, MethodNotLicensed, MethodTooSlow
-from liveportrait_core.pipeline.talk_methods import GROUP, find_methods
+from liveportrait_core.errors import (
+    InvalidOption,
+    MethodNotInstalled,
+    MethodNotLicensed,
+    MethodTooSlow,
+)
+from liveportrait_core.pipeline.talk_methods import (
+    GROUP,
+    REFINER,
+    InstalledMethods,
+    TalkRefiner,
+    find_methods,
+)
 from liveportrait_core.renderer import Renderer
+from liveportrait_core.speech.methods import LICENCES
 from tests.core.clips import ffmpeg
 from tests.core.sounds import spoken, wav
 from tests.core.swaying import Sway, SwayingEngine, soft_portrait
@@ -69,16 +92,21 @@ def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def talk(
-    folder: Path, method: str, *, accepted: frozenset[str], within_s: float | None = None
+    folder: Path,
+    method: str,
+    *,
+    accepted: frozenset[str] = frozenset(),
+    methods: InstalledMethods | None = None,
+    **asked: Any,
 ) -> RenderedVideo:
     said = spoken((" ", 0.4), ("a", 0.4), (" ", 0.4))
     request = RenderRequest(
         portrait=soft_portrait(folder / "portrait.png"),
         motion=MotionTemplate(motion=Sway(fps=Fraction(25), frame_count=12)),
         output=folder / "talk.mp4",
-        speech=SpeechInput(sound=wav(folder / "said.wav", said), method=method, within_s=within_s),
+        speech=SpeechInput(sound=wav(folder / "said.wav", said), method=method, **asked),
     )
-    methods = find_methods(Engine.MESH, folder, accepted)
+    methods = methods or find_methods(Engine.MESH, folder, accepted)
     return Renderer(SwayingEngine(), reason="a test", methods=methods).render(request)
 
 
@@ -128,10 +156,51 @@ def test_the_command_lists_licence_and_cost_of_what_is_here(
     head, *rows = capsys.readouterr().out.splitlines()
     assert head.split()[:3] == ["method", "licence", "here"]
     told = {row.split()[0]: row for row in rows}
-    assert set(told) == {"toy", "joyvasa", "wav2lip", "visemes"}
+    assert set(told) == {"toy", "joyvasa", "wav2lip", "visemes", "gfpgan"}
     assert "toys only" in told["toy"]
     assert " yes " in told["toy"]
     assert "weights convert wav2lip" in told["wav2lip"]
+    assert "parts non-commercial  no" in told["gfpgan"]
+    assert "pip install spandrel" in told["gfpgan"]
+
+
+class Polish:
+    """A refiner that leaves faces as they are, and says that it takes a second each."""
+
+    name, licence = "gfpgan", LICENCES["gfpgan"]
+
+    def refine(self, picture: Frame, points: NDArray[np.float32]) -> Frame:
+        return picture
+
+    def seconds_for(self, faces: int) -> float:
+        return float(faces)
+
+
+POLISH = replace(REFINER, open_refiner=lambda weights: Polish())
+
+
+def refined(
+    folder: Path, *accepted: str, refiners: tuple[TalkRefiner, ...] = (POLISH,), **asked: Any
+) -> TalkCut | None:
+    found = find_methods(Engine.MESH, folder, frozenset(accepted))
+    methods = replace(found, refiners={each.name: each for each in refiners})
+    return talk(folder, "toy", methods=methods, refine=True, **asked).talk
+
+
+def test_a_refiner_has_a_consent_of_its_own(toy: Path, tmp_path: Path) -> None:
+    with pytest.raises(MethodNotInstalled, match=r"refiner is gfpgan.*it takes: pip install span"):
+        refined(tmp_path, "toy", "gfpgan", refiners=())
+    with pytest.raises(MethodNotLicensed, match=r"refiner is gfpgan.*parts non-commercial"):
+        refined(tmp_path, "toy")
+    made = refined(tmp_path, "toy", "gfpgan")
+    assert made is not None
+    assert (made.refiner, made.refiner_licence) == ("gfpgan", "Apache-2.0, parts non-commercial")
+
+
+def test_refining_counts_in_what_a_talk_takes(toy: Path, tmp_path: Path) -> None:
+    with pytest.raises(MethodTooSlow, match=r"toy, refined, takes about 30 s") as refusal:
+        refined(tmp_path, "toy", "gfpgan", within_s=20)
+    assert 30 <= refusal.value.seconds < 31  # 1.2 s at 25 frames, a second each
 
 
 def test_the_mesh_engine_opens_without_torch(tmp_path: Path) -> None:

@@ -7,11 +7,13 @@ from typing import Any
 from liveportrait_core.cli.console import Console, progress_bar
 from liveportrait_core.cli.engine_options import (
     DEFAULT_WEIGHTS,
-    RESEARCH_FLAG,
-    add_research_option,
+    accepted_methods,
+    add_licence_options,
 )
 from liveportrait_core.cli.help_text import ENVIRONMENT, EXIT_STATUS, HelpFormatter
-from liveportrait_core.errors import InvalidOption, MethodNotLicensed
+from liveportrait_core.errors import InvalidOption
+from liveportrait_core.options import SpeechMethod
+from liveportrait_core.speech.methods import GFPGAN
 
 _MOST_OFFSET = 25
 
@@ -32,10 +34,9 @@ def add_lipsync(commands: Any, console: Console) -> None:
     command.add_argument(
         "-o", "--output", type=Path, required=True, metavar="OUT.mp4", help="the file to write"
     )
-    add_research_option(command)
+    add_licence_options(command)
     command.add_argument(
-        "--refine", choices=("gfpgan",), default=None,
-        help="sharpen the painted mouth (GFPGAN; parts of it are for non-commercial use only)",
+        "--refine", choices=(GFPGAN,), default=None, help="sharpen the painted mouth",
     )  # fmt: skip
     command.add_argument(
         "--repeat", action="store_true", help="begin the clip again where the sound lasts longer"
@@ -52,9 +53,10 @@ def add_lipsync(commands: Any, console: Console) -> None:
 
 
 def _lipsync(parsed: argparse.Namespace, console: Console) -> int:
-    from liveportrait_core.lipsync.gfpgan import GfpganRefiner
     from liveportrait_core.lipsync.wav2lip.method import Wav2LipMethod
     from liveportrait_core.pipeline.lipsync import ClipSync, LipSyncRequest
+    from liveportrait_core.pipeline.talk_costs import OpenedMethods
+    from liveportrait_core.pipeline.talk_methods import find_methods
 
     if parsed.output.suffix.lower() != ".mp4":
         raise InvalidOption(f"{parsed.output.name} is no .mp4; accepted: a file that ends in .mp4")
@@ -63,13 +65,10 @@ def _lipsync(parsed: argparse.Namespace, console: Console) -> int:
             f"--offset-frames is {parsed.offset_frames}; "
             f"accepted: −{_MOST_OFFSET} to {_MOST_OFFSET}"
         )
+    methods = find_methods(None, parsed.weights, accepted_methods(parsed))
+    methods.choose(SpeechMethod.WAV2LIP)
     method = Wav2LipMethod.opened(parsed.weights, offset_frames=parsed.offset_frames)
-    if not parsed.research_only:
-        raise MethodNotLicensed(
-            f"{method.name}'s weights are for {method.licence.words}; "
-            f"accepted: {RESEARCH_FLAG}, where this is research or personal use"
-        )
-    refiner = GfpganRefiner.opened(parsed.weights) if parsed.refine else None
+    refiner = OpenedMethods(methods).refiner() if parsed.refine else None
     request = LipSyncRequest(
         clip=parsed.clip, sound=parsed.sound, output=parsed.output, repeat=parsed.repeat
     )

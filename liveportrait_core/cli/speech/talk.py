@@ -6,8 +6,8 @@ from typing import Any
 
 from liveportrait_core.cli.console import Console, print_report, progress_bar, write_quality
 from liveportrait_core.cli.engine_options import (
+    add_licence_options,
     add_network_options,
-    add_research_option,
     changed_options,
 )
 from liveportrait_core.cli.help_text import HelpFormatter
@@ -97,7 +97,7 @@ def _add_speech(group: Any) -> None:
         help="what moves the mouth: visemes, joyvasa, wav2lip, or another that a package brings; "
         "auto: the best that is installed and allowed (default)",
     )  # fmt: skip
-    add_research_option(group)
+    add_licence_options(group)
     group.add_argument(
         "--head", choices=[head.value for head in SpeechHead], default=SpeechHead.IDLE.value,
         help="what moves the head; speech: the voice, by joyvasa alone (default: %(default)s)",
@@ -164,9 +164,11 @@ def talk(parsed: argparse.Namespace, console: Console) -> int:
     print_report(console, parsed.output, report)
     if report.talk is not None:
         cut = report.talk
+        refined = "" if cut.refiner is None else f", refined by {cut.refiner}"
+        refined += "" if cut.refiner_licence is None else f" ({cut.refiner_licence})"
         console.say(
-            f"begins in the place of the idle's frame {cut.start_frame}; its frame "
-            f"{cut.resume_frame} follows"
+            f"spoken by {cut.method} ({cut.licence}){refined}; begins in the place of the idle's "
+            f"frame {cut.start_frame}; its frame {cut.resume_frame} follows"
         )
     if parsed.quality:
         write_quality(console, parsed.output, report)

@@ -30,6 +30,7 @@ def test_a_portrait_says_a_sound(
     assert has_sound(video)
     told = capsys.readouterr()
     assert "12 frames at 15 fps" in told.out
+    assert "spoken by visemes (MIT); begins" in told.out
     assert "the idle's frame 0; its frame 4 follows" in told.out
     assert "MOUTH_INVENTED" in told.err
 
@@ -43,7 +44,7 @@ def test_a_portrait_says_a_sound(
         (["--driving", "a.mp4", "--seed", "3"], "--seed: only a synthetic idle has it"),
         (["--visemes", "missing.json"], "--visemes missing.json"),
         (["--visemes", "/dev/null"], "--visemes /dev/null holds no viseme"),
-        (["--method", "wav2lip"], "METHOD_NOT_INSTALLED: method is wav2lip"),
+        (["--method", "wav2lip"], "here: visemes; it takes: weights convert wav2lip"),
         (["-o", "talk.gif"], "of a gif, which holds no sound"),
     ],
 )

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from liveportrait_core.errors import CheckpointMismatch, MethodNotInstalled
-from liveportrait_core.lipsync.gfpgan import ALIGNED, PLACE, SIDE_PX, GfpganRefiner, alignment
+from liveportrait_core.lipsync.gfpgan import PLACE
+from liveportrait_core.lipsync.gfpgan.refiner import ALIGNED, SIDE_PX, GfpganRefiner, alignment
 
 _MESH = (468, 473, 1, 61, 291)
 

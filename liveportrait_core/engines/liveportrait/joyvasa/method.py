@@ -62,6 +62,7 @@ class JoyVasa:
         self._weights = weights
         self._sampling = sampling or Sampling()
         self._strict = strict
+        self._window_s: float | None = None  # that one window takes here, once it was tried
 
     @classmethod
     def opened(
@@ -112,7 +113,14 @@ class JoyVasa:
         )
 
     def seconds_for(self, sound_seconds: float) -> float:
-        """Return how long `talk` takes here for a sound of this length, by a few steps."""
+        """Return how long `talk` takes here for a sound of this length, by a few steps, once."""
+        if self._window_s is None:
+            self._window_s = self._try_window()
+        silence = np.zeros(int(sound_seconds * SAMPLE_RATE_HZ), np.float32)
+        windows = len(cut_windows(silence).windows)
+        return 2 * windows * self._window_s  # the sound, and silence
+
+    def _try_window(self) -> float:
         few, more = 2, 6
         spent = []
         for steps in (few, few, more):  # the first sets up what is set up once
@@ -122,11 +130,7 @@ class JoyVasa:
             spent.append(time.perf_counter() - began)
         a_step = max(0.0, spent[2] - spent[1]) / (more - few)
         steps = self._sampling.steps or self._weights.generator.schedule.steps
-        a_window = spent[1] + (steps - few) * a_step
-        windows = len(
-            cut_windows(np.zeros(int(sound_seconds * SAMPLE_RATE_HZ), np.float32)).windows
-        )
-        return 2 * windows * a_window  # the sound, and silence
+        return spent[1] + (steps - few) * a_step
 
     def motion(self, speech: Speech, *, seed: str) -> SpokenMotion:
         """Draw the motion of a sound.

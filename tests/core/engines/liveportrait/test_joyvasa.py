@@ -72,6 +72,13 @@ def test_every_frame_of_the_sound_has_a_motion(weights: Path, samples: int, fram
     assert len(spoken(weights, humming(samples), steps=1).speaking.expression) == frames
 
 
+def test_what_a_window_takes_is_tried_once(weights: Path) -> None:
+    method = JoyVasa.opened(weights, strict=False)
+    of_one_window = method.seconds_for(3.0)
+    assert of_one_window > 0
+    assert method.seconds_for(10.0) == pytest.approx(3 * of_one_window)
+
+
 def test_fewer_steps_are_another_motion(weights: Path) -> None:
     every, few = (spoken(weights, humming(20_000), steps=steps) for steps in (None, STEPS // 2))
     assert np.isfinite(few.speaking.expression).all()

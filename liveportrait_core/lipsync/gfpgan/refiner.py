@@ -1,10 +1,10 @@
-"""GFPGAN sharpens a face that was painted small. The network is spandrel's, installed by hand.
+"""GFPGAN as a refiner. The network is spandrel's, installed by hand.
 
 Its noise is the stored one, never drawn: two runs give the same bytes, and frames do not flicker by
 it. What it gives is laid over the painted mouth alone; the rest of the face stays the portrait's.
 """
 
-from importlib.util import find_spec
+import time
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,13 +14,10 @@ import torch
 from numpy.typing import NDArray
 
 from liveportrait_core.errors import CheckpointMismatch, MethodNotInstalled
+from liveportrait_core.lipsync.gfpgan import PLACE
 from liveportrait_core.report import Frame
-from liveportrait_core.speech.methods import MethodLicence
+from liveportrait_core.speech.methods import GFPGAN, LICENCES
 
-PLACE: Final = Path("gfpgan") / "GFPGANv1.4.pth"
-LICENCE: Final = MethodLicence(
-    words="Apache-2.0, with parts for non-commercial use only", is_free=False
-)
 SIDE_PX: Final = 512
 # Where the network expects eyes, nose and corners of the mouth, of a face that fills its picture:
 # the alignment of the FFHQ set, on which it was trained.
@@ -38,8 +35,8 @@ _BORDER_RGB: Final = (132, 133, 135)
 class GfpganRefiner:
     """Satisfies `Refiner`."""
 
-    name = "gfpgan"
-    licence = LICENCE
+    name = GFPGAN
+    licence = LICENCES[GFPGAN]
 
     def __init__(self, network: Any) -> None:
         """Take a GFPGAN network of spandrel's with its weights, for pictures of 512×512."""
@@ -50,7 +47,7 @@ class GfpganRefiner:
         """Load the published weights of a folder, `gfpgan/GFPGANv1.4.pth`; nothing is executed.
 
         Raises:
-            MethodNotInstalled: they, or the package spandrel, are not there.
+            MethodNotInstalled: they are not there, or the package spandrel cannot be imported.
             CheckpointMismatch: the file holds something else.
         """
         path = folder / PLACE
@@ -59,13 +56,14 @@ class GfpganRefiner:
                 f"gfpgan has no weights: {path} is missing; accepted: the published GFPGANv1.4.pth "
                 "there, or no refiner"
             )
-        if find_spec("spandrel") is None:
+        try:
+            from spandrel import ModelLoader
+        except Exception as error:  # a torchvision of another build of torch fails in its own way
             raise MethodNotInstalled(
-                "gfpgan needs the package spandrel, which is not installed; "
-                "accepted: pip install spandrel, with the torchvision of this torch, or no refiner"
-            )
-        from spandrel import ModelLoader
-
+                f"gfpgan needs the package spandrel, which cannot be imported here ({error}); "
+                "accepted: pip install spandrel, with the torchvision of this torch from the same "
+                "index, or no refiner"
+            ) from error
         try:
             model = ModelLoader(device="cpu").load_from_file(path)
         except Exception as error:  # foreign bytes make the reader fail in any way there is
@@ -95,6 +93,14 @@ class GfpganRefiner:
         inside = cv2.warpAffine(np.ones(face.shape[:2], np.float32), back, size)
         result = np.where(inside[:, :, None] >= 1, np.rint(laid), picture)
         return result.clip(0, 255).astype(np.uint8)
+
+    def seconds_for(self, faces: int) -> float:
+        """Return how long so many faces take here, by refining a grey one."""
+        grey = np.full((SIDE_PX, SIDE_PX, 3), 128, np.uint8)
+        self._asked(grey)  # what is set up once does not count
+        began = time.perf_counter()
+        self._asked(grey)
+        return faces * (time.perf_counter() - began)
 
     def _asked(self, face: NDArray[np.uint8]) -> NDArray[np.float32]:
         """512×512×3 levels → the same, refined."""
