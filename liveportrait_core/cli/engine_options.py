@@ -156,6 +156,7 @@ def config_of(parsed: argparse.Namespace) -> EngineConfig:
         face_order=FaceOrder(parsed.face),
         driving_crop=DrivingCrop(parsed.crop_driving),
         accept_no_landmarks=True,
+        keep_openings="motion" not in parsed,  # who applies it chooses later
     )
     if "motion" not in parsed:
         return network

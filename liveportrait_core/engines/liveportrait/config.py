@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from liveportrait_core.engines.liveportrait.motion.settings import (
+    Anchor,
     AnimationSettings,
     MotionRefinement,
 )
@@ -31,7 +32,7 @@ class DrivingCrop(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class EngineConfig:
-    """The choices. All but the device change pixels, and so the engine's version."""
+    """The choices. All but device and `keep_openings` change pixels, and so the version."""
 
     device: str = "auto"  # or cpu, cpu-torch, mps, cuda, cuda:<index>
     precision: str = "auto"  # or fp32, fp16, bf16
@@ -42,6 +43,9 @@ class EngineConfig:
     animation: AnimationSettings = field(default_factory=AnimationSettings)
     refinement: MotionRefinement = field(default_factory=MotionRefinement)
     accept_no_landmarks: bool = False  # without landmark.onnx take the face mesh's points
+    # Measure a clip's eyes and lips although nothing here uses them: a template may be applied
+    # by other choices.
+    keep_openings: bool = False
 
     def __post_init__(self) -> None:
         is_usual = self.face_order is FaceOrder.LARGEST_CENTRAL
@@ -50,6 +54,12 @@ class EngineConfig:
                 f"the detector mediapipe takes the largest central face, not {self.face_order}; "
                 "accepted: that, or the detector insightface"
             )
+
+    @property
+    def needs_openings(self) -> bool:
+        """Whether it matters how far the eyes and lips of a driving clip are open."""
+        retargets = bool(self.animation.retarget_eyes or self.animation.retarget_lips)
+        return self.keep_openings or retargets or self.refinement.anchor is Anchor.NEUTRAL
 
 
 DEFAULT_CONFIG = EngineConfig()
@@ -66,7 +76,7 @@ def engine_version(
     """liveportrait-<revision>-<8 hex digits over files and settings that change pixels>.
 
     Args:
-        config: all of it counts but the device, and the precision as it was chosen.
+        config: all of it counts but device and `keep_openings`; the precision as it was chosen.
         finder_version: of who finds the face.
         has_landmarks: the 203 landmarks serve; otherwise the face mesh's points.
         precision: fp32, fp16 or bf16.

@@ -8,6 +8,7 @@ are functions it is given (liveportrait.md, P4.6, P4.7).
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import chain, islice
 
 import cv2
 import numpy as np
@@ -22,7 +23,10 @@ from liveportrait_core.engines.liveportrait.motion.extraction import (
     require_face,
 )
 from liveportrait_core.engines.liveportrait.networks import CROP_PX, NETWORK_PX
-from liveportrait_core.engines.liveportrait.template import LivePortraitMotion
+from liveportrait_core.engines.liveportrait.template import (
+    LivePortraitMotion,
+    MotionWithoutOpenings,
+)
 from liveportrait_core.face.crop import (
     Matrix,
     Points,
@@ -98,8 +102,9 @@ def analyse_driving(
     locate: LocateLandmarks | None,
     extract: ExtractMotion,
     crop: DrivingCrop = DrivingCrop.AUTO,
+    openings: bool = True,
 ) -> LivePortraitMotion:
-    """Turn a driving clip into motion.
+    """Turn a driving clip into motion; landmarks are looked for only where something uses them.
 
     Args:
         frames: H×W×3 each; gone over twice, so no generator.
@@ -108,6 +113,7 @@ def analyse_driving(
         locate: the landmarks; None: the detector's own points.
         extract: the motion of a batch.
         crop: whether frames are cropped to the face.
+        openings: whether to measure eyes and lips; if not, the motion is without them.
 
     Raises:
         TypeError: the frames can be gone over only once.
@@ -115,19 +121,39 @@ def analyse_driving(
         VideoFaceLost: the face is missing from more than half of the frames.
     """
     clip = ClipFrames(frames)
-    track = track_face(clip, find, locate)
+    track = _track(clip, find, locate, crop, openings=openings)
     require_face(track, "driving")
     preprocess = _choose_preprocess(track, crop)
-    return LivePortraitMotion(
-        measured=extract_clip_motion(clip, track, preprocess, extract),
+    motion_type = LivePortraitMotion if openings else MotionWithoutOpenings
+    return motion_type(
+        measured=extract_clip_motion(clip, track, preprocess, extract, openings=openings),
         fps=fps,
         warnings=face_warnings(track),
         frames_without_face=track.skipped + len(track.landmarks) - len(track.seen),
     )
 
 
+def _track(
+    clip: ClipFrames,
+    find: FindFace,
+    locate: LocateLandmarks | None,
+    crop: DrivingCrop,
+    *,
+    openings: bool,
+) -> FaceTrack:
+    """Follow the face, by the detector alone where neither crop nor openings need landmarks."""
+    frames = iter(clip)
+    first = list(islice(frames, 1))
+    is_used = openings or any(_is_cropped(frame.shape[:2], crop) for frame in first)
+    return track_face(chain(first, frames), find, locate if is_used else None)
+
+
+def _is_cropped(size: tuple[int, ...], crop: DrivingCrop) -> bool:
+    height, width = size
+    return crop is DrivingCrop.ALWAYS or (crop is DrivingCrop.AUTO and height != width)
+
+
 def _choose_preprocess(track: FaceTrack, crop: DrivingCrop) -> Preprocess:
-    height, width = track.size
-    if crop is DrivingCrop.NEVER or (crop is DrivingCrop.AUTO and height == width):
+    if not _is_cropped(track.size, crop):
         return FullFrame()
     return FixedCrop.around(points for points in track.landmarks if points is not None)

@@ -48,7 +48,10 @@ from liveportrait_core.engines.liveportrait.source_video import (
     MeasuredVideo,
     analyse_source,
 )
-from liveportrait_core.engines.liveportrait.template import LivePortraitMotion
+from liveportrait_core.engines.liveportrait.template import (
+    LivePortraitMotion,
+    MotionWithoutOpenings,
+)
 from liveportrait_core.engines.liveportrait.warm_up import warm_up
 from liveportrait_core.errors import ImageNoFace, InvalidOption, VideoTooShort
 from liveportrait_core.face.crop import FaceCrop
@@ -89,8 +92,8 @@ class LivePortraitEngine(NetworkEngine):
 
     @property
     def motion_type(self) -> type[LivePortraitMotion]:
-        """LivePortraitMotion."""
-        return LivePortraitMotion
+        """With the openings of eyes and lips only where a choice uses them."""
+        return LivePortraitMotion if self._config.needs_openings else MotionWithoutOpenings
 
     @property
     def driving_passes(self) -> int:
@@ -187,6 +190,7 @@ class LivePortraitEngine(NetworkEngine):
             locate=self._locate,
             extract=self._model.extract_motion,
             crop=self._config.driving_crop,
+            openings=self._config.needs_openings,
         )
 
     def still(self, prepared: PreparedSource, options: RenderOptions) -> Frame:

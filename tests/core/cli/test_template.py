@@ -41,6 +41,7 @@ def test_a_clip_becomes_a_template(motion: Path, driving: Path) -> None:
     assert loaded.warnings == (RenderWarning.VIDEO_LEADING_FRAMES_SKIPPED,)
     assert loaded.source_sha256 == hashlib.sha256(driving.read_bytes()).hexdigest()
     assert float(np.abs(np.diff(loaded.measured.motion.expression, axis=0)).max()) > 0
+    assert np.isfinite(loaded.measured.eye_ratios).all()  # for whoever retargets by it
 
 
 def test_the_pose_of_a_template_is_told_frame_by_frame(

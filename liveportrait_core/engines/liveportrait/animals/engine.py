@@ -12,10 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from liveportrait_core.engines.liveportrait.animals.box import crop_animal
-from liveportrait_core.engines.liveportrait.animals.driving import (
-    AnimalMotion,
-    analyse_whole_frames,
-)
+from liveportrait_core.engines.liveportrait.animals.driving import analyse_whole_frames
 from liveportrait_core.engines.liveportrait.animals.finders import open_animal_finder
 from liveportrait_core.engines.liveportrait.animals.motion import drive_animal
 from liveportrait_core.engines.liveportrait.config import (
@@ -31,7 +28,10 @@ from liveportrait_core.engines.liveportrait.network_engine import NetworkEngine
 from liveportrait_core.engines.liveportrait.networks import CROP_PX
 from liveportrait_core.engines.liveportrait.paste_back import PasteBack
 from liveportrait_core.engines.liveportrait.source import fit_portrait, network_frame
-from liveportrait_core.engines.liveportrait.template import LivePortraitMotion
+from liveportrait_core.engines.liveportrait.template import (
+    LivePortraitMotion,
+    MotionWithoutOpenings,
+)
 from liveportrait_core.engines.liveportrait.warm_up import warm_up_networks
 from liveportrait_core.errors import InvalidOption
 from liveportrait_core.options import AnimationRegion, MouthInside, RenderOptions
@@ -63,12 +63,12 @@ class PreparedAnimal:
 
 
 class AnimalEngine(NetworkEngine):
-    """Satisfies `AnimationEngine[PreparedAnimal, AnimalMotion]`, and takes people's templates."""
+    """Satisfies `AnimationEngine`, and takes people's templates."""
 
     @property
-    def motion_type(self) -> type[AnimalMotion]:
-        """AnimalMotion."""
-        return AnimalMotion
+    def motion_type(self) -> type[MotionWithoutOpenings]:
+        """MotionWithoutOpenings."""
+        return MotionWithoutOpenings
 
     @property
     def driving_passes(self) -> int:
@@ -118,7 +118,7 @@ class AnimalEngine(NetworkEngine):
             paste_back=paste_back,
         )
 
-    def analyse(self, frames: Iterable[Frame], fps: Fraction) -> AnimalMotion:
+    def analyse(self, frames: Iterable[Frame], fps: Fraction) -> MotionWithoutOpenings:
         """Turn a driving clip into motion: whole frames, of a person or an animal.
 
         Raises:
@@ -130,11 +130,11 @@ class AnimalEngine(NetworkEngine):
         with self._finder.clip() as find:
             cropped = analyse_driving(
                 frames, fps, find=find, locate=self._locate, extract=extract,
-                crop=DrivingCrop.ALWAYS,
+                crop=DrivingCrop.ALWAYS, openings=False,
             )  # fmt: skip
-        return AnimalMotion(**vars(cropped))
+        return MotionWithoutOpenings(**vars(cropped))
 
-    def analyse_picture(self, picture: Frame) -> AnimalMotion:
+    def analyse_picture(self, picture: Frame) -> MotionWithoutOpenings:
         """Return the motion of a driving picture: one frame.
 
         Raises:
@@ -144,13 +144,13 @@ class AnimalEngine(NetworkEngine):
 
     def speak(
         self,
-        template: AnimalMotion,
+        template: MotionWithoutOpenings,
         mouth: MouthTrack,
         *,
         strength: float,
         inside: MouthInside,
         start_frame: int,
-    ) -> AnimalMotion:
+    ) -> MotionWithoutOpenings:
         """Refuse: what a person's lips do, an animal's mouth cannot.
 
         Raises:

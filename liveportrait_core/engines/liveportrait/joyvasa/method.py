@@ -178,9 +178,7 @@ def _whole_motion(
         yaw_deg=changed(head.yaw_deg),
         roll_deg=changed(head.roll_deg),
     )
-    unknown = np.full((len(times), 2), np.nan, np.float32)
-    measured = MeasuredMotion(motion=moved.motion, eye_ratios=unknown, lip_ratios=unknown[:, :1])
-    return LivePortraitMotion(measured=measured, fps=fps)
+    return LivePortraitMotion(measured=MeasuredMotion.without_openings(moved.motion), fps=fps)
 
 
 def _at(times: NDArray[np.floating[Any]], values: Floats) -> Floats:

@@ -5,6 +5,7 @@ crop: what the networks see of a frame is asked through a function.
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
@@ -66,9 +67,17 @@ def require_face(track: FaceTrack, what: str) -> None:
 
 
 def extract_clip_motion(
-    frames: Iterable[Frame], track: FaceTrack, preprocess: Preprocess, extract: ExtractMotion
+    frames: Iterable[Frame],
+    track: FaceTrack,
+    preprocess: Preprocess,
+    extract: ExtractMotion,
+    *,
+    openings: bool = True,
 ) -> MeasuredMotion:
-    """Extract the motion of every frame from the first face on; interpolate the gaps."""
+    """Extract the motion of every frame from the first face on; interpolate the gaps.
+
+    Without `openings` eyes and lips are not measured, and the track may have any points.
+    """
     kept = islice(frames, track.skipped, None)
     pairs = zip(kept, track.landmarks, strict=True)
     seen = (preprocess(frame, points) for frame, points in pairs if points is not None)
@@ -77,12 +86,12 @@ def extract_clip_motion(
     while batch := list(islice(seen, BATCH_FRAMES)):
         motions.append(extract(np.stack([frame for frame, _ in batch])))
         landmarks.extend(points for _, points in batch)
-    faces = np.stack(landmarks)
-    measured = MeasuredMotion(
-        motion=Motion.joined(motions),
-        eye_ratios=eye_close_ratios(faces),
-        lip_ratios=lip_close_ratio(faces),
-    )
+    measured = MeasuredMotion.without_openings(Motion.joined(motions))
+    if openings:
+        faces = np.stack(landmarks)
+        measured = replace(
+            measured, eye_ratios=eye_close_ratios(faces), lip_ratios=lip_close_ratio(faces)
+        )
     return _bridge(measured, track.seen, len(track.landmarks))
 
 

@@ -54,6 +54,12 @@ class MeasuredMotion:
     eye_ratios: Floats  # B×2, left and right; not a number where they are not measured
     lip_ratios: Floats  # B×1, likewise
 
+    @classmethod
+    def without_openings(cls, motion: Motion) -> "MeasuredMotion":
+        """Take a motion of whose eyes and lips nothing is known."""
+        unknown = np.full((motion.frame_count, 2), np.nan, np.float32)
+        return cls(motion=motion, eye_ratios=unknown, lip_ratios=unknown[:, :1])
+
     @property
     def frame_count(self) -> int:
         """B."""

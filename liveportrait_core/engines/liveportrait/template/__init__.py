@@ -5,12 +5,15 @@
 
 from pathlib import Path
 
-from liveportrait_core.engines.liveportrait.template.motion_template import LivePortraitMotion
+from liveportrait_core.engines.liveportrait.template.motion_template import (
+    LivePortraitMotion,
+    MotionWithoutOpenings,
+)
 from liveportrait_core.engines.liveportrait.template.npz import read_npz, save_template
 from liveportrait_core.engines.liveportrait.template.pickled import read_pickle
 from liveportrait_core.errors import VideoUnsupported
 
-__all__ = ["LivePortraitMotion", "load_template", "save_template"]
+__all__ = ["LivePortraitMotion", "MotionWithoutOpenings", "load_template", "save_template"]
 
 _ZIP_MAGIC = b"PK\x03\x04"
 

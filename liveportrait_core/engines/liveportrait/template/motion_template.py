@@ -19,6 +19,7 @@ from liveportrait_core.errors import VideoUnsupported
 from liveportrait_core.report import RenderWarning
 
 MAX_FPS = 240
+_OPENINGS = ("eye_ratios", "lip_ratios")
 _FRAME_SHAPES = {
     "canonical_keypoints": (KEYPOINT_COUNT, 3),
     "rotation": (3, 3),
@@ -76,6 +77,30 @@ class LivePortraitMotion:
             measured=self.measured.first(count),
             warnings=(*self.warnings, RenderWarning.VIDEO_TRIMMED),
         )
+
+
+class MotionWithoutOpenings(LivePortraitMotion):
+    """The motion of one driving clip whose eyes and lips were not measured."""
+
+    @classmethod
+    def form(cls) -> Mapping[str, np.dtype[Any]]:
+        """Of the arrays of a frame."""
+        return {name: kind for name, kind in super().form().items() if name not in _OPENINGS}
+
+    @property
+    def arrays(self) -> Mapping[str, NDArray[Any]]:
+        """Motion alone, T×…."""
+        return {name: array for name, array in super().arrays.items() if name not in _OPENINGS}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], **facts: Any) -> Self:
+        """Restore a clip's motion from its arrays, and other fields by name."""
+        return cls.of(Motion(**arrays), **facts)
+
+    @classmethod
+    def of(cls, motion: Motion, **facts: Any) -> Self:
+        """Take a motion of whose eyes and lips nothing is known, and other fields by name."""
+        return cls(measured=MeasuredMotion.without_openings(motion), **facts)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

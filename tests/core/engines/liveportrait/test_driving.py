@@ -144,6 +144,40 @@ def test_frames_that_can_be_gone_over_only_once_are_refused() -> None:
         analyse_driving(iter(clip([1])), FPS, find=lambda _: None, locate=None, extract=Extractor())
 
 
+@pytest.mark.parametrize(
+    ("height", "crop", "openings", "looks"),
+    [
+        (320, DrivingCrop.AUTO, False, 0),  # square: neither crop nor openings
+        (320, DrivingCrop.AUTO, True, 4),
+        (320, DrivingCrop.ALWAYS, False, 4),
+        (240, DrivingCrop.AUTO, False, 4),
+        (240, DrivingCrop.NEVER, False, 0),
+    ],
+)
+def test_landmarks_are_looked_for_only_where_something_uses_them(
+    height: int, crop: DrivingCrop, openings: bool, looks: int
+) -> None:
+    points, near = face_203(x=160, y=120, size=40), []
+
+    def locate(_frame: Frame, where: NDArray[np.float32]) -> NDArray[np.float32]:
+        near.append(where)
+        return points
+
+    def motion(*, openings: bool) -> LivePortraitMotion:
+        frames, near[:] = clip([10, 20, 30, 40], height=height), []
+        return analyse_driving(
+            frames, FPS, find=lambda _: found(points), locate=locate,
+            extract=Extractor(), crop=crop, openings=openings,
+        )  # fmt: skip
+
+    measured, sparing = motion(openings=True).measured, motion(openings=openings)
+    assert len(near) == looks
+    for name, values in vars(measured.motion).items():
+        assert np.array_equal(getattr(sparing.measured.motion, name), values), name
+    assert np.isfinite(measured.eye_ratios).all()
+    assert np.isfinite(sparing.measured.eye_ratios).all() == openings
+
+
 def corners_marked(height: int, width: int) -> list[Frame]:
     """Grey frames with a white border."""
     frame = np.full((height, width, 3), 100, dtype=np.uint8)

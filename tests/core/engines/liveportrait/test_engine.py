@@ -16,7 +16,11 @@ from liveportrait_core.engines.liveportrait.config import DEFAULT_CONFIG, Drivin
 from liveportrait_core.engines.liveportrait.engine import LivePortraitEngine, PreparedSource
 from liveportrait_core.engines.liveportrait.model import AppearanceFeature, Model
 from liveportrait_core.engines.liveportrait.motion.pose import Floats
-from liveportrait_core.engines.liveportrait.motion.settings import AnimationSettings
+from liveportrait_core.engines.liveportrait.motion.settings import (
+    Anchor,
+    AnimationSettings,
+    MotionRefinement,
+)
 from liveportrait_core.engines.liveportrait.template import LivePortraitMotion
 from liveportrait_core.errors import ImageNoFace, VideoTooShort
 from liveportrait_core.face.crop import Points
@@ -105,6 +109,33 @@ def test_it_is_an_engine_as_the_renderer_wants_one() -> None:
     assert opened.engine is Engine.LIVEPORTRAIT
     assert opened.driving_passes == 2
     assert opened.driving_max_side_px is None
+
+
+@pytest.mark.parametrize(
+    ("config", "looks"),
+    [
+        (DEFAULT_CONFIG, 0),
+        (EngineConfig(driving_crop=DrivingCrop.ALWAYS), 13),
+        (EngineConfig(animation=AnimationSettings(retarget_lips=0.5)), 13),
+        (EngineConfig(refinement=MotionRefinement(anchor=Anchor.NEUTRAL)), 13),
+        (EngineConfig(keep_openings=True), 13),
+    ],
+)
+def test_a_square_clips_landmarks_are_found_where_the_configuration_uses_them(
+    config: EngineConfig, looks: int
+) -> None:
+    near: list[Points] = []
+
+    def locate(frame: Frame, where: Points) -> Points:
+        near.append(where)
+        return landmarks(frame, where)
+
+    finder = OneFace(found(face_106(x=120, y=150, size=50)))
+    liveportrait = LivePortraitEngine(quick_model(), finder, locate, digests=[], config=config)
+    motion = liveportrait.analyse([frame[:200, :200] for frame in clip(13)], FPS)
+    assert len(near) == looks
+    assert type(motion) is liveportrait.motion_type
+    assert list(motion.arrays) == list(liveportrait.motion_type.form())
 
 
 def test_a_clip_moves_a_portrait_inside_its_box_only() -> None:

@@ -8,9 +8,9 @@ import pytest
 
 from liveportrait_core.edit import PortraitEdit
 from liveportrait_core.engines.base import AnimationEngine
-from liveportrait_core.engines.liveportrait.animals.driving import AnimalMotion
 from liveportrait_core.engines.liveportrait.animals.engine import AnimalEngine, PreparedAnimal
 from liveportrait_core.engines.liveportrait.config import DEFAULT_CONFIG, DrivingCrop, EngineConfig
+from liveportrait_core.engines.liveportrait.template import MotionWithoutOpenings
 from liveportrait_core.errors import (
     ImageNoFace,
     InvalidOption,
@@ -45,7 +45,7 @@ def animated(options: RenderOptions) -> list[Frame]:
 
 
 def test_it_is_an_engine_as_the_renderer_wants_one() -> None:
-    opened: AnimationEngine[PreparedAnimal, AnimalMotion] = engine()
+    opened: AnimationEngine[PreparedAnimal, MotionWithoutOpenings] = engine()
     assert opened.driving_passes == 1
     assert opened.driving_max_side_px is None
 
