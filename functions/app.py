@@ -13,6 +13,7 @@ import firebase_admin
 from firebase_admin import credentials, firestore, storage
 from google.auth.credentials import AnonymousCredentials
 
+from functions.cloud.candidate_check import check_candidate
 from functions.cloud.database.firestore import FirestoreLedger
 from functions.cloud.generations import render_generation
 from functions.cloud.oidc import Caller
@@ -157,6 +158,22 @@ class App:
             generation_id,
             settings=self.settings,
             database=self.database,
+            bucket=self.bucket,
+            renderer=self.renderer,
+            lock=self._one_render,
+        )
+
+    def check_candidate(self, task: str) -> None:
+        """Render the golden avatar for a deployment, and store the report.
+
+        Raises:
+            InvalidTask: the request names no task.
+            RetryLater: a redelivery of the task can do it.
+        """
+        check_candidate(
+            task,
+            engine_version=self.engine_version,
+            weights=self.settings.weights,
             bucket=self.bucket,
             renderer=self.renderer,
             lock=self._one_render,

@@ -1,4 +1,6 @@
-"""The HTTP entry: the CloudEvent function `on_avatar_written`, `/render`, `/look`, `/health`.
+"""The HTTP entry: the CloudEvent function `on_avatar_written`, and beside it paths of our own.
+
+Tasks of the queues go to `/render`, `/look` and `/check`; `/health` is for probes.
 
 Run it from the root with `python -m functions_framework --source functions/main.py
 --target on_avatar_written --signature-type cloudevent`, with THREADS=32 in the environment.
@@ -29,6 +31,8 @@ from liveportrait_core import RenderError
 
 _TASKS = "/render"
 _LOOKS = "/look"
+_CHECKS = "/check"
+_TASK_NAME = "X-CloudTasks-TaskName"
 _MAX_REQUEST_BYTES = 32 << 20  # as Cloud Run; an event holds two documents of 1 MiB
 
 
@@ -85,6 +89,12 @@ def _render(instance: App, body: bytes) -> None:
         instance.handler.handle_task(read_subject(body))
 
 
+def check() -> flask.typing.ResponseReturnValue:
+    """Handle the task of a deployment: render the golden avatar before there is any traffic."""
+    name = flask.request.headers.get(_TASK_NAME, "")
+    return _task(Role.RENDERER, lambda app, body: app.check_candidate(name))
+
+
 def look() -> flask.typing.ResponseReturnValue:
     """Handle the look at an avatar whose save was debounced in the queue.
 
@@ -119,7 +129,7 @@ def refuse(fault: Exception) -> flask.typing.ResponseReturnValue:
     The framework raises many kinds of exceptions for such requests, or answers with all of their
     headers and data.
     """
-    is_ours = flask.g.get("is_event") or flask.request.path in (_TASKS, _LOOKS)
+    is_ours = flask.g.get("is_event") or flask.request.path in (_TASKS, _LOOKS, _CHECKS)
     if isinstance(fault, HTTPException) and (is_ours or fault.code != http.HTTPStatus.BAD_REQUEST):
         return fault.get_response()
     if is_ours:
@@ -166,6 +176,7 @@ if flask.has_app_context():  # the framework is loading this file to serve it
     flask.current_app.add_url_rule("/health", view_func=health)
     flask.current_app.add_url_rule(_TASKS, view_func=render, methods=["POST"])
     flask.current_app.add_url_rule(_LOOKS, view_func=look, methods=["POST"])
+    flask.current_app.add_url_rule(_CHECKS, view_func=check, methods=["POST"])
     flask.current_app.register_error_handler(Exception, refuse)
     flask.current_app.config["MAX_CONTENT_LENGTH"] = _MAX_REQUEST_BYTES
     flask.current_app.wsgi_app = BodyMiddleware(  # type: ignore[method-assign]

@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import firebase_admin
@@ -22,6 +22,7 @@ from emulator.tasks.task import Task
 from functions.cloud.tasks import CloudTasksQueue
 from functions.domain.job_record import Dispatch
 from functions.domain.task import RenderTask
+from functions.domain.task import Task as PutTask
 from functions.errors import RetryLater
 from functions.roles import QueueRoute, TaskRoute
 from tests.functions.doubles import about
@@ -102,7 +103,7 @@ def task_for(avatar_id: str, at: int = 1) -> RenderTask:
     return RenderTask(subject=about(avatar_id), dispatch=Dispatch(fingerprint="f" * 16, at=at))
 
 
-def in_the_queue(suite: Suite, task: RenderTask) -> Task:
+def in_the_queue(suite: Suite, task: PutTask) -> Task:
     found = [one for one in suite.control.tasks() if one.name.endswith(task.task_id)]
     assert len(found) == 1
     return found[0]
@@ -220,6 +221,45 @@ def test_the_renderer_refuses_everything_else_and_tells_no_stranger_why(
     assert [line["status"] for line in refused] == [401, 401]
     assert "a.b.c" not in json.dumps(refused)
     assert renderer.get("/render").status_code == 405
+
+
+@dataclass(frozen=True)
+class CheckTask:
+    """What a deployment puts into the queue for its candidate."""
+
+    task_id: str
+    body: bytes = b""
+    due_s: float = 0.0
+
+
+def test_a_candidate_renders_the_golden_avatar_and_stores_what_it_is_worth(
+    suite: Suite, renderer_url: str, database: firestore.Client
+) -> None:
+    """A real render. The verdict lies where no client reads, and nothing else is written."""
+    way = replace(route(suite, renderer_url), target=f"{renderer_url}/check")
+    task = CheckTask("check-1")
+    suite.control.clear_calls()
+    assert CloudTasksQueue.open(way, deadline_s=DEADLINE_S).put(task)
+    answered = until(lambda: in_the_queue(suite, task).answered or None, within_s=180.0)
+    assert [each.status for each in answered] == [204]
+    client = Client(credentials=AnonymousCredentials())
+    bucket = client.bucket(suite.options.bucket)
+    stored = bucket.blob("livePortraitCache/checks/check-1.json").download_as_bytes()
+    client.close()
+    verdict = json.loads(stored)
+    assert (verdict["problems"], verdict["passed"]) == ([], True)
+    assert (verdict["device"], verdict["frames"]) == ("cpu", 60)
+    assert verdict["engineVersion"].startswith("mesh-")
+    assert not any("ommit" in name for name in suite.control.calls()), "no document is written"
+    suite.reset()
+
+
+def test_only_the_queue_has_a_candidate_render(serve: Callable[..., Any]) -> None:
+    renderer = serve("renderer", "http://127.0.0.1:9").test_client()
+    assert renderer.post("/check").status_code == 401
+    queue = {"LIVEPORTRAIT_TASKS_QUEUE": "projects/p/locations/l/queues/q"}
+    gate = serve("gate", "http://127.0.0.1:9", **queue).test_client()
+    assert gate.post("/check").status_code == 404
 
 
 def with_media(suite: Suite, avatar_id: str) -> dict[str, Any]:
