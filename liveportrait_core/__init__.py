@@ -1,8 +1,10 @@
 """The renderer: a portrait and a driving clip become an idle video.
 
-Knows tensors and files, knows no cloud. This module is the vocabulary, free of torch:
+Knows tensors and files, knows no cloud. This module is the vocabulary, free of torch and numpy:
 `from liveportrait_core import RenderOptions`. The front door is `liveportrait_core.renderer`.
 """
+
+from typing import TYPE_CHECKING, Any
 
 from liveportrait_core.edit import SLIDERS, InvalidSlider, PortraitEdit
 from liveportrait_core.errors import InvalidOption, MotionUnusable, RenderError
@@ -27,7 +29,6 @@ from liveportrait_core.options import (
 )
 from liveportrait_core.report import (
     Box,
-    Frame,
     Progress,
     QualityReport,
     RenderedVideo,
@@ -52,8 +53,20 @@ from liveportrait_core.species import (
     Species,
     parse_face_location,
 )
-from liveportrait_core.speech.values import TimedViseme
-from liveportrait_core.speech.viseme_formats import timed_visemes
+from liveportrait_core.speech.viseme_formats import TimedViseme, timed_visemes
+
+if TYPE_CHECKING:
+    from liveportrait_core.report import Frame
+else:
+
+    def __getattr__(name: str) -> Any:
+        """Import `Frame`, which is numpy's, for who asks for it."""
+        if name != "Frame":
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from liveportrait_core.report import Frame
+
+        return Frame
+
 
 __version__ = "0.5.0"  # of the whole project: pyproject.toml reads it here, CHANGELOG.md dates it
 

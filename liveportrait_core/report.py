@@ -1,19 +1,31 @@
 """What a render gives back: frames, progress, warnings, and the report of a finished video.
 
-Knows no file and no clock.
+Knows no file and no clock. Imports numpy only for who asks for `Frame`: a gate has none.
 """
 
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 from liveportrait_core.options import Engine
 
-Frame = NDArray[np.uint8]
-"""A picture outside the networks: H×W×3, RGB, uint8."""
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Frame = NDArray[np.uint8]
+    """A picture outside the networks: H×W×3, RGB, uint8."""
+else:
+
+    def __getattr__(name: str) -> Any:
+        """Make `Frame` when it is first imported."""
+        if name != "Frame":
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        import numpy as np
+        from numpy.typing import NDArray
+
+        return NDArray[np.uint8]
 
 
 class RenderWarning(StrEnum):

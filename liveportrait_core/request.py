@@ -1,6 +1,6 @@
 """One render as its caller states it: a portrait, the motion it is given, the files to write.
 
-Values only: opens no file and imports neither torch nor OpenCV.
+Values only: opens no file and imports neither torch nor OpenCV, nor numpy.
 """
 
 import math
@@ -8,10 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Protocol, Self
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from liveportrait_core.edit_sequence import EditSequence
 from liveportrait_core.errors import InvalidOption
@@ -29,7 +26,11 @@ from liveportrait_core.options import (
     VideoFormat,
 )
 from liveportrait_core.report import RenderWarning
-from liveportrait_core.speech.values import TimedViseme, require_in_order
+from liveportrait_core.speech.viseme_formats import TimedViseme, require_in_order
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 class EngineMotion(Protocol):
@@ -52,17 +53,17 @@ class EngineMotion(Protocol):
         """For example VIDEO_LEADING_FRAMES_SKIPPED, LANDMARKS_INTERPOLATED."""
 
     @classmethod
-    def form(cls) -> Mapping[str, np.dtype[Any]]:
+    def form(cls) -> "Mapping[str, np.dtype[Any]]":
         """Of `arrays`: what one frame has in each, a subarray type."""
 
     @property
-    def arrays(self) -> Mapping[str, NDArray[Any]]:
+    def arrays(self) -> "Mapping[str, NDArray[Any]]":
         """What moves, as it is, `frame_count` × … each; C-contiguous where a clip was analysed."""
 
     @classmethod
     def from_arrays(
         cls,
-        arrays: Mapping[str, NDArray[Any]],
+        arrays: "Mapping[str, NDArray[Any]]",
         *,
         fps: Fraction,
         frames_without_face: int | None,

@@ -12,7 +12,8 @@ import numpy as np
 
 from benchmarks.mouth_fit import phones
 from liveportrait_core.media.sounds.reading import read_speech
-from liveportrait_core.speech.values import Speech, TimedViseme
+from liveportrait_core.speech.values import Speech
+from liveportrait_core.speech.viseme_formats import TimedViseme
 
 FLITE_VOICES: Final = ("kal", "awb", "rms", "slt")
 ESPEAK_VARIANTS: Final = ("m1", "m3", "f2", "f5", "klatt2", "klatt4")

@@ -20,10 +20,21 @@ from liveportrait_core.species import Species
 from liveportrait_core.weights.digests import missing_checkpoints, present_form
 from liveportrait_core.weights.manifest import (
     ANIMAL_CHECKPOINTS,
+    PROJECT_MANIFEST,
     REQUIRED_CHECKPOINTS,
     Checkpoint,
+    choose_files,
     read_manifest,
 )
+
+__all__ = [
+    "EngineChoice",
+    "EngineConfig",
+    "EngineIdentity",
+    "choose_engine",
+    "engine_identity",
+    "planned_identity",
+]
 
 _NEEDED = {Species.HUMAN: REQUIRED_CHECKPOINTS, Species.ANIMAL: ANIMAL_CHECKPOINTS}
 
@@ -98,22 +109,51 @@ def engine_identity(
     choice = choose_engine(engine, weights, config)
     if choice.engine is Engine.MESH:
         return EngineIdentity(engine=choice.engine, engine_version=mesh_version())
+    _require_precision(config)
+    wanted = require_weights(weights, config)
+    return _liveportrait(config, wanted, [_digest(weights, checkpoint) for checkpoint in wanted])
+
+
+def planned_identity(engine: Engine, config: EngineConfig = DEFAULT_CONFIG) -> EngineIdentity:
+    """Compute the version that an engine will have with the files that `make weights` brings.
+
+    Needs none of them: the manifest has their digests.
+
+    Args:
+        engine: which one.
+        config: of LivePortrait, with the detector that needs no files of its own; its precision
+            is that of the machine that will render.
+
+    Raises:
+        InvalidOption: the precision is left to the device, which is not asked here.
+    """
+    if engine is Engine.MESH:
+        return EngineIdentity(engine=engine, engine_version=mesh_version())
+    _require_precision(config)
+    chosen = choose_files(read_manifest(PROJECT_MANIFEST.parent))
+    digests = {wanted.file.checkpoint: wanted.file.sha256 for wanted in chosen}
+    return _liveportrait(config, REQUIRED_CHECKPOINTS, [digests[c] for c in REQUIRED_CHECKPOINTS])
+
+
+def _require_precision(config: EngineConfig) -> None:
     if config.precision == "auto":
         raise InvalidOption(
             "precision is 'auto', which only the device that renders can tell; accepted: fp32, "
             "fp16, bf16, the one it renders in"
         )
-    wanted = require_weights(weights, config)
-    return EngineIdentity(
-        engine=choice.engine,
-        engine_version=engine_version(
-            config,
-            finder_version=finder_version(config.detector),
-            has_landmarks=Checkpoint.LANDMARKS_203 in wanted,
-            precision=config.precision,
-            digests=[_digest(weights, checkpoint) for checkpoint in wanted],
-        ),
+
+
+def _liveportrait(
+    config: EngineConfig, wanted: tuple[Checkpoint, ...], digests: list[str]
+) -> EngineIdentity:
+    version = engine_version(
+        config,
+        finder_version=finder_version(config.detector),
+        has_landmarks=Checkpoint.LANDMARKS_203 in wanted,
+        precision=config.precision,
+        digests=digests,
     )
+    return EngineIdentity(engine=Engine.LIVEPORTRAIT, engine_version=version)
 
 
 def _digest(weights: Path, checkpoint: Checkpoint) -> str:

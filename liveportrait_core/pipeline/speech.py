@@ -26,8 +26,7 @@ from liveportrait_core.request import (
     RenderRequest,
     SpeechInput,
 )
-from liveportrait_core.speech.reader import SoundReader, SpeechReader
-from liveportrait_core.speech.spelling import TextReader
+from liveportrait_core.speech.reader import SoundReader, SpeechReader, TextReader
 from liveportrait_core.speech.values import MouthTrack, Speech, silenced
 from liveportrait_core.speech.visemes import VisemeReader
 

@@ -5,25 +5,12 @@ language: an English "e" that is not heard counts, a French "ent" too. What it g
 that moves at the pace of the words and closes at their m, b and p.
 """
 
-import re
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass
-from fractions import Fraction
 from typing import Final
 
-import numpy as np
-from numpy.typing import NDArray
-
 from liveportrait_core.errors import InvalidOption
-from liveportrait_core.speech.activity import runs, voiced_rows
-from liveportrait_core.speech.spectrum import HOP_S, power_spectra
-from liveportrait_core.speech.values import MouthTrack, Speech, TimedViseme
-from liveportrait_core.speech.visemes import VisemeReader
 
-LONGEST_TEXT: Final = 5000
-_VOWELS: Final = ("aa", "E", "ih", "oh", "ou")
-_VOWEL_LASTS: Final = 1.6  # consonants: 1
 _GROUPS: Final[dict[str, tuple[str, ...]]] = {
     **dict.fromkeys(("sch", "tsch", "ch", "sh", "tch", "щ", "ш", "ч", "ж"), ("CH",)),
     **dict.fromkeys(("th", "θ", "δ"), ("TH",)),
@@ -48,32 +35,6 @@ _GROUPS: Final[dict[str, tuple[str, ...]]] = {
 }  # fmt: skip
 _LONGEST_GROUP: Final = max(map(len, _GROUPS))
 _DIGIT: Final = ("E", "nn")  # however it is called
-_CLAUSES: Final = re.compile(r"[.,;:!?…—\n]+")
-
-
-@dataclass(frozen=True, kw_only=True)
-class TextReader:
-    """Spreads the visemes of a text over the parts of a sound in which a voice is heard.
-
-    Raises:
-        InvalidOption: there are no letters in it, or letters of which nothing is known.
-    """
-
-    text: str
-
-    def __post_init__(self) -> None:
-        if len(self.text) > LONGEST_TEXT:
-            raise InvalidOption(
-                f"text has {len(self.text)} characters; accepted: up to {LONGEST_TEXT}"
-            )
-        if not any(visemes_of(self.text)):
-            raise InvalidOption("text has no letters; accepted: what is said, or no text")
-
-    def read(self, speech: Speech, fps: Fraction, frame_count: int) -> MouthTrack:
-        """Give the track of a sound, as `SoundReader` does."""
-        heard = voiced_rows(power_spectra(speech.samples))
-        visemes = _spread(self.text, heard)
-        return VisemeReader(visemes=visemes).read(speech, fps, frame_count)
 
 
 def visemes_of(text: str) -> list[tuple[str, ...]]:
@@ -116,39 +77,3 @@ def _plain(letter: str) -> str:
     """Return a letter in lower case without its marks: ö is as round as o. Of a mark alone: ""."""
     parts = unicodedata.normalize("NFKD", letter.lower())
     return next((part for part in parts if not unicodedata.combining(part)), "")
-
-
-def _spread(text: str, heard: NDArray[np.bool_]) -> tuple[TimedViseme, ...]:
-    clauses = [groups for clause in _CLAUSES.split(text) if any(groups := visemes_of(clause))]
-    parts = _parts(heard, len(clauses))
-    if len(parts) != len(clauses):
-        clauses = [[group for groups in clauses for group in groups]]
-    timed: list[TimedViseme] = []
-    for groups, rows in zip(clauses, parts, strict=True):
-        timed += _spread_clause([shape for group in groups for shape in group], rows)
-    return tuple(timed)
-
-
-def _parts(heard: NDArray[np.bool_], wanted: int) -> list[NDArray[np.int64]]:
-    """Split the voiced rows at the longest pauses into so many parts; one, where that fails."""
-    voiced = np.flatnonzero(heard)
-    pauses = [(end - begin, begin) for begin, end in runs(~heard) if voiced.size]
-    inner = [(length, begin) for length, begin in pauses if voiced[0] < begin < voiced[-1]]
-    if len(inner) < wanted - 1:
-        return [voiced]
-    cuts = sorted(begin for _, begin in sorted(inner, reverse=True)[: wanted - 1])
-    return np.split(voiced, np.searchsorted(voiced, cuts))
-
-
-def _spread_clause(shapes: list[str], rows: NDArray[np.int64]) -> list[TimedViseme]:
-    """Give each viseme its share of the voiced rows, in order; a pause among them is silent."""
-    if not rows.size or not shapes:
-        return []
-    lasts = np.array([_VOWEL_LASTS if shape in _VOWELS else 1.0 for shape in shapes])
-    begins = (np.cumsum(lasts) - lasts) / lasts.sum()
-    places = rows[(begins * len(rows)).astype(np.int64)]
-    timed = [
-        TimedViseme(at_ms=round(row * HOP_S * 1000), viseme=shape)
-        for row, shape in zip(places, shapes, strict=True)
-    ]
-    return [*timed, TimedViseme(at_ms=round((rows[-1] + 1) * HOP_S * 1000), viseme="sil")]

@@ -2,48 +2,15 @@
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import pairwise
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from liveportrait_core.errors import InvalidOption
-
 SAMPLE_RATE_HZ: Final = 16_000
 MOUTH_SHAPES: Final = ("open", "wide", "round", "press", "bite")
 """Columns of `MouthTrack.shapes`: jaw opening, corners outwards, corners inwards (o, u), lips
 closed (m, b, p), lower lip at the upper teeth (f, v)."""
-VISEMES: Final = (
-    "sil", "PP", "FF", "TH", "DD", "kk", "CH", "SS", "nn", "RR", "aa", "E", "ih", "oh", "ou",
-)  # fmt: skip
-"""The names of `TimedViseme`: silence, then the mouth shapes of speech."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class TimedViseme:
-    """The mouth's shape from a moment of the sound on, until the next one."""
-
-    at_ms: int
-    viseme: str  # one of VISEMES
-
-
-def require_in_order(visemes: tuple[TimedViseme, ...]) -> None:
-    """Refuse visemes that are unknown, or not in the order of time.
-
-    Raises:
-        InvalidOption: they are.
-    """
-    for shape in visemes:
-        if shape.viseme not in VISEMES:
-            raise InvalidOption(f"viseme is {shape.viseme!r}; accepted: {', '.join(VISEMES)}")
-    times = [0, *(shape.at_ms for shape in visemes)]
-    late = [after for before, after in pairwise(times) if after < before]
-    if late:
-        raise InvalidOption(
-            f"a viseme is at {late[0]} ms, before the one that precedes it; accepted: from 0, "
-            "in the order of time"
-        )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

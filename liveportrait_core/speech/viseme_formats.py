@@ -10,12 +10,17 @@ ElevenLabs' alignment: spelling with times
 import json
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Final
 
 from liveportrait_core.errors import InvalidOption
 from liveportrait_core.speech.spelling import spelt
-from liveportrait_core.speech.values import VISEMES, TimedViseme, require_in_order
 
+VISEMES: Final = (
+    "sil", "PP", "FF", "TH", "DD", "kk", "CH", "SS", "nn", "RR", "aa", "E", "ih", "oh", "ou",
+)  # fmt: skip
+"""The names of `TimedViseme`: silence, then the mouth shapes of speech."""
 MOST_VISEMES: Final = 10_000
 _LATEST_MS: Final = 3_600_000
 _AZURE: Final = (
@@ -33,6 +38,32 @@ _FORMS: Final = (
     'accepted: a list of {"ms", "viseme"}, Azure\'s events, Polly\'s speech marks or ElevenLabs\' '
     "alignment"
 )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TimedViseme:
+    """The mouth's shape from a moment of the sound on, until the next one."""
+
+    at_ms: int
+    viseme: str  # one of VISEMES
+
+
+def require_in_order(visemes: tuple[TimedViseme, ...]) -> None:
+    """Refuse visemes that are unknown, or not in the order of time.
+
+    Raises:
+        InvalidOption: they are.
+    """
+    for shape in visemes:
+        if shape.viseme not in VISEMES:
+            raise InvalidOption(f"viseme is {shape.viseme!r}; accepted: {', '.join(VISEMES)}")
+    times = [0, *(shape.at_ms for shape in visemes)]
+    late = [after for before, after in pairwise(times) if after < before]
+    if late:
+        raise InvalidOption(
+            f"a viseme is at {late[0]} ms, before the one that precedes it; accepted: from 0, "
+            "in the order of time"
+        )
 
 
 def parse_visemes(text: str) -> tuple[TimedViseme, ...]:

@@ -13,12 +13,8 @@ from numpy.typing import NDArray
 from liveportrait_core.speech.activity import voiced_rows
 from liveportrait_core.speech.spectrum import HOP_S, power_spectra
 from liveportrait_core.speech.track import Articulation, mouth_track
-from liveportrait_core.speech.values import (
-    MouthTrack,
-    Speech,
-    TimedViseme,
-    require_in_order,
-)
+from liveportrait_core.speech.values import MouthTrack, Speech
+from liveportrait_core.speech.viseme_formats import TimedViseme, require_in_order
 
 _SILENCE: Final = "sil"
 _CLOSED: Final = "PP"

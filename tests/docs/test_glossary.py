@@ -59,6 +59,8 @@ def assigned(body: list[ast.stmt]) -> Iterator[str]:
             targets = [statement.target]
         elif isinstance(statement, ast.Assign):
             targets = statement.targets
+        elif isinstance(statement, ast.If):  # such as `if TYPE_CHECKING`
+            yield from assigned(statement.body)
         yield from (target.id for target in targets if isinstance(target, ast.Name))
 
 

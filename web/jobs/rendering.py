@@ -22,7 +22,7 @@ from liveportrait_core.renderer import Renderer
 from liveportrait_core.report import Progress
 from liveportrait_core.request import Clip, RenderRequest, SpeechInput
 from liveportrait_core.species import FaceLocation, FacePlace, FacePoints, Species
-from liveportrait_core.speech.values import TimedViseme
+from liveportrait_core.speech.viseme_formats import TimedViseme
 from web.generation import Failure, Generation, Kind, Output, State
 
 _FIELDS = {

@@ -32,8 +32,7 @@ from liveportrait_core.options import (
 )
 from liveportrait_core.renderer import Renderer
 from liveportrait_core.request import Clip, MotionTemplate, RenderRequest, SpeechInput
-from liveportrait_core.speech.values import TimedViseme
-from liveportrait_core.speech.viseme_formats import parse_visemes
+from liveportrait_core.speech.viseme_formats import TimedViseme, parse_visemes
 
 MULTIPLIER_OF_A_SYNTHETIC_IDLE = 1.0  # its motion is small already
 _MOST_VISEME_BYTES = 5_000_000

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from liveportrait_core.errors import InvalidOption
-from liveportrait_core.speech.reader import SoundReader
-from liveportrait_core.speech.spelling import TextReader, visemes_of
-from liveportrait_core.speech.values import MOUTH_SHAPES, VISEMES, MouthTrack, TimedViseme
-from liveportrait_core.speech.viseme_formats import parse_visemes
+from liveportrait_core.speech.reader import SoundReader, TextReader
+from liveportrait_core.speech.spelling import visemes_of
+from liveportrait_core.speech.values import MOUTH_SHAPES, MouthTrack
+from liveportrait_core.speech.viseme_formats import VISEMES, TimedViseme, parse_visemes
 from liveportrait_core.speech.visemes import MOUTHS, VisemeReader
 from tests.core.sounds import Samples, burst, silence, speech, spoken
 
