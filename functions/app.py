@@ -2,12 +2,13 @@
 
 Read the settings and choose the engine at the start, so that a wrong value stops it. Renderer and
 clients are opened by `runtime.readiness`, which the server's worker begins after gunicorn has
-forked: neither CUDA nor gRPC survives a fork.
+forked: neither CUDA nor gRPC survives a fork. What renders is imported only where something is
+rendered: a gate's image lacks the libraries.
 """
 
 import os
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import firebase_admin
 from firebase_admin import credentials, firestore, storage
@@ -15,7 +16,6 @@ from google.auth.credentials import AnonymousCredentials
 
 from functions.cloud.candidate_check import check_candidate
 from functions.cloud.database.firestore import FirestoreLedger
-from functions.cloud.generations import render_generation
 from functions.cloud.oidc import Caller
 from functions.cloud.run_service import google_session, require_private
 from functions.cloud.storage import CloudMediaStore
@@ -32,14 +32,16 @@ from functions.jobs.ports import Dependencies, SystemClock
 from functions.observability import log, telemetry
 from functions.observability.exporters import Exporters
 from functions.roles import QueueRoute, Role, TaskRoute
+from functions.runtime.engine_identity import engine_setup, named_engine
 from functions.runtime.process_age import process_age_s
 from functions.runtime.process_health import ProcessHealth
 from functions.runtime.readiness import Readiness
-from functions.runtime.startup import engine_setup, open_warm
 from functions.settings import Settings, from_environment
-from liveportrait_core.engines.choice import EngineIdentity, choose_engine, engine_identity
+from liveportrait_core.engines.choice import EngineIdentity, choose_engine
 from liveportrait_core.errors import DeviceLost
-from liveportrait_core.renderer import Renderer
+
+if TYPE_CHECKING:
+    from liveportrait_core.renderer import Renderer
 
 _ANSWER_S = 120.0  # to begin and to end a task's request, on top of the render's deadline
 _LONGEST_DEADLINE_S = 1800.0  # that Cloud Tasks accepts
@@ -68,7 +70,7 @@ class App:
         self._one_render = threading.Lock()  # at a time: an avatar's, or a generation's
 
     @property
-    def engine(self) -> EngineIdentity | Renderer:
+    def engine(self) -> "EngineIdentity | Renderer":
         """The engine that a fingerprint names; a process that does not render opens none for it."""
         return self._named or self.renderer
 
@@ -79,7 +81,7 @@ class App:
         return self.settings.engine_version_of(version)
 
     @property
-    def renderer(self) -> Renderer:
+    def renderer(self) -> "Renderer":
         """The renderer, as soon as it is open and warm.
 
         Raises:
@@ -91,10 +93,12 @@ class App:
             raise InvalidSetting(f"the role {self.settings.role} has no renderer")
         return renderer
 
-    def _open(self) -> Renderer | None:
+    def _open(self) -> "Renderer | None":
         """Open everything that the first request would otherwise wait for."""
         renderer = None
         if self._named is None:
+            from functions.runtime.startup import open_warm
+
             self._require_private()
             try:
                 renderer = open_warm(self.settings)
@@ -154,6 +158,8 @@ class App:
         Raises:
             RetryLater: a redelivery of the task can render it.
         """
+        from functions.cloud.generations import render_generation
+
         render_generation(
             generation_id,
             settings=self.settings,
@@ -273,12 +279,10 @@ def start() -> App:
     Raises:
         InvalidSetting: a setting is wrong.
         EngineUnavailable: the chosen engine lacks files.
-        InvalidOption: the role is `gate` and the renderer's precision is not set.
     """
     settings = from_environment(os.environ)
     if settings.role is Role.GATE:
-        named = engine_identity(settings.engine, settings.weights, engine_setup(settings))
-        return App(settings, named)
+        return App(settings, named_engine(settings))
     choose_engine(settings.engine, settings.weights, engine_setup(settings))
     return App(settings)
 

@@ -18,9 +18,8 @@ from werkzeug.exceptions import HTTPException
 
 from functions.app import App, start
 from functions.cloud.events import parse
-from functions.cloud.generations import read_generation_id
 from functions.domain.document import Gate, gate
-from functions.domain.task import MAX_BODY_BYTES, LookTask, read_subject
+from functions.domain.task import MAX_BODY_BYTES, LookTask, read_generation_id, read_subject
 from functions.errors import InvalidEvent, InvalidSetting, RetryLater, TaskRefused
 from functions.observability import log
 from functions.roles import Role

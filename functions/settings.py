@@ -19,6 +19,7 @@ from functions.roles import Role, TaskRoute, task_route
 ENGINES = ("liveportrait", "mesh", "auto")
 PRECISIONS = ("auto", "fp32", "fp16", "bf16")
 DEVICES = ("auto", "cpu", "cpu-torch", "cuda")
+ENGINE_VERSION = "LIVEPORTRAIT_ENGINE_VERSION"
 _VERSION = re.compile(r"(?:liveportrait|mesh)-[0-9]+-[0-9a-f]{8}")
 _ON = ("on", "true", "1", "yes")
 _OFF = ("off", "false", "0", "no", "")
@@ -31,6 +32,7 @@ class Settings:
     bucket: str
     role: Role = Role.ALL
     engine: str = "liveportrait"
+    engine_version: str | None = None  # of what renders: told to a gate, demanded of a renderer
     precision: str = "auto"
     device: str = "auto"  # cuda: without a usable GPU no request is answered
     collection: str = "avatars"
@@ -140,6 +142,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         bucket=read.text("BUCKET", pattern_hint="a bucket's name, such as my-app.appspot.com"),
         role=role,
         engine=read.choice("ENGINE", Settings.engine, ENGINES),
+        engine_version=environment.get(ENGINE_VERSION),
         precision=read.choice("PRECISION", Settings.precision, PRECISIONS),
         device=read.choice("DEVICE", Settings.device, DEVICES),
         collection=read.text("COLLECTION", Settings.collection, pattern_hint="a collection's name"),
@@ -198,15 +201,31 @@ def _check(settings: Settings) -> None:
             "LIVEPORTRAIT_ENGINE is 'auto' without an emulator; a deployment says which engine it "
             "means: 'liveportrait' or 'mesh'"
         )
-    if settings.role is Role.GATE and settings.engine == "liveportrait":
+    if settings.engine_version is not None:
+        _check_engine_version(settings.engine_version, settings.engine)
+    elif settings.role is Role.GATE and settings.engine == "liveportrait":
         _check_precision(settings)
+
+
+def _check_engine_version(told: str, engine: str) -> None:
+    if not _VERSION.fullmatch(told):
+        raise InvalidSetting(
+            f"{ENGINE_VERSION} is {told!r}; accepted: <engine>-<revision>-<8 hex digits>, such as "
+            "liveportrait-3-0a1b2c3d"
+        )
+    if engine not in (told.partition("-")[0], "auto"):
+        raise InvalidSetting(
+            f"{ENGINE_VERSION} is {told!r} and LIVEPORTRAIT_ENGINE is {engine!r}; accepted: a "
+            "version of that engine"
+        )
 
 
 def _check_precision(settings: Settings) -> None:
     if settings.precision == "auto":
         raise InvalidSetting(
             "LIVEPORTRAIT_PRECISION is 'auto' and LIVEPORTRAIT_ROLE is 'gate', which has no device "
-            "to choose by; accepted: fp32, fp16 or bf16, the same as the renderer's"
+            "to choose by; accepted: fp32, fp16 or bf16, the same as the renderer's, or "
+            f"{ENGINE_VERSION}"
         )
 
 

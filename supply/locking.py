@@ -10,7 +10,7 @@ import tomllib
 from pathlib import Path
 from typing import Final
 
-from supply.locks import LOCKS, Pin, lock_path, parse_lock, read_lock
+from supply.locks import GATE, LOCKS, Pin, lock_path, parse_lock, read_lock
 
 # Of these an index that offers CPU builds has other files, or none.
 _WITH_TORCH: Final = re.compile(r"torch|triton|(?:nvidia|cuda)-.*")
@@ -22,6 +22,7 @@ _COMPILE: Final = (
 _HEADERS: Final = {
     "packages": "What runs, but for torch: `pip install --require-hashes --no-deps -r` this file.",
     "torch": "torch with CUDA, as PyPI has it. Other indexes have other builds of this version.",
+    GATE: "Of packages.txt, what a gate needs: it renders nothing.",
     "dev": "What the extras of pyproject.toml need beside that: tests, checks, the HTTP server.",
 }
 
@@ -45,10 +46,13 @@ def write_locks(root: Path, uv: str, *, renew: bool = False) -> None:
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as bounds:
         bounds.write("\n".join(pin.lines.partition(" \\")[0] for pin in needed))
         bounds.flush()
-        dev = _compiled(uv, _dev_requirements(root), known, "--constraints", bounds.name)
-    names = {pin.name for pin in runs}
+        within = ("--constraints", bounds.name)
+        dev = _compiled(uv, _dev_requirements(root), known, *within)
+        gate = _compiled(uv, (root / "requirements-gate.txt").read_text("utf-8"), known, *within)
+    names, of_gate = {pin.name for pin in runs}, {pin.name for pin in gate}
     parted = {
         "packages": [pin for pin in runs if not _WITH_TORCH.fullmatch(pin.name)],
+        GATE: [pin for pin in runs if pin.name in of_gate],
         "torch": [pin for pin in runs if _WITH_TORCH.fullmatch(pin.name)],
         "dev": [pin for pin in dev if pin.name not in names],
     }

@@ -2,7 +2,8 @@
 
 In the form that pip takes with `--require-hashes`. Three files, since pip checks hashes of all it
 is given or of none: `packages`, what runs, but for torch; `torch`, with what only its CUDA build
-brings, since indexes offer other builds of it under the same version; `dev`, tools and tests.
+brings, since indexes offer other builds of it under the same version; `dev`, tools and tests. A
+fourth, `gate`, repeats of the first what an image that renders nothing needs.
 """
 
 import re
@@ -15,6 +16,7 @@ from packaging.markers import Marker
 from packaging.utils import canonicalize_name
 
 LOCKS: Final = ("packages", "torch", "dev")
+GATE: Final = "gate"  # a part of `packages` again, for an image of its own
 IMAGE: Final = {
     "implementation_name": "cpython",
     "os_name": "posix",

@@ -3,7 +3,6 @@
 A task `{"generationId": id}` is rendered beside those of avatars; `web.cloud` knows its document.
 """
 
-import json
 import tempfile
 import threading
 from pathlib import Path
@@ -11,9 +10,7 @@ from pathlib import Path
 from google.cloud import firestore
 from google.cloud.storage import Bucket
 
-from functions.domain.subject import is_document_id
-from functions.domain.task import MAX_BODY_BYTES
-from functions.errors import InvalidTask, RetryLater
+from functions.errors import RetryLater
 from functions.observability import log
 from functions.settings import Settings
 from liveportrait_core.renderer import Renderer
@@ -22,24 +19,6 @@ from web.cloud.rendering import GenerationRenderer
 from web.cloud.store import FirestoreJobStore, Leased
 
 _LOCK_WAIT_S = 60.0
-
-
-def read_generation_id(body: bytes) -> str | None:
-    """Return the id of a task's generation; None: the task is about none.
-
-    Raises:
-        InvalidTask: the id cannot be a document's.
-    """
-    try:
-        content = json.loads(body) if len(body) <= MAX_BODY_BYTES else None
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(content, dict) or "generationId" not in content:
-        return None
-    name = content["generationId"]
-    if not isinstance(name, str) or not is_document_id(name):
-        raise InvalidTask(f"generationId is {name!r:.200}; accepted: a document's id")
-    return name
 
 
 def render_generation(

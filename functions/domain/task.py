@@ -136,3 +136,21 @@ def read_subject(body: bytes) -> Subject:
     if not isinstance(talk_id, str) or not is_talk_id(avatar_id, talk_id):
         raise refused
     return Subject(avatar_id=avatar_id, talk_id=talk_id)
+
+
+def read_generation_id(body: bytes) -> str | None:
+    """Return the id of a task's generation; None: the task is about none.
+
+    Raises:
+        InvalidTask: the id cannot be a document's.
+    """
+    try:
+        content = json.loads(body) if len(body) <= MAX_BODY_BYTES else None
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(content, dict) or "generationId" not in content:
+        return None
+    name = content["generationId"]
+    if not isinstance(name, str) or not is_document_id(name):
+        raise InvalidTask(f"generationId is {name!r:.200}; accepted: a document's id")
+    return name

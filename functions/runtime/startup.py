@@ -6,20 +6,12 @@ The line `started` holds what is needed to find out why an instance does not ren
 import time
 
 from functions.observability import log
-from functions.settings import Settings
+from functions.runtime.engine_identity import engine_setup
+from functions.settings import ENGINE_VERSION, Settings
 from liveportrait_core.diagnostics import Stack, check, inspect
 from liveportrait_core.engines.choice import choose_engine
 from liveportrait_core.errors import EngineUnavailable
-from liveportrait_core.renderer import EngineConfig, Renderer, open_renderer
-
-
-def engine_setup(settings: Settings) -> EngineConfig:
-    """Return the configuration of LivePortrait in this deployment."""
-    return EngineConfig(
-        device=settings.device,
-        precision=settings.precision,
-        accept_no_landmarks=settings.emulated,
-    )
+from liveportrait_core.renderer import Renderer, open_renderer
 
 
 def open_warm(settings: Settings) -> Renderer:
@@ -27,7 +19,8 @@ def open_warm(settings: Settings) -> Renderer:
 
     Raises:
         EngineUnavailable: driver, libraries and weights do not fit together (the message says what
-            to do), a file is damaged, or the device does not exist.
+            to do), a file is damaged, the device does not exist, or the engine is another version
+            than the gate was told.
         RenderError: the first pass failed.
     """
     began = time.monotonic()
@@ -39,6 +32,7 @@ def open_warm(settings: Settings) -> Renderer:
         log.error("decoders can reach the network", reason=stack.network_fault)
     _check(stack, settings)
     renderer = open_renderer(settings.engine, settings.weights, setup)
+    _require_version(renderer, settings)
     opened = time.monotonic()
     renderer.warm_up()
     log.info(
@@ -51,6 +45,15 @@ def open_warm(settings: Settings) -> Renderer:
         warm_up_seconds=round(time.monotonic() - opened, 2),
     )
     return renderer
+
+
+def _require_version(renderer: Renderer, settings: Settings) -> None:
+    told = settings.engine_version
+    if told is not None and told != renderer.engine_version:
+        raise EngineUnavailable(
+            f"{ENGINE_VERSION} is {told!r}, as the gate names what is rendered, and this renderer "
+            f"is {renderer.engine_version!r}: deploy both from one tree, with the same weights"
+        )
 
 
 def _check(stack: Stack, settings: Settings) -> None:

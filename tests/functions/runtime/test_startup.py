@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from functions.runtime.startup import engine_setup, open_warm
+from functions.runtime.engine_identity import engine_setup
+from functions.runtime.startup import open_warm
 from functions.settings import Settings, full_engine_version
 from liveportrait_core import Engine
 from liveportrait_core.diagnostics import stack
