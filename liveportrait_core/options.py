@@ -31,6 +31,8 @@ class AnimationRegion(StrEnum):
 
 
 LARGEST_MULTIPLIER = {Species.HUMAN: 1.0, Species.ANIMAL: 2.0}
+CROP_SCALES = (1.0, 3.2)
+MOST_CROP_SHIFT = 0.5  # to either side
 PASTED_BACK = {Species.HUMAN: True, Species.ANIMAL: False}
 """Whether the crop goes back into the picture where nobody says so."""
 
@@ -46,6 +48,9 @@ class RenderOptions:
     edit: PortraitEdit = REST  # of the face that the animation begins with
     paste_back: bool = True  # False: the animated crop alone, as is usual for animals
     source_crop_scale: float = 2.3  # 1.0..3.2: side of the crop, relative to the face
+    # Of the crop, in its sides along the face's axes, ±0.5; negative y is towards the forehead.
+    # LivePortrait's, of people.
+    source_crop_shift: tuple[float, float] = (0.0, -0.125)
     source_max_dim_px: int = 1600  # 512..2048: longest side of the result; never enlarged
     loop: bool = True  # ease the motion back to that of frame 0
     max_seconds: float = 10.0  # of the driving clip; the rest is left out with VIDEO_TRIMMED
@@ -54,10 +59,12 @@ class RenderOptions:
 
     def __post_init__(self) -> None:
         strongest = LARGEST_MULTIPLIER[self.species]
-        _require_range("driving multiplier", self.driving_multiplier, 0.0, strongest)
-        _require_range("source crop scale", self.source_crop_scale, 1.0, 3.2)
-        _require_range("source max dim", self.source_max_dim_px, 512, 2048)
-        _require_range("max seconds", self.max_seconds, 0.5, 600.0)
+        require_range("driving multiplier", self.driving_multiplier, 0.0, strongest)
+        require_range("source crop scale", self.source_crop_scale, *CROP_SCALES)
+        for axis, shift in zip("xy", self.source_crop_shift, strict=True):
+            require_range(f"source crop {axis}", shift, -MOST_CROP_SHIFT, MOST_CROP_SHIFT)
+        require_range("source max dim", self.source_max_dim_px, 512, 2048)
+        require_range("max seconds", self.max_seconds, 0.5, 600.0)
         self.edit.require_in_range()
         self._require_a_place()
 
@@ -74,7 +81,12 @@ class RenderOptions:
             )
 
 
-def _require_range(name: str, value: float, low: float, high: float) -> None:
+def require_range(name: str, value: float, low: float, high: float) -> None:
+    """Refuse a number outside its range.
+
+    Raises:
+        InvalidOption: names both.
+    """
     if not (math.isfinite(value) and low <= value <= high):
         raise InvalidOption(f"{name} is {value}; accepted: {low} to {high}")
 
@@ -92,6 +104,7 @@ class SyntheticIdle:
             raise InvalidOption(f"seconds is {self.seconds:g}; accepted: 0.5 to 60")
 
 
+OUTPUT_SIDES_PX = (64, 2048)
 PEAK_MBIT_S = (0.5, 100.0)
 """What is accepted as the highest rate of a video."""
 
@@ -123,14 +136,14 @@ class Delivery:
 
     def __post_init__(self) -> None:
         if self.peak_mbit_s is not None:
-            _require_range("peak rate in Mbit/s", self.peak_mbit_s, *PEAK_MBIT_S)
+            require_range("peak rate in Mbit/s", self.peak_mbit_s, *PEAK_MBIT_S)
             if self.format is not VideoFormat.MP4:
                 raise InvalidOption(
                     f"the peak rate is {self.peak_mbit_s:g} Mbit/s, and {self.format} has no rate; "
                     "accepted: none, or mp4"
                 )
         if self.longest_side_px is not None:
-            _require_range("output size", self.longest_side_px, 64, 2048)
+            require_range("output size", self.longest_side_px, *OUTPUT_SIDES_PX)
         if self.sound is not SoundFrom.NONE and self.format is not VideoFormat.MP4:
             raise InvalidOption(
                 f"audio is {self.sound}, and {self.format} holds no sound; accepted: none, or mp4"

@@ -11,7 +11,12 @@ from typing import Any, cast
 
 from liveportrait_core.edit_sequence import EditSequence
 from liveportrait_core.engines.base import AnimationEngine, PreparedPortrait
-from liveportrait_core.engines.capabilities import clip_engine, picture_engine, synthetic_motion
+from liveportrait_core.engines.capabilities import (
+    clip_engine,
+    configured,
+    picture_engine,
+    synthetic_motion,
+)
 from liveportrait_core.engines.choice import choose_engine
 from liveportrait_core.engines.liveportrait.animals.finders import require_finder
 from liveportrait_core.engines.liveportrait.config import DEFAULT_CONFIG, EngineConfig
@@ -136,6 +141,23 @@ class Renderer:
         if self._animals is None:
             self._animals = self._open_animals()
         return self._animals
+
+    def configured(self, config: EngineConfig) -> "Renderer":
+        """Return a renderer by the networks loaded here, which applies motion by `config`.
+
+        Device, precision and who finds the face stay as they are.
+
+        Raises:
+            InvalidOption: the engine would ignore it.
+        """
+        animals = self._open_animals
+        return Renderer(
+            configured(self._engine, config),
+            reason=self._reason,
+            device=self._device,
+            open_animals=animals and (lambda: self.for_species(Species.ANIMAL).configured(config)),
+            methods=self._methods,
+        )
 
     def warm_up(self) -> None:
         """Load and run once what the first render would otherwise wait for.

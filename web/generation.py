@@ -106,7 +106,8 @@ class Generation:
     @property
     def result_name(self) -> str:
         """The file name of what is made."""
-        names = {Kind.ANIMATE: "idle.mp4", Kind.TALK: "talk.mp4", Kind.EDIT: "edited.png"}
+        form = self.params.get("format", "mp4")
+        names = {Kind.ANIMATE: f"idle.{form}", Kind.TALK: "talk.mp4", Kind.EDIT: "edited.png"}
         return names[self.kind]
 
     @property

@@ -10,7 +10,13 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from liveportrait_core.engines.liveportrait.config import DEFAULT_CONFIG, DrivingCrop, EngineConfig
+from liveportrait_core.engines.liveportrait.config import (
+    DEFAULT_CONFIG,
+    USUAL_WINDOW,
+    DrivingCrop,
+    DrivingWindow,
+    EngineConfig,
+)
 from liveportrait_core.engines.liveportrait.motion.settings import (
     LARGEST_MULTIPLIER,
     LONGEST_SMOOTHING_S,
@@ -21,11 +27,12 @@ from liveportrait_core.engines.liveportrait.motion.settings import (
     MotionRefinement,
 )
 from liveportrait_core.face.choice import Detector, FaceOrder
-from liveportrait_core.options import SpeechMethod
+from liveportrait_core.options import RenderOptions, SpeechMethod
 from liveportrait_core.speech.methods import GFPGAN
 
 DEFAULT_WEIGHTS = Path("weights")
 _MAY_BE_IGNORED = ("weights", "device", "precision")
+_OF_ANIMALS_TOO = ("crop_driving", "driving_scale", "driving_x", "driving_y", "stitch")
 _SMOOTHED = ("pose", "expression", "scale", "translation")
 _MULTIPLIED = {
     "pose": "the head's turning, place and size",
@@ -91,6 +98,19 @@ def add_network_options(command: argparse.ArgumentParser) -> None:
         help="crop the driving frames to the face; auto: unless they are square "
         "(default: %(default)s)",
     )  # fmt: skip
+    _add_driving_window(command)
+
+
+def _add_driving_window(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--driving-scale", type=float, default=USUAL_WINDOW.scale, metavar="X",
+        help="side of that crop, relative to the face, 1 to 3.2 (default: %(default)s)",
+    )  # fmt: skip
+    for axis, usual in zip("xy", USUAL_WINDOW.shift, strict=True):
+        command.add_argument(
+            f"--driving-{axis}", type=float, default=usual, metavar="X",
+            help=f"shift of that crop in {axis}, in its sides, -0.5 to 0.5 (default: %(default)s)",
+        )  # fmt: skip
 
 
 def add_animation_options(command: argparse.ArgumentParser) -> None:
@@ -116,6 +136,17 @@ def add_animation_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--lip-closure", choices=_names(LipClosure), default=LipClosure.UPSTREAM.value,
         help="close the lips as far as the multiplier goes, or in full (default: %(default)s)",
+    )  # fmt: skip
+    for axis, usual in zip("xy", RenderOptions.source_crop_shift, strict=True):
+        command.add_argument(
+            f"--crop-{axis}", type=float, default=usual, metavar="X",
+            help=f"shift of the portrait's crop in {axis}, in its sides, -0.5 to 0.5; negative y "
+            "is towards the forehead (default: %(default)s)",
+        )  # fmt: skip
+    command.add_argument(
+        "--smooth-source", type=float, default=AnimationSettings.observation_variance,
+        metavar="R", help="smooth the motion of a portrait that is a clip: the observation "
+        "variance of the original's Kalman smoother, 1e-11 to 1e-2 (default: %(default)s)",
     )  # fmt: skip
 
 
@@ -155,6 +186,9 @@ def config_of(parsed: argparse.Namespace) -> EngineConfig:
         detector=Detector(parsed.detector),
         face_order=FaceOrder(parsed.face),
         driving_crop=DrivingCrop(parsed.crop_driving),
+        driving_window=DrivingWindow(
+            scale=parsed.driving_scale, shift=(parsed.driving_x, parsed.driving_y)
+        ),
         accept_no_landmarks=True,
         keep_openings="motion" not in parsed,  # who applies it chooses later
     )
@@ -166,6 +200,7 @@ def config_of(parsed: argparse.Namespace) -> EngineConfig:
         retarget_eyes=parsed.eye_retargeting,
         retarget_lips=parsed.lip_retargeting,
         lip_closure=LipClosure(parsed.lip_closure),
+        observation_variance=parsed.smooth_source,
     )
     refinement = MotionRefinement(
         smooth_pose_s=parsed.smooth_pose,
@@ -197,7 +232,7 @@ def people_only_options(parsed: argparse.Namespace) -> list[str]:
     parser = argparse.ArgumentParser()
     add_network_options(parser)
     add_animation_options(parser)
-    return changed_options(parsed, parser, besides=(*_MAY_BE_IGNORED, "crop_driving", "stitch"))
+    return changed_options(parsed, parser, besides=(*_MAY_BE_IGNORED, *_OF_ANIMALS_TOO))
 
 
 def changed_options(

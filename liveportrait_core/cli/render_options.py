@@ -140,12 +140,19 @@ def options_of(parsed: argparse.Namespace, **more: Any) -> RenderOptions:
         animation_region=AnimationRegion(parsed.animation_region),
         edit=parsed.edit,
         source_crop_scale=parsed.scale,
+        source_crop_shift=_crop_shift(parsed),
         source_max_dim_px=parsed.source_max_dim,
         species=parsed.species,
         face_points=parsed.face_points,
         paste_back=_paste_back(parsed),
         **more,
     )
+
+
+def _crop_shift(parsed: argparse.Namespace) -> tuple[float, float]:
+    usual_x, usual_y = RenderOptions.source_crop_shift
+    given = vars(parsed)  # a command without LivePortrait's ways has none
+    return given.get("crop_x", usual_x), given.get("crop_y", usual_y)
 
 
 def _paste_back(parsed: argparse.Namespace) -> bool:

@@ -1,11 +1,15 @@
 """What only one engine can do, and the other's refusal."""
 
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from liveportrait_core.engines.base import AnimationEngine, ClipEngine, PictureEngine
+from liveportrait_core.engines.liveportrait.config import DEFAULT_CONFIG, EngineConfig
 from liveportrait_core.errors import InvalidOption
 from liveportrait_core.options import Engine, SyntheticIdle
 from liveportrait_core.request import EngineMotion
+
+if TYPE_CHECKING:  # the networks import torch
+    from liveportrait_core.engines.liveportrait.network_engine import NetworkEngine
 
 
 def clip_engine(engine: AnimationEngine[Any, Any]) -> ClipEngine[Any, Any, Any]:
@@ -35,6 +39,25 @@ def picture_engine(engine: AnimationEngine[Any, Any]) -> PictureEngine[Any, Any]
             "accepted: that, or the engine liveportrait"
         )
     return cast(PictureEngine[Any, Any], engine)
+
+
+def configured(
+    engine: AnimationEngine[Any, Any], config: EngineConfig
+) -> AnimationEngine[Any, Any]:
+    """Return the engine as it applies motion by this configuration, without loading it again.
+
+    Raises:
+        InvalidOption: only LivePortrait can be configured.
+    """
+    if engine.engine is Engine.LIVEPORTRAIT:
+        opened = cast("NetworkEngine", engine).configured(config)
+        return cast(AnimationEngine[Any, Any], opened)
+    if config != DEFAULT_CONFIG:
+        raise InvalidOption(
+            f"options of LivePortrait were given, which the engine {engine.engine} would ignore; "
+            "accepted: the defaults, or the engine liveportrait"
+        )
+    return engine
 
 
 def synthetic_motion(engine: Engine, idle: SyntheticIdle) -> EngineMotion:

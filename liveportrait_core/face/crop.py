@@ -187,6 +187,7 @@ def crop_face(
     size_px: int,
     scale: float,
     vy_ratio: float,
+    vx_ratio: float = 0.0,
     upright: bool = True,
 ) -> FaceCrop:
     """Cut the square around a face out of a picture.
@@ -197,9 +198,10 @@ def crop_face(
         size_px: side of the crop.
         scale: side of the square relative to the tight one.
         vy_ratio: vertical shift, in sides; see `oriented_box`.
+        vx_ratio: horizontal shift, likewise.
         upright: turn the face upright; False keeps the picture's axes.
     """
-    box = oriented_box(points, scale=scale, vy_ratio=vy_ratio)
+    box = oriented_box(points, scale=scale, vy_ratio=vy_ratio, vx_ratio=vx_ratio)
     return crop_box(picture, box, size_px=size_px, upright=upright)
 
 

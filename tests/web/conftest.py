@@ -92,7 +92,7 @@ class Api:
     client: httpx.Client
     portrait: bytes
     driving: bytes
-    engine: SwayingEngine
+    engine: Any
 
     def post(self, headers: dict[str, str] | None = None, **more: Any) -> Any:
         return self.client.post(
@@ -119,8 +119,10 @@ def serve(tmp_path: Path, portrait: bytes, driving: bytes) -> Iterator[Serve]:
     """Serve an application with these settings; all end with the test, the last one first."""
     with ExitStack() as stack:
 
-        def served(*, slowness_s: float = 0.0, name: str = "data", **settings: Any) -> Api:
-            engine = SwayingEngine(slowness_s=slowness_s)
+        def served(
+            *, slowness_s: float = 0.0, name: str = "data", engine: Any = None, **settings: Any
+        ) -> Api:
+            engine = engine or SwayingEngine(slowness_s=slowness_s)
             port = free_port()
             app = create_app(
                 Settings(data=tmp_path / name, port=port, **settings),

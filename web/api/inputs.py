@@ -23,12 +23,15 @@ from liveportrait_core import MAX_AUDIO_BYTES, MAX_IMAGE_BYTES, MAX_VIDEO_BYTES,
 from liveportrait_core.edit_sequence import MAX_EDITS_BYTES, read_edit_sequence
 from liveportrait_core.media.clips.decode import FrameReader
 from liveportrait_core.media.clips.probe import probe
+from liveportrait_core.media.pictures.image import fitted_size
 from liveportrait_core.media.pictures.opening import is_picture
 from liveportrait_core.media.portrait_process import decode_portrait
 from liveportrait_core.media.sounds.reading import read_speech
 from web.api.schemas import GenerationRequest, InputFile
 from web.errors import InvalidRequest, TooLarge, Unprocessable, Unsupported
 from web.fetch import SafeClient
+from web.generation import Kind
+from web.jobs.options import is_clip
 
 LIMITS = {
     "portrait": MAX_IMAGE_BYTES,
@@ -206,8 +209,7 @@ def _look(
     """Decode the picture and probe the motion, so that unusable ones are refused at once."""
     role = "portrait"
     try:
-        picture = decode_portrait(folder / names[role], max_dim_px=request.params.source_max_dim)
-        height, width = picture.pixels.shape[:2]
+        width, height = _portrait_size(folder / names[role], request)
         length = None
         if "driving" in names:
             role = "driving"
@@ -225,6 +227,16 @@ def _look(
         return (width, height), length
     except RenderError as error:
         raise Unprocessable(str(error), field=f"input.{role}", code=error.code) from error
+
+
+def _portrait_size(path: Path, request: GenerationRequest) -> tuple[int, int]:
+    """Return the size at which a picture, or a clip that is to be animated, is worked on."""
+    most = request.params.source_max_dim
+    if request.kind is Kind.ANIMATE and is_clip(path):
+        clip = probe(path, request.params.max_seconds)
+        return fitted_size(clip.width_px, clip.height_px, most)
+    height, width = decode_portrait(path, max_dim_px=most).pixels.shape[:2]
+    return width, height
 
 
 def _suffix(name: str) -> str:

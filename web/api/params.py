@@ -1,6 +1,6 @@
 """How a generation is rendered, as clients write it: every parameter is a field of `Params`.
 
-`Params.applied` gives the values as they are stored (`Generation.params`); `web.jobs.rendering`
+`Params.applied` gives the values as they are stored (`Generation.params`); `web.jobs.options`
 turns those into the renderer's options.
 """
 
@@ -20,9 +20,19 @@ from liveportrait_core import (
     Species,
     SpeechInput,
 )
-from liveportrait_core.options import MOST_SPEECH_STRENGTH, MouthInside
+from liveportrait_core.engines.liveportrait.config import DrivingCrop
+from liveportrait_core.engines.liveportrait.motion.settings import OBSERVATION_VARIANCES
+from liveportrait_core.options import (
+    CROP_SCALES,
+    MOST_CROP_SHIFT,
+    MOST_SPEECH_STRENGTH,
+    OUTPUT_SIDES_PX,
+    MouthInside,
+    VideoFormat,
+)
 from web.api.animals import FacePoint, animal_values
 from web.errors import InvalidRequest
+from web.jobs.options import OF_LIVEPORTRAIT, OF_PEOPLE, changed
 
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 
@@ -34,6 +44,9 @@ def whole(value: object) -> object:
 
 Whole = Annotated[int, BeforeValidator(whole), Field(strict=True)]
 Switch = Annotated[bool, Field(strict=True)]
+CropScale = Annotated[Number, Field(ge=CROP_SCALES[0], le=CROP_SCALES[1])]
+CropShift = Annotated[Number, Field(ge=-MOST_CROP_SHIFT, le=MOST_CROP_SHIFT)]
+Smoothing = Annotated[Number, Field(ge=OBSERVATION_VARIANCES[0], le=OBSERVATION_VARIANCES[1])]
 
 
 class Body(BaseModel):
@@ -65,12 +78,24 @@ class Params(Body):
     method: Annotated[str, Field(min_length=1, max_length=100)] = str(SpeechInput.method)
     inside: MouthInside = SpeechInput.inside
     start_frame: Annotated[Whole, Field(ge=0, lt=36_000)] = SpeechInput.start_frame
+    format: VideoFormat = VideoFormat.MP4
+    output_size: Annotated[Whole, Field(ge=OUTPUT_SIDES_PX[0], le=OUTPUT_SIDES_PX[1])] | None = None
+    # LivePortrait's own; refused where another engine renders.
+    relative: Switch = OF_LIVEPORTRAIT["relative"]
+    stitching: Switch = OF_LIVEPORTRAIT["stitching"]
+    crop_x: CropShift = OF_LIVEPORTRAIT["cropX"]
+    crop_y: CropShift = OF_LIVEPORTRAIT["cropY"]
+    driving_crop: DrivingCrop = DrivingCrop(OF_LIVEPORTRAIT["drivingCrop"])
+    driving_scale: CropScale = OF_LIVEPORTRAIT["drivingScale"]
+    driving_x: CropShift = OF_LIVEPORTRAIT["drivingX"]
+    driving_y: CropShift = OF_LIVEPORTRAIT["drivingY"]
+    smoothing: Smoothing = OF_LIVEPORTRAIT["smoothing"]  # of a portrait that is a clip
 
     def applied(self) -> tuple[dict[str, Any], tuple[str, ...]]:
         """Return the values within their ranges, by their names in JSON, and warnings.
 
         Raises:
-            InvalidRequest: an unknown slider of the edit, or no place of a face.
+            InvalidRequest: an unknown slider of the edit, no place of a face, or what animals lack.
             Unprocessable: the face is to be found by what is not installed.
         """
         animal, is_place_clamped = animal_values(self.species, self.face_points, self.pasteback)
@@ -95,6 +120,11 @@ class Params(Body):
             mode="json", by_alias=True, exclude={"species", "face_points", "pasteback"}
         )
         values |= {"edit": dict(edit.changed), **animal}
+        if self.species is Species.ANIMAL and (asked := changed(values, OF_PEOPLE)):
+            raise InvalidRequest(
+                f"{', '.join(asked)}: animals are animated in one way only; accepted: without",
+                field=f"params.{asked[0]}",
+            )
         return values, (RenderWarning.PARAM_CLAMPED.value,) if is_clamped else ()
 
 

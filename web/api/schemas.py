@@ -11,6 +11,7 @@ from pydantic.alias_generators import to_camel
 
 from liveportrait_core import PortraitEdit, TimedViseme, timed_visemes
 from liveportrait_core.errors import InvalidOption
+from liveportrait_core.options import VideoFormat
 from liveportrait_core.speech.viseme_formats import MOST_VISEMES
 from web.api.params import Body, Params
 from web.errors import InvalidRequest, Unprocessable
@@ -84,6 +85,10 @@ class GenerationRequest(Body):
             raise ValueError("an edit has no driving clip; accepted: without, or kind animate")
         if all(moves):
             raise ValueError("there are driving and motion; accepted: one of them, or neither")
+        if self.kind is not Kind.ANIMATE and self.params.format is not VideoFormat.MP4:
+            raise ValueError(
+                f"format is {self.params.format}, and kind is {self.kind}; accepted: without"
+            )
         if self.input.portrait is None and (self.kind is not Kind.TALK or not moves[0]):
             raise ValueError("input.portrait is missing; accepted: a picture of a face")
         return self

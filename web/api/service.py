@@ -23,7 +23,10 @@ from web.jobs.ports import Jobs
 from web.jobs.transitions import canceled
 from web.settings import Settings
 
-_TYPES = {"video": "video/mp4", "poster": "image/jpeg", "picture": "image/png"}
+_TYPES = {
+    ".mp4": "video/mp4", ".gif": "image/gif", ".webp": "image/webp",
+    ".jpg": "image/jpeg", ".png": "image/png",
+}  # fmt: skip
 
 
 @dataclass(kw_only=True)
@@ -176,7 +179,7 @@ class Service:
             return Response(status_code=304, headers=headers)
         file = found.poster_name if name == other else found.result_name
         path = self.jobs.files.fetch(found.folder, file)
-        return FileResponse(path, media_type=_TYPES[name], headers=headers)
+        return FileResponse(path, media_type=_TYPES[path.suffix], headers=headers)
 
     def health(self) -> dict[str, Any]:
         """Tell whether generations are rendered, by what, and how many wait."""

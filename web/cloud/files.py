@@ -10,7 +10,10 @@ from web.errors import NotFound
 
 PREFIX = "livePortraitGenerations/"
 _CACHED_S = 3600.0
-_TYPES = {".mp4": "video/mp4", ".png": "image/png", ".jpg": "image/jpeg"}
+_TYPES = {
+    ".mp4": "video/mp4", ".gif": "image/gif", ".webp": "image/webp",
+    ".png": "image/png", ".jpg": "image/jpeg",
+}  # fmt: skip
 
 
 class BucketFiles:

@@ -5,25 +5,16 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+
+from PIL import Image
 
 from liveportrait_core import RenderError
-from liveportrait_core.edit import PortraitEdit
-from liveportrait_core.edit_sequence import EditSequence, read_edit_sequence
 from liveportrait_core.media.origin import origin_of
 from liveportrait_core.media.pictures.image import write_picture
-from liveportrait_core.options import (
-    AnimationRegion,
-    MouthInside,
-    RenderOptions,
-    SyntheticIdle,
-)
 from liveportrait_core.renderer import Renderer
 from liveportrait_core.report import Progress
-from liveportrait_core.request import Clip, RenderRequest, SpeechInput
-from liveportrait_core.species import FaceLocation, FacePlace, FacePoints, Species
-from liveportrait_core.speech.viseme_formats import TimedViseme
 from web.generation import Failure, Generation, Kind, Output, State
+from web.jobs.options import config_of, options_of, request_of, require_engine
 
 _FIELDS = {
     "IMAGE": "input.portrait",
@@ -52,6 +43,8 @@ def render(
     """
     try:
         make = _edited if generation.kind is Kind.EDIT else _animated
+        require_engine(generation.params, renderer.engine)
+        renderer = renderer.configured(config_of(generation.params))
         ended = replace(
             make(renderer, generation, folder, on_progress),
             state=State.READY,
@@ -91,12 +84,14 @@ def with_progress(generation: Generation, progress: Progress) -> Generation:
 def _edited(
     renderer: Renderer, generation: Generation, folder: Path, on_progress: OnProgress
 ) -> Generation:
-    options = options_of(generation)
+    options = options_of(generation.params)
     prepared = renderer.prepare(folder / generation.inputs["portrait"], options)
     frame = renderer.still(prepared, options)
     output = folder / generation.result_name
-    write_picture(frame, output, origin=origin_of(renderer.engine))
-    height, width = frame.shape[:2]
+    size = generation.params.get("outputSize")
+    write_picture(frame, output, origin=origin_of(renderer.engine), longest_side_px=size)
+    with Image.open(output) as written:
+        width, height = written.size
     return replace(
         generation,
         output=Output(width=width, height=height, size_bytes=output.stat().st_size),
@@ -107,15 +102,7 @@ def _edited(
 def _animated(
     renderer: Renderer, generation: Generation, folder: Path, on_progress: OnProgress
 ) -> Generation:
-    request = RenderRequest(
-        portrait=folder / generation.inputs["portrait"],
-        motion=_motion(generation, folder),
-        output=folder / generation.result_name,
-        poster=folder / generation.poster_name,
-        options=options_of(generation),
-        speech=_speech(generation, folder) if generation.kind is Kind.TALK else None,
-    )
-    video = renderer.render(request, on_progress=on_progress)
+    video = renderer.render(request_of(generation, folder), on_progress=on_progress)
     cut = video.talk
     return replace(
         generation,
@@ -131,53 +118,6 @@ def _animated(
             has_speech=None if cut is None else cut.has_speech,
         ),
         warnings=_warnings(generation, (each.value for each in video.warnings)),
-    )
-
-
-def options_of(generation: Generation) -> RenderOptions:
-    """Return the renderer's options for a generation."""
-    params = generation.params
-    return RenderOptions(
-        driving_multiplier=params["drivingMultiplier"],
-        normalize_lip=params["normalizeLip"],
-        animation_region=AnimationRegion(params["animationRegion"]),
-        edit=PortraitEdit(**params["edit"]),
-        source_crop_scale=params["scale"],
-        source_max_dim_px=params["sourceMaxDim"],
-        loop=params["loop"],
-        max_seconds=params["maxSeconds"],
-        species=Species(params.get("species", Species.HUMAN)),
-        face_points=_face_location(params.get("facePoints")),
-        paste_back=params.get("pasteback", True),
-    )
-
-
-def _face_location(shown: Any) -> FaceLocation | None:
-    """Return the place that a request's points, as they are kept, stand for."""
-    if isinstance(shown, list):
-        return FacePoints(points=tuple((point["x"], point["y"]) for point in shown))
-    return None if shown is None else FacePlace(shown)
-
-
-def _motion(generation: Generation, folder: Path) -> Clip | EditSequence | SyntheticIdle:
-    inputs = generation.inputs
-    if "driving" in inputs:
-        return Clip(path=folder / inputs["driving"])
-    if "motion" in inputs:
-        return read_edit_sequence(folder / inputs["motion"])
-    return SyntheticIdle(seed=generation.params["seed"], seconds=generation.params["seconds"])
-
-
-def _speech(generation: Generation, folder: Path) -> SpeechInput:
-    params = generation.params
-    return SpeechInput(
-        sound=folder / generation.inputs["sound"],
-        visemes=tuple(TimedViseme(at_ms=ms, viseme=name) for ms, name in generation.visemes),
-        text=generation.text,
-        strength=params["strength"],
-        method=params["method"],
-        inside=MouthInside(params["inside"]),
-        start_frame=params["startFrame"],
     )
 
 

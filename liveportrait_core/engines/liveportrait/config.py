@@ -16,7 +16,7 @@ from liveportrait_core.engines.liveportrait.motion.settings import (
 )
 from liveportrait_core.errors import InvalidOption
 from liveportrait_core.face.choice import Detector, FaceOrder
-from liveportrait_core.options import Engine
+from liveportrait_core.options import CROP_SCALES, MOST_CROP_SHIFT, Engine, require_range
 
 REVISION = 3  # raise it with every change that changes pixels
 EASE_S = 1.0  # over which the end of a clip eases back to its beginning
@@ -31,6 +31,22 @@ class DrivingCrop(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
+class DrivingWindow:
+    """The square that is cut around a driving face, where its frames are cropped."""
+
+    scale: float = 2.2  # 1.0..3.2: its side, relative to the face
+    shift: tuple[float, float] = (0.0, -0.1)  # as `RenderOptions.source_crop_shift`
+
+    def __post_init__(self) -> None:
+        require_range("driving crop scale", self.scale, *CROP_SCALES)
+        for axis, shift in zip("xy", self.shift, strict=True):
+            require_range(f"driving crop {axis}", shift, -MOST_CROP_SHIFT, MOST_CROP_SHIFT)
+
+
+USUAL_WINDOW = DrivingWindow()
+
+
+@dataclass(frozen=True, kw_only=True)
 class EngineConfig:
     """The choices. All but device and `keep_openings` change pixels, and so the version."""
 
@@ -39,6 +55,7 @@ class EngineConfig:
     detector: Detector = Detector.MEDIAPIPE
     face_order: FaceOrder = FaceOrder.LARGEST_CENTRAL  # another only with insightface
     driving_crop: DrivingCrop = DrivingCrop.AUTO
+    driving_window: DrivingWindow = USUAL_WINDOW
     # Region, multiplier and lips of it are what each render asks for.
     animation: AnimationSettings = field(default_factory=AnimationSettings)
     refinement: MotionRefinement = field(default_factory=MotionRefinement)
@@ -91,6 +108,8 @@ def engine_version(
         repr(config.animation),
         repr(config.refinement),
         str(EASE_S),
+        # Only where it differs: the versions of before it could be chosen stay what they were.
+        *([] if config.driving_window == USUAL_WINDOW else [repr(config.driving_window)]),
     )
     sha = hashlib.sha256("\n".join((*settings, *digests)).encode())
     return f"{Engine.LIVEPORTRAIT}-{REVISION}-{sha.hexdigest()[:8]}"

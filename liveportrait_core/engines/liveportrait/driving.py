@@ -13,7 +13,11 @@ from itertools import chain, islice
 import cv2
 import numpy as np
 
-from liveportrait_core.engines.liveportrait.config import DrivingCrop
+from liveportrait_core.engines.liveportrait.config import (
+    USUAL_WINDOW,
+    DrivingCrop,
+    DrivingWindow,
+)
 from liveportrait_core.engines.liveportrait.motion.extraction import (
     ClipFrames,
     ExtractMotion,
@@ -39,9 +43,6 @@ from liveportrait_core.face.crop import (
 from liveportrait_core.face.tracking import FaceTrack, FindFace, LocateLandmarks, track_face
 from liveportrait_core.report import Frame
 
-_SCALE = 2.2
-_OFFSET = -0.1
-
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class FixedCrop:
@@ -50,9 +51,15 @@ class FixedCrop:
     original_to_crop: Matrix
 
     @classmethod
-    def around(cls, landmarks: Iterable[Points]) -> "FixedCrop":
+    def around(
+        cls, landmarks: Iterable[Points], window: DrivingWindow = USUAL_WINDOW
+    ) -> "FixedCrop":
         """Return the mean of the squares around a face."""
-        boxes = [oriented_box(points, scale=_SCALE, vy_ratio=_OFFSET) for points in landmarks]
+        across, down = window.shift
+        boxes = [
+            oriented_box(points, scale=window.scale, vy_ratio=down, vx_ratio=across)
+            for points in landmarks
+        ]
         return cls(original_to_crop=square_matrix(mean_upright_box(boxes), size_px=CROP_PX))
 
     def crop(self, frame: Frame) -> Frame:
@@ -102,6 +109,7 @@ def analyse_driving(
     locate: LocateLandmarks | None,
     extract: ExtractMotion,
     crop: DrivingCrop = DrivingCrop.AUTO,
+    window: DrivingWindow = USUAL_WINDOW,
     openings: bool = True,
 ) -> LivePortraitMotion:
     """Turn a driving clip into motion; landmarks are looked for only where something uses them.
@@ -113,6 +121,7 @@ def analyse_driving(
         locate: the landmarks; None: the detector's own points.
         extract: the motion of a batch.
         crop: whether frames are cropped to the face.
+        window: the square around it, where they are.
         openings: whether to measure eyes and lips; if not, the motion is without them.
 
     Raises:
@@ -123,7 +132,7 @@ def analyse_driving(
     clip = ClipFrames(frames)
     track = _track(clip, find, locate, crop, openings=openings)
     require_face(track, "driving")
-    preprocess = _choose_preprocess(track, crop)
+    preprocess = _choose_preprocess(track, crop, window)
     motion_type = LivePortraitMotion if openings else MotionWithoutOpenings
     return motion_type(
         measured=extract_clip_motion(clip, track, preprocess, extract, openings=openings),
@@ -153,7 +162,8 @@ def _is_cropped(size: tuple[int, ...], crop: DrivingCrop) -> bool:
     return crop is DrivingCrop.ALWAYS or (crop is DrivingCrop.AUTO and height != width)
 
 
-def _choose_preprocess(track: FaceTrack, crop: DrivingCrop) -> Preprocess:
+def _choose_preprocess(track: FaceTrack, crop: DrivingCrop, window: DrivingWindow) -> Preprocess:
     if not _is_cropped(track.size, crop):
         return FullFrame()
-    return FixedCrop.around(points for points in track.landmarks if points is not None)
+    seen = (points for points in track.landmarks if points is not None)
+    return FixedCrop.around(seen, window)

@@ -54,7 +54,7 @@ from liveportrait_core.engines.liveportrait.template import (
 )
 from liveportrait_core.engines.liveportrait.warm_up import warm_up
 from liveportrait_core.errors import ImageNoFace, InvalidOption, VideoTooShort
-from liveportrait_core.face.crop import FaceCrop
+from liveportrait_core.face.crop import FaceCrop, Points
 from liveportrait_core.face.openings import eye_close_ratios, lip_close_ratio
 from liveportrait_core.face.tracking import FindFace, locate_face
 from liveportrait_core.face.upright import UprightFrames
@@ -131,7 +131,7 @@ class LivePortraitEngine(NetworkEngine):
             raise ImageNoFace(
                 "no face was found in the portrait; accepted: one clearly visible face"
             )
-        crop = crop_source(portrait, portrait_points(face), scale=options.source_crop_scale)
+        crop = _cropped(portrait, portrait_points(face), options)
         try:
             paste_back = PasteBack.prepare(portrait, crop.crop_to_original)
         except ValueError as error:
@@ -191,6 +191,7 @@ class LivePortraitEngine(NetworkEngine):
             extract=self._model.extract_motion,
             crop=self._config.driving_crop,
             openings=self._config.needs_openings,
+            window=self._config.driving_window,
         )
 
     def still(self, prepared: PreparedSource, options: RenderOptions) -> Frame:
@@ -282,7 +283,7 @@ class LivePortraitEngine(NetworkEngine):
         with self._finder.clip() as find:
             return analyse_source(
                 FittedFrames(frames, options.source_max_dim_px),
-                scale=options.source_crop_scale,
+                options=options,
                 find=find,
                 locate=self._locate,
                 extract=self._model.extract_motion,
@@ -318,7 +319,7 @@ class LivePortraitEngine(NetworkEngine):
             anchor=refined.anchor,
         )
         fitted = FittedFrames(frames, options.source_max_dim_px)
-        pictures = self._source_pictures(fitted, source, driven, options.source_crop_scale)
+        pictures = self._source_pictures(fitted, source, driven, options)
         for frame, crop in prefetch(pictures, ahead=BATCHES_AHEAD):
             if crop is None:
                 yield frame
@@ -326,7 +327,11 @@ class LivePortraitEngine(NetworkEngine):
                 yield PasteBack.prepare(frame, crop.crop_to_original).blend(crop.picture)
 
     def _source_pictures(
-        self, frames: FittedFrames, source: MeasuredVideo, driven: DrivenKeypoints, scale: float
+        self,
+        frames: FittedFrames,
+        source: MeasuredVideo,
+        driven: DrivenKeypoints,
+        options: RenderOptions,
     ) -> Iterator[tuple[Frame, FaceCrop | None]]:
         """Yield every frame of a source clip with its animated crop; None where it has no face."""
         kept = islice(frames, source.skipped, None)
@@ -335,7 +340,7 @@ class LivePortraitEngine(NetworkEngine):
             if landmarks is None:
                 yield frame, None
                 continue
-            crop = crop_source(frame, landmarks, scale=scale)
+            crop = _cropped(frame, landmarks, options)
             feature = self._model.extract_appearance(network_frame(crop)[None])
             (picture,) = self._model.animate(feature, resting[None], moved[None])
             yield frame, replace(crop, picture=picture)
@@ -350,6 +355,12 @@ class LivePortraitEngine(NetworkEngine):
 
     def _is_pasted(self, options: RenderOptions) -> bool:
         return options.paste_back and self._config.animation.stitch
+
+
+def _cropped(picture: Frame, points: Points, options: RenderOptions) -> FaceCrop:
+    return crop_source(
+        picture, points, scale=options.source_crop_scale, shift=options.source_crop_shift
+    )
 
 
 def _as_it_is(picture: Frame) -> Frame:

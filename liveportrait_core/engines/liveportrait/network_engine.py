@@ -1,6 +1,8 @@
 """What the engines of people and of animals are both put together from, and tell alike."""
 
 from collections.abc import Iterable
+from dataclasses import replace
+from typing import Self
 
 from liveportrait_core.engines.liveportrait.config import (
     DEFAULT_CONFIG,
@@ -40,6 +42,22 @@ class NetworkEngine:
         self._locate = locate
         self._config = config
         self._digests = tuple(digests)
+
+    def configured(self, config: EngineConfig) -> Self:
+        """Return an engine of the same networks that crops and applies motion as `config` says.
+
+        Device, precision and who finds the face stay as they are.
+        """
+        kept = replace(
+            self._config,
+            driving_crop=config.driving_crop,
+            driving_window=config.driving_window,
+            animation=config.animation,
+            refinement=config.refinement,
+        )
+        return type(self)(
+            self._model, self._finder, self._locate, digests=self._digests, config=kept
+        )
 
     @property
     def engine(self) -> Engine:

@@ -11,9 +11,9 @@ from liveportrait_core.engines.liveportrait.networks import CROP_PX, NETWORK_PX
 from liveportrait_core.face.crop import FaceCrop, Points, crop_face
 from liveportrait_core.face.tracking import LocatedFace
 from liveportrait_core.media.pictures.image import fitted_size, scaled_size
+from liveportrait_core.options import RenderOptions
 from liveportrait_core.report import Frame
 
-_OFFSET = -0.125  # of the crop's side: up, to take in the hair
 _DETECTOR_OF_THE_ORIGINAL = 106
 
 
@@ -38,9 +38,23 @@ def portrait_points(face: LocatedFace) -> Points:
     return face.landmarks
 
 
-def crop_source(picture: Frame, points: Points, *, scale: float) -> FaceCrop:
-    """Return the upright 512×512 square around the face, from which the result is pasted back."""
-    return crop_face(picture, points, size_px=CROP_PX, scale=scale, vy_ratio=_OFFSET)
+def crop_source(
+    picture: Frame,
+    points: Points,
+    *,
+    scale: float,
+    shift: tuple[float, float] = RenderOptions.source_crop_shift,
+) -> FaceCrop:
+    """Return the upright 512×512 square around the face, from which the result is pasted back.
+
+    Args:
+        picture: H×W×3.
+        points: of the face.
+        scale: side of the square, relative to the face.
+        shift: of the square, in its sides; the usual one takes in the hair.
+    """
+    across, down = shift
+    return crop_face(picture, points, size_px=CROP_PX, scale=scale, vy_ratio=down, vx_ratio=across)
 
 
 def network_frame(crop: FaceCrop) -> Frame:

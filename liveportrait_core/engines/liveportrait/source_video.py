@@ -18,6 +18,7 @@ from liveportrait_core.engines.liveportrait.motion.keypoints import MeasuredMoti
 from liveportrait_core.engines.liveportrait.source import crop_source, fit_portrait, network_frame
 from liveportrait_core.face.crop import Points
 from liveportrait_core.face.tracking import FindFace, LocateLandmarks, track_face
+from liveportrait_core.options import RenderOptions
 from liveportrait_core.report import Frame, RenderWarning
 
 
@@ -55,7 +56,7 @@ class FittedFrames:
 def analyse_source(
     frames: FittedFrames,
     *,
-    scale: float,
+    options: RenderOptions,
     find: FindFace,
     locate: LocateLandmarks | None,
     extract: ExtractMotion,
@@ -64,7 +65,7 @@ def analyse_source(
 
     Args:
         frames: H×W×3 each, at the size of the result.
-        scale: side of the crop, relative to the face.
+        options: which square around the face is seen.
         find: the detector.
         locate: the landmarks; None: the detector's own points.
         extract: the motion of a batch.
@@ -76,7 +77,10 @@ def analyse_source(
 
     def preprocess(frame: Frame, landmarks: Points) -> tuple[Frame, Points]:
         # Openings do not change with the crop, so the landmarks may stay where they are.
-        return network_frame(crop_source(frame, landmarks, scale=scale)), landmarks
+        crop = crop_source(
+            frame, landmarks, scale=options.source_crop_scale, shift=options.source_crop_shift
+        )
+        return network_frame(crop), landmarks
 
     track = track_face(frames, find, locate)
     require_face(track, "source")

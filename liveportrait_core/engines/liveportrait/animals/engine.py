@@ -130,7 +130,7 @@ class AnimalEngine(NetworkEngine):
         with self._finder.clip() as find:
             cropped = analyse_driving(
                 frames, fps, find=find, locate=self._locate, extract=extract,
-                crop=DrivingCrop.ALWAYS, openings=False,
+                crop=DrivingCrop.ALWAYS, window=self._config.driving_window, openings=False,
             )  # fmt: skip
         return MotionWithoutOpenings(**vars(cropped))
 

@@ -9,6 +9,7 @@ from liveportrait_core.options import AnimationRegion
 
 LONGEST_SMOOTHING_S = 1.0
 LARGEST_MULTIPLIER = 3.0
+OBSERVATION_VARIANCES = (1e-11, 1e-2)
 
 
 class MotionMode(StrEnum):
@@ -46,7 +47,7 @@ class AnimationSettings:
     retarget_lips: float = 0.0  # 0: as open as the source's, 1: as the driving face's
     retargeting: Retargeting = Retargeting.ADD
     keep_source_eyes: bool = False  # source clips: every frame's eyes as open as the first frame's
-    observation_variance: float = 3e-7  # source clips: strength of the smoothing
+    observation_variance: float = 3e-7  # source clips: the smoothing, 1e-11 to 1e-2
 
     def __post_init__(self) -> None:
         for name in ("retarget_eyes", "retarget_lips"):
@@ -54,6 +55,12 @@ class AnimationSettings:
                 raise InvalidOption(
                     f"{name.replace('_', ' ')} is {getattr(self, name)}; accepted: 0 to 1"
                 )
+        low, high = OBSERVATION_VARIANCES
+        if not low <= self.observation_variance <= high:
+            raise InvalidOption(
+                f"the smoothing of a source clip is {self.observation_variance}; accepted: "
+                f"{low} to {high}"
+            )
 
 
 class Anchor(StrEnum):

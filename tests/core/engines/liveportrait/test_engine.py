@@ -12,7 +12,12 @@ import pytest
 from numpy.typing import NDArray
 
 from liveportrait_core.engines.base import AnimationEngine
-from liveportrait_core.engines.liveportrait.config import DEFAULT_CONFIG, DrivingCrop, EngineConfig
+from liveportrait_core.engines.liveportrait.config import (
+    DEFAULT_CONFIG,
+    DrivingCrop,
+    DrivingWindow,
+    EngineConfig,
+)
 from liveportrait_core.engines.liveportrait.engine import LivePortraitEngine, PreparedSource
 from liveportrait_core.engines.liveportrait.model import AppearanceFeature, Model
 from liveportrait_core.engines.liveportrait.motion.pose import Floats
@@ -295,11 +300,12 @@ def test_the_version_tells_everything_that_changes_pixels() -> None:
     others = {
         engine(version="test 2").version,
         engine(config=EngineConfig(driving_crop=DrivingCrop.ALWAYS)).version,
+        engine(config=EngineConfig(driving_window=DrivingWindow(scale=2.0))).version,
         engine(config=EngineConfig(animation=AnimationSettings(stitch=False))).version,
         without_landmarks.version,
         other_weights.version,
     }
-    assert len(others) == 5
+    assert len(others) == 6
     assert usual not in others
 
 

@@ -1,0 +1,156 @@
+"""What a generation's stored parameters and files mean to the renderer: values, no rendering."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from liveportrait_core.edit import PortraitEdit
+from liveportrait_core.edit_sequence import EditSequence, read_edit_sequence
+from liveportrait_core.engines.liveportrait.config import (
+    DEFAULT_CONFIG,
+    DrivingCrop,
+    DrivingWindow,
+    EngineConfig,
+)
+from liveportrait_core.engines.liveportrait.motion.settings import AnimationSettings, MotionMode
+from liveportrait_core.errors import InvalidOption
+from liveportrait_core.media.file_kind import Role, kind_of
+from liveportrait_core.options import (
+    AnimationRegion,
+    Delivery,
+    Engine,
+    MouthInside,
+    RenderOptions,
+    SyntheticIdle,
+    VideoFormat,
+)
+from liveportrait_core.request import Clip, RenderRequest, SpeechInput
+from liveportrait_core.species import FaceLocation, FacePlace, FacePoints, Species
+from liveportrait_core.speech.viseme_formats import TimedViseme
+from web.generation import Generation, Kind
+
+OF_PEOPLE: Final[Mapping[str, Any]] = {
+    "relative": DEFAULT_CONFIG.animation.mode is MotionMode.RELATIVE,
+    "cropX": RenderOptions.source_crop_shift[0],
+    "cropY": RenderOptions.source_crop_shift[1],
+    "smoothing": DEFAULT_CONFIG.animation.observation_variance,
+}
+OF_LIVEPORTRAIT: Final[Mapping[str, Any]] = {
+    **OF_PEOPLE,
+    "stitching": DEFAULT_CONFIG.animation.stitch,
+    "drivingCrop": DEFAULT_CONFIG.driving_crop.value,
+    "drivingScale": DEFAULT_CONFIG.driving_window.scale,
+    "drivingX": DEFAULT_CONFIG.driving_window.shift[0],
+    "drivingY": DEFAULT_CONFIG.driving_window.shift[1],
+}
+"""Parameters that LivePortrait alone has, by their defaults; `OF_PEOPLE` its animals lack."""
+
+
+def require_engine(params: Mapping[str, Any], engine: Engine) -> None:
+    """Refuse parameters that the engine would ignore.
+
+    Raises:
+        InvalidOption: names them.
+    """
+    asked = changed(params, OF_LIVEPORTRAIT)
+    if asked and engine is not Engine.LIVEPORTRAIT:
+        raise InvalidOption(
+            f"{', '.join(asked)}: only LivePortrait can do that, and the engine {engine} would "
+            "ignore it; accepted: without"
+        )
+
+
+def changed(params: Mapping[str, Any], usual: Mapping[str, Any]) -> list[str]:
+    """Return the names of the parameters that have another value than usual."""
+    return [name for name, value in usual.items() if params.get(name, value) != value]
+
+
+def request_of(generation: Generation, folder: Path) -> RenderRequest:
+    """Return what the renderer is asked for a video whose inputs are in a folder.
+
+    Raises:
+        InvalidOption: the key-framed edits are none.
+    """
+    portrait = folder / generation.inputs["portrait"]
+    return RenderRequest(
+        portrait=Clip(path=portrait) if is_clip(portrait) else portrait,
+        motion=_motion(generation, folder),
+        output=folder / generation.result_name,
+        poster=folder / generation.poster_name,
+        options=options_of(generation.params),
+        delivery=Delivery(
+            format=VideoFormat(generation.params.get("format", VideoFormat.MP4)),
+            longest_side_px=generation.params.get("outputSize"),
+        ),
+        speech=_speech(generation, folder) if generation.kind is Kind.TALK else None,
+    )
+
+
+def options_of(params: Mapping[str, Any]) -> RenderOptions:
+    """Return the renderer's options."""
+    given = {**OF_LIVEPORTRAIT, **params}
+    return RenderOptions(
+        driving_multiplier=params["drivingMultiplier"],
+        normalize_lip=params["normalizeLip"],
+        animation_region=AnimationRegion(params["animationRegion"]),
+        edit=PortraitEdit(**params["edit"]),
+        source_crop_scale=params["scale"],
+        source_crop_shift=(given["cropX"], given["cropY"]),
+        source_max_dim_px=params["sourceMaxDim"],
+        loop=params["loop"],
+        max_seconds=params["maxSeconds"],
+        species=Species(params.get("species", Species.HUMAN)),
+        face_points=_face_location(params.get("facePoints")),
+        paste_back=params.get("pasteback", True),
+    )
+
+
+def config_of(params: Mapping[str, Any]) -> EngineConfig:
+    """Return how LivePortrait applies the motion; the default where nothing of it is given."""
+    given = {**OF_LIVEPORTRAIT, **params}
+    return EngineConfig(
+        driving_crop=DrivingCrop(given["drivingCrop"]),
+        driving_window=DrivingWindow(
+            scale=given["drivingScale"], shift=(given["drivingX"], given["drivingY"])
+        ),
+        animation=AnimationSettings(
+            mode=MotionMode.RELATIVE if given["relative"] else MotionMode.ABSOLUTE,
+            stitch=given["stitching"],
+            observation_variance=given["smoothing"],
+        ),
+    )
+
+
+def is_clip(path: Path) -> bool:
+    """Tell a clip from a picture, and from what is neither, by its bytes."""
+    kind = kind_of(path)
+    return kind is not None and kind.role is Role.CLIP and kind.is_read
+
+
+def _face_location(shown: Any) -> FaceLocation | None:
+    """Return the place that a request's points, as they are kept, stand for."""
+    if isinstance(shown, list):
+        return FacePoints(points=tuple((point["x"], point["y"]) for point in shown))
+    return None if shown is None else FacePlace(shown)
+
+
+def _motion(generation: Generation, folder: Path) -> Clip | EditSequence | SyntheticIdle:
+    inputs = generation.inputs
+    if "driving" in inputs:
+        return Clip(path=folder / inputs["driving"])
+    if "motion" in inputs:
+        return read_edit_sequence(folder / inputs["motion"])
+    return SyntheticIdle(seed=generation.params["seed"], seconds=generation.params["seconds"])
+
+
+def _speech(generation: Generation, folder: Path) -> SpeechInput:
+    params = generation.params
+    return SpeechInput(
+        sound=folder / generation.inputs["sound"],
+        visemes=tuple(TimedViseme(at_ms=ms, viseme=name) for ms, name in generation.visemes),
+        text=generation.text,
+        strength=params["strength"],
+        method=params["method"],
+        inside=MouthInside(params["inside"]),
+        start_frame=params["startFrame"],
+    )
