@@ -15,9 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from liveportrait_core.errors import EncodeFailed
 from liveportrait_core.media.clips.formats import (
@@ -28,6 +26,7 @@ from liveportrait_core.media.clips.formats import (
 )
 from liveportrait_core.media.clips.mp4_edits import drop_picture_edit_list
 from liveportrait_core.media.clips.origin_boxes import add_xmp
+from liveportrait_core.media.clips.planes import Plane, PlaneConverter
 from liveportrait_core.media.ffmpeg import FfmpegProcess
 from liveportrait_core.media.origin import xmp_of
 from liveportrait_core.options import VideoFormat
@@ -36,8 +35,6 @@ from liveportrait_core.report import Frame
 _QUEUE_FRAMES = 4
 _STALL_LIMIT_S = 120.0
 _GIF_LIMIT_S = 1800.0  # for one of the two runs that a GIF takes after its last frame
-
-_Planes = tuple[NDArray[np.uint8], ...]
 
 
 class FrameEncoder:
@@ -65,7 +62,9 @@ class FrameEncoder:
         self._output = output
         self._shape = (height_px, width_px, 3)
         self._part = output.with_name(f".{output.name}.{secrets.token_hex(4)}.part")
-        self._frames: queue.Queue[_Planes | None] = queue.Queue(_QUEUE_FRAMES)
+        self._converter = PlaneConverter(width_px, height_px, settings.plane_format)
+        self._frames: queue.Queue[Plane | None] = queue.Queue(_QUEUE_FRAMES)
+        self._rooms: queue.SimpleQueue[Plane] = queue.SimpleQueue()  # of frames that are written
         self._encoded = 0
         self._fed = 0
         self._feeding_s = 0.0
@@ -122,8 +121,12 @@ class FrameEncoder:
             raise EncodeFailed(
                 f"a frame of {frame.shape} {frame.dtype}; accepted: {self._shape} uint8"
             )
-        red, green, blue = (np.asarray(plane, np.uint8) for plane in cv2.split(frame))
-        self._put((green, blue, red))
+        try:
+            room = self._rooms.get_nowait()
+        except queue.Empty:
+            room = self._converter.room()
+        self._converter.convert(frame, room)
+        self._put(room)
         self._taken += 1
 
     def kill(self) -> None:
@@ -187,7 +190,7 @@ class FrameEncoder:
         exceeded = self._child.exceeded
         return f"it takes {exceeded}" if exceeded else self._child.last_words
 
-    def _put(self, data: _Planes | None) -> None:
+    def _put(self, data: Plane | None) -> None:
         give_up_at = time.monotonic() + _STALL_LIMIT_S
         while self._writer.is_alive():
             try:
@@ -204,14 +207,14 @@ class FrameEncoder:
         """Run the writer thread: from the queue into the pipe, until None or the child's end."""
         stdin = self._child.stdin
         try:
-            while (planes := self._frames.get()) is not None:
+            while (room := self._frames.get()) is not None:
                 began_at = time.monotonic()
-                for plane in planes:
-                    view = plane.data.cast("B")
-                    while view:
-                        view = view[stdin.write(view) :]
+                view = room.data
+                while view:
+                    view = view[stdin.write(view) :]
                 self._feeding_s += time.monotonic() - began_at
                 self._fed += 1
+                self._rooms.put(room)
             stdin.close()
         except BrokenPipeError:
             return  # the child has ended: the next `write` reports why

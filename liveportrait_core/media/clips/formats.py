@@ -5,6 +5,7 @@ for people.
 """
 
 from dataclasses import dataclass
+from enum import StrEnum
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,13 +14,21 @@ from liveportrait_core.media.origin import DigitalSource
 from liveportrait_core.media.sounds.opening import ON_THE_TIMELINE, OPEN_SOUND_SAFELY
 from liveportrait_core.options import VideoFormat
 
+
+class PlaneFormat(StrEnum):
+    """What frames are converted to before ffmpeg gets them, by its names."""
+
+    GBRP = "gbrp"  # green, blue, red
+    YUV420P = "yuv420p"  # BT.709, limited range; chroma at the left one of two pixels
+
+
 CRF = 18
 _FINAL = ("-preset", "slow")
-# Half of its time, for nearly its quality, by what pays in pictures that are moved by a warp:
+# A quarter of its time, for nearly its quality, by what pays in pictures that are moved by a warp:
 # docs/understand/decisions/0004-a-quicker-encoder-for-previews.md
 _PREVIEW = (
-    "-preset", "veryfast",
-    "-x264-params", "rc-lookahead=50:subme=6:trellis=1:partitions=i4x4,i8x8",
+    "-preset", "superfast",
+    "-x264-params", "rc-lookahead=50:mbtree=1:trellis=1:b-adapt=0",
 )  # fmt: skip
 GOP_SECONDS = 2
 # The number of threads changes libx264's bytes: fixed, so that a machine with other cores agrees.
@@ -30,10 +39,13 @@ _THREADS_WITHIN_A_RATE = 1
 # Raw RGB would be written as untagged BT.601 and players would shift the colours; the plain
 # -color_* options are dropped on the way. zscale takes half the time of ffmpeg's own scale, and
 # puts the halved colours where players look for them: at the left one of two pixels, not between.
-_COLOUR = (
-    "zscale=matrixin=gbr:rangein=full:primariesin=709:transferin=709"
-    ":matrix=709:range=limited:primaries=709:transfer=709:filter=bicubic"
-)
+_COLOUR = {
+    PlaneFormat.GBRP: "zscale=matrixin=gbr:rangein=full:primariesin=709:transferin=709"
+    ":matrix=709:range=limited:primaries=709:transfer=709:filter=bicubic",
+    # Converted before (`planes`), so only tagged here.
+    PlaneFormat.YUV420P: "setparams=range=limited:colorspace=bt709:color_primaries=bt709"
+    ":color_trc=bt709:chroma_location=left",
+}
 _BUFFER_S = 0.5  # a key frame of grain takes so long
 _SOUND_BITS_A_SECOND = "192k"
 _SOUND_HZ = 48_000
@@ -74,6 +86,12 @@ class EncoderSettings:
     peak_mbit_s: float | None = None  # MP4 only: the most that pictures take in any second
 
     @property
+    def plane_format(self) -> PlaneFormat:
+        """Of previews the colours are converted before, of others by ffmpeg."""
+        is_converted = self.is_preview and self.form is VideoFormat.MP4
+        return PlaneFormat.YUV420P if is_converted else PlaneFormat.GBRP
+
+    @property
     def result_size(self) -> tuple[int, int]:
         """(width, height) of the file; even."""
         longest = max(self.width_px, self.height_px)
@@ -89,12 +107,12 @@ class EncoderSettings:
 def encoding(settings: EncoderSettings, output: Path) -> list[str]:
     """From raw frames on stdin to a file; of a GIF, to the lossless video it is made of.
 
-    Of each frame come three planes, H×W each: green, blue, red.
+    Of each frame come the planes of `settings.plane_format`.
     """
     sound = settings.sound
     return [
         "-v", "error", "-nostats", "-progress", "pipe:2", "-stats_period", "0.25",
-        "-f", "rawvideo", "-pixel_format", "gbrp",
+        "-f", "rawvideo", "-pixel_format", settings.plane_format,
         "-video_size", f"{settings.width_px}x{settings.height_px}",
         "-framerate", str(settings.rate_fps), "-i", "pipe:0",
         *(_sound_input(sound) if sound else ("-an",)),
@@ -156,7 +174,7 @@ def _reduction(settings: EncoderSettings) -> str:
 def _mp4(settings: EncoderSettings) -> list[str]:
     gop_frames = max(1, int(GOP_SECONDS * settings.rate_fps))
     return [
-        "-vf", _reduction(settings) + _COLOUR, "-pix_fmt", "yuv420p",
+        "-vf", _reduction(settings) + _COLOUR[settings.plane_format], "-pix_fmt", "yuv420p",
         "-c:v", "libx264", "-profile:v", "high",
         *(_PREVIEW if settings.is_preview else _FINAL),
         "-crf", str(CRF), *_bounded(settings.peak_mbit_s),

@@ -156,6 +156,14 @@ MUTANTS = (
         ),
     ),
     Mutant(
+        name="previews-in-the-colours-of-bt601",
+        file="liveportrait_core/media/clips/planes.py",
+        old="[450, -409, -41, 128 << 10]",
+        new="[450, -377, -73, 128 << 10]",
+        why="What is tagged BT.709 is in BT.709 (section 6).",
+        tests=("tests/core/media/clips/test_planes.py",),
+    ),
+    Mutant(
         name="half-the-quality",
         file="liveportrait_core/media/clips/formats.py",
         old="CRF = 18",

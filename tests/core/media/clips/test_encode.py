@@ -36,11 +36,14 @@ def write_all(encoder: FrameEncoder, frames: Iterable[Frame]) -> None:
         encoder.write(frame)
 
 
-def encode(path: Path, frames: list[Frame], rate: Fraction = NTSC) -> Path:
+def encode(
+    path: Path, frames: list[Frame], rate: Fraction = NTSC, *, is_preview: bool = False
+) -> Path:
     height, width = frames[0].shape[:2]
-    with FrameEncoder(
-        path, EncoderSettings(width_px=width, height_px=height, rate_fps=rate)
-    ) as encoder:
+    settings = EncoderSettings(
+        width_px=width, height_px=height, rate_fps=rate, is_preview=is_preview
+    )
+    with FrameEncoder(path, settings) as encoder:
         write_all(encoder, frames)
     return path
 
@@ -68,11 +71,15 @@ def test_structure_at_every_rate(tmp_path: Path, rate: str) -> None:
     assert facts.edit_lists == ()
     assert facts.track_kinds == ("vide",)
     assert facts.top_level.index("moov") < facts.top_level.index("mdat")
+
+
+@pytest.mark.parametrize("is_preview", [False, True])
+def test_it_starts_at_zero_and_is_tagged_in_the_stream_too(
+    tmp_path: Path, is_preview: bool
+) -> None:
+    path = encode(tmp_path / "a.mp4", pictures(30), is_preview=is_preview)
+    facts = read_mp4(path)
     assert (facts.profile, facts.colour, facts.chroma_and_depths) == (100, (1, 1, 1, 0), (1, 8, 8))
-
-
-def test_it_starts_at_zero_and_is_tagged_in_the_stream_too(tmp_path: Path) -> None:
-    path = encode(tmp_path / "a.mp4", pictures(30))
     ffmpeg("-i", str(path), "-c", "copy", str(tmp_path / "bare.h264"))
     described = ffmpeg(
         "-f", "h264", "-i", str(tmp_path / "bare.h264"), "-vf", "showinfo", "-frames:v", "1",
@@ -83,13 +90,14 @@ def test_it_starts_at_zero_and_is_tagged_in_the_stream_too(tmp_path: Path) -> No
     assert probe(path, 10).warnings == ()
 
 
-def test_red_stays_red(tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_preview", [False, True])
+def test_red_stays_red(tmp_path: Path, is_preview: bool) -> None:
     colours = [
         (255, 0, 0), (0, 255, 0), (0, 0, 255), (200, 30, 40), (240, 200, 180), (90, 60, 40),
         (255, 255, 255), (128, 128, 128), (0, 0, 0),
     ]  # fmt: skip
     picture = np.repeat(np.array(colours, np.uint8)[None], 64, 0).repeat(32, 1)
-    path = encode(tmp_path / "a.mp4", [picture] * 16)
+    path = encode(tmp_path / "a.mp4", [picture] * 16, is_preview=is_preview)
     with FrameReader(probe(path, 10), max_side_px=None) as reader:
         read = list(reader)[5]
     lab = [cv2.cvtColor(rgb.astype(np.float32) / 255, cv2.COLOR_RGB2LAB) for rgb in (picture, read)]
@@ -98,9 +106,11 @@ def test_red_stays_red(tmp_path: Path) -> None:
     assert difference[8:-8, inner].max() < 2  # ΔE that nobody sees
 
 
-def test_a_photograph_survives(tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_preview", [False, True])
+def test_a_photograph_survives(tmp_path: Path, is_preview: bool) -> None:
     frames = pictures(30, 320, 240)
-    with FrameReader(probe(encode(tmp_path / "a.mp4", frames), 10), max_side_px=None) as reader:
+    path = encode(tmp_path / "a.mp4", frames, is_preview=is_preview)
+    with FrameReader(probe(path, 10), max_side_px=None) as reader:
         for frame, given in zip(reader, frames, strict=True):
             error = frame.astype(float) - given
             assert np.abs(error.mean((0, 1))).max() < 0.8  # no shift of a whole channel

@@ -99,9 +99,12 @@ def test_killed_before_its_end_nothing_is_finished(tmp_path: Path, form: VideoFo
     assert list(tmp_path.iterdir()) == []
 
 
-def test_frames_are_reduced_and_keep_their_colours(tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_preview", [False, True])
+def test_frames_are_reduced_and_keep_their_colours(tmp_path: Path, is_preview: bool) -> None:
     frames = squares(12, side=200)
-    settings = EncoderSettings(width_px=200, height_px=200, rate_fps=FPS, longest_side_px=101)
+    settings = EncoderSettings(
+        width_px=200, height_px=200, rate_fps=FPS, longest_side_px=101, is_preview=is_preview
+    )
     path = write(tmp_path / "a.mp4", frames, settings)
     facts = read_mp4(path)
     assert settings.result_size == (facts.width_px, facts.height_px) == (100, 100)
@@ -248,7 +251,7 @@ def test_sound_that_ended_before_its_pictures_is_silence(tmp_path: Path) -> None
     assert (len(facts.times), facts.rate_fps) == (12, FPS)
 
 
-@pytest.mark.parametrize(("is_preview", "preset"), [(False, "slow"), (True, "veryfast")])
+@pytest.mark.parametrize(("is_preview", "preset"), [(False, "slow"), (True, "superfast")])
 def test_an_mp4_is_encoded_as_the_contract_says(
     tmp_path: Path, is_preview: bool, preset: str
 ) -> None:
