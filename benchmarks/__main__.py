@@ -1,6 +1,6 @@
 """Tables: `python -m benchmarks networks|ratios|render|mesh|throughput|talk|pairs|cloud|events`.
 
-And `scale`, which measures nothing: a model.
+And `scale` and `reconcile`, which measure nothing: models.
 """
 
 import argparse
@@ -12,7 +12,18 @@ from pathlib import Path
 
 import torch
 
-from benchmarks import cloud, events, mesh, pairs, ratios, render, scale, talk, throughput
+from benchmarks import (
+    cloud,
+    events,
+    mesh,
+    pairs,
+    ratios,
+    reconcile,
+    render,
+    scale,
+    talk,
+    throughput,
+)
 from benchmarks.networks import INPUT_SHAPES, Effort, Row, measure_networks
 from liveportrait_core.engines.liveportrait.runtimes.device import (
     AUTO,
@@ -55,6 +66,12 @@ def measure_the_networks(parsed: argparse.Namespace) -> int:
             lines.flush()
             print(table_line(row), flush=True)
     print(f"JSON lines in {parsed.json}")
+    return 0
+
+
+def show_the_reads(_parsed: argparse.Namespace) -> int:
+    """Print what reconcile reads, on paper."""
+    print("\n".join(reconcile.show()))
     return 0
 
 
@@ -222,6 +239,8 @@ def _parser() -> argparse.ArgumentParser:
     unrelated.add_argument("--repeats", type=int, default=9, help="a row; default %(default)s")
     modelled = commands.add_parser("scale", help="the deployment on paper: where it breaks first")
     modelled.set_defaults(command=show_the_scale)
+    reading = commands.add_parser("reconcile", help="what reconcile reads, on paper")
+    reading.set_defaults(command=show_the_reads)
     return parser
 
 

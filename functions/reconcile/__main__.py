@@ -16,17 +16,25 @@ import time
 from collections.abc import Sequence
 
 from functions.app import App, start
+from functions.domain.subject import IDLE_LEDGERS, TALK_LEDGERS
 from functions.errors import InvalidSetting, RetryLater
 from functions.observability import log
 from functions.reconcile import erase_command
-from functions.reconcile.adapters import BucketLister, FirestoreAvatars, FirestoreCheckpoints
+from functions.reconcile.adapters import (
+    BucketLister,
+    FirestoreAvatars,
+    FirestoreCheckpoints,
+    FirestoreRequests,
+    FirestoreTalks,
+)
 from functions.reconcile.findings import Checker
-from functions.reconcile.page_loader import PageLoader, Shard
-from functions.reconcile.paging import PageScan
+from functions.reconcile.loading.page_loader import PageLoader
+from functions.reconcile.loading.shard import Shard
+from functions.reconcile.loading.talk_loader import TalkLoader
+from functions.reconcile.paging import PageScan, Scan
+from functions.reconcile.recent import RecentScan
 from functions.reconcile.repair import Repairer
 from functions.reconcile.runner import EverythingGone, ReconcileRun, RunOptions, RunReport
-from functions.reconcile.talk_adapters import FirestoreTalks
-from functions.reconcile.talk_loader import TalkLoader
 from functions.roles import Role
 from liveportrait_core import RenderError
 
@@ -45,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     if words[:1] == ["erase"]:
         return erase_command.main(words[1:])
-    options = _parser().parse_args(words)
+    options = _options(words)
     began = time.monotonic()
     try:
         shard = Shard.of(os.environ)
@@ -68,6 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         run.report,
         shard,
         failed=failed,
+        recent=options.recent,
         dry_run=options.dry_run,
         seconds=time.monotonic() - began,
     )
@@ -113,8 +122,17 @@ def _reconcile_run(instance: App, shard: Shard, options: argparse.Namespace) -> 
         engine_version=deps.engine_version,
         quiet_s=options.quiet,
     )
+    kind: type[Scan] = RecentScan if options.recent else PageScan
+    scan = kind(
+        loader=loader,
+        talks=talks,
+        checker=checker,
+        requests=FirestoreRequests(instance.database, IDLE_LEDGERS),
+        talk_requests=FirestoreRequests(instance.database, TALK_LEDGERS),
+        upgrading=options.upgrade,
+    )
     return ReconcileRun(
-        PageScan(loader=loader, talks=talks, checker=checker, upgrading=options.upgrade),
+        scan,
         Repairer(deps=deps, lister=lister, handler=lambda: instance.handler),
         FirestoreCheckpoints(instance.database),
         RunOptions(
@@ -137,10 +155,13 @@ def _stop_signal() -> threading.Event:
     return stopping
 
 
-def _tell(report: RunReport, shard: Shard, *, failed: bool, dry_run: bool, seconds: float) -> None:
+def _tell(
+    report: RunReport, shard: Shard, *, failed: bool, recent: bool, dry_run: bool, seconds: float
+) -> None:
     line = {
         "severity": "ERROR" if failed else "INFO",
         "message": "reconciled",
+        "recent": recent,
         "dryRun": dry_run,
         "ending": "failed" if failed and not report.faults else report.ending.value,
         "task": shard.index,
@@ -156,6 +177,14 @@ def _tell(report: RunReport, shard: Shard, *, failed: bool, dry_run: bool, secon
     sys.stdout.flush()
 
 
+def _options(words: Sequence[str]) -> argparse.Namespace:
+    parser = _parser()
+    options = parser.parse_args(words)
+    if options.recent and (options.upgrade or options.after):
+        parser.error("--recent with --upgrade or --after; accepted: these for a pass over all")
+    return options
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m functions.reconcile", description=__doc__)
     parser.add_argument(
@@ -163,6 +192,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--limit", type=_count, metavar="N", help="end after N avatars that needed mending"
+    )
+    parser.add_argument(
+        "--recent",
+        action="store_true",
+        help="look only at what was written or asked for since the last such pass, or is pending",
     )
     parser.add_argument(
         "--upgrade",

@@ -26,7 +26,7 @@ from functions.jobs.cleanup import clean_up, deletion_fault
 from functions.jobs.ports import Dependencies
 from functions.observability import log
 from functions.reconcile.findings import ListedObject
-from functions.reconcile.page_loader import ObjectLister
+from functions.reconcile.loading.ports import ObjectLister
 
 _AVATARS = "avatars/"
 _LEASES_WAITED = 3  # how long another's clean-up is waited for, in durations of a lease

@@ -36,7 +36,7 @@ from functions.domain.storage_paths import (
 from functions.domain.transitions import Transitions
 
 _ORPHAN_AGE_MS = 24 * 3_600_000
-_TASK_AGE_MS = 6 * 3_600_000
+TASK_AGE_MS = 6 * 3_600_000  # of a task that is left to the queue
 # The middle part is the claim's id; paths of earlier versions have none.
 _MADE_BY_US = re.compile(r"[0-9a-f]{16}/(?:[0-9a-f-]{36}/)?(?:idle\.mp4|talk\.mp4|poster\.jpg)")
 
@@ -282,7 +282,7 @@ def _opens(entry: Entry, kept: PublishedObject) -> bool:
 def _task_stands(entry: Entry, fingerprint: str) -> bool:
     """Tell whether a task stands for a render; an older one is put again, under the same name."""
     task, now = entry.avatar.record.dispatch, entry.avatar.now
-    return task is not None and task.fingerprint == fingerprint and now - task.at < _TASK_AGE_MS
+    return task is not None and task.fingerprint == fingerprint and now - task.at < TASK_AGE_MS
 
 
 def _last_in_place(entry: Entry) -> bool:

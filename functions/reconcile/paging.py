@@ -1,22 +1,25 @@
 """Go once through all avatars of a shard, page by page, phase by phase.
 
 Reads and checks; repairs nothing. Every step tells where the pass is once it is done, so that
-another run can go on from there.
+another run can go on from there. `recent` goes through those that something has changed for.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import islice
+from typing import ClassVar, Final
 
 from functions.domain.subject import Subject
 from functions.reconcile.findings import Checker, Entry, Finding
-from functions.reconcile.page_loader import PageLoader, Requested
-from functions.reconcile.talk_loader import TalkLoader
+from functions.reconcile.loading.page_loader import PageLoader
+from functions.reconcile.loading.ports import Place, Requests
+from functions.reconcile.loading.talk_loader import TalkLoader
 
 
 class Phase(StrEnum):
-    """The parts of a pass, in order."""
+    """The parts of a pass."""
 
     DOCUMENTS = "documents"  # by id, with the objects between them
     LEDGERS = "ledgers"  # by id: those without a document, or with something to be deleted
@@ -24,15 +27,27 @@ class Phase(StrEnum):
     TALKS = "talks"  # by path
     TALK_LEDGERS = "talk-ledgers"  # by id: those without a document, or with something noted
     UPGRADES = "upgrades"  # by the last request, newest first; only where wanted
+    TALK_UPGRADES = "talk-upgrades"  # likewise
+    # Of a pass over what is recent:
+    SAVED = "saved"  # documents, by the time at which a client has saved them
+    ASKED = "asked"  # ledgers, by their last request
+    PENDING = "pending"  # by id: those that are shown as pending
+    TALKS_ASKED = "talks-asked"
+    TALKS_PENDING = "talks-pending"
+
+
+UPGRADES: Final = (Phase.UPGRADES, Phase.TALK_UPGRADES)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Checkpoint:
     """The place that a pass has reached."""
 
-    phase: Phase = Phase.DOCUMENTS
+    phase: Phase
     after: str = ""  # id, or a talk's path; "" at the beginning of a phase
-    at: int = 0  # epoch ms of that avatar's last request, in the order of upgrades
+    at: int = 0  # epoch ms, in phases that go by time: that of `after`
+    since: int = 0  # epoch ms: what a pass over what is recent begins with
+    until: int = 0  # and where it ends; 0: it has not begun
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,32 +61,49 @@ class ScanStep:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PageScan:
-    """One shard's pass over its avatars."""
+class Scan(ABC):
+    """One shard's pass."""
 
+    phases: ClassVar[tuple[Phase, ...]]
     loader: PageLoader
     talks: TalkLoader
     checker: Checker
-    upgrading: bool
+    requests: Requests
+    talk_requests: Requests
+    upgrading: bool = False
+
+    @property
+    def name(self) -> str:
+        """The name of its checkpoint."""
+        shard = self.loader.shard
+        return f"{shard.index}-of-{shard.count}"
+
+    def beginning(self, mark: Checkpoint | None, now: int) -> Checkpoint:
+        """Return where it begins, or goes on.
+
+        Args:
+            mark: the last checkpoint; None: there is none.
+            now: epoch ms.
+        """
+        del now
+        if mark is None or (mark.phase in UPGRADES and not self.upgrading):
+            return Checkpoint(phase=self.phases[0])
+        return mark
+
+    def last_mark(self, place: Checkpoint, *, all_done: bool) -> Checkpoint | None:
+        """Return what is kept at the end of a pass; None: nothing."""
+        del place, all_done
+        return None
 
     def turns(self, start: Checkpoint) -> Iterator[ScanStep]:
         """Yield all steps from a checkpoint to the end of the pass."""
-        phases = list(Phase)
-        for phase in phases[phases.index(start.phase) :]:
-            place = start if phase is start.phase else Checkpoint(phase=phase)
-            match phase:
-                case Phase.DOCUMENTS:
-                    yield from self._documents(place)
-                case Phase.LEDGERS:
-                    yield from self._ledgers(place)
-                case Phase.CACHES:
-                    yield from self._caches(place)
-                case Phase.TALKS:
-                    yield from self._talks(place)
-                case Phase.TALK_LEDGERS:
-                    yield from self._talk_ledgers(place)
-                case Phase.UPGRADES if self.upgrading:
-                    yield from self._upgrades(place)
+        for phase in self.phases[self.phases.index(start.phase) :]:
+            anew = replace(start, phase=phase, after="", at=0)
+            yield from self._phase(start if phase is start.phase else anew)
+
+    @abstractmethod
+    def _phase(self, place: Checkpoint) -> Iterator[ScanStep]:
+        """Yield the steps of one phase."""
 
     def entry(self, subject: Subject) -> Entry:
         """Load one subject as it is now.
@@ -82,6 +114,45 @@ class PageScan:
         if subject.is_talk:
             return self.talks.entry(subject)
         return self.loader.entry(subject.avatar_id)
+
+    def _found(self, entry: Entry) -> frozenset[Finding]:
+        return frozenset(self.checker.findings(entry))
+
+
+class PageScan(Scan):
+    """One shard's pass over all of its avatars and talks."""
+
+    phases = (
+        Phase.DOCUMENTS,
+        Phase.LEDGERS,
+        Phase.CACHES,
+        Phase.TALKS,
+        Phase.TALK_LEDGERS,
+        Phase.UPGRADES,
+        Phase.TALK_UPGRADES,
+    )
+
+    def _phase(self, place: Checkpoint) -> Iterator[ScanStep]:
+        match place.phase:
+            case Phase.DOCUMENTS:
+                yield from self._documents(place)
+            case Phase.LEDGERS:
+                yield from self._ledgers(place)
+            case Phase.CACHES:
+                yield from self._caches(place)
+            case Phase.TALKS:
+                yield from self._talks(place)
+            case Phase.TALK_LEDGERS:
+                yield from self._talk_ledgers(place)
+            case Phase.UPGRADES if self._upgrades_here:
+                yield from self._upgrades(place, self.requests)
+            case Phase.TALK_UPGRADES if self._upgrades_here:
+                yield from self._upgrades(place, self.talk_requests)
+
+    @property
+    def _upgrades_here(self) -> bool:
+        """Whether this shard renders anew: one does, for the order is that of all requests."""
+        return self.upgrading and self.loader.shard.index == 0
 
     def _documents(self, place: Checkpoint) -> Iterator[ScanStep]:
         ends = False
@@ -95,15 +166,11 @@ class PageScan:
             outdated = sum(Finding.OUTDATED in found for _, found in judged)
             yield ScanStep(place=place, avatars=page.avatars, outdated=outdated)
 
-    def _found(self, entry: Entry) -> frozenset[Finding]:
-        return frozenset(self.checker.findings(entry))
-
     def _ledgers(self, place: Checkpoint) -> Iterator[ScanStep]:
         loader = self.loader
-        while page := loader.repository.ledgers(place.after, loader.page_size):
-            own = {each: owes for each, owes in page.items() if loader.shard.has(each)}
-            owing = (each for each, owes in own.items() if owes)
-            yield from _suspects(place, {*owing, *self._without_document(list(own))})
+        while page := loader.repository.ledgers(loader.shard.ids, place.after, loader.page_size):
+            owing = (each for each, owes in page.items() if owes)
+            yield from _suspects(place, {*owing, *self._without_document(list(page))})
             place = replace(place, after=list(page)[-1])
             yield ScanStep(place=place)
 
@@ -119,7 +186,7 @@ class PageScan:
         while not ends:
             page = self.talks.page(place.after)
             outdated = 0
-            for talk in page.talks:
+            for talk in page.subjects:
                 found = self._found(self.talks.entry(talk))
                 outdated += Finding.OUTDATED in found
                 if found - _UPGRADE:
@@ -131,7 +198,7 @@ class PageScan:
         ends = False
         while not ends:
             page = self.talks.ledgers(place.after)
-            for talk in page.talks:
+            for talk in page.subjects:
                 avatar = self.talks.repository.dated(talk).avatar
                 if avatar.document is None or avatar.record.owes_deletions:
                     yield ScanStep(place=place, suspect=talk)
@@ -141,29 +208,31 @@ class PageScan:
     def _without_document(self, avatar_ids: Sequence[str]) -> Sequence[str]:
         return self.loader.repository.without_document(avatar_ids) if avatar_ids else ()
 
-    def _upgrades(self, place: Checkpoint) -> Iterator[ScanStep]:
-        loader = self.loader
-        last = Requested(avatar_id=place.after, at=place.at) if place.after else None
-        while page := loader.repository.requested(last, loader.page_size):
-            own = [each for each in page if loader.shard.has(each.avatar_id)]
-            earlier = self._answered_earlier([each.avatar_id for each in own])
-            for each in own:
-                if each.avatar_id in earlier:
-                    yield ScanStep(
-                        place=_at(place, each), suspect=Subject(avatar_id=each.avatar_id)
-                    )
-            last = page[-1]
-            yield ScanStep(place=_at(place, last))
+    def _upgrades(self, place: Checkpoint, requests: Requests) -> Iterator[ScanStep]:
+        last = Place(name=place.after, at=place.at) if place.after else None
+        ends = False
+        while not ends:
+            page = requests.newest(last, self.loader.page_size)
+            earlier = self._answered_earlier([each.subject for each in page.found])
+            for each in page.found:
+                if each.subject in earlier:
+                    yield ScanStep(place=_at(place, each.place), suspect=each.subject)
+            last, ends = page.last, page.last is None
+            if last is not None:
+                yield ScanStep(place=_at(place, last))
 
-    def _answered_earlier(self, avatar_ids: Sequence[str]) -> set[str]:
-        """Return those whose last answer is of another engine version, to be checked again."""
-        found = self.loader.repository.dated(avatar_ids) if avatar_ids else ()
-        return {
-            dated.avatar.avatar_id
+    def _answered_earlier(self, subjects: Sequence[Subject]) -> set[Subject]:
+        """Return those whose last answer may be outdated, to be checked again."""
+        avatars = [each.avatar_id for each in subjects if not each.is_talk]
+        found = self.loader.repository.dated(avatars) if avatars else ()
+        earlier = {
+            dated.avatar.subject
             for dated in found
             if (shown := dated.avatar.record.shown) is not None
             and shown.engine_version not in ("", self.checker.engine_version)
         }
+        # A talk is also outdated where it was made for another idle video.
+        return earlier | {each for each in subjects if each.is_talk}
 
 
 _UPGRADE = frozenset({Finding.OUTDATED})
@@ -174,5 +243,5 @@ def _suspects(place: Checkpoint, avatar_ids: Iterable[str]) -> Iterator[ScanStep
         yield ScanStep(place=replace(place, after=avatar_id), suspect=Subject(avatar_id=avatar_id))
 
 
-def _at(place: Checkpoint, requested: Requested) -> Checkpoint:
-    return replace(place, after=requested.avatar_id, at=requested.at)
+def _at(place: Checkpoint, reached: Place) -> Checkpoint:
+    return replace(place, after=reached.name, at=reached.at)

@@ -29,7 +29,7 @@ from functions.reconcile.findings import (
     dead_tokens,
     orphans,
 )
-from functions.reconcile.page_loader import ObjectLister
+from functions.reconcile.loading.ports import ObjectLister
 from functions.reconcile.repair_transitions import drop_results, show_again, update_url
 
 MAY_RENDER = frozenset(

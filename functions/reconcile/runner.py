@@ -17,7 +17,7 @@ from functions.errors import FunctionError, RetryLater
 from functions.jobs.ports import Clock
 from functions.observability import log
 from functions.reconcile.findings import Entry, Finding
-from functions.reconcile.paging import Checkpoint, PageScan, Phase, ScanStep
+from functions.reconcile.paging import UPGRADES, Checkpoint, Phase, Scan, ScanStep
 from functions.reconcile.repair import MAY_RENDER, Repairer
 
 _NAP_S = 0.5  # longest single sleep, so that a signal to stop takes effect in time
@@ -78,7 +78,7 @@ class ReconcileRun:
 
     def __init__(
         self,
-        scan: PageScan,
+        scan: Scan,
         repairer: Repairer,
         marks: Checkpoints,
         options: RunOptions,
@@ -113,32 +113,35 @@ class ReconcileRun:
             place = turn.place
             if turn.suspect is None:
                 self._keep(place)
-        if not self._options.dry_run:
-            self._marks.drop(self._name)
+        self._end(place)
         return report
 
     # --- where a run begins and ends
 
-    @property
-    def _name(self) -> str:
-        shard = self._loader.shard
-        return f"{shard.index}-of-{shard.count}"
-
     def _beginning(self) -> Checkpoint:
-        if self._options.after is not None:
-            return Checkpoint(after=self._options.after)
-        mark = None if self._options.dry_run else self._marks.read(self._name)
-        if mark is None:
-            return Checkpoint()
-        place = Checkpoint(phase=Phase(mark["phase"]), after=mark["after"], at=mark["at"])
-        if place.phase is Phase.UPGRADES and not self._scan.upgrading:
-            return Checkpoint()
-        log.info("going on", phase=place.phase.value, after=place.after)
+        scan, options, now = self._scan, self._options, round(self._clock.now() * 1000)
+        if options.after is not None:
+            return Checkpoint(phase=scan.phases[0], after=options.after)
+        stored = None if options.dry_run else self._marks.read(scan.name)
+        mark = None if stored is None else Checkpoint(**{**stored, "phase": Phase(stored["phase"])})
+        place = scan.beginning(mark, now)
+        if place == mark:
+            log.info("going on", phase=place.phase.value, after=place.after)
         return place
 
     def _keep(self, place: Checkpoint) -> None:
         if not self._options.dry_run:
-            self._marks.keep(self._name, {**asdict(place), "phase": place.phase.value})
+            self._marks.keep(self._scan.name, {**asdict(place), "phase": place.phase.value})
+
+    def _end(self, place: Checkpoint) -> None:
+        if self._options.dry_run:
+            return
+        all_done = not (self.report.faults or self.report.postponed)
+        mark = self._scan.last_mark(place, all_done=all_done)
+        if mark is None:
+            self._marks.drop(self._scan.name)
+        else:
+            self._keep(mark)
 
     def _refuse_an_emptied_collection(self) -> None:
         """Raise where the collection seems the wrong one: that must not cost everybody's files."""
@@ -146,7 +149,10 @@ class ReconcileRun:
         if limit is not None and limit <= _PLAUSIBLY_GONE:
             return
         sample = 2 * _PLAUSIBLY_GONE + 1
-        for ids in (loader.repository.ledgers("", sample), islice(loader.folders(), sample)):
+        for ids in (
+            loader.repository.ledgers(loader.shard.ids, "", sample),
+            islice(loader.folders(), sample),
+        ):
             missing = loader.repository.without_document(list(ids))
             if len(missing) > _PLAUSIBLY_GONE and self._deleted(missing) > _PLAUSIBLY_GONE:
                 raise EverythingGone(
@@ -177,7 +183,7 @@ class ReconcileRun:
         if not self._wait():
             return Ending.STOPPED
         with log.bound(**turn.suspect.log_ids):
-            self._check_again(turn.suspect, upgrading=turn.place.phase is Phase.UPGRADES)
+            self._check_again(turn.suspect, upgrading=turn.place.phase in UPGRADES)
         return None
 
     def _wait(self) -> bool:

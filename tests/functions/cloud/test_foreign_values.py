@@ -17,6 +17,7 @@ from functions.domain.job_record.status_view import shown_fields
 from functions.domain.request import Ask, NotOptedIn, Reader, Refusal
 from functions.domain.snapshot import AvatarSnapshot, TransactionResult, TransactionStatus
 from functions.reconcile.adapters import FirestoreAvatars
+from functions.reconcile.loading.shard import IdRange
 from tests.functions.doubles import about
 from tests.functions.scene import POLICY, document
 from tests.functions.wire import EventData, fill
@@ -142,8 +143,8 @@ def test_reconcile_goes_on_behind_an_avatar_with_a_foreign_value(
         database.collection(collection).document(name).set(document())
     put(database, f"{collection}/m", place, {"reference_value": ELSEWHERE})
     repository = FirestoreAvatars(database, collection=collection)
-    assert list(repository.avatars("", 10)) == ["a", "m", "z"]
-    assert list(repository.avatars("a", 1)) == ["m"]
+    assert list(repository.avatars(IdRange(), "", 10)) == ["a", "m", "z"]
+    assert list(repository.avatars(IdRange(), "a", 1)) == ["m"]
     snapshots = repository.dated(["a", "m", "z"])
     assert [each.avatar.avatar_id for each in snapshots] == ["a", "m", "z"]
     assert min(each.written for each in snapshots) > 1_500_000_000_000

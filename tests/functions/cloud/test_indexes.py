@@ -45,7 +45,7 @@ def _value(argument: ast.expr, file: Path) -> str:
 
 def test_no_query_uses_an_exempted_field() -> None:
     paths = {path for path in queried() if path != NAME}
-    assert paths == {"shown.requested", "userId"}
+    assert paths == {"shown.requested", "shown.state", "updatedAt", "userId"}
     for _, field in exempted():
         assert not [path for path in paths if f"{path}.".startswith(f"{field}.")], field
 

@@ -9,8 +9,8 @@ from functions.cloud.database.firestore import FirestoreLedger
 from functions.domain.job_record import Deletion, Record, to_fields
 from functions.domain.snapshot import AvatarSnapshot, TransactionResult, TransactionStatus
 from functions.domain.talks.document import TalkSnapshot
-from functions.reconcile.adapters import FirestoreOwner
-from functions.reconcile.talk_adapters import FirestoreTalks
+from functions.reconcile.adapters import FirestoreOwner, FirestoreTalks
+from functions.reconcile.loading.shard import IdRange
 from tests.functions.doubles import about
 from tests.functions.scene import document, talk_document
 
@@ -113,12 +113,12 @@ def test_all_talks_are_gone_over_page_by_page(database: firestore.Client, avatar
         database.document("avatars", *talk.document).set(talk_document())
     database.document(f"another/{avatar_id}/talks/a").set({"title": "not ours"})
     repository = FirestoreTalks(database, collection="avatars")
-    found, page = set(), repository.talks("", 2)
+    found, page = set(), repository.talks(IdRange(), "", 2)
     while True:
-        found |= set(page.talks)
+        found |= set(page.subjects)
         if not page.last:
             break
-        page = repository.talks(page.last, 2)
+        page = repository.talks(IdRange(), page.last, 2)
     assert {each for each in found if each.avatar_id == avatar_id} == wanted
     dated = repository.dated(about(avatar_id, "a"))
     assert dated.avatar.document is None, "its avatar has no document"

@@ -16,11 +16,12 @@ from functions.jobs.dispatch import InlineDispatcher, QueuedDispatcher
 from functions.jobs.handler import RenderHandler
 from functions.jobs.ports import Dependencies
 from functions.reconcile.findings import Checker
-from functions.reconcile.page_loader import PageLoader, Shard
+from functions.reconcile.loading.page_loader import PageLoader
+from functions.reconcile.loading.shard import Shard
+from functions.reconcile.loading.talk_loader import TalkLoader
 from functions.reconcile.paging import PageScan
 from functions.reconcile.repair import Repairer
 from functions.reconcile.runner import ReconcileRun, RunOptions, RunReport
-from functions.reconcile.talk_loader import TalkLoader
 from functions.roles import Role
 from functions.settings import Settings
 from liveportrait_core import RenderedVideo, RenderRequest, SyntheticIdle
@@ -32,6 +33,7 @@ from tests.functions.reconcile.reconciling import (
     MemoryCensus,
     MemoryInventory,
     MemoryMarks,
+    MemoryRequests,
     MemoryTalks,
 )
 from tests.functions.scene import BUCKET, POLICY
@@ -186,7 +188,13 @@ class Workshop:
             reader=reader,
             shard=Shard(),
         )
-        scan = PageScan(loader=loader, talks=talks, checker=checker, upgrading=False)
+        scan = PageScan(
+            loader=loader,
+            talks=talks,
+            checker=checker,
+            requests=MemoryRequests(ledger=self.world.ledger),
+            talk_requests=MemoryRequests(ledger=self.world.ledger, talks=True),
+        )
         return ReconcileRun(scan, repairer, marks, RunOptions(), clock=deps.clock).run()
 
     def _port(

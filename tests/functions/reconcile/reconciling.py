@@ -2,18 +2,28 @@
 
 import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from functions.domain.document import Snapshot
+from functions.domain.document import PENDING, Snapshot
+from functions.domain.job_record import Record
 from functions.domain.storage_paths import download_url
 from functions.domain.subject import Subject, subject_of_path, subject_of_talk_ledger
 from functions.reconcile.findings import Checker, ListedObject
-from functions.reconcile.page_loader import DatedSnapshot, PageLoader, Requested, Shard
-from functions.reconcile.paging import PageScan
+from functions.reconcile.loading.page_loader import PageLoader, is_served
+from functions.reconcile.loading.ports import (
+    Asked,
+    DatedSnapshot,
+    Place,
+    SubjectPage,
+    TimedPage,
+)
+from functions.reconcile.loading.shard import IdRange, Shard
+from functions.reconcile.loading.talk_loader import TalkLoader
+from functions.reconcile.paging import PageScan, Scan
+from functions.reconcile.recent import RecentScan
 from functions.reconcile.repair import Repairer
 from functions.reconcile.runner import ReconcileRun, RunOptions, RunReport
-from functions.reconcile.talk_loader import TalkLoader, TalkPage
 from tests.functions.doubles import Fields, MemoryLedger, MemoryMediaStore, about
 from tests.functions.scene import AVATAR, BUCKET, IMAGE, POLICY, VIDEO, Scene, document
 from tests.functions.scripted_renderer import ScriptedRenderer
@@ -28,29 +38,34 @@ class MemoryCensus:
     ledger: MemoryLedger
     written: dict[str, int] = field(default_factory=dict)  # by id; long ago where it is not told
 
-    def avatars(self, after: str, limit: int) -> Mapping[str, Snapshot]:
+    def avatars(self, ids: IdRange, after: str, limit: int) -> Mapping[str, Snapshot]:
         names = [each for each in sorted(self.ledger.documents) if "/" not in each]
-        names = [each for each in names if each > after][:limit]
+        names = [each for each in names if ids.has(each) and each > after][:limit]
         return {each: Snapshot(fields=self.ledger.documents[each]) for each in names}
 
-    def ledgers(self, after: str, limit: int) -> Mapping[str, bool]:
-        names = [each for each in sorted(self.ledger.jobs) if ":" not in each and each > after]
-        names = names[:limit]
-        return {each: self.ledger.record(each).owes_deletions for each in names}
+    def saved(self, since: int, until: int, after: Place | None, limit: int) -> TimedPage:
+        moments = sorted(
+            (at, each)
+            for each, fields in self.ledger.documents.items()
+            if "/" not in each
+            and isinstance(at := fields.get("updatedAt"), int)
+            and since <= at < until
+        )
+        if after is not None:
+            moments = [each for each in moments if each > (after.at, after.name)]
+        page = _timed(moments, limit)
+        documents = self.ledger.documents
+        served = (
+            each
+            for each in page.found
+            if is_served(Snapshot(fields=documents[each.subject.avatar_id]))
+        )
+        return replace(page, found=tuple(served))
 
-    def requested(self, after: Requested | None, limit: int) -> Sequence[Requested]:
-        records = ((each, self.ledger.record(each)) for each in self.ledger.jobs)
-        moments = [
-            (record.shown.requested, each)
-            for each, record in records
-            if record.shown is not None and record.shown.requested is not None
-        ]
-        moments.sort(reverse=True)
-        return [
-            Requested(avatar_id=each, at=at)
-            for at, each in moments
-            if after is None or (at, each) < (after.at, after.avatar_id)
-        ][:limit]
+    def ledgers(self, ids: IdRange, after: str, limit: int) -> Mapping[str, bool]:
+        names = [each for each in sorted(self.ledger.jobs) if ":" not in each and each > after]
+        names = list(filter(ids.has, names))[:limit]
+        return {each: self.ledger.record(each).owes_deletions for each in names}
 
     def dated(self, avatar_ids: Sequence[str]) -> Sequence[DatedSnapshot]:
         return [
@@ -72,13 +87,14 @@ class MemoryTalks:
     ledger: MemoryLedger
     written: dict[str, int]  # by path; long ago where it is not told
 
-    def talks(self, after: str, limit: int) -> TalkPage:
+    def talks(self, avatars: IdRange, after: str, limit: int) -> SubjectPage:
         paths = [each for each in sorted(self.ledger.documents) if "/" in each and each > after]
-        return _talk_page(paths[:limit], paths, subject_of_path)
+        paths = [each for each in paths if avatars.has(each.partition("/")[0])]
+        return _named(paths, limit, subject_of_path)
 
-    def ledgers(self, after: str, limit: int) -> TalkPage:
-        ids = [each for each in sorted(self.ledger.jobs) if ":" in each and each > after]
-        return _talk_page(ids[:limit], ids, subject_of_talk_ledger)
+    def ledgers(self, ids: IdRange, after: str, limit: int) -> SubjectPage:
+        names = [each for each in sorted(self.ledger.jobs) if ":" in each and each > after]
+        return _named(list(filter(ids.has, names)), limit, subject_of_talk_ledger)
 
     def dated(self, talk: Subject) -> DatedSnapshot:
         is_there = str(talk) in self.ledger.documents
@@ -86,9 +102,60 @@ class MemoryTalks:
         return DatedSnapshot(avatar=self.ledger.read(talk), written=written)
 
 
-def _talk_page(page: list[str], rest: list[str], read: Callable[[str], Subject | None]) -> TalkPage:
-    talks = tuple(each for each in map(read, page) if each is not None)
-    return TalkPage(talks=talks, last=page[-1] if len(page) < len(rest) else "")
+@dataclass(kw_only=True)
+class MemoryRequests:
+    """The requests of the memory ledger: of avatars, or of talks."""
+
+    ledger: MemoryLedger
+    talks: bool = False
+
+    def newest(self, after: Place | None, limit: int) -> TimedPage:
+        moments = sorted(self._moments(), reverse=True)
+        if after is not None:
+            moments = [each for each in moments if each < (after.at, after.name)]
+        return _timed(moments, limit)
+
+    def between(self, since: int, until: int, after: Place | None, limit: int) -> TimedPage:
+        moments = sorted(each for each in self._moments() if since <= each[0] < until)
+        if after is not None:
+            moments = [each for each in moments if each > (after.at, after.name)]
+        return _timed(moments, limit)
+
+    def pending(self, ids: IdRange, after: str, limit: int) -> SubjectPage:
+        pending = [
+            each
+            for each, record in self._records()
+            if record.shown is not None and record.shown.state in PENDING
+        ]
+        names = [each for each in sorted(pending) if ids.has(each) and each > after]
+        return _named(names, limit, _subject)
+
+    def _moments(self) -> list[tuple[int, str]]:
+        records = self._records()
+        return [
+            (record.shown.requested, name)
+            for name, record in records
+            if record.shown is not None and record.shown.requested is not None
+        ]
+
+    def _records(self) -> list[tuple[str, Record]]:
+        names = (each for each in self.ledger.jobs if (":" in each) == self.talks)
+        return [(each, self.ledger.record(each)) for each in names]
+
+
+def _subject(name: str) -> Subject:
+    return subject_of_talk_ledger(name) if ":" in name else about(name)
+
+
+def _timed(moments: list[tuple[int, str]], limit: int) -> TimedPage:
+    found = tuple(Asked(subject=_subject(name), at=at) for at, name in moments[:limit])
+    return TimedPage(found=found, last=found[-1].place if len(found) == limit else None)
+
+
+def _named(names: list[str], limit: int, read: Callable[[str], Subject | None]) -> SubjectPage:
+    page = names[:limit]
+    subjects = tuple(each for each in map(read, page) if each is not None)
+    return SubjectPage(subjects=subjects, last=page[-1] if len(page) == limit else "")
 
 
 @dataclass(kw_only=True)
@@ -165,6 +232,7 @@ class Watch:
         shard: Shard = Shard(),  # noqa: B008 - frozen
         page_size: int = 3,
         upgrade: bool = False,
+        recent: bool = False,
         renderer: ScriptedRenderer | None = None,
         gate: bool = False,
         stopping: Any = lambda: False,
@@ -198,8 +266,16 @@ class Watch:
             quiet_s=self.quiet_s,
         )
         repairer = Repairer(deps=deps, lister=self.lister, handler=lambda: handler)
+        scan: type[Scan] = RecentScan if recent else PageScan
         return ReconcileRun(
-            PageScan(loader=loader, talks=talks, checker=checker, upgrading=upgrade),
+            scan(
+                loader=loader,
+                talks=talks,
+                checker=checker,
+                requests=MemoryRequests(ledger=scene.ledger),
+                talk_requests=MemoryRequests(ledger=scene.ledger, talks=True),
+                upgrading=upgrade,
+            ),
             repairer,
             self.marks,
             RunOptions(**options),

@@ -1,9 +1,9 @@
 """Repositories, listings and checkpoints keep their promises: in memory, and by real clients."""
 
-import itertools
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,19 +14,34 @@ from emulator.suite import Suite
 from functions.cloud.storage import TOKEN_KEY, CloudMediaStore
 from functions.domain.document import ABSENT, State
 from functions.domain.job_record import Deletion, Lease, Purpose, Record, StatusView, to_fields
-from functions.errors import InvalidSetting
+from functions.domain.subject import IDLE_LEDGERS
 from functions.reconcile.adapters import (
     BucketLister,
     FirestoreAvatars,
     FirestoreCheckpoints,
     FirestoreOwner,
+    FirestoreRequests,
 )
 from functions.reconcile.findings import ListedObject
-from functions.reconcile.page_loader import AvatarRepository, ObjectLister, Requested, Shard
+from functions.reconcile.loading.ports import (
+    AvatarRepository,
+    ObjectLister,
+    Place,
+    Requests,
+    TimedPage,
+)
+from functions.reconcile.loading.shard import IdRange
 from functions.reconcile.runner import Checkpoints
 from tests.functions.doubles import Fields, MemoryLedger, MemoryMediaStore, VirtualClock
-from tests.functions.reconcile.reconciling import MemoryCensus, MemoryInventory, MemoryMarks
+from tests.functions.reconcile.reconciling import (
+    MemoryCensus,
+    MemoryInventory,
+    MemoryMarks,
+    MemoryRequests,
+)
 from tests.functions.scene import document
+
+ALL = IdRange()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +51,7 @@ class World:
     repository: AvatarRepository
     lister: ObjectLister
     marks: Checkpoints
+    requests: Requests
     ledger: MemoryLedger | None = None
     media: MemoryMediaStore | None = None
     database: Any = None
@@ -81,6 +97,7 @@ def world(request: pytest.FixtureRequest) -> Iterator[World]:
             repository=MemoryCensus(ledger=ledger),
             lister=MemoryInventory(media=media),
             marks=MemoryMarks(),
+            requests=MemoryRequests(ledger=ledger),
             ledger=ledger,
             media=media,
         )
@@ -93,6 +110,7 @@ def world(request: pytest.FixtureRequest) -> Iterator[World]:
         repository=FirestoreAvatars(database, collection="avatars"),
         lister=BucketLister(bucket),
         marks=FirestoreCheckpoints(database),
+        requests=FirestoreRequests(database, IDLE_LEDGERS),
         database=database,
         bucket=bucket,
     )
@@ -105,12 +123,12 @@ NAMES = ["A", "a", "a b", "a-b", "a0", "b", "é"]
 def test_documents_come_in_the_order_of_their_ids(world: World) -> None:
     for name in reversed(NAMES):
         world.put_document(name, {"nickname": name})
-    assert list(world.repository.avatars("", 100)) == NAMES
-    assert list(world.repository.avatars("", 3)) == NAMES[:3]
-    assert list(world.repository.avatars("a b", 3)) == ["a-b", "a0", "b"]
-    assert list(world.repository.avatars("aa", 100)) == ["b", "é"]
-    assert list(world.repository.avatars("é", 100)) == []
-    assert not world.repository.ledgers("", 100)
+    assert list(world.repository.avatars(ALL, "", 100)) == NAMES
+    assert list(world.repository.avatars(ALL, "", 3)) == NAMES[:3]
+    assert list(world.repository.avatars(ALL, "a b", 3)) == ["a-b", "a0", "b"]
+    assert list(world.repository.avatars(ALL, "aa", 100)) == ["b", "é"]
+    assert list(world.repository.avatars(ALL, "é", 100)) == []
+    assert not world.repository.ledgers(ALL, "", 100)
 
 
 def test_a_page_of_documents_tells_whom_the_pipeline_serves(world: World) -> None:
@@ -118,7 +136,7 @@ def test_a_page_of_documents_tells_whom_the_pipeline_serves(world: World) -> Non
     world.put_document("asks nothing", document(training__livePortrait={"idleVideoUrl": "x"}))
     world.put_document("once asked", {"livePortrait": {"state": "ready"}})
     world.put_document("odd", {"training": 5, "livePortrait": "text"})
-    found = world.repository.avatars("", 10)
+    found = world.repository.avatars(ALL, "", 10)
     assert [name for name in found if found[name].opted_in] == ["asks"]
     assert found["once asked"].output == {"state": "ready"}
     assert found["asks nothing"].output is found["asks"].output is ABSENT
@@ -127,8 +145,8 @@ def test_a_page_of_documents_tells_whom_the_pipeline_serves(world: World) -> Non
 def test_ledgers_come_in_the_order_of_their_ids(world: World) -> None:
     for name in reversed(NAMES):
         world.put_ledger(name, Record())
-    assert list(world.repository.ledgers("A", 4)) == ["a", "a b", "a-b", "a0"]
-    assert list(world.repository.avatars("", 100)) == []
+    assert list(world.repository.ledgers(ALL, "A", 4)) == ["a", "a b", "a-b", "a0"]
+    assert list(world.repository.avatars(ALL, "", 100)) == []
 
 
 def test_a_ledger_tells_whether_something_is_to_be_deleted(world: World) -> None:
@@ -137,7 +155,7 @@ def test_a_ledger_tells_whether_something_is_to_be_deleted(world: World) -> None
     world.put_ledger("noted", Record(deletions=(Deletion(path="p", generation=7),)))
     world.put_ledger("half cleaned", Record(lease=replace(lease, purpose=Purpose.CLEAN_UP)))
     owing = {"half cleaned": True, "noted": True, "rendered": False}
-    assert world.repository.ledgers("", 10) == owing
+    assert world.repository.ledgers(ALL, "", 10) == owing
 
 
 def test_requests_come_newest_first(world: World) -> None:
@@ -145,12 +163,61 @@ def test_requests_come_newest_first(world: World) -> None:
     for name, at in moments.items():
         world.put_ledger(name, Record(shown=StatusView(state=State.READY, requested=at)))
     world.put_ledger("f", Record())
-    told = []
-    last: Requested | None = None
-    while page := world.repository.requested(last, 2):
-        told += [(each.avatar_id, each.at) for each in page]
-        last = page[-1]
-    assert told == [("d", 40), ("c", 30), ("a", 30), ("b", 10)]
+    newest = told(world.requests.newest)
+    assert newest == [("d", 40), ("c", 30), ("a", 30), ("b", 10)]
+    between = told(partial(world.requests.between, 10, 40))
+    assert between == [("b", 10), ("a", 30), ("c", 30)]
+    assert told(partial(world.requests.between, 11, 30)) == []
+
+
+def told(source: Callable[[Place | None, int], TimedPage]) -> list[tuple[str, int]]:
+    """What all pages of a query in the order of time say."""
+    found: list[tuple[str, int]] = []
+    last: Place | None = None
+    while True:
+        page = source(last, 2)
+        found += [(each.subject.avatar_id, each.at) for each in page.found]
+        if page.last is None:
+            return found
+        last = page.last
+
+
+def test_what_a_client_has_saved_is_told_in_the_order_of_time(world: World) -> None:
+    moments = {"a": 30, "b": 10, "c": 30, "d": 40}
+    for name, at in moments.items():
+        world.put_document(name, document(updatedAt=at))
+    world.put_document("no time", {"training": {}})
+    world.put_document("text", document(updatedAt="30"))
+    world.put_document("never asked", {"updatedAt": 20})
+    saved = told(partial(world.repository.saved, 10, 40))
+    assert saved == [("b", 10), ("a", 30), ("c", 30)]
+
+
+def test_what_is_shown_as_pending_is_found_in_a_range_of_ids(world: World) -> None:
+    states = {"a": State.QUEUED, "b": State.READY, "c": State.RENDERING, "d": State.QUEUED}
+    for name, state in states.items():
+        world.put_ledger(name, Record(shown=StatusView(state=state)))
+    world.put_ledger("e", Record())
+    page = world.requests.pending(ALL, "", 2)
+    assert ([each.avatar_id for each in page.subjects], page.last) == (["a", "c"], "c")
+    page = world.requests.pending(ALL, page.last, 2)
+    assert ([each.avatar_id for each in page.subjects], page.last) == (["d"], "")
+    page = world.requests.pending(IdRange(low="b", high="d"), "", 9)
+    assert [each.avatar_id for each in page.subjects] == ["c"]
+
+
+def test_a_range_of_ids_is_read_alone(world: World) -> None:
+    for name in NAMES:
+        world.put_document(name, document())
+        world.put_ledger(name, Record())
+    for ids, expected in (
+        (IdRange(high="a0"), ["A", "a", "a b", "a-b"]),
+        (IdRange(low="a0"), ["a0", "b", "é"]),
+        (IdRange(low="a", high="b"), ["a", "a b", "a-b", "a0"]),
+    ):
+        assert list(world.repository.avatars(ids, "", 9)) == expected
+        assert list(world.repository.ledgers(ids, "", 9)) == expected
+        assert list(world.repository.avatars(ids, expected[0], 9)) == expected[1:]
 
 
 def test_many_are_read_at_once_whether_they_are_there_or_not(world: World) -> None:
@@ -289,37 +356,3 @@ def test_a_mark_stands_until_it_is_dropped(world: World) -> None:
     assert world.marks.read("1-of-2") is None
     world.marks.drop(name)
     assert world.marks.read(name) is None
-
-
-@pytest.mark.parametrize(
-    ("environment", "shard"),
-    [
-        ({}, Shard()),
-        ({"CLOUD_RUN_TASK_INDEX": "2", "CLOUD_RUN_TASK_COUNT": "3"}, Shard(index=2, count=3)),
-    ],
-)
-def test_the_job_tells_the_shard(environment: dict[str, str], shard: Shard) -> None:
-    assert Shard.of(environment) == shard
-
-
-@pytest.mark.parametrize(
-    ("environment", "message"),
-    [
-        ({"CLOUD_RUN_TASK_INDEX": "1"}, "CLOUD_RUN_TASK_INDEX is 1; accepted: 0 to 0"),
-        ({"CLOUD_RUN_TASK_COUNT": "many"}, "CLOUD_RUN_TASK_COUNT is 'many'"),
-        ({"CLOUD_RUN_TASK_COUNT": "0"}, "CLOUD_RUN_TASK_COUNT is 0; accepted: at least 1"),
-        ({"CLOUD_RUN_TASK_INDEX": "-1"}, "CLOUD_RUN_TASK_INDEX is '-1'"),
-    ],
-)
-def test_what_is_no_task_of_a_job_is_refused(environment: dict[str, str], message: str) -> None:
-    with pytest.raises(InvalidSetting, match=message):
-        Shard.of(environment)
-
-
-def test_shards_share_all_avatars_about_evenly() -> None:
-    names = [f"avatar-{number}" for number in range(1000)]
-    shares = [
-        [name for name in names if Shard(index=index, count=4).has(name)] for index in range(4)
-    ]
-    assert sorted(itertools.chain(*shares)) == sorted(names)
-    assert all(200 < len(share) < 300 for share in shares)

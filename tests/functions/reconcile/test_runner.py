@@ -14,7 +14,7 @@ from functions.domain.document import DocumentWrite, Snapshot
 from functions.domain.storage_paths import OWNER_KEY
 from functions.domain.subject import Subject
 from functions.reconcile.findings import Finding
-from functions.reconcile.page_loader import Shard
+from functions.reconcile.loading.shard import IdRange, Shard
 from functions.reconcile.runner import Ending, EverythingGone
 from tests.functions.doubles import about
 from tests.functions.reconcile.reconciling import Watch
@@ -29,7 +29,7 @@ def watch() -> Watch:
 def plant(watch: Watch, count: int) -> None:
     """Avatars of which every third has lost its event and every fifth its document."""
     for number in range(count):
-        name = f"avatar-{number:03}"
+        name = f"{string.ascii_letters[number * 17 % 52]}-{number:03}"
         if number % 3 == 0:
             watch.avatar(name)
         else:
@@ -67,6 +67,12 @@ def shape(watch: Watch) -> object:
     }
     objects = [CLAIM.sub("", path) for path in sorted(watch.scene.media.objects)]
     return states, sorted(watch.scene.ledger.jobs), objects
+
+
+def reached(watch: Watch, name: str = "0-of-1") -> tuple[str, str]:
+    """Where a pass stands."""
+    mark = watch.marks.marks[name]
+    return mark["phase"], mark["after"]
 
 
 CLAIM = re.compile(r"/[0-9a-f-]{36}(?=/)")  # every attempt has a folder of its own
@@ -107,7 +113,7 @@ def test_a_signal_ends_it_after_the_avatar_at_hand(watch: Watch) -> None:
     rendered = watch.scene.renderer.renders
     report = watch.sweep(stopping=lambda: len(rendered) == 2)
     assert (report.ending, report.attended) == (Ending.STOPPED, 2)
-    assert watch.marks.marks == {"0-of-1": {"phase": "documents", "after": "b", "at": 0}}
+    assert reached(watch) == ("documents", "b")
     assert watch.sweep().attended == 4
     assert watch.marks.marks == {}
 
@@ -180,15 +186,15 @@ def test_a_page_that_cannot_be_read_ends_the_run_and_the_next_goes_on(watch: Wat
         watch.avatar(name)
     avatars = watch.repository.avatars
 
-    def refuse_the_second(after: str, limit: int) -> Mapping[str, Snapshot]:
+    def refuse_the_second(ids: IdRange, after: str, limit: int) -> Mapping[str, Snapshot]:
         if after == "c":
             raise ConnectionError("the database is away")
-        return avatars(after, limit)
+        return avatars(ids, after, limit)
 
     watch.repository.avatars = refuse_the_second  # type: ignore[method-assign]
     with pytest.raises(ConnectionError):
         watch.sweep(page_size=3)
-    assert watch.marks.marks == {"0-of-1": {"phase": "documents", "after": "c", "at": 0}}
+    assert reached(watch) == ("documents", "c")
     watch.repository.avatars = avatars  # type: ignore[method-assign]
     assert watch.sweep(page_size=3).attended == 3
 

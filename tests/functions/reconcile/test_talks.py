@@ -6,6 +6,7 @@ from functions.domain.job_record import Deletion
 from tests.functions.doubles import about
 from tests.functions.reconcile.reconciling import Watch
 from tests.functions.scene import AVATAR, SOUND, TALK, document, talk_document
+from tests.functions.scripted_renderer import ScriptedRenderer
 
 PATH = str(about(AVATAR, TALK))
 LEDGER = f"{AVATAR}:{TALK}"
@@ -88,3 +89,21 @@ def test_a_talk_that_was_refused_is_asked_again(watch: Watch) -> None:
     watch.scene.save(document())
     assert watch.sweep().mended == {"lost-event": 1}
     assert watch.scene.talk()["params"]["strength"] == 0.3
+
+
+@pytest.mark.parametrize("another", ["engine", "idle video"])
+def test_an_outdated_talk_is_rendered_anew_on_demand(watch: Watch, another: str) -> None:
+    """Where another engine, or another idle video, is what it would be made for."""
+    newer = ScriptedRenderer(
+        engine_version="mesh-2-89abcdef" if another == "engine" else "mesh-1-0123abcd"
+    )
+    if another == "idle video":
+        watch.scene.save(document(training__livePortrait__drivingMultiplier=0.7))
+    before = watch.scene.talk()
+    assert watch.sweep(renderer=newer).mended == {}
+    report = watch.sweep(renderer=newer, upgrade=True)
+    assert report.mended["outdated"] == len(newer.renders) == (2 if another == "engine" else 1)
+    after = watch.scene.talk()
+    assert (after["state"], after["videoPath"] != before["videoPath"]) == ("ready", True)
+    assert after["idleFingerprint"] == watch.scene.live["fingerprint"]
+    assert watch.sweep(renderer=newer, upgrade=True).attended == 0

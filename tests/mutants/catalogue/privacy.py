@@ -83,7 +83,7 @@ MUTANTS = (
     ),
     Mutant(
         name="another-owners-avatar-erased",
-        file="functions/reconcile/adapters.py",
+        file="functions/reconcile/adapters/owner.py",
         old="if not found.exists or decode(found.fields.get(*OWNER)) != owner:",
         new="if not found.exists:",
         why="A document is deleted only while it names the person (section 10, erasing).",

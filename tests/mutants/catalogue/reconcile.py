@@ -49,7 +49,7 @@ MUTANTS = (
     Mutant(
         name="lost-task-never-put-again",
         file="functions/reconcile/findings.py",
-        old="task.fingerprint == fingerprint and now - task.at < _TASK_AGE_MS",
+        old="task.fingerprint == fingerprint and now - task.at < TASK_AGE_MS",
         new="task.fingerprint == fingerprint and task.stands(now)",
         why="A task of six hours is put again (section 10).",
         tests=("tests/functions/reconcile/test_gate.py",),
@@ -120,7 +120,7 @@ MUTANTS = (
     ),
     Mutant(
         name="neighbours-name-is-the-next-page",
-        file="functions/reconcile/page_loader.py",
+        file="functions/reconcile/loading/page_loader.py",
         old='_AFTER_FOLDER = "0"',
         new='_AFTER_FOLDER = "/"',
         why="`a`, `a-b` and `a/…` sort differently as ids and as paths (section 10).",
@@ -128,7 +128,7 @@ MUTANTS = (
     ),
     Mutant(
         name="token-given-to-what-changed",
-        file="functions/reconcile/adapters.py",
+        file="functions/reconcile/adapters/bucket.py",
         old="if_metageneration_match=blob.metageneration,",
         new="",
         why="Whoever gave a token meanwhile keeps it (section 10, dead-token).",
@@ -137,8 +137,8 @@ MUTANTS = (
     Mutant(
         name="owing-ledger-passed-over",
         file="functions/reconcile/paging.py",
-        old="{*owing, *self._without_document(list(own))}",
-        new="self._without_document(list(own))",
+        old="{*owing, *self._without_document(list(page))}",
+        new="self._without_document(list(page))",
         why="A clean-up half done, beside a document that asks for nothing (section 10, orphans).",
         tests=("tests/functions/jobs/deletion/test_clean_up.py",),
     ),
@@ -149,5 +149,29 @@ MUTANTS = (
         new="if False:",
         why="Whoever comes to the avatar carries out what is noted (section 3, deletions).",
         tests=("tests/functions/jobs/deletion/test_clean_up.py",),
+    ),
+    Mutant(
+        name="shards-leave-a-gap",
+        file="functions/reconcile/loading/shard.py",
+        old="return IdRange(low=self._bound(self.index), high=self._bound(self.index + 1))",
+        new='return IdRange(low=self._bound(self.index) + "0", high=self._bound(self.index + 1))',
+        why="The ranges of all tasks hold every id once (section 10, shards).",
+        tests=("tests/functions/reconcile/test_shard.py",),
+    ),
+    Mutant(
+        name="last-night-s-hours-left-out",
+        file="functions/reconcile/recent.py",
+        old="since = place.until - left_ms if all_done else place.since",
+        new="since = place.until if all_done else place.since",
+        why="What a pass leaves to events and tasks is looked at by the next (section 10, recent).",
+        tests=("tests/functions/reconcile/test_recent.py",),
+    ),
+    Mutant(
+        name="what-could-not-be-mended-is-passed-over",
+        file="functions/reconcile/recent.py",
+        old="since = place.until - left_ms if all_done else place.since",
+        new="since = place.until - left_ms",
+        why="Where something is left, the next pass begins where this one began (section 10).",
+        tests=("tests/functions/reconcile/test_recent.py",),
     ),
 )

@@ -6,7 +6,6 @@ It decides nothing and writes nothing.
 from typing import Any
 
 from google.cloud import firestore
-from google.cloud.firestore_v1.field_path import FieldPath
 
 from functions.cloud.database.documents import read, stream
 from functions.cloud.database.snapshots import (
@@ -25,10 +24,11 @@ from functions.domain.subject import (
     subject_of_path,
     subject_of_talk_ledger,
 )
-from functions.reconcile.page_loader import DatedSnapshot
-from functions.reconcile.talk_loader import TalkPage
+from functions.reconcile.adapters.queries import NAME, next_by_id
+from functions.reconcile.loading.ports import DatedSnapshot, SubjectPage
+from functions.reconcile.loading.shard import IdRange
 
-_NAME = FieldPath.document_id()
+_FIRST_TALK = "-"  # no plain id comes before it
 
 
 class FirestoreTalks:
@@ -38,27 +38,33 @@ class FirestoreTalks:
         self._client = client
         self._collection = collection
 
-    def talks(self, after: str, limit: int) -> TalkPage:
+    def talks(self, avatars: IdRange, after: str, limit: int) -> SubjectPage:
         """Return the next talks by their documents' paths; another's collection is passed over."""
-        query = self._client.collection_group(TALKS).select([_NAME]).order_by(_NAME)
+        query = self._client.collection_group(TALKS).select([NAME]).order_by(NAME)
         if after:
-            query = query.start_after({_NAME: self._client.document(after)})
+            query = query.start_after({NAME: self._client.document(after)})
+        elif avatars.low:
+            query = query.start_at({NAME: self._first(avatars.low)})
+        if avatars.high:
+            query = query.end_before({NAME: self._first(avatars.high)})
         found = [each.path for each in stream(self._client, query.limit(limit))]
         prefix = f"{self._collection}/"
         paths = (each.removeprefix(prefix) for each in found if each.startswith(prefix))
         named = (subject_of_path(each) for each in paths)
         own = tuple(each for each in named if each is not None and each.is_talk)
-        return TalkPage(talks=own, last=found[-1] if len(found) == limit else "")
+        return SubjectPage(subjects=own, last=found[-1] if len(found) == limit else "")
 
-    def ledgers(self, after: str, limit: int) -> TalkPage:
+    def _first(self, avatar_id: str) -> Any:
+        """Return the first place of all where a talk of this avatar may be."""
+        return self._client.document(self._collection, avatar_id, TALKS, _FIRST_TALK)
+
+    def ledgers(self, ids: IdRange, after: str, limit: int) -> SubjectPage:
         """Return the next talks by their ledgers' ids."""
-        query = self._client.collection(TALK_LEDGERS).select([_NAME]).order_by(_NAME)
-        if after:
-            query = query.start_after({_NAME: after})
-        ids = [each.id for each in stream(self._client, query.limit(limit))]
-        named = (subject_of_talk_ledger(each) for each in ids)
+        query = next_by_id(self._client.collection(TALK_LEDGERS).select([NAME]), ids, after, limit)
+        found = [each.id for each in stream(self._client, query)]
+        named = (subject_of_talk_ledger(each) for each in found)
         own = tuple(each for each in named if is_talk_id(each.avatar_id, each.talk_id))
-        return TalkPage(talks=own, last=ids[-1] if len(ids) == limit else "")
+        return SubjectPage(subjects=own, last=found[-1] if len(found) == limit else "")
 
     def dated(self, talk: Subject) -> DatedSnapshot:
         """Return one talk's document, with its avatar's, and its ledger."""

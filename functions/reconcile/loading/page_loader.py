@@ -1,25 +1,25 @@
 """Load avatars page by page: documents, ledgers and objects, joined by avatar.
 
-Declares the ports it reads through. A page of avatars costs three calls or a few more, however
-many objects each has, and holds only what is checked. Decides nothing.
+A page of avatars costs three calls or a few more, however many objects each has, and holds only
+what is checked. Decides nothing.
 """
 
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from itertools import takewhile
 
 from functions.domain.document import ABSENT, Snapshot
 from functions.domain.request import Reader, RenderRequest
 from functions.domain.snapshot import AvatarSnapshot
 from functions.domain.storage_paths import cache_folder, output_folder
 from functions.domain.subject import is_document_id
-from functions.errors import FunctionError, InvalidSetting
+from functions.errors import FunctionError
 from functions.jobs.ports import MediaStore
 from functions.reconcile.findings import Entry, ListedObject
+from functions.reconcile.loading.ports import AvatarRepository, DatedSnapshot, ObjectLister
+from functions.reconcile.loading.shard import Shard
 
 _AVATARS, _CACHES = "avatars/", "livePortraitCache/avatars/"
-_TASK = {"CLOUD_RUN_TASK_INDEX": "0", "CLOUD_RUN_TASK_COUNT": "1"}  # set by Cloud Run's jobs
 _AFTER_FOLDER = "0"  # the character after the slash: `avatars/x0` comes after all of `avatars/x/`
 
 
@@ -28,92 +28,13 @@ class LedgerGarbled(FunctionError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class DatedSnapshot:
-    """Document and ledger of one avatar, read together."""
-
-    avatar: AvatarSnapshot
-    written: int  # epoch ms of the document's last write; 0: there is no document
-
-
-@dataclass(frozen=True, kw_only=True)
-class Requested:
-    """An avatar, and the time of its last request."""
-
-    avatar_id: str
-    at: int  # epoch ms
-
-
-class AvatarRepository(Protocol):
-    """All avatars, by their documents and by their ledgers."""
-
-    def avatars(self, after: str, limit: int) -> Mapping[str, Snapshot]:
-        """Return the next documents by id, in order; only the fields that `_served` needs."""
-
-    def ledgers(self, after: str, limit: int) -> Mapping[str, bool]:
-        """Return the next ledgers by id, in order: whether each has noted deletions."""
-
-    def requested(self, after: Requested | None, limit: int) -> Sequence[Requested]:
-        """Return the next avatars by their last request, newest first."""
-
-    def dated(self, avatar_ids: Sequence[str]) -> Sequence[DatedSnapshot]:
-        """Return documents and ledgers of these, existing or not; leave unreadable ones out."""
-
-    def without_document(self, avatar_ids: Sequence[str]) -> Sequence[str]:
-        """Return those of these avatars that have no document."""
-
-
-class ObjectLister(Protocol):
-    """The bucket's objects by their names."""
-
-    def objects(self, prefix: str, *, start: str = "", end: str = "") -> Iterator[ListedObject]:
-        """Yield objects below a prefix, in the order of names: from `start` on and before `end`."""
-
-    def folders(self, prefix: str, *, start: str = "") -> Iterator[str]:
-        """Yield the names of the folders directly below a prefix, in order, from `start` on."""
-
-    def give_token(self, listed: ListedObject, token: str) -> bool:
-        """Set the object's download token, unless the object has changed since."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Shard:
-    """One of several tasks that share the avatars, by a hash of the id."""
-
-    index: int = 0
-    count: int = 1
-
-    @classmethod
-    def of(cls, environment: Mapping[str, str]) -> "Shard":
-        """Return the shard of a Cloud Run job's task; the only one outside such a job.
-
-        Raises:
-            InvalidSetting: index and count are not valid.
-        """
-        texts = {name: environment.get(name, default) for name, default in _TASK.items()}
-        for name, text in texts.items():
-            if not (text.isascii() and text.isdigit()):
-                raise InvalidSetting(f"{name} is {text!r}; accepted: a whole number")
-        index, count = (int(text) for text in texts.values())
-        if count < 1:
-            raise InvalidSetting(f"CLOUD_RUN_TASK_COUNT is {count}; accepted: at least 1")
-        if index >= count:
-            raise InvalidSetting(f"CLOUD_RUN_TASK_INDEX is {index}; accepted: 0 to {count - 1}")
-        return cls(index=index, count=count)
-
-    def has(self, avatar_id: str) -> bool:
-        """Tell whether an avatar belongs to this shard; stable for the same count."""
-        digest = hashlib.sha256(avatar_id.encode()).digest()
-        return int.from_bytes(digest[:8]) % self.count == self.index
-
-
-@dataclass(frozen=True, kw_only=True)
 class Page:
     """The avatars of one page of documents."""
 
     entries: tuple[Entry, ...]  # avatars that ask for something, or once did
     strangers: tuple[str, ...]  # others to check: deleted, with outputs left; or unreadable ledgers
-    avatars: int  # documents of this shard
-    last: str  # id of the last document, this shard's or not
+    avatars: int  # documents
+    last: str  # id of the last document
     ends: bool  # no further page follows
 
 
@@ -131,16 +52,19 @@ class PageLoader:
 
     def page(self, after: str) -> Page:
         """Load the avatars whose documents come after an id, with all objects in that range."""
-        documents = self.repository.avatars(after, self.page_size)
+        span = self.shard.ids
+        documents = self.repository.avatars(span, after, self.page_size)
         ids = list(documents)
         ends = len(ids) < self.page_size
         last = ids[-1] if ids else after
-        own = {each: documents[each] for each in ids if self.shard.has(each)}
-        served = {each for each, document in own.items() if _served(document)}
+        served = {each for each in ids if is_served(documents[each])}
         snapshots = self._snapshots(sorted(served))
         gathered = self._page_objects(snapshots, ids)
-        end = "" if ends else f"{_AVATARS}{last}{_AFTER_FOLDER}"
-        for listed in self.lister.objects(_AVATARS, start=f"{_AVATARS}{after}", end=end):
+        end = f"{_AVATARS}{span.high}" if span.high else ""
+        end = end if ends else f"{_AVATARS}{last}{_AFTER_FOLDER}"
+        for listed in self.lister.objects(
+            _AVATARS, start=f"{_AVATARS}{after or span.low}", end=end
+        ):
             gathered.take(listed)
         if not ends:
             for avatar_id in filter(snapshots.__contains__, _sorted_elsewhere(ids, last)):
@@ -151,11 +75,21 @@ class PageLoader:
         strange |= self._without_document(gathered.uploads - strange)
         return Page(
             entries=gathered.entries(),
-            strangers=tuple(sorted(filter(self.shard.has, strange))),
-            avatars=len(own),
+            strangers=tuple(sorted(filter(span.has, strange))),
+            avatars=len(ids),
             last=last,
             ends=ends,
         )
+
+    def entries(self, avatar_ids: Sequence[str]) -> Mapping[str, Entry | None]:
+        """Load some avatars, each with its own objects; None: its ledger cannot be read."""
+        snapshots = self._snapshots(avatar_ids)
+        gathered = self._page_objects(snapshots, ())
+        for avatar_id in snapshots:
+            self._gather_own(avatar_id, gathered)
+        self._gather_uploads(gathered)
+        loaded = {each.avatar.avatar_id: each for each in gathered.entries()}
+        return {each: loaded.get(each) for each in avatar_ids}
 
     def entry(self, avatar_id: str) -> Entry:
         """Load one avatar as it is now, with its cache.
@@ -176,18 +110,22 @@ class PageLoader:
 
     def cached(self, after: str) -> Iterator[str]:
         """Yield the ids of this shard's avatars that have a cache, after one."""
-        start = f"{_CACHES}{after}{_AFTER_FOLDER}" if after else ""
-        named = filter(is_document_id, self.lister.folders(_CACHES, start=start))
-        return filter(self.shard.has, named)
+        return self._folders(_CACHES, f"{after}{_AFTER_FOLDER}" if after else "")
+
+    def folders(self) -> Iterator[str]:
+        """Yield the ids of this shard's avatars that have a folder."""
+        return self._folders(_AVATARS, "")
+
+    def _folders(self, prefix: str, start: str) -> Iterator[str]:
+        span = self.shard.ids
+        named = self.lister.folders(prefix, start=f"{prefix}{start or span.low}")
+        own = takewhile(lambda name: not span.high or name < span.high, named)
+        return filter(is_document_id, own)
 
     def _without_document(self, avatar_ids: Iterable[str]) -> set[str]:
         """Return those of this shard that have no document; a page knows its own alone."""
-        own = sorted(filter(self.shard.has, avatar_ids))
+        own = sorted(filter(self.shard.ids.has, avatar_ids))
         return set(self.repository.without_document(own)) if own else set()
-
-    def folders(self) -> Iterator[str]:
-        """Yield the ids of all avatars that have a folder."""
-        return filter(is_document_id, self.lister.folders(_AVATARS))
 
     def _page_objects(
         self, snapshots: Mapping[str, DatedSnapshot], documents: Iterable[str] = ()
@@ -273,7 +211,8 @@ class _PageObjects:
         )
 
 
-def _served(document: Snapshot) -> bool:
+def is_served(document: Snapshot) -> bool:
+    """Tell whether an avatar asks for something, or once did."""
     return document.opted_in or document.output is not ABSENT
 
 
