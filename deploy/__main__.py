@@ -105,6 +105,8 @@ def _settings(options: argparse.Namespace) -> Settings:
         gate_max_instances=options.gate_max_instances,
         collection=options.collection,
         schedule=options.schedule,
+        schedule_all=options.schedule_all,
+        tasks=options.tasks,
         budget=options.budget,
         notify=options.notify,
         environment=tuple(_pair(text) for text in options.env),
@@ -151,7 +153,9 @@ def _add_options(parser: argparse.ArgumentParser, verb: str) -> None:
     add("--max-instances", type=int, default=Settings.max_instances, help="renders at a time")
     add("--gate-max-instances", type=int, default=Settings.gate_max_instances)
     add("--collection", default=Settings.collection, help="of the avatars")
-    add("--schedule", default=Settings.schedule, help="of the reconcile pass, cron in UTC")
+    add("--schedule", default=Settings.schedule, help="of the nightly reconcile, cron in UTC")
+    add("--schedule-all", default=Settings.schedule_all, help="of the weekly one, over all")
+    add("--tasks", type=int, default=Settings.tasks, help="of reconcile, which share the avatars")
     add("--budget", type=int, default=Settings.budget, help="a month's; it warns, stops nothing")
     add("--notify", metavar="EMAIL", help="whom alerts write to; default: nobody")
     add("--env", action="append", default=[], metavar="NAME=VALUE", help="for the function")

@@ -6,6 +6,7 @@ from deploy.settings import Settings
 GATE = "idle-gate"
 RENDERER = "idle-renderer"
 RECONCILE = "idle-reconcile"
+RECONCILE_ALL = "idle-reconcile-all"  # the weekly schedule
 QUEUE = "idle-renders"
 DEBOUNCE_QUEUE = "idle-debounce"
 REPAIRS_QUEUE = "idle-repairs"

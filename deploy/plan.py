@@ -58,7 +58,7 @@ def make(settings: Settings, files: RepositoryFiles) -> Plan:
             *iam.invokers(settings),
             *data_protection.steps(settings, files.data),
             *events.steps(settings),
-            scheduling.schedule(settings),
+            *scheduling.schedules(settings),
             *monitoring.steps(settings, files.monitoring),
         ),
     )

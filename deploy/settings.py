@@ -108,7 +108,9 @@ class Settings:
         max_instances: concurrent renders, which bounds the cost; at most the GPU quota.
         gate_max_instances: of the gate: each answers eighty events at a time.
         collection: of the avatars.
-        schedule: of the reconcile pass, cron in UTC.
+        schedule: of the reconcile pass over what is recent, cron in UTC.
+        schedule_all: of that over all avatars.
+        tasks: of the reconcile job, which share the avatars.
         budget: a month's, in the billing account's currency.
         notify: the e-mail address for alerts; None: they are shown in the console only.
         environment: more variables for the function, of the names that it reads.
@@ -131,6 +133,8 @@ class Settings:
     gate_max_instances: int = 10
     collection: str = "avatars"
     schedule: str = "17 3 * * *"
+    schedule_all: str = "17 5 * * 0"
+    tasks: int = 1
     budget: int = 50
     notify: str | None = None
     environment: tuple[tuple[str, str], ...] = ()
@@ -166,10 +170,11 @@ class Settings:
         _match("collection", self.collection, _COLLECTION, "a collection's name, without slashes")
         if self.notify is not None:
             _match("notify", self.notify, _EMAIL, "an e-mail address")
-        if len(self.schedule.split()) != 5:
-            raise InvalidSetting(
-                f"schedule is {self.schedule!r}; accepted: five fields of cron, such as 17 3 * * *"
-            )
+        for name, cron in (("schedule", self.schedule), ("schedule-all", self.schedule_all)):
+            if len(cron.split()) != 5:
+                raise InvalidSetting(
+                    f"{name} is {cron!r}; accepted: five fields of cron, such as 17 3 * * *"
+                )
         both = self.replaces & self.omits
         if both:
             names = ", ".join(sorted(part.value for part in both))
@@ -179,6 +184,7 @@ class Settings:
         for name, value, low, high in (
             ("max-instances", self.max_instances, 1, 100),
             ("gate-max-instances", self.gate_max_instances, 1, 60),
+            ("tasks", self.tasks, 1, 100),
             ("budget", self.budget, 1, 1_000_000),
         ):
             if not low <= value <= high:

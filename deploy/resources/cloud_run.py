@@ -122,8 +122,8 @@ def job(settings: Settings) -> Step:
         names.RECONCILE,
         f"--image={names.image(settings)}",
         "--args=-m,functions.reconcile",
-        "--tasks=1",
-        "--parallelism=1",
+        f"--tasks={settings.tasks}",
+        f"--parallelism={settings.tasks}",
         "--max-retries=1",
         "--task-timeout=3600s",
         f"--service-account={names.account(settings, names.RECONCILE)}",
@@ -134,8 +134,8 @@ def job(settings: Settings) -> Step:
     )
     return Step(
         title=f"Job {names.RECONCILE}",
-        why="Finds and mends what events missed. One task; for a backfill over many avatars give "
-        "an execution more of them (--tasks).",
+        why="Finds and mends what events missed. Each of its tasks reads its own part of the "
+        "avatars.",
         checks=(_check("jobs", names.RECONCILE, location, (_expected_label(words),)),),
         create=(gcloud(f"{track} run jobs deploy", *words),),
         remove=(gcloud("run jobs delete", names.RECONCILE, *location, "--quiet"),),

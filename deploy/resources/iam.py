@@ -133,10 +133,10 @@ def _start(settings: Settings) -> Step:
     location = (f"--region={settings.region}", names.project(settings))
     return grant(
         Policy(group="run jobs", target=(names.RECONCILE, *location)),
-        role="roles/run.invoker",
+        role="roles/run.jobsExecutorWithOverrides",
         member=names.member(settings, names.SCHEDULER),
-        title=f"The schedule may start {names.RECONCILE}",
-        why="This job and nothing else.",
+        title=f"The schedules may start {names.RECONCILE}",
+        why="This job and nothing else, and say by its arguments what it goes over.",
     )
 
 

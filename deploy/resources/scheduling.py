@@ -1,4 +1,7 @@
-"""Scheduling: the queue's limits and the reconcile job's schedule."""
+"""Scheduling: the queues' limits and the reconcile job's schedules."""
+
+import base64
+import json
 
 from deploy import names
 from deploy.checks import Field, ListEntry
@@ -35,8 +38,7 @@ def queues(settings: Settings) -> tuple[Step, ...]:
             names.REPAIRS_QUEUE,
             concurrent=max(1, instances // 4),
             per_second=1,
-            why="What reconcile finds, a backfill, and what an owner asks for beyond a fair share: "
-            "at most a quarter of the renderers at a time.",
+            why="What reconcile finds, and backfills, at most on a quarter of the renderers.",
         ),
         _queue(
             settings,
@@ -84,42 +86,68 @@ def _queue(settings: Settings, name: str, *, concurrent: int, per_second: int, w
     )
 
 
-def schedule(settings: Settings) -> Step:
-    """Return the step of the reconcile job's schedule."""
+def schedules(settings: Settings) -> tuple[Step, ...]:
+    """Return the steps of the reconcile job's schedules."""
+    job = ("-m", "functions.reconcile")
+    return (
+        _schedule(
+            settings,
+            names.RECONCILE,
+            settings.schedule,
+            arguments=(*job, "--recent"),
+            why="goes over what was saved or asked for since the last night",
+        ),
+        _schedule(
+            settings,
+            names.RECONCILE_ALL,
+            settings.schedule_all,
+            arguments=job,
+            why="goes over every avatar: what changed nothing that is indexed",
+        ),
+    )
+
+
+def _schedule(
+    settings: Settings, name: str, cron: str, *, arguments: tuple[str, ...], why: str
+) -> Step:
     flags = (f"--location={settings.region}", names.project(settings))
     caller = names.account(settings, names.SCHEDULER)
     uri = (
         f"https://run.googleapis.com/v2/projects/{settings.project}/locations/{settings.region}"
         f"/jobs/{names.RECONCILE}:run"
     )
+    body = json.dumps({"overrides": {"containerOverrides": [{"args": list(arguments)}]}})
     words = (
-        names.RECONCILE,
-        f"--schedule={settings.schedule}",
+        name,
+        f"--schedule={cron}",
         "--time-zone=Etc/UTC",
         f"--uri={uri}",
         "--http-method=POST",
+        f"--message-body={body}",
         f"--oauth-service-account-email={caller}",
         "--attempt-deadline=180s",
         *flags,
     )
+    json_body = "Content-Type=application/json"
     return Step(
-        title=f"Schedule {names.RECONCILE}",
-        why=f"Starts the job at {settings.schedule} UTC.",
+        title=f"Schedule {name}",
+        why=f"Starts the job at {cron} UTC, which {why}.",
         checks=(
             Check(
                 command=gcloud("scheduler jobs list", *flags, "--format=json"),
                 expect=ListEntry(
-                    name=names.RECONCILE,
+                    name=name,
                     fields=(
-                        Field(("schedule",), settings.schedule),
+                        Field(("schedule",), cron),
                         Field(("httpTarget", "uri"), uri),
+                        Field(("httpTarget", "body"), base64.b64encode(body.encode()).decode()),
                         Field(("httpTarget", "oauthToken", "serviceAccountEmail"), caller),
                     ),
                 ),
             ),
         ),
-        create=(gcloud("scheduler jobs create http", *words),),
-        update=(gcloud("scheduler jobs update http", *words),),
-        remove=(gcloud("scheduler jobs delete", names.RECONCILE, *flags, "--quiet"),),
+        create=(gcloud("scheduler jobs create http", *words, f"--headers={json_body}"),),
+        update=(gcloud("scheduler jobs update http", *words, f"--update-headers={json_body}"),),
+        remove=(gcloud("scheduler jobs delete", name, *flags, "--quiet"),),
         eventually_consistent=True,
     )

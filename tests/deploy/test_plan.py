@@ -309,3 +309,25 @@ def test_other_weights_are_refused(given: dict[str, str]) -> None:
     card = {"card": Card.NONE} if "engine" in given else {}
     with pytest.raises(InvalidSetting, match="weights is"):
         replace(USUAL, **given, **card)  # type: ignore[arg-type]
+
+
+def test_each_night_goes_over_what_is_recent_and_each_week_over_all() -> None:
+    """By one job, whose tasks share the avatars; the schedule says by its arguments which it is."""
+    settings = replace(USUAL, tasks=4)
+    overrides = {}
+    for name in ("idle-reconcile", "idle-reconcile-all"):
+        (create,) = step(settings, f"Schedule {name}").create
+        (update,) = step(settings, f"Schedule {name}").update or ()
+        body = next(word for word in create.argv if word.startswith("--message-body="))
+        assert body in update.argv
+        told = json.loads(body.partition("=")[2])["overrides"]["containerOverrides"]
+        overrides[name] = told[0]["args"]
+        assert all(
+            word.endswith("/jobs/idle-reconcile:run") for word in create.argv if "uri" in word
+        )
+    assert overrides["idle-reconcile"] == ["-m", "functions.reconcile", "--recent"]
+    assert overrides["idle-reconcile-all"] == ["-m", "functions.reconcile"]
+    (job,) = step(settings, "Job idle-reconcile").create
+    assert {"--tasks=4", "--parallelism=4"} <= set(job.argv)
+    grant = step(settings, "The schedules may start idle-reconcile").create[0].argv
+    assert "--role=roles/run.jobsExecutorWithOverrides" in grant  # less may not give arguments

@@ -22,6 +22,8 @@ from tests.deploy.example_plans import USUAL
         ({"collection": "a/b"}, "collection is 'a/b'; accepted: a collection's name"),
         ({"notify": "nobody"}, "notify is 'nobody'; accepted: an e-mail address"),
         ({"schedule": "daily"}, "schedule is 'daily'; accepted: five fields of cron"),
+        ({"schedule_all": "weekly"}, "schedule-all is 'weekly'; accepted: five fields of cron"),
+        ({"tasks": 0}, "tasks is 0; accepted: 1 to 100"),
         ({"max_instances": 0}, "max-instances is 0; accepted: 1 to 100"),
         ({"budget": 0}, "budget is 0; accepted: 1 to 1000000"),
         ({"engine": "magic"}, "engine is 'magic'; accepted: liveportrait, mesh"),

@@ -1,5 +1,6 @@
 """Commands on queue, schedule, trigger, subscriptions, data protection and monitoring."""
 
+import base64
 import json
 from typing import Any
 
@@ -34,7 +35,12 @@ def _queue(words: Arguments) -> dict[str, Any]:
 
 def _schedule(words: Arguments) -> dict[str, Any]:
     account = words.flag("oauth-service-account-email")
-    target = {"uri": words.flag("uri"), "oauthToken": {"serviceAccountEmail": account}}
+    body = base64.b64encode(words.flag("message-body").encode()).decode()
+    target = {
+        "uri": words.flag("uri"),
+        "body": body,
+        "oauthToken": {"serviceAccountEmail": account},
+    }
     return {
         "name": full_name(words, "jobs", words.positional[4]),
         "schedule": words.flag("schedule"),

@@ -291,7 +291,7 @@ again gcloud tasks queues create idle-renders --max-concurrent-dispatches=3 --ma
 #    gcloud tasks queues update idle-renders --max-concurrent-dispatches=3 --max-dispatches-per-second=15 --max-attempts=100 --max-retry-duration=86400s --min-backoff=10s --max-backoff=300s --max-doublings=5 --location=europe-west4 --project=my-app-1234
 
 # 46. Queue idle-repairs
-#    What reconcile finds, a backfill, and what an owner asks for beyond a fair share: at most a quarter of the renderers at a time.
+#    What reconcile finds, and backfills, at most on a quarter of the renderers.
 #    seen by: gcloud tasks queues list --location=europe-west4 --project=my-app-1234 --format=json
 again gcloud tasks queues create idle-repairs --max-concurrent-dispatches=1 --max-dispatches-per-second=1 --max-attempts=100 --max-retry-duration=86400s --min-backoff=10s --max-backoff=300s --max-doublings=5 --location=europe-west4 --project=my-app-1234
 #    where it differs:
@@ -310,7 +310,7 @@ again gcloud tasks queues create idle-debounce --max-concurrent-dispatches=800 -
 again gcloud run deploy idle-gate --image=europe-west4-docker.pkg.dev/my-app-1234/idle/idle:0123456789abcdef --service-account=idle-gate@my-app-1234.iam.gserviceaccount.com "--set-env-vars=^|^GOOGLE_CLOUD_PROJECT=my-app-1234|LIVEPORTRAIT_BUCKET=my-app.appspot.com|LIVEPORTRAIT_COLLECTION=people|LIVEPORTRAIT_DEBOUNCE_QUEUE=projects/my-app-1234/locations/europe-west4/queues/idle-debounce|LIVEPORTRAIT_DEBOUNCE_S=2|LIVEPORTRAIT_ENGINE=liveportrait|LIVEPORTRAIT_GATE_URL=https://idle-gate-${PROJECT_NUMBER}.europe-west4.run.app|LIVEPORTRAIT_PRECISION=bf16|LIVEPORTRAIT_RENDERER_URL=https://idle-renderer-${PROJECT_NUMBER}.europe-west4.run.app|LIVEPORTRAIT_ROLE=gate|LIVEPORTRAIT_TASKS_QUEUE=projects/my-app-1234/locations/europe-west4/queues/idle-renders|LIVEPORTRAIT_TASKS_SERVICE_ACCOUNT=idle-tasks@my-app-1234.iam.gserviceaccount.com|THREADS=80" --concurrency=80 --timeout=600 --cpu=1 --memory=1Gi --max-instances=10 --cpu-throttling --cpu-boost --min-instances=0 --startup-probe=httpGet.path=/health,periodSeconds=10,timeoutSeconds=5,failureThreshold=24 --liveness-probe=httpGet.path=/health,periodSeconds=30,timeoutSeconds=5,failureThreshold=3 --ingress=internal --no-allow-unauthenticated --invoker-iam-check --region=europe-west4 --project=my-app-1234 --labels=idle-plan=d169a2c44f5d
 
 # 49. Job idle-reconcile
-#    Finds and mends what events missed. One task; for a backfill over many avatars give an execution more of them (--tasks).
+#    Finds and mends what events missed. Each of its tasks reads its own part of the avatars.
 #    seen by: gcloud run jobs list --region=europe-west4 --project=my-app-1234 --format=json
 again gcloud run jobs deploy idle-reconcile --image=europe-west4-docker.pkg.dev/my-app-1234/idle/idle:0123456789abcdef --args=-m,functions.reconcile --tasks=1 --parallelism=1 --max-retries=1 --task-timeout=3600s --service-account=idle-reconcile@my-app-1234.iam.gserviceaccount.com "--set-env-vars=^|^GOOGLE_CLOUD_PROJECT=my-app-1234|LIVEPORTRAIT_BUCKET=my-app.appspot.com|LIVEPORTRAIT_COLLECTION=people|LIVEPORTRAIT_DEBOUNCE_S=2|LIVEPORTRAIT_ENGINE=liveportrait|LIVEPORTRAIT_PRECISION=bf16|LIVEPORTRAIT_RENDERER_URL=https://idle-renderer-${PROJECT_NUMBER}.europe-west4.run.app|LIVEPORTRAIT_ROLE=gate|LIVEPORTRAIT_TASKS_QUEUE=projects/my-app-1234/locations/europe-west4/queues/idle-repairs|LIVEPORTRAIT_TASKS_SERVICE_ACCOUNT=idle-tasks@my-app-1234.iam.gserviceaccount.com" --cpu=1 --memory=1Gi --region=europe-west4 --project=my-app-1234 --labels=idle-plan=d5f903879b0b
 
@@ -334,10 +334,10 @@ again gcloud projects add-iam-policy-binding my-app-1234 --member=serviceAccount
 #    seen by: gcloud run services get-iam-policy idle-gate --region=europe-west4 --project=my-app-1234 --format=json
 again gcloud run services add-iam-policy-binding idle-gate --region=europe-west4 --project=my-app-1234 --member=serviceAccount:idle-trigger@my-app-1234.iam.gserviceaccount.com --role=roles/run.invoker
 
-# 54. The schedule may start idle-reconcile
-#    This job and nothing else.
+# 54. The schedules may start idle-reconcile
+#    This job and nothing else, and say by its arguments what it goes over.
 #    seen by: gcloud run jobs get-iam-policy idle-reconcile --region=europe-west4 --project=my-app-1234 --format=json
-again gcloud run jobs add-iam-policy-binding idle-reconcile --region=europe-west4 --project=my-app-1234 --member=serviceAccount:idle-scheduler@my-app-1234.iam.gserviceaccount.com --role=roles/run.invoker
+again gcloud run jobs add-iam-policy-binding idle-reconcile --region=europe-west4 --project=my-app-1234 --member=serviceAccount:idle-scheduler@my-app-1234.iam.gserviceaccount.com --role=roles/run.jobsExecutorWithOverrides
 
 # 55. Pub/Sub may sign as the trigger
 #    The token of its pushes; only projects of before April 2021 lack it.
@@ -507,13 +507,20 @@ again gcloud pubsub subscriptions update "${TALK_SUBSCRIPTION}" --project=my-app
 again gcloud pubsub subscriptions add-iam-policy-binding "${TALK_SUBSCRIPTION}" --project=my-app-1234 "--member=serviceAccount:service-${PROJECT_NUMBER}@gcp-sa-pubsub.iam.gserviceaccount.com" --role=roles/pubsub.subscriber
 
 # 84. Schedule idle-reconcile
-#    Starts the job at 17 3 * * * UTC.
+#    Starts the job at 17 3 * * * UTC, which goes over what was saved or asked for since the last night.
 #    seen by: gcloud scheduler jobs list --location=europe-west4 --project=my-app-1234 --format=json
-again gcloud scheduler jobs create http idle-reconcile '--schedule=17 3 * * *' --time-zone=Etc/UTC --uri=https://run.googleapis.com/v2/projects/my-app-1234/locations/europe-west4/jobs/idle-reconcile:run --http-method=POST --oauth-service-account-email=idle-scheduler@my-app-1234.iam.gserviceaccount.com --attempt-deadline=180s --location=europe-west4 --project=my-app-1234
+again gcloud scheduler jobs create http idle-reconcile '--schedule=17 3 * * *' --time-zone=Etc/UTC --uri=https://run.googleapis.com/v2/projects/my-app-1234/locations/europe-west4/jobs/idle-reconcile:run --http-method=POST '--message-body={"overrides": {"containerOverrides": [{"args": ["-m", "functions.reconcile", "--recent"]}]}}' --oauth-service-account-email=idle-scheduler@my-app-1234.iam.gserviceaccount.com --attempt-deadline=180s --location=europe-west4 --project=my-app-1234 --headers=Content-Type=application/json
 #    where it differs:
-#    gcloud scheduler jobs update http idle-reconcile '--schedule=17 3 * * *' --time-zone=Etc/UTC --uri=https://run.googleapis.com/v2/projects/my-app-1234/locations/europe-west4/jobs/idle-reconcile:run --http-method=POST --oauth-service-account-email=idle-scheduler@my-app-1234.iam.gserviceaccount.com --attempt-deadline=180s --location=europe-west4 --project=my-app-1234
+#    gcloud scheduler jobs update http idle-reconcile '--schedule=17 3 * * *' --time-zone=Etc/UTC --uri=https://run.googleapis.com/v2/projects/my-app-1234/locations/europe-west4/jobs/idle-reconcile:run --http-method=POST '--message-body={"overrides": {"containerOverrides": [{"args": ["-m", "functions.reconcile", "--recent"]}]}}' --oauth-service-account-email=idle-scheduler@my-app-1234.iam.gserviceaccount.com --attempt-deadline=180s --location=europe-west4 --project=my-app-1234 --update-headers=Content-Type=application/json
 
-# 85. Budget “idle videos my-app-1234”
+# 85. Schedule idle-reconcile-all
+#    Starts the job at 17 5 * * 0 UTC, which goes over every avatar: what changed nothing that is indexed.
+#    seen by: gcloud scheduler jobs list --location=europe-west4 --project=my-app-1234 --format=json
+again gcloud scheduler jobs create http idle-reconcile-all '--schedule=17 5 * * 0' --time-zone=Etc/UTC --uri=https://run.googleapis.com/v2/projects/my-app-1234/locations/europe-west4/jobs/idle-reconcile:run --http-method=POST '--message-body={"overrides": {"containerOverrides": [{"args": ["-m", "functions.reconcile"]}]}}' --oauth-service-account-email=idle-scheduler@my-app-1234.iam.gserviceaccount.com --attempt-deadline=180s --location=europe-west4 --project=my-app-1234 --headers=Content-Type=application/json
+#    where it differs:
+#    gcloud scheduler jobs update http idle-reconcile-all '--schedule=17 5 * * 0' --time-zone=Etc/UTC --uri=https://run.googleapis.com/v2/projects/my-app-1234/locations/europe-west4/jobs/idle-reconcile:run --http-method=POST '--message-body={"overrides": {"containerOverrides": [{"args": ["-m", "functions.reconcile"]}]}}' --oauth-service-account-email=idle-scheduler@my-app-1234.iam.gserviceaccount.com --attempt-deadline=180s --location=europe-west4 --project=my-app-1234 --update-headers=Content-Type=application/json
+
+# 86. Budget “idle videos my-app-1234”
 #    50 a month in the account's currency: it warns and stops nothing. What stops is the queue's and the services' number of instances.
 #    seen by: gcloud billing budgets list "--billing-account=${BILLING_ACCOUNT}" --billing-project=my-app-1234 --format=json
 gcloud billing budgets create "--billing-account=${BILLING_ACCOUNT}" '--display-name=idle videos my-app-1234' --budget-amount=50 --threshold-rule=percent=0.5 --threshold-rule=percent=0.9 --threshold-rule=percent=1.0 --filter-projects=projects/my-app-1234 --calendar-period=month --billing-project=my-app-1234
@@ -521,19 +528,19 @@ gcloud billing budgets create "--billing-account=${BILLING_ACCOUNT}" '--display-
 #    ITEM=$(gcloud billing budgets list "--billing-account=${BILLING_ACCOUNT}" --billing-project=my-app-1234 '--filter=displayName="idle videos my-app-1234"' '--format=value(name)')
 #    gcloud billing budgets update "${ITEM}" --budget-amount=50 --billing-project=my-app-1234
 
-# 86. Notification channel on-call@example.com
+# 87. Notification channel on-call@example.com
 #    Whom the alerts write to.
 #    seen by: gcloud beta monitoring channels list --project=my-app-1234 --format=json
 CHANNEL=$(gcloud beta monitoring channels create --type=email '--display-name=Idle videos: on-call@example.com' --channel-labels=email_address=on-call@example.com --project=my-app-1234 '--format=value(name)')
 
-# 87. Metric idle-errors
+# 88. Metric idle-errors
 #    Counted from the function's log, so that alerts need no collector.
 #    seen by: gcloud logging metrics list --project=my-app-1234 --format=json
 gcloud logging metrics create idle-errors --config-from-file=out/deploy/my-app-1234/metrics/idle-errors.json --project=my-app-1234
 #    where it differs:
 #    gcloud logging metrics update idle-errors --config-from-file=out/deploy/my-app-1234/metrics/idle-errors.json --project=my-app-1234
 
-# 88. Alert “Idle: renders fail”
+# 89. Alert “Idle: renders fail”
 #    docs/run/operations.md tells what it means and what to do.
 #    seen by: gcloud alpha monitoring policies list --project=my-app-1234 --format=json
 again gcloud alpha monitoring policies create --policy-from-file=out/deploy/my-app-1234/policies/renders-fail.json "--notification-channels=${CHANNEL}" --project=my-app-1234
@@ -541,7 +548,7 @@ again gcloud alpha monitoring policies create --policy-from-file=out/deploy/my-a
 #    ITEM=$(gcloud alpha monitoring policies list --project=my-app-1234 '--filter=displayName="Idle: renders fail"' '--format=value(name)')
 #    gcloud alpha monitoring policies update "${ITEM}" --policy-from-file=out/deploy/my-app-1234/policies/renders-fail.json "--set-notification-channels=${CHANNEL}" --project=my-app-1234
 
-# 89. Dashboard “Idle videos”
+# 90. Dashboard “Idle videos”
 #    One page for an overview.
 #    seen by: gcloud monitoring dashboards list --project=my-app-1234 --format=json
 gcloud monitoring dashboards create --config-from-file=out/deploy/my-app-1234/dashboards/idle.json --project=my-app-1234

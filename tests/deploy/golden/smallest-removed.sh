@@ -43,19 +43,22 @@ gcloud logging metrics delete idle-errors --project=my-app-1234 --quiet
 ITEM=$(gcloud billing budgets list "--billing-account=${BILLING_ACCOUNT}" --billing-project=my-app-1234 '--filter=displayName="idle videos my-app-1234"' '--format=value(name)')
 gcloud billing budgets delete "${ITEM}" --billing-project=my-app-1234 --quiet
 
-# 5. Schedule idle-reconcile
+# 5. Schedule idle-reconcile-all
+gcloud scheduler jobs delete idle-reconcile-all --location=europe-west4 --project=my-app-1234 --quiet
+
+# 6. Schedule idle-reconcile
 gcloud scheduler jobs delete idle-reconcile --location=europe-west4 --project=my-app-1234 --quiet
 
-# 6. Trigger idle-talk-written
+# 7. Trigger idle-talk-written
 gcloud eventarc triggers delete idle-talk-written "--location=${FIRESTORE_LOCATION}" --project=my-app-1234 --quiet
 
-# 7. Trigger idle-avatar-written
+# 8. Trigger idle-avatar-written
 gcloud eventarc triggers delete idle-avatar-written "--location=${FIRESTORE_LOCATION}" --project=my-app-1234 --quiet
 
-# 8. Subscription idle-dead-letters
+# 9. Subscription idle-dead-letters
 gcloud pubsub subscriptions delete idle-dead-letters --project=my-app-1234 --quiet
 
-# 9. Topic idle-dead-letters
+# 10. Topic idle-dead-letters
 gcloud pubsub topics delete idle-dead-letters --project=my-app-1234 --quiet
 
 # Left: livePortraitJobs.results stays without an index, as the documents left behind are
@@ -72,73 +75,73 @@ gcloud pubsub topics delete idle-dead-letters --project=my-app-1234 --quiet
 
 # Left: Storage's rules may go on reading documents, since they stay in force
 
-# 10. The trigger may receive events
+# 11. The trigger may receive events
 gcloud projects remove-iam-policy-binding my-app-1234 --member=serviceAccount:idle-trigger@my-app-1234.iam.gserviceaccount.com --role=roles/eventarc.eventReceiver --condition=None
 
-# 11. Job idle-reconcile
+# 12. Job idle-reconcile
 gcloud run jobs delete idle-reconcile --region=europe-west4 --project=my-app-1234 --quiet
 
-# 12. Service idle-renderer
+# 13. Service idle-renderer
 gcloud run services delete idle-renderer --region=europe-west4 --project=my-app-1234 --quiet
 
-# 13. The builder may write its log
+# 14. The builder may write its log
 gcloud projects remove-iam-policy-binding my-app-1234 --member=serviceAccount:idle-build@my-app-1234.iam.gserviceaccount.com --role=roles/logging.logWriter --condition=None
 
-# 14. The builder may push images
+# 15. The builder may push images
 gcloud artifacts repositories remove-iam-policy-binding idle --location=europe-west4 --project=my-app-1234 --member=serviceAccount:idle-build@my-app-1234.iam.gserviceaccount.com --role=roles/artifactregistry.writer
 
-# 15. Bucket my-app-1234-idle-build
+# 16. Bucket my-app-1234-idle-build
 gcloud storage rm --recursive gs://my-app-1234-idle-build --project=my-app-1234 --quiet
 
 # Left: Artifact Registry repository idle; --with-images removes it
 
-# 16. idle-reconcile may read and write objects of livePortraitGenerations/
+# 17. idle-reconcile may read and write objects of livePortraitGenerations/
 gcloud storage managed-folders remove-iam-policy-binding gs://my-app.appspot.com/livePortraitGenerations/ --project=my-app-1234 --member=serviceAccount:idle-reconcile@my-app-1234.iam.gserviceaccount.com --role=roles/storage.objectUser --condition=None
 
-# 17. idle-renderer may read and write objects of livePortraitGenerations/
+# 18. idle-renderer may read and write objects of livePortraitGenerations/
 gcloud storage managed-folders remove-iam-policy-binding gs://my-app.appspot.com/livePortraitGenerations/ --project=my-app-1234 --member=serviceAccount:idle-renderer@my-app-1234.iam.gserviceaccount.com --role=roles/storage.objectUser --condition=None
 
 # Left: the managed folder livePortraitGenerations/ stays, for it holds the objects
 
-# 18. idle-reconcile may read and write objects of livePortraitCache/
+# 19. idle-reconcile may read and write objects of livePortraitCache/
 gcloud storage managed-folders remove-iam-policy-binding gs://my-app.appspot.com/livePortraitCache/ --project=my-app-1234 --member=serviceAccount:idle-reconcile@my-app-1234.iam.gserviceaccount.com --role=roles/storage.objectUser --condition=None
 
-# 19. idle-renderer may read and write objects of livePortraitCache/
+# 20. idle-renderer may read and write objects of livePortraitCache/
 gcloud storage managed-folders remove-iam-policy-binding gs://my-app.appspot.com/livePortraitCache/ --project=my-app-1234 --member=serviceAccount:idle-renderer@my-app-1234.iam.gserviceaccount.com --role=roles/storage.objectUser --condition=None
 
 # Left: the managed folder livePortraitCache/ stays, for it holds the objects
 
-# 20. idle-reconcile may read and write objects of avatars/
+# 21. idle-reconcile may read and write objects of avatars/
 gcloud storage managed-folders remove-iam-policy-binding gs://my-app.appspot.com/avatars/ --project=my-app-1234 --member=serviceAccount:idle-reconcile@my-app-1234.iam.gserviceaccount.com --role=roles/storage.objectUser --condition=None
 
-# 21. idle-renderer may read and write objects of avatars/
+# 22. idle-renderer may read and write objects of avatars/
 gcloud storage managed-folders remove-iam-policy-binding gs://my-app.appspot.com/avatars/ --project=my-app-1234 --member=serviceAccount:idle-renderer@my-app-1234.iam.gserviceaccount.com --role=roles/storage.objectUser --condition=None
 
 # Left: the managed folder avatars/ stays, for it holds the objects
 
-# 22. idle-reconcile may read and write documents
+# 23. idle-reconcile may read and write documents
 gcloud projects remove-iam-policy-binding my-app-1234 --member=serviceAccount:idle-reconcile@my-app-1234.iam.gserviceaccount.com --role=roles/datastore.user '--condition=expression=resource.name=="projects/my-app-1234/databases/(default)",title=idle-database'
 
-# 23. idle-renderer may read and write documents
+# 24. idle-renderer may read and write documents
 gcloud projects remove-iam-policy-binding my-app-1234 --member=serviceAccount:idle-renderer@my-app-1234.iam.gserviceaccount.com --role=roles/datastore.user '--condition=expression=resource.name=="projects/my-app-1234/databases/(default)",title=idle-database'
 
 # Left: Google's agent of cloudscheduler keeps its role: it is the project's, not ours
 
 # Left: Google's agent of eventarc keeps its role: it is the project's, not ours
 
-# 24. Service account idle-trigger
+# 25. Service account idle-trigger
 gcloud iam service-accounts delete idle-trigger@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --quiet
 
-# 25. Service account idle-scheduler
+# 26. Service account idle-scheduler
 gcloud iam service-accounts delete idle-scheduler@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --quiet
 
-# 26. Service account idle-renderer
+# 27. Service account idle-renderer
 gcloud iam service-accounts delete idle-renderer@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --quiet
 
-# 27. Service account idle-reconcile
+# 28. Service account idle-reconcile
 gcloud iam service-accounts delete idle-reconcile@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --quiet
 
-# 28. Service account idle-build
+# 29. Service account idle-build
 gcloud iam service-accounts delete idle-build@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --quiet
 
 # Left: the APIs stay enabled: other parts of the project may use them

@@ -47,19 +47,22 @@ gcloud beta monitoring channels delete "${CHANNEL}" --project=my-app-1234 --forc
 ITEM=$(gcloud billing budgets list "--billing-account=${BILLING_ACCOUNT}" --billing-project=my-app-1234 '--filter=displayName="idle videos my-app-1234"' '--format=value(name)')
 gcloud billing budgets delete "${ITEM}" --billing-project=my-app-1234 --quiet
 
-# 6. Schedule idle-reconcile
+# 6. Schedule idle-reconcile-all
+gcloud scheduler jobs delete idle-reconcile-all --location=europe-west4 --project=my-app-1234 --quiet
+
+# 7. Schedule idle-reconcile
 gcloud scheduler jobs delete idle-reconcile --location=europe-west4 --project=my-app-1234 --quiet
 
-# 7. Trigger idle-talk-written
+# 8. Trigger idle-talk-written
 gcloud eventarc triggers delete idle-talk-written "--location=${FIRESTORE_LOCATION}" --project=my-app-1234 --quiet
 
-# 8. Trigger idle-avatar-written
+# 9. Trigger idle-avatar-written
 gcloud eventarc triggers delete idle-avatar-written "--location=${FIRESTORE_LOCATION}" --project=my-app-1234 --quiet
 
-# 9. Subscription idle-dead-letters
+# 10. Subscription idle-dead-letters
 gcloud pubsub subscriptions delete idle-dead-letters --project=my-app-1234 --quiet
 
-# 10. Topic idle-dead-letters
+# 11. Topic idle-dead-letters
 gcloud pubsub topics delete idle-dead-letters --project=my-app-1234 --quiet
 
 # Left: livePortraitJobs.results stays without an index, as the documents left behind are
@@ -76,84 +79,84 @@ gcloud pubsub topics delete idle-dead-letters --project=my-app-1234 --quiet
 
 # Left: Storage's rules may go on reading documents, since they stay in force
 
-# 11. The trigger may receive events
+# 12. The trigger may receive events
 gcloud projects remove-iam-policy-binding my-app-1234 --member=serviceAccount:idle-trigger@my-app-1234.iam.gserviceaccount.com --role=roles/eventarc.eventReceiver --condition=None
 
-# 12. Job idle-reconcile
+# 13. Job idle-reconcile
 gcloud run jobs delete idle-reconcile --region=europe-west4 --project=my-app-1234 --quiet
 
-# 13. Service idle-gate
+# 14. Service idle-gate
 gcloud run services delete idle-gate --region=europe-west4 --project=my-app-1234 --quiet
 
 # Left: Cloud Tasks refuses a deleted queue's name (idle-debounce) for some days: an apply after a remove may have to wait
 
-# 14. Queue idle-debounce
+# 15. Queue idle-debounce
 gcloud tasks queues delete idle-debounce --location=europe-west4 --project=my-app-1234 --quiet
 
 # Left: Cloud Tasks refuses a deleted queue's name (idle-repairs) for some days: an apply after a remove may have to wait
 
-# 15. Queue idle-repairs
+# 16. Queue idle-repairs
 gcloud tasks queues delete idle-repairs --location=europe-west4 --project=my-app-1234 --quiet
 
 # Left: Cloud Tasks refuses a deleted queue's name (idle-renders) for some days: an apply after a remove may have to wait
 
-# 16. Queue idle-renders
+# 17. Queue idle-renders
 gcloud tasks queues delete idle-renders --location=europe-west4 --project=my-app-1234 --quiet
 
-# 17. Service idle-renderer
+# 18. Service idle-renderer
 gcloud run services delete idle-renderer --region=europe-west4 --project=my-app-1234 --quiet
 
-# 18. The builder may write its log
+# 19. The builder may write its log
 gcloud projects remove-iam-policy-binding my-app-1234 --member=serviceAccount:idle-build@my-app-1234.iam.gserviceaccount.com --role=roles/logging.logWriter --condition=None
 
-# 19. The builder may push images
+# 20. The builder may push images
 gcloud artifacts repositories remove-iam-policy-binding idle --location=europe-west4 --project=my-app-1234 --member=serviceAccount:idle-build@my-app-1234.iam.gserviceaccount.com --role=roles/artifactregistry.writer
 
-# 20. Bucket my-app-1234-idle-build
+# 21. Bucket my-app-1234-idle-build
 gcloud storage rm --recursive gs://my-app-1234-idle-build --project=my-app-1234 --quiet
 
 # Left: Artifact Registry repository idle; --with-images removes it
 
-# 21. idle-reconcile may read and write objects of livePortraitGenerations/
+# 22. idle-reconcile may read and write objects of livePortraitGenerations/
 gcloud storage managed-folders remove-iam-policy-binding gs://my-app.appspot.com/livePortraitGenerations/ --project=my-app-1234 --member=serviceAccount:idle-reconcile@my-app-1234.iam.gserviceaccount.com --role=roles/storage.objectUser --condition=None
 
-# 22. idle-renderer may read and write objects of livePortraitGenerations/
+# 23. idle-renderer may read and write objects of livePortraitGenerations/
 gcloud storage managed-folders remove-iam-policy-binding gs://my-app.appspot.com/livePortraitGenerations/ --project=my-app-1234 --member=serviceAccount:idle-renderer@my-app-1234.iam.gserviceaccount.com --role=roles/storage.objectUser --condition=None
 
-# 23. idle-gate may read and write objects of livePortraitGenerations/
+# 24. idle-gate may read and write objects of livePortraitGenerations/
 gcloud storage managed-folders remove-iam-policy-binding gs://my-app.appspot.com/livePortraitGenerations/ --project=my-app-1234 --member=serviceAccount:idle-gate@my-app-1234.iam.gserviceaccount.com --role=roles/storage.objectUser --condition=None
 
 # Left: the managed folder livePortraitGenerations/ stays, for it holds the objects
 
-# 24. idle-reconcile may read and write objects of livePortraitCache/
+# 25. idle-reconcile may read and write objects of livePortraitCache/
 gcloud storage managed-folders remove-iam-policy-binding gs://my-app.appspot.com/livePortraitCache/ --project=my-app-1234 --member=serviceAccount:idle-reconcile@my-app-1234.iam.gserviceaccount.com --role=roles/storage.objectUser --condition=None
 
-# 25. idle-renderer may read and write objects of livePortraitCache/
+# 26. idle-renderer may read and write objects of livePortraitCache/
 gcloud storage managed-folders remove-iam-policy-binding gs://my-app.appspot.com/livePortraitCache/ --project=my-app-1234 --member=serviceAccount:idle-renderer@my-app-1234.iam.gserviceaccount.com --role=roles/storage.objectUser --condition=None
 
-# 26. idle-gate may read and write objects of livePortraitCache/
+# 27. idle-gate may read and write objects of livePortraitCache/
 gcloud storage managed-folders remove-iam-policy-binding gs://my-app.appspot.com/livePortraitCache/ --project=my-app-1234 --member=serviceAccount:idle-gate@my-app-1234.iam.gserviceaccount.com --role=roles/storage.objectUser --condition=None
 
 # Left: the managed folder livePortraitCache/ stays, for it holds the objects
 
-# 27. idle-reconcile may read and write objects of avatars/
+# 28. idle-reconcile may read and write objects of avatars/
 gcloud storage managed-folders remove-iam-policy-binding gs://my-app.appspot.com/avatars/ --project=my-app-1234 --member=serviceAccount:idle-reconcile@my-app-1234.iam.gserviceaccount.com --role=roles/storage.objectUser --condition=None
 
-# 28. idle-renderer may read and write objects of avatars/
+# 29. idle-renderer may read and write objects of avatars/
 gcloud storage managed-folders remove-iam-policy-binding gs://my-app.appspot.com/avatars/ --project=my-app-1234 --member=serviceAccount:idle-renderer@my-app-1234.iam.gserviceaccount.com --role=roles/storage.objectUser --condition=None
 
-# 29. idle-gate may read and write objects of avatars/
+# 30. idle-gate may read and write objects of avatars/
 gcloud storage managed-folders remove-iam-policy-binding gs://my-app.appspot.com/avatars/ --project=my-app-1234 --member=serviceAccount:idle-gate@my-app-1234.iam.gserviceaccount.com --role=roles/storage.objectUser --condition=None
 
 # Left: the managed folder avatars/ stays, for it holds the objects
 
-# 30. idle-reconcile may read and write documents
+# 31. idle-reconcile may read and write documents
 gcloud projects remove-iam-policy-binding my-app-1234 --member=serviceAccount:idle-reconcile@my-app-1234.iam.gserviceaccount.com --role=roles/datastore.user '--condition=expression=resource.name=="projects/my-app-1234/databases/(default)",title=idle-database'
 
-# 31. idle-renderer may read and write documents
+# 32. idle-renderer may read and write documents
 gcloud projects remove-iam-policy-binding my-app-1234 --member=serviceAccount:idle-renderer@my-app-1234.iam.gserviceaccount.com --role=roles/datastore.user '--condition=expression=resource.name=="projects/my-app-1234/databases/(default)",title=idle-database'
 
-# 32. idle-gate may read and write documents
+# 33. idle-gate may read and write documents
 gcloud projects remove-iam-policy-binding my-app-1234 --member=serviceAccount:idle-gate@my-app-1234.iam.gserviceaccount.com --role=roles/datastore.user '--condition=expression=resource.name=="projects/my-app-1234/databases/(default)",title=idle-database'
 
 # Left: Google's agent of cloudtasks keeps its role: it is the project's, not ours
@@ -162,25 +165,25 @@ gcloud projects remove-iam-policy-binding my-app-1234 --member=serviceAccount:id
 
 # Left: Google's agent of eventarc keeps its role: it is the project's, not ours
 
-# 33. Service account idle-trigger
+# 34. Service account idle-trigger
 gcloud iam service-accounts delete idle-trigger@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --quiet
 
-# 34. Service account idle-tasks
+# 35. Service account idle-tasks
 gcloud iam service-accounts delete idle-tasks@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --quiet
 
-# 35. Service account idle-scheduler
+# 36. Service account idle-scheduler
 gcloud iam service-accounts delete idle-scheduler@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --quiet
 
-# 36. Service account idle-renderer
+# 37. Service account idle-renderer
 gcloud iam service-accounts delete idle-renderer@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --quiet
 
-# 37. Service account idle-reconcile
+# 38. Service account idle-reconcile
 gcloud iam service-accounts delete idle-reconcile@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --quiet
 
-# 38. Service account idle-gate
+# 39. Service account idle-gate
 gcloud iam service-accounts delete idle-gate@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --quiet
 
-# 39. Service account idle-build
+# 40. Service account idle-build
 gcloud iam service-accounts delete idle-build@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --quiet
 
 # Left: the APIs stay enabled: other parts of the project may use them

@@ -3,6 +3,7 @@
 import pytest
 
 from functions.domain.job_record import Deletion
+from functions.reconcile.findings import Finding
 from tests.functions.doubles import about
 from tests.functions.reconcile.reconciling import Watch
 from tests.functions.scene import AVATAR, SOUND, TALK, document, talk_document
@@ -102,7 +103,9 @@ def test_an_outdated_talk_is_rendered_anew_on_demand(watch: Watch, another: str)
     before = watch.scene.talk()
     assert watch.sweep(renderer=newer).mended == {}
     report = watch.sweep(renderer=newer, upgrade=True)
-    assert report.mended["outdated"] == len(newer.renders) == (2 if another == "engine" else 1)
+    assert (
+        report.mended[Finding.OUTDATED] == len(newer.renders) == (2 if another == "engine" else 1)
+    )
     after = watch.scene.talk()
     assert (after["state"], after["videoPath"] != before["videoPath"]) == ("ready", True)
     assert after["idleFingerprint"] == watch.scene.live["fingerprint"]
