@@ -4,6 +4,7 @@ Chooses the engine. Knows files and threads, no face and no mathematics of motio
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from copy import copy
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -26,6 +27,7 @@ from liveportrait_core.media.portrait_process import PortraitProcess, decode_por
 from liveportrait_core.options import Engine, RenderOptions, SyntheticIdle
 from liveportrait_core.pipeline.analysis import analyse_clip, prepare_and_analyse
 from liveportrait_core.pipeline.last_portrait import LastPortrait, Source
+from liveportrait_core.pipeline.lipsync import LipSyncRequest, SyncedVideo
 from liveportrait_core.pipeline.machine_faults import machine_faults_translated
 from liveportrait_core.pipeline.motion_cache import pack_motion, unpack_motion
 from liveportrait_core.pipeline.plan import (
@@ -150,14 +152,34 @@ class Renderer:
         Raises:
             InvalidOption: the engine would ignore it.
         """
-        animals = self._open_animals
-        return Renderer(
-            configured(self._engine, config),
-            reason=self._reason,
-            device=self._device,
-            open_animals=animals and (lambda: self.for_species(Species.ANIMAL).configured(config)),
-            methods=self._methods,
-        )
+        other = copy(self)
+        other._engine = configured(self._engine, config)
+        other._animals = None
+        if self._open_animals is not None:
+            other._open_animals = lambda: self.for_species(Species.ANIMAL).configured(config)
+        return other
+
+    def accepting(self, licences: frozenset[str]) -> "Renderer":
+        """Return this renderer for a caller who accepts these licences of methods of talking alone.
+
+        What was not accepted as it was opened stays so.
+        """
+        narrower = copy(self)
+        narrower._talking = self._talking.accepting(licences)
+        return narrower
+
+    def talk_method(self, asked: str, *, is_told: bool = False, paints_clip: bool = False) -> str:
+        """Return the name of the method that a talk, or a clip's lip-sync, takes.
+
+        Args:
+            asked: for by its name, or `auto`.
+            is_told: timed visemes or a text say what the mouth does.
+            paints_clip: it is to paint the mouth of a clip.
+
+        Raises:
+            InvalidOption, MethodNotInstalled, MethodNotLicensed: it cannot be had.
+        """
+        return self._talking.method(asked, is_told=is_told, paints_clip=paints_clip).name
 
     def warm_up(self) -> None:
         """Load and run once what the first render would otherwise wait for.
@@ -221,6 +243,19 @@ class Renderer:
             return VideoWriter(spoken, progress).write(video, poster)
 
         return publish(work, request.output, request.poster, on_progress)
+
+    def lipsync(
+        self, request: LipSyncRequest, *, on_progress: OnProgress | None = None
+    ) -> SyncedVideo:
+        """Write a clip whose mouth is repainted to say a sound; no engine draws it.
+
+        Raises:
+            BadInput: clip, sound or method is at fault; see its subclasses.
+            EngineUnavailable: a weight file holds something else.
+            OutOfMemory: the machine had too little.
+            EncodeFailed: the video could not be written.
+        """
+        return self._talking.sync(request, on_progress)
 
     def prepare(self, portrait: Path, options: RenderOptions) -> PreparedPortrait:
         """Decode a portrait and compute everything that depends on it alone.

@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from html import escape
 from typing import Any
 
@@ -15,7 +16,9 @@ from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, JSONResponse
 
 from liveportrait_core import __version__
+from liveportrait_core.errors import InvalidOption
 from liveportrait_core.renderer import Renderer, open_renderer
+from liveportrait_core.speech.methods import LICENCES
 from web.api.guard import BodyLimit, Guard, OwnPagesOnly
 from web.api.inputs import MAX_BODY_BYTES
 from web.api.routes import router
@@ -112,9 +115,27 @@ def _embedded(settings: Settings, renderer: Callable[[], Renderer] | None) -> Jo
     worker = Worker(
         store=store,
         files=files,
-        open_renderer=renderer or (lambda: open_renderer(settings.engine, settings.weights)),
+        open_renderer=renderer or partial(_opened, settings),
+        method_limit_s=settings.method_limit_s,
     )
     return Jobs(store=store, queue=store, messages=store, files=files, rendering=worker)
+
+
+def _opened(settings: Settings) -> Renderer:
+    """Open the renderer with the licences that its operator accepts.
+
+    Raises:
+        InvalidOption: a licence is of no method that is known.
+    """
+    accepted = settings.accepted_licences
+    opened = open_renderer(settings.engine, settings.weights, accepted=accepted)
+    known = {*LICENCES, *opened.talk_methods}
+    if not accepted <= known:
+        raise InvalidOption(
+            f"AVATAR_WEB_ACCEPTED_LICENCES is {', '.join(sorted(accepted))}; accepted: some of "
+            f"{', '.join(sorted(known))}"
+        )
+    return opened
 
 
 def _housekeeper(settings: Settings, jobs: Jobs, client: SafeClient) -> Housekeeper:

@@ -14,12 +14,23 @@ class Kind(StrEnum):
 
     ANIMATE = "animate"  # a portrait moves like the driving clip, or idles
     TALK = "talk"  # a portrait says a sound
+    LIPSYNC = "lipsync"  # the mouth of a clip is painted anew to say a sound
     EDIT = "edit"  # a portrait's face is changed: a picture
 
     @property
     def is_video(self) -> bool:
         """Whether a video is made, with a poster."""
         return self is not Kind.EDIT
+
+    @property
+    def is_animated(self) -> bool:
+        """Whether an engine draws it, frame by frame."""
+        return self in (Kind.ANIMATE, Kind.TALK)
+
+    @property
+    def speaks(self) -> bool:
+        """Whether a method of talking makes the mouth say a sound."""
+        return self in (Kind.TALK, Kind.LIPSYNC)
 
 
 class State(StrEnum):
@@ -50,6 +61,10 @@ class Output:
     start_frame: int | None = None  # of a talk: the idle's frame in whose place it begins
     resume_frame: int | None = None  # the idle's frame that follows it
     has_speech: bool | None = None  # False: silence was heard
+    method: str | None = None  # that moved the mouth of what is said, as in the next three
+    licence: str | None = None  # of its weights, in words
+    refiner: str | None = None  # that sharpened the mouth; None: none
+    refiner_licence: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,8 +121,12 @@ class Generation:
     @property
     def result_name(self) -> str:
         """The file name of what is made."""
-        form = self.params.get("format", "mp4")
-        names = {Kind.ANIMATE: f"idle.{form}", Kind.TALK: "talk.mp4", Kind.EDIT: "edited.png"}
+        names = {
+            Kind.ANIMATE: f"idle.{self.params.get('format', 'mp4')}",
+            Kind.TALK: "talk.mp4",
+            Kind.LIPSYNC: "lipsync.mp4",
+            Kind.EDIT: "edited.png",
+        }
         return names[self.kind]
 
     @property

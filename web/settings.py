@@ -57,6 +57,8 @@ class Settings:
     requests_per_minute: int = 600  # of one key
     result_ttl_s: float = 86_400.0
     wait_limit_s: float = 600.0  # of `POST /animate`, and of `Prefer: wait`
+    accepted_licences: frozenset[str] = frozenset()  # methods of talking, of those not free
+    method_limit_s: float = 600.0  # that a method of talking may take, beyond the drawing
     usd_per_hour: float | None = None  # of what renders, for estimates; None: they tell no price
     cloud: CloudSettings | None = None  # None: this process renders
 
@@ -119,6 +121,8 @@ def settings_from(environment: Mapping[str, str] = os.environ) -> Settings:
         requests_per_minute=int(number("REQUESTS_PER_MINUTE", defaults.requests_per_minute)),
         result_ttl_s=number("RESULT_TTL_S", defaults.result_ttl_s),
         wait_limit_s=number("WAIT_LIMIT_S", defaults.wait_limit_s),
+        accepted_licences=names("ACCEPTED_LICENCES"),
+        method_limit_s=number("METHOD_LIMIT_S", defaults.method_limit_s),
         usd_per_hour=number("USD_PER_HOUR", 1.0) if text("USD_PER_HOUR", "") else None,
         cloud=CloudSettings(
             queue=text("QUEUE", ""),

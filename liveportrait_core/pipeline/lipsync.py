@@ -25,8 +25,9 @@ from liveportrait_core.media.clips.encode import FrameEncoder
 from liveportrait_core.media.clips.formats import EncoderSettings, Sound
 from liveportrait_core.media.clips.probe import DrivingClip, probe
 from liveportrait_core.media.sounds.reading import read_speech
+from liveportrait_core.options import SpeechMethod
 from liveportrait_core.pipeline.progress import RenderProgress
-from liveportrait_core.pipeline.writer import publish
+from liveportrait_core.pipeline.writer import publish, write_poster
 from liveportrait_core.report import Frame, Progress, RenderWarning, Stage
 from liveportrait_core.speech.reader import SoundReader
 from liveportrait_core.speech.values import MouthTrack, Speech
@@ -39,7 +40,11 @@ class LipSyncRequest:
     clip: Path
     sound: Path
     output: Path  # MP4; appears complete or not at all
+    poster: Path | None = None  # a JPEG of frame 0 to write as well
     repeat: bool = False  # begin the clip again where the sound lasts longer
+    method: str = SpeechMethod.AUTO  # of those that paint mouths into frames
+    refine: bool = False  # sharpen the painted mouth
+    within_s: float | None = None  # refuse a method that takes longer here
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +54,7 @@ class SyncedVideo:
     method: str
     licence: str  # of its weights, in words
     refiner: str | None
+    refiner_licence: str | None
     flicker: float | None  # what refining adds to the change between frames; 1: nothing
     width_px: int
     height_px: int
@@ -88,7 +94,6 @@ class ClipSync:
         """
 
         def work(progress: RenderProgress, video: Path, poster: Path) -> SyncedVideo:
-            del poster
             progress.enter(Stage.PREPARE)
             clip = probe(request.clip, MAX_SPEECH_SECONDS)
             progress.enter(Stage.SPEECH)
@@ -96,9 +101,9 @@ class ClipSync:
             count = math.ceil(speech.seconds * clip.rate_fps)
             mouth = SoundReader().read(speech, clip.rate_fps, count)
             drawing = _Drawing(self._method, self._refiner, clip, request, speech, mouth, progress)
-            return drawing.write(video, (*clip.warnings, *warnings))
+            return drawing.write(video, poster, (*clip.warnings, *warnings))
 
-        return publish(work, request.output, None, on_progress)
+        return publish(work, request.output, request.poster, on_progress)
 
 
 class PaintedFrames:
@@ -179,7 +184,7 @@ class _Drawing:
         self._progress = progress
         self._drawn = 0
 
-    def write(self, video: Path, warnings: tuple[RenderWarning, ...]) -> SyncedVideo:
+    def write(self, video: Path, poster: Path, warnings: tuple[RenderWarning, ...]) -> SyncedVideo:
         clip, count = self._clip, self._mouth.frame_count
         painted = PaintedFrames(
             self._method, self._frames(), self._speech, self._mouth, self._refiner
@@ -202,6 +207,7 @@ class _Drawing:
                 self._drawn += 1
             self._progress.enter(Stage.ENCODE)
             encoder.finish()
+        write_poster(first, poster, settings.origin)
         if painted.without_face == count:
             raise VideoNoFace(
                 f"no face was found in any of the {count} frames of {clip.path.name}; "
@@ -211,6 +217,7 @@ class _Drawing:
             method=self._method.name,
             licence=self._method.licence.words,
             refiner=self._refiner.name if self._refiner else None,
+            refiner_licence=self._refiner.licence.words if self._refiner else None,
             flicker=painted.flicker,
             width_px=settings.width_px,
             height_px=settings.height_px,

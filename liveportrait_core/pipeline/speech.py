@@ -4,22 +4,30 @@ Knows sounds, readers and the engines' port; draws nothing.
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from copy import copy
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, cast
 
 from liveportrait_core.engines.base import AnimationEngine, MotionSource
 from liveportrait_core.errors import InvalidOption
+from liveportrait_core.limits import MAX_SPEECH_SECONDS
 from liveportrait_core.lipsync.base import LipSync
 from liveportrait_core.media.clips.formats import Sound
+from liveportrait_core.media.clips.probe import probe
 from liveportrait_core.media.sounds.reading import read_speech
 from liveportrait_core.options import SpeechHead
-from liveportrait_core.pipeline.lipsync import PaintedFrames
+from liveportrait_core.pipeline.lipsync import (
+    ClipSync,
+    LipSyncRequest,
+    PaintedFrames,
+    SyncedVideo,
+)
 from liveportrait_core.pipeline.plan import Planner, RenderPlan
 from liveportrait_core.pipeline.talk_costs import USUAL_FPS, MethodCost, OpenedMethods
 from liveportrait_core.pipeline.talk_methods import InstalledMethods, TalkMethod, TalkRefiner
-from liveportrait_core.report import RenderWarning, TalkCut
+from liveportrait_core.report import Progress, RenderWarning, TalkCut
 from liveportrait_core.request import (
     EngineMotion,
     MotionTemplate,
@@ -60,6 +68,49 @@ class Talking:
         """Take the methods that can run here."""
         self._methods = methods
         self._opened = OpenedMethods(methods)
+
+    def accepting(self, licences: frozenset[str]) -> "Talking":
+        """Return the same, for a caller who accepts these licences alone of those accepted here."""
+        narrower = copy(self)
+        narrower._methods = replace(self._methods, accepted=self._methods.accepted & licences)
+        return narrower
+
+    def method(self, asked: str, *, is_told: bool = False, paints_clip: bool = False) -> TalkMethod:
+        """Return the method that a talk, or a clip's lip-sync, takes.
+
+        Raises:
+            InvalidOption, MethodNotInstalled, MethodNotLicensed: it cannot be had.
+        """
+        if paints_clip:
+            return self._methods.choose_lipsync(asked)
+        return self._methods.choose(asked, is_told=is_told)
+
+    def sync(
+        self, request: LipSyncRequest, on_progress: Callable[[Progress], None] | None
+    ) -> SyncedVideo:
+        """Paint the mouth of a clip; see `ClipSync.sync`.
+
+        Raises:
+            MethodNotInstalled, MethodNotLicensed: the method, or the refiner, is not.
+            MethodTooSlow: it takes longer here than was asked for.
+            EngineUnavailable: its weight file holds something else.
+        """
+        method = self._methods.choose_lipsync(request.method)
+        if request.refine:
+            self._methods.choose_refiner()
+        if request.within_s is not None:
+            speech, _ = read_speech(request.sound)
+            clip = probe(request.clip, MAX_SPEECH_SECONDS)
+            self._opened.require_speed(
+                method,
+                speech.seconds,
+                fps=clip.rate_fps,
+                refine=request.refine,
+                within_s=request.within_s,
+            )
+        refiner = self._opened.refiner() if request.refine else None
+        painter = cast(LipSync, self._opened.method(method))
+        return ClipSync(painter, refiner).sync(request, on_progress=on_progress)
 
     def listen(self, asked: SpeechInput, *, fps: Fraction = USUAL_FPS) -> HeardSpeech:
         """Decode what is to be said; a method, text or sound that cannot be had is told at once.

@@ -136,12 +136,34 @@ class InstalledMethods:
     accepted: frozenset[str] = frozenset()
 
     def choose(self, asked: str, *, is_told: bool = False) -> TalkMethod:
-        """Return the method to take; arguments as in `choose_method`.
+        """Return the method of a talk; arguments as in `choose_method`.
 
         Raises:
             MethodNotInstalled, MethodNotLicensed: the one that was asked for is not.
         """
-        licences = {name: method.licence for name, method in self.methods.items()}
+        return self._chosen(asked, self.methods, is_told=is_told)
+
+    def choose_lipsync(self, asked: str) -> TalkMethod:
+        """Return the method that paints the mouth of a clip.
+
+        Raises:
+            InvalidOption: the one that was asked for paints none.
+            MethodNotInstalled, MethodNotLicensed: it, or any for `auto`, is not.
+        """
+        painting = {name: each for name, each in self.methods.items() if each.open_lipsync}
+        if asked == SpeechMethod.AUTO:
+            asked = next(iter(painting), WAV2LIP.name)
+        elif asked in self.methods and asked not in painting:
+            raise InvalidOption(
+                f"method is {asked}, which paints no mouth into a clip; accepted: "
+                f"{', '.join(sorted(painting)) or WAV2LIP.name}"
+            )
+        return self._chosen(asked, painting)
+
+    def _chosen(
+        self, asked: str, among: Mapping[str, TalkMethod], *, is_told: bool = False
+    ) -> TalkMethod:
+        licences = {name: method.licence for name, method in among.items()}
         try:
             name = choose_method(asked, installed=licences, accepted=self.accepted, is_told=is_told)
         except MethodNotInstalled as error:

@@ -57,7 +57,7 @@ class VideoWriter:
                 encoding.count(encoder)
             progress.enter(Stage.ENCODE)
             encoder.finish()
-        _write_poster(_reduced(first, settings), poster, settings.origin)
+        write_poster(_reduced(first, settings), poster, settings.origin)
         warnings = tuple(dict.fromkeys(plan.warnings))
         quality = meter.report(video, settings.form, plan.fps, plan.motion, warnings)
         width, height = settings.result_size
@@ -77,7 +77,12 @@ class VideoWriter:
         )
 
 
-def _write_poster(frame: Frame, poster: Path, origin: DigitalSource) -> None:
+def write_poster(frame: Frame, poster: Path, origin: DigitalSource) -> None:
+    """Write a frame as a JPEG.
+
+    Raises:
+        EncodeFailed: it cannot be written.
+    """
     try:
         poster.write_bytes(jpeg_of(frame, origin))
     except OSError as error:

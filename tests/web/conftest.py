@@ -92,7 +92,7 @@ class Api:
     client: httpx.Client
     portrait: bytes
     driving: bytes
-    engine: Any
+    engine: SwayingEngine
 
     def post(self, headers: dict[str, str] | None = None, **more: Any) -> Any:
         return self.client.post(
@@ -120,13 +120,17 @@ def serve(tmp_path: Path, portrait: bytes, driving: bytes) -> Iterator[Serve]:
     with ExitStack() as stack:
 
         def served(
-            *, slowness_s: float = 0.0, name: str = "data", engine: Any = None, **settings: Any
+            *,
+            slowness_s: float = 0.0,
+            name: str = "data",
+            renderer: Renderer | None = None,
+            **settings: Any,
         ) -> Api:
-            engine = engine or SwayingEngine(slowness_s=slowness_s)
+            engine = SwayingEngine(slowness_s=slowness_s)
             port = free_port()
             app = create_app(
                 Settings(data=tmp_path / name, port=port, **settings),
-                renderer=lambda: Renderer(engine, reason="test"),
+                renderer=lambda: renderer or Renderer(engine, reason="test"),
             )
             client = stack.enter_context(running(app, port))
             return Api(app=app, client=client, portrait=portrait, driving=driving, engine=engine)

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -26,7 +27,7 @@ from web.cloud.files import BucketFiles
 from web.cloud.maker import QueuedRendering, cloud_jobs
 from web.cloud.rendering import GenerationRenderer
 from web.cloud.store import FirestoreJobStore, Leased
-from web.generation import Generation, State
+from web.generation import Generation, Kind, State
 from web.jobs.ports import Jobs
 from web.jobs.transitions import MOST_ATTEMPTS, canceled
 from web.settings import Settings
@@ -78,6 +79,16 @@ def test_a_task_renders_once(cloud: Jobs, waiting: Generation) -> None:
     assert cloud.files.fetch(ended.folder, ended.poster_name).is_file()
     assert renderer_of(cloud).handle(waiting.id, swaying()) is None
     assert renderer_of(cloud).handle("of-another-project", swaying()) is None
+
+
+def test_a_renderer_without_a_lip_sync_method_says_so(cloud: Jobs, waiting: Generation) -> None:
+    params = {**PARAMS, "method": "auto", "acceptLicences": ["wav2lip"]}
+    asked = replace(waiting, id=str(uuid4()), kind=Kind.LIPSYNC, params=params)
+    cloud.store.add(asked, idempotency_key=None)
+    ended = renderer_of(cloud).handle(asked.id, swaying())
+    assert ended is not None
+    assert ended.error is not None
+    assert (ended.error.code, ended.error.retryable) == ("METHOD_NOT_INSTALLED", False)
 
 
 def test_who_holds_the_lease_is_alone_and_who_died_is_followed(

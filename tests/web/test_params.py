@@ -7,6 +7,7 @@ import pytest
 
 from liveportrait_core.engines.liveportrait.config import DrivingCrop, EngineConfig
 from liveportrait_core.engines.liveportrait.motion.settings import AnimationSettings, MotionMode
+from liveportrait_core.renderer import Renderer
 from tests.core.engines.liveportrait.test_engine import engine
 from tests.web.conftest import Api, Serve, picture_size
 from web.jobs.options import OF_LIVEPORTRAIT, config_of, options_of
@@ -20,7 +21,7 @@ USUAL = {
 @pytest.fixture
 def networks(serve: Serve) -> Api:
     """LivePortrait's engine, by networks of a few channels, behind the API."""
-    return serve(engine=engine())
+    return serve(renderer=Renderer(engine(), reason="test"))
 
 
 def test_what_liveportrait_is_asked_for_reaches_its_networks(networks: Api) -> None:
@@ -53,7 +54,8 @@ def test_the_crops_move_as_they_are_told() -> None:
 
 
 def test_an_engine_that_would_ignore_it_says_so(api: Api) -> None:
-    error = api.ready(params={"relative": False, "drivingX": 0.2})["error"]
+    refused = api.post({"Prefer": "wait=60"}, params={"relative": False, "drivingX": 0.2})
+    error = refused.json()["error"]  # at once, or by the renderer where it was not open yet
     assert error["code"] == "INVALID_PARAMS"
     assert "relative, drivingX: only LivePortrait" in error["message"]
 

@@ -21,6 +21,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from liveportrait_core import MAX_AUDIO_BYTES, MAX_IMAGE_BYTES, MAX_VIDEO_BYTES, RenderError
 from liveportrait_core.edit_sequence import MAX_EDITS_BYTES, read_edit_sequence
+from liveportrait_core.limits import MAX_SPEECH_SECONDS
 from liveportrait_core.media.clips.decode import FrameReader
 from liveportrait_core.media.clips.probe import probe
 from liveportrait_core.media.pictures.image import fitted_size
@@ -137,7 +138,8 @@ def received(
             for role in LIMITS
             if (given := getattr(request.input, role)) is not None
         }
-        names = _with_portrait(folder, names, request.params.max_seconds)
+        if request.kind is not Kind.LIPSYNC:
+            names = _with_portrait(folder, names, request.params.max_seconds)
         size, length = _look(request, folder, names)
         digests = {role: _digest(folder / name) for role, name in names.items()}
         yield ReceivedFiles(names=names, digests=digests, length=length, size=size)
@@ -209,11 +211,15 @@ def _look(
     """Decode the picture and probe the motion, so that unusable ones are refused at once."""
     role = "portrait"
     try:
-        width, height = _portrait_size(folder / names[role], request)
+        width, height = 0, 0  # of a lip-sync, which is not drawn
         length = None
+        if role in names:
+            width, height = _portrait_size(folder / names[role], request)
         if "driving" in names:
             role = "driving"
-            clip = probe(folder / names[role], request.params.max_seconds)
+            is_whole = request.kind is Kind.LIPSYNC
+            most = MAX_SPEECH_SECONDS if is_whole else request.params.max_seconds
+            clip = probe(folder / names[role], most)
             length = clip.expected_frames, clip.expected_frames / float(clip.rate_fps)
         elif "motion" in names:
             role = "motion"

@@ -4,7 +4,7 @@
 turns those into the renderer's options.
 """
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
@@ -43,6 +43,7 @@ def whole(value: object) -> object:
 
 
 Whole = Annotated[int, BeforeValidator(whole), Field(strict=True)]
+Name = Annotated[str, Field(min_length=1, max_length=100)]
 Switch = Annotated[bool, Field(strict=True)]
 CropScale = Annotated[Number, Field(ge=CROP_SCALES[0], le=CROP_SCALES[1])]
 CropShift = Annotated[Number, Field(ge=-MOST_CROP_SHIFT, le=MOST_CROP_SHIFT)]
@@ -75,9 +76,14 @@ class Params(Body):
     seed: Annotated[Whole, Field(ge=0, lt=2**63)] = 0  # of an idle without a driving clip
     seconds: Annotated[Number, Field(ge=0.5, le=60)] = 6.0  # of such an idle
     strength: Number = SpeechInput.strength  # of a talk's mouth
-    method: Annotated[str, Field(min_length=1, max_length=100)] = str(SpeechInput.method)
+    method: Name = str(SpeechInput.method)
     inside: MouthInside = SpeechInput.inside
     start_frame: Annotated[Whole, Field(ge=0, lt=36_000)] = SpeechInput.start_frame
+    # Names of methods, and of the refiner, whose licence the client accepts, where it is not free.
+    accept_licences: Annotated[tuple[Name, ...], Field(max_length=10)] = ()
+    within: Annotated[Number, Field(ge=0)] | None = None  # seconds that the method may take
+    refine: Literal["gfpgan"] | None = None  # sharpens a mouth that was painted into frames
+    repeat: Switch = False  # of a lip-sync: begin the clip again where the sound lasts longer
     format: VideoFormat = VideoFormat.MP4
     output_size: Annotated[Whole, Field(ge=OUTPUT_SIDES_PX[0], le=OUTPUT_SIDES_PX[1])] | None = None
     # LivePortrait's own; refused where another engine renders.

@@ -1,7 +1,6 @@
 """The bodies of requests, as clients write them, and the object that answers them."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Self
@@ -14,11 +13,10 @@ from liveportrait_core.errors import InvalidOption
 from liveportrait_core.options import VideoFormat
 from liveportrait_core.speech.viseme_formats import MOST_VISEMES
 from web.api.params import Body, Params
-from web.errors import InvalidRequest, Unprocessable
+from web.errors import InvalidRequest
 from web.generation import Generation, Kind, State
 
 METADATA_BYTES = 1024
-NOT_INSTALLED = {"lipsync": "a lip-sync method"}
 _OF_SPEECH = ("sound", "text", "visemes")
 Event = Literal["rendering", "ready", "failed", "canceled"]
 
@@ -80,6 +78,8 @@ class GenerationRequest(Body):
             raise ValueError(
                 f"metadata has more than {METADATA_BYTES} bytes as JSON; accepted: at most that"
             )
+        if self.kind is Kind.LIPSYNC:
+            return self._has_clip()
         moves = [self.input.driving, self.input.motion]
         if self.kind is Kind.EDIT and any(moves):
             raise ValueError("an edit has no driving clip; accepted: without, or kind animate")
@@ -93,12 +93,24 @@ class GenerationRequest(Body):
             raise ValueError("input.portrait is missing; accepted: a picture of a face")
         return self
 
+    def _has_clip(self) -> Self:
+        if self.input.driving is None:
+            raise ValueError("input.driving is missing; accepted: a clip of a face")
+        for name in ("portrait", "motion", "text", "visemes"):
+            if getattr(self.input, name) is not None:
+                raise ValueError(
+                    f"there is input.{name}, and kind is lipsync; accepted: driving and sound"
+                )
+        return self
+
     @model_validator(mode="after")
     def _speaks(self) -> Self:
         given = [name for name in _OF_SPEECH if getattr(self.input, name) is not None]
-        if self.kind is not Kind.TALK:
+        if not self.kind.speaks:
             if given:
-                raise ValueError(f"input.{given[0]} is of kind talk, and kind is {self.kind}")
+                raise ValueError(
+                    f"input.{given[0]} is of kinds talk and lipsync, and kind is {self.kind}"
+                )
             return self
         if "sound" not in given:
             raise ValueError("input.sound is missing; accepted: a file with what is said")
@@ -114,16 +126,7 @@ def read_request(value: object) -> GenerationRequest:
 
     Raises:
         InvalidRequest: names the field that is at fault.
-        Unprocessable: the kind needs a method that is not installed.
     """
-    kind = value.get("kind") if isinstance(value, Mapping) else None
-    if kind in NOT_INSTALLED:
-        raise Unprocessable(
-            f"kind is {kind}, and {NOT_INSTALLED[kind]} is not installed; accepted: "
-            f"{', '.join(Kind)}",
-            field="kind",
-            code="METHOD_NOT_INSTALLED",
-        )
     try:
         return GenerationRequest.model_validate(value)
     except ValidationError as error:

@@ -3,23 +3,27 @@
 import hmac
 import tempfile
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from fastapi.responses import FileResponse, Response
+from pydantic.alias_generators import to_camel
 from starlette.datastructures import FormData
 from starlette.requests import Request
 
+from liveportrait_core import InvalidOption, RenderError
 from web.api.guard import Guard
 from web.api.inputs import IDLE_FPS, LIMITS, ReceivedFiles, received
 from web.api.schemas import GenerationRequest, generation_object
-from web.errors import NotFound
+from web.errors import InvalidRequest, NotFound, Unprocessable
 from web.fetch import SafeClient
 from web.generation import Generation, Kind, State, Webhook, digest_of
-from web.jobs.ports import Jobs
+from web.jobs.ports import Jobs, MethodEstimate
+from web.jobs.rendering import field_of
 from web.jobs.transitions import canceled
 from web.settings import Settings
 
@@ -86,6 +90,7 @@ class Service:
             arriving = Path(name) / "files"
             with received(wanted, form, arriving, self._fetcher()) as files:
                 generation = self._generation(owner, generation_id, wanted, files)
+                self._require_able(generation)
                 return self._keep(replace(generation, sync=sync), arriving, idempotency_key)
 
     def _keep(self, generation: Generation, arriving: Path, key: str | None) -> Generation:
@@ -98,6 +103,11 @@ class Service:
             if kept is None or kept.folder != generation.folder:
                 self.jobs.files.delete(generation.folder)
         return kept
+
+    def _require_able(self, generation: Generation) -> None:
+        """Refuse what the renderer is known not to do, before it waits for its turn."""
+        with _told(generation):
+            self.jobs.rendering.require_able(generation)
 
     def cancel(self, generation: Generation) -> Generation:
         """Cancel a queued one at once, and ask one that is rendered to stop."""
@@ -138,17 +148,28 @@ class Service:
             received(wanted, form, Path(folder) / "files", self._fetcher()) as files,
         ):
             length, (width, height) = files.length, files.size
+            generation = self._generation("", "", wanted, files)
+        self._require_able(generation)
         frames, seconds = length or (1, 0.0)
         if length is None and wanted.kind is Kind.ANIMATE:
             seconds = wanted.params.seconds
             frames = round(seconds * IDLE_FPS)
         pace, price = _seconds_per_pixel(self.jobs.queue.latest()), self.settings.usd_per_hour
         eta_s = None if pace is None else pace * frames * width * height
+        method = None
+        if wanted.kind.speaks:
+            with _told(generation):
+                method = self.jobs.rendering.method_cost(generation, seconds)
+        if wanted.kind is Kind.LIPSYNC:
+            eta_s = None if method is None else 0.0
+        if eta_s is not None and method is not None:
+            eta_s += method.seconds
         return {
             "frames": frames,
             "seconds": round(seconds, 3),
             "etaSeconds": None if eta_s is None else round(eta_s, 1),
             "costUsd": None if eta_s is None or not price else round(eta_s * price / 3600, 6),
+            "method": None if method is None else _shown(method),
         }
 
     def file(self, request: Request, generation_id: UUID, name: str, token: str | None) -> Response:
@@ -197,6 +218,25 @@ class Service:
             ],
             "queued": self.jobs.queue.count(State.QUEUED),
         }
+
+
+@contextmanager
+def _told(generation: Generation) -> Iterator[None]:
+    """Answer what the renderer refuses as the API does."""
+    try:
+        yield
+    except InvalidOption as error:
+        raise InvalidRequest(str(error)) from error
+    except RenderError as error:
+        field = field_of(error.code, generation)
+        raise Unprocessable(str(error), field=field, code=error.code) from error
+
+
+def _shown(method: MethodEstimate) -> dict[str, Any]:
+    return {
+        to_camel(name): round(value, 1) if isinstance(value, float) else value
+        for name, value in asdict(method).items()
+    }
 
 
 def _seconds_per_pixel(latest: Generation | None) -> float | None:

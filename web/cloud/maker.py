@@ -14,7 +14,8 @@ from web.cloud.files import BucketFiles
 from web.cloud.messages import FirestoreMessages
 from web.cloud.queue import GenerationQueue
 from web.cloud.store import FirestoreJobStore
-from web.jobs.ports import Jobs, RendererHealth
+from web.generation import Generation
+from web.jobs.ports import Jobs, MethodEstimate, RendererHealth
 from web.settings import CloudSettings
 
 _LOG = logging.getLogger("web")
@@ -65,6 +66,13 @@ class QueuedRendering:
             engine_version=None if latest is None else latest.engine_version,
             reason="rendered by the service behind the queue",
         )
+
+    def require_able(self, generation: Generation) -> None:
+        """Refuse nothing: what the renderers can do is known where they are."""
+
+    def method_cost(self, generation: Generation, seconds: float) -> MethodEstimate | None:
+        """Tell nothing: the methods are where the renderers are."""
+        return None
 
     def put_again(self, now: float) -> None:
         """Put into the queue what has waited for a minute; a task that is there stays alone."""

@@ -69,7 +69,13 @@ class GenerationRenderer:
         try:
             for name in generation.inputs.values():
                 self._files.download(generation.folder, name, folder / name)
-            ended = render(renderer, generation, folder, watch.on_progress)
+            ended = render(
+                renderer,
+                generation,
+                folder,
+                watch.on_progress,
+                method_limit_s=self._deadline_s,
+            )
             if ended.state is State.READY:
                 self._upload(ended, folder)
         except Canceled:

@@ -266,7 +266,7 @@ def _fields(generation: Generation) -> dict[str, Any]:
     A query by a field finds only documents that have it as a number: None sorts elsewhere.
     """
     is_queued = generation.state is State.QUEUED
-    is_video = generation.state is State.READY and generation.kind.is_video
+    is_video = generation.state is State.READY and generation.kind.is_animated
     return {
         "body": generation.to_json(),
         "state": generation.state.value,

@@ -28,6 +28,7 @@ from liveportrait_core.request import Clip, RenderRequest, SpeechInput
 from liveportrait_core.species import FaceLocation, FacePlace, FacePoints, Species
 from liveportrait_core.speech.viseme_formats import TimedViseme
 from web.generation import Generation, Kind
+from web.jobs.methods import within_s
 
 OF_PEOPLE: Final[Mapping[str, Any]] = {
     "relative": DEFAULT_CONFIG.animation.mode is MotionMode.RELATIVE,
@@ -65,7 +66,7 @@ def changed(params: Mapping[str, Any], usual: Mapping[str, Any]) -> list[str]:
     return [name for name, value in usual.items() if params.get(name, value) != value]
 
 
-def request_of(generation: Generation, folder: Path) -> RenderRequest:
+def request_of(generation: Generation, folder: Path, *, method_limit_s: float) -> RenderRequest:
     """Return what the renderer is asked for a video whose inputs are in a folder.
 
     Raises:
@@ -82,7 +83,9 @@ def request_of(generation: Generation, folder: Path) -> RenderRequest:
             format=VideoFormat(generation.params.get("format", VideoFormat.MP4)),
             longest_side_px=generation.params.get("outputSize"),
         ),
-        speech=_speech(generation, folder) if generation.kind is Kind.TALK else None,
+        speech=_speech(generation, folder, method_limit_s)
+        if generation.kind is Kind.TALK
+        else None,
     )
 
 
@@ -143,7 +146,7 @@ def _motion(generation: Generation, folder: Path) -> Clip | EditSequence | Synth
     return SyntheticIdle(seed=generation.params["seed"], seconds=generation.params["seconds"])
 
 
-def _speech(generation: Generation, folder: Path) -> SpeechInput:
+def _speech(generation: Generation, folder: Path, method_limit_s: float) -> SpeechInput:
     params = generation.params
     return SpeechInput(
         sound=folder / generation.inputs["sound"],
@@ -153,4 +156,6 @@ def _speech(generation: Generation, folder: Path) -> SpeechInput:
         method=params["method"],
         inside=MouthInside(params["inside"]),
         start_frame=params["startFrame"],
+        refine=params.get("refine") is not None,
+        within_s=within_s(generation, method_limit_s),
     )

@@ -51,7 +51,7 @@ class QueueView(Protocol):
         """Return how many are queued, or are being rendered."""
 
     def latest(self) -> Generation | None:
-        """Return the video that was finished last: tells speed and engine."""
+        """Return the video that an engine finished last: tells its speed and name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,6 +120,17 @@ class RendererHealth:
     methods: Mapping[str, str] = field(default_factory=dict)  # of talking, with their licences
 
 
+@dataclass(frozen=True, kw_only=True)
+class MethodEstimate:
+    """What a method of talking takes beyond the drawing of an idle's frames."""
+
+    name: str
+    licence: str
+    seconds: float
+    opening_seconds: float  # once a process
+    peak_mib: float  # of the process
+
+
 class Rendering(Protocol):
     """What renders, or has it rendered, from `start` to `stop`."""
 
@@ -131,6 +142,20 @@ class Rendering(Protocol):
 
     def health(self) -> RendererHealth:
         """Tell whether it renders."""
+
+    def require_able(self, generation: Generation) -> None:
+        """Refuse what cannot be rendered here, as far as it is known without looking at files.
+
+        Raises:
+            RenderError: names what is missing, or would be ignored.
+        """
+
+    def method_cost(self, generation: Generation, seconds: float) -> MethodEstimate | None:
+        """Tell what the method of talking takes for so long a sound; None: not known here.
+
+        Raises:
+            RenderError: it cannot be had.
+        """
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,9 +11,12 @@ from PIL import Image
 from liveportrait_core import RenderError
 from liveportrait_core.media.origin import origin_of
 from liveportrait_core.media.pictures.image import write_picture
+from liveportrait_core.pipeline.lipsync import LipSyncRequest
 from liveportrait_core.renderer import Renderer
 from liveportrait_core.report import Progress
+from liveportrait_core.request import RenderRequest
 from web.generation import Failure, Generation, Kind, Output, State
+from web.jobs.methods import accepting, lipsync_of, method_of
 from web.jobs.options import config_of, options_of, request_of, require_engine
 
 _FIELDS = {
@@ -30,8 +33,24 @@ class Canceled(Exception):
     """The client has canceled the generation, or whoever renders it has to stop."""
 
 
+def require_able(renderer: Renderer, generation: Generation) -> None:
+    """Refuse what this renderer cannot do, or would ignore; looks at no file.
+
+    Raises:
+        RenderError: names it.
+    """
+    require_engine(generation.params, renderer.engine)
+    if generation.kind.speaks:
+        method_of(renderer, generation)
+
+
 def render(
-    renderer: Renderer, generation: Generation, folder: Path, on_progress: OnProgress
+    renderer: Renderer,
+    generation: Generation,
+    folder: Path,
+    on_progress: OnProgress,
+    *,
+    method_limit_s: float,
 ) -> Generation:
     """Return how it ended; its files are in the folder then.
 
@@ -40,18 +59,20 @@ def render(
         generation: what is asked for.
         folder: has the inputs, and gets the results.
         on_progress: may raise `Canceled`, which propagates.
+        method_limit_s: a method of talking that takes longer, beyond the drawing, is refused.
     """
     try:
-        make = _edited if generation.kind is Kind.EDIT else _animated
-        require_engine(generation.params, renderer.engine)
-        renderer = renderer.configured(config_of(generation.params))
-        ended = replace(
-            make(renderer, generation, folder, on_progress),
-            state=State.READY,
-            progress=1.0,
-            engine=renderer.engine.value,
-            engine_version=renderer.engine_version,
-        )
+        require_able(renderer, generation)
+        renderer = accepting(renderer.configured(config_of(generation.params)), generation)
+        if generation.kind is Kind.EDIT:
+            made = _edited(renderer, generation, folder)
+        elif generation.kind is Kind.LIPSYNC:
+            made = _synced(renderer, lipsync_of(generation, folder, limit_s=method_limit_s),
+                           generation, on_progress)  # fmt: skip
+        else:
+            request = request_of(generation, folder, method_limit_s=method_limit_s)
+            made = _animated(renderer, request, generation, on_progress)
+        ended = replace(made, state=State.READY, progress=1.0)
     except Canceled:
         raise
     except RenderError as error:
@@ -64,11 +85,17 @@ def render(
 
 def failed(generation: Generation, code: str, message: str, *, retryable: bool) -> Generation:
     """Return it as failed, with the input at fault where the code tells."""
-    field = _FIELDS.get(code.partition("_")[0])
-    if code == "METHOD_NOT_INSTALLED" and "species" in generation.params:
-        field = "params.species"
-    failure = Failure(code=code, message=message, retryable=retryable, field=field)
+    failure = Failure(
+        code=code, message=message, retryable=retryable, field=field_of(code, generation)
+    )
     return replace(generation, state=State.FAILED, error=failure)
+
+
+def field_of(code: str, generation: Generation) -> str | None:
+    """Return the field of the request at fault, where the code tells."""
+    if code == "METHOD_NOT_INSTALLED" and "species" in generation.params:
+        return "params.species"
+    return _FIELDS.get(code.partition("_")[0])
 
 
 def with_progress(generation: Generation, progress: Progress) -> Generation:
@@ -81,9 +108,7 @@ def with_progress(generation: Generation, progress: Progress) -> Generation:
     )
 
 
-def _edited(
-    renderer: Renderer, generation: Generation, folder: Path, on_progress: OnProgress
-) -> Generation:
+def _edited(renderer: Renderer, generation: Generation, folder: Path) -> Generation:
     options = options_of(generation.params)
     prepared = renderer.prepare(folder / generation.inputs["portrait"], options)
     frame = renderer.still(prepared, options)
@@ -94,18 +119,22 @@ def _edited(
         width, height = written.size
     return replace(
         generation,
+        engine=renderer.engine.value,
+        engine_version=renderer.engine_version,
         output=Output(width=width, height=height, size_bytes=output.stat().st_size),
         warnings=_warnings(generation, (each.value for each in prepared.warnings)),
     )
 
 
 def _animated(
-    renderer: Renderer, generation: Generation, folder: Path, on_progress: OnProgress
+    renderer: Renderer, request: RenderRequest, generation: Generation, on_progress: OnProgress
 ) -> Generation:
-    video = renderer.render(request_of(generation, folder), on_progress=on_progress)
+    video = renderer.render(request, on_progress=on_progress)
     cut = video.talk
     return replace(
         generation,
+        engine=video.engine.value,
+        engine_version=video.engine_version,
         output=Output(
             width=video.width_px,
             height=video.height_px,
@@ -116,6 +145,34 @@ def _animated(
             start_frame=None if cut is None else cut.start_frame,
             resume_frame=None if cut is None else cut.resume_frame,
             has_speech=None if cut is None else cut.has_speech,
+            method=None if cut is None else cut.method,
+            licence=None if cut is None else cut.licence,
+            refiner=None if cut is None else cut.refiner,
+            refiner_licence=None if cut is None else cut.refiner_licence,
+        ),
+        warnings=_warnings(generation, (each.value for each in video.warnings)),
+    )
+
+
+def _synced(
+    renderer: Renderer, request: LipSyncRequest, generation: Generation, on_progress: OnProgress
+) -> Generation:
+    """Repaint a clip's mouth; no engine takes part, and none is named."""
+    video = renderer.lipsync(request, on_progress=on_progress)
+    return replace(
+        generation,
+        output=Output(
+            width=video.width_px,
+            height=video.height_px,
+            size_bytes=video.size_bytes,
+            fps=round(float(video.fps), 3),
+            frame_count=video.frame_count,
+            duration_ms=round(1000 * video.frame_count / video.fps),
+            has_speech=video.has_speech,
+            method=video.method,
+            licence=video.licence,
+            refiner=video.refiner,
+            refiner_licence=video.refiner_licence,
         ),
         warnings=_warnings(generation, (each.value for each in video.warnings)),
     )

@@ -146,14 +146,14 @@ class SqliteJobStore:
         return int(count)
 
     def latest(self) -> Generation | None:
-        """Return the video that was finished last."""
+        """Return the video that was drawn last."""
         with self._lock:
             rows = self._database.execute(
                 "SELECT body FROM generations WHERE state = 'ready' ORDER BY finished_at DESC "
                 "LIMIT 20"
             ).fetchall()
         found = (Generation.from_json(row[0]) for row in rows)
-        return next((each for each in found if each.kind.is_video), None)
+        return next((each for each in found if each.kind.is_animated), None)
 
     # --- of the worker beside it
 

@@ -11,8 +11,9 @@ from liveportrait_core.renderer import Renderer
 from liveportrait_core.report import Progress
 from web.generation import Generation, State
 from web.jobs.files import LocalFiles
-from web.jobs.ports import RendererHealth
-from web.jobs.rendering import Canceled, OnProgress, render, with_progress
+from web.jobs.methods import estimate
+from web.jobs.ports import MethodEstimate, RendererHealth
+from web.jobs.rendering import Canceled, OnProgress, render, require_able, with_progress
 from web.jobs.store import SqliteJobStore
 
 _LOG = logging.getLogger("web")
@@ -24,11 +25,18 @@ class Worker:
     """Owns the renderer. `start` runs it in a thread of its own, `stop` ends it."""
 
     def __init__(
-        self, *, store: SqliteJobStore, files: LocalFiles, open_renderer: Callable[[], Renderer]
+        self,
+        *,
+        store: SqliteJobStore,
+        files: LocalFiles,
+        open_renderer: Callable[[], Renderer],
+        method_limit_s: float,
     ) -> None:
         self._store = store
         self._files = files
         self._open_renderer = open_renderer
+        self._method_limit_s = method_limit_s
+        self._trying = threading.Lock()  # of methods, whose cost is told
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._render_all, name="web-render", daemon=True)
         self._renderer: Renderer | None = None
@@ -60,6 +68,18 @@ class Worker:
             methods=renderer.talk_methods,
         )
 
+    def require_able(self, generation: Generation) -> None:
+        """Refuse what this renderer cannot do, once it is open; see `Rendering`."""
+        if self._renderer is not None:
+            require_able(self._renderer, generation)
+
+    def method_cost(self, generation: Generation, seconds: float) -> MethodEstimate | None:
+        """Try the method of a generation, once the renderer is open; see `Rendering`."""
+        if self._renderer is None:
+            return None
+        with self._trying:
+            return estimate(self._renderer, generation, seconds)
+
     def _render_all(self) -> None:
         try:
             renderer = self._open_renderer()
@@ -83,6 +103,7 @@ class Worker:
                 generation,
                 self._files.path(generation.folder),
                 self._on_progress(generation),
+                method_limit_s=self._method_limit_s,
             )
         except Canceled:
             if self._stopping.is_set():
