@@ -1,5 +1,5 @@
-# One image for every role; what is in it and why: docs/run/image.md. `make image-check` replays these lines without a
-# container engine, so they keep to what tests/image/dockerfile.py reads: one instruction a line, no heredocs, no --mount.
+# Two images: the last stage, for every role; and `--target gate`, for what renders nothing. What is in them and why:
+# docs/run/image.md. `make image-check` replays these lines without a container engine, so they keep to what tests/image/dockerfile.py reads: one instruction a line, no heredocs, no --mount.
 # A tag says what it is, the digest which one; both indexes name amd64 and arm64.
 ARG PYTHON=3.11-slim-bookworm@sha256:a36c24f9cbdf4fd0f52d67f0823eeac19c2028c637cecc392d97f980d4fec56b
 # locked: torch's CUDA build, by its hashes; index: the build that the index offers first, for a look without a GPU.
@@ -56,6 +56,29 @@ RUN mkdir -p /usr/local/cuda-13.0/compat
 FROM nvidia/cuda:13.0.1-base-ubuntu24.04@sha256:f8ef28f579ea42a44b415d2c5d46f788e6a9b395c6c83f2929416e1fc192c143 AS driver-compat
 
 FROM driver-${DRIVER_LIBRARIES} AS driver
+
+FROM python:${PYTHON} AS gate-packages
+ARG PIP_ARGS=
+COPY locks/gate.txt /build/
+RUN python -m venv --without-pip /venv
+RUN python -m pip --python /venv/bin/python install --no-cache-dir ${PIP_ARGS} --require-hashes --no-deps --only-binary :all: -r /build/gate.txt
+
+FROM python:${PYTHON} AS gate
+LABEL org.opencontainers.image.title="avatar-idle gate" org.opencontainers.image.licenses="MIT"
+RUN python -m pip uninstall --yes --root-user-action=ignore setuptools wheel pip
+RUN rm -r /usr/local/lib/python*/ensurepip
+COPY --from=gate-packages /venv/ /venv/
+COPY functions/ /app/functions/
+COPY liveportrait_core/ /app/liveportrait_core/
+WORKDIR /app
+RUN /venv/bin/python -m compileall -q functions liveportrait_core
+RUN chmod -R a=rX functions liveportrait_core
+ENV PATH=/venv/bin:/usr/local/bin:/usr/bin:/bin
+ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 HOME=/tmp
+ENV LIVEPORTRAIT_ROLE=gate WORKERS=1 THREADS=80 CLOUD_RUN_TIMEOUT_SECONDS=0
+USER 10001:10001
+ENTRYPOINT ["python", "-m", "functions.runtime.entry_point"]
+CMD ["-m", "functions_framework", "--source", "functions/main.py", "--target", "on_avatar_written", "--signature-type", "cloudevent"]
 
 FROM python:${PYTHON}
 LABEL org.opencontainers.image.title="avatar-idle" org.opencontainers.image.licenses="MIT"

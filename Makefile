@@ -38,7 +38,7 @@ lock: $(STAMP) ## resolve requirements anew into locks/, with hashes (installs u
 	@[ -x out/uv/bin/uv ] || $(PY) -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) --target out/uv $(UV)
 	@$(PY) -m supply lock --uv out/uv/bin/uv $(LOCK_ARGS)
 
-bill: $(STAMP) ## the image's bill of materials (CycloneDX) and the licences of all that is in it, into out/supply/
+bill: $(STAMP) ## the images' bills of materials (CycloneDX) and the licences of all that is in it, into out/supply/
 	@$(PY) -m supply bill
 
 format: $(STAMP) ## put the code into the house's form

@@ -15,8 +15,8 @@ from deploy.execution import script
 from deploy.execution.deployment import Deployment, RetryPolicy
 from deploy.execution.journal import Journal
 from deploy.plan import Plan, make
-from deploy.repository_files import image_tag, read
-from deploy.settings import MACHINES, Card, Part, Settings
+from deploy.repository_files import engine_version, image_tag, read
+from deploy.settings import GIVEN, MACHINES, Card, Part, Settings
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -91,11 +91,15 @@ def _print_plan(settings: Settings, plan: Plan, options: argparse.Namespace) -> 
 def _settings(options: argparse.Namespace) -> Settings:
     card = Card(options.gpu or ("none" if options.engine == "mesh" else "nvidia-l4"))
     arguments = (options.engine, MACHINES[card].driver_libraries, options.weights)
+    # What is removed needs no weights.
+    weights = ROOT / "weights" if options.weights == GIVEN and options.verb != "remove" else None
     return Settings(
         project=options.project,
         region=options.region,
         bucket=options.bucket,
         tag=options.tag or image_tag(ROOT, *arguments),
+        engine_version=options.engine_version
+        or engine_version(options.engine, options.precision, weights),
         single=options.single,
         engine=options.engine,
         card=card,
@@ -163,7 +167,8 @@ def _add_options(parser: argparse.ArgumentParser, verb: str) -> None:
     add("--omit", action="append", default=[], choices=parts, help="leave it alone")
     add("--private-egress", action="store_true", help="renderers reach Google's APIs alone")
     add("--any-region", action="store_true", help="do not ask our list of GPU regions")
-    add("--tag", help="of the image; default: the digest of what goes into it")
+    add("--tag", help="of the images; default: the digest of what goes into them")
+    add("--engine-version", help="of the renderer in the image of this tag; default: this tree's")
     add("--dry-run", action="store_true", help="print instead of doing")
     add("--patience-s", type=float, default=600.0, help="for what was just made")
     if verb == "remove":

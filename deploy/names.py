@@ -64,8 +64,13 @@ def repository(settings: Settings) -> str:
 
 
 def image(settings: Settings) -> str:
-    """Return the image's address, with this deployment's tag."""
+    """Return the address of the image that renders, with this deployment's tag."""
     return f"{repository(settings)}/idle:{settings.tag}"
+
+
+def gate_image(settings: Settings) -> str:
+    """Return the address of the image that renders nothing, of the same tree."""
+    return f"{repository(settings)}/gate:{settings.tag}"
 
 
 def build_bucket(settings: Settings) -> str:
@@ -96,6 +101,11 @@ def receiver(settings: Settings) -> str:
 def runners(settings: Settings) -> tuple[str, ...]:
     """Return the accounts under which the function's code runs."""
     return (RENDERER, RECONCILE) if settings.single else (GATE, RENDERER, RECONCILE)
+
+
+def renderers(settings: Settings) -> tuple[str, ...]:
+    """Return the accounts under which something is rendered."""
+    return (RENDERER, RECONCILE) if settings.single else (RENDERER,)
 
 
 def folder(settings: Settings) -> str:

@@ -1,20 +1,24 @@
-"""The repository's files that a deployment uses, and the digest of the image's files."""
+"""What a deployment takes from this tree: files, the images' digest, the engine's version."""
 
 import hashlib
 import json
 from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 from deploy.errors import InvalidSetting
 from deploy.plan import RepositoryFiles
 from deploy.resources.data_protection import DataConfig
 from deploy.resources.monitoring import MonitoringConfig, MonitoringFile
+from liveportrait_core import Engine, RenderError
+from liveportrait_core.engines.choice import EngineConfig, engine_identity, planned_identity
 
 # The files that the Dockerfile copies, after .gcloudignore.
 _IMAGE_FILES = (
     ".dockerignore",
     ".gcloudignore",
     "Dockerfile",
+    "locks/gate.txt",
     "locks/packages.txt",
     "locks/torch.txt",
     "requirements.txt",
@@ -60,8 +64,31 @@ def read(root: Path) -> RepositoryFiles:
     )
 
 
+def engine_version(engine: str, precision: str, weights: Path | None) -> str:
+    """Return the version of what will render, as this tree's renderer names itself.
+
+    Args:
+        engine: `liveportrait` or `mesh`.
+        precision: of the networks.
+        weights: the folder whose files are to be used; None: those that `make weights` brings.
+
+    Raises:
+        InvalidSetting: files are missing, or the libraries of the engine.
+    """
+    config = EngineConfig(precision=precision)
+    try:
+        if weights is None:
+            return planned_identity(Engine(engine), config).engine_version
+        return engine_identity(engine, weights, config).engine_version
+    except (PackageNotFoundError, RenderError) as fault:
+        raise InvalidSetting(
+            f"engine-version cannot be told: {fault}; accepted: the environment that `make "
+            "install` makes, with the weights that are to be used, or --engine-version"
+        ) from fault
+
+
 def image_tag(root: Path, *extra: str) -> str:
-    """Return the digest of the image's files and of its build arguments.
+    """Return the digest of the images' files and of their build arguments.
 
     Args:
         root: the repository's.

@@ -12,6 +12,7 @@ _BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
 _COLLECTION = re.compile(r"[^/\s]{1,100}")
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+_VERSION = re.compile(r"(?:liveportrait|mesh)-[0-9]+-[0-9a-f]{8}")
 _VARIABLE = re.compile(r"(?:LIVEPORTRAIT|OTEL)_[A-Z0-9_]+")
 _GOOGLE_API = re.compile(r"https://[a-z0-9.-]+\.googleapis\.com(:443)?(/\S*)?")
 _REACHED = "with --private-egress, an API of Google's: https://….googleapis.com"
@@ -24,6 +25,7 @@ _PLANNED = frozenset(
         "BEHIND_IAM",
         "ENGINE",
         "COLLECTION",
+        "ENGINE_VERSION",
         "PRECISION",
         "TASKS_QUEUE",
         "DEBOUNCE_QUEUE",
@@ -98,7 +100,9 @@ class Settings:
         project: its id, not its number.
         region: of services, queue, job, images.
         bucket: the app's, with the portraits and the clips.
-        tag: of the image; the digest of its content.
+        tag: of the images; the digest of their content.
+        engine_version: of what renders: told to the gate, whose image has no engine, and demanded
+            of the renderer.
         single: one service that handles events and renders, instead of gate, queue and renderer.
         engine: `liveportrait` or `mesh`.
         card: the GPU.
@@ -124,6 +128,7 @@ class Settings:
     region: str
     bucket: str
     tag: str
+    engine_version: str
     single: bool = False
     engine: str = "liveportrait"
     card: Card = Card.L4
@@ -147,6 +152,7 @@ class Settings:
         self._check_names()
         self._check_numbers()
         self._check_engine()
+        self._check_version()
         self._check_environment()
 
     @property
@@ -211,6 +217,12 @@ class Settings:
                 f"this program knows; accepted: {', '.join(regions)} (or --any-region, where "
                 "Google's list has grown; the database and the bucket may be elsewhere)"
             )
+
+    def _check_version(self) -> None:
+        accepted = f"a version of the engine {self.engine}, such as {self.engine}-3-0a1b2c3d"
+        _match("engine-version", self.engine_version, _VERSION, accepted)
+        if self.engine_version.partition("-")[0] != self.engine:
+            raise InvalidSetting(f"engine-version is {self.engine_version!r}; accepted: {accepted}")
 
     def _check_environment(self) -> None:
         for name, value in self.environment:

@@ -14,7 +14,6 @@ import firebase_admin
 from firebase_admin import credentials, firestore, storage
 from google.auth.credentials import AnonymousCredentials
 
-from functions.cloud.candidate_check import check_candidate
 from functions.cloud.database.firestore import FirestoreLedger
 from functions.cloud.oidc import Caller
 from functions.cloud.run_service import google_session, require_private
@@ -176,6 +175,9 @@ class App:
             InvalidTask: the request names no task.
             RetryLater: a redelivery of the task can do it.
         """
+        # What renders is imported only where something is rendered.
+        from functions.cloud.candidate_check import check_candidate
+
         check_candidate(
             task,
             engine_version=self.engine_version,

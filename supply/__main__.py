@@ -1,4 +1,4 @@
-"""`python -m supply lock | bill`: write the lock files; write the image's bill of materials."""
+"""`python -m supply lock | bill`: write the lock files; write the images' bills of materials."""
 
 import argparse
 import json
@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from supply.bill import bill_of_materials, licence_table
+from supply.bill import GATE_IMAGE, RENDERER, bill_of_materials, licence_table
 from supply.licences import LicenceUnknown
 from supply.locking import write_locks
 from supply.locks import LockUnreadable
@@ -38,11 +38,13 @@ def main() -> int:
 
 
 def _write_bill(to: Path) -> None:
-    bill = bill_of_materials(_ROOT)
+    bills = {image: bill_of_materials(_ROOT, image) for image in (RENDERER, GATE_IMAGE)}
     to.mkdir(parents=True, exist_ok=True)
-    (to / "avatar-idle.cdx.json").write_text(json.dumps(bill, indent=1) + "\n", "utf-8")
-    (to / "licences.txt").write_text(licence_table(bill), "utf-8")
-    print(f"{to}/avatar-idle.cdx.json, {to}/licences.txt: {len(bill['components'])} components")
+    for image, bill in bills.items():
+        path = to / f"{image}.cdx.json"
+        path.write_text(json.dumps(bill, indent=1) + "\n", "utf-8")
+        print(f"{path}: {len(bill['components'])} components")
+    (to / "licences.txt").write_text(licence_table(bills[RENDERER]), "utf-8")
 
 
 if __name__ == "__main__":

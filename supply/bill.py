@@ -1,4 +1,4 @@
-"""The image's bill of materials, as CycloneDX 1.6: from lock files, Dockerfile and weights' list.
+"""The images' bills of materials, as CycloneDX 1.6: of lock files, Dockerfile and weights' list.
 
 The same inputs give the same bytes: no time, and a serial number that follows from the content.
 """
@@ -15,7 +15,7 @@ import imageio_ffmpeg
 from liveportrait_core import __version__
 from liveportrait_core.weights.manifest import Manifest, choose_files, read_manifest
 from supply.licences import licence_of
-from supply.locks import IMAGE, Pin, lock_path, read_lock
+from supply.locks import GATE, IMAGE, Pin, lock_path, read_lock
 
 _ARGUMENT = re.compile(r"^ARG (\w+)=(\S+)$", re.MULTILINE)
 _BASE = re.compile(
@@ -25,25 +25,31 @@ _BASE_LICENCES: Final = {
     "python": "Python and Debian packages, each under its own licence: /usr/share/doc in the image",
     "nvidia/cuda": "NVIDIA Deep Learning Container License",
 }
-_ROOT: Final = "avatar-idle"
+RENDERER: Final = "avatar-idle"
+GATE_IMAGE: Final = "avatar-idle-gate"
+_LOCKS: Final = {RENDERER: ("packages", "torch"), GATE_IMAGE: (GATE,)}
 
 
-def bill_of_materials(root: Path) -> dict[str, Any]:
-    """Return the bill of the image that a repository's files describe.
+def bill_of_materials(root: Path, image: str = RENDERER) -> dict[str, Any]:
+    """Return the bill of an image that a repository's files describe.
+
+    Args:
+        root: of the repository.
+        image: `RENDERER`, which has everything, or `GATE_IMAGE`.
 
     Raises:
         LicenceUnknown: of a package.
     """
-    components = [
-        *_packages(image_pins(root)),
-        _ffmpeg(),
-        *_bases((root / "Dockerfile").read_text("utf-8")),
-        *_weights(read_manifest(root / "weights")),
-    ]
+    dockerfile = (root / "Dockerfile").read_text("utf-8")
+    components = [*_packages(image_pins(root, image))]
+    if image == RENDERER:
+        components += (*_ffmpeg(), *_bases(dockerfile), *_weights(read_manifest(root / "weights")))
+    else:
+        components += (each for each in _bases(dockerfile) if each["name"] == "python")
     itself = {
         "type": "application",
-        "bom-ref": _ROOT,
-        "name": _ROOT,
+        "bom-ref": image,
+        "name": image,
         "version": __version__,
         "licenses": [{"expression": "MIT"}],
     }
@@ -57,15 +63,14 @@ def bill_of_materials(root: Path) -> dict[str, Any]:
         "metadata": {"component": itself},
         "components": components,
         "dependencies": [
-            {"ref": _ROOT, "dependsOn": refs}, *({"ref": ref, "dependsOn": []} for ref in refs)
+            {"ref": image, "dependsOn": refs}, *({"ref": ref, "dependsOn": []} for ref in refs)
         ],
     }  # fmt: skip
 
 
-def image_pins(root: Path) -> tuple[Pin, ...]:
-    """Return the packages that are in the image."""
-    locks = ("packages", "torch")
-    pins = (pin for lock in locks for pin in read_lock(lock_path(root, lock)))
+def image_pins(root: Path, image: str = RENDERER) -> tuple[Pin, ...]:
+    """Return the packages that are in an image."""
+    pins = (pin for lock in _LOCKS[image] for pin in read_lock(lock_path(root, lock)))
     return tuple(pin for pin in pins if pin.applies(IMAGE))
 
 
@@ -98,9 +103,9 @@ def _packages(pins: Iterable[Pin]) -> Iterator[dict[str, Any]]:
         }
 
 
-def _ffmpeg() -> dict[str, Any]:
+def _ffmpeg() -> Iterator[dict[str, Any]]:
     version = imageio_ffmpeg.get_ffmpeg_version()
-    return {
+    yield {
         "type": "application",
         "bom-ref": f"ffmpeg@{version}",
         "name": "ffmpeg",

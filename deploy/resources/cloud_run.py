@@ -1,40 +1,16 @@
-"""Cloud Run: the services and the reconcile job."""
-
-import hashlib
+"""Cloud Run: the services that answer events and render, and the reconcile job."""
 
 from deploy import names
-from deploy.checks import EntryWhere, Field, FieldCheck, FieldNot, ListEntry, Path
 from deploy.command import gcloud
-from deploy.resources import private_network
+from deploy.resources import private_network, run_service
+from deploy.resources.run_service import INTERNAL, USUAL, RunService
 from deploy.settings import Card, Settings
-from deploy.step import Check, Step
+from deploy.step import Step
 
-_TEMPLATE: Path = ("spec", "template", "metadata", "annotations")
-_SPEC: Path = ("spec", "template", "spec")
-_READY: Path = ("status", "conditions", EntryWhere("type", "Ready"), "status")
-_ALL = (
-    "--min-instances=0",  # scale to zero
-    # 240 s is the longest that Cloud Run waits for a start.
-    "--startup-probe=httpGet.path=/health,periodSeconds=10,timeoutSeconds=5,failureThreshold=24",
-    # What cannot get ready any more (a lost GPU) and does not end by itself is replaced.
-    "--liveness-probe=httpGet.path=/health,periodSeconds=30,timeoutSeconds=5,failureThreshold=3",
-    # Events, tasks and probes are internal; other callers are refused, with or without a token.
-    "--ingress=internal",
-    "--no-allow-unauthenticated",
-    "--invoker-iam-check",
-)
 # Longer than the function's own deadline (480 s) and the time to begin and end a request: what
 # Cloud Run cuts off goes on unheard. As long as Pub/Sub and the queues wait for an answer.
 _TIMEOUT_S = 600
 _MOUNTED = "/models"
-_HEALTH = "/health"
-_MAX_SCALE, _THROTTLING = "autoscaling.knative.dev/maxScale", "run.googleapis.com/cpu-throttling"
-_ANNOTATIONS: Path = ("metadata", "annotations")
-CLOSED: tuple[FieldCheck, ...] = (
-    Field((*_ANNOTATIONS, "run.googleapis.com/ingress"), "internal"),
-    # gcloud sets it to False, and Cloud Run may leave it out then.
-    FieldNot((*_ANNOTATIONS, "run.googleapis.com/invoker-iam-disabled"), "true"),
-)
 
 
 def renderer(settings: Settings) -> Step:
@@ -43,21 +19,19 @@ def renderer(settings: Settings) -> Step:
         return _service(
             settings,
             names.RENDERER,
+            role="all",
             why="Answers events and renders, one at a time; it scales to zero, and an event may "
             "wake it.",
             concurrency=32,
-            timeout=_TIMEOUT_S,
-            environment=_environment(settings, "all"),
             flags=_hardware(settings),
         )
     return _service(
         settings,
         names.RENDERER,
+        role="renderer",
         why="Renders what the queue hands over, one task an instance; it scales to zero. Zonal "
         "redundancy off: it costs more and has a quota of its own.",
         concurrency=1,
-        timeout=_TIMEOUT_S,
-        environment=_environment(settings, "renderer"),
         # The service was made without, which would stay so.
         flags=(*_hardware(settings), "--deploy-health-check"),
         track="beta ",
@@ -71,7 +45,7 @@ def renderer_shell(settings: Settings) -> Step:
         title="The renderer's service, without an instance",
         why="Before it takes a task the renderer reads who may call it, and a right to read that "
         "can only be given on a service that exists. Nothing is started here.",
-        checks=(_check("services", names.RENDERER, location),),
+        checks=(run_service.listed("services", names.RENDERER, location),),
         create=(
             # Beta: the flag that starts no instance to see whether it gets ready.
             gcloud(
@@ -80,7 +54,8 @@ def renderer_shell(settings: Settings) -> Step:
                 f"--image={names.image(settings)}",
                 f"--service-account={names.account(settings, names.RENDERER)}",
                 "--no-deploy-health-check",
-                *_ALL,
+                *USUAL,
+                *INTERNAL,
                 *location,
             ),
         ),
@@ -93,14 +68,9 @@ def gate(settings: Settings) -> Step:
     return _service(
         settings,
         names.GATE,
+        role="gate",
         why="Looks at every write to an avatar without waking a GPU; most writes end here.",
         concurrency=80,
-        timeout=_TIMEOUT_S,
-        environment=_environment(settings, "gate")
-        | {
-            "LIVEPORTRAIT_DEBOUNCE_QUEUE": names.queue(settings, names.DEBOUNCE_QUEUE),
-            "LIVEPORTRAIT_GATE_URL": names.service_url(settings, names.GATE),
-        },
         flags=(
             "--cpu=1",
             "--memory=1Gi",
@@ -108,6 +78,10 @@ def gate(settings: Settings) -> Step:
             "--cpu-throttling",
             "--cpu-boost",
         ),
+        more={
+            "LIVEPORTRAIT_DEBOUNCE_QUEUE": names.queue(settings, names.DEBOUNCE_QUEUE),
+            "LIVEPORTRAIT_GATE_URL": names.service_url(settings, names.GATE),
+        },
     )
 
 
@@ -118,25 +92,26 @@ def job(settings: Settings) -> Step:
     environment = _environment(settings, role)
     if not settings.single:  # what it finds waits behind what people have just saved
         environment["LIVEPORTRAIT_TASKS_QUEUE"] = names.queue(settings, names.REPAIRS_QUEUE)
-    words = _with_label(
+    words = run_service.with_label(
         names.RECONCILE,
-        f"--image={names.image(settings)}",
+        f"--image={_image(settings, role)}",
         "--args=-m,functions.reconcile",
         f"--tasks={settings.tasks}",
         f"--parallelism={settings.tasks}",
         "--max-retries=1",
         "--task-timeout=3600s",
         f"--service-account={names.account(settings, names.RECONCILE)}",
-        _variables(environment),
+        run_service.variables(environment),
         *hardware,
-        *_weights(settings)[1:],  # jobs know one execution environment
+        *_weights(settings, role)[1:],  # jobs know one execution environment
         *location,
     )
+    label = run_service.expected_label(words)
     return Step(
         title=f"Job {names.RECONCILE}",
         why="Finds and mends what events missed. Each of its tasks reads its own part of the "
         "avatars.",
-        checks=(_check("jobs", names.RECONCILE, location, (_expected_label(words),)),),
+        checks=(run_service.listed("jobs", names.RECONCILE, location, (label,)),),
         create=(gcloud(f"{track} run jobs deploy", *words),),
         remove=(gcloud("run jobs delete", names.RECONCILE, *location, "--quiet"),),
         eventually_consistent=True,
@@ -163,76 +138,37 @@ def _service(
     settings: Settings,
     name: str,
     *,
+    role: str,
     why: str,
     concurrency: int,
-    timeout: int,
-    environment: dict[str, str],
     flags: tuple[str, ...],
+    more: dict[str, str] | None = None,
     track: str = "",
 ) -> Step:
-    location = (f"--region={settings.region}", names.project(settings))
     # Every event or task in progress occupies a thread.
-    variables = environment | {"THREADS": str(max(concurrency, 4))}
-    words = _with_label(
-        name,
-        f"--image={names.image(settings)}",
-        f"--service-account={names.account(settings, name)}",
-        _variables(variables),
-        f"--concurrency={concurrency}",
-        f"--timeout={timeout}",
-        *flags,
-        *_weights(settings),
-        *_ALL,
-        *location,
-    )
-    spec: dict[Path, str] = {
-        ("containers", 0, "image"): names.image(settings),
-        ("containers", 0, "startupProbe", "httpGet", "path"): _HEALTH,
-        ("containers", 0, "livenessProbe", "httpGet", "path"): _HEALTH,
-        ("serviceAccountName",): names.account(settings, name),
-        ("containerConcurrency",): str(concurrency),
-        ("timeoutSeconds",): str(timeout),
-    }
-    fields = (
-        _expected_label(words),
-        *(Field((*_SPEC, *path), value) for path, value in spec.items()),
-        *_expected_environment(variables),
-        *CLOSED,
-        *_expected_hardware(flags),
-        FieldNot((*_TEMPLATE, "run.googleapis.com/health-check-disabled"), "true"),
-        Field(_READY, "True"),
-    )
-    return Step(
-        title=f"Service {name}",
+    threads = {"THREADS": str(max(concurrency, 4))}
+    service = RunService(
+        name=name,
         why=why,
-        checks=(_check("services", name, location, fields),),
-        create=(gcloud(f"{track}run deploy", *words),),
-        remove=(gcloud("run services delete", name, *location, "--quiet"),),
-        eventually_consistent=True,
+        image=_image(settings, role),
+        concurrency=concurrency,
+        timeout_s=_TIMEOUT_S,
+        environment=_environment(settings, role) | (more or {}) | threads,
+        flags=flags,
+        mounts=_weights(settings, role),
+        track=track,
     )
+    return run_service.step(settings, service)
 
 
-def _check(
-    kind: str, name: str, location: tuple[str, ...], fields: tuple[FieldCheck, ...] = ()
-) -> Check:
-    return Check(
-        command=gcloud(f"run {kind} list", *location, "--format=json"),
-        expect=ListEntry(name=name, key=("metadata", "name"), fields=fields),
-    )
+def _image(settings: Settings, role: str) -> str:
+    return names.gate_image(settings) if role == "gate" else names.image(settings)
 
 
-def _expected_environment(environment: dict[str, str]) -> tuple[Field, ...]:
-    variables = (*_SPEC, "containers", 0, "env")
-    return tuple(
-        Field((*variables, EntryWhere("name", name), "value"), value)
-        for name, value in sorted(environment.items())
-    )
-
-
-def _weights(settings: Settings) -> tuple[str, ...]:
-    """Return the flags that mount the weights, where they are in a bucket."""
+def _weights(settings: Settings, role: str) -> tuple[str, ...]:
+    """Return the flags that mount the weights, where they are in a bucket and the role renders."""
     bucket, folder = settings.weights_bucket
-    if not bucket:
+    if not bucket or role == "gate":
         return ()
     only = f",mount-options=only-dir={folder}" if folder else ""
     return (
@@ -240,25 +176,6 @@ def _weights(settings: Settings) -> tuple[str, ...]:
         f"--add-volume=name=weights,type=cloud-storage,bucket={bucket},readonly=true{only}",
         f"--add-volume-mount=volume=weights,mount-path={_MOUNTED}",
     )
-
-
-def _expected_hardware(flags: tuple[str, ...]) -> tuple[Field, ...]:
-    """Return the fields that these flags set: a person may have changed them in the console."""
-    given = dict(flag.removeprefix("--").partition("=")[::2] for flag in flags)
-    limits = (*_SPEC, "containers", 0, "resources", "limits")
-    fields = [
-        Field((*_TEMPLATE, _MAX_SCALE), given["max-instances"]),
-        Field((*_TEMPLATE, _THROTTLING), str("cpu-throttling" in given).lower()),
-        Field((*limits, "cpu"), given["cpu"]),
-        Field((*limits, "memory"), given["memory"]),
-    ]
-    if "gpu" in given:
-        fields += (
-            Field((*limits, "nvidia.com/gpu"), given["gpu"]),
-            Field((*_SPEC, "nodeSelector", "run.googleapis.com/accelerator"), given["gpu-type"]),
-            Field((*_TEMPLATE, "run.googleapis.com/gpu-zonal-redundancy-disabled"), "true"),
-        )
-    return tuple(fields)
 
 
 def _hardware(settings: Settings) -> tuple[str, ...]:
@@ -289,15 +206,15 @@ def _environment(settings: Settings, role: str) -> dict[str, str]:
         "LIVEPORTRAIT_ENGINE": settings.engine,
         "GOOGLE_CLOUD_PROJECT": settings.project,
     }
-    if settings.engine == "liveportrait":
-        # Set, not detected at the start: it is part of the engine's version, and the gate has no
-        # GPU.
+    if settings.engine == "liveportrait" and role != "gate":
+        # Set, not detected at the start: it is part of the engine's version.
         environment["LIVEPORTRAIT_PRECISION"] = settings.precision
-        if role != "gate":
-            environment["LIVEPORTRAIT_DEVICE"] = "cuda"  # never the CPU by mistake
-    if settings.weights_bucket[0]:
+        environment["LIVEPORTRAIT_DEVICE"] = "cuda"  # never the CPU by mistake
+    if settings.weights_bucket[0] and role != "gate":
         environment["LIVEPORTRAIT_WEIGHTS"] = _MOUNTED
     if role != "all":
+        # The gate's image has nothing to work it out of; a renderer of another one is not ready.
+        environment["LIVEPORTRAIT_ENGINE_VERSION"] = settings.engine_version
         url = names.service_url(settings, names.RENDERER)
         environment["LIVEPORTRAIT_RENDERER_URL"] = url
         environment["LIVEPORTRAIT_TASKS_QUEUE"] = names.queue(settings)
@@ -309,19 +226,3 @@ def _environment(settings: Settings, role: str) -> dict[str, str]:
         # at its start that this is so, and `iam.invokers` refuses a public service.
         environment["LIVEPORTRAIT_BEHIND_IAM"] = names.service(settings, names.RENDERER)
     return environment | dict(settings.environment)
-
-
-def _variables(environment: dict[str, str]) -> str:
-    pairs = "|".join(f"{name}={value}" for name, value in sorted(environment.items()))
-    return f"--set-env-vars=^|^{pairs}"  # gcloud's syntax for another separator than commas
-
-
-def _with_label(*words: str) -> tuple[str, ...]:
-    digest = hashlib.sha256("\0".join(words).encode()).hexdigest()[:12]
-    return (*words, f"--labels={names.PLAN_LABEL}={digest}")
-
-
-def _expected_label(words: tuple[str, ...]) -> Field:
-    """Return the expected label of a resource created by these words, the last of which sets it."""
-    label, _, digest = words[-1].removeprefix("--labels=").partition("=")
-    return Field(("metadata", "labels", label), digest)

@@ -6,7 +6,7 @@ from deploy import names
 from deploy.checks import Demanded, ListEntry, NotPublic
 from deploy.command import Command, gcloud
 from deploy.resources import object_access
-from deploy.resources.cloud_run import CLOSED
+from deploy.resources.run_service import CLOSED
 from deploy.settings import Settings
 from deploy.step import Check, Condition, Policy, Step, grant
 
@@ -33,7 +33,7 @@ def data_access(settings: Settings) -> tuple[Step, ...]:
 
 def _weights_access(settings: Settings) -> Iterator[Step]:
     bucket, _ = settings.weights_bucket
-    for runner in names.runners(settings) if bucket else ():
+    for runner in names.renderers(settings) if bucket else ():
         yield grant(
             Policy(
                 group="storage buckets",
@@ -44,7 +44,7 @@ def _weights_access(settings: Settings) -> Iterator[Step]:
             role="roles/storage.objectViewer",
             member=names.member(settings, runner),
             title=f"{runner} may read the weights",
-            why="They are mounted read-only; the gate works the engine's version out of them.",
+            why="They are mounted read-only.",
         )
 
 

@@ -15,10 +15,12 @@ USUAL = Settings(
     region=REGION,
     bucket=BUCKET,
     tag="0123456789abcdef",
+    engine_version="liveportrait-3-0a1b2c3d",
     max_instances=3,
     notify="on-call@example.com",
 )
-SMALLEST = replace(USUAL, single=True, engine="mesh", card=Card.NONE, max_instances=1, notify=None)
+MESH = replace(USUAL, engine="mesh", engine_version="mesh-6-0a1b2c3d", card=Card.NONE, notify=None)
+SMALLEST = replace(MESH, single=True, max_instances=1)
 RTX = replace(
     USUAL,
     card=Card.RTX_PRO_6000,

@@ -158,12 +158,12 @@ def test_a_variable_that_was_changed_by_hand_is_put_right(
     operator.deployment(USUAL, plan(USUAL)).apply()
     service = fake_gcloud.cloud.things["services"]["idle-gate"]
     variables = service["spec"]["template"]["spec"]["containers"][0]["env"]
-    (precision,) = (entry for entry in variables if entry["name"] == "LIVEPORTRAIT_PRECISION")
-    precision["value"] = "fp32"
+    (told,) = (entry for entry in variables if entry["name"] == "LIVEPORTRAIT_ENGINE_VERSION")
+    told["value"] = "liveportrait-2-00000000"
     counts = operator.deployment(USUAL, plan(USUAL)).apply()
     assert counts["changed"] == 1
     assert any(
-        line.strip().endswith("env.LIVEPORTRAIT_PRECISION.value is 'fp32', wanted 'fp16'")
+        "env.LIVEPORTRAIT_ENGINE_VERSION.value is 'liveportrait-2-00000000', wanted" in line
         for line in operator.said
     )
 

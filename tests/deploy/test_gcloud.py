@@ -15,8 +15,7 @@ import pytest
 from deploy.command import Command, fill
 from deploy.plan import Plan, make
 from deploy.repository_files import read
-from deploy.settings import Card
-from tests.deploy.example_plans import ALL, ROOT, USUAL
+from tests.deploy.example_plans import ALL, MESH, ROOT, USUAL
 from tests.deploy.gcloud_messages import Body, unknown_fields
 
 VARIABLES = {
@@ -37,7 +36,7 @@ ITEMS = {
 SETTINGS = (
     *ALL.values(),
     replace(USUAL, single=True),
-    replace(USUAL, engine="mesh", card=Card.NONE, notify=None),
+    MESH,
 )
 
 

@@ -14,10 +14,10 @@ from deploy.errors import InvalidSetting
 from deploy.execution.script import apply_script, remove_script
 from deploy.plan import make
 from deploy.repository_files import read
-from deploy.settings import Card, Part, Settings
+from deploy.settings import Part, Settings
 from deploy.step import Step
 from tests.deploy.conftest import Operator
-from tests.deploy.example_plans import ALL, ROOT, RTX, SMALLEST, USUAL, plan
+from tests.deploy.example_plans import ALL, MESH, ROOT, RTX, SMALLEST, USUAL, plan
 from tests.deploy.fake_cloud.processes import FakeGcloud
 from tests.deploy.golden_scripts import FOLDER, scripts
 
@@ -90,7 +90,7 @@ def test_gate_and_renderer_have_the_same_engine() -> None:
         environment(USUAL, f"Service {name}") for name in ("idle-gate", "idle-renderer")
     )
     assert (gate["LIVEPORTRAIT_ROLE"], renderer["LIVEPORTRAIT_ROLE"]) == ("gate", "renderer")
-    for name in ("ENGINE", "PRECISION", "BUCKET", "COLLECTION", "RENDERER_URL"):
+    for name in ("ENGINE", "ENGINE_VERSION", "BUCKET", "COLLECTION", "RENDERER_URL"):
         assert gate[f"LIVEPORTRAIT_{name}"] == renderer[f"LIVEPORTRAIT_{name}"]
     assert gate["LIVEPORTRAIT_TASKS_QUEUE"].endswith("/queues/idle-renders")
     reconcile = environment(USUAL, "Job idle-reconcile")
@@ -266,8 +266,30 @@ def test_the_printed_scripts_do_what_a_run_does(
     assert counts == {"absent": counts.total()}
 
 
+def image_step(settings: Settings, name: str) -> Step:
+    (build,) = (each for each in plan(settings).steps if f"/idle/{name}:" in each.title)
+    return build
+
+
+def test_gate_and_reconcile_have_an_image_of_their_own() -> None:
+    small, large = image_step(USUAL, "gate"), image_step(USUAL, "idle")
+    args = json.loads(small.files[0].content)["steps"][0]["args"]
+    assert "--target=gate" in args
+    assert not any("WEIGHTS" in word or "DRIVER" in word for word in args)
+    assert "--target" not in " ".join(json.loads(large.files[0].content)["steps"][0]["args"])
+    for title, image in (
+        ("Service idle-gate", small),
+        ("Job idle-reconcile", small),
+        ("Service idle-renderer", large),
+    ):
+        (command,) = step(USUAL, title).create
+        assert f"--image={image.title.removeprefix('Image ')}" in command.argv
+    titles = [each.title for each in plan(SMALLEST).steps if each.title.startswith("Image ")]
+    assert len(titles) == 1, "what answers events renders too"
+
+
 def build_arguments(settings: Settings) -> list[str]:
-    (build,) = (each for each in plan(settings).steps if each.title.startswith("Image "))
+    build = image_step(settings, "idle")
     recipe = json.loads(build.files[0].content)
     return [word for word in recipe["steps"][0]["args"] if word.startswith("--build-arg=WEIGHTS")]
 
@@ -282,16 +304,16 @@ def test_weights_are_fetched_given_or_mounted(weights: str, built: str) -> None:
     for name in ("idle-renderer", "idle-gate"):
         (command,) = step(settings, f"Service {name}").create
         mounted = any("bucket=models,readonly=true" in word for word in command.argv)
-        assert mounted is weights.startswith("gs://")
+        assert mounted is (weights.startswith("gs://") and name == "idle-renderer")
         found = environment(settings, f"Service {name}").get("LIVEPORTRAIT_WEIGHTS")
         assert found == ("/models" if mounted else None)
     may_read = [each.title for each in plan(settings).steps if "read the weights" in each.title]
-    assert len(may_read) == (3 if weights.startswith("gs://") else 0)
+    assert len(may_read) == (1 if weights.startswith("gs://") else 0)
 
 
 def test_given_weights_are_sent_to_the_build() -> None:
     files = read(ROOT)
-    (build,) = (
+    build, _ = (
         each
         for each in make(replace(USUAL, weights="given"), files).steps
         if each.title.startswith("Image ")
@@ -303,12 +325,11 @@ def test_given_weights_are_sent_to_the_build() -> None:
 
 
 @pytest.mark.parametrize(
-    "given", [{"weights": "gs://"}, {"weights": "here"}, {"engine": "mesh", "weights": "given"}]
+    ("settings", "weights"), [(USUAL, "gs://"), (USUAL, "here"), (MESH, "given")]
 )
-def test_other_weights_are_refused(given: dict[str, str]) -> None:
-    card = {"card": Card.NONE} if "engine" in given else {}
+def test_other_weights_are_refused(settings: Settings, weights: str) -> None:
     with pytest.raises(InvalidSetting, match="weights is"):
-        replace(USUAL, **given, **card)  # type: ignore[arg-type]
+        replace(settings, weights=weights)
 
 
 def test_each_night_goes_over_what_is_recent_and_each_week_over_all() -> None:

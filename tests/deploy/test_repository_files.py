@@ -13,7 +13,7 @@ from deploy.plan import make
 from deploy.repository_files import image_tag, read
 from tests.deploy.example_plans import ALL, ROOT, USUAL
 
-REQUIREMENTS = ("requirements.txt", "locks/packages.txt", "locks/torch.txt")
+REQUIREMENTS = ("requirements.txt", "locks/gate.txt", "locks/packages.txt", "locks/torch.txt")
 
 
 @pytest.fixture
@@ -85,10 +85,15 @@ def test_the_job_gives_arguments_to_the_program_that_the_image_starts() -> None:
 def test_the_build_names_arguments_that_the_dockerfile_has() -> None:
     dockerfile = (ROOT / "Dockerfile").read_text("utf-8")
     for settings in ALL.values():
-        (build,) = (s for s in make(settings, read(ROOT)).steps if s.title.startswith("Image "))
-        recipe = json.loads(build.files[0].content)
-        given = [word for word in recipe["steps"][0]["args"] if word.startswith("--build-arg=")]
-        for word in given:
+        builds = [s for s in make(settings, read(ROOT)).steps if s.title.startswith("Image ")]
+        words = [
+            word
+            for build in builds
+            for word in json.loads(build.files[0].content)["steps"][0]["args"]
+        ]
+        for word in (word for word in words if word.startswith("--target=")):
+            assert f" AS {word.removeprefix('--target=')}\n" in dockerfile
+        for word in (word for word in words if word.startswith("--build-arg=")):
             name, _, value = word.removeprefix("--build-arg=").partition("=")
             stage = {"WEIGHTS": "weights", "DRIVER_LIBRARIES": "driver"}[name]
             assert f"ARG {name}=" in dockerfile

@@ -7,7 +7,7 @@ import pytest
 
 from deploy.errors import InvalidSetting
 from deploy.settings import Card, Part
-from tests.deploy.example_plans import USUAL
+from tests.deploy.example_plans import MESH, USUAL
 
 
 @pytest.mark.parametrize(
@@ -30,6 +30,11 @@ from tests.deploy.example_plans import USUAL
         ({"precision": "auto"}, "precision is 'auto'; accepted: fp16, bf16, fp32"),
         ({"engine": "mesh"}, "gpu is 'nvidia-l4' with the engine mesh; accepted: 'none'"),
         ({"card": Card.NONE}, "gpu is 'none' with the engine liveportrait"),
+        ({"engine_version": "3"}, "engine-version is '3'; accepted: a version of the engine live"),
+        (
+            {"engine_version": "mesh-6-0a1b2c3d"},
+            "engine-version is 'mesh-6-0a1b2c3d'; accepted: a version of the engine liveportrait",
+        ),
         ({"environment": (("PATH", "x"),)}, "env is 'PATH'; accepted: LIVEPORTRAIT_"),
         (
             {"environment": (("LIVEPORTRAIT_ROLE", "all"),)},
@@ -62,4 +67,4 @@ def test_a_region_of_a_newer_list_may_be_trusted() -> None:
 
 
 def test_the_mesh_engine_runs_everywhere() -> None:
-    assert replace(USUAL, engine="mesh", card=Card.NONE, region="us-west1").machine.cpu == "4"
+    assert replace(MESH, region="us-west1").machine.cpu == "4"

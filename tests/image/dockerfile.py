@@ -75,11 +75,12 @@ class Dockerfile:
 
     arguments: Mapping[str, str]  # those before the first FROM, as FROM sees them
     stages: tuple[Stage, ...]
+    target: str = ""  # the stage that is asked for; "": the last one
 
     @property
     def final(self) -> Stage:
         """What becomes the image."""
-        return self.stages[-1]
+        return self.stage(self.target) or self.stages[-1]
 
     def stage(self, name: str) -> Stage | None:
         """The stage of this name; None: it is an image."""
@@ -101,12 +102,15 @@ class Dockerfile:
         return tuple(found)
 
 
-def read_dockerfile(text: str, given: Mapping[str, str] | None = None) -> Dockerfile:
+def read_dockerfile(
+    text: str, given: Mapping[str, str] | None = None, target: str = ""
+) -> Dockerfile:
     """Read a Dockerfile's text.
 
     Args:
         text: the file.
         given: build arguments that replace defaults before the first FROM.
+        target: as `docker build --target` takes it.
 
     Raises:
         NotUnderstood: a line means nothing to this reader.
@@ -126,7 +130,9 @@ def read_dockerfile(text: str, given: Mapping[str, str] | None = None) -> Docker
             raise NotUnderstood(instruction.line, f"{instruction.keyword} before the first FROM")
     if not stages:
         raise NotUnderstood(1, "there is no FROM")
-    return Dockerfile(arguments=arguments, stages=tuple(stages))
+    if target and target not in {stage.name for stage in stages}:
+        raise NotUnderstood(1, f"there is no stage {target!r}")
+    return Dockerfile(arguments=arguments, stages=tuple(stages), target=target)
 
 
 def argument(instruction: Instruction) -> tuple[str, str]:

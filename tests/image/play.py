@@ -41,13 +41,21 @@ class Played:
     seconds: float  # from the save to ready
 
 
-def play(root: Root, command: tuple[str, ...], engine: str, logs: Path) -> Played:
+@dataclass(frozen=True, kw_only=True)
+class Image:
+    """An image, and what it is started with."""
+
+    root: Root
+    command: tuple[str, ...]
+
+
+def play(images: Mapping[str, Image], engine: str, version: str, logs: Path) -> Played:
     """Start both roles, save once, and wait for the video.
 
     Args:
-        root: the image.
-        command: what it is started with.
+        images: by role.
         engine: LIVEPORTRAIT_ENGINE of both.
+        version: LIVEPORTRAIT_ENGINE_VERSION of both.
         logs: a folder for what they say.
 
     Raises:
@@ -56,7 +64,7 @@ def play(root: Root, command: tuple[str, ...], engine: str, logs: Path) -> Playe
     """
     # On a CPU the networks take seconds a frame: as few frames as a clip may have.
     length = ("--seconds", "1") if engine == "mesh" else ("--seconds", "0.7", "--fps", "15")
-    clip = _clip(root, logs / "clip.mp4", length)
+    clip = _clip(images["renderer"].root, logs / "clip.mp4", length)
     # The queue's patience with a renderer shrinks with it, and the networks need all of that.
     hurry = 0.1 if engine == "mesh" else 1.0
     with Suite(SuiteOptions(time_factor=hurry)) as suite, ExitStack() as stack:
@@ -64,6 +72,7 @@ def play(root: Root, command: tuple[str, ...], engine: str, logs: Path) -> Playe
             **suite.environment,
             "LIVEPORTRAIT_BUCKET": suite.options.bucket,
             "LIVEPORTRAIT_ENGINE": engine,
+            "LIVEPORTRAIT_ENGINE_VERSION": version,
             "LIVEPORTRAIT_PRECISION": "fp32",
             "LIVEPORTRAIT_DEBOUNCE_S": "1",
             "LIVEPORTRAIT_DEADLINE_S": "590",
@@ -71,11 +80,15 @@ def play(root: Root, command: tuple[str, ...], engine: str, logs: Path) -> Playe
             "LIVEPORTRAIT_TASKS_SERVICE_ACCOUNT": ACCOUNT,
         }
         settings: dict[str, str] = {**common, "LIVEPORTRAIT_ROLE": "renderer"}
-        renderer = StartedRole(root, command, settings, logs / "renderer.log")
+        image = images["renderer"]
+        renderer = StartedRole(image.root, image.command, settings, logs / "renderer.log")
         settings["LIVEPORTRAIT_RENDERER_URL"] = renderer.url
         stack.enter_context(renderer)
         settings = {**settings, "LIVEPORTRAIT_ROLE": "gate"}
-        gate = stack.enter_context(StartedRole(root, command, settings, logs / "gate.log"))
+        image = images["gate"]
+        gate = stack.enter_context(
+            StartedRole(image.root, image.command, settings, logs / "gate.log")
+        )
         gate_health, gate_footprint = gate.await_ready()
         health, renderer_footprint = renderer.await_ready()
         suite.connect("idle-avatar-written", "avatars/{avatarId}", [gate.url])

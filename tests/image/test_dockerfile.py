@@ -23,16 +23,28 @@ def test_the_image_is_made_of_what_its_arguments_choose() -> None:
     assert not {"weights-fetched", "driver-host"} & set(names)
 
 
-def test_every_package_comes_by_its_hash_and_pip_stays_behind() -> None:
-    stages = [stage for stage in read_dockerfile(OURS).needed() if stage.name.startswith("pack")]
+TARGETS = {"": ["packages.txt", "torch.txt"], "gate": ["gate.txt"]}
+
+
+def test_the_gate_is_made_of_its_packages_and_code_alone() -> None:
+    needed = read_dockerfile(OURS, target="gate").needed()
+    assert [stage.name for stage in needed] == ["gate-packages", "gate"]
+    with pytest.raises(NotUnderstood, match="no stage 'door'"):
+        read_dockerfile(OURS, target="door")
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_every_package_comes_by_its_hash_and_pip_stays_behind(target: str) -> None:
+    dockerfile = read_dockerfile(OURS, target=target)
+    stages = [stage for stage in dockerfile.needed() if "packages" in stage.name]
     runs = [run.text for stage in stages for run in stage.of("RUN")]
     installs = [text for text in runs if " install " in text]
-    assert [text.rpartition("/")[2] for text in installs] == ["packages.txt", "torch.txt"]
+    assert [text.rpartition("/")[2] for text in installs] == TARGETS[target]
     for text in installs:
         assert "--no-cache-dir" in text
         assert "--require-hashes --no-deps --only-binary :all:" in text
     assert "--without-pip" in runs[0]
-    final = " ".join(run.text for run in read_dockerfile(OURS).final.of("RUN"))
+    final = " ".join(run.text for run in dockerfile.final.of("RUN"))
     assert "pip uninstall --yes --root-user-action=ignore setuptools wheel pip" in final
 
 
@@ -43,8 +55,9 @@ def test_weights_are_verified_after_they_came(weights: str) -> None:
     assert stage.instructions[-1].text.endswith("liveportrait_core.weights verify /weights")
 
 
-def test_it_starts_as_nobody_in_exec_form() -> None:
-    final = read_dockerfile(OURS).final
+@pytest.mark.parametrize("target", TARGETS)
+def test_it_starts_as_nobody_in_exec_form(target: str) -> None:
+    final = read_dockerfile(OURS, target=target).final
     (user,) = final.of("USER")
     assert all(part.isdigit() and int(part) >= 10_000 for part in user.text.split(":"))
     (entry,), (command,) = final.of("ENTRYPOINT"), final.of("CMD")

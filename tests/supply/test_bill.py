@@ -43,6 +43,16 @@ def test_it_names_all_that_the_image_is_made_of() -> None:
     }
 
 
+def test_the_gates_image_is_a_part_of_it() -> None:
+    small = bill.bill_of_materials(ROOT, bill.GATE_IMAGE)
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(json.dumps(small)) is None
+    assert small["metadata"]["component"]["name"] == "avatar-idle-gate"
+    pins = read_lock(lock_path(ROOT, "gate"))
+    names = {component["name"] for component in small["components"]}
+    assert names == {pin.name for pin in pins if pin.applies(IMAGE)} | {"python"}
+    assert names < NAMES.keys()
+
+
 def test_no_licence_is_unknown() -> None:
     unknown = []
     for pin in bill.image_pins(ROOT):

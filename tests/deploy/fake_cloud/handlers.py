@@ -26,11 +26,14 @@ def list_handler(kind: str) -> Handler:
         wanted = location_of(words)
         things = cloud.things.get(kind, {}).values()
         found = [thing for thing in things if not wanted or thing.get("#place", wanted) == wanted]
-        if not words.has("filter"):
+        if words.has("filter"):
+            key, _, value = words.flag("filter").partition("=")
+            found = [thing for thing in found if thing[key] == value.strip('"')]
+        printed = words.flag("format")
+        if printed == "json":
             return found
-        key, _, value = words.flag("filter").partition("=")
-        printed = words.flag("format").removeprefix("value(").removesuffix(")")
-        return "\n".join(thing[printed] for thing in found if thing[key] == value.strip('"'))
+        printed = printed.removeprefix("value(").removesuffix(")")
+        return "\n".join(thing[printed] for thing in found)
 
     return handler
 

@@ -36,9 +36,9 @@ BUCKET_LOCATION=$(gcloud storage buckets describe gs://my-app.appspot.com --proj
 BILLING_ACCOUNT=$(gcloud billing projects describe my-app-1234 --billing-project=my-app-1234 '--format=value(billingAccountName)')
 
 # 2. Service account idle-build
-#    It builds the image.
+#    It builds the images.
 #    seen by: gcloud iam service-accounts list --project=my-app-1234 --format=json
-gcloud iam service-accounts create idle-build '--display-name=Idle videos: builds the image' --project=my-app-1234
+gcloud iam service-accounts create idle-build '--display-name=Idle videos: builds the images' --project=my-app-1234
 
 # 3. Service account idle-gate
 #    It answers events and hands renders to the queue.
@@ -177,12 +177,12 @@ again gcloud storage managed-folders add-iam-policy-binding gs://my-app.appspot.
 again gcloud storage managed-folders add-iam-policy-binding gs://my-app.appspot.com/livePortraitGenerations/ --project=my-app-1234 --member=serviceAccount:idle-reconcile@my-app-1234.iam.gserviceaccount.com --role=roles/storage.objectUser --condition=None
 
 # 28. Artifact Registry repository idle
-#    Holds the image, in the services' region, so that starting one crosses no region.
+#    Holds the images, in the services' region, so that starting one crosses no region.
 #    seen by: gcloud artifacts repositories list --location=europe-west4 --project=my-app-1234 --format=json
-gcloud artifacts repositories create idle --repository-format=docker '--description=One image for every role of the idle videos' --location=europe-west4 --project=my-app-1234
+gcloud artifacts repositories create idle --repository-format=docker '--description=The images of the idle videos' --location=europe-west4 --project=my-app-1234
 
 # 29. Clean-up of old images
-#    Each is some gigabytes: the last 5 stay, and what is younger than a month. A revision that serves has been started with its image; a roll-back further than that builds it again.
+#    A renderer's is some gigabytes: of each the last 5 stay, and what is younger than a month. A revision that serves has been started with its image; a roll-back further than that builds it again.
 #    seen by: gcloud artifacts repositories list --location=europe-west4 --project=my-app-1234 --format=json
 gcloud artifacts repositories set-cleanup-policies idle --policy=out/deploy/my-app-1234/clean-up.json --no-dry-run --location=europe-west4 --project=my-app-1234
 
@@ -209,10 +209,15 @@ again gcloud projects add-iam-policy-binding my-app-1234 --member=serviceAccount
 
 # 34. Image europe-west4-docker.pkg.dev/my-app-1234/idle/idle:0123456789abcdef
 #    Built from this tree, with the weights in it; the tag is the digest of what goes in, so nothing is built twice.
-#    seen by: gcloud artifacts docker images list europe-west4-docker.pkg.dev/my-app-1234/idle --include-tags --project=my-app-1234 --format=json
-again gcloud builds submit . --config=out/deploy/my-app-1234/cloudbuild.json --service-account=projects/my-app-1234/serviceAccounts/idle-build@my-app-1234.iam.gserviceaccount.com --gcs-source-staging-dir=gs://my-app-1234-idle-build/source --project=my-app-1234
+#    seen by: gcloud artifacts docker images list europe-west4-docker.pkg.dev/my-app-1234/idle --include-tags --filter=package=europe-west4-docker.pkg.dev/my-app-1234/idle/idle --project=my-app-1234 --format=json
+again gcloud builds submit . --config=out/deploy/my-app-1234/cloudbuild-idle.json --service-account=projects/my-app-1234/serviceAccounts/idle-build@my-app-1234.iam.gserviceaccount.com --gcs-source-staging-dir=gs://my-app-1234-idle-build/source --project=my-app-1234
 
-# 35. Network idle
+# 35. Image europe-west4-docker.pkg.dev/my-app-1234/idle/gate:0123456789abcdef
+#    For gate and reconcile: the clients of Google's services and no engine, so that it is there quickly when an event wakes it.
+#    seen by: gcloud artifacts docker images list europe-west4-docker.pkg.dev/my-app-1234/idle --include-tags --filter=package=europe-west4-docker.pkg.dev/my-app-1234/idle/gate --project=my-app-1234 --format=json
+again gcloud builds submit . --config=out/deploy/my-app-1234/cloudbuild-gate.json --service-account=projects/my-app-1234/serviceAccounts/idle-build@my-app-1234.iam.gserviceaccount.com --gcs-source-staging-dir=gs://my-app-1234-idle-build/source --project=my-app-1234
+
+# 36. Network idle
 #    Of its own, so that its rules concern nothing else of the project.
 #    seen by: gcloud compute networks list --project=my-app-1234 --format=json
 again gcloud compute networks create idle --subnet-mode=custom --bgp-routing-mode=regional --project=my-app-1234
@@ -220,7 +225,7 @@ again gcloud compute networks create idle --subnet-mode=custom --bgp-routing-mod
 #    gcloud compute networks delete idle --project=my-app-1234 --quiet
 #    gcloud compute networks create idle --subnet-mode=custom --bgp-routing-mode=regional --project=my-app-1234
 
-# 36. Subnet idle
+# 37. Subnet idle
 #    In the renderer's region, with private access to Google's APIs.
 #    seen by: gcloud compute networks subnets list --regions=europe-west4 --project=my-app-1234 --format=json
 again gcloud compute networks subnets create idle --network=idle --region=europe-west4 --range=10.124.0.0/24 --enable-private-ip-google-access --project=my-app-1234
@@ -228,7 +233,7 @@ again gcloud compute networks subnets create idle --network=idle --region=europe
 #    gcloud compute networks subnets delete idle --region=europe-west4 --project=my-app-1234 --quiet
 #    gcloud compute networks subnets create idle --network=idle --region=europe-west4 --range=10.124.0.0/24 --enable-private-ip-google-access --project=my-app-1234
 
-# 37. Firewall rule idle-refuses
+# 38. Firewall rule idle-refuses
 #    Whatever runs in a decoder by a fault of it can send nothing anywhere.
 #    seen by: gcloud compute firewall-rules list --project=my-app-1234 --format=json
 again gcloud compute firewall-rules create idle-refuses --network=idle --direction=EGRESS --priority=65000 --action=DENY --rules=all --destination-ranges=0.0.0.0/0 --project=my-app-1234
@@ -236,7 +241,7 @@ again gcloud compute firewall-rules create idle-refuses --network=idle --directi
 #    gcloud compute firewall-rules delete idle-refuses --project=my-app-1234 --quiet
 #    gcloud compute firewall-rules create idle-refuses --network=idle --direction=EGRESS --priority=65000 --action=DENY --rules=all --destination-ranges=0.0.0.0/0 --project=my-app-1234
 
-# 38. Firewall rule idle-allows-google
+# 39. Firewall rule idle-allows-google
 #    Database, bucket, log and Cloud Run's settings are reached there, by HTTPS.
 #    seen by: gcloud compute firewall-rules list --project=my-app-1234 --format=json
 again gcloud compute firewall-rules create idle-allows-google --network=idle --direction=EGRESS --priority=1000 --action=ALLOW --rules=tcp:443 --destination-ranges=199.36.153.8/30 --project=my-app-1234
@@ -244,7 +249,7 @@ again gcloud compute firewall-rules create idle-allows-google --network=idle --d
 #    gcloud compute firewall-rules delete idle-allows-google --project=my-app-1234 --quiet
 #    gcloud compute firewall-rules create idle-allows-google --network=idle --direction=EGRESS --priority=1000 --action=ALLOW --rules=tcp:443 --destination-ranges=199.36.153.8/30 --project=my-app-1234
 
-# 39. DNS zone idle-googleapis
+# 40. DNS zone idle-googleapis
 #    For this network only: its names lead to the addresses that are let through.
 #    seen by: gcloud dns managed-zones list --project=my-app-1234 --format=json
 again gcloud dns managed-zones create idle-googleapis --dns-name=googleapis.com. --visibility=private --networks=idle '--description=Google'"'"'s APIs by private.googleapis.com' --project=my-app-1234
@@ -252,7 +257,7 @@ again gcloud dns managed-zones create idle-googleapis --dns-name=googleapis.com.
 #    gcloud dns managed-zones delete idle-googleapis --project=my-app-1234 --quiet
 #    gcloud dns managed-zones create idle-googleapis --dns-name=googleapis.com. --visibility=private --networks=idle '--description=Google'"'"'s APIs by private.googleapis.com' --project=my-app-1234
 
-# 40. DNS name private.googleapis.com.
+# 41. DNS name private.googleapis.com.
 #    Of Google's gate.
 #    seen by: gcloud dns record-sets list --zone=idle-googleapis --project=my-app-1234 --format=json
 again gcloud dns record-sets create private.googleapis.com. --zone=idle-googleapis --type=A --ttl=300 --rrdatas=199.36.153.8,199.36.153.9,199.36.153.10,199.36.153.11 --project=my-app-1234
@@ -260,7 +265,7 @@ again gcloud dns record-sets create private.googleapis.com. --zone=idle-googleap
 #    gcloud dns record-sets delete private.googleapis.com. --zone=idle-googleapis --type=A --project=my-app-1234 --quiet
 #    gcloud dns record-sets create private.googleapis.com. --zone=idle-googleapis --type=A --ttl=300 --rrdatas=199.36.153.8,199.36.153.9,199.36.153.10,199.36.153.11 --project=my-app-1234
 
-# 41. DNS name *.googleapis.com.
+# 42. DNS name *.googleapis.com.
 #    Of every API that the renderer calls.
 #    seen by: gcloud dns record-sets list --zone=idle-googleapis --project=my-app-1234 --format=json
 again gcloud dns record-sets create '*.googleapis.com.' --zone=idle-googleapis --type=CNAME --ttl=300 --rrdatas=private.googleapis.com. --project=my-app-1234
@@ -268,149 +273,149 @@ again gcloud dns record-sets create '*.googleapis.com.' --zone=idle-googleapis -
 #    gcloud dns record-sets delete '*.googleapis.com.' --zone=idle-googleapis --type=CNAME --project=my-app-1234 --quiet
 #    gcloud dns record-sets create '*.googleapis.com.' --zone=idle-googleapis --type=CNAME --ttl=300 --rrdatas=private.googleapis.com. --project=my-app-1234
 
-# 42. The renderer's service, without an instance
+# 43. The renderer's service, without an instance
 #    Before it takes a task the renderer reads who may call it, and a right to read that can only be given on a service that exists. Nothing is started here.
 #    seen by: gcloud run services list --region=europe-west4 --project=my-app-1234 --format=json
 again gcloud beta run deploy idle-renderer --image=europe-west4-docker.pkg.dev/my-app-1234/idle/idle:0123456789abcdef --service-account=idle-renderer@my-app-1234.iam.gserviceaccount.com --no-deploy-health-check --min-instances=0 --startup-probe=httpGet.path=/health,periodSeconds=10,timeoutSeconds=5,failureThreshold=24 --liveness-probe=httpGet.path=/health,periodSeconds=30,timeoutSeconds=5,failureThreshold=3 --ingress=internal --no-allow-unauthenticated --invoker-iam-check --region=europe-west4 --project=my-app-1234
 
-# 43. idle-renderer may read who may call it
+# 44. idle-renderer may read who may call it
 #    It believes tokens whose signature Cloud Run has removed, so it does not get ready while Cloud Run lets others through. Of this service only.
 #    seen by: gcloud run services get-iam-policy idle-renderer --region=europe-west4 --project=my-app-1234 --format=json
 again gcloud run services add-iam-policy-binding idle-renderer --region=europe-west4 --project=my-app-1234 --member=serviceAccount:idle-renderer@my-app-1234.iam.gserviceaccount.com --role=roles/run.viewer
 
-# 44. Service idle-renderer
+# 45. Service idle-renderer
 #    Renders what the queue hands over, one task an instance; it scales to zero. Zonal redundancy off: it costs more and has a quota of its own.
 #    seen by: gcloud run services list --region=europe-west4 --project=my-app-1234 --format=json
-again gcloud beta run deploy idle-renderer --image=europe-west4-docker.pkg.dev/my-app-1234/idle/idle:0123456789abcdef --service-account=idle-renderer@my-app-1234.iam.gserviceaccount.com "--set-env-vars=^|^GOOGLE_CLOUD_PROJECT=my-app-1234|LIVEPORTRAIT_BEHIND_IAM=projects/my-app-1234/locations/europe-west4/services/idle-renderer|LIVEPORTRAIT_BUCKET=my-app.appspot.com|LIVEPORTRAIT_COLLECTION=people|LIVEPORTRAIT_DEBOUNCE_S=2|LIVEPORTRAIT_DEVICE=cuda|LIVEPORTRAIT_ENGINE=liveportrait|LIVEPORTRAIT_PRECISION=bf16|LIVEPORTRAIT_RENDERER_URL=https://idle-renderer-${PROJECT_NUMBER}.europe-west4.run.app|LIVEPORTRAIT_ROLE=renderer|LIVEPORTRAIT_TASKS_QUEUE=projects/my-app-1234/locations/europe-west4/queues/idle-renders|LIVEPORTRAIT_TASKS_SERVICE_ACCOUNT=idle-tasks@my-app-1234.iam.gserviceaccount.com|THREADS=4" --concurrency=1 --timeout=600 --cpu=20 --memory=80Gi --max-instances=3 --network=idle --subnet=idle --vpc-egress=all-traffic --no-cpu-throttling --gpu=1 --gpu-type=nvidia-rtx-pro-6000 --no-gpu-zonal-redundancy --deploy-health-check --min-instances=0 --startup-probe=httpGet.path=/health,periodSeconds=10,timeoutSeconds=5,failureThreshold=24 --liveness-probe=httpGet.path=/health,periodSeconds=30,timeoutSeconds=5,failureThreshold=3 --ingress=internal --no-allow-unauthenticated --invoker-iam-check --region=europe-west4 --project=my-app-1234 --labels=idle-plan=c6c3e7f1abf0
+again gcloud beta run deploy idle-renderer --image=europe-west4-docker.pkg.dev/my-app-1234/idle/idle:0123456789abcdef --service-account=idle-renderer@my-app-1234.iam.gserviceaccount.com "--set-env-vars=^|^GOOGLE_CLOUD_PROJECT=my-app-1234|LIVEPORTRAIT_BEHIND_IAM=projects/my-app-1234/locations/europe-west4/services/idle-renderer|LIVEPORTRAIT_BUCKET=my-app.appspot.com|LIVEPORTRAIT_COLLECTION=people|LIVEPORTRAIT_DEBOUNCE_S=2|LIVEPORTRAIT_DEVICE=cuda|LIVEPORTRAIT_ENGINE=liveportrait|LIVEPORTRAIT_ENGINE_VERSION=liveportrait-3-0a1b2c3d|LIVEPORTRAIT_PRECISION=bf16|LIVEPORTRAIT_RENDERER_URL=https://idle-renderer-${PROJECT_NUMBER}.europe-west4.run.app|LIVEPORTRAIT_ROLE=renderer|LIVEPORTRAIT_TASKS_QUEUE=projects/my-app-1234/locations/europe-west4/queues/idle-renders|LIVEPORTRAIT_TASKS_SERVICE_ACCOUNT=idle-tasks@my-app-1234.iam.gserviceaccount.com|THREADS=4" --concurrency=1 --timeout=600 --cpu=20 --memory=80Gi --max-instances=3 --network=idle --subnet=idle --vpc-egress=all-traffic --no-cpu-throttling --gpu=1 --gpu-type=nvidia-rtx-pro-6000 --no-gpu-zonal-redundancy --deploy-health-check --min-instances=0 --startup-probe=httpGet.path=/health,periodSeconds=10,timeoutSeconds=5,failureThreshold=24 --liveness-probe=httpGet.path=/health,periodSeconds=30,timeoutSeconds=5,failureThreshold=3 --ingress=internal --no-allow-unauthenticated --invoker-iam-check --region=europe-west4 --project=my-app-1234 --labels=idle-plan=8ba9f344835a
 
-# 45. Queue idle-renders
+# 46. Queue idle-renders
 #    Hands at most 3 at a time to the renderer, and tries again.
 #    seen by: gcloud tasks queues list --location=europe-west4 --project=my-app-1234 --format=json
 again gcloud tasks queues create idle-renders --max-concurrent-dispatches=3 --max-dispatches-per-second=15 --max-attempts=100 --max-retry-duration=86400s --min-backoff=10s --max-backoff=300s --max-doublings=5 --location=europe-west4 --project=my-app-1234
 #    where it differs:
 #    gcloud tasks queues update idle-renders --max-concurrent-dispatches=3 --max-dispatches-per-second=15 --max-attempts=100 --max-retry-duration=86400s --min-backoff=10s --max-backoff=300s --max-doublings=5 --location=europe-west4 --project=my-app-1234
 
-# 46. Queue idle-repairs
+# 47. Queue idle-repairs
 #    What reconcile finds, and backfills, at most on a quarter of the renderers.
 #    seen by: gcloud tasks queues list --location=europe-west4 --project=my-app-1234 --format=json
 again gcloud tasks queues create idle-repairs --max-concurrent-dispatches=1 --max-dispatches-per-second=1 --max-attempts=100 --max-retry-duration=86400s --min-backoff=10s --max-backoff=300s --max-doublings=5 --location=europe-west4 --project=my-app-1234
 #    where it differs:
 #    gcloud tasks queues update idle-repairs --max-concurrent-dispatches=1 --max-dispatches-per-second=1 --max-attempts=100 --max-retry-duration=86400s --min-backoff=10s --max-backoff=300s --max-doublings=5 --location=europe-west4 --project=my-app-1234
 
-# 47. Queue idle-debounce
+# 48. Queue idle-debounce
 #    Brings a save back to the gate when its debounce is over: no thread waits for it.
 #    seen by: gcloud tasks queues list --location=europe-west4 --project=my-app-1234 --format=json
 again gcloud tasks queues create idle-debounce --max-concurrent-dispatches=800 --max-dispatches-per-second=500 --max-attempts=100 --max-retry-duration=86400s --min-backoff=10s --max-backoff=300s --max-doublings=5 --location=europe-west4 --project=my-app-1234
 #    where it differs:
 #    gcloud tasks queues update idle-debounce --max-concurrent-dispatches=800 --max-dispatches-per-second=500 --max-attempts=100 --max-retry-duration=86400s --min-backoff=10s --max-backoff=300s --max-doublings=5 --location=europe-west4 --project=my-app-1234
 
-# 48. Service idle-gate
+# 49. Service idle-gate
 #    Looks at every write to an avatar without waking a GPU; most writes end here.
 #    seen by: gcloud run services list --region=europe-west4 --project=my-app-1234 --format=json
-again gcloud run deploy idle-gate --image=europe-west4-docker.pkg.dev/my-app-1234/idle/idle:0123456789abcdef --service-account=idle-gate@my-app-1234.iam.gserviceaccount.com "--set-env-vars=^|^GOOGLE_CLOUD_PROJECT=my-app-1234|LIVEPORTRAIT_BUCKET=my-app.appspot.com|LIVEPORTRAIT_COLLECTION=people|LIVEPORTRAIT_DEBOUNCE_QUEUE=projects/my-app-1234/locations/europe-west4/queues/idle-debounce|LIVEPORTRAIT_DEBOUNCE_S=2|LIVEPORTRAIT_ENGINE=liveportrait|LIVEPORTRAIT_GATE_URL=https://idle-gate-${PROJECT_NUMBER}.europe-west4.run.app|LIVEPORTRAIT_PRECISION=bf16|LIVEPORTRAIT_RENDERER_URL=https://idle-renderer-${PROJECT_NUMBER}.europe-west4.run.app|LIVEPORTRAIT_ROLE=gate|LIVEPORTRAIT_TASKS_QUEUE=projects/my-app-1234/locations/europe-west4/queues/idle-renders|LIVEPORTRAIT_TASKS_SERVICE_ACCOUNT=idle-tasks@my-app-1234.iam.gserviceaccount.com|THREADS=80" --concurrency=80 --timeout=600 --cpu=1 --memory=1Gi --max-instances=10 --cpu-throttling --cpu-boost --min-instances=0 --startup-probe=httpGet.path=/health,periodSeconds=10,timeoutSeconds=5,failureThreshold=24 --liveness-probe=httpGet.path=/health,periodSeconds=30,timeoutSeconds=5,failureThreshold=3 --ingress=internal --no-allow-unauthenticated --invoker-iam-check --region=europe-west4 --project=my-app-1234 --labels=idle-plan=d169a2c44f5d
+again gcloud run deploy idle-gate --image=europe-west4-docker.pkg.dev/my-app-1234/idle/gate:0123456789abcdef --service-account=idle-gate@my-app-1234.iam.gserviceaccount.com "--set-env-vars=^|^GOOGLE_CLOUD_PROJECT=my-app-1234|LIVEPORTRAIT_BUCKET=my-app.appspot.com|LIVEPORTRAIT_COLLECTION=people|LIVEPORTRAIT_DEBOUNCE_QUEUE=projects/my-app-1234/locations/europe-west4/queues/idle-debounce|LIVEPORTRAIT_DEBOUNCE_S=2|LIVEPORTRAIT_ENGINE=liveportrait|LIVEPORTRAIT_ENGINE_VERSION=liveportrait-3-0a1b2c3d|LIVEPORTRAIT_GATE_URL=https://idle-gate-${PROJECT_NUMBER}.europe-west4.run.app|LIVEPORTRAIT_RENDERER_URL=https://idle-renderer-${PROJECT_NUMBER}.europe-west4.run.app|LIVEPORTRAIT_ROLE=gate|LIVEPORTRAIT_TASKS_QUEUE=projects/my-app-1234/locations/europe-west4/queues/idle-renders|LIVEPORTRAIT_TASKS_SERVICE_ACCOUNT=idle-tasks@my-app-1234.iam.gserviceaccount.com|THREADS=80" --concurrency=80 --timeout=600 --cpu=1 --memory=1Gi --max-instances=10 --cpu-throttling --cpu-boost --min-instances=0 --startup-probe=httpGet.path=/health,periodSeconds=10,timeoutSeconds=5,failureThreshold=24 --liveness-probe=httpGet.path=/health,periodSeconds=30,timeoutSeconds=5,failureThreshold=3 --ingress=internal --no-allow-unauthenticated --invoker-iam-check --region=europe-west4 --project=my-app-1234 --labels=idle-plan=d2c5ba795dfe
 
-# 49. Job idle-reconcile
+# 50. Job idle-reconcile
 #    Finds and mends what events missed. Each of its tasks reads its own part of the avatars.
 #    seen by: gcloud run jobs list --region=europe-west4 --project=my-app-1234 --format=json
-again gcloud run jobs deploy idle-reconcile --image=europe-west4-docker.pkg.dev/my-app-1234/idle/idle:0123456789abcdef --args=-m,functions.reconcile --tasks=1 --parallelism=1 --max-retries=1 --task-timeout=3600s --service-account=idle-reconcile@my-app-1234.iam.gserviceaccount.com "--set-env-vars=^|^GOOGLE_CLOUD_PROJECT=my-app-1234|LIVEPORTRAIT_BUCKET=my-app.appspot.com|LIVEPORTRAIT_COLLECTION=people|LIVEPORTRAIT_DEBOUNCE_S=2|LIVEPORTRAIT_ENGINE=liveportrait|LIVEPORTRAIT_PRECISION=bf16|LIVEPORTRAIT_RENDERER_URL=https://idle-renderer-${PROJECT_NUMBER}.europe-west4.run.app|LIVEPORTRAIT_ROLE=gate|LIVEPORTRAIT_TASKS_QUEUE=projects/my-app-1234/locations/europe-west4/queues/idle-repairs|LIVEPORTRAIT_TASKS_SERVICE_ACCOUNT=idle-tasks@my-app-1234.iam.gserviceaccount.com" --cpu=1 --memory=1Gi --region=europe-west4 --project=my-app-1234 --labels=idle-plan=d5f903879b0b
+again gcloud run jobs deploy idle-reconcile --image=europe-west4-docker.pkg.dev/my-app-1234/idle/gate:0123456789abcdef --args=-m,functions.reconcile --tasks=1 --parallelism=1 --max-retries=1 --task-timeout=3600s --service-account=idle-reconcile@my-app-1234.iam.gserviceaccount.com "--set-env-vars=^|^GOOGLE_CLOUD_PROJECT=my-app-1234|LIVEPORTRAIT_BUCKET=my-app.appspot.com|LIVEPORTRAIT_COLLECTION=people|LIVEPORTRAIT_DEBOUNCE_S=2|LIVEPORTRAIT_ENGINE=liveportrait|LIVEPORTRAIT_ENGINE_VERSION=liveportrait-3-0a1b2c3d|LIVEPORTRAIT_RENDERER_URL=https://idle-renderer-${PROJECT_NUMBER}.europe-west4.run.app|LIVEPORTRAIT_ROLE=gate|LIVEPORTRAIT_TASKS_QUEUE=projects/my-app-1234/locations/europe-west4/queues/idle-repairs|LIVEPORTRAIT_TASKS_SERVICE_ACCOUNT=idle-tasks@my-app-1234.iam.gserviceaccount.com" --cpu=1 --memory=1Gi --region=europe-west4 --project=my-app-1234 --labels=idle-plan=9a0ff3dae4b9
 
-# 50. Strangers may not call idle-gate
+# 51. Strangers may not call idle-gate
 #    It believes what Cloud Run lets through. A new service is closed; only a person can have opened it. The invoker's check and the ingress are read back after the deployment.
 #    seen by: gcloud run services get-iam-policy idle-gate --region=europe-west4 --project=my-app-1234 --format=json
 #    seen by: gcloud run services list --region=europe-west4 --project=my-app-1234 --format=json
 
-# 51. Strangers may not call idle-renderer
+# 52. Strangers may not call idle-renderer
 #    It believes what Cloud Run lets through. A new service is closed; only a person can have opened it. The invoker's check and the ingress are read back after the deployment.
 #    seen by: gcloud run services get-iam-policy idle-renderer --region=europe-west4 --project=my-app-1234 --format=json
 #    seen by: gcloud run services list --region=europe-west4 --project=my-app-1234 --format=json
 
-# 52. The trigger may receive events
+# 53. The trigger may receive events
 #    Eventarc asks it of the account that a trigger bears.
 #    seen by: gcloud projects get-iam-policy my-app-1234 --format=json
 again gcloud projects add-iam-policy-binding my-app-1234 --member=serviceAccount:idle-trigger@my-app-1234.iam.gserviceaccount.com --role=roles/eventarc.eventReceiver --condition=None
 
-# 53. The trigger may call idle-gate
+# 54. The trigger may call idle-gate
 #    This service and no other.
 #    seen by: gcloud run services get-iam-policy idle-gate --region=europe-west4 --project=my-app-1234 --format=json
 again gcloud run services add-iam-policy-binding idle-gate --region=europe-west4 --project=my-app-1234 --member=serviceAccount:idle-trigger@my-app-1234.iam.gserviceaccount.com --role=roles/run.invoker
 
-# 54. The schedules may start idle-reconcile
+# 55. The schedules may start idle-reconcile
 #    This job and nothing else, and say by its arguments what it goes over.
 #    seen by: gcloud run jobs get-iam-policy idle-reconcile --region=europe-west4 --project=my-app-1234 --format=json
 again gcloud run jobs add-iam-policy-binding idle-reconcile --region=europe-west4 --project=my-app-1234 --member=serviceAccount:idle-scheduler@my-app-1234.iam.gserviceaccount.com --role=roles/run.jobsExecutorWithOverrides
 
-# 55. Pub/Sub may sign as the trigger
+# 56. Pub/Sub may sign as the trigger
 #    The token of its pushes; only projects of before April 2021 lack it.
 #    seen by: gcloud iam service-accounts get-iam-policy idle-trigger@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --format=json
 again gcloud beta services identity create --service=pubsub.googleapis.com --project=my-app-1234
 again gcloud iam service-accounts add-iam-policy-binding idle-trigger@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 "--member=serviceAccount:service-${PROJECT_NUMBER}@gcp-sa-pubsub.iam.gserviceaccount.com" --role=roles/iam.serviceAccountTokenCreator --condition=None
 
-# 56. idle-gate may leave tasks in idle-renders
+# 57. idle-gate may leave tasks in idle-renders
 #    In this queue; it may neither list nor delete what is in it.
 #    seen by: gcloud tasks queues get-iam-policy idle-renders --location=europe-west4 --project=my-app-1234 --format=json
 again gcloud tasks queues add-iam-policy-binding idle-renders --location=europe-west4 --project=my-app-1234 --member=serviceAccount:idle-gate@my-app-1234.iam.gserviceaccount.com --role=roles/cloudtasks.enqueuer
 
-# 57. idle-gate may leave tasks in idle-debounce
+# 58. idle-gate may leave tasks in idle-debounce
 #    In this queue; it may neither list nor delete what is in it.
 #    seen by: gcloud tasks queues get-iam-policy idle-debounce --location=europe-west4 --project=my-app-1234 --format=json
 again gcloud tasks queues add-iam-policy-binding idle-debounce --location=europe-west4 --project=my-app-1234 --member=serviceAccount:idle-gate@my-app-1234.iam.gserviceaccount.com --role=roles/cloudtasks.enqueuer
 
-# 58. idle-gate may leave tasks in idle-repairs
+# 59. idle-gate may leave tasks in idle-repairs
 #    In this queue; it may neither list nor delete what is in it.
 #    seen by: gcloud tasks queues get-iam-policy idle-repairs --location=europe-west4 --project=my-app-1234 --format=json
 again gcloud tasks queues add-iam-policy-binding idle-repairs --location=europe-west4 --project=my-app-1234 --member=serviceAccount:idle-gate@my-app-1234.iam.gserviceaccount.com --role=roles/cloudtasks.enqueuer
 
-# 59. idle-gate may let tasks bear idle-tasks
+# 60. idle-gate may let tasks bear idle-tasks
 #    Cloud Tasks asks it of whoever makes a task with a token.
 #    seen by: gcloud iam service-accounts get-iam-policy idle-tasks@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --format=json
 again gcloud iam service-accounts add-iam-policy-binding idle-tasks@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --member=serviceAccount:idle-gate@my-app-1234.iam.gserviceaccount.com --role=roles/iam.serviceAccountUser --condition=None
 
-# 60. idle-renderer may leave tasks in idle-renders
+# 61. idle-renderer may leave tasks in idle-renders
 #    In this queue; it may neither list nor delete what is in it.
 #    seen by: gcloud tasks queues get-iam-policy idle-renders --location=europe-west4 --project=my-app-1234 --format=json
 again gcloud tasks queues add-iam-policy-binding idle-renders --location=europe-west4 --project=my-app-1234 --member=serviceAccount:idle-renderer@my-app-1234.iam.gserviceaccount.com --role=roles/cloudtasks.enqueuer
 
-# 61. idle-renderer may leave tasks in idle-repairs
+# 62. idle-renderer may leave tasks in idle-repairs
 #    In this queue; it may neither list nor delete what is in it.
 #    seen by: gcloud tasks queues get-iam-policy idle-repairs --location=europe-west4 --project=my-app-1234 --format=json
 again gcloud tasks queues add-iam-policy-binding idle-repairs --location=europe-west4 --project=my-app-1234 --member=serviceAccount:idle-renderer@my-app-1234.iam.gserviceaccount.com --role=roles/cloudtasks.enqueuer
 
-# 62. idle-renderer may let tasks bear idle-tasks
+# 63. idle-renderer may let tasks bear idle-tasks
 #    Cloud Tasks asks it of whoever makes a task with a token.
 #    seen by: gcloud iam service-accounts get-iam-policy idle-tasks@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --format=json
 again gcloud iam service-accounts add-iam-policy-binding idle-tasks@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --member=serviceAccount:idle-renderer@my-app-1234.iam.gserviceaccount.com --role=roles/iam.serviceAccountUser --condition=None
 
-# 63. idle-reconcile may leave tasks in idle-repairs
+# 64. idle-reconcile may leave tasks in idle-repairs
 #    In this queue; it may neither list nor delete what is in it.
 #    seen by: gcloud tasks queues get-iam-policy idle-repairs --location=europe-west4 --project=my-app-1234 --format=json
 again gcloud tasks queues add-iam-policy-binding idle-repairs --location=europe-west4 --project=my-app-1234 --member=serviceAccount:idle-reconcile@my-app-1234.iam.gserviceaccount.com --role=roles/cloudtasks.enqueuer
 
-# 64. idle-reconcile may let tasks bear idle-tasks
+# 65. idle-reconcile may let tasks bear idle-tasks
 #    Cloud Tasks asks it of whoever makes a task with a token.
 #    seen by: gcloud iam service-accounts get-iam-policy idle-tasks@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --format=json
 again gcloud iam service-accounts add-iam-policy-binding idle-tasks@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --member=serviceAccount:idle-reconcile@my-app-1234.iam.gserviceaccount.com --role=roles/iam.serviceAccountUser --condition=None
 
-# 65. The queues may call idle-renderer
+# 66. The queues may call idle-renderer
 #    The account that tasks bear, these services only: all that it can do.
 #    seen by: gcloud run services get-iam-policy idle-renderer --region=europe-west4 --project=my-app-1234 --format=json
 again gcloud run services add-iam-policy-binding idle-renderer --region=europe-west4 --project=my-app-1234 --member=serviceAccount:idle-tasks@my-app-1234.iam.gserviceaccount.com --role=roles/run.invoker
 
-# 66. The queues may call idle-gate
+# 67. The queues may call idle-gate
 #    The account that tasks bear, these services only: all that it can do.
 #    seen by: gcloud run services get-iam-policy idle-gate --region=europe-west4 --project=my-app-1234 --format=json
 again gcloud run services add-iam-policy-binding idle-gate --region=europe-west4 --project=my-app-1234 --member=serviceAccount:idle-tasks@my-app-1234.iam.gserviceaccount.com --role=roles/run.invoker
 
-# 67. Bucket my-app.appspot.com is Firebase's
+# 68. Bucket my-app.appspot.com is Firebase's
 #    Storage's rules hold for buckets that are linked to Firebase, no others.
 #    seen by: gcloud auth print-access-token | sed 's/^/Authorization: Bearer /' | curl --fail-with-body --silent --show-error -H @- -H 'X-Goog-User-Project: my-app-1234' https://firebasestorage.googleapis.com/v1beta/projects/my-app-1234/buckets
 
-# 68. Storage's rules may read documents
+# 69. Storage's rules may read documents
 #    They ask Firestore who owns an avatar; without this every upload is refused.
 #    seen by: gcloud projects get-iam-policy my-app-1234 --format=json
 again gcloud beta services identity create --service=firebasestorage.googleapis.com --project=my-app-1234
 again gcloud projects add-iam-policy-binding my-app-1234 "--member=serviceAccount:service-${PROJECT_NUMBER}@gcp-sa-firebasestorage.iam.gserviceaccount.com" --role=roles/firebaserules.firestoreServiceAgent --condition=None
 
-# 69. Rules of cloud.firestore
+# 70. Rules of cloud.firestore
 #    Clients own the inputs, the service owns the outputs; ledger, quota and caches are nobody's to read.
 #    seen by: gcloud auth print-access-token | sed 's/^/Authorization: Bearer /' | curl --fail-with-body --silent --show-error -H @- -H 'X-Goog-User-Project: my-app-1234' 'https://firebaserules.googleapis.com/v1/projects/my-app-1234/releases?pageSize=100'
 #    seen by: gcloud auth print-access-token | sed 's/^/Authorization: Bearer /' | curl --fail-with-body --silent --show-error -H @- -H 'X-Goog-User-Project: my-app-1234' "https://firebaserules.googleapis.com/v1/${ITEM}"
@@ -420,7 +425,7 @@ gcloud auth print-access-token | sed 's/^/Authorization: Bearer /' | curl --fail
 #    RULESET=$(gcloud auth print-access-token | sed 's/^/Authorization: Bearer /' | curl --fail-with-body --silent --show-error -H @- -H 'X-Goog-User-Project: my-app-1234' -X POST -H 'Content-Type: application/json' --data @out/deploy/my-app-1234/firestore.rules.json https://firebaserules.googleapis.com/v1/projects/my-app-1234/rulesets | sed -nE 's|^.*"name": *"(projects/[^"]+/rulesets/[^"]+)".*$|\1|p')
 #    gcloud auth print-access-token | sed 's/^/Authorization: Bearer /' | curl --fail-with-body --silent --show-error -H @- -H 'X-Goog-User-Project: my-app-1234' -X PATCH -H 'Content-Type: application/json' --data "{\"release\": {\"name\": \"projects/my-app-1234/releases/cloud.firestore\", \"rulesetName\": \"${RULESET}\"}}" https://firebaserules.googleapis.com/v1/projects/my-app-1234/releases/cloud.firestore
 
-# 70. Rules of firebase.storage/my-app.appspot.com
+# 71. Rules of firebase.storage/my-app.appspot.com
 #    Clients own the inputs, the service owns the outputs; ledger, quota and caches are nobody's to read.
 #    seen by: gcloud auth print-access-token | sed 's/^/Authorization: Bearer /' | curl --fail-with-body --silent --show-error -H @- -H 'X-Goog-User-Project: my-app-1234' 'https://firebaserules.googleapis.com/v1/projects/my-app-1234/releases?pageSize=100'
 #    seen by: gcloud auth print-access-token | sed 's/^/Authorization: Bearer /' | curl --fail-with-body --silent --show-error -H @- -H 'X-Goog-User-Project: my-app-1234' "https://firebaserules.googleapis.com/v1/${ITEM}"
@@ -430,45 +435,45 @@ gcloud auth print-access-token | sed 's/^/Authorization: Bearer /' | curl --fail
 #    RULESET=$(gcloud auth print-access-token | sed 's/^/Authorization: Bearer /' | curl --fail-with-body --silent --show-error -H @- -H 'X-Goog-User-Project: my-app-1234' -X POST -H 'Content-Type: application/json' --data @out/deploy/my-app-1234/storage.rules.json https://firebaserules.googleapis.com/v1/projects/my-app-1234/rulesets | sed -nE 's|^.*"name": *"(projects/[^"]+/rulesets/[^"]+)".*$|\1|p')
 #    gcloud auth print-access-token | sed 's/^/Authorization: Bearer /' | curl --fail-with-body --silent --show-error -H @- -H 'X-Goog-User-Project: my-app-1234' -X PATCH -H 'Content-Type: application/json' --data "{\"release\": {\"name\": \"projects/my-app-1234/releases/firebase.storage/my-app.appspot.com\", \"rulesetName\": \"${RULESET}\"}}" https://firebaserules.googleapis.com/v1/projects/my-app-1234/releases/firebase.storage/my-app.appspot.com
 
-# 71. CORS of gs://my-app.appspot.com
+# 72. CORS of gs://my-app.appspot.com
 #    Browsers may read videos and pictures by their URLs; apps on phones need none.
 #    seen by: gcloud storage buckets describe gs://my-app.appspot.com --project=my-app-1234 --format=json
 gcloud storage buckets update gs://my-app.appspot.com --cors-file=deploy/cors.json --project=my-app-1234
 
-# 72. Lifecycle of gs://my-app.appspot.com
+# 73. Lifecycle of gs://my-app.appspot.com
 #    Caches hold how a person moves: what was kept a month ago goes, and what the HTTP API was sent after two days.
 #    seen by: gcloud storage buckets describe gs://my-app.appspot.com --project=my-app-1234 --format=json
 gcloud storage buckets update gs://my-app.appspot.com --lifecycle-file=deploy/lifecycle.json --project=my-app-1234
 
-# 73. Expiry of livePortraitQuota
+# 74. Expiry of livePortraitQuota
 #    Firestore deletes counters of days that are over; they outlive their avatars, so nothing else would.
 #    seen by: gcloud firestore fields ttls list --collection-group=livePortraitQuota '--database=(default)' --project=my-app-1234 --format=json
 gcloud firestore fields ttls update expireAt --collection-group=livePortraitQuota '--database=(default)' --project=my-app-1234 --enable-ttl --async
 
-# 74. No index on livePortraitJobs.results
+# 75. No index on livePortraitJobs.results
 #    Nobody queries by it; indexing it would cost at every write.
 #    seen by: gcloud firestore indexes fields list --collection-group=livePortraitJobs '--database=(default)' --project=my-app-1234 --format=json
 gcloud firestore indexes fields update results --collection-group=livePortraitJobs '--database=(default)' --project=my-app-1234 --disable-indexes --async
 
-# 75. Topic idle-dead-letters
+# 76. Topic idle-dead-letters
 #    Where an event ends that could not be answered again and again.
 #    seen by: gcloud pubsub topics list --project=my-app-1234 --format=json
 gcloud pubsub topics create idle-dead-letters --project=my-app-1234
 
-# 76. Subscription idle-dead-letters
+# 77. Subscription idle-dead-letters
 #    Without one, dead letters are gone; a person reads it, nothing is pushed.
 #    seen by: gcloud pubsub subscriptions list --project=my-app-1234 --format=json
 gcloud pubsub subscriptions create idle-dead-letters --topic=idle-dead-letters --message-retention-duration=86400s --expiration-period=never --project=my-app-1234
 #    where it differs:
 #    gcloud pubsub subscriptions update idle-dead-letters --message-retention-duration=86400s --expiration-period=never --project=my-app-1234
 
-# 77. Pub/Sub may put dead letters away
+# 78. Pub/Sub may put dead letters away
 #    Its agent moves them, not the service.
 #    seen by: gcloud pubsub topics get-iam-policy idle-dead-letters --project=my-app-1234 --format=json
 again gcloud beta services identity create --service=pubsub.googleapis.com --project=my-app-1234
 again gcloud pubsub topics add-iam-policy-binding idle-dead-letters --project=my-app-1234 "--member=serviceAccount:service-${PROJECT_NUMBER}@gcp-sa-pubsub.iam.gserviceaccount.com" --role=roles/pubsub.publisher
 
-# 78. Trigger idle-avatar-written
+# 79. Trigger idle-avatar-written
 #    In the database's location, wherever the services are: elsewhere it never fires and says nothing. Fields cannot be filtered; the gate does that.
 #    seen by: gcloud eventarc triggers list "--location=${FIRESTORE_LOCATION}" --project=my-app-1234 --format=json
 again gcloud eventarc triggers create idle-avatar-written --destination-run-service=idle-gate --destination-run-region=europe-west4 --event-filters=type=google.cloud.firestore.document.v1.written '--event-filters=database=(default)' '--event-filters-path-pattern=document=people/{avatarId}' --event-data-content-type=application/protobuf --service-account=idle-trigger@my-app-1234.iam.gserviceaccount.com "--location=${FIRESTORE_LOCATION}" --project=my-app-1234
@@ -476,18 +481,18 @@ again gcloud eventarc triggers create idle-avatar-written --destination-run-serv
 #    gcloud eventarc triggers delete idle-avatar-written "--location=${FIRESTORE_LOCATION}" --project=my-app-1234 --quiet
 #    gcloud eventarc triggers create idle-avatar-written --destination-run-service=idle-gate --destination-run-region=europe-west4 --event-filters=type=google.cloud.firestore.document.v1.written '--event-filters=database=(default)' '--event-filters-path-pattern=document=people/{avatarId}' --event-data-content-type=application/protobuf --service-account=idle-trigger@my-app-1234.iam.gserviceaccount.com "--location=${FIRESTORE_LOCATION}" --project=my-app-1234
 
-# 79. The subscription of the trigger
+# 80. The subscription of the trigger
 #    Ten minutes to answer instead of ten seconds; back-off; dead letters after 20 attempts.
 TRIGGER_SUBSCRIPTION=$(gcloud eventarc triggers describe idle-avatar-written "--location=${FIRESTORE_LOCATION}" --project=my-app-1234 '--format=value(transport.pubsub.subscription)')
 #    seen by: gcloud pubsub subscriptions describe "${TRIGGER_SUBSCRIPTION}" --project=my-app-1234 --format=json
 again gcloud pubsub subscriptions update "${TRIGGER_SUBSCRIPTION}" --project=my-app-1234 --ack-deadline=600 --dead-letter-topic=projects/my-app-1234/topics/idle-dead-letters --max-delivery-attempts=20 --min-retry-delay=10s --max-retry-delay=600s --message-retention-duration=86400s
 
-# 80. Pub/Sub may take dead letters out of the trigger
+# 81. Pub/Sub may take dead letters out of the trigger
 #    Its agent acknowledges in the subscription what it moved to the dead letters.
 #    seen by: gcloud pubsub subscriptions get-iam-policy "${TRIGGER_SUBSCRIPTION}" --project=my-app-1234 --format=json
 again gcloud pubsub subscriptions add-iam-policy-binding "${TRIGGER_SUBSCRIPTION}" --project=my-app-1234 "--member=serviceAccount:service-${PROJECT_NUMBER}@gcp-sa-pubsub.iam.gserviceaccount.com" --role=roles/pubsub.subscriber
 
-# 81. Trigger idle-talk-written
+# 82. Trigger idle-talk-written
 #    In the database's location, wherever the services are: elsewhere it never fires and says nothing. Fields cannot be filtered; the gate does that.
 #    seen by: gcloud eventarc triggers list "--location=${FIRESTORE_LOCATION}" --project=my-app-1234 --format=json
 again gcloud eventarc triggers create idle-talk-written --destination-run-service=idle-gate --destination-run-region=europe-west4 --event-filters=type=google.cloud.firestore.document.v1.written '--event-filters=database=(default)' '--event-filters-path-pattern=document=people/{avatarId}/talks/{talkId}' --event-data-content-type=application/protobuf --service-account=idle-trigger@my-app-1234.iam.gserviceaccount.com "--location=${FIRESTORE_LOCATION}" --project=my-app-1234
@@ -495,32 +500,32 @@ again gcloud eventarc triggers create idle-talk-written --destination-run-servic
 #    gcloud eventarc triggers delete idle-talk-written "--location=${FIRESTORE_LOCATION}" --project=my-app-1234 --quiet
 #    gcloud eventarc triggers create idle-talk-written --destination-run-service=idle-gate --destination-run-region=europe-west4 --event-filters=type=google.cloud.firestore.document.v1.written '--event-filters=database=(default)' '--event-filters-path-pattern=document=people/{avatarId}/talks/{talkId}' --event-data-content-type=application/protobuf --service-account=idle-trigger@my-app-1234.iam.gserviceaccount.com "--location=${FIRESTORE_LOCATION}" --project=my-app-1234
 
-# 82. The subscription of the talks' trigger
+# 83. The subscription of the talks' trigger
 #    Ten minutes to answer instead of ten seconds; back-off; dead letters after 20 attempts.
 TALK_SUBSCRIPTION=$(gcloud eventarc triggers describe idle-talk-written "--location=${FIRESTORE_LOCATION}" --project=my-app-1234 '--format=value(transport.pubsub.subscription)')
 #    seen by: gcloud pubsub subscriptions describe "${TALK_SUBSCRIPTION}" --project=my-app-1234 --format=json
 again gcloud pubsub subscriptions update "${TALK_SUBSCRIPTION}" --project=my-app-1234 --ack-deadline=600 --dead-letter-topic=projects/my-app-1234/topics/idle-dead-letters --max-delivery-attempts=20 --min-retry-delay=10s --max-retry-delay=600s --message-retention-duration=86400s
 
-# 83. Pub/Sub may take dead letters out of the talks' trigger
+# 84. Pub/Sub may take dead letters out of the talks' trigger
 #    Its agent acknowledges in the subscription what it moved to the dead letters.
 #    seen by: gcloud pubsub subscriptions get-iam-policy "${TALK_SUBSCRIPTION}" --project=my-app-1234 --format=json
 again gcloud pubsub subscriptions add-iam-policy-binding "${TALK_SUBSCRIPTION}" --project=my-app-1234 "--member=serviceAccount:service-${PROJECT_NUMBER}@gcp-sa-pubsub.iam.gserviceaccount.com" --role=roles/pubsub.subscriber
 
-# 84. Schedule idle-reconcile
+# 85. Schedule idle-reconcile
 #    Starts the job at 17 3 * * * UTC, which goes over what was saved or asked for since the last night.
 #    seen by: gcloud scheduler jobs list --location=europe-west4 --project=my-app-1234 --format=json
 again gcloud scheduler jobs create http idle-reconcile '--schedule=17 3 * * *' --time-zone=Etc/UTC --uri=https://run.googleapis.com/v2/projects/my-app-1234/locations/europe-west4/jobs/idle-reconcile:run --http-method=POST '--message-body={"overrides": {"containerOverrides": [{"args": ["-m", "functions.reconcile", "--recent"]}]}}' --oauth-service-account-email=idle-scheduler@my-app-1234.iam.gserviceaccount.com --attempt-deadline=180s --location=europe-west4 --project=my-app-1234 --headers=Content-Type=application/json
 #    where it differs:
 #    gcloud scheduler jobs update http idle-reconcile '--schedule=17 3 * * *' --time-zone=Etc/UTC --uri=https://run.googleapis.com/v2/projects/my-app-1234/locations/europe-west4/jobs/idle-reconcile:run --http-method=POST '--message-body={"overrides": {"containerOverrides": [{"args": ["-m", "functions.reconcile", "--recent"]}]}}' --oauth-service-account-email=idle-scheduler@my-app-1234.iam.gserviceaccount.com --attempt-deadline=180s --location=europe-west4 --project=my-app-1234 --update-headers=Content-Type=application/json
 
-# 85. Schedule idle-reconcile-all
+# 86. Schedule idle-reconcile-all
 #    Starts the job at 17 5 * * 0 UTC, which goes over every avatar: what changed nothing that is indexed.
 #    seen by: gcloud scheduler jobs list --location=europe-west4 --project=my-app-1234 --format=json
 again gcloud scheduler jobs create http idle-reconcile-all '--schedule=17 5 * * 0' --time-zone=Etc/UTC --uri=https://run.googleapis.com/v2/projects/my-app-1234/locations/europe-west4/jobs/idle-reconcile:run --http-method=POST '--message-body={"overrides": {"containerOverrides": [{"args": ["-m", "functions.reconcile"]}]}}' --oauth-service-account-email=idle-scheduler@my-app-1234.iam.gserviceaccount.com --attempt-deadline=180s --location=europe-west4 --project=my-app-1234 --headers=Content-Type=application/json
 #    where it differs:
 #    gcloud scheduler jobs update http idle-reconcile-all '--schedule=17 5 * * 0' --time-zone=Etc/UTC --uri=https://run.googleapis.com/v2/projects/my-app-1234/locations/europe-west4/jobs/idle-reconcile:run --http-method=POST '--message-body={"overrides": {"containerOverrides": [{"args": ["-m", "functions.reconcile"]}]}}' --oauth-service-account-email=idle-scheduler@my-app-1234.iam.gserviceaccount.com --attempt-deadline=180s --location=europe-west4 --project=my-app-1234 --update-headers=Content-Type=application/json
 
-# 86. Budget “idle videos my-app-1234”
+# 87. Budget “idle videos my-app-1234”
 #    50 a month in the account's currency: it warns and stops nothing. What stops is the queue's and the services' number of instances.
 #    seen by: gcloud billing budgets list "--billing-account=${BILLING_ACCOUNT}" --billing-project=my-app-1234 --format=json
 gcloud billing budgets create "--billing-account=${BILLING_ACCOUNT}" '--display-name=idle videos my-app-1234' --budget-amount=50 --threshold-rule=percent=0.5 --threshold-rule=percent=0.9 --threshold-rule=percent=1.0 --filter-projects=projects/my-app-1234 --calendar-period=month --billing-project=my-app-1234
@@ -528,19 +533,19 @@ gcloud billing budgets create "--billing-account=${BILLING_ACCOUNT}" '--display-
 #    ITEM=$(gcloud billing budgets list "--billing-account=${BILLING_ACCOUNT}" --billing-project=my-app-1234 '--filter=displayName="idle videos my-app-1234"' '--format=value(name)')
 #    gcloud billing budgets update "${ITEM}" --budget-amount=50 --billing-project=my-app-1234
 
-# 87. Notification channel on-call@example.com
+# 88. Notification channel on-call@example.com
 #    Whom the alerts write to.
 #    seen by: gcloud beta monitoring channels list --project=my-app-1234 --format=json
 CHANNEL=$(gcloud beta monitoring channels create --type=email '--display-name=Idle videos: on-call@example.com' --channel-labels=email_address=on-call@example.com --project=my-app-1234 '--format=value(name)')
 
-# 88. Metric idle-errors
+# 89. Metric idle-errors
 #    Counted from the function's log, so that alerts need no collector.
 #    seen by: gcloud logging metrics list --project=my-app-1234 --format=json
 gcloud logging metrics create idle-errors --config-from-file=out/deploy/my-app-1234/metrics/idle-errors.json --project=my-app-1234
 #    where it differs:
 #    gcloud logging metrics update idle-errors --config-from-file=out/deploy/my-app-1234/metrics/idle-errors.json --project=my-app-1234
 
-# 89. Alert “Idle: renders fail”
+# 90. Alert “Idle: renders fail”
 #    docs/run/operations.md tells what it means and what to do.
 #    seen by: gcloud alpha monitoring policies list --project=my-app-1234 --format=json
 again gcloud alpha monitoring policies create --policy-from-file=out/deploy/my-app-1234/policies/renders-fail.json "--notification-channels=${CHANNEL}" --project=my-app-1234
@@ -548,7 +553,7 @@ again gcloud alpha monitoring policies create --policy-from-file=out/deploy/my-a
 #    ITEM=$(gcloud alpha monitoring policies list --project=my-app-1234 '--filter=displayName="Idle: renders fail"' '--format=value(name)')
 #    gcloud alpha monitoring policies update "${ITEM}" --policy-from-file=out/deploy/my-app-1234/policies/renders-fail.json "--set-notification-channels=${CHANNEL}" --project=my-app-1234
 
-# 90. Dashboard “Idle videos”
+# 91. Dashboard “Idle videos”
 #    One page for an overview.
 #    seen by: gcloud monitoring dashboards list --project=my-app-1234 --format=json
 gcloud monitoring dashboards create --config-from-file=out/deploy/my-app-1234/dashboards/idle.json --project=my-app-1234

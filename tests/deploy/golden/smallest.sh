@@ -36,9 +36,9 @@ BUCKET_LOCATION=$(gcloud storage buckets describe gs://my-app.appspot.com --proj
 BILLING_ACCOUNT=$(gcloud billing projects describe my-app-1234 --billing-project=my-app-1234 '--format=value(billingAccountName)')
 
 # 2. Service account idle-build
-#    It builds the image.
+#    It builds the images.
 #    seen by: gcloud iam service-accounts list --project=my-app-1234 --format=json
-gcloud iam service-accounts create idle-build '--display-name=Idle videos: builds the image' --project=my-app-1234
+gcloud iam service-accounts create idle-build '--display-name=Idle videos: builds the images' --project=my-app-1234
 
 # 3. Service account idle-reconcile
 #    It mends what events missed.
@@ -138,12 +138,12 @@ again gcloud storage managed-folders add-iam-policy-binding gs://my-app.appspot.
 again gcloud storage managed-folders add-iam-policy-binding gs://my-app.appspot.com/livePortraitGenerations/ --project=my-app-1234 --member=serviceAccount:idle-reconcile@my-app-1234.iam.gserviceaccount.com --role=roles/storage.objectUser --condition=None
 
 # 21. Artifact Registry repository idle
-#    Holds the image, in the services' region, so that starting one crosses no region.
+#    Holds the images, in the services' region, so that starting one crosses no region.
 #    seen by: gcloud artifacts repositories list --location=europe-west4 --project=my-app-1234 --format=json
-gcloud artifacts repositories create idle --repository-format=docker '--description=One image for every role of the idle videos' --location=europe-west4 --project=my-app-1234
+gcloud artifacts repositories create idle --repository-format=docker '--description=The images of the idle videos' --location=europe-west4 --project=my-app-1234
 
 # 22. Clean-up of old images
-#    Each is some gigabytes: the last 5 stay, and what is younger than a month. A revision that serves has been started with its image; a roll-back further than that builds it again.
+#    A renderer's is some gigabytes: of each the last 5 stay, and what is younger than a month. A revision that serves has been started with its image; a roll-back further than that builds it again.
 #    seen by: gcloud artifacts repositories list --location=europe-west4 --project=my-app-1234 --format=json
 gcloud artifacts repositories set-cleanup-policies idle --policy=out/deploy/my-app-1234/clean-up.json --no-dry-run --location=europe-west4 --project=my-app-1234
 
@@ -170,8 +170,8 @@ again gcloud projects add-iam-policy-binding my-app-1234 --member=serviceAccount
 
 # 27. Image europe-west4-docker.pkg.dev/my-app-1234/idle/idle:0123456789abcdef
 #    Built from this tree, with the weights in it; the tag is the digest of what goes in, so nothing is built twice.
-#    seen by: gcloud artifacts docker images list europe-west4-docker.pkg.dev/my-app-1234/idle --include-tags --project=my-app-1234 --format=json
-again gcloud builds submit . --config=out/deploy/my-app-1234/cloudbuild.json --service-account=projects/my-app-1234/serviceAccounts/idle-build@my-app-1234.iam.gserviceaccount.com --gcs-source-staging-dir=gs://my-app-1234-idle-build/source --project=my-app-1234
+#    seen by: gcloud artifacts docker images list europe-west4-docker.pkg.dev/my-app-1234/idle --include-tags --filter=package=europe-west4-docker.pkg.dev/my-app-1234/idle/idle --project=my-app-1234 --format=json
+again gcloud builds submit . --config=out/deploy/my-app-1234/cloudbuild-idle.json --service-account=projects/my-app-1234/serviceAccounts/idle-build@my-app-1234.iam.gserviceaccount.com --gcs-source-staging-dir=gs://my-app-1234-idle-build/source --project=my-app-1234
 
 # 28. Service idle-renderer
 #    Answers events and renders, one at a time; it scales to zero, and an event may wake it.

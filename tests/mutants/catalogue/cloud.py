@@ -125,7 +125,7 @@ MUTANTS = (
     ),
     Mutant(
         name="open-to-strangers",
-        file="deploy/resources/cloud_run.py",
+        file="deploy/resources/run_service.py",
         old='"--no-allow-unauthenticated"',
         new='"--allow-unauthenticated"',
         why="The renderer believes what Cloud Run lets through (section 9).",
@@ -157,7 +157,7 @@ MUTANTS = (
     ),
     Mutant(
         name="opened-services-left-open",
-        file="deploy/resources/cloud_run.py",
+        file="deploy/resources/run_service.py",
         old="        *CLOSED,\n",
         new="",
         why="Every apply reads back that only callers with the role come in, from inside.",
