@@ -2,8 +2,8 @@
 
 Nothing is called; the figures are those of docs/run/operations.md and of the services' own pages.
 A save passes the gate (a thread and its processor time), waits for its debounce in a queue, passes
-the gate again, waits in the queue of renders, claims (one transaction that also counts in
-`livePortraitQuota/all`, one document) and is rendered. What of all this has no room is what breaks.
+the gate again, waits in the queue of renders, claims (one transaction that also counts in a share
+of the daily total, one document) and is rendered. What of all this has no room is what breaks.
 """
 
 import heapq
@@ -12,6 +12,8 @@ import random
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+
+from functions.domain.daily_total import share_count
 
 _BROKEN = 0.95  # of its capacity: from here on a backlog grows
 _PERCENT = 100
@@ -34,7 +36,8 @@ class Model:
     debounce_s: float = 3.0
     debounced_in_queue: bool = True  # False: a thread of the gate waits
     render_s: float = 20.0
-    claims_per_second: float = 1.0  # sustained writes to one document
+    writes_per_second: float = 1.0  # to one document, for long
+    renders_per_day_total: int = 5_000  # it decides how many documents the total is counted in
     pushes_per_second: float = 500.0  # of one queue of Cloud Tasks
     renderer_per_hour: float = 1.04
     gate_cpu_s: float = 0.0000265
@@ -129,9 +132,12 @@ class Simulation:
             ),
             "processors of the gates": Resource(timeline=line, servers=model.gates),
             "queue of looks": Resource(timeline=line, servers=1),
-            "livePortraitQuota/all": Resource(timeline=line, servers=1),
             "renderers": Resource(timeline=line, servers=model.renderers),
         }
+        self._shares = [
+            Resource(timeline=line, servers=1)
+            for _ in range(share_count(model.renders_per_day_total))
+        ]
         self._took: list[float] = []
 
     def run(self) -> Report:
@@ -140,6 +146,8 @@ class Simulation:
         self._next_drag()
         self._line.run(model.seconds)
         loads = {name: each.load(model.seconds) for name, each in self._resources.items()}
+        shares = [each.load(model.seconds) for each in self._shares]
+        loads["shares of the daily total"] = sum(shares) / len(shares)
         took = sorted(self._took) or [float("inf")]
         return Report(
             model=model,
@@ -147,8 +155,7 @@ class Simulation:
             median_s=took[len(took) // 2],
             late_s=took[int(len(took) * 0.95)],
             waiting=sum(
-                len(self._resources[name].waiting)
-                for name in ("livePortraitQuota/all", "renderers")
+                len(each.waiting) for each in (*self._shares, self._resources["renderers"])
             ),
             usd_per_hour=self._cost(loads),
         )
@@ -203,8 +210,8 @@ class Simulation:
         if self._stream.random() < model.reused:
             self._took.append(self._line.now - began)
             return
-        self._resources["livePortraitQuota/all"].serve(
-            1 / model.claims_per_second, lambda: self._render(began)
+        self._stream.choice(self._shares).serve(
+            1 / model.writes_per_second, lambda: self._render(began)
         )
 
     def _render(self, began: float) -> None:
@@ -236,17 +243,22 @@ def table(rows: list[Report]) -> list[str]:
 def show() -> list[str]:
     """Return the tables of docs/run/operations.md."""
     lines: list[str] = []
-    loads = [Model(saves_per_minute=each) for each in (100, 250, 1_000, 1_500, 10_000)]
-    sharded = [
-        Model(saves_per_minute=each, claims_per_second=50, renderers=renderers)
-        for each, renderers in ((1_000, 100), (1_500, 100), (10_000, 100), (10_000, 750))
+    loads = [Model(saves_per_minute=each) for each in (100, 1_000, 1_500, 3_500, 10_000)]
+    raised = [
+        Model(saves_per_minute=each, renders_per_day_total=1_000_000, renderers=renderers)
+        for each, renderers in ((3_500, 250), (10_000, 750), (35_000, 2_500))
     ]
+    one = Model(saves_per_minute=1_000, renders_per_day_total=999)
     threads = Model(
-        saves_per_minute=20_000, debounced_in_queue=False, claims_per_second=5_000, renderers=5_000
+        saves_per_minute=20_000,
+        debounced_in_queue=False,
+        renders_per_day_total=1_000_000,
+        renderers=5_000,
     )
     for title, models in (
-        ("as it is", loads),
-        ("with the daily total in 50 documents", sharded),
+        ("as it is: a daily total of 5,000 in ten shares", loads),
+        ("a daily total of 1,000,000 in a hundred shares", raised),
+        ("before: the daily total in one document", [one]),
         ("before: a thread waits for each save", [threads]),
     ):
         lines += ("", title, "", *table([Simulation(each).run() for each in models]))

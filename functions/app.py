@@ -266,7 +266,11 @@ class App:
                 ),
                 settings=settings,
             ),
-            ledger=FirestoreLedger(self.database, collection=settings.collection),
+            ledger=FirestoreLedger(
+                self.database,
+                collection=settings.collection,
+                renders_per_day_total=settings.renders_per_day_total,
+            ),
             media=CloudMediaStore(self.bucket),
             engine=self.engine.engine.value,
             engine_version=self.engine_version,

@@ -30,7 +30,7 @@ class Starts:
 
     avatar: int = 0
     owner: int = 0
-    total: int = 0  # of all avatars
+    share: int = 0  # of all avatars whose renders count in the same share of the daily total
     spoken_ms: int = 0  # of the owner's talks that were published today
 
 

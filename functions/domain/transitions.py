@@ -8,6 +8,7 @@ needs no lease is in `answers`. Rules: contract.md, sections 3, 4 and 9.
 from dataclasses import dataclass, replace
 
 from functions.domain.answers import Answers, withdrawn
+from functions.domain.daily_total import share_of
 from functions.domain.document import PENDING, State
 from functions.domain.job_record import Dispatch, ErrorInfo, Record, Result, StatusView
 from functions.domain.request import NotOptedIn
@@ -178,7 +179,7 @@ class Transitions(Answers):
         if (
             starts.avatar >= rules.renders_per_day
             or starts.owner >= rules.renders_per_owner_day
-            or starts.total >= rules.renders_per_day_total
+            or starts.share >= share_of(avatar.avatar_id, rules.renders_per_day_total).most
             or (
                 avatar.subject.is_talk
                 and starts.spoken_ms >= rules.talk_seconds_per_owner_day * 1000

@@ -4,7 +4,7 @@ import pytest
 
 from benchmarks.scale import Model, Report, Resource, Simulation, Timeline, table
 
-WIDE = {"claims_per_second": 1000.0, "seconds": 150.0}
+WIDE = {"writes_per_second": 1000.0, "seconds": 150.0}
 
 
 def played(**given: float) -> Report:
@@ -34,7 +34,11 @@ def test_the_load_of_the_renderers_is_arrivals_times_duration() -> None:
     ("given", "breaks"),
     [
         ({"saves_per_minute": 3_000, "renderers": 100}, "renderers"),
-        ({"saves_per_minute": 1_000, "claims_per_second": 1}, "livePortraitQuota/all"),
+        (
+            {"saves_per_minute": 1_000, "writes_per_second": 1, "renders_per_day_total": 999},
+            "shares of the daily total",
+        ),
+        ({"saves_per_minute": 1_000, "writes_per_second": 1}, ""),
         (
             {"saves_per_minute": 20_000, "renderers": 5_000, "debounced_in_queue": False},
             "threads of the gates",

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from functions.domain.daily_total import share_of
 from functions.domain.document import DOCUMENT_PATHS, Document, FieldPath, Snapshot, dig
 from functions.domain.job_record import Deletion, Record, from_fields, to_fields
 from functions.domain.job_record.status_view import Deleted
@@ -22,6 +23,7 @@ from functions.domain.subject import Subject
 from functions.domain.talks.document import TALK_PATHS, TalkSnapshot
 from functions.domain.task import LookTask, RenderTask, Task
 from functions.errors import ObjectChanged, ObjectExists
+from functions.settings import Settings
 
 Fields = dict[str, Any]
 
@@ -102,6 +104,7 @@ class MemoryLedger:
         self.created: dict[str, int] = {}  # of talks: epoch ms; long ago where it is not told
         self.jobs: dict[str, Fields] = {}
         self.quotas: dict[str, Fields] = {}
+        self.total = Settings.renders_per_day_total
         self.document_writes: list[tuple[str, Fields]] = []
         self.calls: Counter[str] = Counter()
         self.faults: list[Exception] = []  # raised one by one, instead of reading
@@ -159,7 +162,7 @@ class MemoryLedger:
             starts=Starts(
                 avatar=self._starts(f"avatar:{avatar_id}"),
                 owner=quota.get("starts", 0),
-                total=self._starts("all"),
+                share=self._starts(share_of(avatar_id, self.total).name),
                 spoken_ms=quota.get("spokenMs", 0),
             )
             if counting
@@ -217,7 +220,8 @@ class MemoryLedger:
 
     def _count(self, avatar: AvatarSnapshot, change: TransactionResult[Any]) -> None:
         owner = None if avatar.document is None else avatar.document.owner
-        for name in (f"avatar:{avatar.avatar_id}", f"owner:{owner}" if owner else None, "all"):
+        share = share_of(avatar.avatar_id, self.total).name
+        for name in (f"avatar:{avatar.avatar_id}", f"owner:{owner}" if owner else None, share):
             if name is not None and change.counts:
                 today = self._today(name)
                 starts = self._starts(name) + 1

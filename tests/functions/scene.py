@@ -113,6 +113,7 @@ class Scene:
 
     def __post_init__(self) -> None:
         self.ledger = MemoryLedger(self.clock)
+        self.ledger.total = self.settings.renders_per_day_total
         self.media = MemoryMediaStore(self.clock)
         reader = Reader(policy=POLICY, synthetic_idle=self.settings.synthetic_idle)
         self.transitions = Transitions(reader=reader, settings=self.settings)

@@ -35,6 +35,7 @@ from functions.domain.snapshot import (
     TransactionStatus,
 )
 from functions.domain.subject import Subject
+from functions.settings import Settings
 
 _TRIES = 8
 
@@ -42,9 +43,16 @@ _TRIES = 8
 class FirestoreLedger:
     """Documents and ledgers of one project's avatars."""
 
-    def __init__(self, client: firestore.Client, *, collection: str) -> None:
+    def __init__(
+        self,
+        client: firestore.Client,
+        *,
+        collection: str,
+        renders_per_day_total: int = Settings.renders_per_day_total,
+    ) -> None:
         self._client = client
         self._collection = collection
+        self._total = renders_per_day_total
 
     def read(self, subject: Subject) -> AvatarSnapshot:
         """Return document and ledger, read outside any transaction."""
@@ -106,7 +114,9 @@ class FirestoreLedger:
             avatar = with_tombstone(avatar, deleted)
         if not counting:
             return avatar
-        starts = starts_of(self._client, avatar, transaction, timeout_s=READ_TIMEOUT_S)
+        starts = starts_of(
+            self._client, avatar, transaction, total=self._total, timeout_s=READ_TIMEOUT_S
+        )
         return replace(avatar, starts=starts)
 
     def _write(
@@ -131,7 +141,7 @@ class FirestoreLedger:
             transaction.set(job, fields, merge=list(fields))  # keep fields of newer versions
         if change.fields:
             transaction.update(document, _to_wire(change.fields))
-        for name, quota in quota_changes(avatar, change).items():
+        for name, quota in quota_changes(avatar, change, total=self._total).items():
             transaction.set(self._client.collection(QUOTA).document(name), dict(quota))
 
     def delete_documents(self, deletion: Deletion) -> None:

@@ -11,6 +11,7 @@ from google.cloud.firestore_v1.transaction import Transaction
 
 from functions.cloud.database.documents import read
 from functions.cloud.firestore_values import decode
+from functions.domain.daily_total import share_of
 from functions.domain.snapshot import (
     AvatarSnapshot,
     Starts,
@@ -19,7 +20,6 @@ from functions.domain.snapshot import (
 )
 
 QUOTA: Final = "livePortraitQuota"
-_TOTAL = "all"  # the quota of all avatars together
 _FIELDS = ("day", "starts", "spokenMs")
 _PLAIN_ID = re.compile(r"[A-Za-z0-9_\-]{1,128}")
 _KEPT = timedelta(days=2)  # for Firestore's TTL policy, once the day is over
@@ -30,11 +30,13 @@ def starts_of(
     avatar: AvatarSnapshot,
     transaction: Transaction | None,
     *,
+    total: int,
     timeout_s: float,
 ) -> Starts:
-    """Return what counts in the quotas of this moment's day."""
+    """Return what counts in the quotas of this moment's day; `total` is that of all avatars."""
+    share = share_of(avatar.avatar_id, total).name
     owner = None if avatar.document is None else avatar.document.owner
-    names = [*quota_names(avatar.avatar_id, owner), _TOTAL]
+    names = [*quota_names(avatar.avatar_id, owner), share]
     counts: dict[str, dict[str, Any]] = {name: {} for name in names}
     documents = [client.collection(QUOTA).document(name) for name in names]
     for quota in read(client, documents, _FIELDS, transaction=transaction, timeout_s=timeout_s):
@@ -45,13 +47,13 @@ def starts_of(
     return Starts(
         avatar=counts[names[0]].get("starts", 0),
         owner=owned.get("starts", 0),
-        total=counts[_TOTAL].get("starts", 0),
+        share=counts[share].get("starts", 0),
         spoken_ms=owned.get("spokenMs", 0),
     )
 
 
 def quota_changes(
-    avatar: AvatarSnapshot, change: TransactionResult[TransactionStatus]
+    avatar: AvatarSnapshot, change: TransactionResult[TransactionStatus], *, total: int
 ) -> Mapping[str, Mapping[str, object]]:
     """Return the quotas that a change counts in, by their names: starts, and what was spoken."""
     starts, now = avatar.starts, _moment(avatar)
@@ -63,7 +65,8 @@ def quota_changes(
     quotas: dict[str, Mapping[str, object]] = {}
     if change.counts:
         quotas[names[0]] = {**day, "starts": starts.avatar + 1}
-        quotas[_TOTAL] = {**day, "starts": starts.total + 1}
+        share = share_of(avatar.avatar_id, total).name
+        quotas[share] = {**day, "starts": starts.share + 1}
     if owner is not None and (change.counts or change.spoken_ms):
         spoken = {"spokenMs": spoken_ms} if spoken_ms else {}
         quotas[names[1]] = {**day, "starts": starts.owner + started, **spoken}

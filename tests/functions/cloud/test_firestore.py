@@ -15,11 +15,13 @@ from google.cloud.firestore_v1.vector import Vector
 from emulator.suite import Suite
 from functions.cloud.database.firestore import FirestoreLedger
 from functions.cloud.events import parse
+from functions.domain.daily_total import share_of
 from functions.domain.document import Snapshot, State, same
 from functions.domain.job_record import Record, StatusView
 from functions.domain.job_record.status_view import DELETED
 from functions.domain.request import Parameters
 from functions.domain.snapshot import AvatarSnapshot, TransactionResult, TransactionStatus
+from functions.settings import Settings
 from tests.functions.conftest import LedgerUnderTest
 from tests.functions.doubles import about
 from tests.functions.scene import document
@@ -216,18 +218,24 @@ def test_erasing_removes_the_ledger_alone(ledger: LedgerUnderTest, avatar_id: st
 
 def test_starts_are_counted_per_avatar_and_owner(ledger: LedgerUnderTest, avatar_id: str) -> None:
     seen: list[tuple[int, int]] = []
-    totals: list[int] = []
+    shares: list[tuple[str, int]] = []
 
     def start(avatar: AvatarSnapshot) -> TransactionResult[Any]:
         seen.append((avatar.starts.avatar, avatar.starts.owner))
-        totals.append(avatar.starts.total)
+        share = share_of(avatar.avatar_id, Settings.renders_per_day_total).name
+        shares.append((share, avatar.starts.share))
         return TransactionResult(status=TransactionStatus.DONE, counts=True)
 
     for avatar in (avatar_id, avatar_id, f"{avatar_id}-2"):
         ledger.put(avatar, document(userId=f"owner-of-{avatar_id}"))
         ledger.port.transact(about(avatar), start, counting=True)
     assert seen == [(0, 0), (1, 1), (0, 2)]
-    assert [each - totals[0] for each in totals] == [0, 1, 2]  # others have rendered before
+    (name, before), second, third = shares  # others have rendered before
+    assert second == (name, before + 1)
+    assert third[0] != name or third[1] == before + 2
+    counted = ledger.quota(name)
+    assert counted is not None
+    assert counted["starts"] >= before + 2
     quota = ledger.quota(f"owner:owner-of-{avatar_id}")
     assert quota is not None
     assert quota["starts"] == 3

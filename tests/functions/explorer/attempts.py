@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from functions.domain.daily_total import share_of
 from functions.domain.job_record import Lease, Purpose, Record
 from tests.functions.explorer.disturbances import HARD, Disturbance
 from tests.functions.explorer.model import Avatar
@@ -40,6 +41,7 @@ class Attempts:
     timeline: Timeline
     wrong: Callable[[str, str], object]
     versions: int = 1  # of the engine, at once
+    total: int = 5_000  # renders a day, of all avatars
     made: dict[str, Attempt] = field(default_factory=dict)  # by the owner of the lease
     claims: Counter[tuple[str, int]] = field(default_factory=Counter)  # by avatar and wish
     names: dict[tuple[str, int], Counter[str]] = field(default_factory=dict)  # those of the claims
@@ -141,7 +143,8 @@ class Attempts:
         if lease.owner in self.made:
             self.wrong("lease", "one claim is granted twice: its folder may be emptied by now")
         self.made[lease.owner] = attempt
-        for quota in (f"avatar:{avatar.id}", f"owner:{OWNER}", "all"):
+        share = share_of(avatar.id, self.total).name
+        for quota in (f"avatar:{avatar.id}", f"owner:{OWNER}", share):
             self.starts[f"{quota} {self.today()}"] += 1
         self.claims[avatar.id, avatar.wish] += 1
         names = self.names.setdefault((avatar.id, avatar.wish), Counter())

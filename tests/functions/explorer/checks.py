@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from functions.domain.daily_total import share_of
 from functions.domain.job_record import Record
 from functions.domain.job_record.status_view import live_portrait
 from functions.domain.storage_paths import download_url
@@ -136,10 +137,11 @@ class Checks:
 
     def _is_spent(self, avatar: Avatar) -> None:
         starts, today, rules = self.attempts.starts, self.attempts.today(), self.settings
+        share = share_of(avatar.id, rules.renders_per_day_total)
         spent = {
             f"avatar:{avatar.id}": rules.renders_per_day,
             f"owner:{OWNER}": rules.renders_per_owner_day,
-            "all": rules.renders_per_day_total,
+            share.name: share.most,
         }
         made = {name: starts[f"{name} {today}"] for name in spent}
         if all(made[name] < most for name, most in spent.items()):

@@ -93,6 +93,7 @@ class Episode:
             renders_per_day_total=self._stream.choice((5_000, 5_000, 5_000, 5)),
             mirror_dynamics=self._stream.random() < 0.1,
         )
+        self.world.ledger.total = self.attempts.total = settings.renders_per_day_total
         self.checks = Checks(
             world=self.world,
             avatars=self.avatars,

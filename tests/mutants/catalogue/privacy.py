@@ -60,7 +60,8 @@ MUTANTS = (
     Mutant(
         name="quota-of-all-ignored",
         file="functions/domain/transitions.py",
-        old="            or starts.total >= rules.renders_per_day_total\n",
+        old="            or starts.share "
+        ">= share_of(avatar.avatar_id, rules.renders_per_day_total).most\n",
         new="",
         why="Many accounts render without limit (section 3, quota).",
         tests=("tests/functions/jobs/test_attempts.py",),
