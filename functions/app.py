@@ -262,7 +262,9 @@ class App:
                 reader=Reader(
                     policy=self._policy,
                     synthetic_idle=settings.synthetic_idle,
-                    talks=TalkRules(max_seconds=settings.max_speech_seconds),
+                    talks=TalkRules(
+                        methods=settings.talk_methods, max_seconds=settings.max_speech_seconds
+                    ),
                 ),
                 settings=settings,
             ),
@@ -283,13 +285,16 @@ def start() -> App:
     """Read the environment and choose the engine.
 
     Raises:
-        InvalidSetting: a setting is wrong.
+        InvalidSetting: a setting is wrong, or names a method of talking that is not installed.
         EngineUnavailable: the chosen engine lacks files.
     """
     settings = from_environment(os.environ)
     if settings.role is Role.GATE:
         return App(settings, named_engine(settings))
-    choose_engine(settings.engine, settings.weights, engine_setup(settings))
+    from functions.runtime.talk_methods import require_methods
+
+    choice = choose_engine(settings.engine, settings.weights, engine_setup(settings))
+    require_methods(settings, choice.engine)
     return App(settings)
 
 

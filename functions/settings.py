@@ -15,6 +15,7 @@ from functions.emulator_settings import public_url, storage_emulator
 from functions.errors import InvalidSetting
 from functions.otel_settings import NOTHING, Exported, exported
 from functions.roles import Role, TaskRoute, task_route
+from functions.talk_settings import WITHOUT_WEIGHTS, TalkMethods, talk_methods
 
 ENGINES = ("liveportrait", "mesh", "auto")
 PRECISIONS = ("auto", "fp32", "fp16", "bf16")
@@ -48,6 +49,7 @@ class Settings:
     talk_seconds_per_owner_day: int = 600  # of talks that were published
     max_speech_seconds: float = 60.0  # of a talk's sound
     accepted_versions: frozenset[str] | None = None  # of the engine; None: all of them
+    talk_methods: TalkMethods = WITHOUT_WEIGHTS
     keep: int = 3  # results
     keep_hours: float = 24.0
     keep_inputs: bool = (
@@ -138,10 +140,11 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
     role = Role(read.choice("ROLE", Settings.role, tuple(Role)))
     emulator = storage_emulator(environment)
     is_emulated = emulator is not None
+    engine = read.choice("ENGINE", Settings.engine, ENGINES)
     settings = Settings(
         bucket=read.text("BUCKET", pattern_hint="a bucket's name, such as my-app.appspot.com"),
         role=role,
-        engine=read.choice("ENGINE", Settings.engine, ENGINES),
+        engine=engine,
         engine_version=environment.get(ENGINE_VERSION),
         precision=read.choice("PRECISION", Settings.precision, PRECISIONS),
         device=read.choice("DEVICE", Settings.device, DEVICES),
@@ -162,6 +165,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
             "MAX_SPEECH_SECONDS", Settings.max_speech_seconds, 0.3, 60.0
         ),
         accepted_versions=read.versions("ACCEPTED_VERSIONS"),
+        talk_methods=talk_methods(environment, engine),
         keep=read.count("KEEP", Settings.keep),
         keep_hours=read.number("KEEP_HOURS", Settings.keep_hours, 0.0, 8760.0),
         keep_inputs=read.switch("KEEP_INPUTS"),

@@ -52,7 +52,14 @@ from liveportrait_core.request import (
 )
 from liveportrait_core.species import Species
 
-__all__ = ["EngineConfig", "OnMotion", "OnProgress", "Renderer", "open_renderer"]
+__all__ = [
+    "EngineConfig",
+    "OnMotion",
+    "OnProgress",
+    "Renderer",
+    "find_methods",
+    "open_renderer",
+]
 
 OnMotion = Callable[[bytes], None]
 OnProgress = Callable[[Progress], None]

@@ -17,6 +17,7 @@ from functions.domain.snapshot import AvatarSnapshot, RenderJob, RenderSpec
 from functions.domain.storage_paths import OWNER_KEY, StoredObject
 from functions.domain.subject import Subject
 from functions.domain.talks.document import AUDIO_FIELD
+from functions.domain.talks.request import Head
 from functions.errors import Code
 
 Find = Callable[[str], StoredObject | None]
@@ -105,8 +106,9 @@ class AvatarState:
         name, wish = named(engine_version=engine_version), named(engine_version="")
         idle = said = ""
         if ask.talk is not None:
-            quiet = replace(ask, talk=None)
-            idle = fingerprint(quiet, engine_version=engine_version, image=image, video=video)
+            if ask.talk.parameters.head is Head.IDLE:  # else no idle video moves as it does
+                quiet = replace(ask, talk=None)
+                idle = fingerprint(quiet, engine_version=engine_version, image=image, video=video)
             said = said_in(ask.talk, sound)
         listed = avatar.record.result(name)
         fit = listed is not None and in_place(listed, find)

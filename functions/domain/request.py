@@ -55,10 +55,11 @@ from liveportrait_core import (
     RenderOptions,
     RenderWarning,
     Species,
+    SpeechMethod,
     SyntheticIdle,
     parse_face_location,
 )
-from liveportrait_core.speech.methods import VERSIONS
+from liveportrait_core.speech.methods import GFPGAN, VERSIONS
 
 _BLOCKING = (Code.MISSING_HERO_IMAGE, Code.MISSING_HERO_VIDEO, Code.MISSING_AUDIO)
 _CLAMPED = (RenderWarning.PARAM_CLAMPED.value,)
@@ -243,16 +244,25 @@ def fingerprint(
 
 
 def said_in(talk: Talk, sound: StoredObject | None) -> str:
-    """Return a digest of what a talk asks for by itself, whatever its avatar asks for."""
+    """Return a digest of what a talk asks for by itself, whatever its avatar asks for.
+
+    `auto` has one whatever it comes to: a method that is offered later is no other request.
+    """
+    if talk.asked is SpeechMethod.AUTO:
+        parameters = replace(talk.parameters, method=SpeechMethod.VISEMES)
+        talk = replace(talk, parameters=parameters)
     return _digest(_talk_content(talk, sound))
 
 
 def _talk_content(talk: Talk, sound: StoredObject | None) -> dict[str, object]:
-    return {
+    content: dict[str, object] = {
         "talk": talk.as_json(),
         "methodVersion": VERSIONS[talk.parameters.method],
         "sound": [talk.audio_path, sound.generation if sound else None],
     }
+    if talk.parameters.refine:
+        content["refinerVersion"] = VERSIONS[GFPGAN]
+    return content
 
 
 def _digest(content: Mapping[str, object]) -> str:

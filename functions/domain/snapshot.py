@@ -163,7 +163,7 @@ class RenderSpec:
     engine: str
     engine_version: str
     unfit: Result | None = None  # listed for this fingerprint, but its objects are not there
-    idle_fingerprint: str = ""  # of a talk: that of its avatar's idle video
+    idle_fingerprint: str = ""  # of a talk that moves as its avatar's idle video: that one's
     said: str = ""  # of a talk: a digest of its own request and its sound
 
     def precondition_failed(

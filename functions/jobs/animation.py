@@ -30,6 +30,7 @@ from liveportrait_core import (
     MotionUnusable,
     RenderedVideo,
     RenderRequest,
+    SpeechHead,
     SpeechInput,
     SyntheticIdle,
 )
@@ -143,6 +144,9 @@ class Animation:
             text=talk.text or None,
             strength=talk.parameters.strength / 100,
             method=talk.parameters.method,
+            head=SpeechHead(talk.parameters.head),
+            refine=talk.parameters.refine,
+            within_s=self._deps.settings.deadline_s,
             max_seconds=talk.max_seconds,
         )
 

@@ -5,8 +5,10 @@ attempts never share, one commit that makes the result visible. An attempt that 
 or loses its lease publishes nothing and leaves no object. Knows no wire.
 """
 
+import math
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
@@ -30,7 +32,7 @@ from functions.domain.snapshot import (
     TransactionStatus,
 )
 from functions.domain.storage_paths import Upload, download_url
-from functions.domain.talks.document import AUDIO_FIELD
+from functions.domain.talks.document import AUDIO_FIELD, METHOD_FIELD
 from functions.errors import (
     Code,
     Failure,
@@ -46,8 +48,8 @@ from functions.jobs.lease import LeaseMonitor, require, retry
 from functions.jobs.outcomes import AttemptMetrics, AttemptOutcome, tell_refusal
 from functions.jobs.ports import Dependencies, Renderer
 from functions.observability import log, telemetry
-from liveportrait_core import QualityReport, RenderedVideo, RenderError
-from liveportrait_core.errors import DeviceLost
+from liveportrait_core import QualityReport, RenderedVideo, RenderError, TalkCut
+from liveportrait_core.errors import DeviceLost, MethodTooSlow
 
 _WITHDRAWN = (AttemptOutcome.LOST, AttemptOutcome.SUPERSEDED, AttemptOutcome.RETURNED)
 
@@ -227,7 +229,13 @@ class RenderAttempt:
                 self._complete(report, poster, video)
         stages = {"download": animation.download_s, **stages, "upload": uploaded - rendered}
         seconds = {stage: round(value, 2) for stage, value in stages.items()}
-        log.info("published", path=video.path, frames=report.frame_count, seconds=seconds)
+        log.info(
+            "published",
+            path=video.path,
+            frames=report.frame_count,
+            seconds=seconds,
+            **_methods(report.talk),
+        )
         telemetry.describe(
             frames=report.frame_count, width_px=report.width_px, height_px=report.height_px
         )
@@ -304,6 +312,9 @@ class RenderAttempt:
             parameters=spec.request.talk.parameters,
             said=spec.said,
             idle_fingerprint=spec.idle_fingerprint,
+            licence=report.talk.licence,
+            refiner=report.talk.refiner or "",
+            refiner_licence=report.talk.refiner_licence or "",
             start_frame=report.talk.start_frame,
             resume_frame=report.talk.resume_frame,
             has_speech=report.talk.has_speech,
@@ -338,10 +349,26 @@ def _brief(report: QualityReport | None) -> Quality | None:
     )
 
 
+def _methods(talk: TalkCut | None) -> dict[str, str]:
+    """Return what made a talk, with its licence, as fields of a log line."""
+    if talk is None:
+        return {}
+    named = {
+        "method": talk.method,
+        "licence": talk.licence,
+        "refiner": talk.refiner,
+        "refiner_licence": talk.refiner_licence,
+    }
+    return {name: words for name, words in named.items() if words}
+
+
 def problem_of(fault: Exception) -> ErrorInfo:
     """Return what the document says of a fault that ended a render."""
     if isinstance(fault, Failure):
         return ErrorInfo.of(fault.code, fault.field)
+    if isinstance(fault, MethodTooSlow):
+        seconds = math.ceil(fault.seconds)
+        return replace(ErrorInfo.of(Code.METHOD_TOO_SLOW, METHOD_FIELD), seconds=seconds)
     if isinstance(fault, RenderError):
         if fault.code not in {code.value for code in Code}:  # a newer renderer's
             return ErrorInfo(code=Code.INTERNAL, field=None, retryable=fault.retryable)

@@ -7,6 +7,7 @@ import time
 
 from functions.observability import log
 from functions.runtime.engine_identity import engine_setup
+from functions.runtime.talk_methods import try_methods
 from functions.settings import ENGINE_VERSION, Settings
 from liveportrait_core.diagnostics import Stack, check, inspect
 from liveportrait_core.engines.choice import choose_engine
@@ -31,7 +32,8 @@ def open_warm(settings: Settings) -> Renderer:
     if stack.network_fault:
         log.error("decoders can reach the network", reason=stack.network_fault)
     _check(stack, settings)
-    renderer = open_renderer(settings.engine, settings.weights, setup)
+    accepted = settings.talk_methods.accepted
+    renderer = open_renderer(settings.engine, settings.weights, setup, accepted=accepted)
     _require_version(renderer, settings)
     opened = time.monotonic()
     renderer.warm_up()
@@ -44,6 +46,7 @@ def open_warm(settings: Settings) -> Renderer:
         open_seconds=round(opened - began, 2),
         warm_up_seconds=round(time.monotonic() - opened, 2),
     )
+    try_methods(renderer, settings.talk_methods)
     return renderer
 
 

@@ -64,7 +64,7 @@ def choose_method(
         asked = SpeechMethod.VISEMES
     if asked != SpeechMethod.AUTO:
         return _required("method", asked, installed, accepted)
-    allowed = _allowed(installed, accepted)
+    allowed = allowed_names(installed, accepted)
     if not allowed:
         raise InvalidOption("method is auto, and none is installed; accepted: an installed one")
     return allowed[0]
@@ -87,7 +87,7 @@ def _required(
     if name not in installed:
         names = ", ".join(sorted(installed)) or "none"
         raise MethodNotInstalled(f"{kind} is {name}; installed here: {names}")
-    allowed = _allowed(installed, accepted)
+    allowed = allowed_names(installed, accepted)
     if name not in allowed:
         raise MethodNotLicensed(
             f"{kind} is {name}, whose licence is “{installed[name].words}” and was not accepted "
@@ -96,6 +96,8 @@ def _required(
     return name
 
 
-def _allowed(installed: Mapping[str, MethodLicence], accepted: frozenset[str]) -> tuple[str, ...]:
-    """Return the names whose licence is free, or accepted here."""
+def allowed_names(
+    installed: Mapping[str, MethodLicence], accepted: frozenset[str]
+) -> tuple[str, ...]:
+    """Return the names whose licence is free, or was accepted here."""
     return tuple(name for name, licence in installed.items() if licence.is_free or name in accepted)

@@ -10,6 +10,7 @@ from functions.domain.job_record import Record
 from functions.domain.request import Reader
 from functions.domain.storage_paths import MediaPolicy
 from functions.domain.talks.document import TALK_EVENT_PATHS, TalkSnapshot
+from functions.domain.talks.request import TalkRules
 from functions.domain.transitions import Transitions
 from functions.errors import RetryLater
 from functions.jobs.deferral import Deferral
@@ -115,7 +116,11 @@ class Scene:
         self.ledger = MemoryLedger(self.clock)
         self.ledger.total = self.settings.renders_per_day_total
         self.media = MemoryMediaStore(self.clock)
-        reader = Reader(policy=POLICY, synthetic_idle=self.settings.synthetic_idle)
+        reader = Reader(
+            policy=POLICY,
+            synthetic_idle=self.settings.synthetic_idle,
+            talks=TalkRules(methods=self.settings.talk_methods),
+        )
         self.transitions = Transitions(reader=reader, settings=self.settings)
         self.deps = Dependencies(
             settings=self.settings,

@@ -22,6 +22,7 @@ from liveportrait_core import (
     SyntheticIdle,
     TalkCut,
 )
+from liveportrait_core.speech.methods import GFPGAN, LICENCES
 
 
 @dataclass(kw_only=True)
@@ -60,7 +61,16 @@ class ScriptedRenderer:
         made = self._make(body, request.output, request.poster, request.options, on_progress)
         if speech is None:
             return made
-        cut = TalkCut(start_frame=0, resume_frame=made.frame_count % 45, has_speech=True)
+        refiner = GFPGAN if speech.refine else None
+        cut = TalkCut(
+            start_frame=0,
+            resume_frame=made.frame_count % 45,
+            has_speech=True,
+            method=speech.method,
+            licence=LICENCES[speech.method].words,
+            refiner=refiner,
+            refiner_licence=refiner and LICENCES[refiner].words,
+        )
         return replace(made, talk=cut)
 
     def _moved_by(self, request: RenderRequest, on_motion: Callable[[bytes], None] | None) -> bytes:

@@ -7,6 +7,7 @@ import pytest
 from functions.errors import InvalidSetting
 from functions.otel_settings import Exported
 from functions.settings import Settings, from_environment
+from functions.talk_settings import TalkMethods
 
 BARE = {"LIVEPORTRAIT_BUCKET": "demo.appspot.com"}
 EMULATED = {
@@ -32,6 +33,10 @@ def test_defaults_are_the_contracts() -> None:
     assert (settings.mirror_dynamics, settings.accept_uploads) == (False, False)
     assert not settings.synthetic_idle
     assert settings.peak_mbit_s is None
+    assert (settings.talk_methods.offered, settings.talk_methods.accepted) == (
+        ("visemes",),
+        frozenset(),
+    )
     assert (settings.usd_per_hour, settings.exported.anything) == (None, False)
     assert (settings.emulated, settings.project) == (False, None)
 
@@ -60,6 +65,8 @@ def test_every_variable_is_read() -> None:
             "LIVEPORTRAIT_RENDERS_PER_OWNER_DAY": "6",
             "LIVEPORTRAIT_RENDERS_PER_DAY_TOTAL": "7",
             "LIVEPORTRAIT_ACCEPTED_VERSIONS": "mesh-1-0123abcd,mesh-2-89abcdef",
+            "LIVEPORTRAIT_TALK_METHODS": "gfpgan, visemes,wav2lip",
+            "LIVEPORTRAIT_ACCEPTED_LICENCES": "wav2lip",
             "LIVEPORTRAIT_KEEP": "1",
             "LIVEPORTRAIT_KEEP_HOURS": "0",
             "LIVEPORTRAIT_KEEP_INPUTS": "on",
@@ -86,6 +93,9 @@ def test_every_variable_is_read() -> None:
         renders_per_owner_day=6,
         renders_per_day_total=7,
         accepted_versions=frozenset({"mesh-1-0123abcd", "mesh-2-89abcdef"}),
+        talk_methods=TalkMethods(
+            offered=("wav2lip", "visemes", "gfpgan"), accepted=frozenset({"wav2lip"})
+        ),
         keep=1,
         keep_hours=0,
         keep_inputs=True,
@@ -129,6 +139,10 @@ def test_a_synthetic_idle_is_the_mesh_engines() -> None:
         ("LIVEPORTRAIT_RENDERS_PER_OWNER_DAY", "1.5", "whole number"),
         ("LIVEPORTRAIT_ACCEPTED_VERSIONS", "", "all, none, or engine versions"),
         ("LIVEPORTRAIT_ACCEPTED_VERSIONS", "mesh-1", "all, none, or engine versions"),
+        ("LIVEPORTRAIT_TALK_METHODS", "", "joyvasa, wav2lip, visemes, gfpgan"),
+        ("LIVEPORTRAIT_TALK_METHODS", "auto", "joyvasa, wav2lip, visemes, gfpgan"),
+        ("LIVEPORTRAIT_TALK_METHODS", "visemes,gfpgan", "both, or neither"),
+        ("LIVEPORTRAIT_ACCEPTED_LICENCES", "joyvasa", "a list of wav2lip, gfpgan"),
         ("LIVEPORTRAIT_KEEP", "²", "whole number"),
         ("LIVEPORTRAIT_KEEP_HOURS", "", "from 0"),
         ("LIVEPORTRAIT_MIRROR_DYNAMICS", "maybe", "on or off"),
@@ -157,6 +171,13 @@ def test_a_wrong_value_is_named_with_what_is_accepted(name: str, value: str, acc
         from_environment({**EMULATED, name: value})
     assert name in str(caught.value)
     assert accepted in str(caught.value)
+
+
+def test_the_mesh_engine_has_no_motion_of_joyvasas() -> None:
+    named = {**EMULATED, "LIVEPORTRAIT_TALK_METHODS": "joyvasa"}
+    assert from_environment(named).talk_methods.offered == ("joyvasa",)
+    with pytest.raises(InvalidSetting, match="LIVEPORTRAIT_TALK_METHODS names joyvasa"):
+        from_environment({**named, "LIVEPORTRAIT_ENGINE": "mesh"})
 
 
 def test_results_have_a_public_name_beside_an_emulator_alone() -> None:

@@ -44,6 +44,7 @@ class ErrorInfo(Part):
     code: Code
     field: str | None
     retryable: bool
+    seconds: int | None = None  # of METHOD_TOO_SLOW: that it would take
 
     @classmethod
     def of(cls, code: Code, field: str | None = None) -> "ErrorInfo":
@@ -137,7 +138,10 @@ class TalkCuts(Part):
 
     parameters: TalkParameters
     said: str  # a digest of the talk's own request and its sound
-    idle_fingerprint: str  # of the idle video that shows the same, where its mouth rests
+    licence: str = ""  # of the method's weights, in words; "": made before it was noted
+    refiner: str = ""  # that sharpened the mouths; "": none
+    refiner_licence: str = ""
+    idle_fingerprint: str  # of the idle video that shows the same at rest; "": none does
     start_frame: int  # of that idle video
     resume_frame: int
     has_speech: bool

@@ -157,7 +157,12 @@ def _shown_parameters(shown: StatusView) -> dict[str, object] | None:
 
 def _error(problem: ErrorInfo) -> dict[str, object]:
     return _without_none(
-        {"code": problem.code.value, "field": problem.field, "retryable": problem.retryable}
+        {
+            "code": problem.code.value,
+            "field": problem.field,
+            "seconds": problem.seconds,
+            "retryable": problem.retryable,
+        }
     )
 
 
@@ -192,8 +197,14 @@ def _result(result: Result) -> dict[str, object]:
     cuts: dict[str, object] = {}
     if (talk := result.talk) is not None:
         url, path = ("videoUrl", "videoPath")
+        named = {
+            "licence": talk.licence,
+            "refiner": talk.refiner,
+            "refinerLicence": talk.refiner_licence,
+        }
         cuts = {
             "method": talk.parameters.method.value,
+            **{key: words for key, words in named.items() if words},
             "idleFingerprint": talk.idle_fingerprint,
             "startFrame": talk.start_frame,
             "resumeFrame": talk.resume_frame,

@@ -10,6 +10,7 @@ REQUEST: Final = ("request",)
 OUTPUT: Final = ("talk",)
 AUDIO_URL: Final = (*REQUEST, "audioUrl")
 AUDIO_FIELD: Final = ".".join(AUDIO_URL)  # as errors name it
+METHOD_FIELD: Final = ".".join((*REQUEST, "method"))
 
 TALK_RELEVANT_PATHS: tuple[FieldPath, ...] = (REQUEST,)
 TALK_EVENT_PATHS: tuple[FieldPath, ...] = (REQUEST, (*OUTPUT, "state"))

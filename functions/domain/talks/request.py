@@ -4,7 +4,7 @@ The avatar's own request, and which sound may be read, are the part of `domain.r
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
@@ -19,6 +19,7 @@ from functions.domain.field_values import (
 )
 from functions.domain.talks.document import REQUEST
 from functions.errors import Code, Failure
+from functions.talk_settings import WITHOUT_WEIGHTS, TalkMethods
 from liveportrait_core import (
     MOST_SPEECH_STRENGTH,
     InvalidOption,
@@ -28,7 +29,12 @@ from liveportrait_core import (
 )
 from liveportrait_core.errors import MethodNotInstalled, MethodNotLicensed
 from liveportrait_core.limits import MAX_SPEECH_SECONDS
-from liveportrait_core.speech.methods import MIT, MethodLicence, choose_method
+from liveportrait_core.speech.methods import (
+    GFPGAN,
+    LICENCES,
+    choose_method,
+    require_refiner,
+)
 
 _MAX_TEXT_CHARACTERS: Final = 5_000
 _MOST_STRENGTH: Final = round(MOST_SPEECH_STRENGTH * 100)  # hundredths
@@ -41,9 +47,7 @@ _DOING: Final = {"head": (SpeechMethod.JOYVASA,), "base": _LIP_SYNC, "refine": _
 class TalkRules:
     """What one deployment can, and may, do of talks."""
 
-    installed: Mapping[str, MethodLicence] = field(
-        default_factory=lambda: {SpeechMethod.VISEMES: MIT}
-    )  # by gate and renderer alike, the best first
+    methods: TalkMethods = WITHOUT_WEIGHTS  # of gate and renderer alike
     max_seconds: float = MAX_SPEECH_SECONDS  # of a sound
 
 
@@ -77,6 +81,7 @@ class Talk:
     """What is said, and how."""
 
     parameters: TalkParameters
+    asked: SpeechMethod = SpeechMethod.AUTO  # as the client asked
     nonce: str | int | None
     audio_path: str = ""  # known once the rest is valid
     max_seconds: float  # of the sound; longer by silence alone, it is cut there
@@ -115,8 +120,10 @@ class TalkInputs:
         """
         visemes = self._visemes()
         text = self._text()
+        asked = SpeechMethod(self._choice("method", SpeechMethod))
         return Talk(
-            parameters=self._parameters(),
+            parameters=self._parameters(asked, is_told=bool(visemes or text)),
+            asked=asked,
             nonce=nonce(*self._pick("renderNonce")),
             max_seconds=self._rules.max_seconds,
             text="" if visemes else text,  # timed visemes say more
@@ -126,8 +133,7 @@ class TalkInputs:
     def _pick(self, key: str) -> tuple[str, object]:
         return ".".join((*REQUEST, key)), self._request.get(key, ABSENT)
 
-    def _parameters(self) -> TalkParameters:
-        method = SpeechMethod(self._choice("method", SpeechMethod))
+    def _parameters(self, method: SpeechMethod, *, is_told: bool) -> TalkParameters:
         head, base = Head(self._choice("head", Head)), Base(self._choice("base", Base))
         refine = boolean(*self._pick("refine"), default=False)
         wanted = {
@@ -135,8 +141,12 @@ class TalkInputs:
         }  # fmt: skip
         for key in (key for key, is_wanted in wanted.items() if is_wanted):
             method = self._able(method, key)
+        method = self._available(method, is_told=is_told)
+        if refine:
+            self._require_refiner()
+        self._require_base(base)
         return TalkParameters(
-            method=self._available(method),
+            method=method,
             strength=self.clamp.hundredths(*self._pick("strength"), 100, 0, _MOST_STRENGTH),
             head=head,
             base=base,
@@ -161,14 +171,36 @@ class TalkInputs:
         field, value = self._pick(key)
         raise invalid(field, value, f"with the method {method}, nothing but the default")
 
-    def _available(self, method: SpeechMethod) -> SpeechMethod:
+    def _available(self, method: SpeechMethod, *, is_told: bool) -> SpeechMethod:
         """Return the method, if this deployment has it and may use it."""
         field, _ = self._pick("method")
-        rules = self._rules
+        methods = self._rules.methods
+        offered = {name: LICENCES[name] for name in methods.offered if name != GFPGAN}
         try:
-            return SpeechMethod(choose_method(method, installed=rules.installed))
+            return SpeechMethod(
+                choose_method(method, installed=offered, accepted=methods.accepted, is_told=is_told)
+            )
         except (MethodNotInstalled, MethodNotLicensed, InvalidOption) as error:
             raise Failure(Code(error.code), str(error), field=field) from error
+
+    def _require_refiner(self) -> None:
+        field, _ = self._pick("refine")
+        methods = self._rules.methods
+        offered = {name: LICENCES[name] for name in methods.offered if name == GFPGAN}
+        try:
+            require_refiner(installed=offered, accepted=methods.accepted)
+        except (MethodNotInstalled, MethodNotLicensed) as error:
+            raise Failure(Code(error.code), str(error), field=field) from error
+
+    def _require_base(self, base: Base) -> None:
+        if base is Base.HERO_VIDEO:
+            field, _ = self._pick("base")
+            raise Failure(
+                Code.METHOD_NOT_INSTALLED,
+                f"{field} is {base}, and no mouth is painted into a hero video here; accepted: "
+                f"{Base.IDLE}",
+                field=field,
+            )
 
     def _text(self) -> str:
         field, value = self._pick("text")

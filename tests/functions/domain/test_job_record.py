@@ -134,7 +134,7 @@ NEW_VALUES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
         **fields,
         "shown": {
             **fields["shown"],
-            "error": {"code": "TOO_DARK", "field": None, "retryable": False},
+            "error": {"code": "TOO_DARK", "field": None, "retryable": False, "seconds": None},
         },
     },
     "a purpose": lambda fields: {**fields, "lease": {**fields["lease"], "purpose": "export"}},

@@ -1,12 +1,15 @@
 """Reconcile goes over talks as over avatars: contract.md, sections 10 and 12."""
 
+from dataclasses import replace
+
 import pytest
 
 from functions.domain.job_record import Deletion
 from functions.reconcile.findings import Finding
+from functions.talk_settings import TalkMethods
 from tests.functions.doubles import about
 from tests.functions.reconcile.reconciling import Watch
-from tests.functions.scene import AVATAR, SOUND, TALK, document, talk_document
+from tests.functions.scene import AVATAR, SOUND, TALK, Scene, document, talk_document
 from tests.functions.scripted_renderer import ScriptedRenderer
 
 PATH = str(about(AVATAR, TALK))
@@ -58,6 +61,20 @@ def test_a_talk_of_another_idle_video_is_counted_and_left_alone(watch: Watch) ->
     report = watch.sweep()
     assert (report.found, report.mended) == ({"outdated": 1}, {})
     assert watch.scene.talk() == before
+
+
+def test_a_method_that_is_offered_later_renders_no_finished_talk_anew(watch: Watch) -> None:
+    scene = watch.scene
+    methods = TalkMethods(offered=("joyvasa", "visemes"))
+    later = Watch(scene=Scene(settings=replace(scene.settings, talk_methods=methods)))
+    later.scene.ledger.documents, later.scene.ledger.jobs = (
+        scene.ledger.documents,
+        scene.ledger.jobs,
+    )
+    later.scene.media.objects = scene.media.objects
+    report = later.sweep()
+    assert (report.found, report.mended) == ({"outdated": 1}, {})
+    assert scene.talk()["method"] == "visemes"
 
 
 def test_a_video_that_is_gone_is_rendered_again(watch: Watch) -> None:

@@ -5,14 +5,18 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from functions.errors import InvalidSetting
 from functions.runtime.engine_identity import engine_setup
 from functions.runtime.startup import open_warm
+from functions.runtime.talk_methods import require_methods
 from functions.settings import Settings, full_engine_version
+from functions.talk_settings import TalkMethods
 from liveportrait_core import Engine
 from liveportrait_core.diagnostics import stack
 from liveportrait_core.errors import EngineUnavailable
@@ -55,6 +59,19 @@ def test_decoders_that_can_reach_the_network_are_an_error_in_the_log(
 def test_weights_that_are_missing_are_named(tmp_path: Path) -> None:
     with pytest.raises(EngineUnavailable, match="liveportrait engine cannot run without"):
         open_warm(Settings(bucket="demo", weights=tmp_path))
+
+
+def test_a_method_of_talking_that_is_not_installed_is_named_at_the_start(tmp_path: Path) -> None:
+    methods = TalkMethods(offered=("wav2lip", "visemes"))
+    settings = Settings(bucket="demo", engine="mesh", weights=tmp_path, talk_methods=methods)
+    with pytest.raises(InvalidSetting, match=r"names wav2lip: .* weights convert wav2lip .*; acc"):
+        require_methods(settings, Engine.MESH)
+    (tmp_path / "wav2lip").mkdir()
+    (tmp_path / "wav2lip" / "wav2lip.safetensors").touch()
+    require_methods(settings, Engine.MESH)  # whose licence is accepted has no part in it
+    refined = replace(settings, talk_methods=TalkMethods(offered=("wav2lip", "gfpgan")))
+    with pytest.raises(InvalidSetting, match=r"names gfpgan: .* pip install spandrel"):
+        require_methods(refined, Engine.MESH)
 
 
 def test_device_and_landmarks_are_the_settings() -> None:

@@ -2,7 +2,9 @@
 
 from tests.mutants.mutant import Mutant
 
-_TALKS = ("tests/functions/jobs/test_talks.py",)
+_TALKS = ("tests/functions/jobs/talks/test_talks.py",)
+_METHODS = ("tests/functions/jobs/talks/test_methods.py",)
+_RECONCILE = ("tests/functions/reconcile/test_talks.py",)
 _LEDGER = ("tests/functions/cloud/test_talk_ledger.py",)
 
 MUTANTS = (
@@ -44,7 +46,39 @@ MUTANTS = (
         old="if spec.said and shown.said == spec.said:",
         new="if False:",
         why="A new idle video does not render its avatar's talks anew.",
-        tests=("tests/functions/reconcile/test_talks.py",),
+        tests=_RECONCILE,
+    ),
+    Mutant(
+        name="a-newer-method-is-no-other-talk",
+        file="functions/domain/request.py",
+        old='"methodVersion": VERSIONS[talk.parameters.method],',
+        new='"methodVersion": "",',
+        why="A talk keeps the mouth of a method that was mended since (section 12, fingerprint).",
+        tests=_METHODS,
+    ),
+    Mutant(
+        name="a-method-offered-later-says-everything-again",
+        file="functions/domain/request.py",
+        old="if talk.asked is SpeechMethod.AUTO:",
+        new="if False:",
+        why="Offering a method renders no finished talk anew (section 12, reconcile).",
+        tests=_RECONCILE,
+    ),
+    Mutant(
+        name="licences-count-for-nothing",
+        file="liveportrait_core/speech/methods.py",
+        old="    if name not in allowed:",
+        new="    if False:",
+        why="What is for research only is used only where that was accepted (section 12).",
+        tests=_METHODS,
+    ),
+    Mutant(
+        name="a-method-may-take-for-ever",
+        file="functions/jobs/animation.py",
+        old="within_s=self._deps.settings.deadline_s,",
+        new="within_s=None,",
+        why="A method that exceeds the deadline is refused before it renders (section 12).",
+        tests=_METHODS,
     ),
     Mutant(
         name="blocked-avatar-talks",
