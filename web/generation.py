@@ -115,6 +115,7 @@ class Generation:
     engine: str | None = None
     engine_version: str | None = None
     output: Output | None = None
+    quality: Mapping[str, Any] | None = None  # what was measured on a video
     warnings: tuple[str, ...] = ()
     error: Failure | None = None
 

@@ -1,5 +1,7 @@
 """How it is rendered: LivePortrait's own parameters, form and size, clips as portraits."""
 
+import json
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -68,6 +70,8 @@ def test_an_engine_that_would_ignore_it_says_so(api: Api) -> None:
         ({"outputSize": 32}, "animate", "params.outputSize"),
         ({"format": "avi"}, "animate", "params.format"),
         ({"format": "gif"}, "edit", "kind is edit"),
+        ({"format": "gif", "audio": "driving"}, "animate", "gif holds no sound"),
+        ({"fps": "60"}, "animate", "params.fps"),
         ({"species": "animal", "relative": False}, "animate", "relative: animals"),
     ],
 )
@@ -87,6 +91,19 @@ def test_a_video_has_the_form_and_size_that_are_asked_for(api: Api, form: str, k
     assert video.headers["content-type"] == f"image/{form}"
     assert video.content.startswith(kind)
     assert picture_size(api.client.get(output["posterUrl"]).content) == (80, 100)
+
+
+def test_a_video_is_measured_and_the_rate_is_exact(api: Api) -> None:
+    quality = api.ready(params={"peakRate": 5, "audio": "none"})["quality"]
+    assert quality["frames"] > 10
+    assert quality["rate"]["wanted"] == quality["rate"]["measured"]
+    for given, told in (("30000/1001", "30000/1001"), (25, "25")):
+        params = {"fps": given, "seconds": 1}
+        body = {"input": {"portrait": {"upload": "p"}}, "params": params}
+        estimate = api.client.post(
+            "/v1/estimate", data={"request": json.dumps(body)}, files={"p": api.portrait}
+        ).json()
+        assert estimate["frames"] == round(Fraction(told))
 
 
 def test_a_clip_is_animated_where_the_engine_takes_one(networks: Api, driving: bytes) -> None:

@@ -41,7 +41,6 @@ LIMITS = {
     "sound": MAX_AUDIO_BYTES,
 }
 MAX_BODY_BYTES = MAX_IMAGE_BYTES + MAX_VIDEO_BYTES + MAX_AUDIO_BYTES + 1_000_000
-IDLE_FPS = 30  # of an idle without a driving clip
 _FETCH_WITHIN_S = 60.0
 _CHUNK = 1 << 20
 
@@ -228,7 +227,8 @@ def _look(
         if "sound" in names:
             role = "sound"
             heard, _ = read_speech(folder / names[role])
-            fps = IDLE_FPS if length is None else length[0] / length[1]
+            idle_fps = Fraction(request.params.fps)
+            fps = idle_fps if length is None else length[0] / length[1]
             length = math.ceil(heard.seconds * Fraction(fps)), float(heard.seconds)
         return (width, height), length
     except RenderError as error:

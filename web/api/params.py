@@ -4,6 +4,7 @@
 turns those into the renderer's options.
 """
 
+from fractions import Fraction
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -13,21 +14,28 @@ from liveportrait_core import (
     LARGEST_MULTIPLIER,
     NINE_POINTS,
     AnimationRegion,
+    Delivery,
+    InvalidOption,
     InvalidSlider,
     PortraitEdit,
     RenderOptions,
     RenderWarning,
     Species,
+    SpeechHead,
     SpeechInput,
+    SyntheticIdle,
 )
 from liveportrait_core.engines.liveportrait.config import DrivingCrop
 from liveportrait_core.engines.liveportrait.motion.settings import OBSERVATION_VARIANCES
+from liveportrait_core.media.clips.rate import HIGHEST_RATE
 from liveportrait_core.options import (
     CROP_SCALES,
     MOST_CROP_SHIFT,
     MOST_SPEECH_STRENGTH,
     OUTPUT_SIDES_PX,
+    PEAK_MBIT_S,
     MouthInside,
+    SoundFrom,
     VideoFormat,
 )
 from web.api.animals import FacePoint, animal_values
@@ -40,6 +48,17 @@ Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 def whole(value: object) -> object:
     """Take a double without a fraction for the integer that it means, as the contract does."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def exact_rate(value: object) -> str:
+    """Take a frame rate as a number or as a fraction, "30000/1001"; return the fraction."""
+    try:
+        rate = Fraction(value) if isinstance(value, str | int | float) else Fraction(0)
+    except (ValueError, ZeroDivisionError, OverflowError):
+        rate = Fraction(0)
+    if not 1 <= rate <= HIGHEST_RATE:
+        raise ValueError(f"accepted: 1 to {HIGHEST_RATE}, such as 25 or 30000/1001")
+    return str(rate)
 
 
 Whole = Annotated[int, BeforeValidator(whole), Field(strict=True)]
@@ -74,11 +93,13 @@ class Params(Body):
     loop: Switch = RenderOptions.loop
     max_seconds: Annotated[Number, Field(ge=0.5, le=600)] = RenderOptions.max_seconds
     seed: Annotated[Whole, Field(ge=0, lt=2**63)] = 0  # of an idle without a driving clip
-    seconds: Annotated[Number, Field(ge=0.5, le=60)] = 6.0  # of such an idle
+    seconds: Annotated[Number, Field(ge=0.5, le=60)] = SyntheticIdle.seconds  # of such an idle
+    fps: Annotated[str, BeforeValidator(exact_rate)] = str(SyntheticIdle.fps)  # of such an idle
     strength: Number = SpeechInput.strength  # of a talk's mouth
     method: Name = str(SpeechInput.method)
     inside: MouthInside = SpeechInput.inside
     start_frame: Annotated[Whole, Field(ge=0, lt=36_000)] = SpeechInput.start_frame
+    head: SpeechHead = SpeechInput.head
     # Names of methods, and of the refiner, whose licence the client accepts, where it is not free.
     accept_licences: Annotated[tuple[Name, ...], Field(max_length=10)] = ()
     within: Annotated[Number, Field(ge=0)] | None = None  # seconds that the method may take
@@ -86,6 +107,8 @@ class Params(Body):
     repeat: Switch = False  # of a lip-sync: begin the clip again where the sound lasts longer
     format: VideoFormat = VideoFormat.MP4
     output_size: Annotated[Whole, Field(ge=OUTPUT_SIDES_PX[0], le=OUTPUT_SIDES_PX[1])] | None = None
+    peak_rate: Annotated[Number, Field(ge=PEAK_MBIT_S[0], le=PEAK_MBIT_S[1])] | None = None
+    audio: SoundFrom = SoundFrom.NONE
     # LivePortrait's own; refused where another engine renders.
     relative: Switch = OF_LIVEPORTRAIT["relative"]
     stitching: Switch = OF_LIVEPORTRAIT["stitching"]
@@ -101,10 +124,15 @@ class Params(Body):
         """Return the values within their ranges, by their names in JSON, and warnings.
 
         Raises:
-            InvalidRequest: an unknown slider of the edit, no place of a face, or what animals lack.
+            InvalidRequest: an unknown slider of the edit, no place of a face, what animals lack, or
+                what the format has not.
             Unprocessable: the face is to be found by what is not installed.
         """
         animal, is_place_clamped = animal_values(self.species, self.face_points, self.pasteback)
+        try:
+            Delivery(format=self.format, sound=self.audio, peak_mbit_s=self.peak_rate)
+        except InvalidOption as error:
+            raise InvalidRequest(str(error), field="params.format") from error
         try:
             edit, is_edit_clamped = PortraitEdit.from_fields(self.edit)
         except InvalidSlider as error:

@@ -10,7 +10,7 @@ from pydantic.alias_generators import to_camel
 
 from liveportrait_core import PortraitEdit, TimedViseme, timed_visemes
 from liveportrait_core.errors import InvalidOption
-from liveportrait_core.options import VideoFormat
+from liveportrait_core.options import SoundFrom, VideoFormat
 from liveportrait_core.speech.viseme_formats import MOST_VISEMES
 from web.api.params import Body, Params
 from web.errors import InvalidRequest
@@ -88,6 +88,10 @@ class GenerationRequest(Body):
         if self.kind is not Kind.ANIMATE and self.params.format is not VideoFormat.MP4:
             raise ValueError(
                 f"format is {self.params.format}, and kind is {self.kind}; accepted: without"
+            )
+        if self.kind is not Kind.ANIMATE and self.params.audio is not SoundFrom.NONE:
+            raise ValueError(
+                f"audio is {self.params.audio}, and kind is {self.kind}; accepted: none"
             )
         if self.input.portrait is None and (self.kind is not Kind.TALK or not moves[0]):
             raise ValueError("input.portrait is missing; accepted: a picture of a face")
@@ -169,6 +173,7 @@ def generation_object(
         "engineVersion": generation.engine_version,
         "fingerprint": generation.fingerprint,
         "output": output,
+        "quality": generation.quality,
         "warnings": list(generation.warnings),
         "error": None if generation.error is None else asdict(generation.error),
         "metadata": dict(generation.metadata),

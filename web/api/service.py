@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -17,7 +18,7 @@ from starlette.requests import Request
 
 from liveportrait_core import InvalidOption, RenderError
 from web.api.guard import Guard
-from web.api.inputs import IDLE_FPS, LIMITS, ReceivedFiles, received
+from web.api.inputs import LIMITS, ReceivedFiles, received
 from web.api.schemas import GenerationRequest, generation_object
 from web.errors import InvalidRequest, NotFound, Unprocessable
 from web.fetch import SafeClient
@@ -153,7 +154,7 @@ class Service:
         frames, seconds = length or (1, 0.0)
         if length is None and wanted.kind is Kind.ANIMATE:
             seconds = wanted.params.seconds
-            frames = round(seconds * IDLE_FPS)
+            frames = round(seconds * Fraction(wanted.params.fps))
         pace, price = _seconds_per_pixel(self.jobs.queue.latest()), self.settings.usd_per_hour
         eta_s = None if pace is None else pace * frames * width * height
         method = None

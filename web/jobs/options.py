@@ -1,6 +1,7 @@
 """What a generation's stored parameters and files mean to the renderer: values, no rendering."""
 
 from collections.abc import Mapping
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +22,8 @@ from liveportrait_core.options import (
     Engine,
     MouthInside,
     RenderOptions,
+    SoundFrom,
+    SpeechHead,
     SyntheticIdle,
     VideoFormat,
 )
@@ -82,6 +85,8 @@ def request_of(generation: Generation, folder: Path, *, method_limit_s: float) -
         delivery=Delivery(
             format=VideoFormat(generation.params.get("format", VideoFormat.MP4)),
             longest_side_px=generation.params.get("outputSize"),
+            sound=SoundFrom(generation.params.get("audio", SoundFrom.NONE)),
+            peak_mbit_s=generation.params.get("peakRate"),
         ),
         speech=_speech(generation, folder, method_limit_s)
         if generation.kind is Kind.TALK
@@ -143,7 +148,11 @@ def _motion(generation: Generation, folder: Path) -> Clip | EditSequence | Synth
         return Clip(path=folder / inputs["driving"])
     if "motion" in inputs:
         return read_edit_sequence(folder / inputs["motion"])
-    return SyntheticIdle(seed=generation.params["seed"], seconds=generation.params["seconds"])
+    return SyntheticIdle(
+        seed=generation.params["seed"],
+        seconds=generation.params["seconds"],
+        fps=Fraction(generation.params.get("fps", SyntheticIdle.fps)),
+    )
 
 
 def _speech(generation: Generation, folder: Path, method_limit_s: float) -> SpeechInput:
@@ -156,6 +165,7 @@ def _speech(generation: Generation, folder: Path, method_limit_s: float) -> Spee
         method=params["method"],
         inside=MouthInside(params["inside"]),
         start_frame=params["startFrame"],
+        head=SpeechHead(params.get("head", SpeechInput.head)),
         refine=params.get("refine") is not None,
         within_s=within_s(generation, method_limit_s),
     )

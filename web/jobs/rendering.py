@@ -150,6 +150,7 @@ def _animated(
             refiner=None if cut is None else cut.refiner,
             refiner_licence=None if cut is None else cut.refiner_licence,
         ),
+        quality=None if video.quality is None else video.quality.as_json(),
         warnings=_warnings(generation, (each.value for each in video.warnings)),
     )
 

@@ -55,6 +55,8 @@ class NetworkEngine:
             animation=config.animation,
             refinement=config.refinement,
         )
+        if kept == self._config:
+            return self
         return type(self)(
             self._model, self._finder, self._locate, digests=self._digests, config=kept
         )
