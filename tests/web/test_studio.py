@@ -21,6 +21,7 @@ pytestmark = [pytest.mark.studio, pytest.mark.timeout(900)]
 SEED = Path(__file__).parents[2] / "emulator" / "seed"
 PICTURES = Path(os.environ["STUDIO_PICTURES"]) if "STUDIO_PICTURES" in os.environ else None
 PATIENCE_MS = 240_000
+TAPS = ((0.4, 0.25), (0.5, 0.25), (0.45, 0.4))
 
 
 @pytest.fixture(scope="module")
@@ -81,19 +82,38 @@ def page(studio: str) -> Iterator[Any]:
 
 
 def drag(page: Any, slider: str, share: float) -> None:
-    """Move a slider by the mouse to that share of its width."""
+    """Move a slider by the mouse to that share of its width, once it stands still."""
+    page.wait_for_function("[...document.images].every(each => each.complete)")
     track = page.locator(f"{slider} input[type=range]")
-    track.scroll_into_view_if_needed()
+    track.hover()  # waits until nothing above it changes its height any more
     box = track.bounding_box()
-    middle = box["y"] + box["height"] / 2
-    page.mouse.move(box["x"] + box["width"] * 0.5, middle)
     page.mouse.down()
-    page.mouse.move(box["x"] + box["width"] * share, middle, steps=4)
+    page.mouse.move(box["x"] + box["width"] * share, box["y"] + box["height"] / 2, steps=4)
     page.mouse.up()
+
+
+def point_out(page: Any, prefix: str) -> list[str]:
+    """Open the animal's controls and tap eyes and mouth; return the points that are shown then."""
+    page.get_by_role("button", name="An animal").click()
+    page.locator(f"#{prefix}-species input[value=animal]").check()
+    page.wait_for_selector(f"#{prefix}-taps img")
+    for count, (x, y) in enumerate(TAPS, 1):
+        shown = page.locator(f"#{prefix}-taps img")
+        before, box = shown.get_attribute("src"), shown.bounding_box()
+        shown.click(position={"x": x * box["width"], "y": y * box["height"]})
+        page.wait_for_function(
+            "([id, before]) => document.querySelector(id)?.src !== before",
+            arg=[f"#{prefix}-taps img", before],
+        )
+        points = page.locator(f"#{prefix}-points textarea, #{prefix}-points input").first
+        assert len(points.input_value().split()) == (3 if count == 3 else 0)
+    pairs: list[str] = points.input_value().split()
+    return pairs
 
 
 def picture(page: Any, name: str) -> None:
     if PICTURES is not None:
+        page.evaluate("scrollTo(0, 0)")
         page.wait_for_timeout(1500)
         page.screenshot(path=str(PICTURES / f"{name}.png"), full_page=True)
 
@@ -114,10 +134,20 @@ def test_from_upload_to_a_superseding_save(page: Any, clip: Path) -> None:
     )
     assert page.locator("#d-video video").count() == 2  # the one before is beneath the newest
     other = page.context.new_page()
+    other.set_default_timeout(PATIENCE_MS)
     other.goto(page.url)
     other.wait_for_function(
         "document.querySelector('#d-multiplier input[type=number]')?.value < 0.3"
     )
+    pairs = point_out(page, "d")  # is saved with the third tap, and the other tab follows
+    other.get_by_role("button", name="An animal").click()
+    other.wait_for_function(
+        "points => document.querySelector('#d-points textarea, #d-points input')?.value === points",
+        arg=" ".join(pairs),
+    )
+    assert other.locator("#d-species input[value=animal]").is_checked()
+    page.get_by_role("button", name="The document").click()
+    page.wait_for_selector("#d-document:has-text('facePoints')")
     other.close()
 
 
@@ -130,7 +160,7 @@ def test_an_edit_is_seen_at_once_and_animated(page: Any, clip: Path) -> None:
     page.wait_for_function(
         "before => document.querySelector('#e-picture img').src !== before", arg=before
     )
-    assert "--edit smile=" in page.locator("#e-command").inner_text()
+    page.wait_for_selector("#e-command:has-text('astronaut.png -o edited.png --edit=smile=')")
     assert page.locator("#e-gaze_x input[type=range]").is_disabled()
     picture(page, "edit")
     page.click("#e-use")  # turns to Animate, and brings the portrait with it
@@ -139,7 +169,11 @@ def test_an_edit_is_seen_at_once_and_animated(page: Any, clip: Path) -> None:
     page.wait_for_selector("#a-driving video")
     page.click("#a-go")
     page.wait_for_selector("#a-video video")
+    page.wait_for_selector("#a-quality li:has-text('The loop is closed')")
     picture(page, "animate")
+    page.get_by_role("button", name="The same as a command line").click()
+    page.wait_for_selector("#a-command:has-text('avatar-idle render astronaut.png clip.mp4')")
+    page.wait_for_selector("#a-body:has-text('smile')")
     page.get_by_role("button", name="The generation").click()
     page.wait_for_selector("#a-told:has-text('smile')")
 
@@ -149,19 +183,7 @@ def test_an_animal_is_pointed_out_by_three_taps(page: Any, clip: Path) -> None:
     page.set_input_files("#a-portrait input[type=file]", str(SEED / "astronaut.png"))
     page.set_input_files("#a-driving input[type=file]", str(clip))
     page.wait_for_selector("#a-driving video")
-    page.get_by_role("button", name="An animal").click()
-    page.locator("#a-species input[value=animal]").check()
-    page.wait_for_selector("#a-taps img")
-    for count, (x, y) in enumerate(((0.4, 0.25), (0.5, 0.25), (0.45, 0.4)), 1):
-        shown = page.locator("#a-taps img")
-        before, box = shown.get_attribute("src"), shown.bounding_box()
-        shown.click(position={"x": x * box["width"], "y": y * box["height"]})
-        page.wait_for_function(
-            "before => document.querySelector('#a-taps img')?.src !== before", arg=before,
-            timeout=60_000,
-        )  # fmt: skip
-        pairs = page.locator("#a-points textarea, #a-points input").first.input_value().split()
-        assert len(pairs) == (3 if count == 3 else 0)
+    pairs = point_out(page, "a")
     assert [float(pair.split(",")[0]) for pair in pairs] == pytest.approx(
         [0.4, 0.5, 0.45], abs=0.02
     )
@@ -176,6 +198,7 @@ def test_a_portrait_says_a_sound(page: Any, sound: bytes, tmp_path: Path) -> Non
     (tmp_path / "s.wav").write_bytes(sound)
     page.get_by_role("tab", name="Animate").click()
     page.set_input_files("#a-portrait input[type=file]", str(SEED / "astronaut.png"))
+    page.get_by_role("button", name="Let it speak").click()
     page.set_input_files("#a-sound input[type=file]", str(tmp_path / "s.wav"))
     page.wait_for_selector("#a-portrait img")
     page.wait_for_selector("#a-sound audio, #a-sound [data-testid^=waveform]", state="attached")
@@ -221,9 +244,26 @@ def test_a_wrong_file_is_said_in_words(page: Any, tmp_path: Path) -> None:
     page.get_by_role("tab", name="Animate").click()
     page.wait_for_selector("#a-go")
     page.click("#a-go")
-    page.wait_for_function(
-        "document.querySelector('#a-state')?.innerText.includes('Bring a portrait first')"
-    )
+    page.wait_for_selector("#a-portrait-error [role=alert]:has-text('Bring a portrait first')")
+    page.set_input_files("#a-portrait input[type=file]", str(SEED / "astronaut.png"))
+    page.wait_for_selector("#a-portrait img")
+    page.get_by_role("button", name="Another face").click()
+    page.locator("#a-edit textarea, #a-edit input").first.fill("smyle=1")
+    page.click("#a-go")
+    page.wait_for_selector("#a-edit-error [role=alert]:has-text('smyle')")
+    assert not page.locator("#a-portrait-error [role=alert]").is_visible()
+
+
+def test_what_the_engine_cannot_do_is_grey_and_says_why(page: Any) -> None:
+    page.get_by_role("tab", name="Animate").click()
+    page.get_by_role("button", name="Expert").click()
+    page.wait_for_selector("#a-expert:has-text('The mesh engine cannot do what is grey')")
+    for name in ("crop", "crop-y", "driving-scale"):
+        assert page.locator(f"#a-{name} input[type=range]").is_disabled()
+    for name in ("do-crop", "relative", "stitching"):
+        assert page.locator(f"#a-{name} input[type=checkbox]").is_disabled()
+    assert page.locator("#a-pasteback input[type=checkbox]").is_enabled()
+    picture(page, "expert")
 
 
 def test_a_telephone_shows_it_without_scrolling_sideways(page: Any) -> None:

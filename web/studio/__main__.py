@@ -1,31 +1,40 @@
 """`python -m web.studio`: emulator, function, API and the three pages; prints one URL."""
 
+import logging
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
+from types import FrameType
 
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # before gradio is imported: nothing is sent
 os.environ["HF_HUB_OFFLINE"] = "1"
 
 import gradio as gr
 import uvicorn
+from fastapi import FastAPI
 
 from liveportrait_core import Engine
 from liveportrait_core.renderer import open_renderer
+from liveportrait_core.speech.methods import LICENCES
 from web.api.service import Service, base_url
 from web.app import create_app
 from web.command_line import settings_of
-from web.settings import LOOPBACK, InvalidSetting
-from web.studio.animate import animate_page
+from web.settings import LOOPBACK, InvalidSetting, Settings
+from web.studio.animate.page import animate_page
 from web.studio.avatar import AvatarDocument
 from web.studio.cloud import is_given, local_cloud
 from web.studio.details import details_page
 from web.studio.edit import Editor, edit_page
+from web.studio.words import ENGINE_LICENCES
 
 AVATAR = "studio"
+# Who runs this sits before it, and says in each request which of them is accepted.
+_RESTRICTED = frozenset(name for name, licence in LICENCES.items() if not licence.is_free)
 CSS = """
+.wrong {color: var(--error-text-color); font-weight: 600}
 footer {display: none !important}
 .gradio-container {max-width: 1100px !important; overflow: clip !important}
 @media (min-width: 700px) {.stays {position: sticky; top: 1em; align-self: flex-start}}
@@ -35,7 +44,7 @@ footer {display: none !important}
   .stays > .seen {
     order: -1; position: sticky; top: 0; z-index: 1000; background: var(--body-background-fill)
   }
-  .seen img {max-height: 38vh; object-fit: contain}
+  .seen img, .seen video {max-height: 38vh !important; object-fit: contain}
 }
 """
 
@@ -45,12 +54,15 @@ def pages(service: Service, avatar: AvatarDocument, editor: Editor) -> gr.Blocks
     with gr.Blocks(title="Avatar studio", analytics_enabled=False) as blocks:
         engine, reason = editor.engine()
         preview = " (a **preview**)" if engine is Engine.MESH else ""
-        gr.Markdown(f"# Avatar studio\nRendered by the {engine} engine{preview}: {reason}.")
+        gr.Markdown(
+            f"# Avatar studio\nRendered by the {engine} engine{preview}: {reason}. "
+            f"Licence: {ENGINE_LICENCES[engine]}."
+        )
         with gr.Tabs() as tabs:
             with gr.Tab("Details screen", id="details"):
                 details_page(avatar)
             with gr.Tab("Animate", id="animate"):
-                animate = animate_page(service)
+                animate = animate_page(service, engine, service.settings.weights)
             with gr.Tab("Edit", id="edit"):
                 edit_page(editor, animate, tabs)
     return blocks
@@ -68,10 +80,32 @@ def cloud(data: Path, engine: str) -> Iterator[str]:
             yield bucket
 
 
+class StudioServer(uvicorn.Server):
+    """Stops although tabs are open, each of which listens for ever; their end is no error."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop; what is being rendered is taken up at the next start."""
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+        super().handle_exit(sig, frame)
+
+
+def serve(app: FastAPI, settings: Settings) -> None:
+    """Serve until interrupted."""
+    config = uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        log_level="warning",
+        timeout_graceful_shutdown=1,
+    )
+    StudioServer(config).run()
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until interrupted; 2: a setting is wrong."""
     try:
         settings = settings_of(arguments, prog="python -m web.studio", description=__doc__)
+        settings = replace(settings, accepted_licences=settings.accepted_licences | _RESTRICTED)
         app = create_app(settings)
     except InvalidSetting as error:
         print(f"INVALID_SETTING: {error}", file=sys.stderr)
@@ -84,7 +118,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         return 2
     print("Starting the emulator, the function and the studio …", flush=True)
-    with cloud(settings.data, settings.engine) as bucket:
+    # Uvicorn raises the interrupt again when it has stopped.
+    with suppress(KeyboardInterrupt), cloud(settings.data, settings.engine) as bucket:
         avatar = AvatarDocument(AVATAR, bucket)
         editor = Editor(lambda: open_renderer(settings.engine, settings.weights))
         blocks = pages(app.state.service, avatar, editor)
@@ -93,7 +128,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         print(f"The studio is at {base_url(settings)}", flush=True)
         try:
-            uvicorn.run(served, host=settings.host, port=settings.port, log_level="warning")
+            serve(served, settings)
         finally:
             avatar.close()
     return 0

@@ -85,17 +85,9 @@ class AvatarDocument:
         address = f"gs://{self._bucket.name}/{blob.name}"
         self._write({field: address})
 
-    def save_settings(self, *, multiplier: float, normalize_lip: bool, region: str) -> None:
-        """Write what the three controls say."""
-        self._write(
-            {
-                "training.livePortrait": {
-                    "drivingMultiplier": multiplier,
-                    "normalizeLip": normalize_lip,
-                    "animationRegion": region,
-                }
-            }
-        )
+    def save_settings(self, settings: Mapping[str, Any]) -> None:
+        """Write what the controls say, as a whole."""
+        self._write({"training.livePortrait": dict(settings)})
 
     def _write(self, fields: dict[str, Any]) -> None:
         fields["updatedAt"] = int(time.time() * 1000)

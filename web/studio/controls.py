@@ -1,10 +1,11 @@
 """Controls that several pages have, alike on each."""
 
+from html import escape
 from typing import Any
 
 import gradio as gr
 
-from liveportrait_core import AnimationRegion, RenderOptions
+from liveportrait_core import LARGEST_MULTIPLIER, AnimationRegion, RenderOptions, Species
 
 _HEIGHT_PX = 220
 
@@ -20,9 +21,13 @@ def portrait_upload(elem_id: str) -> Any:
     )
 
 
-def clip_upload(label: str, elem_id: str) -> Any:
+def clip_upload(
+    label: str, elem_id: str, *, interactive: bool = True, height_px: int = _HEIGHT_PX
+) -> Any:
     """Return where a clip is brought."""
-    return gr.Video(label=label, sources=["upload"], height=_HEIGHT_PX, elem_id=elem_id)
+    return gr.Video(
+        label=label, sources=["upload"], height=height_px, interactive=interactive, elem_id=elem_id
+    )
 
 
 def settings_controls(prefix: str) -> tuple[Any, Any, Any]:
@@ -44,8 +49,24 @@ def settings_controls(prefix: str) -> tuple[Any, Any, Any]:
     return multiplier, neutral, region
 
 
-def crop_scale(elem_id: str) -> Any:
+def multiplier_of(species: str) -> Any:
+    """Return what the slider of the intensity becomes: animals are moved up to twice in full."""
+    return gr.Slider(maximum=LARGEST_MULTIPLIER[Species(species)])
+
+
+def crop_scale(elem_id: str, *, interactive: bool = True) -> Any:
     """Return the slider of how much around the face is seen by the engine."""
     return gr.Slider(
-        1.8, 3.2, RenderOptions.source_crop_scale, step=0.05, label="Crop scale", elem_id=elem_id
-    )
+        1.8, 3.2, RenderOptions.source_crop_scale, step=0.05, label="Crop scale",
+        interactive=interactive, elem_id=elem_id,
+    )  # fmt: skip
+
+
+def error_slot(elem_id: str) -> Any:
+    """Return where an error of the control above is said."""
+    return gr.HTML(visible=False, elem_id=elem_id, elem_classes="wrong", padding=False)
+
+
+def shown_error(words: str) -> Any:
+    """Return what an error slot becomes; without words it is not seen."""
+    return gr.HTML(f"<div role=alert>{escape(words)}</div>", visible=bool(words))

@@ -7,8 +7,17 @@ from typing import Any
 
 import gradio as gr
 
+from liveportrait_core import FacePoints, InvalidOption, Species, parse_face_location
 from web.studio.avatar import AvatarDocument, Look
-from web.studio.controls import clip_upload, portrait_upload, settings_controls
+from web.studio.controls import (
+    clip_upload,
+    error_slot,
+    multiplier_of,
+    portrait_upload,
+    settings_controls,
+    shown_error,
+)
+from web.studio.taps import species_controls
 from web.studio.words import ERROR_WORDS
 
 _TICK_S = 0.5
@@ -33,30 +42,44 @@ def details_page(avatar: AvatarDocument) -> None:
     with gr.Row():
         with gr.Column(scale=1, min_width=300):
             portrait = portrait_upload("d-portrait")
+            wrong_portrait = error_slot("d-portrait-error")
             driving = clip_upload("Hero video", "d-driving")
+            wrong_driving = error_slot("d-driving-error")
             multiplier, neutral, region = settings_controls("d")
-        with gr.Column(scale=2, min_width=300):
-            state = gr.HTML(elem_id="d-state")
-            video = gr.HTML(elem_id="d-video")
+            animal = species_controls("d", portrait)
+            wrong_points = error_slot("d-points-error")
+        with gr.Column(scale=2, min_width=300, elem_classes="stays"):
+            with gr.Column(elem_classes="seen"):
+                state = gr.HTML(elem_id="d-state")
+                video = gr.HTML(elem_id="d-video")
             results = gr.HTML(label="The last three", elem_id="d-results")
             with gr.Accordion("The document", open=False):
                 document = gr.JSON(elem_id="d-document")
     seen = gr.State({})
-    controls: list[Any] = [multiplier, neutral, region]
+    controls: list[Any] = [multiplier, neutral, region, animal.species, animal.points]
 
-    def save(multiplier: float, neutral: bool, region: str) -> None:
-        avatar.save_settings(multiplier=multiplier, normalize_lip=neutral, region=region)
+    def save(*values: Any) -> Any:
+        try:
+            avatar.save_settings(settings_of(*values))
+        except InvalidOption as error:
+            return shown_error(str(error))
+        return shown_error("")
 
-    multiplier.release(save, controls, None)
-    neutral.input(save, controls, None)
-    region.input(save, controls, None)
+    multiplier.release(save, controls, wrong_points)
+    neutral.input(save, controls, wrong_points)
+    region.input(save, controls, wrong_points)
+    animal.on_input(save, controls, wrong_points)
+    animal.species.change(multiplier_of, [animal.species], [multiplier], show_progress="hidden")
 
     def bring(field: str) -> Any:
         def brought(path: str | None, *settings: Any) -> None:
-            if path is not None:
-                avatar.save_file(field, Path(path))
-                if not avatar.look().settings:
-                    save(*settings)
+            if path is None:
+                return
+            avatar.save_file(field, Path(path))
+            known = avatar.look().settings
+            is_other_face = field == "avatarImageUrl" and "facePoints" in known
+            if not known or is_other_face:
+                avatar.save_settings(settings_of(*settings[:-1]))
 
         return brought
 
@@ -65,10 +88,49 @@ def details_page(avatar: AvatarDocument) -> None:
     gr.Timer(_TICK_S).tick(
         lambda before: _refreshed(avatar.look(), before),
         [seen],
-        [state, video, results, document, *controls, seen],
+        [
+            state, video, results, document, *controls,
+            wrong_portrait, wrong_driving, wrong_points, seen,
+        ],
         show_progress="hidden",
         queue=False,
-    )
+    )  # fmt: skip
+
+
+def settings_of(
+    multiplier: float, neutral: bool, region: str, species: str, points: str | None = None
+) -> dict[str, Any]:
+    """Return `training.livePortrait` as the app writes it; what an animal has beside, if it is one.
+
+    Raises:
+        InvalidOption: the points are none.
+    """
+    settings: dict[str, Any] = {
+        "drivingMultiplier": multiplier,
+        "normalizeLip": neutral,
+        "animationRegion": region,
+    }
+    if species == Species.HUMAN:
+        return settings
+    settings["species"] = species
+    if points and points.strip():
+        place = parse_face_location(points)
+        settings["facePoints"] = (
+            [{"x": x, "y": y} for x, y in place.points]
+            if isinstance(place, FacePoints)
+            else place.value
+        )
+    return settings
+
+
+def points_text(value: Any) -> str:
+    """Return `facePoints` of a document as the control shows them; "": there are none."""
+    if not isinstance(value, list):
+        return value if isinstance(value, str) else ""
+    try:
+        return str(FacePoints(points=tuple((point["x"], point["y"]) for point in value)))
+    except (InvalidOption, KeyError, TypeError):
+        return ""  # another client's mistake, which the function says
 
 
 def _refreshed(look: Look, before: Mapping[str, Any]) -> Values:
@@ -84,9 +146,18 @@ def _refreshed(look: Look, before: Mapping[str, Any]) -> Values:
     def changed(name: str, value: Any) -> Any:
         return value if now[name] != before.get(name) else gr.skip()
 
-    def set_elsewhere(key: str) -> Any:
-        value = look.settings.get(key)
-        return value if value is not None and value != old.get(key) else gr.skip()
+    def set_elsewhere(key: str, usual: Any = None) -> Any:
+        value = look.settings.get(key, usual)
+        return value if value is not None and value != old.get(key, usual) else gr.skip()
+
+    points = set_elsewhere("facePoints", "")
+    error = look.live_portrait.get("error")
+    field = error.get("field") if isinstance(error, Mapping) else None
+
+    def beside(*fields: str) -> Any:
+        is_here = str(field).startswith(fields)
+        words = error_words(error) if is_here and isinstance(error, Mapping) else ""
+        return changed("state", shown_error(words))
 
     return (
         changed("state", now["state"]),
@@ -96,6 +167,11 @@ def _refreshed(look: Look, before: Mapping[str, Any]) -> Values:
         set_elsewhere("drivingMultiplier"),
         set_elsewhere("normalizeLip"),
         set_elsewhere("animationRegion"),
+        set_elsewhere("species", Species.HUMAN.value),
+        points if isinstance(points, dict) else points_text(points),
+        beside("avatarImageUrl"),
+        beside("training.heroVideoUrl"),
+        beside("training.livePortrait.facePoints", "training.livePortrait.species"),
         now,
     )
 
@@ -114,10 +190,15 @@ def state_html(live: Mapping[str, Any]) -> str:
         bar = f"<progress max=100 value={share:.0f} aria-label=Progress></progress>"
     error = live.get("error")
     if isinstance(error, Mapping):
-        code = str(error.get("code"))
-        words += f" {ERROR_WORDS.get(code, 'Something went wrong; another value tries again.')}"
-        bar = f"<small>{escape(code)}{_field(error)}</small>"
+        words += f" {error_words(error)}"
+        bar = f"<small>{escape(str(error.get('code')))}{_field(error)}</small>"
     return f"<div role=status data-state='{escape(state)}'><b>{escape(words)}</b> {bar}</div>"
+
+
+def error_words(error: Mapping[str, Any]) -> str:
+    """Say what went wrong."""
+    usual = "Something went wrong; another value tries again."
+    return ERROR_WORDS.get(str(error.get("code")), usual)
 
 
 def _field(error: Mapping[str, Any]) -> str:

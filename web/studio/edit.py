@@ -18,7 +18,7 @@ from liveportrait_core.engines.base import PreparedPortrait
 from liveportrait_core.engines.mesh.editing import NOT_DRAWN
 from liveportrait_core.errors import InvalidOption
 from liveportrait_core.renderer import Renderer
-from web.studio.animate import AnimatePage
+from web.studio.animate.page import AnimatePage
 from web.studio.controls import crop_scale, portrait_upload
 from web.studio.timeline import (
     Keys,
@@ -91,7 +91,7 @@ def edit_page(editor: Editor, animate: AnimatePage, tabs: Any) -> None:
                 + (" Grey sliders: the mesh engine cannot draw them." if is_mesh else "")
             )
             sliders = [_slider(name, greyed=is_mesh and name in NOT_DRAWN) for name in SLIDERS]
-            crop = crop_scale("e-crop")
+            crop = crop_scale("e-crop", interactive=not is_mesh)
         with gr.Column(scale=2, min_width=300, elem_classes="stays"):
             with gr.Column(elem_classes="seen"):
                 state = gr.HTML(_status("Bring a portrait."), elem_id="e-state")
@@ -107,9 +107,14 @@ def edit_page(editor: Editor, animate: AnimatePage, tabs: Any) -> None:
                 reset = gr.Button("Reset", elem_id="e-reset", min_width=110)
                 use = gr.Button("Use this face in Animate", elem_id="e-use", min_width=110)
             command = gr.Code(
-                label="As a command line", language="shell", lines=1, elem_id="e-command"
-            )
-            as_json = gr.Code(label="As JSON", language="json", lines=1, elem_id="e-json")
+                _command("portrait.jpg", REST, RenderOptions.source_crop_scale, editor.engine()[0]),
+                label="As a command line", language="shell", lines=1, wrap_lines=True,
+                interactive=False, elem_id="e-command",
+            )  # fmt: skip
+            as_json = gr.Code(
+                "{}", label="As JSON", language="json", lines=1, wrap_lines=True,
+                interactive=False, elem_id="e-json",
+            )  # fmt: skip
             with gr.Accordion("Key frames", open=False, elem_id="e-keys"):
                 timeline = Timeline()
 
@@ -137,16 +142,22 @@ def edit_page(editor: Editor, animate: AnimatePage, tabs: Any) -> None:
 
 def drawn(editor: Editor, path: str | None, scale: float, edit: PortraitEdit) -> tuple[Any, ...]:
     """Return the page's status, picture, command line and JSON for an edit."""
-    if path is None:
-        return _status("Bring a portrait."), gr.Image(None, visible=False), "", ""
-    line = f"avatar-idle edit portrait.jpg -o edited.png --edit {shlex.quote(str(edit))}"
-    line += "" if scale == RenderOptions.source_crop_scale else f" --scale {scale:g}"
+    name = "portrait.jpg" if path is None else Path(path).name
+    line = _command(name, edit, scale, editor.engine()[0])
     fields = json.dumps(edit.as_fields())
+    if path is None:
+        return _status("Bring a portrait."), gr.Image(None, visible=False), line, fields
     try:
         frame = editor.draw(Path(path), edit, scale)
         return _status(""), gr.Image(frame, visible=True), line, fields
     except RenderError as error:
         return _status(f"{error.code}: {error}"), gr.Image(None, visible=False), line, fields
+
+
+def _command(portrait: str, edit: PortraitEdit, scale: float, engine: Engine) -> str:
+    words = ["avatar-idle", "edit", portrait, "-o", "edited.png", f"--edit={edit}"]
+    words += [] if scale == RenderOptions.source_crop_scale else [f"--scale={scale}"]
+    return shlex.join([*words, f"--engine={engine}"])
 
 
 def _status(words: str) -> str:

@@ -1,6 +1,7 @@
 """Pointing out an animal's face: three taps on the portrait, drawn as they are made."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
@@ -13,8 +14,24 @@ _DOT = 0.012  # of the picture's longest side
 _ASKED = ("one eye", "the other eye", "the mouth")
 
 
-def species_controls(prefix: str, portrait: Any) -> tuple[Any, Any]:
-    """Add the choice of a species and where to tap; return it and the points as text.
+@dataclass(frozen=True, kw_only=True)
+class SpeciesControls:
+    """The species, the points as text, and how a tap and its taking back are told of."""
+
+    species: Any
+    points: Any
+    tapped: Any  # events: something can be done after them
+    portrait_changed: Any
+
+    def on_input(self, run: Callable[..., Any], inputs: Sequence[Any], outputs: Any) -> None:
+        """Run a function whenever somebody has chosen a species or pointed out a face."""
+        self.species.input(run, inputs, outputs)
+        self.points.submit(run, inputs, outputs)
+        self.tapped.success(run, inputs, outputs)
+
+
+def species_controls(prefix: str, portrait: Any) -> SpeciesControls:
+    """Add the choice of a species, and where to tap.
 
     Args:
         prefix: of the elements' names.
@@ -25,15 +42,17 @@ def species_controls(prefix: str, portrait: Any) -> tuple[Any, Any]:
             [each.value for each in Species], value=Species.HUMAN.value, label="Species",
             elem_id=f"{prefix}-species",
         )  # fmt: skip
-        asked = gr.Markdown(_words(()))
-        picture = gr.Image(
-            label="Tap here", type="pil", interactive=False, buttons=[], elem_id=f"{prefix}-taps"
-        )
-        points = gr.Textbox(
-            label="Face points (x,y x,y x,y in shares of width and height; or: cropped)",
-            elem_id=f"{prefix}-points",
-        )
-        again = gr.Button("Tap again", elem_id=f"{prefix}-tap-again")
+        with gr.Column(visible=False) as pointing:
+            asked = gr.Markdown(_words(()))
+            picture = gr.Image(
+                label="Tap here", type="pil", interactive=False, buttons=[],
+                elem_id=f"{prefix}-taps",
+            )  # fmt: skip
+            points = gr.Textbox(
+                label="Face points", elem_id=f"{prefix}-points", info="Without taps: x,y x,y x,y "
+                "in shares of width and height, or: cropped. Enter takes them.",
+            )  # fmt: skip
+            again = gr.Button("Tap again", elem_id=f"{prefix}-tap-again")
     taps = gr.State(())
     outputs = [picture, asked, points, taps]
 
@@ -50,10 +69,17 @@ def species_controls(prefix: str, portrait: Any) -> tuple[Any, Any]:
             after = after[-1:]
         return _shown(path, after), _words(after), _text(after), after
 
-    portrait.change(begin, [portrait], outputs, show_progress="hidden")
+    species.change(
+        lambda species: gr.Column(visible=species == Species.ANIMAL), [species], [pointing],
+        show_progress="hidden",
+    )  # fmt: skip
     again.click(begin, [portrait], outputs, show_progress="hidden")
-    picture.select(tapped, [portrait, taps], outputs, show_progress="hidden")
-    return species, points
+    return SpeciesControls(
+        species=species,
+        points=points,
+        tapped=picture.select(tapped, [portrait, taps], outputs, show_progress="hidden"),
+        portrait_changed=portrait.change(begin, [portrait], outputs, show_progress="hidden"),
+    )
 
 
 def _words(taps: Sequence[Point]) -> str:

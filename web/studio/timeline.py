@@ -43,6 +43,8 @@ def rows(keys: Keys, fps: float) -> list[list[str]]:
 
 def told(keys: Keys, fps: float) -> str:
     """Say how long the motion is, or what it lacks."""
+    if len(keys) == 1:
+        return "<div role=status>One key so far; a motion has two or more.</div>"
     try:
         sequence = sequence_of(keys, fps)
     except InvalidOption as error:
@@ -105,10 +107,10 @@ class Timeline:
             self.drop_key: Any = gr.Button("Delete key", elem_id="t-drop", min_width=90)
         self.table: Any = gr.Dataframe(
             rows({0: PortraitEdit()}, _FPS),
-            headers=["Frame", "Second", "Edit"],
+            headers=["Frame", "Time", "Edit"],
             datatype="str",
             interactive=False,
-            column_widths=["15%", "15%", "70%"],
+            column_widths=["64px", "64px", "70%"],
             wrap=True,
             elem_id="t-table",
         )

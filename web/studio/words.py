@@ -1,5 +1,12 @@
 """What codes mean, in words for the studio's user."""
 
+from liveportrait_core import Engine
+
+ENGINE_LICENCES = {
+    Engine.LIVEPORTRAIT: "MIT, as its weights are; faces are found by MediaPipe (Apache-2.0)",
+    Engine.MESH: "MIT; faces are found by MediaPipe (Apache-2.0)",
+}
+
 ERROR_WORDS = {
     "MISSING_HERO_IMAGE": "There is no portrait yet.",
     "MISSING_HERO_VIDEO": "There is no hero video yet.",

@@ -1,0 +1,1 @@
+"""The page that animates a portrait without a cloud."""
