@@ -6,7 +6,7 @@ And `scale` and `reconcile`, which measure nothing: models.
 import argparse
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -32,7 +32,10 @@ from liveportrait_core.engines.liveportrait.runtimes.device import (
     choose_device,
 )
 from liveportrait_core.errors import RenderError
+from liveportrait_core.weights.digests import missing_checkpoints
+from liveportrait_core.weights.manifest import NETWORK_CHECKPOINTS
 
+REPOSITORY_WEIGHTS = Path("weights")
 LINES = Path("out") / "bench" / "networks.jsonl"
 HEAD = (
     f"{'network':28} {'batch':>5} {'parameters':>11} {'GFLOP':>9} {'ms':>9} {'GFLOP/s':>8}"
@@ -92,6 +95,21 @@ def measure_the_gpu(parsed: argparse.Namespace) -> int:
     return status or main(["render", "--device", "cuda", "--seconds", "10", *weights])
 
 
+def _weights(given: Path | None) -> Path:
+    """Return LivePortrait's folder: the given one, the repository's, or synthetic weights."""
+    if given is not None or not missing_checkpoints(REPOSITORY_WEIGHTS, NETWORK_CHECKPOINTS):
+        return given or REPOSITORY_WEIGHTS
+    from tests.golden.synthetic_weights import synthetic_tree
+
+    folder = synthetic_tree()
+    print(
+        f"!!! SYNTHETIC WEIGHTS ({folder}): {REPOSITORY_WEIGHTS}/ has none of LivePortrait's.\n"
+        "!!! The networks have their size and paint noise: times hold, pictures do not; bf16's\n"
+        "!!! distance from fp32, by which `auto` chooses the precision, is that of these weights."
+    )
+    return folder
+
+
 def measure_the_ratios(parsed: argparse.Namespace) -> int:
     """Measure the forms of warp and decode against each other."""
     try:
@@ -107,14 +125,35 @@ def measure_the_ratios(parsed: argparse.Namespace) -> int:
 
 def measure_the_render(parsed: argparse.Namespace) -> int:
     """Measure whole renders, stage by stage."""
+    weights = _weights(parsed.weights)
     print(render.HEAD)
     try:
-        for row in render.measure_render(parsed.weights, parsed.device, parsed.seconds):
-            print(render.table_line(row), flush=True)
+        _print_renders(render.measure_mesh_render(parsed.seconds))
+        ours = _print_renders(
+            render.measure_networks_render(weights, parsed.device, parsed.seconds)
+        )
+        plain = _print_renders(
+            render.measure_networks_render(
+                weights, CPU_TORCH, parsed.seconds, frames=parsed.plain_frames
+            )
+        )
     except RenderError as error:
         print(error, file=sys.stderr)
         return 2
+    print(render.comparison(plain[0], ours[0]))
     return 0
+
+
+def _print_renders(
+    measured: Iterable[render.RenderRow | render.WholeRender],
+) -> list[render.WholeRender]:
+    renders = []
+    for each in measured:
+        if isinstance(each, render.WholeRender):
+            renders.append(each)
+        for row in each.rows if isinstance(each, render.WholeRender) else [each]:
+            print(render.table_line(row), flush=True)
+    return renders
 
 
 def measure_the_throughput(parsed: argparse.Namespace) -> int:
@@ -206,10 +245,15 @@ def _parser() -> argparse.ArgumentParser:
     whole = commands.add_parser("render", help="whole renders by both engines, with shares")
     whole.set_defaults(command=measure_the_render)
     whole.add_argument(
-        "--weights", type=Path, metavar="DIR", help="LivePortrait's; without: the mesh engine alone"
-    )
+        "--weights", type=Path, metavar="DIR",
+        help="LivePortrait's; default: weights/, and synthetic ones where it has none",
+    )  # fmt: skip
     whole.add_argument("--device", default=AUTO, help="of LivePortrait; default %(default)s")
     whole.add_argument("--seconds", type=float, default=2.0, help="default %(default)s")
+    whole.add_argument(
+        "--plain-frames", type=int, default=render.PLAIN_FRAMES, metavar="N",
+        help="frames that torch draws as the networks are written; default %(default)s",
+    )  # fmt: skip
     card = commands.add_parser("gpu", help="networks and renders on a CUDA device, else reduced")
     card.set_defaults(command=measure_the_gpu)
     card.add_argument("--weights", type=Path, metavar="DIR", help="LivePortrait's, for renders")
