@@ -85,14 +85,18 @@ def show_the_scale(_parsed: argparse.Namespace) -> int:
 
 
 def measure_the_gpu(parsed: argparse.Namespace) -> int:
-    """Measure networks and whole renders on a CUDA device; without one, once and reduced."""
+    """Measure networks, forms and whole renders on a CUDA device; without one, reduced."""
     devices = torch.cuda.device_count()
     if devices == 0:
         print("no CUDA device: the large networks once, at batch 1, by torch on the CPU")
         return main(["networks", "--quick", "--device", CPU_TORCH, "--precision", "fp32"])
-    status = main(["networks", "--device", "cuda", "--precision", "fp16", "--batch", "1", "8"])
-    weights = ["--weights", str(parsed.weights)] if parsed.weights else []
-    return status or main(["render", "--device", "cuda", "--seconds", "10", *weights])
+    if status := main(["networks", "--device", "cuda", "--precision", "fp16", "--batch", "1", "8"]):
+        return status
+    weights = _weights(parsed.weights)
+    print(ratios.HEAD)
+    for row in ratios.measure_card_ratios(weights, parsed.rounds):
+        print(ratios.table_line(row), flush=True)
+    return main(["render", "--device", "cuda", "--seconds", "10", "--weights", str(weights)])
 
 
 def _weights(given: Path | None) -> Path:
@@ -113,7 +117,8 @@ def _weights(given: Path | None) -> Path:
 def measure_the_ratios(parsed: argparse.Namespace) -> int:
     """Measure the forms of warp and decode against each other."""
     try:
-        rows = list(ratios.measure_ratios(parsed.weights, 1 if parsed.quick else parsed.rounds))
+        weights = _weights(parsed.weights)
+        rows = list(ratios.measure_ratios(weights, 1 if parsed.quick else parsed.rounds))
     except RenderError as error:
         print(error, file=sys.stderr)
         return 2
@@ -239,7 +244,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     forms = commands.add_parser("ratios", help="warp and decode by each runtime, taking turns")
     forms.set_defaults(command=measure_the_ratios)
-    forms.add_argument("--weights", type=Path, default=Path("weights"), metavar="DIR")
+    forms.add_argument("--weights", type=Path, metavar="DIR", help="as of `render`")
     forms.add_argument("--rounds", type=int, default=5, help="default %(default)s")
     forms.add_argument("--quick", action="store_true", help="one round")
     whole = commands.add_parser("render", help="whole renders by both engines, with shares")
@@ -256,7 +261,8 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     card = commands.add_parser("gpu", help="networks and renders on a CUDA device, else reduced")
     card.set_defaults(command=measure_the_gpu)
-    card.add_argument("--weights", type=Path, metavar="DIR", help="LivePortrait's, for renders")
+    card.add_argument("--weights", type=Path, metavar="DIR", help="LivePortrait's; as of `render`")
+    card.add_argument("--rounds", type=int, default=20, help="of the forms; default %(default)s")
     stages = commands.add_parser("mesh", help="the mesh engine at 1200×1600, stage by stage")
     stages.set_defaults(command=measure_the_mesh)
     stages.add_argument("--seconds", type=float, default=4.0, help="default %(default)s, and twice")

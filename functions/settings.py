@@ -19,7 +19,7 @@ from functions.talk_settings import WITHOUT_WEIGHTS, TalkMethods, talk_methods
 
 ENGINES = ("liveportrait", "mesh", "auto")
 PRECISIONS = ("auto", "fp32", "fp16", "bf16")
-DEVICES = ("auto", "cpu", "cpu-torch", "cuda")
+DEVICES = ("auto", "cpu", "cpu-torch", "cuda", "cuda-plain")
 ENGINE_VERSION = "LIVEPORTRAIT_ENGINE_VERSION"
 _VERSION = re.compile(r"(?:liveportrait|mesh)-[0-9]+-[0-9a-f]{8}")
 _ON = ("on", "true", "1", "yes")
@@ -195,10 +195,10 @@ def _check(settings: Settings) -> None:
             f"LIVEPORTRAIT_SYNTHETIC_IDLE is on and LIVEPORTRAIT_ENGINE is {settings.engine!r}; "
             "accepted: off, or the engine 'mesh', which alone moves a portrait without a clip"
         )
-    if settings.engine == "mesh" and settings.device == "cuda":
+    if settings.engine == "mesh" and settings.device.startswith("cuda"):
         raise InvalidSetting(
-            "LIVEPORTRAIT_DEVICE is 'cuda' and LIVEPORTRAIT_ENGINE is 'mesh', which draws on the "
-            "CPU alone; accepted: device 'auto' or 'cpu', or the engine 'liveportrait'"
+            f"LIVEPORTRAIT_DEVICE is {settings.device!r} and LIVEPORTRAIT_ENGINE is 'mesh', which "
+            "draws on the CPU alone; accepted: device 'auto' or 'cpu', or the engine 'liveportrait'"
         )
     if settings.engine == "auto" and not settings.emulated:
         raise InvalidSetting(

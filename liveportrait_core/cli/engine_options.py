@@ -78,7 +78,7 @@ def add_network_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--device", default="auto", metavar="NAME",
         help="where LivePortrait runs: auto, cpu (by OpenVINO where it is installed), cpu-torch, "
-        "mps, cuda or cuda:<index> (default: auto)",
+        "mps, cuda, cuda:<index> or cuda-plain (default: auto)",
     )  # fmt: skip
     command.add_argument(
         "--precision", default="auto", metavar="NAME",

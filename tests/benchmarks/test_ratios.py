@@ -2,7 +2,8 @@
 
 import torch
 
-from benchmarks.ratios import PLAIN, Question, table_line, take_turns
+from benchmarks.ratios import PLAIN, table_line, take_turns
+from liveportrait_core.engines.liveportrait.runtimes.quality import Question
 
 
 def test_forms_take_turns_and_are_compared_with_the_plain_one() -> None:

@@ -124,7 +124,7 @@ def test_a_synthetic_idle_is_the_mesh_engines() -> None:
         ("LIVEPORTRAIT_BUCKET", "gs://demo", "bucket"),
         ("LIVEPORTRAIT_ENGINE", "fast", "liveportrait, mesh, auto"),
         ("LIVEPORTRAIT_ENGINE", "", "liveportrait, mesh, auto"),
-        ("LIVEPORTRAIT_DEVICE", "cuda:1", "auto, cpu, cpu-torch, cuda"),
+        ("LIVEPORTRAIT_DEVICE", "cuda:1", "auto, cpu, cpu-torch, cuda, cuda-plain"),
         ("LIVEPORTRAIT_COLLECTION", "a/b", "collection"),
         ("LIVEPORTRAIT_WEIGHTS", " ", "folder"),
         ("LIVEPORTRAIT_DEBOUNCE_S", "-1", "from 0 to 60"),

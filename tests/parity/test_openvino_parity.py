@@ -4,7 +4,7 @@ import pytest
 
 from liveportrait_core.engines.liveportrait.model import Model, load_networks, load_perceptrons
 from liveportrait_core.engines.liveportrait.runtimes.device import choose_device
-from liveportrait_core.engines.liveportrait.runtimes.openvino_opening import open_openvino
+from liveportrait_core.engines.liveportrait.runtimes.openvino.opening import open_openvino
 from liveportrait_core.weights.checkpoints import checked_path
 from liveportrait_core.weights.digests import file_digest
 from liveportrait_core.weights.manifest import NETWORK_CHECKPOINTS

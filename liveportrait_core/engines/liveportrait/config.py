@@ -50,7 +50,7 @@ USUAL_WINDOW = DrivingWindow()
 class EngineConfig:
     """The choices. All but device and `keep_openings` change pixels, and so the version."""
 
-    device: str = "auto"  # or cpu, cpu-torch, mps, cuda, cuda:<index>
+    device: str = "auto"  # or cpu, cpu-torch, mps, cuda, cuda:<index>, cuda-plain
     precision: str = "auto"  # or fp32, fp16, bf16
     detector: Detector = Detector.MEDIAPIPE
     face_order: FaceOrder = FaceOrder.LARGEST_CENTRAL  # another only with insightface

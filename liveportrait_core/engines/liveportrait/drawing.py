@@ -4,27 +4,26 @@ While the device warps and decodes one batch, the caller has the frames of the o
 neither portrait nor paste-back.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from liveportrait_core.engines.liveportrait.config import EASE_S
 from liveportrait_core.engines.liveportrait.model import AppearanceFeature, Model
 from liveportrait_core.engines.liveportrait.motion.keypoints import DrivenKeypoints
+from liveportrait_core.engines.liveportrait.motion.pose import Floats
 from liveportrait_core.engines.loop import close_loop, ease_frames
 from liveportrait_core.prefetch import prefetch
 from liveportrait_core.report import Frame
 
 BATCHES_AHEAD = 2
-_CUDA_BATCH = 8
 
-
-def frame_batch(model: Model) -> int:
-    """Return how many frames are warped and decoded at once."""
-    return _CUDA_BATCH if model.choice.device.type == "cuda" else 1
+Paste = Callable[[Tensor], Tensor]
+"""Done with a batch of crops on the device: B×512×512×3 uint8 → B×h×w×3 uint8."""
 
 
 def looped(driven: DrivenKeypoints, fps: Fraction) -> DrivenKeypoints:
@@ -38,22 +37,27 @@ def looped(driven: DrivenKeypoints, fps: Fraction) -> DrivenKeypoints:
 
 
 def drawn_crops(
-    model: Model, feature: AppearanceFeature, driven: DrivenKeypoints
+    model: Model, feature: AppearanceFeature, driven: DrivenKeypoints, paste: Paste | None = None
 ) -> Iterator[Frame]:
-    """Yield the animated crop of every frame, 512×512×3."""
-    for pictures in prefetch(_batches(model, feature, driven), ahead=BATCHES_AHEAD):
+    """Yield the animated crop of every frame, 512×512×3, or what `paste` makes of it."""
+
+    def draw(final: Floats) -> NDArray[np.uint8]:
+        if paste is None:
+            return model.animate(feature, driven.source, final)
+        return model.animate_pasted(feature, driven.source, final, paste)
+
+    batches = _batches(driven.final, model.choice.frame_batch, draw)
+    for pictures in prefetch(batches, ahead=BATCHES_AHEAD):
         yield from pictures
 
 
 def _batches(
-    model: Model, feature: AppearanceFeature, driven: DrivenKeypoints
+    final: Floats, size: int, draw: Callable[[Floats], NDArray[np.uint8]]
 ) -> Iterator[NDArray[np.uint8]]:
-    final = driven.final
     if (final == final[0]).all():
         # A still clip is still to the last bit, whatever a batch's size does to rounding.
-        picture = model.animate(feature, driven.source, final[:1])
+        picture = draw(final[:1])
         yield from (picture for _ in final)
         return
-    size = frame_batch(model)
     for start in range(0, len(final), size):
-        yield model.animate(feature, driven.source, final[start : start + size])
+        yield draw(final[start : start + size])

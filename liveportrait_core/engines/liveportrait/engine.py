@@ -3,7 +3,7 @@
 Knows the order of the steps; their mathematics is in the modules beside it.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import islice
@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from liveportrait_core.engines.liveportrait.drawing import (
     BATCHES_AHEAD,
     drawn_crops,
-    frame_batch,
     looped,
 )
 from liveportrait_core.engines.liveportrait.driving import analyse_driving
@@ -36,7 +35,7 @@ from liveportrait_core.engines.liveportrait.motion.speaking import (
     with_still_mouth,
 )
 from liveportrait_core.engines.liveportrait.network_engine import NetworkEngine
-from liveportrait_core.engines.liveportrait.paste_back import PasteBack
+from liveportrait_core.engines.liveportrait.paste_back import BoxPasteBack, PasteBack
 from liveportrait_core.engines.liveportrait.source import (
     crop_source,
     fit_portrait,
@@ -74,6 +73,7 @@ class PreparedSource:
     feature: AppearanceFeature
     source: MeasuredMotion  # one frame
     paste_back: PasteBack
+    box_paste_back: BoxPasteBack | None  # on a GPU; None: frames are blended where they are used
     warnings: tuple[RenderWarning, ...]
 
     @property
@@ -116,7 +116,7 @@ class LivePortraitEngine(NetworkEngine):
         Raises:
             OutOfMemory, RenderError: this device cannot render.
         """
-        warm_up(self._model, self._finder, self._locate, frame_batch=frame_batch(self._model))
+        warm_up(self._model, self._finder, self._locate, frame_batch=self._model.choice.frame_batch)
 
     def prepare(self, portrait: Frame, options: RenderOptions) -> PreparedSource:
         """Crop the portrait and compute everything that depends on it alone.
@@ -136,7 +136,7 @@ class LivePortraitEngine(NetworkEngine):
             paste_back = PasteBack.prepare(portrait, crop.crop_to_original)
         except ValueError as error:
             raise ImageNoFace(f"what was found in the portrait is no face: {error}") from error
-        pictures = network_frame(crop)[None]
+        pictures, device = network_frame(crop)[None], self.device
         return PreparedSource(
             feature=self._model.extract_appearance(pictures),
             source=MeasuredMotion(
@@ -145,6 +145,7 @@ class LivePortraitEngine(NetworkEngine):
                 lip_ratios=lip_close_ratio(face.landmarks[None]),
             ),
             paste_back=paste_back,
+            box_paste_back=paste_back.on(device.device) if device.pastes_back else None,
             warnings=() if face.alone else (RenderWarning.MULTIPLE_FACES_IMAGE,),
         )
 
@@ -211,8 +212,13 @@ class LivePortraitEngine(NetworkEngine):
         Without stitching it is the crop too: its border would not meet the portrait.
         """
         driven = self.drive(prepared, template, options)
-        finish = prepared.paste_back.blend if self._is_pasted(options) else _as_it_is
-        for picture in drawn_crops(self._model, prepared.feature, driven):
+        paste = prepared.box_paste_back if self._is_pasted(options) else None
+        finish: Callable[[Frame], Frame] = prepared.paste_back.blend
+        if not self._is_pasted(options):
+            finish = _as_it_is
+        elif paste is not None:
+            finish = prepared.paste_back.with_box
+        for picture in drawn_crops(self._model, prepared.feature, driven, paste):
             yield finish(picture)
 
     def drive(

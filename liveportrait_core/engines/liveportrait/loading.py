@@ -21,6 +21,7 @@ from liveportrait_core.engines.liveportrait.runtimes.device import (
     RuntimeName,
     choose_device,
 )
+from liveportrait_core.engines.liveportrait.runtimes.torch_opening import open_torch
 from liveportrait_core.face.choice import Detector
 from liveportrait_core.face.finders import FaceFinder, InsightFaceFinder, MeshFinder
 from liveportrait_core.face.landmarks import LandmarkNetwork
@@ -107,9 +108,11 @@ def _open_model(
     digests: Mapping[Checkpoint, str],
     networks: Sequence[Checkpoint],
 ) -> Model:
-    if choice.runtime is RuntimeName.TORCH:
-        return Model(load_networks(weights, networks), choice)
-    from liveportrait_core.engines.liveportrait.runtimes.openvino_opening import open_openvino
+    if choice.runtime is not RuntimeName.OPENVINO:
+        loaded = load_networks(weights, networks)
+        by_torch, settled = open_torch(loaded, choice)
+        return Model(loaded, settled, by_torch)
+    from liveportrait_core.engines.liveportrait.runtimes.openvino.opening import open_openvino
 
     runtime, settled = open_openvino(
         weights,

@@ -41,6 +41,7 @@ from liveportrait_core.engines.liveportrait.networks.stitching_retargeting impor
 from liveportrait_core.engines.liveportrait.runtimes.base import NetworkRuntime
 from liveportrait_core.engines.liveportrait.runtimes.device import DeviceChoice, Precision
 from liveportrait_core.engines.liveportrait.runtimes.torch_runtime import TorchRuntime
+from liveportrait_core.engines.liveportrait.runtimes.transfers import download, upload
 from liveportrait_core.errors import CheckpointMismatch, OutOfMemory, RenderError
 from liveportrait_core.weights.checkpoints import foreign_file, read_perceptrons, read_state
 from liveportrait_core.weights.manifest import NETWORK_CHECKPOINTS, Checkpoint
@@ -140,12 +141,27 @@ class Model:
         self, feature: AppearanceFeature, source_keypoints: Floats, driving_keypoints: Floats
     ) -> Frames:
         """W and G: 1×21×3 source and B×21×3 driving key points → B×512×512×3."""
+        return download(self._pixels(feature, source_keypoints, driving_keypoints))
+
+    def animate_pasted(
+        self,
+        feature: AppearanceFeature,
+        source_keypoints: Floats,
+        driving_keypoints: Floats,
+        paste: Callable[[Tensor], Tensor],
+    ) -> Frames:
+        """As `animate`, and give what `paste` makes of the crops on the device: B×h×w×3 uint8."""
+        return download(paste(self._pixels(feature, source_keypoints, driving_keypoints)))
+
+    def _pixels(
+        self, feature: AppearanceFeature, source_keypoints: Floats, driving_keypoints: Floats
+    ) -> Tensor:
         source, driving = self._tensor(source_keypoints), self._tensor(driving_keypoints)
         images = self._compute(
             "the frames",
             lambda precision: self._runtime.warp_decode(feature, source, driving, precision),
         )
-        return frames_from_images(images)
+        return pixels_from_images(images)
 
     def stitch(self, source_keypoints: Floats, driving_keypoints: Floats) -> Floats:
         """S: B×21×3 twice → B×21×3 driving key points that meet the photograph's shoulders."""
@@ -167,11 +183,11 @@ class Model:
 
     def images_from_frames(self, frames: Frames) -> Tensor:
         """B×H×W×3 uint8 → B×3×H×W float32 in [0, 1] on the device."""
-        pixels = torch.from_numpy(np.ascontiguousarray(frames)).to(self.choice.device)
+        pixels = upload(frames, self.choice.device)
         return pixels.permute(0, 3, 1, 2).float() / 255
 
     def _tensor(self, array: Floats) -> Tensor:
-        return torch.from_numpy(np.ascontiguousarray(array, np.float32)).to(self.choice.device)
+        return upload(np.asarray(array, np.float32), self.choice.device)
 
     def _compute(self, what: str, compute: Callable[[Precision], Output]) -> Output:
         """Compute a batch; if it is not finite in half precision, once more in fp32."""
@@ -209,8 +225,13 @@ def motion_from_heads(heads: MotionHeads) -> Motion:
 
 def frames_from_images(images: Tensor) -> Frames:
     """B×3×H×W in [0, 1] → B×H×W×3 uint8; what lies between two levels takes the lower."""
+    return download(pixels_from_images(images))
+
+
+def pixels_from_images(images: Tensor) -> Tensor:
+    """Do so on the device."""
     pixels = (images.float().clamp(0, 1) * 255).to(torch.uint8)
-    return pixels.permute(0, 2, 3, 1).contiguous().cpu().numpy()
+    return pixels.permute(0, 2, 3, 1).contiguous()
 
 
 def _array(tensor: Tensor) -> Floats:

@@ -26,7 +26,7 @@ MUTANTS = (
     ),
     Mutant(
         name="converted-networks-trusted",
-        file="liveportrait_core/engines/liveportrait/runtimes/model_cache.py",
+        file="liveportrait_core/engines/liveportrait/runtimes/openvino/model_cache.py",
         old="            if sha256_of(entry / name) != digest:",
         new="            if not (entry / name).exists():",
         why="Converted networks are used only as they were written (performance.md).",

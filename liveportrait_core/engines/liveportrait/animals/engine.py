@@ -18,7 +18,7 @@ from liveportrait_core.engines.liveportrait.animals.motion import drive_animal
 from liveportrait_core.engines.liveportrait.config import (
     DrivingCrop,
 )
-from liveportrait_core.engines.liveportrait.drawing import drawn_crops, frame_batch, looped
+from liveportrait_core.engines.liveportrait.drawing import drawn_crops, looped
 from liveportrait_core.engines.liveportrait.driving import analyse_driving, resize_to_network
 from liveportrait_core.engines.liveportrait.model import AppearanceFeature
 from liveportrait_core.engines.liveportrait.motion.keypoints import DrivenKeypoints
@@ -91,7 +91,7 @@ class AnimalEngine(NetworkEngine):
         Raises:
             OutOfMemory, RenderError: this device cannot render.
         """
-        warm_up_networks(self._model, frame_batch=frame_batch(self._model))
+        warm_up_networks(self._model, frame_batch=self._model.choice.frame_batch)
 
     def prepare(self, portrait: Frame, options: RenderOptions) -> PreparedAnimal:
         """Crop the animal and compute everything that depends on the picture alone.

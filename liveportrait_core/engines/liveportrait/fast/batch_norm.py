@@ -26,7 +26,7 @@ def fold_batch_norm(convolution: Convolution, norm: nn.BatchNorm2d | nn.BatchNor
 def bias_of(convolution: nn.Conv2d | nn.Conv3d) -> Tensor:
     """Return a convolution's bias; zeros where it has none."""
     if convolution.bias is None:
-        return torch.zeros(convolution.out_channels)
+        return convolution.weight.new_zeros(convolution.out_channels)
     return convolution.bias
 
 

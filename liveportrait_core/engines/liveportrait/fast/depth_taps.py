@@ -27,7 +27,7 @@ class FoldedDepthConv3d(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """B×D×in×H×W, depth before channels → B×D×out×H×W."""
         depth, around = x.shape[1], self.taps // 2
-        y = self.slices(x.flatten(0, 1)).unflatten(0, (-1, depth))  # B×D×(taps·out)×H×W
+        y = self.slices(x.flatten(0, 1)).float().unflatten(0, (-1, depth))  # B×D×(taps·out)×H×W
         y = functional.pad(y, (0, 0, 0, 0, 0, 0, around, around))
         total = self._tap(y, 0, depth)
         for tap in range(1, self.taps):

@@ -3,8 +3,11 @@
 * A nearest up-sampled map has the mean and variance of the small one: norms are computed small.
 * The label, up-sampled for a block, meets a 3×3 convolution: computed small (`sub_pixel`).
 * The shortcut is linear: its convolution is composed with the modulation's shift.
-* A bias before a norm is taken away again by it, and 1 + gamma is a bias.
+* A bias before a norm is taken away again by it, and 1 + gamma is a bias. Every reader of a block's
+  output but the last one's normalises it, so no convolution that adds to it needs its bias.
 """
+
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -22,13 +25,29 @@ from liveportrait_core.engines.liveportrait.networks.spade_generator import (
 
 _SHARED = {1: lambda plain: plain, 2: DoubledConv2d, 4: QuadrupledConv2d}
 
+Normalise = Callable[[Tensor], Tensor]
+"""Instance norm: B×C×H×W → the same, each channel of each sample to mean 0, variance 1."""
 
-def normalise(x: Tensor) -> Tensor:
+
+def as_layer_norm(x: Tensor) -> Tensor:
     """Instance norm, as a layer norm over H and W.
 
     Exporters know it as one operation; torch's own instance norm they take apart.
     """
     return functional.layer_norm(x, x.shape[2:], eps=INSTANCE_NORM_EPSILON)
+
+
+def in_any_layout(x: Tensor) -> Tensor:
+    """Instance norm by two sums in float32 and one pass over x, whose order in memory stays.
+
+    For GPUs, whose convolutions want channels last: torch's own norms go back to channels first.
+    """
+    every = (2, 3)
+    mean = x.mean(every, keepdim=True, dtype=torch.float32)
+    norm = torch.linalg.vector_norm(x, dim=every, keepdim=True, dtype=torch.float32)
+    variance = norm.square() / (x.shape[2] * x.shape[3]) - mean.square()
+    scale = torch.rsqrt(variance.clamp(min=0) + INSTANCE_NORM_EPSILON)
+    return torch.addcmul(-mean * scale, x, scale, out=torch.empty_like(x))
 
 
 class FastModulation(nn.Module):
@@ -44,13 +63,15 @@ class FastModulation(nn.Module):
     def forward(self, normalised: Tensor, label: Tensor) -> Tensor:
         """B×C×H×W and the label as it is → B×C×H×W."""
         hidden = functional.relu(self.shared(label))
-        return normalised * self.gamma(hidden) + self.beta(hidden)
+        return torch.addcmul(self.beta(hidden), normalised, self.gamma(hidden))
 
 
 class FastShortcut(nn.Module):
     """The shortcut's convolution and the modulation before it."""
 
-    def __init__(self, modulation: Modulation, plain: nn.Conv2d, factor: int) -> None:
+    def __init__(
+        self, modulation: Modulation, plain: nn.Conv2d, factor: int, *, bias: bool
+    ) -> None:
         super().__init__()
         scaled = FastModulation(modulation, factor)
         self.shared, self.gamma, self.shortcut = scaled.shared, scaled.gamma, plain
@@ -58,7 +79,7 @@ class FastShortcut(nn.Module):
         self.beta = with_weights(
             beta,
             torch.einsum("oc,chtu->ohtu", narrow, beta.weight.double()),
-            narrow @ bias_of(beta).double(),
+            narrow @ bias_of(beta).double() if bias else None,
         )
 
     def forward(self, normalised: Tensor, label: Tensor) -> Tensor:
@@ -74,26 +95,37 @@ class FastSpadeBlock(nn.Module):
         ValueError: it up-samples and keeps the width: the plain generator has no such block.
     """
 
-    def __init__(self, plain: SpadeBlock, factor: int, *, doubles: bool) -> None:
+    def __init__(
+        self,
+        plain: SpadeBlock,
+        factor: int,
+        normalise: Normalise,
+        *,
+        doubles: bool,
+        is_last: bool = False,
+    ) -> None:
         super().__init__()
         if doubles and plain.shortcut is None:
             raise ValueError("a block that up-samples has to change the width")
         self.doubles = doubles
+        self.normalise = normalise
         self.modulate_0 = FastModulation(plain.modulate_0, factor)
-        self.conv_0 = with_weights(plain.conv_0, plain.conv_0.weight, None)
+        self.conv_0 = _without_bias(plain.conv_0)
         self.modulate_1 = FastModulation(plain.modulate_1, factor)
-        self.conv_1 = plain.conv_1
+        self.conv_1 = plain.conv_1 if is_last else _without_bias(plain.conv_1)
         self.shortcut: FastShortcut | None = None
         if plain.shortcut is not None:
-            self.shortcut = FastShortcut(plain.modulate_shortcut, plain.shortcut, factor)
+            self.shortcut = FastShortcut(
+                plain.modulate_shortcut, plain.shortcut, factor, bias=is_last
+            )
 
     def forward(self, x: Tensor, label: Tensor) -> Tensor:
         """B×in×H×W and the label → B×out×H×W, or ×2H×2W."""
-        normalised = normalise(x)
+        normalised = self.normalise(x)
         if self.doubles:
             normalised = functional.interpolate(normalised, scale_factor=2)
         y = self.conv_0(activate(self.modulate_0(normalised, label)))
-        y = self.conv_1(activate(self.modulate_1(normalise(y), label)))
+        y = self.conv_1(activate(self.modulate_1(self.normalise(y), label)))
         if self.shortcut is not None:
             x = self.shortcut(normalised, label)
         return x + y
@@ -102,17 +134,17 @@ class FastSpadeBlock(nn.Module):
 class FastGenerator(nn.Module):
     """G: warped feature → RGB picture."""
 
-    def __init__(self, plain: SpadeGenerator) -> None:
+    def __init__(self, plain: SpadeGenerator, normalise: Normalise = as_layer_norm) -> None:
         super().__init__()
-        self.stem = plain.stem
+        self.stem = _without_bias(plain.stem)
         self.middle = nn.ModuleList(
-            FastSpadeBlock(block, 1, doubles=False)
+            FastSpadeBlock(block, 1, normalise, doubles=False)
             for block in plain.middle
             if isinstance(block, SpadeBlock)
         )
         self.up = nn.ModuleList(
-            FastSpadeBlock(block, 2 ** (level + 1), doubles=True)
-            for level, block in enumerate(plain.up)
+            FastSpadeBlock(block, 2**level, normalise, doubles=True, is_last=level == len(plain.up))
+            for level, block in enumerate(plain.up, 1)
             if isinstance(block, SpadeBlock)
         )
         self.to_image, self.shuffle = plain.to_image, plain.shuffle
@@ -123,3 +155,7 @@ class FastGenerator(nn.Module):
         for block in (*self.middle, *self.up):
             x = block(x, feature)
         return torch.sigmoid(self.shuffle(self.to_image(activate(x))))
+
+
+def _without_bias(convolution: nn.Conv2d) -> nn.Conv2d:
+    return with_weights(convolution, convolution.weight, None)

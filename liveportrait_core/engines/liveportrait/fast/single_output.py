@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from liveportrait_core.engines.liveportrait.fast.batch_norm import with_weights
+
 
 class SingleOutputConv2d(nn.Module):
     """A k×k convolution of padding k//2 from many channels to one."""
@@ -19,13 +21,14 @@ class SingleOutputConv2d(nn.Module):
         _, _, height, width = plain.weight.shape
         taps = height * width
         by_tap = plain.weight[0].permute(1, 2, 0).reshape(taps, -1, 1, 1)
-        self.by_tap = nn.Parameter(by_tap.contiguous(), requires_grad=False)
-        gather = torch.eye(taps).reshape(1, taps, height, width)
+        with torch.device("meta"):
+            self.by_tap = with_weights(nn.Conv2d(1, 1, 1), by_tap, None)
+        gather = torch.eye(taps, device=by_tap.device).reshape(1, taps, height, width)
         self.gather = nn.Parameter(gather, requires_grad=False)
         self.bias = plain.bias
         self.padding = (height // 2, width // 2)
 
     def forward(self, x: Tensor) -> Tensor:
         """B×in×H×W → B×1×H×W."""
-        taken = functional.conv2d(x, self.by_tap)  # B×taps×H×W
+        taken = self.by_tap(x).to(self.gather.dtype)  # B×taps×H×W
         return functional.conv2d(taken, self.gather, self.bias, padding=self.padding)

@@ -86,8 +86,9 @@ def _phases(plain: nn.Conv2d | nn.Conv3d, rows: Tensor, columns: Tensor) -> nn.C
 
     Its channels are (channel, output along rows, output along columns).
     """
+    exact = plain.weight.double()
     weight = torch.einsum(
-        "pat,qbu,oi...tu->opqi...ab", rows.double(), columns.double(), plain.weight.double()
+        "pat,qbu,oi...tu->opqi...ab", rows.to(exact), columns.to(exact), exact
     ).flatten(0, 2)
     padding = (rows.shape[1] - 1, columns.shape[1] - 1)
     bias = bias_of(plain).repeat_interleave(rows.shape[0] * columns.shape[0])

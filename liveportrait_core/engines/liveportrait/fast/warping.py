@@ -58,7 +58,7 @@ class MotionField(nn.Module):
             _depth_first(plain.occlusion, size[0], self.hourglass.out_channels)
         )
         # D×3×H×W: depth first, as the masks are.
-        grid = identity_grid(size, torch.device("cpu")).permute(0, 3, 1, 2)
+        grid = identity_grid(size, plain.mask.weight.device).permute(0, 3, 1, 2)
         self.grid = nn.Parameter(grid.contiguous(), requires_grad=False)
 
     def forward(self, compressed: Tensor, shifts: Tensor, *axes: Tensor) -> tuple[Tensor, Tensor]:
@@ -74,6 +74,7 @@ class MotionField(nn.Module):
         """
         hints = hint_channels(compressed, AxisHints(*axes))
         hints = functional.pad(hints, (0, 0, 0, 0, 0, 0, 0, self.padding))
+        hints = in_precision_of(self.hourglass.last, hints)
         context = self.hourglass(hints).transpose(1, 2)  # B×16×144×64×64
         mask = torch.softmax(self.mask(context), dim=2)  # B×16×22×64×64
         occlusion = torch.sigmoid(self.occlusion(context.flatten(1, 2)))
@@ -107,7 +108,9 @@ class FastHourglass(nn.Module):
         """B×112×D×H×W → B×144×D×H×W."""
         levels = [x]
         for down in self.downs:
-            levels.append(functional.avg_pool3d(torch.relu(down(levels[-1])), (1, 2, 2)))
+            x = torch.relu(down(levels[-1]))
+            # In float32: a CPU has no pooling of volumes in fp16.
+            levels.append(functional.avg_pool3d(x.float(), (1, 2, 2)).to(x.dtype))
         y = levels.pop()
         for up in self.ups:
             y = torch.cat([torch.relu(up(y)), levels.pop()], dim=1)
@@ -124,8 +127,18 @@ class Flatten(nn.Module):
 
     def forward(self, moved: Tensor, occlusion: Tensor) -> Tensor:
         """B×32×16×64×64, B×1×64×64 → B×256×64×64."""
-        x = functional.leaky_relu(self.flatten(moved.flatten(1, 2)), 0.01)
-        return self.project(x) * occlusion
+        x = in_precision_of(self.flatten, moved.flatten(1, 2))
+        x = self.project(functional.leaky_relu(self.flatten(x), 0.01))
+        return x * occlusion.to(x.dtype)
+
+
+def in_precision_of(convolution: nn.Conv2d | nn.Conv3d, x: Tensor) -> Tensor:
+    """Return what a convolution is given, as its weights are stored: type and order in memory."""
+    weight = convolution.weight
+    last = torch.channels_last if x.dim() == 4 else torch.channels_last_3d
+    if weight.is_contiguous(memory_format=last) and not weight.is_contiguous():
+        return x.to(weight.dtype, memory_format=last)
+    return x.to(weight.dtype)
 
 
 def _folded(blocks: Iterable[nn.Module]) -> list[nn.Conv3d]:

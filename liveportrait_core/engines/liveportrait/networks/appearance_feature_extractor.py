@@ -8,6 +8,7 @@ from liveportrait_core.engines.liveportrait.networks.blocks import (
     ResidualBlock3d,
     width,
 )
+from liveportrait_core.engines.liveportrait.networks.grid import VolumeSize
 
 
 class AppearanceFeatureExtractor(nn.Module):
@@ -35,6 +36,11 @@ class AppearanceFeatureExtractor(nn.Module):
         self.residual_blocks = nn.ModuleList(
             ResidualBlock3d(reshape_channels) for _ in range(num_residual_blocks)
         )
+
+    def volume_size(self, picture_px: int) -> VolumeSize:
+        """Return the size of the volume that square pictures become."""
+        side = picture_px // 2 ** len(self.down_blocks)
+        return self.reshape[1], side, side
 
     def forward(self, image: Tensor) -> Tensor:
         """B×3×256×256 in [0, 1], no mean or deviation taken off → B×32×16×64×64."""

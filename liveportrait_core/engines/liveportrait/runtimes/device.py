@@ -15,15 +15,19 @@ from liveportrait_core.errors import EngineUnavailable, InvalidOption
 AUTO = "auto"
 CPU_TORCH = "cpu-torch"
 """The CPU by torch, where OpenVINO is installed too: what OpenVINO's results are compared with."""
+CUDA_PLAIN = "cuda-plain"
+"""A GPU with the networks as they are written: what the fast forms are compared with."""
 LEAST_BF16_DB = 50.0
 """bf16 is chosen on a CPU where a frame is at least so close to the one in fp32."""
-_ACCEPTED = f"auto, cpu, mps, cuda, cuda:<index>, {CPU_TORCH}"
+_ACCEPTED = f"auto, cpu, mps, cuda, cuda:<index>, {CPU_TORCH}, {CUDA_PLAIN}"
+_CUDA_BATCH = 8
 
 
 class RuntimeName(StrEnum):
-    """Who computes."""
+    """Who computes, from which form of the networks."""
 
-    TORCH = "torch"
+    TORCH = "torch"  # as they are written
+    TORCH_FAST = "torch-fast"
     OPENVINO = "openvino"
 
 
@@ -57,12 +61,22 @@ class DeviceChoice:
     def __str__(self) -> str:
         return f"{self.device} {self.precision}: {self.reason}"
 
+    @property
+    def pastes_back(self) -> bool:
+        """Whether crops are blended into the portrait there, before they leave the device."""
+        return self.device.type == "cuda"
+
+    @property
+    def frame_batch(self) -> int:
+        """How many frames are warped and decoded at once."""
+        return _CUDA_BATCH if self.device.type == "cuda" else 1
+
 
 def choose_device(device: str = AUTO, precision: str = AUTO) -> DeviceChoice:
     """Choose where and how precisely to compute.
 
     Args:
-        device: `auto`, `cpu`, `cpu-torch`, `mps`, `cuda` or `cuda:<index>`.
+        device: `auto`, `cpu`, `cpu-torch`, `mps`, `cuda`, `cuda:<index>` or `cuda-plain`.
         precision: `auto`, `fp32`, `fp16` or `bf16`.
 
     Raises:
@@ -81,6 +95,8 @@ def choose_device(device: str = AUTO, precision: str = AUTO) -> DeviceChoice:
         precision_reason = "fp32, as this processor has no bf16 arithmetic"
     else:
         wanted, precision_reason = _choose_precision(chosen)
+    if runtime is RuntimeName.TORCH_FAST and wanted is Precision.FP32:
+        runtime = RuntimeName.TORCH  # the exact mode
     return DeviceChoice(
         device=chosen,
         precision=wanted,
@@ -108,21 +124,28 @@ def settle_precision(choice: DeviceChoice, bf16_db: float) -> DeviceChoice:
     )
 
 
+def settle_form(choice: DeviceChoice, runtime: RuntimeName, found: str) -> DeviceChoice:
+    """Take a form of the networks for good, with what was found when it was opened."""
+    return replace(choice, runtime=runtime, reason=f"{choice.reason}; {found}")
+
+
 def _choose_device(wanted: str) -> tuple[torch.device, RuntimeName, str]:
     if wanted == AUTO:
         if torch.cuda.is_available():
             name = torch.cuda.get_device_name(0)
-            return torch.device("cuda", 0), RuntimeName.TORCH, f"CUDA is here ({name})"
+            return torch.device("cuda", 0), RuntimeName.TORCH_FAST, f"CUDA is here ({name})"
         if torch.backends.mps.is_available():
             return torch.device("mps"), RuntimeName.TORCH, "Apple's MPS is here, CUDA is not"
         return _cpu("neither CUDA nor MPS is here")
     if wanted == CPU_TORCH:
         return torch.device("cpu"), RuntimeName.TORCH, f"{wanted} was asked for"
-    device = _parse_device(wanted)
+    device = _parse_device("cuda" if wanted == CUDA_PLAIN else wanted)
     _require_present(device)
     if device.type == "cpu":
         return _cpu("cpu was asked for")
-    return device, RuntimeName.TORCH, f"{device} was asked for"
+    is_fast = device.type == "cuda" and wanted != CUDA_PLAIN
+    runtime = RuntimeName.TORCH_FAST if is_fast else RuntimeName.TORCH
+    return device, runtime, f"{device if is_fast else wanted} was asked for"
 
 
 def _cpu(reason: str) -> tuple[torch.device, RuntimeName, str]:

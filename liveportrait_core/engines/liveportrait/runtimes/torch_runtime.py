@@ -1,4 +1,4 @@
-"""The plain networks, computed by torch: the readable statement, for CUDA, MPS and comparison."""
+"""The plain networks, computed by torch: the readable statement, for MPS and comparison."""
 
 from contextlib import AbstractContextManager, nullcontext
 

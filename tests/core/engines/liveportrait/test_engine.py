@@ -9,7 +9,9 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from liveportrait_core.engines.base import AnimationEngine
 from liveportrait_core.engines.liveportrait.config import (
@@ -26,6 +28,8 @@ from liveportrait_core.engines.liveportrait.motion.settings import (
     AnimationSettings,
     MotionRefinement,
 )
+from liveportrait_core.engines.liveportrait.runtimes.device import DeviceChoice, Precision
+from liveportrait_core.engines.liveportrait.runtimes.torch_runtime import TorchRuntime
 from liveportrait_core.engines.liveportrait.template import LivePortraitMotion
 from liveportrait_core.errors import ImageNoFace, VideoTooShort
 from liveportrait_core.face.crop import Points
@@ -141,6 +145,35 @@ def test_a_square_clips_landmarks_are_found_where_the_configuration_uses_them(
     assert len(near) == looks
     assert type(motion) is liveportrait.motion_type
     assert list(motion.arrays) == list(liveportrait.motion_type.form())
+
+
+class PaintingRuntime(TorchRuntime):
+    """Paints crops of the usual size: stripes that move with the key points."""
+
+    def warp_decode(
+        self, feature: Tensor, source: Tensor, driving: Tensor, precision: Precision
+    ) -> Tensor:
+        moved = (driving - source).abs().sum(dim=(1, 2)).reshape(-1, 1, 1, 1)
+        stripes = torch.linspace(0, 40, 512).expand(len(driving), 3, 512, 512)
+        return (torch.sin(stripes + moved) + 1) / 2
+
+
+def test_frames_pasted_on_the_device_are_those_pasted_after_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    choice = small_model().choice
+    model = Model(small_networks(), choice, PaintingRuntime(small_networks(), choice.device))
+    frames = {}
+    for on_device in (False, True):
+        monkeypatch.setattr(DeviceChoice, "pastes_back", on_device)
+        liveportrait = engine(model=model)
+        prepared = liveportrait.prepare(PORTRAIT, OPTIONS)
+        assert (prepared.box_paste_back is not None) == on_device
+        frames[on_device] = list(liveportrait.animate(prepared, template(), OPTIONS))
+        (crop, *_) = liveportrait.animate(prepared, template(), replace(OPTIONS, paste_back=False))
+        assert crop.shape == (512, 512, 3)
+    assert np.array_equal(frames[True], frames[False])
+    assert not np.array_equal(frames[True][0], frames[True][3])
 
 
 def test_a_clip_moves_a_portrait_inside_its_box_only() -> None:

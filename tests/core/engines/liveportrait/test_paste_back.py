@@ -5,6 +5,7 @@ import math
 import cv2
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -56,8 +57,13 @@ def test_the_box_equals_the_full_frame_exactly(
         0, 256, (height, width, 3), dtype=np.uint8
     )
     to_original = matrix(scale, angle_rad, along * width, down * height)
-    result = PasteBack.prepare(portrait, to_original).blend(CROP)
-    assert np.array_equal(result, blended_in_full(portrait, CROP, to_original))
+    paste_back = PasteBack.prepare(portrait, to_original)
+    expected = blended_in_full(portrait, CROP, to_original)
+    assert np.array_equal(paste_back.blend(CROP), expected)
+    crops = torch.from_numpy(np.stack([CROP, 255 - CROP]))
+    box, other = paste_back.on(torch.device("cpu"))(crops).numpy()
+    assert np.array_equal(paste_back.with_box(box), expected)
+    assert np.array_equal(paste_back.with_box(other), paste_back.blend(255 - CROP))
 
 
 def test_outside_the_box_every_pixel_is_the_portraits_and_the_box_is_tight() -> None:

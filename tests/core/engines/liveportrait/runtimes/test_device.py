@@ -106,6 +106,25 @@ def test_the_precision_suits_the_card(
     assert reason in choice.reason
 
 
+@pytest.mark.parametrize(
+    ("wanted", "precision", "runtime"),
+    [
+        ("auto", "auto", RuntimeName.TORCH_FAST),
+        ("cuda:1", "bf16", RuntimeName.TORCH_FAST),
+        ("cuda", "fp32", RuntimeName.TORCH),  # the exact mode
+        ("cuda-plain", "auto", RuntimeName.TORCH),
+    ],
+)
+def test_a_card_computes_the_fast_forms_unless_the_plain_ones_are_wanted(
+    card: pytest.MonkeyPatch, wanted: str, precision: str, runtime: RuntimeName
+) -> None:
+    describe(card, "NVIDIA L4", (8, 9))
+    choice = choose_device(wanted, precision)
+    assert choice.runtime is runtime
+    assert choice.device.type == "cuda"
+    assert choice.frame_batch == 8
+
+
 def test_a_wish_is_followed_and_noted(card: pytest.MonkeyPatch) -> None:
     choice = choose_device("cuda:1", "bf16")
     assert str(choice) == "cuda:1 bf16: cuda:1 was asked for; bf16 was asked for"

@@ -5,8 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from liveportrait_core.engines.liveportrait.runtimes import model_cache
-from liveportrait_core.engines.liveportrait.runtimes.model_cache import ModelCache, cache_key
+from liveportrait_core.engines.liveportrait.runtimes.openvino import model_cache
+from liveportrait_core.engines.liveportrait.runtimes.openvino.model_cache import (
+    ModelCache,
+    cache_key,
+)
 
 NUMBERS = b"numbers"
 

@@ -15,7 +15,7 @@ from liveportrait_core.engines.liveportrait.runtimes.device import (
     Precision,
     RuntimeName,
 )
-from liveportrait_core.engines.liveportrait.runtimes.openvino_opening import open_openvino
+from liveportrait_core.engines.liveportrait.runtimes.openvino.opening import open_openvino
 from tests.core.small_networks import small_model, small_networks
 
 RNG = np.random.default_rng(0)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from liveportrait_core.engines.liveportrait.runtimes.graphs import Graph
+from liveportrait_core.engines.liveportrait.runtimes.openvino.graphs import Graph
 
 
 def convert(graph: Graph, folder: Path) -> None:

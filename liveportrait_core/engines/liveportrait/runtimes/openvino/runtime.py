@@ -14,16 +14,16 @@ from torch import Tensor
 from liveportrait_core.engines.liveportrait.fast.hints import axis_hints
 from liveportrait_core.engines.liveportrait.networks.grid import sample_volume
 from liveportrait_core.engines.liveportrait.networks.motion_extractor import MotionHeads
-from liveportrait_core.engines.liveportrait.runtimes.conversion import ir_path
 from liveportrait_core.engines.liveportrait.runtimes.device import Precision
-from liveportrait_core.engines.liveportrait.runtimes.graphs import (
+from liveportrait_core.engines.liveportrait.runtimes.openvino.conversion import ir_path
+from liveportrait_core.engines.liveportrait.runtimes.openvino.graphs import (
     APPEARANCE,
     COMPRESS,
     DECODE,
     FIELD,
     MOTION,
 )
-from liveportrait_core.engines.liveportrait.runtimes.model_cache import ModelCache
+from liveportrait_core.engines.liveportrait.runtimes.openvino.model_cache import ModelCache
 from liveportrait_core.engines.liveportrait.runtimes.processor import usable_cpus
 
 _HINTS = {Precision.FP32: "f32", Precision.BF16: "bf16"}

@@ -5,12 +5,15 @@ from pathlib import Path
 
 from liveportrait_core.engines.liveportrait.networks import NETWORK_PX
 from liveportrait_core.engines.liveportrait.networks.all_networks import Networks
-from liveportrait_core.engines.liveportrait.runtimes.bf16_quality import measure_bf16
-from liveportrait_core.engines.liveportrait.runtimes.conversion import convert
 from liveportrait_core.engines.liveportrait.runtimes.device import DeviceChoice, settle_precision
-from liveportrait_core.engines.liveportrait.runtimes.graphs import graphs_of
-from liveportrait_core.engines.liveportrait.runtimes.model_cache import ModelCache, cache_key
-from liveportrait_core.engines.liveportrait.runtimes.openvino_runtime import OpenVinoRuntime
+from liveportrait_core.engines.liveportrait.runtimes.openvino.conversion import convert
+from liveportrait_core.engines.liveportrait.runtimes.openvino.graphs import graphs_of
+from liveportrait_core.engines.liveportrait.runtimes.openvino.model_cache import (
+    ModelCache,
+    cache_key,
+)
+from liveportrait_core.engines.liveportrait.runtimes.openvino.runtime import OpenVinoRuntime
+from liveportrait_core.engines.liveportrait.runtimes.quality import measure_bf16
 
 _BF16_DB = "bf16_db"
 

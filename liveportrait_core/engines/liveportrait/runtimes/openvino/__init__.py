@@ -1,0 +1,1 @@
+"""The fast forms as OpenVINO's graphs on a CPU: converted, kept beside the weights, computed."""
