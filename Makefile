@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 UNAVAILABLE := echo "make needs Python 3.11 or 3.12 (mediapipe 0.10.21, the last with its models in the wheel, has no newer wheels). Neither was found on the PATH as python3.11, python3.12 or python3, and no uv that could bring one. Install one of them (Debian: apt install python3.11-venv) or uv (pip install uv), then type the same command again." >&2; exit 2
 export PYTHONUNBUFFERED = 1
 
-.PHONY: studio test-studio test-refiner help install weights lock bill format lint types layers check test test-gpu test-weights test-browser test-clients conformance-official parity mutants scenarios emulator serve demo render bench bench-gpu api deploy undeploy deploy-check image-check clean
+.PHONY: studio test-studio test-refiner help install weights lock bill format lint types layers check test test-gpu test-weights test-browser test-clients conformance-official parity mutants scenarios emulator serve demo render bench bench-gpu api deploy rollback undeploy deploy-check image-check clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -184,6 +184,9 @@ DEPLOY = $(PY) -m deploy $(1) $(call TOLD,PROJECT,project) $(call TOLD,REGION,re
 
 deploy: $(STAMP) ## the whole pipeline in a Google Cloud project: PROJECT= REGION= BUCKET= [DRY_RUN=1] (docs/run/deployment.md)
 	@$(call DEPLOY,apply)
+
+rollback: $(STAMP) ## give the traffic back to the revisions that served before: PROJECT= REGION= BUCKET= [DRY_RUN=1]
+	@$(call DEPLOY,rollback)
 
 undeploy: $(STAMP) ## take it away again, but no data: PROJECT= REGION= BUCKET= [DRY_RUN=1]
 	@$(call DEPLOY,remove)

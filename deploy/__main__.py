@@ -1,7 +1,8 @@
-"""`python -m deploy plan|apply|remove`: the whole pipeline in one Google Cloud project.
+"""`python -m deploy plan|apply|rollback|remove`: the whole pipeline in one Google Cloud project.
 
 plan prints every command and runs none; apply checks every resource, creates missing ones and
-updates different ones; remove removes them and says what it leaves. See docs/run/deployment.md.
+updates different ones; rollback goes back to what served before; remove removes everything and says
+what it leaves. See docs/run/deployment.md.
 """
 
 import argparse
@@ -14,7 +15,7 @@ from deploy.errors import DeployError, InvalidSetting
 from deploy.execution import script
 from deploy.execution.deployment import Deployment, RetryPolicy
 from deploy.execution.journal import Journal
-from deploy.plan import Plan, make
+from deploy.plan import Plan, make, way_back
 from deploy.repository_files import engine_version, image_tag, read
 from deploy.settings import GIVEN, MACHINES, Card, Part, Settings
 
@@ -26,7 +27,7 @@ def main(words: list[str]) -> int:
     options = _parser().parse_args(words)
     try:
         settings = _settings(options)
-        plan = make(settings, read(ROOT))
+        plan = _plan(settings, options)
     except InvalidSetting as error:
         print(f"deploy: {error}", file=sys.stderr)
         return 2
@@ -43,6 +44,12 @@ def main(words: list[str]) -> int:
         _print_stopped("Interrupted; the command that ran may have done its part.", journal)
         return 130
     return 0
+
+
+def _plan(settings: Settings, options: argparse.Namespace) -> Plan:
+    if options.verb == "rollback":
+        return way_back(settings, options.only)
+    return make(settings, read(ROOT))
 
 
 def _print_stopped(message: str, journal: Journal) -> None:
@@ -62,6 +69,9 @@ def _run(settings: Settings, plan: Plan, journal: Journal, options: argparse.Nam
         say=print,
         retries=RetryPolicy(pause_s=options.patience_s / RetryPolicy.tries),
     )
+    if options.verb == "rollback":
+        print(f"Done: {_summary(deployment.roll_back())}.")
+        return
     if options.verb == "apply":
         print(f"{settings.project}, image {settings.tag}")
         print(f"Done: {_summary(deployment.apply())}.")
@@ -80,6 +90,9 @@ def _print_plan(settings: Settings, plan: Plan, options: argparse.Namespace) -> 
     if options.verb == "remove":
         print(script.remove_script(settings, plan, with_images=options.with_images), end="")
         return
+    if options.verb == "rollback":
+        print(script.rollback_script(plan), end="")
+        return
     for step in plan.steps:
         for file in step.files:
             path = ROOT / file.path
@@ -91,8 +104,9 @@ def _print_plan(settings: Settings, plan: Plan, options: argparse.Namespace) -> 
 def _settings(options: argparse.Namespace) -> Settings:
     card = Card(options.gpu or ("none" if options.engine == "mesh" else "nvidia-l4"))
     arguments = (options.engine, MACHINES[card].driver_libraries, options.weights)
-    # What is removed needs no weights.
-    weights = ROOT / "weights" if options.weights == GIVEN and options.verb != "remove" else None
+    # What is removed, or was deployed before, needs no weights.
+    needs_weights = options.weights == GIVEN and options.verb not in ("remove", "rollback")
+    weights = ROOT / "weights" if needs_weights else None
     return Settings(
         project=options.project,
         region=options.region,
@@ -136,6 +150,7 @@ def _parser() -> argparse.ArgumentParser:
     for verb, text in (
         ("plan", "print every command that apply would run"),
         ("apply", "make the project so"),
+        ("rollback", "give the traffic back to the revisions that served before"),
         ("remove", "take it away again"),
     ):
         _add_options(verbs.add_parser(verb, help=text, description=text), verb)
@@ -171,6 +186,8 @@ def _add_options(parser: argparse.ArgumentParser, verb: str) -> None:
     add("--engine-version", help="of the renderer in the image of this tag; default: this tree's")
     add("--dry-run", action="store_true", help="print instead of doing")
     add("--patience-s", type=float, default=600.0, help="for what was just made")
+    if verb == "rollback":
+        add("--only", choices=(names.GATE, names.RENDERER), help="default: whatever serves")
     if verb == "remove":
         add("--with-images", action="store_true", help="the image repository too")
     else:

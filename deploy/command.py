@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 _VARIABLE = re.compile(r"\$\{([A-Z_]+)\}")
 _IN_DOUBLE_QUOTES = re.compile(r'([\\"`]|\$(?!\{[A-Z_]+\}))')
+_ESCAPED = r"\\\1"
 _TOKEN = "gcloud auth print-access-token | sed 's/^/Authorization: Bearer /' |"  # noqa: S105
 
 
@@ -22,6 +23,7 @@ class Command:
         argv: the words; the first is the program.
         capture: the variable for the output.
         pattern: its first group is captured; without it, the whole output, stripped.
+        absent: what it means where there is nothing to capture, for the operator.
         authorized: pass the operator's access token on standard input, where no list of processes
             shows it; the words then read headers from there (`curl -H @-`).
     """
@@ -29,12 +31,20 @@ class Command:
     argv: tuple[str, ...]
     capture: str | None = None
     pattern: str | None = None
+    absent: str = ""
     authorized: bool = False
 
 
-def gcloud(verb: str, *words: str, capture: str | None = None) -> Command:
+def gcloud(
+    verb: str,
+    *words: str,
+    capture: str | None = None,
+    pattern: str | None = None,
+    absent: str = "",
+) -> Command:
     """Return a gcloud command; the verb is of several words, such as `run services list`."""
-    return Command(argv=("gcloud", *verb.split(), *words), capture=capture)
+    argv = ("gcloud", *verb.split(), *words)
+    return Command(argv=argv, capture=capture, pattern=pattern, absent=absent)
 
 
 def variable(name: str) -> str:
@@ -59,7 +69,12 @@ def shell(command: Command) -> str:
     if command.pattern is not None:
         substitution = rf"s|^.*{command.pattern}.*$|\1|p"
         line = f"{line} | sed -nE {shlex.quote(substitution)}"
-    return line if command.capture is None else f"{command.capture}=$({line})"
+    if command.capture is None:
+        return line
+    line = f"{command.capture}=$({line})"
+    if command.absent:
+        line += f'; : "${{{command.capture}:?{_IN_DOUBLE_QUOTES.sub(_ESCAPED, command.absent)}}}"'
+    return line
 
 
 def captured(command: Command, output: str) -> str:
@@ -73,4 +88,4 @@ def captured(command: Command, output: str) -> str:
 def _quoted(word: str) -> str:
     if _VARIABLE.search(word) is None:
         return shlex.quote(word)
-    return '"' + _IN_DOUBLE_QUOTES.sub(r"\\\1", word) + '"'
+    return '"' + _IN_DOUBLE_QUOTES.sub(_ESCAPED, word) + '"'

@@ -10,6 +10,8 @@ RECONCILE_ALL = "idle-reconcile-all"  # the weekly schedule
 QUEUE = "idle-renders"
 DEBOUNCE_QUEUE = "idle-debounce"
 REPAIRS_QUEUE = "idle-repairs"
+CHECKS_QUEUE = "idle-checks"
+CANDIDATE = "candidate"  # the tag of a renderer's revision that has no traffic yet
 TRIGGER = "idle-avatar-written"
 TALK_TRIGGER = "idle-talk-written"
 DEAD_LETTERS = "idle-dead-letters"
@@ -88,9 +90,16 @@ def service(settings: Settings, name: str) -> str:
     return f"projects/{settings.project}/locations/{settings.region}/services/{name}"
 
 
-def service_url(settings: Settings, name: str) -> str:
-    """Return Cloud Run's deterministic URL, which is known before the service exists."""
-    return f"https://{name}-{PROJECT_NUMBER}.{settings.region}.run.app"
+def service_url(settings: Settings, name: str, *, tag: str = "") -> str:
+    """Return Cloud Run's deterministic URL, which is known before the service exists.
+
+    Args:
+        settings: the deployment.
+        name: of the service.
+        tag: of one of its revisions; "": whatever has the traffic.
+    """
+    host = f"{tag}---{name}" if tag else name
+    return f"https://{host}-{PROJECT_NUMBER}.{settings.region}.run.app"
 
 
 def receiver(settings: Settings) -> str:

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
+from deploy import names
 from deploy.project_facts import Lookup, lookups
+from deploy.release import revisions, rollback, traffic
 from deploy.resources import (
     cloud_run,
     data_protection,
@@ -65,14 +67,30 @@ def make(settings: Settings, files: RepositoryFiles) -> Plan:
     )
 
 
+def way_back(settings: Settings, only: str | None = None) -> Plan:
+    """Return the plan of a rollback to what served before, of all services or of one."""
+    return Plan(first=(), lookups=(), steps=rollback.steps(settings, only))
+
+
 def _services(settings: Settings) -> tuple[Step, ...]:
+    newest, surplus = traffic.to_newest, revisions.surplus
     if settings.single:
-        return (cloud_run.renderer(settings), cloud_run.job(settings))
+        return (
+            cloud_run.renderer(settings),
+            newest(settings, names.RENDERER),
+            surplus(settings, names.RENDERER),
+            cloud_run.job(settings),
+        )
     return (
         cloud_run.renderer_shell(settings),
         iam.self_knowledge(settings),
         cloud_run.renderer(settings),
         *scheduling.queues(settings),
+        iam.task_caller(settings, names.RENDERER),
+        newest(settings, names.RENDERER, after=traffic.golden_avatar(settings)),
+        surplus(settings, names.RENDERER),
         cloud_run.gate(settings),
+        newest(settings, names.GATE),
+        surplus(settings, names.GATE),
         cloud_run.job(settings),
     )

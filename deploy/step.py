@@ -39,6 +39,7 @@ class Step:
         foreign_message: for the operator where the app has its own; None: it is replaced.
         files: the files that the commands read.
         foreseeable: what its checks find foreign is told before anything is made.
+        repeats: its update changes one thing of several; done again until the checks match.
         holds_images: kept unless images are to be removed too.
     """
 
@@ -54,6 +55,7 @@ class Step:
     foreign_message: str | None = None
     files: tuple[File, ...] = ()
     foreseeable: bool = False
+    repeats: bool = False
     holds_images: bool = False
 
 

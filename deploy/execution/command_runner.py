@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -105,7 +105,8 @@ def parsed(command: Command, result: CommandResult) -> Any:
 def failure(command: Command, result: CommandResult) -> str:
     """Return the command and its output, for the operator."""
     words = (result.err.strip() or result.out.strip())[-2000:]
-    return f"{shell(command)}\nended with {result.code}: {words}"
+    ran = shell(replace(command, absent=""))
+    return f"{ran}\nended with {result.code}: {words}"
 
 
 def _read(stream: IO[str] | None, lines: list[str], show_output: bool) -> None:

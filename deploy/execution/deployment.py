@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.checks import CheckResult, ResourceState
-from deploy.command import Command, captured, shell
+from deploy.command import Command, captured, fill, shell
 from deploy.errors import CommandFailed, DeployError, ForeignResource
 from deploy.execution.command_runner import CommandResult, CommandRunner, failure, parsed
 from deploy.execution.error_hints import hint
@@ -73,6 +73,20 @@ class Deployment:
         self._look_up_facts()
         for remark in remarks(self._settings, self._variables):
             self._say(f"Note: {remark}.")
+        return self._carry_out(counts)
+
+    def roll_back(self) -> Counter[str]:
+        """Carry out a plan of the way back, which needs no facts of the project.
+
+        Returns:
+            How many resources were changed and found as planned.
+
+        Raises:
+            DeployError: why it stopped; what was done until then remains.
+        """
+        return self._carry_out(Counter())
+
+    def _carry_out(self, counts: Counter[str]) -> Counter[str]:
         for step in self._plan.steps:
             if step.foreseeable:
                 self._attempt(step, self._foresee)
@@ -121,6 +135,12 @@ class Deployment:
         return outcome
 
     def _apply_step(self, step: Step) -> str:
+        outcome = again = self._bring_about(step)
+        while step.repeats and again != "stands":
+            again = self._bring_about(step)
+        return outcome
+
+    def _bring_about(self, step: Step) -> str:
         result = self._check(step)
         if result.state is ResourceState.MATCHES:
             return "stands"
@@ -185,7 +205,9 @@ class Deployment:
             return
         value = captured(command, result.out)
         if not value:
-            raise CommandFailed(f"{shell(command)}\nanswered nothing for {command.capture}")
+            told = fill(command.absent, self._variables)
+            nothing = told or f"{shell(command)}\nanswered nothing for {command.capture}"
+            raise CommandFailed(nothing)
         self._variables[command.capture] = value
 
     def _write_files(self, step: Step) -> None:

@@ -46,6 +46,19 @@ def remove_script(settings: Settings, plan: Plan, *, with_images: bool) -> str:
     return "\n".join(_removing(settings, plan, with_images)) + "\n"
 
 
+def rollback_script(plan: Plan) -> str:
+    """Return the script of a way back."""
+    return "\n".join(_going_back(plan)) + "\n"
+
+
+def _going_back(plan: Plan) -> Iterator[str]:
+    yield from _HEAD
+    yield "# What `rollback` runs where something served before. Before each step it asks what the"
+    yield "# line “seen by” asks, and leaves out what stands."
+    for number, step in enumerate(plan.steps, start=1):
+        yield from _step(number, step)
+
+
 def _making(settings: Settings, plan: Plan) -> Iterator[str]:
     yield from _HEAD
     yield "# What `apply` runs where nothing stands yet, from the repository's root. Before each"

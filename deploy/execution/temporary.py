@@ -12,5 +12,12 @@ ENABLING: Final = (
     "concurrent policy changes",
     "temporarily unavailable",
 )
-FRESH: Final = (*ENABLING, "does not exist", "not found", "service agent", "propagat")
+FRESH: Final = (
+    *ENABLING,
+    "does not exist",
+    "not found",
+    "matched no objects",  # what a candidate is about to store
+    "service agent",
+    "propagat",
+)
 PERMANENT: Final = ("quota", "billing", "organization policy", "already exists", "already_exists")

@@ -32,8 +32,14 @@ def renderer(settings: Settings) -> Step:
         why="Renders what the queue hands over, one task an instance; it scales to zero. Zonal "
         "redundancy off: it costs more and has a quota of its own.",
         concurrency=1,
-        # The service was made without, which would stay so.
-        flags=(*_hardware(settings), "--deploy-health-check"),
+        # The service was made without a check of its health, which would stay so. Traffic comes
+        # once the candidate has rendered.
+        flags=(
+            *_hardware(settings),
+            "--deploy-health-check",
+            "--no-traffic",
+            f"--tag={names.CANDIDATE}",
+        ),
         track="beta ",
     )
 

@@ -195,17 +195,18 @@ def _tasks(settings: Settings) -> tuple[Step, ...]:
                 why="Cloud Tasks asks it of whoever makes a task with a token.",
             ),
         )
-    called = (
-        grant(
-            _service(settings, service),
-            role="roles/run.invoker",
-            member=names.member(settings, names.TASKS_CALLER),
-            title=f"The queues may call {service}",
-            why="The account that tasks bear, these services only: all that it can do.",
-        )
-        for service in (names.RENDERER, names.GATE)
+    return (*steps, task_caller(settings, names.GATE))
+
+
+def task_caller(settings: Settings, service: str) -> Step:
+    """Return the step that lets tasks call a service."""
+    return grant(
+        _service(settings, service),
+        role="roles/run.invoker",
+        member=names.member(settings, names.TASKS_CALLER),
+        title=f"The queues may call {service}",
+        why="The account that tasks bear, gate and renderer only: all that it can do.",
     )
-    return (*steps, *called)
 
 
 def _enqueuer(settings: Settings, queue: str, sender: str, member: str) -> Step:

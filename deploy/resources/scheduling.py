@@ -2,6 +2,7 @@
 
 import base64
 import json
+from dataclasses import dataclass
 
 from deploy import names
 from deploy.checks import Field, ListEntry
@@ -21,7 +22,7 @@ _FLAGS = {
 
 
 def queues(settings: Settings) -> tuple[Step, ...]:
-    """Return the steps of the queues; the limits of those to the renderer bound the cost."""
+    """Return the steps of the queues; limits of those that bring renders bound the cost."""
     instances = settings.max_instances
     return (
         _queue(
@@ -47,19 +48,47 @@ def queues(settings: Settings) -> tuple[Step, ...]:
             per_second=500,
             why="Brings a save back to the gate when its debounce is over: no thread waits for it.",
         ),
+        _queue(
+            settings,
+            names.CHECKS_QUEUE,
+            concurrent=1,
+            per_second=1,
+            # As long as a deployment waits: what nobody waits for must not wake a GPU again.
+            tries=_Tries(attempts=3, duration_s=600),
+            why="Has a candidate render the golden avatar, called as tasks call, and whatever "
+            "waits in the other queues.",
+        ),
     )
 
 
-def _queue(settings: Settings, name: str, *, concurrent: int, per_second: int, why: str) -> Step:
+@dataclass(frozen=True, kw_only=True)
+class _Tries:
+    """When a queue gives a task up: after both."""
+
+    attempts: int
+    duration_s: int
+
+
+# After a day, like the dispatch in the ledger. That bounds a refused token or an unreadable body,
+# and a render survives a day without GPUs. Render attempts are counted in the ledger (three).
+_A_DAY = _Tries(attempts=100, duration_s=86_400)
+
+
+def _queue(
+    settings: Settings,
+    name: str,
+    *,
+    concurrent: int,
+    per_second: int,
+    why: str,
+    tries: _Tries = _A_DAY,
+) -> Step:
     flags = (f"--location={settings.region}", names.project(settings))
     limits = {
         ("rateLimits", "maxConcurrentDispatches"): str(concurrent),
         ("rateLimits", "maxDispatchesPerSecond"): str(per_second),
-        # A task ends when both limits are exceeded: after a day, like the dispatch in the ledger.
-        # That bounds a refused token or an unreadable body, and a render survives a day without
-        # GPUs. Render attempts are counted in the ledger (three).
-        ("retryConfig", "maxAttempts"): "100",
-        ("retryConfig", "maxRetryDuration"): "86400s",
+        ("retryConfig", "maxAttempts"): str(tries.attempts),
+        ("retryConfig", "maxRetryDuration"): f"{tries.duration_s}s",
         ("retryConfig", "minBackoff"): "10s",
         ("retryConfig", "maxBackoff"): "300s",
         ("retryConfig", "maxDoublings"): "5",

@@ -7,6 +7,7 @@ goes out as JSON. One process for all, because one start of gcloud takes a secon
 import contextlib
 import io
 import json
+import os
 import sys
 from typing import Any
 
@@ -31,9 +32,9 @@ def main(library: str) -> None:
     from googlecloudsdk import gcloud_main  # type: ignore[import-not-found]
     from googlecloudsdk.core import log  # type: ignore[import-not-found]
 
-    out = sys.stdout
     cli = gcloud_main.CreateCLI([])
-    json.dump([said(cli, log, argv) for argv in json.load(sys.stdin)], out)
+    with os.fdopen(os.dup(sys.stdout.fileno()), "w") as out:  # `storage cat` closes its own
+        json.dump([said(cli, log, argv) for argv in json.load(sys.stdin)], out)
 
 
 if __name__ == "__main__":

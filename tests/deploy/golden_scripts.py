@@ -1,8 +1,9 @@
-"""Three plans as shell scripts; `python -m tests.deploy.golden_scripts` writes them anew."""
+"""Three plans and their ways back, as scripts; `python -m tests.deploy.golden_scripts` renews."""
 
 from pathlib import Path
 
 from deploy.execution import script
+from deploy.plan import way_back
 from tests.deploy.example_plans import ALL, plan
 
 FOLDER = Path(__file__).parent / "golden"
@@ -15,6 +16,7 @@ def scripts() -> dict[str, str]:
         made = plan(settings)
         texts[f"{name}.sh"] = script.apply_script(settings, made)
         texts[f"{name}-removed.sh"] = script.remove_script(settings, made, with_images=False)
+        texts[f"{name}-rolled-back.sh"] = script.rollback_script(way_back(settings))
     return texts
 
 

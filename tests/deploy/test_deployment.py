@@ -30,8 +30,9 @@ def test_a_second_run_changes_nothing(
     # Eventarc's own subscriptions; the renderer's service, which was made without an instance; and
     # the repository, which says of itself that nothing is cleaned up.
     changed = 3 if settings.single else 4
-    # New services are closed to strangers, the bucket's access is uniform, and it is Firebase's.
-    stands = (1 if settings.single else 2) + 2
+    # New services are closed to strangers and have no old revisions; the bucket's access is
+    # uniform, and it is Firebase's.
+    stands = 2 * (1 if settings.single else 2) + 2
     rest = counts.total() - stands - changed
     assert counts == {"made": rest, "stands": stands, "changed": changed}
     made, state = len(fake_gcloud.changes), fake_gcloud.cloud.state()
@@ -129,10 +130,12 @@ def test_what_differs_is_changed_and_nothing_else(
     assert changed == [
         "beta run deploy",
         "tasks queues update",
+        "tasks create-http-task",
+        "run services update-traffic",
         "scheduler jobs update",
         "billing budgets update",
     ]
-    assert counts["changed"] == 4
+    assert counts["changed"] == 5
     assert counts["made"] == 0
     queue = fake_gcloud.cloud.things["queues"]["idle-renders"]
     assert queue["rateLimits"]["maxConcurrentDispatches"] == 5
@@ -147,8 +150,10 @@ def test_a_service_that_never_became_ready_is_deployed_again(
     service["status"]["conditions"] = [{"type": "Ready", "status": "False"}]
     before = len(fake_gcloud.changes)
     operator.deployment(USUAL, plan(USUAL)).apply()
-    assert [words.positional[:3] for words in fake_gcloud.changes[before:]] == [
-        ("beta", "run", "deploy")
+    assert [" ".join(words.positional[:3]) for words in fake_gcloud.changes[before:]] == [
+        "beta run deploy",
+        "tasks create-http-task",
+        "run services update-traffic",
     ]
 
 
@@ -161,7 +166,7 @@ def test_a_variable_that_was_changed_by_hand_is_put_right(
     (told,) = (entry for entry in variables if entry["name"] == "LIVEPORTRAIT_ENGINE_VERSION")
     told["value"] = "liveportrait-2-00000000"
     counts = operator.deployment(USUAL, plan(USUAL)).apply()
-    assert counts["changed"] == 1
+    assert counts["changed"] == 2  # the service, and its traffic
     assert any(
         "env.LIVEPORTRAIT_ENGINE_VERSION.value is 'liveportrait-2-00000000', wanted" in line
         for line in operator.said

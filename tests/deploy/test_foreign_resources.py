@@ -100,7 +100,7 @@ def test_a_service_that_was_opened_by_hand_is_closed_again(
     services = fake_gcloud.cloud.things["services"]
     services["idle-renderer"]["metadata"]["annotations"][annotation] = value
     counts = operator.deployment(USUAL, plan(USUAL)).apply()
-    assert counts["changed"] == 1
+    assert counts["changed"] == 2  # the service, and its traffic
     assert services["idle-renderer"]["metadata"]["annotations"] == {
         "run.googleapis.com/ingress": "internal",
         "run.googleapis.com/invoker-iam-disabled": "False",

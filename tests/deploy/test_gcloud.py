@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from deploy.command import Command, fill
-from deploy.plan import Plan, make
+from deploy.plan import Plan, make, way_back
 from deploy.repository_files import read
-from tests.deploy.example_plans import ALL, MESH, ROOT, USUAL
+from tests.deploy.example_plans import ALL, MESH, ROOT, SMALLEST, USUAL
 from tests.deploy.gcloud_messages import Body, unknown_fields
 
 VARIABLES = {
@@ -27,6 +27,13 @@ VARIABLES = {
     "TRIGGER_SUBSCRIPTION": "projects/my-app-1234/subscriptions/eventarc-x",
     "TALK_SUBSCRIPTION": "projects/my-app-1234/subscriptions/eventarc-y",
     "CHANNEL": "projects/my-app-1234/notificationChannels/1",
+    "REVISION": "idle-renderer-00003-abc",
+    "SERVING": "idle-renderer-00002-abc",
+    "PREVIOUS": "idle-renderer-00002-abc",
+    "SURPLUS": "idle-renderer-00001-abc",
+    "CHECK": "1234567890",
+    "ENGINE_VERSION": "liveportrait-3-0a1b2c3d",
+    "IMAGE": "europe-west4-docker.pkg.dev/my-app-1234/idle/idle:0123456789abcdef",
 }
 ITEMS = {
     "budgets": "billingAccounts/0X0X0X-0X0X0X-0X0X0X/budgets/1",
@@ -60,6 +67,7 @@ def test_gcloud_takes_every_command(
 ) -> None:
     """Of every shape of deployment, with the monitoring files as they are shipped."""
     plans = [make(settings, read(ROOT)) for settings in SETTINGS]
+    plans += [way_back(settings) for settings in (USUAL, SMALLEST)]
     lines: dict[tuple[str, ...], None] = {}
     for made in plans:
         write_files(made, tmp_path)

@@ -12,6 +12,7 @@ from tests.deploy.fake_cloud.handlers import (
     location_of,
 )
 from tests.deploy.fake_cloud.project import NUMBER, PROJECT, REGION, Cloud, CommandRefused
+from tests.deploy.fake_cloud.release_commands import add_revision
 
 
 def _enable(cloud: Cloud, words: Arguments) -> str:
@@ -275,6 +276,7 @@ def _shell(cloud: Cloud, words: Arguments) -> str:
     template = {"metadata": _template_annotations(None, words)}
     body = {"metadata": metadata, "spec": {"template": template}, "#place": words.flag("region")}
     cloud.things.setdefault("services", {})[name] = body
+    add_revision(cloud, words, body, is_new=True)
     return ""
 
 
@@ -284,11 +286,26 @@ def _deployed(kind: str) -> Handler:
         cloud.check_member(words.flag("service-account"))
         kept = cloud.things.setdefault(kind, {})
         known, made = kept.get(words.positional[-1]), _spec(words)
-        made["spec"]["template"]["metadata"] = _template_annotations(known, words)
         kept[words.positional[-1]] = made
+        if kind == "jobs":  # an execution's template has a task's
+            made["spec"]["template"] = {"spec": {"template": made["spec"]["template"]}}
+            return ""
+        made["spec"]["template"]["metadata"] = _template_annotations(known, words)
+        if known is not None:
+            made["#traffic"] = known["#traffic"]
+            made["status"] |= known["status"] | made["status"]
+        add_revision(cloud, words, made, is_new=known is None)
         return ""
 
     return handler
+
+
+def _service_gone(cloud: Cloud, words: Arguments) -> str:
+    name, revisions = words.positional[3], cloud.things.get("revisions", {})
+    cloud.delete("services", name)
+    for revision in [key for key, one in revisions.items() if one["#service"] == name]:
+        del revisions[revision]
+    return ""
 
 
 BASE_COMMANDS: dict[str, Handler] = {
@@ -328,8 +345,7 @@ BASE_COMMANDS: dict[str, Handler] = {
     "artifacts repositories remove-iam-policy-binding": _unbind,
     "artifacts docker images list": list_handler("images"),
     "builds submit": _build,
-    "run services list": list_handler("services"),
-    "run services delete": delete_handler("services", 3),
+    "run services delete": _service_gone,
     "run services get-iam-policy": policy,
     "run services add-iam-policy-binding": bind,
     "run deploy": _deployed("services"),

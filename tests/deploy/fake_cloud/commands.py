@@ -6,9 +6,10 @@ from tests.deploy.fake_cloud.arguments import Arguments
 from tests.deploy.fake_cloud.base_commands import BASE_COMMANDS
 from tests.deploy.fake_cloud.network_commands import NETWORK_COMMANDS
 from tests.deploy.fake_cloud.project import Cloud, CommandRefused
+from tests.deploy.fake_cloud.release_commands import RELEASE_COMMANDS
 from tests.deploy.fake_cloud.service_commands import SERVICE_COMMANDS
 
-_HANDLERS = BASE_COMMANDS | SERVICE_COMMANDS | NETWORK_COMMANDS
+_HANDLERS = BASE_COMMANDS | RELEASE_COMMANDS | SERVICE_COMMANDS | NETWORK_COMMANDS
 
 
 def answer(cloud: Cloud, words: Arguments) -> str:

@@ -25,7 +25,7 @@ IFS= read -r -d '' code <&3; IFS= read -r -d '' out <&3; IFS= read -r -d '' err 
 printf '%s' "$out"; printf '%s' "$err" >&2
 exit "$code"
 """
-_CHANGES = ("list", "describe", "get-iam-policy", "print-access-token")
+_CHANGES = ("list", "describe", "get-iam-policy", "print-access-token", "cat")
 
 Fault = Callable[[int, Arguments], str | None]
 

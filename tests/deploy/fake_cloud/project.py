@@ -56,6 +56,9 @@ class Cloud:
     agents: set[str] = field(default_factory=set)
     rulesets: dict[str, Any] = field(default_factory=dict)
     releases: dict[str, str] = field(default_factory=dict)
+    revision_count: int = 0  # made so far
+    problems: list[str] = field(default_factory=list)  # of what a candidate renders
+    reports: list[dict[str, Any]] = field(default_factory=list)  # of candidates, in the bucket
 
     def state(self) -> dict[str, Any]:
         """Return everything, comparable, without counters."""
@@ -82,6 +85,7 @@ class Cloud:
         ):
             create_handler.clear()
         self.releases.clear()
+        self.revision_count = 0
         self.cors = []
         self.lifecycle = []
 

@@ -10,7 +10,7 @@ again() {
     if "$@" 2>"$said"; then cat "$said" >&2; rm -f "$said"; return 0; fi
     cat "$said" >&2
     if grep -qiE 'quota|billing|organization policy|already exists|already_exists' "$said"; then break; fi
-    if ! grep -qiE 'has not been used in project|wait a few minutes|concurrent policy changes|temporarily unavailable|does not exist|not found|service agent|propagat' "$said"; then break; fi
+    if ! grep -qiE 'has not been used in project|wait a few minutes|concurrent policy changes|temporarily unavailable|does not exist|not found|matched no objects|service agent|propagat' "$said"; then break; fi
     sleep "${PAUSE_S:-10}"
   done
   rm -f "$said"
@@ -88,96 +88,101 @@ gcloud run jobs delete idle-reconcile --region=europe-west4 --project=my-app-123
 # 14. Service idle-gate
 gcloud run services delete idle-gate --region=europe-west4 --project=my-app-1234 --quiet
 
+# Left: Cloud Tasks refuses a deleted queue's name (idle-checks) for some days: an apply after a remove may have to wait
+
+# 15. Queue idle-checks
+gcloud tasks queues delete idle-checks --location=europe-west4 --project=my-app-1234 --quiet
+
 # Left: Cloud Tasks refuses a deleted queue's name (idle-debounce) for some days: an apply after a remove may have to wait
 
-# 15. Queue idle-debounce
+# 16. Queue idle-debounce
 gcloud tasks queues delete idle-debounce --location=europe-west4 --project=my-app-1234 --quiet
 
 # Left: Cloud Tasks refuses a deleted queue's name (idle-repairs) for some days: an apply after a remove may have to wait
 
-# 16. Queue idle-repairs
+# 17. Queue idle-repairs
 gcloud tasks queues delete idle-repairs --location=europe-west4 --project=my-app-1234 --quiet
 
 # Left: Cloud Tasks refuses a deleted queue's name (idle-renders) for some days: an apply after a remove may have to wait
 
-# 17. Queue idle-renders
+# 18. Queue idle-renders
 gcloud tasks queues delete idle-renders --location=europe-west4 --project=my-app-1234 --quiet
 
-# 18. Service idle-renderer
+# 19. Service idle-renderer
 gcloud run services delete idle-renderer --region=europe-west4 --project=my-app-1234 --quiet
 
-# 19. DNS name *.googleapis.com.
+# 20. DNS name *.googleapis.com.
 gcloud dns record-sets delete '*.googleapis.com.' --zone=idle-googleapis --type=CNAME --project=my-app-1234 --quiet
 
-# 20. DNS name private.googleapis.com.
+# 21. DNS name private.googleapis.com.
 gcloud dns record-sets delete private.googleapis.com. --zone=idle-googleapis --type=A --project=my-app-1234 --quiet
 
-# 21. DNS zone idle-googleapis
+# 22. DNS zone idle-googleapis
 gcloud dns managed-zones delete idle-googleapis --project=my-app-1234 --quiet
 
-# 22. Firewall rule idle-allows-google
+# 23. Firewall rule idle-allows-google
 gcloud compute firewall-rules delete idle-allows-google --project=my-app-1234 --quiet
 
-# 23. Firewall rule idle-refuses
+# 24. Firewall rule idle-refuses
 gcloud compute firewall-rules delete idle-refuses --project=my-app-1234 --quiet
 
-# 24. Subnet idle
+# 25. Subnet idle
 gcloud compute networks subnets delete idle --region=europe-west4 --project=my-app-1234 --quiet
 
-# 25. Network idle
+# 26. Network idle
 gcloud compute networks delete idle --project=my-app-1234 --quiet
 
-# 26. The builder may write its log
+# 27. The builder may write its log
 gcloud projects remove-iam-policy-binding my-app-1234 --member=serviceAccount:idle-build@my-app-1234.iam.gserviceaccount.com --role=roles/logging.logWriter --condition=None
 
-# 27. The builder may push images
+# 28. The builder may push images
 gcloud artifacts repositories remove-iam-policy-binding idle --location=europe-west4 --project=my-app-1234 --member=serviceAccount:idle-build@my-app-1234.iam.gserviceaccount.com --role=roles/artifactregistry.writer
 
-# 28. Bucket my-app-1234-idle-build
+# 29. Bucket my-app-1234-idle-build
 gcloud storage rm --recursive gs://my-app-1234-idle-build --project=my-app-1234 --quiet
 
 # Left: Artifact Registry repository idle; --with-images removes it
 
-# 29. idle-reconcile may read and write objects of livePortraitGenerations/
+# 30. idle-reconcile may read and write objects of livePortraitGenerations/
 gcloud storage managed-folders remove-iam-policy-binding gs://my-app.appspot.com/livePortraitGenerations/ --project=my-app-1234 --member=serviceAccount:idle-reconcile@my-app-1234.iam.gserviceaccount.com --role=roles/storage.objectUser --condition=None
 
-# 30. idle-renderer may read and write objects of livePortraitGenerations/
+# 31. idle-renderer may read and write objects of livePortraitGenerations/
 gcloud storage managed-folders remove-iam-policy-binding gs://my-app.appspot.com/livePortraitGenerations/ --project=my-app-1234 --member=serviceAccount:idle-renderer@my-app-1234.iam.gserviceaccount.com --role=roles/storage.objectUser --condition=None
 
-# 31. idle-gate may read and write objects of livePortraitGenerations/
+# 32. idle-gate may read and write objects of livePortraitGenerations/
 gcloud storage managed-folders remove-iam-policy-binding gs://my-app.appspot.com/livePortraitGenerations/ --project=my-app-1234 --member=serviceAccount:idle-gate@my-app-1234.iam.gserviceaccount.com --role=roles/storage.objectUser --condition=None
 
 # Left: the managed folder livePortraitGenerations/ stays, for it holds the objects
 
-# 32. idle-reconcile may read and write objects of livePortraitCache/
+# 33. idle-reconcile may read and write objects of livePortraitCache/
 gcloud storage managed-folders remove-iam-policy-binding gs://my-app.appspot.com/livePortraitCache/ --project=my-app-1234 --member=serviceAccount:idle-reconcile@my-app-1234.iam.gserviceaccount.com --role=roles/storage.objectUser --condition=None
 
-# 33. idle-renderer may read and write objects of livePortraitCache/
+# 34. idle-renderer may read and write objects of livePortraitCache/
 gcloud storage managed-folders remove-iam-policy-binding gs://my-app.appspot.com/livePortraitCache/ --project=my-app-1234 --member=serviceAccount:idle-renderer@my-app-1234.iam.gserviceaccount.com --role=roles/storage.objectUser --condition=None
 
-# 34. idle-gate may read and write objects of livePortraitCache/
+# 35. idle-gate may read and write objects of livePortraitCache/
 gcloud storage managed-folders remove-iam-policy-binding gs://my-app.appspot.com/livePortraitCache/ --project=my-app-1234 --member=serviceAccount:idle-gate@my-app-1234.iam.gserviceaccount.com --role=roles/storage.objectUser --condition=None
 
 # Left: the managed folder livePortraitCache/ stays, for it holds the objects
 
-# 35. idle-reconcile may read and write objects of avatars/
+# 36. idle-reconcile may read and write objects of avatars/
 gcloud storage managed-folders remove-iam-policy-binding gs://my-app.appspot.com/avatars/ --project=my-app-1234 --member=serviceAccount:idle-reconcile@my-app-1234.iam.gserviceaccount.com --role=roles/storage.objectUser --condition=None
 
-# 36. idle-renderer may read and write objects of avatars/
+# 37. idle-renderer may read and write objects of avatars/
 gcloud storage managed-folders remove-iam-policy-binding gs://my-app.appspot.com/avatars/ --project=my-app-1234 --member=serviceAccount:idle-renderer@my-app-1234.iam.gserviceaccount.com --role=roles/storage.objectUser --condition=None
 
-# 37. idle-gate may read and write objects of avatars/
+# 38. idle-gate may read and write objects of avatars/
 gcloud storage managed-folders remove-iam-policy-binding gs://my-app.appspot.com/avatars/ --project=my-app-1234 --member=serviceAccount:idle-gate@my-app-1234.iam.gserviceaccount.com --role=roles/storage.objectUser --condition=None
 
 # Left: the managed folder avatars/ stays, for it holds the objects
 
-# 38. idle-reconcile may read and write documents
+# 39. idle-reconcile may read and write documents
 gcloud projects remove-iam-policy-binding my-app-1234 --member=serviceAccount:idle-reconcile@my-app-1234.iam.gserviceaccount.com --role=roles/datastore.user '--condition=expression=resource.name=="projects/my-app-1234/databases/(default)",title=idle-database'
 
-# 39. idle-renderer may read and write documents
+# 40. idle-renderer may read and write documents
 gcloud projects remove-iam-policy-binding my-app-1234 --member=serviceAccount:idle-renderer@my-app-1234.iam.gserviceaccount.com --role=roles/datastore.user '--condition=expression=resource.name=="projects/my-app-1234/databases/(default)",title=idle-database'
 
-# 40. idle-gate may read and write documents
+# 41. idle-gate may read and write documents
 gcloud projects remove-iam-policy-binding my-app-1234 --member=serviceAccount:idle-gate@my-app-1234.iam.gserviceaccount.com --role=roles/datastore.user '--condition=expression=resource.name=="projects/my-app-1234/databases/(default)",title=idle-database'
 
 # Left: Google's agent of cloudtasks keeps its role: it is the project's, not ours
@@ -186,25 +191,25 @@ gcloud projects remove-iam-policy-binding my-app-1234 --member=serviceAccount:id
 
 # Left: Google's agent of eventarc keeps its role: it is the project's, not ours
 
-# 41. Service account idle-trigger
+# 42. Service account idle-trigger
 gcloud iam service-accounts delete idle-trigger@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --quiet
 
-# 42. Service account idle-tasks
+# 43. Service account idle-tasks
 gcloud iam service-accounts delete idle-tasks@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --quiet
 
-# 43. Service account idle-scheduler
+# 44. Service account idle-scheduler
 gcloud iam service-accounts delete idle-scheduler@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --quiet
 
-# 44. Service account idle-renderer
+# 45. Service account idle-renderer
 gcloud iam service-accounts delete idle-renderer@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --quiet
 
-# 45. Service account idle-reconcile
+# 46. Service account idle-reconcile
 gcloud iam service-accounts delete idle-reconcile@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --quiet
 
-# 46. Service account idle-gate
+# 47. Service account idle-gate
 gcloud iam service-accounts delete idle-gate@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --quiet
 
-# 47. Service account idle-build
+# 48. Service account idle-build
 gcloud iam service-accounts delete idle-build@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --quiet
 
 # Left: the APIs stay enabled: other parts of the project may use them

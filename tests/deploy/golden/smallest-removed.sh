@@ -10,7 +10,7 @@ again() {
     if "$@" 2>"$said"; then cat "$said" >&2; rm -f "$said"; return 0; fi
     cat "$said" >&2
     if grep -qiE 'quota|billing|organization policy|already exists|already_exists' "$said"; then break; fi
-    if ! grep -qiE 'has not been used in project|wait a few minutes|concurrent policy changes|temporarily unavailable|does not exist|not found|service agent|propagat' "$said"; then break; fi
+    if ! grep -qiE 'has not been used in project|wait a few minutes|concurrent policy changes|temporarily unavailable|does not exist|not found|matched no objects|service agent|propagat' "$said"; then break; fi
     sleep "${PAUSE_S:-10}"
   done
   rm -f "$said"

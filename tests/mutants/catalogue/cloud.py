@@ -182,10 +182,18 @@ MUTANTS = (
     Mutant(
         name="retries-for-an-hour",
         file="deploy/resources/scheduling.py",
-        old='("retryConfig", "maxRetryDuration"): "86400s"',
-        new='("retryConfig", "maxRetryDuration"): "3600s"',
+        old="_A_DAY = _Tries(attempts=100, duration_s=86_400)",
+        new="_A_DAY = _Tries(attempts=100, duration_s=3_600)",
         why="A dispatch is relied on for a day, so its task lives as long (section 9).",
         tests=_PLAN,
+    ),
+    Mutant(
+        name="traffic-before-the-golden-avatar",
+        file="deploy/release/traffic.py",
+        old="create=(newest, *after, first),",
+        new="create=(newest, first, *after),",
+        why="A candidate that does not render gets everybody's traffic.",
+        tests=("tests/deploy/test_release.py", *_PLAN),
     ),
     Mutant(
         name="strangers-let-in-by-a-login",

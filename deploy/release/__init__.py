@@ -1,0 +1,1 @@
+"""Releases: which revision of a service serves, which one served before, which ones go."""
