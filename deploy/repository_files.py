@@ -2,9 +2,10 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
+from typing import Any
 
 from deploy.errors import InvalidSetting
 from deploy.plan import RepositoryFiles
@@ -39,7 +40,8 @@ def read(root: Path) -> RepositoryFiles:
         InvalidSetting: a file of deploy/monitoring/ is not accepted by its API.
     """
     rules = root / "functions/rules"
-    exemptions = json.loads((root / "firestore.indexes.json").read_text("utf-8"))
+    indexes = json.loads((root / "firestore.indexes.json").read_text("utf-8"))
+    overrides = indexes["fieldOverrides"]
     monitoring = root / "deploy/monitoring"
     return RepositoryFiles(
         ignore=(root / ".gcloudignore").read_text("utf-8"),
@@ -50,11 +52,8 @@ def read(root: Path) -> RepositoryFiles:
             lifecycle=tuple(
                 json.loads((root / "deploy/lifecycle.json").read_text("utf-8"))["rule"]
             ),
-            exemptions=tuple(
-                (entry["collectionGroup"], entry["fieldPath"])
-                for entry in exemptions["fieldOverrides"]
-                if entry["indexes"] == []
-            ),
+            expiries=_fields(overrides, lambda entry: entry.get("ttl") is True),
+            exemptions=_fields(overrides, lambda entry: entry["indexes"] == []),
         ),
         monitoring=MonitoringConfig(
             metrics=_files(monitoring / "metrics", ("filter",)),
@@ -85,6 +84,15 @@ def engine_version(engine: str, precision: str, weights: Path | None) -> str:
             f"engine-version cannot be told: {fault}; accepted: the environment that `make "
             "install` makes, with the weights that are to be used, or --engine-version"
         ) from fault
+
+
+def _fields(
+    overrides: Sequence[Mapping[str, Any]], is_meant: Callable[[Mapping[str, Any]], bool]
+) -> tuple[tuple[str, str], ...]:
+    """Return collection group and field of the overrides that are meant."""
+    return tuple(
+        (entry["collectionGroup"], entry["fieldPath"]) for entry in overrides if is_meant(entry)
+    )
 
 
 def image_tag(root: Path, *extra: str) -> str:

@@ -12,8 +12,6 @@ from deploy.step import Check, File, Step
 
 _RULES_SERVICE = "https://firebaserules.googleapis.com/v1"
 _STORAGE_SERVICE = "https://firebasestorage.googleapis.com/v1beta"
-_QUOTA = "livePortraitQuota"
-_EXPIRY = "expireAt"
 _AVATARS = "avatars"  # as firestore.indexes.json calls the collection
 
 
@@ -26,6 +24,7 @@ class DataConfig:
         storage_rules: the text.
         cors: the bucket's entries.
         lifecycle: the bucket's rules.
+        expiries: collection group and field of each time after which a document is deleted.
         exemptions: collection group and field of each field without single-field indexes.
     """
 
@@ -33,6 +32,7 @@ class DataConfig:
     storage_rules: str
     cors: tuple[object, ...]
     lifecycle: tuple[object, ...]
+    expiries: tuple[tuple[str, str], ...]
     exemptions: tuple[tuple[str, str], ...]
 
 
@@ -52,7 +52,7 @@ def steps(settings: Settings, data: DataConfig) -> tuple[Step, ...]:
         chosen.append(_cors(settings, data))
     if Part.LIFECYCLE not in settings.omits:
         chosen.append(_lifecycle(settings, data))
-    chosen.append(_expiry(settings))
+    chosen += (_expiry(settings, group, field) for group, field in data.expiries)
     chosen += (_exemption(settings, group, field) for group, field in data.exemptions)
     return tuple(chosen)
 
@@ -187,26 +187,19 @@ def _lifecycle(settings: Settings, data: DataConfig) -> Step:
     )
 
 
-def _expiry(settings: Settings) -> Step:
-    flags = (
-        f"--collection-group={_QUOTA}",
-        f"--database={names.DATABASE}",
-        names.project(settings),
-    )
+def _expiry(settings: Settings, group: str, field: str) -> Step:
+    flags = (f"--collection-group={group}", f"--database={names.DATABASE}", names.project(settings))
     return Step(
-        title=f"Expiry of {_QUOTA}",
-        why="Firestore deletes counters of days that are over; they outlive their avatars, so "
-        "nothing else would.",
+        title=f"Expiry of {group}",
+        why="Firestore deletes these documents when their time is over: nothing else surely does.",
         checks=(
             Check(
                 command=gcloud("firestore fields ttls list", *flags, "--format=json"),
-                expect=ListEntry(name=f"collectionGroups/{_QUOTA}/fields/{_EXPIRY}"),
+                expect=ListEntry(name=f"collectionGroups/{group}/fields/{field}"),
             ),
         ),
-        create=(
-            gcloud("firestore fields ttls update", _EXPIRY, *flags, "--enable-ttl", "--async"),
-        ),
-        leaves="counters go on expiring, so that those left behind go too",
+        create=(gcloud("firestore fields ttls update", field, *flags, "--enable-ttl", "--async"),),
+        leaves=f"{group} go on expiring, so that those left behind go too",
     )
 
 

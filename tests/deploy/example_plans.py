@@ -59,6 +59,7 @@ FILES = RepositoryFiles(
                 "condition": {"age": 2, "matchesPrefix": ["livePortraitGenerations/"]},
             },
         ),
+        expiries=(("livePortraitQuota", "expireAt"),),
         exemptions=(("livePortraitJobs", "results"),),
     ),
     monitoring=MonitoringConfig(

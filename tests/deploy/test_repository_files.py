@@ -32,6 +32,14 @@ def copy(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def test_what_has_a_time_to_live_is_read_from_the_indexes() -> None:
+    expiries = dict(read(ROOT).data.expiries)
+    assert expiries == dict.fromkeys(
+        ("livePortraitQuota", "livePortraitGenerations", "livePortraitGenerationKeys"), "expireAt"
+    )
+    assert set(expiries.items()) <= set(read(ROOT).data.exemptions)
+
+
 def test_the_tag_is_a_digest_of_what_goes_into_the_image(copy: Path) -> None:
     tag = image_tag(copy, "liveportrait", "compat")
     assert re.fullmatch("[0-9a-f]{16}", tag)

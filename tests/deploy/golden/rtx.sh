@@ -491,7 +491,7 @@ gcloud storage buckets update gs://my-app.appspot.com --cors-file=deploy/cors.js
 gcloud storage buckets update gs://my-app.appspot.com --lifecycle-file=deploy/lifecycle.json --project=my-app-1234
 
 # 79. Expiry of livePortraitQuota
-#    Firestore deletes counters of days that are over; they outlive their avatars, so nothing else would.
+#    Firestore deletes these documents when their time is over: nothing else surely does.
 #    seen by: gcloud firestore fields ttls list --collection-group=livePortraitQuota '--database=(default)' --project=my-app-1234 --format=json
 gcloud firestore fields ttls update expireAt --collection-group=livePortraitQuota '--database=(default)' --project=my-app-1234 --enable-ttl --async
 

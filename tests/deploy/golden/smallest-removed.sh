@@ -63,7 +63,7 @@ gcloud pubsub topics delete idle-dead-letters --project=my-app-1234 --quiet
 
 # Left: livePortraitJobs.results stays without an index, as the documents left behind are
 
-# Left: counters go on expiring, so that those left behind go too
+# Left: livePortraitQuota go on expiring, so that those left behind go too
 
 # Left: caches that are left behind go too
 
