@@ -23,7 +23,7 @@ from functions.domain.request import Reader
 from functions.domain.storage_paths import MediaPolicy, public_origin
 from functions.domain.talks.request import TalkRules
 from functions.domain.transitions import Transitions
-from functions.errors import InvalidSetting
+from functions.errors import InvalidSetting, RetryLater
 from functions.jobs.deferral import Deferral
 from functions.jobs.dispatch import Dispatcher, InlineDispatcher, QueuedDispatcher
 from functions.jobs.handler import RenderHandler
@@ -159,14 +159,18 @@ class App:
         """
         from functions.cloud.generations import render_generation
 
-        render_generation(
-            generation_id,
-            settings=self.settings,
-            database=self.database,
-            bucket=self.bucket,
-            renderer=self.renderer,
-            lock=self._one_render,
-        )
+        try:
+            render_generation(
+                generation_id,
+                settings=self.settings,
+                database=self.database,
+                bucket=self.bucket,
+                renderer=self.renderer,
+                lock=self._one_render,
+            )
+        except DeviceLost as fault:
+            self.health.end(str(fault))
+            raise RetryLater(f"another instance renders it: {fault}") from fault
 
     def check_candidate(self, task: str) -> None:
         """Render the golden avatar for a deployment, and store the report.

@@ -1,7 +1,9 @@
 """The ASGI application, built from the settings."""
 
 import json
+import os
 import shutil
+import signal
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
@@ -117,6 +119,7 @@ def _embedded(settings: Settings, renderer: Callable[[], Renderer] | None) -> Jo
         files=files,
         open_renderer=renderer or partial(_opened, settings),
         method_limit_s=settings.method_limit_s,
+        end_process=lambda: os.kill(os.getpid(), signal.SIGTERM),  # whoever watches starts another
     )
     return Jobs(store=store, queue=store, messages=store, files=files, rendering=worker)
 

@@ -13,6 +13,7 @@ from google.cloud.storage import Bucket
 from functions.errors import RetryLater
 from functions.observability import log
 from functions.settings import Settings
+from liveportrait_core.errors import DeviceLost
 from liveportrait_core.renderer import Renderer
 from web.cloud.files import BucketFiles
 from web.cloud.rendering import GenerationRenderer
@@ -35,6 +36,7 @@ def render_generation(
     Raises:
         RetryLater: another process renders it, this one renders something else, or a service
             failed.
+        DeviceLost: the GPU fails every call of this process from now on.
     """
     with log.bound(render_id=generation_id):
         if not lock.acquire(timeout=_LOCK_WAIT_S):
@@ -47,6 +49,8 @@ def render_generation(
                     lease_s=settings.lease_s,
                     deadline_s=settings.deadline_s,
                 ).handle(generation_id, renderer)
+        except DeviceLost:
+            raise
         except Leased as leased:
             raise RetryLater("another process renders this generation") from leased
         except Exception as fault:

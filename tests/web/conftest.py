@@ -22,9 +22,12 @@ from PIL import Image
 
 from emulator.function_process import free_port
 from emulator.suite import Suite, SuiteOptions
+from liveportrait_core.errors import DeviceLost
+from liveportrait_core.options import RenderOptions
 from liveportrait_core.renderer import Renderer
+from liveportrait_core.report import Frame
 from tests.core.clips import moving_clip
-from tests.core.swaying import SwayingEngine, soft_portrait
+from tests.core.swaying import SwayingEngine, SwayingPortrait, soft_portrait
 from tests.end_to_end.deployment import CALLER
 from web.app import create_app
 from web.cloud.maker import cloud_jobs
@@ -33,6 +36,10 @@ from web.jobs.ports import Jobs
 from web.settings import CloudSettings, Settings
 
 MOST = 5  # may wait in the cloud's queue
+PARAMS = {
+    "drivingMultiplier": 0.4, "normalizeLip": False, "animationRegion": "all", "edit": {},
+    "scale": 2.3, "sourceMaxDim": 1024, "loop": True, "maxSeconds": 1.0,
+}  # fmt: skip
 
 
 @pytest.fixture(scope="session")
@@ -82,6 +89,13 @@ def generation(**more: Any) -> Generation:
         "created_at": time.time(), "request_digest": "d", "fingerprint": "f",
     }  # fmt: skip
     return Generation(**{**made, **more})
+
+
+class LosingEngine(SwayingEngine):
+    """Loses the GPU with its first portrait."""
+
+    def prepare(self, portrait: Frame, options: RenderOptions) -> SwayingPortrait:
+        raise DeviceLost("CUDA error: an illegal memory access was encountered")
 
 
 @dataclass

@@ -18,10 +18,19 @@ from PIL import Image
 
 from emulator.function_process import FunctionProcess, free_port
 from emulator.suite import Suite
+from liveportrait_core.errors import DeviceLost
 from liveportrait_core.renderer import Renderer
 from tests.core.swaying import SwayingEngine
 from tests.end_to_end.deployment import CALLER, Turnstile
-from tests.web.conftest import body, cloud_settings, files, generation, running
+from tests.web.conftest import (
+    PARAMS,
+    LosingEngine,
+    body,
+    cloud_settings,
+    files,
+    generation,
+    running,
+)
 from web.app import create_app
 from web.cloud.files import BucketFiles
 from web.cloud.maker import QueuedRendering, cloud_jobs
@@ -33,10 +42,6 @@ from web.jobs.transitions import MOST_ATTEMPTS, canceled
 from web.settings import Settings
 
 SEED = Path(__file__).parents[2] / "emulator" / "seed"
-PARAMS = {
-    "drivingMultiplier": 0.4, "normalizeLip": False, "animationRegion": "all", "edit": {},
-    "scale": 2.3, "sourceMaxDim": 1024, "loop": True, "maxSeconds": 1.0,
-}  # fmt: skip
 
 
 @pytest.fixture
@@ -89,6 +94,19 @@ def test_a_renderer_without_a_lip_sync_method_says_so(cloud: Jobs, waiting: Gene
     assert ended is not None
     assert ended.error is not None
     assert (ended.error.code, ended.error.retryable) == ("METHOD_NOT_INSTALLED", False)
+
+
+def test_a_renderer_that_loses_its_gpu_gives_the_generation_back(
+    cloud: Jobs, waiting: Generation
+) -> None:
+    with pytest.raises(DeviceLost):
+        renderer_of(cloud).handle(waiting.id, Renderer(LosingEngine(), reason="test"))
+    given = cloud.store.get(waiting.id)
+    assert given is not None
+    assert (given.state, given.attempts) == (State.QUEUED, 0)
+    ended = renderer_of(cloud).handle(waiting.id, swaying())
+    assert ended is not None
+    assert (ended.state, ended.attempts) == (State.READY, 1)
 
 
 def test_who_holds_the_lease_is_alone_and_who_died_is_followed(

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -14,8 +15,12 @@ from fastapi import FastAPI
 from emulator.function_process import free_port
 from liveportrait_core.renderer import Renderer
 from tests.core.swaying import SwayingEngine
-from tests.web.conftest import body, files, running
+from tests.web.conftest import PARAMS, LosingEngine, body, files, generation, running
 from web.app import create_app
+from web.generation import Generation, State
+from web.jobs.files import LocalFiles
+from web.jobs.store import SqliteJobStore
+from web.jobs.worker import Worker
 from web.settings import Settings
 
 SERVER = """
@@ -108,3 +113,44 @@ def test_kill_9_in_the_middle_loses_nothing(
     finally:
         process.kill()
         process.wait()
+
+
+def test_a_process_that_lost_its_gpu_ends_and_another_renders(
+    tmp_path: Path, portrait: bytes, driving: bytes
+) -> None:
+    source = tmp_path / "in"
+    source.mkdir()
+    (source / "p.png").write_bytes(portrait)
+    (source / "d.mp4").write_bytes(driving)
+    made = generation(params=PARAMS, inputs={"portrait": "p.png", "driving": "d.mp4"})
+
+    def worked(engine: SwayingEngine, ended: threading.Event) -> tuple[str, Generation | None]:
+        store = SqliteJobStore(tmp_path / "a.sqlite", max_queued=5)
+        files = LocalFiles(tmp_path / "files")
+        if store.get(made.id) is None:
+            files.keep(made.folder, source)
+            store.add(made, idempotency_key=None)
+        worker = Worker(
+            store=store,
+            files=files,
+            open_renderer=lambda: Renderer(engine, reason="test"),
+            method_limit_s=60.0,
+            end_process=ended.set,
+        )
+        worker.start()
+        deadline = time.monotonic() + 60
+        while not ended.is_set() and store.count(State.READY) == 0:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        status, found = worker.health().status, store.get(made.id)
+        worker.stop()
+        return status, found
+
+    lost, kept = threading.Event(), threading.Event()
+    status, given = worked(LosingEngine(), lost)
+    assert given is not None
+    assert (status, given.state, given.attempts) == ("failed", State.QUEUED, 0)
+    status, ready = worked(SwayingEngine(), kept)
+    assert ready is not None
+    assert (status, ready.state, ready.attempts) == ("ready", State.READY, 1)
+    assert (lost.is_set(), kept.is_set()) == (True, False)

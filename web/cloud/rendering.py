@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
+from liveportrait_core.errors import DeviceLost
 from liveportrait_core.renderer import Renderer
 from liveportrait_core.report import Progress
 from web.cloud.files import BucketFiles
@@ -21,6 +22,7 @@ from web.cloud.store import Claim, FirestoreJobStore
 from web.errors import NotFound
 from web.generation import Generation, State
 from web.jobs.rendering import Canceled, failed, render, with_progress
+from web.jobs.transitions import given_back
 
 _LOG = logging.getLogger("web")
 _BEAT_S = 2.0  # at most: how soon a cancellation is noticed
@@ -50,15 +52,20 @@ class GenerationRenderer:
 
         Raises:
             Leased: another process renders it.
+            DeviceLost: this process is of no more use; the generation is queued again.
         """
         claim = self._store.claim(generation_id, uuid4().hex, lease_s=self._lease_s)
         if claim is None:
             return None
-        with (
-            tempfile.TemporaryDirectory(prefix="generation-") as name,
-            self._watched(claim) as watch,
-        ):
-            ended = self._ended(claim.generation, renderer, Path(name), watch)
+        try:
+            with (
+                tempfile.TemporaryDirectory(prefix="generation-") as name,
+                self._watched(claim) as watch,
+            ):
+                ended = self._ended(claim.generation, renderer, Path(name), watch)
+        except DeviceLost:
+            self._store.renew(claim, lambda each: given_back(each, time.time()), lease_s=0)
+            raise
         if ended is None:
             return None
         return self._store.renew(claim, lambda _: ended, lease_s=self._lease_s)

@@ -9,6 +9,7 @@ from pathlib import Path
 from PIL import Image
 
 from liveportrait_core import RenderError
+from liveportrait_core.errors import DeviceLost
 from liveportrait_core.media.origin import origin_of
 from liveportrait_core.media.pictures.image import write_picture
 from liveportrait_core.pipeline.lipsync import LipSyncRequest
@@ -60,6 +61,9 @@ def render(
         folder: has the inputs, and gets the results.
         on_progress: may raise `Canceled`, which propagates.
         method_limit_s: a method of talking that takes longer, beyond the drawing, is refused.
+
+    Raises:
+        DeviceLost: the process is of no more use; the generation may be rendered by another.
     """
     try:
         require_able(renderer, generation)
@@ -73,7 +77,7 @@ def render(
             request = request_of(generation, folder, method_limit_s=method_limit_s)
             made = _animated(renderer, request, generation, on_progress)
         ended = replace(made, state=State.READY, progress=1.0)
-    except Canceled:
+    except (Canceled, DeviceLost):
         raise
     except RenderError as error:
         ended = failed(generation, error.code, str(error), retryable=error.retryable)

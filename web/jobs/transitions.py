@@ -37,6 +37,11 @@ def interrupted(generation: Generation, now: float) -> Generation:
     return replace(generation, state=State.FAILED, finished_at=now, error=failure)
 
 
+def given_back(generation: Generation, now: float) -> Generation:
+    """Return it after its renderer has lost the GPU: queued again, and not counted."""
+    return interrupted(replace(generation, attempts=generation.attempts - 1), now)
+
+
 def canceled(generation: Generation, now: float) -> Generation:
     """Return a queued one as canceled, and one that is rendered as asked to stop."""
     if generation.state is State.QUEUED:

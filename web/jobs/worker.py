@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from liveportrait_core import RenderError
+from liveportrait_core.errors import DeviceLost
 from liveportrait_core.renderer import Renderer
 from liveportrait_core.report import Progress
 from web.generation import Generation, State
@@ -15,6 +16,7 @@ from web.jobs.methods import estimate
 from web.jobs.ports import MethodEstimate, RendererHealth
 from web.jobs.rendering import Canceled, OnProgress, render, require_able, with_progress
 from web.jobs.store import SqliteJobStore
+from web.jobs.transitions import given_back
 
 _LOG = logging.getLogger("web")
 _POLL_EVERY_S = 0.2
@@ -31,11 +33,22 @@ class Worker:
         files: LocalFiles,
         open_renderer: Callable[[], Renderer],
         method_limit_s: float,
+        end_process: Callable[[], None],
     ) -> None:
+        """Keep the parts.
+
+        Args:
+            store: of generations.
+            files: of generations.
+            open_renderer: is called in the thread.
+            method_limit_s: see `render`.
+            end_process: is called once the GPU fails every call of this process.
+        """
         self._store = store
         self._files = files
         self._open_renderer = open_renderer
         self._method_limit_s = method_limit_s
+        self._end_process = end_process
         self._trying = threading.Lock()  # of methods, whose cost is told
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._render_all, name="web-render", daemon=True)
@@ -87,9 +100,11 @@ class Worker:
         except RenderError as error:
             self._problem = f"{error.code}: {error}"
             _LOG.error("the renderer does not start: %s", self._problem)
+            if isinstance(error, DeviceLost):
+                self._end_process()
             return
         self._renderer = renderer
-        while not self._stopping.is_set():
+        while not self._stopping.is_set() and self._problem is None:
             generation = self._store.take(time.time())
             if generation is None:
                 self._stopping.wait(_POLL_EVERY_S)
@@ -105,6 +120,12 @@ class Worker:
                 self._on_progress(generation),
                 method_limit_s=self._method_limit_s,
             )
+        except DeviceLost as lost:
+            self._problem = f"{lost.code}: {lost}"
+            _LOG.error("the process ends: %s", self._problem)
+            self._store.change(generation.id, lambda each: given_back(each, time.time()))
+            self._end_process()
+            return
         except Canceled:
             if self._stopping.is_set():
                 return  # it is taken up by the next process, as after a kill
