@@ -5,6 +5,7 @@
     ├── Unauthorized        401  no key, or a key that is not known
     ├── Forbidden           403  the request comes from a page of another site
     ├── NotFound            404  no such generation, or another key's
+    ├── KeyInWork           409  another request with the same key is being received
     ├── TooLarge            413  an input exceeds its limit
     ├── Unsupported         415  the body is of no kind that the route takes
     ├── Unprocessable       422  the input was looked at and cannot be used; a key with another body
@@ -77,6 +78,14 @@ class NotFound(ApiError):
 
     status = 404
     code = "NOT_FOUND"
+
+
+class KeyInWork(ApiError):
+    """Another request with the same key, or the same id, is not yet received."""
+
+    status = 409
+    code = "KEY_IN_WORK"
+    retryable = True
 
 
 class TooLarge(ApiError):

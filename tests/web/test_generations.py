@@ -1,7 +1,11 @@
 """The noun of the API: asked for, rendered, read, listed, cancelled."""
 
 import json
+import threading
 import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 from uuid import uuid4
 
@@ -9,6 +13,7 @@ import pytest
 from fastapi.routing import APIRoute
 
 from tests.web.conftest import Api, Serve, body, files, picture_size
+from web.api.keys import KeysInWork
 from web.api.routes import router
 from web.api.sync_routes import router as sync_router
 
@@ -145,6 +150,49 @@ def test_the_same_request_again_is_the_same_generation(api: Api, by_name: bool) 
     assert other.status_code == 422
     assert other.json()["error"]["code"] == "IDEMPOTENCY_MISMATCH"
     assert until(api, first.json()["id"], "ready")["output"] is not None
+
+
+class TellingKeys(KeysInWork):
+    """Tells that a key is held."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_held = threading.Event()
+
+    @contextmanager
+    def held(self, owner: str, key: str | None) -> Iterator[None]:
+        with super().held(owner, key):
+            self.is_held.set()
+            yield
+
+
+def test_a_key_whose_request_is_still_received_is_in_work(api: Api) -> None:
+    keys = api.app.state.service.keys = TellingKeys()
+    headers = {"Idempotency-Key": "k"}
+    whole = api.client.build_request(
+        "POST", "/v1/generations", data=body(), files=files(api.portrait, api.driving)
+    )
+    content, go_on = whole.read(), threading.Event()
+
+    def slowly() -> Iterator[bytes]:
+        yield content[: len(content) // 2]
+        assert go_on.wait(30)
+        yield content[len(content) // 2 :]
+
+    with ThreadPoolExecutor() as pool:
+        kind = {"content-type": whole.headers["content-type"]}
+        first = pool.submit(
+            api.client.post, "/v1/generations", content=slowly(), headers={**headers, **kind}
+        )
+        assert keys.is_held.wait(30)
+        second = api.post(headers)
+        other = api.post({"Idempotency-Key": "other"})
+        go_on.set()
+        accepted = first.result()
+    assert (second.status_code, second.json()["error"]["code"]) == (409, "KEY_IN_WORK")
+    assert second.headers["retry-after"] == "1"
+    assert (accepted.status_code, other.status_code) == (201, 201)
+    assert api.post(headers).json()["id"] == accepted.json()["id"]
 
 
 def test_what_waits_and_what_is_rendered_can_be_cancelled(serve: Serve) -> None:

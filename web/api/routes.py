@@ -76,8 +76,9 @@ async def create(
 ) -> Response:
     """Ask for a generation. `Prefer: wait=60` answers 200 once it has ended in time."""
     owner = service.guard.owner(request)
-    async with body_of(request) as (body, form):
-        generation = await _add(service, owner, uuid4(), body, form, idempotency_key)
+    with service.keys.held(owner, idempotency_key):
+        async with body_of(request) as (body, form):
+            generation = await _add(service, owner, uuid4(), body, form, idempotency_key)
     return await _answer(service, generation, prefer)
 
 
@@ -90,8 +91,9 @@ async def create_named(
 ) -> Response:
     """Ask for a generation under a UUID of the client's; the same request again changes nothing."""
     owner = service.guard.owner(request)
-    async with body_of(request) as (body, form):
-        generation = await _add(service, owner, generation_id, body, form, None)
+    with service.keys.held(owner, str(generation_id)):
+        async with body_of(request) as (body, form):
+            generation = await _add(service, owner, generation_id, body, form, None)
     return await _answer(service, generation, prefer)
 
 

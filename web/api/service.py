@@ -5,7 +5,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from starlette.requests import Request
 from liveportrait_core import InvalidOption, RenderError
 from web.api.guard import Guard
 from web.api.inputs import LIMITS, ReceivedFiles, received
+from web.api.keys import KeysInWork
 from web.api.schemas import GenerationRequest, generation_object
 from web.errors import InvalidRequest, NotFound, Unprocessable
 from web.fetch import SafeClient
@@ -43,6 +44,7 @@ class Service:
     jobs: Jobs
     arriving: Path  # inputs are received here
     client: SafeClient
+    keys: KeysInWork = field(default_factory=KeysInWork)
 
     @property
     def base_url(self) -> str:
