@@ -9,14 +9,13 @@ from liveportrait_core.cli.console import Console, progress_bar
 from liveportrait_core.cli.template import open_configured, read_template
 from liveportrait_core.edit_sequence import EditSequence, read_edit_sequence
 from liveportrait_core.errors import InvalidOption
-from liveportrait_core.media.file_kind import Role, kind_of
+from liveportrait_core.media.file_kind import TEMPLATE_SUFFIXES, Role, kind_of
 from liveportrait_core.media.pictures.opening import is_picture
 from liveportrait_core.options import Delivery, Engine, RenderOptions
 from liveportrait_core.renderer import Renderer
 from liveportrait_core.report import RenderedVideo
 from liveportrait_core.request import Clip, MotionTemplate, RenderRequest
 
-_TEMPLATE_SUFFIXES = (".npz", ".pkl")
 _WITHOUT_NETWORKS = {"device": ("auto", "cpu", "cpu-torch"), "precision": ("auto", "fp32")}
 
 
@@ -36,7 +35,7 @@ def portrait_kind(path: Path) -> Kind:
 
 def driving_kind(path: Path) -> Kind:
     """TEMPLATE or EDITS by its name; else a still PICTURE; else a CLIP, whose reader judges."""
-    if path.suffix in _TEMPLATE_SUFFIXES:
+    if path.suffix in TEMPLATE_SUFFIXES:
         return Kind.TEMPLATE
     if path.suffix == ".json":
         return Kind.EDITS

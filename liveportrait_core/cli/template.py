@@ -25,6 +25,7 @@ from liveportrait_core.engines.liveportrait.template import (
     save_template,
 )
 from liveportrait_core.errors import ImageUnsupported, InvalidOption
+from liveportrait_core.media.file_kind import TEMPLATE_SUFFIXES
 from liveportrait_core.options import Engine, RenderOptions
 from liveportrait_core.renderer import Renderer, open_renderer
 from liveportrait_core.request import MotionTemplate
@@ -33,8 +34,6 @@ from liveportrait_core.weights.digests import sha256_of
 
 if TYPE_CHECKING:  # torch takes a second to import, and --help has no use for it
     from liveportrait_core.engines.liveportrait.engine import PreparedSource
-
-_TEMPLATE_SUFFIXES = (".npz", ".pkl")
 
 Say = Callable[[str], None]
 
@@ -99,7 +98,7 @@ def read_template(driving: Path, renderer: Renderer, max_seconds: float) -> Moti
         InvalidOption: it is one, and the engine cannot use it.
         VideoUnsupported: it is damaged.
     """
-    if driving.suffix not in _TEMPLATE_SUFFIXES:
+    if driving.suffix not in TEMPLATE_SUFFIXES:
         return None
     if renderer.engine is not Engine.LIVEPORTRAIT:
         raise InvalidOption(
@@ -111,7 +110,7 @@ def read_template(driving: Path, renderer: Renderer, max_seconds: float) -> Moti
 
 def write_template(parsed: argparse.Namespace, say: Say) -> int:
     """Analyse a clip, or read a template of the original, and write ours."""
-    if parsed.driving.suffix in _TEMPLATE_SUFFIXES:
+    if parsed.driving.suffix in TEMPLATE_SUFFIXES:
         template = load_template(parsed.driving)
     else:
         options = RenderOptions(max_seconds=parsed.max_seconds)
@@ -142,7 +141,7 @@ def say_pose(parsed: argparse.Namespace, say: Say) -> int:
 def _motion_of(parsed: argparse.Namespace) -> tuple[Motion, Fraction | None]:
     """Return the motion in a file of any kind, and its rate if it has one."""
     options = RenderOptions(max_seconds=parsed.max_seconds)
-    if parsed.file.suffix in _TEMPLATE_SUFFIXES:
+    if parsed.file.suffix in TEMPLATE_SUFFIXES:
         template = load_template(parsed.file).trimmed(options.max_seconds)
         return template.measured.motion, template.fps
     renderer = open_configured(parsed, Engine.LIVEPORTRAIT)

@@ -9,6 +9,8 @@ from enum import Enum, auto
 from pathlib import Path
 from typing import Final
 
+TEMPLATE_SUFFIXES: Final = (".npz", ".pkl")
+"""Of motion templates, which are told by their names."""
 _HEAD_BYTES: Final = 512
 
 

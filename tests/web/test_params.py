@@ -2,6 +2,7 @@
 
 import json
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,9 @@ import pytest
 
 from liveportrait_core.engines.liveportrait.config import DrivingCrop, EngineConfig
 from liveportrait_core.engines.liveportrait.motion.settings import AnimationSettings, MotionMode
+from liveportrait_core.engines.liveportrait.template import LivePortraitMotion, save_template
 from liveportrait_core.renderer import Renderer
+from tests.core.engines.liveportrait.motions import measured
 from tests.core.engines.liveportrait.test_engine import engine
 from tests.web.conftest import Api, Serve, picture_size
 from web.jobs.options import OF_LIVEPORTRAIT, config_of, options_of
@@ -117,3 +120,29 @@ def test_a_clip_as_a_portrait_is_refused_where_it_is_not_taken(api: Api, driving
     error = api.ready()["error"]
     assert (error["code"], error["field"]) == ("INVALID_PARAMS", None)
     assert "animates a picture by a clip" in error["message"]
+
+
+def test_a_driving_file_may_be_a_template_or_a_picture(
+    networks: Api, driving: bytes, tmp_path: Path
+) -> None:
+    save_template(LivePortraitMotion(measured=measured(12), fps=Fraction(25)), tmp_path / "m.npz")
+    template = (tmp_path / "m.npz").read_bytes()
+
+    def ask(kind: str, portrait: bytes, name: str, moves: bytes) -> Any:
+        given = {"portrait": {"upload": "p"}, "driving": {"upload": "d"}}
+        answer = networks.client.post(
+            "/v1/generations",
+            data={"request": json.dumps({"kind": kind, "input": given})},
+            files={"p": portrait, "d": (name, moves)},
+            headers={"Prefer": "wait=60"},
+        )
+        return answer.json()
+
+    output = ask("animate", networks.portrait, "m.npz", template)["output"]
+    assert (output["frameCount"], output["fps"]) == (12, 25.0)
+    picture = ask("edit", networks.portrait, "p.png", networks.portrait)
+    assert picture_size(networks.client.get(picture["output"]["pictureUrl"]).content) == (160, 200)
+    error = ask("animate", networks.portrait, "p.png", networks.portrait)["error"]
+    assert (error["code"], error["field"]) == ("INVALID_PARAMS", "input.driving")
+    assert ask("animate", driving, "p.png", networks.portrait)["output"]["frameCount"] > 10
+    assert ask("edit", networks.portrait, "d.mp4", driving)["error"]["field"] == "input.driving"

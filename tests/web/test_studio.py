@@ -281,18 +281,3 @@ def test_a_telephone_shows_it_without_scrolling_sideways(page: Any) -> None:
     assert box["y"] + box["height"] < 400
     if PICTURES is not None:
         page.screenshot(path=str(PICTURES / "telephone-slider.png"))
-
-
-def test_the_words_of_errors_cover_the_contract() -> None:
-    pytest.importorskip("gradio")
-    from functions.errors import Code
-    from liveportrait_core import RenderWarning
-    from web.studio.words import ERROR_WORDS, WARNING_WORDS
-
-    assert set(WARNING_WORDS) == {each.value for each in RenderWarning}
-    known = {code.value for code in Code}
-    assert set(ERROR_WORDS) <= known
-    assert all(
-        code in ERROR_WORDS or code.startswith(("RENDER_", "ENCODE_", "UPLOAD_", "INTERNAL"))
-        for code in known
-    )

@@ -1,4 +1,4 @@
-"""What is pressed in the studio: as a request, as a command line, and its quality in words."""
+"""What is pressed in the studio, as request and as command line; quality and errors in words."""
 
 import json
 import shlex
@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
-from liveportrait_core import Engine, SyntheticIdle
+from functions.errors import Code
+from liveportrait_core import Engine, RenderWarning, SyntheticIdle
 from liveportrait_core.__main__ import command_parser
 from liveportrait_core.cli.engine_options import accepted_methods
 from liveportrait_core.cli.engine_options import config_of as config_on_the_command_line
@@ -20,6 +22,7 @@ from web.generation import Generation, Kind
 from web.jobs.options import config_of, request_of
 from web.studio.animate.request import Asked
 from web.studio.quality import findings
+from web.studio.words import ERROR_WORDS, WARNING_WORDS
 
 PORTRAIT = {"portrait": "/up/8/me & you.jpg", "driving": None, "motion": None}
 DRIVEN = {**PORTRAIT, "driving": "/up/9/d.mp4"}
@@ -81,6 +84,22 @@ def test_the_command_line_says_what_was_pressed(
     shown, meant = config_on_the_command_line(parsed), config_of(generation.params)
     assert (shown.animation, shown.driving_crop) == (meant.animation, meant.driving_crop)
     assert shown.driving_window == meant.driving_window
+
+
+def test_a_file_in_place_of_a_clip_is_taken_for_what_it_is(tmp_path: Path) -> None:
+    (tmp_path / "portrait").touch()
+    template = ask({**PORTRAIT, "motion": "/up/2/smile.npz"})
+    assert template.body["input"] == {
+        "portrait": {"upload": "portrait"}, "driving": {"upload": "driving"},
+    }  # fmt: skip
+    assert ask({**PORTRAIT, "motion": "/up/2/edits.json"}).files["motion"] == "/up/2/edits.json"
+    for name in ("me.png", "smile.png"):
+        Image.new("RGB", (8, 8)).save(tmp_path / name)
+    files = {"portrait": str(tmp_path / "me.png"), "motion": str(tmp_path / "smile.png")}
+    picture = ask(files)
+    assert generation_of(picture).kind is Kind.EDIT
+    words = picture.command(Engine.LIVEPORTRAIT).split()
+    assert words[1:6] == ["render", "me.png", "smile.png", "-o", "edited.png"]
 
 
 def test_a_talk_is_told_likewise(tmp_path: Path) -> None:
@@ -163,3 +182,10 @@ def test_the_quality_report_is_told_in_words(worse: dict[str, Any], says: str) -
     assert len(bad) == 1
     assert says in bad[0]
     assert len(list(findings(GOOD, loops=False, closes=False))) == len(told) - 2
+
+
+def test_the_words_of_errors_and_warnings_cover_the_contract() -> None:
+    assert set(WARNING_WORDS) == {each.value for each in RenderWarning}
+    known = {code.value for code in Code}
+    ours = ("RENDER_", "ENCODE_", "UPLOAD_", "INTERNAL")  # nothing that a user could change
+    assert set(ERROR_WORDS) == {code for code in known if not code.startswith(ours)}

@@ -19,11 +19,18 @@ from PIL import Image
 from starlette.datastructures import FormData, UploadFile
 from starlette.requests import ClientDisconnect, Request
 
-from liveportrait_core import MAX_AUDIO_BYTES, MAX_IMAGE_BYTES, MAX_VIDEO_BYTES, RenderError
+from liveportrait_core import (
+    MAX_AUDIO_BYTES,
+    MAX_IMAGE_BYTES,
+    MAX_VIDEO_BYTES,
+    InvalidOption,
+    RenderError,
+)
 from liveportrait_core.edit_sequence import MAX_EDITS_BYTES, read_edit_sequence
 from liveportrait_core.limits import MAX_SPEECH_SECONDS
 from liveportrait_core.media.clips.decode import FrameReader
 from liveportrait_core.media.clips.probe import probe
+from liveportrait_core.media.file_kind import TEMPLATE_SUFFIXES
 from liveportrait_core.media.pictures.image import fitted_size
 from liveportrait_core.media.pictures.opening import is_picture
 from liveportrait_core.media.portrait_process import decode_portrait
@@ -32,7 +39,7 @@ from web.api.schemas import GenerationRequest, InputFile
 from web.errors import InvalidRequest, TooLarge, Unprocessable, Unsupported
 from web.fetch import SafeClient
 from web.generation import Kind
-from web.jobs.options import is_clip
+from web.jobs.options import is_clip, is_still
 
 LIMITS = {
     "portrait": MAX_IMAGE_BYTES,
@@ -216,10 +223,8 @@ def _look(
             width, height = _portrait_size(folder / names[role], request)
         if "driving" in names:
             role = "driving"
-            is_whole = request.kind is Kind.LIPSYNC
-            most = MAX_SPEECH_SECONDS if is_whole else request.params.max_seconds
-            clip = probe(folder / names[role], most)
-            length = clip.expected_frames, clip.expected_frames / float(clip.rate_fps)
+            portrait = folder / names["portrait"] if "portrait" in names else None
+            length = _driving_length(folder / names[role], portrait, request)
         elif "motion" in names:
             role = "motion"
             edits = read_edit_sequence(folder / names[role])
@@ -233,6 +238,34 @@ def _look(
         return (width, height), length
     except RenderError as error:
         raise Unprocessable(str(error), field=f"input.{role}", code=error.code) from error
+
+
+def _driving_length(
+    driving: Path, portrait: Path | None, request: GenerationRequest
+) -> tuple[int, float] | None:
+    """Return frames and seconds that a clip, a motion template or a picture gives.
+
+    Raises:
+        RenderError: it cannot be read, or is of no use to this kind.
+    """
+    most = MAX_SPEECH_SECONDS if request.kind is Kind.LIPSYNC else request.params.max_seconds
+    if driving.suffix in TEMPLATE_SUFFIXES and request.kind in (Kind.ANIMATE, Kind.TALK):
+        from liveportrait_core.engines.liveportrait.template import load_template  # imports torch
+
+        template = load_template(driving).trimmed(most)
+        return template.frame_count, float(template.frame_count / template.fps)
+    if request.kind is Kind.EDIT or is_still(driving):
+        decode_portrait(driving, max_dim_px=request.params.source_max_dim)
+        if request.kind is Kind.EDIT:
+            return None
+        if request.kind is not Kind.ANIMATE or portrait is None or not is_clip(portrait):
+            raise InvalidOption(
+                f"driving is a picture, and so is what kind {request.kind} makes of a picture; "
+                "accepted: a clip, or kind edit"
+            )
+        driving = portrait
+    clip = probe(driving, most)
+    return clip.expected_frames, clip.expected_frames / float(clip.rate_fps)
 
 
 def _portrait_size(path: Path, request: GenerationRequest) -> tuple[int, int]:

@@ -81,8 +81,8 @@ class GenerationRequest(Body):
         if self.kind is Kind.LIPSYNC:
             return self._has_clip()
         moves = [self.input.driving, self.input.motion]
-        if self.kind is Kind.EDIT and any(moves):
-            raise ValueError("an edit has no driving clip; accepted: without, or kind animate")
+        if self.kind is Kind.EDIT and moves[1]:
+            raise ValueError("an edit has no motion; accepted: driving, a picture, or neither")
         if all(moves):
             raise ValueError("there are driving and motion; accepted: one of them, or neither")
         if self.kind is not Kind.ANIMATE and self.params.format is not VideoFormat.MP4:

@@ -16,6 +16,7 @@ from liveportrait_core.engines.liveportrait.config import (
 from liveportrait_core.engines.liveportrait.motion.settings import AnimationSettings, MotionMode
 from liveportrait_core.errors import InvalidOption
 from liveportrait_core.media.file_kind import Role, kind_of
+from liveportrait_core.media.pictures.opening import is_picture
 from liveportrait_core.options import (
     AnimationRegion,
     Delivery,
@@ -71,6 +72,8 @@ def changed(params: Mapping[str, Any], usual: Mapping[str, Any]) -> list[str]:
 
 def request_of(generation: Generation, folder: Path, *, method_limit_s: float) -> RenderRequest:
     """Return what the renderer is asked for a video whose inputs are in a folder.
+
+    A driving file is taken for a clip; `rendering` reads one that is none.
 
     Raises:
         InvalidOption: the key-framed edits are none.
@@ -133,6 +136,11 @@ def is_clip(path: Path) -> bool:
     """Tell a clip from a picture, and from what is neither, by its bytes."""
     kind = kind_of(path)
     return kind is not None and kind.role is Role.CLIP and kind.is_read
+
+
+def is_still(path: Path) -> bool:
+    """Tell a picture from a clip, and from what is neither."""
+    return not is_clip(path) and is_picture(path)
 
 
 def _face_location(shown: Any) -> FaceLocation | None:

@@ -10,15 +10,16 @@ from PIL import Image
 
 from liveportrait_core import RenderError
 from liveportrait_core.errors import DeviceLost
+from liveportrait_core.media.file_kind import TEMPLATE_SUFFIXES
 from liveportrait_core.media.origin import origin_of
 from liveportrait_core.media.pictures.image import write_picture
 from liveportrait_core.pipeline.lipsync import LipSyncRequest
 from liveportrait_core.renderer import Renderer
 from liveportrait_core.report import Progress
-from liveportrait_core.request import RenderRequest
+from liveportrait_core.request import Clip, RenderRequest
 from web.generation import Failure, Generation, Kind, Output, State
 from web.jobs.methods import accepting, lipsync_of, method_of
-from web.jobs.options import config_of, options_of, request_of, require_engine
+from web.jobs.options import config_of, is_still, options_of, request_of, require_engine
 
 _FIELDS = {
     "IMAGE": "input.portrait",
@@ -75,7 +76,7 @@ def render(
                            generation, on_progress)  # fmt: skip
         else:
             request = request_of(generation, folder, method_limit_s=method_limit_s)
-            made = _animated(renderer, request, generation, on_progress)
+            made = _animated(renderer, _analysed(renderer, request), generation, on_progress)
         ended = replace(made, state=State.READY, progress=1.0)
     except (Canceled, DeviceLost):
         raise
@@ -114,8 +115,15 @@ def with_progress(generation: Generation, progress: Progress) -> Generation:
 
 def _edited(renderer: Renderer, generation: Generation, folder: Path) -> Generation:
     options = options_of(generation.params)
+    template = None
+    if "driving" in generation.inputs:
+        path = folder / generation.inputs["driving"]
+        template = renderer.analyse_picture(path, max_dim_px=options.source_max_dim_px)
     prepared = renderer.prepare(folder / generation.inputs["portrait"], options)
-    frame = renderer.still(prepared, options)
+    if template is None:
+        frame = renderer.still(prepared, options)
+    else:
+        frame = next(renderer.animate(prepared, template, options))
     output = folder / generation.result_name
     size = generation.params.get("outputSize")
     write_picture(frame, output, origin=origin_of(renderer.engine), longest_side_px=size)
@@ -128,6 +136,26 @@ def _edited(renderer: Renderer, generation: Generation, folder: Path) -> Generat
         output=Output(width=width, height=height, size_bytes=output.stat().st_size),
         warnings=_warnings(generation, (each.value for each in prepared.warnings)),
     )
+
+
+def _analysed(renderer: Renderer, request: RenderRequest) -> RenderRequest:
+    """Read a driving file that is no clip: a motion template, or a picture.
+
+    Raises:
+        BadInput: it is at fault, or the engine cannot use it.
+    """
+    motion, options = request.motion, request.options
+    if not isinstance(motion, Clip):
+        return request
+    if motion.path.suffix in TEMPLATE_SUFFIXES:
+        from liveportrait_core.cli.template import read_template  # which imports torch
+
+        template = read_template(motion.path, renderer, options.max_seconds)
+        return request if template is None else replace(request, motion=template)
+    if is_still(motion.path):
+        size = options.source_max_dim_px
+        return replace(request, motion=renderer.analyse_picture(motion.path, max_dim_px=size))
+    return request
 
 
 def _animated(

@@ -29,6 +29,7 @@ ERROR_WORDS = {
     "AUDIO_TOO_SHORT": "The sound is shorter than a third of a second.",
     "METHOD_NOT_INSTALLED": "This way of talking is not installed.",
     "METHOD_NOT_LICENSED": "This way of talking is not allowed here.",
+    "METHOD_TOO_SLOW": "This way of talking takes too long here.",
     "INVALID_PARAMS": "A setting has a value that is not accepted.",
     "QUOTA_EXCEEDED": "Enough renders for today; changes count again tomorrow.",
 }

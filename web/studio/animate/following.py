@@ -46,12 +46,10 @@ def _ended(generation: Generation, described: dict[str, Any]) -> Shown:
         words = error["message"] if error else "Canceled."
         return Shown(state=said(words), told=told, error=error)
     is_heard = generation.kind is Kind.TALK
-    url = described["output"]["videoUrl"]
-    form = generation.params.get("format", "mp4")
     params = generation.params
     return Shown(
         state=said("Ready." + _warned(described["warnings"])),
-        video=_heard(url) if is_heard else video_html((url,)) if form == "mp4" else _picture(url),
+        video=_result(generation.kind, described["output"], params.get("format", "mp4")),
         quality=quality_html(
             described["quality"],
             loops=params["loop"] and not is_heard,
@@ -59,6 +57,14 @@ def _ended(generation: Generation, described: dict[str, Any]) -> Shown:
         ),
         told=told,
     )
+
+
+def _result(kind: Kind, output: Mapping[str, Any], form: str) -> str:
+    if kind is Kind.TALK:
+        return _heard(output["videoUrl"])
+    if kind is Kind.ANIMATE and form == "mp4":
+        return video_html((output["videoUrl"],))
+    return _picture(output["videoUrl"] if kind is Kind.ANIMATE else output["pictureUrl"])
 
 
 def _heard(url: str) -> str:

@@ -9,8 +9,9 @@ import gradio as gr
 
 from liveportrait_core import PASTED_BACK, Engine, Species
 from liveportrait_core.errors import InvalidOption
+from liveportrait_core.media.file_kind import TEMPLATE_SUFFIXES
 from web.api.service import Service
-from web.errors import ApiError
+from web.errors import ApiError, InvalidRequest
 from web.studio.animate.controls import Controls, expert_controls, speech_controls, video_controls
 from web.studio.animate.following import Shown, followed, said
 from web.studio.animate.request import Asked
@@ -36,6 +37,11 @@ _SLOTS: Final = {
     "params.fps": "fps",
 }
 """Beside which control an error is said, by how its field begins."""
+_OF_MESH: Final = ("Key frames in place of a clip (edits.json)", [".json"])
+_OF_LIVEPORTRAIT: Final = (
+    "In place of a clip: key frames (edits.json), a motion template (.npz, .pkl), a picture",
+    [".json", *TEMPLATE_SUFFIXES, "image"],
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +83,7 @@ def animate_page(service: Service, engine: Engine, weights: Path) -> AnimatePage
         weights: the folder of the talking methods' files.
     """
     is_mesh = engine is Engine.MESH
+    motion_file = _OF_MESH if is_mesh else _OF_LIVEPORTRAIT
     files: Controls = {}
     slots: Controls = {}
 
@@ -115,8 +122,8 @@ def animate_page(service: Service, engine: Engine, weights: Path) -> AnimatePage
                 )  # fmt: skip
                 slot("edit")
                 files["motion"] = gr.File(
-                    label="Key frames in place of a clip (edits.json)", file_types=[".json"],
-                    height=140, elem_id="a-motion",
+                    label=motion_file[0], file_types=motion_file[1], height=140,
+                    elem_id="a-motion",
                 )  # fmt: skip
                 slot("motion")
             animal = species_controls("a", files["portrait"])
@@ -140,6 +147,8 @@ def animate_page(service: Service, engine: Engine, weights: Path) -> AnimatePage
                 edit=values[edit] or "",
                 params=_of_species(held, crops=values[do_crop]),
             )
+            if not is_mesh and asked.moves_by_itself:
+                raise InvalidRequest("Bring a driving clip first.", field="input.driving")
             generation = asked.queue(service)
         except InvalidOption as error:
             yield {shown.state: said(str(error)), slots["edit"]: shown_error(str(error))}

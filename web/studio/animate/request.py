@@ -18,7 +18,8 @@ from web.api.params import Params
 from web.api.schemas import read_request
 from web.api.service import Service
 from web.errors import InvalidRequest
-from web.generation import Generation
+from web.generation import Generation, Kind
+from web.jobs.options import is_still
 
 _FLAGS: Final = {
     "animationRegion": "--animation-region",
@@ -65,6 +66,7 @@ _NOT_OF_A_TALK: Final = ("relative", "stitching", "cropX", "cropY", "smoothing")
 class Asked:
     """One press of the button: its files, and everything that is not as usual."""
 
+    kind: Kind
     files: Mapping[str, str]  # paths by "portrait", "driving", "motion", "sound"
     text: str  # what is said
     params: Mapping[str, Any]
@@ -75,6 +77,8 @@ class Asked:
     ) -> "Asked":
         """Take what the controls hold; None and blanks are as usual.
 
+        A file in place of a clip is key frames by its name, else a template or a picture.
+
         Raises:
             InvalidRequest: a file is missing, or does not go with another.
             InvalidOption: the edit is none.
@@ -84,8 +88,11 @@ class Asked:
             raise InvalidRequest("Bring a portrait first.", field="input.portrait")
         if {"driving", "motion"} <= set(given):
             raise InvalidRequest(
-                "There are a clip and key frames; take one of them away.", field="input.motion"
+                "There are a clip and a file in its place; take one of them away.",
+                field="input.motion",
             )
+        if "motion" in given and Path(given["motion"]).suffix != ".json":
+            given["driving"] = given.pop("motion")
         if text.strip() and "sound" not in given:
             raise InvalidRequest(
                 "There are words, and no sound of them; bring one.", field="input.sound"
@@ -94,28 +101,27 @@ class Asked:
         if edit.strip():
             wanted["edit"] = PortraitEdit.parse(edit).as_fields()
         usual = Params().model_dump(mode="json", by_alias=True)
-        usual |= {
-            "outputSize": OUTPUT_SIDES_PX[1],
-            "peakRate": PEAK_MBIT_S[1],
-        }  # nothing exceeds it
+        # As much as nothing exceeds.
+        usual |= {"outputSize": OUTPUT_SIDES_PX[1], "peakRate": PEAK_MBIT_S[1]}
         usual["pasteback"] = PASTED_BACK[Species(wanted.get("species", Species.HUMAN))]
         return cls(
+            kind=_kind_of(given),
             files=given,
             text=text.strip(),
             params={name: value for name, value in wanted.items() if value != usual[name]},
         )
 
     @property
-    def kind(self) -> str:
-        """A talk where there is a sound."""
-        return "talk" if "sound" in self.files else "animate"
+    def moves_by_itself(self) -> bool:
+        """Whether no file moves it: the motion is a synthetic idle."""
+        return not {"driving", "motion"} & set(self.files)
 
     @property
     def body(self) -> dict[str, Any]:
         """The request as the API takes it, its uploads named by their roles."""
         words = {"text": self.text} if self.text else {}
         return {
-            "kind": self.kind,
+            "kind": self.kind.value,
             "input": {**{name: {"upload": name} for name in self.files}, **words},
             "params": dict(self.params),
         }
@@ -141,7 +147,7 @@ class Asked:
     def command(self, engine: Engine) -> str:
         """Return the command line that makes the same video; a remark where there is none."""
         missing = [name for name in _NOT_OF_A_TALK if name in self.params]
-        if self.kind == "talk" and missing:
+        if self.kind is Kind.TALK and missing:
             return f"# the command line's talk has no {', '.join(missing)}; the JSON has"
         return shlex.join(["avatar-idle", *self.words(), f"--engine={engine}"])
 
@@ -150,12 +156,13 @@ class Asked:
         name = {role: Path(path).name for role, path in self.files.items()}
         form = self.params.get("format", "mp4")
         moved = name.get("driving") or name.get("motion")
-        if self.kind == "talk":
+        if self.kind is Kind.TALK:
             words = ["talk", name["portrait"], name["sound"], "-o", "talk.mp4"]
             words += ["--driving", moved] if moved else []
             words += ["--text", self.text] if self.text else []
         elif moved:
-            words = ["render", name["portrait"], moved, "-o", f"idle.{form}"]
+            output = "edited.png" if self.kind is Kind.EDIT else f"idle.{form}"
+            words = ["render", name["portrait"], moved, "-o", output]
         else:
             words = ["render", name["portrait"], "-o", f"idle.{form}", "--motion", "synthetic"]
         return [*words, *self._options(is_moved_by_file=moved is not None)]
@@ -164,11 +171,20 @@ class Asked:
         """Yield flags and values; those without effect on such a video are left out."""
         multiplier = self.params.get("drivingMultiplier", Params().driving_multiplier)
         yield f"--driving-multiplier={multiplier}"  # a talk's default is another
-        without = set() if self.kind == "talk" else set(_OF_SPEECH)
+        without = set() if self.kind is Kind.TALK else set(_OF_SPEECH)
         without |= set(_OF_AN_IDLE) if is_moved_by_file else {"maxSeconds"}
         for name, value in self.params.items():
             if name not in without:
                 yield from _option(name, value)
+
+
+def _kind_of(files: Mapping[str, str]) -> Kind:
+    """Return a talk where there is a sound, a picture where a picture moves a picture."""
+    if "sound" in files:
+        return Kind.TALK
+    moves = [Path(files[name]) for name in ("portrait", "driving") if name in files]
+    is_picture = len(moves) == 2 and all(path.is_file() and is_still(path) for path in moves)
+    return Kind.EDIT if is_picture else Kind.ANIMATE
 
 
 def _option(name: str, value: Any) -> Iterator[str]:
