@@ -298,7 +298,7 @@ def test_what_fails_says_why(api: Api) -> None:
             '{"input": {"portrait": {"upload": "p"}}, "params": {"animationRegion": "mouth"}}',
             "params.animationRegion", "INVALID_PARAMS",
         ),
-        ('{"kind": "lipsync"}', "kind", "METHOD_NOT_INSTALLED"),
+        ('{"kind": "lipsync"}', "input", "INVALID_PARAMS"),
         ('{"kind": "sing", "input": {"portrait": {"upload": "p"}}}', "kind", "INVALID_PARAMS"),
         (
             '{"input": {"portrait": {"upload": "p"}}, "metadata": {"a": "' + "x" * 1024 + '"}}',
