@@ -116,6 +116,7 @@ def context_files(weights: Path | None) -> dict[str, Path]:
         "functions": REPOSITORY / "functions",
         "liveportrait_core": REPOSITORY / "liveportrait_core",
         "locks": REPOSITORY / "locks",
+        "web": REPOSITORY / "web",
         "weights": weights or REPOSITORY / "weights",
     }
     found = {

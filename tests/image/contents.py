@@ -23,7 +23,8 @@ def parts_of(root: Path) -> tuple[Part, ...]:
     packages = sorted(_packages(root), key=lambda part: -part.size_bytes)
     large = [part for part in packages if part.size_bytes >= _SMALL_BYTES]
     small = packages[len(large) :]
-    own = [_folder(root / "app", name) for name in ("functions", "liveportrait_core", "weights")]
+    folders = ("functions", "liveportrait_core", "web", "weights")
+    own = [_folder(root / "app", name) for name in folders]
     return (
         *own,
         *large,
@@ -42,7 +43,7 @@ def size_of(root: Path) -> int:
 
 
 def _packages(root: Path) -> Iterator[Part]:
-    for site in root.glob("opt/venv/lib/python*/site-packages"):
+    for site in root.glob("venv/lib/python*/site-packages"):
         for package in distributions(path=[str(site)]):
             files = [Path(str(file.locate())) for file in package.files or ()]
             there = [file for file in files if file.is_file()]

@@ -143,7 +143,7 @@ def test_libraries_that_nobody_brings_are_found() -> None:
 
 
 def test_the_contents_are_all_of_it(tmp_path: Path) -> None:
-    site = tmp_path / "opt/venv/lib/python3.11/site-packages"
+    site = tmp_path / "venv/lib/python3.11/site-packages"
     (site / "thing-1.dist-info").mkdir(parents=True)
     (site / "thing.py").write_bytes(b"x" * 11_000_000)
     (site / "thing-1.dist-info/METADATA").write_text("Name: thing\nVersion: 1\n")
