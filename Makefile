@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 UNAVAILABLE := echo "make needs Python 3.11 or 3.12 (mediapipe 0.10.21, the last with its models in the wheel, has no newer wheels). Neither was found on the PATH as python3.11, python3.12 or python3, and no uv that could bring one. Install one of them (Debian: apt install python3.11-venv) or uv (pip install uv), then type the same command again." >&2; exit 2
 export PYTHONUNBUFFERED = 1
 
-.PHONY: studio test-studio test-refiner help install weights lock bill format lint types layers check test test-gpu test-weights test-browser test-clients conformance-official parity mutants scenarios emulator serve demo render bench bench-gpu api deploy rollback undeploy deploy-check image-check clean
+.PHONY: studio test-studio test-refiner help install weights lock bill format lint types layers check test test-gpu test-weights test-browser test-clients test-firebase firebase-codebase conformance-official parity mutants scenarios emulator serve demo render bench bench-gpu api deploy rollback undeploy deploy-check image-check clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -55,8 +55,8 @@ layers: $(STAMP) ## the import contract
 
 check: lint types layers ## all three
 
-test: $(STAMP) ## every test but those marked gpu, weights, soak, scenarios, browser, official, gcloud, clients, studio or refiner
-	@$(PY) -m pytest -q -n auto --maxprocesses 4 --dist loadfile -m "not gpu and not weights and not soak and not scenarios and not browser and not official and not gcloud and not clients and not studio and not refiner" $(PYTEST_ARGS)
+test: $(STAMP) ## every test but those marked gpu, weights, soak, scenarios, browser, official, gcloud, clients, firebase, studio or refiner
+	@$(PY) -m pytest -q -n auto --maxprocesses 4 --dist loadfile -m "not gpu and not weights and not soak and not scenarios and not browser and not official and not gcloud and not clients and not firebase and not studio and not refiner" $(PYTEST_ARGS)
 
 test-gpu: $(STAMP) ## the tests that need a CUDA device
 	@$(PY) -m pytest -q -m gpu $(PYTEST_ARGS)
@@ -83,6 +83,10 @@ test-clients: $(STAMP) ## other clients of Storage against the emulator (install
 	  [ -d out/clients/node_modules/@google-cloud ] || npm install --silent --no-audit --no-fund --prefix out/clients @google-cloud/storage@7; \
 	else echo "no npm on the PATH (Debian's package npm): Node's client will be skipped"; fi
 	@$(PY) -m pytest -q -rs -m clients $(PYTEST_ARGS)
+
+test-firebase: $(STAMP) ## the gate as Firebase functions, under functions-framework (installs firebase_functions into out/firebase)
+	@[ -d out/firebase/firebase_functions ] || $(PY) -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) --no-deps --target out/firebase -r requirements-firebase.txt
+	@PYTHONPATH=out/firebase $(PY) -m pytest -q -rs -m firebase $(PYTEST_ARGS)
 
 REFINER := spandrel==0.4.2 einops==0.8.2 torchvision==0.28.0
 
@@ -190,6 +194,9 @@ rollback: $(STAMP) ## give the traffic back to the revisions that served before:
 
 undeploy: $(STAMP) ## take it away again, but no data: PROJECT= REGION= BUCKET= [DRY_RUN=1]
 	@$(call DEPLOY,remove)
+
+firebase-codebase: $(STAMP) ## the gate as Firebase functions instead, a folder for `firebase deploy`: PROJECT= REGION= BUCKET= (docs/run/firebase.md)
+	@$(call DEPLOY,codebase)
 
 deploy-check: $(STAMP) ## every command of the deployment, read by the installed gcloud
 	@$(PY) -m pytest -q -rs -m gcloud $(PYTEST_ARGS)

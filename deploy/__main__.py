@@ -1,8 +1,8 @@
-"""`python -m deploy plan|apply|rollback|remove`: the whole pipeline in one Google Cloud project.
+"""`python -m deploy plan|apply|rollback|remove|codebase`: all of it in one Google Cloud project.
 
 plan prints every command and runs none; apply checks every resource, creates missing ones and
 updates different ones; rollback goes back to what served before; remove removes everything and says
-what it leaves. See docs/run/deployment.md.
+what it leaves; codebase writes the gate as Firebase functions. See docs/run/deployment.md.
 """
 
 import argparse
@@ -13,9 +13,12 @@ from pathlib import Path
 from deploy import names
 from deploy.errors import DeployError, InvalidSetting
 from deploy.execution import script
+from deploy.execution.command_runner import CommandRunner
 from deploy.execution.deployment import Deployment, RetryPolicy
 from deploy.execution.journal import Journal
+from deploy.firebase import codebase
 from deploy.plan import Plan, make, way_back
+from deploy.project_facts import project_number
 from deploy.repository_files import engine_version, image_tag, read
 from deploy.settings import GIVEN, MACHINES, Card, Part, Settings
 
@@ -31,6 +34,8 @@ def main(words: list[str]) -> int:
     except InvalidSetting as error:
         print(f"deploy: {error}", file=sys.stderr)
         return 2
+    if options.verb == "codebase":
+        return _write_codebase(settings, options)
     if options.verb == "plan" or options.dry_run:
         _print_plan(settings, plan, options)
         return 0
@@ -50,6 +55,24 @@ def _plan(settings: Settings, options: argparse.Namespace) -> Plan:
     if options.verb == "rollback":
         return way_back(settings, options.only)
     return make(settings, read(ROOT))
+
+
+def _write_codebase(settings: Settings, options: argparse.Namespace) -> int:
+    try:
+        number = options.project_number or project_number(settings, CommandRunner(ROOT).output)
+        folder = codebase.write(settings, ROOT, project_number=number)
+    except InvalidSetting as error:
+        print(f"deploy: {error}", file=sys.stderr)
+        return 2
+    except DeployError as error:
+        print(f"Stopped at {error}", file=sys.stderr)
+        return 1
+    print(
+        f"{folder}: there, make codebase/venv, install codebase/requirements.txt into it, then\n"
+        f"firebase deploy --only functions --project {settings.project}\n"
+        "(docs/run/firebase.md). Give --omit gate to every `make deploy` of this project."
+    )
+    return 0
 
 
 def _print_stopped(message: str, journal: Journal) -> None:
@@ -152,6 +175,7 @@ def _parser() -> argparse.ArgumentParser:
         ("apply", "make the project so"),
         ("rollback", "give the traffic back to the revisions that served before"),
         ("remove", "take it away again"),
+        ("codebase", "write the gate as Firebase functions, for `firebase deploy`"),
     ):
         _add_options(verbs.add_parser(verb, help=text, description=text), verb)
     return parser
@@ -188,6 +212,8 @@ def _add_options(parser: argparse.ArgumentParser, verb: str) -> None:
     add("--patience-s", type=float, default=600.0, help="for what was just made")
     if verb == "rollback":
         add("--only", choices=(names.GATE, names.RENDERER), help="default: whatever serves")
+    if verb == "codebase":
+        add("--project-number", metavar="N", help="of the project; default: asked of gcloud")
     if verb == "remove":
         add("--with-images", action="store_true", help="the image repository too")
     else:

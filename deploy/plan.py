@@ -60,7 +60,7 @@ def make(settings: Settings, files: RepositoryFiles) -> Plan:
             *_services(settings),
             *iam.invokers(settings),
             *data_protection.steps(settings, files.data),
-            *events.steps(settings),
+            *(events.steps(settings) if settings.answers_events else ()),
             *scheduling.schedules(settings),
             *monitoring.steps(settings, files.monitoring),
         ),
@@ -89,8 +89,14 @@ def _services(settings: Settings) -> tuple[Step, ...]:
         iam.task_caller(settings, names.RENDERER),
         newest(settings, names.RENDERER, after=traffic.golden_avatar(settings)),
         surplus(settings, names.RENDERER),
-        cloud_run.gate(settings),
-        newest(settings, names.GATE),
-        surplus(settings, names.GATE),
+        *(_gate(settings) if settings.has_gate else ()),
         cloud_run.job(settings),
+    )
+
+
+def _gate(settings: Settings) -> tuple[Step, ...]:
+    return (
+        cloud_run.gate(settings),
+        traffic.to_newest(settings, names.GATE),
+        revisions.surplus(settings, names.GATE),
     )

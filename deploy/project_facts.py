@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from deploy import names
-from deploy.command import Command, captured, gcloud
+from deploy.command import Command, captured, gcloud, variable
 from deploy.errors import CommandFailed, UnsupportedProject
 from deploy.quotas import check_quotas
 from deploy.settings import Part, Settings
@@ -97,15 +97,26 @@ def look_up(settings: Settings, run: Callable[[Command], str]) -> dict[str, str]
     """
     facts: dict[str, str] = {}
     for lookup in lookups(settings):
-        try:
-            output = captured(lookup.command, run(lookup.command))
-        except CommandFailed as error:
-            raise UnsupportedProject(f"{lookup.absent}\n{error}") from error
-        if not output:
-            raise UnsupportedProject(lookup.absent)
-        facts[lookup.command.capture or ""] = output
+        facts[lookup.command.capture or ""] = _fact(lookup, run)
     _refuse(settings, facts)
     return facts
+
+
+def project_number(settings: Settings, run: Callable[[Command], str]) -> str:
+    """Return the project's number alone; arguments and errors as of `look_up`."""
+    wanted = names.PROJECT_NUMBER
+    found = (each for each in lookups(settings) if variable(each.command.capture or "") == wanted)
+    return _fact(next(found), run)
+
+
+def _fact(lookup: Lookup, run: Callable[[Command], str]) -> str:
+    try:
+        output = captured(lookup.command, run(lookup.command))
+    except CommandFailed as error:
+        raise UnsupportedProject(f"{lookup.absent}\n{error}") from error
+    if not output:
+        raise UnsupportedProject(lookup.absent)
+    return output
 
 
 def remarks(settings: Settings, facts: Mapping[str, str]) -> tuple[str, ...]:

@@ -89,6 +89,7 @@ class Part(Enum):
     LIFECYCLE = "lifecycle"  # the bucket's
     BUDGET = "budget"  # needs rights on the billing account
     MONITORING = "monitoring"  # metrics, alerts, dashboard
+    GATE = "gate"  # with its triggers: a Firebase function, or another of the app's
     QUOTAS = "quotas"  # Cloud Run's, looked up before anything is made
 
 
@@ -168,6 +169,16 @@ class Settings:
         bucket, _, folder = self.weights.removeprefix("gs://").partition("/")
         return bucket, folder.strip("/")
 
+    @property
+    def has_gate(self) -> bool:
+        """Whether a service of its own answers events, and is this program's to make."""
+        return not self.single and Part.GATE not in self.omits
+
+    @property
+    def answers_events(self) -> bool:
+        """Whether one of this program's services does."""
+        return self.single or self.has_gate
+
     def _check_names(self) -> None:
         _match("project", self.project, _PROJECT, "a project's id, such as my-app-1234")
         _match("region", self.region, _REGION, "a Cloud Run region, such as europe-west1")
@@ -181,6 +192,10 @@ class Settings:
                 raise InvalidSetting(
                     f"{name} is {cron!r}; accepted: five fields of cron, such as 17 3 * * *"
                 )
+        if self.single and Part.GATE in self.omits:
+            raise InvalidSetting(
+                "gate is omitted, and --single has none; accepted: a deployment in two roles"
+            )
         both = self.replaces & self.omits
         if both:
             names = ", ".join(sorted(part.value for part in both))

@@ -17,6 +17,7 @@ TARGETS = {
     "official": "make conformance-official",
     "gcloud": "make deploy-check",
     "clients": "make test-clients",
+    "firebase": "make test-firebase",
     "studio": "make test-studio",
 }
 

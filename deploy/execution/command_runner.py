@@ -52,6 +52,17 @@ class CommandRunner:
         header = self._header() if command.authorized else None
         return self._start(words, header, show_output)
 
+    def output(self, command: Command) -> str:
+        """Return the standard output of a command without variables.
+
+        Raises:
+            CommandFailed: it failed, or the program is missing.
+        """
+        result = self.run(command, {})
+        if result.code != 0:
+            raise CommandFailed(failure(command, result))
+        return result.out
+
     def _header(self) -> str:
         result = self._start(list(_TOKEN), None, show_output=False)
         if result.code != 0:

@@ -49,7 +49,7 @@ def steps(settings: Settings, only: str | None = None) -> tuple[Step, ...]:
         settings: the deployment.
         only: the service that goes back; None: each, and the job with what receives events.
     """
-    services = (names.RENDERER,) if settings.single else (names.RENDERER, names.GATE)
+    services = (names.RENDERER, names.GATE) if settings.has_gate else (names.RENDERER,)
     if only not in (None, *services):
         raise InvalidSetting(f"only is {only!r}; accepted here: {', '.join(services)}")
     chosen = [service for service in services if only in (None, service)]

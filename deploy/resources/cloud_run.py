@@ -11,6 +11,7 @@ from deploy.step import Step
 # Cloud Run cuts off goes on unheard. As long as Pub/Sub and the queues wait for an answer.
 _TIMEOUT_S = 600
 _MOUNTED = "/models"
+GATE_CONCURRENCY = 80  # events at a time, each with a thread
 
 
 def renderer(settings: Settings) -> Step:
@@ -76,7 +77,7 @@ def gate(settings: Settings) -> Step:
         names.GATE,
         role="gate",
         why="Looks at every write to an avatar without waking a GPU; most writes end here.",
-        concurrency=80,
+        concurrency=GATE_CONCURRENCY,
         flags=(
             "--cpu=1",
             "--memory=1Gi",
@@ -89,6 +90,14 @@ def gate(settings: Settings) -> Step:
             "LIVEPORTRAIT_GATE_URL": names.service_url(settings, names.GATE),
         },
     )
+
+
+def gate_environment(settings: Settings) -> dict[str, str]:
+    """Return the variables of a gate that is no service of Cloud Run's own.
+
+    It has no URL that is known beforehand, so it waits for the debounce itself.
+    """
+    return _environment(settings, "gate") | {"THREADS": str(GATE_CONCURRENCY)}
 
 
 def job(settings: Settings) -> Step:

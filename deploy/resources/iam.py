@@ -104,9 +104,21 @@ def self_knowledge(settings: Settings) -> Step:
 
 def invokers(settings: Settings) -> tuple[Step, ...]:
     """Return the steps for the callers of the services."""
+    services = (names.GATE, names.RENDERER) if settings.has_gate else (names.RENDERER,)
+    return (
+        *(_not_public(settings, service) for service in services),
+        *(_trigger(settings) if settings.answers_events else ()),
+        _start(settings),
+        *((_signature(settings),) if settings.answers_events else ()),
+        *(() if settings.single else _tasks(settings)),
+    )
+
+
+def _trigger(settings: Settings) -> tuple[Step, ...]:
+    """Return the steps for the trigger's account."""
     receiver = names.receiver(settings)
     trigger = names.member(settings, names.TRIGGER_CALLER)
-    steps = (
+    return (
         grant(
             _project(settings),
             role="roles/eventarc.eventReceiver",
@@ -121,12 +133,7 @@ def invokers(settings: Settings) -> tuple[Step, ...]:
             title=f"The trigger may call {receiver}",
             why="This service and no other.",
         ),
-        _start(settings),
-        _signature(settings),
     )
-    services = (names.RENDERER,) if settings.single else (names.GATE, names.RENDERER)
-    checks = tuple(_not_public(settings, service) for service in services)
-    return checks + steps if settings.single else checks + steps + _tasks(settings)
 
 
 def _start(settings: Settings) -> Step:
@@ -195,7 +202,8 @@ def _tasks(settings: Settings) -> tuple[Step, ...]:
                 why="Cloud Tasks asks it of whoever makes a task with a token.",
             ),
         )
-    return (*steps, task_caller(settings, names.GATE))
+    gate = (task_caller(settings, names.GATE),) if settings.has_gate else ()
+    return (*steps, *gate)
 
 
 def task_caller(settings: Settings, service: str) -> Step:

@@ -141,6 +141,21 @@ def test_more_variables_reach_every_process() -> None:
         assert environment(RTX, title)["LIVEPORTRAIT_DEBOUNCE_S"] == "2"
 
 
+def test_without_a_gate_nothing_tells_of_events_and_its_account_stays() -> None:
+    """A Firebase function answers them, under that account."""
+    settings = replace(USUAL, omits=frozenset({Part.GATE}))
+    titles = {step.title for step in plan(settings).steps}
+    assert "Service account idle-gate" in titles
+    assert "idle-gate may leave tasks in idle-renders" in titles
+    gone = {step.title for step in plan(USUAL).steps} - titles
+    assert {"Service idle-gate", "Trigger idle-avatar-written", "Trigger idle-talk-written"} < gone
+    text = apply_script(settings, plan(settings))
+    assert "eventarc triggers" not in text
+    assert "run deploy idle-gate" not in text
+    with pytest.raises(InvalidSetting, match="gate is omitted, and --single has none"):
+        replace(SMALLEST, omits=frozenset({Part.GATE}))
+
+
 def test_what_is_omitted_is_not_in_the_plan() -> None:
     titles = {step.title for step in plan(replace(USUAL, omits=frozenset(Part))).steps}
     assert not any(

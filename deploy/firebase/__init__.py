@@ -1,0 +1,1 @@
+"""The gate as Firebase functions: a folder for `firebase deploy`."""
