@@ -1,14 +1,17 @@
-"""An iterator that works a few items ahead of its consumer, in its own thread.
+"""Iterators that work a few items ahead of their consumer, in threads of their own.
 
 So the stages of a render overlap without holding a whole clip. Knows nothing of what the items are.
 """
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from queue import Full, Queue
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 _PATIENCE_S = 0.1  # how soon a worker notices that its consumer has stopped
 
@@ -33,6 +36,33 @@ def prefetch(items: Iterable[Item], *, ahead: int) -> Iterator[Item]:
     finally:
         worker.stop.set()
         worker.join()
+
+
+def map_ahead(
+    work: Callable[[Item], Result], items: Iterable[Item], *, threads: int
+) -> Iterator[Result]:
+    """Give the results of the items in order, while some threads work out the next ones.
+
+    What `work` raises is raised here, after the results before it. When this iterator is closed or
+    dropped, nothing more is begun, and what had been begun has ended by then.
+
+    Args:
+        work: run by several threads at once.
+        items: taken in the consumer's thread.
+        threads: how many; so many finished results wait at most.
+    """
+    waiting: deque[Future[Result]] = deque()
+    with ThreadPoolExecutor(threads, thread_name_prefix="map-ahead") as pool:
+        try:
+            for item in items:
+                waiting.append(pool.submit(work, item))
+                if len(waiting) > threads:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for left in waiting:
+                left.cancel()
 
 
 class _End:

@@ -25,10 +25,12 @@ from liveportrait_core.engines.mesh.warp import FrameMotion, draw_frame
 from liveportrait_core.face.detector import FaceMesh, person_mask
 from liveportrait_core.face.mesh_track import track_mesh
 from liveportrait_core.options import Engine, MouthInside, RenderOptions
+from liveportrait_core.prefetch import map_ahead
 from liveportrait_core.report import Frame, RenderWarning
 from liveportrait_core.speech.values import MouthTrack
 
 DRIVING_MAX_SIDE_PX = 640
+DRAWING_THREADS = 2  # with them drawing keeps ahead of the encoder
 
 
 class MeshEngine:
@@ -125,8 +127,11 @@ class MeshEngine:
     ) -> Iterator[Frame]:
         """Give `template.frame_count` frames; without `paste_back` their even-sized box alone."""
         motion = limited(edited(scaled(template, options), prepared, options.edit))
-        for index in range(motion.frame_count):
-            frame = draw_frame(prepared, _spoken_motion(prepared, motion, index, options))
+
+        def draw(index: int) -> Frame:
+            return draw_frame(prepared, _spoken_motion(prepared, motion, index, options))
+
+        for frame in map_ahead(draw, range(motion.frame_count), threads=DRAWING_THREADS):
             if options.paste_back:
                 yield frame
             else:

@@ -1,6 +1,7 @@
 """A coarse grid of nodes over what can move of a portrait. Knows places, not what moves."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -56,8 +57,9 @@ class Grid:
         """(rows, columns)."""
         return (self.box.y1 - self.box.y0) // self.step, (self.box.x1 - self.box.x0) // self.step
 
+    @cached_property
     def nodes(self) -> Field:
-        """Return the pixel position of every node, rows×columns×2, x first."""
+        """The pixel position of every node, rows×columns×2, x first; not to be written."""
         rows, columns = self.shape
         middle = (self.step - 1) / 2
         x = self.box.x0 + middle + self.step * np.arange(columns)
@@ -66,11 +68,33 @@ class Grid:
 
     def sample(self, field: Field, places: Field) -> Field:
         """Sample a field, rows×columns×C, at pixel positions, h×w×2."""
+        return sample_between(field, (places - self._first_node) / np.float32(self.step))
+
+    def inverted(self, field: Field, places: Field, *, within_px: float, rounds: int) -> Field:
+        """Return where the points seen at `places` come from: solve p + field(p) = place.
+
+        By iteration, which converges where no slope of the field reaches 1.
+
+        Args:
+            field: rows×columns×2, pixels, x first.
+            places: h×w×2, pixels.
+            within_px: it ends when no point moves farther,
+            rounds: or after so many.
+        """
+        # In units of nodes: an iteration is then one sampling and one difference.
+        step = np.float32(self.step)
+        moves, wanted = field / step, (places - self._first_node) / step
+        come_from = wanted
+        for _ in range(rounds):
+            before, come_from = come_from, wanted - sample_between(moves, come_from)
+            if cv2.norm(come_from, before, cv2.NORM_INF) * self.step < within_px:
+                break
+        return come_from * step + self._first_node
+
+    @property
+    def _first_node(self) -> Field:
         middle = (self.step - 1) / 2
-        x = (places[..., 0] - np.float32(self.box.x0 + middle)) / np.float32(self.step)
-        y = (places[..., 1] - np.float32(self.box.y0 + middle)) / np.float32(self.step)
-        sampled = cv2.remap(field, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        return np.asarray(sampled, np.float32)
+        return np.array((self.box.x0 + middle, self.box.y0 + middle), np.float32)
 
     def per_pixel(self, field: Field, box: Box) -> Field:
         """Resample a field, rows×columns×C, at every pixel of a box within `inner`."""
@@ -82,6 +106,14 @@ class Grid:
         row, column = box.y0 - y0 - top * step, box.x0 - x0 - left * step
         part = fine[row : row + box.y1 - box.y0, column : column + box.x1 - box.x0]
         return np.asarray(part, np.float32)
+
+
+def sample_between(field: Field, places: Field) -> Field:
+    """Sample a field, rows×columns×C, at columns and rows, h×w×2; beyond it its border goes on."""
+    sampled = cv2.remap(
+        field, places, np.empty(0, np.float32), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+    return np.asarray(sampled, np.float32)
 
 
 def extent(field: Array) -> Box:

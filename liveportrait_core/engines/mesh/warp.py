@@ -25,7 +25,7 @@ from liveportrait_core.engines.mesh.speech.shapes import SpokenFrame
 from liveportrait_core.report import Box, Frame
 
 MOST_ITERATIONS = 14  # slopes are below 0.7, so the error is below 1 % of the way
-STRIP_PX = 128  # high
+STRIP_PX = 64  # high
 STILL_PX = 1 / 256  # half of what the sampler tells apart
 SLIT_MARGIN = 0.15  # of its reach: how much larger a slit may be seen than it is at rest
 
@@ -46,10 +46,11 @@ def draw_frame(portrait: MeshPortrait, motion: FrameMotion) -> Frame:
     """Draw the portrait under this motion; outside `portrait.box` it is untouched."""
     box, grid = portrait.box, portrait.head.grid
     unturned, places = _places(portrait, motion)
+    read_at = portrait.sampler.in_fine(places)
     out = portrait.face.copy()
     for strip in _moving_strips(portrait, places):
-        moved = portrait.sampler.at(grid.per_pixel(places, strip))
-        out[strip.slices] = portrait.backdrop.composed(moved, strip)
+        moved = portrait.sampler.read(grid.per_pixel(read_at, strip))
+        portrait.backdrop.compose(moved, strip, out[strip.slices])
     left, right = portrait.eyes
     for slit, skin, closure in (
         (left.slit, left.skin, motion.lids_closed[0]),
@@ -78,7 +79,8 @@ def _moving_strips(portrait: MeshPortrait, places: Field) -> Iterator[Box]:
     Thin ones, so that what is worked out for one of them stays in the processor's cache.
     """
     grid, box = portrait.head.grid, portrait.box
-    moves = np.abs(places - grid.nodes()).max(-1) > STILL_PX
+    right, down = np.moveaxis(np.abs(places - grid.nodes), -1, 0)
+    moves = (right > STILL_PX) | (down > STILL_PX)
     reach = portrait.backdrop.reach  # elsewhere the plate is the portrait
     moves &= (grid.sample(reach, places) > 0) | (reach > 0)
     near = cv2.dilate(moves.astype(np.uint8), np.ones((3, 3), np.uint8))
@@ -106,7 +108,7 @@ def _places(portrait: MeshPortrait, motion: FrameMotion) -> tuple[Field, Field]:
     """Return where every node is before the head turns, and before the expression too."""
     grid = portrait.head.grid
     turn = portrait.head.displacement(motion.rotation_deg, motion.shift)
-    unturned = _inverted(grid, turn, grid.nodes())
+    unturned = _inverted(grid, turn, grid.nodes)
     return unturned, _inverted(grid, _pull(portrait, motion), unturned)
 
 
@@ -152,15 +154,10 @@ def _speak(
 
 
 def _inverted(grid: Grid, field: Field, places: Field) -> Field:
-    """Return where the points seen at `places` come from: solve p + field(p) = place."""
+    """Return where the points seen at `places` come from."""
     if not field.any():
         return places
-    come_from = places
-    for _ in range(MOST_ITERATIONS):
-        before, come_from = come_from, places - grid.sample(field, come_from)
-        if cv2.norm(come_from, before, cv2.NORM_INF) < STILL_PX:
-            break
-    return come_from
+    return grid.inverted(field, places, within_px=STILL_PX, rounds=MOST_ITERATIONS)
 
 
 def _surroundings(slit: Slit, grid: Grid, box: Box, places: Field) -> Box | None:

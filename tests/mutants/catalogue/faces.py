@@ -20,8 +20,8 @@ MUTANTS = (
     Mutant(
         name="a-nod-becomes-a-shake",
         file="liveportrait_core/engines/mesh/fields/head.py",
-        old="Rotation.from_rotvec(self.tilt @ rotation_deg, degrees=True)",
-        new="Rotation.from_rotvec(rotation_deg, degrees=True)",
+        old="cv2.Rodrigues(np.radians(self.tilt @ rotation_deg))",
+        new="cv2.Rodrigues(np.radians(rotation_deg))",
         why="Motion is applied in the directions of the portrait's head (mesh engine).",
         tests=_TILTED,
     ),

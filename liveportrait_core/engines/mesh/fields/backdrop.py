@@ -36,17 +36,18 @@ class Backdrop:
     cover: NDArray[np.uint8]
     reach: Field
 
-    def composed(self, moved: Frame, part: Box) -> Frame:
+    def compose(self, moved: Frame, part: Box, out: Frame) -> None:
         """Compose the moved head over the still background.
 
         Args:
             moved: a part of the portrait with everything moved, h×w×4, colours times opacity.
             part: which part, within the box.
+            out: h×w×3, is written.
         """
         behind = self.plate[part.seen_from(self.box).slices]
         clear = cv2.merge([cv2.bitwise_not(cv2.extractChannel(moved, 3))] * 3)
         seen_through = cv2.multiply(behind, clear, scale=1 / 255)
-        return np.asarray(cv2.add(seen_through, cv2.cvtColor(moved, cv2.COLOR_RGBA2RGB)), np.uint8)
+        cv2.add(seen_through, cv2.cvtColor(moved, cv2.COLOR_RGBA2RGB), dst=out)
 
 
 def backdrop(
@@ -94,8 +95,9 @@ def _spread(picture: Frame, seen: NDArray[np.bool_], eye_distance_px: float) -> 
     scale = min(1.0, WORKING_EYE_DISTANCE_PX / eye_distance_px)
     height, width = seen.shape
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    shown = np.dstack([picture * seen[..., None], np.where(seen, 255, 0)]).astype(np.float32)
-    weighted = cv2.resize(shown, size, interpolation=cv2.INTER_AREA)
+    opaque = seen.astype(np.uint8) * np.uint8(255)
+    shown = cv2.merge([*cv2.split(cv2.bitwise_and(picture, picture, mask=opaque)), opaque])
+    weighted = cv2.resize(shown.astype(np.float32), size, interpolation=cv2.INTER_AREA)
     colour = np.full(weighted.shape, 1e-6, np.float32)
     for reach in SPREAD:
         sigma = reach * eye_distance_px * scale

@@ -62,13 +62,14 @@ class ExpressionField:
 
     def _damping(self, moves: Field) -> np.float32:
         down, right = np.diff(moves, axis=0)[:, :-1], np.diff(moves, axis=1)[:-1]
-        steepest = float(np.sqrt(((down**2).sum(-1) + (right**2).sum(-1)).max())) / self.step_px
+        squares = down**2 + right**2
+        steepest = float(np.sqrt((squares[..., 0] + squares[..., 1]).max())) / self.step_px
         return np.float32((1.0 + (steepest / MAX_SLOPE) ** 4) ** -0.25)
 
 
 def expression_field(points: Array, head: HeadAxes, grid: Grid) -> ExpressionField:
     """Return the field of a portrait, 478×3 points; brows and mouth are kept off the eyes."""
-    place = head.seen_from(grid.nodes())
+    place = head.seen_from(grid.nodes)
     right, down = np.abs(place[..., 0]), place[..., 1]
     seen = head.seen_from(points[:, :2])
     control_points = head.seen_from(control_point_positions(points)[:, :2])

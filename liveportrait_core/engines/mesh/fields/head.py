@@ -10,7 +10,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import RBFInterpolator
-from scipy.spatial.transform import Rotation
 
 from liveportrait_core.engines.mesh.grid import NODES_PER_EYE_DISTANCE, Field, Grid, eased, extent
 from liveportrait_core.engines.mesh.points import Array, HeadAxes
@@ -47,7 +46,7 @@ class HeadField:
             shift: of the pivot, the head's right and down in eye distances, and the log of its
                 size.
         """
-        turn = Rotation.from_rotvec(self.tilt @ rotation_deg, degrees=True).as_matrix()
+        turn, _ = cv2.Rodrigues(np.radians(self.tilt @ rotation_deg))
         matrix = (turn * np.exp(shift[2]) - np.eye(3))[:2]
         rigid = self.lever @ matrix.T.astype(np.float32)
         rigid += (self.tilt[:2, :2] @ shift[:2] * self.eye_distance_px).astype(np.float32)
@@ -60,7 +59,7 @@ def head_field(points: Array, head: HeadAxes, person: Field) -> HeadField:
     body = _body(widest, head)
     reached = extent(np.where(_near(widest, person), body, 0))
     grid = widest.part(reached)
-    nodes = grid.nodes().astype(np.float64)
+    nodes = grid.nodes.astype(np.float64)
     depth = _depth(points, head, nodes)
     lever = np.concatenate([nodes - head.pivot[:2], depth[..., None] - head.pivot[2]], axis=-1)
     return HeadField(
@@ -74,7 +73,7 @@ def head_field(points: Array, head: HeadAxes, person: Field) -> HeadField:
 
 def _near(grid: Grid, person: Field) -> NDArray[np.bool_]:
     """Return where the person is, or may come to be."""
-    nodes = grid.nodes()
+    nodes = grid.nodes
     mask = cv2.remap(
         person, nodes[..., 0], nodes[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
@@ -84,7 +83,7 @@ def _near(grid: Grid, person: Field) -> NDArray[np.bool_]:
 
 
 def _body(grid: Grid, head: HeadAxes) -> Array:
-    place = head.seen_from(grid.nodes())
+    place = head.seen_from(grid.nodes)
     right, down = place[..., 0], place[..., 1]
     reach = np.hypot(right / HEAD_RADIUS[0], (down - HEAD_MIDDLE) / HEAD_RADIUS[1])
     body = (1 - eased(down, *NECK)) * (1 - eased(reach, *HEAD_END))
