@@ -118,6 +118,10 @@ def list_weights(folder: Path, say: Say) -> int:
         say("")
         for line in _set_lines(folder, weight_set):
             say(line)
+    for brought in manifest.brought:
+        say("")
+        for line in brought.lines(folder):
+            say(line)
     return 0
 
 

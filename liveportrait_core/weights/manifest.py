@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from liveportrait_core.errors import EngineUnavailable
+from liveportrait_core.weights.brought import BroughtFile, BroughtSet
 
 FETCH = "python -m liveportrait_core weights fetch"
 PROJECT_MANIFEST = Path(__file__).resolve().parents[2] / "weights" / "manifest.json"
@@ -90,11 +91,21 @@ class Manifest:
 
     path: Path
     sets: tuple[WeightSet, ...]
+    brought: tuple[BroughtSet, ...] = ()  # what is never fetched
 
     def files_for(self, checkpoint: Checkpoint) -> Iterator[WeightFile]:
         """Yield every form of a checkpoint (`.pth`, `.safetensors`), the preferred one first."""
         for weight_set in self.sets:
             yield from (file for file in weight_set.files if file.checkpoint is checkpoint)
+
+
+def brought_as(manifest: Manifest, sha256: str) -> tuple[BroughtSet, BroughtFile] | None:
+    """Return which published file has this digest; None: none that is known."""
+    for brought in manifest.brought:
+        for file in brought.files:
+            if file.sha256 == sha256:
+                return brought, file
+    return None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,13 +155,15 @@ def read_manifest(folder: Path) -> Manifest:
     own = folder / "manifest.json"
     path = own if own.is_file() else PROJECT_MANIFEST
     try:
-        sets = tuple(_weight_set(entry) for entry in json.loads(path.read_bytes())["sets"])
+        content = json.loads(path.read_bytes())
+        sets = tuple(_weight_set(entry) for entry in content["sets"])
+        brought = tuple(BroughtSet.of(entry) for entry in content.get("brought", ()))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise EngineUnavailable(
             f"{path} is not a weights manifest of this version ({error!r}); accepted: the format of"
             f" {PROJECT_MANIFEST.name} in the project's weights folder"
         ) from error
-    return Manifest(path=path, sets=sets)
+    return Manifest(path=path, sets=sets, brought=brought)
 
 
 def _weight_set(entry: dict[str, Any]) -> WeightSet:

@@ -7,6 +7,8 @@ from typing import Any
 
 from liveportrait_core.errors import InvalidOption
 from liveportrait_core.weights.command import DEFAULT_FOLDER
+from liveportrait_core.weights.digests import sha256_of
+from liveportrait_core.weights.manifest import PROJECT_MANIFEST, brought_as, read_manifest
 
 
 def add_convert(actions: Any, say: Callable[[str], None]) -> None:
@@ -46,6 +48,7 @@ def _convert_joyvasa(parsed: argparse.Namespace, say: Callable[[str], None]) -> 
 
     _require_file(parsed.checkpoint, "JoyVASA's checkpoint")
     _require_file(parsed.template, "JoyVASA's motion template")
+    _say_origin((parsed.checkpoint, parsed.template), say)
     path = convert(
         parsed.checkpoint, parsed.template, parsed.to, positions=PositionTable(parsed.positions)
     )
@@ -57,8 +60,20 @@ def _convert_wav2lip(parsed: argparse.Namespace, say: Callable[[str], None]) -> 
     from liveportrait_core.lipsync.wav2lip.weights import convert
 
     _require_file(parsed.checkpoint, "Wav2Lip's checkpoint")
+    _say_origin((parsed.checkpoint,), say)
     say(f"{convert(parsed.checkpoint, parsed.to)} is written; for research only")
     return 0
+
+
+def _say_origin(paths: tuple[Path, ...], say: Callable[[str], None]) -> None:
+    """Tell which published file each is, by its digest; another one is converted all the same."""
+    manifest = read_manifest(PROJECT_MANIFEST.parent)
+    for path in paths:
+        known = brought_as(manifest, digest := sha256_of(path))
+        if known is None:
+            say(f"{path.name}: SHA-256 {digest}, which weights/manifest.json does not know")
+        else:
+            say(f"{path.name}: as published, {known[1].name} of {known[0].source}")
 
 
 def _require_file(path: Path, what: str) -> None:

@@ -2,12 +2,14 @@
 
 import os
 import re
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 
 from liveportrait_core.__main__ import main
+from liveportrait_core.engines.liveportrait import joyvasa
 from liveportrait_core.errors import EngineUnavailable
+from liveportrait_core.lipsync import gfpgan, wav2lip
 from liveportrait_core.weights import digests
 from liveportrait_core.weights.digests import (Condition, file_digest, inspect_file, missing_checkpoints)
 from liveportrait_core.weights.manifest import (ANIMAL_NETWORKS, PROJECT_MANIFEST, Checkpoint, choose_files, read_manifest)
@@ -137,3 +139,31 @@ def test_list_says_whence_and_under_which_licence(
     assert "licence: MIT" in said
     assert "non-commercial research only (only with --accept-insightface" in said
     assert "missing     liveportrait/landmark.onnx" in said
+
+
+def test_list_names_what_is_never_fetched_and_how_to_bring_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "gfpgan").mkdir()
+    (tmp_path / "gfpgan" / "GFPGANv1.4.pth").touch()
+    assert main(["weights", "list", str(tmp_path)]) == 0
+    told = {part.split(":")[0]: part for part in capsys.readouterr().out.split("\n\n")}
+    assert "licence: MIT, code and weights" in told["joyvasa"]
+    assert "contains HuBERT, inside the first file" in told["joyvasa"]
+    assert "for any use\n" in told["joyvasa"]
+    assert "motion_template/motion_template.pkl: size not known, digest not known" in told["joyvasa"]
+    assert "missing: joyvasa/joyvasa.safetensors" in told["joyvasa"]
+    assert "for research or non-commercial use only: --accept-research-only" in told["wav2lip"]
+    assert "wav2lip_gan.pth: 435801865 bytes, SHA-256 ca9ab7b7" in told["wav2lip"]
+    assert "weights convert wav2lip wav2lip_gan.pth" in told["wav2lip"]
+    assert "DFDNet (CC BY-NC-SA)" in told["gfpgan"]
+    assert "installed: gfpgan/GFPGANv1.4.pth" in told["gfpgan"]
+
+
+def test_what_is_brought_lies_where_the_methods_look_for_it(tmp_path: Path) -> None:
+    places = {PurePosixPath(each) for each in (joyvasa.PLACE, wav2lip.PLACE, gfpgan.PLACE)}
+    brought = read_manifest(tmp_path).brought
+    assert {each.path for each in brought} == places
+    digests = [file.sha256 for each in brought for file in each.files]
+    assert digests.count(None) == 1  # the newer motion template
+    assert all(each is None or re.fullmatch(r"[0-9a-f]{64}", each) for each in digests)
