@@ -137,6 +137,10 @@ class Model:
             )
         )
 
+    def compile_frames(self) -> bool:
+        """Make W and G ready without drawing a frame; False: only drawing one does."""
+        return self._runtime.compile_frames(self.choice.precision)
+
     def animate(
         self, feature: AppearanceFeature, source_keypoints: Floats, driving_keypoints: Floats
     ) -> Frames:

@@ -1,8 +1,11 @@
 """One pass of everything LivePortrait needs, on blank pictures, at the batch sizes of a render.
 
 The first pass of a network loads kernels and lets cuDNN choose its algorithms, which takes seconds
-on a GPU; and it is what shows a card too small or unable. Knows no portrait and no clip.
+on a GPU; and it is what shows a card too small or unable. What is compiled without a pass is spared
+one: on a CPU a frame alone takes longer than all the rest. Knows no portrait and no clip.
 """
+
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
@@ -33,19 +36,25 @@ def warm_up(
         OutOfMemory: the device is too small for such batches.
         RenderError: a network gives no numbers.
     """
-    for find_face in (finder.portrait, finder.clip):
-        with find_face() as find:
-            find(np.zeros((_BLANK_PX, _BLANK_PX, 3), np.uint8))
-    if locate is not None:
-        locate(np.zeros((CROP_PX, CROP_PX, 3), np.uint8), _FIVE_POINTS * CROP_PX)
-    warm_up_networks(model, frame_batch=frame_batch)
+    with ThreadPoolExecutor(1, thread_name_prefix="warm-up") as pool:
+        beside = pool.submit(_warm_up_finder, finder, locate)  # one thread's work, as most is
+        warm_up_networks(model, frame_batch=frame_batch)
+        beside.result()
     keypoints = np.zeros((1, KEYPOINT_COUNT, 3), np.float32)
     model.retarget_eyes(keypoints, np.zeros((1, 3), np.float32))
     model.retarget_lip(keypoints, np.zeros((1, 2), np.float32))
 
 
+def _warm_up_finder(finder: FaceFinder, locate: LocateLandmarks | None) -> None:
+    for find_face in (finder.portrait, finder.clip):
+        with find_face() as find:
+            find(np.zeros((_BLANK_PX, _BLANK_PX, 3), np.uint8))
+    if locate is not None:
+        locate(np.zeros((CROP_PX, CROP_PX, 3), np.uint8), _FIVE_POINTS * CROP_PX)
+
+
 def warm_up_networks(model: Model, *, frame_batch: int) -> None:
-    """Run F, M, W, G and stitching once.
+    """Run F, M and stitching once, and W and G unless they are ready without.
 
     Args:
         model: the networks.
@@ -59,6 +68,7 @@ def warm_up_networks(model: Model, *, frame_batch: int) -> None:
     feature = model.extract_appearance(pictures[:1])
     for count in sorted({1, min(frame_batch, BATCH_FRAMES)}):
         model.extract_motion(pictures[:count])
-    for count in sorted({1, frame_batch}):
-        model.animate(feature, keypoints[:1], keypoints[:count])
+    if not model.compile_frames():
+        for count in sorted({1, frame_batch}):
+            model.animate(feature, keypoints[:1], keypoints[:count])
     model.stitch(keypoints[:1], keypoints[:1])

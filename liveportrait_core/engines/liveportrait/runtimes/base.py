@@ -17,6 +17,9 @@ class NetworkRuntime(Protocol):
     def extract_motion(self, images: Tensor, precision: Precision) -> MotionHeads:
         """M: B×3×256×256 in [0, 1] → the heads."""
 
+    def compile_frames(self, precision: Precision) -> bool:
+        """Make everything ready for frames without drawing one; False: only drawing one does."""
+
     def warp_decode(
         self, feature: Tensor, source: Tensor, driving: Tensor, precision: Precision
     ) -> Tensor:

@@ -68,6 +68,11 @@ class FastTorchRuntime:
         """As the port says."""
         return self._plain.extract_motion(images, precision)
 
+    def compile_frames(self, precision: Precision) -> bool:
+        """Return False: kernels are chosen by the first frame."""
+        del precision
+        return False
+
     def warp_decode(
         self, feature: Tensor, source: Tensor, driving: Tensor, precision: Precision
     ) -> Tensor:

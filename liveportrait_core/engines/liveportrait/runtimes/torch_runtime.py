@@ -30,6 +30,11 @@ class TorchRuntime:
         with torch.inference_mode(), arithmetic(self._device, precision):
             return self._networks.motion_extractor(images)
 
+    def compile_frames(self, precision: Precision) -> bool:
+        """Return False: kernels are chosen by the first frame."""
+        del precision
+        return False
+
     def warp_decode(
         self, feature: Tensor, source: Tensor, driving: Tensor, precision: Precision
     ) -> Tensor:

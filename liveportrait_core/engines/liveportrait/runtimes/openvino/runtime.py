@@ -57,6 +57,14 @@ class OpenVinoRuntime:
             heads = [self._infer(MOTION, Precision.FP32, image[None]) for image in images]
         return MotionHeads(*(torch.cat(parts) for parts in zip(*heads, strict=True)))
 
+    def compile_frames(self, precision: Precision) -> bool:
+        """Compile the graphs; the first frame then takes as long as any."""
+        with self._lock:
+            self._request(COMPRESS, Precision.FP32)
+            for name in (FIELD, DECODE):
+                self._request(name, precision)
+        return True
+
     def warp_decode(
         self, feature: Tensor, source: Tensor, driving: Tensor, precision: Precision
     ) -> Tensor:

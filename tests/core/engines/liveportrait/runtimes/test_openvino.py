@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import openvino
 import pytest
 import torch
 
@@ -62,7 +63,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _refused(*_: object) -> None:
-    raise AssertionError("a connection was begun")
+    raise AssertionError("this was not to be called")
 
 
 def test_frames_are_torchs_to_a_level(weights: Path) -> None:
@@ -84,6 +85,17 @@ def test_another_portrait_is_not_painted_with_the_first_ones_hints(weights: Path
     again = model.animate(model.extract_appearance(PORTRAIT), SOURCE, DRIVING[1:2])
     assert np.array_equal(first, again)
     assert not np.array_equal(first, second)
+
+
+def test_frames_are_ready_before_one_is_drawn(
+    weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = opened(weights, unloadable)
+    feature = model.extract_appearance(PORTRAIT)
+    assert model.compile_frames()
+    monkeypatch.setattr(openvino.Core, "compile_model", _refused)
+    assert model.animate(feature, SOURCE, DRIVING[:1]).std() > 0
+    assert not small_model().compile_frames()  # torch's kernels are chosen by a frame
 
 
 def test_motion_is_torchs(weights: Path) -> None:
