@@ -149,6 +149,7 @@ def _settings(options: argparse.Namespace) -> Settings:
         schedule_all=options.schedule_all,
         tasks=options.tasks,
         budget=options.budget,
+        budget_pauses=options.budget_pauses,
         notify=options.notify,
         environment=tuple(_pair(text) for text in options.env),
         replaces=frozenset(Part(name) for name in options.replace),
@@ -200,6 +201,7 @@ def _add_options(parser: argparse.ArgumentParser, verb: str) -> None:
     add("--schedule-all", default=Settings.schedule_all, help="of the weekly one, over all")
     add("--tasks", type=int, default=Settings.tasks, help="of reconcile, which share the avatars")
     add("--budget", type=int, default=Settings.budget, help="a month's; it warns, stops nothing")
+    add("--budget-pauses", action="store_true", help="spent, it pauses the queues of renders")
     add("--notify", metavar="EMAIL", help="whom alerts write to; default: nobody")
     add("--env", action="append", default=[], metavar="NAME=VALUE", help="for the function")
     add("--replace", action="append", default=[], choices=owned, help="even if the app's own")

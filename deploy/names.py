@@ -24,6 +24,8 @@ DATABASE = "(default)"
 NETWORK = "idle"  # and its subnet
 ZONE = "idle-googleapis"
 BUDGET = "idle videos"
+BUDGET_TOPIC = "idle-budget"  # and its subscription
+PAUSER_ROLE = "idleQueuePauser"
 
 PROJECT_NUMBER = variable("PROJECT_NUMBER")
 DATABASE_TYPE = variable("DATABASE_TYPE")

@@ -6,6 +6,7 @@ from deploy import names
 from deploy.project_facts import Lookup, lookups
 from deploy.release import revisions, rollback, traffic
 from deploy.resources import (
+    budget,
     cloud_run,
     data_protection,
     events,
@@ -62,6 +63,7 @@ def make(settings: Settings, files: RepositoryFiles) -> Plan:
             *data_protection.steps(settings, files.data),
             *(events.steps(settings) if settings.answers_events else ()),
             *scheduling.schedules(settings),
+            *budget.steps(settings),
             *monitoring.steps(settings, files.monitoring),
         ),
     )

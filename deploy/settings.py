@@ -31,6 +31,7 @@ _PLANNED = frozenset(
         "DEBOUNCE_QUEUE",
         "WEIGHTS",
         "GATE_URL",
+        "BUDGET_QUEUES",
         "TASKS_SERVICE_ACCOUNT",
         "RENDERER_URL",
     )
@@ -117,6 +118,7 @@ class Settings:
         schedule_all: of that over all avatars.
         tasks: of the reconcile job, which share the avatars.
         budget: a month's, in the billing account's currency.
+        budget_pauses: pause the queues that lead to the renderer when the budget is spent.
         notify: the e-mail address for alerts; None: they are shown in the console only.
         environment: more variables for the function, of the names that it reads.
         replaces: parts whose foreign content is replaced.
@@ -142,6 +144,7 @@ class Settings:
     schedule_all: str = "17 5 * * 0"
     tasks: int = 1
     budget: int = 50
+    budget_pauses: bool = False
     notify: str | None = None
     environment: tuple[tuple[str, str], ...] = ()
     replaces: frozenset[Part] = frozenset()
@@ -195,6 +198,11 @@ class Settings:
         if self.single and Part.GATE in self.omits:
             raise InvalidSetting(
                 "gate is omitted, and --single has none; accepted: a deployment in two roles"
+            )
+        if self.budget_pauses and (self.single or self.omits & {Part.BUDGET, Part.GATE}):
+            raise InvalidSetting(
+                "budget-pauses is on; accepted: with a gate and queues of this program's (neither "
+                "--single nor --omit gate), and with the budget (no --omit budget)"
             )
         both = self.replaces & self.omits
         if both:

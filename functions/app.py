@@ -14,11 +14,12 @@ import firebase_admin
 from firebase_admin import credentials, firestore, storage
 from google.auth.credentials import AnonymousCredentials
 
+from functions.cloud.budget import heed
 from functions.cloud.database.firestore import FirestoreLedger
 from functions.cloud.oidc import Caller
 from functions.cloud.run_service import google_session, require_private
 from functions.cloud.storage import CloudMediaStore
-from functions.cloud.tasks import CloudTasksQueue
+from functions.cloud.tasks import CloudTasksQueue, pause
 from functions.domain.request import Reader
 from functions.domain.storage_paths import MediaPolicy, public_origin
 from functions.domain.talks.request import TalkRules
@@ -190,6 +191,15 @@ class App:
             renderer=self.renderer,
             lock=self._one_render,
         )
+
+    def heed_budget(self, body: bytes) -> None:
+        """Pause the queues that lead to a renderer, where a budget's notice says that it is spent.
+
+        Raises:
+            RetryLater: a queue could not be paused.
+        """
+        route = self._route
+        heed(body, lambda: pause(route.budget_queues, route.emulator))
 
     @property
     def database(self) -> Any:

@@ -1,6 +1,7 @@
 """The HTTP entry: the CloudEvent function `on_avatar_written`, and beside it paths of our own.
 
-Tasks of the queues go to `/render`, `/look` and `/check`; `/health` is for probes.
+Tasks of the queues go to `/render`, `/look` and `/check`, a budget's notices to `/budget`, and the
+probes of the instance to `/health`.
 
 Run it from the root with `python -m functions_framework --source functions/main.py
 --target on_avatar_written --signature-type cloudevent`, with THREADS=32 in the environment.
@@ -31,7 +32,9 @@ from liveportrait_core import RenderError
 _TASKS = "/render"
 _LOOKS = "/look"
 _CHECKS = "/check"
+_BUDGET = "/budget"
 _TASK_NAME = "X-CloudTasks-TaskName"
+_OURS = (_TASKS, _LOOKS, _CHECKS, _BUDGET)
 _MAX_REQUEST_BYTES = 32 << 20  # as Cloud Run; an event holds two documents of 1 MiB
 
 
@@ -103,6 +106,17 @@ def look() -> flask.typing.ResponseReturnValue:
     return _task(Role.GATE, lambda app, body: app.handler.handle_look(LookTask.read(body)))
 
 
+def budget() -> flask.typing.ResponseReturnValue:
+    """Handle a notice of the project's budget, pushed by Pub/Sub; only where that is wanted.
+
+    It may be anybody's whom the service lets in, as an event may.
+    """
+    route = _instance().settings.route
+    if route is None or not route.budget_queues:
+        flask.abort(404, description="No budget pauses anything here.")
+    return _task(Role.GATE, lambda app, body: app.heed_budget(body))
+
+
 def _task(role: Role, handle: Callable[[App, bytes], None]) -> flask.typing.ResponseReturnValue:
     """Handle one task: 204 ends it, 503 has the queue send it again; other requests are refused."""
     instance = _instance()
@@ -128,7 +142,7 @@ def refuse(fault: Exception) -> flask.typing.ResponseReturnValue:
     The framework raises many kinds of exceptions for such requests, or answers with all of their
     headers and data.
     """
-    is_ours = flask.g.get("is_event") or flask.request.path in (_TASKS, _LOOKS, _CHECKS)
+    is_ours = flask.g.get("is_event") or flask.request.path in _OURS
     if isinstance(fault, HTTPException) and (is_ours or fault.code != http.HTTPStatus.BAD_REQUEST):
         return fault.get_response()
     if is_ours:
@@ -176,6 +190,7 @@ if flask.has_app_context():  # the framework is loading this file to serve it
     flask.current_app.add_url_rule(_TASKS, view_func=render, methods=["POST"])
     flask.current_app.add_url_rule(_LOOKS, view_func=look, methods=["POST"])
     flask.current_app.add_url_rule(_CHECKS, view_func=check, methods=["POST"])
+    flask.current_app.add_url_rule(_BUDGET, view_func=budget, methods=["POST"])
     flask.current_app.register_error_handler(Exception, refuse)
     flask.current_app.config["MAX_CONTENT_LENGTH"] = _MAX_REQUEST_BYTES
     flask.current_app.wsgi_app = BodyMiddleware(  # type: ignore[method-assign]

@@ -16,6 +16,7 @@ _ACCOUNT = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _SERVICE = re.compile(r"projects/[^/\s]+/locations/[a-z0-9-]+/services/[a-z0-9-]+")
 _OFF = ("off", "false")
 _LOOKS, _GATE_URL = "LIVEPORTRAIT_DEBOUNCE_QUEUE", "LIVEPORTRAIT_GATE_URL"
+_BUDGET = "LIVEPORTRAIT_BUDGET_QUEUES"
 _QUEUES = "projects/PROJECT/locations/LOCATION/queues/QUEUE"
 
 
@@ -47,6 +48,7 @@ class TaskRoute:
     queue: str = ""  # projects/P/locations/L/queues/Q; "": a renderer that refuses what is early
     gate_url: str = ""  # the gate's base URL; "": it waits for the debounce itself
     look_queue: str = ""  # the queue that posts to it; "" where there is no URL
+    budget_queues: tuple[str, ...] = ()  # that the gate pauses when the budget is spent
     emulator: str | None = None  # host:port; None: the real cloud
     private_service: str = ""  # of Cloud Run, which verifies each token and removes its signature
 
@@ -120,6 +122,7 @@ def task_route(environment: Mapping[str, str], role: Role, *, emulated: bool) ->
         look_queue = _matching(environment, _LOOKS, _QUEUE, _QUEUES)
         gate_url = _matching(environment, _GATE_URL, _url(scheme), "the gate's own base URL")
     return TaskRoute(
+        budget_queues=_budget_queues(environment) if role is Role.GATE else (),
         look_queue=look_queue,
         gate_url=gate_url,
         renderer_url=url,
@@ -128,6 +131,18 @@ def task_route(environment: Mapping[str, str], role: Role, *, emulated: bool) ->
         emulator=emulator,
         private_service=_private_service(environment, emulated=emulated),
     )
+
+
+def _budget_queues(environment: Mapping[str, str]) -> tuple[str, ...]:
+    text = environment.get(_BUDGET)
+    if text is None:
+        return ()
+    queues = tuple(text.split(","))
+    if not all(_QUEUE.fullmatch(queue) for queue in queues):
+        raise InvalidSetting(
+            f"{_BUDGET} is {text!r}; accepted: {_QUEUES}, several with commas between them"
+        )
+    return queues
 
 
 def _url(scheme: str) -> re.Pattern[str]:

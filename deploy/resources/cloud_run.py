@@ -2,7 +2,7 @@
 
 from deploy import names
 from deploy.command import gcloud
-from deploy.resources import private_network, run_service
+from deploy.resources import budget, private_network, run_service
 from deploy.resources.run_service import INTERNAL, USUAL, RunService
 from deploy.settings import Card, Settings
 from deploy.step import Step
@@ -85,7 +85,8 @@ def gate(settings: Settings) -> Step:
             "--cpu-throttling",
             "--cpu-boost",
         ),
-        more={
+        more=_paused(settings)
+        | {
             "LIVEPORTRAIT_DEBOUNCE_QUEUE": names.queue(settings, names.DEBOUNCE_QUEUE),
             "LIVEPORTRAIT_GATE_URL": names.service_url(settings, names.GATE),
         },
@@ -98,6 +99,14 @@ def gate_environment(settings: Settings) -> dict[str, str]:
     It has no URL that is known beforehand, so it waits for the debounce itself.
     """
     return _environment(settings, "gate") | {"THREADS": str(GATE_CONCURRENCY)}
+
+
+def _paused(settings: Settings) -> dict[str, str]:
+    """Return what tells the gate which queues to pause when the budget is spent."""
+    if not settings.budget_pauses:
+        return {}
+    queues = (names.queue(settings, name) for name in budget.PAUSED_QUEUES)
+    return {"LIVEPORTRAIT_BUDGET_QUEUES": ",".join(queues)}
 
 
 def job(settings: Settings) -> Step:

@@ -1,4 +1,4 @@
-"""Monitoring: log-based metrics, alert policies, a dashboard, a budget."""
+"""Monitoring: log-based metrics, alert policies, a dashboard."""
 
 import hashlib
 import json
@@ -13,11 +13,6 @@ from deploy.settings import Part, Settings
 from deploy.step import Check, File, Step
 
 _LABEL = names.PLAN_LABEL
-_SHARES = (
-    "0.5",
-    "0.9",
-    "1.0",
-)  # of the budget, at which the billing account's administrators are notified
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,8 +35,6 @@ class MonitoringConfig:
 def steps(settings: Settings, config: MonitoringConfig) -> tuple[Step, ...]:
     """Return the steps; metrics before the policies that use them."""
     chosen: list[Step] = []
-    if Part.BUDGET not in settings.omits:
-        chosen.append(_budget(settings))
     if Part.MONITORING not in settings.omits:
         if settings.notify is not None:
             chosen.append(_channel(settings, settings.notify))
@@ -140,36 +133,6 @@ def _dashboard(settings: Settings, file: MonitoringFile) -> Step:
         update=(delete, create),  # an update in place asks for the latest etag inside the file
         remove=(delete,),
         files=(generated,),
-    )
-
-
-def _budget(settings: Settings) -> Step:
-    billing = f"--billing-account={names.BILLING_ACCOUNT}"
-    charged = f"--billing-project={settings.project}"  # the project whose API quota is used
-    amount = f"--budget-amount={settings.budget}"
-    rules = tuple(f"--threshold-rule=percent={share}" for share in _SHARES)
-    budgets = "billing budgets"
-    wanted = Field(("amount", "specifiedAmount", "units"), str(settings.budget))
-    title = f"{names.BUDGET} {settings.project}"
-    return Step(
-        title=f"Budget “{title}”",
-        why=f"{settings.budget} a month in the account's currency: it warns and stops nothing. "
-        "What stops is the queue's and the services' number of instances.",
-        checks=(_titled(budgets, title, wanted, billing, charged),),
-        create=(
-            gcloud(
-                f"{budgets} create",
-                billing,
-                f"--display-name={title}",
-                amount,
-                *rules,
-                f"--filter-projects=projects/{settings.project}",
-                "--calendar-period=month",
-                charged,
-            ),
-        ),
-        update=(gcloud(f"{budgets} update", names.ITEM, amount, charged),),
-        remove=(gcloud(f"{budgets} delete", names.ITEM, charged, "--quiet"),),
     )
 
 

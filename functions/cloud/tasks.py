@@ -1,5 +1,6 @@
 """The Cloud Tasks adapter: create the tasks that the queue posts to the renderer."""
 
+from collections.abc import Iterable
 from typing import Self
 
 import grpc
@@ -40,12 +41,7 @@ class CloudTasksQueue:
     @classmethod
     def open(cls, route: QueueRoute, *, deadline_s: float) -> Self:
         """Create the client; only after the server has forked, which gRPC does not survive."""
-        if route.emulator is None:
-            client = tasks_v2.CloudTasksClient()
-        else:
-            channel = grpc.insecure_channel(route.emulator)
-            client = tasks_v2.CloudTasksClient(transport=CloudTasksGrpcTransport(channel=channel))
-        return cls(client, route, deadline_s=deadline_s)
+        return cls(_client(route.emulator), route, deadline_s=deadline_s)
 
     def put(self, task: Task) -> bool:
         """Create a task; False: there is one of this name, or was within the last hours.
@@ -83,6 +79,36 @@ class CloudTasksQueue:
             schedule_time=_timestamp(task.due_s),
             dispatch_deadline=Duration(seconds=round(self._deadline_s)),
         )
+
+
+def pause(queues: Iterable[str], emulator: str | None) -> tuple[str, ...]:
+    """Pause queues, paused ones too: what is in them stays, and nothing of it is delivered.
+
+    Args:
+        queues: projects/P/locations/L/queues/Q each.
+        emulator: host:port; None: the real cloud.
+
+    Returns:
+        Their names.
+
+    Raises:
+        RetryLater: the service refused one; a redelivery tries all of them again.
+    """
+    client, paused = _client(emulator), []
+    for queue in queues:
+        try:
+            client.pause_queue(name=queue, retry=_RETRY, timeout=_TIMEOUT_S)
+        except (exceptions.GoogleAPICallError, exceptions.RetryError) as fault:
+            raise RetryLater(f"{queue} was not paused: {fault}") from fault
+        paused.append(queue)
+    return tuple(paused)
+
+
+def _client(emulator: str | None) -> tasks_v2.CloudTasksClient:
+    if emulator is None:
+        return tasks_v2.CloudTasksClient()
+    channel = grpc.insecure_channel(emulator)
+    return tasks_v2.CloudTasksClient(transport=CloudTasksGrpcTransport(channel=channel))
 
 
 def _timestamp(seconds: float) -> Timestamp | None:

@@ -28,6 +28,7 @@ RTX = replace(
     collection="people",
     environment=(("LIVEPORTRAIT_DEBOUNCE_S", "2"),),
     private_egress=True,
+    budget_pauses=True,
 )
 ALL = {"smallest": SMALLEST, "usual": USUAL, "rtx": RTX}
 

@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
+from functions.cloud.budget import heed
 from functions.errors import RetryLater
 from functions.runtime.readiness import Readiness
 from liveportrait_core.errors import ImageNoFace, OutOfMemory
 from tests.deploy.log_filter import Entry, entry_of, extract, matches
+from tests.functions.cloud.test_budget import NOTICE, pushed, without
 from tests.functions.scene import SETTINGS, VIDEO, Scene, document
 
 METRICS = {
@@ -42,6 +44,14 @@ def scene() -> Scene:
 
 def fail(fault: Exception) -> None:
     raise fault
+
+
+def test_a_spent_budget_is_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    for notice in (NOTICE, without(costAmount=1.0)):
+        heed(pushed(notice), lambda: ("projects/p/locations/l/queues/q",))
+    told = entries(capsys)
+    assert values("idle-budget-spent", told) == [()]
+    assert values("idle-errors", told) == [("budget spent",)]
 
 
 def test_a_published_render_is_measured(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:
@@ -171,6 +181,7 @@ def test_every_metric_of_the_log_is_seen_to_match_by_a_test() -> None:
         "idle-took",
         "idle-gpu-seconds",
         "idle-cost-usd",
+        "idle-budget-spent",
         "idle-errors",
         "idle-not-ready",
     }

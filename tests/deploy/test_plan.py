@@ -367,3 +367,20 @@ def test_each_night_goes_over_what_is_recent_and_each_week_over_all() -> None:
     assert {"--tasks=4", "--parallelism=4"} <= set(job.argv)
     grant = step(settings, "The schedules may start idle-reconcile").create[0].argv
     assert "--role=roles/run.jobsExecutorWithOverrides" in grant  # less may not give arguments
+
+
+def test_a_spent_budget_pauses_what_leads_to_the_renderer_only_where_that_is_wanted() -> None:
+    wanted = replace(USUAL, budget_pauses=True)
+    queues = environment(wanted, "Service idle-gate")["LIVEPORTRAIT_BUDGET_QUEUES"]
+    assert [queue.rpartition("/")[2] for queue in queues.split(",")] == [
+        "idle-renders",
+        "idle-repairs",
+    ]
+    (made,) = step(wanted, "Role idleQueuePauser").create
+    assert "--permissions=cloudtasks.queues.pause" in made.argv, "and nothing else"
+    text = apply_script(USUAL, plan(USUAL))
+    assert "idle-budget" not in text
+    assert "BUDGET_QUEUES" not in text
+    for wrong in ({"single": True}, {"omits": frozenset({Part.BUDGET})}):
+        with pytest.raises(InvalidSetting, match="budget-pauses is on"):
+            replace(wanted, **wrong)

@@ -25,6 +25,7 @@ from functions.domain.task import RenderTask
 from functions.domain.task import Task as PutTask
 from functions.errors import RetryLater
 from functions.roles import QueueRoute, TaskRoute
+from tests.functions.cloud.test_budget import NOTICE, pushed, without
 from tests.functions.doubles import about
 from tests.functions.scene import document
 from tests.functions.test_main import post
@@ -32,6 +33,7 @@ from tests.functions.wire import event_data, name_of
 
 ACCOUNT = "idle-tasks@demo.iam.gserviceaccount.com"
 DEADLINE_S = 600.0
+_BUDGET = "LIVEPORTRAIT_BUDGET_QUEUES"
 
 
 def until(found: Callable[[], Any], within_s: float = 20.0) -> Any:
@@ -221,6 +223,34 @@ def test_the_renderer_refuses_everything_else_and_tells_no_stranger_why(
     assert [line["status"] for line in refused] == [401, 401]
     assert "a.b.c" not in json.dumps(refused)
     assert renderer.get("/render").status_code == 405
+
+
+def test_a_spent_budget_pauses_the_queue(suite: Suite, serve: Callable[..., Any]) -> None:
+    name = suite.options.queue_name
+    wanted = {"LIVEPORTRAIT_TASKS_QUEUE": name, _BUDGET: name}
+    gate = serve("gate", "http://127.0.0.1:9", **wanted).test_client()
+
+    def state() -> str:
+        (queue,) = (one for one in suite.control.queues() if one.name == name)
+        return queue.state.value
+
+    for notice, status, found in (
+        (pushed(without(costAmount=99.0)), 204, "RUNNING"),
+        (b"no notice", 204, "RUNNING"),
+        (pushed(NOTICE), 204, "PAUSED"),
+        (pushed(NOTICE), 204, "PAUSED"),
+    ):
+        assert gate.post("/budget", data=notice).status_code == status
+        assert state() == found
+    suite.control.resume_queue(name)
+    away = serve("gate", "http://127.0.0.1:9", **wanted | {_BUDGET: f"{name}-2"}).test_client()
+    assert away.post("/budget", data=pushed(NOTICE)).status_code == 503
+
+
+def test_without_its_setting_nobody_pauses_anything(serve: Callable[..., Any]) -> None:
+    queue = {"LIVEPORTRAIT_TASKS_QUEUE": "projects/p/locations/l/queues/q"}
+    gate = serve("gate", "http://127.0.0.1:9", **queue).test_client()
+    assert gate.post("/budget", data=pushed(NOTICE)).status_code == 404
 
 
 @dataclass(frozen=True)

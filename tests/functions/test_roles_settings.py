@@ -46,6 +46,19 @@ def test_the_gate_knows_the_queue_and_the_renderer_its_own_address() -> None:
     assert (behind.behind_iam, behind.private_service) == (True, service)
 
 
+def test_the_gate_alone_pauses_queues_for_a_budget() -> None:
+    queues = (QUEUE, f"{QUEUE}-2")
+    wanted = {"LIVEPORTRAIT_BUDGET_QUEUES": ",".join(queues)}
+    gate = from_environment({**GATE, **wanted}).route
+    renderer = from_environment({**RENDERER, **wanted}).route
+    assert gate is not None
+    assert renderer is not None
+    assert (gate.budget_queues, renderer.budget_queues) == (queues, ())
+    for wrong in ("", "idle-renders", f"{QUEUE},"):
+        with pytest.raises(InvalidSetting, match="LIVEPORTRAIT_BUDGET_QUEUES is"):
+            from_environment({**GATE, "LIVEPORTRAIT_BUDGET_QUEUES": wrong})
+
+
 def test_beside_an_emulator_the_renderer_may_be_any_local_address() -> None:
     local = {**EMULATED, **RENDERER, "LIVEPORTRAIT_RENDERER_URL": "http://127.0.0.1:8081"}
     route = from_environment(local).route

@@ -115,6 +115,8 @@ class Cloud:
     def check_member(self, member: str) -> None:
         """Refuse members that do not exist."""
         email = member.removeprefix("serviceAccount:")
+        if email.endswith("@system.gserviceaccount.com"):
+            return  # Google's own, for every project
         if "gcp-sa-" in email:
             if email.split("gcp-sa-")[1].split(".")[0] not in self.agents:
                 raise CommandRefused(f"INVALID_ARGUMENT: Service account {email} does not exist.")

@@ -115,11 +115,19 @@ def _subscription_fields(words: Arguments) -> dict[str, Any]:
         fields["messageRetentionDuration"] = words.flag("message-retention-duration")
     if words.has("ack-deadline"):
         fields["ackDeadlineSeconds"] = int(words.flag("ack-deadline"))
+    if words.has("push-endpoint"):
+        account = words.flag("push-auth-service-account")
+        audience = words.flag("push-auth-token-audience")
+        fields["pushConfig"] = {
+            "pushEndpoint": words.flag("push-endpoint"),
+            "oidcToken": {"serviceAccountEmail": account, "audience": audience},
+        }
     if words.has("dead-letter-topic"):
         fields["deadLetterPolicy"] = {
             "deadLetterTopic": words.flag("dead-letter-topic"),
             "maxDeliveryAttempts": int(words.flag("max-delivery-attempts")),
         }
+    if words.has("min-retry-delay"):
         fields["retryPolicy"] = {
             "minimumBackoff": words.flag("min-retry-delay"),
             "maximumBackoff": words.flag("max-retry-delay"),
@@ -210,14 +218,30 @@ def _budget(cloud: Cloud, words: Arguments) -> str:
     assert words.flag("billing-account") == cloud.billing
     title = words.flag("display-name")
     name = f"{BILLING}/budgets/{title}"
-    amount = {"specifiedAmount": {"currencyCode": "EUR", "units": words.flag("budget-amount")}}
-    cloud.make("budgets", name, {"name": name, "displayName": title, "amount": amount})
+    cloud.make("budgets", name, {"name": name, "displayName": title, **_told(cloud, words)})
     return ""
 
 
 def _budget_changed(cloud: Cloud, words: Arguments) -> str:
-    amount = {"specifiedAmount": {"currencyCode": "EUR", "units": words.flag("budget-amount")}}
-    cloud.change("budgets", words.positional[3], {"amount": amount})
+    cloud.change("budgets", words.positional[3], _told(cloud, words))
+    return ""
+
+
+def _told(cloud: Cloud, words: Arguments) -> dict[str, Any]:
+    units = words.flag("budget-amount")
+    told: dict[str, Any] = {"amount": {"specifiedAmount": {"currencyCode": "EUR", "units": units}}}
+    if words.has("notifications-rule-pubsub-topic"):
+        topic = words.flag("notifications-rule-pubsub-topic")
+        cloud.find("topics", topic.rpartition("/")[2])
+        told["notificationsRule"] = {"pubsubTopic": topic, "schemaVersion": "1.0"}
+    return told
+
+
+def _role(cloud: Cloud, words: Arguments) -> str:
+    name = words.positional[3]
+    permissions = words.flag("permissions").split(",")
+    body = {"name": f"projects/{PROJECT}/roles/{name}", "includedPermissions": permissions}
+    cloud.make("roles", name, body)
     return ""
 
 
@@ -293,6 +317,8 @@ SERVICE_COMMANDS: dict[str, Handler] = {
     "monitoring dashboards list": list_handler("dashboards"),
     "monitoring dashboards create": _dashboard,
     "monitoring dashboards delete": delete_handler("dashboards", 3),
+    "iam roles list": list_handler("roles"),
+    "iam roles create": _role,
     "billing projects describe": _billing,
     "billing budgets list": list_handler("budgets"),
     "billing budgets create": _budget,

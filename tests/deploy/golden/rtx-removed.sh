@@ -47,22 +47,30 @@ gcloud beta monitoring channels delete "${CHANNEL}" --project=my-app-1234 --forc
 ITEM=$(gcloud billing budgets list "--billing-account=${BILLING_ACCOUNT}" --billing-project=my-app-1234 '--filter=displayName="idle videos my-app-1234"' '--format=value(name)')
 gcloud billing budgets delete "${ITEM}" --billing-project=my-app-1234 --quiet
 
-# 6. Schedule idle-reconcile-all
+# 6. Subscription idle-budget
+gcloud pubsub subscriptions delete idle-budget --project=my-app-1234 --quiet
+
+# Left: the role idleQueuePauser, which nobody has any more: a deleted one's name is refused for weeks
+
+# 7. Topic idle-budget
+gcloud pubsub topics delete idle-budget --project=my-app-1234 --quiet
+
+# 8. Schedule idle-reconcile-all
 gcloud scheduler jobs delete idle-reconcile-all --location=europe-west4 --project=my-app-1234 --quiet
 
-# 7. Schedule idle-reconcile
+# 9. Schedule idle-reconcile
 gcloud scheduler jobs delete idle-reconcile --location=europe-west4 --project=my-app-1234 --quiet
 
-# 8. Trigger idle-talk-written
+# 10. Trigger idle-talk-written
 gcloud eventarc triggers delete idle-talk-written "--location=${FIRESTORE_LOCATION}" --project=my-app-1234 --quiet
 
-# 9. Trigger idle-avatar-written
+# 11. Trigger idle-avatar-written
 gcloud eventarc triggers delete idle-avatar-written "--location=${FIRESTORE_LOCATION}" --project=my-app-1234 --quiet
 
-# 10. Subscription idle-dead-letters
+# 12. Subscription idle-dead-letters
 gcloud pubsub subscriptions delete idle-dead-letters --project=my-app-1234 --quiet
 
-# 11. Topic idle-dead-letters
+# 13. Topic idle-dead-letters
 gcloud pubsub topics delete idle-dead-letters --project=my-app-1234 --quiet
 
 # Left: livePortraitJobs.results stays without an index, as the documents left behind are
@@ -79,110 +87,110 @@ gcloud pubsub topics delete idle-dead-letters --project=my-app-1234 --quiet
 
 # Left: Storage's rules may go on reading documents, since they stay in force
 
-# 12. The trigger may receive events
+# 14. The trigger may receive events
 gcloud projects remove-iam-policy-binding my-app-1234 --member=serviceAccount:idle-trigger@my-app-1234.iam.gserviceaccount.com --role=roles/eventarc.eventReceiver --condition=None
 
-# 13. Job idle-reconcile
+# 15. Job idle-reconcile
 gcloud run jobs delete idle-reconcile --region=europe-west4 --project=my-app-1234 --quiet
 
-# 14. Service idle-gate
+# 16. Service idle-gate
 gcloud run services delete idle-gate --region=europe-west4 --project=my-app-1234 --quiet
 
 # Left: Cloud Tasks refuses a deleted queue's name (idle-checks) for some days: an apply after a remove may have to wait
 
-# 15. Queue idle-checks
+# 17. Queue idle-checks
 gcloud tasks queues delete idle-checks --location=europe-west4 --project=my-app-1234 --quiet
 
 # Left: Cloud Tasks refuses a deleted queue's name (idle-debounce) for some days: an apply after a remove may have to wait
 
-# 16. Queue idle-debounce
+# 18. Queue idle-debounce
 gcloud tasks queues delete idle-debounce --location=europe-west4 --project=my-app-1234 --quiet
 
 # Left: Cloud Tasks refuses a deleted queue's name (idle-repairs) for some days: an apply after a remove may have to wait
 
-# 17. Queue idle-repairs
+# 19. Queue idle-repairs
 gcloud tasks queues delete idle-repairs --location=europe-west4 --project=my-app-1234 --quiet
 
 # Left: Cloud Tasks refuses a deleted queue's name (idle-renders) for some days: an apply after a remove may have to wait
 
-# 18. Queue idle-renders
+# 20. Queue idle-renders
 gcloud tasks queues delete idle-renders --location=europe-west4 --project=my-app-1234 --quiet
 
-# 19. Service idle-renderer
+# 21. Service idle-renderer
 gcloud run services delete idle-renderer --region=europe-west4 --project=my-app-1234 --quiet
 
-# 20. DNS name *.googleapis.com.
+# 22. DNS name *.googleapis.com.
 gcloud dns record-sets delete '*.googleapis.com.' --zone=idle-googleapis --type=CNAME --project=my-app-1234 --quiet
 
-# 21. DNS name private.googleapis.com.
+# 23. DNS name private.googleapis.com.
 gcloud dns record-sets delete private.googleapis.com. --zone=idle-googleapis --type=A --project=my-app-1234 --quiet
 
-# 22. DNS zone idle-googleapis
+# 24. DNS zone idle-googleapis
 gcloud dns managed-zones delete idle-googleapis --project=my-app-1234 --quiet
 
-# 23. Firewall rule idle-allows-google
+# 25. Firewall rule idle-allows-google
 gcloud compute firewall-rules delete idle-allows-google --project=my-app-1234 --quiet
 
-# 24. Firewall rule idle-refuses
+# 26. Firewall rule idle-refuses
 gcloud compute firewall-rules delete idle-refuses --project=my-app-1234 --quiet
 
-# 25. Subnet idle
+# 27. Subnet idle
 gcloud compute networks subnets delete idle --region=europe-west4 --project=my-app-1234 --quiet
 
-# 26. Network idle
+# 28. Network idle
 gcloud compute networks delete idle --project=my-app-1234 --quiet
 
-# 27. The builder may write its log
+# 29. The builder may write its log
 gcloud projects remove-iam-policy-binding my-app-1234 --member=serviceAccount:idle-build@my-app-1234.iam.gserviceaccount.com --role=roles/logging.logWriter --condition=None
 
-# 28. The builder may push images
+# 30. The builder may push images
 gcloud artifacts repositories remove-iam-policy-binding idle --location=europe-west4 --project=my-app-1234 --member=serviceAccount:idle-build@my-app-1234.iam.gserviceaccount.com --role=roles/artifactregistry.writer
 
-# 29. Bucket my-app-1234-idle-build
+# 31. Bucket my-app-1234-idle-build
 gcloud storage rm --recursive gs://my-app-1234-idle-build --project=my-app-1234 --quiet
 
 # Left: Artifact Registry repository idle; --with-images removes it
 
-# 30. idle-reconcile may read and write objects of livePortraitGenerations/
+# 32. idle-reconcile may read and write objects of livePortraitGenerations/
 gcloud storage managed-folders remove-iam-policy-binding gs://my-app.appspot.com/livePortraitGenerations/ --project=my-app-1234 --member=serviceAccount:idle-reconcile@my-app-1234.iam.gserviceaccount.com --role=roles/storage.objectUser --condition=None
 
-# 31. idle-renderer may read and write objects of livePortraitGenerations/
+# 33. idle-renderer may read and write objects of livePortraitGenerations/
 gcloud storage managed-folders remove-iam-policy-binding gs://my-app.appspot.com/livePortraitGenerations/ --project=my-app-1234 --member=serviceAccount:idle-renderer@my-app-1234.iam.gserviceaccount.com --role=roles/storage.objectUser --condition=None
 
-# 32. idle-gate may read and write objects of livePortraitGenerations/
+# 34. idle-gate may read and write objects of livePortraitGenerations/
 gcloud storage managed-folders remove-iam-policy-binding gs://my-app.appspot.com/livePortraitGenerations/ --project=my-app-1234 --member=serviceAccount:idle-gate@my-app-1234.iam.gserviceaccount.com --role=roles/storage.objectUser --condition=None
 
 # Left: the managed folder livePortraitGenerations/ stays, for it holds the objects
 
-# 33. idle-reconcile may read and write objects of livePortraitCache/
+# 35. idle-reconcile may read and write objects of livePortraitCache/
 gcloud storage managed-folders remove-iam-policy-binding gs://my-app.appspot.com/livePortraitCache/ --project=my-app-1234 --member=serviceAccount:idle-reconcile@my-app-1234.iam.gserviceaccount.com --role=roles/storage.objectUser --condition=None
 
-# 34. idle-renderer may read and write objects of livePortraitCache/
+# 36. idle-renderer may read and write objects of livePortraitCache/
 gcloud storage managed-folders remove-iam-policy-binding gs://my-app.appspot.com/livePortraitCache/ --project=my-app-1234 --member=serviceAccount:idle-renderer@my-app-1234.iam.gserviceaccount.com --role=roles/storage.objectUser --condition=None
 
-# 35. idle-gate may read and write objects of livePortraitCache/
+# 37. idle-gate may read and write objects of livePortraitCache/
 gcloud storage managed-folders remove-iam-policy-binding gs://my-app.appspot.com/livePortraitCache/ --project=my-app-1234 --member=serviceAccount:idle-gate@my-app-1234.iam.gserviceaccount.com --role=roles/storage.objectUser --condition=None
 
 # Left: the managed folder livePortraitCache/ stays, for it holds the objects
 
-# 36. idle-reconcile may read and write objects of avatars/
+# 38. idle-reconcile may read and write objects of avatars/
 gcloud storage managed-folders remove-iam-policy-binding gs://my-app.appspot.com/avatars/ --project=my-app-1234 --member=serviceAccount:idle-reconcile@my-app-1234.iam.gserviceaccount.com --role=roles/storage.objectUser --condition=None
 
-# 37. idle-renderer may read and write objects of avatars/
+# 39. idle-renderer may read and write objects of avatars/
 gcloud storage managed-folders remove-iam-policy-binding gs://my-app.appspot.com/avatars/ --project=my-app-1234 --member=serviceAccount:idle-renderer@my-app-1234.iam.gserviceaccount.com --role=roles/storage.objectUser --condition=None
 
-# 38. idle-gate may read and write objects of avatars/
+# 40. idle-gate may read and write objects of avatars/
 gcloud storage managed-folders remove-iam-policy-binding gs://my-app.appspot.com/avatars/ --project=my-app-1234 --member=serviceAccount:idle-gate@my-app-1234.iam.gserviceaccount.com --role=roles/storage.objectUser --condition=None
 
 # Left: the managed folder avatars/ stays, for it holds the objects
 
-# 39. idle-reconcile may read and write documents
+# 41. idle-reconcile may read and write documents
 gcloud projects remove-iam-policy-binding my-app-1234 --member=serviceAccount:idle-reconcile@my-app-1234.iam.gserviceaccount.com --role=roles/datastore.user '--condition=expression=resource.name=="projects/my-app-1234/databases/(default)",title=idle-database'
 
-# 40. idle-renderer may read and write documents
+# 42. idle-renderer may read and write documents
 gcloud projects remove-iam-policy-binding my-app-1234 --member=serviceAccount:idle-renderer@my-app-1234.iam.gserviceaccount.com --role=roles/datastore.user '--condition=expression=resource.name=="projects/my-app-1234/databases/(default)",title=idle-database'
 
-# 41. idle-gate may read and write documents
+# 43. idle-gate may read and write documents
 gcloud projects remove-iam-policy-binding my-app-1234 --member=serviceAccount:idle-gate@my-app-1234.iam.gserviceaccount.com --role=roles/datastore.user '--condition=expression=resource.name=="projects/my-app-1234/databases/(default)",title=idle-database'
 
 # Left: Google's agent of cloudtasks keeps its role: it is the project's, not ours
@@ -191,25 +199,25 @@ gcloud projects remove-iam-policy-binding my-app-1234 --member=serviceAccount:id
 
 # Left: Google's agent of eventarc keeps its role: it is the project's, not ours
 
-# 42. Service account idle-trigger
+# 44. Service account idle-trigger
 gcloud iam service-accounts delete idle-trigger@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --quiet
 
-# 43. Service account idle-tasks
+# 45. Service account idle-tasks
 gcloud iam service-accounts delete idle-tasks@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --quiet
 
-# 44. Service account idle-scheduler
+# 46. Service account idle-scheduler
 gcloud iam service-accounts delete idle-scheduler@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --quiet
 
-# 45. Service account idle-renderer
+# 47. Service account idle-renderer
 gcloud iam service-accounts delete idle-renderer@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --quiet
 
-# 46. Service account idle-reconcile
+# 48. Service account idle-reconcile
 gcloud iam service-accounts delete idle-reconcile@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --quiet
 
-# 47. Service account idle-gate
+# 49. Service account idle-gate
 gcloud iam service-accounts delete idle-gate@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --quiet
 
-# 48. Service account idle-build
+# 50. Service account idle-build
 gcloud iam service-accounts delete idle-build@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --quiet
 
 # Left: the APIs stay enabled: other parts of the project may use them

@@ -345,7 +345,7 @@ again gcloud run services update-traffic idle-renderer "--to-revisions=${REVISIO
 # 53. Service idle-gate
 #    Looks at every write to an avatar without waking a GPU; most writes end here.
 #    seen by: gcloud run services list --region=europe-west4 --project=my-app-1234 --format=json
-again gcloud run deploy idle-gate --image=europe-west4-docker.pkg.dev/my-app-1234/idle/gate:0123456789abcdef --service-account=idle-gate@my-app-1234.iam.gserviceaccount.com "--set-env-vars=^|^GOOGLE_CLOUD_PROJECT=my-app-1234|LIVEPORTRAIT_BUCKET=my-app.appspot.com|LIVEPORTRAIT_COLLECTION=people|LIVEPORTRAIT_DEBOUNCE_QUEUE=projects/my-app-1234/locations/europe-west4/queues/idle-debounce|LIVEPORTRAIT_DEBOUNCE_S=2|LIVEPORTRAIT_ENGINE=liveportrait|LIVEPORTRAIT_ENGINE_VERSION=liveportrait-3-0a1b2c3d|LIVEPORTRAIT_GATE_URL=https://idle-gate-${PROJECT_NUMBER}.europe-west4.run.app|LIVEPORTRAIT_RENDERER_URL=https://idle-renderer-${PROJECT_NUMBER}.europe-west4.run.app|LIVEPORTRAIT_ROLE=gate|LIVEPORTRAIT_TASKS_QUEUE=projects/my-app-1234/locations/europe-west4/queues/idle-renders|LIVEPORTRAIT_TASKS_SERVICE_ACCOUNT=idle-tasks@my-app-1234.iam.gserviceaccount.com|THREADS=80" --concurrency=80 --timeout=600 --cpu=1 --memory=1Gi --max-instances=10 --cpu-throttling --cpu-boost --min-instances=0 --startup-probe=httpGet.path=/health,periodSeconds=10,timeoutSeconds=5,failureThreshold=24 --liveness-probe=httpGet.path=/health,periodSeconds=30,timeoutSeconds=5,failureThreshold=3 --ingress=internal --no-allow-unauthenticated --invoker-iam-check --region=europe-west4 --project=my-app-1234 --labels=idle-plan=d2c5ba795dfe
+again gcloud run deploy idle-gate --image=europe-west4-docker.pkg.dev/my-app-1234/idle/gate:0123456789abcdef --service-account=idle-gate@my-app-1234.iam.gserviceaccount.com "--set-env-vars=^|^GOOGLE_CLOUD_PROJECT=my-app-1234|LIVEPORTRAIT_BUCKET=my-app.appspot.com|LIVEPORTRAIT_BUDGET_QUEUES=projects/my-app-1234/locations/europe-west4/queues/idle-renders,projects/my-app-1234/locations/europe-west4/queues/idle-repairs|LIVEPORTRAIT_COLLECTION=people|LIVEPORTRAIT_DEBOUNCE_QUEUE=projects/my-app-1234/locations/europe-west4/queues/idle-debounce|LIVEPORTRAIT_DEBOUNCE_S=2|LIVEPORTRAIT_ENGINE=liveportrait|LIVEPORTRAIT_ENGINE_VERSION=liveportrait-3-0a1b2c3d|LIVEPORTRAIT_GATE_URL=https://idle-gate-${PROJECT_NUMBER}.europe-west4.run.app|LIVEPORTRAIT_RENDERER_URL=https://idle-renderer-${PROJECT_NUMBER}.europe-west4.run.app|LIVEPORTRAIT_ROLE=gate|LIVEPORTRAIT_TASKS_QUEUE=projects/my-app-1234/locations/europe-west4/queues/idle-renders|LIVEPORTRAIT_TASKS_SERVICE_ACCOUNT=idle-tasks@my-app-1234.iam.gserviceaccount.com|THREADS=80" --concurrency=80 --timeout=600 --cpu=1 --memory=1Gi --max-instances=10 --cpu-throttling --cpu-boost --min-instances=0 --startup-probe=httpGet.path=/health,periodSeconds=10,timeoutSeconds=5,failureThreshold=24 --liveness-probe=httpGet.path=/health,periodSeconds=30,timeoutSeconds=5,failureThreshold=3 --ingress=internal --no-allow-unauthenticated --invoker-iam-check --region=europe-west4 --project=my-app-1234 --labels=idle-plan=ef9d84b8d939
 
 # 54. Traffic of idle-gate
 #    It is pinned to one revision; the one that served before stays, for a rollback.
@@ -570,27 +570,59 @@ again gcloud scheduler jobs create http idle-reconcile-all '--schedule=17 5 * * 
 #    where it differs:
 #    gcloud scheduler jobs update http idle-reconcile-all '--schedule=17 5 * * 0' --time-zone=Etc/UTC --uri=https://run.googleapis.com/v2/projects/my-app-1234/locations/europe-west4/jobs/idle-reconcile:run --http-method=POST '--message-body={"overrides": {"containerOverrides": [{"args": ["-m", "functions.reconcile"]}]}}' --oauth-service-account-email=idle-scheduler@my-app-1234.iam.gserviceaccount.com --attempt-deadline=180s --location=europe-west4 --project=my-app-1234 --update-headers=Content-Type=application/json
 
-# 92. Budget “idle videos my-app-1234”
-#    50 a month in the account's currency: it warns and stops nothing. What stops is the queue's and the services' number of instances.
+# 92. Topic idle-budget
+#    Where the budget's notices come from.
+#    seen by: gcloud pubsub topics list --project=my-app-1234 --format=json
+gcloud pubsub topics create idle-budget --project=my-app-1234
+
+# 93. Cloud Billing may publish the budget's notices
+#    Google's account for the notices of all budgets; in this topic.
+#    seen by: gcloud pubsub topics get-iam-policy idle-budget --project=my-app-1234 --format=json
+again gcloud pubsub topics add-iam-policy-binding idle-budget --project=my-app-1234 --member=serviceAccount:billing-budget-alert@system.gserviceaccount.com --role=roles/pubsub.publisher
+
+# 94. Role idleQueuePauser
+#    Google's own role that may pause a queue may delete it, too.
+#    seen by: gcloud iam roles list --project=my-app-1234 --show-deleted --format=json
+gcloud iam roles create idleQueuePauser '--title=Idle videos: pause a queue' --permissions=cloudtasks.queues.pause --stage=GA --project=my-app-1234
+
+# 95. idle-gate may pause idle-renders
+#    When the budget is spent. It may not resume it: that is a person's part.
+#    seen by: gcloud tasks queues get-iam-policy idle-renders --location=europe-west4 --project=my-app-1234 --format=json
+again gcloud tasks queues add-iam-policy-binding idle-renders --location=europe-west4 --project=my-app-1234 --member=serviceAccount:idle-gate@my-app-1234.iam.gserviceaccount.com --role=projects/my-app-1234/roles/idleQueuePauser
+
+# 96. idle-gate may pause idle-repairs
+#    When the budget is spent. It may not resume it: that is a person's part.
+#    seen by: gcloud tasks queues get-iam-policy idle-repairs --location=europe-west4 --project=my-app-1234 --format=json
+again gcloud tasks queues add-iam-policy-binding idle-repairs --location=europe-west4 --project=my-app-1234 --member=serviceAccount:idle-gate@my-app-1234.iam.gserviceaccount.com --role=projects/my-app-1234/roles/idleQueuePauser
+
+# 97. Subscription idle-budget
+#    Pushes the notices to the gate, in the name of the account that brings its events.
+#    seen by: gcloud pubsub subscriptions list --project=my-app-1234 --format=json
+again gcloud pubsub subscriptions create idle-budget --topic=idle-budget "--push-endpoint=https://idle-gate-${PROJECT_NUMBER}.europe-west4.run.app/budget" --push-auth-service-account=idle-trigger@my-app-1234.iam.gserviceaccount.com "--push-auth-token-audience=https://idle-gate-${PROJECT_NUMBER}.europe-west4.run.app" --ack-deadline=60 --min-retry-delay=10s --max-retry-delay=600s --message-retention-duration=86400s --expiration-period=never --project=my-app-1234
+#    where it differs:
+#    gcloud pubsub subscriptions update idle-budget "--push-endpoint=https://idle-gate-${PROJECT_NUMBER}.europe-west4.run.app/budget" --push-auth-service-account=idle-trigger@my-app-1234.iam.gserviceaccount.com "--push-auth-token-audience=https://idle-gate-${PROJECT_NUMBER}.europe-west4.run.app" --ack-deadline=60 --min-retry-delay=10s --max-retry-delay=600s --message-retention-duration=86400s --expiration-period=never --project=my-app-1234
+
+# 98. Budget “idle videos my-app-1234”
+#    50 a month in the account's currency. It warns, and its notices tell the gate what was spent, several times a day.
 #    seen by: gcloud billing budgets list "--billing-account=${BILLING_ACCOUNT}" --billing-project=my-app-1234 --format=json
-gcloud billing budgets create "--billing-account=${BILLING_ACCOUNT}" '--display-name=idle videos my-app-1234' --budget-amount=50 --threshold-rule=percent=0.5 --threshold-rule=percent=0.9 --threshold-rule=percent=1.0 --filter-projects=projects/my-app-1234 --calendar-period=month --billing-project=my-app-1234
+gcloud billing budgets create "--billing-account=${BILLING_ACCOUNT}" '--display-name=idle videos my-app-1234' --budget-amount=50 --notifications-rule-pubsub-topic=projects/my-app-1234/topics/idle-budget --threshold-rule=percent=0.5 --threshold-rule=percent=0.9 --threshold-rule=percent=1.0 --filter-projects=projects/my-app-1234 --calendar-period=month --billing-project=my-app-1234
 #    where it differs:
 #    ITEM=$(gcloud billing budgets list "--billing-account=${BILLING_ACCOUNT}" --billing-project=my-app-1234 '--filter=displayName="idle videos my-app-1234"' '--format=value(name)')
-#    gcloud billing budgets update "${ITEM}" --budget-amount=50 --billing-project=my-app-1234
+#    gcloud billing budgets update "${ITEM}" --budget-amount=50 --notifications-rule-pubsub-topic=projects/my-app-1234/topics/idle-budget --billing-project=my-app-1234
 
-# 93. Notification channel on-call@example.com
+# 99. Notification channel on-call@example.com
 #    Whom the alerts write to.
 #    seen by: gcloud beta monitoring channels list --project=my-app-1234 --format=json
 CHANNEL=$(gcloud beta monitoring channels create --type=email '--display-name=Idle videos: on-call@example.com' --channel-labels=email_address=on-call@example.com --project=my-app-1234 '--format=value(name)')
 
-# 94. Metric idle-errors
+# 100. Metric idle-errors
 #    Counted from the function's log, so that alerts need no collector.
 #    seen by: gcloud logging metrics list --project=my-app-1234 --format=json
 gcloud logging metrics create idle-errors --config-from-file=out/deploy/my-app-1234/metrics/idle-errors.json --project=my-app-1234
 #    where it differs:
 #    gcloud logging metrics update idle-errors --config-from-file=out/deploy/my-app-1234/metrics/idle-errors.json --project=my-app-1234
 
-# 95. Alert “Idle: renders fail”
+# 101. Alert “Idle: renders fail”
 #    docs/run/operations.md tells what it means and what to do.
 #    seen by: gcloud alpha monitoring policies list --project=my-app-1234 --format=json
 again gcloud alpha monitoring policies create --policy-from-file=out/deploy/my-app-1234/policies/renders-fail.json "--notification-channels=${CHANNEL}" --project=my-app-1234
@@ -598,7 +630,7 @@ again gcloud alpha monitoring policies create --policy-from-file=out/deploy/my-a
 #    ITEM=$(gcloud alpha monitoring policies list --project=my-app-1234 '--filter=displayName="Idle: renders fail"' '--format=value(name)')
 #    gcloud alpha monitoring policies update "${ITEM}" --policy-from-file=out/deploy/my-app-1234/policies/renders-fail.json "--set-notification-channels=${CHANNEL}" --project=my-app-1234
 
-# 96. Dashboard “Idle videos”
+# 102. Dashboard “Idle videos”
 #    One page for an overview.
 #    seen by: gcloud monitoring dashboards list --project=my-app-1234 --format=json
 gcloud monitoring dashboards create --config-from-file=out/deploy/my-app-1234/dashboards/idle.json --project=my-app-1234

@@ -515,7 +515,7 @@ again gcloud scheduler jobs create http idle-reconcile-all '--schedule=17 5 * * 
 #    gcloud scheduler jobs update http idle-reconcile-all '--schedule=17 5 * * 0' --time-zone=Etc/UTC --uri=https://run.googleapis.com/v2/projects/my-app-1234/locations/europe-west4/jobs/idle-reconcile:run --http-method=POST '--message-body={"overrides": {"containerOverrides": [{"args": ["-m", "functions.reconcile"]}]}}' --oauth-service-account-email=idle-scheduler@my-app-1234.iam.gserviceaccount.com --attempt-deadline=180s --location=europe-west4 --project=my-app-1234 --update-headers=Content-Type=application/json
 
 # 85. Budget “idle videos my-app-1234”
-#    50 a month in the account's currency: it warns and stops nothing. What stops is the queue's and the services' number of instances.
+#    50 a month in the account's currency. It warns and stops nothing. What stops is the queues' and the services' instances.
 #    seen by: gcloud billing budgets list "--billing-account=${BILLING_ACCOUNT}" --billing-project=my-app-1234 --format=json
 gcloud billing budgets create "--billing-account=${BILLING_ACCOUNT}" '--display-name=idle videos my-app-1234' --budget-amount=50 --threshold-rule=percent=0.5 --threshold-rule=percent=0.9 --threshold-rule=percent=1.0 --filter-projects=projects/my-app-1234 --calendar-period=month --billing-project=my-app-1234
 #    where it differs:

@@ -188,6 +188,14 @@ MUTANTS = (
         tests=_PLAN,
     ),
     Mutant(
+        name="budget-just-spent-goes-on",
+        file="functions/cloud/budget.py",
+        old="self.cost >= self.amount",
+        new="self.cost > self.amount",
+        why="A budget of which nothing is left is spent.",
+        tests=("tests/functions/cloud/test_budget.py",),
+    ),
+    Mutant(
         name="traffic-before-the-golden-avatar",
         file="deploy/release/traffic.py",
         old="create=(newest, *after, first),",
