@@ -15,6 +15,7 @@ from liveportrait_core.engines.base import AnimationEngine, PreparedPortrait
 from liveportrait_core.engines.capabilities import (
     clip_engine,
     configured,
+    editing_engine,
     picture_engine,
     synthetic_motion,
 )
@@ -331,6 +332,21 @@ class Renderer:
         with machine_faults_translated():
             picture = decode_portrait(driving, max_dim_px=max_dim_px)
             return MotionTemplate(motion=engine.analyse_picture(picture.pixels))
+
+    def edit_motion(
+        self, portrait: Path, edits: EditSequence, options: RenderOptions
+    ) -> MotionTemplate:
+        """Turn key-framed edits into motion, as they move this portrait; it moves any other too.
+
+        Raises:
+            InvalidOption: the engine has no motion templates.
+            ImageUnsupported, ImageTooLarge, ImageNoFace: the portrait is at fault.
+            OutOfMemory: the machine or the device had too little.
+        """
+        engine = editing_engine(self._engine)
+        prepared = cast(Any, self.prepare(portrait, options))
+        with machine_faults_translated():
+            return MotionTemplate(motion=engine.edit_motion(prepared, edits))
 
     def require_clips(self) -> None:
         """Refuse clips as portraits where the engine takes none.

@@ -15,12 +15,13 @@ class Kind(StrEnum):
     ANIMATE = "animate"  # a portrait moves like the driving clip, or idles
     TALK = "talk"  # a portrait says a sound
     LIPSYNC = "lipsync"  # the mouth of a clip is painted anew to say a sound
+    MOTION = "motion"  # a clip, or key-framed edits, become a motion template: a file of numbers
     EDIT = "edit"  # a portrait's face is changed: a picture
 
     @property
     def is_video(self) -> bool:
         """Whether a video is made, with a poster."""
-        return self is not Kind.EDIT
+        return self not in (Kind.EDIT, Kind.MOTION)
 
     @property
     def is_animated(self) -> bool:
@@ -52,8 +53,8 @@ class State(StrEnum):
 class Output:
     """The size and length of a result."""
 
-    width: int
-    height: int
+    width: int | None  # None: of a motion template
+    height: int | None
     size_bytes: int
     fps: float | None = None  # None: a picture, as in the next two
     frame_count: int | None = None
@@ -126,9 +127,17 @@ class Generation:
             Kind.ANIMATE: f"idle.{self.params.get('format', 'mp4')}",
             Kind.TALK: "talk.mp4",
             Kind.LIPSYNC: "lipsync.mp4",
+            Kind.MOTION: "motion.npz",
             Kind.EDIT: "edited.png",
         }
         return names[self.kind]
+
+    @property
+    def file_names(self) -> Mapping[str, str]:
+        """The files of a finished one, by what the routes call them."""
+        if self.kind.is_video:
+            return {"video": self.result_name, "poster": self.poster_name}
+        return {"motion" if self.kind is Kind.MOTION else "picture": self.result_name}
 
     @property
     def poster_name(self) -> str:

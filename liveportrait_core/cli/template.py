@@ -18,6 +18,7 @@ from liveportrait_core.cli.engine_options import (
     non_default_options,
     people_only_options,
 )
+from liveportrait_core.edit_sequence import read_edit_sequence
 from liveportrait_core.engines.liveportrait.motion.pose import Motion, pose_degrees
 from liveportrait_core.engines.liveportrait.template import (
     LivePortraitMotion,
@@ -41,13 +42,21 @@ Say = Callable[[str], None]
 def add_motion_commands(commands: Any, say: Say) -> None:
     """Add `template` and `pose` to the subcommands of a parser; `say` takes lines for people."""
     template = commands.add_parser(
-        "template", help="keep the motion of a driving clip as a file (LivePortrait only)"
+        "template",
+        help="keep the motion of a driving clip, or of edits, as a file (LivePortrait only)",
     )
     template.set_defaults(command=lambda parsed: write_template(parsed, say))
-    template.add_argument("driving", type=Path, metavar="DRIVING", help="a clip, or a .pkl")
+    template.add_argument(
+        "driving", type=Path, metavar="DRIVING", help="a clip, a .pkl, or key-framed edits (.json)"
+    )
     template.add_argument(
         "-o", "--output", type=Path, required=True, metavar="MOTION.npz", help="the file to write"
     )
+    template.add_argument(
+        "--portrait", type=Path, metavar="PICTURE",
+        help="of key-framed edits: the face that goes through them; the template moves any other "
+        "as they move it",
+    )  # fmt: skip
     pose = commands.add_parser(
         "pose", help="pitch, yaw and roll of a face in degrees, as JSON (LivePortrait only)"
     )
@@ -109,8 +118,19 @@ def read_template(driving: Path, renderer: Renderer, max_seconds: float) -> Moti
 
 
 def write_template(parsed: argparse.Namespace, say: Say) -> int:
-    """Analyse a clip, or read a template of the original, and write ours."""
-    if parsed.driving.suffix in TEMPLATE_SUFFIXES:
+    """Analyse a clip, read a template of the original, or go through edits, and write ours."""
+    is_edits = parsed.driving.suffix == ".json"
+    if is_edits != (parsed.portrait is not None):
+        raise InvalidOption(
+            f"{parsed.driving.name} was given {'without' if is_edits else 'with'} --portrait; "
+            "accepted: key-framed edits (.json) with it, everything else without"
+        )
+    if is_edits:
+        edits = read_edit_sequence(parsed.driving)
+        renderer = open_configured(parsed, Engine.LIVEPORTRAIT)
+        motion = renderer.edit_motion(parsed.portrait, edits, RenderOptions()).motion
+        template = cast(LivePortraitMotion, motion)
+    elif parsed.driving.suffix in TEMPLATE_SUFFIXES:
         template = load_template(parsed.driving)
     else:
         options = RenderOptions(max_seconds=parsed.max_seconds)

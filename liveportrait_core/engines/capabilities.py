@@ -9,6 +9,7 @@ from liveportrait_core.options import Engine, SyntheticIdle
 from liveportrait_core.request import EngineMotion
 
 if TYPE_CHECKING:  # the networks import torch
+    from liveportrait_core.engines.liveportrait.engine import LivePortraitEngine
     from liveportrait_core.engines.liveportrait.network_engine import NetworkEngine
 
 
@@ -39,6 +40,20 @@ def picture_engine(engine: AnimationEngine[Any, Any]) -> PictureEngine[Any, Any]
             "accepted: that, or the engine liveportrait"
         )
     return cast(PictureEngine[Any, Any], engine)
+
+
+def editing_engine(engine: AnimationEngine[Any, Any]) -> "LivePortraitEngine":
+    """Return the engine, as one that makes motion of key-framed edits.
+
+    Raises:
+        InvalidOption: it does not.
+    """
+    if not hasattr(engine, "edit_motion"):
+        raise InvalidOption(
+            "key-framed edits were to become a motion template, and the engine "
+            f"{engine.engine} has none; accepted: the engine liveportrait, and a person's portrait"
+        )
+    return cast("LivePortraitEngine", engine)
 
 
 def configured(

@@ -24,7 +24,7 @@ def talk(
     answer = api.client.post(
         "/v1/generations",
         data={"request": json.dumps({"kind": "talk", "input": wanted, "params": params or {}})},
-        files={"p": api.portrait, "d": api.driving, "s": ("s.wav", said)},
+        files={"p": api.portrait, "d": api.driving, "s": ("s.wav", said), "k": b"{}"},
         headers={"Prefer": "wait=60"},
     )
     return dict(answer.json())
@@ -55,7 +55,7 @@ def test_a_portrait_says_a_sound(api: Api, sound: bytes) -> None:
         ({"sound": None}, {}, None, "input.sound is missing"),
         ({"visemes": [{"ms": 0, "viseme": "xx"}]}, {}, "input.visemes", "xx"),
         ({"visemes": [1], "text": "a"}, {}, None, "text and visemes"),
-        ({"driving": None, "motion": {"upload": "d"}}, {}, None, "key frames"),
+        ({"driving": None, "motion": {"upload": "k"}}, {}, "input.motion", "key frames"),
         ({"sound": {"upload": "p"}}, {}, "input.sound", "sound"),
     ],
 )  # fmt: skip

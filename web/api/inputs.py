@@ -5,12 +5,10 @@ What cannot be used is refused before anything is queued, and leaves nothing beh
 
 import hashlib
 import json
-import math
 import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,28 +21,24 @@ from liveportrait_core import (
     MAX_AUDIO_BYTES,
     MAX_IMAGE_BYTES,
     MAX_VIDEO_BYTES,
-    InvalidOption,
     RenderError,
 )
-from liveportrait_core.edit_sequence import MAX_EDITS_BYTES, read_edit_sequence
-from liveportrait_core.limits import MAX_SPEECH_SECONDS
+from liveportrait_core.limits import MAX_TEMPLATE_BYTES
 from liveportrait_core.media.clips.decode import FrameReader
 from liveportrait_core.media.clips.probe import probe
 from liveportrait_core.media.file_kind import TEMPLATE_SUFFIXES
-from liveportrait_core.media.pictures.image import fitted_size
 from liveportrait_core.media.pictures.opening import is_picture
-from liveportrait_core.media.portrait_process import decode_portrait
-from liveportrait_core.media.sounds.reading import read_speech
+from web.api.measuring import measured
 from web.api.schemas import GenerationRequest, InputFile
 from web.errors import InvalidRequest, TooLarge, Unprocessable, Unsupported
 from web.fetch import SafeClient
 from web.generation import Kind
-from web.jobs.options import is_clip, is_still
+from web.jobs.options import motion_suffix
 
 LIMITS = {
     "portrait": MAX_IMAGE_BYTES,
     "driving": MAX_VIDEO_BYTES,
-    "motion": MAX_EDITS_BYTES,
+    "motion": MAX_TEMPLATE_BYTES,
     "sound": MAX_AUDIO_BYTES,
 }
 MAX_BODY_BYTES = MAX_IMAGE_BYTES + MAX_VIDEO_BYTES + MAX_AUDIO_BYTES + 1_000_000
@@ -144,9 +138,13 @@ def received(
             for role in LIMITS
             if (given := getattr(request.input, role)) is not None
         }
-        if request.kind is not Kind.LIPSYNC:
+        if _is_moved_by_template(names, request.kind):
+            names["motion"] = names.pop("driving")
+        if "motion" in names:
+            names["motion"] = _named_by_content(folder, names["motion"])
+        if request.kind not in (Kind.LIPSYNC, Kind.MOTION):
             names = _with_portrait(folder, names, request.params.max_seconds)
-        size, length = _look(request, folder, names)
+        size, length = measured(request, folder, names)
         digests = {role: _digest(folder / name) for role, name in names.items()}
         yield ReceivedFiles(names=names, digests=digests, length=length, size=size)
     except BaseException:
@@ -195,10 +193,25 @@ def _receive(
     return name
 
 
+def _is_moved_by_template(names: Mapping[str, str], kind: Kind) -> bool:
+    """Tell whether a template was given as driving, as on the command line."""
+    return kind is not Kind.EDIT and Path(names.get("driving", "")).suffix in TEMPLATE_SUFFIXES
+
+
+def _named_by_content(folder: Path, name: str) -> str:
+    """Let the ending of a motion's file tell edits from templates."""
+    path = folder / name
+    return path.rename(path.with_suffix(motion_suffix(path))).name
+
+
 def _with_portrait(folder: Path, names: dict[str, str], max_seconds: float) -> dict[str, str]:
     """Return the files with a portrait: without one, driving is the picture, or a clip of it."""
     if "portrait" in names:
         return names
+    if "driving" not in names:
+        raise InvalidRequest(
+            "input.portrait is missing; accepted: a picture of a face", field="input.portrait"
+        )
     driving = folder / names["driving"]
     if is_picture(driving):
         return {**{name: file for name, file in names.items() if name != "driving"},
@@ -209,73 +222,6 @@ def _with_portrait(folder: Path, names: dict[str, str], max_seconds: float) -> d
     except RenderError as error:
         raise Unprocessable(str(error), field="input.driving", code=error.code) from error
     return {**names, "portrait": "portrait.png"}
-
-
-def _look(
-    request: GenerationRequest, folder: Path, names: dict[str, str]
-) -> tuple[tuple[int, int], tuple[int, float] | None]:
-    """Decode the picture and probe the motion, so that unusable ones are refused at once."""
-    role = "portrait"
-    try:
-        width, height = 0, 0  # of a lip-sync, which is not drawn
-        length = None
-        if role in names:
-            width, height = _portrait_size(folder / names[role], request)
-        if "driving" in names:
-            role = "driving"
-            portrait = folder / names["portrait"] if "portrait" in names else None
-            length = _driving_length(folder / names[role], portrait, request)
-        elif "motion" in names:
-            role = "motion"
-            edits = read_edit_sequence(folder / names[role])
-            length = edits.frame_count, float(edits.frame_count / edits.fps)
-        if "sound" in names:
-            role = "sound"
-            heard, _ = read_speech(folder / names[role])
-            idle_fps = Fraction(request.params.fps)
-            fps = idle_fps if length is None else length[0] / length[1]
-            length = math.ceil(heard.seconds * Fraction(fps)), float(heard.seconds)
-        return (width, height), length
-    except RenderError as error:
-        raise Unprocessable(str(error), field=f"input.{role}", code=error.code) from error
-
-
-def _driving_length(
-    driving: Path, portrait: Path | None, request: GenerationRequest
-) -> tuple[int, float] | None:
-    """Return frames and seconds that a clip, a motion template or a picture gives.
-
-    Raises:
-        RenderError: it cannot be read, or is of no use to this kind.
-    """
-    most = MAX_SPEECH_SECONDS if request.kind is Kind.LIPSYNC else request.params.max_seconds
-    if driving.suffix in TEMPLATE_SUFFIXES and request.kind in (Kind.ANIMATE, Kind.TALK):
-        from liveportrait_core.engines.liveportrait.template import load_template  # imports torch
-
-        template = load_template(driving).trimmed(most)
-        return template.frame_count, float(template.frame_count / template.fps)
-    if request.kind is Kind.EDIT or is_still(driving):
-        decode_portrait(driving, max_dim_px=request.params.source_max_dim)
-        if request.kind is Kind.EDIT:
-            return None
-        if request.kind is not Kind.ANIMATE or portrait is None or not is_clip(portrait):
-            raise InvalidOption(
-                f"driving is a picture, and so is what kind {request.kind} makes of a picture; "
-                "accepted: a clip, or kind edit"
-            )
-        driving = portrait
-    clip = probe(driving, most)
-    return clip.expected_frames, clip.expected_frames / float(clip.rate_fps)
-
-
-def _portrait_size(path: Path, request: GenerationRequest) -> tuple[int, int]:
-    """Return the size at which a picture, or a clip that is to be animated, is worked on."""
-    most = request.params.source_max_dim
-    if request.kind is Kind.ANIMATE and is_clip(path):
-        clip = probe(path, request.params.max_seconds)
-        return fitted_size(clip.width_px, clip.height_px, most)
-    height, width = decode_portrait(path, max_dim_px=most).pixels.shape[:2]
-    return width, height
 
 
 def _suffix(name: str) -> str:

@@ -178,7 +178,7 @@ async def file(
     request: Request,
     service: Used,
     generation_id: UUID,
-    name: Literal["video", "poster", "picture"],
+    name: Literal["video", "poster", "picture", "motion"],
     token: str | None = None,
 ) -> Response:
     """Return a file of a finished generation; `Range` and `If-None-Match` are honoured."""

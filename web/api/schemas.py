@@ -39,7 +39,7 @@ class Inputs(Body):
 
     portrait: InputFile | None = None  # of a talk: else the picture, or the clip's first frame
     driving: InputFile | None = None
-    motion: InputFile | None = None  # key-framed edits, in place of a clip
+    motion: InputFile | None = None  # key-framed edits or a motion template, in place of a clip
     sound: InputFile | None = None  # what is said; the rest may say more of the mouth
     text: Annotated[str, Field(min_length=1, max_length=5000)] | None = None
     visemes: Annotated[list[Any], Field(min_length=1, max_length=MOST_VISEMES)] | None = None
@@ -78,21 +78,29 @@ class GenerationRequest(Body):
             raise ValueError(
                 f"metadata has more than {METADATA_BYTES} bytes as JSON; accepted: at most that"
             )
+        if self.kind is Kind.ANIMATE:
+            return self
+        if self.params.format is not VideoFormat.MP4:
+            raise ValueError(
+                f"format is {self.params.format}, and kind is {self.kind}; accepted: without"
+            )
+        if self.params.audio is not SoundFrom.NONE:
+            raise ValueError(
+                f"audio is {self.params.audio}, and kind is {self.kind}; accepted: none"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _has_what_it_needs(self) -> Self:
         if self.kind is Kind.LIPSYNC:
             return self._has_clip()
+        if self.kind is Kind.MOTION:
+            return self._has_motion()
         moves = [self.input.driving, self.input.motion]
         if self.kind is Kind.EDIT and moves[1]:
             raise ValueError("an edit has no motion; accepted: driving, a picture, or neither")
         if all(moves):
             raise ValueError("there are driving and motion; accepted: one of them, or neither")
-        if self.kind is not Kind.ANIMATE and self.params.format is not VideoFormat.MP4:
-            raise ValueError(
-                f"format is {self.params.format}, and kind is {self.kind}; accepted: without"
-            )
-        if self.kind is not Kind.ANIMATE and self.params.audio is not SoundFrom.NONE:
-            raise ValueError(
-                f"audio is {self.params.audio}, and kind is {self.kind}; accepted: none"
-            )
         if self.input.portrait is None and (self.kind is not Kind.TALK or not moves[0]):
             raise ValueError("input.portrait is missing; accepted: a picture of a face")
         return self
@@ -105,6 +113,14 @@ class GenerationRequest(Body):
                 raise ValueError(
                     f"there is input.{name}, and kind is lipsync; accepted: driving and sound"
                 )
+        return self
+
+    def _has_motion(self) -> Self:
+        given = [self.input.driving, self.input.motion]
+        if all(given) or not any(given):
+            raise ValueError("accepted: input.driving, a clip, or input.motion")
+        if self.input.portrait is not None and self.input.motion is None:
+            raise ValueError("input.portrait is of key-framed edits; accepted: without")
         return self
 
     @model_validator(mode="after")
@@ -120,8 +136,6 @@ class GenerationRequest(Body):
             raise ValueError("input.sound is missing; accepted: a file with what is said")
         if len(given) == len(_OF_SPEECH):
             raise ValueError("there are text and visemes; accepted: one of them, or neither")
-        if self.input.motion is not None:
-            raise ValueError("key frames cannot move who talks; accepted: driving, or neither")
         return self
 
 
@@ -149,7 +163,7 @@ def generation_object(
     here = f"{base_url}/v1/generations/{generation.id}"
     output = None
     if generation.output is not None:
-        names = ("video", "poster") if generation.kind.is_video else ("picture",)
+        names = generation.file_names
         output = {
             **{f"{name}Url": f"{here}/{name}?token={generation.token}" for name in names},
             **{to_camel(name): value for name, value in asdict(generation.output).items()},

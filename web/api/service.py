@@ -31,7 +31,7 @@ from web.settings import Settings
 
 _TYPES = {
     ".mp4": "video/mp4", ".gif": "image/gif", ".webp": "image/webp",
-    ".jpg": "image/jpeg", ".png": "image/png",
+    ".jpg": "image/jpeg", ".png": "image/png", ".npz": "application/octet-stream",
 }  # fmt: skip
 
 
@@ -165,6 +165,8 @@ class Service:
                 method = self.jobs.rendering.method_cost(generation, seconds)
         if wanted.kind is Kind.LIPSYNC:
             eta_s = None if method is None else 0.0
+        if wanted.kind is Kind.MOTION:
+            eta_s = None  # nothing is drawn, and what it takes was not measured
         if eta_s is not None and method is not None:
             eta_s += method.seconds
         return {
@@ -186,8 +188,7 @@ class Service:
             found = self.own(self.guard.owner(request), generation_id)
         elif found is None or not hmac.compare_digest(found.token, token):
             raise NotFound("there is no such file; accepted: the URL as the object gives it")
-        video, other = ("video", "poster") if found.kind.is_video else ("picture", None)
-        if found.state is not State.READY or name not in (video, other):
+        if found.state is not State.READY or name not in found.file_names:
             raise NotFound(
                 f"generation {found.id} has no {name}: it is {found.kind} and {found.state}; "
                 "accepted: one that is ready"
@@ -201,8 +202,7 @@ class Service:
         known = {tag.strip() for tag in request.headers.get("if-none-match", "").split(",")}
         if known & {headers["etag"], f"W/{headers['etag']}", "*"}:
             return Response(status_code=304, headers=headers)
-        file = found.poster_name if name == other else found.result_name
-        path = self.jobs.files.fetch(found.folder, file)
+        path = self.jobs.files.fetch(found.folder, found.file_names[name])
         return FileResponse(path, media_type=_TYPES[path.suffix], headers=headers)
 
     def health(self) -> dict[str, Any]:
@@ -249,6 +249,8 @@ def _seconds_per_pixel(latest: Generation | None) -> float | None:
     if latest.started_at is None or latest.finished_at is None:
         return None
     output = latest.output
+    if output.width is None or output.height is None:
+        return None
     pixels = output.width * output.height * latest.output.frame_count
     return max(0.0, latest.finished_at - latest.started_at) / pixels
 

@@ -97,9 +97,8 @@ class GenerationRenderer:
         return replace(ended, finished_at=time.time())
 
     def _upload(self, ended: Generation, folder: Path) -> None:
-        self._files.upload(ended.folder, folder / ended.result_name)
-        if ended.kind.is_video:
-            self._files.upload(ended.folder, folder / ended.poster_name)
+        for name in ended.file_names.values():
+            self._files.upload(ended.folder, folder / name)
 
     @contextmanager
     def _watched(self, claim: Claim) -> Iterator["_Watch"]:

@@ -1,9 +1,9 @@
 """What a generation's stored parameters and files mean to the renderer: values, no rendering."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from liveportrait_core.edit import PortraitEdit
 from liveportrait_core.edit_sequence import EditSequence, read_edit_sequence
@@ -15,7 +15,7 @@ from liveportrait_core.engines.liveportrait.config import (
 )
 from liveportrait_core.engines.liveportrait.motion.settings import AnimationSettings, MotionMode
 from liveportrait_core.errors import InvalidOption
-from liveportrait_core.media.file_kind import Role, kind_of
+from liveportrait_core.media.file_kind import TEMPLATE_SUFFIXES, Role, kind_of
 from liveportrait_core.media.pictures.opening import is_picture
 from liveportrait_core.options import (
     AnimationRegion,
@@ -28,9 +28,12 @@ from liveportrait_core.options import (
     SyntheticIdle,
     VideoFormat,
 )
-from liveportrait_core.request import Clip, RenderRequest, SpeechInput
+from liveportrait_core.renderer import Renderer
+from liveportrait_core.report import Progress
+from liveportrait_core.request import Clip, MotionTemplate, RenderRequest, SpeechInput
 from liveportrait_core.species import FaceLocation, FacePlace, FacePoints, Species
 from liveportrait_core.speech.viseme_formats import TimedViseme
+from liveportrait_core.weights.digests import sha256_of
 from web.generation import Generation, Kind
 from web.jobs.methods import within_s
 
@@ -51,14 +54,20 @@ OF_LIVEPORTRAIT: Final[Mapping[str, Any]] = {
 """Parameters that LivePortrait alone has, by their defaults; `OF_PEOPLE` its animals lack."""
 
 
-def require_engine(params: Mapping[str, Any], engine: Engine) -> None:
-    """Refuse parameters that the engine would ignore.
+def require_engine(generation: Generation, engine: Engine) -> None:
+    """Refuse what the engine cannot do, and parameters that it would ignore.
 
     Raises:
         InvalidOption: names them.
     """
-    asked = changed(params, OF_LIVEPORTRAIT)
-    if asked and engine is not Engine.LIVEPORTRAIT:
+    if engine is Engine.LIVEPORTRAIT:
+        return
+    if generation.kind is Kind.MOTION or is_template(generation.inputs.get("motion", "")):
+        raise InvalidOption(
+            f"a motion template is LivePortrait's, and the engine is {engine}; accepted: a clip, "
+            "or key-framed edits, to animate a portrait"
+        )
+    if asked := changed(generation.params, OF_LIVEPORTRAIT):
         raise InvalidOption(
             f"{', '.join(asked)}: only LivePortrait can do that, and the engine {engine} would "
             "ignore it; accepted: without"
@@ -97,6 +106,29 @@ def request_of(generation: Generation, folder: Path, *, method_limit_s: float) -
     )
 
 
+def template_of(
+    renderer: Renderer,
+    generation: Generation,
+    folder: Path,
+    on_progress: Callable[[Progress], None],
+) -> tuple[MotionTemplate, str]:
+    """Return the motion that is to be kept as a template, and the SHA-256 of what it is made of.
+
+    Raises:
+        RenderError: clip, edits, portrait or template are at fault.
+    """
+    inputs, max_seconds = generation.inputs, generation.params["maxSeconds"]
+    path = folder / inputs.get("driving", inputs.get("motion", ""))
+    sha256 = sha256_of(path)
+    if "driving" in inputs:
+        return renderer.analyse(path, max_seconds=max_seconds, on_progress=on_progress), sha256
+    motion = _motion(generation, folder)
+    if isinstance(motion, EditSequence):
+        portrait, options = folder / inputs["portrait"], options_of(generation.params)
+        return renderer.edit_motion(portrait, motion, options), sha256
+    return cast(MotionTemplate, motion), sha256
+
+
 def options_of(params: Mapping[str, Any]) -> RenderOptions:
     """Return the renderer's options."""
     given = {**OF_LIVEPORTRAIT, **params}
@@ -116,11 +148,15 @@ def options_of(params: Mapping[str, Any]) -> RenderOptions:
     )
 
 
-def config_of(params: Mapping[str, Any]) -> EngineConfig:
-    """Return how LivePortrait applies the motion; the default where nothing of it is given."""
+def config_of(params: Mapping[str, Any], *, keep_openings: bool = False) -> EngineConfig:
+    """Return how LivePortrait applies the motion; the default where nothing of it is given.
+
+    `keep_openings`: the motion is kept, for whoever may choose to follow eyes and lips.
+    """
     given = {**OF_LIVEPORTRAIT, **params}
     return EngineConfig(
         driving_crop=DrivingCrop(given["drivingCrop"]),
+        keep_openings=keep_openings,
         driving_window=DrivingWindow(
             scale=given["drivingScale"], shift=(given["drivingX"], given["drivingY"])
         ),
@@ -130,6 +166,20 @@ def config_of(params: Mapping[str, Any]) -> EngineConfig:
             observation_variance=given["smoothing"],
         ),
     )
+
+
+def is_template(name: str) -> bool:
+    """Tell a motion template from key-framed edits by its name, as `motion_suffix` made it."""
+    return Path(name).suffix in TEMPLATE_SUFFIXES
+
+
+def motion_suffix(path: Path) -> str:
+    """Return the ending of a motion's file by its bytes: key-framed edits, or a template."""
+    with path.open("rb") as file:
+        head = file.read(1024).lstrip()
+    if head.startswith((b"{", b"[")) or not head:
+        return ".json"
+    return ".npz" if head.startswith(b"PK") else ".pkl"
 
 
 def is_clip(path: Path) -> bool:
@@ -150,12 +200,19 @@ def _face_location(shown: Any) -> FaceLocation | None:
     return None if shown is None else FacePlace(shown)
 
 
-def _motion(generation: Generation, folder: Path) -> Clip | EditSequence | SyntheticIdle:
+def _motion(
+    generation: Generation, folder: Path
+) -> Clip | EditSequence | MotionTemplate | SyntheticIdle:
     inputs = generation.inputs
     if "driving" in inputs:
         return Clip(path=folder / inputs["driving"])
     if "motion" in inputs:
-        return read_edit_sequence(folder / inputs["motion"])
+        path = folder / inputs["motion"]
+        if not is_template(path.name):
+            return read_edit_sequence(path)
+        from liveportrait_core.engines.liveportrait.template import load_template  # imports torch
+
+        return MotionTemplate(motion=load_template(path).trimmed(generation.params["maxSeconds"]))
     return SyntheticIdle(
         seed=generation.params["seed"],
         seconds=generation.params["seconds"],

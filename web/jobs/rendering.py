@@ -5,12 +5,12 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 from PIL import Image
 
 from liveportrait_core import RenderError
 from liveportrait_core.errors import DeviceLost
-from liveportrait_core.media.file_kind import TEMPLATE_SUFFIXES
 from liveportrait_core.media.origin import origin_of
 from liveportrait_core.media.pictures.image import write_picture
 from liveportrait_core.pipeline.lipsync import LipSyncRequest
@@ -19,7 +19,17 @@ from liveportrait_core.report import Progress
 from liveportrait_core.request import Clip, RenderRequest
 from web.generation import Failure, Generation, Kind, Output, State
 from web.jobs.methods import accepting, lipsync_of, method_of
-from web.jobs.options import config_of, is_still, options_of, request_of, require_engine
+from web.jobs.options import (
+    config_of,
+    is_still,
+    options_of,
+    request_of,
+    require_engine,
+    template_of,
+)
+
+if TYPE_CHECKING:  # the networks import torch
+    from liveportrait_core.engines.liveportrait.template import LivePortraitMotion
 
 _FIELDS = {
     "IMAGE": "input.portrait",
@@ -41,7 +51,7 @@ def require_able(renderer: Renderer, generation: Generation) -> None:
     Raises:
         RenderError: names it.
     """
-    require_engine(generation.params, renderer.engine)
+    require_engine(generation, renderer.engine)
     if generation.kind.speaks:
         method_of(renderer, generation)
 
@@ -68,9 +78,12 @@ def render(
     """
     try:
         require_able(renderer, generation)
-        renderer = accepting(renderer.configured(config_of(generation.params)), generation)
+        config = config_of(generation.params, keep_openings=generation.kind is Kind.MOTION)
+        renderer = accepting(renderer.configured(config), generation)
         if generation.kind is Kind.EDIT:
             made = _edited(renderer, generation, folder)
+        elif generation.kind is Kind.MOTION:
+            made = _kept_motion(renderer, generation, folder, on_progress)
         elif generation.kind is Kind.LIPSYNC:
             made = _synced(renderer, lipsync_of(generation, folder, limit_s=method_limit_s),
                            generation, on_progress)  # fmt: skip
@@ -139,23 +152,43 @@ def _edited(renderer: Renderer, generation: Generation, folder: Path) -> Generat
 
 
 def _analysed(renderer: Renderer, request: RenderRequest) -> RenderRequest:
-    """Read a driving file that is no clip: a motion template, or a picture.
+    """Read a driving file that is a picture, and no clip.
 
     Raises:
         BadInput: it is at fault, or the engine cannot use it.
     """
     motion, options = request.motion, request.options
-    if not isinstance(motion, Clip):
-        return request
-    if motion.path.suffix in TEMPLATE_SUFFIXES:
-        from liveportrait_core.cli.template import read_template  # which imports torch
-
-        template = read_template(motion.path, renderer, options.max_seconds)
-        return request if template is None else replace(request, motion=template)
-    if is_still(motion.path):
+    if isinstance(motion, Clip) and is_still(motion.path):
         size = options.source_max_dim_px
         return replace(request, motion=renderer.analyse_picture(motion.path, max_dim_px=size))
     return request
+
+
+def _kept_motion(
+    renderer: Renderer, generation: Generation, folder: Path, on_progress: OnProgress
+) -> Generation:
+    """Write the motion of a clip, of key-framed edits, or of a template in the original's form."""
+    from liveportrait_core.engines.liveportrait.template import save_template  # imports torch
+
+    template, sha256 = template_of(renderer, generation, folder, on_progress)
+    motion = cast("LivePortraitMotion", template.motion)
+    warnings = tuple(dict.fromkeys((*template.warnings, *motion.warnings)))
+    output = folder / generation.result_name
+    save_template(replace(motion, warnings=warnings, source_sha256=sha256), output)
+    return replace(
+        generation,
+        engine=renderer.engine.value,
+        engine_version=renderer.engine_version,
+        output=Output(
+            width=None,
+            height=None,
+            size_bytes=output.stat().st_size,
+            fps=round(float(motion.fps), 3),
+            frame_count=motion.frame_count,
+            duration_ms=round(1000 * motion.frame_count / motion.fps),
+        ),
+        warnings=_warnings(generation, (each.value for each in warnings)),
+    )
 
 
 def _animated(

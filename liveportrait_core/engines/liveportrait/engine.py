@@ -11,6 +11,7 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
+from liveportrait_core.edit_sequence import EditSequence
 from liveportrait_core.engines.liveportrait.drawing import (
     BATCHES_AHEAD,
     drawn_crops,
@@ -18,6 +19,7 @@ from liveportrait_core.engines.liveportrait.drawing import (
 )
 from liveportrait_core.engines.liveportrait.driving import analyse_driving
 from liveportrait_core.engines.liveportrait.model import AppearanceFeature
+from liveportrait_core.engines.liveportrait.motion.editing import edited_motion
 from liveportrait_core.engines.liveportrait.motion.extraction import ClipFrames
 from liveportrait_core.engines.liveportrait.motion.keypoints import (
     DrivenKeypoints,
@@ -203,6 +205,17 @@ class LivePortraitEngine(NetworkEngine):
         rest = edited_keypoints(prepared.source, self._model, self._settings(options), options.edit)
         (picture,) = self._model.animate(prepared.feature, rest.source, rest.final)
         return prepared.paste_back.blend(picture) if is_pasted else np.asarray(picture)
+
+    def edit_motion(self, prepared: PreparedSource, edits: EditSequence) -> LivePortraitMotion:
+        """Return the motion of a portrait that goes through key-framed edits."""
+        motion = edited_motion(
+            prepared.source.motion,
+            eye_ratios=prepared.source.eye_ratios,
+            lip_ratios=prepared.source.lip_ratios,
+            edits=edits.edits(),
+            networks=self._model,
+        )
+        return LivePortraitMotion(measured=MeasuredMotion.without_openings(motion), fps=edits.fps)
 
     def animate(
         self, prepared: PreparedSource, template: LivePortraitMotion, options: RenderOptions

@@ -52,6 +52,7 @@ class NetworkEngine:
             self._config,
             driving_crop=config.driving_crop,
             driving_window=config.driving_window,
+            keep_openings=config.keep_openings,
             animation=config.animation,
             refinement=config.refinement,
         )

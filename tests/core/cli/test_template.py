@@ -44,6 +44,19 @@ def test_a_clip_becomes_a_template(motion: Path, driving: Path) -> None:
     assert np.isfinite(loaded.measured.eye_ratios).all()  # for whoever retargets by it
 
 
+def test_edits_become_a_template_by_a_portrait(
+    portrait: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    edits, out = tmp_path / "edits.json", tmp_path / "motion.npz"
+    edits.write_text('{"fps": 10, "keys": [{"frame": 0}, {"frame": 2, "edit": {"smile": 1}}]}')
+    assert main(["template", str(edits), "-o", str(out)]) == 2
+    assert "edits.json was given without --portrait" in capsys.readouterr().err
+    command = ["template", str(edits), "-o", str(out), "--portrait", str(portrait)]
+    assert main([*command, *networks(weights)]) == 0
+    assert load_template(out).frame_count == 3
+    assert load_template(out).fps == 10
+
+
 def test_the_pose_of_a_template_is_told_frame_by_frame(
     motion: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -4,7 +4,7 @@ Pure but for the two small networks that open eyes and lips; knows no picture. T
 liveportrait.md, P11. Everything is float32, added row by row in the table's order.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -138,6 +138,47 @@ def edit_face(
         scale=motion.scale * np.float32(edit.z),
     )
     return EditedFace(motion=edited, offset=offset, is_edited=True)
+
+
+def edited_motion(
+    motion: Motion,
+    *,
+    eye_ratios: Floats,
+    lip_ratios: Floats,
+    edits: Iterable[PortraitEdit],
+    networks: OpeningNetworks,
+) -> Motion:
+    """Return the motion of one face that goes through edits: a frame each.
+
+    What opens eyes and lips is an offset of key points there; here it is part of the expression.
+
+    Args:
+        motion: one frame.
+        eye_ratios: 1×2, how far its eyes are open, left and right.
+        lip_ratios: 1×1, likewise.
+        edits: of every frame.
+        networks: for eyes and lips.
+    """
+    faces = (
+        edit_face(
+            motion,
+            eye_ratios=eye_ratios,
+            lip_ratios=lip_ratios,
+            edit=edit,
+            networks=networks,
+            observation_variance=1.0,  # has no part in a single frame
+        )
+        for edit in edits
+    )
+    return Motion.joined(
+        [
+            replace(
+                face.motion,
+                expression=face.motion.expression + face.offset / face.motion.scale[..., None],
+            )
+            for face in faces
+        ]
+    )
 
 
 def edited_expression(expression: Floats, edit: PortraitEdit) -> Floats:

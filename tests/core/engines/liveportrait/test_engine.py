@@ -13,6 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from liveportrait_core.edit import PortraitEdit
+from liveportrait_core.edit_sequence import EditSequence
 from liveportrait_core.engines.base import AnimationEngine
 from liveportrait_core.engines.liveportrait.config import (
     DEFAULT_CONFIG,
@@ -22,7 +24,8 @@ from liveportrait_core.engines.liveportrait.config import (
 )
 from liveportrait_core.engines.liveportrait.engine import LivePortraitEngine, PreparedSource
 from liveportrait_core.engines.liveportrait.model import AppearanceFeature, Model
-from liveportrait_core.engines.liveportrait.motion.pose import Floats
+from liveportrait_core.engines.liveportrait.motion.keypoints import edited_keypoints
+from liveportrait_core.engines.liveportrait.motion.pose import Floats, transform_keypoints
 from liveportrait_core.engines.liveportrait.motion.settings import (
     Anchor,
     AnimationSettings,
@@ -340,6 +343,33 @@ def test_the_version_tells_everything_that_changes_pixels() -> None:
     }
     assert len(others) == 6
     assert usual not in others
+
+
+@pytest.mark.parametrize("opens_eyes", [False, True])
+def test_edits_that_become_a_template_move_their_portrait_as_they_do(opens_eyes: bool) -> None:
+    opened = [{"eyes_open": share} if opens_eyes else {} for share in (0.2, 0.6)]
+    edits = EditSequence(
+        fps=FPS,
+        keys=(
+            (0, PortraitEdit(**opened[0])),
+            (5, PortraitEdit(**opened[1], smile=1.0, yaw=12.0, z=1.1)),
+        ),
+    )
+    options = replace(OPTIONS, normalize_lip=False)
+    liveportrait = engine(config=EngineConfig(animation=AnimationSettings(stitch=False)))
+    prepared = liveportrait.prepare(PORTRAIT, options)
+    motion = liveportrait.edit_motion(prepared, edits)
+    assert (motion.frame_count, motion.fps) == (6, FPS)
+    drawn = np.concatenate(
+        [
+            edited_keypoints(prepared.source, small_model(), AnimationSettings(), edit).composed
+            for edit in edits.edits()
+        ]
+    )
+    assert np.ptp(drawn, axis=0).max() > 0.01
+    assert np.allclose(transform_keypoints(motion.measured.motion), drawn, atol=1e-5)
+    if not opens_eyes:  # what frame 0 has already is no change, and so no relative motion
+        assert np.allclose(liveportrait.drive(prepared, motion, options).final, drawn, atol=1e-4)
 
 
 def test_an_animation_that_is_left_early_leaves_no_thread() -> None:
