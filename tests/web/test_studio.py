@@ -161,6 +161,11 @@ def test_an_edit_is_seen_at_once_and_animated(page: Any, clip: Path) -> None:
         "before => document.querySelector('#e-picture img').src !== before", arg=before
     )
     page.wait_for_selector("#e-command:has-text('astronaut.png -o edited.png --edit=smile=')")
+    by_mouse = page.locator("#e-command").inner_text()
+    page.locator("#e-smile input[type=range]").press("ArrowLeft")  # a key releases it, too
+    page.wait_for_function(
+        "before => document.querySelector('#e-command').innerText !== before", arg=by_mouse
+    )
     assert page.locator("#e-gaze_x input[type=range]").is_disabled()
     picture(page, "edit")
     page.click("#e-use")  # turns to Animate, and brings the portrait with it

@@ -34,6 +34,9 @@ AVATAR = "studio"
 # Who runs this sits before it, and says in each request which of them is accepted.
 _RESTRICTED = frozenset(name for name, licence in LICENCES.items() if not licence.is_free)
 CSS = """
+input:focus-visible, button:focus-visible, textarea:focus-visible {
+  outline: 2px solid var(--color-accent) !important; outline-offset: 2px
+}
 .wrong {color: var(--error-text-color); font-weight: 600}
 footer {display: none !important}
 .gradio-container {max-width: 1100px !important; overflow: clip !important}
@@ -47,6 +50,14 @@ footer {display: none !important}
   .seen img, .seen video {max-height: 38vh !important; object-fit: contain}
 }
 """
+
+# A slider tells that it was released by the pointer alone; keys move it too.
+HEAD = """<script>
+addEventListener("keyup", event => {
+  if (event.target.matches("input[type=range]") && event.key !== "Tab")
+    event.target.dispatchEvent(new PointerEvent("pointerup", {bubbles: true}))
+})
+</script>"""
 
 
 def pages(service: Service, avatar: AvatarDocument, editor: Editor) -> gr.Blocks:
@@ -124,7 +135,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         editor = Editor(lambda: open_renderer(settings.engine, settings.weights))
         blocks = pages(app.state.service, avatar, editor)
         served = gr.mount_gradio_app(
-            app, blocks, path="/", css=CSS, footer_links=[], show_error=False
+            app, blocks, path="/", css=CSS, head=HEAD, footer_links=[], show_error=False
         )
         print(f"The studio is at {base_url(settings)}", flush=True)
         try:

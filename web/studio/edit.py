@@ -87,7 +87,7 @@ def edit_page(editor: Editor, animate: AnimatePage, tabs: Any) -> None:
         with gr.Column(scale=1, min_width=300):
             portrait = portrait_upload("e-portrait")
             gr.Markdown(
-                "Every slider rests at its picture; *Reset* brings all back."
+                "At rest a slider changes nothing; *Reset* brings all back."
                 + (" Grey sliders: the mesh engine cannot draw them." if is_mesh else "")
             )
             sliders = [_slider(name, greyed=is_mesh and name in NOT_DRAWN) for name in SLIDERS]
@@ -155,7 +155,8 @@ def drawn(editor: Editor, path: str | None, scale: float, edit: PortraitEdit) ->
 
 
 def _command(portrait: str, edit: PortraitEdit, scale: float, engine: Engine) -> str:
-    words = ["avatar-idle", "edit", portrait, "-o", "edited.png", f"--edit={edit}"]
+    words = ["avatar-idle", "edit", portrait, "-o", "edited.png"]
+    words += [] if edit.is_rest else [f"--edit={edit}"]
     words += [] if scale == RenderOptions.source_crop_scale else [f"--scale={scale}"]
     return shlex.join([*words, f"--engine={engine}"])
 
