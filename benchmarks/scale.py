@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from functions.domain.daily_total import share_count
+from functions.domain.limits.daily_total import share_count
 
 _BROKEN = 0.95  # of its capacity: from here on a backlog grows
 _PERCENT = 100

@@ -140,7 +140,7 @@ class App:
         with self._making:
             if self._handler is None:
                 self._handler = RenderHandler(
-                    self.deps, self._dispatcher(self.deps), self._deferral()
+                    self.deps, self._dispatcher(self.deps), self._deferral(self.deps)
                 )
             return self._handler
 
@@ -235,19 +235,18 @@ class App:
     def _dispatcher(self, deps: Dependencies) -> Dispatcher:
         if self.settings.role is not Role.GATE:
             return InlineDispatcher(deps, self.renderer, self._one_render)
-        queue = self._queue(self._route.renders)
-        if queue is None:
+        if deps.renders is None:
             raise InvalidSetting("the role gate has no queue of renders")
-        return QueuedDispatcher(deps, queue)
+        return QueuedDispatcher(deps, deps.renders)
 
-    def _deferral(self) -> Deferral:
+    def _deferral(self, deps: Dependencies) -> Deferral:
         """Return the queues for what is due later: the gate's looks, the renderer's next tries."""
         route = self.settings.route
         if route is None:
             return Deferral()
         is_gate = self.settings.role is Role.GATE
         return Deferral(
-            renders=None if is_gate else self._queue(route.renders),
+            renders=None if is_gate else deps.renders,
             looks=self._queue(route.looks) if is_gate else None,
         )
 
@@ -291,6 +290,7 @@ class App:
             engine=self.engine.engine.value,
             engine_version=self.engine_version,
             clock=SystemClock(),
+            renders=None if settings.route is None else self._queue(settings.route.renders),
             health=self.health,
         )
 

@@ -45,6 +45,7 @@ class Settings:
     peak_mbit_s: float | None = None  # of any second of a result; None: as the quality takes
     renders_per_day: int = 30
     renders_per_owner_day: int = 100
+    renders_per_owner_at_once: int = 3  # in flight, of those that a queue hands out
     renders_per_day_total: int = 5_000  # of all avatars: the bound of a day's cost
     talk_seconds_per_owner_day: int = 600  # of talks that were published
     max_speech_seconds: float = 60.0  # of a talk's sound
@@ -157,6 +158,9 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         peak_mbit_s=read.optional_number("PEAK_MBIT_S", 0.5, 100.0),
         renders_per_day=read.count("RENDERS_PER_DAY", Settings.renders_per_day),
         renders_per_owner_day=read.count("RENDERS_PER_OWNER_DAY", Settings.renders_per_owner_day),
+        renders_per_owner_at_once=read.count(
+            "RENDERS_PER_OWNER_AT_ONCE", Settings.renders_per_owner_at_once
+        ),
         renders_per_day_total=read.count("RENDERS_PER_DAY_TOTAL", Settings.renders_per_day_total),
         talk_seconds_per_owner_day=read.count(
             "TALK_SECONDS_PER_OWNER_DAY", Settings.talk_seconds_per_owner_day

@@ -43,30 +43,37 @@ class CloudTasksQueue:
         """Create the client; only after the server has forked, which gRPC does not survive."""
         return cls(_client(route.emulator), route, deadline_s=deadline_s)
 
+    @property
+    def name(self) -> str:
+        """The queue's full name."""
+        return self._route.queue
+
     def put(self, task: Task) -> bool:
-        """Create a task; False: there is one of this name, or was within the last hours.
+        """Create a task, in the queue that it names.
+
+        False: there is one of this name, or was within the last hours.
 
         Raises:
             RetryLater: the service did not accept it.
         """
-        route = self._route
+        queue = task.queue or self._route.queue
         try:
             self._client.create_task(
-                parent=route.queue, task=self._message(task), retry=_RETRY, timeout=_TIMEOUT_S
+                parent=queue, task=self._message(task, queue), retry=_RETRY, timeout=_TIMEOUT_S
             )
         except exceptions.AlreadyExists:
             return False
         except (exceptions.GoogleAPICallError, exceptions.RetryError) as fault:
-            raise RetryLater(f"{route.queue} did not take the task: {fault}") from fault
+            raise RetryLater(f"{queue} did not take the task: {fault}") from fault
         return True
 
-    def _message(self, task: Task) -> tasks_v2.Task:
+    def _message(self, task: Task, queue: str) -> tasks_v2.Task:
         route, here = self._route, telemetry.here()
         headers = {"Content-Type": "application/json"}
         if here is not None:
             headers["traceparent"] = here.traceparent
         return tasks_v2.Task(
-            name=f"{route.queue}/tasks/{task.task_id}",
+            name=f"{queue}/tasks/{task.task_id}",
             http_request=tasks_v2.HttpRequest(
                 http_method=tasks_v2.HttpMethod.POST,
                 url=route.target,

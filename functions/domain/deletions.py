@@ -49,7 +49,10 @@ class Cleaner:
                 status=TransactionStatus.MOVED, record=avatar.changed(without_clean_up(record))
             )
         begun = Record(
-            lease=self._lease(avatar), deletions=record.deletions, deleted=avatar.now
+            lease=self._lease(avatar),
+            deletions=record.deletions,
+            deleted=avatar.now,
+            freed=record.freed or avatar.turns_owner,
         ).deleting(*avatar.dropped(Record()), *self._all(avatar))
         return TransactionResult(status=TransactionStatus.DONE, record=begun)
 
@@ -124,4 +127,4 @@ def noted(
 
 def without_clean_up(record: Record) -> Record:
     """Return the record without the lease of a clean-up, if it has one."""
-    return replace(record, lease=None) if record.holds_clean_up else record
+    return replace(record, lease=None, freed="") if record.holds_clean_up else record

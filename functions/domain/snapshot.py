@@ -19,6 +19,7 @@ from functions.domain.job_record import (
     Result,
     StatusView,
 )
+from functions.domain.limits.turns import Turns
 from functions.domain.request import RenderRequest
 from functions.domain.storage_paths import StoredObject
 from functions.domain.subject import Subject
@@ -44,6 +45,7 @@ class AvatarSnapshot:
     has_ledger: bool  # a ledger may exist and say nothing: it equals `Record()` then
     now: int  # epoch ms, by the database's clock
     starts: Starts = field(default_factory=Starts)  # read only where a claim is decided
+    turns: Turns = field(default_factory=Turns)  # of its owner; read where the starts are
     avatar_deleted: int = 0  # of a talk: when its avatar was last deleted, in epoch ms; 0: never
 
     @property
@@ -55,6 +57,18 @@ class AvatarSnapshot:
     def oldest_input(self) -> int:
         """The moment before which inputs are of the avatar's former life, in epoch ms."""
         return self.avatar_deleted if self.subject.is_talk else self.record.deleted
+
+    @property
+    def owner(self) -> str:
+        """The document's `userId`; "": it has none, or there is no document."""
+        return "" if self.document is None else self.document.owner or ""
+
+    @property
+    def turns_owner(self) -> str:
+        """In whose list of turns the subject is, or may have been."""
+        dispatch = self.record.dispatch
+        listed = "" if dispatch is None else dispatch.owner
+        return listed or self.owner or self.record.owner
 
     @property
     def inputs_key(self) -> Relevant | None:
@@ -149,6 +163,7 @@ class TransactionResult(Generic[_Status]):
     tombstone: int = 0  # epoch ms: what outlives it of a deleted avatar; 0: nothing
     retired: tuple[Result, ...] = ()  # no longer listed; for the log
     dispatch: Dispatch | None = None  # the task that stands for it, where the caller asks
+    leaves: str = ""  # the owner in whose list of turns the subject is no longer; "": none
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -34,6 +34,10 @@ class Task(Protocol):
     def due_s(self) -> float:
         """Unix time before which it is not delivered; 0: at once."""
 
+    @property
+    def queue(self) -> str:
+        """The queue in which it is left; "": that which is told of it."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class RenderTask:
@@ -60,6 +64,11 @@ class RenderTask:
         """When it is to be delivered."""
         return self.dispatch.due / 1000
 
+    @property
+    def queue(self) -> str:
+        """That of the dispatch: what follows a repair waits behind what was saved, as it did."""
+        return self.dispatch.queue
+
 
 @dataclass(frozen=True, kw_only=True)
 class LookTask:
@@ -83,6 +92,11 @@ class LookTask:
     def due_s(self) -> float:
         """When it is to be delivered."""
         return self.at / 1000
+
+    @property
+    def queue(self) -> str:
+        """Looks have one queue."""
+        return ""
 
     @classmethod
     def read(cls, body: bytes) -> Self:

@@ -7,8 +7,8 @@ needs no lease is in `answers`. Rules: contract.md, sections 3, 4 and 9.
 
 from dataclasses import dataclass, replace
 
-from functions.domain.answers import Answers, withdrawn
-from functions.domain.daily_total import share_of
+from functions.domain.answers import withdrawn
+from functions.domain.dispatches import ATTEMPTS, Dispatches, already_settled
 from functions.domain.document import PENDING, State
 from functions.domain.job_record import Dispatch, ErrorInfo, Record, Result, StatusView
 from functions.domain.request import NotOptedIn
@@ -17,89 +17,20 @@ from functions.domain.snapshot import (
     Claim,
     Failed,
     Held,
-    RenderSpec,
     ReportedProgress,
     Started,
     TransactionResult,
     TransactionStatus,
-    Unleased,
 )
-from functions.errors import Code
 
-ATTEMPTS = 3
 _RETURNS = 5  # attempts of one request that are given back uncounted: it may itself be the reason
 _FIRST_STAGE = "download"  # shown by the claim
 _HOUR_MS = 3_600_000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Transitions(Answers):
+class Transitions(Dispatches):
     """The rules of one deployment."""
-
-    # --- the queue between gate and renderer
-
-    def dispatch(self, avatar: AvatarSnapshot, spec: RenderSpec) -> TransactionResult[Started]:
-        """Record a dispatch for this request; keep the one that is there already.
-
-        Refuse what a claim would refuse, so that no renderer is started for it. A render in work
-        does not prevent the dispatch: it may be stopped at any time, the task remains.
-        """
-        record, now, wanted = avatar.record, avatar.now, spec.fingerprint
-        if (answer := _already_settled(avatar, spec)) is not None:
-            return answer
-        refusal = self._refuse_start(avatar, spec)
-        if refusal is not None and not record.in_work(wanted, now):
-            return refusal
-        record = record.asking(wanted, spec.wish)
-        if not record.dispatched(wanted, now):
-            record = replace(
-                record,
-                dispatch=Dispatch(fingerprint=wanted, at=now),
-                trouble=None if record.trouble is None else record.trouble.counted_anew(now),
-            )
-        written: TransactionResult[Started] = self._write(
-            avatar, record, status=TransactionStatus.DONE
-        )
-        return replace(written, dispatch=record.dispatch)
-
-    def finish_task(
-        self, avatar: AvatarSnapshot, inputs_key: object, dispatch: Dispatch
-    ) -> TransactionResult[Unleased]:
-        """End a task: remove its dispatch, while the document is still the one that was handled.
-
-        From here on the task counts no more: the next request, even an equal one, gets a task of
-        its own.
-        """
-        document, shown = avatar.document, avatar.record.shown
-        if avatar.record.dispatch != dispatch:  # it was ended, or a newer one stands
-            return TransactionResult(status=TransactionStatus.DONE)
-        if avatar.inputs_key != inputs_key:
-            return TransactionResult(status=TransactionStatus.MOVED)
-        asks = document is not None and document.opted_in
-        if asks and shown is not None and shown.state in PENDING:
-            return TransactionResult(
-                status=TransactionStatus.MOVED
-            )  # it was requested again in between
-        record = replace(avatar.record, dispatch=None)
-        return TransactionResult(status=TransactionStatus.DONE, record=avatar.changed(record))
-
-    def follow_up(
-        self, avatar: AvatarSnapshot, task: Dispatch, after_s: float
-    ) -> TransactionResult[Unleased]:
-        """Let another task, due later, stand for what this task has not brought to its end.
-
-        Return its dispatch. One that is not due yet is kept: it may be this follow-up, decided
-        before, whose task is still to be made. None: another task stands, or none any more.
-        """
-        record, now = avatar.record, avatar.now
-        if record.dispatch is not None and record.dispatch.due > now:
-            return TransactionResult(status=TransactionStatus.DONE, dispatch=record.dispatch)
-        if record.dispatch != task:
-            return TransactionResult(status=TransactionStatus.MOVED)
-        due = max(now + round(after_s * 1000), record.not_before)
-        later = replace(task, at=max(now, task.at + 1), due=due)  # a name of its own
-        changed = avatar.changed(replace(record, dispatch=later))
-        return TransactionResult(status=TransactionStatus.DONE, record=changed, dispatch=later)
 
     # --- the claim
 
@@ -131,7 +62,7 @@ class Transitions(Answers):
             return TransactionResult(status=TransactionStatus.DONE)
         if dispatch not in (None, record.dispatch):
             return TransactionResult(status=TransactionStatus.MOVED)
-        if (answer := _already_settled(avatar, spec)) is not None:
+        if (answer := already_settled(avatar, spec)) is not None:
             return answer
         if record.in_work(wanted, now) or (yielding and record.lease_lives(now)):
             return TransactionResult(status=TransactionStatus.BUSY)
@@ -168,31 +99,6 @@ class Transitions(Answers):
             avatar, record, status=TransactionStatus.DONE
         )
         return replace(written, counts=True)
-
-    def _refuse_start(
-        self, avatar: AvatarSnapshot, spec: RenderSpec
-    ) -> TransactionResult[Started] | None:
-        """Return the final failure of a request whose attempts or daily renders are used up."""
-        record, starts = avatar.record.asking(spec.fingerprint, spec.wish), avatar.starts
-        rules = self.settings
-        code = None
-        if (
-            starts.avatar >= rules.renders_per_day
-            or starts.owner >= rules.renders_per_owner_day
-            or starts.share >= share_of(avatar.avatar_id, rules.renders_per_day_total).most
-            or (
-                avatar.subject.is_talk
-                and starts.spoken_ms >= rules.talk_seconds_per_owner_day * 1000
-            )
-        ):
-            code = Code.QUOTA_EXCEEDED
-        if record.attempts >= ATTEMPTS:
-            code = Code.RENDER_FAILED
-        if code is None:
-            return None
-        shown = spec.pending(record.shown, State.FAILED, avatar.now, ErrorInfo.of(code))
-        record = replace(record, lease=None, shown=shown)
-        return self._write(avatar, record, status=TransactionStatus.FINAL)
 
     # --- under the lease
 
@@ -337,14 +243,3 @@ class Transitions(Answers):
             if place < self.settings.keep or result.finished > oldest
         )
         return kept, tuple(result for result in results if result not in kept)
-
-
-def _already_settled(avatar: AvatarSnapshot, spec: RenderSpec) -> TransactionResult[Started] | None:
-    """Return why this need not, or must not, be rendered; None: it is to be rendered."""
-    if (precondition_failed := spec.precondition_failed(avatar)) is not None:
-        return TransactionResult(status=precondition_failed)
-    if avatar.record.result(spec.fingerprint) != spec.unfit:
-        return TransactionResult(status=TransactionStatus.MOVED)
-    if avatar.record.failed_for_good(spec.fingerprint):
-        return TransactionResult(status=TransactionStatus.FINAL)
-    return None

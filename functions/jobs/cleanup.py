@@ -15,6 +15,7 @@ from functions.domain.subject import Subject
 from functions.errors import LeaseLost, RetryLater
 from functions.jobs.lease import Heartbeat, retry
 from functions.jobs.ports import Dependencies
+from functions.jobs.turns import wake
 from functions.observability import log
 
 
@@ -37,6 +38,7 @@ def clean_up(deps: Dependencies, subject: Subject) -> Unleased:
         _finish_for_another(deps, subject)
     if begun.status is not TransactionStatus.DONE or begun.record is None:
         return begun.status
+    wake(deps, begun.record.freed)  # before the ledger goes, which alone knows whom
 
     gone: list[Deletion] = []
     record: Record | None = begun.record

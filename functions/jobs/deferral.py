@@ -14,8 +14,8 @@ from functions.domain.job_record import Dispatch
 from functions.domain.subject import Subject
 from functions.domain.task import LookTask, RenderTask
 from functions.errors import Postponed, RetryLater
-from functions.jobs.dispatch import TaskQueue, leave, present_dispatch
-from functions.jobs.ports import Dependencies
+from functions.jobs.ports import Dependencies, TaskQueue
+from functions.jobs.turns import leave, present_dispatch
 from functions.observability import log
 
 
@@ -64,7 +64,7 @@ class Deferral:
             RetryLater: the queue did not take it; a redelivery makes it.
         """
         standing = None if self.renders is None else present_dispatch(deps, subject)
-        if self.renders is not None and standing is not None:
+        if self.renders is not None and standing is not None and not standing.held:
             leave(RenderTask(subject=subject, dispatch=standing), self.renders)
 
     def look(self, subject: Subject, wish: object, due_s: float) -> bool:

@@ -8,16 +8,16 @@ has nothing left to do.
 """
 
 import threading
+from dataclasses import replace
 from typing import Protocol
 
-from functions.domain.job_record import Dispatch
 from functions.domain.snapshot import RenderJob
-from functions.domain.subject import Subject
-from functions.domain.task import RenderTask, Task
-from functions.errors import Postponed, RetryLater
+from functions.domain.task import RenderTask
+from functions.errors import Postponed
 from functions.jobs.attempt import RenderAttempt
 from functions.jobs.outcomes import AttemptOutcome, tell_refusal
-from functions.jobs.ports import Dependencies, Renderer
+from functions.jobs.ports import Dependencies, Renderer, TaskQueue
+from functions.jobs.turns import leave, present_dispatch, wake
 from functions.observability import log, telemetry
 from functions.observability.telemetry import Outcome
 
@@ -76,17 +76,6 @@ class InlineDispatcher:
             self._lock.release()
 
 
-class TaskQueue(Protocol):
-    """A queue that hands tasks to a service, each name once."""
-
-    def put(self, task: Task) -> bool:
-        """Leave a task there; False: a task of this name is there, or was a moment ago.
-
-        Raises:
-            RetryLater: the queue did not take it.
-        """
-
-
 class QueuedDispatcher:
     """Leaves renders to a queue, and waits for none."""
 
@@ -104,42 +93,23 @@ class QueuedDispatcher:
         """
         rules = self._deps.transitions
         change = self._deps.ledger.transact(
-            job.subject, lambda now: rules.dispatch(now, job.spec), counting=True
+            job.subject,
+            lambda now: rules.dispatch(now, job.spec, queue=self._queue.name),
+            counting=True,
         )
         if change.dispatch is None:
             tell_refusal(change)
             return AttemptOutcome.of(change.status)
-        task = RenderTask(subject=job.subject, dispatch=change.dispatch)
+        if change.dispatch.held:
+            log.info("waits for its owner's turn", fingerprint=job.spec.fingerprint)
+            wake(self._deps, change.dispatch.owner)  # those that were to be woken before
+            return AttemptOutcome.DISPATCHED
+        # Another process may have noted it for a slower queue: who saves waits in this one.
+        here = replace(change.dispatch, queue=self._queue.name)
+        task = RenderTask(subject=job.subject, dispatch=here)
         if leave(task, self._queue):
             how, wanted = Outcome.DISPATCHED, job.spec.fingerprint
             log.info("dispatched", outcome=how, fingerprint=wanted, task=task.task_id)
             telemetry.outcome(how)
         stands = present_dispatch(self._deps, job.subject) == change.dispatch
         return AttemptOutcome.DISPATCHED if stands else AttemptOutcome.SUPERSEDED
-
-
-def present_dispatch(deps: Dependencies, subject: Subject) -> Dispatch | None:
-    """Return the dispatch that the ledger has now.
-
-    Raises:
-        RetryLater: the ledger cannot be read; a redelivery can.
-    """
-    try:
-        return deps.ledger.read(subject).record.dispatch
-    except Exception as fault:
-        log.fault("document and ledger not read", fault)
-        raise RetryLater(f"document and ledger not read: {fault}") from fault
-
-
-def leave(task: Task, queue: TaskQueue) -> bool:
-    """Leave a task in a queue; False: one of this name is there, or was a moment ago.
-
-    Raises:
-        RetryLater: the queue did not take it.
-    """
-    try:
-        with telemetry.span("dispatch"):
-            return queue.put(task)
-    except RetryLater as later:  # a redelivery cures it, unless a role or a name is wrong
-        log.warning("task not made", task=task.task_id, reason=str(later))
-        raise

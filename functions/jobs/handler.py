@@ -11,6 +11,7 @@ from functools import partial
 
 from functions.domain.answers import wish_digest
 from functions.domain.document import DocumentWrite, Gate, Relevant, gate
+from functions.domain.job_record import Dispatch
 from functions.domain.next_step import (
     Debounce,
     Done,
@@ -31,6 +32,7 @@ from functions.jobs.deferral import Deferral
 from functions.jobs.dispatch import Dispatcher
 from functions.jobs.ports import Dependencies
 from functions.jobs.steps import Steps
+from functions.jobs.turns import wake
 from functions.observability import log, telemetry
 
 
@@ -100,22 +102,38 @@ class RenderHandler:
         """
         deadline = self._deadline()
         with log.bound(**subject.log_ids):
-            trigger = self._present(subject, deadline)
+            avatar = self._read(subject)
+            trigger, owner = self._present(avatar, deadline), avatar.turns_owner
             task = trigger.dispatch
+            if needs_dispatch and task is not None and task.held:
+                task = self._take_turn(subject)
             if task is None and needs_dispatch:
                 log.info("task ended before")
-                return
-            try:
-                while not self._serve(
-                    replace(trigger, dispatch=task, debounced=task is None, upgrades=upgrades),
-                    self._serve_task,
-                    asked=True,
-                ):
-                    trigger = self._present(subject, deadline)
-            except Postponed as later:
-                if task is None:
-                    raise
-                self._deferral.follow_up(self._deps, subject, task, later)
+            else:
+                self._pursue(replace(trigger, dispatch=task, upgrades=upgrades))
+            wake(self._deps, owner)
+
+    def _pursue(self, trigger: Trigger) -> None:
+        """Bring what is there to its end; where that is only early, leave it to a later task."""
+        task = trigger.dispatch
+        try:
+            while not self._serve(
+                replace(trigger, debounced=task is None), self._serve_task, asked=True
+            ):
+                present = self._present(self._read(trigger.subject), trigger.deadline)
+                trigger = replace(present, dispatch=task, upgrades=trigger.upgrades)
+        except Postponed as later:
+            if task is None:
+                raise
+            self._deferral.follow_up(self._deps, trigger.subject, task, later)
+
+    def _take_turn(self, subject: Subject) -> Dispatch | None:
+        """Return the dispatch of a render whose turn it is; None: it waits, and will be woken."""
+        try:
+            change = self._deps.ledger.transact(subject, self._rules.take_turn, counting=True)
+        except Exception as fault:
+            raise RetryLater(f"no turn was taken: {fault}") from fault
+        return change.dispatch if change.status is TransactionStatus.DONE else None
 
     def handle_look(self, task: LookTask) -> None:
         """Look at an avatar whose save was debounced in the queue, as its event would have.
@@ -124,7 +142,7 @@ class RenderHandler:
             RetryLater: another delivery can cure what hindered it.
         """
         with log.bound(**task.subject.log_ids):
-            trigger = self._present(task.subject, self._deadline())
+            trigger = self._present(self._read(task.subject), self._deadline())
             key = trigger.inputs_key
             asks = isinstance(key, Relevant) and wish_digest(key) == task.wish
             settle = self._settle if asks else self._pass_by
@@ -136,9 +154,8 @@ class RenderHandler:
     def _deadline(self) -> float:
         return self._clock.monotonic() + self._deps.settings.deadline_s
 
-    def _present(self, subject: Subject, deadline: float) -> Trigger:
+    def _present(self, avatar: AvatarSnapshot, deadline: float) -> Trigger:
         """Return a trigger for the document as it is now."""
-        avatar = self._read(subject)
         return replace(Trigger.present(avatar, deadline=deadline), queues=self._dispatcher.queues)
 
     def _read(self, subject: Subject) -> AvatarSnapshot:

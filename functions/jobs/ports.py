@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Protocol
 
 from functions.domain.job_record import Deletion
+from functions.domain.limits.turns import Turns
 from functions.domain.snapshot import AvatarSnapshot, Status, TransactionResult
 from functions.domain.storage_paths import StoredObject, Upload
 from functions.domain.subject import Subject
+from functions.domain.task import Task
 from functions.domain.transitions import Transitions
 from functions.runtime.process_health import ProcessHealth
 from functions.settings import Settings
@@ -43,8 +45,28 @@ class RenderLedger(Protocol):
         render starts part of what it sees.
         """
 
+    def turns_of(self, owner: str) -> Turns:
+        """The turns of an owner's renders, as their ledgers' dispatches have them."""
+
     def delete_documents(self, deletion: Deletion) -> None:
         """Delete the documents of a collection below the avatars', as far as created by then."""
+
+
+class TaskQueue(Protocol):
+    """A queue that hands tasks to a service, each name once."""
+
+    @property
+    def name(self) -> str:
+        """The name by which a dispatch tells where its task was left."""
+
+    def put(self, task: Task) -> bool:
+        """Leave a task there, or in the queue that it names.
+
+        False: a task of this name is there, or was a moment ago.
+
+        Raises:
+            RetryLater: the queue did not take it.
+        """
 
 
 class MediaStore(Protocol):
@@ -168,4 +190,5 @@ class Dependencies:
     engine: str  # that renders
     engine_version: str  # as documents show it: with the settings that change pixels
     clock: Clock
+    renders: TaskQueue | None = None  # where tasks of renders are left; None: they are not
     health: ProcessHealth = field(default_factory=ProcessHealth)

@@ -13,10 +13,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from functions.domain.daily_total import share_of
 from functions.domain.document import DOCUMENT_PATHS, Document, FieldPath, Snapshot, dig
 from functions.domain.job_record import Deletion, Record, from_fields, to_fields
 from functions.domain.job_record.status_view import Deleted
+from functions.domain.limits.daily_total import share_of
+from functions.domain.limits.turns import Turn, Turns
 from functions.domain.snapshot import AvatarSnapshot, Starts, Status, TransactionResult
 from functions.domain.storage_paths import StoredObject, Upload
 from functions.domain.subject import Subject
@@ -105,6 +106,7 @@ class MemoryLedger:
         self.jobs: dict[str, Fields] = {}
         self.quotas: dict[str, Fields] = {}
         self.total = Settings.renders_per_day_total
+        self.lines: dict[str, dict[Subject, Turn]] = {}  # turns by owner
         self.document_writes: list[tuple[str, Fields]] = []
         self.calls: Counter[str] = Counter()
         self.faults: list[Exception] = []  # raised one by one, instead of reading
@@ -130,6 +132,15 @@ class MemoryLedger:
         self._commit(avatar, change)
         self._fail(self.lost_answers)
         return change
+
+    def turns_of(self, owner: str) -> Turns:
+        self.calls["turns_of"] += 1
+        self._fail(self.faults)
+        return self._turns(owner)
+
+    def _turns(self, owner: str) -> Turns:
+        every = tuple(self.lines.get(owner, {}).values())
+        return Turns(every=every, now=round(self._clock.now() * 1000))
 
     def delete_documents(self, deletion: Deletion) -> None:
         self.calls["delete_documents"] += 1
@@ -167,6 +178,7 @@ class MemoryLedger:
             )
             if counting
             else Starts(),
+            turns=self._turns(owner) if counting and owner else Turns(),
             avatar_deleted=known.deleted if subject.is_talk else 0,
         )
         return avatar.without_former_owner()
@@ -217,6 +229,19 @@ class MemoryLedger:
             self.document_writes.append((path, dict(change.fields)))
         if avatar.document is not None:
             self._count(avatar, change)
+        self._line_up(avatar, change)
+
+    def _line_up(self, avatar: AvatarSnapshot, change: TransactionResult[Any]) -> None:
+        """Let the lists of turns follow the dispatch."""
+        subject, before = avatar.subject, avatar.record.dispatch
+        after = before if change.record is None else change.record.dispatch
+        after = None if change.erases else after
+        self.lines.get(change.leaves, {}).pop(subject, None)
+        if before is not None and before != after:
+            self.lines.get(before.owner, {}).pop(subject, None)
+        if after is not None and after != before and after.owner:
+            turn = Turn(subject=subject, at=after.at, held=after.held)
+            self.lines.setdefault(after.owner, {})[subject] = turn
 
     def _count(self, avatar: AvatarSnapshot, change: TransactionResult[Any]) -> None:
         owner = None if avatar.document is None else avatar.document.owner
@@ -374,6 +399,8 @@ class MemoryMediaStore:
 
 class MemoryTaskQueue:
     """Tasks as a list. It forgets no name, which is stricter than the cloud's hours."""
+
+    name = "renders"
 
     def __init__(self) -> None:
         self.pending: list[RenderTask] = []

@@ -130,6 +130,7 @@ class Scene:
             engine=self.renderer.engine.value,
             engine_version=shown_version(self.renderer, self.settings),
             clock=self.clock,
+            renders=self.queue,
         )
         self.handler = self.second_instance()
         self.upload()

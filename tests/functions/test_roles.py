@@ -154,6 +154,14 @@ def test_the_adapter_asks_again_and_a_lost_answer_does_no_harm(
     assert in_the_queue(paused, task_for(avatar_id, 2))
 
 
+def test_a_task_that_names_a_queue_is_left_there(suite: Suite, avatar_id: str) -> None:
+    """What follows a repair: the dispatch says where its task was."""
+    way, task = route(suite, "http://127.0.0.1:9"), task_for(avatar_id)
+    dispatch = replace(task.dispatch, queue=f"{way.queue}-repairs")
+    with pytest.raises(RetryLater, match="idle-renders-repairs did not take the task"):
+        CloudTasksQueue.open(way, deadline_s=DEADLINE_S).put(replace(task, dispatch=dispatch))
+
+
 def test_a_queue_that_is_not_there_is_a_reason_to_be_redelivered(
     suite: Suite, avatar_id: str
 ) -> None:
@@ -260,6 +268,7 @@ class CheckTask:
     task_id: str
     body: bytes = b""
     due_s: float = 0.0
+    queue: str = ""
 
 
 def test_a_candidate_renders_the_golden_avatar_and_stores_what_it_is_worth(

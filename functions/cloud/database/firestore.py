@@ -26,8 +26,10 @@ from functions.cloud.database.snapshots import (
     tombstones,
     with_tombstone,
 )
+from functions.cloud.database.turns import TURNS, turn_changes, turns_name, turns_of
 from functions.domain.job_record import Deletion, to_fields
 from functions.domain.job_record.status_view import Deleted
+from functions.domain.limits.turns import Turns
 from functions.domain.snapshot import (
     AvatarSnapshot,
     Status,
@@ -117,7 +119,19 @@ class FirestoreLedger:
         starts = starts_of(
             self._client, avatar, transaction, total=self._total, timeout_s=READ_TIMEOUT_S
         )
-        return replace(avatar, starts=starts)
+        turns = self._turns(avatar.owner, transaction) if avatar.owner else Turns()
+        return replace(avatar, starts=starts, turns=turns)
+
+    def turns_of(self, owner: str) -> Turns:
+        """Return the turns of an owner's renders."""
+        return self._turns(owner, None)
+
+    def _turns(self, owner: str, transaction: Transaction | None) -> Turns:
+        document = self._client.collection(QUOTA).document(turns_name(owner))
+        (found,) = read(
+            self._client, [document], [TURNS], transaction=transaction, timeout_s=READ_TIMEOUT_S
+        )
+        return turns_of(found)
 
     def _write(
         self,
@@ -143,6 +157,9 @@ class FirestoreLedger:
             transaction.update(document, _to_wire(change.fields))
         for name, quota in quota_changes(avatar, change, total=self._total).items():
             transaction.set(self._client.collection(QUOTA).document(name), dict(quota))
+        for name, entries in turn_changes(avatar, change).items():
+            turns = self._client.collection(QUOTA).document(name)
+            transaction.set(turns, _without_none(entries), merge=True)
 
     def delete_documents(self, deletion: Deletion) -> None:
         """Delete the documents of a collection below the avatars', as far as created by then."""
@@ -160,6 +177,18 @@ def _contended(fault: BaseException | None) -> bool:
             return True
         fault = fault.__cause__ or fault.__context__
     return False
+
+
+def _without_none(fields: Mapping[str, object]) -> dict[str, object]:
+    """Return fields to be merged, that delete what is None."""
+    return {
+        name: _without_none(value)
+        if isinstance(value, Mapping)
+        else firestore.DELETE_FIELD
+        if value is None
+        else value
+        for name, value in fields.items()
+    }
 
 
 def _to_wire(fields: Mapping[str, object]) -> dict[str, object]:

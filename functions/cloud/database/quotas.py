@@ -11,7 +11,7 @@ from google.cloud.firestore_v1.transaction import Transaction
 
 from functions.cloud.database.documents import read
 from functions.cloud.firestore_values import decode
-from functions.domain.daily_total import share_of
+from functions.domain.limits.daily_total import share_of
 from functions.domain.snapshot import (
     AvatarSnapshot,
     Starts,
@@ -22,7 +22,7 @@ from functions.domain.snapshot import (
 QUOTA: Final = "livePortraitQuota"
 _FIELDS = ("day", "starts", "spokenMs")
 _PLAIN_ID = re.compile(r"[A-Za-z0-9_\-]{1,128}")
-_KEPT = timedelta(days=2)  # for Firestore's TTL policy, once the day is over
+KEPT: Final = timedelta(days=2)  # for Firestore's TTL policy, once the day is over
 
 
 def starts_of(
@@ -61,7 +61,7 @@ def quota_changes(
     names = quota_names(avatar.avatar_id, owner)
     started = int(change.counts)
     spoken_ms = starts.spoken_ms + change.spoken_ms
-    day = {"day": _day(now), "expireAt": now + _KEPT}
+    day = {"day": _day(now), "expireAt": now + KEPT}
     quotas: dict[str, Mapping[str, object]] = {}
     if change.counts:
         quotas[names[0]] = {**day, "starts": starts.avatar + 1}
@@ -76,11 +76,16 @@ def quota_changes(
 def quota_names(avatar_id: str, owner: str | None) -> list[str]:
     """Return the names of the quotas that a render start counts in: the avatar's, the owner's."""
     names = [f"avatar:{avatar_id}"]
-    if owner is not None:
-        # Clients write `userId`: a value that is no plain id must not become part of a path.
-        plain = _PLAIN_ID.fullmatch(owner) is not None
-        names.append(f"owner:{owner if plain else hashlib.sha256(owner.encode()).hexdigest()}")
-    return names
+    return names if owner is None else [*names, f"owner:{owner_id(owner)}"]
+
+
+def owner_id(owner: str) -> str:
+    """Return an owner's name in those of documents.
+
+    Clients write `userId`: a value that is no plain id must not become part of a path.
+    """
+    plain = _PLAIN_ID.fullmatch(owner) is not None
+    return owner if plain else hashlib.sha256(owner.encode()).hexdigest()
 
 
 def _moment(avatar: AvatarSnapshot) -> datetime:

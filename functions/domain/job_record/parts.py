@@ -5,11 +5,10 @@ from enum import StrEnum
 
 from functions.domain.document import State
 from functions.domain.job_record.codec import Part
+from functions.domain.limits.turns import TURN_LIFE_MS
 from functions.domain.request import Parameters
 from functions.domain.talks.request import TalkParameters
 from functions.errors import Code
-
-_DISPATCH_LIFE_MS = 24 * 3_600_000
 
 
 class Purpose(StrEnum):
@@ -67,10 +66,13 @@ class Dispatch(Part):
     fingerprint: str
     at: int  # epoch ms
     due: int = 0  # epoch ms: not before; 0: at once
+    held: int = 0  # epoch ms since when it waits for its turn, without a task; 0: it has one
+    owner: str = ""  # in whose list of turns it is; "": in none
+    queue: str = ""  # where its task was left; "": not told
 
     def stands(self, now: int) -> bool:
         """Tell whether the task can be relied on; an older one was lost or dropped by the queue."""
-        return now - self.at < _DISPATCH_LIFE_MS
+        return now - self.at < TURN_LIFE_MS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,6 +115,7 @@ class StatusView(Part):
     stage: str = ""
     percent: int = 0
     eta_s: int | None = None
+    position: int = 0  # while it waits for its owner's turn: its place in line, as it was told
     requested: int | None = None
     started: int | None = None
     finished: int | None = None

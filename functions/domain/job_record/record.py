@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from statistics import median
 from typing import Any
 
 from functions.domain.document import State
@@ -36,6 +37,7 @@ class Record(Part):
     shown: StatusView | None = None
     results: tuple[Result, ...] = ()  # the last good one first
     deletions: tuple[Deletion, ...] = ()  # still to be carried out
+    freed: str = ""  # by a clean-up: the owner whose next render is to be woken
     owner: str = ""  # the `userId` for which the last claim was made; "": none, or not known
     deleted: int = 0  # epoch ms: the last clean-up's begin; older inputs are a former life's
 
@@ -83,6 +85,12 @@ class Record(Part):
     def current_dispatch(self, now: int) -> Dispatch | None:
         """Return the dispatch whose task can be relied on, if there is one."""
         return self.dispatch if self.dispatch is not None and self.dispatch.stands(now) else None
+
+    @property
+    def typical_s(self) -> float | None:
+        """How long the kept results took to render, at the median; None: there are none."""
+        took = [(each.finished - each.started) / 1000 for each in self.results if each.finished]
+        return median(took) if took else None
 
     def result(self, fingerprint: str) -> Result | None:
         """Return the listed result of a fingerprint, if there is one."""

@@ -28,6 +28,7 @@ class Deleted:
 
 
 DELETED: Final = Deleted()
+_OWNER_LIMIT = "OWNER_LIMIT"  # others of the same owner are being rendered
 _RETIRED_DYNAMICS = (
     "idleChunk1Url",
     "idleChunk2Url",
@@ -55,6 +56,7 @@ def live_portrait(record: Record) -> Mapping[str, object] | None:
         "finishedAt": shown.finished,
         "deadlineAt": shown.deadline,
         "etaSeconds": shown.eta_s,
+        "waiting": {"reason": _OWNER_LIMIT, "position": shown.position} if shown.position else None,
         **(_result(last) if last else {}),
     }
     return {

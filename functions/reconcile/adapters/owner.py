@@ -8,6 +8,7 @@ from google.cloud.firestore_v1.field_path import FieldPath
 
 from functions.cloud.database.documents import read, stream
 from functions.cloud.database.quotas import QUOTA, quota_names
+from functions.cloud.database.turns import turns_name
 from functions.cloud.firestore_values import decode
 from functions.domain.document import OWNER
 from functions.domain.subject import (
@@ -64,7 +65,7 @@ class FirestoreOwner:
     def quotas(self, owner: str, avatar_ids: Sequence[str]) -> Sequence[str]:
         """Return the names of the quotas that exist, of the owner and of these avatars."""
         names = {name for each in avatar_ids for name in quota_names(each, owner)}
-        names |= set(quota_names("", owner)[1:])
+        names |= {*quota_names("", owner)[1:], turns_name(owner)}
         found: list[str] = []
         for chunk in chunks(sorted(names)):
             documents = [self._quotas.document(each) for each in chunk]

@@ -15,10 +15,10 @@ from google.cloud.firestore_v1.vector import Vector
 from emulator.suite import Suite
 from functions.cloud.database.firestore import FirestoreLedger
 from functions.cloud.events import parse
-from functions.domain.daily_total import share_of
 from functions.domain.document import Snapshot, State, same
-from functions.domain.job_record import Record, StatusView
+from functions.domain.job_record import Dispatch, Record, StatusView
 from functions.domain.job_record.status_view import DELETED
+from functions.domain.limits.daily_total import share_of
 from functions.domain.request import Parameters
 from functions.domain.snapshot import AvatarSnapshot, TransactionResult, TransactionStatus
 from functions.settings import Settings
@@ -360,3 +360,50 @@ def test_a_document_read_equals_the_event_that_told_of_it(
     assert write.after is not None
     assert read.inputs_key == write.after.inputs_key
     assert same(read.fields["training"], write.after.fields["training"])
+
+
+def test_an_owners_list_of_turns_follows_the_dispatches(
+    ledger: LedgerUnderTest, avatar_id: str
+) -> None:
+    owner, names = f"owner/of {avatar_id}", [avatar_id, f"{avatar_id}-2"]
+    for name in names:
+        ledger.put(name, document(userId=owner))
+
+    def note(name: str, task: Dispatch | None) -> AvatarSnapshot:
+        seen: list[AvatarSnapshot] = []
+
+        def decide(avatar: AvatarSnapshot) -> TransactionResult[Any]:
+            seen.append(avatar)
+            record = replace(avatar.record, dispatch=task)
+            return TransactionResult(status=TransactionStatus.DONE, record=record)
+
+        ledger.port.transact(about(name), decide, counting=True)
+        return seen[-1]
+
+    def listed() -> dict[str, tuple[int, int]]:
+        turns = ledger.port.turns_of(owner)
+        assert turns.now > 1_700_000_000_000
+        return {each.subject.avatar_id: (each.at, each.held) for each in turns.every}
+
+    assert listed() == {}
+    task = Dispatch(fingerprint="f", at=7, owner=owner)
+    assert note(names[0], task).turns.every == ()
+    waiting = replace(task, at=8, held=9)
+    (first,) = note(names[1], waiting).turns.every
+    assert (first.subject, first.at, first.held) == (about(names[0]), 7, 0)
+    assert listed() == {names[0]: (7, 0), names[1]: (8, 9)}
+    note(names[1], replace(waiting, held=0))
+    assert listed() == {names[0]: (7, 0), names[1]: (8, 0)}
+    note(names[0], replace(task, owner=f"another {avatar_id}"))
+    assert listed() == {names[1]: (8, 0)}
+    ledger.port.transact(
+        about(names[1]),
+        lambda _: TransactionResult(status=TransactionStatus.DONE, erases=True),
+    )
+    assert listed() == {}
+    note(names[0], task)
+    ledger.port.transact(
+        about(names[0]),
+        lambda _: TransactionResult(status=TransactionStatus.DONE, leaves=owner),
+    )
+    assert listed() == {}

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.domain.daily_total import Share, share_count, share_of
+from functions.domain.limits.daily_total import Share, share_count, share_of
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ NOTED = Record(fingerprint="aaaa", dispatch=DISPATCH)
 def test_a_dispatch_is_noted_and_handed_back() -> None:
     change = RULES.dispatch(avatar(), ASKED)
     assert change.status is TransactionStatus.DONE
-    assert change.dispatch == Dispatch(fingerprint="aaaa", at=NOW)
+    assert change.dispatch == Dispatch(fingerprint="aaaa", at=NOW, owner="owner-1")
     assert change.record is not None
     assert change.record.dispatch == change.dispatch
     assert change.fields == {}
@@ -48,7 +48,7 @@ def test_one_that_stands_is_taken_again_and_nothing_is_written() -> None:
 )
 def test_one_for_something_else_or_of_yesterday_is_replaced(dispatch: Dispatch) -> None:
     change = RULES.dispatch(avatar(replace(NOTED, dispatch=dispatch)), ASKED)
-    assert change.dispatch == Dispatch(fingerprint="aaaa", at=NOW)
+    assert change.dispatch == Dispatch(fingerprint="aaaa", at=NOW, owner="owner-1")
 
 
 def test_a_render_in_work_goes_on_and_another_wishs_stops() -> None:

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from functions.domain.daily_total import share_of
 from functions.domain.job_record import Lease, Purpose, Record
+from functions.domain.limits.daily_total import share_of
 from tests.functions.explorer.disturbances import HARD, Disturbance
 from tests.functions.explorer.model import Avatar
 from tests.functions.explorer.timeline import Timeline

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from functions.domain.daily_total import share_of
 from functions.domain.job_record import Record
 from functions.domain.job_record.status_view import live_portrait
+from functions.domain.limits.daily_total import share_of
 from functions.domain.storage_paths import download_url
 from functions.settings import Settings
 from tests.functions.explorer.attempts import ATTEMPTS, OWNER, Attempts
@@ -44,7 +44,21 @@ class Checks:
         self.attempts.committed(avatar, commit)
         if commit.fields:
             self._fields(avatar, commit)
+        self._turns(commit)
         self.look(avatar)
+
+    def _turns(self, commit: Commit) -> None:
+        """No more of an owner's renders are in flight than may be, and who waits is in line."""
+        ledger, now = self.world.ledger, round(self.world.timeline.now * 1000)
+        tasks = {each: ledger.record(each).current_dispatch(now) for each in self.avatars}
+        flying = [each for each, task in tasks.items() if task is not None and not task.held]
+        begins = commit.avatar_id in flying and commit.before.dispatch != commit.after.dispatch
+        if begins and len(flying) > self.settings.renders_per_owner_at_once:
+            self.wrong("turns", f"{flying} are in flight at once")
+        listed = {each.subject.avatar_id: each.held for each in ledger.turns_of(OWNER).every}
+        wanted = {each: task.held for each, task in tasks.items() if task is not None}
+        if {each: listed.get(each) for each in wanted} != wanted:
+            self.wrong("turns", f"the list says {listed}, the ledgers say {wanted}")
 
     def object_changed(self, path: str) -> None:
         """An object was made or deleted by the product."""
@@ -95,6 +109,7 @@ class Checks:
         elif live["state"] == "queued" and live["error"] is None:
             claims = self.attempts.claims[avatar.id, avatar.wish]
             url = str(live.get("idleVideoUrl"))  # a revoked token is replaced meanwhile
+            url += str("waiting" in live)  # told once more where it waits for its turn
             heard = (avatar.id, avatar.wish, live["fingerprint"], claims, url)
             if heard in self.heard and self.attempts.versions == 1:
                 self.wrong("writes", "`queued` is written twice, and nothing began in between")

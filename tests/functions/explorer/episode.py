@@ -24,6 +24,7 @@ _STORM_S = 900.0  # after the last act, then nothing is disturbed any more
 _CUE_S = 90.0  # for so long an act waits for its cue
 _SKEWS = (0.0, 0.0, 0.0, 660.0, -660.0, 2.0)
 _SECOND_OF = 0.12  # of all episodes: two avatars of one owner, who may render little
+_CROWD_OF = 0.15  # of all episodes: three of one owner, who wait for their turns
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,11 +86,16 @@ class Episode:
             forgotten=lambda avatar_id: wrong("newer", f"fields of {avatar_id}'s ledger are lost"),
         )
         two = self._stream.random() < _SECOND_OF
-        self.avatars = {each: Avatar(id=each) for each in (("ava", "bob") if two else ("ava",))}
+        crowd = random.Random(f"{self.seed}/crowd")  # noqa: S311 - must be repeatable
+        names: tuple[str, ...] = ("ava", "bob") if two else ("ava",)
+        if crowd.random() < _CROWD_OF:
+            names = ("ava", "bob", "cyd")
+        self.avatars = {each: Avatar(id=each) for each in names}
         settings = replace(
             SETTINGS,
             renders_per_day=self._stream.choice((30, 30, 30, 3)),
             renders_per_owner_day=4 if two else 100,
+            renders_per_owner_at_once=crowd.choice((1, 1, 2, 3)),
             renders_per_day_total=self._stream.choice((5_000, 5_000, 5_000, 5)),
             mirror_dynamics=self._stream.random() < 0.1,
         )

@@ -133,6 +133,7 @@ class Workshop:
         renderer = SlowRenderer(engine_version=version)
         renderer.timeline, renderer.weather = self.timeline, self.weather
         reader = Reader(policy=POLICY)
+        queue: Any = self._port("queue", self.world.queue, fault=RetryLater)
         deps: Any = Dependencies(
             settings=self.settings,
             transitions=Transitions(reader=reader, settings=self.settings),
@@ -141,9 +142,9 @@ class Workshop:
             engine=renderer.engine.value,
             engine_version=self.settings.engine_version_of(version),
             clock=PartyClock(self.timeline, self.weather, skew_s),
+            renders=None if role is Role.ALL else queue,
         )
         if role is Role.GATE:
-            queue = self._port("queue", self.world.queue, fault=RetryLater)
             dispatcher: Any = QueuedDispatcher(deps, queue)
         else:
             dispatcher = InlineDispatcher(deps, renderer, lock=TurnLock(self.timeline))

@@ -35,6 +35,7 @@ CHECKS = frozenset(
         "reconcile",  # it ends without faults, and finds nothing any more
         "starts",  # the quotas count what was claimed
         "stuck",  # nothing is queued or rendering once all is quiet
+        "turns",  # of an owner's renders: no more at once than may be
         "writes",  # at most four a render, and none that changes nothing
     }
 )

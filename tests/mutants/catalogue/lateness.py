@@ -219,7 +219,7 @@ MUTANTS = (
     ),
     Mutant(
         name="another-tasks-dispatch-taken-off",
-        file="functions/domain/transitions.py",
+        file="functions/domain/dispatches.py",
         old="if avatar.record.dispatch != dispatch:",
         new="if avatar.record.dispatch is None:",
         why="The newer task finds none, and begins nothing (section 9, the end of a task).",
@@ -227,9 +227,9 @@ MUTANTS = (
     ),
     Mutant(
         name="dispatch-forgets-what-was-told",
-        file="functions/domain/transitions.py",
-        old="trouble=None if record.trouble is None else record.trouble.counted_anew(now),",
-        new="trouble=None,",
+        file="functions/domain/dispatches.py",
+        old="trouble = None if record.trouble is None else record.trouble.counted_anew(now)",
+        new="trouble = None",
         why="`queued` is shown between INTERNAL and the render (section 4).",
         tests=("tests/functions/jobs/test_faults.py",),
     ),
@@ -260,7 +260,7 @@ MUTANTS = (
     Mutant(
         name="follow-up-left-to-an-ended-task",
         file="functions/jobs/deferral.py",
-        old="if self.renders is not None and standing is not None:",
+        old="if self.renders is not None and standing is not None and not standing.held:",
         new="if False:",
         why="Two deliveries of one task: the answer of one ends what the other needs (section 9).",
         tests=("tests/functions/jobs/test_deferral.py",),

@@ -59,7 +59,7 @@ MUTANTS = (
     ),
     Mutant(
         name="quota-of-all-ignored",
-        file="functions/domain/transitions.py",
+        file="functions/domain/dispatches.py",
         old="            or starts.share "
         ">= share_of(avatar.avatar_id, rules.renders_per_day_total).most\n",
         new="",

@@ -40,7 +40,7 @@ MUTANTS = (
     ),
     Mutant(
         name="fourth-attempt",
-        file="functions/domain/transitions.py",
+        file="functions/domain/dispatches.py",
         old="if record.attempts >= ATTEMPTS:",
         new="if record.attempts > ATTEMPTS:",
         why="At most three attempts (section 4).",
@@ -56,7 +56,7 @@ MUTANTS = (
     ),
     Mutant(
         name="quota-one-too-many",
-        file="functions/domain/transitions.py",
+        file="functions/domain/dispatches.py",
         old="starts.avatar >= rules.renders_per_day",
         new="starts.avatar > rules.renders_per_day",
         why="30 starts a day for an avatar, not 31 (section 3, quota).",
@@ -67,7 +67,7 @@ MUTANTS = (
     ),
     Mutant(
         name="owners-quota-ignored",
-        file="functions/domain/transitions.py",
+        file="functions/domain/dispatches.py",
         old="            or starts.owner >= rules.renders_per_owner_day\n",
         new="",
         why="One owner renders without limit by making avatars (section 3, quota).",
@@ -137,9 +137,9 @@ MUTANTS = (
     ),
     Mutant(
         name="every-duplicate-a-task",
-        file="functions/domain/transitions.py",
-        old="if not record.dispatched(wanted, now):",
-        new="if not record.dispatched(wanted, now) or now > record.dispatch.at:",
+        file="functions/domain/dispatches.py",
+        old="if before is None or before.fingerprint != wanted:",
+        new="if before is None or before.fingerprint != wanted or now > before.at:",
         why="A duplicate finds the same dispatch and makes the same name (section 9).",
         tests=(
             "tests/functions/domain/test_dispatch_transitions.py",
@@ -148,7 +148,7 @@ MUTANTS = (
     ),
     Mutant(
         name="task-rests-while-it-is-relied-on",
-        file="functions/domain/transitions.py",
+        file="functions/domain/dispatches.py",
         old="if asks and shown is not None and shown.state in",
         new="if not asks and shown is not None and shown.state in",
         why="A task ends only where nothing was spec for anew (section 9, end of a task).",
@@ -284,5 +284,55 @@ MUTANTS = (
         new="if _DIGEST not in seen.metadata:",
         why="Damaged bytes are drawn with (section 3, caches: its digest checked).",
         tests=("tests/functions/jobs/test_motion_cache.py",),
+    ),
+    Mutant(
+        name="turns-without-end",
+        file="functions/domain/dispatches.py",
+        old="task = replace(task, held=since if position else 0, owner=avatar.owner)",
+        new="task = replace(task, held=0, owner=avatar.owner)",
+        why="An owner's renders in flight are bounded (section 9, turns).",
+        tests=("tests/functions/jobs/test_owners_turns.py",),
+    ),
+    Mutant(
+        name="next-one-not-woken",
+        file="functions/jobs/handler.py",
+        old="                self._pursue(replace(trigger, dispatch=task, upgrades=upgrades))\n"
+        "            wake(self._deps, owner)",
+        new="                self._pursue(replace(trigger, dispatch=task, upgrades=upgrades))",
+        why="Whoever ends a render makes the next one's task (section 9, turns).",
+        tests=("tests/functions/jobs/test_owners_turns.py",),
+    ),
+    Mutant(
+        name="deleted-avatar-keeps-its-turn",
+        file="functions/jobs/cleanup.py",
+        old="wake(deps, begun.record.freed)  # before",
+        new="pass  # before",
+        why="A clean-up frees a turn, too (section 9, turns).",
+        tests=("tests/functions/jobs/test_owners_turns.py",),
+    ),
+    Mutant(
+        name="task-in-vain-keeps-its-name",
+        file="functions/domain/dispatches.py",
+        old="replace(task, at=max(now, task.at + 1)), TransactionStatus.BUSY",
+        new="task, TransactionStatus.BUSY",
+        why="The queue takes a name once: the next wake-up would be lost (section 9, turns).",
+        tests=("tests/functions/jobs/test_owners_turns.py",),
+    ),
+    Mutant(
+        name="list-forgets-nobody",
+        file="functions/cloud/database/turns.py",
+        old="        if before is not None and before.owner:\n"
+        "            entries[before.owner] = None",
+        new="        pass",
+        why="A list follows its dispatches (section 9, turns).",
+        tests=("tests/functions/cloud/test_firestore.py",),
+    ),
+    Mutant(
+        name="repairs-overtake",
+        file="functions/cloud/tasks.py",
+        old="queue = task.queue or self._route.queue",
+        new="queue = self._route.queue",
+        why="What follows a repair stays in its queue (section 9, follow-ups).",
+        tests=("tests/functions/test_roles.py",),
     ),
 )

@@ -52,7 +52,7 @@ MUTANTS = (
     ),
     Mutant(
         name="task-that-was-not-made",
-        file="functions/jobs/dispatch.py",
+        file="functions/jobs/turns.py",
         old="reason=str(later))\n        raise",
         new="reason=str(later))\n        return False",
         why="Any other refusal by the queue answers the event 503 (section 9, dispatch).",

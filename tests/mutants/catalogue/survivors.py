@@ -69,7 +69,7 @@ MUTANTS = (
     ),
     Mutant(
         name="final-failure-keeps-the-lease",
-        file="functions/domain/transitions.py",
+        file="functions/domain/dispatches.py",
         old="record = replace(record, lease=None, shown=shown)",
         new="record = replace(record, shown=shown)",
         why="A killed job's lease stands beside the failure that ended it (section 4).",

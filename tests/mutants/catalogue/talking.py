@@ -34,7 +34,7 @@ MUTANTS = (
     ),
     Mutant(
         name="seconds-without-a-bound",
-        file="functions/domain/transitions.py",
+        file="functions/domain/dispatches.py",
         old="and starts.spoken_ms >= rules.talk_seconds_per_owner_day * 1000",
         new="and False",
         why="One owner speaks all day (section 12, quota).",

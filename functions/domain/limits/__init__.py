@@ -1,0 +1,1 @@
+"""How much may be rendered at a time, and in a day. Pure."""
