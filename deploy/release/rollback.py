@@ -47,14 +47,14 @@ def steps(settings: Settings, only: str | None = None) -> tuple[Step, ...]:
 
     Args:
         settings: the deployment.
-        only: the service that goes back; None: each, and the job with what receives events.
+        only: the service that goes back; None: each, and the job with the gate, if there is one.
     """
     services = (names.RENDERER, names.GATE) if settings.has_gate else (names.RENDERER,)
     if only not in (None, *services):
         raise InvalidSetting(f"only is {only!r}; accepted here: {', '.join(services)}")
     chosen = [service for service in services if only in (None, service)]
     back = tuple(_service(settings, service) for service in chosen)
-    return (*back, _job(settings)) if names.receiver(settings) in chosen else back
+    return (*back, _job(settings, services[-1])) if services[-1] in chosen else back
 
 
 def _previous(settings: Settings, service: str) -> Command:
@@ -86,11 +86,11 @@ def _service(settings: Settings, service: str) -> Step:
     )
 
 
-def _version(settings: Settings) -> Command:
-    """Return the command that captures the engine version that the previous gate was told."""
+def _version(settings: Settings, service: str) -> Command:
+    """Return the command that captures the engine version that the revision was told."""
     return gcloud(
         "run revisions list",
-        f"--service={names.GATE}",
+        f"--service={service}",
         f"--region={settings.region}",
         names.project(settings),
         "--flatten=spec.containers[].env[]",
@@ -102,7 +102,8 @@ def _version(settings: Settings) -> Command:
     )
 
 
-def _job(settings: Settings) -> Step:
+def _job(settings: Settings, service: str) -> Step:
+    """Return the step of the job, which is to run what the service's previous revision runs."""
     location = (f"--region={settings.region}", names.project(settings))
     image = gcloud(
         "run revisions describe",
@@ -112,10 +113,10 @@ def _job(settings: Settings) -> Step:
         capture=_IMAGE,
     )
     changes = [f"--image={variable(_IMAGE)}"]
-    captures = [_previous(settings, names.receiver(settings)), image]
+    captures = [_previous(settings, service), image]
     fields = [Field((*_CONTAINER, "image"), variable(_IMAGE))]
-    if not settings.single:  # its image has no engine to tell the version of
-        captures.append(_version(settings))
+    if not settings.single:  # a gate's image has no engine to tell the version of
+        captures.append(_version(settings, service))
         changes.append(f"--update-env-vars={_VERSION}={variable(_ENGINE_VERSION)}")
         told = (*_CONTAINER, "env", EntryWhere("name", _VERSION), "value")
         fields.append(Field(told, variable(_ENGINE_VERSION)))

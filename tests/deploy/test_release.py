@@ -7,7 +7,7 @@ import pytest
 
 from deploy.errors import CommandFailed, ForeignResource, InvalidSetting
 from deploy.plan import way_back
-from deploy.settings import Settings
+from deploy.settings import Part, Settings
 from tests.deploy.conftest import Operator
 from tests.deploy.example_plans import SMALLEST, USUAL, plan
 from tests.deploy.fake_cloud.processes import FakeGcloud
@@ -201,6 +201,16 @@ def test_one_service_alone_goes_back(fake_gcloud: FakeGcloud, operator: Operator
     assert back(operator, wider, "idle-gate") == {"changed": 1, "stands": 1}
     with pytest.raises(InvalidSetting, match="only is 'idle-gate'; accepted here: idle-renderer"):
         way_back(SMALLEST, "idle-gate")
+
+
+def test_without_a_gate_the_job_goes_back_with_the_renderer(
+    fake_gcloud: FakeGcloud, operator: Operator
+) -> None:
+    """Who has the gate as a Firebase function deploys its older one with Firebase's CLI."""
+    alone, newer = (replace(one, omits=frozenset({Part.GATE})) for one in (USUAL, NEXT))
+    release(operator, alone, newer)
+    assert back(operator, newer) == {"changed": 2}
+    assert run_by_the_job(fake_gcloud) == (USUAL.tag, USUAL.engine_version)
 
 
 def test_the_smallest_deployment_goes_back_too(fake_gcloud: FakeGcloud, operator: Operator) -> None:
