@@ -106,7 +106,7 @@ mutants: $(STAMP) ## plant faults one at a time; a test must catch each (about 8
 # networks: parameters, GFLOP, milliseconds and memory of each; ratios: OpenVINO against torch; render: stages with shares; cloud: the emulator's rates and latencies beside Google's.
 BENCH ?= networks
 
-bench: $(STAMP) ## measure what is here: BENCH=networks|ratios|render|mesh|throughput|talk|cloud|events|scale|reconcile (BENCH_ARGS=--quick for the networks in a minute, '--weights DIR' for LivePortrait)
+bench: $(STAMP) ## measure what is here: BENCH=networks|ratios|render|footprint|mesh|throughput|talk|cloud|events|scale|reconcile (BENCH_ARGS=--quick for the networks in a minute, '--weights DIR' for LivePortrait)
 	@$(PY) -m benchmarks $(BENCH) $(BENCH_ARGS)
 
 bench-gpu: $(STAMP) ## networks and renders on a CUDA device (BENCH_ARGS='--weights DIR'); without one, reduced on the CPU

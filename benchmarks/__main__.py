@@ -1,6 +1,6 @@
-"""Tables: `python -m benchmarks networks|ratios|render|mesh|throughput|talk|pairs|cloud|events`.
+"""Tables: `python -m benchmarks networks|ratios|render|footprint|mesh|throughput|talk|pairs|cloud`.
 
-And `scale` and `reconcile`, which measure nothing: models.
+And `events`; `scale` and `reconcile` measure nothing: models.
 """
 
 import argparse
@@ -15,6 +15,7 @@ import torch
 from benchmarks import (
     cloud,
     events,
+    footprint,
     mesh,
     pairs,
     ratios,
@@ -149,6 +150,15 @@ def measure_the_render(parsed: argparse.Namespace) -> int:
     return 0
 
 
+def measure_the_footprint(parsed: argparse.Namespace) -> int:
+    """Measure memory, files and processor of a render, over all its processes."""
+    weights = None if parsed.mesh else _weights(parsed.weights)
+    print(footprint.HEAD)
+    for row in footprint.measure_footprints(weights, parsed.device, parsed.seconds):
+        print(footprint.table_line(row), flush=True)
+    return 0
+
+
 def _print_renders(
     measured: Iterable[render.RenderRow | render.WholeRender],
 ) -> list[render.WholeRender]:
@@ -259,6 +269,12 @@ def _parser() -> argparse.ArgumentParser:
         "--plain-frames", type=int, default=render.PLAIN_FRAMES, metavar="N",
         help="frames that torch draws as the networks are written; default %(default)s",
     )  # fmt: skip
+    needs = commands.add_parser("footprint", help="memory, files and processor of a render")
+    needs.set_defaults(command=measure_the_footprint)
+    needs.add_argument("--weights", type=Path, metavar="DIR", help="LivePortrait's; as of `render`")
+    needs.add_argument("--device", default=AUTO, help="of LivePortrait; default %(default)s")
+    needs.add_argument("--seconds", type=float, default=10.0, help="default %(default)s")
+    needs.add_argument("--mesh", action="store_true", help="the mesh engine alone")
     card = commands.add_parser("gpu", help="networks and renders on a CUDA device, else reduced")
     card.set_defaults(command=measure_the_gpu)
     card.add_argument("--weights", type=Path, metavar="DIR", help="LivePortrait's; as of `render`")
