@@ -1,5 +1,5 @@
-# Two images: the last stage, for every role; and `--target gate`, for what renders nothing. What is in them and why:
-# docs/run/image.md. `make image-check` replays these lines without a container engine, so they keep to what tests/image/dockerfile.py reads: one instruction a line, no heredocs, no --mount.
+# Three images: the last stage, for every role; `--target gate`, for what renders nothing; `--target api`, the HTTP API
+# before a queue. What is in them and why: docs/run/image.md. `make image-check` replays these lines without a container engine, so they keep to what tests/image/dockerfile.py reads: one instruction a line, no heredocs, no --mount.
 # A tag says what it is, the digest which one; both indexes name amd64 and arm64.
 ARG PYTHON=3.11-slim-bookworm@sha256:a36c24f9cbdf4fd0f52d67f0823eeac19c2028c637cecc392d97f980d4fec56b
 # locked: torch's CUDA build, by its hashes; index: the build that the index offers first, for a look without a GPU.
@@ -79,6 +79,29 @@ ENV LIVEPORTRAIT_ROLE=gate WORKERS=1 THREADS=80 CLOUD_RUN_TIMEOUT_SECONDS=0
 USER 10001:10001
 ENTRYPOINT ["python", "-m", "functions.runtime.entry_point"]
 CMD ["-m", "functions_framework", "--source", "functions/main.py", "--target", "on_avatar_written", "--signature-type", "cloudevent"]
+
+FROM python:${PYTHON} AS api-packages
+ARG PIP_ARGS=
+COPY locks/api.txt /build/
+RUN python -m venv --without-pip /venv
+RUN python -m pip --python /venv/bin/python install --no-cache-dir ${PIP_ARGS} --require-hashes --no-deps --only-binary :all: -r /build/api.txt
+
+FROM python:${PYTHON} AS api
+LABEL org.opencontainers.image.title="avatar-idle api" org.opencontainers.image.licenses="MIT"
+RUN python -m pip uninstall --yes --root-user-action=ignore setuptools wheel pip
+RUN rm -r /usr/local/lib/python*/ensurepip
+COPY --from=api-packages /venv/ /venv/
+COPY liveportrait_core/ /app/liveportrait_core/
+COPY web/ /app/web/
+WORKDIR /app
+RUN /venv/bin/python -m compileall -q liveportrait_core web
+RUN chmod -R a=rX liveportrait_core web
+ENV PATH=/venv/bin:/usr/local/bin:/usr/bin:/bin
+ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 HOME=/tmp
+ENV AVATAR_WEB_HOST=0.0.0.0 AVATAR_WEB_PORT=8080 AVATAR_WEB_DATA=/tmp/web
+USER 10001:10001
+ENTRYPOINT ["python", "-m"]
+CMD ["web"]
 
 FROM python:${PYTHON}
 LABEL org.opencontainers.image.title="avatar-idle" org.opencontainers.image.licenses="MIT"

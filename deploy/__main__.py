@@ -19,7 +19,7 @@ from deploy.execution.journal import Journal
 from deploy.firebase import codebase
 from deploy.plan import Plan, make, way_back
 from deploy.project_facts import project_number
-from deploy.repository_files import engine_version, image_tag, read
+from deploy.repository_files import api_tag, engine_version, image_tag, read
 from deploy.settings import GIVEN, MACHINES, Card, Part, Settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -155,6 +155,9 @@ def _settings(options: argparse.Namespace) -> Settings:
         replaces=frozenset(Part(name) for name in options.replace),
         omits=frozenset(Part(name) for name in options.omit),
         private_egress=options.private_egress,
+        api=options.api,
+        api_tag=(options.api_tag or api_tag(ROOT)) if options.api is not None else "",
+        api_max_instances=options.api_max_instances,
         any_region=options.any_region,
     )
 
@@ -207,6 +210,9 @@ def _add_options(parser: argparse.ArgumentParser, verb: str) -> None:
     add("--replace", action="append", default=[], choices=owned, help="even if the app's own")
     add("--omit", action="append", default=[], choices=parts, help="leave it alone")
     add("--private-egress", action="store_true", help="renderers reach Google's APIs alone")
+    add("--api", metavar="KEYS", help="the HTTP API too: digests of its keys, or secret:NAME")
+    add("--api-max-instances", type=int, default=Settings.api_max_instances)
+    add("--api-tag", help="of the API's image; default: the digest of what goes into it")
     add("--any-region", action="store_true", help="do not ask our list of GPU regions")
     add("--tag", help="of the images; default: the digest of what goes into them")
     add("--engine-version", help="of the renderer in the image of this tag; default: this tree's")

@@ -12,6 +12,7 @@ DEBOUNCE_QUEUE = "idle-debounce"
 REPAIRS_QUEUE = "idle-repairs"
 CHECKS_QUEUE = "idle-checks"
 CANDIDATE = "candidate"  # the tag of a renderer's revision that has no traffic yet
+API = "idle-api"
 TRIGGER = "idle-avatar-written"
 TALK_TRIGGER = "idle-talk-written"
 DEAD_LETTERS = "idle-dead-letters"
@@ -75,6 +76,11 @@ def image(settings: Settings) -> str:
 def gate_image(settings: Settings) -> str:
     """Return the address of the image that renders nothing, of the same tree."""
     return f"{repository(settings)}/gate:{settings.tag}"
+
+
+def api_image(settings: Settings) -> str:
+    """Return the address of the HTTP API's image."""
+    return f"{repository(settings)}/api:{settings.api_tag}"
 
 
 def build_bucket(settings: Settings) -> str:

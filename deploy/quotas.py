@@ -35,9 +35,10 @@ class Demand:
 def demands(settings: Settings) -> tuple[Demand, ...]:
     """Return what the planned services take when all their instances run."""
     machine, renderers = settings.machine, settings.max_instances
-    gates = 0 if settings.single else settings.gate_max_instances
-    cpus = int(machine.cpu) * renderers + gates
-    gib = int(machine.memory.removesuffix("Gi")) * renderers + gates * GATE_GIB
+    gates = settings.gate_max_instances if settings.has_gate else 0
+    apis = 0 if settings.api is None else settings.api_max_instances
+    cpus = int(machine.cpu) * renderers + gates + apis
+    gib = int(machine.memory.removesuffix("Gi")) * renderers + gates * GATE_GIB + apis * API_GIB
     wanted = [
         Demand(quota=_CPU, amount=cpus * 1000, words=f"{cpus} CPUs"),
         Demand(quota=_MEMORY, amount=gib * _GIB, words=f"{gib} GiB of memory"),
@@ -49,7 +50,7 @@ def demands(settings: Settings) -> tuple[Demand, ...]:
     return tuple(wanted)
 
 
-GATE_GIB = 1  # of one instance of the gate
+GATE_GIB, API_GIB = 1, 2  # of one instance
 
 
 def check_quotas(settings: Settings, listed: str) -> tuple[str, ...]:

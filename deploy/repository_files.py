@@ -30,7 +30,9 @@ _IMAGE_FILES = (
     "web/generation.py",
 )
 _IMAGE_FOLDERS = ("functions", "liveportrait_core", "web/cloud", "web/jobs")
-_NOT_IN_IMAGE = ("functions/rules/",)
+_API_FILES = (".dockerignore", ".gcloudignore", "Dockerfile", "locks/api.txt")
+_API_FOLDERS = ("liveportrait_core", "web")
+_NOT_IN_IMAGE = ("functions/rules/", "web/studio/")
 
 
 def read(root: Path) -> RepositoryFiles:
@@ -96,7 +98,7 @@ def _fields(
 
 
 def image_tag(root: Path, *extra: str) -> str:
-    """Return the digest of the images' files and of their build arguments.
+    """Return the digest of the files and of the build arguments of what events and tasks reach.
 
     Args:
         root: the repository's.
@@ -105,17 +107,26 @@ def image_tag(root: Path, *extra: str) -> str:
     Returns:
         16 hex digits.
     """
+    return _digest(root, _image_paths(root, _IMAGE_FILES, _IMAGE_FOLDERS), *extra)
+
+
+def api_tag(root: Path) -> str:
+    """Return the digest of the files of the HTTP API's image, likewise."""
+    return _digest(root, _image_paths(root, _API_FILES, _API_FOLDERS))
+
+
+def _digest(root: Path, paths: Iterator[Path], *extra: str) -> str:
     digest = hashlib.sha256("\0".join(extra).encode())
-    for path in _image_paths(root):
+    for path in paths:
         name = path.relative_to(root).as_posix()
         digest.update(f"\0{name}\0".encode())
         digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()[:16]
 
 
-def _image_paths(root: Path) -> Iterator[Path]:
-    yield from (root / name for name in _IMAGE_FILES)
-    for folder in _IMAGE_FOLDERS:
+def _image_paths(root: Path, files: tuple[str, ...], folders: tuple[str, ...]) -> Iterator[Path]:
+    yield from (root / name for name in files)
+    for folder in folders:
         for path in sorted((root / folder).rglob("*")):
             name = path.relative_to(root).as_posix()
             if path.is_file() and "__pycache__" not in name and not name.startswith(_NOT_IN_IMAGE):

@@ -13,29 +13,22 @@ _COLLECTION = re.compile(r"[^/\s]{1,100}")
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _VERSION = re.compile(r"(?:liveportrait|mesh)-[0-9]+-[0-9a-f]{8}")
-_VARIABLE = re.compile(r"(?:LIVEPORTRAIT|OTEL)_[A-Z0-9_]+")
+_VARIABLE = re.compile(r"(?:LIVEPORTRAIT|OTEL|AVATAR_WEB)_[A-Z0-9_]+")
 _GOOGLE_API = re.compile(r"https://[a-z0-9.-]+\.googleapis\.com(:443)?(/\S*)?")
 _REACHED = "with --private-egress, an API of Google's: https://….googleapis.com"
-_PLANNED = frozenset(
-    f"LIVEPORTRAIT_{name}"
-    for name in (
-        "ROLE",
-        "BUCKET",
-        "DEVICE",
-        "BEHIND_IAM",
-        "ENGINE",
-        "COLLECTION",
-        "ENGINE_VERSION",
-        "PRECISION",
-        "TASKS_QUEUE",
-        "DEBOUNCE_QUEUE",
-        "WEIGHTS",
-        "GATE_URL",
-        "BUDGET_QUEUES",
-        "TASKS_SERVICE_ACCOUNT",
-        "RENDERER_URL",
-    )
-)
+# What this program sets itself, of the function and of the API.
+_FUNCTION = (
+    "ROLE", "BUCKET", "DEVICE", "BEHIND_IAM", "ENGINE", "COLLECTION", "ENGINE_VERSION", "PRECISION",
+    "TASKS_QUEUE", "DEBOUNCE_QUEUE", "WEIGHTS", "GATE_URL", "BUDGET_QUEUES", "RENDERER_URL",
+    "TASKS_SERVICE_ACCOUNT",
+)  # fmt: skip
+_WEB = (
+    "QUEUE", "RENDERER_URL", "SERVICE_ACCOUNT", "BUCKET", "KEYS", "PUBLIC_URL", "HOST", "PORT",
+    "DATA",
+)  # fmt: skip
+_PLANNED = {f"LIVEPORTRAIT_{name}" for name in _FUNCTION} | {f"AVATAR_WEB_{name}" for name in _WEB}
+SECRET = "secret:"  # noqa: S105 - what a secret's name begins with
+_API_KEYS = re.compile(rf"{SECRET}[A-Za-z0-9_-]{{1,255}}|[0-9a-f]{{64}}(?:,[0-9a-f]{{64}})*")
 
 
 FETCHED, GIVEN = "fetched", "given"
@@ -124,6 +117,10 @@ class Settings:
         replaces: parts whose foreign content is replaced.
         omits: parts that are left alone.
         private_egress: what renders reaches Google's APIs and nothing else.
+        api: serve the HTTP API too, to who has a key: the SHA-256 digests of the keys, or
+            `secret:NAME`, a secret of Secret Manager that holds them; None: it is not served.
+        api_tag: of the API's image; the digest of its content.
+        api_max_instances: of the API.
         any_region: accept any region for the card, where Google's list has grown.
     """
 
@@ -150,6 +147,9 @@ class Settings:
     replaces: frozenset[Part] = frozenset()
     omits: frozenset[Part] = frozenset()
     private_egress: bool = False
+    api: str | None = None
+    api_tag: str = ""
+    api_max_instances: int = 3
     any_region: bool = False
 
     def __post_init__(self) -> None:
@@ -158,6 +158,7 @@ class Settings:
         self._check_engine()
         self._check_version()
         self._check_environment()
+        self._check_api()
 
     @property
     def machine(self) -> Machine:
@@ -171,6 +172,12 @@ class Settings:
             return "", ""
         bucket, _, folder = self.weights.removeprefix("gs://").partition("/")
         return bucket, folder.strip("/")
+
+    @property
+    def api_secret(self) -> str:
+        """The secret with the digests of the API's keys; empty: there is none."""
+        api = self.api or ""
+        return api.removeprefix(SECRET) if api.startswith(SECRET) else ""
 
     @property
     def has_gate(self) -> bool:
@@ -214,6 +221,7 @@ class Settings:
             ("max-instances", self.max_instances, 1, 100),
             ("gate-max-instances", self.gate_max_instances, 1, 60),
             ("tasks", self.tasks, 1, 100),
+            ("api-max-instances", self.api_max_instances, 1, 60),
             ("budget", self.budget, 1, 1_000_000),
         ):
             if not low <= value <= high:
@@ -247,9 +255,24 @@ class Settings:
         if self.engine_version.partition("-")[0] != self.engine:
             raise InvalidSetting(f"engine-version is {self.engine_version!r}; accepted: {accepted}")
 
+    def _check_api(self) -> None:
+        if self.api is None:
+            named = [name for name, _ in self.environment if name.startswith("AVATAR_WEB_")]
+            if named:
+                raise InvalidSetting(f"env sets {named[0]} without an API; accepted: with --api")
+            return
+        accepted = "SHA-256 digests of keys (64 hex digits each, by commas), or secret:NAME"
+        _match("api", self.api, _API_KEYS, accepted)
+        _match("api-tag", self.api_tag, _TAG, "letters, digits, dots, hyphens and underscores")
+        if self.single:
+            raise InvalidSetting(
+                "api is given, and --single has no queue to put generations into; accepted: a "
+                "deployment in two roles"
+            )
+
     def _check_environment(self) -> None:
         for name, value in self.environment:
-            _match("env", name, _VARIABLE, "LIVEPORTRAIT_… or OTEL_… variables")
+            _match("env", name, _VARIABLE, "LIVEPORTRAIT_…, OTEL_… or AVATAR_WEB_… variables")
             if self.private_egress and name.startswith("OTEL_") and name.endswith("_ENDPOINT"):
                 _match(f"env {name}", value, _GOOGLE_API, _REACHED)
             if name in _PLANNED:

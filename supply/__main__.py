@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from supply.bill import GATE_IMAGE, RENDERER, bill_of_materials, licence_table
+from supply.bill import IMAGES, RENDERER, bill_of_materials, licence_table
 from supply.licences import LicenceUnknown
 from supply.locking import write_locks
 from supply.locks import LockUnreadable
@@ -38,7 +38,7 @@ def main() -> int:
 
 
 def _write_bill(to: Path) -> None:
-    bills = {image: bill_of_materials(_ROOT, image) for image in (RENDERER, GATE_IMAGE)}
+    bills = {image: bill_of_materials(_ROOT, image) for image in IMAGES}
     to.mkdir(parents=True, exist_ok=True)
     for image, bill in bills.items():
         path = to / f"{image}.cdx.json"

@@ -15,7 +15,7 @@ import imageio_ffmpeg
 from liveportrait_core import __version__
 from liveportrait_core.weights.manifest import Manifest, choose_files, read_manifest
 from supply.licences import licence_of
-from supply.locks import GATE, IMAGE, Pin, lock_path, read_lock
+from supply.locks import API, GATE, IMAGE, Pin, lock_path, read_lock
 
 _ARGUMENT = re.compile(r"^ARG (\w+)=(\S+)$", re.MULTILINE)
 _BASE = re.compile(
@@ -26,8 +26,9 @@ _BASE_LICENCES: Final = {
     "nvidia/cuda": "NVIDIA Deep Learning Container License",
 }
 RENDERER: Final = "avatar-idle"
-GATE_IMAGE: Final = "avatar-idle-gate"
-_LOCKS: Final = {RENDERER: ("packages", "torch"), GATE_IMAGE: (GATE,)}
+GATE_IMAGE, API_IMAGE = "avatar-idle-gate", "avatar-idle-api"
+IMAGES: Final = {RENDERER: ("packages", "torch"), GATE_IMAGE: (GATE,), API_IMAGE: (API,)}
+"""Each image with its lock files."""
 
 
 def bill_of_materials(root: Path, image: str = RENDERER) -> dict[str, Any]:
@@ -35,17 +36,20 @@ def bill_of_materials(root: Path, image: str = RENDERER) -> dict[str, Any]:
 
     Args:
         root: of the repository.
-        image: `RENDERER`, which has everything, or `GATE_IMAGE`.
+        image: one of `IMAGES`; `RENDERER` alone has weights.
 
     Raises:
         LicenceUnknown: of a package.
     """
     dockerfile = (root / "Dockerfile").read_text("utf-8")
-    components = [*_packages(image_pins(root, image))]
+    bases, pins = _bases(dockerfile), image_pins(root, image)
+    components = [*_packages(pins)]
+    if any(pin.name == "imageio-ffmpeg" for pin in pins):
+        components += _ffmpeg()
     if image == RENDERER:
-        components += (*_ffmpeg(), *_bases(dockerfile), *_weights(read_manifest(root / "weights")))
+        components += (*bases, *_weights(read_manifest(root / "weights")))
     else:
-        components += (each for each in _bases(dockerfile) if each["name"] == "python")
+        components += (each for each in bases if each["name"] == "python")
     itself = {
         "type": "application",
         "bom-ref": image,
@@ -70,7 +74,7 @@ def bill_of_materials(root: Path, image: str = RENDERER) -> dict[str, Any]:
 
 def image_pins(root: Path, image: str = RENDERER) -> tuple[Pin, ...]:
     """Return the packages that are in an image."""
-    pins = (pin for lock in _LOCKS[image] for pin in read_lock(lock_path(root, lock)))
+    pins = (pin for lock in IMAGES[image] for pin in read_lock(lock_path(root, lock)))
     return tuple(pin for pin in pins if pin.applies(IMAGE))
 
 

@@ -10,7 +10,7 @@ import tomllib
 from pathlib import Path
 from typing import Final
 
-from supply.locks import GATE, LOCKS, Pin, lock_path, parse_lock, read_lock
+from supply.locks import API, GATE, LOCKS, PARTS, Pin, lock_path, parse_lock, read_lock
 
 # Of these an index that offers CPU builds has other files, or none.
 _WITH_TORCH: Final = re.compile(r"torch|triton|(?:nvidia|cuda)-.*")
@@ -23,6 +23,7 @@ _HEADERS: Final = {
     "packages": "What runs, but for torch: `pip install --require-hashes --no-deps -r` this file.",
     "torch": "torch with CUDA, as PyPI has it. Other indexes have other builds of this version.",
     GATE: "Of packages.txt, what a gate needs: it renders nothing.",
+    API: "Of packages.txt and dev.txt, what the HTTP API needs in front of a queue.",
     "dev": "What the extras of pyproject.toml need beside that: tests, checks, the HTTP server.",
 }
 
@@ -43,19 +44,18 @@ def write_locks(root: Path, uv: str, *, renew: bool = False) -> None:
     # Their own requirements are wrong for us, as that file says.
     apart = _compiled(uv, (root / "requirements-nodeps.txt").read_text("utf-8"), known, "--no-deps")
     runs = needed + apart
-    with tempfile.NamedTemporaryFile("w", suffix=".txt") as bounds:
-        bounds.write("\n".join(pin.lines.partition(" \\")[0] for pin in needed))
-        bounds.flush()
-        within = ("--constraints", bounds.name)
-        dev = _compiled(uv, _dev_requirements(root), known, *within)
-        gate = _compiled(uv, (root / "requirements-gate.txt").read_text("utf-8"), known, *within)
-    names, of_gate = {pin.name for pin in runs}, {pin.name for pin in gate}
+    dev = _compiled(uv, _dev_requirements(root), known, within=needed)
+    names = {pin.name for pin in runs}
     parted = {
         "packages": [pin for pin in runs if not _WITH_TORCH.fullmatch(pin.name)],
-        GATE: [pin for pin in runs if pin.name in of_gate],
         "torch": [pin for pin in runs if _WITH_TORCH.fullmatch(pin.name)],
         "dev": [pin for pin in dev if pin.name not in names],
     }
+    every = [*runs, *parted["dev"]]
+    for part in PARTS:
+        wanted = (root / f"requirements-{part}.txt").read_text("utf-8")
+        found = {pin.name for pin in _compiled(uv, wanted, known, within=every)}
+        parted[part] = [pin for pin in every if pin.name in found]
     for lock, pins in parted.items():
         pins.sort(key=lambda pin: (pin.name, pin.marker))
         text = f"# {_HEADERS[lock]}\n# Written by `make lock`.\n"
@@ -74,11 +74,17 @@ def _dev_requirements(root: Path) -> str:
     return "\n".join(line for extra in project["optional-dependencies"].values() for line in extra)
 
 
-def _compiled(uv: str, requirements: str, known: str, *more: str) -> list[Pin]:
+def _compiled(
+    uv: str, requirements: str, known: str, *more: str, within: list[Pin] | None = None
+) -> list[Pin]:
+    """Resolve requirements; `within` has the versions that were chosen before."""
     with tempfile.TemporaryDirectory() as folder:
         wanted, resolved = Path(folder) / "wanted.in", Path(folder) / "resolved.txt"
+        bounds = Path(folder) / "bounds.txt"
         wanted.write_text(requirements, "utf-8")
         resolved.write_text(known, "utf-8")  # uv keeps the versions that its output has already
-        command = [uv, *_COMPILE, *more, str(wanted), "--output-file", str(resolved)]
+        bounds.write_text("\n".join(pin.lines.partition(" \\")[0] for pin in within or ()), "utf-8")
+        command = [uv, *_COMPILE, *more, "--constraints", str(bounds), str(wanted)]
+        command += ["--output-file", str(resolved)]
         subprocess.run(command, check=True)  # noqa: S603 - uv, with what stands above
         return list(parse_lock(resolved.read_text("utf-8")))

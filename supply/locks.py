@@ -2,8 +2,8 @@
 
 In the form that pip takes with `--require-hashes`. Three files, since pip checks hashes of all it
 is given or of none: `packages`, what runs, but for torch; `torch`, with what only its CUDA build
-brings, since indexes offer other builds of it under the same version; `dev`, tools and tests. A
-fourth, `gate`, repeats of the first what an image that renders nothing needs.
+brings, since indexes offer other builds of it under the same version; `dev`, tools and tests.
+`PARTS` repeat of the others what an image needs that renders nothing.
 """
 
 import re
@@ -16,7 +16,8 @@ from packaging.markers import Marker
 from packaging.utils import canonicalize_name
 
 LOCKS: Final = ("packages", "torch", "dev")
-GATE: Final = "gate"  # a part of `packages` again, for an image of its own
+GATE, API = "gate", "api"
+PARTS: Final = (GATE, API)  # of the others, each for an image of its own
 IMAGE: Final = {
     "implementation_name": "cpython",
     "os_name": "posix",

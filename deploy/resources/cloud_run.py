@@ -249,4 +249,5 @@ def _environment(settings: Settings, role: str) -> dict[str, str]:
         # Cloud Run requires and verifies each token, and removes its signature; the renderer reads
         # at its start that this is so, and `iam.invokers` refuses a public service.
         environment["LIVEPORTRAIT_BEHIND_IAM"] = names.service(settings, names.RENDERER)
-    return environment | dict(settings.environment)
+    own = {name: value for name, value in settings.environment if not name.startswith("AVATAR_")}
+    return environment | own

@@ -13,22 +13,23 @@ from deploy.step import Check, Condition, Policy, Step, grant
 
 def data_access(settings: Settings) -> tuple[Step, ...]:
     """Return the steps for the function's access to the database and to its folders' objects."""
-    database = Condition(
-        title="idle-database",
-        expression=f'resource.name=="projects/{settings.project}/databases/{names.DATABASE}"',
-    )
-    documents = (
-        grant(
-            _project(settings),
-            role="roles/datastore.user",
-            member=names.member(settings, runner),
-            condition=database,
-            title=f"{runner} may read and write documents",
-            why=f"Of the database {names.DATABASE}, in no other; no indexes, no rules.",
-        )
-        for runner in names.runners(settings)
-    )
+    documents = (document_access(settings, runner) for runner in names.runners(settings))
     return (*documents, *object_access.steps(settings), *_weights_access(settings))
+
+
+def document_access(settings: Settings, account: str) -> Step:
+    """Return the step for an account's access to the database."""
+    return grant(
+        _project(settings),
+        role="roles/datastore.user",
+        member=names.member(settings, account),
+        condition=Condition(
+            title="idle-database",
+            expression=f'resource.name=="projects/{settings.project}/databases/{names.DATABASE}"',
+        ),
+        title=f"{account} may read and write documents",
+        why=f"Of the database {names.DATABASE}, in no other; no indexes, no rules.",
+    )
 
 
 def _weights_access(settings: Settings) -> Iterator[Step]:
@@ -184,24 +185,16 @@ def _not_public(settings: Settings, service: str) -> Step:
 
 
 def _tasks(settings: Settings) -> tuple[Step, ...]:
-    steps: list[Step] = []
     senders = {
         names.GATE: (names.QUEUE, names.DEBOUNCE_QUEUE, names.REPAIRS_QUEUE),
         names.RENDERER: (names.QUEUE, names.REPAIRS_QUEUE),
         names.RECONCILE: (names.REPAIRS_QUEUE,),
     }
-    for sender, queues in senders.items():
-        member = names.member(settings, sender)
-        steps += (
-            *(_enqueuer(settings, queue, sender, member) for queue in queues),
-            grant(
-                _account(settings, names.TASKS_CALLER),
-                role="roles/iam.serviceAccountUser",
-                member=member,
-                title=f"{sender} may let tasks bear {names.TASKS_CALLER}",
-                why="Cloud Tasks asks it of whoever makes a task with a token.",
-            ),
-        )
+    steps = (
+        step
+        for sender, queues in senders.items()
+        for step in task_access(settings, sender, *queues)
+    )
     gate = (task_caller(settings, names.GATE),) if settings.has_gate else ()
     return (*steps, *gate)
 
@@ -214,6 +207,21 @@ def task_caller(settings: Settings, service: str) -> Step:
         member=names.member(settings, names.TASKS_CALLER),
         title=f"The queues may call {service}",
         why="The account that tasks bear, gate and renderer only: all that it can do.",
+    )
+
+
+def task_access(settings: Settings, sender: str, *queues: str) -> tuple[Step, ...]:
+    """Return the steps that let an account leave tasks in queues."""
+    member = names.member(settings, sender)
+    return (
+        *(_enqueuer(settings, queue, sender, member) for queue in queues),
+        grant(
+            _account(settings, names.TASKS_CALLER),
+            role="roles/iam.serviceAccountUser",
+            member=member,
+            title=f"{sender} may let tasks bear {names.TASKS_CALLER}",
+            why="Cloud Tasks asks it of whoever makes a task with a token.",
+        ),
     )
 
 

@@ -102,7 +102,15 @@ def _images(settings: Settings) -> tuple[_Image, ...]:
         "is there quickly when an event wakes it.",
         target="gate",
     )
-    return (renderer, gate)
+    if settings.api is None:
+        return (renderer, gate)
+    api = _Image(
+        name="api",
+        address=names.api_image(settings),
+        why="For the HTTP API: a web framework, and what looks into files before they wait.",
+        target="api",
+    )
+    return (renderer, gate, api)
 
 
 def _arguments(settings: Settings) -> tuple[str, ...]:
@@ -212,7 +220,7 @@ def _build_bucket(settings: Settings) -> Step:
 
 def _build(settings: Settings, image: _Image, ignore: str) -> Step:
     project, folder = names.project(settings), names.folder(settings)
-    package = image.address.rpartition(":")[0]
+    package, _, tag = image.address.rpartition(":")
     file = File(path=f"{folder}/cloudbuild-{image.name}.json", content=_recipe(image))
     ignored: tuple[File, ...] = ()
     if image.takes_weights:
@@ -231,7 +239,7 @@ def _build(settings: Settings, image: _Image, ignore: str) -> Step:
                     project,
                     "--format=json",
                 ),
-                expect=ListEntry(name=settings.tag, key=("tags",)),
+                expect=ListEntry(name=tag, key=("tags",)),
             ),
         ),
         create=(

@@ -18,7 +18,7 @@ _OFF = ("", "off", "false", "0", "no")
 
 def steps(settings: Settings) -> tuple[Step, ...]:
     """Return the steps: uniform access is demanded, folders and rights are made."""
-    access = (_folder_access(settings, name, role) for name, role in _folders(settings))
+    access = (_folder(settings, name, role) for name, role in _folders(settings))
     return (_uniform_access(settings), *(step for each in access for step in each))
 
 
@@ -53,37 +53,49 @@ def _uniform_access(settings: Settings) -> Step:
     )
 
 
-def _folder_access(settings: Settings, name: str, role: str) -> tuple[Step, ...]:
+def _folder(settings: Settings, name: str, role: str) -> tuple[Step, ...]:
     """Return the steps for a managed folder, and for each account's role in it."""
     project = names.project(settings)
     url = f"gs://{settings.bucket}/{name}"
-    exists = Check(
-        command=gcloud(
-            "storage managed-folders list", f"gs://{settings.bucket}/", project, "--format=json"
-        ),
-        expect=ListEntry(name=name),
-    )
     folder = Step(
         title=f"Folder {name}",
         why="A managed folder: it moves no object and bears the rights on all objects of this "
         "prefix.",
-        checks=(exists,),
+        checks=(_exists(settings, name),),
         create=(gcloud("storage managed-folders create", url, project),),
         leaves=f"the managed folder {name} stays, for it holds the objects",
     )
-    policy = Policy(
-        group="storage managed-folders", target=(url, project), conditional=True, persistent=True
-    )
     can = "read" if role == _READS else "read and write"
     grants = (
-        grant(
-            policy,
-            role=role,
-            member=names.member(settings, runner),
-            title=f"{runner} may {can} objects of {name}",
-            why="Of this folder, no other object of the bucket; not who else may.",
-            resource_checks=(exists,),
-        )
+        folder_access(settings, name, runner, role=role, can=can)
         for runner in names.runners(settings)
     )
     return (folder, *grants)
+
+
+def folder_access(
+    settings: Settings, name: str, account: str, *, role: str = _WRITES, can: str = "read and write"
+) -> Step:
+    """Return the step for an account's role in a managed folder."""
+    project = names.project(settings)
+    return grant(
+        Policy(
+            group="storage managed-folders",
+            target=(f"gs://{settings.bucket}/{name}", project),
+            conditional=True,
+            persistent=True,
+        ),
+        role=role,
+        member=names.member(settings, account),
+        title=f"{account} may {can} objects of {name}",
+        why="Of this folder, no other object of the bucket; not who else may.",
+        resource_checks=(_exists(settings, name),),
+    )
+
+
+def _exists(settings: Settings, name: str) -> Check:
+    bucket = (f"gs://{settings.bucket}/", names.project(settings))
+    return Check(
+        command=gcloud("storage managed-folders list", *bucket, "--format=json"),
+        expect=ListEntry(name=name),
+    )

@@ -28,11 +28,16 @@ SERVICES = (
     "storage",
 )
 _NETWORK_SERVICES = ("compute", "dns")
+_SECRET_SERVICES = ("secretmanager",)
 
 
 def apis(settings: Settings) -> Step:
     """Return the first step: the facts are looked up through these APIs."""
-    wanted = (*SERVICES, *(_NETWORK_SERVICES if settings.private_egress else ()))
+    wanted = (
+        *SERVICES,
+        *(_NETWORK_SERVICES if settings.private_egress else ()),
+        *(_SECRET_SERVICES if settings.api_secret else ()),
+    )
     services = tuple(f"{name}.googleapis.com" for name in wanted)
     return Step(
         title="APIs",
@@ -64,6 +69,8 @@ def accounts(settings: Settings) -> tuple[Step, ...]:
             names.GATE: "answers events and hands renders to the queue",
             names.TASKS_CALLER: "carries the queue's tasks to the renderer",
         }
+    if settings.api is not None:
+        duties[names.API] = "serves the renderer over HTTP"
     return tuple(_account(settings, name, duty) for name, duty in sorted(duties.items()))
 
 

@@ -1,7 +1,8 @@
 """A Cloud Run service, and how it is told from one that was changed: nothing of what runs in it."""
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from deploy import names
 from deploy.checks import EntryWhere, Field, FieldCheck, FieldNot, ListEntry, Path
@@ -24,10 +25,17 @@ USUAL = (
 INTERNAL = ("--ingress=internal", "--no-allow-unauthenticated", "--invoker-iam-check")
 _MAX_SCALE, _THROTTLING = "autoscaling.knative.dev/maxScale", "run.googleapis.com/cpu-throttling"
 _ANNOTATIONS: Path = ("metadata", "annotations")
+# Keys are the service's own matter: their header is the one that Cloud Run's check would read. No
+# policy names allUsers, which many organisations forbid.
+PUBLIC = ("--ingress=all", "--no-invoker-iam-check")
 CLOSED: tuple[FieldCheck, ...] = (
     Field((*_ANNOTATIONS, "run.googleapis.com/ingress"), "internal"),
     # gcloud sets it to False, and Cloud Run may leave it out then.
     FieldNot((*_ANNOTATIONS, "run.googleapis.com/invoker-iam-disabled"), "true"),
+)
+_OPEN: tuple[FieldCheck, ...] = (
+    Field((*_ANNOTATIONS, "run.googleapis.com/ingress"), "all"),
+    Field((*_ANNOTATIONS, "run.googleapis.com/invoker-iam-disabled"), "True"),
 )
 
 
@@ -44,6 +52,8 @@ class RunService:
         environment: its variables.
         flags: CPU, memory, instances, throttling, a GPU.
         mounts: flags that mount volumes.
+        secrets: of Secret Manager, by the variables that take their latest versions.
+        is_public: called from outside, by who has a key of the service's own.
         track: of gcloud's commands: "", or "beta ".
     """
 
@@ -55,11 +65,13 @@ class RunService:
     environment: dict[str, str]
     flags: tuple[str, ...]
     mounts: tuple[str, ...] = ()
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    is_public: bool = False
     track: str = ""
 
 
 def step(settings: Settings, service: RunService) -> Step:
-    """Return the step of a service that only this project's own accounts may call."""
+    """Return the step of a service."""
     location = (f"--region={settings.region}", names.project(settings))
     account = names.account(settings, service.name)
     words = with_label(
@@ -71,8 +83,9 @@ def step(settings: Settings, service: RunService) -> Step:
         f"--timeout={service.timeout_s}",
         *service.flags,
         *service.mounts,
+        *(f"--set-secrets={name}={of}:latest" for name, of in service.secrets.items()),
         *USUAL,
-        *INTERNAL,
+        *(PUBLIC if service.is_public else INTERNAL),
         *location,
     )
     spec: dict[Path, str] = {
@@ -87,7 +100,8 @@ def step(settings: Settings, service: RunService) -> Step:
         expected_label(words),
         *(Field((*_SPEC, *path), value) for path, value in spec.items()),
         *_expected_environment(service.environment),
-        *CLOSED,
+        *_expected_secrets(service.secrets),
+        *(_OPEN if service.is_public else CLOSED),
         *_expected_hardware(service.flags),
         FieldNot((*_TEMPLATE, "run.googleapis.com/health-check-disabled"), "true"),
         Field(_READY, "True"),
@@ -135,6 +149,14 @@ def _expected_environment(environment: dict[str, str]) -> tuple[Field, ...]:
     return tuple(
         Field((*path, EntryWhere("name", name), "value"), value)
         for name, value in sorted(environment.items())
+    )
+
+
+def _expected_secrets(secrets: Mapping[str, str]) -> tuple[Field, ...]:
+    path = (*_SPEC, "containers", 0, "env")
+    key = ("valueFrom", "secretKeyRef", "name")
+    return tuple(
+        Field((*path, EntryWhere("name", name), *key), secret) for name, secret in secrets.items()
     )
 
 

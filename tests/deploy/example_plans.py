@@ -30,6 +30,7 @@ RTX = replace(
     private_egress=True,
     budget_pauses=True,
 )
+API = replace(USUAL, api="secret:idle-api-keys", api_tag="fedcba9876543210")
 ALL = {"smallest": SMALLEST, "usual": USUAL, "rtx": RTX}
 
 FILES = RepositoryFiles(

@@ -1,10 +1,10 @@
-"""Three plans and their ways back, as scripts; `python -m tests.deploy.golden_scripts` renews."""
+"""Four plans and their ways back, as scripts; `python -m tests.deploy.golden_scripts` renews."""
 
 from pathlib import Path
 
 from deploy.execution import script
 from deploy.plan import way_back
-from tests.deploy.example_plans import ALL, plan
+from tests.deploy.example_plans import ALL, API, plan
 
 FOLDER = Path(__file__).parent / "golden"
 
@@ -12,7 +12,7 @@ FOLDER = Path(__file__).parent / "golden"
 def scripts() -> dict[str, str]:
     """File name and text of every golden file."""
     texts = {}
-    for name, settings in ALL.items():
+    for name, settings in {**ALL, "api": API}.items():
         made = plan(settings)
         texts[f"{name}.sh"] = script.apply_script(settings, made)
         texts[f"{name}-removed.sh"] = script.remove_script(settings, made, with_images=False)

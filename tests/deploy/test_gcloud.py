@@ -15,7 +15,7 @@ import pytest
 from deploy.command import Command, fill
 from deploy.plan import Plan, make, way_back
 from deploy.repository_files import read
-from tests.deploy.example_plans import ALL, MESH, ROOT, SMALLEST, USUAL
+from tests.deploy.example_plans import ALL, API, MESH, ROOT, SMALLEST, USUAL
 from tests.deploy.gcloud_messages import Body, unknown_fields
 
 VARIABLES = {
@@ -44,6 +44,7 @@ SETTINGS = (
     *ALL.values(),
     replace(USUAL, single=True),
     MESH,
+    API,
 )
 
 

@@ -10,10 +10,16 @@ import pytest
 
 from deploy.errors import InvalidSetting
 from deploy.plan import make
-from deploy.repository_files import image_tag, read
+from deploy.repository_files import api_tag, image_tag, read
 from tests.deploy.example_plans import ALL, ROOT, USUAL
 
-REQUIREMENTS = ("requirements.txt", "locks/gate.txt", "locks/packages.txt", "locks/torch.txt")
+REQUIREMENTS = (
+    "requirements.txt",
+    "locks/api.txt",
+    "locks/gate.txt",
+    "locks/packages.txt",
+    "locks/torch.txt",
+)
 
 
 @pytest.fixture
@@ -72,14 +78,17 @@ def test_everything_that_the_dockerfile_copies_is_in_the_digest(copy: Path) -> N
         source = word.rstrip("/")
         if source == "weights":  # WEIGHTS=given, which this program does not build
             continue
-        before = image_tag(copy, "x")
+        before = (image_tag(copy, "x"), api_tag(copy))
         path = copy / source
         if (ROOT / source).is_dir():
             path.mkdir(exist_ok=True, parents=True)
             path = path / "new.py"
         path.parent.mkdir(exist_ok=True, parents=True)
         path.write_text(f"changed {word}", "utf-8")
-        assert image_tag(copy, "x") != before, word
+        after = (image_tag(copy, "x"), api_tag(copy))
+        assert after != before, word
+        if not word.startswith(("web", "locks/api", "liveportrait_core/")):
+            assert after[0] != before[0], word
 
 
 def test_the_job_gives_arguments_to_the_program_that_the_image_starts() -> None:

@@ -1,10 +1,14 @@
-"""One save through gate, queue and renderer, all of the image, against the stand-in cloud.
+"""One save and one generation through gate, API, queue and renderer, each of its image.
 
 Plays the app with the ordinary Google clients. Knows the contract, nothing of how the image came.
 """
 
+import hashlib
+import json
 import os
+import shutil
 import subprocess
+import tempfile
 import time
 import urllib.request
 import uuid
@@ -14,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 from google.cloud import firestore
 from google.cloud.storage import Client as StorageClient
 
@@ -39,6 +44,7 @@ class Played:
     live: Mapping[str, Any]  # the avatar's `livePortrait` in the end
     video: bytes
     seconds: float  # from the save to ready
+    generation: Mapping[str, Any]  # what was asked of the API, in the end
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +56,7 @@ class Image:
 
 
 def play(images: Mapping[str, Image], engine: str, version: str, logs: Path) -> Played:
-    """Start both roles, save once, and wait for the video.
+    """Start all roles, save once, ask the API once, and wait for both videos.
 
     Args:
         images: by role.
@@ -91,22 +97,58 @@ def play(images: Mapping[str, Image], engine: str, version: str, logs: Path) -> 
         )
         gate_health, gate_footprint = gate.await_ready()
         health, renderer_footprint = renderer.await_ready()
+        key, folder = uuid.uuid4().hex, f"{tempfile.gettempdir()}/avatar-web-{uuid.uuid4().hex}"
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        settings = {
+            **suite.environment,
+            "AVATAR_WEB_KEYS": hashlib.sha256(key.encode()).hexdigest(),
+            "AVATAR_WEB_QUEUE": suite.options.queue_name,
+            "AVATAR_WEB_RENDERER_URL": renderer.url,
+            "AVATAR_WEB_SERVICE_ACCOUNT": ACCOUNT,
+            "AVATAR_WEB_BUCKET": suite.options.bucket,
+            "AVATAR_WEB_DATA": folder,
+        }
+        image = images["api"]
+        api = stack.enter_context(
+            StartedRole(image.root, image.command, settings, logs / "api.log")
+        )
+        api_health, api_footprint = api.await_ready()
         suite.connect("idle-avatar-written", "avatars/{avatarId}", [gate.url])
         began = time.monotonic()
         live = _saved(suite, clip)
         seconds = time.monotonic() - began
         with urllib.request.urlopen(live["idleVideoUrl"], timeout=30) as answer:
             video = answer.read()
+        generation = _generated(api.url, key, clip)
         return Played(
-            health={"gate": gate_health, "renderer": health},
+            health={"gate": gate_health, "renderer": health, "api": api_health},
             footprints={
                 "gate": _with_mapped(gate_footprint, gate.footprint()),
                 "renderer": _with_mapped(renderer_footprint, renderer.footprint()),
+                "api": _with_mapped(api_footprint, api.footprint()),
             },
             live=live,
             video=video,
             seconds=seconds,
+            generation=generation,
         )
+
+
+def _generated(url: str, key: str, clip: Path) -> Mapping[str, Any]:
+    """Ask the API for a video, and wait for it."""
+    request = {"input": {"portrait": {"upload": "me"}, "driving": {"upload": "clip"}}}
+    with (SEED / "astronaut.png").open("rb") as portrait, clip.open("rb") as driving:
+        answer = httpx.post(
+            f"{url}/v1/generations",
+            data={"request": json.dumps(request)},
+            files={"me": portrait, "clip": driving},
+            headers={"Authorization": f"Bearer {key}", "Prefer": "wait=600"},
+            timeout=PATIENCE_S,
+        )
+    told: Mapping[str, Any] = answer.json()
+    if told.get("status") != "ready":
+        raise PlayFailed(f"the API made no video: {answer.status_code}, {told}")
+    return told
 
 
 def _with_mapped(ready: Footprint, later: Footprint) -> Footprint:

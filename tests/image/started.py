@@ -136,7 +136,8 @@ class StartedRole:
         return self._process is not None and self._process.poll() is None
 
     def _address(self) -> dict[str, str]:
-        return {"PORT": self.url.rpartition(":")[2], "HOST": "127.0.0.1"}
+        port = self.url.rpartition(":")[2]
+        return {"PORT": port, "HOST": "127.0.0.1", "AVATAR_WEB_PORT": port}
 
 
 def image_environment(root: Root) -> dict[str, str]:

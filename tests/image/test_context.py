@@ -71,7 +71,8 @@ def test_it_holds_everything_that_is_imported() -> None:
 
 SECRETS = [
     ".git/config", ".env", ".venv/bin/python", "out/demo/idle.mp4", "tests/conftest.py", "key.json",
-    "emulator/suite.py", "deploy/plan.py", "contract.md", "functions/__pycache__/main.pyc",
+    "emulator/suite.py", "deploy/plan.py", "contract.md", "web/studio/edit.py",
+    "functions/__pycache__/main.pyc",
     "liveportrait_core/engines/__pycache__/loop.cpython-311.pyc", "functions/rules/firestore.rules",
     "weights/.incoming/abc.part", "weights/.digests.json", "weights/insightface/det_10g.onnx",
 ]  # fmt: skip

@@ -23,12 +23,13 @@ def test_the_image_is_made_of_what_its_arguments_choose() -> None:
     assert not {"weights-fetched", "driver-host"} & set(names)
 
 
-TARGETS = {"": ["packages.txt", "torch.txt"], "gate": ["gate.txt"]}
+TARGETS = {"": ["packages.txt", "torch.txt"], "gate": ["gate.txt"], "api": ["api.txt"]}
 
 
-def test_the_gate_is_made_of_its_packages_and_code_alone() -> None:
-    needed = read_dockerfile(OURS, target="gate").needed()
-    assert [stage.name for stage in needed] == ["gate-packages", "gate"]
+@pytest.mark.parametrize("target", ["gate", "api"])
+def test_the_small_images_are_made_of_their_packages_and_code_alone(target: str) -> None:
+    needed = read_dockerfile(OURS, target=target).needed()
+    assert [stage.name for stage in needed] == [f"{target}-packages", target]
     with pytest.raises(NotUnderstood, match="no stage 'door'"):
         read_dockerfile(OURS, target="door")
 
@@ -61,6 +62,9 @@ def test_it_starts_as_nobody_in_exec_form(target: str) -> None:
     (user,) = final.of("USER")
     assert all(part.isdigit() and int(part) >= 10_000 for part in user.text.split(":"))
     (entry,), (command,) = final.of("ENTRYPOINT"), final.of("CMD")
+    if target == "api":
+        assert (*entry.command(), *command.command()) == ("python", "-m", "web")
+        return
     assert (*entry.command(), *command.command()) == (
         "python", "-m", "functions.runtime.entry_point",
         "-m", "functions_framework", "--source", "functions/main.py",

@@ -43,19 +43,24 @@ def test_it_names_all_that_the_image_is_made_of() -> None:
     }
 
 
-def test_the_gates_image_is_a_part_of_it() -> None:
-    small = bill.bill_of_materials(ROOT, bill.GATE_IMAGE)
+@pytest.mark.parametrize(
+    ("image", "beside"),
+    [
+        (bill.GATE_IMAGE, {"python"}),
+        (bill.API_IMAGE, {"python", "ffmpeg"}),
+    ],
+)
+def test_the_small_images_have_bills_of_their_own(image: str, beside: set[str]) -> None:
+    small = bill.bill_of_materials(ROOT, image)
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(json.dumps(small)) is None
-    assert small["metadata"]["component"]["name"] == "avatar-idle-gate"
-    pins = read_lock(lock_path(ROOT, "gate"))
+    assert small["metadata"]["component"]["name"] == image
     names = {component["name"] for component in small["components"]}
-    assert names == {pin.name for pin in pins if pin.applies(IMAGE)} | {"python"}
-    assert names < NAMES.keys()
+    assert names == {pin.name for pin in bill.image_pins(ROOT, image)} | beside
 
 
 def test_no_licence_is_unknown() -> None:
     unknown = []
-    for pin in bill.image_pins(ROOT):
+    for pin in (pin for image in bill.IMAGES for pin in bill.image_pins(ROOT, image)):
         try:
             licence_of(pin.name)
         except LicenceUnknown as complaint:

@@ -1,6 +1,7 @@
 """The API on many machines: documents, the bucket, and the function's own queue and renderer."""
 
 import io
+import os
 import signal
 import threading
 import time
@@ -22,6 +23,7 @@ from liveportrait_core.errors import DeviceLost
 from liveportrait_core.renderer import Renderer
 from tests.core.swaying import SwayingEngine
 from tests.end_to_end.deployment import CALLER, Turnstile
+from tests.image.missing import imported_with
 from tests.web.conftest import (
     PARAMS,
     LosingEngine,
@@ -275,3 +277,18 @@ def test_kill_9_of_the_renderer_loses_nothing(
         until(lambda: read(client, made)["status"] == "ready")
         video = client.get(httpx.URL(read(client, made)["output"]["videoUrl"]).raw_path.decode())
         assert video.content[4:8] == b"ftyp"
+
+
+API = """
+import web.__main__
+import web.cloud.maker
+from liveportrait_core.media.portrait_process import decode_portrait
+from pathlib import Path
+decode_portrait(Path("emulator/seed/grace_hopper.jpg"), max_dim_px=64)
+"""
+
+
+def test_the_api_imports_what_its_image_has() -> None:
+    imported, _ = imported_with("api", API, os.environ)
+    assert {"fastapi", "uvicorn", "cv2", "google.cloud.tasks_v2"} <= imported
+    assert not imported & {"firebase_admin", "functions", "gradio"}

@@ -110,6 +110,7 @@ def _exists(cloud: Cloud, words: Arguments, verb: str) -> None:
         "iam service-accounts": "accounts",
         "pubsub topics": "topics",
         "pubsub subscriptions": "subscriptions",
+        "secrets": "secrets",
     }
     if words.starts("storage managed-folders"):
         url = words.positional[words.positional.index(verb) + 1]
@@ -190,9 +191,20 @@ def _build(cloud: Cloud, words: Arguments) -> str:
     return ""
 
 
-def _told(words: Arguments) -> list[dict[str, str]]:
+def _told(words: Arguments) -> list[dict[str, Any]]:
     pairs = words.flag("set-env-vars").removeprefix("^|^").split("|")
     return [dict(zip(("name", "value"), pair.split("=", 1), strict=True)) for pair in pairs]
+
+
+def _secrets(words: Arguments) -> list[dict[str, Any]]:
+    pairs = (text.split("=", 1) for text in words.flags("set-secrets"))
+    return [
+        {
+            "name": name,
+            "valueFrom": {"secretKeyRef": {"name": of.partition(":")[0], "key": "latest"}},
+        }
+        for name, of in pairs
+    ]
 
 
 def _container(words: Arguments) -> dict[str, Any]:
@@ -201,7 +213,7 @@ def _container(words: Arguments) -> dict[str, Any]:
         limits["nvidia.com/gpu"] = words.flag("gpu")
     container = {
         "image": words.flag("image"),
-        "env": _told(words),
+        "env": _told(words) + _secrets(words),
         "resources": {"limits": limits},
     }
     for flag, name in (("startup-probe", "startupProbe"), ("liveness-probe", "livenessProbe")):
@@ -345,6 +357,10 @@ BASE_COMMANDS: dict[str, Handler] = {
     "artifacts repositories remove-iam-policy-binding": _unbind,
     "artifacts docker images list": list_handler("images"),
     "builds submit": _build,
+    "secrets list": list_handler("secrets"),
+    "secrets get-iam-policy": policy,
+    "secrets add-iam-policy-binding": bind,
+    "secrets remove-iam-policy-binding": _unbind,
     "run services delete": _service_gone,
     "run services get-iam-policy": policy,
     "run services add-iam-policy-binding": bind,

@@ -158,7 +158,7 @@ MUTANTS = (
     Mutant(
         name="opened-services-left-open",
         file="deploy/resources/run_service.py",
-        old="        *CLOSED,\n",
+        old="        *(_OPEN if service.is_public else CLOSED),\n",
         new="",
         why="Every apply reads back that only callers with the role come in, from inside.",
         tests=("tests/deploy/test_foreign_resources.py",),
