@@ -163,7 +163,7 @@ GOOD: dict[str, Any] = {
     [
         ({"rate": {**GOOD["rate"], "worstOffsetMs": 9.0}}, "9 ms off its time"),
         ({"loop": {"lastToFirstLevels": 3.0, "medianStepLevels": 0.5}}, "The loop jumps"),
-        ({"jitterPerMille": {"driving": 0.6, "result": 0.9}}, "the clip by 0.6"),
+        ({"jitterPerMille": {"driving": 0.6, "result": 1.2}}, "the clip by 0.6"),
         ({"lipRatio": {"portrait": 0.2, "atRest": 0.2}}, "by 20 % of their width"),
         ({"border": {**GOOD["border"], "ringDeltaE": 5.0}}, "colours are off by 5.0"),
         ({"border": {**GOOD["border"], "touchedOutsideShare": 0.02}}, "2 % of what is around"),

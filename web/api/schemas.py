@@ -151,7 +151,8 @@ def read_request(value: object) -> GenerationRequest:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise InvalidRequest(
-            f"{where or 'the body'} is {_shown(first.get('input'))}: {first['msg']}",
+            f"{where or 'the body'} is {_shown(first.get('input'))}: "
+            f"{first['msg'].removeprefix('Value error, ')}",
             field=where or None,
         ) from error
 

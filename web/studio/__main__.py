@@ -37,7 +37,8 @@ CSS = """
 input:focus-visible, button:focus-visible, textarea:focus-visible {
   outline: 2px solid var(--color-accent) !important; outline-offset: 2px
 }
-.wrong {color: var(--error-text-color); font-weight: 600}
+.wrong * {color: #b91c1c !important; font-weight: 600}
+.dark .wrong * {color: #fca5a5 !important}
 footer {display: none !important}
 .gradio-container {max-width: 1100px !important; overflow: clip !important}
 @media (min-width: 700px) {.stays {position: sticky; top: 1em; align-self: flex-start}}

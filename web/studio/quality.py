@@ -10,7 +10,7 @@ _CODEC_STEP = 0.5
 _JUST_NOTICEABLE = 2.3  # of two colours, CIE76
 _ON_TIME_MS = 1.0
 _CLOSED_LIPS = 0.05  # opening relative to width
-_CALM_PER_MILLE = 0.5  # of the longest side; smaller jolts are not seen
+_CALM_PER_MILLE = 1.0  # of the longest side: one pixel of a thousand
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,10 +69,9 @@ def _jitter(driving: float | None, result: float) -> Finding:
         return Finding(words="It does not tremble.")
     if driving is not None and result <= driving:
         return Finding(words="It trembles no more than the clip.")
-    than = "" if driving is None else f", the clip by {driving:.2g}"
+    than = "" if driving is None else f", the clip by {driving:.2g}: a calmer clip helps"
     return Finding(
-        words=f"It trembles by {result:.2g} thousandths of the picture{than}: a calmer clip helps.",
-        is_good=False,
+        words=f"It trembles by {result:.2g} thousandths of the picture{than}.", is_good=False
     )
 
 
