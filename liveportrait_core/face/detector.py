@@ -27,7 +27,7 @@ from liveportrait_core.report import Frame
 POINT_COUNT = 478
 FACES_LOOKED_FOR = 4  # in a clip; costs time for every one that is there
 FACES_IN_A_PICTURE = 8
-SETTLING_ROUNDS = 12  # the graph looks where it saw the face last; on the first frame it drifts
+SETTLING_ROUNDS = 12  # a clip's graph looks where it saw the face last; at first it drifts
 STILL_CONFIDENCE = 0.5
 RETRY_TILES = (0.6, 0.4, 0.25, 0.15)  # side of the tiles, relative to the picture's longest side
 RETRY_MIN_SIDE_PX = 96
@@ -108,7 +108,7 @@ class FaceMesh:
         Another face that stays behind when the followed one has left is not taken for it.
         """
         faces = self._faces(frame)
-        if faces and self._last is None:
+        if faces and self._last is None and not self._still:
             for _ in range(SETTLING_ROUNDS):
                 faces = self._faces(frame) or faces
         if not faces:
