@@ -1,11 +1,15 @@
 """Releases on the fake project: candidates, what serves, what served before, and the way back."""
 
+import os
+import subprocess
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from deploy.errors import CommandFailed, ForeignResource, InvalidSetting
+from deploy.execution.script import apply_script
 from deploy.plan import way_back
 from deploy.settings import Part, Settings
 from tests.deploy.conftest import Operator
@@ -78,6 +82,25 @@ def test_a_first_candidate_that_fails_leaves_nobody_served(
     with pytest.raises(CommandFailed, match="did not render"):
         release(operator, USUAL)
     assert "idle-gate" not in fake_gcloud.cloud.things["services"]
+
+
+def test_the_printed_script_stops_at_a_candidate_that_fails(
+    fake_gcloud: FakeGcloud, tmp_path: Path
+) -> None:
+    fake_gcloud.cloud.problems = ["nothing moves in it"]
+    made = plan(USUAL)
+    for file in (file for step in made.steps for file in step.files):
+        path = tmp_path / file.path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(file.content, "utf-8")
+    script = apply_script(USUAL, made)
+    words = ["bash", "-euc", script]
+    environment = {**os.environ, "PATH": fake_gcloud.path}
+    ran = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert ran.returncode == 1
+    told = ran.stderr.splitlines()[-1]
+    assert "checks/9001.json says why. The traffic of idle-renderer stays where it is" in told
+    assert verbs(fake_gcloud)[-1] == "tasks create-http-task"
 
 
 def test_a_report_that_never_comes_stops_the_run(
