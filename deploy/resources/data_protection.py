@@ -2,9 +2,19 @@
 
 import json
 from dataclasses import dataclass, replace
+from typing import Any
 
 from deploy import names
-from deploy.checks import ActiveRuleset, BucketCors, BucketLifecycle, ListEntry, Required
+from deploy.checks import (
+    ActiveRuleset,
+    BucketCors,
+    BucketLifecycle,
+    CheckResult,
+    ListEntry,
+    Required,
+    ResourceState,
+    Variables,
+)
 from deploy.command import Command, gcloud
 from deploy.resources import iam
 from deploy.settings import Part, Settings
@@ -34,6 +44,30 @@ class DataConfig:
     lifecycle: tuple[object, ...]
     expiries: tuple[tuple[str, str], ...]
     exemptions: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoIndexes:
+    """A field has no index, by its own configuration: what an empty list of `indexes` deploys."""
+
+    name: str  # the end of the field's
+
+    def evaluate(self, output: Any, variables: Variables) -> CheckResult:
+        """Return the result; DIFFERS where the field has indexes, or takes over its parent's."""
+        entries = [each for each in output if each.get("name", "").endswith(f"/{self.name}")]
+        if not entries:
+            return CheckResult(state=ResourceState.MISSING)
+        config = entries[0].get("indexConfig") or {}
+        told = [
+            "/".join(str(part.get("order") or part.get("arrayConfig")) for part in each["fields"])
+            for each in config.get("indexes") or ()
+        ]
+        if config.get("usesAncestorConfig"):
+            told.append("those of its database")
+        if not told:
+            return CheckResult(state=ResourceState.MATCHES)
+        differences = (f"{self.name} has indexes: {', '.join(told)}, wanted none",)
+        return CheckResult(state=ResourceState.DIFFERS, differences=differences)
 
 
 def steps(settings: Settings, data: DataConfig) -> tuple[Step, ...]:
@@ -212,7 +246,7 @@ def _exemption(settings: Settings, group: str, field: str) -> Step:
         checks=(
             Check(
                 command=gcloud("firestore indexes fields list", *flags, "--format=json"),
-                expect=ListEntry(name=f"collectionGroups/{group}/fields/{field}"),
+                expect=NoIndexes(name=f"collectionGroups/{group}/fields/{field}"),
             ),
         ),
         create=(

@@ -173,6 +173,29 @@ def test_a_variable_that_was_changed_by_hand_is_put_right(
     )
 
 
+@pytest.mark.parametrize(
+    ("config", "told"),
+    [
+        ({"usesAncestorConfig": True}, "has indexes: those of its database, wanted none"),
+        (
+            {"indexes": [{"fields": [{"fieldPath": "results", "order": "ASCENDING"}]}]},
+            "has indexes: ASCENDING, wanted none",
+        ),
+    ],
+)
+def test_an_exemption_is_compared_by_what_it_says(
+    fake_gcloud: FakeGcloud, operator: Operator, config: dict[str, object], told: str
+) -> None:
+    """Whoever made it, this program or `firebase deploy`."""
+    operator.deployment(SMALLEST, plan(SMALLEST)).apply()
+    (field,) = fake_gcloud.cloud.things["exemptions"].values()
+    field["indexConfig"] = config
+    assert operator.deployment(SMALLEST, plan(SMALLEST)).apply()["changed"] == 1
+    assert any(told in line for line in operator.said)
+    counts = operator.deployment(SMALLEST, plan(SMALLEST)).apply()
+    assert counts == {"stands": counts.total()}
+
+
 def test_monitoring_files_that_changed_are_brought_up_to_date(
     fake_gcloud: FakeGcloud, operator: Operator
 ) -> None:

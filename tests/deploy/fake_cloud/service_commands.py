@@ -158,7 +158,7 @@ def _ttl(cloud: Cloud, words: Arguments) -> str:
 
 def _exemption(cloud: Cloud, words: Arguments) -> str:
     name = _field(words, 4)
-    cloud.make("exemptions", name, {"name": name, "indexConfig": {}})
+    cloud.things.setdefault("exemptions", {})[name] = {"name": name, "indexConfig": {}}
     return ""
 
 
