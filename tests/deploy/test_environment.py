@@ -57,11 +57,13 @@ def test_gate_renderer_and_reconcile_agree() -> None:
     assert renderer.device == "cuda"
 
 
-def test_a_service_has_more_time_than_the_function_takes() -> None:
+@pytest.mark.parametrize("deadline", [None, "590"])  # the function's own, and the longest
+def test_a_service_has_more_time_than_the_function_takes(deadline: str | None) -> None:
+    told = () if deadline is None else (("LIVEPORTRAIT_DEADLINE_S", deadline),)
     for settings, title in (
-        (example_plans.USUAL, "Service idle-renderer"),
-        (example_plans.USUAL, "Service idle-gate"),
-        (example_plans.SMALLEST, "Service idle-renderer"),
+        (replace(example_plans.USUAL, environment=told), "Service idle-renderer"),
+        (replace(example_plans.USUAL, environment=told), "Service idle-gate"),
+        (replace(example_plans.SMALLEST, environment=told), "Service idle-renderer"),
     ):
         (step,) = (step for step in example_plans.plan(settings).steps if step.title == title)
         (timeout,) = (
