@@ -88,11 +88,22 @@ test-firebase: $(STAMP) ## the gate as Firebase functions, under functions-frame
 	@[ -d out/firebase/firebase_functions ] || $(PY) -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) --no-deps --target out/firebase -r requirements-firebase.txt
 	@PYTHONPATH=out/firebase $(PY) -m pytest -q -rs -m firebase $(PYTEST_ARGS)
 
-REFINER := spandrel==0.4.2 einops==0.8.2 torchvision==0.28.0
+# torchvision, which spandrel imports, loads beside a torch of the same build alone, and an index may serve both builds of torch
+# and one of torchvision. So the two come together here, one release newer than the house's torch; all else is .venv's.
+REFINER_STAMP := out/refiner/.installed
+REFINER_TORCH := torch==2.14.1
+REFINER := torchvision==0.29.1 spandrel==0.4.2 einops==0.8.2
+SITE := import sysconfig; print(sysconfig.get_paths()["purelib"])
 
-test-refiner: $(STAMP) ## GFPGAN as a refiner, on random weights (installs spandrel and torchvision into out/refiner)
-	@[ -d out/refiner/spandrel ] || $(PY) -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) --no-deps --target out/refiner $(REFINER)
-	@PYTHONPATH=out/refiner $(PY) -m pytest -q -rs tests/core/lipsync/test_gfpgan.py $(PYTEST_ARGS)
+$(REFINER_STAMP): $(STAMP)
+	@echo "Setting up out/refiner (once; 1 to 6 GB)"; $(PY) -m venv --clear out/refiner
+	@out/refiner/bin/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) --only-binary :all: $(REFINER_TORCH)
+	@out/refiner/bin/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) --only-binary :all: --no-deps $(REFINER)
+	@$(PY) -c '$(SITE)' > "$$(out/refiner/bin/python -c '$(SITE)')/house.pth"
+	@touch $@
+
+test-refiner: $(REFINER_STAMP) ## GFPGAN as a refiner, on random weights, in an environment of its own with spandrel (out/refiner, 1 to 6 GB)
+	@out/refiner/bin/python -m pytest -q -rs tests/core/lipsync/test_gfpgan.py $(PYTEST_ARGS)
 
 conformance-official: $(STAMP) ## the table of docs/use/emulator.md, and the rules, by Google's own Firestore emulator, where its jar is found
 	@$(PY) -m pytest -q -rs -m official $(PYTEST_ARGS)
