@@ -26,6 +26,11 @@ def add_convert(actions: Any, say: Callable[[str], None]) -> None:
         help="how the weights were trained: constant, with the code of before December 2025, as the"
         " published ones; indexed, with later code (default: %(default)s)",
     )  # fmt: skip
+    joyvasa.add_argument(
+        "--steps", type=int, default=None, metavar="N",
+        help="draw motion in so many steps; fewer take less time and give other motion (default: "
+        "all that the weights were trained with, 500 of the published ones)",
+    )  # fmt: skip
     wav2lip = systems.add_parser(
         "wav2lip", help="Wav2Lip's network, whose weights are for research only"
     )
@@ -50,9 +55,13 @@ def _convert_joyvasa(parsed: argparse.Namespace, say: Callable[[str], None]) -> 
     _require_file(parsed.template, "JoyVASA's motion template")
     _say_origin((parsed.checkpoint, parsed.template), say)
     path = convert(
-        parsed.checkpoint, parsed.template, parsed.to, positions=PositionTable(parsed.positions)
+        parsed.checkpoint,
+        parsed.template,
+        parsed.to,
+        positions=PositionTable(parsed.positions),
+        steps=parsed.steps,
     )
-    say(f"{path} is written; positions {parsed.positions}")
+    say(f"{path} is written; positions {parsed.positions}, {parsed.steps or 'all'} steps")
     return 0
 
 

@@ -56,11 +56,11 @@ class JoyVasa:
 
         Args:
             weights: from `read`.
-            sampling: None: as the original samples.
+            sampling: None: as the original samples, in the steps that the weights file names.
             strict: refuse motion that no face makes; random weights make some.
         """
         self._weights = weights
-        self._sampling = sampling or Sampling()
+        self._sampling = sampling or Sampling(steps=weights.steps)
         self._strict = strict
         self._window_s: float | None = None  # that one window takes here, once it was tried
 

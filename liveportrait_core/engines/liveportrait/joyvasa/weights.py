@@ -23,12 +23,18 @@ from liveportrait_core.engines.liveportrait.joyvasa.encoder import SoundEncoder
 from liveportrait_core.engines.liveportrait.joyvasa.generator import MotionGenerator
 from liveportrait_core.engines.liveportrait.joyvasa.motion import MotionStatistics
 from liveportrait_core.engines.liveportrait.template.pickled import read_arrays
-from liveportrait_core.errors import CheckpointMismatch, MethodNotInstalled, VideoUnsupported
+from liveportrait_core.errors import (
+    CheckpointMismatch,
+    InvalidOption,
+    MethodNotInstalled,
+    VideoUnsupported,
+)
 
 ENCODER = "audio_encoder."
 STATISTICS = "motion_template."
 POSITIONS = "positions"
 ENCODER_SIZES = "encoder_sizes"
+STEPS = "steps"
 CONVERT = "python -m liveportrait_core weights convert joyvasa"
 _NAMESPACE_TYPES: list[Any] = [
     argparse.Namespace,
@@ -47,6 +53,7 @@ class JoyVasaWeights:
     generator: MotionGenerator
     encoder: SoundEncoder
     statistics: MotionStatistics
+    steps: int | None = None  # that motion is drawn in; None: all of the schedule's
 
 
 def convert(
@@ -55,6 +62,7 @@ def convert(
     folder: Path,
     *,
     positions: PositionTable,
+    steps: int | None = None,
     encoder_sizes: Mapping[str, Any] | None = None,
 ) -> Path:
     """Check the original's two files and write them as one without pickles.
@@ -64,6 +72,7 @@ def convert(
         template: `motion_template.pkl`.
         folder: the weights folder.
         positions: how the weights were trained; joyvasa.md, section 3.
+        steps: that motion is drawn in; fewer are quicker and give other motion. None: all of them.
         encoder_sizes: of HuBERT's configuration, where it is not the base model.
 
     Returns:
@@ -71,18 +80,22 @@ def convert(
 
     Raises:
         CheckpointMismatch: a file holds something else.
+        InvalidOption: the schedule has not so many steps.
     """
     state = _read_checkpoint(checkpoint)
     try:
         statistics = MotionStatistics.of(read_arrays(template))
     except VideoUnsupported as error:
         raise CheckpointMismatch(str(error)) from error
-    MotionGenerator.of(state, positions)  # refuses what does not fit, before anything is written
+    # What does not fit is refused before anything is written.
+    most = MotionGenerator.of(state, positions).schedule.steps
+    if steps is not None and not 1 <= steps <= most:
+        raise InvalidOption(f"steps is {steps}; accepted: 1 to {most}, or none: all of them")
     SoundEncoder(_under(state, ENCODER), **(encoder_sizes or {}))
     arrays = {STATISTICS + f.name: torch.from_numpy(getattr(statistics, f.name))
               for f in fields(statistics)}  # fmt: skip
     kept = {key: value.contiguous().clone() for key, value in state.items()}
-    return write(folder, kept | arrays, positions, encoder_sizes=encoder_sizes)
+    return write(folder, kept | arrays, positions, steps=steps, encoder_sizes=encoder_sizes)
 
 
 def write(
@@ -90,6 +103,7 @@ def write(
     tensors: Mapping[str, Tensor],
     positions: PositionTable,
     *,
+    steps: int | None = None,
     encoder_sizes: Mapping[str, Any] | None = None,
 ) -> Path:
     """Write a converted file; it appears whole or not at all."""
@@ -97,6 +111,8 @@ def write(
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(".unfinished")
     metadata = {POSITIONS: positions.value, ENCODER_SIZES: json.dumps(encoder_sizes or {})}
+    if steps is not None:
+        metadata[STEPS] = str(steps)
     save_file(dict(tensors), unfinished, metadata=metadata)
     unfinished.replace(path)
     return path
@@ -121,6 +137,7 @@ def read(folder: Path) -> JoyVasaWeights:
             state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - no dict
         positions = PositionTable(metadata[POSITIONS])
         sizes = json.loads(metadata[ENCODER_SIZES])
+        steps = int(metadata[STEPS]) if STEPS in metadata else None
     except Exception as error:  # foreign bytes make the reader fail in any way there is
         raise CheckpointMismatch(
             f"{path} is no converted JoyVASA ({error}); accepted: what {CONVERT} writes"
@@ -131,6 +148,7 @@ def read(folder: Path) -> JoyVasaWeights:
         generator=MotionGenerator.of(networks, positions),
         encoder=SoundEncoder(_under(state, ENCODER), **sizes),
         statistics=MotionStatistics.of(statistics),
+        steps=steps,
     )
 
 

@@ -8,6 +8,7 @@ import os
 import pickle
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,7 +21,12 @@ from liveportrait_core.engines.liveportrait.joyvasa.sampler import Sampling
 from liveportrait_core.engines.liveportrait.joyvasa.weights import convert, read
 from liveportrait_core.engines.liveportrait.motion.composition import LIP_ROWS
 from liveportrait_core.engines.liveportrait.template import LivePortraitMotion
-from liveportrait_core.errors import CheckpointMismatch, MethodNotInstalled, SpeechFailed
+from liveportrait_core.errors import (
+    CheckpointMismatch,
+    InvalidOption,
+    MethodNotInstalled,
+    SpeechFailed,
+)
 from liveportrait_core.options import SpeechHead
 from liveportrait_core.speech.values import MouthTrack, Speech
 from tests.core.engines.liveportrait.joyvasa_files import (
@@ -83,6 +89,17 @@ def test_fewer_steps_are_another_motion(weights: Path) -> None:
     every, few = (spoken(weights, humming(20_000), steps=steps) for steps in (None, STEPS // 2))
     assert np.isfinite(few.speaking.expression).all()
     assert np.abs(every.speaking.expression - few.speaking.expression).max() > 1e-4
+
+
+def test_the_weights_file_says_in_how_many_steps(weights: Path, tmp_path: Path) -> None:
+    files, few = write_files(tmp_path), STEPS // 2
+    form: Any = {"positions": PositionTable.INDEXED, "encoder_sizes": SIZES}
+    with pytest.raises(InvalidOption, match=f"steps is 7; accepted: 1 to {STEPS}"):
+        convert(*files, tmp_path, steps=STEPS + 1, **form)
+    convert(*files, tmp_path, steps=few, **form)
+    made = JoyVasa.opened(tmp_path, strict=False).motion(humming(20_000), seed="one")
+    asked = spoken(weights, humming(20_000), steps=few)
+    assert made.speaking.expression.tobytes() == asked.speaking.expression.tobytes()
 
 
 def test_only_lips_are_laid_over_an_idle_and_only_while_a_voice_is_heard(weights: Path) -> None:
