@@ -41,5 +41,14 @@ def with_weights(convolution: Convolution, weight: Tensor, bias: Tensor | None) 
     return changed
 
 
+def in_precision_of(convolution: nn.Conv2d | nn.Conv3d, x: Tensor) -> Tensor:
+    """Return what a convolution is given, as its weights are stored: type and order in memory."""
+    weight = convolution.weight
+    last = torch.channels_last if x.dim() == 4 else torch.channels_last_3d
+    if weight.is_contiguous(memory_format=last) and not weight.is_contiguous():
+        return x.to(weight.dtype, memory_format=last)
+    return x.to(weight.dtype)
+
+
 def _frozen(value: Tensor) -> nn.Parameter:
     return nn.Parameter(value.float().contiguous(), requires_grad=False)

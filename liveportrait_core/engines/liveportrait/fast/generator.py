@@ -13,7 +13,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from liveportrait_core.engines.liveportrait.fast.batch_norm import bias_of, with_weights
+from liveportrait_core.engines.liveportrait.fast.batch_norm import (
+    bias_of,
+    in_precision_of,
+    with_weights,
+)
 from liveportrait_core.engines.liveportrait.fast.sub_pixel import DoubledConv2d, QuadrupledConv2d
 from liveportrait_core.engines.liveportrait.networks.spade_generator import (
     INSTANCE_NORM_EPSILON,
@@ -62,7 +66,7 @@ class FastModulation(nn.Module):
 
     def forward(self, normalised: Tensor, label: Tensor) -> Tensor:
         """B×C×H×W and the label as it is → B×C×H×W."""
-        hidden = functional.relu(self.shared(label))
+        hidden = in_precision_of(self.gamma, functional.relu(self.shared(label)))
         return torch.addcmul(self.beta(hidden), normalised, self.gamma(hidden))
 
 
@@ -84,7 +88,7 @@ class FastShortcut(nn.Module):
 
     def forward(self, normalised: Tensor, label: Tensor) -> Tensor:
         """B×in×H×W and the label as it is → B×out×H×W."""
-        hidden = functional.relu(self.shared(label))
+        hidden = in_precision_of(self.gamma, functional.relu(self.shared(label)))
         return self.shortcut(normalised * self.gamma(hidden)) + self.beta(hidden)
 
 

@@ -13,6 +13,7 @@ from torch.nn import functional
 from liveportrait_core.engines.liveportrait.fast.batch_norm import (
     bias_of,
     fold_batch_norm,
+    in_precision_of,
     with_weights,
 )
 from liveportrait_core.engines.liveportrait.fast.depth_taps import FoldedDepthConv3d
@@ -132,15 +133,6 @@ class Flatten(nn.Module):
         return x * occlusion.to(x.dtype)
 
 
-def in_precision_of(convolution: nn.Conv2d | nn.Conv3d, x: Tensor) -> Tensor:
-    """Return what a convolution is given, as its weights are stored: type and order in memory."""
-    weight = convolution.weight
-    last = torch.channels_last if x.dim() == 4 else torch.channels_last_3d
-    if weight.is_contiguous(memory_format=last) and not weight.is_contiguous():
-        return x.to(weight.dtype, memory_format=last)
-    return x.to(weight.dtype)
-
-
 def _folded(blocks: Iterable[nn.Module]) -> list[nn.Conv3d]:
     return [
         fold_batch_norm(block.conv, block.norm)
@@ -151,7 +143,8 @@ def _folded(blocks: Iterable[nn.Module]) -> list[nn.Conv3d]:
 
 def _reordered(weight: Tensor, order: list[int], padding: int) -> Tensor:
     """Return a 3-D convolution's weight for inputs in this order, and more that are zero."""
-    return functional.pad(weight[:, order], (0, 0) * 3 + (0, padding))
+    ordered = weight.index_select(1, torch.tensor(order, device=weight.device))
+    return functional.pad(ordered, (0, 0) * 3 + (0, padding))
 
 
 def _with_inputs(plain: nn.Conv3d, inputs: int) -> nn.Conv3d:

@@ -21,19 +21,21 @@ class RecordedGraph:
             RuntimeError: the driver refuses; a kernel cannot be recorded; the memory is too small.
         """
         self._inputs = [value.clone() for value in inputs]
-        aside = torch.cuda.Stream()  # type: ignore[no-untyped-call]
-        aside.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(aside):
-            for _ in range(_PASSES_BEFORE):
-                compute(*self._inputs)
-        torch.cuda.current_stream().wait_stream(aside)
         self._graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self._graph):
-            self._output = compute(*self._inputs)
+        with torch.cuda.device(self._inputs[0].device):
+            aside = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+            aside.wait_stream(torch.cuda.current_stream())
+            with torch.cuda.stream(aside):
+                for _ in range(_PASSES_BEFORE):
+                    compute(*self._inputs)
+            torch.cuda.current_stream().wait_stream(aside)
+            with torch.cuda.graph(self._graph):
+                self._output = compute(*self._inputs)
 
     def __call__(self, *inputs: Tensor) -> Tensor:
         """Compute with these numbers."""
-        for held, given in zip(self._inputs, inputs, strict=True):
-            held.copy_(given, non_blocking=True)
-        self._graph.replay()
-        return self._output.clone()
+        with torch.cuda.device(self._output.device):
+            for held, given in zip(self._inputs, inputs, strict=True):
+                held.copy_(given, non_blocking=True)
+            self._graph.replay()
+            return self._output.clone()

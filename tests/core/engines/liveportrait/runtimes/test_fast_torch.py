@@ -5,7 +5,8 @@ import logging
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.modules.module import register_module_forward_pre_hook
 
 from liveportrait_core.engines.liveportrait.fast.generator import as_layer_norm, in_any_layout
 from liveportrait_core.engines.liveportrait.networks.all_networks import Networks
@@ -52,6 +53,34 @@ def test_frames_are_the_plain_ones_in_every_precision(
     assert frames.shape == exact.shape
     assert psnr_db(exact, frames) > least_db
     assert float(exact.std()) > 0.01
+
+
+def test_the_generators_convolutions_are_given_channels_last(
+    networks: Networks, plain: TorchRuntime
+) -> None:
+    runtime, asked = fast(networks, plain, Precision.BF16), question(plain, PICTURE_PX, CPU)
+    given: list[Tensor] = []
+
+    def remember(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        if isinstance(module, nn.Conv2d) and module.kernel_size == (3, 3):
+            given.append(inputs[0])
+
+    with register_module_forward_pre_hook(remember):
+        runtime.warp_decode(asked.feature, asked.source, asked.driving, Precision.BF16)
+    assert len(given) > 20
+    for x in given:
+        assert x.dtype is torch.bfloat16
+        assert x.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_all_is_computed_where_the_networks_are() -> None:
+    # A device without numbers refuses those of any other; so would a card.
+    meta, networks = torch.device("meta"), small_networks()
+    elsewhere = TorchRuntime(networks, meta)
+    runtime = FastTorchRuntime(networks, elsewhere, meta, Precision.FP16, picture_px=PICTURE_PX)
+    feature, points = torch.empty(1, 4, 2, 8, 8, device=meta), torch.empty(3, 21, 3, device=meta)
+    frames = runtime.warp_decode(feature, points[:1], points, Precision.FP16)
+    assert (frames.shape, frames.dtype) == ((3, 3, 64, 64), torch.float16)
 
 
 def test_another_precision_than_the_forms_is_the_plain_networks(
