@@ -7,10 +7,8 @@ from deploy.project_facts import Lookup, lookups
 from deploy.release import revisions, rollback, traffic
 from deploy.resources import (
     budget,
-    cloud_run,
     data_protection,
     events,
-    http_api,
     iam,
     images,
     monitoring,
@@ -20,6 +18,7 @@ from deploy.resources import (
 )
 from deploy.resources.data_protection import DataConfig
 from deploy.resources.monitoring import MonitoringConfig
+from deploy.resources.services import cloud_run, http_api
 from deploy.settings import Settings
 from deploy.step import Step
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from deploy import names
 from deploy.command import fill
 from deploy.errors import InvalidSetting
-from deploy.resources.cloud_run import GATE_CONCURRENCY, gate_environment
+from deploy.resources.services.cloud_run import GATE_CONCURRENCY, gate_environment
 from deploy.settings import Settings
 from supply.locks import lock_path, read_lock
 

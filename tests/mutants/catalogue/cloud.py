@@ -117,7 +117,7 @@ MUTANTS = (
     ),
     Mutant(
         name="many-renders-an-instance",
-        file="deploy/resources/cloud_run.py",
+        file="deploy/resources/services/cloud_run.py",
         old="concurrency=1,",
         new="concurrency=4,",
         why="One task an instance: others would wait for the lock on a paid GPU.",
@@ -133,7 +133,7 @@ MUTANTS = (
     ),
     Mutant(
         name="signatures-nobody-checks",
-        file="deploy/resources/cloud_run.py",
+        file="deploy/resources/services/cloud_run.py",
         old='if role == "renderer":',
         new='if role in ("renderer", "all"):',
         why="LIVEPORTRAIT_BEHIND_IAM is the renderer's alone (section 8).",

@@ -1,0 +1,1 @@
+"""The services and the job on Cloud Run: the function's, and the HTTP API."""
