@@ -19,8 +19,9 @@ from deploy.checks import (
     SingleResource,
 )
 from deploy.checks import Path as Way
+from deploy.resources.data_protection import NoIndexes
 from deploy.step import Check
-from tests.deploy.example_plans import ALL, plan
+from tests.deploy.example_plans import ALL, API, plan
 from tests.deploy.gcloud_messages import Body, unknown_fields
 
 MESSAGES = {
@@ -36,6 +37,7 @@ MESSAGES = {
     "eventarc triggers": ("eventarc", "v1", "Trigger"),
     "firestore fields": ("firestore", "v1", "GoogleFirestoreAdminV1Field"),
     "firestore indexes": ("firestore", "v1", "GoogleFirestoreAdminV1Field"),
+    "iam roles": ("iam", "v1", "Role"),
     "iam service-accounts": ("iam", "v1", "ServiceAccount"),
     "logging metrics": ("logging", "v2", "LogMetric"),
     "monitoring dashboards": ("monitoring", "v1", "Dashboard"),
@@ -44,6 +46,7 @@ MESSAGES = {
     "run jobs": ("run", "v1", "Job"),
     "run services": ("run", "v1", "Service"),
     "scheduler jobs": ("cloudscheduler", "v1", "Job"),
+    "secrets list": ("secretmanager", "v1", "Secret"),
     "services list": ("serviceusage", "v1", "GoogleApiServiceusageV1Service"),
     "tasks queues": ("cloudtasks", "v2", "Queue"),
 }
@@ -57,6 +60,10 @@ def ways(check: Check) -> list[tuple[Way, Any]]:
         expectation = expectation.expect
     if isinstance(expectation, EnabledServices):
         return [(("config", "name"), "x")]
+    if isinstance(expectation, NoIndexes):
+        config: dict[str, Any] = {"usesAncestorConfig": True}
+        config["indexes"] = [{"fields": [{"order": "ASCENDING"}, {"arrayConfig": "CONTAINS"}]}]
+        return [(("name",), "x"), (("indexConfig",), config)]
     if isinstance(expectation, SingleResource):
         return [wanted(field_) for field_ in expectation.fields]
     if isinstance(expectation, ListEntry):
@@ -66,11 +73,11 @@ def ways(check: Check) -> list[tuple[Way, Any]]:
 
 
 def wanted(field_: Field | FieldNot) -> tuple[Way, Any]:
-    if field_.value in ("True", "False") and "status" not in field_.path:
-        return field_.path, field_.value == "True"
     texts = {"labels", "userLabels", "annotations", "env", "ports", "limits", "nodeSelector"}
-    labels = not texts.isdisjoint(field_.path)
-    number = field_.value.isdigit() and not labels
+    is_text = not texts.isdisjoint(field_.path)
+    if field_.value in ("True", "False") and "status" not in field_.path and not is_text:
+        return field_.path, field_.value == "True"
+    number = field_.value.isdigit() and not is_text
     return field_.path, int(field_.value) if number else field_.value
 
 
@@ -105,7 +112,7 @@ def test_google_has_every_field_that_a_check_looks_at(
 ) -> None:
     control = "a field that a queue does not have"
     asked: dict[str, Body] = {control: (*MESSAGES["tasks queues"], {"rateLimits": {"what": 1}})}
-    for settings in ALL.values():
+    for settings in (*ALL.values(), API):
         made = plan(settings)
         for check in (check for step in (*made.first, *made.steps) for check in step.checks):
             asked |= bodies(check)
