@@ -15,6 +15,7 @@ from liveportrait_core.cli import (
     ENVIRONMENT,
     EXAMPLES,
     EXIT_STATUS,
+    CommandParser,
     Console,
     HelpFormatter,
     add_crop,
@@ -53,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def command_parser() -> argparse.ArgumentParser:
     """Return the parser of every command."""
     voice = Console(say=print, warn=lambda line: print(line, file=sys.stderr))
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="python -m liveportrait_core",
         description="Make a portrait move. `COMMAND --help` says more of each.",
         epilog="\n".join((EXAMPLES, EXIT_STATUS, ENVIRONMENT)),

@@ -154,6 +154,8 @@ class EngineUnavailable(RenderError):
 class CheckpointMismatch(EngineUnavailable):
     """A weight file holds other tensors than the networks have."""
 
+    code = "CHECKPOINT_MISMATCH"  # on the command line and over HTTP; no deployment starts with it
+
 
 class Cancelled(RenderError):
     """The caller has given the render up."""

@@ -49,7 +49,7 @@ from functions.jobs.outcomes import AttemptMetrics, AttemptOutcome, tell_refusal
 from functions.jobs.ports import Dependencies, Renderer
 from functions.observability import log, telemetry
 from liveportrait_core import QualityReport, RenderedVideo, RenderError, TalkCut
-from liveportrait_core.errors import DeviceLost, MethodTooSlow
+from liveportrait_core.errors import DeviceLost, EngineUnavailable, MethodTooSlow
 
 _WITHDRAWN = (AttemptOutcome.LOST, AttemptOutcome.SUPERSEDED, AttemptOutcome.RETURNED)
 
@@ -369,6 +369,8 @@ def problem_of(fault: Exception) -> ErrorInfo:
     if isinstance(fault, MethodTooSlow):
         seconds = math.ceil(fault.seconds)
         return replace(ErrorInfo.of(Code.METHOD_TOO_SLOW, METHOD_FIELD), seconds=seconds)
+    if isinstance(fault, EngineUnavailable):
+        return ErrorInfo(code=Code.RENDER_FAILED, field=None, retryable=fault.retryable)
     if isinstance(fault, RenderError):
         if fault.code not in {code.value for code in Code}:  # a newer renderer's
             return ErrorInfo(code=Code.INTERNAL, field=None, retryable=fault.retryable)

@@ -4,7 +4,13 @@ Each adds itself to the parser and writes to a `Console`; none prints. The rest 
 """
 
 from liveportrait_core.cli.console import Console
-from liveportrait_core.cli.help_text import ENVIRONMENT, EXAMPLES, EXIT_STATUS, HelpFormatter
+from liveportrait_core.cli.help_text import (
+    ENVIRONMENT,
+    EXAMPLES,
+    EXIT_STATUS,
+    CommandParser,
+    HelpFormatter,
+)
 from liveportrait_core.cli.idle import add_idle
 from liveportrait_core.cli.inspect import add_inspect
 from liveportrait_core.cli.multiplier_sweep import add_multiplier_sweep
@@ -16,6 +22,7 @@ __all__ = [
     "ENVIRONMENT",
     "EXAMPLES",
     "EXIT_STATUS",
+    "CommandParser",
     "Console",
     "HelpFormatter",
     "add_crop",

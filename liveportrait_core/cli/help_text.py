@@ -1,6 +1,15 @@
 """The words of `--help` that are no option: examples, exit status, environment."""
 
 import argparse
+from typing import NoReturn
+
+
+class CommandParser(argparse.ArgumentParser):
+    """Refuses in one line, as every other refusal; `--help` shows the usage."""
+
+    def error(self, message: str) -> NoReturn:
+        """End with status 2."""
+        self.exit(2, f"INVALID_PARAMS: {message}; see {self.prog} --help\n")
 
 
 class HelpFormatter(argparse.RawDescriptionHelpFormatter):

@@ -10,6 +10,7 @@ from liveportrait_core.cli.help_text import HelpFormatter
 from liveportrait_core.cli.render_options import add_source_max_dim
 from liveportrait_core.errors import InvalidOption
 from liveportrait_core.inspection import contact_sheet, inspect, measure_following
+from liveportrait_core.media.origin import stated_origin
 from liveportrait_core.options import RenderOptions
 
 
@@ -69,7 +70,7 @@ def inspect_video(parsed: argparse.Namespace, console: Console) -> int:
         contact_sheet(
             parsed.video, parsed.portrait, parsed.contact, inspection, driving=parsed.driving
         )
-    measured = inspection.as_json()
+    measured = {**inspection.as_json(), "digitalSource": stated_origin(parsed.video)}
     if parsed.following:
         following = measure_following(parsed.video, parsed.driving, max_seconds=parsed.max_seconds)
         measured["following"] = following.as_json()

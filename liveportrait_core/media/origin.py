@@ -4,11 +4,15 @@ Values: https://cv.iptc.org/newscodes/digitalsourcetype/; the field: IPTC Photo 
 Source Type". Why each engine has which: decision 10 (docs/understand/decisions).
 """
 
+import re
 from enum import StrEnum
+from mmap import ACCESS_READ, mmap
+from pathlib import Path
 from typing import Final
 
 from liveportrait_core.options import Engine
 
+_STATED: Final = re.compile(rb"DigitalSourceType[^>]{1,40}digitalsourcetype/(\w{1,40})")
 _VOCABULARY: Final = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 
 
@@ -22,6 +26,16 @@ class DigitalSource(StrEnum):
 def origin_of(engine: Engine) -> DigitalSource:
     """Give what the files of an engine say."""
     return DigitalSource.ALGORITHMIC if engine is Engine.MESH else DigitalSource.TRAINED
+
+
+def stated_origin(path: Path) -> str | None:
+    """Return how a file says that it came about, as IPTC words it; None: it says nothing.
+
+    Of our files, and of others whose XMP packet lies in them as text.
+    """
+    with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
+        found = _STATED.search(content)
+        return None if found is None else found.group(1).decode()
 
 
 def xmp_of(origin: DigitalSource) -> bytes:

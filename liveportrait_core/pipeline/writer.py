@@ -17,6 +17,7 @@ from liveportrait_core.errors import EncodeFailed
 from liveportrait_core.media.clips.encode import FrameEncoder
 from liveportrait_core.media.clips.formats import EncoderSettings
 from liveportrait_core.media.origin import DigitalSource, origin_of
+from liveportrait_core.media.output import require_folder
 from liveportrait_core.media.pictures.image import jpeg_of
 from liveportrait_core.options import Engine
 from liveportrait_core.pipeline.machine_faults import machine_faults_translated
@@ -172,10 +173,14 @@ def _replace_both(video: Path, output: Path, picture: Path, poster: Path) -> Non
 
 @contextmanager
 def _draft_folder(output: Path, poster: Path | None) -> Iterator[Path]:
-    """Make a folder beside the output and delete it afterwards, with everything in it."""
+    """Make a folder beside the output and delete it afterwards, with everything in it.
+
+    Raises:
+        InvalidOption: there is no folder for the output, or for the poster.
+        EncodeFailed: it cannot be written into.
+    """
     for target in (output, poster or output):
-        if not target.parent.is_dir():
-            raise EncodeFailed(f"{target.parent} is no folder to write {target.name} into")
+        require_folder(target)
     try:
         folder = tempfile.TemporaryDirectory(dir=output.parent, prefix=".render-")
     except OSError as error:

@@ -117,7 +117,7 @@ def test_a_talk_is_told_likewise(tmp_path: Path) -> None:
         speech.text, speech.strength, speech.method,
     )  # fmt: skip
     assert (parsed.head, parsed.inside) == (speech.head, speech.inside)
-    assert (speech.refine, parsed.refine) == (True, True)
+    assert (speech.refine, parsed.refine) == (True, "gfpgan")
     assert accepted_methods(parsed) == {"wav2lip", "gfpgan"}
     assert parsed.driving.name == "d.mp4"
     assert parsed.driving_multiplier == 0.4

@@ -44,6 +44,8 @@ def _methods(parsed: argparse.Namespace, console: Console) -> int:
         raise InvalidOption(
             f"--seconds is {parsed.seconds}; accepted: above 0, up to {MAX_SPEECH_SECONDS:g}"
         )
+    if parsed.weights != DEFAULT_WEIGHTS and not parsed.weights.is_dir():
+        raise InvalidOption(f"--weights is {parsed.weights}; accepted: a folder that is there")
     accepted = frozenset({REFINER.name})  # to try it is to use it: on nothing but a grey picture
     installed = find_methods(None, parsed.weights, accepted)
     opened = OpenedMethods(installed)

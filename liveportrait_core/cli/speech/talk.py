@@ -32,6 +32,8 @@ from liveportrait_core.options import (
 )
 from liveportrait_core.renderer import Renderer
 from liveportrait_core.request import Clip, MotionTemplate, RenderRequest, SpeechInput
+from liveportrait_core.species import Species
+from liveportrait_core.speech.methods import GFPGAN
 from liveportrait_core.speech.viseme_formats import TimedViseme, parse_visemes
 
 MULTIPLIER_OF_A_SYNTHETIC_IDLE = 1.0  # its motion is small already
@@ -102,8 +104,7 @@ def _add_speech(group: Any) -> None:
         help="what moves the head; speech: the voice, by joyvasa alone (default: %(default)s)",
     )  # fmt: skip
     group.add_argument(
-        "--refine", action="store_true",
-        help="sharpen a mouth that wav2lip painted, by GFPGAN",
+        "--refine", choices=(GFPGAN,), default=None, help="sharpen a mouth that wav2lip painted",
     )  # fmt: skip
     group.add_argument(
         "--within", type=float, default=None, metavar="S",
@@ -141,7 +142,7 @@ def talk(parsed: argparse.Namespace, console: Console) -> int:
         method=parsed.method,
         inside=MouthInside(parsed.inside),
         head=SpeechHead(parsed.head),
-        refine=parsed.refine,
+        refine=parsed.refine is not None,
         within_s=parsed.within,
     )
     if parsed.driving_multiplier is None:
@@ -150,6 +151,8 @@ def talk(parsed: argparse.Namespace, console: Console) -> int:
         parsed.driving_multiplier = usual
     options = options_of(parsed, max_seconds=parsed.max_seconds, loop=parsed.loop)
     renderer, motion = _open_motion(parsed, console)
+    if options.species is Species.ANIMAL and renderer.engine is Engine.MESH:
+        console.warn("The species is animal: the engine mesh moves its mouth as a person's.")
     request = RenderRequest(
         portrait=parsed.portrait,
         motion=motion,
@@ -188,6 +191,7 @@ def _open_motion(
                 "--engine is liveportrait, and a synthetic idle is the mesh engine's; accepted: "
                 "--driving with a clip or a motion template, or another engine"
             )
+        console.warn("Engine mesh: a synthetic idle is its own.")
         return open_synthetic(parsed)
     _refuse_synthetic_options(parsed)
     kind = driving_kind(parsed.driving)

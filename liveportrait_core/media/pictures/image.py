@@ -22,6 +22,7 @@ from liveportrait_core.errors import (
     InvalidOption,
 )
 from liveportrait_core.media.origin import DigitalSource, xmp_of
+from liveportrait_core.media.output import require_folder
 from liveportrait_core.media.pictures import heif
 from liveportrait_core.media.pictures.colour_space import ColourSpace
 from liveportrait_core.media.pictures.colours import SrgbConversion
@@ -164,9 +165,10 @@ def write_picture(
         longest_side_px: it is reduced to that, never enlarged; None: as it is.
 
     Raises:
-        InvalidOption: the name says none that can be written.
+        InvalidOption: the name says none that can be written, or its folder is not there.
         EncodeFailed: the file cannot be written.
     """
+    require_folder(path)
     try:
         image = Image.fromarray(frame)
         if longest_side_px is not None:

@@ -136,7 +136,9 @@ def test_what_argparse_refuses(
     with pytest.raises(SystemExit) as ended:
         main(arguments)
     assert ended.value.code == 2
-    assert complaint in capsys.readouterr().err
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("INVALID_PARAMS: ")
+    assert complaint in line
 
 
 @pytest.mark.parametrize("command", [[], ["render"], ["idle"], ["inspect"]])

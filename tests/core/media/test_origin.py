@@ -14,7 +14,7 @@ from PIL import Image
 from liveportrait_core.inspection import read_mp4
 from liveportrait_core.media.clips.encode import FrameEncoder
 from liveportrait_core.media.clips.formats import EncoderSettings
-from liveportrait_core.media.origin import DigitalSource, origin_of
+from liveportrait_core.media.origin import DigitalSource, origin_of, stated_origin
 from liveportrait_core.media.pictures.image import jpeg_of, write_picture
 from liveportrait_core.options import Engine, VideoFormat
 from tests.core.clips import ffmpeg
@@ -95,6 +95,7 @@ def test_a_gif_and_a_webp_say_it_and_play_on(tmp_path: Path, form: VideoFormat) 
     path = video(tmp_path / f"a.{form}", form, DigitalSource.ALGORITHMIC)
     packet = packet_of_gif(path) if form is VideoFormat.GIF else packet_of_picture(path)
     assert stated(packet) == f"{URI}algorithmicMedia"
+    assert stated_origin(path) == "algorithmicMedia"
     with Image.open(path) as image:
         assert getattr(image, "n_frames", 1) == 4
     if form is VideoFormat.GIF:
@@ -106,7 +107,9 @@ def test_a_gif_and_a_webp_say_it_and_play_on(tmp_path: Path, form: VideoFormat) 
 def test_a_picture_says_it_where_an_engine_drew_it(tmp_path: Path, name: str) -> None:
     write_picture(FRAME, tmp_path / name, origin=DigitalSource.TRAINED)
     assert stated(packet_of_picture(tmp_path / name)) == f"{URI}trainedAlgorithmicMedia"
+    assert stated_origin(tmp_path / name) == "trainedAlgorithmicMedia"
     write_picture(FRAME, tmp_path / name)
+    assert stated_origin(tmp_path / name) is None
     assert b"DigitalSourceType" not in (tmp_path / name).read_bytes()
 
 

@@ -45,13 +45,13 @@ _FLAGS: Final = {
     "method": "--method",
     "inside": "--inside",
     "head": "--head",
+    "refine": "--refine",
 }
 _SWITCHES: Final = {
     "normalizeLip": "--normalize-lip",
     "pasteback": "--paste-back",
     "loop": "--loop",
     "stitching": "--stitch",
-    "refine": "--refine",
 }
 _ACCEPTING: Final = {
     "wav2lip": "--accept-research-only-licence",

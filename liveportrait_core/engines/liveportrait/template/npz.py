@@ -15,6 +15,7 @@ from liveportrait_core.engines.liveportrait.template.motion_template import (
 )
 from liveportrait_core.errors import EncodeFailed, VideoUnsupported
 from liveportrait_core.limits import MAX_TEMPLATE_BYTES
+from liveportrait_core.media.output import require_folder
 from liveportrait_core.report import RenderWarning
 
 FORMAT_VERSION = 1
@@ -26,8 +27,10 @@ def save_template(template: LivePortraitMotion, path: Path) -> None:
     """Write a template; it appears complete or not at all.
 
     Raises:
+        InvalidOption: its folder is not there.
         EncodeFailed: the file cannot be written.
     """
+    require_folder(path)
     frames = FrameArrays.of(template.measured)
     unfinished = path.with_name(f".{path.name}.unfinished")
     try:
