@@ -9,9 +9,9 @@ from pathlib import Path
 from emulator.faults import FaultPlan
 from emulator.serving import HttpServer, bind
 from emulator.shared_port import sharing
-from emulator.tasks.calls import Calls
-from emulator.tasks.grpc_server import grpc_server
-from emulator.tasks.http_server import TasksHttpServer
+from emulator.tasks.api.calls import Calls
+from emulator.tasks.api.grpc_server import grpc_server
+from emulator.tasks.api.http_server import TasksHttpServer
 from emulator.tasks.identity import Identity
 from emulator.tasks.queue import Queue, QueueState
 from emulator.tasks.runner import Runner

@@ -5,8 +5,7 @@ import string
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emulator.tasks.errors import TasksError
-from emulator.tasks.messages import (
+from emulator.tasks.api.messages import (
     FULL_VIEW,
     queue_message,
     queue_value,
@@ -14,6 +13,7 @@ from emulator.tasks.messages import (
     task_message,
     task_value,
 )
+from emulator.tasks.errors import TasksError
 from emulator.tasks.queue import UNLIMITED, Queue, QueueState, RateLimits, RetryConfig
 from emulator.tasks.task import HttpRequest, Oidc, Task
 

@@ -8,9 +8,9 @@ import grpc.aio
 from google.protobuf.empty_pb2 import Empty
 
 from emulator.faults import FaultPlan
-from emulator.tasks.calls import Call
+from emulator.tasks.api.calls import Call
+from emulator.tasks.api.messages import Message, raw
 from emulator.tasks.errors import TasksError
-from emulator.tasks.messages import Message, raw
 
 _SERVICE = "google.cloud.tasks.v2.CloudTasks"
 

@@ -12,10 +12,10 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from emulator.faults import FaultPlan
-from emulator.tasks.calls import Call
+from emulator.tasks.api.calls import Call
+from emulator.tasks.api.messages import Message, raw
 from emulator.tasks.errors import InvalidArgument, NotFound, TasksError
 from emulator.tasks.identity import Identity
-from emulator.tasks.messages import Message, raw
 
 _LOCATION = r"projects/[^/]+/locations/[^/]+"
 _QUEUE = rf"{_LOCATION}/queues/[^/:]+"

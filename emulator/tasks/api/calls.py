@@ -8,8 +8,7 @@ from google.protobuf.empty_pb2 import Empty
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from emulator.faults import FaultKind, FaultPlan
-from emulator.tasks.errors import InvalidArgument, Unavailable
-from emulator.tasks.messages import (
+from emulator.tasks.api.messages import (
     Message,
     queue_message,
     queue_value,
@@ -17,6 +16,7 @@ from emulator.tasks.messages import (
     task_message,
     task_value,
 )
+from emulator.tasks.errors import InvalidArgument, Unavailable
 from emulator.tasks.names import check_location, check_queue, check_task, fault_path, queue_of
 from emulator.tasks.queue import Queue, QueueState
 from emulator.tasks.runner import Runner
