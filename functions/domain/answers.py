@@ -164,16 +164,16 @@ class Answers:
         """Replace a pending state in a document that asks for nothing.
 
         Such a document gets no further event that would correct what it shows. BUSY while a lease
-        has not expired, with its task, if there is one: the job may end by itself, or be killed.
+        has not expired: the job may end by itself, or be killed. Return the task, if there is one.
         """
         document, record = avatar.document, avatar.record
+        task = record.current_dispatch(avatar.now)
         if document is None or document.opted_in or not document.shows_pending:
-            return TransactionResult(status=TransactionStatus.DONE)
+            return TransactionResult(status=TransactionStatus.DONE, dispatch=task)
         if record.lease_lives(avatar.now):
-            return TransactionResult(
-                status=TransactionStatus.BUSY, dispatch=record.current_dispatch(avatar.now)
-            )
-        return withdrawn(avatar, record, TransactionStatus.DONE)
+            return TransactionResult(status=TransactionStatus.BUSY, dispatch=task)
+        back: TransactionResult[Unleased] = withdrawn(avatar, record, TransactionStatus.DONE)
+        return replace(back, dispatch=task)
 
     def note_failed_try(
         self, avatar: AvatarSnapshot, inputs_key: object

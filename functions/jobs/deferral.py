@@ -15,7 +15,7 @@ from functions.domain.subject import Subject
 from functions.domain.task import LookTask, RenderTask
 from functions.errors import Postponed, RetryLater
 from functions.jobs.ports import Dependencies, TaskQueue
-from functions.jobs.turns import leave, present_dispatch
+from functions.jobs.turns import leave, make, present_dispatch
 from functions.observability import log
 
 
@@ -63,9 +63,9 @@ class Deferral:
         Raises:
             RetryLater: the queue did not take it; a redelivery makes it.
         """
-        standing = None if self.renders is None else present_dispatch(deps, subject)
-        if self.renders is not None and standing is not None and not standing.held:
-            leave(RenderTask(subject=subject, dispatch=standing), self.renders)
+        dispatch = None if self.renders is None else present_dispatch(deps, subject)
+        if self.renders is not None and dispatch is not None:
+            make(self.renders, subject, dispatch)
 
     def look(self, subject: Subject, wish: object, due_s: float) -> bool:
         """Have the avatar looked at later; False: there is no queue for it.

@@ -40,6 +40,7 @@ from functions.jobs.cleanup import clean_up, dispose
 from functions.jobs.dispatch import Dispatcher
 from functions.jobs.outcomes import AttemptOutcome, tell_answer
 from functions.jobs.ports import Dependencies
+from functions.jobs.turns import make
 
 _PAUSE_S = 0.5  # before another look, where something changed between a look and its transaction
 _ANOTHERS_ATTEMPT = "the next attempt is another delivery's"
@@ -152,13 +153,17 @@ class Steps:
         """Take back what a document shows that asks for nothing any more.
 
         Wait for a job that still renders it, because it may be killed; where a task stands for the
-        job, only that task waits.
+        job, only that task waits. See that this task is made: who noted it may have died before,
+        and it takes one of its owner's turns.
         """
         busy = TransactionStatus.BUSY
         while (change := self.transact(trigger, self._rules.settle)).status is busy:
             if change.dispatch is not None and trigger.dispatch is None:
                 break
             self.wait(trigger, self._deps.settings.poll_s)
+        task = change.dispatch
+        if trigger.dispatch is None and self._deps.renders is not None and task is not None:
+            make(self._deps.renders, trigger.subject, task)
         return Done()
 
     # --- what every step needs

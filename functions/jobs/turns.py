@@ -50,6 +50,16 @@ def _without_ended(deps: Dependencies, owner: str, turns: Turns) -> Turns:
     return deps.ledger.turns_of(owner) if ended else turns
 
 
+def make(queue: TaskQueue, subject: Subject, dispatch: Dispatch) -> None:
+    """See that the task of a dispatch is made, unless it is held.
+
+    Raises:
+        RetryLater: the queue did not take it; a redelivery makes it.
+    """
+    if not dispatch.held:
+        leave(RenderTask(subject=subject, dispatch=dispatch), queue)
+
+
 def present_dispatch(deps: Dependencies, subject: Subject) -> Dispatch | None:
     """Return the dispatch that the ledger has now.
 

@@ -8,7 +8,7 @@ import pytest
 from functions.domain.task import read_subject
 from functions.errors import RetryLater
 from tests.functions.doubles import Fields, about
-from tests.functions.scene import AVATAR, BUCKET, SETTINGS, Scene, document
+from tests.functions.scene import AVATAR, BUCKET, SETTINGS, UNSET, Scene, document
 
 NAMES = ("a", "b", "c", "d")
 
@@ -117,7 +117,7 @@ def test_a_renderer_that_dies_before_it_wakes_the_next_does_so_when_it_is_asked_
     scene: Scene,
 ) -> None:
     save(scene, *NAMES)
-    scene.queue.before = [lambda: (_ for _ in ()).throw(RetryLater("the queue is away"))]
+    scene.queue.before = [away]
     with pytest.raises(RetryLater):
         deliver(scene)
     assert shown(scene, "a")["state"] == "ready"
@@ -205,3 +205,22 @@ def test_a_save_does_not_wait_where_a_repair_does(scene: Scene) -> None:
     (task,) = scene.queue.pending
     assert task.queue == "renders"
     assert AVATAR not in scene.ledger.jobs
+
+
+def test_a_task_that_was_noted_and_never_made_keeps_no_turn() -> None:
+    """The gate dies in between, and the document asks for nothing any more."""
+    crowded = crowd(most=1)
+    event = crowded.write(document())
+    crowded.queue.before = [away]
+    with pytest.raises(RetryLater):
+        crowded.gate().handle_event(event)
+    crowded.write(document(training__livePortrait=UNSET))
+    crowded.gate().handle_event(event)  # redelivered: it has moved on
+    save(crowded, "a")
+    assert shown(crowded, "a")["waiting"]["position"] == 1
+    assert [deliver(crowded) for _ in range(2)] == [AVATAR, "a"]
+    assert shown(crowded, "a")["state"] == "ready"
+
+
+def away() -> None:
+    raise RetryLater("the queue is away")

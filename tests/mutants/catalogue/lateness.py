@@ -260,7 +260,7 @@ MUTANTS = (
     Mutant(
         name="follow-up-left-to-an-ended-task",
         file="functions/jobs/deferral.py",
-        old="if self.renders is not None and standing is not None and not standing.held:",
+        old="if self.renders is not None and dispatch is not None:",
         new="if False:",
         why="Two deliveries of one task: the answer of one ends what the other needs (section 9).",
         tests=("tests/functions/jobs/test_deferral.py",),

@@ -335,4 +335,12 @@ MUTANTS = (
         why="What follows a repair stays in its queue (section 9, follow-ups).",
         tests=("tests/functions/test_roles.py",),
     ),
+    Mutant(
+        name="noted-task-left-unmade",
+        file="functions/jobs/steps.py",
+        old="            make(self._deps.renders, trigger.subject, task)",
+        new="            pass",
+        why="A dispatch without a task takes a turn for a day (section 9, turns).",
+        tests=("tests/functions/jobs/test_owners_turns.py",),
+    ),
 )
