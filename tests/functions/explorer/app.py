@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from functions.domain.storage_paths import OWNER_KEY, download_url
+from tests.functions.doubles import about
 from tests.functions.explorer.attempts import OWNER
 from tests.functions.explorer.disturbances import Cue
 from tests.functions.explorer.model import DROPPED, FORGED, MULTIPLIERS, Avatar, Wanted
@@ -105,8 +106,8 @@ class App:
             self._upload(wanted)
         self.avatar.asks(wanted)
         if not wanted.exists:
-            self.avatar.forged = False
-        self.world.write(self.avatar.id, fields, name)
+            self.avatar.forged, self.avatar.gone_at = False, self.world.timeline.now
+        self.world.write(about(self.avatar.id), fields, name)
         self._look_for_the_portrait()
         self.acted(self.avatar)
 
@@ -184,7 +185,8 @@ class App:
     def _outputs(self, ending: str) -> list[str]:
         folder = f"avatars/{self.avatar.id}/livePortrait/"
         objects = self.world.media.objects
-        return [each for each in objects if each.startswith(folder) and each.endswith(ending)]
+        own = (each for each in objects if each.startswith(folder) and "/talks/" not in each)
+        return [each for each in own if each.endswith(ending)]
 
     def _lose(self, name: str, size: float) -> None:
         """Somebody deletes a video, or only its poster."""
@@ -227,7 +229,7 @@ class App:
         forged = _FORGED[int(size * len(_FORGED))]
         self.tell(name, f"a client writes livePortrait = {forged!r}")
         self.avatar.forged = True
-        self.world.write(self.avatar.id, {**document, "livePortrait": forged}, name)
+        self.world.write(about(self.avatar.id), {**document, "livePortrait": forged}, name)
         self.acted(self.avatar)
 
     def _overwrite(self, name: str, size: float) -> None:

@@ -143,8 +143,8 @@ class Attempts:
         if lease.owner in self.made:
             self.wrong("lease", "one claim is granted twice: its folder may be emptied by now")
         self.made[lease.owner] = attempt
-        share = share_of(avatar.id, self.total).name
-        for quota in (f"avatar:{avatar.id}", f"owner:{OWNER}", share):
+        share = share_of(avatar.quota_id, self.total).name
+        for quota in (f"avatar:{avatar.quota_id}", f"owner:{OWNER}", share):
             self.starts[f"{quota} {self.today()}"] += 1
         self.claims[avatar.id, avatar.wish] += 1
         names = self.names.setdefault((avatar.id, avatar.wish), Counter())

@@ -16,6 +16,7 @@ from functions.domain.storage_paths import download_url
 from functions.settings import Settings
 from tests.functions.explorer.attempts import ATTEMPTS, OWNER, Attempts
 from tests.functions.explorer.model import Avatar
+from tests.functions.explorer.talks import Talk, TalkChecks
 from tests.functions.explorer.world import Commit, World
 from tests.functions.scene import POLICY
 
@@ -31,6 +32,7 @@ class Checks:
 
     world: World
     avatars: dict[str, Avatar]
+    talks: dict[str, Talk]  # by their ledgers' ids
     attempts: Attempts
     wrong: Callable[[str, str], object]
     settings: Settings
@@ -38,8 +40,15 @@ class Checks:
     meant: dict[str, object] = field(default_factory=dict)  # by fingerprint: what was asked
     heard: set[tuple[str, int, str, int, str]] = field(default_factory=set)  # `queued`, for what
 
+    def __post_init__(self) -> None:
+        self.spoken = TalkChecks(world=self.world, attempts=self.attempts, wrong=self.wrong)
+
     def committed(self, commit: Commit) -> None:
         """A transaction was committed."""
+        if commit.avatar_id in self.talks:
+            self.spoken.committed(self.talks[commit.avatar_id], commit)
+            self._turns(commit)
+            return
         avatar = self.avatars[commit.avatar_id]
         self.attempts.committed(avatar, commit)
         if commit.fields:
@@ -50,12 +59,13 @@ class Checks:
     def _turns(self, commit: Commit) -> None:
         """No more of an owner's renders are in flight than may be, and who waits is in line."""
         ledger, now = self.world.ledger, round(self.world.timeline.now * 1000)
-        tasks = {each: ledger.record(each).current_dispatch(now) for each in self.avatars}
+        known = (*self.avatars, *self.talks)
+        tasks = {each: ledger.record(each).current_dispatch(now) for each in known}
         flying = [each for each, task in tasks.items() if task is not None and not task.held]
         begins = commit.avatar_id in flying and commit.before.dispatch != commit.after.dispatch
         if begins and len(flying) > self.settings.renders_per_owner_at_once:
             self.wrong("turns", f"{flying} are in flight at once")
-        listed = {each.subject.avatar_id: each.held for each in ledger.turns_of(OWNER).every}
+        listed = {each.subject.ledger[1]: each.held for each in ledger.turns_of(OWNER).every}
         wanted = {each: task.held for each, task in tasks.items() if task is not None}
         if {each: listed.get(each) for each in wanted} != wanted:
             self.wrong("turns", f"the list says {listed}, the ledgers say {wanted}")
@@ -65,6 +75,9 @@ class Checks:
         for avatar in self.avatars.values():
             if f"avatars/{avatar.id}/" in path:
                 self.look(avatar)
+        for talk in self.talks.values():
+            if path.startswith(talk.subject.output_folder):
+                self.spoken.look(talk)
 
     # --- what the document is told
 

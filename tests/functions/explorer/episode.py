@@ -16,6 +16,7 @@ from tests.functions.explorer.instances import SETTINGS, VERSIONS, Instance, Wor
 from tests.functions.explorer.model import Avatar
 from tests.functions.explorer.quiet import Quiet
 from tests.functions.explorer.report import Report
+from tests.functions.explorer.talks import Talk, TalkApp
 from tests.functions.explorer.timeline import Timeline
 from tests.functions.explorer.world import START_S, Commit, World
 
@@ -24,6 +25,7 @@ _STORM_S = 900.0  # after the last act, then nothing is disturbed any more
 _CUE_S = 90.0  # for so long an act waits for its cue
 _SKEWS = (0.0, 0.0, 0.0, 660.0, -660.0, 2.0)
 _SECOND_OF = 0.12  # of all episodes: two avatars of one owner, who may render little
+_TALKING_OF = 0.4  # of all episodes: the first avatar has a talk
 _CROWD_OF = 0.15  # of all episodes: three of one owner, who wait for their turns
 
 
@@ -99,10 +101,15 @@ class Episode:
             renders_per_day_total=self._stream.choice((5_000, 5_000, 5_000, 5)),
             mirror_dynamics=self._stream.random() < 0.1,
         )
+        self.talks: dict[str, Talk] = {}
+        if crowd.random() < _TALKING_OF:
+            host = self.avatars["ava"]
+            self.talks = {"ava:hi": Talk(id="ava:hi", host=host)}
         self.world.ledger.total = self.attempts.total = settings.renders_per_day_total
         self.checks = Checks(
             world=self.world,
             avatars=self.avatars,
+            talks=self.talks,
             attempts=self.attempts,
             wrong=wrong,
             settings=settings,
@@ -154,6 +161,13 @@ class Episode:
     def run(self) -> EpisodeReport:
         """Play it to its end."""
         acts = [act for app in self.apps for act in app.script()]
+        for talk in self.talks.values():
+            app = TalkApp(world=self.world, talk=talk, seed=self.seed, tell=self.report.tell)
+            acts += [
+                Act(at_s=at_s, name=name, do=do)
+                for at_s, name, do in app.script()
+                if name not in self.without
+            ]
         with redirect_stderr(self.report.log):
             try:
                 self._play(acts)
@@ -240,6 +254,15 @@ class Episode:
         )
         for avatar in self.avatars.values():
             self.report.made(partial(quiet.look, avatar))
+        for talk in self.talks.values():
+            judge = partial(
+                self.checks.spoken.quiet,
+                talk,
+                mended=mended,
+                heard=quiet.heard,
+                may_wait=len(self.versions) > 1 and not self.queued,
+            )
+            self.report.made(judge)
         self.report.made(quiet.quotas)
 
     def _sweep(self, *, quiet_s: float) -> list[Any]:

@@ -85,6 +85,7 @@ class Avatar:
     lost: set[tuple[str, int]] = field(default_factory=set)  # objects that somebody else destroyed
     revoked: set[tuple[str, int]] = field(default_factory=set)  # whose token was taken away
     was_made: bool = False  # its document was there once
+    gone_at: float = 0.0  # when its document was last deleted
     overwritten: bool = False  # an input was overwritten without a save: reconcile's matter
 
     def asks(self, wanted: Wanted) -> None:
@@ -94,6 +95,11 @@ class Avatar:
             self.overwritten = False
         self.was_made = self.was_made or wanted.exists
         self.wanted = wanted
+
+    @property
+    def quota_id(self) -> str:
+        """The avatar whose starts its renders count among."""
+        return self.id
 
     @property
     def renders(self) -> bool:

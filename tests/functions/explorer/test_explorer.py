@@ -90,6 +90,29 @@ class NeverStops(Rules):
         return TransactionStatus.DONE
 
 
+class TalksAreNotCounted(Rules):
+    def claim(self, avatar: AvatarSnapshot, *given: Any, **more: Any) -> TransactionResult[Any]:
+        change = super().claim(avatar, *given, **more)
+        return replace(change, counts=change.counts and not avatar.subject.is_talk)
+
+
+class TalksShowNothing(Rules):
+    def complete(
+        self, avatar: AvatarSnapshot, claim: Claim, result: Result
+    ) -> TransactionResult[Any]:
+        change = super().complete(avatar, claim, result)
+        lost = replace(result.video, generation=result.video.generation + 1)
+        if change.record is None or not avatar.subject.is_talk:
+            return change
+        first = replace(change.record.results[0], video=lost)
+        return replace(change, record=replace(change.record, results=(first,)))
+
+
+class LetsAllBegin(Rules):
+    def _position(self, *given: Any) -> int:
+        return 0
+
+
 class NeverHeals(Rules):
     def repair_mirror(self, *given: Any) -> TransactionResult[Any]:
         return TransactionResult(status=TransactionStatus.DONE)
@@ -117,6 +140,9 @@ class ForgetsTheLastOne(Rules):
     [
         (KeepsTheLease, "lease left"),
         (NeverStops, "starts"),
+        (TalksAreNotCounted, "starts"),
+        (TalksShowNothing, "listed"),
+        (LetsAllBegin, "turns"),
         (NeverHeals, "mirror"),
         (FailsAtOnce, "failed"),
         (ForgetsTheLastOne, "objects left"),

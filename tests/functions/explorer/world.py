@@ -13,7 +13,7 @@ from functions.domain.document import DocumentWrite
 from functions.domain.job_record import Record
 from functions.domain.snapshot import AvatarSnapshot, TransactionResult
 from functions.domain.storage_paths import StoredObject, Upload
-from functions.domain.subject import Subject
+from functions.domain.subject import Subject, subject_of_path
 from functions.domain.task import Task
 from tests.functions.doubles import (
     Fields,
@@ -21,10 +21,9 @@ from tests.functions.doubles import (
     MemoryLedger,
     MemoryMediaStore,
     MemoryTaskQueue,
-    about,
 )
 from tests.functions.explorer.timeline import Timeline
-from tests.functions.scene import BUCKET, snapshot
+from tests.functions.scene import BUCKET, snapshot, talk_snapshot
 
 LATER = "later"  # a field of the ledger that only the newer version knows
 START_S = 1_800_000_000.0
@@ -34,7 +33,7 @@ START_S = 1_800_000_000.0
 class Commit:
     """One transaction's effect on an avatar."""
 
-    avatar_id: str
+    avatar_id: str  # or a talk's ledger
     before: Record
     after: Record
     document: Fields | None  # as it was before
@@ -75,21 +74,21 @@ class WatchedLedger(MemoryLedger):
         return self._snapshot(subject, counting=counting)
 
     def _commit(self, avatar: AvatarSnapshot, change: TransactionResult[Any]) -> None:
-        avatar_id, world = avatar.avatar_id, self._world
-        before = copy.deepcopy(self.documents.get(avatar_id)) if change.fields else None
-        known = self.jobs.get(avatar_id)
+        name, path, world = avatar.subject.ledger[1], str(avatar.subject), self._world
+        before = copy.deepcopy(self.documents.get(path))
+        known = self.jobs.get(name)
         super()._commit(avatar, change)
         if change.record is not None and not change.erases:
-            self._add_what_is_newer(avatar_id, known or {})
-        if change.fields:
-            world.told(avatar_id, before, f"w{world.number('w')}")
+            self._add_what_is_newer(name, known or {})
+        if change.fields or (before is not None and path not in self.documents):
+            world.told(avatar.subject, before, f"w{world.number('w')}")
         if change.fields or change.record is not None or change.erases or change.counts:
             world.committed(
                 Commit(
-                    avatar_id=avatar_id,
+                    avatar_id=name,
                     before=avatar.record,
-                    after=self.record(avatar_id),
-                    document=before,
+                    after=self.record(name),
+                    document=before if change.fields else None,
                     fields=dict(change.fields),
                     counted=change.counts,
                 )
@@ -175,6 +174,9 @@ class World:
 
     def __post_init__(self) -> None:
         self.ledger = WatchedLedger(self)
+        self.ledger.talk_deleted = lambda path, before: self.told(
+            _talk_of(path), before, f"w{self.number('w')}"
+        )
         self.media = WatchedMediaStore(self)
         self.queue = _TellingQueue(self)
 
@@ -183,24 +185,28 @@ class World:
         self.numbers[what] = self.numbers.get(what, 0) + 1
         return self.numbers[what]
 
-    def write(self, avatar_id: str, fields: Fields | None, name: str) -> None:
+    def write(self, subject: Subject, fields: Fields | None, name: str) -> None:
         """The app writes a document, or deletes it."""
-        before = copy.deepcopy(self.ledger.documents.get(avatar_id))
+        path = str(subject)
+        before = copy.deepcopy(self.ledger.documents.get(path))
         if fields is None:
-            self.ledger.documents.pop(avatar_id, None)
+            self.ledger.documents.pop(path, None)
         else:
-            self.ledger.documents[avatar_id] = fields
+            self.ledger.documents[path] = fields
+            if before is None:
+                self.ledger.created[path] = round(self.timeline.now * 1000)
         if before != fields:
-            self.told(avatar_id, before, name)
+            self.told(subject, before, name)
 
-    def told(self, avatar_id: str, before: Fields | None, name: str) -> None:
+    def told(self, subject: Subject, before: Fields | None, name: str) -> None:
         """A document was written: there is an event of it."""
         self.timeline.now += 0.001  # no two commits have one time
-        self.written[avatar_id] = round(self.timeline.now * 1000)
+        path, told = str(subject), talk_snapshot if subject.is_talk else snapshot
+        self.written[path] = round(self.timeline.now * 1000)
         event = DocumentWrite(
-            subject=about(avatar_id),
-            before=snapshot(before),
-            after=snapshot(self.ledger.documents.get(avatar_id)),
+            subject=subject,
+            before=told(before),
+            after=told(self.ledger.documents.get(path)),
             committed_s=self.timeline.now,
         )
         self.deliver(name, event)
@@ -208,6 +214,12 @@ class World:
     def held(self, path: str) -> HeldObject | None:
         """What stands at a path."""
         return self.media.objects.get(path)
+
+
+def _talk_of(path: str) -> Subject:
+    subject = subject_of_path(path)
+    assert subject is not None, path
+    return subject
 
 
 class _TellingQueue(MemoryTaskQueue):
