@@ -100,6 +100,8 @@ class App:
             from functions.runtime.startup import open_warm
 
             self._require_private()
+            if (route := self.settings.route) is not None and not route.queue:
+                log.warning("LIVEPORTRAIT_TASKS_QUEUE is not set: renders that wait are not woken")
             try:
                 renderer = open_warm(self.settings)
             except DeviceLost as fault:
