@@ -41,6 +41,22 @@ MUTANTS = (
         tests=("tests/core/engines/liveportrait/runtimes/test_device.py",),
     ),
     Mutant(
+        name="fast-forms-taken-as-they-are",
+        file="liveportrait_core/engines/liveportrait/runtimes/torch_opening.py",
+        old="        if found_db >= needed_db:",
+        new="        if found_db >= 0:",
+        why="On a card the fast forms are taken where they draw the plain frames (performance.md).",
+        tests=("tests/core/engines/liveportrait/runtimes/test_fast_torch.py",),
+    ),
+    Mutant(
+        name="landmarks-nobody-uses",
+        file="liveportrait_core/engines/liveportrait/driving.py",
+        old="    is_used = openings or any(",
+        new="    is_used = True or any(",
+        why="Landmarks are looked for where something follows from them (performance.md).",
+        tests=("tests/core/engines/liveportrait/test_driving.py",),
+    ),
+    Mutant(
         name="taps-at-the-wrong-border",
         file="liveportrait_core/engines/liveportrait/fast/sub_pixel.py",
         old="[[[1.0, 1.0, 0.0], [0.0, 0.0, 1.0]], [[1.0, 0.0, 0.0], [0.0, 1.0, 1.0]]]",
