@@ -54,8 +54,26 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
                 assert process.poll() is None, (data / "log").read_text()
                 time.sleep(0.2)
         yield url
+        started = processes_of(process.pid)
         process.terminate()
         process.wait(timeout=60)
+    assert started  # the function's
+    assert not [each for each in started if is_running(each)]
+
+
+def processes_of(parent: int) -> list[int]:
+    """The ids of what a process has started."""
+    words = ["ps", "-o", "pid=", "--ppid", str(parent)]
+    told = subprocess.run(words, capture_output=True, text=True, check=False)
+    return [int(each) for each in told.stdout.split()]
+
+
+def is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -130,7 +131,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         return 2
     print("Starting the emulator, the function and the studio …", flush=True)
-    # Uvicorn raises the interrupt again when it has stopped.
+    # Either signal ends the function's process, too; uvicorn raises it again when it has stopped.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with suppress(KeyboardInterrupt), cloud(settings.data, settings.engine) as bucket:
         avatar = AvatarDocument(AVATAR, bucket)
         editor = Editor(lambda: open_renderer(settings.engine, settings.weights))
