@@ -9,22 +9,28 @@ import numpy as np
 from liveportrait_core.face.crop import crop_face, map_points
 from tests.core.faces import face_106, face_203, gradient
 from tests.golden.onnx_files import write_constant_network
-from tests.golden.synthetic_weights import synthetic_tree
+from tests.golden.synthetic_weights import animal_tree, synthetic_tree
 
 LANDMARKS = "liveportrait/landmark.onnx"
 DETECTOR = "insightface/models/buffalo_l/det_10g.onnx"
 LANDMARKS_106 = "insightface/models/buffalo_l/2d106det.onnx"
 
 
-def weights_folder(folder: Path, *, landmarks: bool = True, detector: bool = False) -> Path:
-    """The five network files, linked, and those of the face networks that are wanted."""
-    tree = synthetic_tree()
-    manifest = json.loads((tree / "manifest.json").read_bytes())
-    files = manifest["sets"][0]["files"]
-    for file in files:
-        link = folder / file["path"]
-        link.parent.mkdir(parents=True, exist_ok=True)
-        link.symlink_to(tree / file["path"])
+def weights_folder(
+    folder: Path, *, landmarks: bool = True, detector: bool = False, animals: bool = False
+) -> Path:
+    """The five network files, linked, those of the face networks, and the animals', as wanted."""
+    manifest, files = {}, []
+    for tree in (synthetic_tree(), *([animal_tree()] if animals else [])):
+        manifest = json.loads((tree / "manifest.json").read_bytes())
+        for file in manifest["sets"][0]["files"]:
+            link = folder / file["path"]
+            if link.is_symlink():  # stitching, which people and animals share
+                continue
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.symlink_to(tree / file["path"])
+            files.append(file)
+    manifest["sets"][0]["files"] = files
     if landmarks:
         write_steady_landmarks(folder / LANDMARKS)
     files.append(_entry(folder, "landmarks_203", LANDMARKS))

@@ -3,6 +3,9 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -67,12 +70,16 @@ def test_against_an_emulator_it_starts_without_the_landmarks(tmp_path: Path) -> 
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.soak
-@pytest.mark.timeout(1800)
-def test_a_save_is_rendered_by_the_networks(
-    media: Media, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@contextmanager
+def networks(
+    media: Media, folder: Path, monkeypatch: pytest.MonkeyPatch, weights: Path
+) -> Iterator[Cloud]:
+    """A function that renders by the networks at full size: minutes for the least of frames."""
     monkeypatch.setattr(app, "PATIENCE_S", 1500.0)
+    clip = folder / "short.mp4"
+    least = ("--seconds", "0.5", "--fps", "20", "--seed", "3")
+    done = app.command_line("idle", media.other_portrait, "-o", clip, *least)
+    assert done.returncode == 0, done.stderr
     options = SuiteOptions()
     with Suite(options) as suite:
         for name, value in suite.environment.items():
@@ -80,23 +87,55 @@ def test_a_save_is_rendered_by_the_networks(
         settings = {
             "LIVEPORTRAIT_ENGINE": "auto",
             "LIVEPORTRAIT_DEVICE": "cpu-torch",
-            "LIVEPORTRAIT_WEIGHTS": str(weights_folder(tmp_path / "weights")),
+            "LIVEPORTRAIT_WEIGHTS": str(weights),
             "LIVEPORTRAIT_MAX_SECONDS": "0.5",
             "LIVEPORTRAIT_DEADLINE_S": "590",
         }
-        with deployed(suite, Dispatch.INLINE, tmp_path, **settings) as deployment:
+        with deployed(suite, Dispatch.INLINE, folder, **settings) as deployment:
             suite.connect("idle", "avatars/{avatarId}", [deployment.gate.url])
-            cloud = Cloud(
+            yield Cloud(
                 suite=suite,
                 database=firestore.Client(),
                 bucket=StorageClient().bucket(options.bucket),
                 deployment=deployment,
-                media=media,
+                media=replace(media, clip=clip),
             )
-            avatar = cloud.avatar("networks")
-            avatar.create()
-            avatar.save(0.40)
-            live = avatar.wait_ready(0.40)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(1800)
+def test_a_save_is_rendered_by_the_networks(
+    media: Media, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with networks(media, tmp_path, monkeypatch, weights_folder(tmp_path / "weights")) as cloud:
+        avatar = cloud.avatar("networks")
+        avatar.create()
+        avatar.save(0.40)
+        live = avatar.wait_ready(0.40)
     assert live["engine"] == "liveportrait"
     assert live["engineVersion"].startswith("liveportrait-")
-    assert live["frameCount"] >= 10
+    assert live["frameCount"] == 10
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(1800)
+def test_69_an_animal_that_is_pointed_out(
+    media: Media, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weights = weights_folder(tmp_path / "weights", animals=True)
+    taps = [{"x": 0.41, "y": 0.38}, {"x": 0.6, "y": 0.37}, {"x": 0.5, "y": 0.62}]
+    with networks(media, tmp_path, monkeypatch, weights) as cloud:
+        avatar = cloud.avatar("cat")
+        avatar.create()
+        avatar.update({"training.livePortrait": {"species": "animal"}})
+        error = avatar.wait_state("failed")["error"]
+        assert (error["code"], error["field"]) == ("IMAGE_NO_FACE", "avatarImageUrl")
+        avatar.update({"training.livePortrait": {"species": "animal", "facePoints": taps}})
+        live = avatar.wait_ready()
+        video, kind = app.play(live["idleVideoUrl"])
+    assert live["engine"] == "liveportrait"
+    params = live["params"]
+    assert (params["species"], params["facePoints"], params["pasteback"]) == ("animal", taps, False)
+    assert (live["width"], live["height"]) == (512, 512)  # the crop alone
+    assert live["frameCount"] == 10
+    assert (kind, len(video)) == ("video/mp4", live["sizeBytes"])
