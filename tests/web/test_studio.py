@@ -116,6 +116,10 @@ def point_out(page: Any, prefix: str) -> list[str]:
     page.locator(f"#{prefix}-species input[value=animal]").check()
     page.wait_for_selector(f"#{prefix}-taps img")
     for count, (x, y) in enumerate(TAPS, 1):
+        page.wait_for_function(  # a tap on a picture that is still loading has no place
+            "id => (img => img?.complete && img.naturalWidth > 0)(document.querySelector(id))",
+            arg=f"#{prefix}-taps img",
+        )
         shown = page.locator(f"#{prefix}-taps img")
         before, box = shown.get_attribute("src"), shown.bounding_box()
         shown.click(position={"x": x * box["width"], "y": y * box["height"]})
