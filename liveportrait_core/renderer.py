@@ -5,7 +5,6 @@ Chooses the engine. Knows files and threads, no face and no mathematics of motio
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import copy
-from fractions import Fraction
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -17,28 +16,21 @@ from liveportrait_core.engines.capabilities import (
     configured,
     editing_engine,
     picture_engine,
-    synthetic_motion,
 )
 from liveportrait_core.engines.choice import choose_engine
 from liveportrait_core.engines.liveportrait.animals.finders import require_finder
 from liveportrait_core.engines.liveportrait.config import DEFAULT_CONFIG, EngineConfig
 from liveportrait_core.media.clips.probe import DrivingClip, probe
-from liveportrait_core.media.pictures.image import Portrait
-from liveportrait_core.media.portrait_process import PortraitProcess, decode_portrait
-from liveportrait_core.options import Engine, RenderOptions, SyntheticIdle
+from liveportrait_core.media.portrait_process import decode_portrait
+from liveportrait_core.options import Engine, RenderOptions
 from liveportrait_core.pipeline.analysis import analyse_clip, prepare_and_analyse
-from liveportrait_core.pipeline.last_portrait import LastPortrait, Source
+from liveportrait_core.pipeline.last_portrait import LastPortrait
 from liveportrait_core.pipeline.lipsync import LipSyncRequest, SyncedVideo
 from liveportrait_core.pipeline.machine_faults import machine_faults_translated
-from liveportrait_core.pipeline.motion_cache import pack_motion, unpack_motion
-from liveportrait_core.pipeline.plan import (
-    Planner,
-    prepare_clip,
-    prepare_picture,
-    require_editable,
-    require_sound,
-)
+from liveportrait_core.pipeline.motion_cache import pack_motion
+from liveportrait_core.pipeline.plan import require_sound
 from liveportrait_core.pipeline.progress import RenderProgress, run_watched
+from liveportrait_core.pipeline.sources import open_motion, open_portrait, rate_of
 from liveportrait_core.pipeline.speech import Talking, moved_by
 from liveportrait_core.pipeline.talk_costs import MethodCost
 from liveportrait_core.pipeline.talk_methods import WITHOUT_WEIGHTS, InstalledMethods, find_methods
@@ -46,8 +38,6 @@ from liveportrait_core.pipeline.writer import VideoWriter, publish
 from liveportrait_core.report import Frame, Progress, RenderedVideo, Stage
 from liveportrait_core.request import (
     CachedMotion,
-    Clip,
-    EngineMotion,
     MotionTemplate,
     RenderRequest,
 )
@@ -231,11 +221,11 @@ class Renderer:
             progress.enter(Stage.PREPARE)
             require_finder(request.options.face_points)
             chosen = self.for_species(request.options.species)
-            prepare, source = chosen._open_portrait(request, progress)
-            driving = chosen._open_motion(request)  # a bad clip ends it before the long work
+            prepare, source = open_portrait(chosen._engine, chosen._last, request, progress)
+            driving = open_motion(chosen._engine, request)  # a bad clip ends it before long work
             heard = None
             if request.speech is not None:
-                heard = self._talking.listen(request.speech, fps=_rate_of(driving))
+                heard = self._talking.listen(request.speech, fps=rate_of(driving))
             require_sound(request.delivery, driving=driving, source=source)
             if isinstance(driving, DrivingClip):
                 plan, driving = prepare_and_analyse(chosen._engine, prepare, driving, progress)
@@ -356,46 +346,6 @@ class Renderer:
         """
         clip_engine(self._engine)
 
-    def _open_portrait(
-        self, request: RenderRequest, progress: RenderProgress
-    ) -> tuple[Callable[[], Planner], DrivingClip | None]:
-        """Read the portrait; the long work on it is left to what is returned, with its clip."""
-        if isinstance(request.portrait, Clip):
-            clips = clip_engine(self._engine)
-            clip = probe(request.portrait.path, request.options.max_seconds)
-            return lambda: prepare_clip(clips, clip, request, progress), clip
-        path, max_dim_px = request.portrait, request.options.source_max_dim_px
-
-        def decode() -> Portrait:
-            with (
-                PortraitProcess(path, max_dim_px=max_dim_px) as process,
-                progress.register_child(process),
-            ):
-                return process.portrait()
-
-        source, last, engine = Source.of(path, max_dim_px), self._last, self._engine
-        picture = last.picture(source, decode)
-
-        def prepare(options: RenderOptions) -> PreparedPortrait:
-            return last.prepared(engine, source, picture, options)
-
-        return lambda: prepare_picture(engine, picture, request, prepare), None
-
-    def _open_motion(self, request: RenderRequest) -> MotionTemplate | DrivingClip:
-        """Check a clip, or restore or generate a motion that needs none."""
-        motion, max_seconds = request.motion, request.options.max_seconds
-        if isinstance(motion, Clip):
-            return probe(motion.path, max_seconds)
-        if isinstance(motion, CachedMotion):
-            return unpack_motion(self._engine, motion.data, max_seconds=max_seconds)
-        if isinstance(motion, EditSequence):
-            require_editable(request)
-            # Drawn edit by edit: it has what a plan asks for, and is never kept as arrays.
-            return MotionTemplate(motion=cast(EngineMotion, motion))
-        if isinstance(motion, SyntheticIdle):
-            return MotionTemplate(motion=synthetic_motion(self.engine, motion))
-        return motion
-
     def _hand_over(
         self,
         template: MotionTemplate,
@@ -407,10 +357,6 @@ class Renderer:
         if on_motion is not None:
             data = pack_motion(self._engine, template, max_seconds=request.options.max_seconds)
             progress.post_callback(lambda: on_motion(data))
-
-
-def _rate_of(driving: MotionTemplate | DrivingClip) -> Fraction:
-    return driving.rate_fps if isinstance(driving, DrivingClip) else driving.motion.fps
 
 
 def open_renderer(
