@@ -23,7 +23,7 @@ from functions.cloud.tasks import CloudTasksQueue, pause
 from functions.domain.request import Reader
 from functions.domain.storage_paths import MediaPolicy, public_origin
 from functions.domain.talks.request import TalkRules
-from functions.domain.transitions import Transitions
+from functions.domain.transitions.renders import Transitions
 from functions.errors import InvalidSetting, RetryLater
 from functions.jobs.deferral import Deferral
 from functions.jobs.dispatch import Dispatcher, InlineDispatcher, QueuedDispatcher

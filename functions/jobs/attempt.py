@@ -12,7 +12,6 @@ from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
-from functions.domain.deletions import noted
 from functions.domain.document import IMAGE_FIELD, VIDEO_FIELD
 from functions.domain.job_record import (
     Deletion,
@@ -33,6 +32,7 @@ from functions.domain.snapshot import (
 )
 from functions.domain.storage_paths import Upload, download_url
 from functions.domain.talks.document import AUDIO_FIELD, METHOD_FIELD
+from functions.domain.transitions.deletions import noted
 from functions.errors import (
     Code,
     Failure,

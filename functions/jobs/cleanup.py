@@ -2,16 +2,16 @@
 
 After an avatar's deletion everything in its folders goes, the ledger last, which leaves a
 tombstone; contract.md, section 7. A clean-up holds a lease that no render takes over, and never
-recreates the document. What its transactions change is decided in `domain.deletions`.
+recreates the document. What its transactions change is decided in `domain.transitions.deletions`.
 """
 
 from functools import partial
 from uuid import uuid4
 
-from functions.domain.deletions import Cleaner, struck_off
 from functions.domain.job_record import Deletion, Record
 from functions.domain.snapshot import Held, TransactionStatus, Unleased
 from functions.domain.subject import Subject
+from functions.domain.transitions.deletions import Cleaner, struck_off
 from functions.errors import LeaseLost, RetryLater
 from functions.jobs.lease import Heartbeat, retry
 from functions.jobs.ports import Dependencies

@@ -8,11 +8,11 @@ Where there is no queue for it, the thread waits, or the request is refused.
 
 from dataclasses import dataclass
 
-from functions.domain.answers import wish_digest
 from functions.domain.document import Relevant
 from functions.domain.job_record import Dispatch
 from functions.domain.subject import Subject
 from functions.domain.task import LookTask, RenderTask
+from functions.domain.transitions.answers import wish_digest
 from functions.errors import Postponed, RetryLater
 from functions.jobs.ports import Dependencies, TaskQueue
 from functions.jobs.turns import leave, make, present_dispatch

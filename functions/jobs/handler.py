@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from functions.domain.answers import wish_digest
 from functions.domain.document import DocumentWrite, Gate, Relevant, gate
 from functions.domain.job_record import Dispatch
 from functions.domain.next_step import (
@@ -27,6 +26,7 @@ from functions.domain.snapshot import (
 )
 from functions.domain.subject import Subject
 from functions.domain.task import LookTask
+from functions.domain.transitions.answers import wish_digest
 from functions.errors import Postponed, RetryLater
 from functions.jobs.deferral import Deferral
 from functions.jobs.dispatch import Dispatcher

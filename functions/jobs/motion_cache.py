@@ -9,10 +9,10 @@ import hashlib
 import json
 from pathlib import Path
 
-from functions.domain.deletions import noted
 from functions.domain.job_record import Deletion
 from functions.domain.storage_paths import StoredObject, Upload, cache_folder
 from functions.domain.subject import Subject
+from functions.domain.transitions.deletions import noted
 from functions.errors import Failure, ObjectExists, Stopped
 from functions.jobs.lease import LeaseMonitor
 from functions.jobs.ports import Dependencies

@@ -17,7 +17,7 @@ from functions.domain.snapshot import AvatarSnapshot, Status, TransactionResult
 from functions.domain.storage_paths import StoredObject, Upload
 from functions.domain.subject import Subject
 from functions.domain.task import Task
-from functions.domain.transitions import Transitions
+from functions.domain.transitions.renders import Transitions
 from functions.runtime.process_health import ProcessHealth
 from functions.settings import Settings
 from liveportrait_core import Progress, RenderedVideo, RenderRequest

@@ -33,7 +33,7 @@ from functions.domain.storage_paths import (
     cache_folder,
     output_folder,
 )
-from functions.domain.transitions import Transitions
+from functions.domain.transitions.renders import Transitions
 
 _ORPHAN_AGE_MS = 24 * 3_600_000
 TASK_AGE_MS = 6 * 3_600_000  # of a task that is left to the queue

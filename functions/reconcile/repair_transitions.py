@@ -10,7 +10,7 @@ from functions.domain.document import MIRROR, Document, State
 from functions.domain.job_record import PublishedObject, Record, Result
 from functions.domain.job_record.status_view import DELETED, shown_fields
 from functions.domain.snapshot import AvatarSnapshot, TransactionResult, TransactionStatus, Unleased
-from functions.domain.transitions import Transitions
+from functions.domain.transitions.renders import Transitions
 
 
 def show_again(avatar: AvatarSnapshot, rules: Transitions) -> TransactionResult[Unleased]:

@@ -11,7 +11,7 @@ from functions.domain.request import Reader
 from functions.domain.storage_paths import MediaPolicy
 from functions.domain.talks.document import TALK_EVENT_PATHS, TalkSnapshot
 from functions.domain.talks.request import TalkRules
-from functions.domain.transitions import Transitions
+from functions.domain.transitions.renders import Transitions
 from functions.errors import RetryLater
 from functions.jobs.deferral import Deferral
 from functions.jobs.dispatch import InlineDispatcher, QueuedDispatcher

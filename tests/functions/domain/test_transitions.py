@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from functions.domain.deletions import Cleaner
 from functions.domain.document import Snapshot, State
 from functions.domain.job_record import Dispatch, ErrorInfo, Lease, Purpose, Record
 from functions.domain.next_step import Reject
@@ -20,7 +19,8 @@ from functions.domain.snapshot import (
     TransactionResult,
     TransactionStatus,
 )
-from functions.domain.transitions import Transitions
+from functions.domain.transitions.deletions import Cleaner
+from functions.domain.transitions.renders import Transitions
 from functions.errors import Code
 from tests.functions.domain.test_status_view import RESULT
 from tests.functions.doubles import about

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from functions.domain.request import Reader
-from functions.domain.transitions import Transitions
+from functions.domain.transitions.renders import Transitions
 from functions.errors import RetryLater
 from functions.jobs.deferral import Deferral
 from functions.jobs.dispatch import InlineDispatcher, QueuedDispatcher

@@ -20,7 +20,7 @@ from functions.domain.snapshot import (
     TransactionResult,
     TransactionStatus,
 )
-from functions.domain.transitions import Transitions
+from functions.domain.transitions.renders import Transitions
 from tests.functions.explorer.episode import play
 from tests.functions.explorer.report import CHECKS
 

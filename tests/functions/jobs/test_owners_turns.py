@@ -168,7 +168,7 @@ def test_a_turn_that_an_earlier_version_has_ended_is_free(scene: Scene) -> None:
 def test_where_too_many_wait_the_event_comes_again(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("functions.domain.dispatches.MOST_WAITING", 1)
+    monkeypatch.setattr("functions.domain.transitions.dispatches.MOST_WAITING", 1)
     save(scene, "a", "b", "c")
     with pytest.raises(RetryLater):
         save(scene, "d")

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from functions.domain.deletions import Cleaner
 from functions.domain.job_record import Deletion
 from functions.domain.storage_paths import OWNER_KEY
 from functions.domain.subject import Subject
+from functions.domain.transitions.deletions import Cleaner
 from functions.reconcile.__main__ import main
 from functions.reconcile.erase import Erasure, ErasureReport
 from tests.functions.doubles import MemoryLedger, about

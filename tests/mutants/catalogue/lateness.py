@@ -13,7 +13,7 @@ MUTANTS = (
     ),
     Mutant(
         name="stopped-job-takes-nothing-back",
-        file="functions/domain/transitions.py",
+        file="functions/domain/transitions/renders.py",
         old="if pending and document is not None and not document.opted_in:",
         new="if False:",
         why="A job stopped after opting out leaves `rendering` to itself (section 1.3).",
@@ -24,7 +24,7 @@ MUTANTS = (
     ),
     Mutant(
         name="living-job-not-waited-for",
-        file="functions/domain/answers.py",
+        file="functions/domain/transitions/answers.py",
         old="if record.lease_lives(avatar.now):",
         new="if False:",
         why="A render in flight is taken back under its own hands (section 1.3).",
@@ -32,7 +32,7 @@ MUTANTS = (
     ),
     Mutant(
         name="passing-fault-final-while-opted-out",
-        file="functions/domain/transitions.py",
+        file="functions/domain/transitions/renders.py",
         old="if problem.retryable and not asks:",
         new="if False:",
         why="Opting in again finds a failure that a retry would cure (section 4).",
@@ -96,7 +96,7 @@ MUTANTS = (
     ),
     Mutant(
         name="old-trouble-acknowledged",
-        file="functions/domain/answers.py",
+        file="functions/domain/transitions/answers.py",
         old="lasted < _GIVEN_UP_MS",
         new="lasted < _TOLD_MS",
         why="An outage of a quarter of an hour loses wishes (section 4, acknowledge).",
@@ -104,7 +104,7 @@ MUTANTS = (
     ),
     Mutant(
         name="trouble-told-at-once",
-        file="functions/domain/answers.py",
+        file="functions/domain/transitions/answers.py",
         old="or lasted < _TOLD_MS ",
         new="",
         why="Three quick faults show `failed` for a second (section 4, acknowledge).",
@@ -112,7 +112,7 @@ MUTANTS = (
     ),
     Mutant(
         name="trouble-told-after-one-try",
-        file="functions/domain/answers.py",
+        file="functions/domain/transitions/answers.py",
         old="trouble.tries < _TOLD_TRIES or ",
         new="",
         why="Two tries far apart pass for trouble that lasts (section 4, acknowledge).",
@@ -120,7 +120,7 @@ MUTANTS = (
     ),
     Mutant(
         name="trouble-never-forgotten",
-        file="functions/domain/answers.py",
+        file="functions/domain/transitions/answers.py",
         old=" or now - before.last > _FORGOTTEN_MS",
         new="",
         why="A fault of last week makes today's first one last (section 4, acknowledge).",
@@ -128,7 +128,7 @@ MUTANTS = (
     ),
     Mutant(
         name="trouble-of-another-wish-counts",
-        file="functions/domain/answers.py",
+        file="functions/domain/transitions/answers.py",
         old=" or before.wish != wish",
         new="",
         why="A new wish pays for the trouble of the one before (section 4, acknowledge).",
@@ -136,7 +136,7 @@ MUTANTS = (
     ),
     Mutant(
         name="trouble-unmakes-a-result",
-        file="functions/domain/answers.py",
+        file="functions/domain/transitions/answers.py",
         old=" or _is_answered(avatar, self.reader)",
         new="",
         why="Late duplicates turn `ready` into `failed` (section 4, acknowledge).",
@@ -144,7 +144,7 @@ MUTANTS = (
     ),
     Mutant(
         name="trouble-beside-a-living-lease",
-        file="functions/domain/answers.py",
+        file="functions/domain/transitions/answers.py",
         old="if avatar.record.lease_lives(now):",
         new="if False:",
         why="A duplicate in trouble writes into another's render (section 4, acknowledge).",
@@ -203,7 +203,7 @@ MUTANTS = (
     ),
     Mutant(
         name="claim-for-a-task-ended-before",
-        file="functions/domain/transitions.py",
+        file="functions/domain/transitions/renders.py",
         old="if dispatch not in (None, record.dispatch):",
         new="if dispatch is not None and dispatch == record.dispatch is None:",
         why="The same, where the other delivery ends it between look and claim (section 9).",
@@ -219,7 +219,7 @@ MUTANTS = (
     ),
     Mutant(
         name="another-tasks-dispatch-taken-off",
-        file="functions/domain/dispatches.py",
+        file="functions/domain/transitions/dispatches.py",
         old="if avatar.record.dispatch != dispatch:",
         new="if avatar.record.dispatch is None:",
         why="The newer task finds none, and begins nothing (section 9, the end of a task).",
@@ -227,7 +227,7 @@ MUTANTS = (
     ),
     Mutant(
         name="dispatch-forgets-what-was-told",
-        file="functions/domain/dispatches.py",
+        file="functions/domain/transitions/dispatches.py",
         old="trouble = None if record.trouble is None else record.trouble.counted_anew(now)",
         new="trouble = None",
         why="`queued` is shown between INTERNAL and the render (section 4).",

@@ -11,7 +11,7 @@ _RUNS = ("tests/functions/reconcile/test_runner.py",)
 MUTANTS = (
     Mutant(
         name="inputs-outlive-their-avatar",
-        file="functions/domain/deletions.py",
+        file="functions/domain/transitions/deletions.py",
         old="if not self.keeps_inputs:",
         new="if self.keeps_inputs:",
         why="A deleted person's face is left to whoever makes the id anew (section 7).",
@@ -19,7 +19,7 @@ MUTANTS = (
     ),
     Mutant(
         name="next-lifes-uploads-deleted",
-        file="functions/domain/deletions.py",
+        file="functions/domain/transitions/deletions.py",
         old="Deletion(path=avatar_folder(avatar_id), until=avatar.now - 1)",
         new="Deletion(path=avatar_folder(avatar_id), until=until)",
         why="A next life may upload while a clean-up runs (section 7).",
@@ -59,7 +59,7 @@ MUTANTS = (
     ),
     Mutant(
         name="quota-of-all-ignored",
-        file="functions/domain/dispatches.py",
+        file="functions/domain/transitions/dispatches.py",
         old="            or starts.share "
         ">= share_of(avatar.avatar_id, rules.renders_per_day_total).most\n",
         new="",

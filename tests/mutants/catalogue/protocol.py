@@ -21,7 +21,7 @@ MUTANTS = (
     ),
     Mutant(
         name="lost-lease-goes-on",
-        file="functions/domain/transitions.py",
+        file="functions/domain/transitions/renders.py",
         old="return TransactionStatus.LOST",
         new="return TransactionStatus.DONE",
         why="A job writes only while the lease is its own (section 4).",
@@ -40,7 +40,7 @@ MUTANTS = (
     ),
     Mutant(
         name="fourth-attempt",
-        file="functions/domain/dispatches.py",
+        file="functions/domain/transitions/dispatches.py",
         old="if record.attempts >= ATTEMPTS:",
         new="if record.attempts > ATTEMPTS:",
         why="At most three attempts (section 4).",
@@ -48,7 +48,7 @@ MUTANTS = (
     ),
     Mutant(
         name="no-back-off",
-        file="functions/domain/transitions.py",
+        file="functions/domain/transitions/renders.py",
         old="if now < record.not_before:",
         new="if now > record.not_before > 0:",
         why="A failure is repeated at once, and refused once it is due (section 4).",
@@ -56,7 +56,7 @@ MUTANTS = (
     ),
     Mutant(
         name="quota-one-too-many",
-        file="functions/domain/dispatches.py",
+        file="functions/domain/transitions/dispatches.py",
         old="starts.avatar >= rules.renders_per_day",
         new="starts.avatar > rules.renders_per_day",
         why="30 starts a day for an avatar, not 31 (section 3, quota).",
@@ -67,7 +67,7 @@ MUTANTS = (
     ),
     Mutant(
         name="owners-quota-ignored",
-        file="functions/domain/dispatches.py",
+        file="functions/domain/transitions/dispatches.py",
         old="            or starts.owner >= rules.renders_per_owner_day\n",
         new="",
         why="One owner renders without limit by making avatars (section 3, quota).",
@@ -83,7 +83,7 @@ MUTANTS = (
     ),
     Mutant(
         name="starts-not-counted",
-        file="functions/domain/transitions.py",
+        file="functions/domain/transitions/renders.py",
         old="return replace(written, counts=True)",
         new="return replace(written, counts=False)",
         why="Abandoned and failed starts count too (section 3, quota).",
@@ -91,7 +91,7 @@ MUTANTS = (
     ),
     Mutant(
         name="results-retired-too-early",
-        file="functions/domain/transitions.py",
+        file="functions/domain/transitions/renders.py",
         old="if place < self.settings.keep or result.finished > oldest",
         new="if place < self.settings.keep and result.finished > oldest",
         why="Kept: the last three and everything younger than 24 h (section 3, storage).",
@@ -102,7 +102,7 @@ MUTANTS = (
     ),
     Mutant(
         name="queued-written-again",
-        file="functions/domain/answers.py",
+        file="functions/domain/transitions/answers.py",
         old="if not record.queued_for(wanted):",
         new="if True:",
         why="A redelivery between two attempts wakes every listener (section 3).",
@@ -110,7 +110,7 @@ MUTANTS = (
     ),
     Mutant(
         name="withdrawn-under-a-living-lease",
-        file="functions/domain/answers.py",
+        file="functions/domain/transitions/answers.py",
         old="if record.lease_lives(avatar.now):",
         new="if record.cleaning(avatar.now):",
         why="A `queued` is taken back only where no lease lives (section 1.3).",
@@ -121,7 +121,7 @@ MUTANTS = (
     ),
     Mutant(
         name="stopped-job-leaves-rendering",
-        file="functions/domain/transitions.py",
+        file="functions/domain/transitions/renders.py",
         old="if pending and document is not None and not document.opted_in:",
         new="if pending and document is None:",
         why="A document that asks for nothing shows `rendering` for ever (section 1.3).",
@@ -129,7 +129,7 @@ MUTANTS = (
     ),
     Mutant(
         name="grace-begins-anew",
-        file="functions/domain/answers.py",
+        file="functions/domain/transitions/answers.py",
         old="since = record.missing.since if record.missing is not None and known else now",
         new="since = now",
         why="A missing input is tried again for 60 s, not for ever (section 4, attempts).",
@@ -137,7 +137,7 @@ MUTANTS = (
     ),
     Mutant(
         name="every-duplicate-a-task",
-        file="functions/domain/dispatches.py",
+        file="functions/domain/transitions/dispatches.py",
         old="if before is None or before.fingerprint != wanted:",
         new="if before is None or before.fingerprint != wanted or now > before.at:",
         why="A duplicate finds the same dispatch and makes the same name (section 9).",
@@ -148,7 +148,7 @@ MUTANTS = (
     ),
     Mutant(
         name="task-rests-while-it-is-relied-on",
-        file="functions/domain/dispatches.py",
+        file="functions/domain/transitions/dispatches.py",
         old="if asks and shown is not None and shown.state in",
         new="if not asks and shown is not None and shown.state in",
         why="A task ends only where nothing was spec for anew (section 9, end of a task).",
@@ -212,7 +212,7 @@ MUTANTS = (
     ),
     Mutant(
         name="clean-up-of-the-living",
-        file="functions/domain/deletions.py",
+        file="functions/domain/transitions/deletions.py",
         old="if avatar.document is not None:",
         new="if avatar.document is not None and avatar.document.opted_in:",
         why="A document that is there again keeps everything (section 7).",
@@ -220,7 +220,7 @@ MUTANTS = (
     ),
     Mutant(
         name="clean-up-forgets-the-motion",
-        file="functions/domain/deletions.py",
+        file="functions/domain/transitions/deletions.py",
         old="yield Deletion(path=cache_folder(avatar_id), until=until)",
         new="pass",
         why="Biometric data outlives the person's deletion (sections 3 and 7).",
@@ -247,7 +247,7 @@ MUTANTS = (
     ),
     Mutant(
         name="ledger-erased-with-its-notes",
-        file="functions/domain/deletions.py",
+        file="functions/domain/transitions/deletions.py",
         old="if not set(record.deletions).issubset(gone):",
         new="if not set(record.deletions) and gone:",
         why="What is noted during a clean-up is deleted before the ledger goes (section 7).",
@@ -287,7 +287,7 @@ MUTANTS = (
     ),
     Mutant(
         name="turns-without-end",
-        file="functions/domain/dispatches.py",
+        file="functions/domain/transitions/dispatches.py",
         old="task = replace(task, held=since if position else 0, owner=avatar.owner)",
         new="task = replace(task, held=0, owner=avatar.owner)",
         why="An owner's renders in flight are bounded (section 9, turns).",
@@ -312,7 +312,7 @@ MUTANTS = (
     ),
     Mutant(
         name="task-in-vain-keeps-its-name",
-        file="functions/domain/dispatches.py",
+        file="functions/domain/transitions/dispatches.py",
         old="replace(task, at=max(now, task.at + 1)), TransactionStatus.BUSY",
         new="task, TransactionStatus.BUSY",
         why="The queue takes a name once: the next wake-up would be lost (section 9, turns).",

@@ -5,7 +5,7 @@ from tests.mutants.mutant import Mutant
 MUTANTS = (
     Mutant(
         name="lost-answer-deletes-the-video",
-        file="functions/domain/deletions.py",
+        file="functions/domain/transitions/deletions.py",
         old="if any(result.request_id == unless for result in record.results):",
         new="if not record.results and unless:",
         why="A commit whose answer was lost has published these objects (section 4).",

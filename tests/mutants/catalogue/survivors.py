@@ -21,7 +21,7 @@ MUTANTS = (
     ),
     Mutant(
         name="document-written-at-every-heartbeat",
-        file="functions/domain/transitions.py",
+        file="functions/domain/transitions/renders.py",
         old="if not show or record.shown is None or record.shown.stage != _FIRST_STAGE:",
         new="if not show or record.shown is None:",
         why="Every listener wakes every 15 s; at most four writes a render (section 3).",
@@ -29,7 +29,7 @@ MUTANTS = (
     ),
     Mutant(
         name="heartbeat-always-shows",
-        file="functions/domain/transitions.py",
+        file="functions/domain/transitions/renders.py",
         old="if not show or record.shown is None",
         new="if record.shown is None",
         why="As above, from the first heartbeat on (section 3).",
@@ -61,7 +61,7 @@ MUTANTS = (
     ),
     Mutant(
         name="refusal-keeps-the-lease",
-        file="functions/domain/answers.py",
+        file="functions/domain/transitions/answers.py",
         old='replace(avatar.record.asking(""), shown=shown)',
         new="replace(avatar.record, shown=shown)",
         why="A write without a lease drops one for anything else (section 4).",
@@ -69,7 +69,7 @@ MUTANTS = (
     ),
     Mutant(
         name="final-failure-keeps-the-lease",
-        file="functions/domain/dispatches.py",
+        file="functions/domain/transitions/dispatches.py",
         old="record = replace(record, lease=None, shown=shown)",
         new="record = replace(record, shown=shown)",
         why="A killed job's lease stands beside the failure that ended it (section 4).",
@@ -77,7 +77,7 @@ MUTANTS = (
     ),
     Mutant(
         name="failed-attempt-keeps-the-lease",
-        file="functions/domain/transitions.py",
+        file="functions/domain/transitions/renders.py",
         old="lease=None,\n            not_before=",
         new="not_before=",
         why="The next attempt waits for a lease that nobody holds (section 4).",
@@ -93,7 +93,7 @@ MUTANTS = (
     ),
     Mutant(
         name="given-back-and-counted",
-        file="functions/domain/transitions.py",
+        file="functions/domain/transitions/renders.py",
         old="attempts=record.attempts if counted else record.attempts - 1",
         new="attempts=record.attempts",
         why="A request pays for the end of a process (section 4, attempts).",
@@ -117,7 +117,7 @@ MUTANTS = (
     ),
     Mutant(
         name="success-keeps-the-count",
-        file="functions/domain/transitions.py",
+        file="functions/domain/transitions/renders.py",
         old="attempts=0,\n            returned=0,\n            others={},\n            lease=None,",
         new="lease=None,",
         why="A video made again after its loss pays for the attempts of the first (section 4).",
@@ -125,7 +125,7 @@ MUTANTS = (
     ),
     Mutant(
         name="mirror-without-opting-in",
-        file="functions/domain/answers.py",
+        file="functions/domain/transitions/answers.py",
         old="if document.opted_in:\n                fields |= self.mirrors(",
         new="if document.inputs is not None:\n                fields |= self.mirrors(",
         why="Inputs taken away during a render get a URL written among them (section 4).",

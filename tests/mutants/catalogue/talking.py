@@ -10,7 +10,7 @@ _LEDGER = ("tests/functions/cloud/test_talk_ledger.py",)
 MUTANTS = (
     Mutant(
         name="talks-outlive-their-avatar",
-        file="functions/domain/deletions.py",
+        file="functions/domain/transitions/deletions.py",
         old='yield Deletion(path=f"{avatar_id}/{TALKS}", until=avatar.now - 1, documents=True)',
         new="pass",
         why="Firestore deletes nothing below a document: what a deleted person said stays.",
@@ -34,7 +34,7 @@ MUTANTS = (
     ),
     Mutant(
         name="seconds-without-a-bound",
-        file="functions/domain/dispatches.py",
+        file="functions/domain/transitions/dispatches.py",
         old="and starts.spoken_ms >= rules.talk_seconds_per_owner_day * 1000",
         new="and False",
         why="One owner speaks all day (section 12, quota).",

@@ -4,8 +4,8 @@ from functools import partial
 
 import pytest
 
-from functions.domain.deletions import Cleaner
 from functions.domain.job_record import Deletion
+from functions.domain.transitions.deletions import Cleaner
 from functions.errors import RetryLater
 from tests.functions.doubles import about
 from tests.functions.jobs.cached_motion import cached

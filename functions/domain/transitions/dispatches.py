@@ -8,7 +8,6 @@ import math
 from dataclasses import dataclass, replace
 from typing import Final
 
-from functions.domain.answers import Answers
 from functions.domain.document import PENDING, State
 from functions.domain.job_record import Dispatch, ErrorInfo, Record
 from functions.domain.limits.daily_total import share_of
@@ -21,6 +20,7 @@ from functions.domain.snapshot import (
     TransactionStatus,
     Unleased,
 )
+from functions.domain.transitions.answers import Answers
 from functions.errors import Code
 
 ATTEMPTS: Final = 3

@@ -7,8 +7,6 @@ needs no lease is in `answers`. Rules: contract.md, sections 3, 4 and 9.
 
 from dataclasses import dataclass, replace
 
-from functions.domain.answers import withdrawn
-from functions.domain.dispatches import ATTEMPTS, Dispatches, already_settled
 from functions.domain.document import PENDING, State
 from functions.domain.job_record import Dispatch, ErrorInfo, Record, Result, StatusView
 from functions.domain.request import NotOptedIn
@@ -22,6 +20,8 @@ from functions.domain.snapshot import (
     TransactionResult,
     TransactionStatus,
 )
+from functions.domain.transitions.answers import withdrawn
+from functions.domain.transitions.dispatches import ATTEMPTS, Dispatches, already_settled
 
 _RETURNS = 5  # attempts of one request that are given back uncounted: it may itself be the reason
 _FIRST_STAGE = "download"  # shown by the claim
