@@ -190,14 +190,14 @@ _SWAYING = """
 import sys
 from fractions import Fraction
 from liveportrait_core.__main__ import main
-from liveportrait_core import renderer
 from liveportrait_core.cli import idle
+from liveportrait_core.pipeline import sources
 from liveportrait_core.renderer import Renderer
 from tests.core.swaying import Sway, SwayingEngine
 slowness_s, frames, *arguments = sys.argv[1:]
 engine = SwayingEngine(slowness_s=float(slowness_s))
 idle.open_renderer = lambda *_, **__: Renderer(engine, reason="slow")
-renderer.synthetic_motion = lambda *_: Sway(fps=Fraction(24), frame_count=int(frames))
+sources.synthetic_motion = lambda *_: Sway(fps=Fraction(24), frame_count=int(frames))
 sys.exit(main(arguments))
 """
 

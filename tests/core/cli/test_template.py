@@ -182,8 +182,8 @@ def test_a_template_that_cannot_be_written_is_said(
 ) -> None:
     source = tmp_path / "motion.npz"
     save_template(template(), source)
-    assert main(["template", str(source), "-o", str(tmp_path / "no" / "m.npz")]) == 1
-    assert "cannot be written" in capsys.readouterr().err
+    assert main(["template", str(source), "-o", str(tmp_path / "no" / "m.npz")]) == 2
+    assert "no folder to write m.npz into" in capsys.readouterr().err
 
 
 def test_angles_come_back_from_their_matrix() -> None:

@@ -14,6 +14,7 @@ from google.auth.transport.requests import AuthorizedSession
 from functions import app
 from functions.cloud.run_service import require_private
 from functions.errors import NotPrivate
+from functions.runtime import startup
 from functions.runtime.readiness import Stage
 from functions.settings import from_environment
 from tests.functions.test_roles_settings import RENDERER
@@ -116,7 +117,7 @@ def test_a_renderer_that_cannot_tell_opens_nothing_and_does_not_get_ready(
         app, "require_private", lambda name, opened: require_private(name, opened, api=api.url)
     )
     opened: list[object] = []
-    monkeypatch.setattr(app, "open_warm", opened.append)
+    monkeypatch.setattr(startup, "open_warm", opened.append)
     api.answers[f"/v2/{SERVICE}"] = CLOSED | {"invokerIamDisabled": True}
     renderer = app.App(settings)
     with pytest.raises(Exception, match=r"not ready: NotPrivate: .*does not check who calls"):

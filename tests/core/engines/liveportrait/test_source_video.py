@@ -191,8 +191,11 @@ def test_a_picture_has_to_be_a_picture(renderer: Renderer, driving: Path, tmp_pa
     frame = np.zeros((4, 4, 3), np.uint8)
     with pytest.raises(InvalidOption, match=r"out\.mp4 is no picture's name; accepted: \.png"):
         write_picture(frame, tmp_path / "out.mp4")
-    with pytest.raises(EncodeFailed, match="cannot be written"):
+    with pytest.raises(InvalidOption, match=r"no folder to write out\.png into"):
         write_picture(frame, tmp_path / "no" / "out.png")
+    (tmp_path / "folder.png").mkdir()
+    with pytest.raises(EncodeFailed, match="cannot be written"):
+        write_picture(frame, tmp_path / "folder.png")
 
 
 def test_the_mesh_engine_says_what_it_cannot_do(portrait: Path, tmp_path: Path) -> None:
