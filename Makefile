@@ -55,8 +55,9 @@ layers: $(STAMP) ## the import contract
 
 check: lint types layers ## all three
 
+# In the order of files: else those with few and long tests come last, when only one process is left with work.
 test: $(STAMP) ## every test but those marked gpu, weights, soak, scenarios, browser, official, gcloud, clients, firebase, studio or refiner
-	@$(PY) -m pytest -q -n auto --maxprocesses 4 --dist loadfile -m "not gpu and not weights and not soak and not scenarios and not browser and not official and not gcloud and not clients and not firebase and not studio and not refiner" $(PYTEST_ARGS)
+	@$(PY) -m pytest -q -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder -m "not gpu and not weights and not soak and not scenarios and not browser and not official and not gcloud and not clients and not firebase and not studio and not refiner" $(PYTEST_ARGS)
 
 test-gpu: $(STAMP) ## the tests that need a CUDA device
 	@$(PY) -m pytest -q -m gpu $(PYTEST_ARGS)

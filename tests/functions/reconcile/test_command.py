@@ -28,7 +28,7 @@ from tests.functions.reconcile.population import Planted, plant
 from tests.functions.reconcile.reconciling import Watch
 
 CALLER = "idle-tasks@demo-avatar.iam.gserviceaccount.com"
-PAGES = 10_000 // 500
+PAGES = 4_000 // 500
 FAST = ("--quiet", "0", "--rate", "1e6", "--renders-per-minute", "1e6")
 
 
@@ -114,8 +114,8 @@ def check_mended(run: Run, planted: Planted, suite: Suite) -> None:
     assert len(suite.control.tasks()) == planted.tasks
 
 
-def test_ten_thousand_avatars(quiet_suite: Suite, reconcile: Reconcile, tmp_path: Path) -> None:
-    planted = plant(quiet_suite, tmp_path, avatars=10_000, opted_in=500, troubled=60)
+def test_four_thousand_avatars(quiet_suite: Suite, reconcile: Reconcile, tmp_path: Path) -> None:
+    planted = plant(quiet_suite, tmp_path, avatars=4_000, opted_in=200, troubled=60)
     check_mended(reconcile.run(*FAST), planted, quiet_suite)
     quiet_suite.control.clear_calls()
     again = reconcile.run(*FAST)
