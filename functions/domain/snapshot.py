@@ -47,6 +47,7 @@ class AvatarSnapshot:
     starts: Starts = field(default_factory=Starts)  # read only where a claim is decided
     turns: Turns = field(default_factory=Turns)  # of its owner; read where the starts are
     avatar_deleted: int = 0  # of a talk: when its avatar was last deleted, in epoch ms; 0: never
+    avatar_record: Record = field(default_factory=Record)  # of a talk: its avatar's ledger's lease
 
     @property
     def avatar_id(self) -> str:
@@ -57,6 +58,11 @@ class AvatarSnapshot:
     def oldest_input(self) -> int:
         """The moment before which inputs are of the avatar's former life, in epoch ms."""
         return self.avatar_deleted if self.subject.is_talk else self.record.deleted
+
+    @property
+    def cleaning(self) -> bool:
+        """Whether a clean-up is under way that empties its folder: its own, or its avatar's."""
+        return self.record.cleaning(self.now) or self.avatar_record.cleaning(self.now)
 
     @property
     def owner(self) -> str:
@@ -101,7 +107,7 @@ class AvatarSnapshot:
             return TransactionStatus.MOVED
         if self.record.fingerprint not in fingerprints:
             return TransactionStatus.MOVED
-        return TransactionStatus.BUSY if self.record.cleaning(self.now) else None
+        return TransactionStatus.BUSY if self.cleaning else None
 
     def changed(self, record: Record) -> Record | None:
         """Return the record to write; None where it equals the present one.

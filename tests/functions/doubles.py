@@ -180,6 +180,7 @@ class MemoryLedger:
             else Starts(),
             turns=self._turns(owner) if counting and owner else Turns(),
             avatar_deleted=known.deleted if subject.is_talk else 0,
+            avatar_record=Record(lease=known.lease) if subject.is_talk else Record(),
         )
         return avatar.without_former_owner()
 

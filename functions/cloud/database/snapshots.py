@@ -53,12 +53,14 @@ def snapshot_of(subject: Subject, found: Sequence[Found]) -> AvatarSnapshot:
     if others:
         host, host_job = others
         there, deleted = document_of(host), host_job.fields.get("deleted")
+        lease = {name: decode(value) for name, value in host_job.fields.items() if name == "lease"}
         talk = picked(document.fields, TALK_PATHS)
         is_there = document.exists and there is not None
         avatar = replace(
             avatar,
             document=TalkSnapshot(fields=talk, avatar=there) if is_there else None,
             avatar_deleted=0 if deleted is None else _moment(deleted),
+            avatar_record=from_fields(lease),
         )
     return avatar.without_former_owner()
 

@@ -6,7 +6,7 @@ from typing import Any
 from google.cloud import firestore
 
 from functions.cloud.database.firestore import FirestoreLedger
-from functions.domain.job_record import Deletion, Record, to_fields
+from functions.domain.job_record import Deletion, Lease, Purpose, Record, to_fields
 from functions.domain.snapshot import AvatarSnapshot, TransactionResult, TransactionStatus
 from functions.domain.talks.document import TalkSnapshot
 from functions.reconcile.adapters import FirestoreOwner, FirestoreTalks
@@ -31,7 +31,11 @@ def test_a_talk_is_read_with_its_avatar(database: firestore.Client, avatar_id: s
     assert ledger.read(about(avatar_id, "hello")).oldest_input == 17
     jobs = database.collection("livePortraitJobs")
     jobs.document(avatar_id).set(to_fields(Record(deleted=18)))
-    assert ledger.read(about(avatar_id, "hello")).oldest_input == 18
+    read = ledger.read(about(avatar_id, "hello"))
+    assert (read.oldest_input, read.cleaning) == (18, False)
+    lease = Lease.granted("somebody", Purpose.CLEAN_UP, now=read.now, life_s=60)
+    jobs.document(avatar_id).set(to_fields(Record(lease=lease)))
+    assert ledger.read(about(avatar_id, "hello")).cleaning
 
 
 def test_a_talk_has_a_ledger_and_shares_the_quotas(

@@ -14,7 +14,7 @@ MUTANTS = (
     Mutant(
         name="clean-up-taken-over",
         file="functions/domain/snapshot.py",
-        old="return TransactionStatus.BUSY if self.record.cleaning(self.now) else None",
+        old="return TransactionStatus.BUSY if self.cleaning else None",
         new="return None",
         why="A claim waits for a clean-up and never takes its lease (section 7).",
         tests=("tests/functions/domain/test_transitions.py",),

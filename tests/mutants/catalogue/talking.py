@@ -17,6 +17,14 @@ MUTANTS = (
         tests=_TALKS,
     ),
     Mutant(
+        name="talk-while-its-avatar-is-cleaned-up",
+        file="functions/domain/snapshot.py",
+        old="return self.record.cleaning(self.now) or self.avatar_record.cleaning(self.now)",
+        new="return self.record.cleaning(self.now)",
+        why="The clean-up of the avatar's former life takes a listed talk of the next one away.",
+        tests=_TALKS,
+    ),
+    Mutant(
         name="talk-without-an-avatar",
         file="functions/cloud/database/snapshots.py",
         old="is_there = document.exists and there is not None",

@@ -11,6 +11,7 @@ from functions.domain.task import read_subject
 from functions.errors import RetryLater
 from liveportrait_core import SpeechMethod, TimedViseme
 from tests.functions.doubles import about
+from tests.functions.jobs.deletion.deleting import half_cleaned
 from tests.functions.scene import (
     AVATAR,
     BUCKET,
@@ -19,6 +20,7 @@ from tests.functions.scene import (
     SOUND,
     TALK,
     UNSET,
+    VIDEO,
     Scene,
     document,
     talk_document,
@@ -279,6 +281,18 @@ def test_a_talk_without_its_avatar_is_deleted(scene: Scene) -> None:
     scene.handler.handle_subject(about(AVATAR, TALK))
     assert scene.ledger.documents == {}
     assert LEDGER not in scene.ledger.jobs
+
+
+def test_a_talk_of_the_next_life_waits_for_the_clean_up(scene: Scene) -> None:
+    """What was noted goes later, too: a talk made meanwhile would go with it."""
+    deletion = half_cleaned(scene)
+    scene.write(document())
+    for path in (IMAGE, VIDEO, SOUND):
+        scene.media.put(path, b"again")
+    scene.save_talk(talk_document())
+    video = scene.talk()["videoPath"]
+    scene.redeliver(deletion, times=2)
+    assert video in scene.media.objects
 
 
 def test_a_talk_of_the_next_life_stays(scene: Scene) -> None:
