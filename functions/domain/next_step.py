@@ -281,7 +281,10 @@ def _first_step(trigger: Trigger, state: AvatarState) -> NextStep | None:
 
 
 def _has_changed(trigger: Trigger, state: AvatarState) -> bool:
-    return state.avatar.inputs_key != trigger.inputs_key
+    avatar = state.avatar
+    if avatar.subject.is_talk and avatar.document is None:
+        return False  # its avatar may be gone, of which no event of the talk tells: clean up
+    return avatar.inputs_key != trigger.inputs_key
 
 
 def _known_answer(state: AvatarState, spec: RenderSpec) -> Answer | None:

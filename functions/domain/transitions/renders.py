@@ -106,7 +106,8 @@ class Transitions(Dispatches):
         """Tell whether a job may go on: DONE, LOST, or MOVED where the document asks otherwise."""
         if not avatar.record.held_by(claim.owner):
             return TransactionStatus.LOST
-        if avatar.document is None:
+        # A talk of the avatar's former life goes with it, though the id is in use again.
+        if avatar.document is None or avatar.avatar_record.cleaning(avatar.now):
             return TransactionStatus.MOVED
         ask = self.reader.read(avatar.subject, avatar.document)
         if isinstance(ask, NotOptedIn) or claim.spec.request.same_render(ask):

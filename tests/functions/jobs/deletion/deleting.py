@@ -28,13 +28,13 @@ def listed(scene: Scene) -> set[str]:
     return {kept.path for each in scene.record.results for kept in (each.video, each.poster)}
 
 
-def once_uploaded(scene: Scene, act: Callable[[], object]) -> None:
+def once_uploaded(scene: Scene, act: Callable[[], object], *, name: str = "idle.mp4") -> None:
     """Let something happen as soon as a video is there, before it is committed."""
     publish = scene.media.publish
 
     def hooked(upload: Upload, *, replacing: int = 0) -> StoredObject:
         stored = publish(upload, replacing=replacing)
-        if upload.path.endswith("idle.mp4"):
+        if upload.path.endswith(name):
             scene.media.publish = publish  # type: ignore[method-assign]
             act()
         return stored

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -11,7 +11,7 @@ from functions.domain.task import read_subject
 from functions.errors import RetryLater
 from liveportrait_core import SpeechMethod, TimedViseme
 from tests.functions.doubles import about
-from tests.functions.jobs.deletion.deleting import half_cleaned
+from tests.functions.jobs.deletion.deleting import Killed, half_cleaned, once_uploaded
 from tests.functions.scene import (
     AVATAR,
     BUCKET,
@@ -281,6 +281,29 @@ def test_a_talk_without_its_avatar_is_deleted(scene: Scene) -> None:
     scene.handler.handle_subject(about(AVATAR, TALK))
     assert scene.ledger.documents == {}
     assert LEDGER not in scene.ledger.jobs
+
+
+def test_an_event_that_finds_no_avatar_takes_the_talk_with_it(scene: Scene) -> None:
+    """The avatar may be there again before its deletion is served, and nobody would look again."""
+    event = scene.write_talk(talk_document())
+    scene.ledger.documents.pop(AVATAR)
+    scene.handler.handle_event(event)
+    assert str(about(AVATAR, TALK)) not in scene.ledger.documents
+    assert LEDGER not in scene.ledger.jobs
+
+
+def test_a_talk_of_the_former_life_is_not_published_in_the_next(scene: Scene) -> None:
+    def made_again() -> None:
+        deletion, killed = scene.write(None), cast(Exception, Killed())
+        scene.media.faults["delete_prefix"] = [killed]
+        with pytest.raises(Killed):
+            scene.handler.handle_event(deletion)
+        scene.write(document())
+
+    once_uploaded(scene, made_again, name="talk.mp4")
+    scene.save_talk(talk_document())
+    assert error_of(scene)[:2] == ("failed", "INPUT_NOT_OWNED")  # the sound is of that life, too
+    assert talk_outputs(scene) == []
 
 
 def test_a_talk_of_the_next_life_waits_for_the_clean_up(scene: Scene) -> None:
