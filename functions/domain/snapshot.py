@@ -46,8 +46,8 @@ class AvatarSnapshot:
     now: int  # epoch ms, by the database's clock
     starts: Starts = field(default_factory=Starts)  # read only where a claim is decided
     turns: Turns = field(default_factory=Turns)  # of its owner; read where the starts are
-    avatar_deleted: int = 0  # of a talk: when its avatar was last deleted, in epoch ms; 0: never
-    avatar_record: Record = field(default_factory=Record)  # of a talk: its avatar's ledger's lease
+    # Of a talk: its avatar's ledger, of that the lease and the moment of the last deletion alone.
+    avatar_record: Record = field(default_factory=Record)
 
     @property
     def avatar_id(self) -> str:
@@ -57,7 +57,7 @@ class AvatarSnapshot:
     @property
     def oldest_input(self) -> int:
         """The moment before which inputs are of the avatar's former life, in epoch ms."""
-        return self.avatar_deleted if self.subject.is_talk else self.record.deleted
+        return (self.avatar_record if self.subject.is_talk else self.record).deleted
 
     @property
     def cleaning(self) -> bool:

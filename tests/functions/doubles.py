@@ -179,8 +179,9 @@ class MemoryLedger:
             if counting
             else Starts(),
             turns=self._turns(owner) if counting and owner else Turns(),
-            avatar_deleted=known.deleted if subject.is_talk else 0,
-            avatar_record=Record(lease=known.lease) if subject.is_talk else Record(),
+            avatar_record=Record(lease=known.lease, deleted=known.deleted)
+            if subject.is_talk
+            else Record(),
         )
         return avatar.without_former_owner()
 

@@ -59,8 +59,9 @@ def snapshot_of(subject: Subject, found: Sequence[Found]) -> AvatarSnapshot:
         avatar = replace(
             avatar,
             document=TalkSnapshot(fields=talk, avatar=there) if is_there else None,
-            avatar_deleted=0 if deleted is None else _moment(deleted),
-            avatar_record=from_fields(lease),
+            avatar_record=replace(
+                from_fields(lease), deleted=0 if deleted is None else _moment(deleted)
+            ),
         )
     return avatar.without_former_owner()
 
@@ -73,7 +74,7 @@ def knows_no_tombstone(avatar: AvatarSnapshot, found: Sequence[Found]) -> bool:
 def with_tombstone(avatar: AvatarSnapshot, deleted: int) -> AvatarSnapshot:
     """Return the snapshot with the moment of the avatar's last deletion."""
     if avatar.subject.is_talk:
-        return replace(avatar, avatar_deleted=deleted)
+        return replace(avatar, avatar_record=replace(avatar.avatar_record, deleted=deleted))
     return replace(avatar, record=replace(avatar.record, deleted=deleted))
 
 
