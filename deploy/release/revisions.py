@@ -1,4 +1,4 @@
-"""Revisions that nobody serves are deleted: they are as many as there were deployments."""
+"""Old revisions, without traffic and tag, are deleted: each deployment leaves one."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -55,7 +55,7 @@ class FewOthers:
 
 
 def surplus(settings: Settings, service: str) -> Step:
-    """Return the step that deletes a service's revisions that nobody serves."""
+    """Return the step that deletes a service's old revisions, without traffic and tag."""
     location = (f"--region={settings.region}", names.project(settings))
     return Step(
         title=f"Old revisions of {service}",

@@ -13,9 +13,9 @@ from liveportrait_core import RenderError
 from liveportrait_core.errors import DeviceLost
 from liveportrait_core.media.origin import origin_of
 from liveportrait_core.media.pictures.image import write_picture
-from liveportrait_core.pipeline.lipsync import LipSyncRequest
+from liveportrait_core.pipeline.lipsync import LipSyncRequest, SyncedVideo
 from liveportrait_core.renderer import Renderer
-from liveportrait_core.report import Progress
+from liveportrait_core.report import Progress, RenderedVideo
 from liveportrait_core.request import Clip, RenderRequest
 from web.generation import Failure, Generation, Kind, Output, State
 from web.jobs.methods import accepting, lipsync_of, method_of
@@ -200,13 +200,8 @@ def _animated(
         generation,
         engine=video.engine.value,
         engine_version=video.engine_version,
-        output=Output(
-            width=video.width_px,
-            height=video.height_px,
-            size_bytes=video.size_bytes,
-            fps=round(float(video.fps), 3),
-            frame_count=video.frame_count,
-            duration_ms=round(1000 * video.frame_count / video.fps),
+        output=replace(
+            _measured(video),
             start_frame=None if cut is None else cut.start_frame,
             resume_frame=None if cut is None else cut.resume_frame,
             has_speech=None if cut is None else cut.has_speech,
@@ -220,6 +215,18 @@ def _animated(
     )
 
 
+def _measured(video: RenderedVideo | SyncedVideo) -> Output:
+    """Return what is known of any finished video."""
+    return Output(
+        width=video.width_px,
+        height=video.height_px,
+        size_bytes=video.size_bytes,
+        fps=round(float(video.fps), 3),
+        frame_count=video.frame_count,
+        duration_ms=round(1000 * video.frame_count / video.fps),
+    )
+
+
 def _synced(
     renderer: Renderer, request: LipSyncRequest, generation: Generation, on_progress: OnProgress
 ) -> Generation:
@@ -227,13 +234,8 @@ def _synced(
     video = renderer.lipsync(request, on_progress=on_progress)
     return replace(
         generation,
-        output=Output(
-            width=video.width_px,
-            height=video.height_px,
-            size_bytes=video.size_bytes,
-            fps=round(float(video.fps), 3),
-            frame_count=video.frame_count,
-            duration_ms=round(1000 * video.frame_count / video.fps),
+        output=replace(
+            _measured(video),
             has_speech=video.has_speech,
             method=video.method,
             licence=video.licence,

@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 def upload(array: NDArray[Any], device: torch.device) -> Tensor:
-    """Copy an array to a device; nobody waits until it has arrived."""
+    """Copy an array to a device; to a GPU without waiting for the copy's end."""
     tensor = torch.from_numpy(np.ascontiguousarray(array))
     if device.type != "cuda":
         return tensor.to(device)
