@@ -165,7 +165,8 @@ class TransactionResult(Generic[_Status]):
     fields: Mapping[str, object] = field(default_factory=dict)  # of the document, by field path
     counts: bool = False  # count a render start, for the quotas
     spoken_ms: int = 0  # of a talk that is published: count it, for the owner's quota
-    erases: bool = False  # delete the ledger's document, and a talk's own without its avatar
+    erases: bool = False  # delete the ledger's document
+    deletes_document: bool = False  # a talk's own, if it is there: its avatar has none
     tombstone: int = 0  # epoch ms: what outlives it of a deleted avatar; 0: nothing
     retired: tuple[Result, ...] = ()  # no longer listed; for the log
     dispatch: Dispatch | None = None  # the task that stands for it, where the caller asks

@@ -145,7 +145,9 @@ class RenderHandler:
             trigger = self._present(self._read(task.subject), self._deadline())
             key = trigger.inputs_key
             asks = isinstance(key, Relevant) and wish_digest(key) == task.wish
-            settle = self._settle if asks else self._pass_by
+            # A talk without its avatar is cleaned up: nothing else may ever tell of it.
+            settles = asks or (key is None and task.subject.is_talk)
+            settle = self._settle if settles else self._pass_by
             try:
                 self._serve(replace(trigger, dispatch=None), settle, asked=asks)
             except Postponed as later:

@@ -143,10 +143,16 @@ class Steps:
             self.transact(trigger, lambda now: self._rules.queue(now, spec))
         return trigger
 
-    def clean_up(self, trigger: Trigger) -> Done:
-        """Delete what was made for a document that is gone, after any other clean-up."""
-        while clean_up(self._deps, trigger.subject) is TransactionStatus.BUSY:
+    def clean_up(self, trigger: Trigger) -> Done | Trigger:
+        """Delete what was made for a document that is gone, after any other clean-up.
+
+        Where a talk's avatar is there again, look again: of that the talk has no event.
+        """
+        while (status := clean_up(self._deps, trigger.subject)) is TransactionStatus.BUSY:
             self.wait(trigger, self._deps.settings.poll_s)
+        if status is TransactionStatus.MOVED and trigger.subject.is_talk:
+            avatar = self._deps.ledger.read(trigger.subject)
+            return replace(trigger, inputs_key=avatar.inputs_key)
         return Done()
 
     def withdraw(self, trigger: Trigger) -> Done:

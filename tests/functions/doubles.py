@@ -220,10 +220,10 @@ class MemoryLedger:
         name, path = avatar.subject.ledger[1], str(avatar.subject)
         if change.erases:
             self._erase(name, change.tombstone)
-            if avatar.subject.is_talk and avatar.document is None:
-                self.documents.pop(path, None)
         elif change.record is not None:
             self.jobs[name] = to_fields(change.record)
+        if change.deletes_document:
+            self.documents.pop(path, None)
         if change.fields:
             document = self.documents[path]
             for field_path, value in change.fields.items():

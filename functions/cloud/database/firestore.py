@@ -143,8 +143,6 @@ class FirestoreLedger:
         document = self._client.document(self._collection, *avatar.subject.document)
         if change.erases:
             transaction.delete(job)
-            if avatar.subject.is_talk and avatar.document is None:
-                transaction.delete(document)  # it may be there, without its avatar
             if change.tombstone:
                 name = tombstone_name(avatar.avatar_id)
                 transaction.set(
@@ -153,6 +151,8 @@ class FirestoreLedger:
         elif change.record is not None:
             fields = to_fields(change.record)
             transaction.set(job, fields, merge=list(fields))  # keep fields of newer versions
+        if change.deletes_document:
+            transaction.delete(document)
         if change.fields:
             transaction.update(document, _to_wire(change.fields))
         for name, quota in quota_changes(avatar, change, total=self._total).items():

@@ -38,6 +38,9 @@ class Cleaner:
         a lease for the clocks of database and store; and what a render in flight uploads right
         after it has lost its lease is. What the app keeps in the avatar's folder a next life may
         upload at any time: there, only what is older than this moment goes.
+
+        The document of a talk whose avatar is gone goes with the grant: the avatar may be there
+        again before the clean-up ends, and no event would tell the talk of it.
         """
         record = avatar.record
         if record.held_by(self.owner):
@@ -54,7 +57,9 @@ class Cleaner:
             deleted=avatar.now,
             freed=record.freed or avatar.turns_owner,
         ).deleting(*avatar.dropped(Record()), *self._all(avatar))
-        return TransactionResult(status=TransactionStatus.DONE, record=begun)
+        return TransactionResult(
+            status=TransactionStatus.DONE, record=begun, deletes_document=avatar.subject.is_talk
+        )
 
     def _all(self, avatar: AvatarSnapshot) -> Iterator[Deletion]:
         """Yield everything of an avatar, or of a talk, whose sound is among its avatar's inputs."""
@@ -103,8 +108,13 @@ def struck_off(avatar: AvatarSnapshot, gone: Collection[Deletion]) -> Transactio
 
 
 def _erased(avatar: AvatarSnapshot) -> TransactionResult[Literal[TransactionStatus.DONE]]:
-    tombstone = 0 if avatar.subject.is_talk else avatar.record.deleted
-    return TransactionResult(status=TransactionStatus.DONE, erases=True, tombstone=tombstone)
+    is_talk = avatar.subject.is_talk
+    return TransactionResult(
+        status=TransactionStatus.DONE,
+        erases=True,
+        deletes_document=is_talk and avatar.document is None,
+        tombstone=0 if is_talk else avatar.record.deleted,
+    )
 
 
 def noted(

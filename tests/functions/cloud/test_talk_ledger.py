@@ -88,14 +88,16 @@ def test_only_older_documents_of_a_collection_are_deleted(
     assert [each.id for each in talks.stream()] == ["new"]
 
 
-def test_the_document_of_a_talk_goes_with_its_ledger_where_the_avatar_is_gone(
+def test_a_talk_without_its_avatar_is_deleted_with_its_ledger(
     database: firestore.Client, avatar_id: str
 ) -> None:
     talk = database.document(f"avatars/{avatar_id}/talks/hello")
     talk.set(talk_document())
     FirestoreLedger(database, collection="avatars").transact(
         about(avatar_id, "hello"),
-        lambda avatar: TransactionResult(status=TransactionStatus.DONE, erases=True),
+        lambda avatar: TransactionResult(
+            status=TransactionStatus.DONE, erases=True, deletes_document=True
+        ),
     )
     assert not talk.get().exists
 

@@ -7,6 +7,7 @@ from typing import Any, cast
 import pytest
 
 from functions.domain.job_record import Deletion
+from functions.domain.snapshot import TransactionResult
 from functions.domain.task import read_subject
 from functions.errors import RetryLater
 from liveportrait_core import SpeechMethod, TimedViseme
@@ -290,6 +291,48 @@ def test_an_event_that_finds_no_avatar_takes_the_talk_with_it(scene: Scene) -> N
     scene.handler.handle_event(event)
     assert str(about(AVATAR, TALK)) not in scene.ledger.documents
     assert LEDGER not in scene.ledger.jobs
+
+
+def test_a_talk_whose_avatar_comes_back_during_its_clean_up_shows_nothing_stale(
+    scene: Scene,
+) -> None:
+    """The avatar's own deletion is never served then: what is shown would stand for ever."""
+    event = scene.write_talk(talk_document())
+    scene.ledger.documents.pop(AVATAR)
+    delete = scene.media.delete_prefix
+
+    def late(deletion: Deletion) -> None:
+        scene.media.delete_prefix = delete  # type: ignore[method-assign]
+        scene.write(document())
+        delete(deletion)
+
+    scene.media.delete_prefix = late  # type: ignore[method-assign]
+    scene.handler.handle_event(event)
+    assert AVATAR in scene.ledger.documents
+    assert str(about(AVATAR, TALK)) not in scene.ledger.documents
+    assert LEDGER not in scene.ledger.jobs
+
+
+def test_a_talk_that_finds_its_avatar_there_again_is_served(scene: Scene) -> None:
+    event, avatar = scene.write_talk(talk_document()), scene.ledger.documents.pop(AVATAR)
+    transact = scene.ledger.transact
+
+    def late(*args: Any, **kwargs: Any) -> TransactionResult[Any]:
+        scene.ledger.documents.setdefault(AVATAR, avatar)
+        return transact(*args, **kwargs)
+
+    scene.ledger.transact = late  # type: ignore[method-assign]
+    scene.handler.handle_event(event)
+    assert scene.talk()["state"] == "ready"
+
+
+def test_a_late_look_that_finds_no_avatar_takes_the_talk_with_it(scene: Scene) -> None:
+    scene.waitless_gate().handle_event(scene.write_talk(talk_document()))
+    (look,) = scene.queue.looks
+    scene.ledger.documents.pop(AVATAR)
+    scene.clock.advance(5)
+    scene.waitless_gate().handle_look(look)
+    assert str(about(AVATAR, TALK)) not in scene.ledger.documents
 
 
 def test_a_talk_of_the_former_life_is_not_published_in_the_next(scene: Scene) -> None:
