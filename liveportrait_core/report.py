@@ -28,6 +28,9 @@ else:
         return NDArray[np.uint8]
 
 
+_UNSEEN_STEP_LEVELS = 0.5
+
+
 class RenderWarning(StrEnum):
     """Something the user should know about a render that succeeded."""
 
@@ -162,6 +165,18 @@ class QualityReport:
             "file": {"bytes": self.size_bytes, "peakMbitPerS": _rounded(self.peak_mbit_s)},
             "warnings": [str(warning) for warning in self.warnings],
         }
+
+
+def largest_loop_step(median_step_levels: float) -> float:
+    """Return how far the last frame of a closed loop may be from the first, in grey levels.
+
+    Of frames before encoding (docs/understand/contract.md, section 6). Where little moves, half a
+    level is not seen.
+
+    Args:
+        median_step_levels: from a frame to the next, measured as the step at the loop is.
+    """
+    return max(median_step_levels, _UNSEEN_STEP_LEVELS)
 
 
 def _rounded(value: float | None, *, digits: int = 4) -> float | None:

@@ -20,14 +20,14 @@ from liveportrait_core import (
     SyntheticIdle,
 )
 from liveportrait_core.renderer import EngineConfig, Renderer, open_renderer
+from liveportrait_core.report import largest_loop_step
 
 PORTRAIT = Path(__file__).with_name("golden.jpg")  # Rear Admiral Grace M. Hopper: NOTICE.md
 _SIZE_PX = (256, 300)
 _SECONDS = 2.0
 _SEED = 7  # of the clip's motion
 _LONGEST_S = 120.0  # a warm renderer's objective (docs/run/operations.md)
-# Bounds of docs/understand/quality.md; the loop's is section 6 of the contract.
-_LOOP_LEVELS = 0.5
+# Bounds of docs/understand/quality.md
 _RING_DELTA_E = 2.0
 _SEAM_LEVELS = 1.0
 
@@ -100,7 +100,7 @@ def judge(video: RenderedVideo, took_s: float) -> Iterator[str]:
 
 
 def _judge_quality(quality: QualityReport) -> Iterator[str]:
-    loop_levels = max(quality.median_step_levels, _LOOP_LEVELS)
+    loop_levels = largest_loop_step(quality.median_step_levels)
     if quality.median_step_levels <= 0:
         yield "nothing moves in it"
     if quality.measured_fps != quality.wanted_fps or quality.worst_frame_offset_ms > 0:

@@ -16,7 +16,7 @@ from liveportrait_core.media.clips.mp4 import Mp4Facts, read_mp4
 from liveportrait_core.media.clips.probe import probe
 from liveportrait_core.media.portrait_process import decode_portrait
 from liveportrait_core.options import RenderOptions
-from liveportrait_core.report import Box
+from liveportrait_core.report import Box, largest_loop_step
 
 _HIGHEST_RATE = Fraction(30)
 _LONGEST_GOP_S = 2
@@ -34,7 +34,6 @@ _LEAST_PSNR_DB = 46.0
 # Measured at 30 fps: 40 dB to the right frame of a head that sways, 35 to one three frames away.
 _LEAST_CUT_PSNR_DB = 36.0
 _MOST_OUTSIDE = 1.5
-_STEP_FLOOR = 0.5
 # The last frame and the key frame that follows it at the loop are quantised differently: up to 0.45
 # in closed loops; loops left open on the same portraits jump by 2.4 and more.
 _CODEC_STEP = 0.5
@@ -282,7 +281,7 @@ def _pixel_checks(pixels: PixelFacts, frame_count: int, *, loops: bool) -> Itera
         f"at least {_LEAST_PSNR_DB:.0f} dB (the lips may differ)",
         pixels.first_frame_psnr_db >= _LEAST_PSNR_DB,
     )  # fmt: skip
-    accepted = max(pixels.median_step, _STEP_FLOOR) + _CODEC_STEP
+    accepted = largest_loop_step(pixels.median_step) + _CODEC_STEP
     if loops:
         yield _check(
             "loop", f"{pixels.loop_step:.2f} grey levels from the last frame to the first",

@@ -150,7 +150,7 @@ def test_what_is_missing_is_said_beside_its_control(
 GOOD: dict[str, Any] = {
     "frames": 60, "drivingFrames": 60, "framesWithoutFace": 0,
     "jitterPerMille": {"driving": 0.6, "result": 0.3},
-    "loop": {"lastToFirstLevels": 0.6, "medianStepLevels": 0.5},
+    "loop": {"lastToFirstLevels": 0.5, "medianStepLevels": 0.3},
     "lipRatio": {"portrait": 0.2, "atRest": 0.01},
     "border": {"ringDeltaE": 0.4, "seamLevels": 0.1, "touchedOutsideShare": 0.0},
     "rate": {"wanted": "30000/1001", "measured": "30000/1001", "worstOffsetMs": 0.01},
@@ -162,7 +162,8 @@ GOOD: dict[str, Any] = {
     ("worse", "says"),
     [
         ({"rate": {**GOOD["rate"], "worstOffsetMs": 9.0}}, "9 ms off its time"),
-        ({"loop": {"lastToFirstLevels": 3.0, "medianStepLevels": 0.5}}, "The loop jumps"),
+        ({"loop": {"lastToFirstLevels": 0.6, "medianStepLevels": 0.3}}, "The loop jumps: 0.6"),
+        ({"loop": {"lastToFirstLevels": 3.1, "medianStepLevels": 3.0}}, "usual step is 3.0"),
         ({"jitterPerMille": {"driving": 0.6, "result": 1.2}}, "the clip by 0.6"),
         ({"lipRatio": {"portrait": 0.2, "atRest": 0.2}}, "by 20 % of their width"),
         ({"border": {**GOOD["border"], "ringDeltaE": 5.0}}, "colours are off by 5.0"),

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-# A step at the loop that the codec alone makes, in grey levels, as `inspect` accepts it.
-_CODEC_STEP = 0.5
+from liveportrait_core.report import largest_loop_step
+
 _JUST_NOTICEABLE = 2.3  # of two colours, CIE76
 _ON_TIME_MS = 1.0
 _CLOSED_LIPS = 0.05  # opening relative to width
@@ -55,7 +55,7 @@ def _rate(rate: Mapping[str, Any], frames: int) -> Finding:
 
 def _loop(loop: Mapping[str, float]) -> Finding:
     last, usual = loop["lastToFirstLevels"], loop["medianStepLevels"]
-    if last <= max(usual, _CODEC_STEP) + _CODEC_STEP:
+    if last <= largest_loop_step(usual):
         return Finding(words="The loop is closed: its end meets its beginning.")
     return Finding(
         words=f"The loop jumps: {last:.1f} grey levels from the last frame to the first, where a "
