@@ -1,27 +1,20 @@
 """What is to be done for an avatar now: one decision, for the handler and for reconcile.
 
-`AvatarState` is what a document asks for and what answers it already, `Trigger` the reason to look,
-and `next_step` says what follows from both. Pure: objects are looked up by a function handed in.
-Rules: contract.md, sections 1, 4 and 9.
+`Trigger` is the reason to look, `AvatarState` what is seen, and `next_step` says what follows from
+both. Pure. Rules: contract.md, sections 1, 4 and 9.
 """
 
 import math
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass
 
-from functions.domain.document import IMAGE_FIELD, VIDEO_FIELD, State
-from functions.domain.job_record import Dispatch, ErrorInfo, PublishedObject, Result
-from functions.domain.request import Ask, Refusal, RenderRequest, fingerprint, said_in
+from functions.domain.avatar_state import AvatarState
+from functions.domain.document import IMAGE_FIELD, VIDEO_FIELD
+from functions.domain.job_record import Dispatch, ErrorInfo, Result
+from functions.domain.request import Refusal
 from functions.domain.snapshot import AvatarSnapshot, RenderJob, RenderSpec
-from functions.domain.storage_paths import OWNER_KEY, StoredObject
 from functions.domain.subject import Subject
 from functions.domain.talks.document import AUDIO_FIELD
-from functions.domain.talks.request import Head
 from functions.errors import Code
-
-Find = Callable[[str], StoredObject | None]
-Accepts = Callable[[str], bool]  # whether an engine version's results answer like our own
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,122 +42,6 @@ class Trigger:
             deadline=deadline,
             dispatch=dispatch,
         )
-
-
-@dataclass(frozen=True, kw_only=True)
-class AvatarState:
-    """An avatar at one moment: its snapshot, what it asks for, and the objects concerned."""
-
-    avatar: AvatarSnapshot
-    ask: Ask
-    spec: RenderSpec | None = None  # only where a render is asked for
-    image: StoredObject | None = None  # None: not there
-    video: StoredObject | None = None
-    sound: StoredObject | None = None
-    result: Result | None = None  # listed for it, its objects still in place
-
-    @classmethod
-    def of(
-        cls,
-        avatar: AvatarSnapshot,
-        ask: Ask,
-        *,
-        engine: str,
-        engine_version: str,
-        find: Find,
-        accepts: Accepts | None = None,
-    ) -> "AvatarState":
-        """Fingerprint what is asked for, and look for its objects.
-
-        Where another version of the engine has rendered this already, and is accepted, the request
-        is named as that version names it: a change of the version alone renders nothing.
-
-        Args:
-            avatar: document and ledger.
-            ask: what the document asks for.
-            engine: the engine that would render.
-            engine_version: its full version, as documents show it.
-            find: returns the object at a path, if there is one.
-            accepts: the other versions whose results answer; None: there are none.
-        """
-        if avatar.document is None or not isinstance(ask, RenderRequest):
-            return cls(avatar=avatar, ask=ask)
-        image = find(ask.image_path)
-        video = None if ask.video_path is None else find(ask.video_path)
-        sound = None if ask.talk is None else find(ask.talk.audio_path)
-        for found, field in ((image, IMAGE_FIELD), (video, VIDEO_FIELD), (sound, AUDIO_FIELD)):
-            if found is not None and (reason := _not_owned(found, avatar)):
-                code = Code.INPUT_NOT_OWNED
-                refusal = Refusal(state=State.FAILED, code=code, field=field, reason=reason)
-                return cls(avatar=avatar, ask=refusal)
-        named = partial(fingerprint, ask, image=image, video=video, sound=sound)
-        own = named(engine_version=engine_version)
-        if accepts is not None and not avatar.record.attends_to(own, avatar.now):
-            others = (each for each in avatar.record.results if each.engine == engine)
-            answers = (each for each in others if accepts(each.engine_version))
-            engine_version = _version_of(answers, named, find) or engine_version
-        name, wish = named(engine_version=engine_version), named(engine_version="")
-        idle = said = ""
-        if ask.talk is not None:
-            if ask.talk.parameters.head is Head.IDLE:  # else no idle video moves as it does
-                quiet = replace(ask, talk=None)
-                idle = fingerprint(quiet, engine_version=engine_version, image=image, video=video)
-            said = said_in(ask.talk, sound)
-        listed = avatar.record.result(name)
-        fit = listed is not None and in_place(listed, find)
-        spec = RenderSpec(
-            inputs_key=avatar.document.inputs_key,
-            asked_before=avatar.record.fingerprint,
-            request=ask,
-            fingerprint=name,
-            wish=wish,
-            engine=engine,
-            engine_version=engine_version,
-            unfit=None if fit else listed,
-            idle_fingerprint=idle,
-            said=said,
-        )
-        return cls(
-            avatar=avatar,
-            ask=ask,
-            spec=spec,
-            image=image,
-            video=video,
-            sound=sound,
-            result=listed if fit else None,
-        )
-
-
-def _version_of(results: Iterable[Result], named: Callable[..., str], find: Find) -> str:
-    """Return the engine version of the first result that answers a request; "": none does."""
-    for each in results:
-        if each.fingerprint == named(engine_version=each.engine_version) and in_place(each, find):
-            return each.engine_version
-    return ""
-
-
-def in_place(result: Result, find: Find) -> bool:
-    """Tell whether both objects of a result are still the published ones."""
-    return all(is_published(kept, find) for kept in (result.video, result.poster))
-
-
-def is_published(kept: PublishedObject, find: Find) -> bool:
-    """Tell whether the object at this path is still the published one."""
-    found = find(kept.path)
-    return found is not None and found.generation == kept.generation
-
-
-def _not_owned(found: StoredObject, avatar: AvatarSnapshot) -> str:
-    """Return why an input is not this avatar's and its owner's; "": it is.
-
-    An id may have been used before, by another owner: uploads from then are never rendered.
-    """
-    if found.created < avatar.oldest_input:
-        return f"{found.path} is older than the avatar's last deletion; accepted: a new upload"
-    owner = None if avatar.document is None else avatar.document.owner
-    if found.metadata.get(OWNER_KEY, owner) != owner:
-        return f"{found.path} has another user's {OWNER_KEY}; accepted: the document's userId"
-    return ""
 
 
 # --- the steps
@@ -297,14 +174,14 @@ def _known_answer(state: AvatarState, spec: RenderSpec) -> Answer | None:
 
 
 def _render(trigger: Trigger, state: AvatarState, spec: RenderSpec) -> NextStep:
-    avatar, request = state.avatar, spec.request
-    if state.image is None:
+    avatar, request, inputs = state.avatar, spec.request, state.inputs
+    if inputs.image is None:
         problem = ErrorInfo.of(Code.HERO_IMAGE_NOT_FOUND, IMAGE_FIELD)
         return MissingInput(spec=spec, path=request.image_path, problem=problem)
-    if request.video_path is not None and state.video is None:
+    if request.video_path is not None and inputs.video is None:
         problem = ErrorInfo.of(Code.HERO_VIDEO_NOT_FOUND, VIDEO_FIELD)
         return MissingInput(spec=spec, path=request.video_path, problem=problem)
-    if request.talk is not None and state.sound is None:
+    if request.talk is not None and inputs.sound is None:
         problem = ErrorInfo.of(Code.AUDIO_NOT_FOUND, AUDIO_FIELD)
         return MissingInput(spec=spec, path=request.talk.audio_path, problem=problem)
     if avatar.record.in_work(spec.fingerprint, avatar.now) and not trigger.queues:
@@ -312,9 +189,9 @@ def _render(trigger: Trigger, state: AvatarState, spec: RenderSpec) -> NextStep:
     return RenderJob(
         subject=trigger.subject,
         spec=spec,
-        image=state.image,
-        video=state.video,
-        sound=state.sound,
+        image=inputs.image,
+        video=inputs.video,
+        sound=inputs.sound,
         since_s=trigger.since_s,
         deadline=trigger.deadline,
         dispatch=trigger.dispatch,

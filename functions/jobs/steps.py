@@ -8,9 +8,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
+from functions.domain.avatar_state import AvatarState
 from functions.domain.next_step import (
     Answer,
-    AvatarState,
     CleanUp,
     Debounce,
     Done,

@@ -11,19 +11,17 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from urllib.parse import parse_qs, urlsplit
 
+from functions.domain.avatar_state import AvatarState, in_place, is_published
 from functions.domain.document import ABSENT, PENDING, State
 from functions.domain.job_record import PublishedObject, Result
 from functions.domain.job_record.status_view import shown_fields
 from functions.domain.next_step import (
-    AvatarState,
     MissingInput,
     Reject,
     ReshowFailure,
     Reuse,
     Trigger,
     Withdraw,
-    in_place,
-    is_published,
     next_step,
 )
 from functions.domain.snapshot import AvatarSnapshot, RenderJob, RenderSpec

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from functions.domain.avatar_state import AvatarState
 from functions.domain.document import Snapshot, State
 from functions.domain.job_record import Dispatch, Lease, Purpose, Record, StatusView
 from functions.domain.next_step import (
-    AvatarState,
     CleanUp,
     Debounce,
     MissingInput,

@@ -35,7 +35,7 @@ MUTANTS = (
     ),
     Mutant(
         name="older-than-the-deletion-rendered",
-        file="functions/domain/next_step.py",
+        file="functions/domain/avatar_state.py",
         old="if found.created < avatar.oldest_input:",
         new="if found.created < 0:",
         why="What a clean-up has left is another life's (section 2).",
@@ -43,7 +43,7 @@ MUTANTS = (
     ),
     Mutant(
         name="another-users-upload-rendered",
-        file="functions/domain/next_step.py",
+        file="functions/domain/avatar_state.py",
         old="if found.metadata.get(OWNER_KEY, owner) != owner:",
         new="if OWNER_KEY in found.metadata and owner is None:",
         why="An id is taken before its clean-up, with the face that lies there (section 2).",

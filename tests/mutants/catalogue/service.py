@@ -10,7 +10,7 @@ _SETTINGS = ("tests/functions/test_settings.py",)
 MUTANTS = (
     Mutant(
         name="kept-video-without-its-poster",
-        file="functions/domain/next_step.py",
+        file="functions/domain/avatar_state.py",
         old="for kept in (result.video, result.poster))",
         new="for kept in (result.video,))",
         why="A result is reused only while both objects are in place (section 3, storage).",
@@ -18,7 +18,7 @@ MUTANTS = (
     ),
     Mutant(
         name="kept-video-of-any-generation",
-        file="functions/domain/next_step.py",
+        file="functions/domain/avatar_state.py",
         old="found is not None and found.generation == kept.generation",
         new="found is not None",
         why="A video overwritten by somebody else is shown as ours (section 3, storage).",
@@ -26,7 +26,7 @@ MUTANTS = (
     ),
     Mutant(
         name="upgrade-taken-back-by-a-look",
-        file="functions/domain/next_step.py",
+        file="functions/domain/avatar_state.py",
         old="if accepts is not None and not avatar.record.attends_to(own, avatar.now):",
         new="if accepts is not None:",
         why="What this version renders is not answered by another one's result (section 2).",
