@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from functions.domain.document import IMAGE_FIELD, VIDEO_FIELD, State
+from functions.domain.fingerprint import fingerprint, said_in
 from functions.domain.job_record import PublishedObject, Result
-from functions.domain.request import Ask, Refusal, RenderRequest, fingerprint, said_in
+from functions.domain.request import Ask, Refusal, RenderRequest
 from functions.domain.snapshot import AvatarSnapshot, RenderSpec
 from functions.domain.storage_paths import OWNER_KEY, StoredObject
 from functions.domain.talks.document import AUDIO_FIELD

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from functions.domain.document import ALIASES, IMAGE_URL, INPUTS, OUTPUT, VIDEO_URL, State
 from functions.domain.job_record.status_view import live_portrait
-from functions.domain.request import Parameters
+from functions.domain.parameters import Parameters
 from functions.domain.storage_paths import OWNER_KEY, MediaPolicy, input_path, output_folder
 from functions.errors import Code
 from liveportrait_core import RenderWarning

@@ -6,7 +6,7 @@ from enum import StrEnum
 from functions.domain.document import State
 from functions.domain.job_record.codec import Part
 from functions.domain.limits.turns import TURN_LIFE_MS
-from functions.domain.request import Parameters
+from functions.domain.parameters import Parameters
 from functions.domain.talks.request import TalkParameters
 from functions.errors import Code
 

@@ -19,7 +19,8 @@ from functions.domain.document import (
     same,
 )
 from functions.domain.job_record import ErrorInfo, Record, Result, StatusView
-from functions.domain.request import Parameters, Reader
+from functions.domain.parameters import Parameters
+from functions.domain.request import Reader
 from liveportrait_core import FacePoints, PortraitEdit, Species, parse_face_location
 
 

@@ -19,7 +19,7 @@ from functions.domain.document import Snapshot, State, same
 from functions.domain.job_record import Dispatch, Record, StatusView
 from functions.domain.job_record.status_view import DELETED
 from functions.domain.limits.daily_total import share_of
-from functions.domain.request import Parameters
+from functions.domain.parameters import Parameters
 from functions.domain.snapshot import AvatarSnapshot, TransactionResult, TransactionStatus
 from functions.settings import Settings
 from tests.functions.conftest import LedgerUnderTest

@@ -24,7 +24,7 @@ from functions.domain.job_record import (
     to_fields,
 )
 from functions.domain.job_record.status_view import live_portrait
-from functions.domain.request import Parameters
+from functions.domain.parameters import Parameters
 from functions.errors import Code
 from liveportrait_core import AnimationRegion
 

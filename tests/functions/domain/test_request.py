@@ -10,14 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.domain.document import Opaque, Snapshot, State
-from functions.domain.request import (
-    NotOptedIn,
-    Parameters,
-    Reader,
-    Refusal,
-    RenderRequest,
-    fingerprint,
-)
+from functions.domain.fingerprint import fingerprint
+from functions.domain.parameters import Parameters
+from functions.domain.request import NotOptedIn, Reader, Refusal, RenderRequest
 from functions.domain.storage_paths import StoredObject
 from functions.errors import Code
 from functions.settings import full_engine_version

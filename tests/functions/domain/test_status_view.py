@@ -15,7 +15,8 @@ from functions.domain.job_record.status_view import (
     mirror_fields,
     shown_fields,
 )
-from functions.domain.request import Parameters, Reader
+from functions.domain.parameters import Parameters
+from functions.domain.request import Reader
 from functions.domain.storage_paths import download_url
 from functions.errors import Code
 from liveportrait_core import Species

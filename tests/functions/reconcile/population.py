@@ -19,9 +19,10 @@ from emulator.storage.objects import StoredObject as EmulatedObject
 from emulator.storage.store import ObjectStore
 from emulator.suite import Suite
 from functions.domain.document import Snapshot, State
+from functions.domain.fingerprint import fingerprint
 from functions.domain.job_record import Lease, PublishedObject, Purpose, Record, Result, to_fields
 from functions.domain.job_record.status_view import live_portrait
-from functions.domain.request import Reader, RenderRequest, fingerprint
+from functions.domain.request import Reader, RenderRequest
 from functions.domain.storage_paths import MediaPolicy, StoredObject, download_url
 from functions.reconcile.findings import Finding
 from functions.settings import full_engine_version

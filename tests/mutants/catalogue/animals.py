@@ -31,7 +31,7 @@ MUTANTS = (
     ),
     Mutant(
         name="points-of-no-consequence",
-        file="functions/domain/request.py",
+        file="functions/domain/fingerprint.py",
         old="if wanted.species is Species.ANIMAL:",
         new="if wanted.pasteback is None:",
         why="A face pointed out elsewhere is another render (section 2).",

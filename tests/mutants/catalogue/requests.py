@@ -236,7 +236,7 @@ MUTANTS = (
     ),
     Mutant(
         name="null-gives-way-to-the-alias",
-        file="functions/domain/request.py",
+        file="functions/domain/parameters.py",
         old="if name in self._inputs), key)",
         new="if self._inputs.get(name) is not None), key)",
         why="A camel-case key that is null still wins (section 2).",
@@ -260,7 +260,7 @@ MUTANTS = (
     ),
     Mutant(
         name="fingerprint-without-a-generation",
-        file="functions/domain/request.py",
+        file="functions/domain/fingerprint.py",
         old="image.generation if image else None",
         new="None",
         why="A picture overwritten under its URL is never rendered (section 2).",
@@ -268,7 +268,7 @@ MUTANTS = (
     ),
     Mutant(
         name="fingerprint-without-the-nonce",
-        file="functions/domain/request.py",
+        file="functions/domain/fingerprint.py",
         old='"nonce": request.nonce,',
         new="",
         why="A new nonce deps: render again (section 2).",

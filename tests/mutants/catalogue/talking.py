@@ -58,7 +58,7 @@ MUTANTS = (
     ),
     Mutant(
         name="talk-of-another-sound",
-        file="functions/domain/request.py",
+        file="functions/domain/fingerprint.py",
         old='"sound": [talk.audio_path, sound.generation if sound else None],',
         new='"sound": [talk.audio_path],',
         why="A sound that was replaced is said as it was before.",
@@ -82,7 +82,7 @@ MUTANTS = (
     ),
     Mutant(
         name="a-newer-method-is-no-other-talk",
-        file="functions/domain/request.py",
+        file="functions/domain/fingerprint.py",
         old='"methodVersion": VERSIONS[talk.parameters.method],',
         new='"methodVersion": "",',
         why="A talk keeps the mouth of a method that was mended since (section 12, fingerprint).",
@@ -90,7 +90,7 @@ MUTANTS = (
     ),
     Mutant(
         name="a-method-offered-later-says-everything-again",
-        file="functions/domain/request.py",
+        file="functions/domain/fingerprint.py",
         old="if talk.asked is SpeechMethod.AUTO:",
         new="if False:",
         why="Offering a method renders no finished talk anew (section 12, reconcile).",
