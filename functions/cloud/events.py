@@ -27,9 +27,9 @@ from functions.domain.document import (
     RELEVANT_PATHS,
     Document,
     DocumentWrite,
-    FieldPath,
     Snapshot,
 )
+from functions.domain.field_values import FieldPath
 from functions.domain.subject import TALKS, Subject, subject_of_path
 from functions.domain.talks.document import TALK_EVENT_PATHS, TALK_RELEVANT_PATHS, TalkSnapshot
 from functions.errors import InvalidEvent

@@ -1,4 +1,4 @@
-"""Decode Firestore's wire values into the plain ones of `domain.document`.
+"""Decode Firestore's wire values into the plain ones of `domain.field_values`.
 
 Used for events and for documents alike, and for every type of value: a type that the contract does
 not use becomes `Opaque`, never an error. Google's client library raises for some of them, such as a
@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Any
 
 from functions.cloud import field_changes as shallow
-from functions.domain.document import TIMESTAMP, Encoded, FieldPath, Opaque
+from functions.domain.field_values import TIMESTAMP, Encoded, FieldPath, Opaque
 
 
 class Fields(Encoded):

@@ -1,20 +1,18 @@
 """The documents of contract.md, first the avatar's: the fields that are read, kinds of events.
 
-Pure: no cloud, no clock, no file. Values are the plain ones that `cloud.firestore_values` decodes
-from the wire (null, bool, int, float, str, bytes, list, mapping, and `Opaque` for the rest).
+Pure: no cloud, no clock, no file. What a field may hold is in `field_values`.
 """
 
-import reprlib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar, Final
 
+from functions.domain.field_values import ABSENT, Encoded, FieldPath, dig, same
 from functions.domain.subject import Subject
 
 CONTRACT_VERSION = 1
-FieldPath = tuple[str, ...]
 
 IMAGE_URL: Final = ("avatarImageUrl",)
 VIDEO_URL: Final = ("training", "heroVideoUrl")
@@ -62,10 +60,6 @@ MAX_INPUTS_BYTES: Final = 128 * 1024
 in whatever order its entries come would cost every event of the document much time."""
 
 
-_BRIEF = reprlib.Repr()
-_BRIEF.maxstring = _BRIEF.maxother = 80
-
-
 class State(StrEnum):
     """`livePortrait.state`."""
 
@@ -78,77 +72,6 @@ class State(StrEnum):
 
 
 PENDING: Final = (State.QUEUED, State.RENDERING)
-
-
-class Absent:
-    """The value of a field that does not exist: not the same as null."""
-
-    def __repr__(self) -> str:
-        return "absent"
-
-
-ABSENT: Final = Absent()
-
-
-TIMESTAMP: Final = "timestamp"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Opaque:
-    """A value that can only be compared: a timestamp, or of a type that the contract never uses."""
-
-    kind: str
-    text: str
-
-
-def brief(value: object) -> str:
-    """Return a value as a message shows it: a client may have written a megabyte."""
-    return _BRIEF.repr(value)[:80]
-
-
-class Encoded(Mapping[str, object]):
-    """A map in its wire form, which may be large: an entry is decoded when it is used."""
-
-    @property
-    @abstractmethod
-    def size_bytes(self) -> int:
-        """How long the wire form is."""
-
-    @abstractmethod
-    def alike(self, other: "Encoded", *, but: str) -> bool:
-        """Tell, without decoding, whether both are certainly equal; `but` is a key to ignore."""
-
-
-def same(one: object, other: object, *, but: str = "") -> bool:
-    """Tell whether two values are equal on the wire: 1, 1.0 and true differ, NaN equals NaN.
-
-    Stop at the first difference: what clients write may be large.
-
-    Args:
-        one: a value.
-        other: another.
-        but: a key of the outermost map to ignore.
-    """
-    if one is other:
-        return True
-    if isinstance(one, Mapping) and isinstance(other, Mapping):
-        return _same_maps(one, other, but)
-    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
-        return len(one) == len(other) and all(map(same, one, other))
-    if isinstance(one, float) and isinstance(other, float):
-        return one.hex() == other.hex()  # "nan" for every NaN
-    if isinstance(one, str) and isinstance(other, str):
-        return one == other
-    return type(one) is type(other) and one == other
-
-
-def _same_maps(one: Mapping[str, object], other: Mapping[str, object], but: str) -> bool:
-    if isinstance(one, Encoded) and isinstance(other, Encoded) and one.alike(other, but=but):
-        return True
-    counting = [key for key in one if not but or key != but]
-    if len(counting) != len(other) - bool(but and but in other):
-        return False
-    return all(key in other and same(one[key], other[key]) for key in counting)
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,16 +89,6 @@ class Relevant:
             and self.too_large == other.too_large
             and (self.too_large or same(self.inputs, other.inputs, but=MIRROR[-1]))
         )
-
-
-def dig(fields: Mapping[str, object], path: FieldPath) -> object:
-    """Return the value at a field path, or ABSENT."""
-    value: object = fields
-    for name in path:
-        if not isinstance(value, Mapping) or name not in value:
-            return ABSENT
-        value = value[name]
-    return value
 
 
 @dataclass(frozen=True, kw_only=True)

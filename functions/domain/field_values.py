@@ -1,16 +1,108 @@
-"""Validate single values of documents. Pure; the rules are the tables of contract.md, section 2.
+"""What a document's field may hold, when two values are the same, and how one is validated.
 
-A value of the wrong type is an error that names the field; a number out of range is clamped.
+Pure. Values are the plain ones that `cloud.firestore_values` decodes from the wire (null, bool,
+int, float, str, bytes, list, mapping, and `Opaque` for the rest). Of what is validated, a value of
+the wrong type is an error that names the field, and a number out of range is clamped: the rules are
+the tables of contract.md, sections 2 and 12.
 """
 
 import math
+import reprlib
+from abc import abstractmethod
 from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
 
-from functions.domain.document import ABSENT, TIMESTAMP, FieldPath, Opaque, brief, dig
 from functions.errors import Code, Failure
 
+FieldPath = tuple[str, ...]
+
+_BRIEF = reprlib.Repr()
+_BRIEF.maxstring = _BRIEF.maxother = 80
 _MAX_NONCE_CHARACTERS = 64
 _EXACT_DOUBLES = 2**53  # from here on a double may mean one of several integers
+
+
+class Absent:
+    """The value of a field that does not exist: not the same as null."""
+
+    def __repr__(self) -> str:
+        return "absent"
+
+
+ABSENT: Final = Absent()
+TIMESTAMP: Final = "timestamp"  # the kind of an `Opaque`
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opaque:
+    """A value that can only be compared: a timestamp, or of a type that the contract never uses."""
+
+    kind: str
+    text: str
+
+
+def brief(value: object) -> str:
+    """Return a value as a message shows it: a client may have written a megabyte."""
+    return _BRIEF.repr(value)[:80]
+
+
+class Encoded(Mapping[str, object]):
+    """A map in its wire form, which may be large: an entry is decoded when it is used."""
+
+    @property
+    @abstractmethod
+    def size_bytes(self) -> int:
+        """How long the wire form is."""
+
+    @abstractmethod
+    def alike(self, other: "Encoded", *, but: str) -> bool:
+        """Tell, without decoding, whether both are certainly equal; `but` is a key to ignore."""
+
+
+def same(one: object, other: object, *, but: str = "") -> bool:
+    """Tell whether two values are equal on the wire: 1, 1.0 and true differ, NaN equals NaN.
+
+    Stop at the first difference: what clients write may be large.
+
+    Args:
+        one: a value.
+        other: another.
+        but: a key of the outermost map to ignore.
+    """
+    if one is other:
+        return True
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        return _same_maps(one, other, but)
+    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
+        return len(one) == len(other) and all(map(same, one, other))
+    if isinstance(one, float) and isinstance(other, float):
+        return one.hex() == other.hex()  # "nan" for every NaN
+    if isinstance(one, str) and isinstance(other, str):
+        return one == other
+    return type(one) is type(other) and one == other
+
+
+def _same_maps(one: Mapping[str, object], other: Mapping[str, object], but: str) -> bool:
+    if isinstance(one, Encoded) and isinstance(other, Encoded) and one.alike(other, but=but):
+        return True
+    counting = [key for key in one if not but or key != but]
+    if len(counting) != len(other) - bool(but and but in other):
+        return False
+    return all(key in other and same(one[key], other[key]) for key in counting)
+
+
+def dig(fields: Mapping[str, object], path: FieldPath) -> object:
+    """Return the value at a field path, or ABSENT."""
+    value: object = fields
+    for name in path:
+        if not isinstance(value, Mapping) or name not in value:
+            return ABSENT
+        value = value[name]
+    return value
+
+
+# --- validation
 
 
 def is_missing(value: object) -> bool:

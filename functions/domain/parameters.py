@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from functions.domain.animals import face_points_of, species_of
-from functions.domain.document import ABSENT, ALIASES, INPUTS
+from functions.domain.document import ALIASES, INPUTS
 from functions.domain.field_values import (
+    ABSENT,
     Clamp,
     boolean,
     choice,

@@ -15,14 +15,19 @@ from functions.domain.document import (
     MAX_INPUTS_BYTES,
     VIDEO_URL,
     Document,
-    FieldPath,
     Snapshot,
     State,
+)
+from functions.domain.field_values import (
+    FieldPath,
+    boolean,
     brief,
     dig,
+    invalid,
+    is_missing,
+    present,
     same,
 )
-from functions.domain.field_values import boolean, invalid, is_missing, present
 from functions.domain.parameters import AvatarInputs, Parameters
 from functions.domain.storage_paths import MediaPolicy, input_path, is_own_output
 from functions.domain.subject import Subject

@@ -12,7 +12,8 @@ from enum import StrEnum
 from urllib.parse import parse_qs, urlsplit
 
 from functions.domain.avatar_state import AvatarState, in_place, is_published
-from functions.domain.document import ABSENT, PENDING, State
+from functions.domain.document import PENDING, State
+from functions.domain.field_values import ABSENT
 from functions.domain.job_record import PublishedObject, Result
 from functions.domain.job_record.status_view import shown_fields
 from functions.domain.next_step import (

@@ -13,7 +13,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from functions.domain.document import DOCUMENT_PATHS, Document, FieldPath, Snapshot, dig
+from functions.domain.document import DOCUMENT_PATHS, Document, Snapshot
+from functions.domain.field_values import FieldPath, dig
 from functions.domain.job_record import Deletion, Record, from_fields, to_fields
 from functions.domain.job_record.status_view import Deleted
 from functions.domain.limits.daily_total import share_of

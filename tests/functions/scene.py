@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from functions.domain.document import EVENT_PATHS, DocumentWrite, FieldPath, Snapshot, dig
+from functions.domain.document import EVENT_PATHS, DocumentWrite, Snapshot
+from functions.domain.field_values import FieldPath, dig
 from functions.domain.job_record import Record
 from functions.domain.request import Reader
 from functions.domain.storage_paths import MediaPolicy

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from functions.domain.document import ALIASES, Opaque, Snapshot
+from functions.domain.document import ALIASES, Snapshot
+from functions.domain.field_values import Opaque
 from functions.domain.request import Reader, RenderRequest
 from functions.domain.storage_paths import MediaPolicy
 from functions.errors import Code

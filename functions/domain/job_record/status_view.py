@@ -9,15 +9,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from functions.domain.document import (
-    ABSENT,
-    CONTRACT_VERSION,
-    DYNAMICS,
-    MIRROR,
-    Document,
-    dig,
-    same,
-)
+from functions.domain.document import CONTRACT_VERSION, DYNAMICS, MIRROR, Document
+from functions.domain.field_values import ABSENT, dig, same
 from functions.domain.job_record import ErrorInfo, Record, Result, StatusView
 from functions.domain.parameters import Parameters
 from functions.domain.request import Reader

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from functions.domain.document import Document, FieldPath, Relevant, Snapshot, dig
+from functions.domain.document import Document, Relevant, Snapshot
+from functions.domain.field_values import FieldPath, dig
 
 REQUEST: Final = ("request",)
 OUTPUT: Final = ("talk",)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from functions.domain.document import ABSENT
 from functions.domain.field_values import (
+    ABSENT,
     Clamp,
     boolean,
     choice,

@@ -9,7 +9,8 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from functions.domain.document import ABSENT, MIRROR, PENDING, Document, Relevant, State
+from functions.domain.document import MIRROR, PENDING, Document, Relevant, State
+from functions.domain.field_values import ABSENT
 from functions.domain.job_record import ErrorInfo, FailedTries, Missing, Record, Result, StatusView
 from functions.domain.job_record.status_view import dynamics_fields, mirror_fields, shown_fields
 from functions.domain.next_step import Answer, MissingInput, Reject, ReshowFailure, Reuse

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 
-from functions.domain.document import ABSENT, Snapshot
+from functions.domain.document import Snapshot
+from functions.domain.field_values import ABSENT
 from functions.domain.request import Reader, RenderRequest
 from functions.domain.snapshot import AvatarSnapshot
 from functions.domain.storage_paths import cache_folder, output_folder

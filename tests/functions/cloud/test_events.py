@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from functions.cloud.events import parse
 from functions.cloud.firestore_values import decode, lazily
-from functions.domain.document import EVENT_PATHS, Gate, dig, gate, same
+from functions.domain.document import EVENT_PATHS, Gate, gate
+from functions.domain.field_values import dig, same
 from functions.errors import InvalidEvent
 from tests.functions.domain.test_document import WIRE_VALUES
 from tests.functions.scene import document, snapshot

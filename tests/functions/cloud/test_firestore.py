@@ -15,7 +15,8 @@ from google.cloud.firestore_v1.vector import Vector
 from emulator.suite import Suite
 from functions.cloud.database.firestore import FirestoreLedger
 from functions.cloud.events import parse
-from functions.domain.document import Snapshot, State, same
+from functions.domain.document import Snapshot, State
+from functions.domain.field_values import same
 from functions.domain.job_record import Dispatch, Record, StatusView
 from functions.domain.job_record.status_view import DELETED
 from functions.domain.limits.daily_total import share_of

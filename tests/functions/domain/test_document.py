@@ -8,17 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.domain.document import (
-    ABSENT,
-    DocumentWrite,
-    Gate,
-    Opaque,
-    Snapshot,
-    State,
-    dig,
-    gate,
-    same,
-)
+from functions.domain.document import DocumentWrite, Gate, Snapshot, State, gate
+from functions.domain.field_values import ABSENT, Opaque, dig, same
 from tests.functions.doubles import about
 from tests.functions.scene import UNSET, document, snapshot
 

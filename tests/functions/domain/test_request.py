@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.domain.document import Opaque, Snapshot, State
+from functions.domain.document import Snapshot, State
+from functions.domain.field_values import Opaque
 from functions.domain.fingerprint import fingerprint
 from functions.domain.parameters import Parameters
 from functions.domain.request import NotOptedIn, Reader, Refusal, RenderRequest

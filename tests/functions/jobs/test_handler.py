@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from functions.domain.document import ABSENT
+from functions.domain.field_values import ABSENT
 from liveportrait_core import Engine, RenderWarning
 from liveportrait_core.errors import ImageNoFace
 from tests.functions.scene import (

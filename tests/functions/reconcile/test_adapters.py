@@ -12,7 +12,8 @@ from google.cloud.storage import Bucket
 
 from emulator.suite import Suite
 from functions.cloud.storage import TOKEN_KEY, CloudMediaStore
-from functions.domain.document import ABSENT, State
+from functions.domain.document import State
+from functions.domain.field_values import ABSENT
 from functions.domain.job_record import Deletion, Lease, Purpose, Record, StatusView, to_fields
 from functions.domain.subject import IDLE_LEDGERS
 from functions.reconcile.adapters import (

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from functions.domain.document import dig
+from functions.domain.field_values import dig
 from functions.domain.job_record import Record
 from functions.errors import RetryLater
 from tests.functions.reconcile.reconciling import Watch, plays

@@ -66,7 +66,7 @@ MUTANTS = (
     ),
     Mutant(
         name="nan-is-a-change",
-        file="functions/domain/document.py",
+        file="functions/domain/field_values.py",
         old="return one.hex() == other.hex()",
         new="return one == other",
         why="Compared as wire values: NaN equals NaN (section 1.2).",
@@ -74,7 +74,7 @@ MUTANTS = (
     ),
     Mutant(
         name="true-is-one",
-        file="functions/domain/document.py",
+        file="functions/domain/field_values.py",
         old="return type(one) is type(other) and one == other",
         new="return one == other",
         why="Compared as wire values: true is not 1 (section 1.2).",
