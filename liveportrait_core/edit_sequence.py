@@ -14,6 +14,7 @@ from typing import Any
 
 from liveportrait_core.edit import SLIDERS, InvalidSlider, PortraitEdit
 from liveportrait_core.errors import InvalidOption
+from liveportrait_core.limits import written_rate
 from liveportrait_core.report import RenderWarning
 
 MOST_FRAMES = 3600
@@ -121,7 +122,7 @@ def edit_sequence(read: object) -> EditSequence:
     if not isinstance(read, Mapping) or not isinstance(read.get("keys"), list):
         raise InvalidOption('accepted: {"fps": 25, "keys": [{"frame": 0, "edit": {}}, ...]}')
     try:
-        fps = Fraction(str(read.get("fps", 25)))
+        fps = written_rate(str(read.get("fps", 25)))
     except (ValueError, ZeroDivisionError):
         raise InvalidOption(f"fps is {read['fps']!r:.40}; accepted: 1 to 60") from None
     return EditSequence(fps=fps, keys=tuple(map(_key, read["keys"])))

@@ -21,6 +21,7 @@ from liveportrait_core.cli.render_options import (
     options_of,
 )
 from liveportrait_core.errors import InvalidOption
+from liveportrait_core.limits import written_rate
 from liveportrait_core.media.clips.rate import HIGHEST_RATE
 from liveportrait_core.options import Delivery, Engine, RenderOptions, SyntheticIdle
 from liveportrait_core.renderer import Renderer, open_renderer
@@ -144,7 +145,7 @@ def refuse_synthetic_options(parsed: argparse.Namespace) -> None:
 
 def _rate(text: str) -> Fraction:
     try:
-        rate = Fraction(text)
+        rate = written_rate(text)
     except (ValueError, ZeroDivisionError):
         rate = Fraction(0)
     if not 1 <= rate <= HIGHEST_RATE:

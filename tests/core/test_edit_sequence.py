@@ -76,6 +76,7 @@ def test_a_file_becomes_a_video_that_ends_with_its_last_edit(
         ('{"keys": [{"frame": 0}, {"frame": 99999}]}', "accepted: below 3600"),
         ('{"fps": 0, "keys": [{"frame": 0}, {"frame": 9}]}', "fps is 0; accepted: 1 to 60"),
         ('{"fps": "x", "keys": [{"frame": 0}, {"frame": 9}]}', "fps is 'x'; accepted: 1 to 60"),
+        ('{"fps": "2e1", "keys": [{"frame": 0}, {"frame": 9}]}', "fps is '2e1'; accepted"),
         ('{"keys": [{"frame": 0}, {"frame": 9, "edit": {"smyle": 1}}]}', "frame 9, .*unknown"),
         ('{"keys": [{"frame": 0}, {"frame": 9, "edit": {"smile": 9}}]}', "beyond its slider"),
         ('{"keys": [{"frame": 0}, {"frame": 9, "edit": {"eyesOpen": 0.1}}]}', "in every key, or"),

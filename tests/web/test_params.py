@@ -75,6 +75,7 @@ def test_an_engine_that_would_ignore_it_says_so(api: Api) -> None:
         ({"format": "gif"}, "edit", "kind is edit"),
         ({"format": "gif", "audio": "driving"}, "animate", "gif holds no sound"),
         ({"fps": "60"}, "animate", "params.fps"),
+        ({"fps": "2e1"}, "animate", "params.fps"),  # "1e99999999" would take hours to be read
         ({"species": "animal", "relative": False}, "animate", "relative: animals"),
     ],
 )

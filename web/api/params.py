@@ -27,6 +27,7 @@ from liveportrait_core import (
 )
 from liveportrait_core.engines.liveportrait.config import DrivingCrop
 from liveportrait_core.engines.liveportrait.motion.settings import OBSERVATION_VARIANCES
+from liveportrait_core.limits import written_rate
 from liveportrait_core.media.clips.rate import HIGHEST_RATE
 from liveportrait_core.options import (
     CROP_SCALES,
@@ -53,8 +54,8 @@ def whole(value: object) -> object:
 def exact_rate(value: object) -> str:
     """Take a frame rate as a number or as a fraction, "30000/1001"; return the fraction."""
     try:
-        rate = Fraction(value) if isinstance(value, str | int | float) else Fraction(0)
-    except (ValueError, ZeroDivisionError, OverflowError):
+        rate = written_rate(str(value))
+    except (ValueError, ZeroDivisionError):
         rate = Fraction(0)
     if not 1 <= rate <= HIGHEST_RATE:
         raise ValueError(f"accepted: 1 to {HIGHEST_RATE}, such as 25 or 30000/1001")

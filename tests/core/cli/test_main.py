@@ -128,6 +128,7 @@ def test_options_out_of_range(
         (["render", "a.jpg", "b.mp4", "-o", "c.mp4", "--animation-region", "mouth"], "'mouth'"),
         (["idle", "a.jpg", "-o", "c.mp4", "--fps", "60"], "'60'; accepted: 1 to 30"),
         (["idle", "a.jpg", "-o", "c.mp4", "--fps", "fast"], "'fast'; accepted: 1 to 30"),
+        (["idle", "a.jpg", "-o", "c.mp4", "--fps", "2e1"], "'2e1'; accepted: 1 to 30"),
     ],
 )
 def test_what_argparse_refuses(
