@@ -53,7 +53,7 @@ def main(words: list[str]) -> int:
 
 def _plan(settings: Settings, options: argparse.Namespace) -> Plan:
     if options.verb == "rollback":
-        return way_back(settings, options.only)
+        return way_back(settings, *options.only)
     return make(settings, read(ROOT))
 
 
@@ -219,7 +219,8 @@ def _add_options(parser: argparse.ArgumentParser, verb: str) -> None:
     add("--dry-run", action="store_true", help="print instead of doing")
     add("--patience-s", type=float, default=600.0, help="for what was just made")
     if verb == "rollback":
-        add("--only", choices=(names.GATE, names.RENDERER), help="default: whatever serves")
+        services = (names.RENDERER, names.GATE, names.API)
+        add("--only", action="append", default=[], choices=services, help="default: all of them")
     if verb == "codebase":
         add("--project-number", metavar="N", help="of the project; default: asked of gcloud")
     if verb == "remove":

@@ -33,6 +33,7 @@ DATABASE_TYPE = variable("DATABASE_TYPE")
 FIRESTORE_LOCATION = variable("FIRESTORE_LOCATION")
 BUCKET_LOCATION = variable("BUCKET_LOCATION")
 BILLING_ACCOUNT = variable("BILLING_ACCOUNT")
+API_KEYS_VERSION = variable("API_KEYS_VERSION")
 TRIGGER_SUBSCRIPTION = variable("TRIGGER_SUBSCRIPTION")
 TALK_SUBSCRIPTION = variable("TALK_SUBSCRIPTION")
 CHANNEL = variable("CHANNEL")
@@ -113,6 +114,12 @@ def service_url(settings: Settings, name: str, *, tag: str = "") -> str:
 def receiver(settings: Settings) -> str:
     """Return the service that receives events."""
     return RENDERER if settings.single else GATE
+
+
+def services(settings: Settings) -> tuple[str, ...]:
+    """Return the services that this program deploys, in the order in which it does."""
+    gate = (GATE,) if settings.has_gate else ()
+    return (RENDERER, *gate, *((API,) if settings.api is not None else ()))
 
 
 def runners(settings: Settings) -> tuple[str, ...]:

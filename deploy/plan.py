@@ -60,7 +60,7 @@ def make(settings: Settings, files: RepositoryFiles) -> Plan:
             *private_network.steps(settings),
             *_services(settings),
             *iam.invokers(settings),
-            *http_api.steps(settings),
+            *(_api(settings) if settings.api is not None else ()),
             *data_protection.steps(settings, files.data),
             *(events.steps(settings) if settings.answers_events else ()),
             *scheduling.schedules(settings),
@@ -70,9 +70,9 @@ def make(settings: Settings, files: RepositoryFiles) -> Plan:
     )
 
 
-def way_back(settings: Settings, only: str | None = None) -> Plan:
-    """Return the plan of a rollback to what served before, of all services or of one."""
-    return Plan(first=(), lookups=(), steps=rollback.steps(settings, only))
+def way_back(settings: Settings, *only: str) -> Plan:
+    """Return the plan of a rollback to what served before, of all services or of some."""
+    return Plan(first=(), lookups=(), steps=rollback.steps(settings, *only))
 
 
 def _services(settings: Settings) -> tuple[Step, ...]:
@@ -102,4 +102,13 @@ def _gate(settings: Settings) -> tuple[Step, ...]:
         cloud_run.gate(settings),
         traffic.to_newest(settings, names.GATE),
         revisions.surplus(settings, names.GATE),
+    )
+
+
+def _api(settings: Settings) -> tuple[Step, ...]:
+    return (
+        *http_api.steps(settings),
+        traffic.to_newest(settings, names.API),
+        revisions.without_other_keys(settings, names.API, http_api.keys(settings)),
+        revisions.surplus(settings, names.API),
     )

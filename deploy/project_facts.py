@@ -42,6 +42,9 @@ _ABSENT = {
     "BILLING_ACCOUNT": "project {project} has no billing account, without which neither Cloud Run "
     "nor the queue runs; accepted: a linked one, or --omit budget where there is one that you may "
     "not see",
+    "API_KEYS_VERSION": "there is no secret {secret} with an enabled version. Make it: printf %s "
+    "KEY | sha256sum, then printf %s DIGEST | gcloud secrets create {secret} --data-file=- "
+    "--project={project}",
 }
 
 
@@ -62,6 +65,16 @@ def lookups(settings: Settings) -> tuple[Lookup, ...]:
         asked.append(
             ("BILLING_ACCOUNT", "billing projects describe", billing, "billingAccountName")
         )
+    if settings.api_secret:
+        newest = ("--filter=state=ENABLED", "--sort-by=~createTime", "--limit=1", project)
+        asked.append(
+            (
+                "API_KEYS_VERSION",
+                "secrets versions list",
+                (settings.api_secret, *newest),
+                "name.basename()",
+            )
+        )
     quotas: tuple[Lookup, ...] = ()
     if Part.QUOTAS not in settings.omits:
         command = gcloud(
@@ -78,7 +91,10 @@ def lookups(settings: Settings) -> tuple[Lookup, ...]:
         Lookup(
             command=gcloud(verb, *words, f"--format=value({value})", capture=name),
             absent=_ABSENT[name].format(
-                project=settings.project, bucket=settings.bucket, database=names.DATABASE
+                project=settings.project,
+                bucket=settings.bucket,
+                database=names.DATABASE,
+                secret=settings.api_secret,
             ),
         )
         for name, verb, words, value in asked

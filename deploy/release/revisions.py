@@ -1,17 +1,27 @@
-"""Old revisions, without traffic and tag, are deleted: each deployment leaves one."""
+"""Old revisions: those without traffic and tag are deleted, and none is reached with old keys."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from deploy import names
-from deploy.checks import CheckResult, ResourceState, Variables, value_at
+from deploy.checks import (
+    CheckResult,
+    Expectation,
+    Field,
+    ListEntry,
+    Path,
+    ResourceState,
+    Variables,
+    value_at,
+)
 from deploy.command import gcloud, variable
-from deploy.release.traffic import Traffic, listed
+from deploy.release.traffic import PREVIOUS, Traffic, listed
 from deploy.settings import Settings
 from deploy.step import Check, Step
 
 _LEFT = 1  # of those that nobody serves: the newest, perhaps a candidate that failed, with its log
-_SERVED, _SURPLUS = "SERVED", "SURPLUS"
+_SERVED, _SURPLUS, _EARLIER = "SERVED", "SURPLUS", "EARLIER"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,14 +73,75 @@ def surplus(settings: Settings, service: str) -> Step:
         "The rest is deleted, one after the other.",
         checks=(
             listed(settings, ServedRevisions(service=service)),
-            Check(
-                command=gcloud(
-                    "run revisions list", f"--service={service}", *location, "--format=json"
-                ),
-                expect=FewOthers(left=_LEFT),
-            ),
+            _revisions(settings, service, FewOthers(left=_LEFT)),
         ),
         create=(),
         update=(gcloud("run revisions delete", variable(_SURPLUS), *location, "--quiet"),),
         repeats=True,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class EarlierRevision:
+    """Defines the revision that served before; empty: there is none."""
+
+    service: str
+
+    def evaluate(self, output: Any, variables: Variables) -> CheckResult:
+        """Return a match, with its name."""
+        earlier = Traffic.of(self.service, output).tags.get(PREVIOUS, "")
+        return CheckResult(state=ResourceState.MATCHES, found={_EARLIER: earlier})
+
+
+@dataclass(frozen=True, kw_only=True)
+class EarlierHas:
+    """The revision that served before, if there is one, has these fields."""
+
+    fields: tuple[Field, ...]
+
+    def evaluate(self, output: Any, variables: Variables) -> CheckResult:
+        """Return the result: matching or different."""
+        earlier = variables[_EARLIER]
+        if not earlier:
+            return CheckResult(state=ResourceState.MATCHES)
+        entry = ListEntry(name=earlier, key=("metadata", "name"), fields=self.fields)
+        return entry.evaluate(output, variables)
+
+
+def without_other_keys(settings: Settings, service: str, keys: Mapping[Path, str]) -> Step:
+    """Return the step that takes the tag off an earlier revision that accepts other keys.
+
+    Args:
+        settings: the deployment.
+        service: its name.
+        keys: the fields of a revision's `spec` that tell the keys.
+    """
+    fields = tuple(Field(("spec", *path), value) for path, value in keys.items())
+    return Step(
+        title=f"Keys of {service}'s earlier revision",
+        why=f"Its tag {PREVIOUS} is an address of its own, open to the internet. A key that was "
+        "taken away would open it there, and after a rollback everywhere.",
+        checks=(
+            listed(settings, EarlierRevision(service=service)),
+            _revisions(settings, service, EarlierHas(fields=fields)),
+        ),
+        create=(),
+        update=(
+            gcloud(
+                "run services update-traffic",
+                service,
+                f"--remove-tags={PREVIOUS}",
+                f"--region={settings.region}",
+                names.project(settings),
+            ),
+        ),
+        eventually_consistent=True,
+    )
+
+
+def _revisions(settings: Settings, service: str, expect: Expectation) -> Check:
+    location = (f"--region={settings.region}", names.project(settings))
+    return Check(
+        command=gcloud("run revisions list", f"--service={service}", *location, "--format=json"),
+        expect=expect,
     )

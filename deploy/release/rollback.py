@@ -42,31 +42,42 @@ class PreviousServes:
         return CheckResult(state=ResourceState.DIFFERS, differences=(told,))
 
 
-def steps(settings: Settings, only: str | None = None) -> tuple[Step, ...]:
+def steps(settings: Settings, *only: str) -> tuple[Step, ...]:
     """Return the steps; the renderer first, for it is what a version is taken back for.
 
     Args:
         settings: the deployment.
-        only: the service that goes back; None: each, and the job with the gate, if there is one.
+        only: the services that go back; none named: each. The job goes with the gate, or with the
+            renderer where there is no gate.
     """
-    services = (names.RENDERER, names.GATE) if settings.has_gate else (names.RENDERER,)
-    if only not in (None, *services):
-        raise InvalidSetting(f"only is {only!r}; accepted here: {', '.join(services)}")
-    chosen = [service for service in services if only in (None, service)]
+    services = names.services(settings)
+    for name in only:
+        if name not in services:
+            raise InvalidSetting(f"only is {name!r}; accepted here: {', '.join(services)}")
+    chosen = [service for service in services if service in (only or services)]
     back = tuple(_service(settings, service) for service in chosen)
-    return (*back, _job(settings, services[-1])) if services[-1] in chosen else back
+    leader = names.GATE if settings.has_gate else names.RENDERER
+    return (*back, _job(settings, leader)) if leader in chosen else back
 
 
 def _previous(settings: Settings, service: str) -> Command:
     return revision_where(
-        settings, service, f"tag={PREVIOUS}", capture=_PREVIOUS, absent=_absent(service)
+        settings,
+        service,
+        f"tag={PREVIOUS}",
+        capture=_PREVIOUS,
+        absent=_absent(settings, service),
     )
 
 
-def _absent(service: str) -> str:
+def _absent(settings: Settings, service: str) -> str:
+    keys = "its keys were others then, " if service == names.API else ""
+    others = [f"--only {name}" for name in names.services(settings) if name != service]
+    alone = f", or take the others back alone ({' '.join(others)})" if others else ""
     return (
-        f"no earlier revision of {service} has the tag {PREVIOUS}: nothing served before, or a "
-        "version of this program deployed it that set no tags. Deploy the older commit instead"
+        f"no earlier revision of {service} has the tag {PREVIOUS}: nothing served before, {keys}or "
+        "a version of this program deployed it that set no tags. Deploy the older commit instead"
+        f"{alone}"
     )
 
 
@@ -80,7 +91,7 @@ def _service(settings: Settings, service: str) -> Step:
             _previous(settings, service),
             move(settings, service, variable(_PREVIOUS), CURRENT),
         ),
-        foreign_message=_absent(service),
+        foreign_message=_absent(settings, service),
         foreseeable=True,
         eventually_consistent=True,
     )

@@ -52,9 +52,11 @@ class RunService:
         environment: its variables.
         flags: CPU, memory, instances, throttling, a GPU.
         mounts: flags that mount volumes.
-        secrets: of Secret Manager, by the variables that take their latest versions.
+        secrets: of Secret Manager, by the variables that take them: name and version.
         is_public: called from outside, by who has a key of the service's own.
         track: of gcloud's commands: "", or "beta ".
+        release: makes a new revision when it changes, even where nothing else does, so that what
+            was deployed together goes back together.
     """
 
     name: str
@@ -65,9 +67,10 @@ class RunService:
     environment: dict[str, str]
     flags: tuple[str, ...]
     mounts: tuple[str, ...] = ()
-    secrets: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     is_public: bool = False
     track: str = ""
+    release: str = ""
 
 
 def step(settings: Settings, service: RunService) -> Step:
@@ -83,10 +86,11 @@ def step(settings: Settings, service: RunService) -> Step:
         f"--timeout={service.timeout_s}",
         *service.flags,
         *service.mounts,
-        *(f"--set-secrets={name}={of}:latest" for name, of in service.secrets.items()),
+        *(f"--set-secrets={name}={':'.join(of)}" for name, of in service.secrets.items()),
         *USUAL,
         *(PUBLIC if service.is_public else INTERNAL),
         *location,
+        release=service.release,
     )
     spec: dict[Path, str] = {
         ("containers", 0, "image"): service.image,
@@ -99,8 +103,10 @@ def step(settings: Settings, service: RunService) -> Step:
     fields = (
         expected_label(words),
         *(Field((*_SPEC, *path), value) for path, value in spec.items()),
-        *_expected_environment(service.environment),
-        *_expected_secrets(service.secrets),
+        *(
+            Field((*_SPEC, *path), value)
+            for path, value in told(service.environment, service.secrets).items()
+        ),
         *(_OPEN if service.is_public else CLOSED),
         *_expected_hardware(service.flags),
         FieldNot((*_TEMPLATE, "run.googleapis.com/health-check-disabled"), "true"),
@@ -132,9 +138,10 @@ def variables(environment: dict[str, str]) -> str:
     return f"--set-env-vars=^|^{pairs}"  # gcloud's syntax for another separator than commas
 
 
-def with_label(*words: str) -> tuple[str, ...]:
-    """Return a command's words with the label that is their digest."""
-    digest = hashlib.sha256("\0".join(words).encode()).hexdigest()[:12]
+def with_label(*words: str, release: str = "") -> tuple[str, ...]:
+    """Return a command's words with the label that is their digest, and the release's if any."""
+    digested = (*words, release) if release else words
+    digest = hashlib.sha256("\0".join(digested).encode()).hexdigest()[:12]
     return (*words, f"--labels={names.PLAN_LABEL}={digest}")
 
 
@@ -144,20 +151,17 @@ def expected_label(words: tuple[str, ...]) -> Field:
     return Field(("metadata", "labels", label), digest)
 
 
-def _expected_environment(environment: dict[str, str]) -> tuple[Field, ...]:
-    path = (*_SPEC, "containers", 0, "env")
-    return tuple(
-        Field((*path, EntryWhere("name", name), "value"), value)
+def told(environment: Mapping[str, str], secrets: Mapping[str, tuple[str, str]]) -> dict[Path, str]:
+    """Return what a revision's variables are, by paths that begin at its own `spec`."""
+    path: Path = ("containers", 0, "env")
+    fields = {
+        (*path, EntryWhere("name", name), "value"): value
         for name, value in sorted(environment.items())
-    )
-
-
-def _expected_secrets(secrets: Mapping[str, str]) -> tuple[Field, ...]:
-    path = (*_SPEC, "containers", 0, "env")
-    key = ("valueFrom", "secretKeyRef", "name")
-    return tuple(
-        Field((*path, EntryWhere("name", name), *key), secret) for name, secret in secrets.items()
-    )
+    }
+    for variable, (secret, version) in secrets.items():
+        key = (*path, EntryWhere("name", variable), "valueFrom", "secretKeyRef")
+        fields |= {(*key, "name"): secret, (*key, "key"): version}
+    return fields
 
 
 def _expected_hardware(flags: tuple[str, ...]) -> tuple[Field, ...]:

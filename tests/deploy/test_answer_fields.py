@@ -46,7 +46,6 @@ MESSAGES = {
     "run jobs": ("run", "v1", "Job"),
     "run services": ("run", "v1", "Service"),
     "scheduler jobs": ("cloudscheduler", "v1", "Job"),
-    "secrets list": ("secretmanager", "v1", "Secret"),
     "services list": ("serviceusage", "v1", "GoogleApiServiceusageV1Service"),
     "tasks queues": ("cloudtasks", "v2", "Queue"),
 }

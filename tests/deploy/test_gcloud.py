@@ -33,6 +33,7 @@ VARIABLES = {
     "SURPLUS": "idle-renderer-00001-abc",
     "CHECK": "1234567890",
     "ENGINE_VERSION": "liveportrait-3-0a1b2c3d",
+    "API_KEYS_VERSION": "3",
     "IMAGE": "europe-west4-docker.pkg.dev/my-app-1234/idle/idle:0123456789abcdef",
 }
 ITEMS = {
@@ -68,7 +69,7 @@ def test_gcloud_takes_every_command(
 ) -> None:
     """Of every shape of deployment, with the monitoring files as they are shipped."""
     plans = [make(settings, read(ROOT)) for settings in SETTINGS]
-    plans += [way_back(settings) for settings in (USUAL, SMALLEST)]
+    plans += [way_back(settings) for settings in (USUAL, SMALLEST, API)]
     lines: dict[tuple[str, ...], None] = {}
     for made in plans:
         write_files(made, tmp_path)

@@ -1,12 +1,14 @@
 """The HTTP API as an option of the deployment: who may call it, what it may do, drift, removal."""
 
 import hashlib
+from copy import deepcopy
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from deploy.command import fill
-from deploy.errors import ForeignResource, InvalidSetting
+from deploy.errors import InvalidSetting, UnsupportedProject
 from deploy.plan import make
 from deploy.repository_files import read
 from deploy.settings import Settings
@@ -24,7 +26,8 @@ BY_DIGEST = replace(API, api=DIGEST)
 
 def make_secret(fake_gcloud: FakeGcloud) -> None:
     name = "idle-api-keys"
-    fake_gcloud.cloud.make("secrets", name, {"name": f"projects/1/secrets/{name}"})
+    secret = {"name": f"projects/1/secrets/{name}", "#versions": ["1"]}
+    fake_gcloud.cloud.make("secrets", name, secret)
 
 
 def test_without_the_option_there_is_none() -> None:
@@ -37,7 +40,7 @@ def test_it_is_open_to_the_internet_and_to_nobody_without_a_key() -> None:
     assert flags(command) >= {
         "--ingress=all",
         "--no-invoker-iam-check",
-        "--set-secrets=AVATAR_WEB_KEYS=idle-api-keys:latest",
+        "--set-secrets=AVATAR_WEB_KEYS=idle-api-keys:${API_KEYS_VERSION}",
         "--min-instances=0",
         "--max-instances=3",
     }
@@ -90,13 +93,19 @@ def test_its_account_has_the_least_rights() -> None:
     }
 
 
+def served_as(fake_gcloud: FakeGcloud) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What the service was deployed as."""
+    service = fake_gcloud.cloud.find("services", "idle-api")
+    return service["metadata"], service["spec"]
+
+
 @pytest.mark.parametrize("settings", [API, BY_DIGEST], ids=["secret", "digests"])
 def test_a_second_run_changes_nothing_and_what_a_person_changed_is_put_right(
     fake_gcloud: FakeGcloud, operator: Operator, settings: Settings
 ) -> None:
     make_secret(fake_gcloud)
     operator.deployment(settings, plan(settings)).apply()
-    state = fake_gcloud.cloud.state()
+    known = deepcopy(served_as(fake_gcloud))
     counts = operator.deployment(settings, plan(settings)).apply()
     assert counts == {"stands": counts.total()}
     service = fake_gcloud.cloud.things["services"]["idle-api"]
@@ -104,20 +113,28 @@ def test_a_second_run_changes_nothing_and_what_a_person_changed_is_put_right(
     service["metadata"]["annotations"]["run.googleapis.com/invoker-iam-disabled"] = "False"
     for variable in service["spec"]["template"]["spec"]["containers"][0]["env"]:
         if variable["name"] == "AVATAR_WEB_KEYS":
-            variable |= {"value": "x", "valueFrom": {"secretKeyRef": {"name": "another"}}}
+            reference = {"name": "another", "key": "1"}
+            variable |= {"value": "x", "valueFrom": {"secretKeyRef": reference}}
     operator.said.clear()
     counts = operator.deployment(settings, plan(settings)).apply()
-    assert counts["changed"] == 1
-    assert sum("wanted" in line for line in operator.said) == 3
-    assert fake_gcloud.cloud.state() == state
+    assert counts["changed"] == 3, "service, traffic, and the address of the revision before"
+    assert sum("invoker-iam-disabled is" in line for line in operator.said) == 1
+    assert sum("ingress is 'internal', wanted 'all'" in line for line in operator.said) == 1
+    assert sum("env.AVATAR_WEB_KEYS" in line for line in operator.said) == 2
+    assert served_as(fake_gcloud) == known
 
 
 def test_a_secret_that_is_not_there_stops_the_run_with_what_helps(
     fake_gcloud: FakeGcloud, operator: Operator
 ) -> None:
-    with pytest.raises(ForeignResource, match=r"no secret idle-api-keys\. Make it: printf"):
+    told = r"no secret idle-api-keys with an enabled version\. Make it: printf"
+    with pytest.raises(UnsupportedProject, match=told):
         operator.deployment(API, plan(API)).apply()
-    assert not fake_gcloud.cloud.things.get("services"), "it is told before anything is built"
+    assert [words.positional[:2] for words in fake_gcloud.changes] == [("services", "enable")]
+    make_secret(fake_gcloud)
+    fake_gcloud.cloud.find("secrets", "idle-api-keys")["#versions"].clear()
+    with pytest.raises(UnsupportedProject, match=told):
+        operator.deployment(API, plan(API)).apply()
 
 
 def test_removing_leaves_the_secret(fake_gcloud: FakeGcloud, operator: Operator) -> None:

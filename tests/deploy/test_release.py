@@ -164,8 +164,8 @@ def test_more_than_one_old_revision_is_deleted_in_one_run(
     ]
 
 
-def back(operator: Operator, settings: Settings, only: str | None = None) -> dict[str, int]:
-    return dict(operator.deployment(settings, way_back(settings, only)).roll_back())
+def back(operator: Operator, settings: Settings, *only: str) -> dict[str, int]:
+    return dict(operator.deployment(settings, way_back(settings, *only)).roll_back())
 
 
 def run_by_the_job(fake_gcloud: FakeGcloud) -> tuple[str, str]:

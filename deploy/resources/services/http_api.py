@@ -1,22 +1,20 @@
 """The HTTP API before the renderer's queue: a service of its own, open to who has a key."""
 
 from deploy import names
-from deploy.checks import ListEntry, Required
-from deploy.command import gcloud
+from deploy.checks import Path
 from deploy.resources import iam, object_access, run_service
 from deploy.resources.run_service import RunService
 from deploy.settings import Settings
-from deploy.step import Check, Policy, Step, grant
+from deploy.step import Policy, Step, grant
 
 _FOLDER = "livePortraitGenerations/"
 _WAIT_S = 660  # a client may have its answer wait for 600 (`Prefer: wait`)
 _PORT = 8080
+_KEYS = "AVATAR_WEB_KEYS"
 
 
 def steps(settings: Settings) -> tuple[Step, ...]:
-    """Return the steps of account's rights and service; none where the API is not wanted."""
-    if settings.api is None:
-        return ()
+    """Return the steps of the account's rights, and of the service."""
     return (
         iam.document_access(settings, names.API),
         object_access.folder_access(settings, _FOLDER, names.API),
@@ -26,37 +24,36 @@ def steps(settings: Settings) -> tuple[Step, ...]:
     )
 
 
+def keys(settings: Settings) -> dict[Path, str]:
+    """Return what tells a revision its keys, by paths that begin at its `spec`."""
+    return run_service.told(*_keys(settings))
+
+
+def _keys(settings: Settings) -> tuple[dict[str, str], dict[str, tuple[str, str]]]:
+    """Return the variable of the keys' digests: as it is, or of a secret."""
+    if settings.api_secret:  # by its version, so that new keys make a new revision
+        return {}, {_KEYS: (settings.api_secret, names.API_KEYS_VERSION)}
+    return {_KEYS: settings.api or ""}, {}
+
+
 def _secret(settings: Settings) -> tuple[Step, ...]:
-    name, project = settings.api_secret, names.project(settings)
+    name = settings.api_secret
     if not name:
         return ()
-    there = Step(
-        title=f"Secret {name}",
-        why="The SHA-256 digests of the API's keys, by commas. This program makes no keys and "
-        "reads none.",
-        checks=(
-            Check(
-                command=gcloud("secrets list", project, "--format=json"),
-                expect=Required(expect=ListEntry(name=name)),
-            ),
+    return (
+        grant(
+            Policy(group="secrets", target=(name, names.project(settings)), persistent=True),
+            role="roles/secretmanager.secretAccessor",
+            member=names.member(settings, names.API),
+            title=f"{names.API} may read {name}",
+            why="This secret and no other. It holds the SHA-256 digests of the API's keys, by "
+            "commas; this program makes no keys and reads none.",
         ),
-        create=(),
-        foreseeable=True,
-        foreign_message=f"there is no secret {name}. Make it: printf %s KEY | sha256sum, then "
-        f"printf %s DIGEST | gcloud secrets create {name} --data-file=- {project}",
     )
-    access = grant(
-        Policy(group="secrets", target=(name, project), persistent=True),
-        role="roles/secretmanager.secretAccessor",
-        member=names.member(settings, names.API),
-        title=f"{names.API} may read {name}",
-        why="This secret and no other.",
-    )
-    return (there, access)
 
 
 def _service(settings: Settings) -> Step:
-    secret = settings.api_secret
+    digests, secrets = _keys(settings)
     environment = {
         "GOOGLE_CLOUD_PROJECT": settings.project,
         "AVATAR_WEB_QUEUE": names.queue(settings),
@@ -68,9 +65,8 @@ def _service(settings: Settings) -> Step:
         "AVATAR_WEB_PORT": str(_PORT),
         "AVATAR_WEB_DATA": "/tmp/web",  # noqa: S108 - memory; nothing is kept there
         **{name: value for name, value in settings.environment if name.startswith("AVATAR_WEB_")},
+        **digests,
     }
-    if not secret:
-        environment["AVATAR_WEB_KEYS"] = settings.api or ""
     return run_service.step(
         settings,
         RunService(
@@ -81,7 +77,7 @@ def _service(settings: Settings) -> Step:
             concurrency=20,
             timeout_s=_WAIT_S,
             environment=environment,
-            secrets={"AVATAR_WEB_KEYS": secret} if secret else {},
+            secrets=secrets,
             flags=(
                 "--cpu=1",
                 "--memory=2Gi",  # uploads wait there on their way to the bucket
@@ -91,5 +87,6 @@ def _service(settings: Settings) -> Step:
                 f"--port={_PORT}",
             ),
             is_public=True,
+            release=settings.tag,
         ),
     )

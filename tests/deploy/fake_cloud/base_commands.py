@@ -198,13 +198,20 @@ def _told(words: Arguments) -> list[dict[str, Any]]:
 
 def _secrets(words: Arguments) -> list[dict[str, Any]]:
     pairs = (text.split("=", 1) for text in words.flags("set-secrets"))
+    named = ((name, *of.split(":")) for name, of in pairs)
     return [
-        {
-            "name": name,
-            "valueFrom": {"secretKeyRef": {"name": of.partition(":")[0], "key": "latest"}},
-        }
-        for name, of in pairs
+        {"name": name, "valueFrom": {"secretKeyRef": {"name": secret, "key": version}}}
+        for name, secret, version in named
     ]
+
+
+def _secret_versions(cloud: Cloud, words: Arguments) -> str:
+    """The newest enabled version; an enabled one of a fake secret is a key of `#versions`."""
+    for flag, value in (("filter", "state=ENABLED"), ("sort-by", "~createTime"), ("limit", "1")):
+        assert words.flag(flag) == value
+    assert words.flag("format") == "value(name.basename())"
+    secret = cloud.find("secrets", words.positional[3])
+    return f"{max(secret['#versions'], default='')}\n"
 
 
 def _container(words: Arguments) -> dict[str, Any]:
@@ -357,7 +364,7 @@ BASE_COMMANDS: dict[str, Handler] = {
     "artifacts repositories remove-iam-policy-binding": _unbind,
     "artifacts docker images list": list_handler("images"),
     "builds submit": _build,
-    "secrets list": list_handler("secrets"),
+    "secrets versions list": _secret_versions,
     "secrets get-iam-policy": policy,
     "secrets add-iam-policy-binding": bind,
     "secrets remove-iam-policy-binding": _unbind,

@@ -68,6 +68,10 @@ def _services(cloud: Cloud, words: Arguments) -> Any:
 
 def _moved(cloud: Cloud, words: Arguments) -> str:
     service = cloud.find("services", words.positional[3])
+    if words.has("remove-tags"):
+        del service["#traffic"]["tags"][words.flag("remove-tags")]
+        show_traffic(service)
+        return ""
     revision, share = words.flag("to-revisions").split("=")
     tags = dict(pair.split("=") for pair in words.flag("update-tags").split(","))
     for name in (revision, *tags.values()):

@@ -27,6 +27,7 @@ FIRESTORE_LOCATION=$(gcloud firestore databases describe '--database=(default)' 
 EVENTARC_LOCATIONS=$(gcloud eventarc locations list --project=my-app-1234 '--format=value(locationId)')
 BUCKET_LOCATION=$(gcloud storage buckets describe gs://my-app.appspot.com --project=my-app-1234 '--format=value(location)')
 BILLING_ACCOUNT=$(gcloud billing projects describe my-app-1234 --billing-project=my-app-1234 '--format=value(billingAccountName)')
+API_KEYS_VERSION=$(gcloud secrets versions list idle-api-keys --filter=state=ENABLED '--sort-by=~createTime' --limit=1 --project=my-app-1234 '--format=value(name.basename())')
 
 # 1. Dashboard “Idle videos”
 ITEM=$(gcloud monitoring dashboards list --project=my-app-1234 '--filter=displayName="Idle videos"' '--format=value(name)')

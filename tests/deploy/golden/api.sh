@@ -34,6 +34,7 @@ FIRESTORE_LOCATION=$(gcloud firestore databases describe '--database=(default)' 
 EVENTARC_LOCATIONS=$(gcloud eventarc locations list --project=my-app-1234 '--format=value(locationId)')
 BUCKET_LOCATION=$(gcloud storage buckets describe gs://my-app.appspot.com --project=my-app-1234 '--format=value(location)')
 BILLING_ACCOUNT=$(gcloud billing projects describe my-app-1234 --billing-project=my-app-1234 '--format=value(billingAccountName)')
+API_KEYS_VERSION=$(gcloud secrets versions list idle-api-keys --filter=state=ENABLED '--sort-by=~createTime' --limit=1 --project=my-app-1234 '--format=value(name.basename())')
 
 # 2. Service account idle-api
 #    It serves the renderer over HTTP.
@@ -425,31 +426,51 @@ again gcloud tasks queues add-iam-policy-binding idle-renders --location=europe-
 #    seen by: gcloud iam service-accounts get-iam-policy idle-tasks@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --format=json
 again gcloud iam service-accounts add-iam-policy-binding idle-tasks@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --member=serviceAccount:idle-api@my-app-1234.iam.gserviceaccount.com --role=roles/iam.serviceAccountUser --condition=None
 
-# 72. Secret idle-api-keys
-#    The SHA-256 digests of the API's keys, by commas. This program makes no keys and reads none.
-#    seen by: gcloud secrets list --project=my-app-1234 --format=json
-
-# 73. idle-api may read idle-api-keys
-#    This secret and no other.
+# 72. idle-api may read idle-api-keys
+#    This secret and no other. It holds the SHA-256 digests of the API's keys, by commas; this program makes no keys and reads none.
 #    seen by: gcloud secrets get-iam-policy idle-api-keys --project=my-app-1234 --format=json
 again gcloud secrets add-iam-policy-binding idle-api-keys --project=my-app-1234 --member=serviceAccount:idle-api@my-app-1234.iam.gserviceaccount.com --role=roles/secretmanager.secretAccessor
 
-# 74. Service idle-api
+# 73. Service idle-api
 #    Takes generations from other servers, checks them and leaves them in the queue. Open to the internet: it refuses who has no key.
 #    seen by: gcloud run services list --region=europe-west4 --project=my-app-1234 --format=json
-again gcloud run deploy idle-api --image=europe-west4-docker.pkg.dev/my-app-1234/idle/api:fedcba9876543210 --service-account=idle-api@my-app-1234.iam.gserviceaccount.com "--set-env-vars=^|^AVATAR_WEB_BUCKET=my-app.appspot.com|AVATAR_WEB_DATA=/tmp/web|AVATAR_WEB_HOST=0.0.0.0|AVATAR_WEB_PORT=8080|AVATAR_WEB_PUBLIC_URL=https://idle-api-${PROJECT_NUMBER}.europe-west4.run.app|AVATAR_WEB_QUEUE=projects/my-app-1234/locations/europe-west4/queues/idle-renders|AVATAR_WEB_RENDERER_URL=https://idle-renderer-${PROJECT_NUMBER}.europe-west4.run.app|AVATAR_WEB_SERVICE_ACCOUNT=idle-tasks@my-app-1234.iam.gserviceaccount.com|GOOGLE_CLOUD_PROJECT=my-app-1234" --concurrency=20 --timeout=660 --cpu=1 --memory=2Gi --max-instances=3 --no-cpu-throttling --port=8080 --set-secrets=AVATAR_WEB_KEYS=idle-api-keys:latest --min-instances=0 --startup-probe=httpGet.path=/health,periodSeconds=10,timeoutSeconds=5,failureThreshold=24 --liveness-probe=httpGet.path=/health,periodSeconds=30,timeoutSeconds=5,failureThreshold=3 --ingress=all --no-invoker-iam-check --region=europe-west4 --project=my-app-1234 --labels=idle-plan=59f422699c6e
+again gcloud run deploy idle-api --image=europe-west4-docker.pkg.dev/my-app-1234/idle/api:fedcba9876543210 --service-account=idle-api@my-app-1234.iam.gserviceaccount.com "--set-env-vars=^|^AVATAR_WEB_BUCKET=my-app.appspot.com|AVATAR_WEB_DATA=/tmp/web|AVATAR_WEB_HOST=0.0.0.0|AVATAR_WEB_PORT=8080|AVATAR_WEB_PUBLIC_URL=https://idle-api-${PROJECT_NUMBER}.europe-west4.run.app|AVATAR_WEB_QUEUE=projects/my-app-1234/locations/europe-west4/queues/idle-renders|AVATAR_WEB_RENDERER_URL=https://idle-renderer-${PROJECT_NUMBER}.europe-west4.run.app|AVATAR_WEB_SERVICE_ACCOUNT=idle-tasks@my-app-1234.iam.gserviceaccount.com|GOOGLE_CLOUD_PROJECT=my-app-1234" --concurrency=20 --timeout=660 --cpu=1 --memory=2Gi --max-instances=3 --no-cpu-throttling --port=8080 "--set-secrets=AVATAR_WEB_KEYS=idle-api-keys:${API_KEYS_VERSION}" --min-instances=0 --startup-probe=httpGet.path=/health,periodSeconds=10,timeoutSeconds=5,failureThreshold=24 --liveness-probe=httpGet.path=/health,periodSeconds=30,timeoutSeconds=5,failureThreshold=3 --ingress=all --no-invoker-iam-check --region=europe-west4 --project=my-app-1234 --labels=idle-plan=9eebcae1eb9a
 
-# 75. Bucket my-app.appspot.com is Firebase's
+# 74. Traffic of idle-api
+#    It is pinned to one revision; the one that served before stays, for a rollback.
+#    seen by: gcloud run services list --region=europe-west4 --project=my-app-1234 --format=json
+REVISION=$(again gcloud run services describe idle-api --region=europe-west4 --project=my-app-1234 '--format=value(status.latestCreatedRevisionName)')
+again gcloud run services update-traffic idle-api "--to-revisions=${REVISION}=100" "--update-tags=current=${REVISION}" --region=europe-west4 --project=my-app-1234
+#    where it differs:
+#    REVISION=$(gcloud run services describe idle-api --region=europe-west4 --project=my-app-1234 '--format=value(status.latestCreatedRevisionName)')
+#    SERVING=$(gcloud run services list --region=europe-west4 --project=my-app-1234 '--flatten=status.traffic[]' '--filter=metadata.name=idle-api AND status.traffic.percent=100' '--format=value(status.traffic.revisionName)'); : "${SERVING:?the traffic of idle-api is split; accepted: one revision that has all of it, which is what a rollback goes back to (gcloud run services update-traffic)}"
+#    gcloud run services update-traffic idle-api "--to-revisions=${REVISION}=100" "--update-tags=current=${REVISION},previous=${SERVING}" --region=europe-west4 --project=my-app-1234
+
+# 75. Keys of idle-api's earlier revision
+#    Its tag previous is an address of its own, open to the internet. A key that was taken away would open it there, and after a rollback everywhere.
+#    seen by: gcloud run services list --region=europe-west4 --project=my-app-1234 --format=json
+#    seen by: gcloud run revisions list --service=idle-api --region=europe-west4 --project=my-app-1234 --format=json
+#    where it differs:
+#    gcloud run services update-traffic idle-api --remove-tags=previous --region=europe-west4 --project=my-app-1234
+
+# 76. Old revisions of idle-api
+#    What serves and what served before stay, by their tags, and the newest other one. The rest is deleted, one after the other.
+#    seen by: gcloud run services list --region=europe-west4 --project=my-app-1234 --format=json
+#    seen by: gcloud run revisions list --service=idle-api --region=europe-west4 --project=my-app-1234 --format=json
+#    where it differs:
+#    gcloud run revisions delete "${SURPLUS}" --region=europe-west4 --project=my-app-1234 --quiet
+
+# 77. Bucket my-app.appspot.com is Firebase's
 #    Storage's rules hold for buckets that are linked to Firebase, no others.
 #    seen by: gcloud auth print-access-token | sed 's/^/Authorization: Bearer /' | curl --fail-with-body --silent --show-error -H @- -H 'X-Goog-User-Project: my-app-1234' https://firebasestorage.googleapis.com/v1beta/projects/my-app-1234/buckets
 
-# 76. Storage's rules may read documents
+# 78. Storage's rules may read documents
 #    They ask Firestore who owns an avatar; without this every upload is refused.
 #    seen by: gcloud projects get-iam-policy my-app-1234 --format=json
 again gcloud beta services identity create --service=firebasestorage.googleapis.com --project=my-app-1234
 again gcloud projects add-iam-policy-binding my-app-1234 "--member=serviceAccount:service-${PROJECT_NUMBER}@gcp-sa-firebasestorage.iam.gserviceaccount.com" --role=roles/firebaserules.firestoreServiceAgent --condition=None
 
-# 77. Rules of cloud.firestore
+# 79. Rules of cloud.firestore
 #    Clients own the inputs, the service owns the outputs; ledger, quota and caches are nobody's to read.
 #    seen by: gcloud auth print-access-token | sed 's/^/Authorization: Bearer /' | curl --fail-with-body --silent --show-error -H @- -H 'X-Goog-User-Project: my-app-1234' 'https://firebaserules.googleapis.com/v1/projects/my-app-1234/releases?pageSize=100'
 #    seen by: gcloud auth print-access-token | sed 's/^/Authorization: Bearer /' | curl --fail-with-body --silent --show-error -H @- -H 'X-Goog-User-Project: my-app-1234' "https://firebaserules.googleapis.com/v1/${ITEM}"
@@ -459,7 +480,7 @@ gcloud auth print-access-token | sed 's/^/Authorization: Bearer /' | curl --fail
 #    RULESET=$(gcloud auth print-access-token | sed 's/^/Authorization: Bearer /' | curl --fail-with-body --silent --show-error -H @- -H 'X-Goog-User-Project: my-app-1234' -X POST -H 'Content-Type: application/json' --data @out/deploy/my-app-1234/firestore.rules.json https://firebaserules.googleapis.com/v1/projects/my-app-1234/rulesets | sed -nE 's|^.*"name": *"(projects/[^"]+/rulesets/[^"]+)".*$|\1|p')
 #    gcloud auth print-access-token | sed 's/^/Authorization: Bearer /' | curl --fail-with-body --silent --show-error -H @- -H 'X-Goog-User-Project: my-app-1234' -X PATCH -H 'Content-Type: application/json' --data "{\"release\": {\"name\": \"projects/my-app-1234/releases/cloud.firestore\", \"rulesetName\": \"${RULESET}\"}}" https://firebaserules.googleapis.com/v1/projects/my-app-1234/releases/cloud.firestore
 
-# 78. Rules of firebase.storage/my-app.appspot.com
+# 80. Rules of firebase.storage/my-app.appspot.com
 #    Clients own the inputs, the service owns the outputs; ledger, quota and caches are nobody's to read.
 #    seen by: gcloud auth print-access-token | sed 's/^/Authorization: Bearer /' | curl --fail-with-body --silent --show-error -H @- -H 'X-Goog-User-Project: my-app-1234' 'https://firebaserules.googleapis.com/v1/projects/my-app-1234/releases?pageSize=100'
 #    seen by: gcloud auth print-access-token | sed 's/^/Authorization: Bearer /' | curl --fail-with-body --silent --show-error -H @- -H 'X-Goog-User-Project: my-app-1234' "https://firebaserules.googleapis.com/v1/${ITEM}"
@@ -469,45 +490,45 @@ gcloud auth print-access-token | sed 's/^/Authorization: Bearer /' | curl --fail
 #    RULESET=$(gcloud auth print-access-token | sed 's/^/Authorization: Bearer /' | curl --fail-with-body --silent --show-error -H @- -H 'X-Goog-User-Project: my-app-1234' -X POST -H 'Content-Type: application/json' --data @out/deploy/my-app-1234/storage.rules.json https://firebaserules.googleapis.com/v1/projects/my-app-1234/rulesets | sed -nE 's|^.*"name": *"(projects/[^"]+/rulesets/[^"]+)".*$|\1|p')
 #    gcloud auth print-access-token | sed 's/^/Authorization: Bearer /' | curl --fail-with-body --silent --show-error -H @- -H 'X-Goog-User-Project: my-app-1234' -X PATCH -H 'Content-Type: application/json' --data "{\"release\": {\"name\": \"projects/my-app-1234/releases/firebase.storage/my-app.appspot.com\", \"rulesetName\": \"${RULESET}\"}}" https://firebaserules.googleapis.com/v1/projects/my-app-1234/releases/firebase.storage/my-app.appspot.com
 
-# 79. CORS of gs://my-app.appspot.com
+# 81. CORS of gs://my-app.appspot.com
 #    Browsers may read videos and pictures by their URLs; apps on phones need none.
 #    seen by: gcloud storage buckets describe gs://my-app.appspot.com --project=my-app-1234 --format=json
 gcloud storage buckets update gs://my-app.appspot.com --cors-file=deploy/cors.json --project=my-app-1234
 
-# 80. Lifecycle of gs://my-app.appspot.com
+# 82. Lifecycle of gs://my-app.appspot.com
 #    Caches hold how a person moves: what was kept a month ago goes, and what the HTTP API was sent after two days.
 #    seen by: gcloud storage buckets describe gs://my-app.appspot.com --project=my-app-1234 --format=json
 gcloud storage buckets update gs://my-app.appspot.com --lifecycle-file=deploy/lifecycle.json --project=my-app-1234
 
-# 81. Expiry of livePortraitQuota
+# 83. Expiry of livePortraitQuota
 #    Firestore deletes these documents when their time is over: nothing else surely does.
 #    seen by: gcloud firestore fields ttls list --collection-group=livePortraitQuota '--database=(default)' --project=my-app-1234 --format=json
 gcloud firestore fields ttls update expireAt --collection-group=livePortraitQuota '--database=(default)' --project=my-app-1234 --enable-ttl --async
 
-# 82. No index on livePortraitJobs.results
+# 84. No index on livePortraitJobs.results
 #    Nobody queries by it; indexing it would cost at every write.
 #    seen by: gcloud firestore indexes fields list --collection-group=livePortraitJobs '--database=(default)' --project=my-app-1234 --format=json
 gcloud firestore indexes fields update results --collection-group=livePortraitJobs '--database=(default)' --project=my-app-1234 --disable-indexes --async
 
-# 83. Topic idle-dead-letters
+# 85. Topic idle-dead-letters
 #    Where an event ends that could not be answered again and again.
 #    seen by: gcloud pubsub topics list --project=my-app-1234 --format=json
 gcloud pubsub topics create idle-dead-letters --project=my-app-1234
 
-# 84. Subscription idle-dead-letters
+# 86. Subscription idle-dead-letters
 #    Without one, dead letters are gone; a person reads it, nothing is pushed.
 #    seen by: gcloud pubsub subscriptions list --project=my-app-1234 --format=json
 gcloud pubsub subscriptions create idle-dead-letters --topic=idle-dead-letters --message-retention-duration=86400s --expiration-period=never --project=my-app-1234
 #    where it differs:
 #    gcloud pubsub subscriptions update idle-dead-letters --message-retention-duration=86400s --expiration-period=never --project=my-app-1234
 
-# 85. Pub/Sub may put dead letters away
+# 87. Pub/Sub may put dead letters away
 #    Its agent moves them, not the service.
 #    seen by: gcloud pubsub topics get-iam-policy idle-dead-letters --project=my-app-1234 --format=json
 again gcloud beta services identity create --service=pubsub.googleapis.com --project=my-app-1234
 again gcloud pubsub topics add-iam-policy-binding idle-dead-letters --project=my-app-1234 "--member=serviceAccount:service-${PROJECT_NUMBER}@gcp-sa-pubsub.iam.gserviceaccount.com" --role=roles/pubsub.publisher
 
-# 86. Trigger idle-avatar-written
+# 88. Trigger idle-avatar-written
 #    In the database's location, wherever the services are: elsewhere it never fires and says nothing. Fields cannot be filtered; the gate does that.
 #    seen by: gcloud eventarc triggers list "--location=${FIRESTORE_LOCATION}" --project=my-app-1234 --format=json
 again gcloud eventarc triggers create idle-avatar-written --destination-run-service=idle-gate --destination-run-region=europe-west4 --event-filters=type=google.cloud.firestore.document.v1.written '--event-filters=database=(default)' '--event-filters-path-pattern=document=avatars/{avatarId}' --event-data-content-type=application/protobuf --service-account=idle-trigger@my-app-1234.iam.gserviceaccount.com "--location=${FIRESTORE_LOCATION}" --project=my-app-1234
@@ -515,18 +536,18 @@ again gcloud eventarc triggers create idle-avatar-written --destination-run-serv
 #    gcloud eventarc triggers delete idle-avatar-written "--location=${FIRESTORE_LOCATION}" --project=my-app-1234 --quiet
 #    gcloud eventarc triggers create idle-avatar-written --destination-run-service=idle-gate --destination-run-region=europe-west4 --event-filters=type=google.cloud.firestore.document.v1.written '--event-filters=database=(default)' '--event-filters-path-pattern=document=avatars/{avatarId}' --event-data-content-type=application/protobuf --service-account=idle-trigger@my-app-1234.iam.gserviceaccount.com "--location=${FIRESTORE_LOCATION}" --project=my-app-1234
 
-# 87. The subscription of the trigger
+# 89. The subscription of the trigger
 #    Ten minutes to answer instead of ten seconds; back-off; dead letters after 20 attempts.
 TRIGGER_SUBSCRIPTION=$(gcloud eventarc triggers describe idle-avatar-written "--location=${FIRESTORE_LOCATION}" --project=my-app-1234 '--format=value(transport.pubsub.subscription)')
 #    seen by: gcloud pubsub subscriptions describe "${TRIGGER_SUBSCRIPTION}" --project=my-app-1234 --format=json
 again gcloud pubsub subscriptions update "${TRIGGER_SUBSCRIPTION}" --project=my-app-1234 --ack-deadline=600 --dead-letter-topic=projects/my-app-1234/topics/idle-dead-letters --max-delivery-attempts=20 --min-retry-delay=10s --max-retry-delay=600s --message-retention-duration=86400s
 
-# 88. Pub/Sub may take dead letters out of the trigger
+# 90. Pub/Sub may take dead letters out of the trigger
 #    Its agent acknowledges in the subscription what it moved to the dead letters.
 #    seen by: gcloud pubsub subscriptions get-iam-policy "${TRIGGER_SUBSCRIPTION}" --project=my-app-1234 --format=json
 again gcloud pubsub subscriptions add-iam-policy-binding "${TRIGGER_SUBSCRIPTION}" --project=my-app-1234 "--member=serviceAccount:service-${PROJECT_NUMBER}@gcp-sa-pubsub.iam.gserviceaccount.com" --role=roles/pubsub.subscriber
 
-# 89. Trigger idle-talk-written
+# 91. Trigger idle-talk-written
 #    In the database's location, wherever the services are: elsewhere it never fires and says nothing. Fields cannot be filtered; the gate does that.
 #    seen by: gcloud eventarc triggers list "--location=${FIRESTORE_LOCATION}" --project=my-app-1234 --format=json
 again gcloud eventarc triggers create idle-talk-written --destination-run-service=idle-gate --destination-run-region=europe-west4 --event-filters=type=google.cloud.firestore.document.v1.written '--event-filters=database=(default)' '--event-filters-path-pattern=document=avatars/{avatarId}/talks/{talkId}' --event-data-content-type=application/protobuf --service-account=idle-trigger@my-app-1234.iam.gserviceaccount.com "--location=${FIRESTORE_LOCATION}" --project=my-app-1234
@@ -534,32 +555,32 @@ again gcloud eventarc triggers create idle-talk-written --destination-run-servic
 #    gcloud eventarc triggers delete idle-talk-written "--location=${FIRESTORE_LOCATION}" --project=my-app-1234 --quiet
 #    gcloud eventarc triggers create idle-talk-written --destination-run-service=idle-gate --destination-run-region=europe-west4 --event-filters=type=google.cloud.firestore.document.v1.written '--event-filters=database=(default)' '--event-filters-path-pattern=document=avatars/{avatarId}/talks/{talkId}' --event-data-content-type=application/protobuf --service-account=idle-trigger@my-app-1234.iam.gserviceaccount.com "--location=${FIRESTORE_LOCATION}" --project=my-app-1234
 
-# 90. The subscription of the talks' trigger
+# 92. The subscription of the talks' trigger
 #    Ten minutes to answer instead of ten seconds; back-off; dead letters after 20 attempts.
 TALK_SUBSCRIPTION=$(gcloud eventarc triggers describe idle-talk-written "--location=${FIRESTORE_LOCATION}" --project=my-app-1234 '--format=value(transport.pubsub.subscription)')
 #    seen by: gcloud pubsub subscriptions describe "${TALK_SUBSCRIPTION}" --project=my-app-1234 --format=json
 again gcloud pubsub subscriptions update "${TALK_SUBSCRIPTION}" --project=my-app-1234 --ack-deadline=600 --dead-letter-topic=projects/my-app-1234/topics/idle-dead-letters --max-delivery-attempts=20 --min-retry-delay=10s --max-retry-delay=600s --message-retention-duration=86400s
 
-# 91. Pub/Sub may take dead letters out of the talks' trigger
+# 93. Pub/Sub may take dead letters out of the talks' trigger
 #    Its agent acknowledges in the subscription what it moved to the dead letters.
 #    seen by: gcloud pubsub subscriptions get-iam-policy "${TALK_SUBSCRIPTION}" --project=my-app-1234 --format=json
 again gcloud pubsub subscriptions add-iam-policy-binding "${TALK_SUBSCRIPTION}" --project=my-app-1234 "--member=serviceAccount:service-${PROJECT_NUMBER}@gcp-sa-pubsub.iam.gserviceaccount.com" --role=roles/pubsub.subscriber
 
-# 92. Schedule idle-reconcile
+# 94. Schedule idle-reconcile
 #    Starts the job at 17 3 * * * UTC, which goes over what was saved or asked for since the last night.
 #    seen by: gcloud scheduler jobs list --location=europe-west4 --project=my-app-1234 --format=json
 again gcloud scheduler jobs create http idle-reconcile '--schedule=17 3 * * *' --time-zone=Etc/UTC --uri=https://run.googleapis.com/v2/projects/my-app-1234/locations/europe-west4/jobs/idle-reconcile:run --http-method=POST '--message-body={"overrides": {"containerOverrides": [{"args": ["-m", "functions.reconcile", "--recent"]}]}}' --oauth-service-account-email=idle-scheduler@my-app-1234.iam.gserviceaccount.com --attempt-deadline=180s --location=europe-west4 --project=my-app-1234 --headers=Content-Type=application/json
 #    where it differs:
 #    gcloud scheduler jobs update http idle-reconcile '--schedule=17 3 * * *' --time-zone=Etc/UTC --uri=https://run.googleapis.com/v2/projects/my-app-1234/locations/europe-west4/jobs/idle-reconcile:run --http-method=POST '--message-body={"overrides": {"containerOverrides": [{"args": ["-m", "functions.reconcile", "--recent"]}]}}' --oauth-service-account-email=idle-scheduler@my-app-1234.iam.gserviceaccount.com --attempt-deadline=180s --location=europe-west4 --project=my-app-1234 --update-headers=Content-Type=application/json
 
-# 93. Schedule idle-reconcile-all
+# 95. Schedule idle-reconcile-all
 #    Starts the job at 17 5 * * 0 UTC, which goes over every avatar: what changed nothing that is indexed.
 #    seen by: gcloud scheduler jobs list --location=europe-west4 --project=my-app-1234 --format=json
 again gcloud scheduler jobs create http idle-reconcile-all '--schedule=17 5 * * 0' --time-zone=Etc/UTC --uri=https://run.googleapis.com/v2/projects/my-app-1234/locations/europe-west4/jobs/idle-reconcile:run --http-method=POST '--message-body={"overrides": {"containerOverrides": [{"args": ["-m", "functions.reconcile"]}]}}' --oauth-service-account-email=idle-scheduler@my-app-1234.iam.gserviceaccount.com --attempt-deadline=180s --location=europe-west4 --project=my-app-1234 --headers=Content-Type=application/json
 #    where it differs:
 #    gcloud scheduler jobs update http idle-reconcile-all '--schedule=17 5 * * 0' --time-zone=Etc/UTC --uri=https://run.googleapis.com/v2/projects/my-app-1234/locations/europe-west4/jobs/idle-reconcile:run --http-method=POST '--message-body={"overrides": {"containerOverrides": [{"args": ["-m", "functions.reconcile"]}]}}' --oauth-service-account-email=idle-scheduler@my-app-1234.iam.gserviceaccount.com --attempt-deadline=180s --location=europe-west4 --project=my-app-1234 --update-headers=Content-Type=application/json
 
-# 94. Budget “idle videos my-app-1234”
+# 96. Budget “idle videos my-app-1234”
 #    50 a month in the account's currency. It warns and stops nothing. What stops is the queues' and the services' instances.
 #    seen by: gcloud billing budgets list "--billing-account=${BILLING_ACCOUNT}" --billing-project=my-app-1234 --format=json
 gcloud billing budgets create "--billing-account=${BILLING_ACCOUNT}" '--display-name=idle videos my-app-1234' --budget-amount=50 --threshold-rule=percent=0.5 --threshold-rule=percent=0.9 --threshold-rule=percent=1.0 --filter-projects=projects/my-app-1234 --calendar-period=month --billing-project=my-app-1234
@@ -567,19 +588,19 @@ gcloud billing budgets create "--billing-account=${BILLING_ACCOUNT}" '--display-
 #    ITEM=$(gcloud billing budgets list "--billing-account=${BILLING_ACCOUNT}" --billing-project=my-app-1234 '--filter=displayName="idle videos my-app-1234"' '--format=value(name)')
 #    gcloud billing budgets update "${ITEM}" --budget-amount=50 --billing-project=my-app-1234
 
-# 95. Notification channel on-call@example.com
+# 97. Notification channel on-call@example.com
 #    Whom the alerts write to.
 #    seen by: gcloud beta monitoring channels list --project=my-app-1234 --format=json
 CHANNEL=$(gcloud beta monitoring channels create --type=email '--display-name=Idle videos: on-call@example.com' --channel-labels=email_address=on-call@example.com --project=my-app-1234 '--format=value(name)')
 
-# 96. Metric idle-errors
+# 98. Metric idle-errors
 #    Counted from the function's log, so that alerts need no collector.
 #    seen by: gcloud logging metrics list --project=my-app-1234 --format=json
 gcloud logging metrics create idle-errors --config-from-file=out/deploy/my-app-1234/metrics/idle-errors.json --project=my-app-1234
 #    where it differs:
 #    gcloud logging metrics update idle-errors --config-from-file=out/deploy/my-app-1234/metrics/idle-errors.json --project=my-app-1234
 
-# 97. Alert “Idle: renders fail”
+# 99. Alert “Idle: renders fail”
 #    docs/run/operations.md tells what it means and what to do.
 #    seen by: gcloud alpha monitoring policies list --project=my-app-1234 --format=json
 again gcloud alpha monitoring policies create --policy-from-file=out/deploy/my-app-1234/policies/renders-fail.json "--notification-channels=${CHANNEL}" --project=my-app-1234
@@ -587,7 +608,7 @@ again gcloud alpha monitoring policies create --policy-from-file=out/deploy/my-a
 #    ITEM=$(gcloud alpha monitoring policies list --project=my-app-1234 '--filter=displayName="Idle: renders fail"' '--format=value(name)')
 #    gcloud alpha monitoring policies update "${ITEM}" --policy-from-file=out/deploy/my-app-1234/policies/renders-fail.json "--set-notification-channels=${CHANNEL}" --project=my-app-1234
 
-# 98. Dashboard “Idle videos”
+# 100. Dashboard “Idle videos”
 #    One page for an overview.
 #    seen by: gcloud monitoring dashboards list --project=my-app-1234 --format=json
 gcloud monitoring dashboards create --config-from-file=out/deploy/my-app-1234/dashboards/idle.json --project=my-app-1234
