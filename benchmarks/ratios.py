@@ -65,7 +65,7 @@ def measure_ratios(weights: Path, rounds: int) -> Iterator[RatioRow]:
     networks = load_networks(weights)
     device = choose_device(CPU_TORCH).device
     plain = TorchRuntime(networks, device)
-    fast = FastTorchRuntime(networks, plain, device, Precision.FP32)
+    fast = FastTorchRuntime(networks, device, Precision.FP32)
     forms: dict[str, Callable[[Question], Tensor]] = {
         PLAIN: lambda asked: plain.warp_decode(*_parts(asked), Precision.FP32),
         "torch fp32, fast forms": _by(fast.warp_decode, Precision.FP32),

@@ -20,19 +20,17 @@ from liveportrait_core.engines.liveportrait.fast.warping import Compress, Motion
 from liveportrait_core.engines.liveportrait.networks import NETWORK_PX
 from liveportrait_core.engines.liveportrait.networks.all_networks import Networks
 from liveportrait_core.engines.liveportrait.networks.grid import sample_volume
-from liveportrait_core.engines.liveportrait.networks.motion_extractor import MotionHeads
 from liveportrait_core.engines.liveportrait.runtimes.cuda_graphs import RecordedGraph
 from liveportrait_core.engines.liveportrait.runtimes.device import Precision
 from liveportrait_core.engines.liveportrait.runtimes.torch_runtime import TorchRuntime, arithmetic
 
 
-class FastTorchRuntime:
-    """Satisfies `NetworkRuntime`; F, M and every other precision are the plain runtime's."""
+class FastTorchRuntime(TorchRuntime):
+    """The plain runtime, but for W and G in one precision."""
 
     def __init__(
         self,
         networks: Networks,
-        plain: TorchRuntime,
         device: torch.device,
         precision: Precision,
         *,
@@ -42,14 +40,14 @@ class FastTorchRuntime:
         """Make the forms.
 
         Args:
-            networks: on the device.
-            plain: computes them as they are written.
-            device: where they are.
+            networks: are moved to the device.
+            device: where all is computed.
             precision: what the forms are stored and computed in.
             batches: batch sizes to record on CUDA; a smaller batch is filled up to one of them.
             picture_px: side of the pictures of F; another than the usual one only in tests.
         """
-        self._plain, self._device, self._precision = plain, device, precision
+        super().__init__(networks, device)
+        self._precision = precision
         dense = networks.warping_module.dense_motion
         self._compress = Compress(dense)
         self._compressed: tuple[weakref.ref[Tensor], Tensor] | None = None
@@ -60,25 +58,12 @@ class FastTorchRuntime:
         self._graphs: dict[int, RecordedGraph] = {}
         self._lock = threading.Lock()  # a graph has one memory
 
-    def extract_appearance(self, images: Tensor, precision: Precision) -> Tensor:
-        """As the port says."""
-        return self._plain.extract_appearance(images, precision)
-
-    def extract_motion(self, images: Tensor, precision: Precision) -> MotionHeads:
-        """As the port says."""
-        return self._plain.extract_motion(images, precision)
-
-    def compile_frames(self, precision: Precision) -> bool:
-        """Return False: kernels are chosen by the first frame."""
-        del precision
-        return False
-
     def warp_decode(
         self, feature: Tensor, source: Tensor, driving: Tensor, precision: Precision
     ) -> Tensor:
         """As the port says; in another precision than the forms', by the plain networks."""
         if precision is not self._precision:
-            return self._plain.warp_decode(feature, source, driving, precision)
+            return super().warp_decode(feature, source, driving, precision)
         with self._lock, torch.inference_mode(), arithmetic(self._device, Precision.FP32):
             given = feature, self._compressed_of(feature), source
             count = len(driving)

@@ -27,7 +27,7 @@ _HARDLY_DB = 1.0
 
 _log = logging.getLogger(__name__)
 
-Build = Callable[[TorchRuntime], NetworkRuntime]
+Build = Callable[[], NetworkRuntime]
 
 
 def open_torch(networks: Networks, choice: DeviceChoice) -> tuple[NetworkRuntime, DeviceChoice]:
@@ -40,10 +40,9 @@ def open_torch(networks: Networks, choice: DeviceChoice) -> tuple[NetworkRuntime
     if choice.runtime is not RuntimeName.TORCH_FAST:
         return plain, choice
 
-    def build(plain: TorchRuntime) -> FastTorchRuntime:
-        return FastTorchRuntime(
-            networks, plain, choice.device, choice.precision, batches=(1, choice.frame_batch)
-        )
+    def build() -> FastTorchRuntime:
+        batches = (1, choice.frame_batch)
+        return FastTorchRuntime(networks, choice.device, choice.precision, batches=batches)
 
     return settle(plain, build, choice)
 
@@ -60,7 +59,7 @@ def settle(
         picture_px: side of the pictures of F; another than the usual one only in tests.
     """
     try:
-        fast = build(plain)
+        fast = build()
         asked = question(plain, picture_px, choice.device, frames=choice.frame_batch)
         needed_db = min(LEAST_DB, _distance_db(plain, plain, asked, choice.precision) - _HARDLY_DB)
         found_db = _distance_db(fast, plain, asked, choice.precision)

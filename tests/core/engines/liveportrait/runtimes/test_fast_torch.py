@@ -35,8 +35,8 @@ def plain(networks: Networks) -> TorchRuntime:
     return TorchRuntime(networks, CPU)
 
 
-def fast(networks: Networks, plain: TorchRuntime, precision: Precision) -> FastTorchRuntime:
-    return FastTorchRuntime(networks, plain, CPU, precision, picture_px=PICTURE_PX)
+def fast(networks: Networks, precision: Precision) -> FastTorchRuntime:
+    return FastTorchRuntime(networks, CPU, precision, picture_px=PICTURE_PX)
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_frames_are_the_plain_ones_in_every_precision(
     asked = question(plain, PICTURE_PX, CPU, frames=3)
     parts = asked.feature, asked.source, asked.driving
     exact = plain.warp_decode(*parts, Precision.FP32)
-    frames = fast(networks, plain, precision).warp_decode(*parts, precision)
+    frames = fast(networks, precision).warp_decode(*parts, precision)
     assert frames.shape == exact.shape
     assert psnr_db(exact, frames) > least_db
     assert float(exact.std()) > 0.01
@@ -58,7 +58,7 @@ def test_frames_are_the_plain_ones_in_every_precision(
 def test_the_generators_convolutions_are_given_channels_last(
     networks: Networks, plain: TorchRuntime
 ) -> None:
-    runtime, asked = fast(networks, plain, Precision.BF16), question(plain, PICTURE_PX, CPU)
+    runtime, asked = fast(networks, Precision.BF16), question(plain, PICTURE_PX, CPU)
     given: list[Tensor] = []
 
     def remember(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
@@ -76,8 +76,7 @@ def test_the_generators_convolutions_are_given_channels_last(
 def test_all_is_computed_where_the_networks_are() -> None:
     # A device without numbers refuses those of any other; so would a card.
     meta, networks = torch.device("meta"), small_networks()
-    elsewhere = TorchRuntime(networks, meta)
-    runtime = FastTorchRuntime(networks, elsewhere, meta, Precision.FP16, picture_px=PICTURE_PX)
+    runtime = FastTorchRuntime(networks, meta, Precision.FP16, picture_px=PICTURE_PX)
     feature, points = torch.empty(1, 4, 2, 8, 8, device=meta), torch.empty(3, 21, 3, device=meta)
     frames = runtime.warp_decode(feature, points[:1], points, Precision.FP16)
     assert (frames.shape, frames.dtype) == ((3, 3, 64, 64), torch.float16)
@@ -88,14 +87,14 @@ def test_another_precision_than_the_forms_is_the_plain_networks(
 ) -> None:
     asked = question(plain, PICTURE_PX, CPU)
     parts = asked.feature, asked.source, asked.driving
-    repeated = fast(networks, plain, Precision.BF16).warp_decode(*parts, Precision.FP32)
+    repeated = fast(networks, Precision.BF16).warp_decode(*parts, Precision.FP32)
     assert torch.equal(repeated, plain.warp_decode(*parts, Precision.FP32))
 
 
 def test_another_portrait_is_not_painted_with_the_first_ones_hints(
     networks: Networks, plain: TorchRuntime
 ) -> None:
-    runtime, asked = fast(networks, plain, Precision.FP32), question(plain, PICTURE_PX, CPU)
+    runtime, asked = fast(networks, Precision.FP32), question(plain, PICTURE_PX, CPU)
     for feature in (asked.feature, -asked.feature):
         frame = runtime.warp_decode(feature, asked.source, asked.driving, Precision.FP32)
         exact = plain.warp_decode(feature, asked.source, asked.driving, Precision.FP32)
@@ -126,9 +125,7 @@ def choice(precision: Precision = Precision.FP16) -> DeviceChoice:
 def test_forms_that_draw_the_plain_frames_are_taken(
     networks: Networks, plain: TorchRuntime
 ) -> None:
-    runtime, settled = settle(
-        plain, lambda plain: fast(networks, plain, Precision.FP16), choice(), PICTURE_PX
-    )
+    runtime, settled = settle(plain, lambda: fast(networks, Precision.FP16), choice(), PICTURE_PX)
     assert isinstance(runtime, FastTorchRuntime)
     assert settled.runtime is RuntimeName.TORCH_FAST
     assert "test; fast forms, which are " in settled.reason
@@ -140,7 +137,7 @@ def test_bf16_is_as_far_from_fp32_as_the_plain_networks_are(
 ) -> None:
     _, settled = settle(
         plain,
-        lambda plain: fast(networks, plain, Precision.BF16),
+        lambda: fast(networks, Precision.BF16),
         choice(Precision.BF16),
         PICTURE_PX,
     )
@@ -167,10 +164,10 @@ def test_forms_that_do_not_are_refused_aloud(
 ) -> None:
     monkeypatch.setattr(DeviceChoice, "frame_batch", 2)
 
-    def build(plain: TorchRuntime) -> FastTorchRuntime:
+    def build() -> FastTorchRuntime:
         if fault == "not built":
             raise RuntimeError("CUDA error: operation not permitted when stream is capturing")
-        return Spoilt(networks, plain, CPU, Precision.FP16, picture_px=PICTURE_PX)
+        return Spoilt(networks, CPU, Precision.FP16, picture_px=PICTURE_PX)
 
     with caplog.at_level(logging.ERROR):
         runtime, settled = settle(plain, build, choice(), PICTURE_PX)
