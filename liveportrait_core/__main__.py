@@ -3,7 +3,7 @@
 An installed package has the same commands as `avatar-idle`.
 
 What a person did wrong ends in one line and status 2, a render that failed in status 1. The
-subcommands are in `command`, `motion_command` and `weights.command`; printing is done here alone.
+subcommands are in `cli` and in `weights.command`.
 """
 
 import argparse

@@ -21,6 +21,7 @@ from liveportrait_core.engines.choice import choose_engine
 from liveportrait_core.engines.liveportrait.animals.finders import require_finder
 from liveportrait_core.engines.liveportrait.config import DEFAULT_CONFIG, EngineConfig
 from liveportrait_core.media.clips.probe import DrivingClip, probe
+from liveportrait_core.media.output import require_distinct
 from liveportrait_core.media.portrait_process import decode_portrait
 from liveportrait_core.options import Engine, RenderOptions
 from liveportrait_core.pipeline.analysis import analyse_clip, prepare_and_analyse
@@ -209,12 +210,15 @@ class Renderer:
             on_progress: is told the progress several times a second.
 
         Raises:
-            BadInput: portrait, clip, sound or an option is at fault; see its subclasses.
+            BadInput: portrait, clip, sound or an option is at fault, or a file to write is one of
+                them; see its subclasses.
             MotionUnusable: the cached motion is not of this engine version and this many seconds.
             OutOfMemory: the machine or the device had too little.
             DeviceLost: the GPU is of no more use to this process.
             EncodeFailed: the video could not be written.
         """
+        for written in filter(None, (request.output, request.poster)):
+            require_distinct(written, request.inputs)
         request = moved_by(request)
 
         def work(progress: RenderProgress, video: Path, poster: Path) -> RenderedVideo:

@@ -152,6 +152,18 @@ class RenderRequest:
     delivery: Delivery = SILENT_MP4
     speech: SpeechInput | None = None  # None: an idle
 
+    @property
+    def inputs(self) -> tuple[Path, ...]:
+        """The files that the video is made from."""
+        motion = self.motion
+        files = (
+            self.portrait.path if isinstance(self.portrait, Clip) else self.portrait,
+            motion.path if isinstance(motion, Clip) else None,
+            motion.clip if isinstance(motion, MotionTemplate) else None,
+            self.speech.sound if self.speech is not None else None,
+        )
+        return tuple(file for file in files if file is not None)
+
     def __post_init__(self) -> None:
         if self.speech is None:
             return

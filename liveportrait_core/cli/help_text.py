@@ -47,7 +47,7 @@ examples:
     python -m liveportrait_core render portrait.jpg driving.mp4 -o chat.gif \\
       --output-size 256 --quality
   With the speaker's voice, which the loop's easing would not fit:
-    python -m liveportrait_core render portrait.jpg talk.mp4 -o talk.mp4 --audio driving --no-loop
+    python -m liveportrait_core render portrait.jpg talk.mp4 -o said.mp4 --audio driving --no-loop
   A whole class by one clip:
     python -m liveportrait_core render class/*.jpg driving.mp4 -o out/ --format webp
   Motion kept and used again (LivePortrait):

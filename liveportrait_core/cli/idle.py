@@ -13,6 +13,7 @@ from liveportrait_core.cli.engine_options import (
     non_default_options,
 )
 from liveportrait_core.cli.help_text import HelpFormatter
+from liveportrait_core.cli.inputs import check_files
 from liveportrait_core.cli.render_options import (
     add_delivery,
     add_multiplier,
@@ -100,8 +101,10 @@ def open_synthetic(parsed: argparse.Namespace) -> tuple[Renderer, SyntheticIdle]
     """Open the mesh engine, and read what `add_synthetic_motion` added.
 
     Raises:
+        BadInput: as `check_files` does.
         InvalidOption: too short or too long.
     """
+    check_files(parsed)
     idle = SyntheticIdle(seed=parsed.seed, seconds=parsed.seconds, fps=parsed.fps)
     weights = vars(parsed).get("weights", DEFAULT_WEIGHTS)
     renderer = open_renderer(Engine.MESH, weights, accepted=accepted_methods(parsed))

@@ -8,13 +8,32 @@ from typing import Any
 from liveportrait_core.cli.console import Console, progress_bar
 from liveportrait_core.cli.template import open_configured, read_template
 from liveportrait_core.edit_sequence import EditSequence, read_edit_sequence
-from liveportrait_core.errors import InvalidOption
+from liveportrait_core.errors import (
+    AudioUnsupported,
+    ImageUnsupported,
+    InvalidOption,
+    VideoUnsupported,
+)
 from liveportrait_core.media.file_kind import TEMPLATE_SUFFIXES, Role, kind_of
+from liveportrait_core.media.output import require_distinct
 from liveportrait_core.media.pictures.opening import is_picture
 from liveportrait_core.options import Delivery, Engine, RenderOptions
 from liveportrait_core.renderer import Renderer
 from liveportrait_core.report import RenderedVideo
 from liveportrait_core.request import Clip, MotionTemplate, RenderRequest
+
+_READ = {
+    "portrait": ImageUnsupported,
+    "picture": ImageUnsupported,
+    "driving": VideoUnsupported,
+    "clip": VideoUnsupported,
+    "video": VideoUnsupported,
+    "idle": VideoUnsupported,
+    "sound": AudioUnsupported,
+}
+"""The arguments that name one file to read, and the complaint where it is not there."""
+
+_WRITTEN = ("output", "poster", "contact")
 
 _WITHOUT_NETWORKS = {"device": ("auto", "cpu", "cpu-torch"), "precision": ("auto", "fp32")}
 
@@ -47,6 +66,28 @@ def _is_clip(path: Path) -> bool:
     return kind is not None and kind.role is Role.CLIP and kind.is_read
 
 
+def check_files(parsed: argparse.Namespace) -> None:
+    """Refuse files before anything is opened for them: it takes seconds to open an engine.
+
+    Of several portraits one that is missing does not stop the others: it is refused in its turn.
+
+    Raises:
+        ImageUnsupported, VideoUnsupported, AudioUnsupported: one to read is not there.
+        InvalidOption: the one to write is one of them.
+    """
+    given = vars(parsed)
+    portraits: list[Path] = given.get("portraits", [])
+    read = [(path, error) for name, error in _READ.items() if (path := given.get(name))]
+    read += [(path, ImageUnsupported) for path in portraits if len(portraits) == 1]
+    for path, error in read:
+        if not path.is_file():
+            what = f"{path} is a folder" if path.is_dir() else f"there is no file {path}"
+            raise error(f"{what}; accepted: a file that is there")
+    for name in _WRITTEN:
+        if path := given.get(name):
+            require_distinct(path, [*portraits, *(file for file, _ in read)])
+
+
 def add_engine(command: Any) -> None:
     """Add which engine renders."""
     command.add_argument(
@@ -61,9 +102,11 @@ def open_engine(parsed: argparse.Namespace, console: Console) -> Renderer:
     """Open the requested renderer, and print which it is and why.
 
     Raises:
+        BadInput: as `check_files` does.
         InvalidOption: an option would be ignored.
         EngineUnavailable: LivePortrait was asked for and cannot run here.
     """
+    check_files(parsed)
     renderer = open_configured(parsed, parsed.engine)
     console.warn(f"Engine {renderer.engine}: {renderer.reason}.")
     if renderer.engine is Engine.MESH:

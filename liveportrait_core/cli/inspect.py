@@ -7,6 +7,7 @@ from typing import Any
 
 from liveportrait_core.cli.console import Console
 from liveportrait_core.cli.help_text import HelpFormatter
+from liveportrait_core.cli.inputs import check_files
 from liveportrait_core.cli.render_options import add_source_max_dim
 from liveportrait_core.errors import InvalidOption
 from liveportrait_core.inspection import contact_sheet, inspect, measure_following
@@ -56,6 +57,7 @@ def inspect_video(parsed: argparse.Namespace, console: Console) -> int:
         raise InvalidOption("--following compares with a driving clip; accepted: with --driving")
     if parsed.idle is not None and not parsed.talk:
         raise InvalidOption("--idle is what a talk is cut into; accepted: with --talk")
+    check_files(parsed)
     inspection = inspect(
         parsed.video,
         parsed.portrait,

@@ -8,7 +8,7 @@ from typing import Any
 from liveportrait_core.cli.console import Console
 from liveportrait_core.cli.engine_options import add_network_options
 from liveportrait_core.cli.help_text import HelpFormatter
-from liveportrait_core.cli.inputs import add_engine, open_engine
+from liveportrait_core.cli.inputs import add_engine, check_files, open_engine
 from liveportrait_core.cli.render_options import (
     add_crop_scale,
     add_edit_option,
@@ -106,6 +106,7 @@ def edit(parsed: argparse.Namespace, console: Console) -> int:
 
 def crop(parsed: argparse.Namespace, console: Console) -> int:
     """Cut the square and tell where it lies."""
+    check_files(parsed)
     options = RenderOptions(source_crop_scale=parsed.scale)
     picture = decode_portrait(parsed.picture, max_dim_px=options.source_max_dim_px)
     with MeshFinder().portrait() as find:

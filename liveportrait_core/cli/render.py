@@ -41,6 +41,7 @@ from liveportrait_core.cli.template import add_max_seconds
 from liveportrait_core.errors import BadInput, InvalidOption, RenderError
 from liveportrait_core.media.clips.probe import probe
 from liveportrait_core.media.origin import origin_of
+from liveportrait_core.media.output import require_distinct
 from liveportrait_core.media.pictures.image import write_picture
 from liveportrait_core.options import Delivery, RenderOptions, SoundFrom
 from liveportrait_core.pipeline.plan import require_sound
@@ -238,7 +239,7 @@ def _outputs(parsed: argparse.Namespace, suffix: str | None = None) -> dict[Path
     """Map every portrait to the file to write.
 
     Raises:
-        InvalidOption: two portraits would have one file.
+        InvalidOption: two portraits would have one file, or it is one of those that are read.
         EncodeFailed: the folder cannot be made.
     """
     portraits: list[Path] = parsed.portraits
@@ -254,4 +255,7 @@ def _outputs(parsed: argparse.Namespace, suffix: str | None = None) -> dict[Path
         )
     folder = made_folder(parsed.output)
     ending = suffix or f".{parsed.format or 'mp4'}"
-    return {portrait: folder / f"{portrait.stem}{ending}" for portrait in portraits}
+    outputs = {portrait: folder / f"{portrait.stem}{ending}" for portrait in portraits}
+    for output in outputs.values():
+        require_distinct(output, [*portraits, *filter(None, [parsed.driving])])
+    return outputs

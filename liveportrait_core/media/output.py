@@ -1,5 +1,6 @@
 """Where a result is written."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from liveportrait_core.errors import InvalidOption
@@ -15,3 +16,16 @@ def require_folder(path: Path) -> None:
         raise InvalidOption(
             f"{path.parent} is no folder to write {path.name} into; accepted: one that is there"
         )
+
+
+def require_distinct(path: Path, inputs: Iterable[Path]) -> None:
+    """Refuse a file that would take the place of what it is made from.
+
+    Raises:
+        InvalidOption: it would.
+    """
+    for given in inputs:
+        if path.exists() and given.exists() and path.samefile(given):
+            raise InvalidOption(
+                f"{path} is what the result is made from, and would be lost; accepted: another name"
+            )

@@ -24,6 +24,7 @@ from liveportrait_core.media.clips.decode import FrameReader
 from liveportrait_core.media.clips.encode import FrameEncoder
 from liveportrait_core.media.clips.formats import EncoderSettings, Sound
 from liveportrait_core.media.clips.probe import DrivingClip, probe
+from liveportrait_core.media.output import require_distinct
 from liveportrait_core.media.sounds.reading import read_speech
 from liveportrait_core.options import SpeechMethod
 from liveportrait_core.pipeline.progress import RenderProgress
@@ -88,10 +89,13 @@ class ClipSync:
                 it raises cancels the work.
 
         Raises:
-            BadInput: the clip or the sound is at fault; see its subclasses.
+            BadInput: the clip or the sound is at fault, or the file to write is one of them; see
+                its subclasses.
             OutOfMemory: the machine had too little.
             EncodeFailed: the video could not be written.
         """
+        for written in filter(None, (request.output, request.poster)):
+            require_distinct(written, (request.clip, request.sound))
 
         def work(progress: RenderProgress, video: Path, poster: Path) -> SyncedVideo:
             progress.enter(Stage.PREPARE)

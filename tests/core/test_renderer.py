@@ -23,10 +23,10 @@ from liveportrait_core.errors import (
 )
 from liveportrait_core.inspection import inspect
 from liveportrait_core.media.pictures.image import read_portrait
-from liveportrait_core.options import Engine, RenderOptions
+from liveportrait_core.options import Engine, RenderOptions, SyntheticIdle
 from liveportrait_core.renderer import Renderer, open_renderer
 from liveportrait_core.report import Frame, Progress, RenderWarning, Stage
-from liveportrait_core.request import Clip, MotionTemplate, RenderRequest
+from liveportrait_core.request import Clip, MotionTemplate, RenderRequest, SpeechInput
 from tests.core.clips import child_processes, moving_clip
 from tests.core.swaying import Sway, SwayingEngine, SwayingPortrait, soft_portrait
 
@@ -447,3 +447,24 @@ def test_memory_does_not_grow_with_the_clip(tmp_path: Path) -> None:
     (short, short_child), (long, long_child) = peaks
     assert abs(long - short) < 30, peaks
     assert abs(long_child - short_child) < 40, peaks
+
+
+def test_no_result_takes_the_place_of_an_input(portrait: Path, driving: Path, out: Path) -> None:
+    before = portrait.read_bytes(), driving.read_bytes()
+    requests = (
+        RenderRequest(portrait=portrait, motion=Clip(path=driving), output=driving),
+        RenderRequest(portrait=portrait, motion=SyntheticIdle(), output=portrait),
+        RenderRequest(
+            portrait=portrait, motion=SyntheticIdle(), output=out / "a.mp4", poster=portrait
+        ),
+        RenderRequest(
+            portrait=portrait,
+            motion=SyntheticIdle(),
+            output=driving,
+            speech=SpeechInput(sound=driving),
+        ),
+    )
+    for request in requests:
+        with pytest.raises(InvalidOption, match="made from, and would be lost; accepted: another"):
+            renderer().render(request)
+    assert (portrait.read_bytes(), driving.read_bytes()) == before

@@ -11,6 +11,7 @@ from liveportrait_core.cli.engine_options import (
     add_licence_options,
 )
 from liveportrait_core.cli.help_text import ENVIRONMENT, EXIT_STATUS, HelpFormatter
+from liveportrait_core.cli.inputs import check_files
 from liveportrait_core.errors import InvalidOption
 from liveportrait_core.options import SpeechMethod
 from liveportrait_core.speech.methods import GFPGAN
@@ -65,6 +66,7 @@ def _lipsync(parsed: argparse.Namespace, console: Console) -> int:
             f"--offset-frames is {parsed.offset_frames}; "
             f"accepted: −{_MOST_OFFSET} to {_MOST_OFFSET}"
         )
+    check_files(parsed)
     methods = find_methods(None, parsed.weights, accepted_methods(parsed))
     methods.choose(SpeechMethod.WAV2LIP)
     method = Wav2LipMethod.opened(parsed.weights, offset_frames=parsed.offset_frames)

@@ -191,8 +191,9 @@ def _open_motion(
                 "--engine is liveportrait, and a synthetic idle is the mesh engine's; accepted: "
                 "--driving with a clip or a motion template, or another engine"
             )
-        console.warn("Engine mesh: a synthetic idle is its own.")
-        return open_synthetic(parsed)
+        opened = open_synthetic(parsed)
+        console.warn("Engine mesh: without --driving it moves the head by itself.")
+        return opened
     _refuse_synthetic_options(parsed)
     kind = driving_kind(parsed.driving)
     if kind not in (Kind.CLIP, Kind.TEMPLATE):

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from liveportrait_core.__main__ import main
 from liveportrait_core.cli.inputs import Kind, driving_kind, portrait_kind
 from tests.core.clips import moving_clip
 from tests.core.heic import coded, container
@@ -70,3 +71,68 @@ def test_what_is_no_file_or_no_picture_is_left_to_the_readers(tmp_path: Path) ->
 @pytest.mark.parametrize("name", ["motion.npz", "d8.pkl"])
 def test_templates_are_known_by_name(tmp_path: Path, name: str) -> None:
     assert driving_kind(tmp_path / name) is Kind.TEMPLATE
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "render face.png move.mp4 -o move.mp4",
+        "render face.png move.mp4 -o link.mp4",
+        "render face.png move.mp4 -o new.mp4 --poster face.png",
+        "render face.png other.png face.mp4 -o .",
+        "talk face.png move.mp4 -o move.mp4",
+        "talk face.png hello.wav -o move.mp4 --driving move.mp4",
+        "edit face.png -o face.png --edit smile=1",
+        "crop face.png -o face.png",
+        "lipsync move.mp4 hello.wav -o move.mp4 --accept-research-only-licence",
+        "inspect move.mp4 --portrait face.png --contact face.png",
+    ],
+)
+def test_no_result_takes_the_place_of_an_input(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    command: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    names = ("face.png", "other.png", "move.mp4", "hello.wav", "face.mp4")
+    for name in names:
+        Path(name).write_text(f"this is {name}")
+    Path("link.mp4").symlink_to("move.mp4")
+    assert main(command.split()) == 2
+    told = capsys.readouterr().err
+    assert "is what the result is made from, and would be lost; accepted: another name" in told
+    assert "Engine" not in told
+    assert [Path(name).read_text() for name in names] == [f"this is {name}" for name in names]
+
+
+@pytest.mark.parametrize(
+    ("command", "complaint"),
+    [
+        ("render gone.jpg move.mp4 -o a.mp4", "IMAGE_UNSUPPORTED: there is no file gone.jpg; "),
+        ("render . move.mp4 -o a.mp4", "IMAGE_UNSUPPORTED: . is a folder; "),
+        ("render face.png gone.mp4 -o a.mp4", "VIDEO_UNSUPPORTED: there is no file gone.mp4; "),
+        ("render gone.png face.png gone.mp4 -o .", "VIDEO_UNSUPPORTED: there is no file gone.mp4"),
+        ("ladder face.png gone.mp4 -o .", "VIDEO_UNSUPPORTED: there is no file gone.mp4; "),
+        ("idle gone.jpg -o a.mp4", "IMAGE_UNSUPPORTED: there is no file gone.jpg; "),
+        ("talk face.png gone.wav -o a.mp4", "AUDIO_UNSUPPORTED: there is no file gone.wav; "),
+        ("edit gone.jpg -o a.png --edit smile=1", "IMAGE_UNSUPPORTED: there is no file gone.jpg; "),
+        ("crop gone.jpg -o a.png", "IMAGE_UNSUPPORTED: there is no file gone.jpg; "),
+        ("lipsync gone.mp4 a.wav -o a.mp4", "VIDEO_UNSUPPORTED: there is no file gone.mp4; "),
+        ("inspect gone.mp4 --portrait face.png", "VIDEO_UNSUPPORTED: there is no file gone.mp4; "),
+    ],
+)
+def test_a_file_that_is_not_there_is_told_before_an_engine_is_opened(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    command: str,
+    complaint: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("face.png", "move.mp4"):
+        Path(name).write_text(f"this is {name}")
+    assert main(command.split()) == 2
+    told = capsys.readouterr().err
+    assert told.startswith(complaint)
+    assert told.endswith("accepted: a file that is there\n")
