@@ -37,22 +37,64 @@ class RenderWarning(StrEnum):
     PARAM_CLAMPED = "PARAM_CLAMPED"
     VIDEO_TRIMMED = "VIDEO_TRIMMED"
     VIDEO_LEADING_FRAMES_SKIPPED = "VIDEO_LEADING_FRAMES_SKIPPED"
-    VIDEO_TURNED = "VIDEO_TURNED"  # on its side or upside down, and read as if upright
+    VIDEO_TURNED = "VIDEO_TURNED"
     MULTIPLE_FACES_IMAGE = "MULTIPLE_FACES_IMAGE"
     MULTIPLE_FACES_VIDEO = "MULTIPLE_FACES_VIDEO"
     IMAGE_DOWNSCALED = "IMAGE_DOWNSCALED"
     ALPHA_FLATTENED = "ALPHA_FLATTENED"
-    IMAGE_END_MISSING = "IMAGE_END_MISSING"  # of a JPEG; nothing of the picture is missing
+    IMAGE_END_MISSING = "IMAGE_END_MISSING"
     VFR_NORMALIZED = "VFR_NORMALIZED"
     MIME_MISMATCH = "MIME_MISMATCH"
     LANDMARKS_INTERPOLATED = "LANDMARKS_INTERPOLATED"
-    EYES_LEFT_STILL = "EYES_LEFT_STILL"  # hidden, or drawn so that lids would not cover them
-    LIPS_LEFT_STILL = "LIPS_LEFT_STILL"  # hidden by something before them
-    EDIT_PARTLY_APPLIED = "EDIT_PARTLY_APPLIED"  # the engine cannot draw some of its sliders
-    AUDIO_SILENT = "AUDIO_SILENT"  # no voice is heard in it
-    AUDIO_TRIMMED = "AUDIO_TRIMMED"  # too long by silence, which was left out
-    MOUTH_INVENTED = "MOUTH_INVENTED"  # what is between lips that part was painted, unseen
-    LIPS_LIMITED = "LIPS_LIMITED"  # they part less than the voice: nothing behind them to show
+    EYES_LEFT_STILL = "EYES_LEFT_STILL"
+    LIPS_LEFT_STILL = "LIPS_LEFT_STILL"
+    EDIT_PARTLY_APPLIED = "EDIT_PARTLY_APPLIED"
+    AUDIO_SILENT = "AUDIO_SILENT"
+    AUDIO_TRIMMED = "AUDIO_TRIMMED"
+    MOUTH_INVENTED = "MOUTH_INVENTED"
+    LIPS_LIMITED = "LIPS_LIMITED"
+
+    @property
+    def words(self) -> str:
+        """What it means, in a sentence for people."""
+        return _WARNING_WORDS[self]
+
+
+_WARNING_WORDS = {
+    RenderWarning.PARAM_CLAMPED: "A setting was out of range; the nearest value was taken.",
+    RenderWarning.VIDEO_TRIMMED: "Only the beginning of the clip was used.",
+    RenderWarning.VIDEO_LEADING_FRAMES_SKIPPED: (
+        "The clip starts before its face does; that part was left out."
+    ),
+    RenderWarning.VIDEO_TURNED: "The clip lies on its side, or upside down, and was read upright.",
+    RenderWarning.MULTIPLE_FACES_IMAGE: (
+        "Several faces in the portrait; the largest in the middle moves."
+    ),
+    RenderWarning.MULTIPLE_FACES_VIDEO: (
+        "Several faces in the clip; the largest in the middle leads."
+    ),
+    RenderWarning.IMAGE_DOWNSCALED: "The portrait was made smaller.",
+    RenderWarning.ALPHA_FLATTENED: "Transparent parts of the portrait became black.",
+    RenderWarning.IMAGE_END_MISSING: (
+        "The end of the portrait's file is missing; the picture is whole."
+    ),
+    RenderWarning.VFR_NORMALIZED: "The clip had an uneven frame rate; it was evened out.",
+    RenderWarning.MIME_MISMATCH: "A file is of another kind than its name says.",
+    RenderWarning.LANDMARKS_INTERPOLATED: (
+        "The face in the clip was hidden for a moment; its move is guessed."
+    ),
+    RenderWarning.EYES_LEFT_STILL: "An eye is hidden, or drawn too wide open to blink.",
+    RenderWarning.LIPS_LEFT_STILL: "Something is before the lips; they do not move.",
+    RenderWarning.EDIT_PARTLY_APPLIED: "The engine cannot draw some of the sliders.",
+    RenderWarning.AUDIO_SILENT: "No voice was heard; the mouth rests.",
+    RenderWarning.AUDIO_TRIMMED: "Silence at the end was left out.",
+    RenderWarning.MOUTH_INVENTED: (
+        "The inside of the mouth is painted: the portrait does not show it."
+    ),
+    RenderWarning.LIPS_LIMITED: (
+        "The lips move less than the voice: the portrait shows no open mouth."
+    ),
+}
 
 
 class Stage(StrEnum):

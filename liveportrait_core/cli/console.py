@@ -10,7 +10,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from liveportrait_core.errors import EncodeFailed
-from liveportrait_core.report import Progress, RenderedVideo
+from liveportrait_core.report import Progress, RenderedVideo, RenderWarning
 
 Say = Callable[[str], None]
 
@@ -55,7 +55,12 @@ def print_report(console: Console, output: Path, report: RenderedVideo) -> None:
         f"{_file_words(report)}, by {report.engine_version} ({stages})"
     )
     for warning in report.warnings:
-        console.warn(f"Warning {warning}")
+        console.warn(warning_line(warning))
+
+
+def warning_line(warning: RenderWarning) -> str:
+    """Return a warning as people read it: the code, which documentation and app have, and words."""
+    return f"Warning {warning}: {warning.words}"
 
 
 def _file_words(report: RenderedVideo) -> str:

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from liveportrait_core.cli.console import Console
+from liveportrait_core.cli.console import Console, warning_line
 from liveportrait_core.cli.engine_options import add_network_options
 from liveportrait_core.cli.help_text import HelpFormatter
 from liveportrait_core.cli.inputs import add_engine, check_files, open_engine
@@ -99,7 +99,7 @@ def edit(parsed: argparse.Namespace, console: Console) -> int:
         longest_side_px=parsed.output_size,
     )
     for warning in prepared.warnings:
-        console.warn(f"warning: {warning}")
+        console.warn(warning_line(warning))
     console.say(f"{parsed.output}: {parsed.portrait.name} with {parsed.edit or 'no edit'}")
     return 0
 

@@ -11,6 +11,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from liveportrait_core.cli.console import warning_line
 from liveportrait_core.cli.engine_options import (
     accepted_methods,
     add_network_options,
@@ -142,7 +143,7 @@ def write_template(parsed: argparse.Namespace, say: Say) -> int:
         f"{parsed.output.stat().st_size / 1000:.0f} kB"
     )
     for warning in template.warnings:
-        say(f"Warning {warning}")
+        say(warning_line(warning))
     return 0
 
 

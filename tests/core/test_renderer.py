@@ -433,6 +433,12 @@ print(own.ru_maxrss // 1024, child.ru_maxrss // 1024)
 """
 
 
+def test_every_warning_has_words_for_people() -> None:
+    words = [warning.words for warning in RenderWarning]
+    assert len(set(words)) == len(words)
+    assert [each for each in words if not each.endswith(".") or not each[0].isupper()] == []
+
+
 def test_memory_does_not_grow_with_the_clip(tmp_path: Path) -> None:
     """Ten seconds of these frames are 270 MB, two are 54 MB; both must fit into the same."""
     portrait = soft_portrait(tmp_path / "portrait.png", 640, 480)

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from functions.errors import Code
-from liveportrait_core import Engine, RenderWarning, SyntheticIdle
+from liveportrait_core import Engine, SyntheticIdle
 from liveportrait_core.__main__ import command_parser
 from liveportrait_core.cli.engine_options import accepted_methods
 from liveportrait_core.cli.engine_options import config_of as config_on_the_command_line
@@ -22,7 +22,7 @@ from web.generation import Generation, Kind
 from web.jobs.options import config_of, request_of
 from web.studio.animate.request import Asked
 from web.studio.quality import findings
-from web.studio.words import ERROR_WORDS, WARNING_WORDS
+from web.studio.words import ERROR_WORDS
 
 PORTRAIT = {"portrait": "/up/8/me & you.jpg", "driving": None, "motion": None}
 DRIVEN = {**PORTRAIT, "driving": "/up/9/d.mp4"}
@@ -185,8 +185,7 @@ def test_the_quality_report_is_told_in_words(worse: dict[str, Any], says: str) -
     assert len(list(findings(GOOD, loops=False, closes=False))) == len(told) - 2
 
 
-def test_the_words_of_errors_and_warnings_cover_the_contract() -> None:
-    assert set(WARNING_WORDS) == {each.value for each in RenderWarning}
+def test_the_words_of_errors_cover_the_contract() -> None:
     known = {code.value for code in Code}
     ours = ("RENDER_", "ENCODE_", "UPLOAD_", "INTERNAL")  # nothing that a user could change
     assert set(ERROR_WORDS) == {code for code in known if not code.startswith(ours)}

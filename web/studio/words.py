@@ -33,25 +33,3 @@ ERROR_WORDS = {
     "INVALID_PARAMS": "A setting has a value that is not accepted.",
     "QUOTA_EXCEEDED": "Enough renders for today; changes count again tomorrow.",
 }
-
-WARNING_WORDS = {
-    "PARAM_CLAMPED": "A setting was out of range; the nearest value was taken.",
-    "VIDEO_TRIMMED": "Only the beginning of the clip was used.",
-    "VIDEO_LEADING_FRAMES_SKIPPED": "The clip starts before its face does; that part was left out.",
-    "VIDEO_TURNED": "The clip lies on its side and was read upright.",
-    "MULTIPLE_FACES_IMAGE": "Several faces in the portrait; the largest in the middle moves.",
-    "MULTIPLE_FACES_VIDEO": "Several faces in the clip; the largest in the middle leads.",
-    "IMAGE_DOWNSCALED": "The portrait was made smaller.",
-    "ALPHA_FLATTENED": "Transparent parts of the portrait became black.",
-    "IMAGE_END_MISSING": "The end of the portrait's file is missing; the picture is whole.",
-    "VFR_NORMALIZED": "The clip had an uneven frame rate; it was evened out.",
-    "MIME_MISMATCH": "A file is of another kind than its name says.",
-    "LANDMARKS_INTERPOLATED": "The face in the clip was hidden for a moment; its move is guessed.",
-    "EYES_LEFT_STILL": "An eye is hidden, or drawn too wide open to blink.",
-    "LIPS_LEFT_STILL": "Something is before the lips; they do not move.",
-    "EDIT_PARTLY_APPLIED": "The engine cannot draw some of the sliders.",
-    "AUDIO_SILENT": "No voice was heard; the mouth rests.",
-    "AUDIO_TRIMMED": "Silence at the end was left out.",
-    "MOUTH_INVENTED": "The inside of the mouth is painted: the portrait does not show it.",
-    "LIPS_LIMITED": "The lips move less than the voice: the portrait shows no open mouth.",
-}

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from liveportrait_core.cli.console import Console, progress_bar
+from liveportrait_core.cli.console import Console, progress_bar, warning_line
 from liveportrait_core.cli.engine_options import (
     DEFAULT_WEIGHTS,
     accepted_methods,
@@ -88,5 +88,5 @@ def _lipsync(parsed: argparse.Namespace, console: Console) -> int:
     if made.frames_without_face:
         console.warn(f"{made.frames_without_face} frames show no face and stay as they are")
     for warning in made.warnings:
-        console.warn(f"Warning {warning}")
+        console.warn(warning_line(warning))
     return 0

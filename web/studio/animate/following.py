@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
+from liveportrait_core import RenderWarning
 from web.api.service import Service
 from web.generation import Generation, Kind, State
 from web.studio.details import video_html
 from web.studio.quality import quality_html
-from web.studio.words import WARNING_WORDS
 
 _POLL_EVERY_S = 0.3
 
@@ -94,7 +94,7 @@ def _waiting(described: dict[str, Any]) -> str:
 
 
 def _warned(warnings: list[str]) -> str:
-    return "".join(f" {WARNING_WORDS.get(each, each)}" for each in warnings)
+    return "".join(f" {RenderWarning(each).words}" for each in warnings)
 
 
 def said(words: str, more: str = "") -> str:
