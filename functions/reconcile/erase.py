@@ -15,6 +15,7 @@ from functions.domain.job_record import Deletion
 from functions.domain.snapshot import TransactionStatus
 from functions.domain.storage_paths import (
     OWNER_KEY,
+    StoredObject,
     avatar_folder,
     cache_folder,
     output_folder,
@@ -25,7 +26,6 @@ from functions.errors import RetryLater
 from functions.jobs.cleanup import clean_up, deletion_fault
 from functions.jobs.ports import Dependencies
 from functions.observability import log
-from functions.reconcile.findings import ListedObject
 from functions.reconcile.loading.ports import ObjectLister
 
 _AVATARS = "avatars/"
@@ -98,8 +98,8 @@ class Erasure:
         self._attempt(report, lambda: self._quotas(report))
         return report
 
-    def _is_owned(self, listed: ListedObject) -> bool:
-        return listed.stored.metadata.get(OWNER_KEY) == self.owner
+    def _is_owned(self, stored: StoredObject) -> bool:
+        return stored.metadata.get(OWNER_KEY) == self.owner
 
     def _is_gone(self, avatar_id: str) -> bool:
         subject = Subject(avatar_id=avatar_id)
@@ -128,17 +128,17 @@ class Erasure:
         # Inputs first: if one cannot be deleted, the document still tells the next run of it. What
         # is left after that, the deletion's own event and reconcile know of.
         ours = (output_folder(avatar_id), cache_folder(avatar_id))
-        for listed in held:
-            if not listed.stored.path.startswith(ours):
-                self.deps.media.delete(listed.stored.path, listed.stored.generation)
+        for stored in held:
+            if not stored.path.startswith(ours):
+                self.deps.media.delete(stored.path, stored.generation)
         if avatar.document is not None and not self.documents.delete_avatar(avatar_id, self.owner):
             raise RetryLater(f"{avatar_id} is another owner's by now")
         for each in (avatar, *talks):
             self._clean_up(each.subject)
-        if left := [each.stored.path for each in self._objects_of(avatar_id)]:
+        if left := [each.path for each in self._objects_of(avatar_id)]:
             raise RetryLater(f"there again: {', '.join(left)}")
 
-    def _objects_of(self, avatar_id: str) -> Iterator[ListedObject]:
+    def _objects_of(self, avatar_id: str) -> Iterator[StoredObject]:
         for folder in (avatar_folder(avatar_id), cache_folder(avatar_id)):
             yield from self.lister.objects(folder)
 
@@ -153,23 +153,22 @@ class Erasure:
         if status is not TransactionStatus.DONE:
             raise RetryLater(f"{subject} was made again meanwhile")
 
-    def _uploads(self) -> Iterator[ListedObject]:
+    def _uploads(self) -> Iterator[StoredObject]:
         if self.deps.settings.accept_uploads and "/" not in self.owner:
             yield from self.lister.objects(uploads_folder(self.owner))
 
-    def _objects(self, objects: Sequence[ListedObject], report: ErasureReport) -> None:
+    def _objects(self, objects: Sequence[StoredObject], report: ErasureReport) -> None:
         self._count(objects, report)
-        for listed in () if self.dry_run else objects:
-            stored = listed.stored
+        for stored in () if self.dry_run else objects:
             deletion = Deletion(path=stored.path, generation=stored.generation)
             if deletion_fault(self.deps, deletion) is not None:
                 report.faults += 1
 
-    def _count(self, objects: Sequence[ListedObject], report: ErasureReport) -> None:
+    def _count(self, objects: Sequence[StoredObject], report: ErasureReport) -> None:
         report.objects += len(objects)
-        report.size_bytes += sum(each.stored.size_bytes for each in objects)
+        report.size_bytes += sum(each.size_bytes for each in objects)
         for each in objects:
-            log.info("erasing", path=each.stored.path, dry_run=self.dry_run)
+            log.info("erasing", path=each.path, dry_run=self.dry_run)
 
     def _quotas(self, report: ErasureReport) -> None:
         report.quotas = list(self.documents.quotas(self.owner, report.avatars))
@@ -177,6 +176,6 @@ class Erasure:
             self.documents.delete_quota(name)
 
 
-def _avatar_of(listed: ListedObject) -> str:
+def _avatar_of(stored: StoredObject) -> str:
     """Return the id of the avatar in whose folder an object lies; "": it lies in none."""
-    return listed.stored.path.removeprefix(_AVATARS).rpartition("/")[0].partition("/")[0]
+    return stored.path.removeprefix(_AVATARS).rpartition("/")[0].partition("/")[0]

@@ -5,16 +5,13 @@ results are in place, and no other output of ours exists. An avatar with an unex
 a task for what it asks, is left to that job. Rules: contract.md, section 10.
 """
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from urllib.parse import parse_qs, urlsplit
 
-from functions.domain.avatar_state import AvatarState, in_place, is_published
+from functions.domain.avatar_state import AvatarState
 from functions.domain.document import PENDING, State
 from functions.domain.field_values import ABSENT
-from functions.domain.job_record import PublishedObject, Result
 from functions.domain.job_record.status_view import shown_fields
 from functions.domain.next_step import (
     MissingInput,
@@ -25,19 +22,12 @@ from functions.domain.next_step import (
     Withdraw,
     next_step,
 )
-from functions.domain.snapshot import AvatarSnapshot, RenderJob, RenderSpec
-from functions.domain.storage_paths import (
-    OWNER_KEY,
-    StoredObject,
-    cache_folder,
-    output_folder,
-)
+from functions.domain.snapshot import RenderJob, RenderSpec
+from functions.domain.storage_paths import OWNER_KEY, cache_folder, output_folder
 from functions.domain.transitions.renders import Transitions
+from functions.reconcile.entry import Entry
 
-_ORPHAN_AGE_MS = 24 * 3_600_000
 TASK_AGE_MS = 6 * 3_600_000  # of a task that is left to the queue
-# The middle part is the claim's id; paths of earlier versions have none.
-_MADE_BY_US = re.compile(r"[0-9a-f]{16}/(?:[0-9a-f-]{36}/)?(?:idle\.mp4|talk\.mp4|poster\.jpg)")
 
 
 class Finding(StrEnum):
@@ -55,28 +45,6 @@ class Finding(StrEnum):
     NOT_SHOWN = "not-shown"  # `livePortrait` differs from the ledger
     STALE_MIRROR = "stale-mirror"  # the mirror lacks the URL, or has an earlier one
     OUTDATED = "outdated"  # answered by another engine version, or for another idle video
-
-
-@dataclass(frozen=True, kw_only=True)
-class ListedObject:
-    """An object of a listing."""
-
-    stored: StoredObject
-    created: int  # epoch ms
-
-
-@dataclass(frozen=True, kw_only=True)
-class Entry:
-    """One avatar: its document, ledger and objects."""
-
-    avatar: AvatarSnapshot
-    written: int  # epoch ms of the document's last write by anyone; 0: there is no document
-    objects: Mapping[str, ListedObject]  # by path: outputs, and the inputs that the document names
-
-    def stored(self, path: str) -> StoredObject | None:
-        """Return the object at a path, if there is one."""
-        listed = self.objects.get(path)
-        return None if listed is None else listed.stored
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,9 +76,9 @@ class Checker:
     # --- objects
 
     def _objects(self, entry: Entry) -> Iterator[Finding]:
-        if orphans(entry) or entry.avatar.record.owes_deletions:
+        if entry.orphans or entry.avatar.record.owes_deletions:
             yield Finding.ORPHAN
-        if dead_tokens(entry):
+        if entry.dead_tokens:
             yield Finding.DEAD_TOKEN
 
     # --- what the document asks for
@@ -149,7 +117,7 @@ class Checker:
             if self._quiet(entry, _pending_since(entry)):
                 yield Finding.WITHDRAWN
             return
-        if dead_results(entry):
+        if entry.dead_results:
             yield Finding.DEAD_RESULT
         # Do not write again what was removed with the inputs; repair what was forged.
         is_there = avatar.document.output is not ABSENT and avatar.record.shown is not None
@@ -166,7 +134,7 @@ class Checker:
         elif shown.state in PENDING:
             if self._quiet(entry, _pending_since(entry)):
                 yield Finding.LEFT_OVER
-        elif shown.state is State.READY and not _last_in_place(entry):
+        elif shown.state is State.READY and not entry.last_in_place:
             yield Finding.RESULT_GONE
         else:
             yield Finding.OUTDATED
@@ -191,7 +159,7 @@ class Checker:
     def _settled(self, entry: Entry) -> Iterator[Finding]:
         """Check an answered request: is it shown, and are its objects in place?"""
         avatar = entry.avatar
-        if dead_results(entry):
+        if entry.dead_results:
             yield Finding.DEAD_RESULT
         if avatar.document is None:
             return
@@ -207,7 +175,7 @@ class Checker:
             self.transitions.reader.read(avatar.subject, avatar.document),
             engine=self.engine,
             engine_version=engine_version,
-            find=entry.stored,
+            find=entry.objects.get,
             accepts=self.transitions.settings.accepts,
         )
 
@@ -226,9 +194,9 @@ def _remains(entry: Entry) -> Iterator[Finding]:
     ours = (output_folder(avatar.avatar_id), cache)
     made = any(path.startswith(ours) for path in entry.objects)
     inputs = [
-        listed.stored
-        for path, listed in entry.objects.items()
-        if not path.startswith(ours) and _is_old(avatar, listed)
+        stored
+        for path, stored in entry.objects.items()
+        if not path.startswith(ours) and entry.is_old(stored)
     ]
     was_there = avatar.record.deleted > 0 or any(OWNER_KEY in each.metadata for each in inputs)
     if avatar.has_ledger or made or (inputs and was_there):
@@ -237,56 +205,10 @@ def _remains(entry: Entry) -> Iterator[Finding]:
         yield Finding.ORPHANED_INPUT
 
 
-def dead_results(entry: Entry) -> tuple[Result, ...]:
-    """Return the listed results without their objects, where the last good one is among them."""
-    results = entry.avatar.record.results
-    if not results or in_place(results[0], entry.stored):
-        return ()
-    return tuple(result for result in results if not in_place(result, entry.stored))
-
-
-def dead_tokens(entry: Entry) -> tuple[PublishedObject, ...]:
-    """Return the listed objects that no longer have the download token of their URL."""
-    kept = (
-        item for result in entry.avatar.record.results for item in (result.video, result.poster)
-    )
-    return tuple(
-        item for item in kept if is_published(item, entry.stored) and not _opens(entry, item)
-    )
-
-
-def orphans(entry: Entry) -> tuple[StoredObject, ...]:
-    """Return the orphans in the output folder: named as results are, listed nowhere, a day old."""
-    avatar, folder = entry.avatar, entry.avatar.subject.output_folder
-    return tuple(
-        listed.stored
-        for path, listed in entry.objects.items()
-        if path.startswith(folder)
-        and _MADE_BY_US.fullmatch(path.removeprefix(folder))
-        and _is_old(avatar, listed)
-        and not avatar.record.lists(path, listed.stored.generation)
-    )
-
-
-def _is_old(avatar: AvatarSnapshot, listed: ListedObject) -> bool:
-    return avatar.now - listed.created > _ORPHAN_AGE_MS
-
-
-def _opens(entry: Entry, kept: PublishedObject) -> bool:
-    found = entry.stored(kept.path)
-    tokens = () if found is None else found.tokens
-    return not set(parse_qs(urlsplit(kept.url).query).get("token", ())).isdisjoint(tokens)
-
-
 def _task_stands(entry: Entry, fingerprint: str) -> bool:
     """Tell whether a task stands for a render; an older one is put again, under the same name."""
     task, now = entry.avatar.record.dispatch, entry.avatar.now
     return task is not None and task.fingerprint == fingerprint and now - task.at < TASK_AGE_MS
-
-
-def _last_in_place(entry: Entry) -> bool:
-    results = entry.avatar.record.results
-    return bool(results) and in_place(results[0], entry.stored)
 
 
 def _pending_since(entry: Entry) -> int:

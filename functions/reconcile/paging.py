@@ -12,7 +12,8 @@ from itertools import islice
 from typing import ClassVar, Final
 
 from functions.domain.subject import Subject
-from functions.reconcile.findings import Checker, Entry, Finding
+from functions.reconcile.entry import Entry
+from functions.reconcile.findings import Checker, Finding
 from functions.reconcile.loading.page_loader import PageLoader
 from functions.reconcile.loading.ports import Place, Requests
 from functions.reconcile.loading.talk_loader import TalkLoader

@@ -22,13 +22,8 @@ from functions.domain.subject import Subject
 from functions.jobs.cleanup import dispose
 from functions.jobs.ports import Dependencies
 from functions.observability import log, telemetry
-from functions.reconcile.findings import (
-    Entry,
-    Finding,
-    dead_results,
-    dead_tokens,
-    orphans,
-)
+from functions.reconcile.entry import Entry
+from functions.reconcile.findings import Finding
 from functions.reconcile.loading.ports import ObjectLister
 from functions.reconcile.repair_transitions import drop_results, show_again, update_url
 
@@ -80,7 +75,7 @@ class Repairer:
                 return TransactionStatus.DONE
 
     def _delete_orphans(self, entry: Entry) -> Unleased | Failed:
-        for stored in orphans(entry):
+        for stored in entry.orphans:
             log.info("litter deleted", path=stored.path, generation=stored.generation)
             self.deps.media.delete(stored.path, stored.generation)
         avatar = entry.avatar
@@ -89,7 +84,7 @@ class Repairer:
         return TransactionStatus.DONE if done else TransactionStatus.AGAIN
 
     def _drop_results(self, entry: Entry) -> Unleased | Failed:
-        gone, rules = dead_results(entry), self.deps.transitions
+        gone, rules = entry.dead_results, self.deps.transitions
         subject = entry.avatar.subject
         change = self.deps.ledger.transact(subject, lambda now: drop_results(now, gone, rules))
         if change.record is not None:
@@ -99,18 +94,18 @@ class Repairer:
     def _renew_urls(self, entry: Entry) -> Unleased | Failed:
         """Publish URLs with the tokens that the objects have now; create a missing token."""
         status: Unleased | Failed = TransactionStatus.DONE
-        for kept in dead_tokens(entry):
+        for kept in entry.dead_tokens:
             status = self._renew_url(entry, kept)
             if status is not TransactionStatus.DONE:
                 break
         return status
 
     def _renew_url(self, entry: Entry, kept: PublishedObject) -> Unleased | Failed:
-        listed, rules = entry.objects[kept.path], self.deps.transitions
-        token = next(iter(listed.stored.tokens), "")
+        stored, rules = entry.objects[kept.path], self.deps.transitions
+        token = next(iter(stored.tokens), "")
         if not token:
             token = str(uuid4())
-            if not self.lister.give_token(listed, token):
+            if not self.lister.give_token(stored, token):
                 return TransactionStatus.MOVED
         url = download_url(kept.path, token, rules.reader.policy)
         return self._transact(entry, lambda now: update_url(now, kept, url, rules))

@@ -16,7 +16,8 @@ from functions.domain.subject import Subject
 from functions.errors import FunctionError, RetryLater
 from functions.jobs.ports import Clock
 from functions.observability import log
-from functions.reconcile.findings import Entry, Finding
+from functions.reconcile.entry import Entry
+from functions.reconcile.findings import Finding
 from functions.reconcile.paging import UPGRADES, Checkpoint, Phase, Scan, ScanStep
 from functions.reconcile.repair import MAY_RENDER, Repairer
 

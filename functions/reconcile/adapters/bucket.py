@@ -7,7 +7,7 @@ from google.api_core import exceptions
 from google.cloud.storage import Bucket
 
 from functions.cloud.storage import TOKEN_KEY, stored_object
-from functions.reconcile.findings import ListedObject
+from functions.domain.storage_paths import StoredObject
 
 _FIELDS = "items(name,generation,size,timeCreated,metadata),prefixes,nextPageToken"
 
@@ -18,7 +18,7 @@ class BucketLister:
     def __init__(self, bucket: Bucket) -> None:
         self._bucket = bucket
 
-    def objects(self, prefix: str, *, start: str = "", end: str = "") -> Iterator[ListedObject]:
+    def objects(self, prefix: str, *, start: str = "", end: str = "") -> Iterator[StoredObject]:
         """Yield objects below a prefix, in the order of names: from `start` on and before `end`."""
         blobs = self._bucket.list_blobs(
             prefix=prefix, start_offset=start or None, end_offset=end or None, fields=_FIELDS
@@ -26,8 +26,7 @@ class BucketLister:
         for blob in blobs:
             # Storage emulators without offsets list everything.
             if blob.name >= start and not (end and blob.name >= end):
-                created = round(blob.time_created.timestamp() * 1000)
-                yield ListedObject(stored=stored_object(blob), created=created)
+                yield stored_object(blob)
 
     def folders(self, prefix: str, *, start: str = "") -> Iterator[str]:
         """Yield the names of the folders directly below a prefix, in order, from `start` on."""
@@ -39,9 +38,8 @@ class BucketLister:
                 if folder >= start:
                     yield folder.removeprefix(prefix).removesuffix("/")
 
-    def give_token(self, listed: ListedObject, token: str) -> bool:
+    def give_token(self, stored: StoredObject, token: str) -> bool:
         """Set the object's download token, unless the object has changed since."""
-        stored = listed.stored
         blob = self._bucket.get_blob(stored.path, generation=stored.generation)
         if blob is None or (blob.metadata or {}).get(TOKEN_KEY, "") != stored.token:
             return False

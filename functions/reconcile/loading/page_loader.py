@@ -12,11 +12,11 @@ from functions.domain.document import Snapshot
 from functions.domain.field_values import ABSENT
 from functions.domain.request import Reader, RenderRequest
 from functions.domain.snapshot import AvatarSnapshot
-from functions.domain.storage_paths import cache_folder, output_folder
+from functions.domain.storage_paths import StoredObject, cache_folder, output_folder
 from functions.domain.subject import is_document_id
 from functions.errors import FunctionError
 from functions.jobs.ports import MediaStore
-from functions.reconcile.findings import Entry, ListedObject
+from functions.reconcile.entry import Entry
 from functions.reconcile.loading.ports import AvatarRepository, DatedSnapshot, ObjectLister
 from functions.reconcile.loading.shard import Shard
 
@@ -63,10 +63,10 @@ class PageLoader:
         gathered = self._page_objects(snapshots, ids)
         end = f"{_AVATARS}{span.high}" if span.high else ""
         end = end if ends else f"{_AVATARS}{last}{_AFTER_FOLDER}"
-        for listed in self.lister.objects(
+        for stored in self.lister.objects(
             _AVATARS, start=f"{_AVATARS}{after or span.low}", end=end
         ):
-            gathered.take(listed)
+            gathered.take(stored)
         if not ends:
             for avatar_id in filter(snapshots.__contains__, _sorted_elsewhere(ids, last)):
                 self._gather_own(avatar_id, gathered)
@@ -103,8 +103,8 @@ class PageLoader:
             raise LedgerGarbled(f"the ledger of {avatar_id} cannot be understood")
         gathered = self._page_objects(snapshots)
         self._gather_own(avatar_id, gathered)
-        for listed in self.lister.objects(cache_folder(avatar_id)):
-            gathered.keep(avatar_id, listed)
+        for stored in self.lister.objects(cache_folder(avatar_id)):
+            gathered.keep(avatar_id, stored)
         self._gather_uploads(gathered)
         (entry,) = gathered.entries()
         return entry
@@ -141,8 +141,8 @@ class PageLoader:
         return {dated.avatar.avatar_id: dated for dated in found}
 
     def _gather_own(self, avatar_id: str, gathered: "_PageObjects") -> None:
-        for listed in self.lister.objects(f"{_AVATARS}{avatar_id}/"):
-            gathered.take(listed)
+        for stored in self.lister.objects(f"{_AVATARS}{avatar_id}/"):
+            gathered.take(stored)
 
     def _gather_uploads(self, gathered: "_PageObjects") -> None:
         """Find inputs under users' uploads, where a deployment accepts them, one by one."""
@@ -151,7 +151,7 @@ class PageLoader:
                 stored = self.media.find(path)
                 if stored is not None:
                     for avatar_id in avatar_ids:
-                        gathered.keep(avatar_id, ListedObject(stored=stored, created=0))
+                        gathered.keep(avatar_id, stored)
 
 
 class _PageObjects:
@@ -168,7 +168,7 @@ class _PageObjects:
         self._snapshots = snapshots
         self._documents = frozenset(documents)  # of the page, also those that are not loaded
         self._keeps_inputs = keeps_inputs
-        self._objects: dict[str, dict[str, ListedObject]] = {each: {} for each in snapshots}
+        self._objects: dict[str, dict[str, StoredObject]] = {each: {} for each in snapshots}
         self.inputs: dict[str, set[str]] = {}  # avatars by the path that they name
         self.strangers: set[str] = set()
         self.uploads: set[str] = set()  # avatars with inputs, and perhaps without a document
@@ -176,16 +176,16 @@ class _PageObjects:
             for path in _inputs(reader, dated.avatar):
                 self.inputs.setdefault(path, set()).add(avatar_id)
 
-    def take(self, listed: ListedObject) -> None:
+    def take(self, stored: StoredObject) -> None:
         """Keep an object of `avatars/`: an output, a named input, or one without a document."""
-        path = listed.stored.path
+        path = stored.path
         avatar_id, slash, _ = path.removeprefix(_AVATARS).partition("/")
         if not slash or not is_document_id(avatar_id):  # it cannot belong to an avatar
             return
         ours, orphan = path.startswith(output_folder(avatar_id)), self._is_orphan(avatar_id)
         if avatar_id in self._objects:
             if ours or orphan or path in self.inputs:
-                self.keep(avatar_id, listed)
+                self.keep(avatar_id, stored)
         elif ours:
             self.strangers.add(avatar_id)
         elif orphan:
@@ -198,8 +198,8 @@ class _PageObjects:
         dated = self._snapshots.get(avatar_id)
         return dated is None or dated.avatar.document is None
 
-    def keep(self, avatar_id: str, listed: ListedObject) -> None:
-        self._objects[avatar_id][listed.stored.path] = listed
+    def keep(self, avatar_id: str, stored: StoredObject) -> None:
+        self._objects[avatar_id][stored.path] = stored
 
     def entries(self) -> tuple[Entry, ...]:
         return tuple(

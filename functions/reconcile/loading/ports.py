@@ -6,8 +6,8 @@ from typing import Protocol
 
 from functions.domain.document import Snapshot
 from functions.domain.snapshot import AvatarSnapshot
+from functions.domain.storage_paths import StoredObject
 from functions.domain.subject import Subject
-from functions.reconcile.findings import ListedObject
 from functions.reconcile.loading.shard import IdRange
 
 
@@ -104,11 +104,11 @@ class TalkRepository(Protocol):
 class ObjectLister(Protocol):
     """The bucket's objects by their names."""
 
-    def objects(self, prefix: str, *, start: str = "", end: str = "") -> Iterator[ListedObject]:
+    def objects(self, prefix: str, *, start: str = "", end: str = "") -> Iterator[StoredObject]:
         """Yield objects below a prefix, in the order of names: from `start` on and before `end`."""
 
     def folders(self, prefix: str, *, start: str = "") -> Iterator[str]:
         """Yield the names of the folders directly below a prefix, in order, from `start` on."""
 
-    def give_token(self, listed: ListedObject, token: str) -> bool:
+    def give_token(self, stored: StoredObject, token: str) -> bool:
         """Set the object's download token, unless the object has changed since."""

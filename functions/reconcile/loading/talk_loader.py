@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functions.domain.request import Reader, RenderRequest
 from functions.domain.subject import Subject
 from functions.jobs.ports import MediaStore
-from functions.reconcile.findings import Entry, ListedObject
+from functions.reconcile.entry import Entry
 from functions.reconcile.loading.ports import ObjectLister, SubjectPage, TalkRepository
 from functions.reconcile.loading.shard import Shard
 
@@ -39,11 +39,11 @@ class TalkLoader:
     def entry(self, talk: Subject) -> Entry:
         """Load one talk as it is now."""
         dated = self.repository.dated(talk)
-        objects = {each.stored.path: each for each in self.lister.objects(talk.output_folder)}
+        objects = {each.path: each for each in self.lister.objects(talk.output_folder)}
         ask = self.reader.read(talk, dated.avatar.document)
         for path in _inputs(ask) if isinstance(ask, RenderRequest) else ():
             if (stored := self.media.find(path)) is not None:
-                objects[path] = ListedObject(stored=stored, created=stored.created)
+                objects[path] = stored
         return Entry(avatar=dated.avatar, written=dated.written, objects=objects)
 
     def _comes(self, talk: Subject) -> bool:

@@ -7,9 +7,9 @@ from typing import Any
 
 from functions.domain.document import PENDING, Snapshot
 from functions.domain.job_record import Record
-from functions.domain.storage_paths import download_url
+from functions.domain.storage_paths import StoredObject, download_url
 from functions.domain.subject import Subject, subject_of_path, subject_of_talk_ledger
-from functions.reconcile.findings import Checker, ListedObject
+from functions.reconcile.findings import Checker
 from functions.reconcile.loading.page_loader import PageLoader, is_served
 from functions.reconcile.loading.ports import (
     Asked,
@@ -166,13 +166,13 @@ class MemoryInventory:
     created: dict[str, int] = field(default_factory=dict)  # by path; long ago where it is not told
     listings: int = 0
 
-    def objects(self, prefix: str, *, start: str = "", end: str = "") -> Iterator[ListedObject]:
+    def objects(self, prefix: str, *, start: str = "", end: str = "") -> Iterator[StoredObject]:
         self.listings += 1
         for path in sorted(self.media.objects):
             if path.startswith(prefix) and path >= start and not (end and path >= end):
                 stored = self.media.find(path)
                 assert stored is not None
-                yield ListedObject(stored=stored, created=self.created.get(path, 1))
+                yield replace(stored, created=self.created.get(path, 1))
 
     def folders(self, prefix: str, *, start: str = "") -> Iterator[str]:
         names = {
@@ -182,12 +182,9 @@ class MemoryInventory:
         }
         yield from sorted(names)
 
-    def give_token(self, listed: ListedObject, token: str) -> bool:
-        held = self.media.objects.get(listed.stored.path)
-        if held is None or (held.generation, held.token) != (
-            listed.stored.generation,
-            listed.stored.token,
-        ):
+    def give_token(self, stored: StoredObject, token: str) -> bool:
+        held = self.media.objects.get(stored.path)
+        if held is None or (held.generation, held.token) != (stored.generation, stored.token):
             return False
         held.token = token
         return True

@@ -15,6 +15,7 @@ from functions.cloud.storage import TOKEN_KEY, CloudMediaStore
 from functions.domain.document import State
 from functions.domain.field_values import ABSENT
 from functions.domain.job_record import Deletion, Lease, Purpose, Record, StatusView, to_fields
+from functions.domain.storage_paths import StoredObject
 from functions.domain.subject import IDLE_LEDGERS
 from functions.reconcile.adapters import (
     BucketLister,
@@ -23,7 +24,6 @@ from functions.reconcile.adapters import (
     FirestoreOwner,
     FirestoreRequests,
 )
-from functions.reconcile.findings import ListedObject
 from functions.reconcile.loading.ports import (
     AvatarRepository,
     ObjectLister,
@@ -87,7 +87,7 @@ class World:
             blob.upload_from_string(b"body")
 
     def listed(self, prefix: str, **span: str) -> list[str]:
-        return [each.stored.path for each in self.lister.objects(prefix, **span)]
+        return [each.path for each in self.lister.objects(prefix, **span)]
 
 
 @pytest.fixture(params=["memory", "cloud"])
@@ -274,9 +274,9 @@ def test_objects_come_by_prefix_and_between_names(world: World) -> None:
         world.put_object(f"avatars/{name}/livePortrait/x/idle.mp4", token="t")
     world.put_object("elsewhere/x")
     found = list(world.lister.objects("avatars/"))
-    assert [each.stored.path.split("/")[1] for each in found] == ["a-b", "a", "a0", "b"]
-    assert all(each.stored.tokens == ("t",) and each.created > 0 for each in found)
-    assert all(each.stored.generation > 0 for each in found)
+    assert [each.path.split("/")[1] for each in found] == ["a-b", "a", "a0", "b"]
+    assert all(each.tokens == ("t",) and each.created > 0 for each in found)
+    assert all(each.generation > 0 for each in found)
     assert len(world.listed("avatars/a/")) == 1
     between = world.listed("avatars/", start="avatars/a", end="avatars/a0")
     assert [path.split("/")[1] for path in between] == ["a-b", "a"]
@@ -294,7 +294,7 @@ def test_folders_come_in_order(world: World) -> None:
     assert list(world.lister.folders("nothing/")) == []
 
 
-def one(world: World, path: str) -> ListedObject:
+def one(world: World, path: str) -> StoredObject:
     (found,) = world.lister.objects(path)
     return found
 
@@ -302,11 +302,11 @@ def one(world: World, path: str) -> ListedObject:
 def test_a_token_is_given_and_nothing_else_changes(world: World) -> None:
     world.put_object("avatars/a/x")
     before = one(world, "avatars/a/x")
-    assert before.stored.tokens == ()
+    assert before.tokens == ()
     assert world.lister.give_token(before, "new")
     after = one(world, "avatars/a/x")
-    assert after.stored.tokens == ("new",)
-    assert after.stored.generation == before.stored.generation
+    assert after.tokens == ("new",)
+    assert after.generation == before.generation
     if world.bucket is not None:
         assert world.bucket.get_blob("avatars/a/x").metadata["kept"] == "yes"
 
@@ -322,9 +322,9 @@ def test_no_token_is_given_to_what_has_changed_since(world: World, since: str) -
     elif world.media is not None:
         del world.media.objects["avatars/a/x"]
     else:
-        CloudMediaStore(world.bucket).delete("avatars/a/x", before.stored.generation)
+        CloudMediaStore(world.bucket).delete("avatars/a/x", before.generation)
     assert not world.lister.give_token(before, "ours")
-    assert all("ours" not in each.stored.tokens for each in world.lister.objects("avatars/a/x"))
+    assert all("ours" not in each.tokens for each in world.lister.objects("avatars/a/x"))
 
 
 def test_a_token_given_between_our_look_and_our_write_stays(bucket: Bucket, suite: Suite) -> None:
@@ -344,7 +344,7 @@ def test_a_token_given_between_our_look_and_our_write_stays(bucket: Bucket, suit
 
     assert not BucketLister(Overtaken()).give_token(listed, "ours")
     (after,) = BucketLister(bucket).objects("avatars/a/x")
-    assert after.stored.tokens == ("theirs",)
+    assert after.tokens == ("theirs",)
     suite.reset()
 
 

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from functions.reconcile.findings import Finding, ListedObject
+from functions.domain.storage_paths import StoredObject
+from functions.reconcile.findings import Finding
 from liveportrait_core.errors import OutOfMemory
 from tests.functions.reconcile.reconciling import DAY_MS, Watch, plays
 from tests.functions.reconcile.test_cases import (
@@ -105,7 +106,7 @@ def test_a_token_changed_under_its_eyes_is_left_to_the_next_pass(watch: Watch) -
     token_removed(watch.scene)
     path = watch.scene.outputs[0]
 
-    def somebody_was_faster(listed: ListedObject, token: str) -> bool:
+    def somebody_was_faster(stored: StoredObject, token: str) -> bool:
         watch.scene.media.objects[path].token = "theirs"
         return False
 

@@ -77,7 +77,7 @@ MUTANTS = (
     Mutant(
         name="erased-without-looking-at-labels",
         file="functions/reconcile/erase.py",
-        old="return listed.stored.metadata.get(OWNER_KEY) == self.owner",
+        old="return stored.metadata.get(OWNER_KEY) == self.owner",
         new="return False",
         why="What a lost event has left is found by its label (section 10, erasing).",
         tests=("tests/functions/reconcile/test_erase.py",),

@@ -8,15 +8,15 @@ _MENDS = ("tests/functions/reconcile/test_repair.py",)
 MUTANTS = (
     Mutant(
         name="young-objects-are-orphans",
-        file="functions/reconcile/findings.py",
-        old="return avatar.now - listed.created > _ORPHAN_AGE_MS",
-        new="return avatar.now > listed.created",
+        file="functions/reconcile/entry.py",
+        old="return self.avatar.now - stored.created > _ORPHAN_AGE_MS",
+        new="return self.avatar.now > stored.created",
         why="A render about to publish loses its objects (section 10, orphans).",
         tests=_MENDS,
     ),
     Mutant(
         name="anything-is-an-orphan",
-        file="functions/reconcile/findings.py",
+        file="functions/reconcile/entry.py",
         old="and _MADE_BY_US.fullmatch(path.removeprefix(folder))",
         new="",
         why="Only what is named as results are is ours to delete (section 10, orphans).",
@@ -57,7 +57,7 @@ MUTANTS = (
     Mutant(
         name="every-token-is-new",
         file="functions/reconcile/repair.py",
-        old='token = next(iter(listed.stored.tokens), "")',
+        old='token = next(iter(stored.tokens), "")',
         new='token = ""',
         why="The object's present token is published (section 10, dead-token).",
         tests=_MENDS,
