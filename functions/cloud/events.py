@@ -16,9 +16,10 @@ from google.events.cloud.firestore import DocumentEventData
 from google.protobuf import json_format
 from google.protobuf.message import DecodeError
 
-from functions.cloud import field_changes as shallow
-from functions.cloud.firestore_values import picked
-from functions.cloud.literal_names import literal_names, may_have_been_made
+from functions.cloud.wire import entries
+from functions.cloud.wire.field_changes import Bound, untouched
+from functions.cloud.wire.literal_names import literal_names, may_have_been_made
+from functions.cloud.wire.values import picked
 from functions.domain.document import (
     EVENT_PATHS,
     INPUTS,
@@ -44,7 +45,7 @@ class _Kind:
     relevant: tuple[FieldPath, ...]
     read: tuple[FieldPath, ...]
     snapshot: Callable[..., Document]
-    bounds: Mapping[FieldPath, shallow.Bound] = field(default_factory=dict)
+    bounds: Mapping[FieldPath, Bound] = field(default_factory=dict)
 
     def of(self, document: Any) -> Document:
         """Return what is read of a document."""
@@ -56,8 +57,8 @@ _AVATAR = _Kind(
     read=EVENT_PATHS,
     snapshot=Snapshot,
     bounds={
-        INPUTS: shallow.Bound(max_bytes=MAX_INPUTS_BYTES, keys=MIRROR[-1:]),
-        **{path: shallow.Bound(max_bytes=0, keys=()) for path in RELEVANT_PATHS if path != INPUTS},
+        INPUTS: Bound(max_bytes=MAX_INPUTS_BYTES, keys=MIRROR[-1:]),
+        **{path: Bound(max_bytes=0, keys=()) for path in RELEVANT_PATHS if path != INPUTS},
     },
 )
 _TALK = _Kind(relevant=TALK_RELEVANT_PATHS, read=TALK_EVENT_PATHS, snapshot=TalkSnapshot)
@@ -78,7 +79,7 @@ def parse(data: object, *, collection: str, event_time: object = None) -> Docume
     """
     try:
         wire = _wire(data)
-        event = shallow.Event.FromString(wire)
+        event = entries.Event.FromString(wire)
         write = _skimmed(event, collection, event_time) or _read(wire, collection, event_time)
         return replace(write, literal_names=_literal_names(event, wire))
     except (DecodeError, json_format.ParseError, TypeError, ValueError, AttributeError) as fault:
@@ -107,12 +108,12 @@ def _literal_names(event: Any, wire: bytes) -> tuple[str, ...]:
 
 def _skimmed(event: Any, collection: str, event_time: object) -> DocumentWrite | None:
     """Return the write, where its bytes show that nothing relevant changed; None: decode it."""
-    before, after = (shallow.picked(each, _KEYS) for each in (event.old_value, event.value))
+    before, after = (entries.picked(each, _KEYS) for each in (event.old_value, event.value))
     if not (before.message.name and after.message.name):
         return None
     subject = _subject(after.message.name, collection)
     kind = _kind(subject)
-    if not shallow.untouched(before.values, after.values, kind.relevant, bounds=kind.bounds):
+    if not untouched(before.values, after.values, kind.relevant, bounds=kind.bounds):
         return None
     return DocumentWrite(
         subject=subject,

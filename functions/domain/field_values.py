@@ -1,6 +1,6 @@
 """What a document's field may hold, when two values are the same, and how one is validated.
 
-Pure. Values are the plain ones that `cloud.firestore_values` decodes from the wire (null, bool,
+Pure. Values are the plain ones that `cloud.wire.values` decodes from the wire (null, bool,
 int, float, str, bytes, list, mapping, and `Opaque` for the rest). Of what is validated, a value of
 the wrong type is an error that names the field, and a number out of range is clamped: the rules are
 the tables of contract.md, sections 2 and 12.

@@ -10,7 +10,7 @@ from google.cloud import firestore
 from google.cloud.firestore_v1.transaction import Transaction
 
 from functions.cloud.database.documents import read
-from functions.cloud.firestore_values import decode
+from functions.cloud.wire.values import decode
 from functions.domain.limits.daily_total import share_of
 from functions.domain.snapshot import (
     AvatarSnapshot,

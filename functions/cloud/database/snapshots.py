@@ -13,7 +13,7 @@ from google.cloud.firestore_v1.transaction import Transaction
 
 from functions.cloud.database.documents import Found, read
 from functions.cloud.database.quotas import QUOTA
-from functions.cloud.firestore_values import decode, picked
+from functions.cloud.wire.values import decode, picked
 from functions.domain.document import DOCUMENT_PATHS, Snapshot
 from functions.domain.job_record import Record, from_fields, to_fields
 from functions.domain.snapshot import AvatarSnapshot

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from functions.cloud.database.documents import Found
 from functions.cloud.database.quotas import KEPT, owner_id
-from functions.cloud.firestore_values import decode
+from functions.cloud.wire.values import decode
 from functions.domain.job_record import Dispatch
 from functions.domain.limits.turns import Turn, Turns
 from functions.domain.snapshot import AvatarSnapshot, TransactionResult, TransactionStatus

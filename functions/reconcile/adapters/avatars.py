@@ -9,7 +9,7 @@ from google.cloud.firestore_v1.base_query import FieldFilter
 
 from functions.cloud.database.documents import Found, read, stream
 from functions.cloud.database.snapshots import SNAPSHOT_MASK, document_of, snapshot_of, tombstones
-from functions.cloud.firestore_values import decode
+from functions.cloud.wire.values import decode
 from functions.domain.document import INPUTS, OUTPUT, Snapshot
 from functions.domain.job_record import Purpose
 from functions.domain.subject import IDLE_LEDGERS, Subject

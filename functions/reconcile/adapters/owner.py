@@ -9,7 +9,7 @@ from google.cloud.firestore_v1.field_path import FieldPath
 from functions.cloud.database.documents import read, stream
 from functions.cloud.database.quotas import QUOTA, quota_names
 from functions.cloud.database.turns import turns_name
-from functions.cloud.firestore_values import decode
+from functions.cloud.wire.values import decode
 from functions.domain.document import OWNER
 from functions.domain.subject import (
     TALK_LEDGERS,

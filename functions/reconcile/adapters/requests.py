@@ -6,7 +6,7 @@ from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
 
 from functions.cloud.database.documents import Found, stream
-from functions.cloud.firestore_values import decode
+from functions.cloud.wire.values import decode
 from functions.domain.document import PENDING
 from functions.domain.subject import TALK_LEDGERS, Subject, subject_of_talk_ledger
 from functions.reconcile.adapters.queries import NAME, next_by_id

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.cloud.events import parse
-from functions.cloud.firestore_values import decode, lazily
+from functions.cloud.wire.values import decode, lazily
 from functions.domain.document import EVENT_PATHS, Gate, gate
 from functions.domain.field_values import dig, same
 from functions.errors import InvalidEvent

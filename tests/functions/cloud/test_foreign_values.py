@@ -9,7 +9,7 @@ from google.cloud.firestore_v1.types import CommitRequest, Document, Write
 
 from functions.cloud.database.firestore import FirestoreLedger
 from functions.cloud.events import parse
-from functions.cloud.firestore_values import decode
+from functions.cloud.wire.values import decode
 from functions.domain.document import Document as StoredDocument
 from functions.domain.document import State
 from functions.domain.job_record import Record, StatusView

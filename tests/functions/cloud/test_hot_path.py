@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.cloud import field_changes, firestore_values
 from functions.cloud.events import parse
+from functions.cloud.wire import field_changes, values
 from functions.domain.document import MAX_INPUTS_BYTES, DocumentWrite, Gate, gate
 from functions.domain.request import Reader, Refusal
 from functions.errors import Code, InvalidEvent
@@ -34,10 +34,10 @@ class Decoded:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.values = 0
         for name in ("decode", "lazily"):
-            monkeypatch.setattr(firestore_values, name, self._counting(name))
+            monkeypatch.setattr(values, name, self._counting(name))
 
     def _counting(self, name: str) -> Callable[[Any], object]:
-        decoder = getattr(firestore_values, name)
+        decoder = getattr(values, name)
 
         def decode(value: Any) -> object:
             self.values += 1
@@ -149,7 +149,7 @@ def test_inputs_too_large_to_be_read_are_not_taken_apart(monkeypatch: pytest.Mon
     def taken_apart(*_: object) -> None:
         raise AssertionError
 
-    for name in ("_entries", "_differing"):
+    for name in ("map_entries", "_differing"):
         monkeypatch.setattr(field_changes, name, taken_apart)
     one = {f"{number:x}": None for number in range(20_000)}
     other = {f"{number:x}": number for number in range(20_000)}

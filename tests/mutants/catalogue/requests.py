@@ -42,7 +42,7 @@ MUTANTS = (
     ),
     Mutant(
         name="path-like-name-changes-unseen",
-        file="functions/cloud/literal_names.py",
+        file="functions/cloud/wire/literal_names.py",
         old="(name not in before or before[name] != after[name])",
         new="name not in before",
         why="Each event that writes such a field names it (section 1.2).",
@@ -82,7 +82,7 @@ MUTANTS = (
     ),
     Mutant(
         name="removed-field-not-seen",
-        file="functions/cloud/field_changes.py",
+        file="functions/cloud/wire/field_changes.py",
         old="for key in before.keys() | after.keys():",
         new="for key in after:",
         why="Opting out would be taken for an unrelated write (section 1.2).",
@@ -124,7 +124,7 @@ MUTANTS = (
     ),
     Mutant(
         name="inputs-unseen-in-the-bytes",
-        file="functions/cloud/field_changes.py",
+        file="functions/cloud/wire/field_changes.py",
         old="    if () in paths:\n        return same(*values)",
         new="    if () in paths:\n        return same(*values, but='scale')",
         why="What the bytes tell is what the values tell (section 1.2).",
@@ -132,7 +132,7 @@ MUTANTS = (
     ),
     Mutant(
         name="text-taken-for-a-field",
-        file="functions/cloud/field_changes.py",
+        file="functions/cloud/wire/entries.py",
         old="    except DecodeError:\n        return None",
         new="    except DecodeError:\n        return _CLASSES[kind]()",
         why="A text that looks like a field hides that the field changed (section 1.2).",
@@ -140,7 +140,7 @@ MUTANTS = (
     ),
     Mutant(
         name="unusual-entry-passed-over",
-        file="functions/cloud/field_changes.py",
+        file="functions/cloud/wire/entries.py",
         old=' or _span(wire, key, at, _ENTRY_TAG["Map"]) is None:',
         new=":",
         why="A field whose bytes come in another order is a field (section 1.2).",
@@ -148,7 +148,7 @@ MUTANTS = (
     ),
     Mutant(
         name="unknown-kind-is-null",
-        file="functions/cloud/firestore_values.py",
+        file="functions/cloud/wire/values.py",
         old='return Opaque(kind="unknown", text=digest)',
         new="return None",
         why="A type that is newer than the service is of the wrong type (section 2).",
@@ -332,7 +332,7 @@ MUTANTS = (
     ),
     Mutant(
         name="large-inputs-taken-apart",
-        file="functions/cloud/field_changes.py",
+        file="functions/cloud/wire/field_changes.py",
         old="if larger[0]:",
         new="if False:",
         why="An event of a hundred thousand fields takes 20 ms of processor time (section 1).",
@@ -340,7 +340,7 @@ MUTANTS = (
     ),
     Mutant(
         name="inputs-that-shrink-unnoticed",
-        file="functions/cloud/field_changes.py",
+        file="functions/cloud/wire/field_changes.py",
         old="if larger[0] != larger[1]:",
         new="if False:",
         why="The app is not told that its inputs are refused (section 1).",

@@ -8,7 +8,7 @@ their undecoded bytes show it.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from functions.cloud.field_changes import varint
+from functions.cloud.wire.entries import varint
 
 _KEY_TAG, _VALUE_TAG = 0x0A, b"\x12"  # of an entry of a map
 _OUTER, _INNER = "training", "livePortrait"  # what the fields that are read lie in

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
-from functions.cloud import field_changes as shallow
+from functions.cloud.wire.field_changes import same
 from functions.domain.field_values import TIMESTAMP, Encoded, FieldPath, Opaque
 
 
@@ -58,7 +58,7 @@ class Fields(Encoded):
 
     def alike(self, other: Encoded, *, but: str) -> bool:
         """Tell, without decoding, whether both are certainly equal."""
-        return isinstance(other, Fields) and shallow.same(self._wire, other._wire, but=but)
+        return isinstance(other, Fields) and same(self._wire, other._wire, but=but)
 
 
 def picked(fields: Mapping[str, Any], paths: tuple[FieldPath, ...]) -> dict[str, Any]:
