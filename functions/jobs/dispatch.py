@@ -14,9 +14,9 @@ from typing import Protocol
 from functions.domain.snapshot import RenderJob
 from functions.domain.task import RenderTask
 from functions.errors import Postponed
-from functions.jobs.attempt import RenderAttempt
 from functions.jobs.outcomes import AttemptOutcome, tell_refusal
 from functions.jobs.ports import Dependencies, Renderer, TaskQueue
+from functions.jobs.rendering.attempt import RenderAttempt
 from functions.jobs.turns import leave, present_dispatch, wake
 from functions.observability import log, telemetry
 from functions.observability.telemetry import Outcome

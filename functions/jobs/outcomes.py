@@ -1,19 +1,29 @@
-"""How handling ended: the outcomes of attempts, and what is told of them to log and metrics alike.
+"""How handling ended: the outcomes of attempts, and what is told of them.
 
-The log's lines are what alerts rest on (deploy/monitoring), because they need no collector.
+To log and metrics alike, and of a fault to the document. The log's lines are what alerts rest on
+(deploy/monitoring), because they need no collector.
 """
 
+import math
+from dataclasses import replace
 from enum import StrEnum
 from typing import Self
 
+from functions.domain.document import IMAGE_FIELD, VIDEO_FIELD
+from functions.domain.job_record import ErrorInfo
 from functions.domain.next_step import Answer, MissingInput, Reject, Reuse
 from functions.domain.snapshot import TransactionResult, TransactionStatus
-from functions.errors import Code
+from functions.domain.talks.document import AUDIO_FIELD, METHOD_FIELD
+from functions.errors import Code, Failure
 from functions.jobs.ports import Clock
 from functions.observability import log, telemetry
 from functions.observability.telemetry import Outcome
+from liveportrait_core import RenderError
+from liveportrait_core.errors import EngineUnavailable, MethodTooSlow
 
 _PLACES = 3
+# The renderer knows no fields: which one an error is about follows from its code's first word.
+_FIELDS = {"IMAGE": IMAGE_FIELD, "VIDEO": VIDEO_FIELD, "AUDIO": AUDIO_FIELD}
 _MISSED = {TransactionStatus.AGAIN: Outcome.MISSING, TransactionStatus.FINAL: Outcome.FAILED}
 
 
@@ -118,3 +128,23 @@ def tell_refusal(change: TransactionResult[TransactionStatus]) -> None:
         how, code = Outcome.FAILED, shown.error.code.value
         log.warning("claim refused", outcome=how, code=code, fingerprint=shown.fingerprint)
         telemetry.outcome(how, code)
+
+
+def problem_of(fault: Exception) -> ErrorInfo:
+    """Return what the document says of a fault that ended a render."""
+    if isinstance(fault, Failure):
+        return ErrorInfo.of(fault.code, fault.field)
+    if isinstance(fault, MethodTooSlow):
+        seconds = math.ceil(fault.seconds)
+        return replace(ErrorInfo.of(Code.METHOD_TOO_SLOW, METHOD_FIELD), seconds=seconds)
+    if isinstance(fault, EngineUnavailable):
+        return ErrorInfo(code=Code.RENDER_FAILED, field=None, retryable=fault.retryable)
+    if isinstance(fault, RenderError):
+        if fault.code not in {code.value for code in Code}:  # a newer renderer's
+            return ErrorInfo(code=Code.INTERNAL, field=None, retryable=fault.retryable)
+        code = Code(fault.code)
+        field = _FIELDS.get(code.partition("_")[0])
+        return ErrorInfo(code=code, field=field, retryable=fault.retryable)
+    if isinstance(fault, MemoryError):
+        return ErrorInfo.of(Code.RENDER_OOM)
+    return ErrorInfo.of(Code.INTERNAL)

@@ -9,7 +9,7 @@ import pytest
 from functions.domain.storage_paths import StoredObject, Upload
 from functions.domain.subject import Subject
 from functions.errors import Code, Failure, LeaseLost, RetryLater
-from functions.jobs.attempt import problem_of
+from functions.jobs.outcomes import problem_of
 from liveportrait_core.errors import (
     EncodeFailed,
     EngineUnavailable,

@@ -12,7 +12,7 @@ from functions.domain.document import DocumentWrite
 from functions.domain.job_record import Record
 from functions.domain.storage_paths import StoredObject
 from functions.errors import RetryLater
-from functions.jobs.motion_cache import motion_key
+from functions.jobs.rendering.motion_cache import motion_key
 from liveportrait_core import Species
 from liveportrait_core.errors import EncodeFailed
 from tests.functions.doubles import about

@@ -39,7 +39,7 @@ MUTANTS = (
     ),
     Mutant(
         name="motion-of-a-person-for-an-animal",
-        file="functions/jobs/motion_cache.py",
+        file="functions/jobs/rendering/motion_cache.py",
         old="if species is not Species.HUMAN:",
         new="if max_seconds < 0:",
         why="Networks of its own read the clip for an animal (section 3).",

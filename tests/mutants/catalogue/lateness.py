@@ -40,7 +40,7 @@ MUTANTS = (
     ),
     Mutant(
         name="lost-claim-not-asked-about",
-        file="functions/jobs/attempt.py",
+        file="functions/jobs/rendering/attempt.py",
         old="retry(self._deps.clock, take, within_s=self._deps.settings.patience_s)",
         new="take()",
         why="Three lost answers use up a request's attempts (section 4, lost answers).",
@@ -48,7 +48,7 @@ MUTANTS = (
     ),
     Mutant(
         name="overtaken-claim-granted-again",
-        file="functions/jobs/attempt.py",
+        file="functions/jobs/rendering/attempt.py",
         old="next(held, None) or Claim(",
         new="next(held, None) or next(iter(claims), None) or Claim(",
         why="The video lies in a folder that another empties (section 4, lost answers).",
@@ -56,7 +56,7 @@ MUTANTS = (
     ),
     Mutant(
         name="claim-forgets-its-own-lease",
-        file="functions/jobs/attempt.py",
+        file="functions/jobs/rendering/attempt.py",
         old="if now.record.held_by(each.owner))",
         new="if False)",
         why="A claim whose answer was lost waits for its own lease (section 4, lost answers).",
@@ -72,7 +72,7 @@ MUTANTS = (
     ),
     Mutant(
         name="completion-tried-once",
-        file="functions/jobs/attempt.py",
+        file="functions/jobs/rendering/attempt.py",
         old="within_s=self._deps.settings.lease_s,",
         new="within_s=0,",
         why="One fault throws a finished video away (section 4, lost answers).",

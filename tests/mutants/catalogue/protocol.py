@@ -255,7 +255,7 @@ MUTANTS = (
     ),
     Mutant(
         name="motion-stored-without-the-lease",
-        file="functions/jobs/motion_cache.py",
+        file="functions/jobs/rendering/motion_cache.py",
         old="self._monitor.confirm()",
         new="self._monitor.check()",
         why="Written only while the lease is the job's own (section 3, caches).",
@@ -263,7 +263,7 @@ MUTANTS = (
     ),
     Mutant(
         name="motion-outlives-the-avatar",
-        file="functions/jobs/motion_cache.py",
+        file="functions/jobs/rendering/motion_cache.py",
         old="self._go_with_the_avatar()",
         new="pass",
         why="A clean-up just before leaves biometric data behind (section 3, caches).",
@@ -271,7 +271,7 @@ MUTANTS = (
     ),
     Mutant(
         name="motion-of-any-engine",
-        file="functions/jobs/motion_cache.py",
+        file="functions/jobs/rendering/motion_cache.py",
         old='"engineVersion": engine_version,',
         new="",
         why="Another engine draws with motion that it did not read (section 3, caches).",
@@ -279,7 +279,7 @@ MUTANTS = (
     ),
     Mutant(
         name="motion-without-its-digest",
-        file="functions/jobs/motion_cache.py",
+        file="functions/jobs/rendering/motion_cache.py",
         old="if hashlib.sha256(motion).hexdigest() != seen.metadata.get(_DIGEST):",
         new="if _DIGEST not in seen.metadata:",
         why="Damaged bytes are drawn with (section 3, caches: its digest checked).",

@@ -43,9 +43,9 @@ MUTANTS = (
     ),
     Mutant(
         name="one-token-for-both",
-        file="functions/jobs/attempt.py",
-        old="spec, token = job.spec, str(uuid4())",
-        new="spec, token = job.spec, self._claim.owner",
+        file="functions/jobs/rendering/publication.py",
+        old="spec, token = claim.spec, str(uuid4())",
+        new="spec, token = claim.spec, claim.owner",
         why="Who is given the poster's URL could play the video (section 3, storage).",
         tests=("tests/functions/jobs/test_attempt.py",),
     ),
@@ -110,7 +110,7 @@ MUTANTS = (
     ),
     Mutant(
         name="stopped-job-deletes-once",
-        file="functions/jobs/attempt.py",
+        file="functions/jobs/rendering/attempt.py",
         old="record, within_s=self._deps.settings.patience_s)",
         new="record)",
         why="One fault leaves a deleted avatar's ledger for ever (section 3, deletions).",
@@ -142,7 +142,7 @@ MUTANTS = (
     ),
     Mutant(
         name="error-without-its-field",
-        file="functions/jobs/attempt.py",
+        file="functions/jobs/outcomes.py",
         old="return ErrorInfo(code=code, field=field, retryable=fault.retryable)",
         new="return ErrorInfo(code=code, field=None, retryable=fault.retryable)",
         why="The app marks the field that is at fault (section 5).",

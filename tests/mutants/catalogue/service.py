@@ -42,11 +42,11 @@ MUTANTS = (
     ),
     Mutant(
         name="video-before-its-poster",
-        file="functions/jobs/attempt.py",
-        old="""poster = self._publish(animation.poster, "image/jpeg")
-                video = self._publish(animation.video, "video/mp4")""",
-        new="""video = self._publish(animation.video, "video/mp4")
-                poster = self._publish(animation.poster, "image/jpeg")""",
+        file="functions/jobs/rendering/attempt.py",
+        old="""poster = upload(animation.poster, "image/jpeg")
+                video = upload(animation.video, "video/mp4")""",
+        new="""video = upload(animation.video, "video/mp4")
+                poster = upload(animation.poster, "image/jpeg")""",
         why="The poster first, the video last (section 3, storage).",
         tests=("tests/functions/jobs/test_handler.py", "tests/functions/jobs/test_attempt.py"),
     ),
@@ -76,7 +76,7 @@ MUTANTS = (
     ),
     Mutant(
         name="render-begun-with-no-time-left",
-        file="functions/jobs/attempt.py",
+        file="functions/jobs/rendering/attempt.py",
         old="if left_s < self._deps.settings.deadline_s / 2:",
         new="if left_s < 0:",
         why="With less than half the deadline left: 503 before the claim (section 4).",
@@ -84,7 +84,7 @@ MUTANTS = (
     ),
     Mutant(
         name="deadline-from-the-claim",
-        file="functions/jobs/attempt.py",
+        file="functions/jobs/rendering/attempt.py",
         old="deadline=job.deadline",
         new="deadline=clock.monotonic() + self._deps.settings.deadline_s",
         why="The deadline counts from the function's entry (section 4).",
@@ -158,7 +158,7 @@ MUTANTS = (
     ),
     Mutant(
         name="packed-input-admitted",
-        file="functions/jobs/animation.py",
+        file="functions/jobs/rendering/animation.py",
         old="if wanted.encoding:",
         new="if not wanted.path:",
         why="An input with a content encoding is refused before it is fetched (section 2).",

@@ -5,7 +5,7 @@ from tests.mutants.mutant import Mutant
 MUTANTS = (
     Mutant(
         name="stopped-job-keeps-its-objects",
-        file="functions/jobs/attempt.py",
+        file="functions/jobs/rendering/attempt.py",
         old="if released.status is TransactionStatus.LOST and self._uploading:",
         new="if released.status is TransactionStatus.LOST and not self._uploading:",
         why="A superseded render leaves objects that no ledger lists (section 4).",
@@ -45,7 +45,7 @@ MUTANTS = (
     ),
     Mutant(
         name="claim-does-not-yield",
-        file="functions/jobs/attempt.py",
+        file="functions/jobs/rendering/attempt.py",
         old="yielding=job.yielding",
         new="yielding=False",
         why="As above: who lost the lease claims as if it had not (section 4).",
@@ -85,7 +85,7 @@ MUTANTS = (
     ),
     Mutant(
         name="no-check-after-a-download",
-        file="functions/jobs/animation.py",
+        file="functions/jobs/rendering/animation.py",
         old="fetch(wanted, target)\n        self._monitor.check()",
         new="fetch(wanted, target)",
         why="A job that lost its lease while it fetched goes on to 200 MB of video (section 4).",

@@ -106,7 +106,7 @@ MUTANTS = (
     ),
     Mutant(
         name="a-method-may-take-for-ever",
-        file="functions/jobs/animation.py",
+        file="functions/jobs/rendering/animation.py",
         old="within_s=self._deps.settings.deadline_s,",
         new="within_s=None,",
         why="A method that exceeds the deadline is refused before it renders (section 12).",

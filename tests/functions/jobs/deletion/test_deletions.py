@@ -12,7 +12,7 @@ from functions.domain.job_record import Record
 from functions.domain.snapshot import AvatarSnapshot, TransactionResult, TransactionStatus
 from functions.domain.subject import Subject
 from functions.errors import RetryLater
-from functions.jobs.motion_cache import motion_path
+from functions.jobs.rendering.motion_cache import motion_path
 from tests.functions.doubles import about
 from tests.functions.jobs.cached_motion import while_it_is_kept
 from tests.functions.jobs.deletion.deleting import (

@@ -5,22 +5,13 @@ attempts never share, one commit that makes the result visible. An attempt that 
 or loses its lease publishes nothing and leaves no object. Knows no wire.
 """
 
-import math
 import tempfile
 from collections.abc import Callable
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
-from functions.domain.document import IMAGE_FIELD, VIDEO_FIELD
-from functions.domain.job_record import (
-    Deletion,
-    ErrorInfo,
-    PublishedObject,
-    Quality,
-    Result,
-    TalkCuts,
-)
+from functions.domain.job_record import Deletion, ErrorInfo, Result
 from functions.domain.snapshot import (
     AvatarSnapshot,
     Claim,
@@ -30,30 +21,25 @@ from functions.domain.snapshot import (
     TransactionResult,
     TransactionStatus,
 )
-from functions.domain.storage_paths import Upload, download_url
-from functions.domain.talks.document import AUDIO_FIELD, METHOD_FIELD
 from functions.domain.transitions.deletions import noted
 from functions.errors import (
     Code,
-    Failure,
     LeaseLost,
     Postponed,
     ProcessEnding,
     RetryLater,
     Stopped,
 )
-from functions.jobs.animation import Animation
 from functions.jobs.cleanup import dispose
 from functions.jobs.lease import LeaseMonitor, require, retry
-from functions.jobs.outcomes import AttemptMetrics, AttemptOutcome, tell_refusal
+from functions.jobs.outcomes import AttemptMetrics, AttemptOutcome, problem_of, tell_refusal
 from functions.jobs.ports import Dependencies, Renderer
+from functions.jobs.rendering.animation import Animation
+from functions.jobs.rendering.publication import methods_of, result_of, upload_file
 from functions.observability import log, telemetry
-from liveportrait_core import QualityReport, RenderedVideo, RenderError, TalkCut
-from liveportrait_core.errors import DeviceLost, EngineUnavailable, MethodTooSlow
+from liveportrait_core.errors import DeviceLost
 
 _WITHDRAWN = (AttemptOutcome.LOST, AttemptOutcome.SUPERSEDED, AttemptOutcome.RETURNED)
-
-_FIELDS = {"IMAGE": IMAGE_FIELD, "VIDEO": VIDEO_FIELD, "AUDIO": AUDIO_FIELD}
 
 
 class RenderAttempt:
@@ -222,11 +208,13 @@ class RenderAttempt:
             rendered = clock.monotonic()
             with telemetry.stage("upload"):
                 monitor.renew("upload")
-                poster = self._publish(animation.poster, "image/jpeg")
-                video = self._publish(animation.video, "video/mp4")
+                self._uploading = True
+                upload = partial(upload_file, self._deps, job.subject, self._claim)
+                poster = upload(animation.poster, "image/jpeg")
+                video = upload(animation.video, "video/mp4")
             uploaded = clock.monotonic()
             with telemetry.span("publish"):
-                self._complete(report, poster, video)
+                self._commit(result_of(self._claim, report, poster=poster, video=video))
         stages = {"download": animation.download_s, **stages, "upload": uploaded - rendered}
         seconds = {stage: round(value, 2) for stage, value in stages.items()}
         log.info(
@@ -234,64 +222,14 @@ class RenderAttempt:
             path=video.path,
             frames=report.frame_count,
             seconds=seconds,
-            **_methods(report.talk),
+            **methods_of(report.talk),
         )
         telemetry.describe(
             frames=report.frame_count, width_px=report.width_px, height_px=report.height_px
         )
 
-    def _publish(self, file: Path, content_type: str) -> PublishedObject:
-        """Create an object at a path that no other attempt has."""
-        job = self._job
-        spec, token = job.spec, str(uuid4())
-        folder = job.subject.attempt_folder(spec.fingerprint, self._claim.owner)
-        path = f"{folder}{file.name}"
-        self._uploading = True
-        upload = Upload(
-            path=path,
-            file=file,
-            content_type=content_type,
-            token=token,
-            metadata={
-                "avatarId": job.subject.avatar_id,
-                **({"talkId": job.subject.talk_id} if job.subject.is_talk else {}),
-                "fingerprint": spec.fingerprint,
-                "engineVersion": spec.engine_version,
-            },
-        )
-        try:
-            stored = self._deps.media.publish(upload)
-        except Exception as fault:
-            raise Failure(Code.UPLOAD_FAILED, f"{path}: {fault}") from fault
-        policy = self._rules.reader.policy
-        return PublishedObject(
-            path=path,
-            generation=stored.generation,
-            url=download_url(path, token, policy),
-        )
-
-    def _complete(
-        self, report: RenderedVideo, poster: PublishedObject, video: PublishedObject
-    ) -> None:
-        spec, owner = self._job.spec, self._claim.owner
-        result = Result(
-            fingerprint=spec.fingerprint,
-            request_id=owner,
-            parameters=spec.request.parameters,
-            engine=spec.engine,
-            engine_version=spec.engine_version,
-            video=video,
-            poster=poster,
-            width=report.width_px,
-            height=report.height_px,
-            frame_count=report.frame_count,
-            duration_ms=report.duration_ms,
-            size_bytes=report.size_bytes,
-            fps=float(report.fps),
-            warnings=tuple(warning.value for warning in report.warnings),
-            quality=_brief(report.quality),
-            talk=self._cuts(report),
-        )
+    def _commit(self, result: Result) -> None:
+        """List the result and show it, in one transaction; delete what it takes the place of."""
         change = self._transact(
             lambda avatar: self._rules.complete(avatar, self._claim, result),
             within_s=self._deps.settings.lease_s,  # the heartbeat goes on meanwhile
@@ -301,24 +239,6 @@ class RenderAttempt:
         if change.retired:
             log.info("results retired", fingerprints=[each.fingerprint for each in change.retired])
         dispose(self._deps, self._job.subject, change.record)
-
-    def _cuts(self, report: RenderedVideo) -> TalkCuts | None:
-        spec = self._job.spec
-        if spec.request.talk is None:
-            return None
-        if report.talk is None:
-            raise AssertionError("a talk was rendered as an idle video")
-        return TalkCuts(
-            parameters=spec.request.talk.parameters,
-            said=spec.said,
-            idle_fingerprint=spec.idle_fingerprint,
-            licence=report.talk.licence,
-            refiner=report.talk.refiner or "",
-            refiner_licence=report.talk.refiner_licence or "",
-            start_frame=report.talk.start_frame,
-            resume_frame=report.talk.resume_frame,
-            has_speech=report.talk.has_speech,
-        )
 
     def _transact(
         self,
@@ -333,50 +253,3 @@ class RenderAttempt:
             lambda: self._deps.ledger.transact(self._job.subject, decide, counting=counting),
             within_s=patience_s if within_s is None else within_s,
         )
-
-
-def _brief(report: QualityReport | None) -> Quality | None:
-    if report is None:
-        return None
-    return Quality(
-        frames_without_face=report.frames_without_face,
-        jitter_driving_per_mille=report.jitter_driving_per_mille,
-        jitter_result_per_mille=report.jitter_result_per_mille,
-        median_step_levels=report.median_step_levels,
-        loop_step_levels=report.loop_step_levels,
-        seam_levels=report.seam_levels,
-        touched_outside_share=report.touched_outside_share,
-    )
-
-
-def _methods(talk: TalkCut | None) -> dict[str, str]:
-    """Return what made a talk, with its licence, as fields of a log line."""
-    if talk is None:
-        return {}
-    named = {
-        "method": talk.method,
-        "licence": talk.licence,
-        "refiner": talk.refiner,
-        "refiner_licence": talk.refiner_licence,
-    }
-    return {name: words for name, words in named.items() if words}
-
-
-def problem_of(fault: Exception) -> ErrorInfo:
-    """Return what the document says of a fault that ended a render."""
-    if isinstance(fault, Failure):
-        return ErrorInfo.of(fault.code, fault.field)
-    if isinstance(fault, MethodTooSlow):
-        seconds = math.ceil(fault.seconds)
-        return replace(ErrorInfo.of(Code.METHOD_TOO_SLOW, METHOD_FIELD), seconds=seconds)
-    if isinstance(fault, EngineUnavailable):
-        return ErrorInfo(code=Code.RENDER_FAILED, field=None, retryable=fault.retryable)
-    if isinstance(fault, RenderError):
-        if fault.code not in {code.value for code in Code}:  # a newer renderer's
-            return ErrorInfo(code=Code.INTERNAL, field=None, retryable=fault.retryable)
-        code = Code(fault.code)
-        field = _FIELDS.get(code.partition("_")[0])
-        return ErrorInfo(code=code, field=field, retryable=fault.retryable)
-    if isinstance(fault, MemoryError):
-        return ErrorInfo.of(Code.RENDER_OOM)
-    return ErrorInfo.of(Code.INTERNAL)

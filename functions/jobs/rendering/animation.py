@@ -17,8 +17,8 @@ from functions.domain.storage_paths import StoredObject
 from functions.domain.talks.document import AUDIO_FIELD
 from functions.errors import Code, Failure
 from functions.jobs.lease import LeaseMonitor
-from functions.jobs.motion_cache import MotionCache
 from functions.jobs.ports import Dependencies, Renderer
+from functions.jobs.rendering.motion_cache import MotionCache
 from functions.observability import telemetry
 from liveportrait_core import (
     MAX_AUDIO_BYTES,
