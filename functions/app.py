@@ -8,18 +8,13 @@ rendered: a gate's image lacks the libraries.
 
 import os
 import threading
-from typing import TYPE_CHECKING, Any
-
-import firebase_admin
-from firebase_admin import credentials, firestore, storage
-from google.auth.credentials import AnonymousCredentials
+from typing import TYPE_CHECKING
 
 from functions.cloud.budget import heed
+from functions.cloud.clients import Clients
 from functions.cloud.database.firestore import FirestoreLedger
-from functions.cloud.oidc import Caller
 from functions.cloud.run_service import google_session, require_private
 from functions.cloud.storage import CloudMediaStore
-from functions.cloud.tasks import CloudTasksQueue, pause
 from functions.domain.request import Reader
 from functions.domain.storage_paths import MediaPolicy, public_origin
 from functions.domain.talks.request import TalkRules
@@ -31,7 +26,7 @@ from functions.jobs.handler import RenderHandler
 from functions.jobs.ports import Dependencies, SystemClock
 from functions.observability import log, telemetry
 from functions.observability.exporters import Exporters
-from functions.roles import QueueRoute, Role, TaskRoute
+from functions.roles import Role
 from functions.runtime.engine_identity import engine_setup, named_engine
 from functions.runtime.process_age import process_age_s
 from functions.runtime.process_health import ProcessHealth
@@ -42,9 +37,6 @@ from liveportrait_core.errors import DeviceLost
 
 if TYPE_CHECKING:
     from liveportrait_core.renderer import Renderer
-
-_ANSWER_S = 120.0  # to begin and to end a task's request, on top of the render's deadline
-_LONGEST_DEADLINE_S = 1800.0  # that Cloud Tasks accepts
 
 
 class App:
@@ -59,13 +51,12 @@ class App:
         """
         self.settings = settings
         self._named = named
+        self.clients = Clients(settings)
         self.health = ProcessHealth()
         self.exporters = Exporters(settings.exported, project=settings.project)
         self.readiness: Readiness[Renderer | None] = Readiness(self._open)
-        self._firebase: Any = None
         self._deps: Dependencies | None = None
         self._handler: RenderHandler | None = None
-        self._caller: Caller | None = None
         self._making = threading.RLock()
         self._one_render = threading.Lock()  # at a time: an avatar's, or a generation's
 
@@ -166,8 +157,8 @@ class App:
             render_generation(
                 generation_id,
                 settings=self.settings,
-                database=self.database,
-                bucket=self.bucket,
+                database=self.clients.database,
+                bucket=self.clients.bucket,
                 renderer=self.renderer,
                 lock=self._one_render,
             )
@@ -189,7 +180,7 @@ class App:
             task,
             engine_version=self.engine_version,
             weights=self.settings.weights,
-            bucket=self.bucket,
+            bucket=self.clients.bucket,
             renderer=self.renderer,
             lock=self._one_render,
         )
@@ -200,39 +191,7 @@ class App:
         Raises:
             RetryLater: a queue could not be paused.
         """
-        route = self._route
-        heed(body, lambda: pause(route.budget_queues, route.emulator))
-
-    @property
-    def database(self) -> Any:
-        """The Firestore client, shared by all threads."""
-        return firestore.client(self._app)
-
-    @property
-    def bucket(self) -> Any:
-        """The Storage bucket."""
-        return storage.bucket(self.settings.bucket, self._app)
-
-    @property
-    def _app(self) -> Any:
-        with self._making:
-            if self._firebase is None:
-                self._firebase = _firebase_app(self.settings)
-            return self._firebase
-
-    @property
-    def caller(self) -> Caller:
-        """The check of who sends tasks; only for the role `renderer`."""
-        with self._making:
-            if self._caller is None:
-                self._caller = Caller(self._route)
-            return self._caller
-
-    @property
-    def _route(self) -> TaskRoute:
-        if self.settings.route is None:
-            raise InvalidSetting(f"the role {self.settings.role} has no queue")
-        return self.settings.route
+        heed(body, self.clients.pause_queues)
 
     def _dispatcher(self, deps: Dependencies) -> Dispatcher:
         if self.settings.role is not Role.GATE:
@@ -249,16 +208,8 @@ class App:
         is_gate = self.settings.role is Role.GATE
         return Deferral(
             renders=None if is_gate else deps.renders,
-            looks=self._queue(route.looks) if is_gate else None,
+            looks=self.clients.queue(route.looks) if is_gate else None,
         )
-
-    def _queue(self, route: QueueRoute | None) -> CloudTasksQueue | None:
-        if route is None:
-            return None
-        # The queue repeats a task that is not answered in time. That must be later than a render
-        # reaches its own deadline, or two would run.
-        deadline_s = min(self.settings.deadline_s + _ANSWER_S, _LONGEST_DEADLINE_S)
-        return CloudTasksQueue.open(route, deadline_s=deadline_s)
 
     @property
     def _policy(self) -> MediaPolicy:
@@ -284,15 +235,15 @@ class App:
                 settings=settings,
             ),
             ledger=FirestoreLedger(
-                self.database,
+                self.clients.database,
                 collection=settings.collection,
                 renders_per_day_total=settings.renders_per_day_total,
             ),
-            media=CloudMediaStore(self.bucket),
+            media=CloudMediaStore(self.clients.bucket),
             engine=self.engine.engine.value,
             engine_version=self.engine_version,
             clock=SystemClock(),
-            renders=None if settings.route is None else self._queue(settings.route.renders),
+            renders=None if settings.route is None else self.clients.queue(settings.route.renders),
             health=self.health,
         )
 
@@ -312,18 +263,3 @@ def start() -> App:
     choice = choose_engine(settings.engine, settings.weights, engine_setup(settings))
     require_methods(settings, choice.engine)
     return App(settings)
-
-
-class _Anonymous(credentials.Base):  # type: ignore[misc]  # firebase_admin is untyped
-    """Credentials for emulators, which require none."""
-
-    def get_credential(self) -> AnonymousCredentials:
-        return AnonymousCredentials()
-
-
-def _firebase_app(settings: Settings) -> Any:
-    options = {"storageBucket": settings.bucket}
-    if settings.project is not None:
-        options["projectId"] = settings.project
-    credential = _Anonymous() if settings.emulated else credentials.ApplicationDefault()
-    return firebase_admin.initialize_app(credential, options)

@@ -124,7 +124,7 @@ def _task(role: Role, handle: Callable[[App, bytes], None]) -> flask.typing.Resp
         flask.abort(404, description=f"This is no {role.value}: it takes no such tasks.")
     try:
         if role is Role.RENDERER:
-            instance.caller.check(flask.request.headers.get("Authorization"))
+            instance.clients.caller.check(flask.request.headers.get("Authorization"))
         body = flask.request.stream.read(MAX_BODY_BYTES + 1)
         with instance.exporters.request("task", flask.request.headers.get):
             handle(instance, body)

@@ -98,10 +98,11 @@ def _begin() -> App:
 
 
 def _reconcile_run(instance: App, shard: Shard, options: argparse.Namespace) -> ReconcileRun:
-    deps = instance.deps
-    lister = BucketLister(instance.bucket)
+    deps, database = instance.deps, instance.clients.database
+    collection = instance.settings.collection
+    lister = BucketLister(instance.clients.bucket)
     loader = PageLoader(
-        repository=FirestoreAvatars(instance.database, collection=instance.settings.collection),
+        repository=FirestoreAvatars(database, collection=collection),
         lister=lister,
         media=deps.media,
         reader=deps.transitions.reader,
@@ -109,7 +110,7 @@ def _reconcile_run(instance: App, shard: Shard, options: argparse.Namespace) -> 
         keeps_inputs=instance.settings.keep_inputs,
     )
     talks = TalkLoader(
-        repository=FirestoreTalks(instance.database, collection=instance.settings.collection),
+        repository=FirestoreTalks(database, collection=collection),
         lister=lister,
         media=deps.media,
         reader=deps.transitions.reader,
@@ -127,14 +128,14 @@ def _reconcile_run(instance: App, shard: Shard, options: argparse.Namespace) -> 
         loader=loader,
         talks=talks,
         checker=checker,
-        requests=FirestoreRequests(instance.database, IDLE_LEDGERS),
-        talk_requests=FirestoreRequests(instance.database, TALK_LEDGERS),
+        requests=FirestoreRequests(database, IDLE_LEDGERS),
+        talk_requests=FirestoreRequests(database, TALK_LEDGERS),
         upgrading=options.upgrade,
     )
     return ReconcileRun(
         scan,
         Repairer(deps=deps, lister=lister, handler=lambda: instance.handler),
-        FirestoreCheckpoints(instance.database),
+        FirestoreCheckpoints(database),
         RunOptions(
             dry_run=options.dry_run,
             limit=options.limit,

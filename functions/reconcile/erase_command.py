@@ -34,8 +34,8 @@ def main(arguments: Sequence[str]) -> int:
         app = start()
         erasure = Erasure(
             deps=app.deps,
-            documents=FirestoreOwner(app.database, collection=app.settings.collection),
-            lister=BucketLister(app.bucket),
+            documents=FirestoreOwner(app.clients.database, collection=app.settings.collection),
+            lister=BucketLister(app.clients.bucket),
             owner=options.owner,
             dry_run=options.dry_run,
         )

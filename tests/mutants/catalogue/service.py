@@ -175,8 +175,8 @@ MUTANTS = (
     Mutant(
         name="any-caller-may-render",
         file="functions/main.py",
-        old='instance.caller.check(flask.request.headers.get("Authorization"))',
-        new="_ = instance.caller",
+        old='instance.clients.caller.check(flask.request.headers.get("Authorization"))',
+        new="_ = instance.clients.caller",
         why="The renderer verifies whose token a task bears (section 9, who calls).",
         tests=_ROLES,
     ),
