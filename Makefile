@@ -11,7 +11,7 @@ export PYTHONUNBUFFERED = 1
 .PHONY: studio test-studio test-refiner help install weights lock bill format lint types layers check test test-gpu test-weights test-browser test-clients test-firebase firebase-codebase conformance-official parity mutants scenarios emulator serve demo render bench bench-gpu api deploy rollback undeploy deploy-check image-check clean
 
 help: ## list these commands
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 29
 
 $(STAMP): requirements.txt locks/packages.txt locks/dev.txt pyproject.toml
 	@set -e; for candidate in python3.11 python3.12 python3; do \
@@ -183,13 +183,14 @@ test-studio: $(STUDIO_STAMP) ## the studio in headless Chromium (Debian's packag
 	@$(PY) -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) $(PLAYWRIGHT) $(SYNC_CLIENT)
 	@$(PY) -m pytest -q -rs -m studio $(PYTEST_ARGS)
 
-api: $(STAMP) ## the renderer over HTTP, on this machine alone: http://127.0.0.1:$(API_PORT)/docs (docs/use/http.md)
+api: $(STAMP) ## the renderer over HTTP, on this machine alone: its pages at http://127.0.0.1:7860/docs (docs/use/http.md)
 	@$(PY) -m web --port $(API_PORT) --engine $(ENGINE)
 
 demo: $(STAMP) ## the main job end to end; PORTRAIT=file DRIVING=file for your own, ENGINE=auto|mesh|liveportrait
 	@$(PY) -m emulator.demo $(if $(PORTRAIT),--portrait '$(PORTRAIT)') $(if $(DRIVING),--driving '$(DRIVING)') --engine $(ENGINE) --backend $(BACKEND)
 
 render: $(STAMP) ## one render without any cloud: PORTRAIT=file DRIVING=file [OUT=idle.mp4]
+	@if [ -z '$(PORTRAIT)' ] || [ -z '$(DRIVING)' ]; then echo "make render takes two files: make render PORTRAIT=portrait.jpg DRIVING=driving.mp4 [OUT=idle.mp4]" >&2; exit 2; fi
 	@$(PY) -m liveportrait_core render '$(PORTRAIT)' '$(DRIVING)' -o '$(or $(OUT),out/idle.mp4)' --engine $(ENGINE)
 
 # DEPLOY_ARGS= as in `python -m deploy apply --help`; DRY_RUN=1 prints every command and starts nothing.

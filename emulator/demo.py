@@ -52,14 +52,35 @@ def renderer_command(*arguments: str | Path) -> list[str]:
     return [sys.executable, "-m", "liveportrait_core", *map(str, arguments)]
 
 
-def run_renderer(*arguments: str | Path) -> str:
-    """Run the renderer's command line; return its output."""
+def run_renderer(*arguments: str | Path) -> None:
+    """Run the renderer's command line."""
     command = renderer_command(*arguments)
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
     if done.returncode != 0:
         said = (done.stderr.strip() or done.stdout.strip()).splitlines()[-12:]
         raise DemoFailed(f"`{' '.join(command[1:])}` failed:\n" + "\n".join(said))
-    return done.stdout
+
+
+def inspect(video: Path, *arguments: str | Path, report: Path) -> dict[str, Any]:
+    """Measure a video against the contract; return the report, and keep it as a file.
+
+    Raises:
+        DemoFailed: the video falls short of it, or could not be measured.
+    """
+    command = renderer_command("inspect", video, *arguments)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    if not done.stdout.startswith("{"):
+        raise DemoFailed(f"{video} could not be measured: {done.stderr.strip()}")
+    report.write_text(done.stdout)
+    measured: dict[str, Any] = json.loads(done.stdout)
+    short = [
+        f"{check['name']} is {check['measured']}, accepted is {check['accepted']}"
+        for check in measured["checks"]
+        if not check["ok"]
+    ]
+    if short:
+        raise DemoFailed(f"{video} falls short of the contract: {'; '.join(short)}; see {report}")
+    return measured
 
 
 def download(url: str, target: Path) -> None:
@@ -72,10 +93,18 @@ def require_ready(outcome: Mapping[str, Any], log: Path) -> None:
     """Raise DemoFailed unless the render succeeded."""
     if outcome.get("state") != "ready":
         error = outcome.get("error") or {}
-        field = f" ({error['field']})" if error.get("field") else ""
+        reason = failure_reason(log, str(error.get("code")))
         raise DemoFailed(
-            f"the render ended as {outcome.get('state')}: {error.get('code')}{field}; see {log}"
+            f"the render ended as {outcome.get('state')}: {error.get('code')}{reason}; see {log}"
         )
+
+
+def failure_reason(log: Path, code: str) -> str:
+    """Return why a render failed, from the function's log: the document has codes alone."""
+    for line in log.read_text(errors="replace").splitlines():
+        if line.startswith("{") and code in line and '"reason"' in line:
+            return f", {json.loads(line)['reason']}"
+    return ""
 
 
 def stage_seconds(log: Path, fingerprint: str) -> dict[str, float]:
@@ -193,12 +222,11 @@ def play(app: App, options: DemoOptions, driving: Path, function_log: Path) -> d
     download(first["idleVideoUrl"], video)
     download(first["posterUrl"], poster)
     print("  measuring the video against the contract", flush=True)
-    contact = options.out / "contact.png"
-    inspected = run_renderer(
-        *("inspect", video, "--portrait", options.portrait),
-        *("--driving", driving, "--contact", contact),
+    inspect(
+        *(video, "--portrait", options.portrait, "--driving", driving),
+        *("--contact", options.out / "contact.png"),
+        report=options.out / "inspection.json",
     )
-    (options.out / "inspection.json").write_text(inspected)
 
     print("  moving the slider to 0.60", flush=True)
     started = time.monotonic()
@@ -238,11 +266,11 @@ def let_speak(options: DemoOptions, driving: Path, function: FunctionProcess) ->
         *("--driving", driving, "--engine", engine),
     )
     idle = () if is_slow(function) else ("--idle", options.out / "idle.mp4")
-    inspected = run_renderer(
-        *("inspect", talk, "--portrait", options.portrait, "--talk", *idle, "--contact", sheet)
+    print("  measuring what it says", flush=True)
+    measured = inspect(
+        *(talk, "--portrait", options.portrait, "--talk", *idle, "--contact", sheet),
+        report=options.out / "talk-inspection.json",
     )
-    (options.out / "talk-inspection.json").write_text(inspected)
-    measured = json.loads(inspected)
     return {"video": str(talk), "engine": engine, "frames": measured["frames"]}
 
 
@@ -262,7 +290,9 @@ def closing_text(options: DemoOptions, health: Mapping[str, Any]) -> str:
 
 def parse_arguments() -> DemoOptions:
     """Read the command line."""
-    parser = argparse.ArgumentParser(prog="make demo", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m emulator.demo", description=__doc__.splitlines()[0]
+    )
     parser.add_argument("--portrait", type=Path, default=SEED / "grace_hopper.jpg")
     parser.add_argument("--driving", type=Path, help="default: a synthetic idle of the astronaut")
     parser.add_argument("--engine", default="auto", choices=("auto", "mesh", "liveportrait"))
@@ -275,9 +305,10 @@ def parse_arguments() -> DemoOptions:
     )
     parser.add_argument("--out", type=Path, default=Path("out/demo"))
     arguments = parser.parse_args()
-    for file in (arguments.portrait, arguments.driving):
+    for name in ("portrait", "driving"):
+        file = vars(arguments)[name]
         if file is not None and not file.is_file():
-            parser.error(f"no such file: {file}")
+            parser.exit(2, f"{name.upper()}={file}: there is no such file\n")
     return DemoOptions(**vars(arguments))
 
 

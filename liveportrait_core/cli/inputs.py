@@ -15,7 +15,7 @@ from liveportrait_core.errors import (
     VideoUnsupported,
 )
 from liveportrait_core.media.file_kind import TEMPLATE_SUFFIXES, Role, kind_of
-from liveportrait_core.media.output import require_distinct
+from liveportrait_core.media.output import require_distinct, require_folder
 from liveportrait_core.media.pictures.opening import is_picture
 from liveportrait_core.options import Delivery, Engine, RenderOptions
 from liveportrait_core.renderer import Renderer
@@ -73,7 +73,7 @@ def check_files(parsed: argparse.Namespace) -> None:
 
     Raises:
         ImageUnsupported, VideoUnsupported, AudioUnsupported: one to read is not there.
-        InvalidOption: the one to write is one of them.
+        InvalidOption: the one to write is one of them, or its folder is not there.
     """
     given = vars(parsed)
     portraits: list[Path] = given.get("portraits", [])
@@ -85,6 +85,7 @@ def check_files(parsed: argparse.Namespace) -> None:
             raise error(f"{what}; accepted: a file that is there")
     for name in _WRITTEN:
         if path := given.get(name):
+            require_folder(path)
             require_distinct(path, [*portraits, *(file for file, _ in read)])
 
 

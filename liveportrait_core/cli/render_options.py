@@ -74,8 +74,7 @@ def add_edit_option(command: argparse.ArgumentParser) -> None:
     """Add how the face is changed before it moves."""
     command.add_argument(
         "--edit", type=_edit, default=REST, metavar="NAME=X,...",
-        help="change the face first, for example smile=0.6,yaw=-8; `avatar-idle edit --help` lists "
-        "the names",
+        help="change the face first, for example smile=0.6,yaw=-8; `edit --help` lists the names",
     )  # fmt: skip
 
 

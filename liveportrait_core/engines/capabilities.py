@@ -37,7 +37,8 @@ def picture_engine(engine: AnimationEngine[Any, Any]) -> PictureEngine[Any, Any]
     if engine.engine is not Engine.LIVEPORTRAIT:
         raise InvalidOption(
             f"the engine {engine.engine} animates a picture by a clip, nothing else; "
-            "accepted: that, or the engine liveportrait"
+            "accepted: a portrait that is a picture and a driving file that is a clip, or the "
+            "engine liveportrait"
         )
     return cast(PictureEngine[Any, Any], engine)
 

@@ -16,7 +16,6 @@ from liveportrait_core.weights.manifest import (
     REQUIRED_CHECKPOINTS,
     Checkpoint,
     fetch_command,
-    read_manifest,
 )
 
 
@@ -41,19 +40,16 @@ def require_weights(
         MethodNotInstalled: one of the animals' is missing.
     """
     wanted = _wanted_files(weights, config, species)
-    manifest = read_manifest(weights)
-    missing = [
-        " or ".join(str(weights / form.path) for form in manifest.files_for(checkpoint))
-        for checkpoint in missing_checkpoints(weights, wanted)
-    ]
+    missing = missing_checkpoints(weights, wanted)
     if missing and species is Species.ANIMAL:
         raise MethodNotInstalled(
-            f"the species is animal, and its networks are not installed: missing are "
+            f"the species is animal, and its networks are not installed: {weights}/ has no "
             f"{', '.join(missing)}. Run: {fetch_command(weights, wanted)}; or take the engine mesh"
         )
     if missing:
         raise EngineUnavailable(
-            f"the liveportrait engine cannot run without {', '.join(missing)}. Run: "
-            f"{fetch_command(weights, wanted)}; or take the engine mesh, which needs no weights"
+            f"the liveportrait engine cannot run without {', '.join(missing)}, which {weights}/ "
+            f"does not have. Run: {fetch_command(weights, wanted)}; or take the engine mesh, which "
+            "needs no weights"
         )
     return wanted

@@ -136,3 +136,18 @@ def test_a_file_that_is_not_there_is_told_before_an_engine_is_opened(
     told = capsys.readouterr().err
     assert told.startswith(complaint)
     assert told.endswith("accepted: a file that is there\n")
+
+
+def test_a_folder_that_is_not_there_is_told_before_an_engine_is_opened(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    face, clip = tmp_path / "face.png", tmp_path / "clip.mp4"
+    for path in (face, clip):
+        path.write_text("a face")
+    status = main(["render", str(face), str(clip), "-o", str(tmp_path / "none" / "a.mp4")])
+    told = capsys.readouterr().err
+    assert status == 2
+    assert told == (
+        f"INVALID_PARAMS: {tmp_path / 'none'} is no folder to write a.mp4 into; "
+        "accepted: one that is there\n"
+    )
