@@ -62,7 +62,6 @@ _AVATAR = _Kind(
     },
 )
 _TALK = _Kind(relevant=TALK_RELEVANT_PATHS, read=TALK_EVENT_PATHS, snapshot=TalkSnapshot)
-_KEYS = {path[0] for kind in (_AVATAR, _TALK) for path in kind.relevant}
 
 
 def parse(data: object, *, collection: str, event_time: object = None) -> DocumentWrite:
@@ -80,8 +79,11 @@ def parse(data: object, *, collection: str, event_time: object = None) -> Docume
     try:
         wire = _wire(data)
         event = entries.Event.FromString(wire)
-        write = _skimmed(event, collection, event_time) or _read(wire, collection, event_time)
-        return replace(write, literal_names=_literal_names(event, wire))
+        before, after = event.old_value, event.value  # copies of what may be a megabyte each
+        write = _skimmed(before, after, collection, event_time)
+        write = write or _read(wire, collection, event_time)
+        names = _literal_names(wire) if may_have_been_made(before, after) else ()
+        return replace(write, literal_names=names)
     except (DecodeError, json_format.ParseError, TypeError, ValueError, AttributeError) as fault:
         raise InvalidEvent(f"the event's data cannot be parsed: {str(fault)[:500]}") from fault
 
@@ -99,20 +101,24 @@ def _wire(data: object) -> bytes:
     return wire
 
 
-def _literal_names(event: Any, wire: bytes) -> tuple[str, ...]:
-    if not may_have_been_made(event.old_value, event.value):
-        return ()
+def _literal_names(wire: bytes) -> tuple[str, ...]:
     message = _EventData.FromString(wire)
     return literal_names(message.old_value.fields, message.value.fields)
 
 
-def _skimmed(event: Any, collection: str, event_time: object) -> DocumentWrite | None:
+def _skimmed(
+    old_value: bytes, value: bytes, collection: str, event_time: object
+) -> DocumentWrite | None:
     """Return the write, where its bytes show that nothing relevant changed; None: decode it."""
-    before, after = (entries.picked(each, _KEYS) for each in (event.old_value, event.value))
-    if not (before.message.name and after.message.name):
+    name = entries.leading_name(value)
+    if not name:
         return None
-    subject = _subject(after.message.name, collection)
+    subject = _subject(name, collection)
     kind = _kind(subject)
+    keys = {path[0] for path in kind.relevant}
+    before, after = (entries.picked(each, keys) for each in (old_value, value))
+    if not before.message.name or after.message.name != name:
+        return None
     if not untouched(before.values, after.values, kind.relevant, bounds=kind.bounds):
         return None
     return DocumentWrite(

@@ -19,6 +19,7 @@ from google.protobuf.message import DecodeError
 
 _PACKAGE = "functions.cloud.wire"
 _ENTRY_TAG, _KEY_TAG, _VALUE_TAG = {"Document": b"\x12", "Map": b"\x0a"}, b"\x0a", b"\x12"
+_NAME_TAG = b"\x0a"  # of a document
 _MAP_TAG = b"\x32"  # a Value has one field, and begins with its tag; map_value is number 6
 _MAX_DOUBTS = 8  # each may cost a parse
 _Field = descriptor_pb2.FieldDescriptorProto
@@ -78,6 +79,14 @@ class Picked:
 
     message: Any
     values: Mapping[str, bytes]
+
+
+def leading_name(wire: bytes) -> str:
+    """Return the name that a document begins with; "": it begins with something else."""
+    if not wire.startswith(_NAME_TAG):
+        return ""
+    size, start = varint(wire, len(_NAME_TAG))
+    return wire[start : start + size].decode(errors="replace")
 
 
 def picked(wire: bytes, keys: Collection[str], *, kind: str = "Document", start: int = 0) -> Picked:
