@@ -193,6 +193,8 @@ class Episode:
         self.weather.outages.clear()
         self.report.tell("", "--- nothing is disturbed any more")
         self.timeline.run()
+        # A duplicate of what was acknowledged may just have failed: its lease runs out.
+        self.timeline.advance(self.checks.settings.lease_s)
         if self.report.check is None:
             if left := sorted(self.couriers.under_way):
                 self.report.wrong("acknowledged", f"never acknowledged: {left}")
