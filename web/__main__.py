@@ -7,7 +7,7 @@ import uvicorn
 
 from web.api.service import base_url
 from web.app import create_app
-from web.command_line import settings_of
+from web.command_line import require_free, settings_of
 from web.jobs.ports import Jobs
 from web.settings import InvalidSetting, Settings
 
@@ -16,6 +16,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until interrupted; 2: a setting is wrong."""
     try:
         settings = settings_of(arguments, prog="python -m web", description=__doc__)
+        require_free(settings)
         app = create_app(settings, jobs=_jobs(settings))
     except InvalidSetting as error:
         print(f"INVALID_SETTING: {error}", file=sys.stderr)

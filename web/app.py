@@ -13,7 +13,6 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
-from filelock import FileLock, Timeout
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, JSONResponse
 
@@ -28,6 +27,7 @@ from web.api.schemas import GenerationRequest, generation_object, sync_object
 from web.api.service import Service, base_url
 from web.api.sync_routes import PREFIX
 from web.api.sync_routes import router as sync_router
+from web.command_line import locked
 from web.errors import ApiError, InvalidRequest
 from web.fetch import SafeClient
 from web.generation import Generation
@@ -37,7 +37,7 @@ from web.jobs.ports import Jobs
 from web.jobs.store import SqliteJobStore
 from web.jobs.webhooks import WebhookSender
 from web.jobs.worker import Worker
-from web.settings import InvalidSetting, Settings
+from web.settings import Settings
 
 _HTTP_CODES = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED"}
 
@@ -58,7 +58,7 @@ def create_app(
         client: reaches the addresses that clients name; None: as the settings say.
 
     Raises:
-        InvalidSetting: another process uses the same data.
+        InvalidSetting: as it is served, where another process uses the same data.
     """
     settings.data.mkdir(parents=True, exist_ok=True)
     jobs = jobs or _embedded(settings, renderer)
@@ -73,17 +73,10 @@ def create_app(
         client=client,
     )
     housekeeper = _housekeeper(settings, jobs, client)
-    lock = FileLock(settings.data / "in-use.lock")
 
     @asynccontextmanager
     async def running(_: FastAPI) -> AsyncIterator[None]:
-        try:
-            lock.acquire(timeout=0)
-        except Timeout as error:
-            raise InvalidSetting(
-                f"{settings.data} is used by another process; accepted: another folder in "
-                "AVATAR_WEB_DATA"
-            ) from error
+        lock = locked(settings.data)
         shutil.rmtree(service.arriving, ignore_errors=True)
         jobs.rendering.start()
         housekeeper.start()

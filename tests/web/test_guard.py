@@ -3,6 +3,7 @@
 import hashlib
 import http.client
 import json
+import socket
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from tests.web.conftest import Serve, body, files
 from web.__main__ import main
 from web.api.inputs import MAX_BODY_BYTES
+from web.command_line import locked
 from web.settings import InvalidSetting, Settings, settings_from
 
 KEYS = {"ann": "s3cret-of-ann", "bob": "s3cret-of-bob"}
@@ -122,3 +124,35 @@ def test_an_open_port_needs_a_key(capsys: pytest.CaptureFixture[str], tmp_path: 
     assert main(["--host", "0.0.0.0", "--data", str(tmp_path)]) == 2
     assert "anybody who reaches it could render" in capsys.readouterr().err
     assert Settings(data=tmp_path, host="0.0.0.0", key_digests=DIGESTS).port == 7860
+
+
+def test_a_second_start_is_refused_in_one_line(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as first:
+        port = str(first.getsockname()[1])
+        assert main(["--port", port, "--data", str(tmp_path)]) == 2
+        told = capsys.readouterr()
+        assert told.out == ""
+        assert told.err.startswith(f"INVALID_SETTING: port {port} of 127.0.0.1 cannot be had: ")
+        assert told.err.endswith(
+            "accepted: a free one in AVATAR_WEB_PORT (--port; with make API_PORT=…)\n"
+        )
+    lock = locked(tmp_path)
+    assert main(["--port", port, "--data", str(tmp_path)]) == 2
+    lock.release()
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err == (
+        f"INVALID_SETTING: {tmp_path} is used by another process; accepted: another folder in "
+        "AVATAR_WEB_DATA (--data)\n"
+    )
+
+
+def test_a_folder_that_cannot_be_written_is_told(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    assert main(["--port", "7861", "--data", str(tmp_path / "file" / "data")]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith(f"INVALID_SETTING: {tmp_path}/file/data cannot be written: Not a dir")

@@ -22,7 +22,7 @@ from liveportrait_core.renderer import open_renderer
 from liveportrait_core.speech.methods import LICENCES
 from web.api.service import Service, base_url
 from web.app import create_app
-from web.command_line import settings_of
+from web.command_line import require_free, settings_of
 from web.settings import LOOPBACK, InvalidSetting, Settings
 from web.studio.animate.page import animate_page
 from web.studio.avatar import AvatarDocument
@@ -119,6 +119,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         settings = settings_of(arguments, prog="python -m web.studio", description=__doc__)
         settings = replace(settings, accepted_licences=settings.accepted_licences | _RESTRICTED)
+        require_free(settings)
         app = create_app(settings)
     except InvalidSetting as error:
         print(f"INVALID_SETTING: {error}", file=sys.stderr)
