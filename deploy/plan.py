@@ -9,13 +9,13 @@ from deploy.resources import (
     budget,
     data_protection,
     events,
-    iam,
     images,
     monitoring,
     private_network,
     project_setup,
     scheduling,
 )
+from deploy.resources.access import iam
 from deploy.resources.data_protection import DataConfig
 from deploy.resources.monitoring import MonitoringConfig
 from deploy.resources.services import cloud_run, http_api

@@ -16,7 +16,7 @@ from deploy.checks import (
     Variables,
 )
 from deploy.command import Command, gcloud
-from deploy.resources import iam
+from deploy.resources.access import iam
 from deploy.settings import Part, Settings
 from deploy.step import Check, File, Step
 

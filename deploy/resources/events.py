@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from deploy import names
 from deploy.checks import EntryWhere, Field, ListEntry, Path, SingleResource
 from deploy.command import Command, gcloud
-from deploy.resources.iam import identity
+from deploy.resources.access.iam import identity
 from deploy.settings import Settings
 from deploy.step import Check, Policy, Step, grant
 

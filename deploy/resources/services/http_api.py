@@ -2,7 +2,8 @@
 
 from deploy import names
 from deploy.checks import Path
-from deploy.resources import iam, object_access, run_service
+from deploy.resources import run_service
+from deploy.resources.access import iam, objects
 from deploy.resources.run_service import RunService
 from deploy.settings import Settings
 from deploy.step import Policy, Step, grant
@@ -17,7 +18,7 @@ def steps(settings: Settings) -> tuple[Step, ...]:
     """Return the steps of the account's rights, and of the service."""
     return (
         iam.document_access(settings, names.API),
-        object_access.folder_access(settings, _FOLDER, names.API),
+        objects.folder_access(settings, _FOLDER, names.API),
         *iam.task_access(settings, names.API, names.QUEUE),
         *_secret(settings),
         _service(settings),

@@ -197,7 +197,7 @@ MUTANTS = (
     ),
     Mutant(
         name="runner-owns-the-bucket",
-        file="deploy/resources/object_access.py",
+        file="deploy/resources/access/objects.py",
         old='_WRITES = "roles/storage.objectUser"',
         new='_WRITES = "roles/storage.admin"',
         why="The least role on the smallest thing that takes it.",

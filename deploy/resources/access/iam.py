@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from deploy import names
 from deploy.checks import Demanded, ListEntry, NotPublic
 from deploy.command import Command, gcloud
-from deploy.resources import object_access
+from deploy.resources.access import objects
 from deploy.resources.run_service import CLOSED
 from deploy.settings import Settings
 from deploy.step import Check, Condition, Policy, Step, grant
@@ -14,7 +14,7 @@ from deploy.step import Check, Condition, Policy, Step, grant
 def data_access(settings: Settings) -> tuple[Step, ...]:
     """Return the steps for the function's access to the database and to its folders' objects."""
     documents = (document_access(settings, runner) for runner in names.runners(settings))
-    return (*documents, *object_access.steps(settings), *_weights_access(settings))
+    return (*documents, *objects.steps(settings), *_weights_access(settings))
 
 
 def document_access(settings: Settings, account: str) -> Step:
