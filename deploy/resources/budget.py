@@ -3,6 +3,7 @@
 from deploy import names
 from deploy.checks import Field, FieldCheck, ListEntry
 from deploy.command import gcloud
+from deploy.resources import pubsub
 from deploy.settings import Part, Settings
 from deploy.step import Check, Policy, Step, grant
 
@@ -20,8 +21,14 @@ def steps(settings: Settings) -> tuple[Step, ...]:
     if not settings.budget_pauses:
         return (_budget(settings),)
     return (
-        _topic(settings),
-        _publisher(settings),
+        pubsub.topic(settings, names.BUDGET_TOPIC, why="Where the budget's notices come from."),
+        pubsub.publisher(
+            settings,
+            names.BUDGET_TOPIC,
+            _PUBLISHER,
+            title="Cloud Billing may publish the budget's notices",
+            why="Google's account for the notices of all budgets; in this topic.",
+        ),
         _role(settings),
         *(_pauser(settings, queue) for queue in PAUSED_QUEUES),
         _subscription(settings),
@@ -73,32 +80,6 @@ def _budget(settings: Settings) -> Step:
     )
 
 
-def _topic(settings: Settings) -> Step:
-    project = names.project(settings)
-    return Step(
-        title=f"Topic {names.BUDGET_TOPIC}",
-        why="Where the budget's notices come from.",
-        checks=(
-            Check(
-                command=gcloud("pubsub topics list", project, "--format=json"),
-                expect=ListEntry(name=names.BUDGET_TOPIC),
-            ),
-        ),
-        create=(gcloud("pubsub topics create", names.BUDGET_TOPIC, project),),
-        remove=(gcloud("pubsub topics delete", names.BUDGET_TOPIC, project, "--quiet"),),
-    )
-
-
-def _publisher(settings: Settings) -> Step:
-    return grant(
-        Policy(group="pubsub topics", target=(names.BUDGET_TOPIC, names.project(settings))),
-        role="roles/pubsub.publisher",
-        member=_PUBLISHER,
-        title="Cloud Billing may publish the budget's notices",
-        why="Google's account for the notices of all budgets; in this topic.",
-    )
-
-
 def _role(settings: Settings) -> Step:
     project = names.project(settings)
     return Step(
@@ -137,41 +118,23 @@ def _pauser(settings: Settings, queue: str) -> Step:
 
 
 def _subscription(settings: Settings) -> Step:
-    project, gate = names.project(settings), names.service_url(settings, names.GATE)
+    gate = names.service_url(settings, names.GATE)
     caller = names.account(settings, names.TRIGGER_CALLER)
-    pushed = {
-        ("pushConfig", "pushEndpoint"): ("push-endpoint", f"{gate}{_PATH}"),
-        ("pushConfig", "oidcToken", "serviceAccountEmail"): ("push-auth-service-account", caller),
-        ("pushConfig", "oidcToken", "audience"): ("push-auth-token-audience", gate),
-        ("ackDeadlineSeconds",): ("ack-deadline", "60"),
-        ("retryPolicy", "minimumBackoff"): ("min-retry-delay", "10s"),
-        ("retryPolicy", "maximumBackoff"): ("max-retry-delay", "600s"),
-        # A notice of yesterday says nothing: several of today's follow it.
-        ("messageRetentionDuration",): ("message-retention-duration", "86400s"),
-    }
-    flags = (*(f"--{flag}={value}" for flag, value in pushed.values()), "--expiration-period=never")
-    create = gcloud(
-        "pubsub subscriptions create",
+    return pubsub.subscription(
+        settings,
         names.BUDGET_TOPIC,
-        f"--topic={names.BUDGET_TOPIC}",
-        *flags,
-        project,
-    )
-    update = gcloud("pubsub subscriptions update", names.BUDGET_TOPIC, *flags, project)
-    return Step(
-        title=f"Subscription {names.BUDGET_TOPIC}",
-        why="Pushes the notices to the gate, in the name of the account that brings its events.",
-        checks=(
-            Check(
-                command=gcloud("pubsub subscriptions list", project, "--format=json"),
-                expect=ListEntry(
-                    name=names.BUDGET_TOPIC,
-                    fields=tuple(Field(path, value) for path, (_, value) in pushed.items()),
-                ),
+        {
+            "push-endpoint": (("pushConfig", "pushEndpoint"), f"{gate}{_PATH}"),
+            "push-auth-service-account": (
+                ("pushConfig", "oidcToken", "serviceAccountEmail"),
+                caller,
             ),
-        ),
-        create=(create,),
-        update=(update,),
-        remove=(gcloud("pubsub subscriptions delete", names.BUDGET_TOPIC, project, "--quiet"),),
-        eventually_consistent=True,
+            "push-auth-token-audience": (("pushConfig", "oidcToken", "audience"), gate),
+            "ack-deadline": (("ackDeadlineSeconds",), "60"),
+            "min-retry-delay": (("retryPolicy", "minimumBackoff"), "10s"),
+            "max-retry-delay": (("retryPolicy", "maximumBackoff"), "600s"),
+            # A notice of yesterday says nothing: several of today's follow it.
+            "message-retention-duration": (("messageRetentionDuration",), "86400s"),
+        },
+        why="Pushes the notices to the gate, in the name of the account that brings its events.",
     )

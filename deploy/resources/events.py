@@ -5,11 +5,14 @@ from dataclasses import dataclass
 from deploy import names
 from deploy.checks import EntryWhere, Field, ListEntry, Path, SingleResource
 from deploy.command import Command, gcloud
+from deploy.resources import pubsub
 from deploy.resources.access.iam import identity
+from deploy.resources.pubsub import Limits
 from deploy.settings import Settings
 from deploy.step import Check, Policy, Step, grant
 
-_RETENTION = "86400s"  # a day: each holds whole documents, and reconcile mends what they tell
+# A day: each message holds whole documents, and reconcile mends what they tell.
+_RETENTION: Limits = {"message-retention-duration": (("messageRetentionDuration",), "86400s")}
 _EVENT = "google.cloud.firestore.document.v1.written"
 
 
@@ -40,12 +43,21 @@ _TALKS = _Source(
 def steps(settings: Settings) -> tuple[Step, ...]:
     """Return the steps; dead letters first, because the subscription refers to them."""
     return (
-        _dead_topic(settings),
-        _dead_subscription(settings),
-        grant(
-            Policy(group="pubsub topics", target=(names.DEAD_LETTERS, names.project(settings))),
-            role="roles/pubsub.publisher",
-            member=names.agent("pubsub"),
+        pubsub.topic(
+            settings,
+            names.DEAD_LETTERS,
+            why="Where an event ends that could not be answered again and again.",
+        ),
+        pubsub.subscription(
+            settings,
+            names.DEAD_LETTERS,
+            _RETENTION,
+            why="Without one, dead letters are gone; a person reads it, nothing is pushed.",
+        ),
+        pubsub.publisher(
+            settings,
+            names.DEAD_LETTERS,
+            names.agent("pubsub"),
             title="Pub/Sub may put dead letters away",
             why="Its agent moves them, not the service.",
             before=(identity(settings, "pubsub"),),
@@ -59,50 +71,6 @@ def steps(settings: Settings) -> tuple[Step, ...]:
                 _subscriber(settings, source),
             )
         ),
-    )
-
-
-def _dead_topic(settings: Settings) -> Step:
-    project = names.project(settings)
-    return Step(
-        title=f"Topic {names.DEAD_LETTERS}",
-        why="Where an event ends that could not be answered again and again.",
-        checks=(
-            Check(
-                command=gcloud("pubsub topics list", project, "--format=json"),
-                expect=ListEntry(name=names.DEAD_LETTERS),
-            ),
-        ),
-        create=(gcloud("pubsub topics create", names.DEAD_LETTERS, project),),
-        remove=(gcloud("pubsub topics delete", names.DEAD_LETTERS, project, "--quiet"),),
-    )
-
-
-def _dead_subscription(settings: Settings) -> Step:
-    project = names.project(settings)
-    flags = (f"--message-retention-duration={_RETENTION}", "--expiration-period=never", project)
-    return Step(
-        title=f"Subscription {names.DEAD_LETTERS}",
-        why="Without one, dead letters are gone; a person reads it, nothing is pushed.",
-        checks=(
-            Check(
-                command=gcloud("pubsub subscriptions list", project, "--format=json"),
-                expect=ListEntry(
-                    name=names.DEAD_LETTERS,
-                    fields=(Field(("messageRetentionDuration",), _RETENTION),),
-                ),
-            ),
-        ),
-        create=(
-            gcloud(
-                "pubsub subscriptions create",
-                names.DEAD_LETTERS,
-                f"--topic={names.DEAD_LETTERS}",
-                *flags,
-            ),
-        ),
-        update=(gcloud("pubsub subscriptions update", names.DEAD_LETTERS, *flags),),
-        remove=(gcloud("pubsub subscriptions delete", names.DEAD_LETTERS, project, "--quiet"),),
     )
 
 
@@ -159,16 +127,15 @@ def _subscription(settings: Settings, source: _Source) -> Step:
     # In the one-service deployment an event is a render, which may wait for others.
     attempts = "100" if settings.single else "20"
     topic = f"projects/{settings.project}/topics/{names.DEAD_LETTERS}"
-    limits: dict[str, tuple[Path, str]] = {
+    limits: Limits = {
         "ack-deadline": (("ackDeadlineSeconds",), "600"),
         "dead-letter-topic": (("deadLetterPolicy", "deadLetterTopic"), topic),
         "max-delivery-attempts": (("deadLetterPolicy", "maxDeliveryAttempts"), attempts),
         "min-retry-delay": (("retryPolicy", "minimumBackoff"), "10s"),
         "max-retry-delay": (("retryPolicy", "maximumBackoff"), "600s"),
-        "message-retention-duration": (("messageRetentionDuration",), _RETENTION),
+        **_RETENTION,
     }
     subscription = (source.subscription, project)
-    flags = tuple(f"--{flag}={value}" for flag, (_, value) in limits.items())
     return Step(
         title=f"The subscription of {source.what}",
         why="Ten minutes to answer instead of ten seconds; back-off; dead letters after "
@@ -177,12 +144,10 @@ def _subscription(settings: Settings, source: _Source) -> Step:
         checks=(
             Check(
                 command=gcloud("pubsub subscriptions describe", *subscription, "--format=json"),
-                expect=SingleResource(
-                    fields=tuple(Field(path, value) for path, value in limits.values())
-                ),
+                expect=SingleResource(fields=pubsub.fields(limits)),
             ),
         ),
-        create=(gcloud("pubsub subscriptions update", *subscription, *flags),),
+        create=(gcloud("pubsub subscriptions update", *subscription, *pubsub.flags(limits)),),
         eventually_consistent=True,
     )
 

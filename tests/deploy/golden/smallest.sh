@@ -284,7 +284,7 @@ gcloud pubsub topics create idle-dead-letters --project=my-app-1234
 # 46. Subscription idle-dead-letters
 #    Without one, dead letters are gone; a person reads it, nothing is pushed.
 #    seen by: gcloud pubsub subscriptions list --project=my-app-1234 --format=json
-gcloud pubsub subscriptions create idle-dead-letters --topic=idle-dead-letters --message-retention-duration=86400s --expiration-period=never --project=my-app-1234
+again gcloud pubsub subscriptions create idle-dead-letters --topic=idle-dead-letters --message-retention-duration=86400s --expiration-period=never --project=my-app-1234
 #    where it differs:
 #    gcloud pubsub subscriptions update idle-dead-letters --message-retention-duration=86400s --expiration-period=never --project=my-app-1234
 
