@@ -6,7 +6,7 @@ that only its message distinguishes.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Protocol
@@ -14,11 +14,6 @@ from typing import Any, Protocol
 from deploy.command import fill
 
 Variables = Mapping[str, str]
-_LOCKED = re.compile(
-    r"(?:rules_version=['\"][12]['\"];)?service(?:cloud\.firestore|firebase\.storage)\{"
-    r"match/(?:databases/\{\w+\}/documents|b/\{\w+\}/o)\{"
-    r"match/\{\w+=\*\*\}\{allowread,write:iffalse;\}\}\}"
-)
 _NUMBER = re.compile(r"-?\d+(\.\d+)?s?")
 
 
@@ -135,22 +130,6 @@ class SingleResource:
 
 
 @dataclass(frozen=True, kw_only=True)
-class EnabledServices:
-    """All of these services are enabled."""
-
-    services: tuple[str, ...]
-
-    def evaluate(self, output: Any, variables: Variables) -> CheckResult:
-        """Return the result; MISSING while one service is not enabled."""
-        enabled = {value_at(entry, ("config", "name")) for entry in output}
-        absent = tuple(name for name in self.services if name not in enabled)
-        return CheckResult(
-            state=ResourceState.MISSING if absent else ResourceState.MATCHES,
-            differences=tuple(f"{name} is not enabled" for name in absent),
-        )
-
-
-@dataclass(frozen=True, kw_only=True)
 class RoleBinding:
     """The policy binds this member to this role, under the condition of this title (or none)."""
 
@@ -169,17 +148,6 @@ class RoleBinding:
             ):
                 return CheckResult(state=ResourceState.MATCHES)
         return CheckResult(state=ResourceState.MISSING)
-
-
-@dataclass(frozen=True, kw_only=True)
-class NotPublic:
-    """The policy grants nothing to the public."""
-
-    def evaluate(self, output: Any, variables: Variables) -> CheckResult:
-        """Return the result; FOREIGN where the policy is public."""
-        members = {name for binding in output.get("bindings", []) for name in binding["members"]}
-        open_to_all = members & {"allUsers", "allAuthenticatedUsers"}
-        return CheckResult(state=ResourceState.FOREIGN if open_to_all else ResourceState.MATCHES)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -207,64 +175,6 @@ class Required:
         result = self.expect.evaluate(output, variables)
         missing = result.state is ResourceState.MISSING
         return CheckResult(state=ResourceState.FOREIGN) if missing else result
-
-
-@dataclass(frozen=True, kw_only=True)
-class ActiveRuleset:
-    """The active ruleset equals this program's, also where something else deployed it."""
-
-    file: str
-    content: str
-
-    def evaluate(self, output: Any, variables: Variables) -> CheckResult:
-        """Return the result; FOREIGN where another file is active, but for one that denies all."""
-        files = value_at(output, ("source", "files")) or []
-        texts = [str(entry.get("content")) for entry in files]
-        if texts == [self.content]:  # put there by this program, or by `firebase deploy`
-            return CheckResult(state=ResourceState.MATCHES)
-        differs, told = ResourceState.DIFFERS, "its text is another version's"
-        if len(texts) == 1 and denies_all(texts[0]):
-            return CheckResult(state=differs, differences=("it denies everything to everybody",))
-        ours = [entry.get("name") for entry in files] == [self.file]
-        if not ours:
-            return CheckResult(state=ResourceState.FOREIGN)
-        return CheckResult(state=differs, differences=(told,))
-
-
-@dataclass(frozen=True, kw_only=True)
-class BucketCors:
-    """A bucket's CORS: none, this program's, or the app's."""
-
-    cors: Sequence[Any]
-
-    def evaluate(self, output: Any, variables: Variables) -> CheckResult:
-        """Return the result; FOREIGN where there are other entries."""
-        cors = output.get("cors_config") or []
-        if not cors:
-            return CheckResult(state=ResourceState.MISSING)
-        ours = cors == list(self.cors)
-        return CheckResult(state=ResourceState.MATCHES if ours else ResourceState.FOREIGN)
-
-
-@dataclass(frozen=True, kw_only=True)
-class BucketLifecycle:
-    """A bucket's lifecycle rules: none, this program's among them, or only the app's."""
-
-    rules: Sequence[Any]
-
-    def evaluate(self, output: Any, variables: Variables) -> CheckResult:
-        """Return the result; FOREIGN where there are others, and not all of this program's."""
-        rules = value_at(output, ("lifecycle_config", "rule")) or []
-        if len(rules) < len(self.rules) and all(rule in self.rules for rule in rules):
-            return CheckResult(state=ResourceState.MISSING)
-        ours = all(rule in rules for rule in self.rules)
-        return CheckResult(state=ResourceState.MATCHES if ours else ResourceState.FOREIGN)
-
-
-def denies_all(rules: str) -> bool:
-    """Return whether security rules refuse every access: the locked mode of Firebase."""
-    plain = re.sub(r"//[^\n]*|/\*.*?\*/|\s", "", rules, flags=re.DOTALL)
-    return _LOCKED.fullmatch(plain) is not None
 
 
 def value_at(output: Any, path: Path) -> Any:

@@ -7,7 +7,6 @@ from deploy.project_facts import Lookup, lookups
 from deploy.release import revisions, rollback, traffic
 from deploy.resources import (
     budget,
-    data_protection,
     events,
     images,
     monitoring,
@@ -16,7 +15,8 @@ from deploy.resources import (
     scheduling,
 )
 from deploy.resources.access import iam
-from deploy.resources.data_protection import DataConfig
+from deploy.resources.data_protection import steps as data_protection
+from deploy.resources.data_protection.steps import DataConfig
 from deploy.resources.monitoring import MonitoringConfig
 from deploy.resources.services import cloud_run, http_api
 from deploy.settings import Settings

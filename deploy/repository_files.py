@@ -9,7 +9,7 @@ from typing import Any
 
 from deploy.errors import InvalidSetting
 from deploy.plan import RepositoryFiles
-from deploy.resources.data_protection import DataConfig
+from deploy.resources.data_protection.steps import DataConfig
 from deploy.resources.monitoring import MonitoringConfig, MonitoringFile
 from liveportrait_core import Engine, RenderError
 from liveportrait_core.engines.choice import EngineConfig, engine_identity, planned_identity

@@ -1,7 +1,10 @@
 """Project setup: APIs, service accounts."""
 
+from dataclasses import dataclass
+from typing import Any
+
 from deploy import names
-from deploy.checks import EnabledServices, ListEntry
+from deploy.checks import CheckResult, ListEntry, ResourceState, Variables, value_at
 from deploy.command import gcloud
 from deploy.settings import Settings
 from deploy.step import Check, Step
@@ -29,6 +32,22 @@ SERVICES = (
 )
 _NETWORK_SERVICES = ("compute", "dns")
 _SECRET_SERVICES = ("secretmanager",)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EnabledServices:
+    """All of these services are enabled."""
+
+    services: tuple[str, ...]
+
+    def evaluate(self, output: Any, variables: Variables) -> CheckResult:
+        """Return the result; MISSING while one service is not enabled."""
+        enabled = {value_at(entry, ("config", "name")) for entry in output}
+        absent = tuple(name for name in self.services if name not in enabled)
+        return CheckResult(
+            state=ResourceState.MISSING if absent else ResourceState.MATCHES,
+            differences=tuple(f"{name} is not enabled" for name in absent),
+        )
 
 
 def apis(settings: Settings) -> Step:

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from deploy.plan import Plan, RepositoryFiles, make
-from deploy.resources.data_protection import DataConfig
+from deploy.resources.data_protection.steps import DataConfig
 from deploy.resources.monitoring import MonitoringConfig, MonitoringFile
 from deploy.settings import Card, Settings
 from tests.deploy.fake_cloud.project import BUCKET, PROJECT, REGION

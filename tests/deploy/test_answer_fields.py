@@ -11,7 +11,6 @@ import pytest
 
 from deploy.checks import (
     Demanded,
-    EnabledServices,
     EntryWhere,
     Field,
     FieldNot,
@@ -19,7 +18,8 @@ from deploy.checks import (
     SingleResource,
 )
 from deploy.checks import Path as Way
-from deploy.resources.data_protection import NoIndexes
+from deploy.resources.data_protection.fields import NoIndexes
+from deploy.resources.project_setup import EnabledServices
 from deploy.step import Check
 from tests.deploy.example_plans import ALL, API, plan
 from tests.deploy.gcloud_messages import Body, unknown_fields

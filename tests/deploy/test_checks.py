@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deploy.checks import (
-    EnabledServices,
     EntryWhere,
     Field,
     ListEntry,
@@ -16,6 +15,7 @@ from deploy.checks import (
     is_equal,
     value_at,
 )
+from deploy.resources.project_setup import EnabledServices
 
 NOTHING: dict[str, str] = {}
 

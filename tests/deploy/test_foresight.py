@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from deploy.checks import denies_all
 from deploy.errors import CommandFailed, ForeignResource
 from deploy.execution.script import apply_script
+from deploy.resources.data_protection.security_rules import denies_all
 from deploy.settings import Card, Settings
 from tests.deploy.conftest import Operator
 from tests.deploy.example_plans import ALL, FILES, SMALLEST, USUAL, plan

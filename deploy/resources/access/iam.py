@@ -1,14 +1,27 @@
 """IAM: the least roles, each on the smallest resource that has a policy."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
 
 from deploy import names
-from deploy.checks import Demanded, ListEntry, NotPublic
+from deploy.checks import CheckResult, Demanded, ListEntry, ResourceState, Variables
 from deploy.command import Command, gcloud
 from deploy.resources.access import objects
 from deploy.resources.run_service import CLOSED
 from deploy.settings import Settings
 from deploy.step import Check, Condition, Policy, Step, grant
+
+
+@dataclass(frozen=True, kw_only=True)
+class NotPublic:
+    """The policy grants nothing to the public."""
+
+    def evaluate(self, output: Any, variables: Variables) -> CheckResult:
+        """Return the result; FOREIGN where the policy is public."""
+        members = {name for binding in output.get("bindings", []) for name in binding["members"]}
+        open_to_all = members & {"allUsers", "allAuthenticatedUsers"}
+        return CheckResult(state=ResourceState.FOREIGN if open_to_all else ResourceState.MATCHES)
 
 
 def data_access(settings: Settings) -> tuple[Step, ...]:

@@ -149,7 +149,7 @@ MUTANTS = (
     ),
     Mutant(
         name="exempted-but-indexed",
-        file="deploy/resources/data_protection.py",
+        file="deploy/resources/data_protection/fields.py",
         old='if config.get("usesAncestorConfig"):',
         new='if config.get("ancestorField"):',
         why="A field that takes over its database's indexes is not exempted.",
@@ -229,7 +229,7 @@ MUTANTS = (
     ),
     Mutant(
         name="strangers-let-in-by-a-login",
-        file="deploy/checks.py",
+        file="deploy/resources/access/iam.py",
         old='members & {"allUsers", "allAuthenticatedUsers"}',
         new='members & {"allUsers"}',
         why="Every Google account could call the renderer (section 9).",
@@ -237,7 +237,7 @@ MUTANTS = (
     ),
     Mutant(
         name="foreign-rules-replaced",
-        file="deploy/checks.py",
+        file="deploy/resources/data_protection/security_rules.py",
         old="        if not ours:\n            return CheckResult(state=ResourceState.FOREIGN)",
         new="        if not files:\n            return CheckResult(state=ResourceState.FOREIGN)",
         why="The app's own rules are not replaced unasked.",

@@ -1,0 +1,1 @@
+"""Data protection: security rules, CORS and lifecycle of the bucket, expiry, indexes."""
