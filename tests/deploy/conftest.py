@@ -1,9 +1,5 @@
-"""A fake gcloud on the PATH and a deployment with it; the real gcloud, to parse commands."""
+"""A fake gcloud on the PATH, and a deployment with it."""
 
-import json
-import os
-import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,8 +12,6 @@ from deploy.settings import Settings
 from tests.deploy.example_plans import ROOT
 from tests.deploy.fake_cloud.processes import FakeGcloud
 from tests.deploy.fake_cloud.project import Cloud
-
-PARSER = Path(__file__).with_name("gcloud_parser_script.py")
 
 
 @pytest.fixture
@@ -58,29 +52,3 @@ class Operator:
 def operator(tmp_path: Path) -> Operator:
     """Run the deployment program."""
     return Operator(tmp_path)
-
-
-@pytest.fixture(scope="session")
-def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """No account, no prompts, no usage reports."""
-    return {
-        **os.environ,
-        "CLOUDSDK_CONFIG": str(tmp_path_factory.mktemp("gcloud")),
-        "CLOUDSDK_CORE_DISABLE_PROMPTS": "1",
-        "CLOUDSDK_CORE_CHECK_GCE_METADATA": "false",
-        "CLOUDSDK_CORE_DISABLE_USAGE_REPORTING": "true",
-        "CLOUDSDK_COMPONENT_MANAGER_DISABLE_UPDATE_CHECK": "true",
-    }
-
-
-@pytest.fixture(scope="session")
-def parser(environment: dict[str, str]) -> list[str]:
-    """The command line that reads commands with the installed gcloud."""
-    if shutil.which("gcloud") is None:
-        pytest.skip("no gcloud on the PATH (the Google Cloud CLI, with alpha and beta)")
-    answer = subprocess.run(
-        ["gcloud", "info", "--format=json"], env=environment, capture_output=True, check=True
-    )
-    info = json.loads(answer.stdout)
-    python = info["basic"]["python_location"]
-    return [python, "-W", "ignore", str(PARSER), f"{info['installation']['sdk_root']}/lib"]

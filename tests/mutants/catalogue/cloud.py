@@ -225,7 +225,7 @@ MUTANTS = (
         old="create=(newest, *after, first),",
         new="create=(newest, first, *after),",
         why="A candidate that does not render gets everybody's traffic.",
-        tests=("tests/deploy/test_release.py", *_PLAN),
+        tests=("tests/deploy/release/test_release.py", *_PLAN),
     ),
     Mutant(
         name="strangers-let-in-by-a-login",

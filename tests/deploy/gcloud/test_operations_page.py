@@ -11,7 +11,7 @@ import yaml  # type: ignore[import-untyped]
 
 from functions.errors import Code
 from functions.observability.telemetry import Outcome
-from tests.deploy.test_gcloud import refusals
+from tests.deploy.gcloud.test_commands import refusals
 
 HANDBOOK = Path("docs/run/operations.md").read_text()
 SERVICE = {

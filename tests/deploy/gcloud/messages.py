@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-SCRIPT = Path(__file__).with_name("gcloud_messages_script.py")
+SCRIPT = Path(__file__).with_name("messages_script.py")
 Body = tuple[str, str, str, Any]  # API, version, message, and what is to be one
 
 

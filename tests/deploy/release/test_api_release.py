@@ -10,8 +10,8 @@ from tests.deploy.conftest import Operator
 from tests.deploy.example_plans import API, USUAL
 from tests.deploy.fake_cloud.arguments import Arguments
 from tests.deploy.fake_cloud.processes import FakeGcloud
+from tests.deploy.release.test_release import NEXT, back, release, verbs
 from tests.deploy.test_http_api import make_secret
-from tests.deploy.test_release import NEXT, back, release, verbs
 
 FIRST, SECOND = (hashlib.sha256(key).hexdigest() for key in (b"first key", b"second key"))
 OLD = replace(API, api=FIRST)

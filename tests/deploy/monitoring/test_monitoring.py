@@ -2,7 +2,6 @@
 
 import json
 import re
-import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -183,42 +182,3 @@ def test_tiles_fill_their_columns_and_cover_nothing() -> None:
             place = {(column, row) for column in columns for row in rows}
             assert taken.isdisjoint(place)
             taken |= place
-
-
-SCHEMA_CHECK = """
-import json, sys
-from pathlib import Path
-sys.path[:0] = [f"{sys.argv[1]}/third_party", sys.argv[1]]
-from apitools.base.py import encoding
-from googlecloudsdk.generated_clients.apis.logging.v2 import logging_v2_messages as logging
-from googlecloudsdk.generated_clients.apis.monitoring.v1 import monitoring_v1_messages as boards
-from googlecloudsdk.generated_clients.apis.monitoring.v3 import monitoring_v3_messages as alerts
-kinds = {
-    "policies": alerts.AlertPolicy,
-    "dashboards": boards.Dashboard,
-    "metrics": logging.LogMetric,
-}
-for kind, message in kinds.items():
-    for path in sorted(Path(sys.argv[2], kind).iterdir()):
-        body = json.loads(path.read_text())
-        read = encoding.PyValueToMessage(message, body)
-        assert not list(encoding.UnrecognizedFieldIter(read)), path
-        assert json.loads(encoding.MessageToJson(read)) == body, path
-        print(path.name)
-"""
-
-
-@pytest.mark.gcloud
-def test_the_bodies_are_those_of_the_apis_as_gclouds_own_messages_read_them(
-    parser: list[str],
-) -> None:
-    python, *_, library = parser
-    done = subprocess.run(
-        [python, "-c", SCHEMA_CHECK, library, str(FOLDER)],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert len(done.stdout.split()) == len(METRICS) + len(POLICIES) + len(DASHBOARDS)

@@ -11,7 +11,7 @@ from functions.cloud.budget import heed
 from functions.errors import RetryLater
 from functions.runtime.readiness import Readiness
 from liveportrait_core.errors import ImageNoFace, OutOfMemory
-from tests.deploy.log_filter import Entry, entry_of, extract, matches
+from tests.deploy.monitoring.log_filter import Entry, entry_of, extract, matches
 from tests.functions.cloud.test_budget import NOTICE, pushed, without
 from tests.functions.scene import SETTINGS, VIDEO, Scene, document
 

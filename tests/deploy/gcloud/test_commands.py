@@ -16,7 +16,7 @@ from deploy.command import Command, fill
 from deploy.plan import Plan, make, way_back
 from deploy.repository_files import read
 from tests.deploy.example_plans import ALL, API, MESH, ROOT, SMALLEST, USUAL
-from tests.deploy.gcloud_messages import Body, unknown_fields
+from tests.deploy.gcloud.messages import Body, unknown_fields
 
 VARIABLES = {
     "PROJECT_NUMBER": "123456789",

@@ -22,7 +22,7 @@ from deploy.resources.data_protection.fields import NoIndexes
 from deploy.resources.project_setup import EnabledServices
 from deploy.step import Check
 from tests.deploy.example_plans import ALL, API, plan
-from tests.deploy.gcloud_messages import Body, unknown_fields
+from tests.deploy.gcloud.messages import Body, unknown_fields
 
 MESSAGES = {
     "alpha monitoring policies": ("monitoring", "v3", "AlertPolicy"),

@@ -1,0 +1,1 @@
+"""What the installed gcloud says of the commands, without an account."""
