@@ -90,6 +90,7 @@ def _services(settings: Settings) -> tuple[Step, ...]:
         cloud_run.renderer(settings),
         *scheduling.queues(settings),
         iam.task_caller(settings, names.RENDERER),
+        traffic.candidate(settings),
         newest(settings, names.RENDERER, after=traffic.golden_avatar(settings)),
         surplus(settings, names.RENDERER),
         *(_gate(settings) if settings.has_gate else ()),

@@ -68,6 +68,44 @@ class NewestServes:
         return CheckResult(state=ResourceState.DIFFERS, differences=(told,))
 
 
+@dataclass(frozen=True, kw_only=True)
+class NewestIsCandidate:
+    """The newest revision of a service has the candidate's tag, unless it serves already."""
+
+    service: str
+
+    def evaluate(self, output: Any, variables: Variables) -> CheckResult:
+        """Return the result: matching or different."""
+        traffic = Traffic.of(self.service, output)
+        if traffic.serves(traffic.newest) or traffic.tags.get(names.CANDIDATE) == traffic.newest:
+            return CheckResult(state=ResourceState.MATCHES)
+        told = f"{traffic.newest} was made by another program, and has not rendered"
+        return CheckResult(state=ResourceState.DIFFERS, differences=(told,))
+
+
+def candidate(settings: Settings) -> Step:
+    """Return the step that has the renderer's newest revision be the candidate that renders."""
+    service = names.RENDERER
+    return Step(
+        title=f"Candidate of {service}",
+        why="It is deployed with that tag. A revision that a person made, in the console, has "
+        "none, and traffic goes to the newest.",
+        checks=(listed(settings, NewestIsCandidate(service=service)),),
+        create=(),
+        update=(
+            _newest(settings, service),
+            gcloud(
+                "run services update-traffic",
+                service,
+                f"--update-tags={names.CANDIDATE}={variable(_NEWEST)}",
+                f"--region={settings.region}",
+                names.project(settings),
+            ),
+        ),
+        eventually_consistent=True,
+    )
+
+
 def to_newest(settings: Settings, service: str, *, after: tuple[Command, ...] = ()) -> Step:
     """Return the step that gives a service's newest revision its traffic.
 
@@ -76,14 +114,7 @@ def to_newest(settings: Settings, service: str, *, after: tuple[Command, ...] = 
         service: its name.
         after: commands that have to succeed before.
     """
-    location = (f"--region={settings.region}", names.project(settings))
-    newest = gcloud(
-        "run services describe",
-        service,
-        *location,
-        "--format=value(status.latestCreatedRevisionName)",
-        capture=_NEWEST,
-    )
+    newest = _newest(settings, service)
     serving = revision_where(
         settings,
         service,
@@ -108,6 +139,17 @@ def to_newest(settings: Settings, service: str, *, after: tuple[Command, ...] = 
             move(settings, service, variable(_NEWEST), CURRENT, previous=variable(_SERVING)),
         ),
         eventually_consistent=True,
+    )
+
+
+def _newest(settings: Settings, service: str) -> Command:
+    return gcloud(
+        "run services describe",
+        service,
+        f"--region={settings.region}",
+        names.project(settings),
+        "--format=value(status.latestCreatedRevisionName)",
+        capture=_NEWEST,
     )
 
 

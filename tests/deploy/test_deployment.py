@@ -30,9 +30,9 @@ def test_a_second_run_changes_nothing(
     # Eventarc's own subscriptions; the renderer's service, which was made without an instance; and
     # the repository, which says of itself that nothing is cleaned up.
     changed = 3 if settings.single else 4
-    # New services are closed to strangers and have no old revisions; the bucket's access is
-    # uniform, and it is Firebase's.
-    stands = 2 * (1 if settings.single else 2) + 2
+    # New services are closed to strangers and have no old revisions; the candidate has its tag; the
+    # bucket's access is uniform, and it is Firebase's.
+    stands = (2 if settings.single else 5) + 2
     rest = counts.total() - stands - changed
     assert counts == {"made": rest, "stands": stands, "changed": changed}
     made, state = len(fake_gcloud.changes), fake_gcloud.cloud.state()

@@ -72,12 +72,14 @@ def _moved(cloud: Cloud, words: Arguments) -> str:
         del service["#traffic"]["tags"][words.flag("remove-tags")]
         show_traffic(service)
         return ""
-    revision, share = words.flag("to-revisions").split("=")
     tags = dict(pair.split("=") for pair in words.flag("update-tags").split(","))
-    for name in (revision, *tags.values()):
+    for name in tags.values():
         cloud.find("revisions", name)
-    service["#traffic"]["percent"] = {revision: int(share)}
     service["#traffic"]["tags"] |= tags
+    if words.has("to-revisions"):
+        revision, share = words.flag("to-revisions").split("=")
+        cloud.find("revisions", revision)
+        service["#traffic"]["percent"] = {revision: int(share)}
     show_traffic(service)
     return ""
 
@@ -120,11 +122,13 @@ def _checked(cloud: Cloud, words: Arguments) -> str:
     base = f"https://idle-renderer-{NUMBER}.{region}.run.app"
     assert words.flag("url") == base.replace("https://", "https://candidate---") + "/check"
     assert words.flag("oidc-token-audience") == base
-    assert "candidate" in service["#traffic"]["tags"], "its URL does not exist"
+    tags = service["#traffic"]["tags"]
+    assert "candidate" in tags, "its URL does not exist"
     caller = f"serviceAccount:{words.flag('oidc-service-account-email')}"
     bound = cloud.policies.get(f"run|services|idle-renderer|{region}", set())
     assert ("roles/run.invoker", caller, None) in bound, "the task would be refused"
-    cloud.reports.append({"passed": not cloud.problems, "problems": cloud.problems})
+    report = {"passed": not cloud.problems, "problems": cloud.problems}
+    cloud.reports.append({**report, "revision": tags["candidate"]})
     name = f"{9000 + len(cloud.reports)}"
     return f"projects/{PROJECT}/locations/{region}/queues/{queue}/tasks/{name}\n"
 

@@ -276,7 +276,14 @@ again gcloud tasks queues create idle-checks --max-concurrent-dispatches=1 --max
 #    seen by: gcloud run services get-iam-policy idle-renderer --region=europe-west4 --project=my-app-1234 --format=json
 again gcloud run services add-iam-policy-binding idle-renderer --region=europe-west4 --project=my-app-1234 --member=serviceAccount:idle-tasks@my-app-1234.iam.gserviceaccount.com --role=roles/run.invoker
 
-# 46. Traffic of idle-renderer
+# 46. Candidate of idle-renderer
+#    It is deployed with that tag. A revision that a person made, in the console, has none, and traffic goes to the newest.
+#    seen by: gcloud run services list --region=europe-west4 --project=my-app-1234 --format=json
+#    where it differs:
+#    REVISION=$(gcloud run services describe idle-renderer --region=europe-west4 --project=my-app-1234 '--format=value(status.latestCreatedRevisionName)')
+#    gcloud run services update-traffic idle-renderer "--update-tags=candidate=${REVISION}" --region=europe-west4 --project=my-app-1234
+
+# 47. Traffic of idle-renderer
 #    Moved once the candidate, called by the queue as a task would, has rendered a golden avatar as it should. Otherwise it stays, and so does the candidate, for its log.
 #    seen by: gcloud run services list --region=europe-west4 --project=my-app-1234 --format=json
 REVISION=$(again gcloud run services describe idle-renderer --region=europe-west4 --project=my-app-1234 '--format=value(status.latestCreatedRevisionName)')
@@ -290,19 +297,19 @@ again gcloud run services update-traffic idle-renderer "--to-revisions=${REVISIO
 #    PASSED=$(gcloud storage cat "gs://my-app.appspot.com/livePortraitCache/checks/${CHECK}.json" --project=my-app-1234 | sed -nE 's|^.*"passed": *(true).*$|\1|p'); : "${PASSED:?the candidate did not render the golden avatar as it should: gs://my-app.appspot.com/livePortraitCache/checks/${CHECK}.json says why. The traffic of idle-renderer stays where it is}"
 #    gcloud run services update-traffic idle-renderer "--to-revisions=${REVISION}=100" "--update-tags=current=${REVISION},previous=${SERVING}" --region=europe-west4 --project=my-app-1234
 
-# 47. Old revisions of idle-renderer
+# 48. Old revisions of idle-renderer
 #    What serves and what served before stay, by their tags, and the newest other one. The rest is deleted, one after the other.
 #    seen by: gcloud run services list --region=europe-west4 --project=my-app-1234 --format=json
 #    seen by: gcloud run revisions list --service=idle-renderer --region=europe-west4 --project=my-app-1234 --format=json
 #    where it differs:
 #    gcloud run revisions delete "${SURPLUS}" --region=europe-west4 --project=my-app-1234 --quiet
 
-# 48. Service idle-gate
+# 49. Service idle-gate
 #    Looks at every write to an avatar without waking a GPU; most writes end here.
 #    seen by: gcloud run services list --region=europe-west4 --project=my-app-1234 --format=json
 again gcloud run deploy idle-gate --image=europe-west4-docker.pkg.dev/my-app-1234/idle/gate:0123456789abcdef --service-account=idle-gate@my-app-1234.iam.gserviceaccount.com "--set-env-vars=^|^GOOGLE_CLOUD_PROJECT=my-app-1234|LIVEPORTRAIT_BUCKET=my-app.appspot.com|LIVEPORTRAIT_COLLECTION=avatars|LIVEPORTRAIT_DEBOUNCE_QUEUE=projects/my-app-1234/locations/europe-west4/queues/idle-debounce|LIVEPORTRAIT_ENGINE=liveportrait|LIVEPORTRAIT_ENGINE_VERSION=liveportrait-3-0a1b2c3d|LIVEPORTRAIT_GATE_URL=https://idle-gate-${PROJECT_NUMBER}.europe-west4.run.app|LIVEPORTRAIT_RENDERER_URL=https://idle-renderer-${PROJECT_NUMBER}.europe-west4.run.app|LIVEPORTRAIT_ROLE=gate|LIVEPORTRAIT_TASKS_QUEUE=projects/my-app-1234/locations/europe-west4/queues/idle-renders|LIVEPORTRAIT_TASKS_SERVICE_ACCOUNT=idle-tasks@my-app-1234.iam.gserviceaccount.com|THREADS=80" --concurrency=80 --timeout=600 --cpu=1 --memory=1Gi --max-instances=10 --cpu-throttling --cpu-boost --min-instances=0 --startup-probe=httpGet.path=/health,periodSeconds=10,timeoutSeconds=5,failureThreshold=24 --liveness-probe=httpGet.path=/health,periodSeconds=30,timeoutSeconds=5,failureThreshold=3 --ingress=internal --no-allow-unauthenticated --invoker-iam-check --region=europe-west4 --project=my-app-1234 --labels=idle-plan=f035458e95c8
 
-# 49. Traffic of idle-gate
+# 50. Traffic of idle-gate
 #    It is pinned to one revision; the one that served before stays, for a rollback.
 #    seen by: gcloud run services list --region=europe-west4 --project=my-app-1234 --format=json
 REVISION=$(again gcloud run services describe idle-gate --region=europe-west4 --project=my-app-1234 '--format=value(status.latestCreatedRevisionName)')
@@ -312,131 +319,131 @@ again gcloud run services update-traffic idle-gate "--to-revisions=${REVISION}=1
 #    SERVING=$(gcloud run services list --region=europe-west4 --project=my-app-1234 '--flatten=status.traffic[]' '--filter=metadata.name=idle-gate AND status.traffic.percent=100' '--format=value(status.traffic.revisionName)'); : "${SERVING:?the traffic of idle-gate is split; accepted: one revision that has all of it, which is what a rollback goes back to (gcloud run services update-traffic)}"
 #    gcloud run services update-traffic idle-gate "--to-revisions=${REVISION}=100" "--update-tags=current=${REVISION},previous=${SERVING}" --region=europe-west4 --project=my-app-1234
 
-# 50. Old revisions of idle-gate
+# 51. Old revisions of idle-gate
 #    What serves and what served before stay, by their tags, and the newest other one. The rest is deleted, one after the other.
 #    seen by: gcloud run services list --region=europe-west4 --project=my-app-1234 --format=json
 #    seen by: gcloud run revisions list --service=idle-gate --region=europe-west4 --project=my-app-1234 --format=json
 #    where it differs:
 #    gcloud run revisions delete "${SURPLUS}" --region=europe-west4 --project=my-app-1234 --quiet
 
-# 51. Job idle-reconcile
+# 52. Job idle-reconcile
 #    Finds and mends what events missed. Each of its tasks reads its own part of the avatars.
 #    seen by: gcloud run jobs list --region=europe-west4 --project=my-app-1234 --format=json
 again gcloud run jobs deploy idle-reconcile --image=europe-west4-docker.pkg.dev/my-app-1234/idle/gate:0123456789abcdef --args=-m,functions.reconcile --tasks=1 --parallelism=1 --max-retries=1 --task-timeout=3600s --service-account=idle-reconcile@my-app-1234.iam.gserviceaccount.com "--set-env-vars=^|^GOOGLE_CLOUD_PROJECT=my-app-1234|LIVEPORTRAIT_BUCKET=my-app.appspot.com|LIVEPORTRAIT_COLLECTION=avatars|LIVEPORTRAIT_ENGINE=liveportrait|LIVEPORTRAIT_ENGINE_VERSION=liveportrait-3-0a1b2c3d|LIVEPORTRAIT_RENDERER_URL=https://idle-renderer-${PROJECT_NUMBER}.europe-west4.run.app|LIVEPORTRAIT_ROLE=gate|LIVEPORTRAIT_TASKS_QUEUE=projects/my-app-1234/locations/europe-west4/queues/idle-repairs|LIVEPORTRAIT_TASKS_SERVICE_ACCOUNT=idle-tasks@my-app-1234.iam.gserviceaccount.com" --cpu=1 --memory=1Gi --region=europe-west4 --project=my-app-1234 --labels=idle-plan=7f694faf1ebd
 
-# 52. Strangers may not call idle-gate
+# 53. Strangers may not call idle-gate
 #    It believes what Cloud Run lets through. A new service is closed; only a person can have opened it. The invoker's check and the ingress are read back after the deployment.
 #    seen by: gcloud run services get-iam-policy idle-gate --region=europe-west4 --project=my-app-1234 --format=json
 #    seen by: gcloud run services list --region=europe-west4 --project=my-app-1234 --format=json
 
-# 53. Strangers may not call idle-renderer
+# 54. Strangers may not call idle-renderer
 #    It believes what Cloud Run lets through. A new service is closed; only a person can have opened it. The invoker's check and the ingress are read back after the deployment.
 #    seen by: gcloud run services get-iam-policy idle-renderer --region=europe-west4 --project=my-app-1234 --format=json
 #    seen by: gcloud run services list --region=europe-west4 --project=my-app-1234 --format=json
 
-# 54. The trigger may receive events
+# 55. The trigger may receive events
 #    Eventarc asks it of the account that a trigger bears.
 #    seen by: gcloud projects get-iam-policy my-app-1234 --format=json
 again gcloud projects add-iam-policy-binding my-app-1234 --member=serviceAccount:idle-trigger@my-app-1234.iam.gserviceaccount.com --role=roles/eventarc.eventReceiver --condition=None
 
-# 55. The trigger may call idle-gate
+# 56. The trigger may call idle-gate
 #    This service and no other.
 #    seen by: gcloud run services get-iam-policy idle-gate --region=europe-west4 --project=my-app-1234 --format=json
 again gcloud run services add-iam-policy-binding idle-gate --region=europe-west4 --project=my-app-1234 --member=serviceAccount:idle-trigger@my-app-1234.iam.gserviceaccount.com --role=roles/run.invoker
 
-# 56. The schedules may start idle-reconcile
+# 57. The schedules may start idle-reconcile
 #    This job and nothing else, and say by its arguments what it goes over.
 #    seen by: gcloud run jobs get-iam-policy idle-reconcile --region=europe-west4 --project=my-app-1234 --format=json
 again gcloud run jobs add-iam-policy-binding idle-reconcile --region=europe-west4 --project=my-app-1234 --member=serviceAccount:idle-scheduler@my-app-1234.iam.gserviceaccount.com --role=roles/run.jobsExecutorWithOverrides
 
-# 57. Pub/Sub may sign as the trigger
+# 58. Pub/Sub may sign as the trigger
 #    The token of its pushes; only projects of before April 2021 lack it.
 #    seen by: gcloud iam service-accounts get-iam-policy idle-trigger@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --format=json
 again gcloud beta services identity create --service=pubsub.googleapis.com --project=my-app-1234
 again gcloud iam service-accounts add-iam-policy-binding idle-trigger@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 "--member=serviceAccount:service-${PROJECT_NUMBER}@gcp-sa-pubsub.iam.gserviceaccount.com" --role=roles/iam.serviceAccountTokenCreator --condition=None
 
-# 58. idle-gate may leave tasks in idle-renders
+# 59. idle-gate may leave tasks in idle-renders
 #    In this queue; it may neither list nor delete what is in it.
 #    seen by: gcloud tasks queues get-iam-policy idle-renders --location=europe-west4 --project=my-app-1234 --format=json
 again gcloud tasks queues add-iam-policy-binding idle-renders --location=europe-west4 --project=my-app-1234 --member=serviceAccount:idle-gate@my-app-1234.iam.gserviceaccount.com --role=roles/cloudtasks.enqueuer
 
-# 59. idle-gate may leave tasks in idle-debounce
+# 60. idle-gate may leave tasks in idle-debounce
 #    In this queue; it may neither list nor delete what is in it.
 #    seen by: gcloud tasks queues get-iam-policy idle-debounce --location=europe-west4 --project=my-app-1234 --format=json
 again gcloud tasks queues add-iam-policy-binding idle-debounce --location=europe-west4 --project=my-app-1234 --member=serviceAccount:idle-gate@my-app-1234.iam.gserviceaccount.com --role=roles/cloudtasks.enqueuer
 
-# 60. idle-gate may leave tasks in idle-repairs
+# 61. idle-gate may leave tasks in idle-repairs
 #    In this queue; it may neither list nor delete what is in it.
 #    seen by: gcloud tasks queues get-iam-policy idle-repairs --location=europe-west4 --project=my-app-1234 --format=json
 again gcloud tasks queues add-iam-policy-binding idle-repairs --location=europe-west4 --project=my-app-1234 --member=serviceAccount:idle-gate@my-app-1234.iam.gserviceaccount.com --role=roles/cloudtasks.enqueuer
 
-# 61. idle-gate may let tasks bear idle-tasks
+# 62. idle-gate may let tasks bear idle-tasks
 #    Cloud Tasks asks it of whoever makes a task with a token.
 #    seen by: gcloud iam service-accounts get-iam-policy idle-tasks@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --format=json
 again gcloud iam service-accounts add-iam-policy-binding idle-tasks@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --member=serviceAccount:idle-gate@my-app-1234.iam.gserviceaccount.com --role=roles/iam.serviceAccountUser --condition=None
 
-# 62. idle-renderer may leave tasks in idle-renders
+# 63. idle-renderer may leave tasks in idle-renders
 #    In this queue; it may neither list nor delete what is in it.
 #    seen by: gcloud tasks queues get-iam-policy idle-renders --location=europe-west4 --project=my-app-1234 --format=json
 again gcloud tasks queues add-iam-policy-binding idle-renders --location=europe-west4 --project=my-app-1234 --member=serviceAccount:idle-renderer@my-app-1234.iam.gserviceaccount.com --role=roles/cloudtasks.enqueuer
 
-# 63. idle-renderer may leave tasks in idle-repairs
+# 64. idle-renderer may leave tasks in idle-repairs
 #    In this queue; it may neither list nor delete what is in it.
 #    seen by: gcloud tasks queues get-iam-policy idle-repairs --location=europe-west4 --project=my-app-1234 --format=json
 again gcloud tasks queues add-iam-policy-binding idle-repairs --location=europe-west4 --project=my-app-1234 --member=serviceAccount:idle-renderer@my-app-1234.iam.gserviceaccount.com --role=roles/cloudtasks.enqueuer
 
-# 64. idle-renderer may let tasks bear idle-tasks
+# 65. idle-renderer may let tasks bear idle-tasks
 #    Cloud Tasks asks it of whoever makes a task with a token.
 #    seen by: gcloud iam service-accounts get-iam-policy idle-tasks@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --format=json
 again gcloud iam service-accounts add-iam-policy-binding idle-tasks@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --member=serviceAccount:idle-renderer@my-app-1234.iam.gserviceaccount.com --role=roles/iam.serviceAccountUser --condition=None
 
-# 65. idle-reconcile may leave tasks in idle-repairs
+# 66. idle-reconcile may leave tasks in idle-repairs
 #    In this queue; it may neither list nor delete what is in it.
 #    seen by: gcloud tasks queues get-iam-policy idle-repairs --location=europe-west4 --project=my-app-1234 --format=json
 again gcloud tasks queues add-iam-policy-binding idle-repairs --location=europe-west4 --project=my-app-1234 --member=serviceAccount:idle-reconcile@my-app-1234.iam.gserviceaccount.com --role=roles/cloudtasks.enqueuer
 
-# 66. idle-reconcile may let tasks bear idle-tasks
+# 67. idle-reconcile may let tasks bear idle-tasks
 #    Cloud Tasks asks it of whoever makes a task with a token.
 #    seen by: gcloud iam service-accounts get-iam-policy idle-tasks@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --format=json
 again gcloud iam service-accounts add-iam-policy-binding idle-tasks@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --member=serviceAccount:idle-reconcile@my-app-1234.iam.gserviceaccount.com --role=roles/iam.serviceAccountUser --condition=None
 
-# 67. The queues may call idle-gate
+# 68. The queues may call idle-gate
 #    The account that tasks bear, gate and renderer only: all that it can do.
 #    seen by: gcloud run services get-iam-policy idle-gate --region=europe-west4 --project=my-app-1234 --format=json
 again gcloud run services add-iam-policy-binding idle-gate --region=europe-west4 --project=my-app-1234 --member=serviceAccount:idle-tasks@my-app-1234.iam.gserviceaccount.com --role=roles/run.invoker
 
-# 68. idle-api may read and write documents
+# 69. idle-api may read and write documents
 #    Of the database (default), in no other; no indexes, no rules.
 #    seen by: gcloud projects get-iam-policy my-app-1234 --format=json
 again gcloud projects add-iam-policy-binding my-app-1234 --member=serviceAccount:idle-api@my-app-1234.iam.gserviceaccount.com --role=roles/datastore.user '--condition=expression=resource.name=="projects/my-app-1234/databases/(default)",title=idle-database'
 
-# 69. idle-api may read and write objects of livePortraitGenerations/
+# 70. idle-api may read and write objects of livePortraitGenerations/
 #    Of this folder, no other object of the bucket; not who else may.
 #    seen by: gcloud storage managed-folders list gs://my-app.appspot.com/ --project=my-app-1234 --format=json
 #    seen by: gcloud storage managed-folders get-iam-policy gs://my-app.appspot.com/livePortraitGenerations/ --project=my-app-1234 --format=json
 again gcloud storage managed-folders add-iam-policy-binding gs://my-app.appspot.com/livePortraitGenerations/ --project=my-app-1234 --member=serviceAccount:idle-api@my-app-1234.iam.gserviceaccount.com --role=roles/storage.objectUser --condition=None
 
-# 70. idle-api may leave tasks in idle-renders
+# 71. idle-api may leave tasks in idle-renders
 #    In this queue; it may neither list nor delete what is in it.
 #    seen by: gcloud tasks queues get-iam-policy idle-renders --location=europe-west4 --project=my-app-1234 --format=json
 again gcloud tasks queues add-iam-policy-binding idle-renders --location=europe-west4 --project=my-app-1234 --member=serviceAccount:idle-api@my-app-1234.iam.gserviceaccount.com --role=roles/cloudtasks.enqueuer
 
-# 71. idle-api may let tasks bear idle-tasks
+# 72. idle-api may let tasks bear idle-tasks
 #    Cloud Tasks asks it of whoever makes a task with a token.
 #    seen by: gcloud iam service-accounts get-iam-policy idle-tasks@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --format=json
 again gcloud iam service-accounts add-iam-policy-binding idle-tasks@my-app-1234.iam.gserviceaccount.com --project=my-app-1234 --member=serviceAccount:idle-api@my-app-1234.iam.gserviceaccount.com --role=roles/iam.serviceAccountUser --condition=None
 
-# 72. idle-api may read idle-api-keys
+# 73. idle-api may read idle-api-keys
 #    This secret and no other. It holds the SHA-256 digests of the API's keys, by commas; this program makes no keys and reads none.
 #    seen by: gcloud secrets get-iam-policy idle-api-keys --project=my-app-1234 --format=json
 again gcloud secrets add-iam-policy-binding idle-api-keys --project=my-app-1234 --member=serviceAccount:idle-api@my-app-1234.iam.gserviceaccount.com --role=roles/secretmanager.secretAccessor
 
-# 73. Service idle-api
+# 74. Service idle-api
 #    Takes generations from other servers, checks them and leaves them in the queue. Open to the internet: it refuses who has no key.
 #    seen by: gcloud run services list --region=europe-west4 --project=my-app-1234 --format=json
 again gcloud run deploy idle-api --image=europe-west4-docker.pkg.dev/my-app-1234/idle/api:fedcba9876543210 --service-account=idle-api@my-app-1234.iam.gserviceaccount.com "--set-env-vars=^|^AVATAR_WEB_BUCKET=my-app.appspot.com|AVATAR_WEB_DATA=/tmp/web|AVATAR_WEB_HOST=0.0.0.0|AVATAR_WEB_PORT=8080|AVATAR_WEB_PUBLIC_URL=https://idle-api-${PROJECT_NUMBER}.europe-west4.run.app|AVATAR_WEB_QUEUE=projects/my-app-1234/locations/europe-west4/queues/idle-renders|AVATAR_WEB_RENDERER_URL=https://idle-renderer-${PROJECT_NUMBER}.europe-west4.run.app|AVATAR_WEB_SERVICE_ACCOUNT=idle-tasks@my-app-1234.iam.gserviceaccount.com|GOOGLE_CLOUD_PROJECT=my-app-1234" --concurrency=20 --timeout=660 --cpu=1 --memory=2Gi --max-instances=3 --no-cpu-throttling --port=8080 "--set-secrets=AVATAR_WEB_KEYS=idle-api-keys:${API_KEYS_VERSION}" --min-instances=0 --startup-probe=httpGet.path=/health,periodSeconds=10,timeoutSeconds=5,failureThreshold=24 --liveness-probe=httpGet.path=/health,periodSeconds=30,timeoutSeconds=5,failureThreshold=3 --ingress=all --no-invoker-iam-check --region=europe-west4 --project=my-app-1234 --labels=idle-plan=9eebcae1eb9a
 
-# 74. Traffic of idle-api
+# 75. Traffic of idle-api
 #    It is pinned to one revision; the one that served before stays, for a rollback.
 #    seen by: gcloud run services list --region=europe-west4 --project=my-app-1234 --format=json
 REVISION=$(again gcloud run services describe idle-api --region=europe-west4 --project=my-app-1234 '--format=value(status.latestCreatedRevisionName)')
@@ -446,31 +453,31 @@ again gcloud run services update-traffic idle-api "--to-revisions=${REVISION}=10
 #    SERVING=$(gcloud run services list --region=europe-west4 --project=my-app-1234 '--flatten=status.traffic[]' '--filter=metadata.name=idle-api AND status.traffic.percent=100' '--format=value(status.traffic.revisionName)'); : "${SERVING:?the traffic of idle-api is split; accepted: one revision that has all of it, which is what a rollback goes back to (gcloud run services update-traffic)}"
 #    gcloud run services update-traffic idle-api "--to-revisions=${REVISION}=100" "--update-tags=current=${REVISION},previous=${SERVING}" --region=europe-west4 --project=my-app-1234
 
-# 75. Keys of idle-api's earlier revision
+# 76. Keys of idle-api's earlier revision
 #    Its tag previous is an address of its own, open to the internet. A key that was taken away would open it there, and after a rollback everywhere.
 #    seen by: gcloud run services list --region=europe-west4 --project=my-app-1234 --format=json
 #    seen by: gcloud run revisions list --service=idle-api --region=europe-west4 --project=my-app-1234 --format=json
 #    where it differs:
 #    gcloud run services update-traffic idle-api --remove-tags=previous --region=europe-west4 --project=my-app-1234
 
-# 76. Old revisions of idle-api
+# 77. Old revisions of idle-api
 #    What serves and what served before stay, by their tags, and the newest other one. The rest is deleted, one after the other.
 #    seen by: gcloud run services list --region=europe-west4 --project=my-app-1234 --format=json
 #    seen by: gcloud run revisions list --service=idle-api --region=europe-west4 --project=my-app-1234 --format=json
 #    where it differs:
 #    gcloud run revisions delete "${SURPLUS}" --region=europe-west4 --project=my-app-1234 --quiet
 
-# 77. Bucket my-app.appspot.com is Firebase's
+# 78. Bucket my-app.appspot.com is Firebase's
 #    Storage's rules hold for buckets that are linked to Firebase, no others.
 #    seen by: gcloud auth print-access-token | sed 's/^/Authorization: Bearer /' | curl --fail-with-body --silent --show-error -H @- -H 'X-Goog-User-Project: my-app-1234' https://firebasestorage.googleapis.com/v1beta/projects/my-app-1234/buckets
 
-# 78. Storage's rules may read documents
+# 79. Storage's rules may read documents
 #    They ask Firestore who owns an avatar; without this every upload is refused.
 #    seen by: gcloud projects get-iam-policy my-app-1234 --format=json
 again gcloud beta services identity create --service=firebasestorage.googleapis.com --project=my-app-1234
 again gcloud projects add-iam-policy-binding my-app-1234 "--member=serviceAccount:service-${PROJECT_NUMBER}@gcp-sa-firebasestorage.iam.gserviceaccount.com" --role=roles/firebaserules.firestoreServiceAgent --condition=None
 
-# 79. Rules of cloud.firestore
+# 80. Rules of cloud.firestore
 #    Clients own the inputs, the service owns the outputs; ledger, quota and caches are nobody's to read.
 #    seen by: gcloud auth print-access-token | sed 's/^/Authorization: Bearer /' | curl --fail-with-body --silent --show-error -H @- -H 'X-Goog-User-Project: my-app-1234' 'https://firebaserules.googleapis.com/v1/projects/my-app-1234/releases?pageSize=100'
 #    seen by: gcloud auth print-access-token | sed 's/^/Authorization: Bearer /' | curl --fail-with-body --silent --show-error -H @- -H 'X-Goog-User-Project: my-app-1234' "https://firebaserules.googleapis.com/v1/${ITEM}"
@@ -480,7 +487,7 @@ gcloud auth print-access-token | sed 's/^/Authorization: Bearer /' | curl --fail
 #    RULESET=$(gcloud auth print-access-token | sed 's/^/Authorization: Bearer /' | curl --fail-with-body --silent --show-error -H @- -H 'X-Goog-User-Project: my-app-1234' -X POST -H 'Content-Type: application/json' --data @out/deploy/my-app-1234/firestore.rules.json https://firebaserules.googleapis.com/v1/projects/my-app-1234/rulesets | sed -nE 's|^.*"name": *"(projects/[^"]+/rulesets/[^"]+)".*$|\1|p')
 #    gcloud auth print-access-token | sed 's/^/Authorization: Bearer /' | curl --fail-with-body --silent --show-error -H @- -H 'X-Goog-User-Project: my-app-1234' -X PATCH -H 'Content-Type: application/json' --data "{\"release\": {\"name\": \"projects/my-app-1234/releases/cloud.firestore\", \"rulesetName\": \"${RULESET}\"}}" https://firebaserules.googleapis.com/v1/projects/my-app-1234/releases/cloud.firestore
 
-# 80. Rules of firebase.storage/my-app.appspot.com
+# 81. Rules of firebase.storage/my-app.appspot.com
 #    Clients own the inputs, the service owns the outputs; ledger, quota and caches are nobody's to read.
 #    seen by: gcloud auth print-access-token | sed 's/^/Authorization: Bearer /' | curl --fail-with-body --silent --show-error -H @- -H 'X-Goog-User-Project: my-app-1234' 'https://firebaserules.googleapis.com/v1/projects/my-app-1234/releases?pageSize=100'
 #    seen by: gcloud auth print-access-token | sed 's/^/Authorization: Bearer /' | curl --fail-with-body --silent --show-error -H @- -H 'X-Goog-User-Project: my-app-1234' "https://firebaserules.googleapis.com/v1/${ITEM}"
@@ -490,45 +497,45 @@ gcloud auth print-access-token | sed 's/^/Authorization: Bearer /' | curl --fail
 #    RULESET=$(gcloud auth print-access-token | sed 's/^/Authorization: Bearer /' | curl --fail-with-body --silent --show-error -H @- -H 'X-Goog-User-Project: my-app-1234' -X POST -H 'Content-Type: application/json' --data @out/deploy/my-app-1234/storage.rules.json https://firebaserules.googleapis.com/v1/projects/my-app-1234/rulesets | sed -nE 's|^.*"name": *"(projects/[^"]+/rulesets/[^"]+)".*$|\1|p')
 #    gcloud auth print-access-token | sed 's/^/Authorization: Bearer /' | curl --fail-with-body --silent --show-error -H @- -H 'X-Goog-User-Project: my-app-1234' -X PATCH -H 'Content-Type: application/json' --data "{\"release\": {\"name\": \"projects/my-app-1234/releases/firebase.storage/my-app.appspot.com\", \"rulesetName\": \"${RULESET}\"}}" https://firebaserules.googleapis.com/v1/projects/my-app-1234/releases/firebase.storage/my-app.appspot.com
 
-# 81. CORS of gs://my-app.appspot.com
+# 82. CORS of gs://my-app.appspot.com
 #    Browsers may read videos and pictures by their URLs; apps on phones need none.
 #    seen by: gcloud storage buckets describe gs://my-app.appspot.com --project=my-app-1234 --format=json
 gcloud storage buckets update gs://my-app.appspot.com --cors-file=deploy/cors.json --project=my-app-1234
 
-# 82. Lifecycle of gs://my-app.appspot.com
+# 83. Lifecycle of gs://my-app.appspot.com
 #    Caches hold how a person moves: what was kept a month ago goes, and what the HTTP API was sent after two days.
 #    seen by: gcloud storage buckets describe gs://my-app.appspot.com --project=my-app-1234 --format=json
 gcloud storage buckets update gs://my-app.appspot.com --lifecycle-file=deploy/lifecycle.json --project=my-app-1234
 
-# 83. Expiry of livePortraitQuota
+# 84. Expiry of livePortraitQuota
 #    Firestore deletes these documents when their time is over: nothing else surely does.
 #    seen by: gcloud firestore fields ttls list --collection-group=livePortraitQuota '--database=(default)' --project=my-app-1234 --format=json
 gcloud firestore fields ttls update expireAt --collection-group=livePortraitQuota '--database=(default)' --project=my-app-1234 --enable-ttl --async
 
-# 84. No index on livePortraitJobs.results
+# 85. No index on livePortraitJobs.results
 #    Nobody queries by it; indexing it would cost at every write.
 #    seen by: gcloud firestore indexes fields list --collection-group=livePortraitJobs '--database=(default)' --project=my-app-1234 --format=json
 gcloud firestore indexes fields update results --collection-group=livePortraitJobs '--database=(default)' --project=my-app-1234 --disable-indexes --async
 
-# 85. Topic idle-dead-letters
+# 86. Topic idle-dead-letters
 #    Where an event ends that could not be answered again and again.
 #    seen by: gcloud pubsub topics list --project=my-app-1234 --format=json
 gcloud pubsub topics create idle-dead-letters --project=my-app-1234
 
-# 86. Subscription idle-dead-letters
+# 87. Subscription idle-dead-letters
 #    Without one, dead letters are gone; a person reads it, nothing is pushed.
 #    seen by: gcloud pubsub subscriptions list --project=my-app-1234 --format=json
 again gcloud pubsub subscriptions create idle-dead-letters --topic=idle-dead-letters --message-retention-duration=86400s --expiration-period=never --project=my-app-1234
 #    where it differs:
 #    gcloud pubsub subscriptions update idle-dead-letters --message-retention-duration=86400s --expiration-period=never --project=my-app-1234
 
-# 87. Pub/Sub may put dead letters away
+# 88. Pub/Sub may put dead letters away
 #    Its agent moves them, not the service.
 #    seen by: gcloud pubsub topics get-iam-policy idle-dead-letters --project=my-app-1234 --format=json
 again gcloud beta services identity create --service=pubsub.googleapis.com --project=my-app-1234
 again gcloud pubsub topics add-iam-policy-binding idle-dead-letters --project=my-app-1234 "--member=serviceAccount:service-${PROJECT_NUMBER}@gcp-sa-pubsub.iam.gserviceaccount.com" --role=roles/pubsub.publisher
 
-# 88. Trigger idle-avatar-written
+# 89. Trigger idle-avatar-written
 #    In the database's location, wherever the services are: elsewhere it never fires and says nothing. Fields cannot be filtered; the gate does that.
 #    seen by: gcloud eventarc triggers list "--location=${FIRESTORE_LOCATION}" --project=my-app-1234 --format=json
 again gcloud eventarc triggers create idle-avatar-written --destination-run-service=idle-gate --destination-run-region=europe-west4 --event-filters=type=google.cloud.firestore.document.v1.written '--event-filters=database=(default)' '--event-filters-path-pattern=document=avatars/{avatarId}' --event-data-content-type=application/protobuf --service-account=idle-trigger@my-app-1234.iam.gserviceaccount.com "--location=${FIRESTORE_LOCATION}" --project=my-app-1234
@@ -536,18 +543,18 @@ again gcloud eventarc triggers create idle-avatar-written --destination-run-serv
 #    gcloud eventarc triggers delete idle-avatar-written "--location=${FIRESTORE_LOCATION}" --project=my-app-1234 --quiet
 #    gcloud eventarc triggers create idle-avatar-written --destination-run-service=idle-gate --destination-run-region=europe-west4 --event-filters=type=google.cloud.firestore.document.v1.written '--event-filters=database=(default)' '--event-filters-path-pattern=document=avatars/{avatarId}' --event-data-content-type=application/protobuf --service-account=idle-trigger@my-app-1234.iam.gserviceaccount.com "--location=${FIRESTORE_LOCATION}" --project=my-app-1234
 
-# 89. The subscription of the trigger
+# 90. The subscription of the trigger
 #    Ten minutes to answer instead of ten seconds; back-off; dead letters after 20 attempts.
 TRIGGER_SUBSCRIPTION=$(gcloud eventarc triggers describe idle-avatar-written "--location=${FIRESTORE_LOCATION}" --project=my-app-1234 '--format=value(transport.pubsub.subscription)')
 #    seen by: gcloud pubsub subscriptions describe "${TRIGGER_SUBSCRIPTION}" --project=my-app-1234 --format=json
 again gcloud pubsub subscriptions update "${TRIGGER_SUBSCRIPTION}" --project=my-app-1234 --ack-deadline=600 --dead-letter-topic=projects/my-app-1234/topics/idle-dead-letters --max-delivery-attempts=20 --min-retry-delay=10s --max-retry-delay=600s --message-retention-duration=86400s
 
-# 90. Pub/Sub may take dead letters out of the trigger
+# 91. Pub/Sub may take dead letters out of the trigger
 #    Its agent acknowledges in the subscription what it moved to the dead letters.
 #    seen by: gcloud pubsub subscriptions get-iam-policy "${TRIGGER_SUBSCRIPTION}" --project=my-app-1234 --format=json
 again gcloud pubsub subscriptions add-iam-policy-binding "${TRIGGER_SUBSCRIPTION}" --project=my-app-1234 "--member=serviceAccount:service-${PROJECT_NUMBER}@gcp-sa-pubsub.iam.gserviceaccount.com" --role=roles/pubsub.subscriber
 
-# 91. Trigger idle-talk-written
+# 92. Trigger idle-talk-written
 #    In the database's location, wherever the services are: elsewhere it never fires and says nothing. Fields cannot be filtered; the gate does that.
 #    seen by: gcloud eventarc triggers list "--location=${FIRESTORE_LOCATION}" --project=my-app-1234 --format=json
 again gcloud eventarc triggers create idle-talk-written --destination-run-service=idle-gate --destination-run-region=europe-west4 --event-filters=type=google.cloud.firestore.document.v1.written '--event-filters=database=(default)' '--event-filters-path-pattern=document=avatars/{avatarId}/talks/{talkId}' --event-data-content-type=application/protobuf --service-account=idle-trigger@my-app-1234.iam.gserviceaccount.com "--location=${FIRESTORE_LOCATION}" --project=my-app-1234
@@ -555,32 +562,32 @@ again gcloud eventarc triggers create idle-talk-written --destination-run-servic
 #    gcloud eventarc triggers delete idle-talk-written "--location=${FIRESTORE_LOCATION}" --project=my-app-1234 --quiet
 #    gcloud eventarc triggers create idle-talk-written --destination-run-service=idle-gate --destination-run-region=europe-west4 --event-filters=type=google.cloud.firestore.document.v1.written '--event-filters=database=(default)' '--event-filters-path-pattern=document=avatars/{avatarId}/talks/{talkId}' --event-data-content-type=application/protobuf --service-account=idle-trigger@my-app-1234.iam.gserviceaccount.com "--location=${FIRESTORE_LOCATION}" --project=my-app-1234
 
-# 92. The subscription of the talks' trigger
+# 93. The subscription of the talks' trigger
 #    Ten minutes to answer instead of ten seconds; back-off; dead letters after 20 attempts.
 TALK_SUBSCRIPTION=$(gcloud eventarc triggers describe idle-talk-written "--location=${FIRESTORE_LOCATION}" --project=my-app-1234 '--format=value(transport.pubsub.subscription)')
 #    seen by: gcloud pubsub subscriptions describe "${TALK_SUBSCRIPTION}" --project=my-app-1234 --format=json
 again gcloud pubsub subscriptions update "${TALK_SUBSCRIPTION}" --project=my-app-1234 --ack-deadline=600 --dead-letter-topic=projects/my-app-1234/topics/idle-dead-letters --max-delivery-attempts=20 --min-retry-delay=10s --max-retry-delay=600s --message-retention-duration=86400s
 
-# 93. Pub/Sub may take dead letters out of the talks' trigger
+# 94. Pub/Sub may take dead letters out of the talks' trigger
 #    Its agent acknowledges in the subscription what it moved to the dead letters.
 #    seen by: gcloud pubsub subscriptions get-iam-policy "${TALK_SUBSCRIPTION}" --project=my-app-1234 --format=json
 again gcloud pubsub subscriptions add-iam-policy-binding "${TALK_SUBSCRIPTION}" --project=my-app-1234 "--member=serviceAccount:service-${PROJECT_NUMBER}@gcp-sa-pubsub.iam.gserviceaccount.com" --role=roles/pubsub.subscriber
 
-# 94. Schedule idle-reconcile
+# 95. Schedule idle-reconcile
 #    Starts the job at 17 3 * * * UTC, which goes over what was saved or asked for since the last night.
 #    seen by: gcloud scheduler jobs list --location=europe-west4 --project=my-app-1234 --format=json
 again gcloud scheduler jobs create http idle-reconcile '--schedule=17 3 * * *' --time-zone=Etc/UTC --uri=https://run.googleapis.com/v2/projects/my-app-1234/locations/europe-west4/jobs/idle-reconcile:run --http-method=POST '--message-body={"overrides": {"containerOverrides": [{"args": ["-m", "functions.reconcile", "--recent"]}]}}' --oauth-service-account-email=idle-scheduler@my-app-1234.iam.gserviceaccount.com --attempt-deadline=180s --location=europe-west4 --project=my-app-1234 --headers=Content-Type=application/json
 #    where it differs:
 #    gcloud scheduler jobs update http idle-reconcile '--schedule=17 3 * * *' --time-zone=Etc/UTC --uri=https://run.googleapis.com/v2/projects/my-app-1234/locations/europe-west4/jobs/idle-reconcile:run --http-method=POST '--message-body={"overrides": {"containerOverrides": [{"args": ["-m", "functions.reconcile", "--recent"]}]}}' --oauth-service-account-email=idle-scheduler@my-app-1234.iam.gserviceaccount.com --attempt-deadline=180s --location=europe-west4 --project=my-app-1234 --update-headers=Content-Type=application/json
 
-# 95. Schedule idle-reconcile-all
+# 96. Schedule idle-reconcile-all
 #    Starts the job at 17 5 * * 0 UTC, which goes over every avatar: what changed nothing that is indexed.
 #    seen by: gcloud scheduler jobs list --location=europe-west4 --project=my-app-1234 --format=json
 again gcloud scheduler jobs create http idle-reconcile-all '--schedule=17 5 * * 0' --time-zone=Etc/UTC --uri=https://run.googleapis.com/v2/projects/my-app-1234/locations/europe-west4/jobs/idle-reconcile:run --http-method=POST '--message-body={"overrides": {"containerOverrides": [{"args": ["-m", "functions.reconcile"]}]}}' --oauth-service-account-email=idle-scheduler@my-app-1234.iam.gserviceaccount.com --attempt-deadline=180s --location=europe-west4 --project=my-app-1234 --headers=Content-Type=application/json
 #    where it differs:
 #    gcloud scheduler jobs update http idle-reconcile-all '--schedule=17 5 * * 0' --time-zone=Etc/UTC --uri=https://run.googleapis.com/v2/projects/my-app-1234/locations/europe-west4/jobs/idle-reconcile:run --http-method=POST '--message-body={"overrides": {"containerOverrides": [{"args": ["-m", "functions.reconcile"]}]}}' --oauth-service-account-email=idle-scheduler@my-app-1234.iam.gserviceaccount.com --attempt-deadline=180s --location=europe-west4 --project=my-app-1234 --update-headers=Content-Type=application/json
 
-# 96. Budget “idle videos my-app-1234”
+# 97. Budget “idle videos my-app-1234”
 #    50 a month in the account's currency. It warns and stops nothing. What stops is the queues' and the services' instances.
 #    seen by: gcloud billing budgets list "--billing-account=${BILLING_ACCOUNT}" --billing-project=my-app-1234 --format=json
 gcloud billing budgets create "--billing-account=${BILLING_ACCOUNT}" '--display-name=idle videos my-app-1234' --budget-amount=50 --threshold-rule=percent=0.5 --threshold-rule=percent=0.9 --threshold-rule=percent=1.0 --filter-projects=projects/my-app-1234 --calendar-period=month --billing-project=my-app-1234
@@ -588,19 +595,19 @@ gcloud billing budgets create "--billing-account=${BILLING_ACCOUNT}" '--display-
 #    ITEM=$(gcloud billing budgets list "--billing-account=${BILLING_ACCOUNT}" --billing-project=my-app-1234 '--filter=displayName="idle videos my-app-1234"' '--format=value(name)')
 #    gcloud billing budgets update "${ITEM}" --budget-amount=50 --billing-project=my-app-1234
 
-# 97. Notification channel on-call@example.com
+# 98. Notification channel on-call@example.com
 #    Whom the alerts write to.
 #    seen by: gcloud beta monitoring channels list --project=my-app-1234 --format=json
 CHANNEL=$(gcloud beta monitoring channels create --type=email '--display-name=Idle videos: on-call@example.com' --channel-labels=email_address=on-call@example.com --project=my-app-1234 '--format=value(name)')
 
-# 98. Metric idle-errors
+# 99. Metric idle-errors
 #    Counted from the function's log, so that alerts need no collector.
 #    seen by: gcloud logging metrics list --project=my-app-1234 --format=json
 gcloud logging metrics create idle-errors --config-from-file=out/deploy/my-app-1234/metrics/idle-errors.json --project=my-app-1234
 #    where it differs:
 #    gcloud logging metrics update idle-errors --config-from-file=out/deploy/my-app-1234/metrics/idle-errors.json --project=my-app-1234
 
-# 99. Alert “Idle: renders fail”
+# 100. Alert “Idle: renders fail”
 #    docs/run/operations.md tells what it means and what to do.
 #    seen by: gcloud alpha monitoring policies list --project=my-app-1234 --format=json
 again gcloud alpha monitoring policies create --policy-from-file=out/deploy/my-app-1234/policies/renders-fail.json "--notification-channels=${CHANNEL}" --project=my-app-1234
@@ -608,7 +615,7 @@ again gcloud alpha monitoring policies create --policy-from-file=out/deploy/my-a
 #    ITEM=$(gcloud alpha monitoring policies list --project=my-app-1234 '--filter=displayName="Idle: renders fail"' '--format=value(name)')
 #    gcloud alpha monitoring policies update "${ITEM}" --policy-from-file=out/deploy/my-app-1234/policies/renders-fail.json "--set-notification-channels=${CHANNEL}" --project=my-app-1234
 
-# 100. Dashboard “Idle videos”
+# 101. Dashboard “Idle videos”
 #    One page for an overview.
 #    seen by: gcloud monitoring dashboards list --project=my-app-1234 --format=json
 gcloud monitoring dashboards create --config-from-file=out/deploy/my-app-1234/dashboards/idle.json --project=my-app-1234

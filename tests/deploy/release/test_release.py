@@ -14,7 +14,9 @@ from deploy.plan import way_back
 from deploy.settings import Part, Settings
 from tests.deploy.conftest import Operator
 from tests.deploy.example_plans import SMALLEST, USUAL, plan
+from tests.deploy.fake_cloud.arguments import Arguments
 from tests.deploy.fake_cloud.processes import FakeGcloud
+from tests.deploy.fake_cloud.release_commands import add_revision
 
 NEXT = replace(USUAL, tag="fedcba9876543210", engine_version="liveportrait-3-d3c2b1a0")
 
@@ -117,6 +119,20 @@ class _Deaf(list[Any]):
 
     def append(self, report: Any) -> None:
         pass
+
+
+def test_a_revision_that_a_person_made_renders_before_it_gets_traffic(
+    fake_gcloud: FakeGcloud, operator: Operator
+) -> None:
+    """As by `gcloud run services update`, which gives it no tag."""
+    release(operator, USUAL)
+    by_hand = Arguments(["run", "services", "update", "idle-renderer", "--region=europe-west4"])
+    service = fake_gcloud.cloud.find("services", "idle-renderer")
+    add_revision(fake_gcloud.cloud, by_hand, service, is_new=False)
+    newest = service["status"]["latestCreatedRevisionName"]
+    release(operator, USUAL)
+    assert fake_gcloud.cloud.reports[-1]["revision"] == newest
+    assert {"percent": 100, "revisionName": newest} in service["status"]["traffic"]
 
 
 def test_split_traffic_is_told_and_left_alone(fake_gcloud: FakeGcloud, operator: Operator) -> None:
