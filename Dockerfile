@@ -10,18 +10,19 @@ ARG WEIGHTS=fetched
 # takes where the driver is older than they are.
 ARG DRIVER_LIBRARIES=host
 
-FROM python:${PYTHON} AS packages-without-torch
+# What each environment begins with; PIP_ARGS is known to every stage that begins with this one.
+FROM python:${PYTHON} AS environment
 ARG PIP_ARGS=
-COPY requirements.txt locks/packages.txt locks/torch.txt /build/
 RUN python -m venv --without-pip /venv
+
+FROM environment AS packages-without-torch
+COPY requirements.txt locks/packages.txt locks/torch.txt /build/
 RUN python -m pip --python /venv/bin/python install --no-cache-dir ${PIP_ARGS} --require-hashes --no-deps --only-binary :all: -r /build/packages.txt
 
 FROM packages-without-torch AS packages-locked
-ARG PIP_ARGS=
 RUN python -m pip --python /venv/bin/python install --no-cache-dir ${PIP_ARGS} --require-hashes --no-deps --only-binary :all: -r /build/torch.txt
 
 FROM packages-without-torch AS packages-index
-ARG PIP_ARGS=
 RUN python -m pip --python /venv/bin/python install --no-cache-dir ${PIP_ARGS} --only-binary :all: --constraint /build/requirements.txt torch
 
 FROM packages-${TORCH} AS packages
@@ -57,56 +58,48 @@ FROM nvidia/cuda:13.0.1-base-ubuntu24.04@sha256:f8ef28f579ea42a44b415d2c5d46f788
 
 FROM driver-${DRIVER_LIBRARIES} AS driver
 
-FROM python:${PYTHON} AS gate-packages
-ARG PIP_ARGS=
-COPY locks/gate.txt /build/
-RUN python -m venv --without-pip /venv
-RUN python -m pip --python /venv/bin/python install --no-cache-dir ${PIP_ARGS} --require-hashes --no-deps --only-binary :all: -r /build/gate.txt
-
-FROM python:${PYTHON} AS gate
-LABEL org.opencontainers.image.title="avatar-idle gate" org.opencontainers.image.licenses="MIT"
+# What each image begins with: the base image, without what could install anything.
+FROM python:${PYTHON} AS bare
 RUN python -m pip uninstall --yes --root-user-action=ignore setuptools wheel pip
 RUN rm -r /usr/local/lib/python*/ensurepip
+WORKDIR /app
+ENV PATH=/venv/bin:/usr/local/bin:/usr/bin:/bin
+ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 HOME=/tmp
+
+FROM environment AS gate-packages
+COPY locks/gate.txt /build/
+RUN python -m pip --python /venv/bin/python install --no-cache-dir ${PIP_ARGS} --require-hashes --no-deps --only-binary :all: -r /build/gate.txt
+
+FROM bare AS gate
+LABEL org.opencontainers.image.title="avatar-idle gate" org.opencontainers.image.licenses="MIT"
 COPY --from=gate-packages /venv/ /venv/
 COPY functions/ /app/functions/
 COPY liveportrait_core/ /app/liveportrait_core/
-WORKDIR /app
 RUN /venv/bin/python -m compileall -q functions liveportrait_core
 RUN chmod -R a=rX functions liveportrait_core
-ENV PATH=/venv/bin:/usr/local/bin:/usr/bin:/bin
-ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 HOME=/tmp
 ENV LIVEPORTRAIT_ROLE=gate WORKERS=1 THREADS=80 CLOUD_RUN_TIMEOUT_SECONDS=0
 USER 10001:10001
 ENTRYPOINT ["python", "-m", "functions.runtime.entry_point"]
 CMD ["-m", "functions_framework", "--source", "functions/main.py", "--target", "on_avatar_written", "--signature-type", "cloudevent"]
 
-FROM python:${PYTHON} AS api-packages
-ARG PIP_ARGS=
+FROM environment AS api-packages
 COPY locks/api.txt /build/
-RUN python -m venv --without-pip /venv
 RUN python -m pip --python /venv/bin/python install --no-cache-dir ${PIP_ARGS} --require-hashes --no-deps --only-binary :all: -r /build/api.txt
 
-FROM python:${PYTHON} AS api
+FROM bare AS api
 LABEL org.opencontainers.image.title="avatar-idle api" org.opencontainers.image.licenses="MIT"
-RUN python -m pip uninstall --yes --root-user-action=ignore setuptools wheel pip
-RUN rm -r /usr/local/lib/python*/ensurepip
 COPY --from=api-packages /venv/ /venv/
 COPY liveportrait_core/ /app/liveportrait_core/
 COPY web/ /app/web/
-WORKDIR /app
 RUN /venv/bin/python -m compileall -q liveportrait_core web
 RUN chmod -R a=rX liveportrait_core web
-ENV PATH=/venv/bin:/usr/local/bin:/usr/bin:/bin
-ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 HOME=/tmp
 ENV AVATAR_WEB_HOST=0.0.0.0 AVATAR_WEB_PORT=8080 AVATAR_WEB_DATA=/tmp/web
 USER 10001:10001
 ENTRYPOINT ["python", "-m"]
 CMD ["web"]
 
-FROM python:${PYTHON}
+FROM bare
 LABEL org.opencontainers.image.title="avatar-idle" org.opencontainers.image.licenses="MIT"
-RUN python -m pip uninstall --yes --root-user-action=ignore setuptools wheel pip
-RUN rm -r /usr/local/lib/python*/ensurepip
 COPY --from=driver /usr/local/cuda-13.0/compat/ /usr/local/cuda-compat/
 COPY --from=packages /venv/ /venv/
 COPY --from=weights /weights/ /app/weights/
@@ -115,11 +108,9 @@ COPY liveportrait_core/ /app/liveportrait_core/
 COPY web/__init__.py web/errors.py web/generation.py /app/web/
 COPY web/cloud/ /app/web/cloud/
 COPY web/jobs/ /app/web/jobs/
-WORKDIR /app
 RUN /venv/bin/python -m compileall -q functions liveportrait_core web
 RUN chmod -R a=rX functions liveportrait_core web
-ENV PATH=/venv/bin:/usr/local/bin:/usr/bin:/bin
-ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 HOME=/tmp MPLCONFIGDIR=/tmp/matplotlib
+ENV MPLCONFIGDIR=/tmp/matplotlib
 # One process, since a GPU and a renderer cannot be shared, and a thread for every event that waits; no request times out
 # in here, for Cloud Run does that.
 ENV WORKERS=1 THREADS=32 CLOUD_RUN_TIMEOUT_SECONDS=0

@@ -35,6 +35,7 @@ class Root:
 
     folder: Path
     environment: dict[str, str] = field(default_factory=lambda: {"PATH": BASE_PATH})
+    arguments: dict[str, str] = field(default_factory=dict)  # known to stages that begin with it
     workdir: PurePosixPath = field(default_factory=lambda: PurePosixPath("/"))
     user: str = ""
     stamp: str = ""
@@ -82,7 +83,7 @@ class Replay:
         root = self._beginning(stage, roots, is_kept=is_kept)
         root.stamp = wanted
         stamp.unlink(missing_ok=True)
-        variables = dict(root.environment)
+        variables = root.arguments | root.environment
         for instruction in stage.instructions:
             if not is_kept or instruction.keyword not in ("COPY", "RUN"):
                 self._step(instruction, root, roots, variables)
@@ -114,7 +115,12 @@ class Replay:
                 _copy_tree(origin.folder, folder)
         if origin is None:
             return Root(folder=folder)
-        return Root(folder=folder, environment=dict(origin.environment), workdir=origin.workdir)
+        return Root(
+            folder=folder,
+            environment=dict(origin.environment),
+            arguments=dict(origin.arguments),
+            workdir=origin.workdir,
+        )
 
     def _step(
         self,
@@ -126,7 +132,8 @@ class Replay:
         match instruction.keyword:
             case "ARG":
                 name, default = argument(instruction)
-                variables[name] = self.arguments.get(name, expanded(default, variables))
+                given = self.arguments.get(name, expanded(default, variables))
+                root.arguments[name] = variables[name] = given
             case "ENV":
                 for word in instruction.words(variables):
                     name, _, value = word.partition("=")

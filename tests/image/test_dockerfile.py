@@ -14,8 +14,8 @@ OURS = Path("Dockerfile").read_text()
 
 def test_the_image_is_made_of_what_its_arguments_choose() -> None:
     assert [stage.name for stage in read_dockerfile(OURS).needed()] == [
-        "driver-host", "driver", "packages-without-torch", "packages-locked", "packages",
-        "weights-none", "weights-fetched", "weights", "",
+        "bare", "driver-host", "driver", "environment", "packages-without-torch",
+        "packages-locked", "packages", "weights-none", "weights-fetched", "weights", "",
     ]  # fmt: skip
     other = read_dockerfile(OURS, {"WEIGHTS": "given", "DRIVER_LIBRARIES": "compat"})
     names = [stage.name for stage in other.needed()]
@@ -29,7 +29,8 @@ TARGETS = {"": ["packages.txt", "torch.txt"], "gate": ["gate.txt"], "api": ["api
 @pytest.mark.parametrize("target", ["gate", "api"])
 def test_the_small_images_are_made_of_their_packages_and_code_alone(target: str) -> None:
     needed = read_dockerfile(OURS, target=target).needed()
-    assert [stage.name for stage in needed] == [f"{target}-packages", target]
+    names = ["bare", "environment", f"{target}-packages", target]
+    assert [stage.name for stage in needed] == names
     with pytest.raises(NotUnderstood, match="no stage 'door'"):
         read_dockerfile(OURS, target="door")
 
@@ -37,16 +38,17 @@ def test_the_small_images_are_made_of_their_packages_and_code_alone(target: str)
 @pytest.mark.parametrize("target", TARGETS)
 def test_every_package_comes_by_its_hash_and_pip_stays_behind(target: str) -> None:
     dockerfile = read_dockerfile(OURS, target=target)
-    stages = [stage for stage in dockerfile.needed() if "packages" in stage.name]
-    runs = [run.text for stage in stages for run in stage.of("RUN")]
+    runs = [run.text for stage in dockerfile.needed() for run in stage.of("RUN")]
     installs = [text for text in runs if " install " in text]
     assert [text.rpartition("/")[2] for text in installs] == TARGETS[target]
     for text in installs:
         assert "--no-cache-dir" in text
         assert "--require-hashes --no-deps --only-binary :all:" in text
-    assert "--without-pip" in runs[0]
-    final = " ".join(run.text for run in dockerfile.final.of("RUN"))
-    assert "pip uninstall --yes --root-user-action=ignore setuptools wheel pip" in final
+    assert [text for text in runs if "-m venv" in text] == ["python -m venv --without-pip /venv"]
+    (bare,) = [stage for stage in dockerfile.needed() if stage.name == dockerfile.final.base]
+    assert bare.of("RUN")[0].text.endswith(
+        "pip uninstall --yes --root-user-action=ignore setuptools wheel pip"
+    )
 
 
 @pytest.mark.parametrize("weights", ["fetched", "given"])

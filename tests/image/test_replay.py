@@ -65,14 +65,16 @@ def test_stages_build_on_one_another_and_only_the_needed_ones_are_built(context:
     said: list[str] = []
     root = built(
         context,
-        "ARG KIND=good\nFROM python:3 AS base\nENV NAME=base\nCOPY three.txt /kept/\n"
-        "FROM base AS part-good\nRUN mkdir -p /made/${NAME}\nFROM base AS part-bad\n"
+        "ARG KIND=good\nFROM python:3 AS base\nENV NAME=base\nARG MORE=as\n"
+        "COPY three.txt /kept/\n"
+        "FROM base AS part-good\nRUN mkdir -p /made/${NAME}/${MORE}\nFROM base AS part-bad\n"
         "RUN explode\nFROM part-${KIND} AS part\nFROM python:3\nCOPY --from=part /kept/ /k/\n"
         "COPY --from=part /made/ /m/\nUSER 5:5\nENV A=/k B=/nowhere",
         said,
+        MORE="told",
     )
     assert files(root) == {"k/three.txt": "3"}
-    assert root.place("/m/base").is_dir()
+    assert root.place("/m/base/told").is_dir()
     assert [line for line in said if "explode" in line] == []
     assert (root.user, root.environment["A"]) == ("5:5", "/k")
     assert image_environment(root)["A"] == str(root.folder / "k")
