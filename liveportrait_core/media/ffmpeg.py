@@ -7,6 +7,7 @@ one that keeps an input from leading elsewhere.
 import os
 import re
 import select
+import shutil
 import signal
 import subprocess
 import threading
@@ -19,6 +20,7 @@ from typing import IO, Final
 
 import imageio_ffmpeg
 
+from liveportrait_core.errors import EngineUnavailable
 from liveportrait_core.media.child_limits import ChildLimits
 from liveportrait_core.media.child_process import start_child
 
@@ -38,8 +40,18 @@ _TIME_IS_OVER: Final = (255, -signal.SIGXCPU, -signal.SIGKILL)
 
 
 def ffmpeg_executable() -> str:
-    """Return the path of the ffmpeg that came with imageio-ffmpeg."""
-    return imageio_ffmpeg.get_ffmpeg_exe()
+    """Return the path of the ffmpeg that came with imageio-ffmpeg, or that its variable names.
+
+    Raises:
+        EngineUnavailable: it cannot be run.
+    """
+    path = imageio_ffmpeg.get_ffmpeg_exe()
+    if shutil.which(path) is None:
+        raise EngineUnavailable(
+            f"the ffmpeg {path} cannot be run; accepted: in IMAGEIO_FFMPEG_EXE an executable "
+            "file, or nothing, for the one that came with imageio-ffmpeg"
+        )
+    return path
 
 
 def _opened_safely(arguments: Sequence[str]) -> Iterator[str]:

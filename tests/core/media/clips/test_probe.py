@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from liveportrait_core.errors import VideoTooLarge, VideoUnsupported
+from liveportrait_core.errors import EngineUnavailable, VideoTooLarge, VideoUnsupported
 from liveportrait_core.media.clips.probe import probe
 from liveportrait_core.report import RenderWarning
 from tests.core.clips import ffmpeg, moving_clip, playlist
@@ -118,3 +118,12 @@ def test_a_playlist_is_refused_and_what_it_names_stays_unread(
                 probe(playlist(tmp_path / "clip.mp4", text), 10)
         with pytest.raises(BlockingIOError):
             server.accept()
+
+
+def test_an_ffmpeg_that_cannot_be_run_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clip = moving_clip(tmp_path / "clip.mp4")
+    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(clip))  # there, and not executable
+    with pytest.raises(EngineUnavailable, match=r"clip\.mp4 cannot be run; accepted: in IMAGEIO_"):
+        probe(clip, 10)
