@@ -1,4 +1,4 @@
-# The commands of the house; `make help` lists them. Everything runs in .venv, which the first command makes.
+# The commands; `make help` lists them. Everything runs in .venv, which the first command makes.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 VENV := .venv
@@ -41,7 +41,7 @@ lock: $(STAMP) ## resolve requirements anew into locks/, with hashes (installs u
 bill: $(STAMP) ## the images' bills of materials (CycloneDX) and the licences of all that is in it, into out/supply/
 	@$(PY) -m supply bill
 
-format: $(STAMP) ## put the code into the house's form
+format: $(STAMP) ## put the code into its form (ruff)
 	@$(VENV)/bin/ruff check --quiet --fix . ; $(VENV)/bin/ruff format .
 
 lint: $(STAMP) ## ruff: rules and form
@@ -90,7 +90,7 @@ test-firebase: $(STAMP) ## the gate as Firebase functions, under functions-frame
 	@PYTHONPATH=out/firebase $(PY) -m pytest -q -rs -m firebase $(PYTEST_ARGS)
 
 # torchvision, which spandrel imports, loads beside a torch of the same build alone, and an index may serve both builds of torch
-# and one of torchvision. So the two come together here, one release newer than the house's torch; all else is .venv's.
+# and one of torchvision. So the two come together here, one release newer than .venv's torch; all else is .venv's.
 REFINER_STAMP := out/refiner/.installed
 REFINER_TORCH := torch==2.14.1
 REFINER := torchvision==0.29.1 spandrel==0.4.2 einops==0.8.2
@@ -100,7 +100,7 @@ $(REFINER_STAMP): $(STAMP)
 	@echo "Setting up out/refiner (once; 1 to 6 GB)"; $(PY) -m venv --clear out/refiner
 	@out/refiner/bin/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) --only-binary :all: $(REFINER_TORCH)
 	@out/refiner/bin/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) --only-binary :all: --no-deps $(REFINER)
-	@$(PY) -c '$(SITE)' > "$$(out/refiner/bin/python -c '$(SITE)')/house.pth"
+	@$(PY) -c '$(SITE)' > "$$(out/refiner/bin/python -c '$(SITE)')/venv.pth"
 	@touch $@
 
 test-refiner: $(REFINER_STAMP) ## GFPGAN as a refiner, on random weights, in an environment of its own with spandrel (out/refiner, 1 to 6 GB)
@@ -145,7 +145,7 @@ BUCKET ?= $(PROJECT).appspot.com
 # auto | mesh | liveportrait. auto takes LivePortrait when its weights are complete, else the mesh preview.
 ENGINE ?= auto
 
-emulator: $(STAMP) ## the stand-in cloud alone, on the usual ports (FIRESTORE_PORT=, STORAGE_PORT=, …; LISTEN=0.0.0.0 for phones)
+emulator: $(STAMP) ## the emulated cloud alone, on the usual ports (FIRESTORE_PORT=, STORAGE_PORT=, …; LISTEN=0.0.0.0 for phones)
 	@$(PY) -m emulator --host $(LISTEN) --firestore-port $(FIRESTORE_PORT) --storage-port $(STORAGE_PORT) --tasks-port $(TASKS_PORT) --control-port $(CONTROL_PORT) \
 	  --backend $(BACKEND) --project $(PROJECT) --bucket $(BUCKET) --function http://127.0.0.1:$(FUNCTION_PORT)
 

@@ -297,7 +297,7 @@ def _parser() -> argparse.ArgumentParser:
     both.add_argument("portraits", type=Path, nargs="+", metavar="PORTRAIT")
     both.add_argument("--driving", type=Path, nargs="+", required=True, metavar="CLIP")
     both.add_argument("--multiplier", type=float, nargs="+", default=[0.4, 0.6])
-    emulated = commands.add_parser("cloud", help="the stand-in cloud: start, rates, latencies")
+    emulated = commands.add_parser("cloud", help="the emulator: start, rates, latencies")
     emulated.set_defaults(command=measure_the_cloud)
     emulated.add_argument("--seconds", type=float, default=2.0, help="a row; default %(default)s")
     unrelated = commands.add_parser("events", help="events that are about something else")

@@ -28,7 +28,7 @@ from google.cloud.storage import Client
 from emulator.firestore.backends.official_process import OfficialFirestore, OfficialMissing
 from emulator.serving import bind
 
-HEAD = f"{'stand-in cloud':34} {'embedded':>12} {'official':>12}"
+HEAD = f"{'emulator':34} {'embedded':>12} {'official':>12}"
 _TIMEOUT_S = 20.0
 _SAMPLES = 40
 _OBJECT_BYTES = 64 << 20

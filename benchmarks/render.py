@@ -1,7 +1,7 @@
 """A whole render by each engine: seconds of every stage and its share of the whole.
 
 LivePortrait's is compared with the yardstick: the same render, its networks computed by torch as
-they are written (`cpu-torch`). One frame takes that seconds, so it draws the first frames of the
+they are written (`cpu-torch`). A frame takes seconds by it, so it draws the first frames of the
 clip alone, and what it would need for all of them is extrapolated and said to be.
 """
 

@@ -6,7 +6,7 @@ TasksError
 ├── AlreadyExists        a task or queue of this name lives, or has ended a while ago
 ├── FailedPrecondition   a queue of this name was deleted a while ago
 ├── Unavailable          a planned fault
-└── Unimplemented        the stand-in does not speak this part of Cloud Tasks
+└── Unimplemented        the emulator does not speak this part of Cloud Tasks
 """
 
 from typing import ClassVar
@@ -55,7 +55,7 @@ class Unavailable(TasksError):
 
 
 class Unimplemented(TasksError):
-    """The stand-in does not speak this part of Cloud Tasks."""
+    """The emulator does not speak this part of Cloud Tasks."""
 
     status = "UNIMPLEMENTED"
     http_status = 501

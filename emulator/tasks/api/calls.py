@@ -85,7 +85,7 @@ class Calls:
 
     async def _list_queues(self, request: Message) -> Message:
         if request.filter:
-            raise InvalidArgument("The stand-in lists queues without a filter only")
+            raise InvalidArgument("The emulator lists queues without a filter only")
         queues = self._store.queues(check_location(request.parent))
         found, token = _page(queues, request, _LARGEST_QUEUE_PAGE)
         return raw("ListQueuesResponse")(

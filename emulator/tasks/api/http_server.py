@@ -94,7 +94,7 @@ class TasksHttpServer:
                 message = await _read(route, found.groupdict(), request)
                 self._faults.count(f"cloudtasks.{route.name}")
                 return _written(await self._calls[route.name](message))
-        raise NotFound(f"{request.method} {request.url.path} is no method of the stand-in")
+        raise NotFound(f"{request.method} {request.url.path} is no method of the emulator")
 
 
 async def _read(route: _Route, names: Mapping[str, str], request: Request) -> Message:

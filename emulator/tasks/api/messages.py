@@ -85,7 +85,7 @@ def queue_value(message: Message, earlier: Queue | None = None) -> Queue:
         Unimplemented: it overrides its tasks' targets.
     """
     if message.HasField("http_target") or message.HasField("app_engine_routing_override"):
-        raise Unimplemented("The stand-in has no targets of queues, only those of tasks")
+        raise Unimplemented("The emulator has no targets of queues, only those of tasks")
     limits = {
         "max_dispatches_per_second": message.rate_limits.max_dispatches_per_second,
         "max_concurrent_dispatches": message.rate_limits.max_concurrent_dispatches,
@@ -141,7 +141,7 @@ def task_value(message: Message, queue: str, now: float, time_factor: float) -> 
             f"Task size too large: {message.ByteSize()} bytes; accepted: at most {MAX_TASK_BYTES}"
         )
     if not message.HasField("http_request"):
-        raise Unimplemented("The stand-in takes tasks with an http_request only")
+        raise Unimplemented("The emulator takes tasks with an http_request only")
     scheduled_at = max(now, _seconds(message.schedule_time))
     if scheduled_at > now + FARTHEST_SCHEDULE_S:
         raise InvalidArgument("schedule_time must be at most 30 days ahead")
@@ -166,7 +166,7 @@ def _request_value(message: Message) -> HttpRequest:
     if any(character <= " " for character in message.url):
         raise InvalidArgument("url must not contain spaces or control characters")
     if message.HasField("oauth_token"):
-        raise Unimplemented("The stand-in gives no OAuth tokens, only OIDC ones")
+        raise Unimplemented("The emulator gives no OAuth tokens, only OIDC ones")
     method = types.HttpMethod(message.http_method or types.HttpMethod.POST).name
     if message.body and method not in ("POST", "PUT", "PATCH"):
         raise InvalidArgument(f"A task of method {method} has no body")

@@ -153,7 +153,7 @@ def test_malformed_queues_are_refused(
 def test_an_update_of_what_no_queue_has_is_refused(tasks: CloudTasksClient, queue: str) -> None:
     with pytest.raises(InvalidArgument, match="colour"):
         tasks.update_queue(queue=Queue({"name": queue}), update_mask=FieldMask(paths=["colour"]))
-    with pytest.raises(MethodNotImplemented, match="stand-in"):
+    with pytest.raises(MethodNotImplemented, match="The emulator "):
         tasks.update_queue(
             queue=Queue({"name": queue, "http_target": {"uri_override": {"host": "x"}}})
         )
