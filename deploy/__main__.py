@@ -17,7 +17,7 @@ from deploy.execution.command_runner import CommandRunner
 from deploy.execution.deployment import Deployment, RetryPolicy
 from deploy.execution.journal import Journal
 from deploy.firebase import codebase
-from deploy.plan import Plan, make, way_back
+from deploy.plan import Plan, make, of_region, way_back
 from deploy.project_facts import project_number
 from deploy.repository_files import api_tag, engine_version, image_tag, read
 from deploy.settings import GIVEN, MACHINES, Card, Part, Settings
@@ -54,7 +54,8 @@ def main(words: list[str]) -> int:
 def _plan(settings: Settings, options: argparse.Namespace) -> Plan:
     if options.verb == "rollback":
         return way_back(settings, *options.only)
-    return make(settings, read(ROOT))
+    plan = make(settings, read(ROOT))
+    return of_region(settings, plan) if options.region_only else plan
 
 
 def _write_codebase(settings: Settings, options: argparse.Namespace) -> int:
@@ -225,8 +226,9 @@ def _add_options(parser: argparse.ArgumentParser, verb: str) -> None:
         add("--project-number", metavar="N", help="of the project; default: asked of gcloud")
     if verb == "remove":
         add("--with-images", action="store_true", help="the image repository too")
+        add("--region-only", action="store_true", help="what is in this region, and nothing else")
     else:
-        parser.set_defaults(with_images=False)
+        parser.set_defaults(with_images=False, region_only=False)
 
 
 if __name__ == "__main__":

@@ -70,6 +70,20 @@ def make(settings: Settings, files: RepositoryFiles) -> Plan:
     )
 
 
+def of_region(settings: Settings, plan: Plan) -> Plan:
+    """Return what of a plan's removal takes away nothing but the settings' region's own.
+
+    The rest of it (accounts, triggers, alerts) a deployment in another region has in use.
+    """
+    place = {f"--region={settings.region}", f"--location={settings.region}"}
+    own = (
+        step
+        for step in plan.steps
+        if step.remove and all(place & {*command.argv} for command in step.remove)
+    )
+    return Plan(first=(), lookups=plan.lookups, steps=tuple(own))
+
+
 def way_back(settings: Settings, *only: str) -> Plan:
     """Return the plan of a rollback to what served before, of all services or of some."""
     return Plan(first=(), lookups=(), steps=rollback.steps(settings, *only))

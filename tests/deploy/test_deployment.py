@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from deploy.errors import CommandFailed
-from deploy.plan import make
+from deploy.plan import make, of_region
 from deploy.resources.monitoring import MonitoringConfig, MonitoringFile
 from deploy.settings import Settings
 from tests.deploy.conftest import Operator
@@ -321,6 +321,23 @@ def test_removing_leaves_what_it_says(
 
     counts, _ = operator.deployment(USUAL, plan(USUAL)).remove(with_images=with_images)
     assert counts == {"absent": counts.total()}
+
+
+@pytest.mark.parametrize("with_images", [False, True])
+def test_one_region_goes_and_another_keeps_what_it_needs(
+    fake_gcloud: FakeGcloud, operator: Operator, with_images: bool
+) -> None:
+    operator.deployment(USUAL, plan(USUAL)).apply()
+    things = fake_gcloud.cloud.things
+    before = {kind: dict(of_kind) for kind, of_kind in things.items()}
+    leaving = of_region(USUAL, plan(USUAL))
+    counts, left = operator.deployment(USUAL, leaving).remove(with_images=with_images)
+    assert counts == {"removed": counts.total()}
+    changed = {kind for kind in before if things[kind] != before[kind]}
+    repository = {"repositories"} if with_images else set()
+    assert changed == {"services", "revisions", "jobs", "queues", "schedules"} | repository
+    assert not any(things[kind] for kind in changed)
+    assert all("queue" in told or "Artifact Registry" in told for told in left)
 
 
 def test_a_removal_goes_on_after_a_failure(fake_gcloud: FakeGcloud, operator: Operator) -> None:
