@@ -1,4 +1,4 @@
-"""docs/run/operations.md: its commands are gcloud's, what it names exists, its sums add up."""
+"""docs/run: its commands are gcloud's; of operations.md, what it names exists, its sums add up."""
 
 import json
 import re
@@ -13,6 +13,7 @@ from functions.errors import Code
 from functions.observability.telemetry import Outcome
 from tests.deploy.gcloud.test_commands import refusals
 
+PAGES = sorted(Path("docs/run").glob("*.md"))
 HANDBOOK = Path("docs/run/operations.md").read_text()
 SERVICE = {
     "apiVersion": "serving.knative.dev/v1",
@@ -25,37 +26,43 @@ COLLECTOR = Path("deploy/monitoring/collector.yaml")
 READERS = {
     "--region=R": "--region=europe-west1",
     "--location=R": "--location=europe-west1",
+    "--location=D": "--location=eur3",
+    "R-docker.pkg.dev/P/": "europe-west1-docker.pkg.dev/my-app-1234/",
+    "gs://MODELS": "gs://models",
     "gs://B": "gs://bucket",
     "=N": "=30",
-    "REVISION=": "idle-renderer-00001-abc=",
     "$(date -u +%FT%TZ)": "2026-11-20T00:00:00Z",
 }
 
 
-def commands() -> Iterator[list[str]]:
-    """The words of every gcloud command in the handbook, as a shell would pass them."""
-    blocks = "\n".join(re.findall(r"```\n(.*?)```", HANDBOOK, re.DOTALL))
-    written = re.findall(r"`(gcloud [^`]+)`", HANDBOOK.replace(blocks, ""))
-    written += re.findall(r"^gcloud .*?(?=\s{2,}#|$)", blocks, re.MULTILINE)
+def commands(page: str) -> Iterator[list[str]]:
+    """The words of every gcloud command of a page, as a shell would pass them."""
+    found = re.findall(r"```\n(.*?)```", page, re.DOTALL)
+    for block in found:
+        page = page.replace(block, "")
+    written = re.findall(r"`((?:printf %s \w+ \| )?gcloud [^`]+)`", page)
+    written += re.findall(r"^gcloud .*?(?=\s{2,}#|$)", "\n".join(found), re.MULTILINE)
     for line in dict.fromkeys(written):
-        if "…" in line or line.startswith(("gcloud auth", "gcloud config")):
+        if "…" in line or line.startswith(("gcloud auth", "gcloud components", "gcloud config")):
             continue  # the first words of a command that stands there in full, or another matter
         for reader, word in READERS.items():
             line = line.replace(reader, word)
+        line = re.sub(r"^printf .*? \| ", "", line)
         words = shlex.split(re.split(r" [|>] ", line)[0])
         yield [*words[1:], "--project=my-app-1234"]
 
 
 @pytest.mark.gcloud
-def test_gcloud_takes_every_command_of_the_page(
+def test_gcloud_takes_every_command_of_the_pages(
     parser: list[str], environment: dict[str, str], tmp_path: Path
 ) -> None:
-    (tmp_path / "out").mkdir()
+    for folder in ("out", "weights"):
+        (tmp_path / folder).mkdir()
     (tmp_path / "out/renderer.yaml").write_text(json.dumps(SERVICE))
     (tmp_path / COLLECTOR.parent).mkdir(parents=True)
     (tmp_path / COLLECTOR).write_text(COLLECTOR.read_text())
-    lines = list(commands())
-    assert len(lines) > 30
+    lines = [words for page in PAGES for words in commands(page.read_text())]
+    assert len(lines) > 50
     refused = refusals(parser, lines, environment, tmp_path)
     assert not refused, "\n".join(refused)
 
