@@ -39,9 +39,9 @@ def require_free(settings: Settings) -> None:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((settings.host, settings.port))
-        except OSError as error:
+        except (OSError, OverflowError) as error:  # a port of six digits overflows
             raise InvalidSetting(
-                f"port {settings.port} of {settings.host} cannot be had: {error.strerror}; "
+                f"port {settings.port} of {settings.host} cannot be had: {error}; "
                 "accepted: a free one in AVATAR_WEB_PORT (--port; with make API_PORT=…)"
             ) from error
     try:

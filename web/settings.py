@@ -6,11 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from liveportrait_core import Engine
+
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _QUEUE = re.compile(r"projects/[^/\s]+/locations/[a-z0-9-]+/queues/[A-Za-z0-9-]{1,100}")
 _ORIGIN = re.compile(r"https?://[^/\s?#]+")
 _ACCOUNT = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _BUCKET = re.compile(r"[^/\s]+")
+ENGINES = ("auto", *(engine.value for engine in Engine))
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -63,6 +66,8 @@ class Settings:
     cloud: CloudSettings | None = None  # None: this process renders
 
     def __post_init__(self) -> None:
+        if self.engine not in ENGINES:
+            raise InvalidSetting(f"engine is {self.engine!r}; accepted: {', '.join(ENGINES)}")
         if self.host not in LOOPBACK and not self.key_digests:
             raise InvalidSetting(
                 f"host is {self.host}, and no key is set: anybody who reaches it could render; "

@@ -113,6 +113,7 @@ def test_a_thousand_wait_and_the_next_is_told_to_come_back(
         ({"AVATAR_WEB_WEBHOOK_SECRETS": "s3cret"}, "does not begin with whsec_"),
         ({"AVATAR_WEB_PORT": "http"}, "AVATAR_WEB_PORT is 'http'; accepted: a number above 0"),
         ({"AVATAR_WEB_RESULT_TTL_S": "nan"}, "AVATAR_WEB_RESULT_TTL_S is 'nan'"),
+        ({"AVATAR_WEB_ENGINE": "mash"}, "engine is 'mash'; accepted: auto, liveportrait, mesh"),
     ],
 )
 def test_a_wrong_setting_is_told(environment: dict[str, str], message: str) -> None:
@@ -138,6 +139,8 @@ def test_a_second_start_is_refused_in_one_line(
         assert told.err.endswith(
             "accepted: a free one in AVATAR_WEB_PORT (--port; with make API_PORT=…)\n"
         )
+    assert main(["--port", "99999", "--data", str(tmp_path)]) == 2
+    assert "port 99999 of 127.0.0.1 cannot be had: " in capsys.readouterr().err
     lock = locked(tmp_path)
     assert main(["--port", port, "--data", str(tmp_path)]) == 2
     lock.release()
