@@ -1,29 +1,26 @@
 """The ASGI application, built from the settings."""
 
-import json
 import os
 import shutil
 import signal
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
-from html import escape
-from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.openapi.utils import get_openapi
 from starlette.exceptions import HTTPException
-from starlette.responses import HTMLResponse, JSONResponse
+from starlette.responses import JSONResponse
 
 from liveportrait_core import __version__
 from liveportrait_core.errors import InvalidOption
 from liveportrait_core.renderer import Renderer, open_renderer
 from liveportrait_core.speech.methods import LICENCES
+from web.api.description import describe, docs_page
 from web.api.guard import BodyLimit, Guard, OwnPagesOnly
 from web.api.inputs import MAX_BODY_BYTES
 from web.api.routes import router
-from web.api.schemas import GenerationRequest, generation_object, sync_object
+from web.api.schemas import generation_object, sync_object
 from web.api.service import Service, base_url
 from web.api.sync_routes import PREFIX
 from web.api.sync_routes import router as sync_router
@@ -99,7 +96,7 @@ def create_app(
         app.add_middleware(OwnPagesOnly)
     app.state.service = service
     _answer_errors(app)
-    _describe_bodies(app)
+    describe(app)
     return app
 
 
@@ -149,32 +146,6 @@ def _housekeeper(settings: Settings, jobs: Jobs, client: SafeClient) -> Housekee
     return Housekeeper(jobs, sender, result_ttl_s=settings.result_ttl_s)
 
 
-async def docs_page(request: Request) -> HTMLResponse:
-    """List the routes, with the schema of their bodies; needs no script and no other site."""
-    document = request.app.openapi()
-    rows = "".join(
-        f"<tr><td><b>{method.upper()}</b></td><td><code>{escape(path)}</code></td>"
-        f"<td>{escape(operation.get('description', ''))}</td></tr>"
-        for path, operations in document["paths"].items()
-        for method, operation in operations.items()
-    )
-    schemas = escape(json.dumps(document["components"]["schemas"], indent=2, ensure_ascii=False))
-    return HTMLResponse(
-        f"<!doctype html><html lang=en><meta charset=utf-8><title>{app_title(document)}</title>"
-        "<meta name=viewport content='width=device-width'><style>body{font:16px/1.5 system-ui;"
-        "margin:2em auto;max-width:60em;padding:0 1em}td{padding:.3em 1em .3em 0;"
-        "vertical-align:top}pre{overflow:auto;background:#eee;padding:1em}</style>"
-        f"<h1>{app_title(document)}</h1><p>Version {escape(document['info']['version'])}; the same "
-        "as <a href=/openapi.json>openapi.json</a>.</p>"
-        f"<table>{rows}</table><h2>Bodies</h2><pre>{schemas}</pre></html>"
-    )
-
-
-def app_title(document: dict[str, Any]) -> str:
-    """Return the title of an OpenAPI document, for HTML."""
-    return escape(document["info"]["title"])
-
-
 def _answer_errors(app: FastAPI) -> None:
     """Give every refusal the same form."""
 
@@ -206,21 +177,3 @@ def _told(
     if request.url.path.startswith(PREFIX):  # as Sync.so's clients read it
         body = {"message": str(error), "statusCode": status}
     return JSONResponse(body, status_code=status, headers=headers)
-
-
-def _describe_bodies(app: FastAPI) -> None:
-    """Put the schema of the bodies, which are read by hand, into the OpenAPI document."""
-
-    def openapi() -> dict[str, object]:
-        if app.openapi_schema is None:
-            document = get_openapi(title=app.title, version=app.version, routes=app.routes)
-            schema = GenerationRequest.model_json_schema(
-                by_alias=True, ref_template="#/components/schemas/{model}"
-            )
-            schemas = document.setdefault("components", {}).setdefault("schemas", {})
-            schemas.update(schema.pop("$defs", {}))
-            schemas["GenerationRequest"] = schema
-            app.openapi_schema = document
-        return app.openapi_schema
-
-    app.openapi = openapi  # type: ignore[method-assign]

@@ -352,7 +352,13 @@ def test_the_openapi_document_has_every_route_and_its_body(api: Api) -> None:
     assert "driving_multiplier" not in str(document)
     params = document["components"]["schemas"]["Params"]["properties"]
     assert params["drivingMultiplier"]["default"] == 0.4
+    assert next(iter(document["components"]["schemas"])) == "GenerationRequest"
+    assert "HTTPValidationError" not in str(document)  # no answer of ours has that form
+    refusal = document["components"]["schemas"]["Refusal"]["properties"]["error"]["properties"]
+    refused = api.client.post("/v1/generations", json={}).json()["error"]
+    assert set(refused) == set(refusal)
     page = api.client.get("/docs").text
+    assert "<code>Prefer: wait=60</code>" in page
     assert all(path in page for path, _ in told)
     assert "http://" not in page
     assert "https://" not in page
