@@ -68,7 +68,7 @@ else:
         return Frame
 
 
-__version__ = "0.5.0"  # of the whole project: pyproject.toml reads it here, CHANGELOG.md dates it
+__version__ = "0.6.0"  # of the whole project: pyproject.toml reads it here, CHANGELOG.md dates it
 
 __all__ = [
     "ANIMAL_REVISION",
