@@ -61,7 +61,7 @@ BUILT_IN: Mapping[str, Known] = {
 }
 PERCENTILES = {"REDUCE_PERCENTILE_50", "REDUCE_PERCENTILE_95"}
 RESOURCES = {
-    "service_name": {names.GATE, names.RENDERER},
+    "service_name": {names.GATE, names.RENDERER, names.API},
     "job_name": {names.RECONCILE},
     "queue_id": {names.QUEUE, names.DEBOUNCE_QUEUE, names.REPAIRS_QUEUE},
     "subscription_id": {names.DEAD_LETTERS, names.TRIGGER, names.TALK_TRIGGER},
