@@ -53,7 +53,10 @@ def steps(settings: Settings, *only: str) -> tuple[Step, ...]:
     services = names.services(settings)
     for name in only:
         if name not in services:
-            raise InvalidSetting(f"only is {name!r}; accepted here: {', '.join(services)}")
+            raise InvalidSetting(
+                f"only is {name!r}; accepted: {', '.join(services)}, of a deployment with these "
+                "options; give those of the deployment"
+            )
     chosen = [service for service in services if service in (only or services)]
     back = tuple(_service(settings, service) for service in chosen)
     leader = names.GATE if settings.has_gate else names.RENDERER

@@ -1,6 +1,7 @@
 """`python -m deploy`, as typed."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import threading
 
 import pytest
 
+from deploy.__main__ import main
 from tests.deploy.example_plans import ROOT
 from tests.deploy.fake_cloud.arguments import Arguments
 from tests.deploy.fake_cloud.processes import FakeGcloud
@@ -50,6 +52,26 @@ def test_a_wrong_option_ends_with_2(words: tuple[str, ...], said: str) -> None:
     assert ended.returncode == 2
     assert said in ended.stderr
     assert ended.stdout == ""
+
+
+def options_told() -> set[str]:
+    """What README.md and docs/run give to DEPLOY_ARGS, but for `make firebase-codebase`."""
+    pages = (ROOT / "README.md", *(ROOT / "docs/run").glob("*.md"))
+    text = "\n".join(page.read_text("utf-8") for page in pages)
+    quoted = re.findall(r"DEPLOY_ARGS='([^']*)'", text)
+    found = {*quoted, *re.findall(r"DEPLOY_ARGS=(--[\w-]+)", text)}
+    return {told for told in found if told.strip("… ") and "--project-number" not in told}
+
+
+@pytest.mark.parametrize("told", sorted(options_told()))
+def test_what_the_pages_give_to_deploy_args_is_taken(
+    told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = told.replace("…the usual options…", "").replace("DIGEST", "0" * 64)
+    verbs = {"--only": "rollback", "--region-only": "remove"}
+    verb = next((verbs[word] for word in text.split() if word in verbs), "apply")
+    assert main([verb, *TOLD, "--dry-run", *text.split()]) == 0
+    assert capsys.readouterr().out.startswith("#!/usr/bin/env bash")
 
 
 def test_what_stops_a_run_is_said_without_a_traceback(fake_gcloud: FakeGcloud) -> None:

@@ -238,7 +238,7 @@ def test_one_service_alone_goes_back(fake_gcloud: FakeGcloud, operator: Operator
     wider = replace(USUAL, gate_max_instances=20)
     release(operator, USUAL, wider)
     assert back(operator, wider, "idle-gate") == {"changed": 1, "stands": 1}
-    with pytest.raises(InvalidSetting, match="only is 'idle-gate'; accepted here: idle-renderer"):
+    with pytest.raises(InvalidSetting, match="only is 'idle-gate'; accepted: idle-renderer, of a"):
         way_back(SMALLEST, "idle-gate")
 
 
