@@ -16,7 +16,7 @@ from liveportrait_core.cli.render_options import (
     add_source_max_dim,
 )
 from liveportrait_core.edit import SLIDERS
-from liveportrait_core.engines.liveportrait.source import crop_source, portrait_points
+from liveportrait_core.engines.liveportrait.source.crop import crop_source, portrait_points
 from liveportrait_core.errors import ImageNoFace
 from liveportrait_core.face.finders import MeshFinder
 from liveportrait_core.face.tracking import locate_face
@@ -115,7 +115,7 @@ def crop(parsed: argparse.Namespace, console: Console) -> int:
         raise ImageNoFace(
             f"no face was found in {parsed.picture.name}; accepted: one clearly visible face"
         )
-    square = crop_source(picture.pixels, portrait_points(face), scale=options.source_crop_scale)
+    square = crop_source(picture.pixels, portrait_points(face), options)
     write_picture(square.picture, parsed.output)
     height, width = picture.pixels.shape[:2]
     told = {

@@ -35,7 +35,7 @@ from liveportrait_core.species import Species
 from liveportrait_core.weights.digests import sha256_of
 
 if TYPE_CHECKING:  # torch takes a second to import, and --help has no use for it
-    from liveportrait_core.engines.liveportrait.engine import PreparedSource
+    from liveportrait_core.engines.liveportrait.source.prepared import PreparedSource
 
 Say = Callable[[str], None]
 

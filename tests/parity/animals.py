@@ -28,7 +28,7 @@ from liveportrait_core.engines.liveportrait.motion.pose import (
     rotation_matrix,
     transform_keypoints,
 )
-from liveportrait_core.engines.liveportrait.source import fit_portrait, network_frame
+from liveportrait_core.engines.liveportrait.source.crop import fit_portrait, network_frame
 from liveportrait_core.engines.liveportrait.template import LivePortraitMotion
 from liveportrait_core.face.crop import crop_box, map_points, reference_points
 from liveportrait_core.face.finders import MeshFinder

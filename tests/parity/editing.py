@@ -23,9 +23,14 @@ from liveportrait_core.engines.liveportrait.motion.pose import (
     rotation_matrix,
     transform_keypoints,
 )
-from liveportrait_core.engines.liveportrait.paste_back import PasteBack
-from liveportrait_core.engines.liveportrait.source import crop_source, fit_portrait, network_frame
+from liveportrait_core.engines.liveportrait.source.crop import (
+    crop_source,
+    fit_portrait,
+    network_frame,
+)
+from liveportrait_core.engines.liveportrait.source.paste_back import PasteBack
 from liveportrait_core.face.openings import eye_close_ratios, lip_close_ratio
+from liveportrait_core.options import RenderOptions
 from liveportrait_core.report import Frame
 from tests.golden.recipe import block_means
 from tests.parity.golden_set import GoldenFile
@@ -140,7 +145,9 @@ def _check_pictures(golden: GoldenFile, model: Model, names: list[str]) -> None:
         paste_back = None
         if settings["do_crop"]:
             points = golden.given("e2e_lmk106")
-            crop = crop_source(resized, points, scale=settings["crop_scale"])
+            crop = crop_source(
+                resized, points, RenderOptions(source_crop_scale=settings["crop_scale"])
+            )
             golden.compare_relative(f"{name}_M_o2c", crop.original_to_crop)
             golden.compare_relative(f"{name}_M_c2o", crop.crop_to_original)
             paste_back = PasteBack.prepare(resized, crop.crop_to_original)

@@ -13,7 +13,11 @@ from liveportrait_core.engines.liveportrait.driving import FixedCrop, analyse_dr
 from liveportrait_core.engines.liveportrait.engine import LivePortraitEngine
 from liveportrait_core.engines.liveportrait.model import Model
 from liveportrait_core.engines.liveportrait.motion.pose import Floats, transform_keypoints
-from liveportrait_core.engines.liveportrait.source import crop_source, fit_portrait, network_frame
+from liveportrait_core.engines.liveportrait.source.crop import (
+    crop_source,
+    fit_portrait,
+    network_frame,
+)
 from liveportrait_core.engines.liveportrait.template import LivePortraitMotion
 from liveportrait_core.face.detector import FoundFace
 from liveportrait_core.face.tracking import FindFace, LocateLandmarks
@@ -67,7 +71,7 @@ def _check_crops(golden: GoldenFile, portrait: Frame, frames: list[Frame]) -> No
     golden.compare("source_resized_shape", resized.shape)
     golden.compare_summary("source_resized", resized)
     golden.compare("source_resized_small", block_means(resized, 25))
-    crop = crop_source(resized, golden.given("source_lmk106"), scale=PRODUCTION.source_crop_scale)
+    crop = crop_source(resized, golden.given("source_lmk106"), PRODUCTION)
     golden.compare_relative("M_o2c", crop.original_to_crop)
     golden.compare_relative("M_c2o", crop.crop_to_original)
     golden.compare_levels("source_256", network_frame(crop), share=1e-3)

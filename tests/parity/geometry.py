@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 from liveportrait_core.engines.liveportrait.driving import FixedCrop, resize_to_network
 from liveportrait_core.engines.liveportrait.model import Model, frames_from_images
-from liveportrait_core.engines.liveportrait.paste_back import PasteBack
-from liveportrait_core.engines.liveportrait.source import (
+from liveportrait_core.engines.liveportrait.source.crop import (
     crop_source,
     fit_portrait,
     network_frame,
     portrait_points,
 )
+from liveportrait_core.engines.liveportrait.source.paste_back import PasteBack
 from liveportrait_core.face.crop import (
     FaceCrop,
     Points,
@@ -30,6 +30,7 @@ from liveportrait_core.face.crop import (
 from liveportrait_core.face.detector import FoundFace
 from liveportrait_core.face.tracking import locate_face, track_face
 from liveportrait_core.media.pictures.image import fitted_size, scaled_size
+from liveportrait_core.options import RenderOptions
 from liveportrait_core.report import Frame
 from tests.golden.recipe import Mix, block_means
 from tests.parity.detection import check_detection
@@ -103,7 +104,7 @@ def _check_square(golden: GoldenFile, picture: Frame) -> None:
 def _check_paste_back(golden: GoldenFile, picture: Frame) -> None:
     crop = golden.seeds.lattice("geo/gen", 512, 512, 32)
     golden.compare_picture("paste_gen", crop)
-    own = crop_source(picture, golden.given("crop_f_lmk"), scale=2.3)
+    own = crop_source(picture, golden.given("crop_f_lmk"), RenderOptions())
     golden.compare_relative("paste_f_M_c2o", own.crop_to_original)
     for name in ("b", "c", "e", "f"):
         paste_back = PasteBack.prepare(picture, golden.given(f"paste_{name}_M_c2o"))
@@ -139,7 +140,7 @@ def _check_resizing(golden: GoldenFile) -> None:
 def _check_portrait(golden: GoldenFile, portrait: Frame) -> None:
     face = locate_face(portrait, _detector(golden), _landmarks(golden))
     assert face is not None
-    crop = crop_source(portrait, portrait_points(face), scale=2.3)
+    crop = crop_source(portrait, portrait_points(face), RenderOptions())
     golden.compare_relative("cr_srcimg_M_o2c", crop.original_to_crop)
     golden.compare_relative("cr_srcimg_M_c2o", crop.crop_to_original)
     golden.compare("cr_srcimg_pt_crop", map_points(face.detected, crop.original_to_crop))
@@ -150,7 +151,7 @@ def _check_portrait(golden: GoldenFile, portrait: Frame) -> None:
 def _check_source_clip(golden: GoldenFile, frames: list[Frame]) -> None:
     track = track_face(frames, _detector(golden), _landmarks(golden))
     crops = [
-        (crop_source(frame, points, scale=2.3), points)
+        (crop_source(frame, points, RenderOptions()), points)
         for frame, points in zip(frames, track.landmarks, strict=True)
         if points is not None
     ]

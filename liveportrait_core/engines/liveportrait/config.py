@@ -6,7 +6,7 @@ tensor.
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from liveportrait_core.engines.liveportrait.motion.settings import (
@@ -16,7 +16,13 @@ from liveportrait_core.engines.liveportrait.motion.settings import (
 )
 from liveportrait_core.errors import InvalidOption
 from liveportrait_core.face.choice import Detector, FaceOrder
-from liveportrait_core.options import CROP_SCALES, MOST_CROP_SHIFT, Engine, require_range
+from liveportrait_core.options import (
+    CROP_SCALES,
+    MOST_CROP_SHIFT,
+    Engine,
+    RenderOptions,
+    require_range,
+)
 
 REVISION = 3  # raise it with every change that changes pixels
 EASE_S = 1.0  # over which the end of a clip eases back to its beginning
@@ -71,6 +77,15 @@ class EngineConfig:
                 f"the detector mediapipe takes the largest central face, not {self.face_order}; "
                 "accepted: that, or the detector insightface"
             )
+
+    def settings(self, options: RenderOptions) -> AnimationSettings:
+        """Return how one render applies motion."""
+        return replace(
+            self.animation,
+            region=options.animation_region,
+            multiplier=options.driving_multiplier,
+            normalize_lip=options.normalize_lip,
+        )
 
     @property
     def needs_openings(self) -> bool:

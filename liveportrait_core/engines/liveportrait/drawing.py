@@ -1,22 +1,18 @@
-"""Key points become crops: a loop closed where one is wanted, then drawn in batches.
+"""Key points become crops, drawn in batches.
 
 While the device warps and decodes one batch, the caller has the frames of the one before. Knows
 neither portrait nor paste-back.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
-from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from liveportrait_core.engines.liveportrait.config import EASE_S
 from liveportrait_core.engines.liveportrait.model import AppearanceFeature, Model
 from liveportrait_core.engines.liveportrait.motion.keypoints import DrivenKeypoints
 from liveportrait_core.engines.liveportrait.motion.pose import Floats
-from liveportrait_core.engines.loop import close_loop, ease_frames
 from liveportrait_core.prefetch import prefetch
 from liveportrait_core.report import Frame
 
@@ -24,16 +20,6 @@ BATCHES_AHEAD = 2
 
 Paste = Callable[[Tensor], Tensor]
 """Done with a batch of crops on the device: B×512×512×3 uint8 → B×h×w×3 uint8."""
-
-
-def looped(driven: DrivenKeypoints, fps: Fraction) -> DrivenKeypoints:
-    """Lead the final key points back to those of frame 0; a single frame stays as it is."""
-    count = len(driven.final)
-    if count == 1:
-        return driven
-    ease = ease_frames(count, float(fps), seconds=EASE_S)
-    closed = close_loop(driven.final.astype(np.float64), ease)
-    return replace(driven, final=closed.astype(np.float32))
 
 
 def drawn_crops(

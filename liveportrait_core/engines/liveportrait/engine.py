@@ -4,89 +4,51 @@ Knows the order of the steps; their mathematics is in the modules beside it.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
-from itertools import islice
 
 import numpy as np
-from numpy.typing import NDArray
 
 from liveportrait_core.edit_sequence import EditSequence
-from liveportrait_core.engines.liveportrait.drawing import (
-    BATCHES_AHEAD,
-    drawn_crops,
-    looped,
-)
+from liveportrait_core.engines.liveportrait.drawing import drawn_crops
 from liveportrait_core.engines.liveportrait.driving import analyse_driving
-from liveportrait_core.engines.liveportrait.model import AppearanceFeature
 from liveportrait_core.engines.liveportrait.motion.editing import edited_motion
 from liveportrait_core.engines.liveportrait.motion.extraction import ClipFrames
 from liveportrait_core.engines.liveportrait.motion.keypoints import (
     DrivenKeypoints,
     MeasuredMotion,
-    drive_clip_keypoints,
-    drive_portrait_keypoints,
     edited_keypoints,
-    lips_left_open,
 )
-from liveportrait_core.engines.liveportrait.motion.refinement import RefinedMotion, refine
-from liveportrait_core.engines.liveportrait.motion.settings import AnimationSettings
-from liveportrait_core.engines.liveportrait.motion.speaking import (
-    speaking_keypoints,
-    spoken_mouth,
-    with_still_mouth,
-)
-from liveportrait_core.engines.liveportrait.network_engine import NetworkEngine
-from liveportrait_core.engines.liveportrait.paste_back import BoxPasteBack, PasteBack
-from liveportrait_core.engines.liveportrait.source import (
+from liveportrait_core.engines.liveportrait.motion.speaking import spoken_mouth
+from liveportrait_core.engines.liveportrait.network_engine import PICTURE_FPS, NetworkEngine
+from liveportrait_core.engines.liveportrait.source.crop import (
     crop_source,
     fit_portrait,
     network_frame,
     portrait_points,
 )
-from liveportrait_core.engines.liveportrait.source_video import (
+from liveportrait_core.engines.liveportrait.source.paste_back import PasteBack
+from liveportrait_core.engines.liveportrait.source.prepared import PreparedSource
+from liveportrait_core.engines.liveportrait.source.video import (
     FittedFrames,
     MeasuredVideo,
     analyse_source,
+    animated_frames,
 )
 from liveportrait_core.engines.liveportrait.template import (
     LivePortraitMotion,
     MotionWithoutOpenings,
 )
+from liveportrait_core.engines.liveportrait.trajectory import clip_trajectory, portrait_trajectory
 from liveportrait_core.engines.liveportrait.warm_up import warm_up
 from liveportrait_core.errors import ImageNoFace, InvalidOption, VideoTooShort
-from liveportrait_core.face.crop import FaceCrop, Points
 from liveportrait_core.face.openings import eye_close_ratios, lip_close_ratio
 from liveportrait_core.face.tracking import FindFace, locate_face
 from liveportrait_core.face.upright import UprightFrames
 from liveportrait_core.limits import least_frames
 from liveportrait_core.options import MouthInside, RenderOptions
-from liveportrait_core.prefetch import prefetch
-from liveportrait_core.report import Box, Frame, RenderWarning
+from liveportrait_core.report import Frame, RenderWarning
 from liveportrait_core.speech.values import MouthTrack
-
-_PICTURE_FPS = Fraction(25)  # a picture has no rate; the original's templates have this one
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class PreparedSource:
-    """A portrait ready to be animated."""
-
-    feature: AppearanceFeature
-    source: MeasuredMotion  # one frame
-    paste_back: PasteBack
-    box_paste_back: BoxPasteBack | None  # on a GPU; None: frames are blended where they are used
-    warnings: tuple[RenderWarning, ...]
-
-    @property
-    def box(self) -> Box:
-        """Outside it every pasted frame equals the portrait."""
-        return self.paste_back.box
-
-    @property
-    def mask(self) -> NDArray[np.bool_]:
-        """Of the box, what the crop covers."""
-        return np.asarray(self.paste_back.mask[..., 0] > 0)
 
 
 class LivePortraitEngine(NetworkEngine):
@@ -101,16 +63,6 @@ class LivePortraitEngine(NetworkEngine):
     def driving_passes(self) -> int:
         """Once for the face's place in the whole clip, once for its motion."""
         return 2
-
-    @property
-    def driving_max_side_px(self) -> int | None:
-        """None: the crop is taken from frames of their own size."""
-        return None
-
-    @property
-    def analyses_beside(self) -> bool:
-        """Both compute by the same networks."""
-        return False
 
     def warm_up(self) -> None:
         """Run every network, the detector and the landmarks once.
@@ -133,7 +85,7 @@ class LivePortraitEngine(NetworkEngine):
             raise ImageNoFace(
                 "no face was found in the portrait; accepted: one clearly visible face"
             )
-        crop = _cropped(portrait, portrait_points(face), options)
+        crop = crop_source(portrait, portrait_points(face), options)
         try:
             paste_back = PasteBack.prepare(portrait, crop.crop_to_original)
         except ValueError as error:
@@ -181,7 +133,7 @@ class LivePortraitEngine(NetworkEngine):
             VideoNoFace: no face was found.
         """
         with self._finder.portrait() as find:
-            return self._analyse([picture], _PICTURE_FPS, find)
+            return self._analyse([picture], PICTURE_FPS, find)
 
     def _analyse(
         self, frames: Iterable[Frame], fps: Fraction, find: FindFace
@@ -202,7 +154,9 @@ class LivePortraitEngine(NetworkEngine):
         is_pasted = self._is_pasted(options)
         if options.edit.is_rest and is_pasted:
             return prepared.paste_back.portrait.copy()
-        rest = edited_keypoints(prepared.source, self._model, self._settings(options), options.edit)
+        rest = edited_keypoints(
+            prepared.source, self._model, self._config.settings(options), options.edit
+        )
         (picture,) = self._model.animate(prepared.feature, rest.source, rest.final)
         return prepared.paste_back.blend(picture) if is_pasted else np.asarray(picture)
 
@@ -238,38 +192,7 @@ class LivePortraitEngine(NetworkEngine):
         self, prepared: PreparedSource, template: LivePortraitMotion, options: RenderOptions
     ) -> DrivenKeypoints:
         """Compute every frame's key points, by stage; the final ones loop if wanted."""
-        refined = refine(template.measured, template.fps, self._config.refinement)
-        driven = self._driven(prepared, refined, template, options)
-        if template.spoken is None:
-            return driven
-        silent = replace(refined, driving=with_still_mouth(refined.driving, refined.anchor))
-        still = self._driven(prepared, silent, template, options)
-        settings = self._settings(options)
-        final = speaking_keypoints(
-            driven.final,
-            still.final,
-            template.spoken,
-            scale=float(prepared.source.motion.scale[0, 0]),
-            closed=lips_left_open(prepared.source, self._model, settings, options.edit),
-        )
-        return replace(driven, final=final)
-
-    def _driven(
-        self,
-        prepared: PreparedSource,
-        refined: RefinedMotion,
-        template: LivePortraitMotion,
-        options: RenderOptions,
-    ) -> DrivenKeypoints:
-        driven = drive_portrait_keypoints(
-            prepared.source,
-            refined.driving,
-            self._model,
-            self._settings(options),
-            edit=options.edit,
-            anchor=refined.anchor,
-        )
-        return looped(driven, template.fps) if options.loop else driven
+        return portrait_trajectory(prepared.source, template, self._model, self._config, options)
 
     def speak(
         self,
@@ -328,58 +251,9 @@ class LivePortraitEngine(NetworkEngine):
                 "a moving portrait without paste-back or stitching is not built; "
                 "accepted: both, or a picture as portrait"
             )
-        refined = refine(template.measured, template.fps, self._config.refinement)
-        driven = drive_clip_keypoints(
-            source.measured,
-            refined.driving,
-            self._model,
-            self._settings(options),
-            edit=options.edit,
-            anchor=refined.anchor,
-        )
+        driven = clip_trajectory(source.measured, template, self._model, self._config, options)
         fitted = FittedFrames(frames, options.source_max_dim_px)
-        pictures = self._source_pictures(fitted, source, driven, options)
-        for frame, crop in prefetch(pictures, ahead=BATCHES_AHEAD):
-            if crop is None:
-                yield frame
-            else:
-                yield PasteBack.prepare(frame, crop.crop_to_original).blend(crop.picture)
-
-    def _source_pictures(
-        self,
-        frames: FittedFrames,
-        source: MeasuredVideo,
-        driven: DrivenKeypoints,
-        options: RenderOptions,
-    ) -> Iterator[tuple[Frame, FaceCrop | None]]:
-        """Yield every frame of a source clip with its animated crop; None where it has no face."""
-        kept = islice(frames, source.skipped, None)
-        moves = zip(source.landmarks, driven.source, driven.final, strict=False)
-        for (landmarks, resting, moved), frame in zip(moves, kept, strict=False):
-            if landmarks is None:
-                yield frame, None
-                continue
-            crop = _cropped(frame, landmarks, options)
-            feature = self._model.extract_appearance(network_frame(crop)[None])
-            (picture,) = self._model.animate(feature, resting[None], moved[None])
-            yield frame, replace(crop, picture=picture)
-
-    def _settings(self, options: RenderOptions) -> AnimationSettings:
-        return replace(
-            self._config.animation,
-            region=options.animation_region,
-            multiplier=options.driving_multiplier,
-            normalize_lip=options.normalize_lip,
-        )
-
-    def _is_pasted(self, options: RenderOptions) -> bool:
-        return options.paste_back and self._config.animation.stitch
-
-
-def _cropped(picture: Frame, points: Points, options: RenderOptions) -> FaceCrop:
-    return crop_source(
-        picture, points, scale=options.source_crop_scale, shift=options.source_crop_shift
-    )
+        yield from animated_frames(self._model, fitted, source, driven, options)
 
 
 def _as_it_is(picture: Frame) -> Frame:

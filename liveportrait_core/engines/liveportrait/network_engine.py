@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from fractions import Fraction
 from typing import Self
 
 from liveportrait_core.engines.liveportrait.config import (
@@ -13,7 +14,9 @@ from liveportrait_core.engines.liveportrait.model import Model
 from liveportrait_core.engines.liveportrait.runtimes.device import DeviceChoice
 from liveportrait_core.face.finders import FaceFinder
 from liveportrait_core.face.tracking import LocateLandmarks
-from liveportrait_core.options import Engine
+from liveportrait_core.options import Engine, RenderOptions
+
+PICTURE_FPS = Fraction(25)  # a picture has no rate; the original's templates have this one
 
 
 class NetworkEngine:
@@ -79,6 +82,20 @@ class NetworkEngine:
         )
 
     @property
+    def driving_max_side_px(self) -> int | None:
+        """None: the crop is taken from frames of their own size."""
+        return None
+
+    @property
+    def analyses_beside(self) -> bool:
+        """Both compute by the same networks."""
+        return False
+
+    @property
     def device(self) -> DeviceChoice:
         """Where the networks run, and why."""
         return self._model.choice
+
+    def _is_pasted(self, options: RenderOptions) -> bool:
+        """Without stitching the crop's border would not meet the portrait."""
+        return options.paste_back and self._config.animation.stitch

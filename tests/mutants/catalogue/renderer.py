@@ -66,7 +66,7 @@ MUTANTS = (
     ),
     Mutant(
         name="box-without-its-last-column",
-        file="liveportrait_core/engines/liveportrait/paste_back.py",
+        file="liveportrait_core/engines/liveportrait/source/paste_back.py",
         old="x1=int(columns[-1]) + 1",
         new="x1=int(columns[-1])",
         why="The box holds every pixel that the mask touches (section 6).",
@@ -74,7 +74,7 @@ MUTANTS = (
     ),
     Mutant(
         name="portrait-painted-over",
-        file="liveportrait_core/engines/liveportrait/paste_back.py",
+        file="liveportrait_core/engines/liveportrait/source/paste_back.py",
         old="result = self.portrait.copy()",
         new="result = self.portrait",
         why="Each frame would be blended into the one before (section 6).",

@@ -58,9 +58,9 @@ MUTANTS = (
     ),
     Mutant(
         name="speech-is-scaled-with-the-idle",
-        file="liveportrait_core/engines/liveportrait/engine.py",
-        old="scale=float(prepared.source.motion.scale[0, 0]),",
-        new="scale=options.driving_multiplier * float(prepared.source.motion.scale[0, 0]),",
+        file="liveportrait_core/engines/liveportrait/trajectory.py",
+        old="scale=float(source.motion.scale[0, 0]),",
+        new="scale=options.driving_multiplier * float(source.motion.scale[0, 0]),",
         why="The driving multiplier has no part in speech (talk).",
         tests=_LIVEPORTRAIT,
     ),

@@ -15,30 +15,28 @@ from liveportrait_core.engines.liveportrait.animals.box import crop_animal
 from liveportrait_core.engines.liveportrait.animals.driving import analyse_whole_frames
 from liveportrait_core.engines.liveportrait.animals.finders import open_animal_finder
 from liveportrait_core.engines.liveportrait.animals.motion import drive_animal
-from liveportrait_core.engines.liveportrait.config import (
-    DrivingCrop,
-)
-from liveportrait_core.engines.liveportrait.drawing import drawn_crops, looped
+from liveportrait_core.engines.liveportrait.config import DrivingCrop
+from liveportrait_core.engines.liveportrait.drawing import drawn_crops
 from liveportrait_core.engines.liveportrait.driving import analyse_driving, resize_to_network
 from liveportrait_core.engines.liveportrait.model import AppearanceFeature
 from liveportrait_core.engines.liveportrait.motion.keypoints import DrivenKeypoints
 from liveportrait_core.engines.liveportrait.motion.pose import Motion, transform_keypoints
 from liveportrait_core.engines.liveportrait.motion.refinement import refine
-from liveportrait_core.engines.liveportrait.network_engine import NetworkEngine
+from liveportrait_core.engines.liveportrait.network_engine import PICTURE_FPS, NetworkEngine
 from liveportrait_core.engines.liveportrait.networks import CROP_PX
-from liveportrait_core.engines.liveportrait.paste_back import PasteBack
-from liveportrait_core.engines.liveportrait.source import fit_portrait, network_frame
+from liveportrait_core.engines.liveportrait.source.crop import fit_portrait, network_frame
+from liveportrait_core.engines.liveportrait.source.paste_back import PasteBack
 from liveportrait_core.engines.liveportrait.template import (
     LivePortraitMotion,
     MotionWithoutOpenings,
 )
+from liveportrait_core.engines.liveportrait.trajectory import looped
 from liveportrait_core.engines.liveportrait.warm_up import warm_up_networks
 from liveportrait_core.errors import InvalidOption
 from liveportrait_core.options import AnimationRegion, MouthInside, RenderOptions
 from liveportrait_core.report import Box, Frame, RenderWarning
 from liveportrait_core.speech.values import MouthTrack
 
-_PICTURE_FPS = Fraction(25)
 _CROP = Box(x0=0, y0=0, x1=CROP_PX, y1=CROP_PX)
 
 
@@ -75,16 +73,6 @@ class AnimalEngine(NetworkEngine):
         """Two where frames are cropped to the face: once for its place, once for its motion."""
         return 2 if self._crops_driving else 1
 
-    @property
-    def driving_max_side_px(self) -> int | None:
-        """None: their own size."""
-        return None
-
-    @property
-    def analyses_beside(self) -> bool:
-        """Both compute by the same networks."""
-        return False
-
     def warm_up(self) -> None:
         """Run every network once.
 
@@ -110,7 +98,7 @@ class AnimalEngine(NetworkEngine):
         else:
             crop = crop_animal(portrait, points, scale=options.source_crop_scale)
             seen = network_frame(crop)
-            if options.paste_back and self._config.animation.stitch:
+            if self._is_pasted(options):
                 paste_back = PasteBack.prepare(portrait, crop.crop_to_original)
         return PreparedAnimal(
             feature=self._model.extract_appearance(seen[None]),
@@ -140,7 +128,7 @@ class AnimalEngine(NetworkEngine):
         Raises:
             VideoNoFace: it is to be cropped to a face that is not there.
         """
-        return self.analyse([picture], _PICTURE_FPS)
+        return self.analyse([picture], PICTURE_FPS)
 
     def speak(
         self,

@@ -22,7 +22,7 @@ from liveportrait_core.engines.liveportrait.config import (
     DrivingWindow,
     EngineConfig,
 )
-from liveportrait_core.engines.liveportrait.engine import LivePortraitEngine, PreparedSource
+from liveportrait_core.engines.liveportrait.engine import LivePortraitEngine
 from liveportrait_core.engines.liveportrait.model import AppearanceFeature, Model
 from liveportrait_core.engines.liveportrait.motion.keypoints import edited_keypoints
 from liveportrait_core.engines.liveportrait.motion.pose import Floats, transform_keypoints
@@ -33,6 +33,7 @@ from liveportrait_core.engines.liveportrait.motion.settings import (
 )
 from liveportrait_core.engines.liveportrait.runtimes.device import DeviceChoice, Precision
 from liveportrait_core.engines.liveportrait.runtimes.torch_runtime import TorchRuntime
+from liveportrait_core.engines.liveportrait.source.prepared import PreparedSource
 from liveportrait_core.engines.liveportrait.template import LivePortraitMotion
 from liveportrait_core.errors import ImageNoFace, VideoTooShort
 from liveportrait_core.face.crop import Points

@@ -5,7 +5,6 @@ import pytest
 import torch
 
 from liveportrait_core.engines.liveportrait.model import Model, load_networks
-from liveportrait_core.engines.liveportrait.paste_back import PasteBack
 from liveportrait_core.engines.liveportrait.runtimes.cuda_graphs import RecordedGraph
 from liveportrait_core.engines.liveportrait.runtimes.device import (
     Precision,
@@ -16,6 +15,7 @@ from liveportrait_core.engines.liveportrait.runtimes.quality import psnr_db, que
 from liveportrait_core.engines.liveportrait.runtimes.torch_opening import open_torch
 from liveportrait_core.engines.liveportrait.runtimes.torch_runtime import TorchRuntime
 from liveportrait_core.engines.liveportrait.runtimes.transfers import download, upload
+from liveportrait_core.engines.liveportrait.source.paste_back import PasteBack
 from tests.core.small_networks import overflow_in_fp16, small_model
 from tests.golden.recipe import Seeds
 from tests.golden.synthetic_weights import synthetic_tree

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from liveportrait_core.engines.liveportrait.networks import CROP_PX
-from liveportrait_core.engines.liveportrait.paste_back import PasteBack, crop_mask
+from liveportrait_core.engines.liveportrait.source.paste_back import PasteBack, crop_mask
 from liveportrait_core.report import Frame
 
 RNG = np.random.default_rng(5)

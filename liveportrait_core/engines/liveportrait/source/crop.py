@@ -38,22 +38,16 @@ def portrait_points(face: LocatedFace) -> Points:
     return face.landmarks
 
 
-def crop_source(
-    picture: Frame,
-    points: Points,
-    *,
-    scale: float,
-    shift: tuple[float, float] = RenderOptions.source_crop_shift,
-) -> FaceCrop:
+def crop_source(picture: Frame, points: Points, options: RenderOptions) -> FaceCrop:
     """Return the upright 512×512 square around the face, from which the result is pasted back.
 
     Args:
         picture: H×W×3.
         points: of the face.
-        scale: side of the square, relative to the face.
-        shift: of the square, in its sides; the usual one takes in the hair.
+        options: how large the square is, and how far it is shifted; usually to take in the hair.
     """
-    across, down = shift
+    across, down = options.source_crop_shift
+    scale = options.source_crop_scale
     return crop_face(picture, points, size_px=CROP_PX, scale=scale, vy_ratio=down, vx_ratio=across)
 
 

@@ -1,0 +1,1 @@
+"""What is animated: a portrait or a clip, cropped, measured, and put together again."""
