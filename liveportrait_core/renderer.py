@@ -20,28 +20,22 @@ from liveportrait_core.engines.capabilities import (
 from liveportrait_core.engines.choice import choose_engine
 from liveportrait_core.engines.liveportrait.animals.finders import require_finder
 from liveportrait_core.engines.liveportrait.config import DEFAULT_CONFIG, EngineConfig
-from liveportrait_core.media.clips.probe import DrivingClip, probe
+from liveportrait_core.media.clips.probe import probe
 from liveportrait_core.media.output import require_distinct
 from liveportrait_core.media.portrait_process import decode_portrait
 from liveportrait_core.options import Engine, RenderOptions
-from liveportrait_core.pipeline.analysis import analyse_clip, prepare_and_analyse
+from liveportrait_core.pipeline.analysis import analyse_clip
 from liveportrait_core.pipeline.last_portrait import LastPortrait
 from liveportrait_core.pipeline.lipsync import LipSyncRequest, SyncedVideo
 from liveportrait_core.pipeline.machine_faults import machine_faults_translated
-from liveportrait_core.pipeline.motion_cache import pack_motion
-from liveportrait_core.pipeline.plan import require_sound
 from liveportrait_core.pipeline.progress import RenderProgress, run_watched
-from liveportrait_core.pipeline.sources import open_motion, open_portrait, rate_of
+from liveportrait_core.pipeline.sources import OnMotion, planned
 from liveportrait_core.pipeline.speech import Talking, moved_by
 from liveportrait_core.pipeline.talk_costs import MethodCost
 from liveportrait_core.pipeline.talk_methods import WITHOUT_WEIGHTS, InstalledMethods, find_methods
 from liveportrait_core.pipeline.writer import VideoWriter, publish
 from liveportrait_core.report import Frame, Progress, RenderedVideo, Stage
-from liveportrait_core.request import (
-    CachedMotion,
-    MotionTemplate,
-    RenderRequest,
-)
+from liveportrait_core.request import MotionTemplate, RenderRequest
 from liveportrait_core.species import Species
 
 __all__ = [
@@ -53,7 +47,6 @@ __all__ = [
     "open_renderer",
 ]
 
-OnMotion = Callable[[bytes], None]
 OnProgress = Callable[[Progress], None]
 
 
@@ -225,24 +218,15 @@ class Renderer:
             progress.enter(Stage.PREPARE)
             require_finder(request.options.face_points)
             chosen = self.for_species(request.options.species)
-            prepare, source = open_portrait(chosen._engine, chosen._last, request, progress)
-            driving = open_motion(chosen._engine, request)  # a bad clip ends it before long work
-            heard = None
-            if request.speech is not None:
-                heard = self._talking.listen(request.speech, fps=rate_of(driving))
-            require_sound(request.delivery, driving=driving, source=source)
-            if isinstance(driving, DrivingClip):
-                plan, driving = prepare_and_analyse(chosen._engine, prepare, driving, progress)
-                chosen._hand_over(driving, request, progress, on_motion)
-            else:
-                plan = prepare()
-            if isinstance(request.motion, CachedMotion):
-                progress.enter(Stage.MOTION)  # it is known: a stage of no length
-            if heard is None:
-                return VideoWriter(plan(driving), progress).write(video, poster)
-            progress.enter(Stage.SPEECH)
-            spoken = self._talking.plan(chosen._engine, driving, heard, plan)
-            return VideoWriter(spoken, progress).write(video, poster)
+            plan = planned(
+                chosen._engine,
+                request,
+                progress,
+                last=chosen._last,
+                talking=self._talking,
+                on_motion=on_motion,
+            )
+            return VideoWriter(plan, progress).write(video, poster)
 
         return publish(work, request.output, request.poster, on_progress)
 
@@ -349,18 +333,6 @@ class Renderer:
             InvalidOption: it does not.
         """
         clip_engine(self._engine)
-
-    def _hand_over(
-        self,
-        template: MotionTemplate,
-        request: RenderRequest,
-        progress: RenderProgress,
-        on_motion: OnMotion | None,
-    ) -> None:
-        """Give the motion of a clip to the caller."""
-        if on_motion is not None:
-            data = pack_motion(self._engine, template, max_seconds=request.options.max_seconds)
-            progress.post_callback(lambda: on_motion(data))
 
 
 def open_renderer(
