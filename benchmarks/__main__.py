@@ -9,23 +9,13 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 
-from benchmarks import (
-    cloud,
-    events,
-    footprint,
-    mesh,
-    pairs,
-    ratios,
-    reconcile,
-    render,
-    scale,
-    talk,
-    throughput,
-)
-from benchmarks.networks import INPUT_SHAPES, Effort, Row, measure_networks
+from benchmarks.cloud import emulator, events, reconcile, scale
+from benchmarks.engines import mesh, networks, ratios
+from benchmarks.renders import footprint, pairs, stages, talk, throughput
 from liveportrait_core.engines.liveportrait.runtimes.device import (
     AUTO,
     CPU_TORCH,
@@ -38,10 +28,7 @@ from liveportrait_core.weights.manifest import NETWORK_CHECKPOINTS
 
 REPOSITORY_WEIGHTS = Path("weights")
 LINES = Path("out") / "bench" / "networks.jsonl"
-HEAD = (
-    f"{'network':28} {'batch':>5} {'parameters':>11} {'GFLOP':>9} {'ms':>9} {'GFLOP/s':>8}"
-    f" {'peak MB':>8}"
-)
+MeasuredRow = TypeVar("MeasuredRow")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -61,14 +48,14 @@ def measure_the_networks(parsed: argparse.Namespace) -> int:
         print(error, file=sys.stderr)
         return 2
     batches = [1] if parsed.quick else parsed.batch
-    effort = Effort(repeats=1 if parsed.quick else parsed.repeats, seconds=parsed.seconds)
-    print(f"{choice}\n{HEAD}")
+    effort = networks.Effort(repeats=1 if parsed.quick else parsed.repeats, seconds=parsed.seconds)
+    print(f"{choice}\n{networks.HEAD}")
     parsed.json.parent.mkdir(parents=True, exist_ok=True)
     with parsed.json.open("w") as lines:
-        for row in measure_networks(choice, parsed.network, batches, effort):
+        for row in networks.measure_networks(choice, parsed.network, batches, effort):
             lines.write(json.dumps(asdict(row)) + "\n")
             lines.flush()
-            print(table_line(row), flush=True)
+            print(networks.table_line(row), flush=True)
     print(f"JSON lines in {parsed.json}")
     return 0
 
@@ -94,9 +81,7 @@ def measure_the_gpu(parsed: argparse.Namespace) -> int:
     if status := main(["networks", "--device", "cuda", "--precision", "fp16", "--batch", "1", "8"]):
         return status
     weights = _weights(parsed.weights)
-    print(ratios.HEAD)
-    for row in ratios.measure_card_ratios(weights, parsed.rounds):
-        print(ratios.table_line(row), flush=True)
+    _print_table(ratios.HEAD, ratios.measure_card_ratios(weights, parsed.rounds), ratios.table_line)
     return main(["render", "--device", "cuda", "--seconds", "10", "--weights", str(weights)])
 
 
@@ -123,133 +108,122 @@ def measure_the_ratios(parsed: argparse.Namespace) -> int:
     except RenderError as error:
         print(error, file=sys.stderr)
         return 2
-    print(ratios.HEAD)
-    for row in rows:
-        print(ratios.table_line(row), flush=True)
-    return 0
+    return _print_table(ratios.HEAD, rows, ratios.table_line)
 
 
 def measure_the_render(parsed: argparse.Namespace) -> int:
     """Measure whole renders, stage by stage."""
     weights = _weights(parsed.weights)
-    print(render.HEAD)
+    print(stages.HEAD)
     try:
-        _print_renders(render.measure_mesh_render(parsed.seconds))
+        _print_renders(stages.measure_mesh_render(parsed.seconds))
         ours = _print_renders(
-            render.measure_networks_render(weights, parsed.device, parsed.seconds)
+            stages.measure_networks_render(weights, parsed.device, parsed.seconds)
         )
         plain = _print_renders(
-            render.measure_networks_render(
+            stages.measure_networks_render(
                 weights, CPU_TORCH, parsed.seconds, frames=parsed.plain_frames
             )
         )
     except RenderError as error:
         print(error, file=sys.stderr)
         return 2
-    print(render.comparison(plain[0], ours[0]))
+    print(stages.comparison(plain[0], ours[0]))
     return 0
 
 
 def measure_the_footprint(parsed: argparse.Namespace) -> int:
     """Measure memory, files and processor of a render, over all its processes."""
     weights = None if parsed.mesh else _weights(parsed.weights)
-    print(footprint.HEAD)
-    for row in footprint.measure_footprints(weights, parsed.device, parsed.seconds):
-        print(footprint.table_line(row), flush=True)
+    return _print_table(
+        footprint.HEAD,
+        footprint.measure_footprints(weights, parsed.device, parsed.seconds),
+        footprint.table_line,
+    )
+
+
+def _print_table(head: str, rows: Iterable[MeasuredRow], line: Callable[[MeasuredRow], str]) -> int:
+    """Print each row as soon as it is measured; return the exit status."""
+    print(head)
+    for row in rows:
+        print(line(row), flush=True)
     return 0
 
 
 def _print_renders(
-    measured: Iterable[render.RenderRow | render.WholeRender],
-) -> list[render.WholeRender]:
+    measured: Iterable[stages.RenderRow | stages.WholeRender],
+) -> list[stages.WholeRender]:
     renders = []
     for each in measured:
-        if isinstance(each, render.WholeRender):
+        if isinstance(each, stages.WholeRender):
             renders.append(each)
-        for row in each.rows if isinstance(each, render.WholeRender) else [each]:
-            print(render.table_line(row), flush=True)
+        for row in each.rows if isinstance(each, stages.WholeRender) else [each]:
+            print(stages.table_line(row), flush=True)
     return renders
 
 
 def measure_the_throughput(parsed: argparse.Namespace) -> int:
     """Measure one process with one, two and four avatars that save all the time."""
-    print(throughput.HEAD)
-    for row in throughput.measure_throughput(parsed.seconds, parsed.clip_seconds):
-        print(throughput.table_line(row), flush=True)
-    return 0
+    return _print_table(
+        throughput.HEAD,
+        throughput.measure_throughput(parsed.seconds, parsed.clip_seconds),
+        throughput.table_line,
+    )
 
 
 def measure_the_mesh(parsed: argparse.Namespace) -> int:
     """Measure the mesh engine's stages."""
-    print(mesh.HEAD)
-    for row in mesh.measure_mesh(parsed.seconds):
-        print(mesh.table_line(row), flush=True)
-    return 0
+    return _print_table(mesh.HEAD, mesh.measure_mesh(parsed.seconds), mesh.table_line)
 
 
 def measure_the_talk(parsed: argparse.Namespace) -> int:
     """Measure a talk beside the idle of its length."""
-    print(talk.HEAD)
-    for row in talk.measure_talk(parsed.seconds, parsed.rounds):
-        print(talk.table_line(row), flush=True)
-    return 0
+    return _print_table(
+        talk.HEAD, talk.measure_talk(parsed.seconds, parsed.rounds), talk.table_line
+    )
 
 
 def measure_the_pairs(parsed: argparse.Namespace) -> int:
     """Measure how the mesh engine's renders follow their clips."""
-    print(pairs.HEAD)
-    for pair in pairs.measure_pairs(parsed.portraits, parsed.driving, parsed.multiplier):
-        print(pairs.table_line(pair), flush=True)
-    return 0
+    return _print_table(
+        pairs.HEAD,
+        pairs.measure_pairs(parsed.portraits, parsed.driving, parsed.multiplier),
+        pairs.table_line,
+    )
 
 
 def measure_the_cloud(parsed: argparse.Namespace) -> int:
     """Measure the emulator, beside Google's where it is found."""
-    print(cloud.HEAD)
-    for row in cloud.measure_cloud(parsed.seconds):
-        print(cloud.table_line(row), flush=True)
-    return 0
+    return _print_table(emulator.HEAD, emulator.measure_cloud(parsed.seconds), emulator.table_line)
 
 
 def measure_the_events(parsed: argparse.Namespace) -> int:
     """Unrelated writes beside much else."""
-    print(events.HEAD)
-    for row in events.measure_events(parsed.repeats):
-        print(events.table_line(row), flush=True)
-    return 0
-
-
-def table_line(row: Row) -> str:
-    """Return one row as text."""
-    rate = row.gflop / (row.ms / 1000) if row.ms else 0.0
-    peak = "-" if row.peak_mb is None else f"{row.peak_mb:.0f}"
-    return (
-        f"{row.network:28} {row.batch:5} {row.parameters:11,} {row.gflop:9.3f}"
-        f" {row.ms:9.2f} {rate:8.0f} {peak:>8}"
-    )
+    return _print_table(events.HEAD, events.measure_events(parsed.repeats), events.table_line)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    networks = commands.add_parser(
+    alone = commands.add_parser(
         "networks", help="each network: parameters, GFLOP, milliseconds, peak memory"
     )
-    networks.set_defaults(command=measure_the_networks)
-    networks.add_argument(
-        "--network", nargs="+", choices=list(INPUT_SHAPES), default=list(INPUT_SHAPES),
-        metavar="NAME", help="some of " + ", ".join(INPUT_SHAPES) + "; default all",
+    alone.set_defaults(command=measure_the_networks)
+    names = list(networks.INPUT_SHAPES)
+    alone.add_argument(
+        "--network", nargs="+", choices=names, default=names,
+        metavar="NAME", help="some of " + ", ".join(names) + "; default all",
     )  # fmt: skip
-    networks.add_argument("--device", default=AUTO, help="cpu, mps, cuda or cuda:<index>; by torch")
-    networks.add_argument("--precision", default=AUTO, help="auto, fp32, fp16, bf16")
-    networks.add_argument("--batch", type=int, nargs="+", default=[1, 8], help="default: 1 8")
-    networks.add_argument("--repeats", type=int, default=5, help="at most, default %(default)s")
-    networks.add_argument(
+    alone.add_argument("--device", default=AUTO, help="cpu, mps, cuda or cuda:<index>; by torch")
+    alone.add_argument("--precision", default=AUTO, help="auto, fp32, fp16, bf16")
+    alone.add_argument("--batch", type=int, nargs="+", default=[1, 8], help="default: 1 8")
+    alone.add_argument("--repeats", type=int, default=5, help="at most, default %(default)s")
+    alone.add_argument(
         "--seconds", type=float, default=8.0,
         help="begin no further repeat of a row after this long, default %(default)s",
     )  # fmt: skip
-    networks.add_argument("--quick", action="store_true", help="batch 1, once")
-    networks.add_argument(
+    alone.add_argument("--quick", action="store_true", help="batch 1, once")
+    alone.add_argument(
         "--json", type=Path, default=LINES, metavar="FILE", help="default %(default)s"
     )
     forms = commands.add_parser("ratios", help="warp and decode by each runtime, taking turns")
@@ -266,7 +240,7 @@ def _parser() -> argparse.ArgumentParser:
     whole.add_argument("--device", default=AUTO, help="of LivePortrait; default %(default)s")
     whole.add_argument("--seconds", type=float, default=2.0, help="default %(default)s")
     whole.add_argument(
-        "--plain-frames", type=int, default=render.PLAIN_FRAMES, metavar="N",
+        "--plain-frames", type=int, default=stages.PLAIN_FRAMES, metavar="N",
         help="frames that torch draws as the networks are written; default %(default)s",
     )  # fmt: skip
     needs = commands.add_parser("footprint", help="memory, files and processor of a render")
@@ -279,9 +253,9 @@ def _parser() -> argparse.ArgumentParser:
     card.set_defaults(command=measure_the_gpu)
     card.add_argument("--weights", type=Path, metavar="DIR", help="LivePortrait's; as of `render`")
     card.add_argument("--rounds", type=int, default=20, help="of the forms; default %(default)s")
-    stages = commands.add_parser("mesh", help="the mesh engine at 1200×1600, stage by stage")
-    stages.set_defaults(command=measure_the_mesh)
-    stages.add_argument("--seconds", type=float, default=4.0, help="default %(default)s, and twice")
+    meshed = commands.add_parser("mesh", help="the mesh engine at 1200×1600, stage by stage")
+    meshed.set_defaults(command=measure_the_mesh)
+    meshed.add_argument("--seconds", type=float, default=4.0, help="default %(default)s, and twice")
     busy = commands.add_parser(
         "throughput", help="one process at 1, 2 and 4 saves at once: renders an hour, and where"
     )

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from benchmarks.__main__ import main
-from benchmarks.networks import SMALL, Effort, Row, gflop, measure_networks
+from benchmarks.engines.networks import SMALL, Effort, Row, gflop, measure_networks
 from liveportrait_core.engines.liveportrait.networks.all_networks import empty_networks
 from liveportrait_core.engines.liveportrait.runtimes.device import DeviceChoice, Precision
 
@@ -35,7 +35,7 @@ def test_arithmetic_grows_with_the_batch() -> None:
 
 PEAK = """
 import torch
-from benchmarks.memory import peak_growth_bytes
+from benchmarks.resources import peak_growth_bytes
 
 print(peak_growth_bytes(torch.device("cpu"), lambda: torch.ones(16_000_000)))  # gone at once
 """

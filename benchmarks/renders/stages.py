@@ -5,30 +5,24 @@ they are written (`cpu-torch`). A frame takes seconds by it, so it draws the fir
 clip alone, and what it would need for all of them is extrapolated and said to be.
 """
 
-import os
 import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from importlib.resources import files
 from pathlib import Path
 
-import cv2
-import numpy as np
-
+from benchmarks.resources import core_s
+from benchmarks.sources import SIZE_PX, write_sources
 from liveportrait_core.engines.liveportrait.config import EngineConfig
 from liveportrait_core.engines.liveportrait.runtimes.device import CPU_TORCH
 from liveportrait_core.engines.mesh.engine import MeshEngine
-from liveportrait_core.engines.mesh.idle import synthetic_idle
 from liveportrait_core.limits import least_frames
-from liveportrait_core.media.pictures.image import read_portrait, write_picture
 from liveportrait_core.options import Engine, RenderOptions
 from liveportrait_core.renderer import Renderer, open_renderer
 from liveportrait_core.report import Stage
-from liveportrait_core.request import CachedMotion, Clip, MotionTemplate, RenderRequest
+from liveportrait_core.request import CachedMotion, Clip, RenderRequest
 
-SIZE_PX = (1200, 1600)
 FPS = Fraction(25)
 PLAIN_FRAMES = least_frames(FPS)
 """Of the yardstick's render: as few as a driving clip may have."""
@@ -84,7 +78,7 @@ def measure_mesh_render(
         size_px: width and height of the portrait.
     """
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
-        portrait, clip = inputs(Path(name), seconds, size_px)
+        portrait, clip = write_sources(Path(name), seconds, size_px, FPS)
         renderer = Renderer(MeshEngine(), reason="measured")
         yield from _renders(renderer, f"mesh on {renderer.device}", portrait, clip)
 
@@ -101,7 +95,7 @@ def measure_networks_render(
         frames: draw the first of them alone, and once; None: all.
     """
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
-        portrait, clip = inputs(Path(name), seconds, SIZE_PX)
+        portrait, clip = write_sources(Path(name), seconds, SIZE_PX, FPS)
         began = time.perf_counter()
         config = EngineConfig(device=device, accept_no_landmarks=True)
         renderer = open_renderer(Engine.LIVEPORTRAIT, weights, config)
@@ -161,32 +155,3 @@ def _render(
         core_s=core_s() - began_core,
         frames=report.frame_count,
     )
-
-
-def inputs(folder: Path, seconds: float, size_px: tuple[int, int]) -> tuple[Path, Path]:
-    """Write a portrait of this size and a driving clip, and return both."""
-    portrait, person, clip = folder / "portrait.png", folder / "person.png", folder / "clip.mp4"
-    source = folder / "source.jpg"
-    source.write_bytes(
-        files("matplotlib").joinpath("mpl-data/sample_data/grace_hopper.jpg").read_bytes()
-    )
-    person.write_bytes(files("skimage").joinpath("data/astronaut.png").read_bytes())
-    small = read_portrait(source, max_dim_px=2048).pixels
-    large = cv2.resize(small, size_px, interpolation=cv2.INTER_CUBIC)
-    write_picture(np.asarray(large, np.uint8), portrait)
-    idle = synthetic_idle(seed=7, seconds=seconds, fps=FPS)
-    Renderer(MeshEngine(), reason="it makes the clip").render(
-        RenderRequest(
-            portrait=person,
-            motion=MotionTemplate(motion=idle),
-            output=clip,
-            options=RenderOptions(driving_multiplier=1.0),
-        )
-    )
-    return portrait, clip
-
-
-def core_s() -> float:
-    """Return the processor seconds of this process and of its ended children."""
-    times = os.times()
-    return times.user + times.system + times.children_user + times.children_system

@@ -3,7 +3,7 @@
 import pytest
 
 from benchmarks.__main__ import main
-from benchmarks.events import HEAD, PLACES, SHAPES
+from benchmarks.cloud.events import HEAD, PLACES, SHAPES
 
 
 def test_events_are_measured(capsys: pytest.CaptureFixture[str]) -> None:

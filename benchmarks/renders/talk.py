@@ -4,9 +4,7 @@ The sound is the demo's sentence, again and again. Processor time of this proces
 encoder, so that the machine's other load does not count.
 """
 
-import resource
 import tempfile
-import time
 import wave
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -14,12 +12,13 @@ from fractions import Fraction
 from functools import partial
 from pathlib import Path
 
-import cv2
 import numpy as np
 
+from benchmarks.resources import core_s
+from benchmarks.sources import SEED, SIZE_PX, write_portrait
 from liveportrait_core.engines.mesh.engine import MeshEngine
 from liveportrait_core.engines.mesh.idle import synthetic_idle
-from liveportrait_core.media.pictures.image import Portrait, read_portrait, write_picture
+from liveportrait_core.media.pictures.image import Portrait, read_portrait
 from liveportrait_core.media.sounds.reading import read_speech
 from liveportrait_core.options import RenderOptions
 from liveportrait_core.pipeline.plan import prepare_picture
@@ -30,8 +29,7 @@ from liveportrait_core.pipeline.writer import VideoWriter
 from liveportrait_core.request import MotionTemplate, RenderRequest, SpeechInput
 from liveportrait_core.speech.values import SAMPLE_RATE_HZ
 
-SEED_FOLDER = Path(__file__).parents[1] / "emulator" / "seed"
-SIZE_PX = (1200, 1600)
+SEED_FOLDER = Path(__file__).parents[2] / "emulator" / "seed"
 FPS = Fraction(30)
 HEAD = f"{'what':28} {'seconds':>8} {'ms a frame':>11}   of the idle"
 
@@ -52,13 +50,10 @@ def measure_talk(
     """Yield reading, an idle of this length, and the talk: the least of so many rounds each."""
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         folder = Path(name)
-        portrait, sound = folder / "portrait.png", folder / "said.wav"
-        small = read_portrait(SEED_FOLDER / "grace_hopper.jpg", max_dim_px=2048).pixels
-        large = cv2.resize(small, size_px, interpolation=cv2.INTER_CUBIC)
-        write_picture(np.asarray(large, np.uint8), portrait)
+        portrait, sound = write_portrait(folder, size_px), folder / "said.wav"
         _repeat_sound(SEED_FOLDER / "hello.ogg", sound, seconds)
         picture = read_portrait(portrait, max_dim_px=max(size_px))
-        idle = synthetic_idle(seed=7, seconds=seconds, fps=FPS)
+        idle = synthetic_idle(seed=SEED, seconds=seconds, fps=FPS)
         template = MotionTemplate(motion=idle)
         reading, heard = _reading(sound, template)
         spent = {
@@ -88,10 +83,10 @@ def _repeat_sound(sound: Path, output: Path, seconds: float) -> None:
 
 
 def _reading(sound: Path, template: MotionTemplate) -> tuple[float, HeardSpeech]:
-    before = _core_seconds()
+    before = core_s()
     heard = Talking(WITHOUT_WEIGHTS).listen(SpeechInput(sound=sound))
     talk_of(MeshEngine(), template, heard)
-    return _core_seconds() - before, heard
+    return core_s() - before, heard
 
 
 def _render(
@@ -108,11 +103,6 @@ def _render(
         else:
             talk = talk_of(engine, template, heard)
             plan = replace(planner(talk.template), sound=talk.sound, talk=talk.cut)
-        before = _core_seconds()
+        before = core_s()
         VideoWriter(plan, RenderProgress()).write(video, Path(name) / "poster.jpg")
-        return _core_seconds() - before
-
-
-def _core_seconds() -> float:
-    children = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return time.process_time() + children.ru_utime + children.ru_stime
+        return core_s() - before

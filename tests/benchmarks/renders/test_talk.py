@@ -1,6 +1,6 @@
 """The table of a talk: reading, the idle, the talk."""
 
-from benchmarks import talk
+from benchmarks.renders import talk
 
 
 def test_a_talk_stands_beside_its_idle() -> None:

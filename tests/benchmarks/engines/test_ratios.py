@@ -2,7 +2,7 @@
 
 import torch
 
-from benchmarks.ratios import PLAIN, table_line, take_turns
+from benchmarks.engines.ratios import PLAIN, table_line, take_turns
 from liveportrait_core.engines.liveportrait.runtimes.quality import Question
 
 

@@ -15,7 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.render import SIZE_PX, core_s, inputs
+from benchmarks.renders.stages import FPS
+from benchmarks.resources import core_s
+from benchmarks.sources import SIZE_PX, write_sources
 from liveportrait_core.engines.mesh.engine import MeshEngine
 from liveportrait_core.media.pictures.image import read_portrait, write_picture
 from liveportrait_core.options import RenderOptions
@@ -65,7 +67,7 @@ def measure_throughput(
     renderer.warm_up()
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         folder = Path(name)
-        portrait, clip = inputs(folder, clip_seconds, size_px)
+        portrait, clip = write_sources(folder, clip_seconds, size_px, FPS)
         kept: list[bytes] = []
         first = RenderRequest(
             portrait=portrait, motion=Clip(path=clip), output=folder / "first.mp4"

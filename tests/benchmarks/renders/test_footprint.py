@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.footprint import Footprint, busiest, measure_process, table_line
+from benchmarks.renders.footprint import Footprint, busiest, measure_process, table_line
 
 # Holds 150 MB, and has a child that holds 100 MB, computes for a second, and writes a file.
 _CHILD = "import time; held = bytearray(100 << 20); end = time.process_time() + 1.0\n\

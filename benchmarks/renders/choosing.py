@@ -1,4 +1,4 @@
-"""The pictures of docs/use/choosing.md: `python -m benchmarks.choosing --to docs/pictures`.
+"""The pictures of docs/use/choosing.md: `python -m benchmarks.renders.choosing --to docs/pictures`.
 
 Each shows what one command of that page does to a public-domain portrait, drawn by the mesh engine:
 LivePortrait's weights are not needed, and so are not shown.
@@ -50,7 +50,9 @@ WISHES = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the pictures."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.choosing", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.renders.choosing", description=__doc__
+    )
     parser.add_argument("--to", type=Path, required=True, help="the folder to write them into")
     folder: Path = parser.parse_args(arguments).to
     renderer = open_renderer(Engine.MESH, Path("weights"))

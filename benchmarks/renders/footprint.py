@@ -15,7 +15,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.render import inputs
+from benchmarks.renders.stages import FPS
+from benchmarks.sources import write_sources
 
 PORTRAIT_PX = (3024, 4032)  # a phone's
 HEAD = f"{'render':34} {'memory':>9} {'files':>9} {'core s':>8} {'wall s':>8} {'cores':>6}"
@@ -59,7 +60,7 @@ def measure_footprints(
     """
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         folder = Path(name)
-        portrait, clip = inputs(folder, seconds, size_px)
+        portrait, clip = write_sources(folder, seconds, size_px, FPS)
         size = f"{size_px[0]}×{size_px[1]}, {seconds:g} s"
         chosen = {f"mesh, {size}": ["--engine", "mesh"]}
         if weights is not None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.cloud import HEAD, measure_cloud, table_line
+from benchmarks.cloud.emulator import HEAD, measure_cloud, table_line
 
 CHANGED = ("FIRESTORE_EMULATOR_HOST", "STORAGE_EMULATOR_HOST")
 

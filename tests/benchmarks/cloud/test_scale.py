@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.scale import Model, Report, Resource, Simulation, Timeline, table
+from benchmarks.cloud.scale import Model, Report, Resource, Simulation, Timeline, table
 
 WIDE = {"writes_per_second": 1000.0, "seconds": 150.0}
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks.memory import peak_growth_bytes
+from benchmarks.resources import peak_growth_bytes
 from liveportrait_core.engines.liveportrait.networks.all_networks import empty_networks
 from liveportrait_core.engines.liveportrait.networks.stitching_retargeting import (
     EYE_WIDTHS,
@@ -35,6 +35,10 @@ INPUT_SHAPES: dict[str, tuple[tuple[int, ...], ...]] = {
 }
 SMALL = ("stitching", "lip_retargeting", "eye_retargeting")
 """These stay on the CPU in fp32, as in the product."""
+HEAD = (
+    f"{'network':28} {'batch':>5} {'parameters':>11} {'GFLOP':>9} {'ms':>9} {'GFLOP/s':>8}"
+    f" {'peak MB':>8}"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +78,16 @@ def measure_networks(
         network = _initialised(getattr(networks, name), device)
         for batch in batches:
             yield _measure(name, network, batch, device, precision, effort)
+
+
+def table_line(row: Row) -> str:
+    """Return one row as text."""
+    rate = row.gflop / (row.ms / 1000) if row.ms else 0.0
+    peak = "-" if row.peak_mb is None else f"{row.peak_mb:.0f}"
+    return (
+        f"{row.network:28} {row.batch:5} {row.parameters:11,} {row.gflop:9.3f}"
+        f" {row.ms:9.2f} {rate:8.0f} {peak:>8}"
+    )
 
 
 def gflop(name: str, network: nn.Module, batch: int) -> float:

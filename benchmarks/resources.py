@@ -1,6 +1,8 @@
-"""Peak memory of a piece of work on its device."""
+"""What a piece of work takes: processor seconds, peak memory on its device."""
 
 import re
+import resource
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,6 +10,12 @@ import torch
 
 _STATUS = Path("/proc/self/status")
 _CLEAR = Path("/proc/self/clear_refs")
+
+
+def core_s() -> float:
+    """Return the processor seconds of this process and of its ended children."""
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + children.ru_utime + children.ru_stime
 
 
 def peak_growth_bytes(device: torch.device, work: Callable[[], object]) -> int | None:

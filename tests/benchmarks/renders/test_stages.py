@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.render import WholeRender, comparison, measure_mesh_render, table_line
+from benchmarks.renders.stages import WholeRender, comparison, measure_mesh_render, table_line
 from liveportrait_core.report import Stage
 
 

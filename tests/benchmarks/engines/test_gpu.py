@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from benchmarks import __main__ as command
+from benchmarks.__main__ import main
+from benchmarks.engines import networks
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device here")
@@ -16,8 +17,8 @@ def test_without_a_card_it_runs_reduced(
         measured.extend([str(choice), batches])
         return []
 
-    monkeypatch.setattr(command, "measure_networks", measure)
-    assert command.main(["gpu"]) == 0
+    monkeypatch.setattr(networks, "measure_networks", measure)
+    assert main(["gpu"]) == 0
     assert "no CUDA device" in capsys.readouterr().out
     assert str(measured[0]).startswith("cpu fp32: cpu-torch was asked for")
     assert measured[1] == [1]

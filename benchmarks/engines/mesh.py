@@ -13,28 +13,24 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
-from importlib.resources import files
 from pathlib import Path
 
-import cv2
-import numpy as np
 import torch
 
-from benchmarks.memory import peak_growth_bytes
+from benchmarks.resources import peak_growth_bytes
+from benchmarks.sources import SEED, SIZE_PX, write_sources
 from liveportrait_core.engines.mesh.engine import MeshEngine
 from liveportrait_core.engines.mesh.idle import synthetic_idle
-from liveportrait_core.media.pictures.image import read_portrait, write_picture
+from liveportrait_core.media.pictures.image import read_portrait
 from liveportrait_core.options import RenderOptions
 from liveportrait_core.pipeline.plan import prepare_picture
 from liveportrait_core.pipeline.progress import RenderProgress
 from liveportrait_core.pipeline.writer import VideoWriter
 from liveportrait_core.renderer import Renderer
-from liveportrait_core.report import Frame, RenderedVideo, Stage
+from liveportrait_core.report import RenderedVideo, Stage
 from liveportrait_core.request import Clip, MotionTemplate, RenderRequest
 
-SIZE_PX = (1200, 1600)
 FPS = Fraction(30)
-SEED = 7
 CORES = 2
 OVERLAPPED = (Stage.RENDER, Stage.ENCODE)  # the encoder works from the first frame on
 HEAD = f"{'stage':28} {'seconds':>8} {'ms a frame':>11} {'frames/s':>9}"
@@ -54,7 +50,7 @@ def measure_mesh(seconds: float, size_px: tuple[int, int] = SIZE_PX) -> Iterator
     """Yield drawing alone, core time, then the stages of renders of this length and twice it."""
     renderer = Renderer(MeshEngine(), reason="it is what is measured")
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
-        portrait, clip = _inputs(renderer, Path(name), seconds, size_px)
+        portrait, clip = write_sources(Path(name), 2 * seconds, size_px, FPS)
         yield _drawing(renderer, portrait, seconds)
         yield from _core_time(portrait, seconds)
         for length in (seconds, 2 * seconds):
@@ -66,30 +62,6 @@ def table_line(row: StageRow) -> str:
     per_frame = 1000 * row.seconds / row.frames
     memory = "" if row.peak_mb is None else f"   memory +{row.peak_mb:.0f} MB"
     return f"{row.stage:28} {row.seconds:8.2f} {per_frame:11.1f} {1000 / per_frame:9.1f}{memory}"
-
-
-def _inputs(
-    renderer: Renderer, folder: Path, seconds: float, size_px: tuple[int, int]
-) -> tuple[Path, Path]:
-    portrait, driver, clip = folder / "portrait.png", folder / "driver.png", folder / "clip.mp4"
-    driver.write_bytes(files("skimage").joinpath("data/astronaut.png").read_bytes())
-    person = folder / "person.jpg"
-    person.write_bytes(
-        files("matplotlib").joinpath("mpl-data/sample_data/grace_hopper.jpg").read_bytes()
-    )
-    small: Frame = read_portrait(person, max_dim_px=2048).pixels
-    large = cv2.resize(small, size_px, interpolation=cv2.INTER_CUBIC)
-    write_picture(np.asarray(large, np.uint8), portrait)
-    idle = synthetic_idle(seed=SEED, seconds=2 * seconds, fps=FPS)
-    renderer.render(
-        RenderRequest(
-            portrait=driver,
-            motion=MotionTemplate(motion=idle),
-            output=clip,
-            options=RenderOptions(driving_multiplier=1.0),
-        )
-    )
-    return portrait, clip
 
 
 def _drawing(renderer: Renderer, portrait: Path, seconds: float) -> StageRow:

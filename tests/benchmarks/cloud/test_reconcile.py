@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.reconcile import Load, Reads, reads_of_all, reads_of_recent, show
+from benchmarks.cloud.reconcile import Load, Reads, reads_of_all, reads_of_recent, show
 from functions.domain.subject import Subject
 from tests.functions.doubles import about
 from tests.functions.reconcile import reconciling

@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.throughput import CONCURRENT, HEAD, measure_throughput, table_line
+from benchmarks.renders.throughput import CONCURRENT, HEAD, measure_throughput, table_line
 
 
 @pytest.mark.soak

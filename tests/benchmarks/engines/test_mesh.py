@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import mesh, pairs
 from benchmarks.__main__ import main
+from benchmarks.engines import mesh
+from benchmarks.renders import pairs
 from liveportrait_core.engines.mesh.engine import MeshEngine
 from liveportrait_core.engines.mesh.idle import synthetic_idle
 from liveportrait_core.options import RenderOptions

@@ -1,0 +1,1 @@
+"""What lies around a render: the emulator and events, measured; a deployment, on paper."""

@@ -1,0 +1,1 @@
+"""The engines' parts: networks, their forms, the mesh engine's stages."""

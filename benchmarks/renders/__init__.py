@@ -1,0 +1,1 @@
+"""Whole renders and talks: how long, what they need, how they look."""
