@@ -22,13 +22,20 @@ from liveportrait_core.media.clips.opening import (
     VIDEO_CODECS,
 )
 from liveportrait_core.media.clips.rate import cadence_of, output_rate
-from liveportrait_core.media.file_kind import Role, kind_of
-from liveportrait_core.media.sample_tables import announced_samples
+from liveportrait_core.media.file_kind import Role
+from liveportrait_core.media.given_file import Requirement
 from liveportrait_core.report import RenderWarning
 
 MAX_SIDE_PX = 4096
 MAX_RATE_FPS = 240
 
+_GIVEN = Requirement(
+    accepted=ACCEPTED,
+    most_bytes=MAX_VIDEO_BYTES,
+    unsupported=VideoUnsupported,
+    too_large=VideoTooLarge,
+    roles=frozenset({Role.CLIP}),
+)
 _PROBE_LIMIT_S = 30.0
 # Cameras that say 240 run at 239.9 or 240.1.
 _RATE_TOLERANCE = Fraction(101, 100)
@@ -87,7 +94,7 @@ def probe(path: Path, max_seconds: float, *, is_result: bool = False) -> Driving
         VideoTooLarge: over the limits on bytes, sides or frame rate.
         VideoTooShort: under 0.5 s or 10 frames.
     """
-    _check_file(path)
+    _GIVEN.check(path)
     limit = Fraction(max_seconds).limit_denominator(1000)
     listing, said = _run_probe(path, limit)
     packets = _parse_packets(path, listing, said, limit)
@@ -137,28 +144,6 @@ def has_sound(path: Path) -> bool:
     ]  # fmt: skip
     done = _finished(path, arguments)
     return b"#media_type 1: audio" in done.output
-
-
-def _check_file(path: Path) -> None:
-    if not path.is_file():
-        raise VideoUnsupported(f"{path} is no file; {ACCEPTED}")
-    size = path.stat().st_size
-    if size == 0:
-        raise VideoUnsupported(f"{path.name} is empty; {ACCEPTED}")
-    if size > MAX_VIDEO_BYTES:
-        raise VideoTooLarge(
-            f"{path.name} has {size / 1e6:.1f} MB; "
-            f"accepted: up to {MAX_VIDEO_BYTES // 1_000_000} MB"
-        )
-    kind = kind_of(path)
-    if kind is not None and not (kind.role is Role.CLIP and kind.is_read):
-        raise VideoUnsupported(f"{path.name} is {kind.words}; {ACCEPTED}")
-    announced = announced_samples(path)
-    if announced > size:
-        raise VideoUnsupported(
-            f"{path.name} is cut off or broken: it announces {announced} samples or bytes of them, "
-            f"more than it holds; {ACCEPTED}"
-        )
 
 
 def _run_probe(path: Path, limit: Fraction) -> tuple[str, str]:

@@ -15,6 +15,7 @@ from PIL import Image, UnidentifiedImageError
 from liveportrait_core.errors import ImageTooLarge, ImageUnsupported
 from liveportrait_core.limits import MAX_IMAGE_BYTES
 from liveportrait_core.media.file_kind import Role, kind_of
+from liveportrait_core.media.given_file import Requirement
 from liveportrait_core.media.pictures import heif
 from liveportrait_core.media.pictures.damage.jpeg_scans import repetition
 from liveportrait_core.media.pictures.damage.png_damage import (
@@ -34,6 +35,13 @@ _JPEG_START: Final = b"\xff\xd8"
 _PNG_START: Final = b"\x89PNG\r\n\x1a\n"
 _MOVING: Final = ("GIF", "PNG", "WEBP", "AVIF")
 ACCEPTED = "accepted: JPEG, PNG, WebP, HEIC, AVIF, GIF, BMP or TIFF"
+_GIVEN: Final = Requirement(
+    accepted=ACCEPTED,
+    most_bytes=MAX_IMAGE_BYTES,
+    unsupported=ImageUnsupported,
+    too_large=ImageTooLarge,
+    roles=frozenset({Role.PICTURE}),
+)
 _NO_LEVELS: Final = ("F", "I")
 
 
@@ -54,16 +62,7 @@ def picture_bytes(path: Path) -> bytes:
         ImageUnsupported: no file, or an empty one.
         ImageTooLarge: over the limit.
     """
-    if not path.is_file():
-        raise ImageUnsupported(f"{path} is no file; {ACCEPTED}")
-    size = path.stat().st_size
-    if size > MAX_IMAGE_BYTES:
-        raise ImageTooLarge(
-            f"{path.name} has {size / 1e6:.1f} MB; "
-            f"accepted: up to {MAX_IMAGE_BYTES // 1_000_000} MB"
-        )
-    if size == 0:
-        raise ImageUnsupported(f"{path.name} is empty; {ACCEPTED}")
+    _GIVEN.check_size(path)
     return path.read_bytes()
 
 

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from liveportrait_core.errors import AudioTooLong, AudioTooShort, AudioUnsupported
 from liveportrait_core.limits import MAX_AUDIO_BYTES, MAX_SPEECH_SECONDS, MIN_SPEECH_SECONDS
 from liveportrait_core.media import ffmpeg
-from liveportrait_core.media.file_kind import Role, kind_of
-from liveportrait_core.media.sample_tables import announced_samples
+from liveportrait_core.media.file_kind import Role
+from liveportrait_core.media.given_file import Requirement
 from liveportrait_core.media.sounds.opening import (
     ACCEPTED,
     ON_THE_TIMELINE,
@@ -27,6 +27,13 @@ from liveportrait_core.report import RenderWarning
 from liveportrait_core.speech.activity import is_silent
 from liveportrait_core.speech.values import SAMPLE_RATE_HZ, Speech
 
+_GIVEN: Final = Requirement(
+    accepted=ACCEPTED,
+    most_bytes=MAX_AUDIO_BYTES,
+    unsupported=AudioUnsupported,
+    too_large=AudioTooLong,
+    roles=frozenset({Role.SOUND, Role.CLIP}),
+)
 _READ_LIMIT_S: Final = 60.0
 _LOUDEST: Final = 1000.0  # of float samples, where 1 is full scale: beyond it is no recording
 _TOLERANCE: Final = 0.99  # codecs round a length to their frames
@@ -60,7 +67,7 @@ def read_speech(
         AudioTooLong: longer than `max_seconds`, over 50 MB, or more work than it may be.
         AudioTooShort: under 0.3 s.
     """
-    _check_file(path)
+    _GIVEN.check(path)
     samples = _decoded(path, 2 * max_seconds)
     if len(samples) < MIN_SPEECH_SECONDS * SAMPLE_RATE_HZ * _TOLERANCE:
         raise AudioTooShort(
@@ -90,26 +97,6 @@ def _require_silence_behind(
     raise AudioTooLong(
         f"{path.name} lasts {length}; accepted: {MIN_SPEECH_SECONDS:g} to {max_seconds:g} s"
     )
-
-
-def _check_file(path: Path) -> None:
-    if not path.is_file():
-        raise AudioUnsupported(f"{path} is no file; {ACCEPTED}")
-    size = path.stat().st_size
-    if size == 0:
-        raise AudioUnsupported(f"{path.name} is empty; {ACCEPTED}")
-    if size > MAX_AUDIO_BYTES:
-        raise AudioTooLong(
-            f"{path.name} has {size / 1e6:.1f} MB; "
-            f"accepted: up to {MAX_AUDIO_BYTES // 1_000_000} MB"
-        )
-    kind = kind_of(path)
-    if kind is not None and not (kind.role in (Role.SOUND, Role.CLIP) and kind.is_read):
-        raise AudioUnsupported(f"{path.name} is {kind.words}; {ACCEPTED}")
-    if announced_samples(path) > size:
-        raise AudioUnsupported(
-            f"{path.name} is cut off: it announces more than it holds; {ACCEPTED}"
-        )
 
 
 def _decoded(path: Path, seconds: float) -> NDArray[np.float32]:

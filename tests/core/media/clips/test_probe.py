@@ -1,13 +1,13 @@
 """Which clips are taken, what is known of them before decoding, and how the others are refused."""
 
 import socket
-import sys
 from fractions import Fraction
 from pathlib import Path
 
 import pytest
 
 from liveportrait_core.errors import EngineUnavailable, VideoTooLarge, VideoUnsupported
+from liveportrait_core.media import given_file
 from liveportrait_core.media.clips.probe import probe
 from liveportrait_core.report import RenderWarning
 from tests.core.clips import ffmpeg, moving_clip, playlist
@@ -100,7 +100,7 @@ def test_a_playlist_is_refused_and_what_it_names_stays_unread(
 ) -> None:
     """By its first bytes; and one that nothing here recognises, by ffmpeg's list of containers."""
     if not is_recognised:
-        monkeypatch.setattr(sys.modules[probe.__module__], "kind_of", lambda path: None)
+        monkeypatch.setattr(given_file, "kind_of", lambda path: None)
     secret = moving_clip(tmp_path / "secret.mp4")
     ffmpeg("-i", str(secret), "-c", "copy", str(tmp_path / "secret.ts"))
     hls = "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:1.0,\n{}\n#EXT-X-ENDLIST\n"
