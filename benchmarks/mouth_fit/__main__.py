@@ -14,8 +14,8 @@ from benchmarks.mouth_fit.examples import SHAPES, Array, example, material, nois
 from benchmarks.mouth_fit.fit import Figures, fit, held_out
 from benchmarks.mouth_fit.sentences import SENTENCES
 from benchmarks.mouth_fit.synthesisers import ESPEAK_VARIANTS, FLITE_VOICES, Espeak
-from liveportrait_core.speech import mouth_map
 from liveportrait_core.speech.track import smoothed
+from liveportrait_core.speech.voice import mouth_map
 
 _PATH: Final = Path(mouth_map.__file__).with_name(mouth_map.NUMBERS)
 _NOISE_DB: Final = 15

@@ -15,13 +15,13 @@ from benchmarks.mouth_fit.synthesisers import (
     SpokenClip,
     say_with_flite,
 )
-from liveportrait_core.speech.activity import voiced_rows
-from liveportrait_core.speech.articulation import loudness, ruled_shapes
-from liveportrait_core.speech.mel import in_context, log_mels
-from liveportrait_core.speech.spectrum import power_spectra
 from liveportrait_core.speech.track import smoothed
 from liveportrait_core.speech.values import SAMPLE_RATE_HZ
 from liveportrait_core.speech.visemes import articulated
+from liveportrait_core.speech.voice.activity import voiced_rows
+from liveportrait_core.speech.voice.articulation import loudness, ruled_shapes
+from liveportrait_core.speech.voice.mel import in_context, log_mels
+from liveportrait_core.speech.voice.spectrum import power_spectra
 
 SHAPES: Final = ("open", "wide", "round")
 _TELEPHONE_HZ: Final = (300, 3400)

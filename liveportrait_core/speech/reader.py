@@ -13,14 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from liveportrait_core.errors import InvalidOption
-from liveportrait_core.speech.activity import runs, voiced_rows
-from liveportrait_core.speech.articulation import articulation
-from liveportrait_core.speech.spectrum import HOP_S, power_spectra
 from liveportrait_core.speech.spelling import visemes_of
 from liveportrait_core.speech.track import mouth_track
 from liveportrait_core.speech.values import MouthTrack, Speech
 from liveportrait_core.speech.viseme_formats import TimedViseme
 from liveportrait_core.speech.visemes import VisemeReader
+from liveportrait_core.speech.voice.activity import runs, voiced_rows
+from liveportrait_core.speech.voice.articulation import articulation
+from liveportrait_core.speech.voice.spectrum import HOP_S, power_spectra
 
 LONGEST_TEXT: Final = 5000
 _VOWELS: Final = ("aa", "E", "ih", "oh", "ou")

@@ -4,16 +4,15 @@ The same for every reader, so that no two of them differ in timing.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from liveportrait_core.speech.activity import runs
-from liveportrait_core.speech.spectrum import HOP_S
-from liveportrait_core.speech.values import MOUTH_SHAPES, MouthTrack
+from liveportrait_core.speech.values import MOUTH_SHAPES, Articulation, Curve, MouthTrack
+from liveportrait_core.speech.voice.activity import runs
+from liveportrait_core.speech.voice.spectrum import HOP_S
 
 # Measured against film: lips are where they are heard 80 ms before they are heard.
 LEAD_S: Final = 0.080
@@ -27,18 +26,6 @@ _LEAST_CLOSED_FRAMES: Final = 2
 _CLOSING_S: Final = 0.060
 
 OPEN, WIDE, ROUND, PRESS, BITE = range(len(MOUTH_SHAPES))
-Curve = NDArray[np.float64]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Articulation:
-    """What the mouth does, by the time of the sound; row t is at 10 ms · t."""
-
-    open: Curve  # T, 0…1, like the others
-    wide: Curve
-    round: Curve
-    bite: Curve
-    presses: tuple[tuple[float, float], ...]  # seconds from which to which the lips are closed
 
 
 def mouth_track(

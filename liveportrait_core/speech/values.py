@@ -1,4 +1,4 @@
-"""The values that travel from sound to an engine: `Speech`, then `MouthTrack`."""
+"""The values that travel from sound to an engine: `Speech`, `Articulation`, `MouthTrack`."""
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -11,6 +11,8 @@ SAMPLE_RATE_HZ: Final = 16_000
 MOUTH_SHAPES: Final = ("open", "wide", "round", "press", "bite")
 """Columns of `MouthTrack.shapes`: jaw opening, corners outwards, corners inwards (o, u), lips
 closed (m, b, p), lower lip at the upper teeth (f, v)."""
+
+Curve = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -37,6 +39,17 @@ class Speech:
     def seconds(self) -> Fraction:
         """Exact duration."""
         return Fraction(len(self.samples), SAMPLE_RATE_HZ)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Articulation:
+    """What the mouth does, by the time of the sound; row t is at 10 ms · t."""
+
+    open: Curve  # T, 0…1, like the others
+    wide: Curve
+    round: Curve
+    bite: Curve
+    presses: tuple[tuple[float, float], ...]  # seconds from which to which the lips are closed
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -10,11 +10,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from liveportrait_core.speech.activity import voiced_rows
-from liveportrait_core.speech.spectrum import HOP_S, power_spectra
-from liveportrait_core.speech.track import Articulation, mouth_track
-from liveportrait_core.speech.values import MouthTrack, Speech
+from liveportrait_core.speech.track import mouth_track
+from liveportrait_core.speech.values import Articulation, MouthTrack, Speech
 from liveportrait_core.speech.viseme_formats import TimedViseme, require_in_order
+from liveportrait_core.speech.voice.activity import voiced_rows
+from liveportrait_core.speech.voice.spectrum import HOP_S, power_spectra
 
 _SILENCE: Final = "sil"
 _CLOSED: Final = "PP"

@@ -24,8 +24,8 @@ from liveportrait_core.media.sounds.opening import (
     SOUND_LIMITS,
 )
 from liveportrait_core.report import RenderWarning
-from liveportrait_core.speech.activity import is_silent
 from liveportrait_core.speech.values import SAMPLE_RATE_HZ, Speech
+from liveportrait_core.speech.voice.activity import is_silent
 
 _GIVEN: Final = Requirement(
     accepted=ACCEPTED,

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from liveportrait_core.speech.activity import voiced_rows
-from liveportrait_core.speech.mouth_map import NUMBERS, fitted_shapes
-from liveportrait_core.speech.spectrum import power_spectra
+from liveportrait_core.speech.voice.activity import voiced_rows
+from liveportrait_core.speech.voice.mouth_map import NUMBERS, fitted_shapes
+from liveportrait_core.speech.voice.spectrum import power_spectra
 from tests.core.sounds import spoken
 
-FILE = resources.files("liveportrait_core.speech").joinpath(NUMBERS)
+FILE = resources.files("liveportrait_core.speech.voice").joinpath(NUMBERS)
 
 
 @pytest.fixture(scope="module")

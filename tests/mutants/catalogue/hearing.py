@@ -25,7 +25,7 @@ MUTANTS = (
     ),
     Mutant(
         name="noise-is-a-voice",
-        file="liveportrait_core/speech/activity.py",
+        file="liveportrait_core/speech/voice/activity.py",
         old="return max(float(floor) + _ABOVE_FLOOR_DB, _QUIETEST_DB, float(loud) - _RANGE_DB)",
         new="return float(loud) - _RANGE_DB",
         why="Silence in, idle out: a background moves nothing (talk.md).",

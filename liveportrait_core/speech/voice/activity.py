@@ -5,8 +5,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from liveportrait_core.speech.spectrum import HOP_S, Rows, decibels, power_spectra
 from liveportrait_core.speech.values import SAMPLE_RATE_HZ, Speech
+from liveportrait_core.speech.voice.spectrum import HOP_S, Rows, decibels, power_spectra
 
 _FLOOR_PERCENTILE: Final = 10
 _LOUD_PERCENTILE: Final = 99

@@ -13,8 +13,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from liveportrait_core.speech.mel import in_context, log_mels
-from liveportrait_core.speech.spectrum import Rows
+from liveportrait_core.speech.voice.mel import in_context, log_mels
+from liveportrait_core.speech.voice.spectrum import Rows
 
 NUMBERS: Final = "mouth_map.json"
 _SHAPES: Final = ("open", "wide", "round")
@@ -35,7 +35,7 @@ def fitted_shapes(powers: Rows, is_active: NDArray[np.bool_]) -> NDArray[np.floa
 
 @functools.cache
 def _numbers() -> _Numbers:
-    text = resources.files("liveportrait_core.speech").joinpath(NUMBERS).read_text("utf-8")
+    text = resources.files("liveportrait_core.speech.voice").joinpath(NUMBERS).read_text("utf-8")
     content = json.loads(text)
     columns = [content["weights"][shape] for shape in _SHAPES]
     return _Numbers(weights=np.array(columns).T, offsets=np.array(content["offsets"]))

@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from liveportrait_core.speech.spectrum import BIN_HZ, WINDOW_SAMPLES, Rows, decibels
+from liveportrait_core.speech.voice.spectrum import BIN_HZ, WINDOW_SAMPLES, Rows, decibels
 
 BANDS: Final = 26
 CONTEXT_ROWS: Final = 13

@@ -11,10 +11,16 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from liveportrait_core.speech.activity import runs
-from liveportrait_core.speech.mouth_map import fitted_shapes
-from liveportrait_core.speech.spectrum import HOP_S, SMALLEST_POWER, Rows, band_power, decibels
-from liveportrait_core.speech.track import Articulation, Curve
+from liveportrait_core.speech.values import Articulation, Curve
+from liveportrait_core.speech.voice.activity import runs
+from liveportrait_core.speech.voice.mouth_map import fitted_shapes
+from liveportrait_core.speech.voice.spectrum import (
+    HOP_S,
+    SMALLEST_POWER,
+    Rows,
+    band_power,
+    decibels,
+)
 
 _LOUD_PERCENTILE: Final = 95
 _QUIET_DB: Final = 24.0  # so far below the loud frames the mouth is as good as shut
