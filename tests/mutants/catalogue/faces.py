@@ -3,10 +3,10 @@
 from tests.mutants.mutant import Mutant
 
 _UPRIGHT = ("tests/core/face/test_upright.py",)
-_TILTED = ("tests/core/engines/mesh/test_tilted.py",)
-_HIDDEN = ("tests/core/engines/mesh/test_hidden.py",)
+_TILTED = ("tests/core/engines/mesh/motion/test_tilted.py",)
+_HIDDEN = ("tests/core/engines/mesh/fields/test_hidden.py",)
 _FRONT = ("tests/core/engines/mesh/test_front.py",)
-_NEIGHBOURS = ("tests/core/engines/mesh/test_neighbours.py",)
+_NEIGHBOURS = ("tests/core/engines/mesh/fields/test_neighbours.py",)
 
 MUTANTS = (
     Mutant(

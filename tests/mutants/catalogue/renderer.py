@@ -70,7 +70,7 @@ MUTANTS = (
         old="x1=int(columns[-1]) + 1",
         new="x1=int(columns[-1])",
         why="The box holds every pixel that the mask touches (section 6).",
-        tests=("tests/core/engines/liveportrait/test_paste_back.py",),
+        tests=("tests/core/engines/liveportrait/source/test_paste_back.py",),
     ),
     Mutant(
         name="portrait-painted-over",
@@ -78,7 +78,7 @@ MUTANTS = (
         old="result = self.portrait.copy()",
         new="result = self.portrait",
         why="Each frame would be blended into the one before (section 6).",
-        tests=("tests/core/engines/liveportrait/test_paste_back.py",),
+        tests=("tests/core/engines/liveportrait/source/test_paste_back.py",),
     ),
     Mutant(
         name="rate-halved-once",

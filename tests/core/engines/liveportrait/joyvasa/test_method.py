@@ -29,7 +29,7 @@ from liveportrait_core.errors import (
 )
 from liveportrait_core.options import SpeechHead
 from liveportrait_core.speech.values import MouthTrack, Speech
-from tests.core.engines.liveportrait.joyvasa_files import (
+from tests.core.engines.liveportrait.joyvasa.files import (
     SIZES,
     STEPS,
     converted_folder,
