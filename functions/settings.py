@@ -1,12 +1,10 @@
-"""Read the environment once into frozen `Settings`; no other module reads it.
+"""Turn the environment, read once, into frozen `Settings`.
 
 Names, defaults and ranges are those of contract.md, section 8. A wrong value stops the start
 with a message that names the variable, the value and what is accepted.
 """
 
 import hashlib
-import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,14 +14,12 @@ from functions.errors import InvalidSetting
 from functions.otel_settings import NOTHING, Exported, exported
 from functions.roles import Role, TaskRoute, task_route
 from functions.talk_settings import WITHOUT_WEIGHTS, TalkMethods, talk_methods
+from functions.variables import VERSION, Variables
 
 ENGINES = ("liveportrait", "mesh", "auto")
 PRECISIONS = ("auto", "fp32", "fp16", "bf16")
 DEVICES = ("auto", "cpu", "cpu-torch", "cuda", "cuda-plain")
 ENGINE_VERSION = "LIVEPORTRAIT_ENGINE_VERSION"
-_VERSION = re.compile(r"(?:liveportrait|mesh)-[0-9]+-[0-9a-f]{8}")
-_ON = ("on", "true", "1", "yes")
-_OFF = ("off", "false", "0", "no", "")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,7 +133,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
     Raises:
         InvalidSetting: a value is missing, out of range, or contradicts another one.
     """
-    read = _Reader(environment)
+    read = Variables(environment)
     role = Role(read.choice("ROLE", Settings.role, tuple(Role)))
     emulator = storage_emulator(environment)
     is_emulated = emulator is not None
@@ -216,7 +212,7 @@ def _check(settings: Settings) -> None:
 
 
 def _check_engine_version(told: str, engine: str) -> None:
-    if not _VERSION.fullmatch(told):
+    if not VERSION.fullmatch(told):
         raise InvalidSetting(
             f"{ENGINE_VERSION} is {told!r}; accepted: <engine>-<revision>-<8 hex digits>, such as "
             "liveportrait-3-0a1b2c3d"
@@ -235,71 +231,3 @@ def _check_precision(settings: Settings) -> None:
             "to choose by; accepted: fp32, fp16 or bf16, the same as the renderer's, or "
             f"{ENGINE_VERSION}"
         )
-
-
-class _Reader:
-    """Read LIVEPORTRAIT_* variables; an unset one has its default, an empty one is an error."""
-
-    def __init__(self, environment: Mapping[str, str]) -> None:
-        self._environment = environment
-
-    def text(
-        self, name: str, default: str | None = None, *, pattern_hint: str, slashes: bool = False
-    ) -> str:
-        value = self._environment.get(f"LIVEPORTRAIT_{name}", default)
-        if value is None:
-            raise InvalidSetting(f"LIVEPORTRAIT_{name} is not set; accepted: {pattern_hint}")
-        if not value.strip() or value != value.strip() or (not slashes and "/" in value):
-            raise InvalidSetting(f"LIVEPORTRAIT_{name} is {value!r}; accepted: {pattern_hint}")
-        return value
-
-    def choice(self, name: str, default: str, accepted: tuple[str, ...]) -> str:
-        value = self._environment.get(f"LIVEPORTRAIT_{name}", default)
-        if value not in accepted:
-            raise InvalidSetting(
-                f"LIVEPORTRAIT_{name} is {value!r}; accepted: {', '.join(accepted)}"
-            )
-        return value
-
-    def number(self, name: str, default: float, low: float, high: float) -> float:
-        text = self._environment.get(f"LIVEPORTRAIT_{name}", str(default))
-        try:
-            value = float(text)
-        except ValueError:
-            value = math.nan
-        if not low <= value <= high:
-            raise InvalidSetting(
-                f"LIVEPORTRAIT_{name} is {text!r}; accepted: a number from {low:g} to {high:g}"
-            )
-        return value
-
-    def optional_number(self, name: str, low: float, high: float) -> float | None:
-        if f"LIVEPORTRAIT_{name}" not in self._environment:
-            return None
-        return self.number(name, low, low, high)
-
-    def count(self, name: str, default: int) -> int:
-        text = self._environment.get(f"LIVEPORTRAIT_{name}", str(default))
-        if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 1_000_000):
-            raise InvalidSetting(
-                f"LIVEPORTRAIT_{name} is {text!r}; accepted: a whole number from 1 to 1000000"
-            )
-        return int(text)
-
-    def versions(self, name: str) -> frozenset[str] | None:
-        text = self._environment.get(f"LIVEPORTRAIT_{name}", "all")
-        if text in ("all", "none"):
-            return None if text == "all" else frozenset()
-        named = text.split(",")
-        if not all(_VERSION.fullmatch(each) for each in named):
-            raise InvalidSetting(
-                f"LIVEPORTRAIT_{name} is {text!r}; accepted: all, none, or engine versions as "
-                "documents show them, such as liveportrait-1-0123abcd, with commas between them"
-            )
-        return frozenset(named)
-
-    def switch(self, name: str) -> bool:
-        text = self._environment.get(f"LIVEPORTRAIT_{name}", "off")
-        if text.lower() not in _ON + _OFF:
-            raise InvalidSetting(f"LIVEPORTRAIT_{name} is {text!r}; accepted: on or off")
-        return text.lower() in _ON
