@@ -10,7 +10,7 @@ from typing import Any
 
 from functions.domain.storage_paths import OWNER_KEY, download_url
 from tests.functions.doubles import about
-from tests.functions.explorer.attempts import OWNER
+from tests.functions.explorer.checks.attempts import OWNER
 from tests.functions.explorer.disturbances import Cue
 from tests.functions.explorer.model import DROPPED, FORGED, MULTIPLIERS, Avatar, Wanted
 from tests.functions.explorer.world import World

@@ -8,13 +8,13 @@ from typing import Any
 
 from functions.roles import Role
 from tests.functions.explorer.app import Act, App
-from tests.functions.explorer.attempts import Attempts
-from tests.functions.explorer.checks import Checks
+from tests.functions.explorer.checks.attempts import Attempts
+from tests.functions.explorer.checks.every_step import Checks
+from tests.functions.explorer.checks.quiet import Quiet
 from tests.functions.explorer.deliveries import Couriers
 from tests.functions.explorer.disturbances import KILLS, SOFT, Disturbance, Kind, Weather
 from tests.functions.explorer.instances import SETTINGS, VERSIONS, Instance, Workshop
 from tests.functions.explorer.model import Avatar
-from tests.functions.explorer.quiet import Quiet
 from tests.functions.explorer.report import Report
 from tests.functions.explorer.talks import Talk, TalkApp
 from tests.functions.explorer.timeline import Timeline

@@ -15,7 +15,7 @@ from functions.domain.job_record import Purpose, Record
 from functions.domain.storage_paths import OWNER_KEY, download_url
 from functions.domain.subject import Subject
 from tests.functions.doubles import Fields, about
-from tests.functions.explorer.attempts import OWNER, Attempts
+from tests.functions.explorer.checks.attempts import OWNER, Attempts
 from tests.functions.explorer.model import MULTIPLIERS, Avatar
 from tests.functions.explorer.world import Commit, World
 from tests.functions.scene import BUCKET, POLICY

@@ -7,8 +7,7 @@ import pytest
 from functions.domain.storage_paths import StoredObject
 from functions.reconcile.findings import Finding
 from liveportrait_core.errors import OutOfMemory
-from tests.functions.reconcile.reconciling import DAY_MS, Watch, plays
-from tests.functions.reconcile.test_cases import (
+from tests.functions.reconcile.findings.test_cases import (
     every_video_deleted_while_disabled,
     litter_of_a_crash,
     lost_first_save,
@@ -19,6 +18,7 @@ from tests.functions.reconcile.test_cases import (
     video_deleted_after_opting_out,
     video_deleted_while_blocked,
 )
+from tests.functions.reconcile.reconciling import DAY_MS, Watch, plays
 from tests.functions.scene import AVATAR, OUTPUT, SETTINGS, VIDEO, Scene, document
 
 

@@ -43,6 +43,6 @@ MUTANTS = (
         old="if species is not Species.HUMAN:",
         new="if max_seconds < 0:",
         why="Networks of its own read the clip for an animal (section 3).",
-        tests=("tests/functions/jobs/test_motion_cache.py",),
+        tests=("tests/functions/jobs/rendering/test_motion_cache.py",),
     ),
 )

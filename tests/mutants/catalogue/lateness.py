@@ -44,7 +44,7 @@ MUTANTS = (
         old="retry(self._deps.clock, take, within_s=self._deps.settings.patience_s)",
         new="take()",
         why="Three lost answers use up a request's attempts (section 4, lost answers).",
-        tests=("tests/functions/jobs/test_lost_answers.py",),
+        tests=("tests/functions/jobs/leases/test_lost_answers.py",),
     ),
     Mutant(
         name="overtaken-claim-granted-again",
@@ -52,7 +52,7 @@ MUTANTS = (
         old="next(held, None) or Claim(",
         new="next(held, None) or next(iter(claims), None) or Claim(",
         why="The video lies in a folder that another empties (section 4, lost answers).",
-        tests=("tests/functions/jobs/test_lost_answers.py",),
+        tests=("tests/functions/jobs/leases/test_lost_answers.py",),
     ),
     Mutant(
         name="claim-forgets-its-own-lease",
@@ -60,7 +60,7 @@ MUTANTS = (
         old="if now.record.held_by(each.owner))",
         new="if False)",
         why="A claim whose answer was lost waits for its own lease (section 4, lost answers).",
-        tests=("tests/functions/jobs/test_lost_answers.py",),
+        tests=("tests/functions/jobs/leases/test_lost_answers.py",),
     ),
     Mutant(
         name="renewal-before-upload-tried-once",
@@ -68,7 +68,7 @@ MUTANTS = (
         old="within_s=min(left_s, self._deps.settings.lease_s))",
         new="within_s=0)",
         why="One fault throws a rendered video away (section 4, lost answers).",
-        tests=("tests/functions/jobs/test_lost_answers.py",),
+        tests=("tests/functions/jobs/leases/test_lost_answers.py",),
     ),
     Mutant(
         name="completion-tried-once",
@@ -76,7 +76,7 @@ MUTANTS = (
         old="within_s=self._deps.settings.lease_s,",
         new="within_s=0,",
         why="One fault throws a finished video away (section 4, lost answers).",
-        tests=("tests/functions/jobs/test_lost_answers.py",),
+        tests=("tests/functions/jobs/leases/test_lost_answers.py",),
     ),
     Mutant(
         name="a-decision-is-done-again",
@@ -84,7 +84,10 @@ MUTANTS = (
         old="except FunctionError:\n            raise\n        ",
         new="",
         why="A job that must stop goes on asking for as long as a lease (section 4).",
-        tests=("tests/functions/jobs/test_lease.py", "tests/functions/jobs/test_lost_answers.py"),
+        tests=(
+            "tests/functions/jobs/leases/test_lease.py",
+            "tests/functions/jobs/leases/test_lost_answers.py",
+        ),
     ),
     Mutant(
         name="hanging-job-keeps-its-lease",
@@ -92,7 +95,7 @@ MUTANTS = (
         old="> self._deadline + self._deps.settings.lease_s:",
         new="> self._deadline + 1e9:",
         why="A job that hangs keeps every other event waiting (section 4, lease).",
-        tests=("tests/functions/jobs/test_lease.py",),
+        tests=("tests/functions/jobs/leases/test_lease.py",),
     ),
     Mutant(
         name="old-trouble-acknowledged",
@@ -165,7 +168,7 @@ MUTANTS = (
         new="0",
         why="Two versions that take turns attempt a request for ever (section 4, attempts).",
         tests=(
-            "tests/functions/jobs/test_attempts.py",
+            "tests/functions/jobs/leases/test_claims.py",
             "tests/functions/domain/test_job_record.py",
         ),
     ),
@@ -191,7 +194,7 @@ MUTANTS = (
         old="if self.record.fingerprint not in fingerprints:",
         new="if not fingerprints:",
         why="A delivery that stood still stops the render of a newer input (section 4).",
-        tests=("tests/functions/jobs/test_stale_looks.py",),
+        tests=("tests/functions/jobs/queue/test_stale_looks.py",),
     ),
     Mutant(
         name="task-ended-before-begins-a-render",
@@ -199,7 +202,10 @@ MUTANTS = (
         old="if trigger.dispatch not in (None, state.avatar.record.dispatch):",
         new="if state.avatar.record.dispatch not in (None, trigger.dispatch):",
         why="No queue repeats it when it fails (section 9, the end of a task).",
-        tests=("tests/functions/jobs/test_tasks.py", "tests/functions/domain/test_next_step.py"),
+        tests=(
+            "tests/functions/jobs/queue/test_tasks.py",
+            "tests/functions/domain/test_next_step.py",
+        ),
     ),
     Mutant(
         name="claim-for-a-task-ended-before",
@@ -215,7 +221,7 @@ MUTANTS = (
         old="if task is None and needs_dispatch:",
         new="if False:",
         why="The same, where the delivery begins after the end of its task (section 9).",
-        tests=("tests/functions/jobs/test_tasks.py",),
+        tests=("tests/functions/jobs/queue/test_tasks.py",),
     ),
     Mutant(
         name="another-tasks-dispatch-taken-off",
@@ -247,7 +253,7 @@ MUTANTS = (
         old="return trigger  # and see that it answers what is there now",
         new="return Done()",
         why="Another delivery's render is left to nobody (section 1.4 c).",
-        tests=("tests/functions/jobs/test_stale_looks.py",),
+        tests=("tests/functions/jobs/queue/test_stale_looks.py",),
     ),
     Mutant(
         name="acknowledged-for-an-ended-task",
@@ -255,7 +261,7 @@ MUTANTS = (
         old="return AttemptOutcome.DISPATCHED if stands else AttemptOutcome.SUPERSEDED",
         new="return AttemptOutcome.DISPATCHED",
         why="A gate that stood still leaves a wish to a task that was ended (section 9).",
-        tests=("tests/functions/jobs/test_tasks.py",),
+        tests=("tests/functions/jobs/queue/test_tasks.py",),
     ),
     Mutant(
         name="follow-up-left-to-an-ended-task",
@@ -263,6 +269,6 @@ MUTANTS = (
         old="if self.renders is not None and dispatch is not None:",
         new="if False:",
         why="Two deliveries of one task: the answer of one ends what the other needs (section 9).",
-        tests=("tests/functions/jobs/test_deferral.py",),
+        tests=("tests/functions/jobs/queue/test_deferral.py",),
     ),
 )

@@ -6,7 +6,7 @@ _DELETIONS = (
     "tests/functions/jobs/deletion/test_former_life.py",
     "tests/functions/jobs/deletion/test_clean_up.py",
 )
-_RUNS = ("tests/functions/reconcile/test_runner.py",)
+_RUNS = ("tests/functions/reconcile/passes/test_runner.py",)
 
 MUTANTS = (
     Mutant(
@@ -64,7 +64,7 @@ MUTANTS = (
         ">= share_of(avatar.avatar_id, rules.renders_per_day_total).most\n",
         new="",
         why="Many accounts render without limit (section 3, quota).",
-        tests=("tests/functions/jobs/test_attempts.py",),
+        tests=("tests/functions/jobs/leases/test_claims.py",),
     ),
     Mutant(
         name="drafts-deleted",

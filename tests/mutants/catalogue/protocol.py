@@ -44,7 +44,7 @@ MUTANTS = (
         old="if record.attempts >= ATTEMPTS:",
         new="if record.attempts > ATTEMPTS:",
         why="At most three attempts (section 4).",
-        tests=("tests/functions/jobs/test_attempts.py",),
+        tests=("tests/functions/jobs/leases/test_claims.py",),
     ),
     Mutant(
         name="no-back-off",
@@ -52,7 +52,7 @@ MUTANTS = (
         old="if now < record.not_before:",
         new="if now > record.not_before > 0:",
         why="A failure is repeated at once, and refused once it is due (section 4).",
-        tests=("tests/functions/jobs/test_attempts.py",),
+        tests=("tests/functions/jobs/leases/test_claims.py",),
     ),
     Mutant(
         name="quota-one-too-many",
@@ -61,7 +61,7 @@ MUTANTS = (
         new="starts.avatar > rules.renders_per_day",
         why="30 starts a day for an avatar, not 31 (section 3, quota).",
         tests=(
-            "tests/functions/jobs/test_attempts.py",
+            "tests/functions/jobs/leases/test_claims.py",
             "tests/functions/domain/test_transitions.py",
         ),
     ),
@@ -71,7 +71,7 @@ MUTANTS = (
         old="            or starts.owner >= rules.renders_per_owner_day\n",
         new="",
         why="One owner renders without limit by making avatars (section 3, quota).",
-        tests=("tests/functions/jobs/test_attempts.py",),
+        tests=("tests/functions/jobs/leases/test_claims.py",),
     ),
     Mutant(
         name="quota-of-yesterday",
@@ -87,7 +87,7 @@ MUTANTS = (
         old="return replace(written, counts=True)",
         new="return replace(written, counts=False)",
         why="Abandoned and failed starts count too (section 3, quota).",
-        tests=("tests/functions/jobs/test_attempts.py",),
+        tests=("tests/functions/jobs/leases/test_claims.py",),
     ),
     Mutant(
         name="results-retired-too-early",
@@ -97,7 +97,7 @@ MUTANTS = (
         why="Kept: the last three and everything younger than 24 h (section 3, storage).",
         tests=(
             "tests/functions/domain/test_transitions.py",
-            "tests/functions/jobs/test_objects.py",
+            "tests/functions/jobs/rendering/test_objects.py",
         ),
     ),
     Mutant(
@@ -106,7 +106,7 @@ MUTANTS = (
         old="if not record.queued_for(wanted):",
         new="if True:",
         why="A redelivery between two attempts wakes every listener (section 3).",
-        tests=("tests/functions/jobs/test_lease_rules.py",),
+        tests=("tests/functions/jobs/leases/test_lease_rules.py",),
     ),
     Mutant(
         name="withdrawn-under-a-living-lease",
@@ -133,7 +133,7 @@ MUTANTS = (
         old="since = record.missing.since if record.missing is not None and known else now",
         new="since = now",
         why="A missing input is tried again for 60 s, not for ever (section 4, attempts).",
-        tests=("tests/functions/jobs/test_objects.py",),
+        tests=("tests/functions/jobs/rendering/test_objects.py",),
     ),
     Mutant(
         name="every-duplicate-a-task",
@@ -143,7 +143,7 @@ MUTANTS = (
         why="A duplicate finds the same dispatch and makes the same name (section 9).",
         tests=(
             "tests/functions/domain/test_dispatch_transitions.py",
-            "tests/functions/jobs/test_tasks.py",
+            "tests/functions/jobs/queue/test_tasks.py",
         ),
     ),
     Mutant(
@@ -160,7 +160,7 @@ MUTANTS = (
         old="{self.dispatch.fingerprint}-{self.dispatch.at}",
         new="{self.dispatch.fingerprint}",
         why="A dispatch made anew is refused by the queue, which keeps names (section 9).",
-        tests=("tests/functions/domain/test_task.py", "tests/functions/jobs/test_tasks.py"),
+        tests=("tests/functions/domain/test_task.py", "tests/functions/jobs/queue/test_tasks.py"),
     ),
     Mutant(
         name="known-task-is-a-fault",
@@ -176,7 +176,7 @@ MUTANTS = (
         old="case AttemptOutcome.RETRIED:\n                raise Postponed(_ANOTHERS_ATTEMPT)",
         new="case AttemptOutcome.RETRIED:\n                return Done()",
         why="Nobody would make the next attempt: fail what a redelivery cures (section 4).",
-        tests=("tests/functions/jobs/test_attempts.py",),
+        tests=("tests/functions/jobs/leases/test_claims.py",),
     ),
     Mutant(
         name="debounce-by-a-wrong-clock",
@@ -192,7 +192,7 @@ MUTANTS = (
         old="_LOOK_EVERY_S = 1.0",
         new="_LOOK_EVERY_S = 10.0",
         why="A newer value waits for seconds behind an old render (section 4, supersession).",
-        tests=("tests/functions/jobs/test_lease.py",),
+        tests=("tests/functions/jobs/leases/test_lease.py",),
     ),
     Mutant(
         name="one-fault-ends-the-heartbeat",
@@ -200,7 +200,7 @@ MUTANTS = (
         old='log.warning("lease not renewed", reason=str(fault))',
         new='log.warning("lease not renewed", reason=str(fault))\n            return False',
         why="A lease is renewed until it has run out (section 4).",
-        tests=("tests/functions/jobs/test_lease.py",),
+        tests=("tests/functions/jobs/leases/test_lease.py",),
     ),
     Mutant(
         name="progress-needs-no-time",
@@ -208,7 +208,7 @@ MUTANTS = (
         old="if needed_s > left_s:",
         new="if needed_s > whole_s:",
         why="A render that cannot end in time ends at once (section 4, deadline).",
-        tests=("tests/functions/jobs/test_lease.py",),
+        tests=("tests/functions/jobs/leases/test_lease.py",),
     ),
     Mutant(
         name="clean-up-of-the-living",
@@ -216,7 +216,10 @@ MUTANTS = (
         old="if avatar.document is not None:",
         new="if avatar.document is not None and avatar.document.opted_in:",
         why="A document that is there again keeps everything (section 7).",
-        tests=("tests/functions/jobs/test_stopped_jobs.py", "tests/functions/jobs/test_objects.py"),
+        tests=(
+            "tests/functions/jobs/leases/test_stopped_jobs.py",
+            "tests/functions/jobs/rendering/test_objects.py",
+        ),
     ),
     Mutant(
         name="clean-up-forgets-the-motion",
@@ -259,7 +262,7 @@ MUTANTS = (
         old="self._monitor.confirm()",
         new="self._monitor.check()",
         why="Written only while the lease is the job's own (section 3, caches).",
-        tests=("tests/functions/jobs/test_motion_cache.py",),
+        tests=("tests/functions/jobs/rendering/test_motion_cache.py",),
     ),
     Mutant(
         name="motion-outlives-the-avatar",
@@ -275,7 +278,7 @@ MUTANTS = (
         old='"engineVersion": engine_version,',
         new="",
         why="Another engine draws with motion that it did not read (section 3, caches).",
-        tests=("tests/functions/jobs/test_motion_cache.py",),
+        tests=("tests/functions/jobs/rendering/test_motion_cache.py",),
     ),
     Mutant(
         name="motion-without-its-digest",
@@ -283,7 +286,7 @@ MUTANTS = (
         old="if hashlib.sha256(motion).hexdigest() != seen.metadata.get(_DIGEST):",
         new="if _DIGEST not in seen.metadata:",
         why="Damaged bytes are drawn with (section 3, caches: its digest checked).",
-        tests=("tests/functions/jobs/test_motion_cache.py",),
+        tests=("tests/functions/jobs/rendering/test_motion_cache.py",),
     ),
     Mutant(
         name="turns-without-end",
@@ -291,7 +294,7 @@ MUTANTS = (
         old="task = replace(task, held=since if position else 0, owner=avatar.owner)",
         new="task = replace(task, held=0, owner=avatar.owner)",
         why="An owner's renders in flight are bounded (section 9, turns).",
-        tests=("tests/functions/jobs/test_owners_turns.py",),
+        tests=("tests/functions/jobs/queue/test_owners_turns.py",),
     ),
     Mutant(
         name="next-one-not-woken",
@@ -300,7 +303,7 @@ MUTANTS = (
         "            wake(self._deps, owner)",
         new="                self._pursue(replace(trigger, dispatch=task, upgrades=upgrades))",
         why="Whoever ends a render makes the next one's task (section 9, turns).",
-        tests=("tests/functions/jobs/test_owners_turns.py",),
+        tests=("tests/functions/jobs/queue/test_owners_turns.py",),
     ),
     Mutant(
         name="deleted-avatar-keeps-its-turn",
@@ -308,7 +311,7 @@ MUTANTS = (
         old="wake(deps, begun.record.freed)  # before",
         new="pass  # before",
         why="A clean-up frees a turn, too (section 9, turns).",
-        tests=("tests/functions/jobs/test_owners_turns.py",),
+        tests=("tests/functions/jobs/queue/test_owners_turns.py",),
     ),
     Mutant(
         name="task-in-vain-keeps-its-name",
@@ -316,7 +319,7 @@ MUTANTS = (
         old="replace(task, at=max(now, task.at + 1)), TransactionStatus.BUSY",
         new="task, TransactionStatus.BUSY",
         why="The queue takes a name once: the next wake-up would be lost (section 9, turns).",
-        tests=("tests/functions/jobs/test_owners_turns.py",),
+        tests=("tests/functions/jobs/queue/test_owners_turns.py",),
     ),
     Mutant(
         name="list-forgets-nobody",
@@ -341,6 +344,6 @@ MUTANTS = (
         old="            make(self._deps.renders, trigger.subject, task)",
         new="            pass",
         why="A dispatch without a task takes a turn for a day (section 9, turns).",
-        tests=("tests/functions/jobs/test_owners_turns.py",),
+        tests=("tests/functions/jobs/queue/test_owners_turns.py",),
     ),
 )

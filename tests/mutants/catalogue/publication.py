@@ -18,7 +18,7 @@ MUTANTS = (
         new="if not record.lists(item.path, 0) and not item.path",
         why="Videos that nothing lists are kept for ever (section 3, storage).",
         tests=(
-            "tests/functions/jobs/test_objects.py",
+            "tests/functions/jobs/rendering/test_objects.py",
             "tests/functions/jobs/deletion/test_deletions.py",
         ),
     ),
@@ -29,7 +29,7 @@ MUTANTS = (
         new="for each in faults]",
         why="What could not be deleted stays noted (section 3, deletions).",
         tests=(
-            "tests/functions/jobs/test_attempt.py",
+            "tests/functions/jobs/rendering/test_attempt.py",
             "tests/functions/jobs/deletion/test_deletions.py",
         ),
     ),
@@ -47,7 +47,7 @@ MUTANTS = (
         old="spec, token = claim.spec, str(uuid4())",
         new="spec, token = claim.spec, claim.owner",
         why="Who is given the poster's URL could play the video (section 3, storage).",
-        tests=("tests/functions/jobs/test_attempt.py",),
+        tests=("tests/functions/jobs/rendering/test_attempt.py",),
     ),
     Mutant(
         name="attempts-share-a-path",
@@ -146,7 +146,7 @@ MUTANTS = (
         old="return ErrorInfo(code=code, field=field, retryable=fault.retryable)",
         new="return ErrorInfo(code=code, field=None, retryable=fault.retryable)",
         why="The app marks the field that is at fault (section 5).",
-        tests=("tests/functions/jobs/test_attempt.py",),
+        tests=("tests/functions/jobs/test_outcomes.py",),
     ),
     Mutant(
         name="too-large-by-one-megabyte",
@@ -154,6 +154,6 @@ MUTANTS = (
         old="MAX_IMAGE_BYTES = 50_000_000",
         new="MAX_IMAGE_BYTES = 50 << 20",
         why="50 MB are 50,000,000 bytes (section 2, limits).",
-        tests=("tests/functions/jobs/test_attempt.py",),
+        tests=("tests/functions/jobs/rendering/test_attempt.py",),
     ),
 )

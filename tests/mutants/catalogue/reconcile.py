@@ -2,7 +2,7 @@
 
 from tests.mutants.mutant import Mutant
 
-_JUDGEMENT = ("tests/functions/reconcile/test_findings.py",)
+_JUDGEMENT = ("tests/functions/reconcile/findings/test_findings.py",)
 _MENDS = ("tests/functions/reconcile/test_repair.py",)
 
 MUTANTS = (
@@ -28,7 +28,7 @@ MUTANTS = (
         old="if avatar.has_ledger or made or",
         new="if not avatar.record.is_blank or made or",
         why="The ledger of an avatar that opted out and was deleted stays (section 10).",
-        tests=("tests/functions/reconcile/test_cases.py",),
+        tests=("tests/functions/reconcile/findings/test_cases.py",),
     ),
     Mutant(
         name="judged-under-a-living-lease",
@@ -52,7 +52,7 @@ MUTANTS = (
         old="task.fingerprint == fingerprint and now - task.at < TASK_AGE_MS",
         new="task.fingerprint == fingerprint and task.stands(now)",
         why="A task of six hours is put again (section 10).",
-        tests=("tests/functions/reconcile/test_gate.py",),
+        tests=("tests/functions/reconcile/findings/test_gate.py",),
     ),
     Mutant(
         name="every-token-is-new",
@@ -92,7 +92,7 @@ MUTANTS = (
         old="if report.attended == self._options.limit:",
         new="if report.attended == (self._options.limit or 0) + 1:",
         why="--limit is how many avatars are mended (section 10).",
-        tests=("tests/functions/reconcile/test_runner.py",),
+        tests=("tests/functions/reconcile/passes/test_runner.py",),
     ),
     Mutant(
         name="dry-run-leaves-a-mark",
@@ -100,7 +100,7 @@ MUTANTS = (
         old="if not self._options.dry_run:\n            self._marks.keep",
         new="if True:\n            self._marks.keep",
         why="A dry run changes nothing, marks included (section 10).",
-        tests=("tests/functions/reconcile/test_runner.py",),
+        tests=("tests/functions/reconcile/passes/test_runner.py",),
     ),
     Mutant(
         name="renders-at-the-pace-of-mends",
@@ -108,7 +108,7 @@ MUTANTS = (
         old="pause_s = max(pause_s, 60 / options.renders_per_min)",
         new="pause_s = min(pause_s, 60 / options.renders_per_min)",
         why="At a bounded pace: renders cost a GPU (section 10).",
-        tests=("tests/functions/reconcile/test_runner.py",),
+        tests=("tests/functions/reconcile/passes/test_runner.py",),
     ),
     Mutant(
         name="emptied-collection-believed",
@@ -116,7 +116,7 @@ MUTANTS = (
         old="sample = 2 * _PLAUSIBLY_GONE + 1",
         new="sample = _PLAUSIBLY_GONE",
         why="Who names the wrong collection must not lose every video (section 10).",
-        tests=("tests/functions/reconcile/test_runner.py",),
+        tests=("tests/functions/reconcile/passes/test_runner.py",),
     ),
     Mutant(
         name="neighbours-name-is-the-next-page",
@@ -124,7 +124,7 @@ MUTANTS = (
         old='_AFTER_FOLDER = "0"',
         new='_AFTER_FOLDER = "/"',
         why="`a`, `a-b` and `a/…` sort differently as ids and as paths (section 10).",
-        tests=("tests/functions/reconcile/test_runner.py",),
+        tests=("tests/functions/reconcile/passes/test_runner.py",),
     ),
     Mutant(
         name="token-given-to-what-changed",
@@ -156,7 +156,7 @@ MUTANTS = (
         old="return IdRange(low=self._bound(self.index), high=self._bound(self.index + 1))",
         new='return IdRange(low=self._bound(self.index) + "0", high=self._bound(self.index + 1))',
         why="The ranges of all tasks hold every id once (section 10, shards).",
-        tests=("tests/functions/reconcile/test_shard.py",),
+        tests=("tests/functions/reconcile/passes/test_shard.py",),
     ),
     Mutant(
         name="last-night-s-hours-left-out",
@@ -164,7 +164,7 @@ MUTANTS = (
         old="since = place.until - left_ms if all_done else place.since",
         new="since = place.until if all_done else place.since",
         why="What a pass leaves to events and tasks is looked at by the next (section 10, recent).",
-        tests=("tests/functions/reconcile/test_recent.py",),
+        tests=("tests/functions/reconcile/passes/test_recent.py",),
     ),
     Mutant(
         name="what-could-not-be-mended-is-passed-over",
@@ -172,6 +172,6 @@ MUTANTS = (
         old="since = place.until - left_ms if all_done else place.since",
         new="since = place.until - left_ms",
         why="Where something is left, the next pass begins where this one began (section 10).",
-        tests=("tests/functions/reconcile/test_recent.py",),
+        tests=("tests/functions/reconcile/passes/test_recent.py",),
     ),
 )

@@ -201,7 +201,10 @@ MUTANTS = (
         old="if peak_mbit_s is not None:",
         new="if peak_mbit_s == 0:",
         why="A bound on the rate is part of engineVersion where it is set (section 8).",
-        tests=("tests/functions/jobs/test_peak_rate.py", "tests/functions/domain/test_request.py"),
+        tests=(
+            "tests/functions/jobs/rendering/test_attempt.py",
+            "tests/functions/domain/test_request.py",
+        ),
     ),
     Mutant(
         name="every-video-a-preview",

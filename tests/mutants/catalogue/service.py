@@ -2,7 +2,7 @@
 
 from tests.mutants.mutant import Mutant
 
-_OBJECTS = ("tests/functions/jobs/test_objects.py",)
+_OBJECTS = ("tests/functions/jobs/rendering/test_objects.py",)
 _LEDGER = ("tests/functions/cloud/test_firestore.py",)
 _ROLES = ("tests/functions/test_roles.py",)
 _SETTINGS = ("tests/functions/test_settings.py",)
@@ -38,7 +38,7 @@ MUTANTS = (
         old="if _has_changed(trigger, state):",
         new="if _has_changed(trigger, state) and state.spec is None:",
         why="A newer event exists: the older one is acknowledged (section 1.4c).",
-        tests=("tests/functions/jobs/test_handler.py", "tests/functions/jobs/test_tasks.py"),
+        tests=("tests/functions/jobs/test_handler.py", "tests/functions/jobs/queue/test_tasks.py"),
     ),
     Mutant(
         name="video-before-its-poster",
@@ -48,7 +48,10 @@ MUTANTS = (
         new="""video = upload(animation.video, "video/mp4")
                 poster = upload(animation.poster, "image/jpeg")""",
         why="The poster first, the video last (section 3, storage).",
-        tests=("tests/functions/jobs/test_handler.py", "tests/functions/jobs/test_attempt.py"),
+        tests=(
+            "tests/functions/jobs/test_handler.py",
+            "tests/functions/jobs/rendering/test_attempt.py",
+        ),
     ),
     Mutant(
         name="task-that-was-not-made",
@@ -56,7 +59,7 @@ MUTANTS = (
         old="reason=str(later))\n        raise",
         new="reason=str(later))\n        return False",
         why="Any other refusal by the queue answers the event 503 (section 9, dispatch).",
-        tests=("tests/functions/jobs/test_tasks.py",),
+        tests=("tests/functions/jobs/queue/test_tasks.py",),
     ),
     Mutant(
         name="look-that-may-have-been",
@@ -64,7 +67,7 @@ MUTANTS = (
         old="if left_s > 0 and self._deferral.look(",
         new="if self._deferral.look(",
         why="A late event relies on a look that has been and gone (section 9, the debounce).",
-        tests=("tests/functions/jobs/test_deferral.py",),
+        tests=("tests/functions/jobs/queue/test_deferral.py",),
     ),
     Mutant(
         name="early-delivery-ends-its-task",
@@ -72,7 +75,7 @@ MUTANTS = (
         old="if change.dispatch == task:",
         new="if change.dispatch is None:",
         why="A delivery before its time ends the task that its dispatch names (section 9).",
-        tests=("tests/functions/jobs/test_deferral.py",),
+        tests=("tests/functions/jobs/queue/test_deferral.py",),
     ),
     Mutant(
         name="render-begun-with-no-time-left",
@@ -80,7 +83,7 @@ MUTANTS = (
         old="if left_s < self._deps.settings.deadline_s / 2:",
         new="if left_s < 0:",
         why="With less than half the deadline left: 503 before the claim (section 4).",
-        tests=("tests/functions/jobs/test_attempts.py",),
+        tests=("tests/functions/jobs/leases/test_claims.py",),
     ),
     Mutant(
         name="deadline-from-the-claim",
@@ -88,7 +91,7 @@ MUTANTS = (
         old="deadline=job.deadline",
         new="deadline=clock.monotonic() + self._deps.settings.deadline_s",
         why="The deadline counts from the function's entry (section 4).",
-        tests=("tests/functions/jobs/test_deadlines.py",),
+        tests=("tests/functions/jobs/rendering/test_deadlines.py",),
     ),
     Mutant(
         name="every-claim-a-new-request",
@@ -96,7 +99,7 @@ MUTANTS = (
         old="return before.requested if before is not None and same else now",
         new="return now",
         why="requestedAt is the request's, whichever attempt answers (section 3).",
-        tests=("tests/functions/jobs/test_deadlines.py",),
+        tests=("tests/functions/jobs/rendering/test_deadlines.py",),
     ),
     Mutant(
         name="failure-without-an-end",
@@ -104,7 +107,7 @@ MUTANTS = (
         old="finished=now if state is State.FAILED else None",
         new="finished=None",
         why="finishedAt tells when it failed (section 3).",
-        tests=("tests/functions/jobs/test_deadlines.py",),
+        tests=("tests/functions/jobs/rendering/test_deadlines.py",),
     ),
     Mutant(
         name="ghost-document",
@@ -162,7 +165,7 @@ MUTANTS = (
         old="if wanted.encoding:",
         new="if not wanted.path:",
         why="An input with a content encoding is refused before it is fetched (section 2).",
-        tests=("tests/functions/jobs/test_attempt.py",),
+        tests=("tests/functions/jobs/rendering/test_attempt.py",),
     ),
     Mutant(
         name="no-event-is-a-fault-of-ours",

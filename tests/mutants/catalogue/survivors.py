@@ -9,7 +9,7 @@ MUTANTS = (
         old="if released.status is TransactionStatus.LOST and self._uploading:",
         new="if released.status is TransactionStatus.LOST and not self._uploading:",
         why="A superseded render leaves objects that no ledger lists (section 4).",
-        tests=("tests/functions/jobs/test_attempt.py",),
+        tests=("tests/functions/jobs/rendering/test_attempt.py",),
     ),
     Mutant(
         name="lease-by-the-instances-clock",
@@ -17,7 +17,7 @@ MUTANTS = (
         old="now=_milliseconds(document.read_time)",
         new='now=round(__import__("time").time() * 1000)',
         why="An instance whose clock is fast takes over leases that live (section 4).",
-        tests=("tests/functions/jobs/test_lease_rules.py",),
+        tests=("tests/functions/jobs/leases/test_lease_rules.py",),
     ),
     Mutant(
         name="document-written-at-every-heartbeat",
@@ -25,7 +25,7 @@ MUTANTS = (
         old="if not show or record.shown is None or record.shown.stage != _FIRST_STAGE:",
         new="if not show or record.shown is None:",
         why="Every listener wakes every 15 s; at most four writes a render (section 3).",
-        tests=("tests/functions/jobs/test_lease_rules.py",),
+        tests=("tests/functions/jobs/leases/test_lease_rules.py",),
     ),
     Mutant(
         name="heartbeat-always-shows",
@@ -33,7 +33,7 @@ MUTANTS = (
         old="if not show or record.shown is None",
         new="if record.shown is None",
         why="As above, from the first heartbeat on (section 3).",
-        tests=("tests/functions/jobs/test_lease_rules.py",),
+        tests=("tests/functions/jobs/leases/test_lease_rules.py",),
     ),
     Mutant(
         name="versions-snatch-the-lease-for-ever",
@@ -41,7 +41,7 @@ MUTANTS = (
         old="replace(trigger, yielding=True)",
         new="trigger",
         why="Two versions stop each other's renders until the quota is spent (section 4).",
-        tests=("tests/functions/jobs/test_lease_rules.py",),
+        tests=("tests/functions/jobs/leases/test_lease_rules.py",),
     ),
     Mutant(
         name="claim-does-not-yield",
@@ -49,7 +49,7 @@ MUTANTS = (
         old="yielding=job.yielding",
         new="yielding=False",
         why="As above: who lost the lease claims as if it had not (section 4).",
-        tests=("tests/functions/jobs/test_lease_rules.py",),
+        tests=("tests/functions/jobs/leases/test_lease_rules.py",),
     ),
     Mutant(
         name="renewal-counted-from-the-answer",
@@ -57,7 +57,7 @@ MUTANTS = (
         old="self._renewed_at = asked_at",
         new="self._renewed_at = self._clock.monotonic()",
         why="A slow answer makes a lease look younger than it is: two jobs work (section 4).",
-        tests=("tests/functions/jobs/test_lease_rules.py",),
+        tests=("tests/functions/jobs/leases/test_lease_rules.py",),
     ),
     Mutant(
         name="refusal-keeps-the-lease",
@@ -65,7 +65,7 @@ MUTANTS = (
         old='replace(avatar.record.asking(""), shown=shown)',
         new="replace(avatar.record, shown=shown)",
         why="A write without a lease drops one for anything else (section 4).",
-        tests=("tests/functions/jobs/test_lease_rules.py",),
+        tests=("tests/functions/jobs/leases/test_lease_rules.py",),
     ),
     Mutant(
         name="final-failure-keeps-the-lease",
@@ -73,7 +73,7 @@ MUTANTS = (
         old="record = replace(record, lease=None, shown=shown)",
         new="record = replace(record, shown=shown)",
         why="A killed job's lease stands beside the failure that ended it (section 4).",
-        tests=("tests/functions/jobs/test_lease_rules.py",),
+        tests=("tests/functions/jobs/leases/test_lease_rules.py",),
     ),
     Mutant(
         name="failed-attempt-keeps-the-lease",
@@ -81,7 +81,7 @@ MUTANTS = (
         old="lease=None,\n            not_before=",
         new="not_before=",
         why="The next attempt waits for a lease that nobody holds (section 4).",
-        tests=("tests/functions/jobs/test_lease_rules.py",),
+        tests=("tests/functions/jobs/leases/test_lease_rules.py",),
     ),
     Mutant(
         name="no-check-after-a-download",
@@ -89,7 +89,7 @@ MUTANTS = (
         old="fetch(wanted, target)\n        self._monitor.check()",
         new="fetch(wanted, target)",
         why="A job that lost its lease while it fetched goes on to 200 MB of video (section 4).",
-        tests=("tests/functions/jobs/test_stopped_jobs.py",),
+        tests=("tests/functions/jobs/leases/test_stopped_jobs.py",),
     ),
     Mutant(
         name="given-back-and-counted",
@@ -97,7 +97,7 @@ MUTANTS = (
         old="attempts=record.attempts if counted else record.attempts - 1",
         new="attempts=record.attempts",
         why="A request pays for the end of a process (section 4, attempts).",
-        tests=("tests/functions/jobs/test_process_end.py",),
+        tests=("tests/functions/jobs/rendering/test_process_end.py",),
     ),
     Mutant(
         name="attempts-not-reset",
@@ -105,7 +105,7 @@ MUTANTS = (
         old="attempts=0, returned=0, others={}, not_before=0, missing=None",
         new="not_before=0, missing=None",
         why="A new wish pays for the failures of the one before (section 4, attempts).",
-        tests=("tests/functions/jobs/test_lease_rules.py",),
+        tests=("tests/functions/jobs/leases/test_lease_rules.py",),
     ),
     Mutant(
         name="back-off-not-reset",
@@ -113,7 +113,7 @@ MUTANTS = (
         old="attempts=0, returned=0, others={}, not_before=0, missing=None",
         new="attempts=0, returned=0, others={}, missing=None",
         why="A new wish waits out the back-off of the one before (section 4, attempts).",
-        tests=("tests/functions/jobs/test_lease_rules.py",),
+        tests=("tests/functions/jobs/leases/test_lease_rules.py",),
     ),
     Mutant(
         name="success-keeps-the-count",
@@ -121,7 +121,7 @@ MUTANTS = (
         old="attempts=0,\n            returned=0,\n            others={},\n            lease=None,",
         new="lease=None,",
         why="A video made again after its loss pays for the attempts of the first (section 4).",
-        tests=("tests/functions/jobs/test_lease_rules.py",),
+        tests=("tests/functions/jobs/leases/test_lease_rules.py",),
     ),
     Mutant(
         name="mirror-without-opting-in",
@@ -129,6 +129,6 @@ MUTANTS = (
         old="if document.opted_in:\n                fields |= self.mirrors(",
         new="if document.inputs is not None:\n                fields |= self.mirrors(",
         why="Inputs taken away during a render get a URL written among them (section 4).",
-        tests=("tests/functions/jobs/test_stopped_jobs.py",),
+        tests=("tests/functions/jobs/leases/test_stopped_jobs.py",),
     ),
 )

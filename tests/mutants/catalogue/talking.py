@@ -4,7 +4,7 @@ from tests.mutants.mutant import Mutant
 
 _TALKS = ("tests/functions/jobs/talks/test_talks.py",)
 _METHODS = ("tests/functions/jobs/talks/test_methods.py",)
-_RECONCILE = ("tests/functions/reconcile/test_talks.py",)
+_RECONCILE = ("tests/functions/reconcile/findings/test_talks.py",)
 _LEDGER = ("tests/functions/cloud/test_talk_ledger.py",)
 
 MUTANTS = (

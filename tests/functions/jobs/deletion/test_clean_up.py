@@ -8,7 +8,6 @@ from functions.domain.job_record import Deletion
 from functions.domain.transitions.deletions import Cleaner
 from functions.errors import RetryLater
 from tests.functions.doubles import about
-from tests.functions.jobs.cached_motion import cached
 from tests.functions.jobs.deletion.deleting import (
     Killed,
     at,
@@ -17,6 +16,7 @@ from tests.functions.jobs.deletion.deleting import (
     listed,
     once_uploaded,
 )
+from tests.functions.jobs.rendering.cached_motion import cached
 from tests.functions.reconcile.reconciling import Watch
 from tests.functions.scene import (
     AVATAR,

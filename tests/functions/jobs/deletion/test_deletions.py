@@ -14,7 +14,6 @@ from functions.domain.subject import Subject
 from functions.errors import RetryLater
 from functions.jobs.rendering.motion_cache import motion_path
 from tests.functions.doubles import about
-from tests.functions.jobs.cached_motion import while_it_is_kept
 from tests.functions.jobs.deletion.deleting import (
     Killed,
     at,
@@ -22,6 +21,7 @@ from tests.functions.jobs.deletion.deleting import (
     listed,
     once_uploaded,
 )
+from tests.functions.jobs.rendering.cached_motion import while_it_is_kept
 from tests.functions.scene import (
     AVATAR,
     SETTINGS,

@@ -5,7 +5,13 @@ from collections.abc import Callable
 import pytest
 
 from functions.errors import RetryLater
-from tests.functions.jobs.cached_motion import MOTION, at, cached, nothing, while_it_is_kept
+from tests.functions.jobs.rendering.cached_motion import (
+    MOTION,
+    at,
+    cached,
+    nothing,
+    while_it_is_kept,
+)
 from tests.functions.scene import VIDEO, Scene, document
 
 

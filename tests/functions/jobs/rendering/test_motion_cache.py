@@ -16,7 +16,14 @@ from functions.jobs.rendering.motion_cache import motion_key
 from liveportrait_core import Species
 from liveportrait_core.errors import EncodeFailed
 from tests.functions.doubles import about
-from tests.functions.jobs.cached_motion import CACHE, MOTION, at, cached, nothing, while_it_is_kept
+from tests.functions.jobs.rendering.cached_motion import (
+    CACHE,
+    MOTION,
+    at,
+    cached,
+    nothing,
+    while_it_is_kept,
+)
 from tests.functions.scene import AVATAR, IMAGE, SETTINGS, UNSET, VIDEO, Scene, document
 from tests.functions.scripted_renderer import ScriptedRenderer
 

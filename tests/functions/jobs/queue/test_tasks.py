@@ -16,7 +16,7 @@ from functions.errors import RetryLater
 from liveportrait_core import Engine
 from liveportrait_core.errors import ImageNoFace, OutOfMemory
 from tests.functions.doubles import Fields, about
-from tests.functions.jobs.turns import Turns, TurnsLedger, TurnsQueue
+from tests.functions.jobs.queue.turns import Turns, TurnsLedger, TurnsQueue
 from tests.functions.scene import AVATAR, BUCKET, IMAGE, SETTINGS, UNSET, Scene, document
 from tests.functions.scripted_renderer import ScriptedRenderer
 

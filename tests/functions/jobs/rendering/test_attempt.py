@@ -8,15 +8,11 @@ import pytest
 
 from functions.domain.storage_paths import StoredObject, Upload
 from functions.domain.subject import Subject
-from functions.errors import Code, Failure, LeaseLost, RetryLater
-from functions.jobs.outcomes import problem_of
+from functions.errors import LeaseLost, RetryLater
+from liveportrait_core import Delivery
 from liveportrait_core.errors import (
-    EncodeFailed,
-    EngineUnavailable,
-    ImageNoFace,
     OutOfMemory,
     RenderError,
-    VideoTooShort,
 )
 from tests.functions.doubles import HeldObject
 from tests.functions.scene import AVATAR, IMAGE, SETTINGS, VIDEO, Scene, document
@@ -25,33 +21,6 @@ from tests.functions.scene import AVATAR, IMAGE, SETTINGS, VIDEO, Scene, documen
 @pytest.fixture
 def scene() -> Scene:
     return Scene()
-
-
-@pytest.mark.parametrize(
-    ("fault", "code", "field", "retryable"),
-    [
-        (ImageNoFace("x"), "IMAGE_NO_FACE", "avatarImageUrl", False),
-        (VideoTooShort("x"), "VIDEO_TOO_SHORT", "training.heroVideoUrl", False),
-        (OutOfMemory("x"), "RENDER_OOM", None, True),
-        (EncodeFailed("x"), "ENCODE_FAILED", None, True),
-        (RenderError("x"), "RENDER_FAILED", None, True),
-        (EngineUnavailable("x"), "RENDER_FAILED", None, False),
-        (MemoryError(), "RENDER_OOM", None, True),
-        (ZeroDivisionError(), "INTERNAL", None, True),
-        (Failure(Code.UPLOAD_FAILED, "x"), "UPLOAD_FAILED", None, True),
-        (
-            Failure(Code.IMAGE_TOO_LARGE, "x", field="avatarImageUrl"),
-            "IMAGE_TOO_LARGE",
-            "avatarImageUrl",
-            False,
-        ),
-    ],
-)
-def test_faults_become_codes(
-    fault: Exception, code: str, field: str | None, retryable: bool
-) -> None:
-    problem = problem_of(fault)
-    assert (problem.code.value, problem.field, problem.retryable) == (code, field, retryable)
 
 
 def test_each_object_has_a_token_of_its_own(scene: Scene) -> None:
@@ -279,3 +248,14 @@ def test_a_code_that_only_a_newer_renderer_knows_is_told_as_internal(scene: Scen
     scene.save(document())
     assert scene.live["state"] == "failed"
     assert scene.live["error"] == {"code": "INTERNAL", "retryable": False}
+
+
+def test_a_bound_on_the_rate_is_asked_of_the_renderer_and_names_the_result() -> None:
+    free, bound = Scene(), Scene(settings=replace(SETTINGS, peak_mbit_s=8.0))
+    for scene in (free, bound):
+        scene.save(document())
+        assert scene.live["state"] == "ready"
+    assert free.renderer.deliveries == [Delivery()]
+    assert bound.renderer.deliveries == [Delivery(peak_mbit_s=8.0)]
+    assert free.live["engineVersion"] != bound.live["engineVersion"]
+    assert free.live["fingerprint"] != bound.live["fingerprint"]

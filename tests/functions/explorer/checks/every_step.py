@@ -14,7 +14,7 @@ from functions.domain.job_record.status_view import live_portrait
 from functions.domain.limits.daily_total import share_of
 from functions.domain.storage_paths import download_url
 from functions.settings import Settings
-from tests.functions.explorer.attempts import ATTEMPTS, OWNER, Attempts
+from tests.functions.explorer.checks.attempts import ATTEMPTS, OWNER, Attempts
 from tests.functions.explorer.model import Avatar
 from tests.functions.explorer.talks import Talk, TalkChecks
 from tests.functions.explorer.world import Commit, World

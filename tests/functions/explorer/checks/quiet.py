@@ -7,7 +7,7 @@ from typing import Any
 from functions.domain.job_record import Purpose, Record
 from functions.domain.task import RenderTask
 from tests.functions.doubles import Fields, about
-from tests.functions.explorer.checks import MIRROR, RETRIED, Checks
+from tests.functions.explorer.checks.every_step import MIRROR, RETRIED, Checks
 from tests.functions.explorer.model import DROPPED, FORGED, Avatar
 from tests.functions.explorer.world import World
 
