@@ -124,13 +124,13 @@ class _Bounded:
 
 def stored_object(blob: Any) -> StoredObject:
     """Return Storage's metadata of an object."""
-    facts = dict(blob.metadata or {})
+    metadata = dict(blob.metadata or {})
     return StoredObject(
         path=blob.name,
         generation=int(blob.generation),
         size_bytes=int(blob.size or 0),
-        token=facts.pop(TOKEN_KEY, ""),
+        token=metadata.pop(TOKEN_KEY, ""),
         encoding="" if blob.content_encoding in (None, "identity") else blob.content_encoding,
-        metadata=facts,
+        metadata=metadata,
         created=0 if blob.time_created is None else round(blob.time_created.timestamp() * 1000),
     )

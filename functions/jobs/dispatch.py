@@ -1,4 +1,4 @@
-"""Where a render that is asked for is handed to: one port, two makers.
+"""Hand over a render that is asked for: to this process, or to a queue.
 
 `InlineDispatcher` renders in this process, one render at a time. `QueuedDispatcher` leaves a task
 in a queue for another process (contract.md, section 9): first the ledger notes the dispatch, then
@@ -26,14 +26,14 @@ _ELSEWHERE_S = 5.0  # until the process that ends is gone
 
 
 class Dispatcher(Protocol):
-    """Sees to it that what was asked is rendered."""
+    """Where a render is handed over to."""
 
     @property
     def queues(self) -> bool:
         """Whether renders are left to a queue, which outlives a render in work."""
 
     def hand_over(self, job: RenderJob) -> AttemptOutcome:
-        """Render, or have it rendered.
+        """Render it, or have it rendered later.
 
         Raises:
             RetryLater: a redelivery can cure what hindered it.
@@ -88,8 +88,8 @@ class QueuedDispatcher:
     def hand_over(self, job: RenderJob) -> AttemptOutcome:
         """Note the dispatch and make its task.
 
-        SUPERSEDED where the dispatch stands no more once the task is made: this process stood still
-        meanwhile, another had made the task, and that has been ended.
+        SUPERSEDED where the ledger no longer has the dispatch once the task is made: this process
+        was paused meanwhile, another made the task, and that task has been ended.
         """
         rules = self._deps.transitions
         change = self._deps.ledger.transact(

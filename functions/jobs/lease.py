@@ -110,7 +110,7 @@ class LeaseMonitor:
         self._claim = claim
         self._deadline = deadline  # on the clock's monotonic scale
         self._began = self._looked = deps.clock.monotonic()
-        self._advance = ReportedProgress(stage="download", percent=0, eta_s=None)
+        self._progress = ReportedProgress(stage="download", percent=0, eta_s=None)
         settings = deps.settings
         self.heartbeat = Heartbeat(
             self._renew, deps.clock, every_s=settings.heartbeat_s, lease_s=settings.lease_s
@@ -120,7 +120,7 @@ class LeaseMonitor:
         """Take note of a render's progress, and raise if it must stop; cheap enough per batch."""
         eta_s = None if progress.eta_s is None else round(progress.eta_s)
         percent = round(progress.fraction * _RENDERED_PERCENT)
-        self._advance = ReportedProgress(stage=progress.stage.value, percent=percent, eta_s=eta_s)
+        self._progress = ReportedProgress(stage=progress.stage.value, percent=percent, eta_s=eta_s)
         self.check(progress.eta_s or 0.0)
 
     def check(self, needed_s: float = 0.0) -> None:
@@ -150,7 +150,7 @@ class LeaseMonitor:
 
         A fault is no reason to throw away what was rendered, as long as the lease lives.
         """
-        self._advance = ReportedProgress(stage=stage, percent=_RENDERED_PERCENT, eta_s=None)
+        self._progress = ReportedProgress(stage=stage, percent=_RENDERED_PERCENT, eta_s=None)
         clock = self._deps.clock
         left_s = self._deadline - clock.monotonic()
         retry(clock, self.confirm, within_s=min(left_s, self._deps.settings.lease_s))
@@ -169,7 +169,7 @@ class LeaseMonitor:
         require(self._deps.transitions.hold(avatar, self._claim))
 
     def _renew(self) -> Held:
-        advance = self._advance
+        progress = self._progress
         if self._deps.clock.monotonic() > self._deadline + self._deps.settings.lease_s:
             raise LeaseLost("the job hangs: the time of its event is long over")
         elapsed_s = self._deps.clock.monotonic() - self._began
@@ -177,7 +177,7 @@ class LeaseMonitor:
         transitions = self._deps.transitions
         change = self._deps.ledger.transact(
             self._subject,
-            lambda avatar: transitions.renew(avatar, self._claim, advance, show=show),
+            lambda avatar: transitions.renew(avatar, self._claim, progress, show=show),
         )
         return change.status
 

@@ -1,6 +1,7 @@
-"""What the story needs of the world: five ports, each with an adapter and a double.
+"""The ports of jobs: ledger, media store, task queue, renderer and clock, with the system's clock.
 
-`Dependencies` is what one deployment hands to all of its work: ports, settings and rules.
+Each has an adapter and, in the tests, a double. `Dependencies` is what one deployment hands to all
+of its jobs: ports, settings and rules.
 """
 
 import contextvars
@@ -29,7 +30,7 @@ class RenderLedger(Protocol):
     """Documents and ledgers of all avatars, read together and changed together."""
 
     def read(self, subject: Subject) -> AvatarSnapshot:
-        """Document and ledger as they are."""
+        """Return document and ledger as they are now."""
 
     def transact(
         self,
@@ -46,10 +47,10 @@ class RenderLedger(Protocol):
         """
 
     def turns_of(self, owner: str) -> Turns:
-        """The turns of an owner's renders, as their ledgers' dispatches have them."""
+        """Return the turns of an owner's renders, as their ledgers' dispatches state them."""
 
     def delete_documents(self, deletion: Deletion) -> None:
-        """Delete the documents of a collection below the avatars', as far as created by then."""
+        """Delete the documents of a collection that were created by the deletion's moment."""
 
 
 class TaskQueue(Protocol):
@@ -60,9 +61,9 @@ class TaskQueue(Protocol):
         """The name by which a dispatch tells where its task was left."""
 
     def put(self, task: Task) -> bool:
-        """Leave a task there, or in the queue that it names.
+        """Put a task into this queue, or into the one that it names.
 
-        False: a task of this name is there, or was a moment ago.
+        Return False where a task of this name is there, or was a moment ago.
 
         Raises:
             RetryLater: the queue did not take it.
@@ -70,26 +71,32 @@ class TaskQueue(Protocol):
 
 
 class MediaStore(Protocol):
-    """Where portraits, clips and results are kept: objects named by path, guarded by generation."""
+    """The store of portraits, clips and results: objects named by path, guarded by generation."""
 
     def find(self, path: str) -> StoredObject | None:
-        """What stands at a path."""
+        """Return the object at a path; None: there is none."""
 
     def fetch(self, wanted: StoredObject, to: Path) -> None:
         """Copy the stored bytes of exactly this generation to a local file.
 
-        They are never unpacked, and never more than `wanted.size_bytes` are written. Raises
-        `ObjectChanged` where it is gone or another generation stands there.
+        They are never decompressed, and never more than `wanted.size_bytes` are written.
+
+        Raises:
+            ObjectChanged: it is gone, or at another generation.
         """
 
     def publish(self, upload: Upload, *, replacing: int = 0) -> StoredObject:
-        """Create an object (or replace exactly a generation), or raise `ObjectExists`."""
+        """Create an object, or replace exactly one generation.
+
+        Raises:
+            ObjectExists: another object is there.
+        """
 
     def delete(self, path: str, generation: int) -> None:
         """Delete exactly this generation, if it is still there."""
 
     def delete_prefix(self, deletion: Deletion) -> None:
-        """Delete everything whose path begins so, as far as it was created by then."""
+        """Delete all objects below the deletion's path that were created by its moment."""
 
 
 class Renderer(Protocol):
@@ -97,7 +104,7 @@ class Renderer(Protocol):
 
     @property
     def device(self) -> str:
-        """Where its networks are: `cpu`, `cuda`, `cuda:0`."""
+        """The device of its networks: `cpu`, `cuda`, `cuda:0`."""
 
     def render(
         self,
@@ -106,22 +113,25 @@ class Renderer(Protocol):
         on_motion: Callable[[bytes], None] | None = None,
         on_progress: Callable[[Progress], None] | None = None,
     ) -> RenderedVideo:
-        """Render, and give a clip's motion away as soon as it is known.
+        """Render, and call `on_motion` with a clip's motion as soon as it is known.
 
         What `on_motion` or `on_progress` raises cancels it and propagates; no output file is left
-        then. `MotionUnusable` where the request's cached motion is.
+        then.
+
+        Raises:
+            MotionUnusable: the request's cached motion cannot be used.
         """
 
 
 class Ticker(Protocol):
-    """What a clock calls again and again."""
+    """A callable that a clock calls at intervals."""
 
     def stop(self) -> None:
-        """Call it no more."""
+        """Stop calling it."""
 
 
 class Clock(Protocol):
-    """This machine's time: for waiting and for deadlines; when a lease ends the ledger says."""
+    """This machine's time, for waits and deadlines; a lease ends by the database's time."""
 
     def now(self) -> float:
         """Unix time in seconds."""
@@ -133,7 +143,7 @@ class Clock(Protocol):
         """Wait."""
 
     def every(self, seconds: float, action: Callable[[], bool]) -> Ticker:
-        """Call it after each such time, beside the caller, until it says False or is stopped."""
+        """Call it at this interval, on another thread, until it returns False or is stopped."""
 
 
 class SystemClock:
@@ -152,7 +162,7 @@ class SystemClock:
         time.sleep(seconds)
 
     def every(self, seconds: float, action: Callable[[], bool]) -> Ticker:
-        """Call it after each such time, on a thread of its own."""
+        """Call it at this interval, on a thread of its own."""
         return _Thread(seconds, action)
 
 
@@ -169,7 +179,7 @@ class _Thread:
         self._thread.start()
 
     def stop(self) -> None:
-        """Call it no more, and wait for a call that has begun, but not for one that hangs."""
+        """Stop calling it; wait for a call that has begun, but not for long: it may hang."""
         self._stopped.set()
         self._thread.join(_PATIENCE_S)
 
@@ -187,8 +197,8 @@ class Dependencies:
     transitions: Transitions
     ledger: RenderLedger
     media: MediaStore
-    engine: str  # that renders
+    engine: str  # the engine that renders
     engine_version: str  # as documents show it: with the settings that change pixels
     clock: Clock
-    renders: TaskQueue | None = None  # where tasks of renders are left; None: they are not
+    renders: TaskQueue | None = None  # for tasks of renders; None: there is no queue
     health: ProcessHealth = field(default_factory=ProcessHealth)

@@ -1,7 +1,7 @@
-"""Carry out what `domain.next_step` decides: look → next step → do it, until nothing is left.
+"""Carry out what `domain.next_step` decides: load the state → next step → do it, until it is done.
 
-Every look deletes what others have noted; every wait ends with the trigger's deadline. Knows ports
-only.
+Every load deletes what other jobs have noted for deletion; every wait ends with the trigger's
+deadline. Knows ports only.
 """
 
 from collections.abc import Callable
@@ -42,7 +42,7 @@ from functions.jobs.outcomes import AttemptOutcome, tell_answer
 from functions.jobs.ports import Dependencies
 from functions.jobs.turns import make
 
-_PAUSE_S = 0.5  # before another look, where something changed between a look and its transaction
+_PAUSE_S = 0.5  # before another load, where something changed between a load and its transaction
 _ANOTHERS_ATTEMPT = "the next attempt is another delivery's"
 
 

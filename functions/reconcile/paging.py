@@ -79,24 +79,24 @@ class Scan(ABC):
         shard = self.loader.shard
         return f"{shard.index}-of-{shard.count}"
 
-    def beginning(self, mark: Checkpoint | None, now: int) -> Checkpoint:
+    def beginning(self, last: Checkpoint | None, now: int) -> Checkpoint:
         """Return where it begins, or goes on.
 
         Args:
-            mark: the last checkpoint; None: there is none.
+            last: the stored checkpoint; None: there is none.
             now: epoch ms.
         """
         del now
-        if mark is None or (mark.phase in UPGRADES and not self.upgrading):
+        if last is None or (last.phase in UPGRADES and not self.upgrading):
             return Checkpoint(phase=self.phases[0])
-        return mark
+        return last
 
-    def last_mark(self, place: Checkpoint, *, all_done: bool) -> Checkpoint | None:
+    def last_checkpoint(self, place: Checkpoint, *, all_done: bool) -> Checkpoint | None:
         """Return what is kept at the end of a pass; None: nothing."""
         del place, all_done
         return None
 
-    def turns(self, start: Checkpoint) -> Iterator[ScanStep]:
+    def steps(self, start: Checkpoint) -> Iterator[ScanStep]:
         """Yield all steps from a checkpoint to the end of the pass."""
         for phase in self.phases[self.phases.index(start.phase) :]:
             anew = replace(start, phase=phase, after="", at=0)

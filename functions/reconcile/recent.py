@@ -43,14 +43,14 @@ class RecentScan(Scan):
         """The name of its checkpoint, which outlives a pass: it says when that began."""
         return f"recent-{super().name}"
 
-    def beginning(self, mark: Checkpoint | None, now: int) -> Checkpoint:
+    def beginning(self, last: Checkpoint | None, now: int) -> Checkpoint:
         """Return where it goes on; or the beginning of a pass over what came since the last."""
-        if mark is not None and mark.until:
-            return mark
-        since = max(now - _MOST_MS, 0 if mark is None else mark.since)
+        if last is not None and last.until:
+            return last
+        since = max(now - _MOST_MS, 0 if last is None else last.since)
         return Checkpoint(phase=self.phases[0], since=since, until=now + _CLOCKS_MS)
 
-    def last_mark(self, place: Checkpoint, *, all_done: bool) -> Checkpoint:
+    def last_checkpoint(self, place: Checkpoint, *, all_done: bool) -> Checkpoint:
         """Return where the next pass begins: before what this one had to leave to others.
 
         Where something could not be repaired, the next pass begins where this one began.

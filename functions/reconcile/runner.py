@@ -31,7 +31,7 @@ class Checkpoints(Protocol):
     def read(self, name: str) -> Mapping[str, Any] | None:
         """Return the checkpoint; None: no pass is under way."""
 
-    def keep(self, name: str, mark: Mapping[str, Any]) -> None:
+    def keep(self, name: str, checkpoint: Mapping[str, Any]) -> None:
         """Set the checkpoint."""
 
     def drop(self, name: str) -> None:
@@ -81,7 +81,7 @@ class ReconcileRun:
         self,
         scan: Scan,
         repairer: Repairer,
-        marks: Checkpoints,
+        checkpoints: Checkpoints,
         options: RunOptions,
         *,
         clock: Clock,
@@ -90,7 +90,7 @@ class ReconcileRun:
         self._scan = scan
         self._loader = scan.loader
         self._repairer = repairer
-        self._marks = marks
+        self._checkpoints = checkpoints
         self._options = options
         self._clock = clock
         self._stopping = stopping
@@ -106,13 +106,13 @@ class ReconcileRun:
         """
         self._refuse_an_emptied_collection()
         place, report = self._beginning(), self.report
-        for turn in self._scan.turns(place):
-            if (ending := self._serve(turn)) is not None:
+        for step in self._scan.steps(place):
+            if (ending := self._serve(step)) is not None:
                 self._keep(place)
                 report.ending = ending
                 return report
-            place = turn.place
-            if turn.suspect is None:
+            place = step.place
+            if step.suspect is None:
                 self._keep(place)
         self._end(place)
         return report
@@ -123,26 +123,26 @@ class ReconcileRun:
         scan, options, now = self._scan, self._options, round(self._clock.now() * 1000)
         if options.after is not None:
             return Checkpoint(phase=scan.phases[0], after=options.after)
-        stored = None if options.dry_run else self._marks.read(scan.name)
-        mark = None if stored is None else Checkpoint(**{**stored, "phase": Phase(stored["phase"])})
-        place = scan.beginning(mark, now)
-        if place == mark:
+        stored = None if options.dry_run else self._checkpoints.read(scan.name)
+        last = None if stored is None else Checkpoint(**{**stored, "phase": Phase(stored["phase"])})
+        place = scan.beginning(last, now)
+        if place == last:
             log.info("going on", phase=place.phase.value, after=place.after)
         return place
 
     def _keep(self, place: Checkpoint) -> None:
         if not self._options.dry_run:
-            self._marks.keep(self._scan.name, {**asdict(place), "phase": place.phase.value})
+            self._checkpoints.keep(self._scan.name, {**asdict(place), "phase": place.phase.value})
 
     def _end(self, place: Checkpoint) -> None:
         if self._options.dry_run:
             return
         all_done = not (self.report.faults or self.report.postponed)
-        mark = self._scan.last_mark(place, all_done=all_done)
-        if mark is None:
-            self._marks.drop(self._scan.name)
+        last = self._scan.last_checkpoint(place, all_done=all_done)
+        if last is None:
+            self._checkpoints.drop(self._scan.name)
         else:
-            self._keep(mark)
+            self._keep(last)
 
     def _refuse_an_emptied_collection(self) -> None:
         """Raise where the collection seems the wrong one: that must not cost everybody's files."""
@@ -169,22 +169,22 @@ class ReconcileRun:
 
     # --- a step
 
-    def _serve(self, turn: ScanStep) -> Ending | None:
+    def _serve(self, step: ScanStep) -> Ending | None:
         """Serve one step, or return why the run ends before it."""
         report = self.report
         if self._stopping():
             return Ending.STOPPED
-        if turn.suspect is None:
-            report.avatars += turn.avatars
-            if turn.outdated and not self._scan.upgrading:
-                report.found[Finding.OUTDATED] += turn.outdated
+        if step.suspect is None:
+            report.avatars += step.avatars
+            if step.outdated and not self._scan.upgrading:
+                report.found[Finding.OUTDATED] += step.outdated
             return None
         if report.attended == self._options.limit:
             return Ending.LIMIT
         if not self._wait():
             return Ending.STOPPED
-        with log.bound(**turn.suspect.log_ids):
-            self._check_again(turn.suspect, upgrading=turn.place.phase in UPGRADES)
+        with log.bound(**step.suspect.log_ids):
+            self._check_again(step.suspect, upgrading=step.place.phase in UPGRADES)
         return None
 
     def _wait(self) -> bool:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from functions.cloud.database.quotas import QUOTA
 from functions.domain.subject import IDLE_LEDGERS, TALK_LEDGERS
-from functions.reconcile.adapters import MARKS
+from functions.reconcile.adapters import CHECKPOINTS
 from tests.rules.avatars import (
     AVATAR,
     FRESH,
@@ -185,8 +185,8 @@ def _private() -> Iterator[Row]:
         f"{IDLE_LEDGERS}/{OWNER}/parts/1",
         f"{TALK_LEDGERS}/{OWNER}:hello",
         f"{QUOTA}/owner:{OWNER}",
-        f"{MARKS}/marks",
-        f"{MARKS}/marks/shards/0",
+        f"{CHECKPOINTS}/marks",
+        f"{CHECKPOINTS}/marks/shards/0",
         "avatars/a/private/1",
         "users/alice",
     ):

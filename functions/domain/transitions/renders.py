@@ -115,7 +115,7 @@ class Transitions(Dispatches):
         return TransactionStatus.MOVED
 
     def renew(
-        self, avatar: AvatarSnapshot, claim: Claim, advance: ReportedProgress, *, show: bool
+        self, avatar: AvatarSnapshot, claim: Claim, progress: ReportedProgress, *, show: bool
     ) -> TransactionResult[Held]:
         """Extend the lease and store the progress; with `show`, also show it in the document, once.
 
@@ -126,12 +126,12 @@ class Transitions(Dispatches):
         record = replace(
             avatar.record,
             lease=claim.lease(avatar.now, self.settings.lease_s),
-            percent=advance.percent,
+            percent=progress.percent,
         )
         if not show or record.shown is None or record.shown.stage != _FIRST_STAGE:
             return TransactionResult(status=TransactionStatus.DONE, record=record)
         shown = replace(
-            record.shown, stage=advance.stage, percent=advance.percent, eta_s=advance.eta_s
+            record.shown, stage=progress.stage, percent=progress.percent, eta_s=progress.eta_s
         )
         return self._write(avatar, replace(record, shown=shown), status=TransactionStatus.DONE)
 

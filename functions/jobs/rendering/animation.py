@@ -103,13 +103,13 @@ class Animation:
             Stopped: the attempt must end, or the clip changed.
             Failure, RenderError: the request failed.
         """
-        recalled = isinstance(request.motion, CachedMotion)
-        telemetry.describe(motion_recalled=recalled)
-        if recalled and self._cache is not None:
+        is_cached = isinstance(request.motion, CachedMotion)
+        telemetry.describe(motion_recalled=is_cached)
+        if is_cached and self._cache is not None:
             try:
                 return self._render(request)
             except MotionUnusable as fault:
-                self._cache.distrust(str(fault))
+                self._cache.discard(str(fault))
             telemetry.describe(motion_recalled=False)
             with self._downloading():
                 request = replace(request, motion=self._clip(self._cache))
@@ -118,7 +118,7 @@ class Animation:
     def _render(self, request: RenderRequest) -> RenderedVideo:
         on_motion = None
         if self._cache is not None and isinstance(request.motion, Clip):
-            on_motion = self._cache.keep
+            on_motion = self._cache.store
         return self._renderer.render(
             request, on_motion=on_motion, on_progress=self._monitor.on_progress
         )
@@ -126,7 +126,7 @@ class Animation:
     def _motion(self) -> Clip | CachedMotion | SyntheticIdle:
         if self._cache is None:
             return self._synthetic_idle()
-        motion = self._cache.recall()
+        motion = self._cache.load()
         return self._clip(self._cache) if motion is None else CachedMotion(data=motion)
 
     def _synthetic_idle(self) -> SyntheticIdle:

@@ -1,8 +1,8 @@
-"""The motion of an avatar's hero video, kept so that a slider's next move need not read the clip.
+"""The motion of an avatar's hero video, stored so that a slider's next move need not read the clip.
 
-contract.md, section 3, "Caches". One private object an avatar: it is biometric data, and must
-not outlive the document. It only ever saves time: whatever is wrong with it is told in the log,
-and the clip is read as if it were not there. Knows nothing of what the bytes mean.
+One private object per avatar: it is biometric data, and must not outlive the document. It only ever
+saves time: whatever is wrong with it is logged, and the clip is read as if it were not there. Knows
+nothing of what the bytes mean. Rules: contract.md, section 3, "Caches".
 """
 
 import hashlib
@@ -36,15 +36,15 @@ class MotionCache:
         species: Species,
         folder: Path,
     ) -> None:
-        """Look at nothing yet.
+        """Read nothing yet.
 
         Args:
-            deps: where it is kept.
-            monitor: whether this attempt still may.
-            avatar_id: whose motion it is.
-            video: the clip it was, or will be, read from.
-            engine_version: of who reads it.
-            species: of the portrait: networks of its own read the clip.
+            deps: ports and settings.
+            monitor: tells whether this attempt may still write.
+            avatar_id: the avatar whose motion it is.
+            video: the clip that the motion was, or will be, read from.
+            engine_version: of the engine that reads it.
+            species: of the portrait; an animal's networks read the clip differently.
             folder: for files of this attempt.
         """
         self.video = video
@@ -59,45 +59,45 @@ class MotionCache:
         self._file = folder / "motion.npz"
         self._seen: StoredObject | None = None
 
-    def recall(self) -> bytes | None:
-        """The motion, if it is there and of this clip, this engine and this length."""
+    def load(self) -> bytes | None:
+        """Return the motion, if it is there and of this clip, this engine and this length."""
         try:
             self._seen = self._media.find(self._path)
             if self._seen is None or self._seen.metadata.get(_KEY) != self._key:
                 return None
-            motion = self._fetched(self._seen)
+            motion = self._download(self._seen)
         except Exception as fault:
-            self.distrust(str(fault))
+            self.discard(str(fault))
             return None
         log.info("motion recalled", path=self._path, generation=self._seen.generation)
         return motion
 
-    def distrust(self, reason: str) -> None:
-        """Say why what was seen is of no use, and delete it."""
+    def discard(self, reason: str) -> None:
+        """Log why the object that was read is of no use, and delete it."""
         log.warning("kept motion not used", path=self._path, reason=reason)
         if self._seen is None:
             return
         try:
             self._media.delete(self._path, self._seen.generation)
             self._seen = None
-        except Exception as fault:  # then it is what `keep` replaces
+        except Exception as fault:  # then it is what `store` replaces
             log.warning("object not deleted", path=self._path, reason=str(fault))
 
-    def keep(self, motion: bytes) -> None:
-        """Store the motion in the place of what was seen, while the lease is this attempt's.
+    def store(self, motion: bytes) -> None:
+        """Store the motion in place of the object that was read, while this attempt has the lease.
 
         Raises:
             Stopped, Failure: this attempt must end; nothing was stored.
         """
         try:
             self._monitor.confirm()
-            self._store(motion)
+            self._upload(motion)
         except (Stopped, Failure):
             raise
         except Exception as fault:
             log.warning("motion not kept", path=self._path, reason=str(fault))
 
-    def _fetched(self, seen: StoredObject) -> bytes:
+    def _download(self, seen: StoredObject) -> bytes:
         if seen.encoding:
             raise ValueError(f"it has the content encoding {seen.encoding[:40]!r}; accepted: none")
         if seen.size_bytes > MAX_MOTION_BYTES:
@@ -110,14 +110,14 @@ class MotionCache:
             raise ValueError(f"its {len(motion)} bytes are not those of its digest")
         return motion
 
-    def _store(self, motion: bytes) -> None:
+    def _upload(self, motion: bytes) -> None:
         self._file.write_bytes(motion)
-        facts = {_KEY: self._key, _DIGEST: hashlib.sha256(motion).hexdigest()}
+        metadata = {_KEY: self._key, _DIGEST: hashlib.sha256(motion).hexdigest()}
         upload = Upload(
             path=self._path,
             file=self._file,
             content_type="application/octet-stream",
-            metadata=facts,
+            metadata=metadata,
         )
         try:
             self._media.publish(
@@ -127,9 +127,9 @@ class MotionCache:
         except ObjectExists as stands:  # another attempt's, or ours, the answer to which was lost
             log.info("motion not kept", path=self._path, reason=str(stands))
         finally:
-            self._go_with_the_avatar()
+            self._delete_if_avatar_is_gone()
 
-    def _go_with_the_avatar(self) -> None:
+    def _delete_if_avatar_is_gone(self) -> None:
         """Delete the stored motion if the document is gone, or cannot be read.
 
         A clean-up may have emptied the folder after this attempt had confirmed its lease and before
@@ -154,7 +154,7 @@ class MotionCache:
 
 
 def motion_path(avatar_id: str) -> str:
-    """Where an avatar's motion is kept."""
+    """Return the path of an avatar's motion."""
     return f"{cache_folder(avatar_id)}motion.npz"
 
 
@@ -165,13 +165,13 @@ def motion_key(
     max_seconds: float,
     species: Species = Species.HUMAN,
 ) -> str:
-    """What decides whether a motion is the one: SHA-256 of all that it follows from."""
-    follows_from: dict[str, object] = {
+    """Return SHA-256 of everything that a motion depends on, as 64 hex digits."""
+    depends_on: dict[str, object] = {
         "engineVersion": engine_version,
         "maxSeconds": max_seconds,
         "video": {"generation": video.generation, "path": video.path},
     }
     if species is not Species.HUMAN:
-        follows_from["species"] = species.value
-    text = json.dumps(follows_from, sort_keys=True, separators=(",", ":"))
+        depends_on["species"] = species.value
+    text = json.dumps(depends_on, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()

@@ -5,13 +5,13 @@ They decide nothing.
 
 from functions.reconcile.adapters.avatars import FirestoreAvatars
 from functions.reconcile.adapters.bucket import BucketLister
-from functions.reconcile.adapters.checkpoints import MARKS, FirestoreCheckpoints
+from functions.reconcile.adapters.checkpoints import CHECKPOINTS, FirestoreCheckpoints
 from functions.reconcile.adapters.owner import FirestoreOwner
 from functions.reconcile.adapters.requests import FirestoreRequests
 from functions.reconcile.adapters.talks import FirestoreTalks
 
 __all__ = [
-    "MARKS",
+    "CHECKPOINTS",
     "BucketLister",
     "FirestoreAvatars",
     "FirestoreCheckpoints",

@@ -267,7 +267,7 @@ MUTANTS = (
     Mutant(
         name="motion-outlives-the-avatar",
         file="functions/jobs/rendering/motion_cache.py",
-        old="self._go_with_the_avatar()",
+        old="self._delete_if_avatar_is_gone()",
         new="pass",
         why="A clean-up just before leaves biometric data behind (section 3, caches).",
         tests=("tests/functions/jobs/deletion/test_motion_cache_deletion.py",),

@@ -97,8 +97,8 @@ MUTANTS = (
     Mutant(
         name="dry-run-leaves-a-mark",
         file="functions/reconcile/runner.py",
-        old="if not self._options.dry_run:\n            self._marks.keep",
-        new="if True:\n            self._marks.keep",
+        old="if not self._options.dry_run:\n            self._checkpoints.keep",
+        new="if True:\n            self._checkpoints.keep",
         why="A dry run changes nothing, marks included (section 10).",
         tests=("tests/functions/reconcile/passes/test_runner.py",),
     ),
