@@ -148,7 +148,7 @@ def _idle_fingerprint(request: RenderRequest, inputs: InputObjects, engine_versi
 
 def in_place(result: Result, find: Find) -> bool:
     """Tell whether both objects of a result are still the published ones."""
-    return all(is_published(kept, find) for kept in (result.video, result.poster))
+    return all(is_published(kept, find) for kept in result.objects)
 
 
 def is_published(kept: PublishedObject, find: Find) -> bool:

@@ -87,8 +87,8 @@ class AvatarSnapshot:
         No client may change an owner, so the document was deleted and made again, and the event of
         that is late or lost; or the app's server has given the avatar to another user.
         """
-        record, owner = self.record, None if self.document is None else self.document.owner
-        if not record.owner or owner in (None, record.owner):
+        record = self.record
+        if not record.owner or self.owner in ("", record.owner):
             return self
         kept = Record(deletions=record.deletions, deleted=record.deleted, dispatch=record.dispatch)
         return replace(self, record=self.changed(kept) or kept)
@@ -116,10 +116,9 @@ class AvatarSnapshot:
         may have made whose lease it drops.
         """
         gone = [
-            Deletion(path=item.path, generation=item.generation)
-            for result in self.record.results
-            for item in (result.video, result.poster)
-            if not record.lists(item.path, item.generation)
+            Deletion(path=each.path, generation=each.generation)
+            for each in self.record.objects
+            if not record.lists(each.path, each.generation)
         ]
         record = record.deleting(*gone, *self.dropped(record))
         return None if record == self.record else record

@@ -43,10 +43,10 @@ class Entry:
     @property
     def dead_tokens(self) -> tuple[PublishedObject, ...]:
         """The listed objects that no longer have the download token of their URL."""
-        results = self.avatar.record.results
-        kept = (item for result in results for item in (result.video, result.poster))
         return tuple(
-            item for item in kept if is_published(item, self.objects.get) and not self._opens(item)
+            each
+            for each in self.avatar.record.objects
+            if is_published(each, self.objects.get) and not self._opens(each)
         )
 
     def _opens(self, kept: PublishedObject) -> bool:

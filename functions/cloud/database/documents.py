@@ -30,6 +30,25 @@ class Found:
     create_time: datetime | None = None  # likewise
     fields: Mapping[str, Any] = field(default_factory=dict)  # protobuf `Value`s by name
 
+    @property
+    def read_ms(self) -> int:
+        """When it was read, in epoch ms by the database's clock."""
+        return _milliseconds(self.read_time)
+
+    @property
+    def written_ms(self) -> int:
+        """When it was last written, in epoch ms; 0: there is no document."""
+        return _milliseconds(self.update_time)
+
+    @property
+    def created_ms(self) -> int:
+        """When it was created, in epoch ms; 0: there is no document."""
+        return _milliseconds(self.create_time)
+
+
+def _milliseconds(moment: datetime | None) -> int:
+    return 0 if moment is None else round(moment.timestamp() * 1000)
+
 
 def read(
     client: firestore.Client,

@@ -165,8 +165,7 @@ class FirestoreLedger:
         """Delete the documents of a collection below the avatars', as far as created by then."""
         documents = self._client.collection(f"{self._collection}/{deletion.path}")
         for found in stream(self._client, documents.select([FieldPath.document_id()])):
-            created = 0 if found.create_time is None else found.create_time.timestamp() * 1000
-            if deletion.covers(round(created)):
+            if deletion.covers(found.created_ms):
                 documents.document(found.id).delete()
 
 

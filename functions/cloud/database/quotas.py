@@ -35,15 +35,14 @@ def starts_of(
 ) -> Starts:
     """Return what counts in the quotas of this moment's day; `total` is that of all avatars."""
     share = share_of(avatar.avatar_id, total).name
-    owner = None if avatar.document is None else avatar.document.owner
-    names = [*quota_names(avatar.avatar_id, owner), share]
+    names = [*quota_names(avatar.avatar_id, avatar.owner), share]
     counts: dict[str, dict[str, Any]] = {name: {} for name in names}
     documents = [client.collection(QUOTA).document(name) for name in names]
     for quota in read(client, documents, _FIELDS, transaction=transaction, timeout_s=timeout_s):
         fields = {name: decode(each) for name, each in quota.fields.items()}
         if fields.get("day") == _day(_moment(avatar)):
             counts[quota.id] = fields
-    owned = counts[names[1]] if owner else {}
+    owned = counts[names[1]] if avatar.owner else {}
     return Starts(
         avatar=counts[names[0]].get("starts", 0),
         owner=owned.get("starts", 0),
@@ -57,8 +56,7 @@ def quota_changes(
 ) -> Mapping[str, Mapping[str, object]]:
     """Return the quotas that a change counts in, by their names: starts, and what was spoken."""
     starts, now = avatar.starts, _moment(avatar)
-    owner = None if avatar.document is None else avatar.document.owner
-    names = quota_names(avatar.avatar_id, owner)
+    names = quota_names(avatar.avatar_id, avatar.owner)
     started = int(change.counts)
     spoken_ms = starts.spoken_ms + change.spoken_ms
     day = {"day": _day(now), "expireAt": now + KEPT}
@@ -67,16 +65,16 @@ def quota_changes(
         quotas[names[0]] = {**day, "starts": starts.avatar + 1}
         share = share_of(avatar.avatar_id, total).name
         quotas[share] = {**day, "starts": starts.share + 1}
-    if owner is not None and (change.counts or change.spoken_ms):
+    if avatar.owner and (change.counts or change.spoken_ms):
         spoken = {"spokenMs": spoken_ms} if spoken_ms else {}
         quotas[names[1]] = {**day, "starts": starts.owner + started, **spoken}
     return quotas
 
 
-def quota_names(avatar_id: str, owner: str | None) -> list[str]:
-    """Return the names of the quotas that a render start counts in: the avatar's, the owner's."""
+def quota_names(avatar_id: str, owner: str) -> list[str]:
+    """Return the quotas that a render start counts in: the avatar's, and its owner's; "": none."""
     names = [f"avatar:{avatar_id}"]
-    return names if owner is None else [*names, f"owner:{owner_id(owner)}"]
+    return [*names, f"owner:{owner_id(owner)}"] if owner else names
 
 
 def owner_id(owner: str) -> str:

@@ -5,7 +5,6 @@ A talk is read with its avatar, whose document says what its face and its motion
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
 from typing import Any, Final
 
 from google.cloud import firestore
@@ -48,7 +47,7 @@ def snapshot_of(subject: Subject, found: Sequence[Found]) -> AvatarSnapshot:
         document=document_of(document),
         record=_record_of(job),
         has_ledger=job.exists,
-        now=_milliseconds(document.read_time),
+        now=document.read_ms,
     )
     if others:
         host, host_job = others
@@ -109,7 +108,3 @@ def _moment(value: Any) -> int:
 
 def _record_of(job: Found) -> Record:
     return from_fields({name: decode(value) for name, value in job.fields.items()})
-
-
-def _milliseconds(moment: datetime) -> int:
-    return round(moment.timestamp() * 1000)

@@ -33,7 +33,7 @@ def turns_of(found: Found) -> Turns:
         )
         for each in entries
     )
-    return Turns(every=every, now=round(found.read_time.timestamp() * 1000))
+    return Turns(every=every, now=found.read_ms)
 
 
 def turn_changes(

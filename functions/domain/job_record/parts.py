@@ -174,6 +174,11 @@ class Result(Part):
     finished: int = 0
     deadline: int = 0
 
+    @property
+    def objects(self) -> tuple[PublishedObject, PublishedObject]:
+        """Video and poster."""
+        return (self.video, self.poster)
+
     def shown(self, *, requested: int | None, warnings: tuple[str, ...] = ()) -> StatusView:
         """Return what the document shows where this answers a request with these warnings."""
         return StatusView(

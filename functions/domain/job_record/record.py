@@ -13,6 +13,7 @@ from functions.domain.job_record.parts import (
     FailedTries,
     Lease,
     Missing,
+    PublishedObject,
     Purpose,
     Result,
     StatusView,
@@ -150,10 +151,14 @@ class Record(Part):
                 noted[each.path, each.generation] = each
         return replace(self, deletions=tuple(noted.values()))
 
+    @property
+    def objects(self) -> tuple[PublishedObject, ...]:
+        """The objects of all listed results."""
+        return tuple(each for result in self.results for each in result.objects)
+
     def lists(self, path: str, generation: int) -> bool:
         """Tell whether an object belongs to a listed result."""
-        kept = (item for result in self.results for item in (result.video, result.poster))
-        return any((item.path, item.generation) == (path, generation) for item in kept)
+        return any((each.path, each.generation) == (path, generation) for each in self.objects)
 
 
 def to_fields(record: Record) -> dict[str, object]:

@@ -87,7 +87,7 @@ class Transitions(Dispatches):
         record = replace(
             record,
             attempts=record.attempts + 1,
-            owner=(None if avatar.document is None else avatar.document.owner) or "",
+            owner=avatar.owner,
             wish=spec.wish,
             missing=None,
             trouble=None,

@@ -120,8 +120,5 @@ def _owes_deletions(fields: Mapping[str, Any]) -> bool:
 
 
 def _dated(document: Found, job: Found) -> DatedSnapshot:
-    updated = document.update_time
-    written = 0 if updated is None else round(updated.timestamp() * 1000)
-    return DatedSnapshot(
-        avatar=snapshot_of(Subject(avatar_id=document.id), (document, job)), written=written
-    )
+    avatar = snapshot_of(Subject(avatar_id=document.id), (document, job))
+    return DatedSnapshot(avatar=avatar, written=document.written_ms)

@@ -75,6 +75,4 @@ class FirestoreTalks:
         if knows_no_tombstone(avatar, found):
             (deleted,) = tombstones(self._client, [talk.avatar_id])
             avatar = with_tombstone(avatar, deleted)
-        updated = found[0].update_time
-        written = 0 if updated is None else round(updated.timestamp() * 1000)
-        return DatedSnapshot(avatar=avatar, written=written)
+        return DatedSnapshot(avatar=avatar, written=found[0].written_ms)

@@ -52,8 +52,8 @@ MUTANTS = (
     Mutant(
         name="former-owners-videos-shown",
         file="functions/domain/snapshot.py",
-        old="if not record.owner or owner in (None, record.owner):",
-        new="if not record.owner or owner:",
+        old='if not record.owner or self.owner in ("", record.owner):',
+        new="if not record.owner or self.owner:",
         why="Who takes an id before its clean-up is shown another person's video (section 3).",
         tests=_DELETIONS,
     ),

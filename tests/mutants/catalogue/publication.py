@@ -14,8 +14,8 @@ MUTANTS = (
     Mutant(
         name="retired-objects-stay",
         file="functions/domain/snapshot.py",
-        old="if not record.lists(item.path, item.generation)",
-        new="if not record.lists(item.path, 0) and not item.path",
+        old="if not record.lists(each.path, each.generation)",
+        new="if not record.lists(each.path, 0) and not each.path",
         why="Videos that nothing lists are kept for ever (section 3, storage).",
         tests=(
             "tests/functions/jobs/rendering/test_objects.py",

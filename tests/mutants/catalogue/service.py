@@ -11,8 +11,8 @@ MUTANTS = (
     Mutant(
         name="kept-video-without-its-poster",
         file="functions/domain/avatar_state.py",
-        old="for kept in (result.video, result.poster))",
-        new="for kept in (result.video,))",
+        old="for kept in result.objects)",
+        new="for kept in result.objects[:1])",
         why="A result is reused only while both objects are in place (section 3, storage).",
         tests=_OBJECTS,
     ),

@@ -14,7 +14,7 @@ MUTANTS = (
     Mutant(
         name="lease-by-the-instances-clock",
         file="functions/cloud/database/snapshots.py",
-        old="now=_milliseconds(document.read_time)",
+        old="now=document.read_ms",
         new='now=round(__import__("time").time() * 1000)',
         why="An instance whose clock is fast takes over leases that live (section 4).",
         tests=("tests/functions/jobs/leases/test_lease_rules.py",),
