@@ -7,7 +7,6 @@ lifecycle deletes. Nothing else is written, so no app sees anything of it.
 
 import json
 import re
-import threading
 from pathlib import Path
 from typing import Final
 
@@ -17,11 +16,11 @@ from google.cloud.storage import Bucket
 from functions.errors import InvalidTask, RetryLater
 from functions.observability import log
 from functions.runtime.golden_render import render_golden
+from functions.runtime.render_lock import RenderLock, take
 from liveportrait_core.renderer import Renderer
 
 FOLDER: Final = "livePortraitCache/checks/"
 _TASK = re.compile(r"[A-Za-z0-9_-]{1,500}")  # as Cloud Tasks names tasks
-_LOCK_WAIT_S = 60.0
 
 
 def check_candidate(
@@ -31,7 +30,7 @@ def check_candidate(
     weights: Path,
     bucket: Bucket,
     renderer: Renderer,
-    lock: threading.Lock,
+    lock: RenderLock,
 ) -> None:
     """Render the golden avatar, and store the report under the task's name.
 
@@ -49,8 +48,7 @@ def check_candidate(
     """
     if not _TASK.fullmatch(task):
         raise InvalidTask(f"the task is named {task[:100]!r}; accepted: a task of the queue")
-    if not lock.acquire(timeout=_LOCK_WAIT_S):
-        raise RetryLater(f"another render held this instance for {_LOCK_WAIT_S:.0f} s")
+    take(lock)
     try:
         report = render_golden(renderer, weights)
     finally:

@@ -4,7 +4,6 @@ A task `{"generationId": id}` is rendered beside those of avatars; `web.cloud` k
 """
 
 import tempfile
-import threading
 from pathlib import Path
 
 from google.cloud import firestore
@@ -12,14 +11,13 @@ from google.cloud.storage import Bucket
 
 from functions.errors import RetryLater
 from functions.observability import log
+from functions.runtime.render_lock import RenderLock, take
 from functions.settings import Settings
 from liveportrait_core.errors import DeviceLost
 from liveportrait_core.renderer import Renderer
 from web.cloud.files import BucketFiles
 from web.cloud.rendering import GenerationRenderer
 from web.cloud.store import FirestoreJobStore, Leased
-
-_LOCK_WAIT_S = 60.0
 
 
 def render_generation(
@@ -29,7 +27,7 @@ def render_generation(
     database: firestore.Client,
     bucket: Bucket,
     renderer: Renderer,
-    lock: threading.Lock,
+    lock: RenderLock,
 ) -> None:
     """Render one, unless it has ended.
 
@@ -39,8 +37,7 @@ def render_generation(
         DeviceLost: the GPU fails every call of this process from now on.
     """
     with log.bound(render_id=generation_id):
-        if not lock.acquire(timeout=_LOCK_WAIT_S):
-            raise RetryLater(f"another render held this instance for {_LOCK_WAIT_S:.0f} s")
+        take(lock)
         try:
             with tempfile.TemporaryDirectory(prefix="copies-") as copies:
                 ended = GenerationRenderer(

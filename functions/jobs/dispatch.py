@@ -20,8 +20,8 @@ from functions.jobs.rendering.attempt import RenderAttempt
 from functions.jobs.turns import leave, present_dispatch, wake
 from functions.observability import log, telemetry
 from functions.observability.telemetry import Outcome
+from functions.runtime.render_lock import RenderLock, take
 
-_LOCK_WAIT_S = 60.0
 _ELSEWHERE_S = 5.0  # until the process that ends is gone
 
 
@@ -40,16 +40,6 @@ class Dispatcher(Protocol):
         """
 
 
-class RenderLock(Protocol):
-    """Admit one render at a time into a process: `threading.Lock`."""
-
-    def acquire(self, *, timeout: float) -> bool:
-        """Take it within so many seconds; False: another render held it all the time."""
-
-    def release(self) -> None:
-        """Give it back."""
-
-
 class InlineDispatcher:
     """Renders in this process."""
 
@@ -65,9 +55,7 @@ class InlineDispatcher:
     def hand_over(self, job: RenderJob) -> AttemptOutcome:
         """Attempt to render it, as soon as no other render holds this process."""
         with telemetry.span("lock"):
-            acquired = self._lock.acquire(timeout=_LOCK_WAIT_S)
-        if not acquired:
-            raise Postponed(f"another render held this instance for {_LOCK_WAIT_S:.0f} s")
+            take(self._lock)
         try:
             if ending := self._deps.health.ending:
                 raise Postponed(f"this process ends: {ending}", after_s=_ELSEWHERE_S)

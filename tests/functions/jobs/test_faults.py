@@ -354,7 +354,7 @@ def test_a_clean_up_is_retried_however_old(scene: Scene) -> None:
 def test_an_instance_busy_for_too_long_answers_503(
     scene: Scene, event: DocumentWrite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("functions.jobs.dispatch._LOCK_WAIT_S", 0.01)
+    monkeypatch.setattr("functions.runtime.render_lock._WAIT_S", 0.01)
 
     base = f"gs://{BUCKET}/avatars/other"
     fields = document(avatarImageUrl=f"{base}/a.jpg", training__heroVideoUrl=f"{base}/b.mp4")
