@@ -10,7 +10,7 @@ import os
 import threading
 from typing import TYPE_CHECKING
 
-from functions.cloud.budget import heed
+from functions.cloud.budget import handle_notice
 from functions.cloud.clients import Clients
 from functions.cloud.database.firestore import FirestoreLedger
 from functions.cloud.run_service import google_session, require_private
@@ -185,13 +185,13 @@ class App:
             lock=self._one_render,
         )
 
-    def heed_budget(self, body: bytes) -> None:
+    def handle_budget_notice(self, body: bytes) -> None:
         """Pause the queues that lead to a renderer, where a budget's notice says that it is spent.
 
         Raises:
             RetryLater: a queue could not be paused.
         """
-        heed(body, self.clients.pause_queues)
+        handle_notice(body, self.clients.pause_queues)
 
     def _dispatcher(self, deps: Dependencies) -> Dispatcher:
         if self.settings.role is not Role.GATE:

@@ -114,7 +114,7 @@ def budget() -> flask.typing.ResponseReturnValue:
     route = _instance().settings.route
     if route is None or not route.budget_queues:
         flask.abort(404, description="No budget pauses anything here.")
-    return _task(Role.GATE, lambda app, body: app.heed_budget(body))
+    return _task(Role.GATE, lambda app, body: app.handle_budget_notice(body))
 
 
 def _task(role: Role, handle: Callable[[App, bytes], None]) -> flask.typing.ResponseReturnValue:

@@ -75,7 +75,7 @@ def _amount(notice: Mapping[str, Any], name: str, least: float) -> float:
     return float(value)
 
 
-def heed(body: bytes, pause: Callable[[], tuple[str, ...]]) -> None:
+def handle_notice(body: bytes, pause: Callable[[], tuple[str, ...]]) -> None:
     """Pause the queues where the budget is spent; tell what cannot be read, which stays unread.
 
     Args:

@@ -22,7 +22,7 @@ class Trigger:
     """A reason to handle an avatar: an event, a task, or reconcile."""
 
     subject: Subject
-    inputs_key: object  # of the document for whose sake it is; None: it is gone
+    inputs_key: object  # of the document that it is about; None: the document is gone
     since_s: float  # Unix time of the wish, by the database's clock: its save, or its dispatch
     deadline: float  # on the clock's monotonic scale
     dispatch: Dispatch | None = None  # the task that this ends; None: an event, or reconcile

@@ -1,6 +1,6 @@
-"""Input and output of transitions: an avatar's snapshot, and what a transaction writes.
+"""The values of transitions: what is read of an avatar, what is to be rendered, what is written.
 
-Frozen values only.
+Frozen values only: snapshot; spec, job and claim of a render; a transaction's result.
 """
 
 from collections.abc import Mapping

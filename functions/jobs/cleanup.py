@@ -35,7 +35,7 @@ def clean_up(deps: Dependencies, subject: Subject) -> Unleased:
     )
     begun = deps.ledger.transact(subject, cleaner.begin)
     if begun.status is TransactionStatus.MOVED:
-        _finish_for_another(deps, subject)
+        _finish_earlier(deps, subject)
     if begun.status is not TransactionStatus.DONE or begun.record is None:
         return begun.status
     wake(deps, begun.record.freed)  # before the ledger goes, which alone knows whom
@@ -76,8 +76,8 @@ def _carry_out(
     return record.deletions
 
 
-def _finish_for_another(deps: Dependencies, subject: Subject) -> None:
-    """The avatar is there again: what a clean-up before could not delete must go all the same."""
+def _finish_earlier(deps: Dependencies, subject: Subject) -> None:
+    """Delete what an earlier clean-up has noted, though the avatar's document is there again."""
     if not dispose(deps, subject):
         raise RetryLater(f"not everything of {subject}'s former life could be deleted")
 
@@ -100,7 +100,7 @@ def dispose(
         deps: where.
         subject: whose.
         record: the ledger as it was just seen; None: it is to be read.
-        no_clean_up: the lease of a clean-up, if there is one, has run out.
+        no_clean_up: no clean-up is under way: its lease, if there is one, has run out.
         within_s: what fails is repeated for so long.
 
     Returns:

@@ -110,11 +110,11 @@ class RenderHandler:
             if task is None and needs_dispatch:
                 log.info("task ended before")
             else:
-                self._pursue(replace(trigger, dispatch=task, upgrades=upgrades))
+                self._finish(replace(trigger, dispatch=task, upgrades=upgrades))
             wake(self._deps, owner)
 
-    def _pursue(self, trigger: Trigger) -> None:
-        """Bring what is there to its end; where that is only early, leave it to a later task."""
+    def _finish(self, trigger: Trigger) -> None:
+        """Bring what is asked for to its end; leave what is only due later to a later task."""
         task = trigger.dispatch
         try:
             while not self._serve(
@@ -147,7 +147,7 @@ class RenderHandler:
             asks = isinstance(key, Relevant) and wish_digest(key) == task.wish
             # A talk without its avatar is cleaned up: nothing else may ever tell of it.
             settles = asks or (key is None and task.subject.is_talk)
-            settle = self._settle if settles else self._pass_by
+            settle = self._serve_look if settles else self._leave_to_newer_event
             try:
                 self._serve(replace(trigger, dispatch=None), settle, asked=asks)
             except Postponed as later:
@@ -185,12 +185,12 @@ class RenderHandler:
                     self._steps.withdraw(trigger)
         return True
 
-    def _pass_by(self, trigger: Trigger) -> bool:
-        """Leave a document that has moved on to its newer event; withdraw what it asks no more."""
+    def _leave_to_newer_event(self, trigger: Trigger) -> bool:
+        """Leave a changed document to its newer event; withdraw what it no longer asks for."""
         self._steps.withdraw(trigger)
         return True
 
-    def _settle(self, trigger: Trigger) -> bool:
+    def _serve_look(self, trigger: Trigger) -> bool:
         """Serve an event whose debounce is over."""
         if isinstance(self._steps.run(trigger), NewerEvent):
             self._steps.withdraw(trigger)
@@ -252,12 +252,12 @@ class RenderHandler:
             raise
         except Exception as fault:
             log.fault("event not served", fault)
-            if asked and (ended := self._give_up(trigger)) is not None:
+            if asked and (ended := self._note_failed_try(trigger)) is not None:
                 return ended
             raise RetryLater(f"not served: {fault}") from fault
 
-    def _give_up(self, trigger: Trigger) -> bool | None:
-        """Count a failed try; end the trigger where the tries have failed for a day, else None."""
+    def _note_failed_try(self, trigger: Trigger) -> bool | None:
+        """Count a failed try; end the trigger where tries have failed for a day, else None."""
         try:
             change = self._steps.transact(
                 trigger, lambda now: self._rules.note_failed_try(now, trigger.inputs_key)

@@ -56,18 +56,18 @@ _OUTCOMES = {
 
 
 class AttemptMetrics:
-    """Open while one attempt holds the render lock."""
+    """Measure one attempt while it holds the render lock; log and count how it ended."""
 
     def __init__(
         self, clock: Clock, *, waited_s: float | None, device: str, usd_per_hour: float | None
     ) -> None:
-        """Begin to count.
+        """Begin to measure.
 
         Args:
             clock: this machine's.
-            waited_s: from the wish to the claim; None for an attempt after the first.
+            waited_s: seconds from save or dispatch to the claim; None after the first attempt.
             device: the renderer's: `cpu`, `cuda`, `cuda:0`.
-            usd_per_hour: what an instance costs, where a price is set.
+            usd_per_hour: the price of an instance; None: none is set.
         """
         self._clock = clock
         self._began = clock.monotonic()

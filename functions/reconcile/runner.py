@@ -208,7 +208,7 @@ class ReconcileRun:
                 return self._tell_orphans(entry)
             if findings:
                 self.report.attended += 1
-                self._take_time(findings)
+                self._set_due(findings)
             for finding in findings:
                 self._mend(entry, finding)
         except Exception as fault:
@@ -220,7 +220,8 @@ class ReconcileRun:
         for path in entry.objects:
             log.info("found", finding=Finding.ORPHANED_INPUT.value, path=path)
 
-    def _take_time(self, findings: list[Finding]) -> None:
+    def _set_due(self, findings: list[Finding]) -> None:
+        """Set when the next avatar may be repaired, by the rates of the options."""
         options = self._options
         if options.dry_run:
             return

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from functions.cloud.budget import heed
+from functions.cloud.budget import handle_notice
 from functions.errors import RetryLater
 from functions.runtime.readiness import Readiness
 from liveportrait_core.errors import ImageNoFace, OutOfMemory
@@ -48,7 +48,7 @@ def fail(fault: Exception) -> None:
 
 def test_a_spent_budget_is_counted(capsys: pytest.CaptureFixture[str]) -> None:
     for notice in (NOTICE, without(costAmount=1.0)):
-        heed(pushed(notice), lambda: ("projects/p/locations/l/queues/q",))
+        handle_notice(pushed(notice), lambda: ("projects/p/locations/l/queues/q",))
     told = entries(capsys)
     assert values("idle-budget-spent", told) == [()]
     assert values("idle-errors", told) == [("budget spent",)]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from functions.cloud.budget import BudgetNotice, heed
+from functions.cloud.budget import BudgetNotice, handle_notice
 from functions.errors import InvalidTask, RetryLater
 
 # As documented: several times a day, whether a threshold was passed or not.
@@ -88,7 +88,7 @@ def test_what_is_no_notice_pauses_nothing_and_is_told(
 ) -> None:
     with pytest.raises(InvalidTask, match="accepted: Pub/Sub's message of a budget"):
         BudgetNotice.read(body)
-    heed(body, lambda: pytest.fail("a queue is paused"))
+    handle_notice(body, lambda: pytest.fail("a queue is paused"))
     told = json.loads(capsys.readouterr().err)
     assert (told["severity"], told["message"]) == ("ERROR", "budget not read")
 
@@ -96,8 +96,8 @@ def test_what_is_no_notice_pauses_nothing_and_is_told(
 def test_a_spent_budget_is_said_loudly_with_what_was_paused(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    heed(pushed(without(budgetDisplayName="x" * 500)), lambda: QUEUES)
-    heed(pushed(without(costAmount=1)), lambda: pytest.fail("a queue is paused"))
+    handle_notice(pushed(without(budgetDisplayName="x" * 500)), lambda: QUEUES)
+    handle_notice(pushed(without(costAmount=1)), lambda: pytest.fail("a queue is paused"))
     spent, left = (json.loads(line) for line in capsys.readouterr().err.splitlines())
     assert (spent["severity"], spent["message"]) == ("ERROR", "budget spent")
     assert (spent["cost"], spent["amount"], spent["currency"]) == (100.01, 100.0, "EUR")
@@ -111,4 +111,4 @@ def test_a_queue_that_is_not_paused_has_the_notice_delivered_again() -> None:
         raise RetryLater("the service is away")
 
     with pytest.raises(RetryLater):
-        heed(pushed(NOTICE), refuse)
+        handle_notice(pushed(NOTICE), refuse)

@@ -232,7 +232,7 @@ MUTANTS = (
     Mutant(
         name="half-cleaned-life-forgotten",
         file="functions/jobs/cleanup.py",
-        old="_finish_for_another(deps, subject)\n    if",
+        old="_finish_earlier(deps, subject)\n    if",
         new="pass\n    if",
         why="What a failed clean-up left goes though the avatar is there again (section 7).",
         tests=("tests/functions/jobs/deletion/test_clean_up.py",),
@@ -299,9 +299,9 @@ MUTANTS = (
     Mutant(
         name="next-one-not-woken",
         file="functions/jobs/handler.py",
-        old="                self._pursue(replace(trigger, dispatch=task, upgrades=upgrades))\n"
+        old="                self._finish(replace(trigger, dispatch=task, upgrades=upgrades))\n"
         "            wake(self._deps, owner)",
-        new="                self._pursue(replace(trigger, dispatch=task, upgrades=upgrades))",
+        new="                self._finish(replace(trigger, dispatch=task, upgrades=upgrades))",
         why="Whoever ends a render makes the next one's task (section 9, turns).",
         tests=("tests/functions/jobs/queue/test_owners_turns.py",),
     ),
