@@ -51,6 +51,12 @@ class RenderRequest:
     talk: Talk | None = None  # what is said in it; None: an idle video
     warnings: tuple[str, ...] = ()
 
+    @property
+    def input_paths(self) -> tuple[str, ...]:
+        """The paths of its objects: portrait, clip, and a talk's sound."""
+        sound = None if self.talk is None else self.talk.audio_path
+        return tuple(filter(None, (self.image_path, self.video_path, sound)))
+
     def same_render(self, other: object) -> bool:
         """Tell whether both ask for the same video of the same paths."""
         return isinstance(other, RenderRequest) and (

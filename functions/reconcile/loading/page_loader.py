@@ -11,7 +11,6 @@ from itertools import takewhile
 from functions.domain.document import Snapshot
 from functions.domain.field_values import ABSENT
 from functions.domain.request import Reader, RenderRequest
-from functions.domain.snapshot import AvatarSnapshot
 from functions.domain.storage_paths import StoredObject, cache_folder, output_folder
 from functions.domain.subject import is_document_id
 from functions.errors import FunctionError
@@ -173,7 +172,8 @@ class _PageObjects:
         self.strangers: set[str] = set()
         self.uploads: set[str] = set()  # avatars with inputs, and perhaps without a document
         for avatar_id, dated in snapshots.items():
-            for path in _inputs(reader, dated.avatar):
+            ask = reader.read(dated.avatar.subject, dated.avatar.document)
+            for path in ask.input_paths if isinstance(ask, RenderRequest) else ():
                 self.inputs.setdefault(path, set()).add(avatar_id)
 
     def take(self, stored: StoredObject) -> None:
@@ -215,14 +215,6 @@ class _PageObjects:
 def is_served(document: Snapshot) -> bool:
     """Tell whether an avatar asks for something, or once did."""
     return document.opted_in or document.output is not ABSENT
-
-
-def _inputs(reader: Reader, avatar: AvatarSnapshot) -> Iterator[str]:
-    ask = reader.read(avatar.subject, avatar.document)
-    if isinstance(ask, RenderRequest):
-        yield ask.image_path
-        if ask.video_path is not None:
-            yield ask.video_path
 
 
 def _sorted_elsewhere(ids: Sequence[str], last: str) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """Load talks one by one: their documents by path, their ledgers by id, with their objects.
 
-A talk costs one read and one listing, and a look for each of
-its inputs: few avatars talk, and their talks are few. Decides nothing.
+A talk costs one read, one listing, and one call for each of its inputs: few avatars talk, and their
+talks are few. Decides nothing.
 """
 
 from dataclasses import dataclass, replace
@@ -41,15 +41,10 @@ class TalkLoader:
         dated = self.repository.dated(talk)
         objects = {each.path: each for each in self.lister.objects(talk.output_folder)}
         ask = self.reader.read(talk, dated.avatar.document)
-        for path in _inputs(ask) if isinstance(ask, RenderRequest) else ():
+        for path in ask.input_paths if isinstance(ask, RenderRequest) else ():
             if (stored := self.media.find(path)) is not None:
                 objects[path] = stored
         return Entry(avatar=dated.avatar, written=dated.written, objects=objects)
 
     def _comes(self, talk: Subject) -> bool:
         return talk.avatar_id > self.after
-
-
-def _inputs(request: RenderRequest) -> tuple[str, ...]:
-    sound = "" if request.talk is None else request.talk.audio_path
-    return tuple(filter(None, (request.image_path, request.video_path, sound)))
