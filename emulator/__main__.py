@@ -36,7 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 print(f"export {name}={shlex.quote(value)}", flush=True)
             _print_addresses(suite, parsed)
             signal.sigwait(stop_signals)
-    except (PortBusy, OfficialMissing, ValueError, OSError) as error:
+    except PortBusy as error:
+        parser.exit(_REFUSED, f"emulator: {error}; accepted: {_free_port(parsed, error.port)}\n")
+    except (OfficialMissing, ValueError, OSError) as error:
         parser.exit(_REFUSED, f"emulator: {error}\n")
     return 0
 
@@ -63,6 +65,14 @@ def _options(parsed: argparse.Namespace) -> SuiteOptions:
         import_from=parsed.import_from,
         export_to=export_to,
     )
+
+
+def _free_port(parsed: argparse.Namespace, busy: int) -> str:
+    """Say how to choose another port than the busy one."""
+    services = ("firestore", "storage", "tasks", "control")
+    chosen = (name for name in services if vars(parsed)[f"{name}_port"] == busy)
+    name = next(chosen, services[0])
+    return f"a free one, by --{name}-port (make {name.upper()}_PORT=…, of emulator and serve)"
 
 
 def _triggers(parsed: argparse.Namespace) -> list[tuple[str, str]]:

@@ -15,6 +15,10 @@ _LOOPBACKS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 (nothing is bou
 class PortBusy(Exception):
     """A port is taken; the message names it and, where possible, the process that holds it."""
 
+    def __init__(self, message: str, *, port: int) -> None:
+        super().__init__(message)
+        self.port = port
+
 
 class ConnectionDropped(Exception):
     """An application raises it to close a connection in the middle of a response, on purpose."""
@@ -47,7 +51,8 @@ def bind(host: str, port: int) -> socket.socket:
         listener.listen(1024)
     except OSError as error:
         listener.close()
-        raise PortBusy(f"port {port} on {host} is busy: {_holder(port)} ({error})") from error
+        busy = f"port {port} on {host} is busy: {_holder(port)} ({error})"
+        raise PortBusy(busy, port=port) from error
     listener.setblocking(False)
     return listener
 

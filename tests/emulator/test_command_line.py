@@ -90,6 +90,7 @@ def test_a_busy_port_names_its_holder(name: str) -> None:
             assert process.returncode == 2
     assert said == ""
     assert f"port {port} on 127.0.0.1 is busy" in why
+    assert f"accepted: a free one, by --{name}-port (make {name.upper()}_PORT=…, of " in why
     assert f"process {os.getpid()}" in why
     command = Path("/proc/self/cmdline").read_bytes().replace(b"\0", b" ").decode().strip()
     assert f"held by process {os.getpid()}, {command}" in why
