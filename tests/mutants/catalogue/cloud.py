@@ -228,6 +228,22 @@ MUTANTS = (
         tests=("tests/deploy/release/test_release.py", *_PLAN),
     ),
     Mutant(
+        name="old-keys-open-an-old-revision",
+        file="deploy/plan.py",
+        old="        revisions.without_other_keys(settings, names.API, http_api.keys(settings)),\n",
+        new="",
+        why="The tag of the revision before is an address that the internet can call.",
+        tests=("tests/deploy/release/test_api_release.py",),
+    ),
+    Mutant(
+        name="another-revision-renders-than-gets-the-traffic",
+        file="deploy/plan.py",
+        old="        traffic.candidate(settings),\n",
+        new="",
+        why="A revision made by hand would serve without having rendered a golden avatar.",
+        tests=("tests/deploy/release/test_release.py",),
+    ),
+    Mutant(
         name="strangers-let-in-by-a-login",
         file="deploy/resources/access/iam.py",
         old='members & {"allUsers", "allAuthenticatedUsers"}',
