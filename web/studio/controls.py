@@ -11,14 +11,18 @@ _HEIGHT_PX = 220
 
 
 def portrait_upload(elem_id: str) -> Any:
-    """Return where a portrait is brought."""
-    return gr.Image(
+    """Return where a portrait is brought; functions are given the path of that very file."""
+    upload = gr.Image(
         label="Portrait",
         type="filepath",
         sources=["upload"],
         height=_HEIGHT_PX,
         elem_id=elem_id,
     )
+    # Gradio's own opens the file before any function is called: what is no picture ends without a
+    # word, and one with transparency is replaced by other pixels.
+    upload.preprocess = lambda payload: None if payload is None else payload.path
+    return upload
 
 
 def clip_upload(
