@@ -43,6 +43,17 @@ class Look:
         value = training.get("livePortrait") if isinstance(training, Mapping) else None
         return value if isinstance(value, Mapping) else {}
 
+    @property
+    def has_portrait(self) -> bool:
+        """Whether the avatar has a portrait, brought in whatever tab, or by the app."""
+        return bool(self.document.get("avatarImageUrl"))
+
+    @property
+    def has_clip(self) -> bool:
+        """Whether it has a hero video."""
+        training = self.document.get("training")
+        return isinstance(training, Mapping) and bool(training.get("heroVideoUrl"))
+
 
 class AvatarDocument:
     """The document `avatars/{id}`; listens to it until `close`."""

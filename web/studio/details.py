@@ -42,8 +42,10 @@ def details_page(avatar: AvatarDocument) -> None:
     with gr.Row():
         with gr.Column(scale=1, min_width=300):
             portrait = portrait_upload("d-portrait")
+            kept_portrait = gr.HTML(visible=False, elem_id="d-portrait-kept", padding=False)
             wrong_portrait = error_slot("d-portrait-error")
             driving = clip_upload("Hero video", "d-driving")
+            kept_driving = gr.HTML(visible=False, elem_id="d-driving-kept", padding=False)
             wrong_driving = error_slot("d-driving-error")
             multiplier, neutral, region = settings_controls("d")
             animal = species_controls("d", portrait)
@@ -90,7 +92,7 @@ def details_page(avatar: AvatarDocument) -> None:
         [seen],
         [
             state, video, results, document, *controls,
-            wrong_portrait, wrong_driving, wrong_points, seen,
+            wrong_portrait, wrong_driving, wrong_points, kept_portrait, kept_driving, seen,
         ],
         show_progress="hidden",
         queue=False,
@@ -140,6 +142,7 @@ def _refreshed(look: Look, before: Mapping[str, Any]) -> Values:
         "video": look.results[:2],
         "document": repr(sorted(look.document.items(), key=str)),
         "settings": dict(look.settings),
+        "files": (look.has_portrait, look.has_clip),
     }
     old = before.get("settings", {})
 
@@ -172,8 +175,16 @@ def _refreshed(look: Look, before: Mapping[str, Any]) -> Values:
         beside("avatarImageUrl"),
         beside("training.heroVideoUrl"),
         beside("training.livePortrait.facePoints", "training.livePortrait.species"),
+        changed("files", kept_html("portrait", is_kept=look.has_portrait)),
+        changed("files", kept_html("hero video", is_kept=look.has_clip)),
         now,
     )
+
+
+def kept_html(name: str, *, is_kept: bool) -> Any:
+    """Say that the avatar has such a file, whatever this tab was brought."""
+    words = f"The avatar has a {name}; another one replaces it."
+    return gr.HTML(f"<small>{words}</small>", visible=is_kept)
 
 
 def state_html(live: Mapping[str, Any]) -> str:
@@ -223,10 +234,11 @@ def results_html(urls: tuple[str, ...]) -> str:
         return ""
     videos = "".join(
         f"<video src='{escape(url)}' controls loop muted playsinline preload=auto "
-        "style='width:32%;min-width:90px'></video> "
+        "style='width:0;flex:1;max-width:32%'></video>"
         for url in urls
     )
-    return f"<small>The last {len(urls)}, the newest first</small><div>{videos}</div>"
+    row = f"<div style='display:flex;gap:2%'>{videos}</div>"
+    return f"<small>The last {len(urls)}, the newest first</small>{row}"
 
 
 def _plain(value: Any) -> Any:
