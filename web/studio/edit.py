@@ -128,7 +128,11 @@ def edit_page(editor: Editor, animate: AnimatePage, tabs: Any) -> None:
         each.release(draw, inputs, shown, show_progress="hidden", trigger_mode="always_last")
     reset.click(lambda: values_of(REST), None, sliders).then(draw, inputs, shown)
     use.click(
-        lambda path, *values: (path, str(edit_of(values)), gr.Tabs(selected="animate")),
+        lambda path, *values: (
+            path or gr.skip(),
+            str(edit_of(values)),
+            gr.Tabs(selected="animate"),
+        ),
         [portrait, *sliders],
         [animate.portrait, animate.edit, tabs],
     )
@@ -170,7 +174,7 @@ def _taken(path: str | None, keys: Keys, fps: float) -> tuple[Any, ...]:
         file = saved(keys, fps)
     except InvalidOption:
         return told(keys, fps), gr.skip(), gr.skip(), gr.skip(), gr.skip()
-    return told(keys, fps), path, "", file, gr.Tabs(selected="animate")
+    return told(keys, fps), path or gr.skip(), "", file, gr.Tabs(selected="animate")
 
 
 def _wire(
