@@ -19,6 +19,7 @@ from liveportrait_core.cli.render_options import options_of as options_on_the_co
 from web.api.schemas import read_request
 from web.errors import InvalidRequest
 from web.generation import Generation, Kind
+from web.jobs.methods import lipsync_of
 from web.jobs.options import config_of, request_of
 from web.studio.animate.request import Asked
 from web.studio.quality import findings
@@ -124,6 +125,29 @@ def test_a_talk_is_told_likewise(tmp_path: Path) -> None:
     assert ask(sound, relative=False).command(Engine.LIVEPORTRAIT).startswith("# ")
 
 
+def test_a_clip_that_says_a_sound_is_told_by_what_has_a_part_in_it(tmp_path: Path) -> None:
+    sound = {**DRIVEN, "sound": "/up/1/hello.wav"}
+    params = {
+        "method": "wav2lip", "acceptLicences": ["wav2lip"], "refine": "gfpgan", "repeat": True,
+        "drivingMultiplier": 0.7, "format": "gif", "audio": "driving", "strength": 1.2,
+    }  # fmt: skip
+    asked = Asked.of_clip(sound, params=params)
+    assert asked.body["input"] == {"driving": {"upload": "driving"}, "sound": {"upload": "sound"}}
+    generation = generation_of(asked)
+    assert generation.kind is Kind.LIPSYNC
+    request = lipsync_of(generation, tmp_path, limit_s=60.0)
+    parsed = command_parser().parse_args(shlex.split(asked.command(Engine.MESH))[1:])
+    assert (parsed.clip.name, parsed.sound.name) == ("d.mp4", "hello.wav")
+    assert parsed.output.name == generation.result_name
+    assert (parsed.repeat, parsed.refine) == (request.repeat, "gfpgan") == (True, "gfpgan")
+    assert request.refine
+    assert accepted_methods(parsed) == frozenset(generation.params["acceptLicences"])
+    assert set(asked.params) == {"method", "acceptLicences", "refine", "repeat"}
+    brought = Asked.of_clip(sound, params={"method": "mymethod"})
+    assert brought.command(Engine.MESH).startswith("# ")
+    assert ask(sound, repeat=True).params == {}  # a portrait's talk has no such thing
+
+
 def test_only_what_is_not_as_usual_is_said() -> None:
     asked = ask(DRIVEN, drivingMultiplier=0.4, outputSize=2048, peakRate=100, pasteback=True)
     assert asked.body["params"] == {}
@@ -144,6 +168,16 @@ def test_what_is_missing_is_said_beside_its_control(
 ) -> None:
     with pytest.raises(InvalidRequest) as refused:
         ask(files, text=text)
+    assert refused.value.field == field
+
+
+@pytest.mark.parametrize(
+    ("files", "field"),
+    [({"sound": "/up/s.wav", "driving": None}, "input.driving"), (DRIVEN, "input.sound")],
+)
+def test_a_clip_that_is_to_speak_needs_clip_and_sound(files: dict[str, Any], field: str) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        Asked.of_clip(files, params={})
     assert refused.value.field == field
 
 

@@ -3,27 +3,21 @@
 Each group is an accordion, closed at first. What the engine cannot do is disabled.
 """
 
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from liveportrait_core import Engine, RenderOptions, SpeechInput, SyntheticIdle
+from liveportrait_core import Engine, RenderOptions, SyntheticIdle
 from liveportrait_core.engines.liveportrait.config import DEFAULT_CONFIG, USUAL_WINDOW, DrivingCrop
 from liveportrait_core.engines.liveportrait.motion.settings import OBSERVATION_VARIANCES
 from liveportrait_core.options import (
     CROP_SCALES,
     MOST_CROP_SHIFT,
-    MOST_SPEECH_STRENGTH,
     OUTPUT_SIDES_PX,
     PEAK_MBIT_S,
-    MouthInside,
     SoundFrom,
-    SpeechHead,
-    SpeechMethod,
     VideoFormat,
 )
-from liveportrait_core.pipeline.talk_methods import BUILT_IN, REFINER, find_methods
 from web.studio.controls import clip_upload, crop_scale
 
 Controls = dict[str, Any]
@@ -79,54 +73,6 @@ def video_controls(engine: Engine) -> Controls:
     return {
         "loop": loop, "maxSeconds": most, "seconds": seconds, "fps": fps, "seed": seed,
         "format": form, "outputSize": size, "sourceMaxDim": work, "peakRate": peak, "audio": audio,
-    }  # fmt: skip
-
-
-def speech_controls(engine: Engine, weights: Path) -> Controls:
-    """Add how what is said moves the mouth; the methods are those that are installed here."""
-    here = find_methods(engine, weights).methods.values()
-    can_refine = REFINER.is_installed(weights)
-    licences = {each.name: each.licence for each in here}
-    if can_refine:
-        licences[REFINER.name] = REFINER.licence
-    restricted = {name: each.words for name, each in licences.items() if not each.is_free}
-    missing = [each for each in BUILT_IN if each.name not in licences]
-    strength = gr.Slider(
-        0, MOST_SPEECH_STRENGTH, SpeechInput.strength, step=0.01, elem_id="a-strength",
-        label="Mouth's movement",
-    )  # fmt: skip
-    method = gr.Dropdown(
-        [("the best that may be used", SpeechMethod.AUTO.value),
-         *((f"{each.name} ({each.licence.words})", each.name) for each in here)],
-        value=SpeechMethod.AUTO.value, label="Method", elem_id="a-method",
-        info="Not installed: "
-        + ", ".join(f"{each.name} ({each.licence.words})" for each in missing)
-        + "; `avatar-idle methods` says what they need."
-        if missing
-        else None,
-    )  # fmt: skip
-    accepted = gr.CheckboxGroup(
-        [(f"{name}: {words}. My use is such a use.", name) for name, words in restricted.items()],
-        label="Licences to accept", elem_id="a-accepted", visible=bool(restricted),
-    )  # fmt: skip
-    refine = gr.Dropdown(
-        [("no", None), (f"by {REFINER.name} ({REFINER.licence.words})", REFINER.name)],
-        value=None, label="Sharpen a painted mouth", visible=can_refine, elem_id="a-refine",
-    )  # fmt: skip
-    with gr.Row():
-        inside = gr.Dropdown(
-            [("painted", MouthInside.PAINTED.value), ("nothing: lips hardly part", "nothing")],
-            value=SpeechInput.inside.value, interactive=engine is Engine.MESH,
-            label="Inside of a closed mouth", min_width=140, elem_id="a-inside",
-        )  # fmt: skip
-        head = gr.Dropdown(
-            [("the idle", SpeechHead.IDLE.value), ("the voice", SpeechHead.SPEECH.value)],
-            value=SpeechInput.head.value, label="What moves the head", min_width=140,
-            interactive=any(each.open_motion for each in here), elem_id="a-head",
-        )  # fmt: skip
-    return {
-        "strength": strength, "method": method, "acceptLicences": accepted, "refine": refine,
-        "inside": inside, "head": head,
     }  # fmt: skip
 
 

@@ -9,8 +9,9 @@ import gradio as gr
 from liveportrait_core import PASTED_BACK, Engine, Species
 from liveportrait_core.media.file_kind import TEMPLATE_SUFFIXES
 from web.errors import InvalidRequest
-from web.studio.animate.controls import Controls, expert_controls, speech_controls, video_controls
+from web.studio.animate.controls import Controls, expert_controls, video_controls
 from web.studio.animate.request import Asked
+from web.studio.animate.speaking import Speaking
 from web.studio.controls import (
     clip_upload,
     error_slot,
@@ -57,8 +58,11 @@ class Inputs:
         self._add_usual()
         with gr.Row():
             self.go: Any = gr.Button("Animate", variant="primary", elem_id="a-go", min_width=110)
-            self.stop: Any = gr.Button("Cancel", elem_id="a-stop", min_width=110)
-        self._add_speech(engine, weights)
+            self.stop: Any = gr.Button("Cancel", elem_id="a-stop", min_width=110, interactive=False)
+        self._speaking = Speaking(engine, weights)
+        self.files["sound"] = self._speaking.sound
+        self.slots |= {"sound": self._speaking.sound_error, "method": self._speaking.method_error}
+        self.params |= self._speaking.params
         self.params |= video_controls(engine)
         self._add_slot("fps")
         self._add_face_and_motion()
@@ -80,19 +84,6 @@ class Inputs:
         self._add_slot("driving")
         names = ("drivingMultiplier", "normalizeLip", "animationRegion")
         self.params |= zip(names, settings_controls("a"), strict=True)
-
-    def _add_speech(self, engine: Engine, weights: Path) -> None:
-        with gr.Accordion("Let it speak", open=False):
-            self.files["sound"] = gr.Audio(
-                label="What it says", type="filepath", sources=["upload"], buttons=["download"],
-                elem_id="a-sound",
-            )  # fmt: skip
-            self._add_slot("sound")
-            self.text: Any = gr.Textbox(
-                label="The same in letters (helps the mouth)", elem_id="a-text"
-            )
-            self.params |= speech_controls(engine, weights)
-            self._add_slot("method")
 
     def _add_face_and_motion(self) -> None:
         label, kinds = _OF_MESH if self._is_mesh else _OF_LIVEPORTRAIT
@@ -124,7 +115,7 @@ class Inputs:
     @property
     def components(self) -> set[Any]:
         """What `asked` reads."""
-        more = {self.text, self.edit, self._crops, self._clip}
+        more = {self._speaking.text, self._speaking.speaker, self.edit, self._crops, self._clip}
         return {*self.files.values(), *self.params.values(), *more}
 
     def asked(self, values: Mapping[Any, Any]) -> Asked:
@@ -135,19 +126,45 @@ class Inputs:
             InvalidOption: the edit is none.
         """
         files = {name: values[each] for name, each in self.files.items()}
+        params = {name: values[each] for name, each in self.params.items()}
+        if Speaking.is_clip(values[self._speaking.speaker]):
+            return Asked.of_clip(files, params=params)
         if values[self._clip]:
             files["portrait"] = values[self._clip]
-        params = {name: values[each] for name, each in self.params.items()}
         if params["species"] == Species.HUMAN:
             del params["facePoints"]
         elif not values[self._crops]:
             params["facePoints"] = "cropped"
-        asked = Asked.of(
-            files, text=values[self.text] or "", edit=values[self.edit] or "", params=params
-        )
+        text = values[self._speaking.text] or ""
+        asked = Asked.of(files, text=text, edit=values[self.edit] or "", params=params)
         if asked.moves_by_itself and not self._is_mesh:
             raise InvalidRequest("Bring a driving clip first.", field="input.driving")
         return asked
+
+    @property
+    def hinting(self) -> list[Any]:
+        """What `hint` is given the values of."""
+        names = ("portrait", "driving", "motion", "sound")
+        return [self._speaking.speaker, self._clip, *(self.files[name] for name in names)]
+
+    def hint(self, speaker: str, clip: Any, *files: Any) -> str:
+        """Say what to do next, before anything was asked for."""
+        portrait, driving, motion, sound = files
+        if Speaking.is_clip(speaker):
+            if driving and sound:
+                return "Animate makes the clip speak."
+            return "Bring a driving clip, and a sound that it is to say."
+        if not (portrait or clip):
+            return "Bring a portrait."
+        if not (self._is_mesh or driving or motion):
+            return "Bring a driving clip."
+        return f"Animate makes it {'speak' if sound else 'move'}."
+
+    def take_errors_away(self) -> None:
+        """Let an error beside a file go when another is brought, or none."""
+        for role, upload in self.files.items():
+            for event in (upload.upload, upload.clear):
+                event(lambda: shown_error(""), None, self.slots[role], show_progress="hidden")
 
     def without_errors(self) -> dict[Any, Any]:
         """Return the outputs that take all errors away."""

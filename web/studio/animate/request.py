@@ -13,7 +13,7 @@ from starlette.datastructures import FormData, UploadFile
 
 from liveportrait_core import PASTED_BACK, Engine, FacePoints, Species
 from liveportrait_core.edit import PortraitEdit
-from liveportrait_core.options import OUTPUT_SIDES_PX, PEAK_MBIT_S
+from liveportrait_core.options import OUTPUT_SIDES_PX, PEAK_MBIT_S, SpeechMethod
 from web.api.params import Params
 from web.api.schemas import read_request
 from web.api.service import Service
@@ -48,6 +48,7 @@ _FLAGS: Final = {
     "refine": "--refine",
 }
 _SWITCHES: Final = {
+    "repeat": "--repeat",
     "normalizeLip": "--normalize-lip",
     "pasteback": "--paste-back",
     "loop": "--loop",
@@ -59,6 +60,7 @@ _ACCEPTING: Final = {
 }
 _OF_AN_IDLE: Final = ("seed", "seconds", "fps")
 _OF_SPEECH: Final = ("strength", "method", "inside", "head", "refine", "acceptLicences")
+_OF_LIPSYNC: Final = ("method", "acceptLicences", "refine", "repeat")
 _NOT_OF_A_TALK: Final = ("relative", "stitching", "cropX", "cropY", "smoothing")
 
 
@@ -70,6 +72,23 @@ class Asked:
     files: Mapping[str, str]  # paths by "portrait", "driving", "motion", "sound"
     text: str  # what is said
     params: Mapping[str, Any]
+
+    @classmethod
+    def of_clip(cls, files: Mapping[str, str | None], *, params: Mapping[str, Any]) -> "Asked":
+        """Take what the controls hold where the driving clip is to say the sound.
+
+        Portrait, text and what an engine draws have no part in it, and are left out.
+
+        Raises:
+            InvalidRequest: the clip or the sound is missing.
+        """
+        given = {name: path for name in ("driving", "sound") if (path := files.get(name))}
+        if "driving" not in given:
+            raise InvalidRequest("Bring the clip that is to speak first.", field="input.driving")
+        if "sound" not in given:
+            raise InvalidRequest("Bring what the clip is to say first.", field="input.sound")
+        wanted = {name: value for name, value in params.items() if name in _OF_LIPSYNC}
+        return cls(kind=Kind.LIPSYNC, files=given, text="", params=_unusual(wanted))
 
     @classmethod
     def of(
@@ -97,19 +116,10 @@ class Asked:
             raise InvalidRequest(
                 "There are words, and no sound of them; bring one.", field="input.sound"
             )
-        wanted = {name: value for name, value in params.items() if value not in (None, "")}
+        wanted = {name: value for name, value in params.items() if name != "repeat"}
         if edit.strip():
             wanted["edit"] = PortraitEdit.parse(edit).as_fields()
-        usual = Params().model_dump(mode="json", by_alias=True)
-        # As much as nothing exceeds.
-        usual |= {"outputSize": OUTPUT_SIDES_PX[1], "peakRate": PEAK_MBIT_S[1]}
-        usual["pasteback"] = PASTED_BACK[Species(wanted.get("species", Species.HUMAN))]
-        return cls(
-            kind=_kind_of(given),
-            files=given,
-            text=text.strip(),
-            params={name: value for name, value in wanted.items() if value != usual[name]},
-        )
+        return cls(kind=_kind_of(given), files=given, text=text.strip(), params=_unusual(wanted))
 
     @property
     def moves_by_itself(self) -> bool:
@@ -149,6 +159,10 @@ class Asked:
         missing = [name for name in _NOT_OF_A_TALK if name in self.params]
         if self.kind is Kind.TALK and missing:
             return f"# the command line's talk has no {', '.join(missing)}; the JSON has"
+        if self.kind is Kind.LIPSYNC:
+            if self.params.get("method", SpeechMethod.WAV2LIP) != SpeechMethod.WAV2LIP:
+                return "# the command line's lipsync is Wav2Lip's alone; the JSON names the method"
+            return shlex.join(["avatar-idle", *self.words()])  # no engine draws it
         return shlex.join(["avatar-idle", *self.words(), f"--engine={engine}"])
 
     def words(self) -> list[str]:
@@ -156,6 +170,9 @@ class Asked:
         name = {role: Path(path).name for role, path in self.files.items()}
         form = self.params.get("format", "mp4")
         moved = name.get("driving") or name.get("motion")
+        if self.kind is Kind.LIPSYNC:
+            words = ["lipsync", name["driving"], name["sound"], "-o", "lipsync.mp4"]
+            return [*words, *self._options_of_lipsync()]
         if self.kind is Kind.TALK:
             words = ["talk", name["portrait"], name["sound"], "-o", "talk.mp4"]
             words += ["--driving", moved] if moved else []
@@ -167,6 +184,11 @@ class Asked:
             words = ["render", name["portrait"], "-o", f"idle.{form}", "--motion", "synthetic"]
         return [*words, *self._options(is_moved_by_file=moved is not None)]
 
+    def _options_of_lipsync(self) -> Iterator[str]:
+        for name, value in self.params.items():
+            if name != "method":
+                yield from _option(name, value)
+
     def _options(self, *, is_moved_by_file: bool) -> Iterator[str]:
         """Yield flags and values; those without effect on such a video are left out."""
         multiplier = self.params.get("drivingMultiplier", Params().driving_multiplier)
@@ -176,6 +198,16 @@ class Asked:
         for name, value in self.params.items():
             if name not in without:
                 yield from _option(name, value)
+
+
+def _unusual(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is not as usual; None and blanks are."""
+    wanted = {name: value for name, value in params.items() if value not in (None, "")}
+    usual = Params().model_dump(mode="json", by_alias=True)
+    # As much as nothing exceeds.
+    usual |= {"outputSize": OUTPUT_SIDES_PX[1], "peakRate": PEAK_MBIT_S[1]}
+    usual["pasteback"] = PASTED_BACK[Species(wanted.get("species", Species.HUMAN))]
+    return {name: value for name, value in wanted.items() if value != usual[name]}
 
 
 def _kind_of(files: Mapping[str, str]) -> Kind:
