@@ -41,6 +41,8 @@ input:focus-visible, button:focus-visible, textarea:focus-visible {
 .wrong * {color: #b91c1c !important; font-weight: 600}
 .dark .wrong * {color: #fca5a5 !important}
 footer {display: none !important}
+.gradio-container {--block-info-text-color: #52525b}
+.dark .gradio-container {--block-info-text-color: #b4b4bd}
 .gradio-container {max-width: 1100px !important; overflow: clip !important}
 @media (min-width: 700px) {.stays {position: sticky; top: 1em; align-self: flex-start}}
 @media (max-width: 699px) {
@@ -53,13 +55,39 @@ footer {display: none !important}
 }
 """
 
-# A slider tells that it was released by the pointer alone; keys move it too.
+# A slider tells that it was released by the pointer alone, or when its number loses the focus; keys
+# move it too. A number that is typed is brought into its range before anything is told of it.
 HEAD = """<script>
 addEventListener("keyup", event => {
   if (event.target.matches("input[type=range]") && event.key !== "Tab")
     event.target.dispatchEvent(new PointerEvent("pointerup", {bubbles: true}))
 })
+addEventListener("keydown", event => {
+  if (event.target.matches("input[type=number]") && event.key === "Enter") {
+    event.target.blur()
+    event.target.focus()
+  }
+})
+addEventListener("blur", event => {
+  const box = event.target
+  if (!(box instanceof HTMLInputElement) || box.type !== "number" || box.value === "") return
+  const low = box.min === "" ? -Infinity : Number(box.min)
+  const high = box.max === "" ? Infinity : Number(box.max)
+  const nearest = Math.min(Math.max(Number(box.value), low), high)
+  if (nearest === Number(box.value)) return
+  box.value = nearest
+  box.dispatchEvent(new InputEvent("input", {bubbles: true}))
+}, true)
+addEventListener("pagehide", () => {
+  const shown = document.querySelector("[role=tab][aria-selected=true]")
+  if (shown) sessionStorage.setItem("tab", shown.innerText.trim().toLowerCase())
+})
 </script>"""
+# A page that is loaded anew, also because the server was away, shows the tab of before.
+_SHOW_TAB = """() => {
+  const tab = sessionStorage.getItem("tab")
+  return tab ? {selected: tab, __type__: "update"} : {__type__: "update"}
+}"""
 
 
 def pages(service: Service, avatar: AvatarDocument, editor: Editor) -> gr.Blocks:
@@ -72,12 +100,13 @@ def pages(service: Service, avatar: AvatarDocument, editor: Editor) -> gr.Blocks
             f"Licence: {ENGINE_LICENCES[engine]}."
         )
         with gr.Tabs() as tabs:
-            with gr.Tab("Details screen", id="details"):
+            with gr.Tab("Details screen", id="details screen"):
                 details_page(avatar)
             with gr.Tab("Animate", id="animate"):
-                animate = animate_page(service, engine, service.settings.weights)
+                animate = animate_page(service, engine, service.settings.weights, blocks)
             with gr.Tab("Edit", id="edit"):
                 edit_page(editor, animate, tabs)
+        blocks.load(None, None, [tabs], js=_SHOW_TAB)
     return blocks
 
 
