@@ -16,13 +16,17 @@ from uuid import uuid4
 import httpx
 import numpy as np
 import pytest
+import torch
 import uvicorn
 from fastapi import FastAPI
 from PIL import Image
+from safetensors.torch import save_file
 
 from emulator.function_process import free_port
 from emulator.suite import Suite, SuiteOptions
 from liveportrait_core.errors import DeviceLost
+from liveportrait_core.lipsync.wav2lip import PLACE
+from liveportrait_core.lipsync.wav2lip.network import Wav2Lip
 from liveportrait_core.options import RenderOptions
 from liveportrait_core.renderer import Renderer
 from liveportrait_core.report import Frame
@@ -65,6 +69,16 @@ def sound() -> bytes:
         file.setframerate(16_000)
         file.writeframes((voice * 20_000).astype("<i2").tobytes())
     return written.getvalue()
+
+
+@pytest.fixture(scope="session")
+def lipsync_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A weights folder with a lip-sync network that has learned nothing."""
+    folder = tmp_path_factory.mktemp("weights")
+    (folder / PLACE).parent.mkdir()
+    torch.manual_seed(1)
+    save_file(Wav2Lip().state_dict(), folder / PLACE)
+    return folder
 
 
 def files(portrait: bytes, driving: bytes | None = None) -> dict[str, Any]:

@@ -6,11 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
-from safetensors.torch import save_file
 
-from liveportrait_core.lipsync.wav2lip import PLACE
-from liveportrait_core.lipsync.wav2lip.network import Wav2Lip
 from liveportrait_core.options import Engine
 from liveportrait_core.pipeline.talk_methods import find_methods
 from liveportrait_core.renderer import Renderer
@@ -21,16 +17,6 @@ from tests.web.conftest import Api, Serve
 
 FACE = Path(__file__).parents[2] / "emulator" / "seed" / "grace_hopper.jpg"
 ACCEPTED = {"acceptLicences": ["wav2lip"]}
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A weights folder with a lip-sync network that has learned nothing."""
-    folder = tmp_path_factory.mktemp("weights")
-    (folder / PLACE).parent.mkdir()
-    torch.manual_seed(1)
-    save_file(Wav2Lip().state_dict(), folder / PLACE)
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -66,8 +52,10 @@ def ask(
     return {"code": answer.status_code, **answer.json()}
 
 
-def test_a_clip_says_a_sound(serve: Serve, weights: Path, clip: bytes, sound: bytes) -> None:
-    api = served(serve, weights, accepted=frozenset({"wav2lip"}))
+def test_a_clip_says_a_sound(
+    serve: Serve, lipsync_weights: Path, clip: bytes, sound: bytes
+) -> None:
+    api = served(serve, lipsync_weights, accepted=frozenset({"wav2lip"}))
     made = ask(api, clip, sound, params=ACCEPTED)
     assert made["status"] == "ready", made
     output = made["output"]
@@ -87,10 +75,10 @@ def test_a_clip_says_a_sound(serve: Serve, weights: Path, clip: bytes, sound: by
 
 
 def test_a_licence_is_accepted_by_both_sides_or_by_none(
-    serve: Serve, weights: Path, clip: bytes, sound: bytes
+    serve: Serve, lipsync_weights: Path, clip: bytes, sound: bytes
 ) -> None:
-    switched_on = served(serve, weights, accepted=frozenset({"wav2lip"}))
-    switched_off = served(serve, weights, accepted=frozenset(), name="other")
+    switched_on = served(serve, lipsync_weights, accepted=frozenset({"wav2lip"}))
+    switched_off = served(serve, lipsync_weights, accepted=frozenset(), name="other")
     for api, params in (
         (switched_on, {}),
         (switched_on, {"acceptLicences": ["gfpgan"]}),
