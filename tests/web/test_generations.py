@@ -304,6 +304,28 @@ def test_what_fails_says_why(api: Api) -> None:
             '{"input": {"portrait": {"upload": "p"}}, "metadata": {"a": "' + "x" * 1024 + '"}}',
             None, "INVALID_PARAMS",
         ),
+        # What could be stored, and never told again: no number, half a character, many levels.
+        (
+            '{"input": {"portrait": {"upload": "p"}}, "metadata": {"a": NaN}}',
+            None, "INVALID_PARAMS",
+        ),
+        (
+            '{"input": {"portrait": {"upload": "p"}}, "metadata": {"a": 1e999}}',
+            None, "INVALID_PARAMS",
+        ),
+        (
+            '{"input": {"portrait": {"upload": "p"}}, "metadata": {"a": "\\ud800"}}',
+            None, "INVALID_PARAMS",
+        ),
+        (
+            '{"input": {"portrait": {"upload": "p"}}, "params": {"edit": {"\\ud800": 1}}}',
+            None, "INVALID_PARAMS",
+        ),
+        (
+            '{"input": {"portrait": {"upload": "p"}}, "metadata": {"a": '
+            + "[" * 400 + "]" * 400 + "}}",
+            None, "INVALID_PARAMS",
+        ),
         (
             '{"input": {"portrait": {"upload": "p"}}, "webhook": {"url": "http://127.0.0.1/"}}',
             "webhook.url", "URL_NOT_ALLOWED",
@@ -335,6 +357,16 @@ def test_other_answers_have_the_same_form(api: Api) -> None:
     ):
         answer = api.client.request(method, path)
         assert (answer.status_code, answer.json()["error"]["code"]) == (status, code), path
+
+
+@pytest.mark.parametrize("charset", ["punycode", "undefined", "unicode_escape"])
+def test_a_body_in_an_odd_charset_is_refused(api: Api, charset: str) -> None:
+    part = b'--b\r\ncontent-disposition: form-data; name="model"\r\n\r\n\\ud800{\r\n--b--\r\n'
+    kind = {"content-type": f"multipart/form-data; charset={charset}; boundary=b"}
+    for path in ("/v1/generations", "/v2/generate"):
+        answer = api.client.post(path, content=part, headers=kind)
+        assert answer.status_code == 400
+        assert "charset; accepted: utf-8" in answer.text
 
 
 def test_the_openapi_document_has_every_route_and_its_body(api: Api) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from tests.web.conftest import Serve, body, files
 from web.__main__ import main
+from web.api.bodies import MAX_JSON_BYTES
 from web.api.inputs import MAX_BODY_BYTES
 from web.command_line import locked
 from web.settings import InvalidSetting, Settings, settings_from
@@ -37,7 +38,8 @@ def test_only_known_keys_are_served_and_each_sees_its_own(serve: Serve) -> None:
     assert api.client.post(path + "/cancel", headers=bearer("bob")).status_code == 404
     assert api.client.get("/v1/generations", headers=bearer("bob")).json()["data"] == []
     assert api.client.get(made["output"]["videoUrl"]).status_code == 200  # the token opens it
-    assert api.client.get(path + "/video?token=guessed").status_code == 404
+    for guessed in ("guessed", "gu\u00e9ssed"):
+        assert api.client.get(path + f"/video?token={guessed}").status_code == 404
     assert api.client.get("/health").status_code == 200
 
 
@@ -60,6 +62,8 @@ def test_pages_of_other_sites_cannot_use_an_open_port(serve: Serve) -> None:
         {"Host": "evil.example"},
         {"Host": "127.0.0.1.evil.example"},
         {"Origin": "null"},
+        {"Host": "[127.0.0.1"},
+        {"Origin": "http://[127.0.0.1"},
     ):
         answer = api.client.get("/v1/generations", headers=headers)
         assert (answer.status_code, answer.json()["error"]["code"]) == (403, "FORBIDDEN"), headers
@@ -71,6 +75,7 @@ def test_a_body_that_is_too_large_is_refused_said_or_not(serve: Serve) -> None:
     api = serve()
 
     def endless() -> Iterator[bytes]:
+        yield b'--b\r\ncontent-disposition: form-data; name="a"; filename="a"\r\n\r\n'
         for _ in range(MAX_BODY_BYTES // 10_000_000 + 2):
             yield b"x" * 10_000_000
 
@@ -82,9 +87,16 @@ def test_a_body_that_is_too_large_is_refused_said_or_not(serve: Serve) -> None:
     assert (said.status, json.load(said)["error"]["code"]) == (413, "TOO_LARGE")
     connection.close()
     unsaid = api.client.post(
-        "/v1/generations", content=endless(), headers={"content-type": "application/json"}
+        "/v1/generations",
+        content=endless(),
+        headers={"content-type": "multipart/form-data; boundary=b"},
     )
     assert (unsaid.status_code, unsaid.json()["error"]["code"]) == (413, "TOO_LARGE")
+    for path in ("/v1/generations", "/v2/generate"):  # lists in lists take sixty times their bytes
+        lists = api.client.post(
+            path, content=b"[" * MAX_JSON_BYTES + b"]", headers={"content-type": "application/json"}
+        )
+        assert lists.status_code == 413
 
 
 def test_a_thousand_wait_and_the_next_is_told_to_come_back(

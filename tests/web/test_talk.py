@@ -142,6 +142,8 @@ def test_sync_so_s_routes_make_talks(serve: Serve, listener: Listener, sound: by
         ({"model": "m", "input": [{"type": "text", "provider": {}}]}, "type video or audio"),
         ({"model": "m", "input": [{"type": "video", "assetId": "a"}]}, "with a url"),
         ({"model": "m", "segments": [{}]}, "segments"),
+        ({"model": "m" * 101}, "at most 100 characters"),
+        ({"model": "m", "input": [{"type": [], "url": "x"}]}, "type video or audio"),
     ],
 )
 def test_what_is_not_made_here_is_told_as_their_clients_read_it(
@@ -157,6 +159,8 @@ def test_options_that_would_be_ignored_are_refused(api: Api, sound: bytes) -> No
         ({"sync_mode": "bounce"}, "sync_mode"),
         ({"prompt": "happy"}, "options.prompt"),
         ({"temperature": 2}, "0 to 1"),
+        ({"sync_mode": []}, "sync_mode"),
+        ([1], "accepted: an object"),
     ):
         answer = api.client.post(
             "/v2/generate",

@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import threading
 import time
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from starlette.datastructures import Headers
 from starlette.requests import Request
@@ -83,16 +83,24 @@ class OwnPagesOnly:
 
 
 def _foreign(headers: Headers) -> Forbidden | None:
-    host = urlsplit(f"//{headers.get('host', '')}").hostname or ""
+    host = _parts(f"//{headers.get('host', '')}").hostname or ""
     if host not in LOOPBACK:
         return Forbidden(
             f"the request names the host {host!r}, and without keys this answers this machine "
             "alone; accepted: 127.0.0.1 or localhost"
         )
     origin = headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != headers.get("host"):
+    if origin is not None and _parts(origin).netloc != headers.get("host"):
         return Forbidden(f"the request comes from a page of {origin}; accepted: one of this server")
     return None
+
+
+def _parts(url: str) -> SplitResult:
+    """Split a URL; one that is malformed ("http://[") has no parts."""
+    try:
+        return urlsplit(url)
+    except ValueError:
+        return urlsplit("")
 
 
 class BodyLimit:

@@ -4,18 +4,15 @@ What cannot be used is refused before anything is queued, and leaves nothing beh
 """
 
 import hashlib
-import json
 import shutil
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 from PIL import Image
 from starlette.datastructures import FormData, UploadFile
-from starlette.requests import ClientDisconnect, Request
 
 from liveportrait_core import (
     MAX_AUDIO_BYTES,
@@ -30,7 +27,7 @@ from liveportrait_core.media.file_kind import TEMPLATE_SUFFIXES
 from liveportrait_core.media.pictures.opening import is_picture
 from web.api.measuring import measured
 from web.api.schemas import GenerationRequest, InputFile
-from web.errors import InvalidRequest, TooLarge, Unprocessable, Unsupported
+from web.errors import InvalidRequest, TooLarge, Unprocessable
 from web.fetch import SafeClient
 from web.generation import Kind
 from web.jobs.options import motion_suffix
@@ -54,66 +51,6 @@ class ReceivedFiles:
     digests: dict[str, str]  # by role, SHA-256
     length: tuple[int, float] | None  # frames and seconds of the motion; None: there is no file
     size: tuple[int, int]  # width, height of the portrait, reduced to sourceMaxDim
-
-
-@asynccontextmanager
-async def body_of(request: Request) -> AsyncIterator[tuple[Any, FormData]]:
-    """Give the JSON of a request and the files that came with it, and close them afterwards.
-
-    Raises:
-        InvalidRequest: no JSON.
-        Unsupported: neither JSON nor multipart.
-    """
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind == "application/json":
-        yield await json_of(request), FormData()
-    elif kind == "multipart/form-data":
-        async with files_of(request) as form:
-            text = form.get("request")
-            if not isinstance(text, str):
-                raise InvalidRequest(
-                    "the multipart body has no text part named request; accepted: one, with JSON",
-                    field="request",
-                )
-            yield _parsed(text.encode()), form
-    else:
-        raise Unsupported(
-            f"content-type is {kind or 'missing'!r}; accepted: application/json, "
-            "multipart/form-data",
-            field="Content-Type",
-        )
-
-
-@asynccontextmanager
-async def files_of(request: Request) -> AsyncIterator[FormData]:
-    """Give the parts of a multipart request, and close them afterwards."""
-    try:
-        form = await request.form(max_files=4, max_fields=20, max_part_size=1 << 20)
-    except ClientDisconnect as error:
-        raise InvalidRequest("the body did not come whole") from error
-    try:
-        yield form
-    finally:
-        await form.close()
-
-
-async def json_of(request: Request) -> Any:
-    """Return the body of a request, read as JSON.
-
-    Raises:
-        InvalidRequest: it is none.
-    """
-    try:
-        return _parsed(await request.body())
-    except ClientDisconnect as error:
-        raise InvalidRequest("the body did not come whole") from error
-
-
-def _parsed(text: bytes) -> Any:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise InvalidRequest(f"the body is no JSON: {error}") from error
 
 
 @contextmanager

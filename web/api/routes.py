@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
 
-from web.api.inputs import body_of, files_of
+from web.api.bodies import body_of, files_of
 from web.api.schemas import read_request
 from web.api.service import Service
 from web.errors import InvalidRequest, NotFinished, Unsupported

@@ -74,7 +74,7 @@ class GenerationRequest(Body):
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        if len(json.dumps(self.metadata).encode()) > METADATA_BYTES:
+        if len(json.dumps(self.metadata, allow_nan=False).encode()) > METADATA_BYTES:
             raise ValueError(
                 f"metadata has more than {METADATA_BYTES} bytes as JSON; accepted: at most that"
             )

@@ -186,7 +186,7 @@ class Service:
         found = self.jobs.store.get(str(generation_id))
         if token is None:
             found = self.own(self.guard.owner(request), generation_id)
-        elif found is None or not hmac.compare_digest(found.token, token):
+        elif found is None or not hmac.compare_digest(found.token.encode(), token.encode()):
             raise NotFound("there is no such file; accepted: the URL as the object gives it")
         if found.state is not State.READY or name not in found.file_names:
             raise NotFound(

@@ -4,7 +4,6 @@
 Any model name is taken; what would change the result and is not made here is refused.
 """
 
-import json
 from collections.abc import Mapping
 from typing import Annotated, Any
 from uuid import UUID, uuid4
@@ -14,7 +13,7 @@ from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
 
-from web.api.inputs import files_of, json_of
+from web.api.bodies import files_of, json_of, parsed
 from web.api.routes import Used
 from web.api.schemas import GenerationRequest, read_request, sync_object
 from web.errors import InvalidRequest, Unsupported
@@ -24,6 +23,7 @@ _KINDS = {"video": "driving", "audio": "sound"}  # of an input, and what it is h
 _OPTIONS = frozenset({"sync_mode", "temperature"})
 _MODES = frozenset({"cut_off", "loop"})  # the video is as long as the sound, and loops
 _PAGE = 100
+_LONGEST_MODEL = 100
 _BODY = {
     "requestBody": {
         "required": True,
@@ -116,8 +116,8 @@ def _fields(form: FormData) -> dict[str, Any]:
     for name, value in form.multi_items():
         if isinstance(value, str):
             try:
-                read = json.loads(value)
-            except ValueError:
+                read = parsed(value)
+            except InvalidRequest:
                 read = value
             if name == "input" and isinstance(read, Mapping):
                 fields.setdefault("input", []).append(read)
@@ -132,8 +132,12 @@ def _wanted(body: Any, form: FormData) -> tuple[GenerationRequest, dict[str, Any
     Raises:
         InvalidRequest: it has what is not made here, or lacks a file.
     """
-    if not isinstance(body, Mapping) or not isinstance(body.get("model"), str):
-        raise InvalidRequest("model is missing; accepted: any name", field="model")
+    model = body.get("model") if isinstance(body, Mapping) else None
+    if not isinstance(model, str) or not 0 < len(model) <= _LONGEST_MODEL:
+        raise InvalidRequest(
+            f"model is missing, or no name; accepted: any, of at most {_LONGEST_MODEL} characters",
+            field="model",
+        )
     if body.get("segments"):
         raise InvalidRequest("segments are not made here; accepted: none", field="segments")
     items = body.get("input") or []
@@ -148,7 +152,8 @@ def _wanted(body: Any, form: FormData) -> tuple[GenerationRequest, dict[str, Any
         "params": {"strength": 2 * options.get("temperature", 0.5), "drivingMultiplier": 1},
         **({"webhook": {"url": hook}} if hook else {}),
     }
-    return read_request(ours), {"model": body["model"], "input": items, "options": options}
+    told = {name: options[name] for name in sorted(_OPTIONS & set(options))}
+    return read_request(ours), {"model": model, "input": _told(items), "options": told}
 
 
 def _files(items: list[Any], form: FormData) -> dict[str, dict[str, str]]:
@@ -158,7 +163,7 @@ def _files(items: list[Any], form: FormData) -> dict[str, dict[str, str]]:
             files[ours] = {"upload": name}
     for item in items:
         kind = item.get("type") if isinstance(item, Mapping) else None
-        if kind not in _KINDS or not isinstance(item.get("url"), str):
+        if not isinstance(kind, str) or kind not in _KINDS or not isinstance(item.get("url"), str):
             raise InvalidRequest(
                 f"an input is {item!r:.80}; accepted: type video or audio, with a url",
                 field="input",
@@ -172,17 +177,25 @@ def _files(items: list[Any], form: FormData) -> dict[str, dict[str, str]]:
     return files
 
 
+def _told(items: list[Any]) -> list[dict[str, str]]:
+    """Return what is told again of inputs that have been read."""
+    return [{"type": item["type"], "url": item["url"]} for item in items]
+
+
 def _options(options: Any) -> dict[str, Any]:
-    given = {name: value for name, value in dict(options).items() if value is not None}
+    if not isinstance(options, Mapping):
+        raise InvalidRequest(f"options are {options!r:.40}; accepted: an object", field="options")
+    given = {name: value for name, value in options.items() if value is not None}
     for name in sorted(set(given) - _OPTIONS):
         if given[name] is not False:
             raise InvalidRequest(
                 f"options.{name} is not made here; accepted: {', '.join(sorted(_OPTIONS))}",
                 field=f"options.{name}",
             )
-    if given.get("sync_mode", "loop") not in _MODES:
+    mode = given.get("sync_mode", "loop")
+    if not isinstance(mode, str) or mode not in _MODES:
         raise InvalidRequest(
-            f"options.sync_mode is {given['sync_mode']!r:.40}; accepted: "
+            f"options.sync_mode is {mode!r:.40}; accepted: "
             f"{', '.join(sorted(_MODES))}: the video is as long as the sound",
             field="options.sync_mode",
         )
