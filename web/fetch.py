@@ -1,25 +1,27 @@
 """Requests to URLs that clients name, kept away from private addresses.
 
 A name is resolved once, every address it gives must be public, and the connection goes to that very
-address. Redirects are followed by hand, each checked like the first.
+address. Redirects are followed by hand, each checked like the first. A request has one limit of
+time for all of it: a server that sends a byte now and then would else hold its thread for days.
 """
 
+import asyncio
 import ipaddress
 import socket
-import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urljoin, urlsplit
+from typing import Any, TypeVar
 
 import httpx
 
 from web.errors import InvalidRequest, TooLarge, Unprocessable
 
 MOST_REDIRECTS = 3
-_CONNECT_S = 5.0
-_CHUNK = 1 << 16
+_LAST_PORT = 65_535
+_SILENT_S = 5.0  # to connect, and between two bytes
 Resolve = Callable[[str, int], Iterable[str]]
+_T = TypeVar("_T")
 
 
 def resolve(host: str, port: int) -> list[str]:
@@ -62,22 +64,22 @@ class SafeClient:
             InvalidRequest: it is not http or https, or leads to a private address.
         """
         try:
-            parts = urlsplit(url)
-            port = parts.port or {"http": 80, "https": 443}.get(parts.scheme, 0)
-        except ValueError as error:
+            parts = httpx.URL(url)
+        except (httpx.InvalidURL, UnicodeError) as error:
             raise _refused(url, field_name, str(error)) from error
-        host = parts.hostname or ""
+        host = parts.raw_host.decode("ascii")
         if parts.scheme not in ("http", "https") or not host:
             raise _refused(url, field_name, "it is no http or https URL")
-        if parts.username is not None or parts.password is not None:
+        if parts.userinfo:
             raise _refused(url, field_name, "it carries a user name")
+        port = parts.port or {"http": 80, "https": 443}[parts.scheme]
+        if port > _LAST_PORT:
+            raise _refused(url, field_name, f"it has the port {port}")
         address = self._address(url, host, port, field_name)
         shown = f"[{address}]" if ":" in address else address
-        path = parts.path or "/"
-        query = f"?{parts.query}" if parts.query else ""
         return Target(
-            url=f"{parts.scheme}://{shown}:{port}{path}{query}",
-            host_header=parts.netloc,
+            url=f"{parts.scheme}://{shown}:{port}{parts.raw_path.decode('ascii')}",
+            host_header=parts.netloc.decode("ascii"),
             sni=host,
         )
 
@@ -105,52 +107,79 @@ class SafeClient:
             TooLarge: it has more bytes.
             Unprocessable: it cannot be fetched, or not in time.
         """
-        deadline = time.monotonic() + within_s
+        try:
+            _run(self._fetched(url, to, max_bytes, field_name), within_s)
+        except TimeoutError as error:
+            raise _unfetched(url, field_name, "it takes too long") from error
+
+    async def _fetched(self, url: str, to: Path, max_bytes: int, field_name: str) -> None:
         for _ in range(MOST_REDIRECTS + 1):
             target = self.check(url, field_name=field_name)
             self._require_listed(url, target, field_name)
-            with self._client() as client:
-                try:
-                    with client.stream(
+            try:
+                async with (
+                    self._client() as client,
+                    client.stream(
                         "GET", target.url, headers=target.headers, extensions=target.extensions
-                    ) as answer:
-                        if answer.is_redirect:
-                            url = urljoin(url, answer.headers.get("location", ""))
-                            continue
-                        if answer.status_code != httpx.codes.OK:
-                            raise _unfetched(url, field_name, f"status {answer.status_code}")
-                        _write(answer, to, max_bytes, deadline, url, field_name)
-                        return
-                except httpx.HTTPError as error:
-                    raise _unfetched(url, field_name, type(error).__name__) from error
+                    ) as answer,
+                ):
+                    if answer.is_redirect:
+                        url = str(httpx.URL(url).join(answer.headers.get("location", "")))
+                        continue
+                    if answer.status_code != httpx.codes.OK:
+                        raise _unfetched(url, field_name, f"status {answer.status_code}")
+                    await _write(answer, to, max_bytes, url, field_name)
+                    return
+            except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
+                raise _unfetched(url, field_name, type(error).__name__) from error
         raise _unfetched(url, field_name, f"more than {MOST_REDIRECTS} redirects")
 
     def _require_listed(self, url: str, target: Target, field_name: str) -> None:
-        port = urlsplit(target.url).port
+        port = httpx.URL(target.url).port
         if "*" in self.url_hosts or target.sni in self.url_hosts:
             return
         if f"{target.sni}:{port}" not in self.private_hosts:
             raise _refused(url, field_name, f"{target.sni} is not among the hosts of inputs")
 
     def post(self, url: str, body: bytes, headers: Mapping[str, str], *, within_s: float) -> int:
-        """Send a body, follow no redirect, and return the status; 0: there was no answer."""
+        """Send a body, follow no redirect, read no answer, and return the status; 0: none came."""
         try:
-            target = self.check(url, field_name="webhook.url")
-            with self._client(within_s) as client:
-                answer = client.post(
-                    target.url,
-                    content=body,
-                    headers={**target.headers, **headers},
-                    extensions=target.extensions,
-                )
-                return answer.status_code
-        except (InvalidRequest, httpx.HTTPError):
+            return _run(self._status_of(url, body, headers), within_s)
+        except (InvalidRequest, httpx.HTTPError, TimeoutError, UnicodeError):
             return 0
 
+    async def _status_of(self, url: str, body: bytes, headers: Mapping[str, str]) -> int:
+        target = self.check(url, field_name="webhook.url")
+        async with (
+            self._client() as client,
+            client.stream(
+                "POST",
+                target.url,
+                content=body,
+                headers={**target.headers, **headers},
+                extensions=target.extensions,
+            ) as answer,
+        ):
+            return answer.status_code
+
     @staticmethod
-    def _client(within_s: float = _CONNECT_S) -> httpx.Client:
+    def _client() -> httpx.AsyncClient:
         # Proxies of the environment would be asked for the name once more.
-        return httpx.Client(timeout=within_s, follow_redirects=False, trust_env=False)
+        return httpx.AsyncClient(timeout=_SILENT_S, follow_redirects=False, trust_env=False)
+
+
+def _run(work: Coroutine[Any, Any, _T], within_s: float) -> _T:
+    """Do the work in a loop of its own.
+
+    Raises:
+        TimeoutError: it is not done in time.
+    """
+
+    async def bounded() -> _T:
+        async with asyncio.timeout(within_s):
+            return await work
+
+    return asyncio.run(bounded())
 
 
 def is_public(address: str) -> bool:
@@ -167,20 +196,18 @@ def is_public(address: str) -> bool:
     return parsed.is_global and not parsed.is_multicast and not parsed.is_reserved
 
 
-def _write(
-    answer: httpx.Response, to: Path, max_bytes: int, deadline: float, url: str, field_name: str
+async def _write(
+    answer: httpx.Response, to: Path, max_bytes: int, url: str, field_name: str
 ) -> None:
     written = 0
     with to.open("wb") as file:
-        for chunk in answer.iter_raw(_CHUNK):
+        async for chunk in answer.aiter_raw():
             written += len(chunk)
             if written > max_bytes:
                 raise TooLarge(
                     f"{url} has more than {max_bytes} bytes; accepted: at most that",
                     field=field_name,
                 )
-            if time.monotonic() > deadline:
-                raise _unfetched(url, field_name, "it takes too long")
             file.write(chunk)
 
 

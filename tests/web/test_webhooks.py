@@ -10,6 +10,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from tests.web.conftest import Listener, Serve, generation
 from web.fetch import SafeClient
+from web.generation import Generation
 from web.generation import Webhook as Hook
 from web.jobs.ports import GIVEN_FOR_S, Delivery
 from web.jobs.store import SqliteJobStore
@@ -96,3 +97,20 @@ def test_a_url_that_is_gone_is_told_nothing_more(store: SqliteJobStore, listener
     enqueue(store, listener.url, "msg_2")
     assert sender(store, listener).deliver_due(time.time()) == 0
     assert len(listener.got) == 1
+
+
+def test_a_message_that_cannot_be_told_is_in_no_other_s_way(
+    store: SqliteJobStore, listener: Listener
+) -> None:
+    def payload(told: Generation) -> dict[str, str]:
+        if told.fingerprint == "bad":
+            raise ValueError("it cannot be told")
+        return {"id": told.id}
+
+    for number, fingerprint in enumerate(("bad", "good")):
+        told = generation(webhook=Hook(url=listener.url, events=()), fingerprint=fingerprint)
+        store.put_off(Delivery(message=f"msg_{number}", generation=told, attempts=0, due=number))
+    here = frozenset({listener.url.removeprefix("http://")})
+    hooks = WebhookSender(store, SafeClient(private_hosts=here), [OLD], payload)
+    assert hooks.deliver_due(time.time()) == 2
+    assert [headers["webhook-id"] for _, headers, _ in listener.got] == ["msg_1"]

@@ -9,7 +9,9 @@ import binascii
 import hashlib
 import hmac
 import json
+import logging
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -20,6 +22,7 @@ from web.jobs.ports import Delivery, MessageStore
 RETRY_AFTER_S = (5, 300, 1_800, 7_200, 18_000, 36_000, 36_000)
 """Waits between attempts; after the last one a message is given up."""
 _ANSWER_WITHIN_S = 10.0
+_LOG = logging.getLogger("web")
 _GONE = 410
 
 
@@ -55,11 +58,18 @@ class WebhookSender:
     def deliver_due(self, now: float) -> int:
         """Send every message whose time has come; return how many were tried."""
         due = self._messages.take_due(now)
-        for delivery in due:
-            self._deliver(delivery, now)
+        if due:
+            with ThreadPoolExecutor(len(due), "web-message") as pool:  # none waits for a slow one
+                list(pool.map(lambda each: self._deliver(each, now), due))
         return len(due)
 
     def _deliver(self, delivery: Delivery, now: float) -> None:
+        try:
+            self._send(delivery, now)
+        except Exception:  # it comes again later; one bad message must not end all others
+            _LOG.exception("the message %s was not delivered", delivery.message)
+
+    def _send(self, delivery: Delivery, now: float) -> None:
         body, timestamp = json.dumps(self._payload(delivery.generation)).encode(), int(now)
         headers = {
             "content-type": "application/json",
