@@ -1,11 +1,13 @@
 """The noun of the API: asked for, rendered, read, listed, cancelled."""
 
 import json
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -240,13 +242,17 @@ def test_animate_waits_for_its_video_or_says_where_to_look(serve: Serve) -> None
     assert waiting["status"] in ("queued", "rendering")
 
 
-def test_an_estimate_keeps_nothing(api: Api) -> None:
+def test_an_estimate_keeps_nothing(
+    api: Api, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     def estimate() -> Any:
         return api.client.post(
             "/v1/estimate", data=body(), files=files(api.portrait, api.driving)
         ).json()
 
-    before = estimate()
+    with monkeypatch.context() as no_other_folder:  # the next start clears that of the data
+        no_other_folder.setattr(tempfile, "tempdir", str(tmp_path / "of-the-system"))
+        before = estimate()
     assert before["etaSeconds"] is None
     ready = api.ready()
     assert before["frames"] == ready["output"]["frameCount"]

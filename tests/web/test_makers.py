@@ -119,7 +119,7 @@ def test_what_has_ended_is_deleted_after_its_time(maker: Maker) -> None:
 
 def test_a_message_is_stored_with_its_state_and_given_to_one(maker: Maker) -> None:
     hook = Webhook(url="http://a.test/hook", events=("rendering", "canceled"))
-    made = added(maker, webhook=hook)
+    made = added(maker, webhook=hook, text="a secret", visemes=((0, "aa"),))
     silent = added(maker)
     now = time.time()
     assert maker.messages.take_due(now) == []
@@ -128,6 +128,7 @@ def test_a_message_is_stored_with_its_state_and_given_to_one(maker: Maker) -> No
     maker.store.change(made.id, lambda each: replace(each, progress=0.5))
     (told,) = maker.messages.take_due(now)
     assert (told.url, told.generation.state, told.attempts) == (hook.url, State.RENDERING, 0)
+    assert (told.generation.text, told.generation.visemes) == (None, ())  # it may live longer
     assert maker.messages.take_due(now) == []
     (again,) = maker.messages.take_due(now + 2 * GIVEN_FOR_S)  # its taker died
     assert again.message == told.message

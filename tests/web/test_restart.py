@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -63,19 +64,27 @@ def test_what_has_expired_is_gone_with_its_files(
             renderer=lambda: Renderer(SwayingEngine(), reason="test"),
         )
 
-    port, kept = free_port(), tmp_path / "files"
+    port, kept, name = free_port(), tmp_path / "files", "the name of whom it shows"
     with running(served(3600), port) as client:
         made = client.post(
             "/v1/generations",
-            data=body(),
+            data=body(metadata={"name": name}),
             files=files(portrait, driving),
             headers={"Prefer": "wait=60"},
         ).json()
         assert client.get(made["output"]["videoUrl"]).status_code == 200
+    store = SqliteJobStore(tmp_path / "generations.sqlite", max_queued=999)
+    for number in range(150):  # more than are deleted at a time
+        (kept / str(number)).mkdir()
+        other = store.add(generation(folder=str(number)), idempotency_key=None)
+        store.change(other.id, lambda each: replace(each, state=State.FAILED, finished_at=1.0))
+    store.close()
     with running(served(0.01), port) as client:
         deadline = time.monotonic() + 30
-        while list(kept.iterdir()):
-            assert time.monotonic() < deadline
+        while list(kept.iterdir()) or any(
+            name.encode() in path.read_bytes() for path in tmp_path.glob("generations.sqlite*")
+        ):
+            assert time.monotonic() < deadline, [*kept.iterdir()][:3]
             time.sleep(0.02)
         assert client.get(f"/v1/generations/{made['id']}").status_code == 404
         assert client.get(made["output"]["videoUrl"]).status_code == 404

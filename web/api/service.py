@@ -146,8 +146,9 @@ class Service:
     def estimate(self, wanted: GenerationRequest, form: FormData) -> dict[str, Any]:
         """Tell frames, seconds of video, and how long it would take here."""
         wanted.params.applied()
+        self.arriving.mkdir(parents=True, exist_ok=True)
         with (
-            tempfile.TemporaryDirectory() as folder,
+            tempfile.TemporaryDirectory(dir=self.arriving) as folder,
             received(wanted, form, Path(folder) / "files", self._fetcher()) as files,
         ):
             length, (width, height) = files.length, files.size

@@ -42,5 +42,7 @@ class Housekeeper:
                 _LOG.exception("delivering webhooks or deleting expired files failed")
 
     def _expire(self) -> None:
-        for gone in self._jobs.store.delete_ended(time.time() - self._result_ttl_s):
-            self._jobs.files.delete(gone.folder)
+        before = time.time() - self._result_ttl_s
+        while ended := self._jobs.store.delete_ended(before):  # some at a time
+            for gone in ended:
+                self._jobs.files.delete(gone.folder)

@@ -42,7 +42,10 @@ class SqliteJobStore:
         self._max_queued = max_queued
         self._lock = threading.Lock()
         self._database = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-        self._database.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;" + _SCHEMA)
+        self._database.executescript(
+            # What was said, and metadata, are people's: deleted rows are written over.
+            "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA secure_delete=ON;" + _SCHEMA
+        )
 
     def close(self) -> None:
         """Close the file."""
@@ -119,6 +122,9 @@ class SqliteJobStore:
                 (before,),
             ).fetchall()
             database.execute("DELETE FROM idempotency WHERE id NOT IN (SELECT id FROM generations)")
+        if rows:
+            with self._lock:  # earlier pages are in the log, too
+                self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         return [Generation.from_json(row[0]) for row in rows]
 
     # --- QueueView

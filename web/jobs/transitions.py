@@ -56,7 +56,7 @@ def announcement(before: Generation | None, after: Generation) -> Delivery | Non
         return None
     return Delivery(
         message=f"msg_{after.id}_{after.state}",
-        generation=after,
+        generation=replace(after, text=None, visemes=()),  # it may outlive the generation
         attempts=0,
         due=after.finished_at or after.started_at or after.created_at,
     )
