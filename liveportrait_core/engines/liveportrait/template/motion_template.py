@@ -160,9 +160,15 @@ def checked_rate(name: str, numerator: object, denominator: object) -> Fraction:
         if 0 < fps <= MAX_FPS:
             return fps
     raise VideoUnsupported(
-        f"template {name} has {numerator!r}/{denominator!r} frames a second; "
+        f"template {name} has {shown(numerator)}/{shown(denominator)} frames a second; "
         f"accepted: above 0, up to {MAX_FPS}"
     )
+
+
+def shown(value: object) -> str:
+    """Show a value from a file in a few characters; of lists, endless in text, the type."""
+    is_plain = isinstance(value, str | int | float)
+    return f"{value!r:.40}" if is_plain else type(value).__name__
 
 
 def _checked(name: str, part: str, array: NDArray[Any], shape: tuple[int, ...]) -> Floats:
@@ -171,6 +177,8 @@ def _checked(name: str, part: str, array: NDArray[Any], shape: tuple[int, ...]) 
             f"template {name} has {part} of shape {array.shape} and type {array.dtype}; "
             f"accepted: {('frames', *shape[1:])}, floating point, at least one frame"
         )
-    if not part.endswith("_ratios") and not np.isfinite(array).all():
+    with np.errstate(over="ignore"):
+        numbers = array.astype(np.float32)
+    if not part.endswith("_ratios") and not np.isfinite(numbers).all():
         raise VideoUnsupported(f"template {name} has values in {part} that are not finite")
-    return array.astype(np.float32)
+    return numbers

@@ -64,7 +64,7 @@ def read_npz(path: Path) -> LivePortraitMotion:
     version = arrays["format_version"].tolist()
     if version != FORMAT_VERSION:
         raise VideoUnsupported(
-            f"template {name} has version {version}; accepted: {FORMAT_VERSION}. "
+            f"template {name} has version {version!r:.40}; accepted: {FORMAT_VERSION}. "
             "Make it again from its clip."
         )
     try:
@@ -90,6 +90,9 @@ def _unpacked(path: Path) -> dict[str, NDArray[Any]]:
                 f"accepted: up to {MAX_TEMPLATE_BYTES}"
             )
         with np.load(path, allow_pickle=False) as arrays:
-            return dict(arrays)
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, OSError, ValueError, EOFError) as error:
+            # What is no array is given as bytes, and counts as missing.
+            return {name: each for name, each in arrays.items() if isinstance(each, np.ndarray)}
+    except VideoUnsupported:
+        raise
+    except Exception as error:  # a malformed archive makes its parsers raise almost anything
         raise VideoUnsupported(f"template {path.name} is damaged: {error}") from error

@@ -1,14 +1,12 @@
 """The original's templates: pickles, read without executing anything they name.
 
-A pickle is a program. This reader knows the few names by which numpy writes arrays down and puts
-inert objects of its own in their place; any other name ends the reading, with that name in the
-message. What it accepts is liveportrait.md, P6.
+A pickle is a program, run here by `pickle_machine`. It is given the few names by which numpy writes
+arrays down, with inert objects in their place; any other name ends the reading, with that name in
+the message. What is accepted is liveportrait.md, P6. No message shows a value that is not known to
+be short: a list in a list, twenty times, is written down for minutes.
 """
 
-import io
 import math
-import pickle
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +19,9 @@ from liveportrait_core.engines.liveportrait.template.motion_template import (
     FrameArrays,
     LivePortraitMotion,
     checked_rate,
+    shown,
 )
+from liveportrait_core.engines.liveportrait.template.pickle_machine import UnknownName, run
 from liveportrait_core.errors import VideoUnsupported
 from liveportrait_core.limits import MAX_TEMPLATE_BYTES
 
@@ -42,9 +42,10 @@ def read_pickle(path: Path) -> LivePortraitMotion:
     frames = content["motion"]
     if not frames or not all(isinstance(frame, dict) for frame in frames):
         raise VideoUnsupported(f"template {name} has no frames")
-    if content.get("n_frames", len(frames)) != len(frames):
+    said = content.get("n_frames", len(frames))
+    if not isinstance(said, int) or said != len(frames):
         raise VideoUnsupported(
-            f"template {name} says n_frames {content['n_frames']!r} and holds {len(frames)}"
+            f"template {name} says n_frames {shown(said)} and holds {len(frames)}"
         )
     table = _Table(name=name, content=content, frames=frames)
     unknown = np.float32(math.nan)
@@ -136,17 +137,17 @@ class _Dtype:
     """Stands in for `numpy.dtype`: remembers which plain type was meant."""
 
     def __init__(self, code: object, *_: object) -> None:
-        self.code = code
+        self.code = code if isinstance(code, str) else ""
         self.order = "<"
 
     def __setstate__(self, state: tuple[object, ...]) -> None:
-        self.order = str(state[1])
+        self.order = state[1] if isinstance(state[1], str) else ""
 
     def plain(self) -> np.dtype[Any]:
         """Return the described type."""
         order = self.order if self.order in "<>=" else "?"
         if order == "?" or self.code not in ("f4", "f8", "i4", "i8"):
-            raise ValueError(f"its elements are of type {self.code!r}")
+            raise ValueError(f"its elements are of type {self.code!r:.20}")
         return np.dtype(f"{order}{self.code}")
 
 
@@ -170,7 +171,7 @@ class _ArrayType:
     """Stands in for the class `numpy.ndarray`, which is only ever named, never called."""
 
 
-_STAND_INS: dict[tuple[str, str], Callable[..., object]] = {
+_STAND_INS: dict[tuple[str, str], type] = {
     ("numpy.core.multiarray", "_reconstruct"): _Array,
     ("numpy._core.multiarray", "_reconstruct"): _Array,
     ("numpy", "ndarray"): _ArrayType,
@@ -178,29 +179,20 @@ _STAND_INS: dict[tuple[str, str], Callable[..., object]] = {
 }
 
 
-class _Reader(pickle.Unpickler):
-    """Parses a pickle, with stand-ins for numpy's names and no other name at all."""
-
-    def find_class(self, module_name: str, global_name: str) -> Any:
-        try:
-            return _STAND_INS[module_name, global_name]
-        except KeyError:
-            raise VideoUnsupported(
-                f"the pickle asks for {module_name}.{global_name}: refused, nothing was executed; "
-                "accepted: arrays of numbers in lists and dicts"
-            ) from None
-
-
 def _unpickled(path: Path) -> Any:
-    data = path.read_bytes()
-    if len(data) > MAX_TEMPLATE_BYTES:
+    size = path.stat().st_size
+    if size > MAX_TEMPLATE_BYTES:
         raise VideoUnsupported(
-            f"template {path.name} has {len(data)} bytes; accepted: up to {MAX_TEMPLATE_BYTES}"
+            f"template {path.name} has {size} bytes; accepted: up to {MAX_TEMPLATE_BYTES}"
         )
+    data = path.read_bytes()
     try:
-        return _Reader(io.BytesIO(data)).load()
-    except VideoUnsupported as refusal:
-        raise VideoUnsupported(f"template {path.name}: {refusal}") from refusal
+        return run(data, _STAND_INS)
+    except UnknownName as name:
+        raise VideoUnsupported(
+            f"template {path.name}: the pickle asks for {name}: refused, nothing was executed; "
+            "accepted: arrays of numbers in lists and dicts"
+        ) from name
     except Exception as damage:  # a malformed pickle makes the parser raise almost anything
         raise VideoUnsupported(f"{path.name} is no motion template: {damage}") from damage
 
@@ -210,5 +202,5 @@ def _numbers(name: str, value: object) -> NDArray[Any]:
         return np.empty(0)
     try:
         return value.numbers()
-    except (ValueError, TypeError, AttributeError) as damage:
+    except (ValueError, TypeError, AttributeError, OverflowError) as damage:
         raise VideoUnsupported(f"template {name} has a damaged array: {damage}") from damage

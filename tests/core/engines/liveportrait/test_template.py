@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from liveportrait_core.engines.liveportrait.template import (
     LivePortraitMotion,
     load_template,
+    pickle_machine,
     save_template,
 )
 from liveportrait_core.engines.liveportrait.template import npz as npz_module
@@ -187,13 +188,52 @@ def test_other_files_are_no_templates(content: bytes, tmp_path: Path) -> None:
         load_template(path)
 
 
-@given(position=st.integers(0, 10_000), value=st.integers(0, 255))
-def test_a_damaged_pickle_never_ends_otherwise(
-    position: int, value: int, tmp_path_factory: pytest.TempPathFactory
+def nested(levels: int) -> list[object]:
+    """Lists of the one list below, twice: few bytes, whose text has 2^levels parts."""
+    inner: list[object] = []
+    for _ in range(levels):
+        inner = [inner, inner]
+    return inner
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        # Each took time or memory that grows as 2^n, or reserves what a number in it says.
+        (pickle.dumps(original() | {"n_frames": nested(15)}), "says n_frames list and holds 3"),
+        (pickle.dumps(original() | {"output_fps": nested(15)}), "has list/1 frames a second"),
+        (pickle.dumps(original() | {("a", "tuple"): 1}), "a key that is no text"),
+        (b"\x80\x02})" + 5 * b"2\x86" + b"K\x01s.", "does DUP, which no template needs"),
+        (b"\x80\x02\x8b\x04\0\0\0\0\0\0\1.", "does LONG4"),
+        (b"\x80\x05\x96" + (1 << 33).to_bytes(8, "little") + b".", "8589934592 bytes"),
+        (b"\x80\x04" + 200 * b"]" + b".", "more than 100 operations"),
+        # A class of the reader's own is not given another method.
+        (b"cnumpy\ndtype\n}}X\x05\0\0\0plainNs\x86b.", "gives a state to what has none"),
+        (b"\x80\x04]]R.", "calls what is no class"),
+    ],
+)
+def test_a_pickle_does_nothing_that_no_template_needs(
+    content: bytes, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    data = bytearray(pickle.dumps(original(), protocol=4))
-    data[position % len(data)] = value
+    if "operations" in message:
+        monkeypatch.setattr(pickle_machine, "MOST_OPERATIONS", 100)
+    path = tmp_path / "d.pkl"
+    path.write_bytes(content)
+    with pytest.raises(VideoUnsupported, match=message):
+        load_template(path)
+
+
+@given(position=st.integers(0, 10_000), value=st.integers(0, 255), is_pickle=st.booleans())
+def test_a_damaged_file_never_ends_otherwise(
+    position: int, value: int, is_pickle: bool, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     path = tmp_path_factory.mktemp("damaged") / "d.pkl"
+    if is_pickle:
+        path.write_bytes(pickle.dumps(original(), protocol=4))
+    else:
+        save_template(template(), path)
+    data = bytearray(path.read_bytes())
+    data[position % len(data)] = value
     path.write_bytes(data)
     try:
         loaded = load_template(path)
@@ -230,6 +270,7 @@ def changed(path: Path, **arrays: object) -> Path:
         ({"scale": np.full((3, 1), np.inf, np.float32)}, "not finite"),
         ({"expression": np.zeros((), np.float32)}, r"has canonical_keypoints|has expression"),
         ({"expression": np.zeros((3, 21, 3), np.int32)}, "type int32"),
+        ({"scale": np.full((3, 1), 1e300)}, "not finite"),  # in 32 bits
     ],
 )
 def test_one_of_our_files_that_is_wrong_says_how(
@@ -243,6 +284,29 @@ def test_no_pickle_hides_in_an_archive(tmp_path: Path) -> None:
     path = tmp_path / "motion.npz"
     np.savez(path, allow_pickle=True, motion=np.array([{"exp": 1}], dtype=object))
     with pytest.raises(VideoUnsupported, match=r"motion\.npz is damaged"):
+        load_template(path)
+
+
+@pytest.mark.parametrize(
+    ("header", "message"),
+    [
+        ("{'descr': '<f4', 'fortran_order': False, 'shape': (10000000000000, 1), }", "is damaged"),
+        (
+            "{'descr': '<f4', 'fortran_order': False, 'shape': (1" + "0" * 30 + ", 1), }",
+            "is damaged",
+        ),
+        ("{'descr': '<f4', 'fortran_order': False, 'shape': (True,), }", "is damaged"),
+        ("", "it lacks scale"),
+    ],
+)
+def test_an_array_that_says_too_much_of_itself_is_damaged(
+    tmp_path: Path, header: str, message: str
+) -> None:
+    path = changed(tmp_path / "motion.npz", scale=None)
+    with zipfile.ZipFile(path, "a") as archive:
+        start = b"\x93NUMPY\x01\0" + (len(header) + 1).to_bytes(2, "little")
+        archive.writestr("scale.npy", start + header.encode() + b"\n" if header else b"junk")
+    with pytest.raises(VideoUnsupported, match=message):
         load_template(path)
 
 
