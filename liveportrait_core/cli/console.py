@@ -10,6 +10,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from liveportrait_core.errors import EncodeFailed
+from liveportrait_core.media.output import draft_of
 from liveportrait_core.report import Progress, RenderedVideo, RenderWarning
 
 Say = Callable[[str], None]
@@ -84,7 +85,10 @@ def write_quality(console: Console, output: Path, report: RenderedVideo) -> None
         raise ValueError("the renderer measures every render")
     path = quality_file(output)
     try:
-        path.write_text(json.dumps(report.quality.as_json(), indent=2) + "\n", encoding="utf-8")
+        with draft_of(path) as draft:
+            draft.write_text(
+                json.dumps(report.quality.as_json(), indent=2) + "\n", encoding="utf-8"
+            )
     except OSError as error:
         raise EncodeFailed(f"{path} cannot be written: {error}") from error
     console.say(f"{path}: what was measured on it")

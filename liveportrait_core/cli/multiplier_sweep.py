@@ -27,6 +27,7 @@ from liveportrait_core.cli.render_options import (
 from liveportrait_core.cli.template import add_max_seconds
 from liveportrait_core.errors import InvalidOption
 from liveportrait_core.inspection import SweepItem, sweep_sheet
+from liveportrait_core.media.output import require_distinct
 from liveportrait_core.options import Delivery, RenderOptions
 from liveportrait_core.report import RenderedVideo
 from liveportrait_core.request import RenderRequest
@@ -80,6 +81,7 @@ def add_multiplier_sweep(commands: Any, console: Console) -> None:
 def ladder(parsed: argparse.Namespace, console: Console) -> int:
     """Animate a portrait by the same motion at several multipliers."""
     multipliers = parse_multipliers(parsed.multipliers)
+    require_distinct(parsed.output / _SHEET, filter(None, (parsed.portrait, parsed.driving)))
     options = options_of(parsed, max_seconds=parsed.max_seconds, loop=parsed.loop)
     delivery = Delivery(longest_side_px=parsed.output_size)
     choose = _by_synthetic_motion if parsed.motion == SYNTHETIC else _by_driving_file

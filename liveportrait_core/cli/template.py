@@ -28,6 +28,7 @@ from liveportrait_core.engines.liveportrait.template import (
 )
 from liveportrait_core.errors import ImageUnsupported, InvalidOption
 from liveportrait_core.media.file_kind import TEMPLATE_SUFFIXES
+from liveportrait_core.media.output import require_distinct
 from liveportrait_core.options import Engine, RenderOptions
 from liveportrait_core.renderer import Renderer, open_renderer
 from liveportrait_core.request import MotionTemplate
@@ -120,6 +121,7 @@ def read_template(driving: Path, renderer: Renderer, max_seconds: float) -> Moti
 
 def write_template(parsed: argparse.Namespace, say: Say) -> int:
     """Analyse a clip, read a template of the original, or go through edits, and write ours."""
+    require_distinct(parsed.output, filter(None, (parsed.driving, parsed.portrait)))
     is_edits = parsed.driving.suffix == ".json"
     if is_edits != (parsed.portrait is not None):
         raise InvalidOption(

@@ -16,6 +16,7 @@ from liveportrait_core.face.finders import MeshFinder
 from liveportrait_core.face.tracking import FaceTrack, track_face
 from liveportrait_core.media.clips.decode import FrameReader
 from liveportrait_core.media.clips.probe import probe
+from liveportrait_core.media.output import draft_of
 from liveportrait_core.report import Frame
 
 COLUMNS = 6
@@ -57,7 +58,8 @@ def write_sheet(rows: Sequence[Row], output: Path) -> None:
         EncodeFailed: the PNG cannot be written.
     """
     try:
-        _draw(rows).save(output, "PNG", optimize=True)
+        with draft_of(output) as draft:
+            _draw(rows).save(draft, "PNG", optimize=True)
     except OSError as error:
         raise EncodeFailed(f"{output} cannot be written: {error}") from error
 

@@ -1,6 +1,8 @@
 """Where a result is written."""
 
-from collections.abc import Iterable
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from liveportrait_core.errors import InvalidOption
@@ -29,3 +31,18 @@ def require_distinct(path: Path, inputs: Iterable[Path]) -> None:
             raise InvalidOption(
                 f"{path} is what the result is made from, and would be lost; accepted: another name"
             )
+
+
+@contextmanager
+def draft_of(path: Path) -> Iterator[Path]:
+    """Give a file to write, which takes the place of another once it is whole.
+
+    However the block ends otherwise, what stood there stays, and nothing is left beside it.
+
+    Raises:
+        OSError: the folder cannot be written into, or the place not be taken.
+    """
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".render-") as folder:
+        draft = Path(folder) / f"draft{path.suffix}"
+        yield draft
+        draft.replace(path)

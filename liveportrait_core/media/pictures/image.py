@@ -22,7 +22,7 @@ from liveportrait_core.errors import (
     InvalidOption,
 )
 from liveportrait_core.media.origin import DigitalSource, xmp_of
-from liveportrait_core.media.output import require_folder
+from liveportrait_core.media.output import draft_of, require_folder
 from liveportrait_core.media.pictures import heif
 from liveportrait_core.media.pictures.colour_space import ColourSpace
 from liveportrait_core.media.pictures.colours import SrgbConversion
@@ -173,8 +173,13 @@ def write_picture(
         image = Image.fromarray(frame)
         if longest_side_px is not None:
             image.thumbnail((longest_side_px, longest_side_px), Image.Resampling.LANCZOS)
-        image.save(path, quality=_POSTER_QUALITY, **_stating(origin))
-    except ValueError as unknown:
+        kind = Image.registered_extensions()[path.suffix.lower()]
+        # Into memory first: given a file, Pillow takes no notice of a disk that is full.
+        written = io.BytesIO()
+        image.save(written, kind, quality=_POSTER_QUALITY, **_stating(origin))
+        with draft_of(path) as draft:
+            draft.write_bytes(written.getbuffer())
+    except (KeyError, ValueError) as unknown:
         raise InvalidOption(f"{path.name} is no picture's name; accepted: {_WRITTEN}") from unknown
     except OSError as error:
         raise EncodeFailed(f"{path} cannot be written: {error}") from error

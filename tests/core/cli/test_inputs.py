@@ -86,6 +86,10 @@ def test_templates_are_known_by_name(tmp_path: Path, name: str) -> None:
         "crop face.png -o face.png",
         "lipsync move.mp4 hello.wav -o move.mp4 --accept-research-only-licence",
         "inspect move.mp4 --portrait face.png --contact face.png",
+        "template move.mp4 -o move.mp4",
+        "template edits.json --portrait face.png -o edits.json",
+        "template edits.json --portrait face.png -o face.png",
+        "ladder ladder.png move.mp4 -o .",
     ],
 )
 def test_no_result_takes_the_place_of_an_input(
@@ -95,7 +99,9 @@ def test_no_result_takes_the_place_of_an_input(
     command: str,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    names = ("face.png", "other.png", "move.mp4", "hello.wav", "face.mp4")
+    names = (
+        "face.png", "other.png", "move.mp4", "hello.wav", "face.mp4", "edits.json", "ladder.png",
+    )  # fmt: skip
     for name in names:
         Path(name).write_text(f"this is {name}")
     Path("link.mp4").symlink_to("move.mp4")

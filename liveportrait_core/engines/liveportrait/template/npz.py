@@ -15,7 +15,7 @@ from liveportrait_core.engines.liveportrait.template.motion_template import (
 )
 from liveportrait_core.errors import EncodeFailed, VideoUnsupported
 from liveportrait_core.limits import MAX_TEMPLATE_BYTES
-from liveportrait_core.media.output import require_folder
+from liveportrait_core.media.output import draft_of, require_folder
 from liveportrait_core.report import RenderWarning
 
 FORMAT_VERSION = 1
@@ -32,9 +32,8 @@ def save_template(template: LivePortraitMotion, path: Path) -> None:
     """
     require_folder(path)
     frames = FrameArrays.of(template.measured)
-    unfinished = path.with_name(f".{path.name}.unfinished")
     try:
-        with unfinished.open("wb") as file:
+        with draft_of(path) as draft, draft.open("wb") as file:
             np.savez_compressed(
                 file,
                 allow_pickle=False,
@@ -44,9 +43,7 @@ def save_template(template: LivePortraitMotion, path: Path) -> None:
                 source_sha256=np.array(template.source_sha256, dtype=np.str_),
                 **{name: getattr(frames, name).astype("<f4") for name in _FRAME_ARRAYS},
             )
-        unfinished.replace(path)
     except OSError as error:
-        unfinished.unlink(missing_ok=True)
         raise EncodeFailed(f"template {path} cannot be written: {error}") from error
 
 
