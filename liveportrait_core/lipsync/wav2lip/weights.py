@@ -3,12 +3,12 @@
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from liveportrait_core.errors import CheckpointMismatch, MethodNotInstalled
 from liveportrait_core.lipsync.wav2lip import PLACE
 from liveportrait_core.lipsync.wav2lip.network import Wav2Lip
+from liveportrait_core.weights.converted import read_converted, write_converted
 
 CONVERT = "python -m liveportrait_core weights convert wav2lip"
 _WRAPPER = "module."  # of the class that trained on several devices
@@ -31,12 +31,7 @@ def convert(checkpoint: Path, folder: Path) -> Path:
             "wav2lip_gan.pth, with the entry state_dict"
         ) from error
     loaded(state, checkpoint)  # refuses what does not fit, before anything is written
-    path = folder / PLACE
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(".unfinished")
-    save_file({key: value.contiguous() for key, value in state.items()}, unfinished)
-    unfinished.replace(path)
-    return path
+    return write_converted(folder / PLACE, state)
 
 
 def read(folder: Path) -> Wav2Lip:
@@ -52,12 +47,7 @@ def read(folder: Path) -> Wav2Lip:
             f"wav2lip has no weights: {path} is missing; accepted: {CONVERT} CHECKPOINT --to "
             f"{folder} (for research only), or another method"
         )
-    try:
-        state = load_file(path)
-    except Exception as error:  # foreign bytes make the reader fail in any way there is
-        raise CheckpointMismatch(
-            f"{path} is no converted Wav2Lip ({error}); accepted: what {CONVERT} writes"
-        ) from error
+    state, _ = read_converted(path, "Wav2Lip", CONVERT)
     return loaded(state, path)
 
 

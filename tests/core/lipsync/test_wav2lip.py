@@ -14,6 +14,7 @@ import torch
 from liveportrait_core.errors import CheckpointMismatch, MethodNotInstalled
 from liveportrait_core.lipsync.base import FaceBox, SyncFrame
 from liveportrait_core.lipsync.blending import lower_face
+from liveportrait_core.lipsync.wav2lip import PLACE
 from liveportrait_core.lipsync.wav2lip.mel import SILENCE, frame_starts, mel_spectrogram
 from liveportrait_core.lipsync.wav2lip.method import Wav2LipMethod
 from liveportrait_core.lipsync.wav2lip.network import Wav2Lip
@@ -152,4 +153,8 @@ def test_another_file_is_refused_and_nothing_in_it_is_executed(tmp_path: Path) -
     with pytest.raises(CheckpointMismatch, match="Missing key"):
         convert(checkpoint(tmp_path, {"state_dict": {"x": torch.zeros(1)}}), tmp_path)
     with pytest.raises(MethodNotInstalled, match="research"):
+        read(tmp_path)
+    (tmp_path / PLACE).parent.mkdir()
+    (tmp_path / PLACE).write_bytes(b"no numbers")
+    with pytest.raises(CheckpointMismatch, match="no converted Wav2Lip"):
         read(tmp_path)

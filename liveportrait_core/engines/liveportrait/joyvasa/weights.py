@@ -13,8 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from liveportrait_core.engines.liveportrait.joyvasa import PLACE
@@ -28,6 +26,11 @@ from liveportrait_core.errors import (
     InvalidOption,
     MethodNotInstalled,
     VideoUnsupported,
+)
+from liveportrait_core.weights.converted import (
+    foreign_conversion,
+    read_converted,
+    write_converted,
 )
 
 ENCODER = "audio_encoder."
@@ -107,15 +110,10 @@ def write(
     encoder_sizes: Mapping[str, Any] | None = None,
 ) -> Path:
     """Write a converted file; it appears whole or not at all."""
-    path = folder / PLACE
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(".unfinished")
     metadata = {POSITIONS: positions.value, ENCODER_SIZES: json.dumps(encoder_sizes or {})}
     if steps is not None:
         metadata[STEPS] = str(steps)
-    save_file(dict(tensors), unfinished, metadata=metadata)
-    unfinished.replace(path)
-    return path
+    return write_converted(folder / PLACE, tensors, metadata)
 
 
 def read(folder: Path) -> JoyVasaWeights:
@@ -131,17 +129,13 @@ def read(folder: Path) -> JoyVasaWeights:
             f"joyvasa has no weights: {path} is missing; accepted: {CONVERT} CHECKPOINT TEMPLATE "
             f"--to {folder}, or another method"
         )
+    state, metadata = read_converted(path, "JoyVASA", CONVERT)
     try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - no dict
         positions = PositionTable(metadata[POSITIONS])
         sizes = json.loads(metadata[ENCODER_SIZES])
         steps = int(metadata[STEPS]) if STEPS in metadata else None
-    except Exception as error:  # foreign bytes make the reader fail in any way there is
-        raise CheckpointMismatch(
-            f"{path} is no converted JoyVASA ({error}); accepted: what {CONVERT} writes"
-        ) from error
+    except (KeyError, ValueError) as error:
+        raise foreign_conversion(path, "JoyVASA", CONVERT, error) from error
     statistics = {key: value.numpy() for key, value in _under(state, STATISTICS).items()}
     networks = {key: value for key, value in state.items() if not key.startswith(STATISTICS)}
     return JoyVasaWeights(

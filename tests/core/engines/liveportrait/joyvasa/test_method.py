@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save
 
+from liveportrait_core.engines.liveportrait.joyvasa import PLACE
 from liveportrait_core.engines.liveportrait.joyvasa.denoiser import PositionTable
 from liveportrait_core.engines.liveportrait.joyvasa.method import JoyVasa, SpokenMotion
 from liveportrait_core.engines.liveportrait.joyvasa.motion import MotionStatistics, denormalised
@@ -171,6 +173,15 @@ def test_a_converted_file_has_no_pickle_and_says_how_positions_enter(tmp_path: P
         assert read(tmp_path).generator.denoising_net.positions is positions
     assert path.suffix == ".safetensors"
     assert not list(path.parent.glob("*.unfinished"))
+
+
+@pytest.mark.parametrize("content", [b"no numbers", save({"x": torch.zeros(1)})])
+def test_another_file_in_its_place_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / PLACE
+    path.parent.mkdir(parents=True)
+    path.write_bytes(content)
+    with pytest.raises(CheckpointMismatch, match=r"no converted JoyVASA .* convert joyvasa writes"):
+        read(tmp_path)
 
 
 class Trap:
