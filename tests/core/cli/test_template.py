@@ -162,7 +162,10 @@ def test_what_the_mesh_engine_would_ignore_is_refused(
 def test_values_out_of_range_are_refused(
     option: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arguments = ["render", "portrait.png", "driving.mp4", "-o", str(tmp_path / "a.mp4"), *option]
+    files = [tmp_path / "portrait.png", tmp_path / "driving.mp4"]
+    for file in files:
+        file.touch()
+    arguments = ["render", *map(str, files), "-o", str(tmp_path / "a.mp4"), *option]
     assert main(arguments) == 2
     assert message in capsys.readouterr().err
 
