@@ -16,6 +16,7 @@ from liveportrait_core.weights.manifest import (
     REQUIRED_CHECKPOINTS,
     Checkpoint,
     fetch_command,
+    read_manifest,
 )
 
 
@@ -40,7 +41,11 @@ def require_weights(
         MethodNotInstalled: one of the animals' is missing.
     """
     wanted = _wanted_files(weights, config, species)
-    missing = missing_checkpoints(weights, wanted)
+    manifest = read_manifest(weights)
+    missing = [
+        [str(form.path) for form in manifest.files_for(checkpoint)][-1]  # as its authors publish it
+        for checkpoint in missing_checkpoints(weights, wanted)
+    ]
     if missing and species is Species.ANIMAL:
         raise MethodNotInstalled(
             f"the species is animal, and its networks are not installed: {weights}/ has no "
