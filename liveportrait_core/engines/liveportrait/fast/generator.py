@@ -7,7 +7,7 @@
   output but the last one's normalises it, so no convolution that adds to it needs its bias.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor, nn
@@ -27,6 +27,8 @@ from liveportrait_core.engines.liveportrait.networks.spade_generator import (
     activate,
 )
 
+START_BLOCKS = 3
+"""Of the six middle blocks, those whose rounding costs the picture most (performance.md)."""
 _SHARED = {1: lambda plain: plain, 2: DoubledConv2d, 4: QuadrupledConv2d}
 
 Normalise = Callable[[Tensor], Tensor]
@@ -135,17 +137,28 @@ class FastSpadeBlock(nn.Module):
         return x + y
 
 
-class FastGenerator(nn.Module):
-    """G: warped feature → RGB picture."""
+class GeneratorStart(nn.Module):
+    """G's stem and its first blocks."""
 
     def __init__(self, plain: SpadeGenerator, normalise: Normalise = as_layer_norm) -> None:
         super().__init__()
         self.stem = _without_bias(plain.stem)
-        self.middle = nn.ModuleList(
-            FastSpadeBlock(block, 1, normalise, doubles=False)
-            for block in plain.middle
-            if isinstance(block, SpadeBlock)
-        )
+        self.middle = _middle_blocks(plain.middle[:START_BLOCKS], normalise)
+
+    def forward(self, feature: Tensor) -> Tensor:
+        """B×256×64×64 → B×512×64×64."""
+        x: Tensor = self.stem(feature)
+        for block in self.middle:
+            x = block(x, feature)
+        return x
+
+
+class GeneratorEnd(nn.Module):
+    """G's other blocks, to the picture."""
+
+    def __init__(self, plain: SpadeGenerator, normalise: Normalise = as_layer_norm) -> None:
+        super().__init__()
+        self.middle = _middle_blocks(plain.middle[START_BLOCKS:], normalise)
         self.up = nn.ModuleList(
             FastSpadeBlock(block, 2**level, normalise, doubles=True, is_last=level == len(plain.up))
             for level, block in enumerate(plain.up, 1)
@@ -153,12 +166,19 @@ class FastGenerator(nn.Module):
         )
         self.to_image, self.shuffle = plain.to_image, plain.shuffle
 
-    def forward(self, feature: Tensor) -> Tensor:
-        """B×256×64×64 → B×3×512×512 in (0, 1)."""
-        x = self.stem(feature)
+    def forward(self, x: Tensor, feature: Tensor) -> Tensor:
+        """B×512×64×64, B×256×64×64 → B×3×512×512 in (0, 1)."""
         for block in (*self.middle, *self.up):
             x = block(x, feature)
         return torch.sigmoid(self.shuffle(self.to_image(activate(x))))
+
+
+def _middle_blocks(plain: Iterable[nn.Module], normalise: Normalise) -> nn.ModuleList:
+    return nn.ModuleList(
+        FastSpadeBlock(block, 1, normalise, doubles=False)
+        for block in plain
+        if isinstance(block, SpadeBlock)
+    )
 
 
 def _without_bias(convolution: nn.Conv2d) -> nn.Conv2d:

@@ -1,7 +1,7 @@
 """W, cut at its two samplings, in its fast form.
 
-`MotionField` is what lies between them, `Flatten` what comes after the second. The samplings stay
-with the runtime: not every one has them.
+`MotionField` is what lies between them, in two parts, `Flatten` what comes after the second. The
+samplings stay with the runtime: not every one has them.
 """
 
 from collections.abc import Iterable
@@ -44,8 +44,8 @@ class Compress(nn.Module):
         return torch.relu(self.convolution(feature))
 
 
-class MotionField(nn.Module):
-    """From hints to where each cell comes from, and how much of it is visible."""
+class MotionContext(nn.Module):
+    """From hints to what is known of each cell, and how much of it is visible."""
 
     def __init__(self, plain: DenseMotionNetwork, size: VolumeSize) -> None:
         super().__init__()
@@ -54,35 +54,65 @@ class MotionField(nn.Module):
         order = plain_order(motions, plain.compress.out_channels)
         self.padding = -len(order) % _LANES
         self.hourglass = FastHourglass(hourglass, order, self.padding)
-        self.mask = FoldedDepthConv3d(_with_inputs(plain.mask, self.hourglass.out_channels))
-        self.occlusion = SingleOutputConv2d(
-            _depth_first(plain.occlusion, size[0], self.hourglass.out_channels)
-        )
-        # D×3×H×W: depth first, as the masks are.
-        grid = identity_grid(size, plain.mask.weight.device).permute(0, 3, 1, 2)
-        self.grid = nn.Parameter(grid.contiguous(), requires_grad=False)
+        self.channels = self.hourglass.out_channels
+        self.occlusion = SingleOutputConv2d(_depth_first(plain.occlusion, size[0], self.channels))
 
-    def forward(self, compressed: Tensor, shifts: Tensor, *axes: Tensor) -> tuple[Tensor, Tensor]:
-        """Compute deformation and occlusion.
+    def forward(self, compressed: Tensor, *axes: Tensor) -> tuple[Tensor, Tensor]:
+        """Compute context and occlusion.
 
         Args:
             compressed: B×4×16×64×64.
-            shifts: B×21×3, source key points less driving ones.
             axes: the fields of `AxisHints`.
 
         Returns:
-            B×16×64×64×3, coordinates (x, y, z) to sample at, and B×1×64×64 in (0, 1).
+            B×16×144×64×64, depth first, and B×1×64×64 in (0, 1).
         """
         hints = hint_channels(compressed, AxisHints(*axes))
         hints = functional.pad(hints, (0, 0, 0, 0, 0, 0, 0, self.padding))
         hints = in_precision_of(self.hourglass.last, hints)
         context = self.hourglass(hints).transpose(1, 2)  # B×16×144×64×64
+        return context, torch.sigmoid(self.occlusion(context.flatten(1, 2)))
+
+
+class Deformation(nn.Module):
+    """From what is known of each cell to where it comes from."""
+
+    def __init__(self, plain: DenseMotionNetwork, size: VolumeSize, inputs: int) -> None:
+        super().__init__()
+        self.mask = FoldedDepthConv3d(_with_inputs(plain.mask, inputs))
+        # D×3×H×W: depth first, as the masks are.
+        grid = identity_grid(size, plain.mask.weight.device).permute(0, 3, 1, 2)
+        self.grid = nn.Parameter(grid.contiguous(), requires_grad=False)
+
+    def forward(self, context: Tensor, shifts: Tensor) -> Tensor:
+        """Compute the coordinates (x, y, z) to sample at.
+
+        Args:
+            context: B×16×144×64×64, depth first.
+            shifts: B×21×3, source key points less driving ones.
+
+        Returns:
+            B×16×64×64×3.
+        """
         mask = torch.softmax(self.mask(context), dim=2)  # B×16×22×64×64
-        occlusion = torch.sigmoid(self.occlusion(context.flatten(1, 2)))
         # The mask sums to 1, so the identity leaves the sum and no motion adds nothing to it.
         moves = shifts.transpose(1, 2).unsqueeze(1) @ mask[:, :, 1:].flatten(3)  # B×16×3×(H·W)
         deformation = self.grid + moves.reshape(-1, *self.grid.shape)
-        return deformation.permute(0, 1, 3, 4, 2), occlusion
+        return deformation.permute(0, 1, 3, 4, 2)
+
+
+class MotionField(nn.Module):
+    """From hints to where each cell comes from, and how much of it is visible."""
+
+    def __init__(self, plain: DenseMotionNetwork, size: VolumeSize) -> None:
+        super().__init__()
+        self.context = MotionContext(plain, size)
+        self.deformation = Deformation(plain, size, self.context.channels)
+
+    def forward(self, compressed: Tensor, shifts: Tensor, *axes: Tensor) -> tuple[Tensor, Tensor]:
+        """As its two parts, one after the other: deformation and occlusion."""
+        context, occlusion = self.context(compressed, *axes)
+        return self.deformation(context, shifts), occlusion
 
 
 class FastHourglass(nn.Module):
