@@ -13,6 +13,10 @@ from torch import Tensor
 from liveportrait_core.engines.liveportrait.networks.dense_motion import KEYPOINT_VARIANCE
 from liveportrait_core.engines.liveportrait.networks.grid import VolumeSize, axis
 
+_LEAST_FACTOR = 1e-12
+"""Smaller factors of a Gaussian are zero: the product of three is then no subnormal number, with
+which a processor takes three times as long for a convolution in fp32."""
+
 
 class AxisHints(NamedTuple):
     """For each of 1+K motions and each axis, outputs × inputs; for each of K points, a profile."""
@@ -79,10 +83,11 @@ def _moves(shifts: Tensor, length: int) -> Tensor:
 def _profiles(keypoints: Tensor, size: VolumeSize) -> list[Tensor]:
     """Return the Gaussian's factors along z, y and x: each B×K×length."""
     x, y, z = keypoints.unsqueeze(-1).unbind(2)
-    return [
+    factors = (
         torch.exp(-0.5 * (axis(length, point.device) - point) ** 2 / KEYPOINT_VARIANCE)
         for point, length in zip((z, y, x), size, strict=True)
-    ]
+    )
+    return [torch.where(factor < _LEAST_FACTOR, 0, factor) for factor in factors]
 
 
 def _product(x: Tensor, y: Tensor, z: Tensor) -> Tensor:
