@@ -152,7 +152,7 @@ emulator: $(STAMP) ## the emulated cloud alone, on the usual ports (FIRESTORE_PO
 # all | gate | renderer. The gate answers events on FUNCTION_PORT and leaves renders to the queue, which calls the renderer on RENDERER_PORT.
 ROLE ?= all
 RENDERER_PORT ?= 8089
-# A gate of the liveportrait engine must be told the renderer's: fp32 | fp16 | bf16.
+# A gate of the liveportrait engine must be told the renderer's: fp32 | fp16 | bf16 | mixed.
 PRECISION ?= auto
 TWO_ROLES = LIVEPORTRAIT_RENDERER_URL=http://127.0.0.1:$(RENDERER_PORT) LIVEPORTRAIT_TASKS_SERVICE_ACCOUNT=idle-tasks@$(PROJECT).iam.gserviceaccount.com \
   LIVEPORTRAIT_TASKS_QUEUE=projects/$(PROJECT)/locations/local/queues/idle-renders \

@@ -17,7 +17,7 @@ from functions.talk_settings import WITHOUT_WEIGHTS, TalkMethods, talk_methods
 from functions.variables import VERSION, Variables
 
 ENGINES = ("liveportrait", "mesh", "auto")
-PRECISIONS = ("auto", "fp32", "fp16", "bf16")
+PRECISIONS = ("auto", "fp32", "fp16", "bf16", "mixed")
 DEVICES = ("auto", "cpu", "cpu-torch", "cuda", "cuda-plain")
 ENGINE_VERSION = "LIVEPORTRAIT_ENGINE_VERSION"
 
@@ -228,6 +228,6 @@ def _check_precision(settings: Settings) -> None:
     if settings.precision == "auto":
         raise InvalidSetting(
             "LIVEPORTRAIT_PRECISION is 'auto' and LIVEPORTRAIT_ROLE is 'gate', which has no device "
-            "to choose by; accepted: fp32, fp16 or bf16, the same as the renderer's, or "
+            "to choose by; accepted: fp32, fp16, bf16 or mixed, the same as the renderer's, or "
             f"{ENGINE_VERSION}"
         )

@@ -76,7 +76,7 @@ def measure_ratios(weights: Path, rounds: int) -> Iterator[RatioRow]:
     ]
     choice = choose_device("cpu", "fp32")
     runtime, _ = open_openvino(weights, choice, digests, lambda: networks)
-    for precision in (Precision.FP32, Precision.BF16):
+    for precision in (Precision.FP32, Precision.MIXED, Precision.BF16):
         if precision is Precision.FP32 or has_bf16():
             forms[f"OpenVINO {precision}, fast forms"] = _by(runtime.warp_decode, precision)
     yield from take_turns(forms, question(plain, NETWORK_PX, device), rounds)

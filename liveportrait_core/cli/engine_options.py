@@ -82,7 +82,7 @@ def add_network_options(command: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     command.add_argument(
         "--precision", default="auto", metavar="NAME",
-        help="of LivePortrait: auto, fp32, fp16 or bf16 (default: auto)",
+        help="of LivePortrait: auto, fp32, fp16, bf16 or mixed (default: auto)",
     )  # fmt: skip
     command.add_argument(
         "--detector", choices=_names(Detector), default=DEFAULT_CONFIG.detector.value,

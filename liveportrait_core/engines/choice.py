@@ -139,7 +139,7 @@ def _require_precision(config: EngineConfig) -> None:
     if config.precision == "auto":
         raise InvalidOption(
             "precision is 'auto', which only the device that renders can tell; accepted: fp32, "
-            "fp16, bf16, the one it renders in"
+            "fp16, bf16, mixed, the one it renders in"
         )
 
 

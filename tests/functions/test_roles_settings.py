@@ -71,6 +71,7 @@ def test_a_gate_must_be_told_the_precision_of_liveportrait() -> None:
     with pytest.raises(InvalidSetting, match=r"LIVEPORTRAIT_PRECISION is 'auto'.*fp32, fp16"):
         from_environment(spec)
     assert from_environment({**spec, "LIVEPORTRAIT_PRECISION": "fp16"}).precision == "fp16"
+    assert from_environment({**spec, "LIVEPORTRAIT_PRECISION": "mixed"}).precision == "mixed"
     assert from_environment(GATE).precision == "auto"  # the mesh has none
 
 
@@ -78,7 +79,7 @@ def test_a_gate_must_be_told_the_precision_of_liveportrait() -> None:
     ("base", "name", "value", "accepted"),
     [
         (CLOUD, "LIVEPORTRAIT_ROLE", "worker", "all, gate, renderer"),
-        (CLOUD, "LIVEPORTRAIT_PRECISION", "int8", "auto, fp32, fp16, bf16"),
+        (CLOUD, "LIVEPORTRAIT_PRECISION", "int8", "auto, fp32, fp16, bf16, mixed"),
         (CLOUD, "LIVEPORTRAIT_TASKS_QUEUE", QUEUE, "role 'gate', or no queue"),
         (GATE, "LIVEPORTRAIT_TASKS_QUEUE", "idle-renders", "projects/PROJECT/locations"),
         (GATE, "LIVEPORTRAIT_TASKS_QUEUE", None, "projects/PROJECT/locations"),

@@ -57,7 +57,7 @@ class EngineConfig:
     """The choices. All but device and `keep_openings` change pixels, and so the version."""
 
     device: str = "auto"  # or cpu, cpu-torch, mps, cuda, cuda:<index>, cuda-plain
-    precision: str = "auto"  # or fp32, fp16, bf16
+    precision: str = "auto"  # or fp32, fp16, bf16, mixed
     detector: Detector = Detector.MEDIAPIPE
     face_order: FaceOrder = FaceOrder.LARGEST_CENTRAL  # another only with insightface
     driving_crop: DrivingCrop = DrivingCrop.AUTO
@@ -111,7 +111,7 @@ def engine_version(
         config: all of it counts but device and `keep_openings`; the precision as it was chosen.
         finder_version: of who finds the face.
         has_landmarks: the 203 landmarks serve; otherwise the face mesh's points.
-        precision: fp32, fp16 or bf16.
+        precision: fp32, fp16, bf16 or mixed.
         digests: SHA-256 of every file loaded, in the order of the checkpoints.
     """
     settings = (

@@ -72,7 +72,7 @@ def test_the_mesh_is_named_as_it_opens(without_landmarks: Path) -> None:
 
 
 def test_a_precision_that_only_the_device_can_tell_is_refused(complete: Path) -> None:
-    with pytest.raises(InvalidOption, match=r"precision is 'auto'.*fp32, fp16, bf16"):
+    with pytest.raises(InvalidOption, match=r"precision is 'auto'.*fp32, fp16, bf16, mixed"):
         engine_identity("liveportrait", complete, EngineConfig())
 
 
@@ -99,13 +99,19 @@ def test_no_network_is_touched(complete: Path) -> None:
     assert "liveportrait-3-" in done.stdout
 
 
-def test_the_version_of_the_defaults_is_the_one_that_renders_are_filed_under() -> None:
+@pytest.mark.parametrize(
+    ("precision", "digest"),
+    [("fp16", "70e5274a"), ("fp32", "ab08f1f0"), ("bf16", "3abd8725"), ("mixed", "5f9958a9")],
+)
+def test_the_version_of_the_defaults_is_the_one_that_renders_are_filed_under(
+    precision: str, digest: str
+) -> None:
     """Another digest here renders every avatar again: raise REVISION with it, or take it back."""
     version = engine_version(
         DEFAULT_CONFIG,
         finder_version="mediapipe 1.2.3",
         has_landmarks=True,
-        precision="fp16",
+        precision=precision,
         digests=["f00d"],
     )
-    assert version == "liveportrait-3-70e5274a"
+    assert version == f"liveportrait-3-{digest}"

@@ -35,10 +35,26 @@ MUTANTS = (
     Mutant(
         name="bf16-whatever-it-costs",
         file="liveportrait_core/engines/liveportrait/runtimes/device.py",
-        old="    if bf16_db >= LEAST_BF16_DB:",
+        old="    if bf16_db >= LEAST_DB:",
         new="    if bf16_db >= 0:",
         why="bf16 is taken where it is near enough to fp32 (performance.md).",
         tests=("tests/core/engines/liveportrait/runtimes/test_device.py",),
+    ),
+    Mutant(
+        name="mixed-whatever-it-costs",
+        file="liveportrait_core/engines/liveportrait/runtimes/device.py",
+        old="    elif mixed_db >= LEAST_DB:",
+        new="    elif mixed_db >= 0:",
+        why="mixed is taken where it is near enough to fp32 (performance.md).",
+        tests=("tests/core/engines/liveportrait/runtimes/test_device.py",),
+    ),
+    Mutant(
+        name="mixed-rounds-everything",
+        file="liveportrait_core/engines/liveportrait/runtimes/openvino/graphs.py",
+        old="    Precision.MIXED: (DEFORMATION, DECODE_END),",
+        new="    Precision.MIXED: FRAME_GRAPHS,",
+        why="mixed keeps in fp32 what rounding costs most (performance.md).",
+        tests=("tests/core/engines/liveportrait/runtimes/test_openvino.py",),
     ),
     Mutant(
         name="fast-forms-taken-as-they-are",

@@ -3,6 +3,7 @@
 Knows torch's devices. Knows no network.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from importlib.util import find_spec
@@ -17,8 +18,8 @@ CPU_TORCH = "cpu-torch"
 """The CPU by torch, where OpenVINO is installed too: what OpenVINO's results are compared with."""
 CUDA_PLAIN = "cuda-plain"
 """A GPU with the networks as they are written: what the fast forms are compared with."""
-LEAST_BF16_DB = 50.0
-"""bf16 is chosen on a CPU where a frame is at least so close to the one in fp32."""
+LEAST_DB = 50.0
+"""On a CPU less than fp32 is chosen where a frame is at least so close to the one in fp32."""
 _ACCEPTED = f"auto, cpu, mps, cuda, cuda:<index>, {CPU_TORCH}, {CUDA_PLAIN}"
 _CUDA_BATCH = 8
 
@@ -37,15 +38,20 @@ class Precision(StrEnum):
     FP32 = "fp32"
     FP16 = "fp16"
     BF16 = "bf16"
+    MIXED = "mixed"  # bf16 but for the parts that it rounds most; by OpenVINO alone
 
     @property
     def dtype(self) -> torch.dtype:
-        """As torch names it."""
+        """As torch names it, which has no name for `mixed`."""
         return {
             Precision.FP32: torch.float32,
             Precision.FP16: torch.float16,
             Precision.BF16: torch.bfloat16,
         }[self]
+
+
+LESS_THAN_FP32 = (Precision.BF16, Precision.MIXED)
+"""What `auto` may choose on a CPU, the quickest first."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +62,7 @@ class DeviceChoice:
     precision: Precision
     reason: str
     runtime: RuntimeName = RuntimeName.TORCH
-    awaits_quality: bool = False  # bf16 unless `settle_precision` finds it too far from fp32
+    awaits_quality: bool = False  # the precision is `settle_precision`'s to choose
 
     def __str__(self) -> str:
         return f"{self.device} {self.precision}: {self.reason}"
@@ -77,7 +83,7 @@ def choose_device(device: str = AUTO, precision: str = AUTO) -> DeviceChoice:
 
     Args:
         device: `auto`, `cpu`, `cpu-torch`, `mps`, `cuda`, `cuda:<index>` or `cuda-plain`.
-        precision: `auto`, `fp32`, `fp16` or `bf16`.
+        precision: `auto`, `fp32`, `fp16`, `bf16` or `mixed`.
 
     Raises:
         InvalidOption: a value is none of these.
@@ -106,19 +112,25 @@ def choose_device(device: str = AUTO, precision: str = AUTO) -> DeviceChoice:
     )
 
 
-def settle_precision(choice: DeviceChoice, bf16_db: float) -> DeviceChoice:
-    """Decide between bf16 and fp32, now that a frame in bf16 was compared with one in fp32.
+def settle_precision(choice: DeviceChoice, distances_db: Mapping[Precision, float]) -> DeviceChoice:
+    """Choose the quickest precision whose frame is near enough to the one in fp32.
 
     Args:
         choice: one that awaits this.
-        bf16_db: their peak signal to noise ratio.
+        distances_db: peak signal to noise ratios of frames in `LESS_THAN_FP32`.
     """
     device_reason, _, _ = choice.reason.rpartition("; ")
-    found = f"bf16 is {bf16_db:.1f} dB from fp32 with these weights"
-    if bf16_db >= LEAST_BF16_DB:
-        precision, reason = Precision.BF16, f"{found}, and this processor has its arithmetic"
+    bf16_db, mixed_db = (distances_db[precision] for precision in LESS_THAN_FP32)
+    bf16 = f"bf16 is {bf16_db:.1f} dB from fp32 with these weights"
+    too_far = f"(less than {LEAST_DB:g})"
+    if bf16_db >= LEAST_DB:
+        precision, reason = Precision.BF16, f"{bf16}, and this processor has its arithmetic"
+    elif mixed_db >= LEAST_DB:
+        precision = Precision.MIXED
+        reason = f"mixed, which is {mixed_db:.1f} dB from fp32, as {bf16} {too_far}"
     else:
-        precision, reason = Precision.FP32, f"fp32, as {found} (less than {LEAST_BF16_DB:g})"
+        precision = Precision.FP32
+        reason = f"fp32, as {bf16} and mixed {mixed_db:.1f} {too_far}"
     return replace(
         choice, precision=precision, reason=f"{device_reason}; {reason}", awaits_quality=False
     )
@@ -186,12 +198,17 @@ def _precision(wanted: str) -> Precision:
 def _require_supported(device: torch.device, runtime: RuntimeName, precision: Precision) -> None:
     if device.type == "mps" and precision is not Precision.FP32:
         raise EngineUnavailable(f"precision {precision} is not supported on mps; accepted: fp32")
+    if runtime is not RuntimeName.OPENVINO and precision is Precision.MIXED:
+        raise EngineUnavailable(
+            f"precision mixed is not supported on {device} by torch; accepted: fp32, fp16, bf16, "
+            "or the device cpu, where OpenVINO computes"
+        )
     if runtime is not RuntimeName.OPENVINO or precision is Precision.FP32:
         return
     if precision is Precision.FP16 or not has_bf16():
         raise EngineUnavailable(
             f"precision {precision} is not supported by OpenVINO on this processor; accepted: "
-            f"fp32{', bf16' if has_bf16() else ''}, or the device {CPU_TORCH}"
+            f"fp32{', mixed, bf16' if has_bf16() else ''}, or the device {CPU_TORCH}"
         )
 
 

@@ -1,5 +1,6 @@
 """How far apart two ways to compute a frame are, on an input of their own."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,14 +40,17 @@ def question(
     )
 
 
-def measure_bf16(runtime: NetworkRuntime, picture_px: int) -> float:
-    """Return the PSNR in decibels of a bf16 frame against the fp32 one, on a CPU."""
+def measure_distances(
+    runtime: NetworkRuntime, picture_px: int, precisions: Iterable[Precision]
+) -> dict[Precision, float]:
+    """Return the PSNR in decibels of frames in these precisions against fp32's, on a CPU."""
     asked = question(runtime, picture_px, torch.device("cpu"))
-    exact, rounded = (
-        runtime.warp_decode(asked.feature, asked.source, asked.driving, precision)
-        for precision in (Precision.FP32, Precision.BF16)
-    )
-    return psnr_db(exact, rounded)
+
+    def frame(precision: Precision) -> Tensor:
+        return runtime.warp_decode(asked.feature, asked.source, asked.driving, precision)
+
+    exact = frame(Precision.FP32)
+    return {precision: psnr_db(exact, frame(precision)) for precision in precisions}
 
 
 def psnr_db(exact: Tensor, other: Tensor) -> float:

@@ -5,7 +5,12 @@ from pathlib import Path
 
 from liveportrait_core.engines.liveportrait.networks import NETWORK_PX
 from liveportrait_core.engines.liveportrait.networks.all_networks import Networks
-from liveportrait_core.engines.liveportrait.runtimes.device import DeviceChoice, settle_precision
+from liveportrait_core.engines.liveportrait.runtimes.device import (
+    LESS_THAN_FP32,
+    DeviceChoice,
+    Precision,
+    settle_precision,
+)
 from liveportrait_core.engines.liveportrait.runtimes.openvino.conversion import convert
 from liveportrait_core.engines.liveportrait.runtimes.openvino.graphs import graphs_of
 from liveportrait_core.engines.liveportrait.runtimes.openvino.model_cache import (
@@ -13,9 +18,7 @@ from liveportrait_core.engines.liveportrait.runtimes.openvino.model_cache import
     cache_key,
 )
 from liveportrait_core.engines.liveportrait.runtimes.openvino.runtime import OpenVinoRuntime
-from liveportrait_core.engines.liveportrait.runtimes.quality import measure_bf16
-
-_BF16_DB = "bf16_db"
+from liveportrait_core.engines.liveportrait.runtimes.quality import measure_distances
 
 
 def open_openvino(
@@ -29,7 +32,7 @@ def open_openvino(
 
     Args:
         weights: the folder beside whose files the cache lies.
-        choice: the device; its precision may still await the quality of bf16.
+        choice: the device; its precision may still await how near frames are to fp32.
         digests: of the networks' files.
         load: the networks; called only where nothing usable is cached.
         picture_px: side of the pictures of F and M.
@@ -46,9 +49,23 @@ def open_openvino(
     runtime = OpenVinoRuntime(cache)
     if not choice.awaits_quality:
         return runtime, choice
-    bf16_db = cache.note(_BF16_DB)
-    if bf16_db is None:
-        bf16_db = measure_bf16(runtime, picture_px)
-        cache.keep_note(_BF16_DB, bf16_db)
-        runtime.release_all()
-    return runtime, settle_precision(choice, bf16_db)
+    return runtime, settle_precision(choice, _distances(cache, runtime, picture_px))
+
+
+def _distances(
+    cache: ModelCache, runtime: OpenVinoRuntime, picture_px: int
+) -> dict[Precision, float]:
+    """Return how near frames are to fp32's, in decibels: as noted, or measured once."""
+    noted = {precision: cache.note(_note(precision)) for precision in LESS_THAN_FP32}
+    known = {precision: db for precision, db in noted.items() if db is not None}
+    if len(known) == len(noted):
+        return known
+    measured = measure_distances(runtime, picture_px, LESS_THAN_FP32)
+    for precision, db in measured.items():
+        cache.keep_note(_note(precision), db)
+    runtime.release_all()
+    return measured
+
+
+def _note(precision: Precision) -> str:
+    return f"{precision}_db"

@@ -19,9 +19,13 @@ from liveportrait_core.engines.liveportrait.runtimes.openvino.conversion import 
 from liveportrait_core.engines.liveportrait.runtimes.openvino.graphs import (
     APPEARANCE,
     COMPRESS,
-    DECODE,
-    FIELD,
+    CONTEXT,
+    DECODE_END,
+    DECODE_START,
+    DEFORMATION,
+    FRAME_GRAPHS,
     MOTION,
+    graph_precision,
 )
 from liveportrait_core.engines.liveportrait.runtimes.openvino.model_cache import ModelCache
 from liveportrait_core.engines.liveportrait.runtimes.processor import usable_cpus
@@ -61,8 +65,8 @@ class OpenVinoRuntime:
         """Compile the graphs; the first frame then takes as long as any."""
         with self._lock:
             self._request(COMPRESS, Precision.FP32)
-            for name in (FIELD, DECODE):
-                self._request(name, precision)
+            for name in FRAME_GRAPHS:
+                self._request(name, graph_precision(name, precision))
         return True
 
     def warp_decode(
@@ -92,9 +96,15 @@ class OpenVinoRuntime:
     ) -> Tensor:
         depth, height, width = feature.shape[2:]
         hints = axis_hints(driving, source, (depth, height, width))
-        deformation, occlusion = self._infer(FIELD, precision, compressed, source - driving, *hints)
+
+        def infer(name: str, *inputs: Tensor) -> list[Tensor]:
+            return self._infer(name, graph_precision(name, precision), *inputs)
+
+        context, occlusion = infer(CONTEXT, compressed, *hints)
+        (deformation,) = infer(DEFORMATION, context, source - driving)
         moved = sample_volume(feature, deformation)
-        (image,) = self._infer(DECODE, precision, moved, occlusion)
+        begun, label = infer(DECODE_START, moved, occlusion)
+        (image,) = infer(DECODE_END, begun, label)
         return image
 
     def _compress(self, feature: Tensor) -> Tensor:

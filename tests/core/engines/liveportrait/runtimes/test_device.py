@@ -56,31 +56,72 @@ def test_without_openvino_torch_computes_and_the_reason_says_so(
 
 
 @pytest.mark.parametrize(
-    ("bf16_db", "precision", "reason"),
+    ("bf16_db", "mixed_db", "precision", "reason"),
     [
-        (50.0, Precision.BF16, "bf16 is 50.0 dB from fp32 with these weights, and this processor"),
-        (49.9, Precision.FP32, "fp32, as bf16 is 49.9 dB from fp32 with these weights (less than"),
+        (
+            *(50.0, 70.0, Precision.BF16),
+            "bf16 is 50.0 dB from fp32 with these weights, and this processor has its arithmetic",
+        ),
+        (
+            *(49.9, 50.0, Precision.MIXED),
+            "mixed, which is 50.0 dB from fp32, as bf16 is 49.9 dB from fp32 with these weights "
+            "(less than 50)",
+        ),
+        (
+            *(41.5, 49.9, Precision.FP32),
+            "fp32, as bf16 is 41.5 dB from fp32 with these weights and mixed 49.9 (less than 50)",
+        ),
+        (
+            *(float("inf"), float("nan"), Precision.BF16),
+            "bf16 is inf dB from fp32 with these weights, and this processor has its arithmetic",
+        ),
+        (
+            *(float("nan"), float("nan"), Precision.FP32),
+            "fp32, as bf16 is nan dB from fp32 with these weights and mixed nan (less than 50)",
+        ),
     ],
 )
-def test_bf16_is_taken_where_it_is_native_and_near_enough(
-    monkeypatch: pytest.MonkeyPatch, bf16_db: float, precision: Precision, reason: str
+def test_auto_takes_the_quickest_precision_that_is_near_enough(
+    monkeypatch: pytest.MonkeyPatch,
+    bf16_db: float,
+    mixed_db: float,
+    precision: Precision,
+    reason: str,
 ) -> None:
     monkeypatch.setattr(device, "has_bf16", lambda: True)
     choice = choose_device("cpu")
     assert choice.awaits_quality
-    settled = settle_precision(choice, bf16_db)
+    distances = {Precision.BF16: bf16_db, Precision.MIXED: mixed_db}
+    settled = settle_precision(choice, distances)
     assert settled.precision is precision
-    assert settled.reason.startswith(f"cpu was asked for; OpenVINO computes; {reason}")
+    assert settled.reason == f"cpu was asked for; OpenVINO computes; {reason}"
     assert not settled.awaits_quality
 
 
-@pytest.mark.parametrize(("wanted", "native"), [("fp16", True), ("bf16", False)])
+@pytest.mark.parametrize(("wanted", "native"), [("fp16", True), ("bf16", False), ("mixed", False)])
 def test_openvino_refuses_what_it_would_compute_in_fp32_without_a_word(
     monkeypatch: pytest.MonkeyPatch, wanted: str, native: bool
 ) -> None:
     monkeypatch.setattr(device, "has_bf16", lambda: native)
     with pytest.raises(EngineUnavailable, match=f"{wanted} is not supported by OpenVINO .*fp32"):
         choose_device("cpu", wanted)
+
+
+def test_mixed_is_openvinos_where_bf16_is_native(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(device, "has_bf16", lambda: True)
+    choice = choose_device("cpu", "mixed")
+    assert (choice.runtime, choice.precision) == (RuntimeName.OPENVINO, Precision.MIXED)
+    assert not choice.awaits_quality
+    with pytest.raises(EngineUnavailable, match="accepted: fp32, mixed, bf16, or the device"):
+        choose_device("cpu", "fp16")
+    with pytest.raises(EngineUnavailable, match="mixed is not supported on cpu by torch"):
+        choose_device("cpu-torch", "mixed")
+
+
+def test_a_card_has_no_mixed(card: pytest.MonkeyPatch) -> None:
+    describe(card, "NVIDIA L4", (8, 9))
+    with pytest.raises(EngineUnavailable, match=r"mixed is not supported on cuda:0 by torch; acc"):
+        choose_device("cuda", "mixed")
 
 
 @pytest.mark.parametrize(
@@ -162,5 +203,7 @@ def test_a_device_that_is_none_is_refused(name: str) -> None:
 
 
 def test_a_precision_that_is_none_is_refused() -> None:
-    with pytest.raises(InvalidOption, match="precision is 'int8'; accepted: auto, fp32, fp16, bf1"):
+    with pytest.raises(
+        InvalidOption, match="precision is 'int8'; accepted: auto, fp32, fp16, bf16, m"
+    ):
         choose_device("cpu", "int8")

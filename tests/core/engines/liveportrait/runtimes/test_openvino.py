@@ -12,11 +12,20 @@ import torch
 from liveportrait_core.engines.liveportrait.model import Model
 from liveportrait_core.engines.liveportrait.networks.all_networks import Networks
 from liveportrait_core.engines.liveportrait.runtimes.device import (
+    LESS_THAN_FP32,
     DeviceChoice,
     Precision,
     RuntimeName,
 )
+from liveportrait_core.engines.liveportrait.runtimes.openvino.graphs import (
+    COMPRESS,
+    FRAME_GRAPHS,
+    graph_precision,
+)
+from liveportrait_core.engines.liveportrait.runtimes.openvino.model_cache import cache_key
 from liveportrait_core.engines.liveportrait.runtimes.openvino.opening import open_openvino
+from liveportrait_core.engines.liveportrait.runtimes.processor import has_bf16
+from liveportrait_core.engines.liveportrait.runtimes.quality import measure_distances
 from tests.core.small_networks import small_model, small_networks
 
 RNG = np.random.default_rng(0)
@@ -106,12 +115,56 @@ def test_motion_is_torchs(weights: Path) -> None:
         assert np.abs(getattr(ours, name) - values).max() < 1e-4, name
 
 
-def test_bf16_is_measured_once_and_its_distance_is_said(weights: Path) -> None:
+@pytest.mark.skipif(not has_bf16(), reason="this processor has no bf16 arithmetic")
+def test_mixed_lies_between_bf16_and_fp32(weights: Path) -> None:
+    """Small networks round less than large ones: 65 and 57 dB, where those have 52 and 42."""
+    runtime, _ = open_openvino(weights, choice(), DIGESTS, unloadable, picture_px=32)
+    distances = measure_distances(runtime, 32, LESS_THAN_FP32)
+    assert distances[Precision.BF16] + 4 < distances[Precision.MIXED] < 80
+    assert distances[Precision.MIXED] > 60
+
+
+def test_every_precision_computes_each_graph_in_its_own() -> None:
+    """`decode-start` and `context` hold what rounding costs most; `compress` is once a portrait."""
+    computed = {
+        precision: [str(graph_precision(name, precision)) for name in (COMPRESS, *FRAME_GRAPHS)]
+        for precision in (Precision.FP32, Precision.MIXED, Precision.BF16)
+    }
+    assert computed == {
+        "fp32": ["fp32"] * 5,
+        "mixed": ["fp32", "fp32", "bf16", "fp32", "bf16"],
+        "bf16": ["fp32", "bf16", "bf16", "bf16", "bf16"],
+    }
+
+
+def test_another_mixture_is_another_cache_entry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its distance is another; the table of mixtures is code of the graphs, which the key has."""
+    read = Path.read_bytes
+
+    def changed(path: Path) -> bytes:
+        source = read(path)
+        if path.name == "graphs.py":
+            assert b"Precision.MIXED: (DEFORMATION, DECODE_END)" in source
+            source = source.replace(b"(DEFORMATION, DECODE_END)", b"(DECODE_END,)")
+        return source
+
+    usual = cache_key(DIGESTS)
+    monkeypatch.setattr(Path, "read_bytes", changed)
+    assert cache_key(DIGESTS) != usual
+
+
+def test_distances_are_measured_once_and_are_said(weights: Path) -> None:
     model = opened(weights, unloadable, awaits_quality=True)
     assert " dB from fp32 with these weights" in model.choice.reason
     (note,) = weights.glob(".compiled/*/notes.json")
-    note.write_text('{"bf16_db": 12.5}')  # as if it had been measured so
+    note.write_text('{"bf16_db": 12.5, "mixed_db": 13.5}')  # as if it had been measured so
     again = opened(weights, unloadable, awaits_quality=True)
     assert again.choice.precision is Precision.FP32
     assert "bf16 is 12.5 dB" in again.choice.reason
+    assert "mixed 13.5" in again.choice.reason
+    note.write_text('{"bf16_db": 12.5, "mixed_db": 51.5}')
+    assert opened(weights, unloadable, awaits_quality=True).choice.precision is Precision.MIXED
+    note.write_text('{"bf16_db": 12.5}')  # not all of it: measured again
+    third = opened(weights, unloadable, awaits_quality=True)
+    assert third.choice.reason == model.choice.reason
     note.unlink()
