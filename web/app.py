@@ -1,8 +1,11 @@
 """The ASGI application, built from the settings."""
 
+import errno
+import logging
 import os
 import shutil
 import signal
+import sqlite3
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
@@ -25,7 +28,7 @@ from web.api.service import Service, base_url
 from web.api.sync_routes import PREFIX
 from web.api.sync_routes import router as sync_router
 from web.command_line import locked
-from web.errors import ApiError, InvalidRequest
+from web.errors import ApiError, InvalidRequest, Unavailable
 from web.fetch import SafeClient
 from web.generation import Generation
 from web.jobs.files import LocalFiles
@@ -36,6 +39,8 @@ from web.jobs.webhooks import WebhookSender
 from web.jobs.worker import Worker
 from web.settings import Settings
 
+_LOG = logging.getLogger("web")
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 _HTTP_CODES = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED"}
 
 
@@ -155,6 +160,17 @@ def _answer_errors(app: FastAPI) -> None:
         if error.retry_after_s is not None:
             headers["retry-after"] = str(error.retry_after_s)
         return _told(request, error, error.status, headers)
+
+    @app.exception_handler(sqlite3.OperationalError)
+    @app.exception_handler(OSError)
+    async def no_room(request: Request, error: Exception) -> JSONResponse:
+        if isinstance(error, OSError) and error.errno not in _NO_ROOM:
+            raise error
+        _LOG.error("a request was refused: %s", error)
+        return await refused(
+            request,
+            Unavailable("the disk is full, or the store is locked", retry_after_s=30),
+        )
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:

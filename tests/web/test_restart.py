@@ -2,10 +2,12 @@
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +18,7 @@ from fastapi import FastAPI
 from emulator.function_process import free_port
 from liveportrait_core.renderer import Renderer
 from tests.core.swaying import SwayingEngine
-from tests.web.conftest import PARAMS, LosingEngine, body, files, generation, running
+from tests.web.conftest import PARAMS, LosingEngine, Serve, body, files, generation, running
 from web.app import create_app
 from web.generation import Generation, State
 from web.jobs.files import LocalFiles
@@ -163,3 +165,26 @@ def test_a_process_that_lost_its_gpu_ends_and_another_renders(
     assert ready is not None
     assert (status, ready.state, ready.attempts) == ("ready", State.READY, 1)
     assert (lost.is_set(), kept.is_set()) == (True, False)
+
+
+def test_a_store_that_takes_nothing_for_a_while_stops_nothing(serve: Serve, tmp_path: Path) -> None:
+    api = serve(slowness_s=0.1)
+    with closing(sqlite3.connect(tmp_path / "data/generations.sqlite")) as other:
+        store = api.app.state.service.jobs.store
+        store._database.execute("PRAGMA busy_timeout = 20")
+        made = api.post().json()
+        while api.read(made["id"])["status"] == "queued":
+            time.sleep(0.05)
+        other.execute("BEGIN IMMEDIATE")  # whoever makes a copy of it; a full disk refuses likewise
+        refused = api.post()
+        time.sleep(3)
+        other.execute("ROLLBACK")
+    assert (refused.status_code, refused.json()["error"]["code"]) == (503, "UNAVAILABLE")
+    assert len(list((tmp_path / "data/files").iterdir())) == 1
+    assert list((tmp_path / "data/arriving").iterdir()) == []
+    deadline = time.monotonic() + 60
+    while (read := api.read(made["id"]))["status"] != "ready":
+        assert read["status"] == "rendering", read
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    assert api.ready()["status"] == "ready"

@@ -1,6 +1,7 @@
 """The thread that renders what waits in this process, one generation after the other."""
 
 import logging
+import sqlite3
 import threading
 import time
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from web.jobs.transitions import given_back
 
 _LOG = logging.getLogger("web")
 _POLL_EVERY_S = 0.2
+_STORE_AGAIN_AFTER_S = 1.0
 _WRITE_PROGRESS_EVERY_S = 0.5
 
 
@@ -105,7 +107,7 @@ class Worker:
             return
         self._renderer = renderer
         while not self._stopping.is_set() and self._problem is None:
-            generation = self._store.take(time.time())
+            generation = self._stored(lambda: self._store.take(time.time()))
             if generation is None:
                 self._stopping.wait(_POLL_EVERY_S)
                 continue
@@ -123,14 +125,31 @@ class Worker:
         except DeviceLost as lost:
             self._problem = f"{lost.code}: {lost}"
             _LOG.error("the process ends: %s", self._problem)
-            self._store.change(generation.id, lambda each: given_back(each, time.time()))
+            self._stored(
+                lambda: self._store.change(
+                    generation.id, lambda each: given_back(each, time.time())
+                )
+            )
             self._end_process()
             return
         except Canceled:
             if self._stopping.is_set():
                 return  # it is taken up by the next process, as after a kill
             ended = replace(generation, state=State.CANCELED, finished_at=time.time())
-        self._store.change(generation.id, lambda _: ended)
+        self._stored(lambda: self._store.change(generation.id, lambda _: ended))
+
+    def _stored(self, write: Callable[[], Generation | None]) -> Generation | None:
+        """Write to the store, again and again while its disk is full or another program locks it.
+
+        None: this process stops before.
+        """
+        while True:
+            try:
+                return write()
+            except sqlite3.OperationalError as fault:
+                _LOG.error("the store takes nothing: %s", fault)
+                if self._stopping.wait(_STORE_AGAIN_AFTER_S):
+                    return None
 
     def _on_progress(self, generation: Generation) -> OnProgress:
         written_at = 0.0
@@ -142,7 +161,11 @@ class Worker:
             if time.monotonic() - written_at < _WRITE_PROGRESS_EVERY_S:
                 return
             written_at = time.monotonic()
-            now = self._store.change(generation.id, lambda each: with_progress(each, progress))
+            now = self._stored(
+                lambda: self._store.change(
+                    generation.id, lambda each: with_progress(each, progress)
+                )
+            )
             if now is None or now.cancel_requested:
                 raise Canceled
 
