@@ -54,7 +54,7 @@ def test_a_face_without_a_portrait_leaves_that_of_animate(page: Any) -> None:
     turn_to(page, "Edit")
     number = page.locator("#e-smile input[type=number]")
     number.fill("0.4")
-    number.press("Enter")
+    number.press("Tab")
     page.wait_for_selector("#e-command:has-text('smile=0.4')")
     page.click("#e-use")
     page.wait_for_selector("[role=tab][aria-selected=true]:has-text('Animate')")
