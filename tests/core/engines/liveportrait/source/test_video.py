@@ -202,7 +202,7 @@ def test_the_mesh_engine_says_what_it_cannot_do(portrait: Path, tmp_path: Path) 
     mesh = Renderer(MeshEngine(), reason="")
     with pytest.raises(InvalidOption, match="animates a picture by a clip, nothing else"):
         mesh.analyse_picture(portrait, max_dim_px=640)
-    with pytest.raises(InvalidOption, match="accepted: that, or the engine liveportrait"):
+    with pytest.raises(InvalidOption, match="a clip, or the engine liveportrait"):
         mesh.render(
             RenderRequest(
                 portrait=Clip(path=portrait),
