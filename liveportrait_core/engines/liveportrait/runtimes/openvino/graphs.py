@@ -1,4 +1,4 @@
-"""What is converted for OpenVINO: five graphs of fixed shapes, made from the networks.
+"""What is converted for OpenVINO: seven graphs of fixed shapes, made from the networks.
 
 W is cut at its samplings of volumes, which OpenVINO does not have: hints along the axes and the
 moving of the feature stay with torch, both small. W and G are each cut once more, so that their
