@@ -163,9 +163,19 @@ class PageScan(Scan):
             judged = [(entry.avatar.avatar_id, self._found(entry)) for entry in page.entries]
             suspects = {*page.strangers, *(name for name, found in judged if found - _UPGRADE)}
             yield from _suspects(place, suspects)
+            for talk in filter(self._is_forgotten, page.talks):
+                yield ScanStep(place=place, suspect=talk)
             place = replace(place, after=page.last)
             outdated = sum(Finding.OUTDATED in found for _, found in judged)
             yield ScanStep(place=place, avatars=page.avatars, outdated=outdated)
+
+    def _is_forgotten(self, talk: Subject) -> bool:
+        """Tell whether nothing but objects is left of a talk: no other phase comes upon it.
+
+        A render that stood still for as long as its talk was deleted may upload, and die, later.
+        """
+        avatar = self.talks.repository.dated(talk).avatar
+        return avatar.document is None and not avatar.has_ledger
 
     def _ledgers(self, place: Checkpoint) -> Iterator[ScanStep]:
         loader = self.loader

@@ -116,7 +116,7 @@ def test_an_export_brings_all_back_as_it_was(
         client = firestore.Client()
         client._emulator_host = again.firestore_address
         after = client.document("rooms/ä/parts/x").get()
-        kept, wanted = (sorted(each.to_dict().items()) for each in (after, before))
+        kept, wanted = (sorted((each.to_dict() or {}).items()) for each in (after, before))
         assert str(kept) == str(wanted), "as text, in which a NaN equals another"
         assert (after.create_time, after.update_time) == (before.create_time, before.update_time)
         assert client.document("rooms/ä/parts/x").update({"n": 1}).update_time > after.update_time

@@ -12,7 +12,7 @@ from functions.domain.document import Snapshot
 from functions.domain.field_values import ABSENT
 from functions.domain.request import Reader, RenderRequest
 from functions.domain.storage_paths import StoredObject, cache_folder, output_folder
-from functions.domain.subject import is_document_id
+from functions.domain.subject import TALKS, Subject, is_document_id, is_talk_id
 from functions.errors import FunctionError
 from functions.jobs.ports import MediaStore
 from functions.reconcile.entry import Entry
@@ -33,6 +33,7 @@ class Page:
 
     entries: tuple[Entry, ...]  # avatars that ask for something, or once did
     strangers: tuple[str, ...]  # others to check: deleted, with outputs left; or unreadable ledgers
+    talks: tuple[Subject, ...]  # that have outputs, known or not
     avatars: int  # documents
     last: str  # id of the last document
     ends: bool  # no further page follows
@@ -76,6 +77,7 @@ class PageLoader:
         return Page(
             entries=gathered.entries(),
             strangers=tuple(sorted(filter(span.has, strange))),
+            talks=tuple(sorted(each for each in gathered.talks if span.has(each.avatar_id))),
             avatars=len(ids),
             last=last,
             ends=ends,
@@ -153,6 +155,15 @@ class PageLoader:
                         gathered.keep(avatar_id, stored)
 
 
+def _talk_of(avatar_id: str, path: str) -> Subject | None:
+    """Return the talk whose output an object is; None: it is no talk's."""
+    folder = f"{output_folder(avatar_id)}{TALKS}/"
+    talk_id, slash, _ = path.removeprefix(folder).partition("/")
+    if not path.startswith(folder) or not slash or not is_talk_id(avatar_id, talk_id):
+        return None
+    return Subject(avatar_id=avatar_id, talk_id=talk_id)
+
+
 class _PageObjects:
     """The relevant objects of the avatars of a page."""
 
@@ -171,6 +182,7 @@ class _PageObjects:
         self.inputs: dict[str, set[str]] = {}  # avatars by the path that they name
         self.strangers: set[str] = set()
         self.uploads: set[str] = set()  # avatars with inputs, and perhaps without a document
+        self.talks: set[Subject] = set()
         for avatar_id, dated in snapshots.items():
             ask = reader.read(dated.avatar.subject, dated.avatar.document)
             for path in ask.input_paths if isinstance(ask, RenderRequest) else ():
@@ -183,6 +195,8 @@ class _PageObjects:
         if not slash or not is_document_id(avatar_id):  # it cannot belong to an avatar
             return
         ours, orphan = path.startswith(output_folder(avatar_id)), self._is_orphan(avatar_id)
+        if (talk := _talk_of(avatar_id, path)) is not None:
+            self.talks.add(talk)
         if avatar_id in self._objects:
             if ours or orphan or path in self.inputs:
                 self.keep(avatar_id, stored)

@@ -49,6 +49,14 @@ MUTANTS = (
         tests=_TALKS,
     ),
     Mutant(
+        name="objects-of-a-forgotten-talk",
+        file="functions/reconcile/paging.py",
+        old="for talk in filter(self._is_forgotten, page.talks):",
+        new="for talk in ():",
+        why="What a render uploads after its talk was cleaned up stays for ever.",
+        tests=_RECONCILE,
+    ),
+    Mutant(
         name="talk-without-an-avatar",
         file="functions/cloud/database/snapshots.py",
         old="is_there = document.exists and there is not None",

@@ -48,6 +48,16 @@ def test_a_lost_deletion_is_made_up_for(watch: Watch) -> None:
     assert not [path for path in watch.scene.media.objects if path.endswith("talk.mp4")]
 
 
+def test_what_a_late_render_uploads_for_a_deleted_talk_goes(watch: Watch) -> None:
+    """It stood still while the talk was deleted, uploaded, and died: only the object tells."""
+    watch.scene.save_talk(None)
+    late = about(AVATAR, TALK).attempt_folder("0" * 16, "0" * 36) + "talk.mp4"
+    watch.scene.media.put(late, b"late")
+    assert watch.sweep().mended == {"no-document": 1}
+    assert late not in watch.scene.media.objects
+    assert LEDGER not in watch.scene.ledger.jobs
+
+
 def test_a_talk_whose_avatar_is_gone_goes_too(watch: Watch) -> None:
     watch.scene.write(None)
     assert watch.sweep().mended == {"no-document": 2}
