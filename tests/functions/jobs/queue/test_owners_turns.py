@@ -5,10 +5,11 @@ from dataclasses import replace
 
 import pytest
 
+from functions.domain.document import DocumentWrite
 from functions.domain.task import read_subject
 from functions.errors import RetryLater
 from tests.functions.doubles import Fields, about
-from tests.functions.scene import AVATAR, BUCKET, SETTINGS, UNSET, Scene, document
+from tests.functions.scene import AVATAR, BUCKET, SETTINGS, UNSET, Scene, document, snapshot
 
 NAMES = ("a", "b", "c", "d")
 
@@ -127,8 +128,12 @@ def test_a_renderer_that_dies_before_it_wakes_the_next_does_so_when_it_is_asked_
 def test_a_deleted_avatar_gives_its_turn_away(scene: Scene) -> None:
     save(scene, *NAMES)
     for name in ("a", "b"):
-        del scene.ledger.documents[name]
-        scene.gate().handle_subject(about(name))
+        before = snapshot(scene.ledger.documents.pop(name))
+        scene.gate().handle_event(
+            DocumentWrite(
+                subject=about(name), before=before, after=None, committed_s=scene.clock.now()
+            )
+        )
     assert [task.subject.avatar_id for task in scene.queue.pending] == ["a", "b", "c", "d"]
     while scene.queue.pending:
         deliver(scene)
