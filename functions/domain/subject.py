@@ -106,3 +106,12 @@ def subject_of_talk_ledger(name: str) -> Subject:
     """Return the talk of a ledger's id. A talk's id has no colon, its avatar's may."""
     avatar_id, _, talk_id = name.rpartition(":")
     return Subject(avatar_id=avatar_id, talk_id=talk_id)
+
+
+def talk_of_output(avatar_id: str, path: str) -> Subject | None:
+    """Return the talk whose output an object of an avatar is; None: it is no talk's."""
+    folder = f"{output_folder(avatar_id)}{TALKS}/"
+    talk_id, slash, _ = path.removeprefix(folder).partition("/")
+    if not path.startswith(folder) or not slash or not is_talk_id(avatar_id, talk_id):
+        return None
+    return Subject(avatar_id=avatar_id, talk_id=talk_id)

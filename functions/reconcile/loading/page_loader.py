@@ -12,7 +12,7 @@ from functions.domain.document import Snapshot
 from functions.domain.field_values import ABSENT
 from functions.domain.request import Reader, RenderRequest
 from functions.domain.storage_paths import StoredObject, cache_folder, output_folder
-from functions.domain.subject import TALKS, Subject, is_document_id, is_talk_id
+from functions.domain.subject import Subject, is_document_id, talk_of_output
 from functions.errors import FunctionError
 from functions.jobs.ports import MediaStore
 from functions.reconcile.entry import Entry
@@ -155,15 +155,6 @@ class PageLoader:
                         gathered.keep(avatar_id, stored)
 
 
-def _talk_of(avatar_id: str, path: str) -> Subject | None:
-    """Return the talk whose output an object is; None: it is no talk's."""
-    folder = f"{output_folder(avatar_id)}{TALKS}/"
-    talk_id, slash, _ = path.removeprefix(folder).partition("/")
-    if not path.startswith(folder) or not slash or not is_talk_id(avatar_id, talk_id):
-        return None
-    return Subject(avatar_id=avatar_id, talk_id=talk_id)
-
-
 class _PageObjects:
     """The relevant objects of the avatars of a page."""
 
@@ -195,7 +186,7 @@ class _PageObjects:
         if not slash or not is_document_id(avatar_id):  # it cannot belong to an avatar
             return
         ours, orphan = path.startswith(output_folder(avatar_id)), self._is_orphan(avatar_id)
-        if (talk := _talk_of(avatar_id, path)) is not None:
+        if (talk := talk_of_output(avatar_id, path)) is not None:
             self.talks.add(talk)
         if avatar_id in self._objects:
             if ours or orphan or path in self.inputs:
