@@ -53,7 +53,7 @@ def queues(settings: Settings) -> tuple[Step, ...]:
             names.CHECKS_QUEUE,
             concurrent=1,
             per_second=1,
-            # As long as a deployment waits: what nobody waits for must not wake a GPU again.
+            # As long as a deployment waits for the answer: a later try would start a GPU in vain.
             tries=_Tries(attempts=3, duration_s=600),
             why="Has a candidate render the golden avatar, called as tasks call, and whatever "
             "waits in the other queues.",
